@@ -1,0 +1,142 @@
+/**
+ * Every error that crosses a module boundary, as one class with a `code`: callers decide by the code,
+ * never by the text of the message.
+ */
+
+/** Exit codes of the command, as the public contract lists them. */
+export const ExitCode = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  refused: 3,
+  unreachable: 4,
+  timeout: 5,
+  interrupted: 130,
+} as const;
+
+/** Each code with the exit status it ends the command with, and whether trying again later can help. */
+const catalogue = {
+  // bad input: nothing was touched
+  usage: { exit: ExitCode.usage, retry: false },
+  "bad-payload": { exit: ExitCode.usage, retry: false },
+  "bad-config": { exit: ExitCode.usage, retry: false },
+  "bad-settings": { exit: ExitCode.usage, retry: false },
+  "not-an-area": { exit: ExitCode.usage, retry: false },
+  "unknown-job": { exit: ExitCode.usage, retry: false },
+  // safety rules: nothing could be done
+  "outside-roots": { exit: ExitCode.refused, retry: false },
+  "not-home": { exit: ExitCode.refused, retry: false },
+  "not-owner": { exit: ExitCode.refused, retry: false },
+  "several-caches": { exit: ExitCode.refused, retry: false },
+  locked: { exit: ExitCode.refused, retry: true },
+  "not-quiescent": { exit: ExitCode.refused, retry: false },
+  pinned: { exit: ExitCode.refused, retry: false },
+  conflict: { exit: ExitCode.refused, retry: false },
+  // the world failed us; the work stays resumable
+  "lost-lease": { exit: ExitCode.failed, retry: true },
+  busy: { exit: ExitCode.failed, retry: true },
+  io: { exit: ExitCode.failed, retry: true },
+  "disk-full": { exit: ExitCode.failed, retry: true },
+  corrupt: { exit: ExitCode.failed, retry: false },
+  "unknown-schema": { exit: ExitCode.failed, retry: false },
+  "bad-redis": { exit: ExitCode.failed, retry: false },
+  cancelled: { exit: ExitCode.failed, retry: false },
+  stopped: { exit: ExitCode.failed, retry: true },
+  internal: { exit: ExitCode.failed, retry: false },
+  // waiting on others
+  "redis-unreachable": { exit: ExitCode.unreachable, retry: true },
+  "no-worker": { exit: ExitCode.unreachable, retry: true },
+  timeout: { exit: ExitCode.timeout, retry: true },
+  interrupted: { exit: ExitCode.interrupted, retry: true },
+} as const satisfies Record<string, { exit: number; retry: boolean }>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+/** All codes, for the documentation test and for validation of errors that crossed Redis. */
+export const errorCodes = Object.keys(catalogue) as ErrorCode[];
+
+export interface ErrorOptions {
+  /** What the operator can do about it, one sentence. */
+  hint?: string;
+  /** Facts for programs; plain JSON. */
+  details?: Record<string, unknown>;
+  cause?: unknown;
+}
+
+/** The wire form of an error: what `--json` prints under `"error"` and what a failed job carries. */
+export interface ErrorDocument {
+  code: ErrorCode;
+  message: string;
+  hint?: string;
+  details?: Record<string, unknown>;
+}
+
+export class JobsError extends Error {
+  override readonly name = "JobsError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Record<string, unknown> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details;
+  }
+
+  get exitCode(): number {
+    return catalogue[this.code].exit;
+  }
+
+  /** True where the same job may succeed later without anybody changing its input. */
+  get retriable(): boolean {
+    return catalogue[this.code].retry;
+  }
+
+  toDocument(): ErrorDocument {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(this.details === undefined ? {} : { details: this.details }),
+    };
+  }
+
+  static fromDocument(document: ErrorDocument): JobsError {
+    const { code, message, ...rest } = document;
+    return new JobsError(code in catalogue ? code : "internal", message, rest);
+  }
+}
+
+function systemCode(error: unknown): string {
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+}
+
+/** Maps what SQLite, Node or a library threw to one of ours; an error of ours passes unchanged. */
+export function toJobsError(error: unknown): JobsError {
+  if (error instanceof JobsError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = systemCode(error);
+  if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
+    return new JobsError("busy", `database is busy: ${message}`, {
+      cause: error,
+      hint: "another process holds the database; the job is tried again by itself",
+    });
+  }
+  if (code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT") {
+    return new JobsError("disk-full", `no space left: ${message}`, {
+      cause: error,
+      hint: "free space on the file system, then run the job again: it goes on where it stopped",
+    });
+  }
+  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
+    return new JobsError("corrupt", `damaged database: ${message}`, {
+      cause: error,
+      hint: "restore the file from a backup or with sqlite3's .recover; nothing was removed from it",
+    });
+  }
+  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|PERM|AUTH|NOLFS|PROTOCOL)/.test(code) || /^E[A-Z]+$/.test(code)) {
+    return new JobsError("io", message, { cause: error, hint: "check the file system and its permissions" });
+  }
+  return new JobsError("internal", message, { cause: error });
+}
