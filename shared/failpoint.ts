@@ -1,0 +1,19 @@
+/**
+ * Named places in a job where a test may kill, stop or fail the process. Without the variable
+ * `MTJOBS_FAILPOINT` the function does nothing.
+ *
+ * `MTJOBS_FAILPOINT=copied:3=kill` acts the third time the step `copied` is passed.
+ * Actions: `kill` (SIGKILL), `stop` (SIGSTOP), `error` (throws an I/O error).
+ */
+export function failpointFromEnvironment(value: string | undefined): (name: string) => void {
+  if (value === undefined || value === "") return () => {};
+  const match = /^(?<step>[\w-]+)(?::(?<count>\d+))?=(?<action>kill|stop|error)$/.exec(value);
+  if (match?.groups === undefined) throw new TypeError(`MTJOBS_FAILPOINT: "${value}" is not step[:count]=action`);
+  const { step, action } = match.groups;
+  let left = Number(match.groups["count"] ?? 1);
+  return (name) => {
+    if (name !== step || --left !== 0) return;
+    if (action === "error") throw Object.assign(new Error(`failpoint ${name}`), { code: "EIO" });
+    process.kill(process.pid, action === "kill" ? "SIGKILL" : "SIGSTOP");
+  };
+}

@@ -1,0 +1,21 @@
+import type { Settings } from "./settings.ts";
+import type { Progress } from "./result.ts";
+
+/**
+ * What a job's code is given by whoever runs it: a worker's thread or `--inline`.
+ * A job never touches BullMQ, Redis or the process.
+ */
+export interface JobContext {
+  jobId: string;
+  settings: Settings;
+  /** Aborted with a JobsError as its reason: `cancelled`, `stopped` or `lost-lease`. Checked between batches. */
+  signal: AbortSignal;
+  /** One plain sentence of the job's story. */
+  log(sentence: string): void;
+  progress(progress: Progress): void;
+  /**
+   * Called by name at each step boundary; tests stop or kill the process there.
+   * @see docs/architecture.md, "What if it dies here"
+   */
+  failpoint(name: string): void;
+}

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { JobsError } from "../errors.ts";
+
+/**
+ * What a job's data looks like in Redis: plain JSON, version 1, any language may write it.
+ * The same schemas validate the command line, the library and what a worker takes from its queue.
+ */
+
+const pattern = z.string().min(1).max(4096);
+const milliseconds = z.number().int().nonnegative();
+
+/** Which runs. Patterns: `%` means LIKE, else GLOB; commas separate alternatives. */
+export const selectorsSchema = z.strictObject({
+  target: pattern.optional(),
+  runname: pattern.optional(),
+  /** Comma-separated, as Megatest's `-state`. */
+  state: pattern.optional(),
+  status: pattern.optional(),
+  /** Milliseconds; last activity older than. */
+  age: milliseconds.optional(),
+  /** Leave the newest N per target. */
+  keep: z.number().int().nonnegative().optional(),
+  runId: z.array(z.number().int().positive()).min(1).max(100_000).optional(),
+});
+export type Selectors = z.infer<typeof selectorsSchema>;
+
+const base = {
+  v: z.literal(1),
+  /** Absolute path of the area, as a worker's host mounts it. */
+  area: z.string().startsWith("/", "must be an absolute path").max(4096),
+  /** `user@host`, for the history. */
+  requestedBy: z.string().max(512).default("unknown"),
+  dryRun: z.boolean().default(false),
+};
+
+export const reduceSchema = z.strictObject({
+  ...base,
+  ...selectorsSchema.shape,
+  includeLocked: z.boolean().default(false),
+  /** Milliseconds; an unfinished test without activity for longer no longer holds its run back. */
+  deadAfter: milliseconds.optional(),
+  compact: z.enum(["auto", "always", "never"]).default("auto"),
+});
+export type ReducePayload = z.infer<typeof reduceSchema>;
+
+export const payloadSchemas = { reduce: reduceSchema } as const;
+export type JobName = keyof typeof payloadSchemas;
+export const jobNames = Object.keys(payloadSchemas) as JobName[];
+
+const selectorKeys = Object.keys(selectorsSchema.shape) as (keyof Selectors)[];
+
+/** Checks data for the job `name`; every message names the member that is wrong. */
+export function parsePayload(name: string, data: unknown): ReducePayload {
+  if (!(jobNames as string[]).includes(name)) {
+    throw new JobsError("bad-payload", `no job is called "${name}"`, { hint: `jobs are: ${jobNames.join(", ")}` });
+  }
+  const parsed = payloadSchemas[name as JobName].safeParse(data);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "data"}: ${issue.message}`);
+    throw new JobsError("bad-payload", `${name}: ${problems.join("; ")}`, {
+      hint: "see the job's data in docs/interface.md",
+      details: { problems },
+    });
+  }
+  if (selectorKeys.every((key) => parsed.data[key] === undefined)) {
+    throw new JobsError("usage", `${name}: no selector given`, {
+      hint: "say --runname % to mean every run",
+    });
+  }
+  return parsed.data;
+}

@@ -1,0 +1,69 @@
+/** What a finished job returns; the JSON that `--wait --json` and `--inline --json` print. */
+
+/** Tables whose rows belong to a run, in the order results list them. */
+export const recordTables = [
+  "tests",
+  "test_steps",
+  "test_data",
+  "run_stats",
+  "extradat",
+  "test_rundat",
+  "archives",
+] as const;
+export type RecordTable = (typeof recordTables)[number];
+
+export interface RunLabel {
+  id: number;
+  /** Key values joined by `/`. */
+  target: string;
+  runname: string;
+}
+
+/** Why a run that matches the patterns stays. */
+export type SkipReason = "in-flight" | "recent" | "kept" | "locked" | "conflict" | "changed";
+
+export interface SkippedRun extends RunLabel {
+  reason: SkipReason;
+}
+
+export interface ByteChange {
+  before: number;
+  after: number;
+}
+
+export interface MoveResult {
+  jobId: string;
+  job: "reduce";
+  area: string;
+  /** null where none exists yet and none may be created (a dry run). */
+  areaId: string | null;
+  host: string;
+  state: "completed" | "failed" | "cancelled";
+  dryRun: boolean;
+  /** Rows moved by table, with `runs`; complete counts. */
+  moved: Record<"runs" | RecordTable, number>;
+  /** At most `listLimit`; see `truncated`. */
+  runs: RunLabel[];
+  skipped: SkippedRun[];
+  skippedCounts: Partial<Record<SkipReason, number>>;
+  truncated?: true;
+  /** Rows whose losing version was kept in completed-runs.db (`mtjobs_superseded`). */
+  superseded: number;
+  /** Rows that came late for runs moved earlier and were brought to them. */
+  late: number;
+  /** By file name: `megatest.db`, `completed-runs.db`, `cache/megatest.db`, `cache/megatest_ref.db`. */
+  bytes: Record<string, ByteChange>;
+  /** Sentences for the operator. */
+  warnings: string[];
+  elapsedMs: number;
+}
+
+/** `runs` and `skipped` hold at most this many each. */
+export const listLimit = 1000;
+
+/** A few times a second at most, while a job runs. */
+export interface Progress {
+  phase: string;
+  runs: { done: number; total: number };
+  rows: { done: number; total?: number };
+}
