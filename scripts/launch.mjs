@@ -1,0 +1,74 @@
+/**
+ * `node scripts/launch.mjs demo|test|bench [arguments]`: sets up all that is missing, runs the program,
+ * removes what it started, and exits as the program did. Needs Node 20 and npm, nothing else.
+ */
+import { join } from "node:path";
+import { buildIfStale, targets } from "./build.mjs";
+import { asProgram, exitStatus, passOn, run, SetupError } from "./command.mjs";
+import { installDependencies } from "./dependencies.mjs";
+import { withRedis } from "./redis.mjs";
+
+const programs = {
+  demo: { targets: [targets.product], command: [join("dist", "entry", "mtjobs.js"), "demo"] },
+  test: {
+    targets: [targets.product, targets.tests],
+    command: [join("node_modules", "vitest", "vitest.mjs"), "run"],
+  },
+  bench: {
+    targets: [targets.product, targets.tests],
+    command: [join("dist-test", "test", "bench", "main.js")],
+  },
+};
+
+/** Ctrl-C in a terminal may reach us twice, from the terminal and from npm: one press is one signal. */
+const onePressMs = 300;
+let stoppedBy;
+
+function takeSignals() {
+  let last = 0;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      const now = performance.now();
+      if (stoppedBy !== undefined && now - last < onePressMs) return;
+      last = now;
+      stoppedBy = signal;
+      passOn(signal);
+    });
+  }
+}
+
+function unlessStopped() {
+  if (stoppedBy !== undefined) throw new SetupError(`stopped by ${stoppedBy}`, exitStatus(null, stoppedBy));
+}
+
+async function launch(name, args) {
+  const program = Object.hasOwn(programs, name ?? "") ? programs[name] : undefined;
+  if (program === undefined)
+    throw new SetupError("usage: node scripts/launch.mjs demo|test|bench [arguments]", 2);
+  if (Number(process.versions.node.split(".")[0]) < 20) {
+    throw new SetupError(`Node 20 or later is needed; this is ${process.version}`);
+  }
+  takeSignals();
+  await installDependencies();
+  for (const target of program.targets) {
+    unlessStopped();
+    await buildIfStale(target);
+  }
+  unlessStopped();
+  return withRedis(async (redis) => {
+    unlessStopped();
+    const status = await run(process.execPath, [...program.command, ...args], {
+      env: { ...process.env, MTJOBS_REDIS_URL: redis.url },
+      started: redis.watch,
+    });
+    redis.watch(null);
+    return status;
+  });
+}
+
+await asProgram(import.meta.url, ([name, ...args]) =>
+  launch(name, args).catch((error) => {
+    unlessStopped();
+    throw error;
+  }),
+);

@@ -1,0 +1,57 @@
+/** The system's package manager, where it can be used without asking anybody for a password. */
+import { existsSync } from "node:fs";
+import { ask, run, say, which } from "./command.mjs";
+
+const managers = {
+  apt: {
+    command: "apt-get",
+    refresh: ["update", "-q"],
+    install: ["install", "-y", "-q", "--no-install-recommends"],
+  },
+  dnf: { command: "dnf", install: ["install", "-y", "-q"] },
+  apk: { command: "apk", install: ["add", "--no-cache"] },
+  brew: { command: "brew", install: ["install"] },
+};
+
+/** The words to put before a command so that it runs with the rights to install; undefined: not without a password. */
+async function rights(name) {
+  const isRoot = process.getuid?.() === 0;
+  if (name === "brew") return isRoot ? undefined : [];
+  if (isRoot) return [];
+  return which("sudo") !== undefined && (await ask("sudo", ["-n", "true"])).code === 0
+    ? ["sudo", "-n"]
+    : undefined;
+}
+
+/**
+ * Installs packages; the first of the alternatives that the manager knows.
+ * @param {string} what for the message
+ * @param {Record<string, string[][]>} alternatives package lists by manager: apt, dnf, apk, brew
+ * @returns {Promise<boolean>} whether one was installed; false too where no manager may be used
+ */
+export async function installPackages(what, alternatives) {
+  for (const [name, { command, refresh, install }] of Object.entries(managers)) {
+    if (which(command) === undefined || alternatives[name] === undefined) continue;
+    const prefix = await rights(name);
+    if (prefix === undefined) continue;
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const execute = (args) => {
+      const [program, ...rest] = [...prefix, command, ...args];
+      return run(program, rest, { env });
+    };
+    if (refresh !== undefined) await execute(refresh);
+    for (const packages of alternatives[name]) {
+      say(`installing ${what} with ${name}: ${packages.join(" ")} (it stays installed)`);
+      if ((await execute([...install, ...packages])) === 0) return true;
+    }
+  }
+  return false;
+}
+
+/** Stops a service that a package has just started by itself: the private server is the one we use. */
+export async function stopService(unit) {
+  if (!existsSync("/run/systemd/system")) return;
+  const prefix = (await rights("systemd")) ?? [];
+  const [program, ...rest] = [...prefix, "systemctl", "disable", "--now", unit];
+  await ask(program, rest, { timeoutMs: 30_000 });
+}
