@@ -1,0 +1,24 @@
+import { type Logger, pino } from "pino";
+import pretty from "pino-pretty";
+import type { Settings } from "./settings.ts";
+
+export type { Logger } from "pino";
+
+/**
+ * The program's log: JSON lines on stderr, or coloured ones where stderr is a terminal; stdout belongs to
+ * results. Written synchronously, so that the last line before an exit is not lost.
+ */
+export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger {
+  const options = {
+    level: settings.logLevel,
+    base: { pid: process.pid, host: settings.host },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  };
+  if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }));
+  return pino(options, pretty({ destination: 2, sync: true, colorize: true, ignore: "pid" }));
+}
+
+/** The same log with job and area on every line (the host is on each already). */
+export function jobLog(log: Logger, job: { job: string; jobId: string; area: string }): Logger {
+  return log.child(job);
+}

@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import type { JobsOptions, KeepJobs } from "bullmq";
+import type { JobName, ReducePayload } from "./payload.ts";
+
+const day = 24 * 60 * 60;
+
+/** Finished jobs are kept this many and this long (age in seconds), per queue. */
+export const keepCompleted = { count: 1000, age: 7 * day } as const satisfies KeepJobs;
+/** Failed ones longer: somebody may want to know why. */
+export const keepFailed = { count: 1000, age: 30 * day } as const satisfies KeepJobs;
+
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, member]) => [key, canonical(member)]),
+  );
+}
+
+/**
+ * Equal for two requests of the same work on the same area, whoever asks. While the first is unfinished BullMQ
+ * hands the second caller the first one's job.
+ */
+export function deduplicationId(name: JobName, payload: ReducePayload): string {
+  const { requestedBy: _whoever, ...work } = payload;
+  const hash = createHash("sha256").update(JSON.stringify([name, canonical(work)]));
+  return `${name}-${hash.digest("hex").slice(0, 32)}`;
+}
+
+/** How a job is added: 8 attempts over some five minutes, then it has failed; refusals end it at once. */
+export function enqueueOptions(name: JobName, payload: ReducePayload, jobId: string): JobsOptions {
+  return {
+    jobId,
+    attempts: 8,
+    // Without jitter the workers of many hosts would come back to a busy file server all at once.
+    backoff: { type: "exponential", delay: 2000, jitter: 0.5 },
+    removeOnComplete: keepCompleted,
+    removeOnFail: keepFailed,
+    keepLogs: 1000,
+    stackTraceLimit: 2,
+    deduplication: { id: deduplicationId(name, payload) },
+  };
+}

@@ -1,0 +1,22 @@
+import { randomBytes } from "node:crypto";
+import type { JobName } from "./payload.ts";
+
+const queuePrefix = "host.";
+
+/** The queue that the workers of `host` serve; the name is part of the public contract. */
+export function queueName(host: string): string {
+  return `${queuePrefix}${host}`;
+}
+
+/**
+ * A fresh job id, `<name>-<16 hex digits>`. BullMQ refuses ids that are integers or hold a colon, and ignores
+ * an id that it has seen before: the random part keeps both from happening.
+ */
+export function newJobId(name: JobName): string {
+  return `${name}-${randomBytes(8).toString("hex")}`;
+}
+
+/** A key of our own beside the queues' keys. The parts must not begin with `host.`, which are the queues. */
+export function redisKey(prefix: string, ...parts: string[]): string {
+  return [prefix, ...parts].join(":");
+}
