@@ -1,0 +1,112 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** What each layer may import from, besides packages. */
+const mayImport: Record<string, string[]> = {
+  shared: ["shared"],
+  producers: ["producers", "shared"],
+  workers: ["workers", "shared"],
+  entry: ["entry", "producers", "workers", "shared"],
+};
+const layers = Object.keys(mayImport);
+
+/** Path from the top (with slashes) → text. */
+type Sources = Map<string, string>;
+
+function readSources(directories: string[], ending: RegExp): Sources {
+  const sources: Sources = new Map();
+  for (const directory of directories) {
+    for (const file of readdirSync(join(root, directory), { recursive: true, encoding: "utf8" })) {
+      if (!ending.test(file)) continue;
+      sources.set(posix.join(directory, file), readFileSync(join(root, directory, file), "utf8"));
+    }
+  }
+  return sources;
+}
+
+const importStatement =
+  /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*["'](?<from>[^"']+)["']|^\s*import\s*["'](?<bare>[^"']+)["']|\bimport\(\s*["'](?<dynamic>[^"']+)["']/gm;
+
+/** The project's files that a file imports, type-only imports included. */
+function importsOf(path: string, text: string): string[] {
+  return [...text.matchAll(importStatement)]
+    .map(({ groups }) => groups?.from ?? groups?.bare ?? groups?.dynamic ?? "")
+    .filter((specifier) => specifier.startsWith("."))
+    .map((specifier) => posix.join(posix.dirname(path), specifier));
+}
+
+function layerOf(path: string): string {
+  return path.split("/")[0] ?? "";
+}
+
+function breaches(sources: Sources): string[] {
+  return [...sources].flatMap(([path, text]) =>
+    importsOf(path, text)
+      .filter((imported) => !mayImport[layerOf(path)]?.includes(layerOf(imported)))
+      .map((imported) => `${path} imports ${imported}`),
+  );
+}
+
+/** One line for each import that closes a circle, as `a.ts > b.ts > a.ts`. */
+function cycles(sources: Sources): string[] {
+  const found: string[] = [];
+  const finished = new Set<string>();
+  const visit = (path: string, trail: string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.push([...trail.slice(start), path].join(" > "));
+    if (start >= 0 || finished.has(path)) return;
+    for (const imported of importsOf(path, sources.get(path) ?? "")) visit(imported, [...trail, path]);
+    finished.add(path);
+  };
+  for (const path of sources.keys()) visit(path, []);
+  return found;
+}
+
+function longerThan(limit: number, sources: Sources): string[] {
+  return [...sources]
+    .map(([path, text]) => ({ path, lines: text.split("\n").length - 1 }))
+    .filter(({ lines }) => lines > limit)
+    .map(({ path, lines }) => `${path}: ${lines} lines`);
+}
+
+test("producers and workers import shared but never each other, and shared imports neither", () => {
+  const sources = readSources(layers, /\.ts$/);
+  expect(sources.size).toBeGreaterThan(0);
+  expect(breaches(sources)).toEqual([]);
+});
+
+test("no source file imports itself by way of others", () => {
+  expect(cycles(readSources(layers, /\.ts$/))).toEqual([]);
+});
+
+test("only entry points and the job thread touch the environment, signals and the exit", () => {
+  const touching = [...readSources(layers, /\.ts$/)]
+    .filter(([path]) => layerOf(path) !== "entry" && path !== "workers/job-thread.ts")
+    .filter(([, text]) => /\bprocess\.(env|exit|exitCode|on|once)\b/.test(text))
+    .map(([path]) => path);
+  expect(touching).toEqual([]);
+});
+
+test("no source file is longer than 250 lines, and no test file longer than 300", () => {
+  expect(longerThan(250, readSources([...layers, "scripts"], /\.m?ts$|\.mjs$/))).toEqual([]);
+  expect(longerThan(300, readSources(["test"], /\.ts$/))).toEqual([]);
+});
+
+test("the import scan sees every form of import, so that a breach or a cycle cannot hide", () => {
+  const sources: Sources = new Map([
+    ["shared/a.ts", 'import {\n  type B,\n} from "./b.ts";\nconst text = "from";\n'],
+    ["shared/b.ts", 'export * from "../shared/c.ts";\nimport "node:fs";\n'],
+    ["shared/c.ts", 'const later = () => import("./a.ts");\n'],
+    ["producers/p.ts", 'import type { W } from "../workers/w.ts";\n'],
+    ["workers/w.ts", 'import "../test/support/area.ts";\n'],
+  ]);
+  expect(breaches(sources)).toEqual([
+    "producers/p.ts imports workers/w.ts",
+    "workers/w.ts imports test/support/area.ts",
+  ]);
+  expect(cycles(sources)).toEqual(["shared/a.ts > shared/b.ts > shared/c.ts > shared/a.ts"]);
+});
