@@ -1,8 +1,17 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
@@ -21,6 +30,21 @@ export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), "mtjobs-script-test-"));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
+}
+
+/** A checkout with the given sources; its scripts are copies of ours, its packages are this checkout's own. */
+export function smallCheckout(sources: Record<string, string>): string {
+  const top = temporaryDirectory();
+  cpSync(join(root, "scripts"), join(top, "scripts"), { recursive: true });
+  for (const file of ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json"]) {
+    cpSync(join(root, file), join(top, file));
+  }
+  symlinkSync(join(root, "node_modules"), join(top, "node_modules"));
+  for (const [path, text] of Object.entries(sources)) {
+    mkdirSync(dirname(join(top, path)), { recursive: true });
+    writeFileSync(join(top, path), text);
+  }
+  return top;
 }
 
 /** A machine as a script sees it: one directory of programs as its PATH, and a directory for temporary files. */
