@@ -42,7 +42,7 @@ export function withoutPassword(url: string): string {
  * For BullMQ's workers and event readers: outages are waited out for ever. No `commandTimeout`: it would cut
  * off the blocking reads.
  */
-export function patientOptions(url: string): RedisOptions {
+export function patientOptions(url: string) {
   return {
     ...redisAddress(url),
     maxRetriesPerRequest: null,

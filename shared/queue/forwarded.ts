@@ -1,0 +1,9 @@
+/** The return value of a job whose work goes on in another host's queue. */
+export interface Forwarded {
+  forwarded: { host: string; jobId: string };
+}
+
+/** Tells a forwarded job's return value from a result. */
+export function isForwarded(value: unknown): value is Forwarded {
+  return typeof value === "object" && value !== null && "forwarded" in value;
+}

@@ -1,0 +1,55 @@
+// A job's thread for the tests of the worker: does what the payload's runname says, and leaves a trace in the area.
+import { appendFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { serveJob } from "../../dist/workers/serve-job.js";
+
+const zero = { runs: 0, tests: 0, test_steps: 0, test_data: 0, run_stats: 0, extradat: 0, test_rundat: 0, archives: 0 };
+
+async function runScript(job, payload, { jobId, settings, signal, log, progress, failpoint }) {
+  const trace = (event) =>
+    appendFileSync(
+      join(payload.area, "trace.jsonl"),
+      `${JSON.stringify({ event, jobId, host: settings.host, pid: process.pid, at: Date.now() })}\n`,
+    );
+  trace("begin");
+  log(`the script is ${payload.runname}`);
+  if (payload.runname === "exit") process.exit(7);
+  if (payload.runname === "refuse") {
+    const { JobsError } = await import("../../dist/shared/errors.js");
+    throw new JobsError("pinned", "this area is pinned");
+  }
+  if (payload.runname === "busy") throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
+  if (payload.runname === "hang") for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  // "hold": one batch after the other until the test lets it go.
+  for (let batch = 1; !existsSync(join(payload.area, "release")); batch++) {
+    if (signal.aborted) {
+      trace(`aborted-${signal.reason.code}`);
+      throw signal.reason;
+    }
+    progress({ phase: "hold", runs: { done: batch, total: batch + 1 }, rows: { done: batch } });
+    failpoint("batch");
+    await sleep(10);
+  }
+  trace("end");
+  return {
+    jobId,
+    job,
+    area: payload.area,
+    areaId: null,
+    host: settings.host,
+    state: "completed",
+    dryRun: payload.dryRun,
+    moved: zero,
+    runs: [],
+    skipped: [],
+    skippedCounts: {},
+    superseded: 0,
+    late: 0,
+    bytes: {},
+    warnings: [],
+    elapsedMs: 1,
+  };
+}
+
+await serveJob(runScript, process.env.MTJOBS_FAILPOINT);

@@ -1,0 +1,12 @@
+// A worker process as `mtjobs worker` starts one; MTJOBS_TEST_THREAD names another thread for its jobs.
+import { resolveSettings } from "../../dist/shared/settings.js";
+import { runWorker } from "../../dist/workers/main.js";
+
+const thread = process.env.MTJOBS_TEST_THREAD;
+const options = thread === undefined ? {} : { threadUrl: new URL(thread) };
+try {
+  process.exitCode = await runWorker(resolveSettings({ env: process.env }), options);
+} catch (error) {
+  process.stderr.write(`${JSON.stringify({ error: error.toDocument?.() ?? String(error.stack) })}\n`);
+  process.exitCode = error.exitCode ?? 1;
+}

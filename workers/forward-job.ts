@@ -1,0 +1,63 @@
+import type { Job } from "bullmq";
+import type { Redis } from "ioredis";
+import { JobsError } from "../shared/errors.ts";
+import { openQueue } from "../shared/queue/connections.ts";
+import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
+import type { Forwarded } from "../shared/queue/forwarded.ts";
+import { findHost } from "../shared/queue/hosts.ts";
+import { redisKey } from "../shared/queue/names.ts";
+import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
+import type { Settings } from "../shared/settings.ts";
+
+/** Seconds for which the way of a job is remembered. */
+const wayRememberedFor = 30 * 24 * 60 * 60;
+
+/**
+ * Notes that `host` passes the job on, and refuses to pass it to a host that did so before. BullMQ ignores an id
+ * that its queue has seen, so a job sent back would vanish, reported as forwarded by both.
+ */
+async function noteWay(redis: Redis, key: string, host: string, target: string): Promise<void> {
+  const way = await redis.lrange(key, 0, -1);
+  if (way.includes(target)) {
+    throw new JobsError("not-home", `the job went round: ${[...way, host, target].join(" to ")}`, {
+      hint: "these hosts disagree about the homehost: compare .homehost with MTJOBS_HOST and MTJOBS_ADDRESS on each",
+      details: { way: [...way, host, target] },
+    });
+  }
+  // A worker that died between adding and finishing comes here twice.
+  if (way.includes(host)) return;
+  await redis.rpush(key, host);
+  await redis.expire(key, wayRememberedFor);
+}
+
+/**
+ * Adds the job under the same id to the queue of the area's homehost. Safe to repeat. Rejects with `no-worker`
+ * where no host is known by that name or address, with `not-home` where the hosts send the job round.
+ */
+export async function forwardJob(
+  job: Job,
+  payload: ReducePayload,
+  homehost: string,
+  { redis, settings }: { redis: Redis; settings: Settings },
+): Promise<Forwarded & { alive: boolean }> {
+  const target = await findHost(redis, settings.prefix, homehost);
+  if (target === undefined || target.host === settings.host) {
+    throw new JobsError(
+      "no-worker",
+      `the area's homehost is ${homehost}, and no worker is known by that name`,
+      {
+        hint: "start mtjobs worker there, with MTJOBS_HOST or MTJOBS_ADDRESS as .homehost says",
+        details: { homehost },
+      },
+    );
+  }
+  const jobId = job.id ?? "";
+  await noteWay(redis, redisKey(settings.prefix, "way", jobId), settings.host, target.host);
+  const queue = openQueue(redis, settings, target.host);
+  try {
+    const added = await queue.add(job.name, job.data, enqueueOptions(job.name as JobName, payload, jobId));
+    return { forwarded: { host: target.host, jobId: added.id ?? jobId }, alive: target.alive };
+  } finally {
+    await queue.close();
+  }
+}

@@ -1,0 +1,24 @@
+import { readFileSync } from "node:fs";
+import type { HostRecord } from "../shared/queue/hosts.ts";
+import type { Settings } from "../shared/settings.ts";
+
+function ownVersion(): string {
+  // One level up from the source, two from the built file in dist/.
+  const up = import.meta.url.endsWith(".ts") ? "../package.json" : "../../package.json";
+  const { version } = JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string };
+  return version;
+}
+
+/** What this process tells the other hosts about itself. */
+export function hostRecord(settings: Settings): HostRecord {
+  return {
+    host: settings.host,
+    address: settings.address ?? null,
+    version: ownVersion(),
+    pid: process.pid,
+    user: settings.user,
+    cacheRoot: settings.cacheRoot,
+    areas: settings.areas,
+    startedAt: new Date().toISOString(),
+  };
+}

@@ -1,0 +1,21 @@
+import { newJobId } from "../shared/queue/names.ts";
+import { type JobName, parsePayload, type ReducePayload } from "../shared/queue/payload.ts";
+import type { MoveResult } from "../shared/result.ts";
+import type { Settings } from "../shared/settings.ts";
+import { runInThread, type ThreadOptions } from "./run-in-thread.ts";
+
+/**
+ * `--inline`: the job in this process without Redis. The same code in the same kind of thread as in a worker;
+ * the lease in the area's databases keeps it apart from workers. Rejects with a JobsError.
+ */
+export async function runInline(
+  name: JobName,
+  payload: ReducePayload,
+  settings: Settings,
+  options: ThreadOptions = {},
+): Promise<MoveResult> {
+  return await runInThread(
+    { name, payload: parsePayload(name, payload), jobId: newJobId(name), settings },
+    options,
+  );
+}

@@ -1,0 +1,58 @@
+import { createLog } from "../shared/log.ts";
+import type { Settings } from "../shared/settings.ts";
+import { HostWorker, type HostWorkerOptions } from "./worker.ts";
+
+const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+type Signal = (typeof signals)[number];
+
+/** Ends this process as if it had never caught `signal`: at once, without waiting for threads, with an honest status. */
+function dieBy(signal: Signal): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/**
+ * `mtjobs worker`: serves the host's queue until a signal. The first finishes the batch in hand and puts the job
+ * back, a second one leaves at once. Resolves to the exit status; rejects where the worker may not start.
+ */
+export async function runWorker(settings: Settings, options: HostWorkerOptions = {}): Promise<number> {
+  const log = createLog(settings);
+  const worker = new HostWorker(settings, log, options);
+  const { promise: told, end } = firstSignal((signal) => {
+    log.warn(`${signal} again: leaving at once`);
+    dieBy(signal);
+  });
+  try {
+    await worker.start();
+    const signal = await told;
+    log.info(`${signal}: finishing the batch in hand`);
+    const outcome = await worker.stop();
+    log.info(
+      outcome === "left" ? "left" : "left in the middle of a step, which is repeated by the next worker",
+    );
+    if (outcome === "abandoned") dieBy(signal);
+    return 0;
+  } finally {
+    end();
+  }
+}
+
+function firstSignal(onSecond: (signal: Signal) => void): { promise: Promise<Signal>; end: () => void } {
+  let received = false;
+  let resolve: (signal: Signal) => void = () => {};
+  const promise = new Promise<Signal>((settle) => {
+    resolve = settle;
+  });
+  const handler = (signal: NodeJS.Signals) => {
+    if (received) onSecond(signal as Signal);
+    received = true;
+    resolve(signal as Signal);
+  };
+  for (const signal of signals) process.on(signal, handler);
+  return {
+    promise,
+    end: () => {
+      for (const signal of signals) process.off(signal, handler);
+    },
+  };
+}

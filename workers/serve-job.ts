@@ -1,0 +1,67 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { JobsError, toJobsError } from "../shared/errors.ts";
+import { failpointFromEnvironment } from "../shared/failpoint.ts";
+import type { JobContext } from "../shared/job-context.ts";
+import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
+import type { MoveResult, Progress } from "../shared/result.ts";
+import type { AbortMessage, ThreadData, ThreadMessage } from "./thread-protocol.ts";
+
+/** The code of a job. */
+export type RunJob = (name: JobName, payload: ReducePayload, context: JobContext) => Promise<MoveResult>;
+
+/** Progress is passed on at most this often, in milliseconds; a change of phase at once. */
+const progressInterval = 300;
+
+function throttle(send: (progress: Progress) => void): { report(progress: Progress): void; flush(): void } {
+  let last: Progress | undefined;
+  let waiting: Progress | undefined;
+  let sentAt = 0;
+  const pass = (progress: Progress) => {
+    last = progress;
+    waiting = undefined;
+    sentAt = Date.now();
+    send(progress);
+  };
+  return {
+    report(progress) {
+      // A job may go on with one object and change it: keep a copy of what it said now.
+      const copy = structuredClone(progress);
+      if (copy.phase !== last?.phase || Date.now() - sentAt >= progressInterval) pass(copy);
+      else waiting = copy;
+    },
+    flush() {
+      if (waiting !== undefined) pass(waiting);
+    },
+  };
+}
+
+/** The whole life of a job's thread: runs the job it was started with and reports to the parent. */
+export async function serveJob(runJob: RunJob, failpoint: string | undefined): Promise<void> {
+  if (parentPort === null) throw new TypeError("this file is started as a thread by a worker");
+  const port = parentPort;
+  const post = (message: ThreadMessage) => port.postMessage(message);
+  const { name, payload, jobId, settings } = workerData as ThreadData;
+  const abort = new AbortController();
+  port.on("message", (message: AbortMessage) => abort.abort(JobsError.fromDocument(message.error)));
+  const progress = throttle((latest) => post({ type: "progress", progress: latest }));
+  try {
+    const result = await runJob(name, payload, {
+      jobId,
+      settings,
+      signal: abort.signal,
+      log: (sentence) => post({ type: "log", sentence }),
+      progress: (latest) => progress.report(latest),
+      failpoint: failpointFromEnvironment(failpoint),
+    });
+    progress.flush();
+    post({ type: "result", result });
+  } catch (thrown) {
+    progress.flush();
+    const error = toJobsError(thrown);
+    const stack = thrown instanceof Error ? thrown.stack : undefined;
+    post({ type: "error", error: error.toDocument(), ...(stack === undefined ? {} : { stack }) });
+  } finally {
+    // The open port is what keeps the thread alive.
+    port.close();
+  }
+}

@@ -1,0 +1,33 @@
+import { accessSync, constants } from "node:fs";
+import { userInfo } from "node:os";
+import { JobsError } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
+import type { Settings } from "../shared/settings.ts";
+
+/** What must hold before a worker takes any job: `bad-settings` without roots, `not-owner` as the wrong user. */
+export function checkStart(settings: Settings, log: Logger): void {
+  if (settings.areas.length === 0) {
+    throw new JobsError("bad-settings", "a worker needs the directories that hold its areas", {
+      hint: "set MTJOBS_AREAS to their absolute paths, separated by colons: it touches nothing outside them",
+    });
+  }
+  const { uid, username } = userInfo();
+  if (uid !== 0 && username !== settings.user) {
+    throw new JobsError(
+      "not-owner",
+      `running as ${username}, which cannot work on the caches of ${settings.user}`,
+      {
+        hint: `start the worker as ${settings.user} or root, or mend MTJOBS_USER`,
+        details: { runningAs: username, user: settings.user },
+      },
+    );
+  }
+  for (const root of settings.areas) {
+    try {
+      accessSync(root, constants.R_OK | constants.X_OK);
+    } catch (error) {
+      // It may be mounted later; a job for it fails with its own reason until then.
+      log.warn({ err: error, root }, "a directory of MTJOBS_AREAS cannot be read");
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { ErrorDocument } from "../shared/errors.ts";
+import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
+import type { MoveResult, Progress } from "../shared/result.ts";
+import type { Settings } from "../shared/settings.ts";
+
+/** What a job's thread is started with. */
+export interface ThreadData {
+  name: JobName;
+  payload: ReducePayload;
+  jobId: string;
+  settings: Settings;
+}
+
+/** To the thread: stop at the next batch boundary, for this reason. */
+export interface AbortMessage {
+  type: "abort";
+  error: ErrorDocument;
+}
+
+/** From the thread. After `result` or `error` it ends. */
+export type ThreadMessage =
+  | { type: "log"; sentence: string }
+  | { type: "progress"; progress: Progress }
+  | { type: "result"; result: MoveResult }
+  | { type: "error"; error: ErrorDocument; stack?: string };

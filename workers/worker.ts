@@ -1,0 +1,195 @@
+import { type Queue, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import { JobsError } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
+import { connectRedis, openQueue, patientOptions } from "../shared/queue/connections.ts";
+import { keepCompleted, keepFailed } from "../shared/queue/enqueue-options.ts";
+import { announceHost, type HostRecord, heartbeatInterval, withdrawHost } from "../shared/queue/hosts.ts";
+import { queueName } from "../shared/queue/names.ts";
+import { checkRedis } from "../shared/queue/redis-check.ts";
+import type { Settings } from "../shared/settings.ts";
+import { AreaLocks } from "./area-lock.ts";
+import { hostRecord } from "./host-record.ts";
+import { type JobHost, processJob } from "./process-job.ts";
+import { checkStart } from "./start-checks.ts";
+
+/**
+ * One host's worker.
+ *
+ * States: new → (start) serving → (stop) leaving → left. A job it takes is active until it ends in one of:
+ * completed, failed, delayed (area held elsewhere, or to be tried again), waiting (put back: we leave).
+ *
+ * | what dies or is lost | what happens |
+ * | --- | --- |
+ * | this process (kill -9, power) | the job's lock runs out; another worker of the host, or the next one, takes the job again within some 15 s and goes on where it stopped |
+ * | the job's thread | the job fails as `internal` with what is known |
+ * | the job's lock in Redis | the thread stops at its next batch; whoever has the job now goes on |
+ * | the area's lock | the same, and the job is tried again with back-off |
+ * | Redis, briefly | the job goes on; nothing is reported meanwhile |
+ * | Redis, for longer than a lock lives | as a lost lock; the worker waits for Redis for ever |
+ * | we are told to leave (SIGTERM) | the batch ends, the job is put back with its attempt unspent |
+ */
+
+/** Milliseconds a job's lock stands without renewal. Renewals come at half of it, from a thread that never blocks. */
+const lockDuration = 10_000;
+/** Milliseconds between looks for jobs whose worker died. */
+const stalledInterval = 5000;
+/** Dying under a job costs it nothing, but a job that kills its worker every time must end. */
+const maxStalledCount = 5;
+/** Milliseconds a step in hand may take after `stop()` before it is given up; then until the connections are. */
+const stepGrace = 4000;
+const leaveGrace = 6000;
+
+/** `abandoned`: a step would not end; the caller should end the process without waiting for threads. */
+export type LeaveOutcome = "left" | "abandoned";
+
+export interface HostWorkerOptions {
+  /** Where the jobs' thread is; tests put their own there. */
+  threadUrl?: URL;
+}
+
+interface Serving {
+  redis: Redis;
+  queue: Queue;
+  worker: Worker;
+  locks: AreaLocks;
+  record: HostRecord;
+  heartbeat: NodeJS.Timeout;
+}
+
+export class HostWorker {
+  readonly #settings: Settings;
+  readonly #log: Logger;
+  readonly #options: HostWorkerOptions;
+  readonly #leaving = new AbortController();
+  readonly #abandon = new AbortController();
+  readonly #running = new Map<string, AbortController>();
+  readonly #renewedAt = new Map<string, number>();
+  #serving: Serving | undefined;
+  #left: Promise<LeaveOutcome> | undefined;
+
+  constructor(settings: Settings, log: Logger, options: HostWorkerOptions = {}) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /** Resolves when the queue is served. Rejects, with nothing left open, where a check fails. */
+  async start(): Promise<void> {
+    const settings = this.#settings;
+    checkStart(settings, this.#log);
+    const redis = await connectRedis(settings.redisUrl);
+    redis.on("error", (error) => this.#log.debug({ err: error }, "Redis connection"));
+    const queue = openQueue(redis, settings, settings.host);
+    try {
+      const facts = await checkRedis(redis, settings.redisUrl);
+      const record = hostRecord(settings);
+      await this.#beat(redis, queue, record);
+      const locks = new AreaLocks(settings.lockRedisUrls);
+      const worker = this.#openWorker({ redis, locks });
+      const heartbeat = setInterval(() => {
+        this.#checkRenewals();
+        this.#beat(redis, queue, record).catch((error: unknown) =>
+          this.#log.debug({ err: error }, "could not announce this host"),
+        );
+      }, heartbeatInterval);
+      this.#serving = { redis, queue, worker, locks, record, heartbeat };
+      await worker.waitUntilReady();
+      this.#log.info(
+        { redis: facts, areas: settings.areas },
+        `serving the queue ${queueName(settings.host)}`,
+      );
+    } catch (error) {
+      if (this.#serving === undefined) redis.disconnect();
+      else await this.stop();
+      throw error;
+    }
+  }
+
+  #openWorker({ redis, locks }: { redis: Redis; locks: AreaLocks }): Worker {
+    const host: JobHost = {
+      settings: this.#settings,
+      log: this.#log,
+      redis,
+      locks,
+      leaving: this.#leaving.signal,
+      abandon: this.#abandon.signal,
+      running: this.#running,
+      ...this.#options,
+    };
+    const worker = new Worker(
+      queueName(this.#settings.host),
+      (job, token) => {
+        this.#renewedAt.set(job.id ?? "", Date.now());
+        return processJob(job, token, host);
+      },
+      {
+        connection: patientOptions(this.#settings.redisUrl),
+        prefix: this.#settings.prefix,
+        concurrency: 1,
+        lockDuration,
+        stalledInterval,
+        maxStalledCount,
+        // For jobs that other tools added without saying how long to keep them.
+        removeOnComplete: keepCompleted,
+        removeOnFail: keepFailed,
+      },
+    );
+    worker.on("error", (error) => this.#log.warn({ err: error }, "queue"));
+    worker.on("locksRenewed", ({ jobIds }) => {
+      for (const id of jobIds) this.#renewedAt.set(id, Date.now());
+    });
+    // BullMQ only tells; without this the thread would work on beside the job's next holder.
+    worker.on("lockRenewalFailed", (jobIds) => {
+      for (const id of jobIds) this.#loseJob(id);
+    });
+    worker.on("stalled", (jobId) => this.#log.warn({ jobId }, "its worker died: the job is taken up again"));
+    return worker;
+  }
+
+  #loseJob(jobId: string): void {
+    this.#running.get(jobId)?.abort(new JobsError("lost-lease", "the job's lock in the queue was lost"));
+  }
+
+  /** A renewal that hangs because Redis is away is neither a success nor a failure to BullMQ. */
+  #checkRenewals(): void {
+    for (const jobId of this.#running.keys()) {
+      if (Date.now() - (this.#renewedAt.get(jobId) ?? 0) > lockDuration) this.#loseJob(jobId);
+    }
+  }
+
+  async #beat(redis: Redis, queue: Queue, record: HostRecord): Promise<void> {
+    // One job at a time even with two workers on the host; said again each time in case Redis was emptied.
+    await queue.setGlobalConcurrency(1);
+    await announceHost(redis, this.#settings.prefix, record);
+  }
+
+  /** Takes no more jobs, puts the one in hand back at its next batch, and leaves. Safe to call at any time, and twice. */
+  stop(): Promise<LeaveOutcome> {
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<LeaveOutcome> {
+    const serving = this.#serving;
+    if (serving === undefined) return "left";
+    clearInterval(serving.heartbeat);
+    // First close, then abort: else the job put back would be taken again by ourselves.
+    const closed = serving.worker.close().then(() => "left" as const);
+    this.#leaving.abort(new JobsError("stopped", "the worker is leaving"));
+    const step = setTimeout(() => this.#abandon.abort(), stepGrace);
+    let patience: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<"abandoned">((resolve) => {
+      patience = setTimeout(() => resolve("abandoned"), leaveGrace);
+    });
+    const outcome = await Promise.race([closed, tooLong]);
+    clearTimeout(step);
+    clearTimeout(patience);
+    // Best effort while Redis may be away: the announcement runs out by itself.
+    await withdrawHost(serving.redis, this.#settings.prefix, serving.record).catch(() => {});
+    await serving.queue.close().catch(() => {});
+    serving.locks.close();
+    serving.redis.disconnect();
+    return this.#abandon.signal.aborted ? "abandoned" : outcome;
+  }
+}
