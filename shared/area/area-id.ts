@@ -1,0 +1,106 @@
+import { randomUUID } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { JobsError } from "../errors.ts";
+import type { Area } from "./area.ts";
+import { createLike, ensurePrivateDir } from "./ownership.ts";
+import { readBounded } from "./read-bounded.ts";
+import { syncDirectory } from "./sync-directory.ts";
+import { systemCode } from "./system-code.ts";
+
+/** The device is left out: it differs from host to host, the inode does not. */
+const schema = z.object({ id: z.uuid(), inode: z.string() });
+type Identity = z.infer<typeof schema>;
+
+/**
+ * The area's UUID, the same on every host and by every path. null where it has none yet, or has that of the area it
+ * was copied from. Reads only.
+ */
+export function readAreaId(area: Area): string | null {
+  const stored = readIdentity(join(area.privateDir, "area-id"));
+  return stored !== undefined && stored.inode === inodeOf(area) ? stored.id : null;
+}
+
+/**
+ * The area's UUID; made where there is none. Safe against another host doing the same: both return the same id.
+ * A copied area gets an id of its own.
+ */
+export function ensureAreaId(area: Area): string {
+  const known = readAreaId(area);
+  if (known !== null) return known;
+  ensurePrivateDir(area);
+  const file = join(area.privateDir, "area-id");
+  const inode = inodeOf(area);
+  const old = readIdentity(file);
+  if (old?.inode === inode) return old.id;
+  if (!exists(file)) return claim(file, { id: randomUUID(), inode }, area).id;
+  // A copy. Two hosts may replace the old id at the same time: they first agree on the new one, in a file named
+  // by what it replaces and never removed, and then both put that one in place.
+  const agreed = claim(
+    join(area.privateDir, `area-id.${inode}.${old?.id ?? "damaged"}`),
+    { id: randomUUID(), inode },
+    area,
+  );
+  const temporary = writeTemporary(agreed, area);
+  renameSync(temporary, file);
+  syncDirectory(area.privateDir);
+  return agreed.id;
+}
+
+/** Puts an identity at `path` unless one is there; returns the one that is there then. */
+function claim(path: string, identity: Identity, area: Area): Identity {
+  const temporary = writeTemporary(identity, area);
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    // NFS may also report this of a link that it made itself: what counts is what is there.
+    if (systemCode(error) !== "EEXIST") throw error;
+  } finally {
+    unlinkSync(temporary);
+  }
+  syncDirectory(area.privateDir);
+  const winner = readIdentity(path);
+  if (winner === undefined) throw new JobsError("io", `${path} cannot be read back`);
+  return winner;
+}
+
+function writeTemporary(identity: Identity, area: Area): string {
+  const path = join(area.privateDir, `area-id.${randomUUID()}.tmp`);
+  createLike(path, area.megatestDb);
+  const fd = openSync(path, "r+");
+  try {
+    writeSync(fd, `${JSON.stringify(identity)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return path;
+}
+
+function readIdentity(path: string): Identity | undefined {
+  if (!exists(path)) return undefined;
+  const text = readBounded(path, { maxBytes: 4096, code: "corrupt" });
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined; // damaged: as good as none
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function inodeOf(area: Area): string {
+  return String(statSync(area.realPath, { bigint: true }).ino);
+}

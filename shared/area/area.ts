@@ -1,0 +1,85 @@
+import { lstatSync, type Stats, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { JobsError } from "../errors.ts";
+import { areaName } from "./area-name.ts";
+import { type MegatestConfig, readConfig } from "./config.ts";
+import { isInside, resolveInside, resolveRoots } from "./roots.ts";
+
+/** A Megatest run area: a directory that every host mounts, perhaps under different paths. */
+export interface Area {
+  /** Absolute, as given. */
+  path: string;
+  /** The same with links resolved. */
+  realPath: string;
+  /** As Megatest names it in the path of its caches. */
+  name: string;
+  config: MegatestConfig;
+  megatestDb: string;
+  /** Ours: the runs that moved out. May not exist yet. */
+  completedDb: string;
+  /** `.mtjobs`: everything else of ours. May not exist yet. */
+  privateDir: string;
+  /** `.homehost`; only ever read here, for whoever finds it missing writes itself into it. */
+  homehostFile: string;
+}
+
+export interface OpenAreaOptions {
+  /** Roots outside which nothing is touched; undefined: no check; empty: everything is refused. */
+  roots?: string[] | undefined;
+  /** What `#{getenv X}` and `$MT_TESTSUITE_NAME` see; nothing by default. */
+  env?: NodeJS.ProcessEnv;
+}
+
+/** Names in an area that we write to, or that SQLite would follow for us. */
+const ownFiles = ["completed-runs.db", "completed-runs.db-journal", "megatest.db-journal", "megatest.db-wal"];
+
+/**
+ * Looks at an area without changing it.
+ * Throws `outside-roots`, `not-an-area` (no directory, no megatest.db of its own, or links that lead out of it) or `bad-config`.
+ */
+export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}): Area {
+  const given = resolve(path);
+  const realRoots = roots === undefined ? undefined : resolveRoots(roots);
+  const realPath = resolveInside(given, realRoots);
+  if (realPath === undefined || !statSync(realPath).isDirectory()) {
+    throw notAnArea(given, "there is no such directory");
+  }
+  const megatestDb = ownDatabase(given, realPath);
+  for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
+  assertPlain(realPath, ".mtjobs", (stat) => stat.isDirectory());
+  const file = join(realPath, "megatest.config");
+  const configPath = resolveInside(file, realRoots);
+  if (configPath === undefined) throw notAnArea(given, "it has no megatest.config");
+  const config = readConfig({ file, areaPath: given, roots: realRoots, env });
+  return {
+    path: given,
+    realPath,
+    name: areaName(given, config, env),
+    config,
+    megatestDb,
+    completedDb: join(realPath, "completed-runs.db"),
+    privateDir: join(realPath, ".mtjobs"),
+    homehostFile: join(realPath, ".homehost"),
+  };
+}
+
+function ownDatabase(given: string, realPath: string): string {
+  const file = resolveInside(join(realPath, "megatest.db"), undefined);
+  if (file === undefined) throw notAnArea(given, "it has no megatest.db");
+  if (!isInside(file, realPath))
+    throw notAnArea(given, "its megatest.db is a link that leads out of the area");
+  if (!statSync(file).isFile()) throw notAnArea(given, "its megatest.db is not a regular file");
+  return file;
+}
+
+/** A link here would lead our writes out of the area. */
+function assertPlain(area: string, name: string, isPlain: (stat: Stats) => boolean): void {
+  const stat = lstatSync(join(area, name), { throwIfNoEntry: false });
+  if (stat !== undefined && !isPlain(stat)) throw notAnArea(area, `its ${name} is a link or of another kind`);
+}
+
+function notAnArea(path: string, reason: string): JobsError {
+  return new JobsError("not-an-area", `${path} is not a Megatest area: ${reason}`, {
+    hint: "name the directory that holds megatest.config and megatest.db",
+  });
+}

@@ -1,0 +1,178 @@
+import { lstatSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { JobsError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import type { Area } from "./area.ts";
+import { configuredName } from "./area-name.ts";
+import { cacheDirectories, findCache } from "./cache.ts";
+import { readDottedPath } from "./dotted-path.ts";
+import { newestMtimeMs } from "./mtime.ts";
+import { openFiles } from "./open-files.ts";
+import { systemCode } from "./system-code.ts";
+import { userId } from "./user-name.ts";
+
+/** A cache on this host that may be the area's: each user and each path of the area has one of its own. */
+export interface FoundCache {
+  directory: string;
+  megatestDb: string;
+  /** Name of the user it belongs to. */
+  owner: string;
+  /** Newest change of its `megatest.db*`, ms since 1970. */
+  mtimeMs: number;
+  /** Other processes that have it open; `"unknown"` where none is seen, but some of its owner's cannot be inspected. */
+  openBy: number[] | "unknown";
+  /** True for the pair that these settings select. */
+  selected: boolean;
+}
+
+export interface CacheSearch {
+  caches: FoundCache[];
+  /** Sentences on what could not be inspected. */
+  warnings: string[];
+}
+
+/** A cache that changed within this many ms is in use. */
+export const recentMs = 24 * 3_600_000;
+
+/** Every cache under the cache root that may be this area's, by whatever user and path. */
+export function findCaches(area: Area, settings: Settings): CacheSearch {
+  const warnings: string[] = [];
+  const selected = findCache(area, settings)?.directory;
+  const own = cacheDirectories(area, settings);
+  const caches: FoundCache[] = [];
+  for (const owner of list(settings.cacheRoot, warnings)) {
+    const databases = join(settings.cacheRoot, owner, "megatest_localdb");
+    const candidates = candidatesIn(databases, area, own, warnings);
+    if (candidates.length === 0) continue;
+    const uid = lstatSync(databases).uid;
+    // Anybody can make a directory with somebody's name: only the user of that name keeps a cache there.
+    if (owner !== settings.user && userId(owner) !== uid) continue;
+    caches.push(...candidates.map((at) => inspect(at, owner, uid, at === selected)));
+  }
+  return { caches, warnings };
+}
+
+function candidatesIn(databases: string, area: Area, own: string[], warnings: string[]): string[] {
+  if (!isDirectory(databases)) return [];
+  const { dev, ino } = statSync(area.realPath, { bigint: true });
+  // A name from the config is the same for everybody; one made of the path differs by path.
+  const names = configuredName(area.config) === undefined ? list(databases, warnings) : [area.name];
+  return names
+    .map((name) => join(databases, name))
+    .filter(isDirectory)
+    .flatMap((directory) =>
+      list(directory, warnings)
+        .filter((dotted) => dotted.startsWith("."))
+        .filter(
+          (dotted) =>
+            own.includes(join(directory, dotted)) || readDottedPath(dotted, { dev, ino }) !== "other-area",
+        )
+        .map((dotted) => join(directory, dotted)),
+    )
+    .filter((directory) => hasDatabase(directory, warnings));
+}
+
+function inspect(directory: string, owner: string, ownerUid: number, selected: boolean): FoundCache {
+  const megatestDb = join(directory, "megatest.db");
+  const files = ["megatest.db", "megatest.db-wal", "megatest_ref.db"].map((name) => join(directory, name));
+  return {
+    directory,
+    megatestDb,
+    owner,
+    mtimeMs: newestMtimeMs(directory, "megatest.db") ?? 0,
+    openBy: openBy(files, ownerUid),
+    selected,
+  };
+}
+
+function openBy(files: string[], ownerUid: number): number[] | "unknown" {
+  const open = openFiles(files);
+  if (open === "unknown") return "unknown";
+  const pids = open.pids.filter((pid) => pid !== process.pid);
+  const hidden = open.othersHidden && ownerUid !== process.geteuid?.();
+  const unseen = hidden || open.uninspected.some(({ uid }) => uid === ownerUid);
+  return pids.length === 0 && unseen ? "unknown" : pids;
+}
+
+/**
+ * Makes sure that the selected pair is the only one in use: open in another process, changed within a day, or holding
+ * a row that megatest.db lacks (`lacksRows`, asked last). Else throws `several-caches` naming all.
+ * Returns warnings on what could not be inspected.
+ */
+export function assertSingleCache(
+  area: Area,
+  settings: Settings,
+  lacksRows: (dbPath: string) => boolean,
+): string[] {
+  const { caches, warnings } = findCaches(area, settings);
+  const used = caches.flatMap((cache) => {
+    if (cache.selected) return [];
+    const reason = useOf(cache, lacksRows, warnings);
+    return reason === undefined ? [] : [{ directory: cache.directory, owner: cache.owner, reason }];
+  });
+  if (used.length === 0) return warnings;
+  const selected = caches.find((cache) => cache.selected)?.directory;
+  const others = used
+    .map(({ directory, owner, reason }) => `${directory} (of ${owner}; ${reason})`)
+    .join(", ");
+  const message =
+    selected === undefined
+      ? `caches of other users or paths are in use: ${others}`
+      : `besides ${selected}, in use: ${others}`;
+  throw new JobsError(
+    "several-caches",
+    `the area has more than the one cache this job works on; ${message}`,
+    {
+      hint: "end the processes that use them, let Megatest sync, and remove the caches that are not needed any more",
+      details: { selected: selected ?? null, inUse: used },
+    },
+  );
+}
+
+function useOf(
+  cache: FoundCache,
+  lacksRows: (dbPath: string) => boolean,
+  warnings: string[],
+): string | undefined {
+  if (cache.openBy !== "unknown" && cache.openBy.length > 0)
+    return `open in process ${cache.openBy.join(", ")}`;
+  if (Date.now() - cache.mtimeMs < recentMs) return "changed within a day";
+  if (cache.openBy === "unknown") {
+    warnings.push(`it cannot be seen whether a process of ${cache.owner} has ${cache.directory} open`);
+  }
+  try {
+    return lacksRows(cache.megatestDb) ? "holds rows that megatest.db lacks" : undefined;
+  } catch (error) {
+    warnings.push(`the cache ${cache.megatestDb} cannot be read (${systemCode(error) || String(error)})`);
+    return undefined;
+  }
+}
+
+function list(directory: string, warnings: string[]): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR"].includes(systemCode(error))) {
+      warnings.push(`${directory} cannot be inspected (${systemCode(error)})`);
+    }
+    return [];
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch {
+    return false;
+  }
+}
+
+function hasDatabase(directory: string, warnings: string[]): boolean {
+  try {
+    return lstatSync(join(directory, "megatest.db"), { throwIfNoEntry: false })?.isFile() === true;
+  } catch (error) {
+    if (systemCode(error) !== "ENOTDIR")
+      warnings.push(`${directory} cannot be inspected (${systemCode(error)})`);
+    return false;
+  }
+}

@@ -1,0 +1,110 @@
+import { type LookupAddress, lookup } from "node:dns";
+import { promisify } from "node:util";
+import { JobsError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import type { Area } from "./area.ts";
+import { readBounded } from "./read-bounded.ts";
+import { systemCode } from "./system-code.ts";
+
+/** Where the area lives: the host whose local disk holds its cache. */
+export interface Homehost {
+  /** An IPv4 address or a host name; undefined where `.homehost` is missing or still empty. */
+  value: string | undefined;
+  /** Set in the config: such an area must not be migrated. */
+  pinned: boolean;
+}
+
+/** What `decideHome` found out. */
+export interface HomeDecision {
+  /** Undefined: the area has no homehost yet, nobody may decide. */
+  atHome: boolean | undefined;
+  /** One sentence for the operator. */
+  reason: string;
+}
+
+const maxBytes = 1024;
+
+/** Reads the homehost and never writes it. A file that holds anything but one name or address throws `bad-config`. */
+export function readHomehost(area: Area): Homehost {
+  const configured = area.config.get("server", "homehost");
+  if (configured !== undefined && configured !== "") {
+    return { value: checked(configured, "[server] homehost"), pinned: true };
+  }
+  let text: string;
+  try {
+    text = readBounded(area.homehostFile, { maxBytes, code: "bad-config" });
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return { value: undefined, pinned: false };
+    if (error instanceof JobsError) throw error;
+    throw new JobsError("bad-config", `${area.homehostFile} cannot be read (${systemCode(error)})`, {
+      cause: error,
+    });
+  }
+  const line = text.split("\n", 1)[0] ?? "";
+  return { value: line === "" ? undefined : checked(line, area.homehostFile), pinned: false };
+}
+
+/** Megatest compares to the letter, trailing blanks included: what looks right but is not must not pass. */
+function checked(value: string, where: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(value)) return value;
+  throw new JobsError(
+    "bad-config",
+    `${where} holds ${JSON.stringify(value.slice(0, 80))}, which is no host`,
+    {
+      hint: "it must be one line: an IPv4 address or a host name, without blanks",
+    },
+  );
+}
+
+/**
+ * This host's address as Megatest computes it: the last one not in 127/8 that the resolver returns for its name.
+ * `settings.address` overrides it. `bad-settings` where there is none.
+ */
+export async function hostAddress(settings: Settings): Promise<string> {
+  if (settings.address !== undefined) return settings.address;
+  const best = (await addressesOf(settings.host)).filter((address) => !address.startsWith("127.")).at(-1);
+  if (best !== undefined) return best;
+  throw new JobsError("bad-settings", `the resolver knows no address of ${settings.host} but loopback`, {
+    hint: "set MTJOBS_ADDRESS to the address other hosts reach this one at",
+  });
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  try {
+    const found: LookupAddress[] = await promisify(lookup)(host, { all: true, family: 4, verbatim: true });
+    return found.map(({ address }) => address);
+  } catch {
+    return []; // a name that does not resolve has no address; the caller says so
+  }
+}
+
+/** Whether this host is the homehost, and why. Undefined where the area has none yet. */
+export async function decideHome({ value }: Homehost, settings: Settings): Promise<HomeDecision> {
+  if (value === undefined) {
+    return {
+      atHome: undefined,
+      reason: "the area has no homehost yet: start Megatest once where it shall be",
+    };
+  }
+  if (value === settings.host) return { atHome: true, reason: `the homehost is this host, ${value}` };
+  let address: string;
+  try {
+    address = await hostAddress(settings);
+  } catch (error) {
+    if (!(error instanceof JobsError)) throw error;
+    return {
+      atHome: false,
+      reason: `the homehost is ${value}, this host is ${settings.host}; ${error.message}`,
+    };
+  }
+  const atHome = value === address;
+  return {
+    atHome,
+    reason: `the homehost is ${value}, this host is ${settings.host} (${address})`,
+  };
+}
+
+/** True where the homehost equals this host's name or best address; false too where there is none (see `decideHome`). */
+export async function isAtHome(homehost: Homehost, settings: Settings): Promise<boolean> {
+  return (await decideHome(homehost, settings)).atHome === true;
+}

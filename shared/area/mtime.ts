@@ -1,0 +1,61 @@
+import { randomUUID } from "node:crypto";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Area } from "./area.ts";
+import { ensurePrivateDir } from "./ownership.ts";
+
+/** Megatest refills a cache once the area's database is newer by more than this, in milliseconds. */
+export const refillMarginMs = 10_000;
+
+/** Newest modification time, in ms since 1970, of the files in `directory` named `prefix…`; undefined where none is there. */
+export function newestMtimeMs(directory: string, prefix: string): number | undefined {
+  let newest: number | undefined;
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(prefix)) continue;
+    // A journal may be gone again by now.
+    const mtime = statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs;
+    if (mtime !== undefined && (newest === undefined || mtime > newest)) newest = mtime;
+  }
+  return newest;
+}
+
+/** True where Megatest, opening the cache now, would overwrite it from megatest.db. Without a cache there is nothing to refill. */
+export function refillDue(area: Area, cache: { directory: string } | undefined): boolean {
+  if (cache === undefined) return false;
+  const ours = newestMtimeMs(area.realPath, "megatest.db");
+  const cached = newestMtimeMs(cache.directory, "megatest.db");
+  return ours !== undefined && cached !== undefined && ours - cached > refillMarginMs;
+}
+
+/** Sets a file's modification time. Opens nothing, so it is safe beside open SQLite databases. */
+export function touch(path: string, timeMs: number): void {
+  utimesSync(path, timeMs / 1000, timeMs / 1000);
+}
+
+/**
+ * How far the area's file system is ahead of this host's clock, in ms; negative: behind. Creates `.mtjobs` and, for
+ * an instant, a file in it. Good to a few ms and the time of one write.
+ */
+export function clockSkewMs(area: Area): number {
+  ensurePrivateDir(area);
+  const probe = join(area.privateDir, `clock-${randomUUID()}`);
+  const fd = openSync(probe, "wx", 0o600);
+  try {
+    const before = Date.now();
+    writeSync(fd, "x");
+    const after = Date.now();
+    return fstatSync(fd).mtimeMs - (before + after) / 2;
+  } finally {
+    closeSync(fd);
+    unlinkSync(probe);
+  }
+}

@@ -1,0 +1,104 @@
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Area } from "./area.ts";
+import { readHead } from "./read-bounded.ts";
+import { systemCode } from "./system-code.ts";
+
+/** A Megatest server of the area, as its log tells. */
+export interface MegatestServer {
+  pid: number;
+  /** From the log's name. */
+  host: string;
+  /** `host:port` it listens at; undefined where it has not said so yet, and for a stale one. */
+  address: string | undefined;
+  /** Ms since 1970; undefined as the address is. */
+  startedAt: number | undefined;
+  logMtimeMs: number;
+  /** `live`: it touched its log lately. `stale-alive`: it did not, but its process, on this host, goes on. */
+  state: "live" | "stale-alive" | "stale";
+}
+
+/** Megatest's clients take a server as usable if it touched its log within this many ms. */
+export const liveMs = 16_000;
+
+const headBytes = 64 * 1024;
+
+/**
+ * All servers that left a log, newest first. `now` in ms since 1970 by the clock of the area's file system (see
+ * `clockSkewMs`); `host` is this host's name. A stale log of another host proves nothing about its process.
+ */
+export function liveServers(area: Area, now = Date.now(), host = hostname()): MegatestServer[] {
+  const directory = join(area.realPath, "logs");
+  return listLogs(directory)
+    .flatMap((name) => {
+      const match = /^server-(\d{1,10})-(.+)\.log$/.exec(name);
+      const stat = match === null ? undefined : lstatSync(join(directory, name), { throwIfNoEntry: false });
+      if (match === null || stat === undefined || !stat.isFile()) return [];
+      const log = { pid: Number(match[1]), host: match[2] ?? "", logMtimeMs: stat.mtimeMs };
+      const state = stateOf(log, now, host);
+      const start = state === "stale" ? undefined : startOf(join(directory, name));
+      return [{ ...log, state, address: start?.address, startedAt: start?.startedAt }];
+    })
+    .sort((a, b) => b.logMtimeMs - a.logMtimeMs);
+}
+
+function listLogs(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return [];
+    throw error;
+  }
+}
+
+function stateOf(log: { pid: number; host: string; logMtimeMs: number }, now: number, host: string) {
+  if (now - log.logMtimeMs <= liveMs) return "live";
+  return log.host === host && isAlive(log.pid, log.logMtimeMs) ? "stale-alive" : "stale";
+}
+
+function startOf(path: string): { address: string; startedAt: number } | undefined {
+  try {
+    const head = readHead(path, { maxBytes: headBytes, code: "io" });
+    const match = /^SERVER STARTED: (\S+:\d+) AT (\d+(?:\.\d+)?)/m.exec(head);
+    return match === null ? undefined : { address: match[1] ?? "", startedAt: Number(match[2]) * 1000 };
+  } catch {
+    return undefined; // rotated away, or not for us to read: its name and age still count
+  }
+}
+
+/** Clocks of this host and the file server may differ by less than this. */
+const clockMarginMs = 10 * 60_000;
+
+/** A process of that number that is no zombie, no thread, and did not start only after the log was last touched. */
+function isAlive(pid: number, logMtimeMs: number): boolean {
+  if (pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (systemCode(error) !== "EPERM") return false;
+  }
+  const status = readProc(pid, "status");
+  if (status === undefined) return true; // no /proc to ask further
+  const isProcess = new RegExp(`^Tgid:\\s+${pid}$`, "m").test(status) && !/^State:\s+[ZX]/m.test(status);
+  const started = startedAtMs(pid);
+  return isProcess && (started === undefined || started < logMtimeMs + clockMarginMs);
+}
+
+function readProc(pid: number | "", name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ms since 1970, from the start in hundredths of a second after boot. */
+function startedAtMs(pid: number): number | undefined {
+  const stat = readProc(pid, "stat");
+  const uptime = readProc("", "uptime");
+  // The command in parentheses may hold anything; what follows it is numbers.
+  const ticks = Number(stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+  const up = Number(uptime?.split(" ")[0]);
+  return Number.isFinite(ticks) && Number.isFinite(up) ? Date.now() - up * 1000 + ticks * 10 : undefined;
+}
