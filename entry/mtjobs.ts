@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { buildProgram } from "../producers/cli/program.ts";
+import { ExitCode } from "../shared/errors.ts";
+
+// The command `mtjobs`: brings producers and workers together, and owns this process.
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Aborted by the first signal; a second one ends the process at once. Signals are caught only once somebody
+ * asks for this: a command that has nothing to tidy up dies of Ctrl-C as any other program, and a worker
+ * listens by itself.
+ */
+function catchSignals(): AbortSignal {
+  const interrupt = new AbortController();
+  for (const signal of signals) {
+    process.on(signal, () => {
+      if (interrupt.signal.aborted) process.exit(ExitCode.interrupted);
+      interrupt.abort();
+    });
+  }
+  return interrupt.signal;
+}
+
+function ownVersion(): string {
+  // One level up from the source, two from the built file in dist/.
+  const up = import.meta.url.endsWith(".ts") ? "../package.json" : "../../package.json";
+  const { version } = JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string };
+  return version;
+}
+
+let interrupt: AbortSignal | undefined;
+
+// Whoever reads our output may have seen enough (`mtjobs jobs | head`).
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(ExitCode.done);
+});
+
+const program = buildProgram({
+  io: {
+    env: process.env,
+    cwd: process.cwd(),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    get interrupt() {
+      interrupt ??= catchSignals();
+      return interrupt;
+    },
+  },
+  version: ownVersion(),
+  commandPath: fileURLToPath(import.meta.url),
+  // Loaded when needed: most commands start faster without SQLite's and the queue's workers.
+  runWorker: async (settings) => (await import("../workers/main.ts")).runWorker(settings),
+  runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
+});
+process.exitCode = await program.run(process.argv.slice(2));

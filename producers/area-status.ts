@@ -1,0 +1,94 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Area, openArea } from "../shared/area/area.ts";
+import { readAreaId } from "../shared/area/area-id.ts";
+import { findCache } from "../shared/area/cache.ts";
+import { type HistoryLine, readHistory } from "../shared/area/history.ts";
+import { decideHome, readHomehost } from "../shared/area/homehost.ts";
+import { liveServers, type MegatestServer } from "../shared/area/servers.ts";
+import { toJobsError } from "../shared/errors.ts";
+import type { Settings } from "../shared/settings.ts";
+import { type DatabaseFacts, readDatabases } from "./area-databases.ts";
+
+/** What `status AREA` tells of an area without asking Redis. */
+export interface AreaStatus extends DatabaseFacts {
+  /** Absolute, as given. */
+  area: string;
+  areaId: string | null;
+  name: string;
+  /** Address or host name; null where the area has none yet, or it cannot be told. */
+  homehost: string | null;
+  /** Set in the config: the area must not be migrated. */
+  pinned: boolean;
+  /** Whether this host is the homehost; null where nobody can tell. */
+  atHome: boolean | null;
+  homeReason: string;
+  /** Directory of this user's cache on this host; null where there is none. */
+  cache: string | null;
+  /** By file name; a file that is not there is left out. */
+  bytes: Record<string, number>;
+  /** Megatest's servers that may be alive. */
+  servers: MegatestServer[];
+  /** The last jobs, the newest first. */
+  history: HistoryLine[];
+}
+
+const historyShown = 5;
+
+/**
+ * Looks at an area and changes nothing. What cannot be read is told in `problems`.
+ * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` where it is no area to begin with
+ */
+export async function areaStatus(
+  path: string,
+  { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+): Promise<AreaStatus> {
+  const roots = settings.areas.length > 0 ? settings.areas : undefined;
+  const area = openArea(resolve(cwd, path), { roots, env });
+  const facts = readDatabases(area);
+  const look = <T>(read: () => T, otherwise: T): T => {
+    try {
+      return read();
+    } catch (error) {
+      facts.problems.push(toJobsError(error).message);
+      return otherwise;
+    }
+  };
+  const homehost = look(() => readHomehost(area), { value: undefined, pinned: false });
+  const home = await decideHome(homehost, settings);
+  const cache = look(() => findCache(area, settings), undefined);
+  const servers = look(() => liveServers(area), []);
+  facts.problems.push(...area.config.warnings);
+  return {
+    area: area.path,
+    areaId: look(() => readAreaId(area), null),
+    name: area.name,
+    homehost: homehost.value ?? null,
+    pinned: homehost.pinned,
+    atHome: home.atHome ?? null,
+    homeReason: home.reason,
+    cache: cache?.directory ?? null,
+    bytes: sizes(area, cache),
+    servers: servers.filter(({ state }) => state !== "stale"),
+    history: look(() => readHistory(area, { limit: historyShown }), []).reverse(),
+    ...facts,
+  };
+}
+
+function sizes(
+  area: Area,
+  cache: { megatestDb: string; refDb: string | undefined } | undefined,
+): Record<string, number> {
+  const files: [string, string | undefined][] = [
+    ["megatest.db", area.megatestDb],
+    ["completed-runs.db", area.completedDb],
+    ["cache/megatest.db", cache?.megatestDb],
+    ["cache/megatest_ref.db", cache?.refDb],
+  ];
+  return Object.fromEntries(
+    files.flatMap(([name, file]) => {
+      const size = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size;
+      return size === undefined ? [] : [[name, size]];
+    }),
+  );
+}

@@ -1,0 +1,26 @@
+import { JobsError } from "../shared/errors.ts";
+import { type CancelOutcome, requestCancel } from "../shared/queue/cancel.ts";
+import { findJob } from "./find-job.ts";
+import { forwardedTo, type JobPlace } from "./job-view.ts";
+import type { Session } from "./session.ts";
+
+export interface Cancelled extends JobPlace {
+  outcome: Exclude<CancelOutcome, "unknown">;
+}
+
+/**
+ * Asks that a job ends: one that waits is removed, a running one stops at its next batch, a finished one is
+ * left as it is. A job that was forwarded is followed to where it went. @throws {JobsError} `unknown-job`
+ */
+export async function cancelJob(session: Session, jobId: string): Promise<Cancelled> {
+  const { host, job } = await findJob(session, jobId);
+  const outcome = await requestCancel(session.redis, session.settings, host, jobId);
+  if (outcome === "unknown") {
+    throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
+  }
+  const next = outcome === "finished" ? forwardedTo(job.returnvalue) : undefined;
+  // Under its own id it would have been found where it went: only another id leads on.
+  return next === undefined || next.jobId === jobId
+    ? { jobId, host, outcome }
+    : await cancelJob(session, next.jobId);
+}

@@ -1,0 +1,40 @@
+/**
+ * Megatest's users write long options with one dash (`-target x -runname y`) and verbs as options
+ * (`-reduce-records`). This turns such an argument list into the usual spelling before it is parsed.
+ */
+export interface ArgvSpelling {
+  /** Every long option by its name without dashes; true where it takes a value. */
+  options: ReadonlyMap<string, boolean>;
+  /** Megatest's verb (without its dash) → our command. */
+  verbs: ReadonlyMap<string, string>;
+}
+
+/** `-word`: a letter, then at least one more character. `-h` and `-5` are none. */
+const oneDashWord = /^-(?<name>[A-Za-z][A-Za-z0-9-]+)(?<value>=.*)?$/s;
+
+/**
+ * Pure. A verb found anywhere among the options becomes the first argument; one-dash words get their second
+ * dash, unknown ones too, so that the parser can suggest the right one. The value after an option that takes
+ * one, whatever it begins with, and all that follows `--` stay as they are.
+ */
+export function normaliseArgv(args: readonly string[], { options, verbs }: ArgvSpelling): string[] {
+  const out: string[] = [];
+  let command: string | undefined;
+  let rest = 0;
+  for (; rest < args.length; rest++) {
+    const word = args[rest] as string;
+    if (word === "--") break;
+    const { name = "", value = "" } = oneDashWord.exec(word)?.groups ?? {};
+    const verb = value === "" ? verbs.get(name || word.replace(/^--/, "")) : undefined;
+    if (verb !== undefined && word.startsWith("-")) {
+      if (command === undefined) command = verb;
+      continue;
+    }
+    out.push(name === "" ? word : `--${name}${value}`);
+    const long = name === "" && word.startsWith("--") ? word.slice(2) : name;
+    if (value === "" && options.get(long) === true && rest + 1 < args.length)
+      out.push(args[++rest] as string);
+  }
+  const tail = args.slice(rest);
+  return command === undefined ? [...out, ...tail] : [command, ...out, ...tail];
+}

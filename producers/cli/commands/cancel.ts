@@ -1,0 +1,32 @@
+import { cancelJob } from "../../cancel-job.ts";
+import { withSession } from "../../session.ts";
+import { type AddCommand, addSharedOptions, teach } from "../command.ts";
+
+/** `mtjobs cancel ID` */
+export const addCancel: AddCommand = (program, bind) => {
+  const command = program
+    .command("cancel")
+    .summary("end a job")
+    .description(
+      "End a job. One that waits is taken from its queue; a running one stops at its next batch: what it moved stays moved, and the same job run again goes on from there.",
+    )
+    .argument("<id>", "the job's id");
+  addSharedOptions(command);
+  teach(command, {
+    examples: [
+      ["mtjobs cancel reduce-0123456789abcdef", "end that job"],
+      ["mtjobs jobs --state waiting,active", "which jobs could be cancelled"],
+    ],
+    exits: { 2: "there is no such job", 4: "Redis is out of reach" },
+  });
+  bind(command, async ({ settings, args }) => {
+    const jobId = args[0] as string;
+    const { host, outcome } = await withSession(settings, (session) => cancelJob(session, jobId));
+    const text = {
+      removed: `${jobId}: taken from the queue of ${host}; it had not begun`,
+      requested: `${jobId}: asked to stop on ${host}; it ends at its next batch`,
+      finished: `${jobId}: had finished already on ${host}`,
+    }[outcome];
+    return { document: { jobId, host, outcome }, text };
+  });
+};

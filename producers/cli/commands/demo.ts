@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import { demoText } from "../../demo/demo-text.ts";
+import { runDemo } from "../../demo/run-demo.ts";
+import { addSharedOptions, type Bind, teach } from "../command.ts";
+import type { CliDeps } from "../deps.ts";
+import { progressDisplay } from "../progress-bar.ts";
+
+/** `mtjobs demo [--keep-area]` */
+export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
+  const command = program
+    .command("demo")
+    .summary("the whole story on a made-up area")
+    .description(
+      "Build an area with some tens of thousands of records in a temporary directory, start a worker for it, move all runs older than 30 days to completed-runs.db, and show before and after. Needs a Redis; takes seconds; touches no area of yours.",
+    )
+    .option("--keep-area", "leave the area where it is and say where");
+  addSharedOptions(command, ["--host", "--address", "--areas", "--cache-root", "--user", "--prefix"]);
+  teach(command, {
+    examples: [
+      ["mtjobs demo", "see it once; everything is removed again"],
+      ["mtjobs demo --keep-area", "and go on trying things on the area"],
+    ],
+    exits: {
+      1: "the job failed",
+      4: "Redis is out of reach, or the worker did not start",
+      130: "interrupted",
+    },
+  });
+  bind(command, async ({ io, settings, json, options }) => {
+    const display = progressDisplay(io, json);
+    try {
+      const report = await runDemo({
+        settings,
+        env: io.env,
+        commandPath: deps.commandPath,
+        keepArea: options.keepArea === true,
+        signal: io.interrupt,
+        onNote: display.note,
+        onProgress: display.progress,
+      });
+      display.end();
+      const { settings: _ownSettings, ...document } = report;
+      return { document, text: demoText(report) };
+    } finally {
+      display.end();
+    }
+  });
+}

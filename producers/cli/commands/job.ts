@@ -1,0 +1,56 @@
+import { type JobReport, reportJob } from "../../find-job.ts";
+import { withSession } from "../../session.ts";
+import { agoText } from "../../text/amounts.ts";
+import { progressText } from "../../text/progress-text.ts";
+import { resultText } from "../../text/result-text.ts";
+import { printable, textTable } from "../../text/table.ts";
+import { type AddCommand, addSharedOptions, teach } from "../command.ts";
+
+/** `mtjobs job ID` */
+export const addJob: AddCommand = (program, bind) => {
+  const command = program
+    .command("job")
+    .summary("show one job: its state, progress, log and result")
+    .description("Show one job: its state, how far it is, what it logged and what came of it.")
+    .argument("<id>", "the job's id, as reduce printed it");
+  addSharedOptions(command);
+  teach(command, {
+    notes: ["The exit code tells about this command, not about the job: see its state."],
+    examples: [
+      ["mtjobs job reduce-0123456789abcdef", "everything about that job"],
+      ["mtjobs job reduce-0123456789abcdef --json", "the same for programs"],
+    ],
+    exits: { 2: "there is no such job", 4: "Redis is out of reach" },
+  });
+  bind(command, async ({ settings, args }) => {
+    const report = await withSession(settings, (session) => reportJob(session, args[0] as string));
+    return { document: report, text: jobText(report) };
+  });
+};
+
+function jobText(job: JobReport): string {
+  const facts: [string, string][] = [
+    ["job", job.jobId],
+    ["state", job.state],
+    ["host", job.host],
+    ["area", job.area ?? "-"],
+    ["asked by", job.requestedBy ?? "-"],
+    ["added", `${job.addedAt} (${agoText(job.addedAt)})`],
+    ["started", job.startedAt ?? "-"],
+    ["finished", job.finishedAt ?? "-"],
+    ["attempts", String(job.attempts)],
+  ];
+  if (job.progress !== null && job.finishedAt === null) facts.push(["progress", progressText(job.progress)]);
+  if (job.forwarded !== undefined) {
+    facts.push([
+      "went on",
+      `to ${job.forwarded.host} as ${job.forwarded.jobId} (mtjobs job ${job.forwarded.jobId})`,
+    ]);
+  }
+  if (job.error !== undefined) facts.push(["error", `${job.error.code}: ${job.error.message}`]);
+  if (job.error?.hint !== undefined) facts.push(["hint", job.error.hint]);
+  const parts = [textTable(facts)];
+  if (job.log.length > 0) parts.push(`log:\n${job.log.map((line) => `  ${printable(line)}`).join("\n")}`);
+  if (job.result?.moved !== undefined) parts.push(resultText(job.result));
+  return parts.join("\n\n");
+}

@@ -1,0 +1,62 @@
+import type { JobView } from "../../job-view.ts";
+import { listJobs, parseStates } from "../../list-jobs.ts";
+import { withSession } from "../../session.ts";
+import { agoText, elapsedText } from "../../text/amounts.ts";
+import { progressText } from "../../text/progress-text.ts";
+import { textTable } from "../../text/table.ts";
+import { type AddCommand, addSharedOptions, teach } from "../command.ts";
+
+/** `mtjobs jobs [--host H] [--state S]` */
+export const addJobs: AddCommand = (program, bind) => {
+  const command = program
+    .command("jobs")
+    .summary("list jobs")
+    .description("List the jobs of all hosts, the newest first: those that wait, run, and finished lately.")
+    .option("--host <name>", "only this host's queue")
+    .option(
+      "--state <list>",
+      "only these states: waiting, active, delayed, completed, failed, cancelled, forwarded",
+    );
+  addSharedOptions(command);
+  teach(command, {
+    examples: [
+      ["mtjobs jobs", "all of them"],
+      ["mtjobs jobs --state waiting,active", "what is to be done and being done"],
+      ["mtjobs jobs --host hostA --state failed --json", "for programs"],
+    ],
+    exits: { 4: "Redis is out of reach" },
+  });
+  bind(command, async ({ settings, options }) => {
+    const states = options.state === undefined ? undefined : parseStates(String(options.state));
+    // The command's own --host only; this host's name in the environment is no wish to see one host.
+    const host = command.opts().host as string | undefined;
+    const jobs = await withSession(settings, (session) => listJobs(session, { host, states }));
+    return { document: { jobs }, text: jobs.length === 0 ? "no jobs" : jobsText(jobs) };
+  });
+};
+
+function jobsText(jobs: readonly JobView[]): string {
+  const rows = jobs.map((job) => [
+    job.jobId,
+    job.host,
+    job.state,
+    job.area ?? "-",
+    agoText(job.addedAt),
+    tookText(job),
+    remarkText(job),
+  ]);
+  return textTable(rows, { head: ["JOB", "HOST", "STATE", "AREA", "ADDED", "TOOK", ""] });
+}
+
+function tookText({ startedAt, finishedAt }: JobView): string {
+  if (startedAt === null || finishedAt === null) return "-";
+  return elapsedText(Date.parse(finishedAt) - Date.parse(startedAt));
+}
+
+function remarkText(job: JobView): string {
+  if (job.error !== undefined) return `${job.error.code}: ${job.error.message}`;
+  if (job.forwarded !== undefined) return `went on to ${job.forwarded.host} as ${job.forwarded.jobId}`;
+  if (job.state === "active" && job.progress !== null) return progressText(job.progress);
+  const moved = job.result?.moved?.runs;
+  return moved === undefined ? "" : `${moved} runs ${job.result?.dryRun === true ? "to move" : "moved"}`;
+}

@@ -1,0 +1,56 @@
+import { toJobsError } from "../../../shared/errors.ts";
+import { areaStatus } from "../../area-status.ts";
+import { farmStatus } from "../../farm-status.ts";
+import { isUnfinished } from "../../job-view.ts";
+import { listJobs } from "../../list-jobs.ts";
+import { withSession } from "../../session.ts";
+import { areaStatusText, farmStatusText } from "../../text/status-text.ts";
+import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
+import type { Outcome } from "../outcome.ts";
+
+/** `mtjobs status [AREA]` */
+export const addStatus: AddCommand = (program, bind) => {
+  const command = program
+    .command("status")
+    .summary("an area's sizes, runs, homehost, locks and last jobs; without AREA: hosts, queues and workers")
+    .description(
+      "With AREA: its sizes, runs, homehost, locks, Megatest's servers and last jobs; it is only read. Without: all hosts with their queues and workers.",
+    )
+    .argument("[area]", "the area's path (here the working directory must be named: .)");
+  addSharedOptions(command);
+  teach(command, {
+    examples: [
+      ["mtjobs status", "hosts, queues, workers"],
+      ["mtjobs status .", "the area you are in"],
+      ["mtjobs status /areas/a1 --json", "for programs"],
+    ],
+    exits: {
+      3: "the area is outside --areas",
+      4: "Redis is out of reach (what is known of AREA is printed)",
+    },
+  });
+  bind(command, (context) => {
+    const area = context.args[0];
+    return area === undefined ? ofFarm(context) : ofArea(context, area);
+  });
+};
+
+async function ofFarm({ settings }: CommandContext): Promise<Outcome> {
+  const farm = await withSession(settings, farmStatus);
+  return { document: farm, text: farmStatusText(farm) };
+}
+
+async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
+  const status = await areaStatus(path, { settings, cwd: io.cwd, env: io.env });
+  try {
+    const jobs = await withSession(settings, (session) => listJobs(session));
+    const own = jobs.filter((job) => job.area === status.area && isUnfinished(job.state));
+    return { document: { ...status, jobs: own }, text: areaStatusText(status, own) };
+  } catch (error) {
+    return {
+      document: { ...status, jobs: null },
+      text: areaStatusText(status, []),
+      error: toJobsError(error),
+    };
+  }
+}

@@ -1,0 +1,17 @@
+/** What a command sees of its process; the entry point hands it in, so nothing below reads globals. */
+export interface CliIo {
+  env: NodeJS.ProcessEnv;
+  /** Absolute; where a relative AREA begins. */
+  cwd: string;
+  /** Carries a command's document and nothing else. */
+  stdout: NodeJS.WriteStream;
+  /** Carries errors, notes and the progress bar. */
+  stderr: NodeJS.WriteStream;
+  /** Aborted at the first SIGINT, SIGTERM or SIGHUP. */
+  interrupt: AbortSignal;
+}
+
+/** Columns a line may take; 80 where the stream is not a terminal. */
+export function widthOf(stream: NodeJS.WriteStream): number {
+  return stream.isTTY && stream.columns > 0 ? stream.columns : 80;
+}

@@ -1,0 +1,40 @@
+import type { JobsError } from "../../shared/errors.ts";
+import type { CliIo } from "./io.ts";
+
+/** What a command ends with. It is printed in one place, so that `--json` is always one document. */
+export interface Outcome {
+  /** Printed with `--json`: plain JSON. */
+  document: unknown;
+  /** Printed without; may be empty. */
+  text: string;
+  /** Set where the command has a document to show and failed all the same; gives the exit code. */
+  error?: JobsError;
+}
+
+/** Prints an outcome and returns the exit code. */
+export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number {
+  const { document, text, error } = outcome;
+  if (json) {
+    const printed =
+      error === undefined
+        ? document
+        : { ...(document as Record<string, unknown>), error: error.toDocument() };
+    io.stdout.write(`${JSON.stringify(printed, null, 2)}\n`);
+  } else {
+    if (text !== "") io.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    if (error !== undefined) writeError(io, error);
+  }
+  return error?.exitCode ?? 0;
+}
+
+/** Prints an error alone and returns its exit code. */
+export function printError(io: CliIo, error: JobsError, json: boolean): number {
+  if (json) io.stdout.write(`${JSON.stringify({ error: error.toDocument() }, null, 2)}\n`);
+  else writeError(io, error);
+  return error.exitCode;
+}
+
+function writeError(io: CliIo, error: JobsError): void {
+  io.stderr.write(`mtjobs: ${error.message}\n`);
+  if (error.hint !== undefined) io.stderr.write(`  hint: ${error.hint}\n`);
+}

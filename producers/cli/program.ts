@@ -1,0 +1,120 @@
+import { Command, CommanderError } from "commander";
+import { ExitCode, JobsError, toJobsError } from "../../shared/errors.ts";
+import { readSettingsFile, resolveSettings } from "../../shared/settings.ts";
+import { normaliseArgv } from "./argv.ts";
+import { addSharedOptions, type Bind, settingKeys } from "./command.ts";
+import { addCancel } from "./commands/cancel.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addJob } from "./commands/job.ts";
+import { addJobs } from "./commands/jobs.ts";
+import { addReduce } from "./commands/reduce.ts";
+import { addStatus } from "./commands/status.ts";
+import { addWorker } from "./commands/worker.ts";
+import type { CliDeps } from "./deps.ts";
+import { type Outcome, printError, printOutcome } from "./outcome.ts";
+
+/** Megatest's verbs, which are options there, and the commands they stand for. */
+const megatestVerbs = new Map([["reduce-records", "reduce"]]);
+
+export interface Program {
+  /** Runs one command line (without node and script) and returns its exit code; never throws. */
+  run(args: readonly string[]): Promise<number>;
+}
+
+/** The command `mtjobs`: all commands, hung together from what the entry point brings. */
+export function buildProgram(deps: CliDeps): Program {
+  return { run: (args) => runOnce(deps, args) };
+}
+
+async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number> {
+  let outcome: Outcome | undefined;
+  const complaints: string[] = [];
+  const program = assemble(deps, complaints, (value) => {
+    outcome = value;
+  });
+  const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs });
+  const end = args.indexOf("--");
+  const json = (end < 0 ? args : args.slice(0, end)).includes("--json");
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return outcome === undefined ? ExitCode.done : printOutcome(deps.io, outcome, json);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return printError(deps.io, toJobsError(error), json);
+    if (error.exitCode === 0) return ExitCode.done;
+    return printError(deps.io, usageError(error, complaints, json), json);
+  }
+}
+
+/** The parser's complaint as an error of ours; its second line is its suggestion. */
+function usageError(error: CommanderError, complaints: readonly string[], json: boolean): JobsError {
+  if (error.code === "commander.help") {
+    return new JobsError("usage", "no command given", {
+      hint: json ? "see mtjobs --help" : complaints.join(""),
+    });
+  }
+  const [message = "", suggestion] = error.message.split("\n");
+  return new JobsError("usage", message.replace(/^error: /, ""), {
+    hint:
+      suggestion === undefined || suggestion === ""
+        ? "see mtjobs --help"
+        : suggestion.replace(/^\((.*)\)$/, "$1"),
+  });
+}
+
+function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcome) => void): Command {
+  const { io } = deps;
+  const program = new Command("mtjobs")
+    .description("Keep Megatest areas small and movable: jobs, workers and what they did.")
+    .version(deps.version, "-V, --version")
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => complaints.push(text),
+      outputError: () => {},
+      getOutHelpWidth: () => (io.stdout.isTTY ? io.stdout.columns : 110),
+    });
+  addSharedOptions(program);
+  const bind: Bind = (command, handler) => {
+    command.action(async () => {
+      const options = { ...program.opts(), ...command.opts() };
+      const flags = Object.fromEntries(settingKeys.map((key) => [key, options[key]]));
+      const settings = resolveSettings({ flags, env: io.env, file: readSettingsFile() });
+      const args = command.processedArgs as (string | undefined)[];
+      deliver(await handler({ io, settings, options, args, json: options.json === true }));
+    });
+  };
+  addReduce(program, bind, deps);
+  addStatus(program, bind);
+  addJobs(program, bind);
+  addJob(program, bind);
+  addCancel(program, bind);
+  addWorker(program, bind, deps);
+  addDemo(program, bind, deps);
+  program.addHelpText("after", programHelp);
+  return program;
+}
+
+/** Every long option of the program and its commands, and whether it takes a value. */
+function longOptions(program: Command): Map<string, boolean> {
+  const found = new Map([["help", false]]);
+  for (const command of [program, ...program.commands]) {
+    for (const option of command.options) {
+      if (option.long !== undefined) found.set(option.long.replace(/^--/, ""), option.required);
+    }
+  }
+  return found;
+}
+
+const programHelp = `
+AREA is the path of a Megatest area; left out, the working directory.
+Long options may be written with one dash, as Megatest's are.
+
+Start here:
+  mtjobs demo                                       # the whole story on a made-up area
+  mtjobs reduce --age 30d --dry-run --inline        # what would leave the area you are in
+  mtjobs <command> --help                           # examples and exit codes of a command
+
+Exit codes:
+  0 done or enqueued   1 the job failed   2 bad usage or input   3 refused by a safety rule
+  4 Redis out of reach or no worker   5 --timeout passed   130 interrupted`;

@@ -1,0 +1,63 @@
+import { Presets, SingleBar } from "cli-progress";
+import type { Progress } from "../../shared/result.ts";
+import { countText } from "../text/amounts.ts";
+import type { CliIo } from "./io.ts";
+
+/** Shows how far a job is: a bar on a terminal, else nothing but notes. Always on stderr. */
+export interface ProgressDisplay {
+  progress(progress: Progress): void;
+  /** One sentence, above the bar. */
+  note(sentence: string): void;
+  /** Takes the bar away; may be called twice. */
+  end(): void;
+}
+
+/** A display on the command's stderr; `silent` (with `--json`) shows neither bar nor notes. */
+export function progressDisplay(io: CliIo, silent: boolean): ProgressDisplay {
+  const write = (sentence: string) => io.stderr.write(`${sentence}\n`);
+  if (silent) return { progress: () => {}, note: () => {}, end: () => {} };
+  if (!io.stderr.isTTY) return { progress: () => {}, note: write, end: () => {} };
+  return barOn(io.stderr, write);
+}
+
+function barOn(stream: NodeJS.WriteStream, write: (sentence: string) => void): ProgressDisplay {
+  const options = {
+    stream,
+    format: "{phase} {bar} {percentage}%  {runs}  {rows} rows",
+    clearOnComplete: true,
+    hideCursor: true,
+    barsize: 30,
+    // The job may end between two redraws; without this the last state would stay on the screen.
+    forceRedraw: true,
+    // Our own signal handling brings the cursor back.
+    gracefulExit: false,
+  };
+  let bar: SingleBar | undefined;
+  const end = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    progress({ phase, runs, rows }) {
+      const words = {
+        phase,
+        runs: `${countText(runs.done)}/${countText(runs.total)} runs`,
+        rows: countText(rows.done),
+      };
+      // Rows tell more than runs, where the total is known.
+      const [done, total] = rows.total === undefined ? [runs.done, runs.total] : [rows.done, rows.total];
+      if (bar === undefined) {
+        bar = new SingleBar(options, Presets.shades_classic);
+        bar.start(Math.max(total, 1), done, words);
+        return;
+      }
+      bar.setTotal(Math.max(total, 1));
+      bar.update(done, words);
+    },
+    note(sentence) {
+      end();
+      write(sentence);
+    },
+    end,
+  };
+}

@@ -1,0 +1,46 @@
+import { JobsError } from "../../shared/errors.ts";
+import { checkRequest, type ReduceRequest } from "../reduce-request.ts";
+import { resultText } from "../text/result-text.ts";
+import type { CommandContext } from "./command.ts";
+import type { CliDeps } from "./deps.ts";
+import type { Outcome } from "./outcome.ts";
+import { progressDisplay } from "./progress-bar.ts";
+
+/**
+ * `reduce --inline`: the job in this process. Ctrl-C stops it at its next batch.
+ * @throws {JobsError} what the job threw; `interrupted` after Ctrl-C
+ */
+export async function reduceInline(
+  { io, settings, json }: CommandContext,
+  deps: CliDeps,
+  request: ReduceRequest,
+): Promise<Outcome> {
+  const { payload } = checkRequest(request, { settings, cwd: io.cwd, env: io.env });
+  const display = progressDisplay(io, json);
+  try {
+    const result = await deps.runInline("reduce", payload, settings, {
+      signal: stopOn(io.interrupt),
+      onLog: display.note,
+      onProgress: display.progress,
+    });
+    display.end();
+    return { document: result, text: resultText(result) };
+  } catch (error) {
+    if (!io.interrupt.aborted) throw error;
+    throw new JobsError("interrupted", "interrupted; what was moved stays moved", {
+      hint: "run the same command again: it goes on where it stopped",
+      cause: error,
+    });
+  } finally {
+    display.end();
+  }
+}
+
+/** The job's side of an interrupt: it ends as one that was stopped. */
+function stopOn(interrupt: AbortSignal): AbortSignal {
+  const stop = new AbortController();
+  const abort = () => stop.abort(new JobsError("stopped", "interrupted"));
+  if (interrupt.aborted) abort();
+  else interrupt.addEventListener("abort", abort, { once: true });
+  return stop.signal;
+}

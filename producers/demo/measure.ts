@@ -1,0 +1,86 @@
+import { existsSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+
+/** What the demo shows of an area, taken before and after. */
+export interface Measurement {
+  /** Bytes by file; a missing file has 0. */
+  bytes: Record<string, number>;
+  /** Rows by table in megatest.db. */
+  rows: Record<string, number>;
+  /** Rows by table in completed-runs.db; empty where there is none yet. */
+  completedRows: Record<string, number>;
+  /** Milliseconds by what Megatest asks its cache. */
+  queries: Record<string, number>;
+}
+
+const tables = ["runs", "tests", "test_steps", "test_data"] as const;
+
+/** Two things Megatest does all day long. */
+const usualQueries = {
+  "how many tests are running": `SELECT count(*) FROM tests
+    WHERE state IN ('RUNNING', 'REMOTEHOSTSTART', 'LAUNCHED') AND NOT (uname = 'n/a' AND item_path = '')`,
+  "read all tests and steps, as every sync does": `SELECT t.*, s.* FROM tests AS t JOIN test_steps AS s ON s.test_id = t.id`,
+} as const;
+
+const repeats = 5;
+
+/** Takes sizes, rows and times. Opens the databases for reading only. */
+export function measure(area: SampleArea, completedDb: string): Measurement {
+  const files = {
+    "megatest.db": area.megatestDb,
+    "completed-runs.db": completedDb,
+    "cache/megatest.db": area.cacheDb,
+    "cache/megatest_ref.db": area.refDb,
+  };
+  return {
+    bytes: Object.fromEntries(
+      Object.entries(files).map(([name, file]) => [
+        name,
+        statSync(file, { throwIfNoEntry: false })?.size ?? 0,
+      ]),
+    ),
+    rows: countRows(area.megatestDb),
+    completedRows: existsSync(completedDb) ? countRows(completedDb) : {},
+    queries: timeQueries(area.cacheDb),
+  };
+}
+
+function countRows(file: string): Record<string, number> {
+  return reading(file, (db) =>
+    Object.fromEntries(
+      tables.map((table) => [
+        table,
+        db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0,
+      ]),
+    ),
+  );
+}
+
+function timeQueries(file: string): Record<string, number> {
+  return reading(file, (db) =>
+    Object.fromEntries(
+      Object.entries(usualQueries).map(([name, sql]) => {
+        const statement = db.prepare(sql);
+        const times = Array.from({ length: repeats }, () => {
+          const started = performance.now();
+          for (const _row of statement.iterate()) {
+            // Rows are read as they come; none is kept.
+          }
+          return performance.now() - started;
+        });
+        // The median: the first run also pays for a cold page cache.
+        return [name, times.sort((a, b) => a - b)[Math.floor(repeats / 2)] ?? 0];
+      }),
+    ),
+  );
+}
+
+function reading<T>(file: string, read: (db: Database.Database) => T): T {
+  const db = new Database(file, { readonly: true, timeout: 5000 });
+  try {
+    return read(db);
+  } finally {
+    db.close();
+  }
+}

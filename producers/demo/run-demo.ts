@@ -1,0 +1,112 @@
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import type { MoveResult, Progress } from "../../shared/result.ts";
+import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { Settings } from "../../shared/settings.ts";
+import { enqueueReduce } from "../enqueue.ts";
+import { followJob } from "../follow.ts";
+import { checkRequest } from "../reduce-request.ts";
+import { type Session, withSession } from "../session.ts";
+import { type Measurement, measure } from "./measure.ts";
+import { startWorker } from "./worker-process.ts";
+
+export interface DemoOptions {
+  settings: Settings;
+  env: NodeJS.ProcessEnv;
+  /** The command's script, for the worker's process. */
+  commandPath: string;
+  keepArea: boolean;
+  /** Aborted: everything is taken down and the demo ends with `interrupted`. */
+  signal: AbortSignal;
+  onNote(sentence: string): void;
+  onProgress(progress: Progress): void;
+}
+
+export interface DemoReport {
+  /** Where the area is; null once it is removed. */
+  area: string | null;
+  /** What a command needs in its environment to go on with the area. */
+  settings: Settings;
+  before: Measurement;
+  after: Measurement;
+  result: MoveResult;
+}
+
+const shape = { runs: 200, testsPerRun: 20, stepsPerTest: 6, dataPerTest: 5 } as const;
+const day = 24 * 60 * 60 * 1000;
+
+/**
+ * The whole story on a made-up area: build it, start a worker, reduce, look. What it made is removed again
+ * (the area only without `keepArea`), also when it fails or is interrupted.
+ */
+export async function runDemo(options: DemoOptions): Promise<DemoReport> {
+  const base = mkdtempSync(join(realpathSync(tmpdir()), "mtjobs-demo-"));
+  const name = base.slice(base.lastIndexOf("-") + 1);
+  const settings: Settings = {
+    ...options.settings,
+    prefix: `{mtjobs-demo-${name}}`,
+    host: "demo-host",
+    address: undefined,
+    areas: [base],
+    cacheRoot: join(base, "tmp"),
+    user: userInfo().username,
+    logLevel: "warn",
+  };
+  let keep = false;
+  try {
+    const report = await withSession(settings, (session) => play(session, base, options));
+    keep = options.keepArea;
+    return keep ? report : { ...report, area: null };
+  } finally {
+    if (!keep) rmSync(base, { recursive: true, force: true });
+  }
+}
+
+async function play(session: Session, base: string, options: DemoOptions): Promise<DemoReport> {
+  const { settings } = session;
+  const { runs, testsPerRun, stepsPerTest, dataPerTest } = shape;
+  const records = runs * (1 + testsPerRun * (1 + stepsPerTest + dataPerTest));
+  options.onNote(`building an area of ${runs} runs, ${records.toLocaleString("en-US")} records, in ${base}`);
+  const area = build(base, settings);
+  const completedDb = join(area.directory, "completed-runs.db");
+  const before = measure(area, completedDb);
+  options.onNote("starting a worker for it");
+  const worker = await startWorker(session, options);
+  try {
+    const result = await reduce(session, area, options);
+    return { area: area.directory, settings, before, after: measure(area, completedDb), result };
+  } finally {
+    await worker.stop();
+    await forget(session).catch(() => {});
+  }
+}
+
+function build(base: string, { cacheRoot, user, host }: Settings): SampleArea {
+  return buildArea({ ...shape, directory: join(base, "area"), cacheRoot, user, host });
+}
+
+async function reduce(
+  session: Session,
+  { directory }: SampleArea,
+  options: DemoOptions,
+): Promise<MoveResult> {
+  const request = { area: directory, age: 30 * day, compact: "always" } as const;
+  const checked = checkRequest(request, { settings: session.settings, cwd: directory, env: options.env });
+  const enqueued = await enqueueReduce(session, checked);
+  options.onNote(`enqueued ${enqueued.jobId}: reduce all runs older than 30 days`);
+  const { result, error } = await followJob(session, enqueued, {
+    signal: options.signal,
+    onProgress: options.onProgress,
+    onNote: options.onNote,
+  });
+  if (error !== undefined) throw error;
+  return result;
+}
+
+/** Removes the demo's keys from Redis; its prefix is its own. */
+async function forget({ redis, settings }: Session): Promise<void> {
+  for await (const keys of redis.scanStream({ match: `${settings.prefix}:*`, count: 1000 })) {
+    if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]));
+  }
+}

@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { JobsError } from "../../shared/errors.ts";
+import { listHosts } from "../../shared/queue/hosts.ts";
+import { environmentName, type Settings } from "../../shared/settings.ts";
+import type { Session } from "../session.ts";
+
+/** A worker in a process of its own, as on a real host. */
+export interface WorkerProcess {
+  readonly pid: number;
+  /** Asks it to leave, and after some seconds ends it. May be called twice. */
+  stop(): Promise<void>;
+}
+
+const startDeadline = 15_000;
+const leaveDeadline = 8000;
+/** Of its log, as much as an error message can show. */
+const logTail = 4000;
+
+/** Starts `mtjobs worker` and waits until its host is served. */
+export async function startWorker(
+  session: Session,
+  { commandPath, env, signal }: { commandPath: string; env: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<WorkerProcess> {
+  const { settings } = session;
+  const child = spawn(process.execPath, [commandPath, "worker"], {
+    env: { ...env, ...settingsEnvironment(settings) },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let log = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    log = (log + chunk.toString()).slice(-logTail);
+  });
+  try {
+    await untilServed(session, child, { signal, log: () => log });
+  } catch (error) {
+    await stop(child);
+    throw error;
+  }
+  return { pid: child.pid ?? 0, stop: () => stop(child) };
+}
+
+/** The settings as another process of ours reads them. */
+export function settingsEnvironment(settings: Settings): NodeJS.ProcessEnv {
+  const separators: Record<string, string> = { areas: ":", lockRedisUrls: "," };
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]: [string, unknown]) => [
+      environmentName(key),
+      Array.isArray(value) ? value.join(separators[key]) : value === undefined ? "" : String(value),
+    ]),
+  );
+}
+
+async function untilServed(
+  { redis, settings }: Session,
+  child: ChildProcess,
+  { signal, log }: { signal: AbortSignal; log: () => string },
+): Promise<void> {
+  const deadline = Date.now() + startDeadline;
+  for (;;) {
+    if (signal.aborted) throw new JobsError("interrupted", "interrupted");
+    const hosts = await listHosts(redis, settings.prefix);
+    if (hosts.some(({ host, alive }) => host === settings.host && alive)) return;
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+      throw new JobsError("no-worker", "the demo's worker did not start", {
+        details: { exitCode: child.exitCode, log: log() },
+        ...(log() === "" ? {} : { hint: `it said: ${log().trim()}` }),
+      });
+    }
+    await sleep(50);
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const force = setTimeout(() => child.kill("SIGKILL"), leaveDeadline);
+  await exited;
+  clearTimeout(force);
+}

@@ -1,0 +1,45 @@
+import type { Area } from "../shared/area/area.ts";
+import { isAtHome, readHomehost } from "../shared/area/homehost.ts";
+import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
+import { findHost, listHosts } from "../shared/queue/hosts.ts";
+import { newJobId } from "../shared/queue/names.ts";
+import type { JobPlace } from "./job-view.ts";
+import type { CheckedRequest } from "./reduce-request.ts";
+import type { Session } from "./session.ts";
+
+/** What came of asking for a job. */
+export interface Enqueued extends JobPlace {
+  job: "reduce";
+  area: string;
+  /** The same job had been asked for and is not finished: this is its id, and nothing was added. */
+  duplicate: boolean;
+  /** A worker of the host gave a sign of life; else the job waits until one does. */
+  served: boolean;
+}
+
+/**
+ * Adds a reduce to the queue of the area's homehost, as far as a worker there has told who it is; else to
+ * this host's queue, whose worker forwards it. The same job asked for twice while the first is unfinished is one job.
+ */
+export async function enqueueReduce(session: Session, { payload, area }: CheckedRequest): Promise<Enqueued> {
+  const host = await chooseHost(session, area);
+  const { redis, settings } = session;
+  const wanted = newJobId("reduce");
+  const job = await session.queue(host).add("reduce", payload, enqueueOptions("reduce", payload, wanted));
+  const jobId = String(job.id);
+  const hosts = await listHosts(redis, settings.prefix);
+  return {
+    jobId,
+    job: "reduce",
+    area: payload.area,
+    host,
+    duplicate: jobId !== wanted,
+    served: hosts.some((record) => record.host === host && record.alive),
+  };
+}
+
+async function chooseHost({ redis, settings }: Session, area: Area): Promise<string> {
+  const homehost = readHomehost(area);
+  if (homehost.value === undefined || (await isAtHome(homehost, settings))) return settings.host;
+  return (await findHost(redis, settings.prefix, homehost.value))?.host ?? settings.host;
+}

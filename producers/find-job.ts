@@ -1,0 +1,45 @@
+import type { Job } from "bullmq";
+import { JobsError } from "../shared/errors.ts";
+import { knownHosts } from "./hosts.ts";
+import { forwardedTo, type JobView, type QueueState, viewJob } from "./job-view.ts";
+import type { Session } from "./session.ts";
+
+export interface FoundJob {
+  host: string;
+  job: Job;
+}
+
+/**
+ * Looks for a job in every host's queue. A job that was forwarded is in two queues under one id: found is
+ * the one that does the work. @throws {JobsError} `unknown-job`
+ */
+export async function findJob(session: Session, jobId: string): Promise<FoundJob> {
+  const hosts = await knownHosts(session);
+  const found = await Promise.all(
+    hosts.map(async (host) => ({ host, job: await session.queue(host).getJob(jobId) })),
+  );
+  const present = found.filter((each): each is FoundJob => each.job !== undefined);
+  const working = present.find(({ job }) => forwardedTo(job.returnvalue) === undefined) ?? present[0];
+  if (working !== undefined) return working;
+  throw new JobsError("unknown-job", `no job ${jobId} in any queue`, {
+    hint: "mtjobs jobs lists them; finished jobs are kept for some days only, the area's history for good",
+  });
+}
+
+/** One job with the lines of its log. */
+export interface JobReport extends JobView {
+  log: string[];
+}
+
+/** What is known of one job. @throws {JobsError} `unknown-job` */
+export async function reportJob(session: Session, jobId: string): Promise<JobReport> {
+  const { host, job } = await findJob(session, jobId);
+  const state = (await job.getState()) as QueueState | "unknown";
+  if (state === "unknown") {
+    throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
+  }
+  // Read again: between the two calls it may have ended, and its result would be missing.
+  const fresh = (await session.queue(host).getJob(jobId)) ?? job;
+  const { logs } = await session.queue(host).getJobLogs(jobId);
+  return { ...viewJob(host, fresh, state), log: logs };
+}

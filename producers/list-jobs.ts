@@ -1,0 +1,50 @@
+import type { Job } from "bullmq";
+import { JobsError } from "../shared/errors.ts";
+import { knownHosts } from "./hosts.ts";
+import { type JobState, type JobView, jobStates, type QueueState, queueStates, viewJob } from "./job-view.ts";
+import type { Session } from "./session.ts";
+
+export interface JobFilter {
+  /** One host's queue; undefined: all. */
+  host?: string | undefined;
+  /** Only jobs in these states; undefined: all. */
+  states?: readonly JobState[] | undefined;
+}
+
+/** At most this many jobs of one state are read from one queue. */
+const perState = 500;
+
+/** Reads a comma-separated list of states. @throws {JobsError} `usage` */
+export function parseStates(text: string): JobState[] {
+  const states = text.split(",").map((state) => state.trim());
+  const wrong = states.find((state) => !(jobStates as readonly string[]).includes(state));
+  if (wrong !== undefined) {
+    throw new JobsError("usage", `"${wrong}" is not a state of a job`, {
+      hint: `states are: ${jobStates.join(", ")}`,
+    });
+  }
+  return states as JobState[];
+}
+
+function listOf(state: JobState): QueueState {
+  if (state === "cancelled") return "failed";
+  return state === "forwarded" ? "completed" : state;
+}
+
+/** Jobs of all queues, the newest first. */
+export async function listJobs(session: Session, { host, states }: JobFilter = {}): Promise<JobView[]> {
+  const hosts = host === undefined ? await knownHosts(session) : [host];
+  const lists = [...new Set(states?.map(listOf) ?? queueStates)];
+  const views = await Promise.all(
+    hosts.flatMap((name) =>
+      lists.map(async (state) => {
+        const jobs = (await session.queue(name).getJobs([state], 0, perState - 1)) as (Job | undefined)[];
+        return jobs.filter((job) => job !== undefined).map((job) => viewJob(name, job, state));
+      }),
+    ),
+  );
+  return views
+    .flat()
+    .filter((view) => states === undefined || states.includes(view.state))
+    .sort((a, b) => (a.addedAt < b.addedAt ? 1 : a.addedAt > b.addedAt ? -1 : 0));
+}

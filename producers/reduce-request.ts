@@ -1,0 +1,45 @@
+import { userInfo } from "node:os";
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { type Area, openArea } from "../shared/area/area.ts";
+import { parsePayload, type ReducePayload, type reduceSchema } from "../shared/queue/payload.ts";
+import type { Settings } from "../shared/settings.ts";
+
+/** A reduce as a caller asks for it: the payload without what is filled in for everybody. */
+export type ReduceRequest = Omit<z.input<typeof reduceSchema>, "v" | "requestedBy">;
+
+export interface CheckedRequest {
+  payload: ReducePayload;
+  area: Area;
+}
+
+/**
+ * Checks a request before anything is sent or touched. The area's path is made absolute but keeps its links:
+ * Megatest names the caches after the path as users give it.
+ *
+ * @param cwd where a relative path begins
+ * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`
+ */
+export function checkRequest(
+  request: ReduceRequest,
+  { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+): CheckedRequest {
+  const payload = parsePayload("reduce", {
+    ...request,
+    v: 1,
+    area: resolve(cwd, request.area),
+    requestedBy: requester(settings),
+  });
+  const roots = settings.areas.length > 0 ? settings.areas : undefined;
+  return { payload, area: openArea(payload.area, { roots, env }) };
+}
+
+/** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */
+function requester({ user, host }: Settings): string {
+  try {
+    return `${userInfo().username}@${host}`;
+  } catch {
+    // A container may run under a number that no user list names.
+    return `${user}@${host}`;
+  }
+}

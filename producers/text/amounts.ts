@@ -1,0 +1,34 @@
+import ms from "ms";
+import prettyBytes from "pretty-bytes";
+
+/** `12.3 MB`; always two spaces-free words, so that columns line up. */
+export function bytesText(bytes: number): string {
+  return prettyBytes(bytes);
+}
+
+/** `1.2 s`, `350 ms`, `3 min 5 s`: whole units above a minute. */
+export function elapsedText(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
+}
+
+/** `3m ago`; `-` for null. */
+export function agoText(time: string | null, now: number = Date.now()): string {
+  if (time === null) return "-";
+  const since = now - Date.parse(time);
+  return Number.isFinite(since) ? `${ms(Math.max(since, 0))} ago` : "-";
+}
+
+/** `1,234,567` */
+export function countText(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** `1 run`, `2 runs` */
+export function plural(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,79 @@
+import type { HistoryLine } from "../../shared/area/history.ts";
+import type { AreaStatus } from "../area-status.ts";
+import type { FarmStatus } from "../farm-status.ts";
+import type { JobView } from "../job-view.ts";
+import { agoText, bytesText, countText } from "./amounts.ts";
+import { printable, textTable } from "./table.ts";
+
+/** Hosts, queues and workers as a table. */
+export function farmStatusText({ hosts }: FarmStatus): string {
+  const rows = hosts.map(({ host, counts, worker }) => [
+    host,
+    worker === null ? "none yet" : worker.alive ? "alive" : `gone (seen ${agoText(worker.seenAt)})`,
+    worker?.address ?? "-",
+    counts.active ?? 0,
+    (counts.waiting ?? 0) + (counts.prioritized ?? 0),
+    counts.delayed ?? 0,
+    counts.failed ?? 0,
+    counts.completed ?? 0,
+    worker?.areas.join(":") ?? "-",
+  ]);
+  return textTable(rows, {
+    head: ["HOST", "WORKER", "ADDRESS", "ACTIVE", "WAITING", "DELAYED", "FAILED", "COMPLETED", "AREAS"],
+    right: [3, 4, 5, 6, 7],
+  });
+}
+
+/** An area's status, with its unfinished jobs. */
+export function areaStatusText(status: AreaStatus, jobs: readonly JobView[]): string {
+  const { lease } = status;
+  const facts = [
+    ["area", status.area],
+    ["name", status.name],
+    ["id", status.areaId ?? "none yet (the first job makes it)"],
+    ["home", `${status.homeReason}${status.pinned ? " (pinned in megatest.config)" : ""}`],
+    ["cache", status.cache ?? "none on this host for this user"],
+    [
+      "runs",
+      `${countOrUnknown(status.runs)} in megatest.db, ${countOrUnknown(status.completedRuns)} in completed-runs.db`,
+    ],
+    [
+      "held by",
+      lease === null ? "nobody" : `${lease.holder} for ${lease.jobId ?? "?"} until ${lease.expiresAt}`,
+    ],
+  ];
+  const sizes = Object.entries(status.bytes).map(([file, bytes]) => [file, bytesText(bytes)]);
+  const parts = [textTable(facts), textTable(sizes, { right: [1], indent: "  " })];
+  const servers = status.servers.map((server) => [
+    server.state,
+    server.address ?? server.host,
+    `pid ${server.pid}`,
+    `touched its log ${agoText(new Date(server.logMtimeMs).toISOString())}`,
+  ]);
+  if (servers.length > 0) parts.push(`Megatest's servers:\n${textTable(servers, { indent: "  " })}`);
+  const unfinished = jobs.map((job) => [
+    job.jobId,
+    job.state,
+    `on ${job.host}`,
+    `added ${agoText(job.addedAt)}`,
+  ]);
+  if (unfinished.length > 0) parts.push(`unfinished jobs:\n${textTable(unfinished, { indent: "  " })}`);
+  if (status.history.length > 0) {
+    parts.push(`last jobs:\n${textTable(status.history.map(historyRow), { indent: "  " })}`);
+  }
+  for (const problem of status.problems) parts.push(`warning: ${printable(problem)}`);
+  return parts.join("\n\n");
+}
+
+function countOrUnknown(count: number | null): string {
+  return count === null ? "an unknown number" : countText(count);
+}
+
+/** A line of the history; its members other than the id may be missing or of any kind. */
+function historyRow(line: HistoryLine): string[] {
+  const text = (name: string) => (typeof line[name] === "string" ? line[name] : "");
+  const moved = line.moved;
+  const runs =
+    typeof moved === "object" && moved !== null && "runs" in moved ? `${String(moved.runs)} runs moved` : "";
+  return [line.jobId, text("state"), text("finishedAt"), text("requestedBy"), runs];
+}

@@ -1,0 +1,57 @@
+import Table from "cli-table3";
+
+export interface TableOptions {
+  head?: readonly string[];
+  /** Indexes of the columns that hold numbers. */
+  right?: readonly number[];
+  /** Put before each line. */
+  indent?: string;
+}
+
+const noBorders = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: "  ",
+} as const;
+
+/** Columns lined up without borders or colours, for people and for `awk` alike. */
+export function textTable(
+  rows: readonly (readonly (string | number)[])[],
+  options: TableOptions = {},
+): string {
+  const { head = [], right = [], indent = "" } = options;
+  const columns = Math.max(head.length, ...rows.map((row) => row.length));
+  const table = new Table({
+    chars: noBorders,
+    colAligns: Array.from({ length: columns }, (_, index) => (right.includes(index) ? "right" : "left")),
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
+  });
+  if (head.length > 0) table.push([...head]);
+  // A control character in a run's name must not reach the terminal.
+  for (const row of rows) table.push(row.map((cell) => printable(String(cell))));
+  return table
+    .toString()
+    .split("\n")
+    .map((line) => `${indent}${line}`.trimEnd())
+    .join("\n");
+}
+
+/** The text with control characters (escape sequences, line breaks) made visible. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}]/gu,
+    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { normaliseArgv } from "../../../producers/cli/argv.ts";
+
+const spelling = {
+  options: new Map([
+    ["target", true],
+    ["runname", true],
+    ["json", false],
+    ["help", false],
+  ]),
+  verbs: new Map([["reduce-records", "reduce"]]),
+};
+const normalise = (line: string[]) => normaliseArgv(line, spelling);
+
+describe("the one-dash spelling", () => {
+  it("gives Megatest's long options their second dash", () => {
+    expect(normalise(["reduce", "-target", "a/%", "-runname", "w%"])).toEqual([
+      "reduce",
+      "--target",
+      "a/%",
+      "--runname",
+      "w%",
+    ]);
+  });
+
+  it("turns Megatest's verb, wherever it stands, into the command", () => {
+    expect(normalise(["-reduce-records", "-target", "x"])).toEqual(["reduce", "--target", "x"]);
+    expect(normalise(["-target", "x", "-reduce-records"])).toEqual(["reduce", "--target", "x"]);
+    expect(normalise(["--reduce-records", "-target", "x"])).toEqual(["reduce", "--target", "x"]);
+  });
+
+  it("leaves single-letter options alone", () => {
+    expect(normalise(["-h"])).toEqual(["-h"]);
+    expect(normalise(["-V"])).toEqual(["-V"]);
+  });
+
+  it("leaves a value that begins with a dash untouched", () => {
+    expect(normalise(["reduce", "-runname", "-target"])).toEqual(["reduce", "--runname", "-target"]);
+    expect(normalise(["reduce", "--runname", "-reduce-records"])).toEqual([
+      "reduce",
+      "--runname",
+      "-reduce-records",
+    ]);
+    expect(normalise(["reduce", "--target=-runname"])).toEqual(["reduce", "--target=-runname"]);
+  });
+
+  it("passes on everything after a double dash untouched", () => {
+    expect(normalise(["reduce", "--", "-target", "-reduce-records"])).toEqual([
+      "reduce",
+      "--",
+      "-target",
+      "-reduce-records",
+    ]);
+  });
+
+  it("keeps a value written with an equals sign, line breaks included", () => {
+    expect(normalise(["reduce", "-target=a=b\nc"])).toEqual(["reduce", "--target=a=b\nc"]);
+  });
+
+  it("gives an unknown one-dash word two dashes so that it can be corrected", () => {
+    expect(normalise(["reduce", "-targte", "x"])).toEqual(["reduce", "--targte", "x"]);
+  });
+
+  it("does not take a number for an option, nor a plain word that is a verb of Megatest for one", () => {
+    expect(normalise(["reduce", "-5", "reduce-records"])).toEqual(["reduce", "-5", "reduce-records"]);
+  });
+});
