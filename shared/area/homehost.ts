@@ -4,6 +4,7 @@ import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import { readBounded } from "./read-bounded.ts";
+import { resolveInside } from "./roots.ts";
 import { systemCode } from "./system-code.ts";
 
 /** Where the area lives: the host whose local disk holds its cache. */
@@ -30,6 +31,9 @@ export function readHomehost(area: Area): Homehost {
   if (configured !== undefined && configured !== "") {
     return { value: checked(configured, "[server] homehost"), pinned: true };
   }
+  // A link to a file elsewhere would show its first line in our messages.
+  if (resolveInside(area.homehostFile, [area.realPath]) === undefined)
+    return { value: undefined, pinned: false };
   let text: string;
   try {
     text = readBounded(area.homehostFile, { maxBytes, code: "bad-config" });

@@ -52,7 +52,11 @@ function listLogs(directory: string): string[] {
   }
 }
 
-function stateOf(log: { pid: number; host: string; logMtimeMs: number }, now: number, host: string) {
+function stateOf(
+  log: Pick<MegatestServer, "pid" | "host" | "logMtimeMs">,
+  now: number,
+  host: string,
+): MegatestServer["state"] {
   if (now - log.logMtimeMs <= liveMs) return "live";
   return log.host === host && isAlive(log.pid, log.logMtimeMs) ? "stale-alive" : "stale";
 }
