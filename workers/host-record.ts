@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { hostAddress } from "../shared/area/homehost.ts";
 import type { HostRecord } from "../shared/queue/hosts.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -10,10 +11,11 @@ function ownVersion(): string {
 }
 
 /** What this process tells the other hosts about itself. */
-export function hostRecord(settings: Settings): HostRecord {
+export async function hostRecord(settings: Settings): Promise<HostRecord> {
   return {
     host: settings.host,
-    address: settings.address ?? null,
+    // A host without an address can still be named in .homehost.
+    address: await hostAddress(settings).catch(() => null),
     version: ownVersion(),
     pid: process.pid,
     user: settings.user,

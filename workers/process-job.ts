@@ -78,9 +78,9 @@ async function perform(
   const name = job.name as JobName;
   const jobId = job.id ?? "";
   if (await isCancelRequested(redis, settings.prefix, jobId)) throw cancelled();
-  const place = locateArea(payload.area, settings);
-  if (place.homehost !== null && !place.atHome) {
-    const { forwarded, alive } = await forwardJob(job, payload, place.homehost, host);
+  const place = await locateArea(payload.area, settings);
+  if (place.elsewhere !== undefined) {
+    const { forwarded, alive } = await forwardJob(job, payload, place.elsewhere, host);
     const but = alive ? "" : "; no worker is running there at the moment, so it waits";
     reporter.log(
       `${settings.host} is not the area's homehost: the job goes on in ${forwarded.host}'s queue${but}.`,

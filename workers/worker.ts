@@ -83,7 +83,7 @@ export class HostWorker {
     const queue = openQueue(redis, settings, settings.host);
     try {
       const facts = await checkRedis(redis, settings.redisUrl);
-      const record = hostRecord(settings);
+      const record = await hostRecord(settings);
       await this.#beat(redis, queue, record);
       const locks = new AreaLocks(settings.lockRedisUrls);
       const worker = this.#openWorker({ redis, locks });

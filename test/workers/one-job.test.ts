@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import { isForwarded } from "../../shared/queue/forwarded.ts";
+import { onStage } from "../support/queue-stage.ts";
+
+test("two workers of one host run one job at a time between them", () =>
+  onStage(async (stage) => {
+    const areas = ["a", "b", "c", "d"].map((name) => stage.area(name, "hostA"));
+    await stage.worker("hostA");
+    await stage.worker("hostA");
+    const jobs = await Promise.all(areas.map((area) => stage.enqueue("hostA", area, "hold")));
+    for (let round = 0; round < areas.length; round++) {
+      const begun = await expectOneMore(stage, areas, round);
+      stage.release(begun);
+      await stage.traced(begun, "end");
+    }
+    for (const job of jobs) await stage.reach("hostA", job, "completed");
+    const spans = areas.map((area) => stage.trace(area).map(({ at }) => at));
+    spans.sort((x, y) => (x[0] ?? 0) - (y[0] ?? 0));
+    for (const [index, span] of spans.entries()) {
+      if (index > 0) expect(span[0]).toBeGreaterThanOrEqual(spans[index - 1]?.[1] ?? Infinity);
+    }
+  }));
+
+async function expectOneMore(
+  stage: Parameters<Parameters<typeof onStage>[0]>[0],
+  areas: string[],
+  finished: number,
+): Promise<string> {
+  const { waitFor } = await import("../support/wait-for.ts");
+  const begun = () => areas.filter((area) => stage.trace(area).length > 0);
+  await waitFor("the next job to begin", () => begun().length > finished);
+  expect(begun()).toHaveLength(finished + 1);
+  return begun().find((area) => stage.trace(area).length === 1) ?? "";
+}
+
+test("a job that reaches another host's worker goes on under its id in the homehost's queue", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a", "hostB");
+    stage.release(area);
+    await stage.worker("hostB");
+    await stage.worker("hostA");
+    const id = await stage.enqueue("hostA", area, "hold");
+    const here = await stage.reach("hostA", id, "completed");
+    expect(isForwarded(here.returnvalue)).toBe(true);
+    expect(here.returnvalue).toEqual({ forwarded: { host: "hostB", jobId: id } });
+    expect((await stage.story("hostA", id)).join("\n")).toContain("hostB's queue");
+    const there = await stage.reach("hostB", id, "completed");
+    expect(there.returnvalue).toMatchObject({ host: "hostB", state: "completed" });
+    expect(stage.trace(area).map(({ host }) => host)).toEqual(["hostB", "hostB"]);
+  }));
+
+test("a homehost named by its address is found among the hosts", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a", "10.9.8.7");
+    stage.release(area);
+    await stage.worker("hostB", { MTJOBS_ADDRESS: "10.9.8.7" });
+    await stage.worker("hostA", { MTJOBS_ADDRESS: "10.9.8.6" });
+    const id = await stage.enqueue("hostA", area, "hold");
+    await stage.reach("hostB", id, "completed");
+  }));
+
+test("a job that its homehost would send back fails instead of vanishing", () =>
+  onStage(async (stage) => {
+    // The config that each host sees names the other one: possible where an include differs by host.
+    const area = stage.area("a", "hostB");
+    await stage.worker("hostA");
+    const id = await stage.enqueue("hostA", area, "hold");
+    await stage.redis.rpush(`${stage.prefix}:way:${id}`, "hostB");
+    await stage.worker("hostB", { MTJOBS_ADDRESS: "10.9.8.7" });
+    const job = await stage.reach("hostA", id, "failed");
+    expect(job.failedReason).toContain('"code":"no');
+  }));
+
+test("a job whose worker is killed goes on in the host's other worker", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a", "hostA");
+    const first = await stage.worker("hostA");
+    const id = await stage.enqueue("hostA", area, "hold");
+    await stage.traced(area, "begin");
+    await stage.worker("hostA");
+    first.child.kill("SIGKILL");
+    const killedAt = Date.now();
+    const begun = await stage.traced(area, "begin", 2);
+    expect(Date.now() - killedAt).toBeLessThan(20_000);
+    expect(begun[1]?.pid).not.toBe(begun[0]?.pid);
+    stage.release(area);
+    const job = await stage.reach("hostA", id, "completed");
+    expect(job.attemptsMade).toBe(1);
+  }));
