@@ -57,13 +57,23 @@ export function exitStatus(code, signal) {
 const running = new Set();
 
 /**
- * Runs a program on our own stdout and stderr and resolves to its exit status.
+ * Runs a program on our own terminal and resolves to its exit status. Its stdout goes to our stderr unless
+ * told otherwise: what set-up prints is not the launched program's output.
  * It gets a process group of its own: Ctrl-C reaches it once, through `passOn`, and not once more from
  * the terminal and again from npm (a second signal means "leave at once" to what we run).
  */
-export function run(command, args, { env = process.env, cwd = root, started = (_pid) => {} } = {}) {
+export function run(
+  command,
+  args,
+  { env = process.env, stdout = process.stderr, started = (_pid) => {} } = {},
+) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(command, args, {
+      cwd: root,
+      env,
+      detached: true,
+      stdio: ["ignore", stdout, "inherit"],
+    });
     running.add(child);
     child.once("error", (error) => {
       running.delete(child);

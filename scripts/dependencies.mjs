@@ -55,9 +55,12 @@ async function installCompilers() {
 
 /** Runs one npm command; where it fails for want of a compiler, installs one and tries once more. */
 async function npmWithCompiler(args) {
-  if ((await npm(args)) === 0) return;
-  if (!lacksCompiler()) throw new SetupError(`npm ${args[0]} failed; what it printed above says why`);
-  if (!(await installCompilers()) || (await npm(args)) !== 0) throw new SetupError(noCompiler);
+  let status = await npm(args);
+  if (status !== 0 && lacksCompiler()) {
+    if (!(await installCompilers())) throw new SetupError(noCompiler);
+    status = await npm(args);
+  }
+  if (status !== 0) throw new SetupError(`npm ${args[0]} failed; what it printed above says why`);
 }
 
 /** Leaves node_modules as package-lock.json describes it and better-sqlite3 usable. @throws {SetupError} */

@@ -59,6 +59,7 @@ async function launch(name, args) {
     unlessStopped();
     const status = await run(process.execPath, [...program.command, ...args], {
       env: { ...process.env, MTJOBS_REDIS_URL: redis.url },
+      stdout: process.stdout,
       started: redis.watch,
     });
     redis.watch(null);

@@ -48,10 +48,12 @@ export async function installPackages(what, alternatives) {
   return false;
 }
 
-/** Stops a service that a package has just started by itself: the private server is the one we use. */
+/** Stops a service that a package may have started by itself: the private server is the one we use. */
 export async function stopService(unit) {
-  if (!existsSync("/run/systemd/system")) return;
-  const prefix = (await rights("systemd")) ?? [];
-  const [program, ...rest] = [...prefix, "systemctl", "disable", "--now", unit];
+  const prefix = (await rights("service")) ?? [];
+  const stop = existsSync("/run/systemd/system")
+    ? ["systemctl", "disable", "--now", unit]
+    : ["service", unit, "stop"];
+  const [program, ...rest] = [...prefix, ...stop];
   await ask(program, rest, { timeoutMs: 30_000 });
 }

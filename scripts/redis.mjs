@@ -161,6 +161,8 @@ async function startWithDocker() {
 }
 
 async function startInstalled() {
+  // One that is there but does not start is not helped by installing it, and its service is not ours to stop.
+  if (servers.some((name) => which(name) !== undefined)) return undefined;
   const installed = await installPackages("Redis", {
     apt: [["redis-server"], ["valkey-server"]],
     dnf: [["redis"], ["valkey"]],
