@@ -1,0 +1,167 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { AcknowledgedWrite, ClientCommand, ClientOptions, ClientReport } from "./client-messages.ts";
+import type { CopyPoint } from "./copy-changes.ts";
+import type { ServerCommand, ServerOptions, ServerReport } from "./server-messages.ts";
+
+/** A process of the emulation, with what it reported so far. */
+export interface Emulated<Command, Report extends { type: string }> {
+  pid: number;
+  reports: readonly Report[];
+  tell(command: Command): void;
+  /**
+   * Waits for a report of the type, also one that came before, from position `from` on.
+   * @throws Error at the deadline, or where the process ended without it; it says what was reported
+   */
+  next<T extends Report["type"]>(
+    type: T,
+    from?: number,
+    deadlineMs?: number,
+  ): Promise<Extract<Report, { type: T }>>;
+  /** Resolves when the process has ended. */
+  ended: Promise<void>;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
+}
+
+export interface EmulatedServer extends Emulated<ServerCommand, ServerReport> {
+  /** Tells the server to hold a sync there and waits until it does. */
+  pauseAt(table: string, point: CopyPoint): Promise<void>;
+  goOn(): void;
+  /** Waits until a whole sync that begins after this call has run. */
+  syncedAfresh(deadlineMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface EmulatedClient extends Emulated<ClientCommand, ClientReport> {
+  /** Ends the writing; tells how much was written and the longest wait in ms. */
+  stop(): Promise<{ writes: number; longestMs: number }>;
+  acknowledged(): AcknowledgedWrite[];
+}
+
+/** Starts a server process and waits until it serves. Needs the test build (`npm run build:test`). */
+export async function startServer(options: ServerOptions): Promise<EmulatedServer> {
+  const server = start<ServerCommand, ServerReport>("server-process", options);
+  await server.next("started");
+  const stop = async () => {
+    server.tell({ type: "stop" });
+    await server.ended;
+  };
+  return {
+    ...server,
+    pauseAt: async (table, point) => {
+      const from = server.reports.length;
+      server.tell({ type: "pause-at", table, point });
+      await server.next("paused", from);
+    },
+    goOn: () => server.tell({ type: "go-on" }),
+    syncedAfresh: async (deadlineMs = 30_000) => {
+      // the sync under way may have read before; the next one to end began after the one before it ended
+      let from = server.reports.length;
+      for (let syncs = 0; syncs < 2; ) {
+        const report = await server.next("synced", from, deadlineMs);
+        from = server.reports.indexOf(report) + 1;
+        if (report.ran) syncs += 1;
+      }
+    },
+    stop,
+  };
+}
+
+/** Starts a client process and waits until it writes. Needs the test build (`npm run build:test`). */
+export async function startClient(options: ClientOptions): Promise<EmulatedClient> {
+  const client = start<ClientCommand, ClientReport>("client-process", options);
+  await client.next("started");
+  return {
+    ...client,
+    stop: async () => {
+      client.tell({ type: "stop" });
+      const { writes, longestMs } = await client.next("stopped");
+      await client.ended;
+      return { writes, longestMs };
+    },
+    acknowledged: () => readJournal(options.journal),
+  };
+}
+
+/** A client killed while it wrote leaves a torn last line: that write was not acknowledged to anybody. */
+export function readJournal(file: string): AcknowledgedWrite[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines.slice(0, -1).map((line) => JSON.parse(line) as AcknowledgedWrite);
+}
+
+function start<Command, Report extends { type: string }>(
+  name: string,
+  options: object,
+): Emulated<Command, Report> {
+  const child = fork(compiled(name), [JSON.stringify(options)], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const reports: Report[] = [];
+  const listeners = new Set<() => void>();
+  const notify = () => {
+    for (const listener of listeners) listener();
+  };
+  child.on("message", (message: Report) => {
+    reports.push(message);
+    notify();
+  });
+  // the last reports may arrive after the exit: over is when the channel is drained too
+  const ended = Promise.all([once(child, "close"), once(child, "disconnect")]).then(() => notify());
+  const over = () => !child.connected && (child.exitCode !== null || child.signalCode !== null);
+  return {
+    pid: child.pid ?? -1,
+    reports,
+    tell: (command) => void (child.connected && child.send(command as object)),
+    next: (type, from = 0, deadlineMs = 30_000) => {
+      const found = () => reports.slice(from).find((report) => report.type === type) as never;
+      return waitFor(
+        over,
+        listeners,
+        found,
+        deadlineMs,
+        () => `${name}: no "${type}" among ${JSON.stringify(reports)}`,
+      );
+    },
+    ended,
+    kill: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+function waitFor<T>(
+  over: () => boolean,
+  listeners: Set<() => void>,
+  found: () => T | undefined,
+  deadlineMs: number,
+  story: () => string,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const finish = (act: () => void) => {
+      clearTimeout(timer);
+      listeners.delete(look);
+      act();
+    };
+    const look = () => {
+      const value = found();
+      if (value !== undefined) finish(() => resolve(value));
+      else if (over()) finish(() => reject(new Error(story())));
+    };
+    const timer = setTimeout(() => finish(() => reject(new Error(story()))), deadlineMs);
+    listeners.add(look);
+    look();
+  });
+}
+
+/** Node 20 runs no TypeScript: the processes run from the test build, whether or not the caller does. */
+function compiled(name: string): string {
+  const built = import.meta.url.endsWith(".ts") ? "../../../dist-test/test/support/megatest/" : "./";
+  const file = fileURLToPath(new URL(`${built}${name}.js`, import.meta.url));
+  if (!existsSync(file)) throw new Error(`${file} is missing: run npm run build:test`);
+  return file;
+}

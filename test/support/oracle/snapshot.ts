@@ -1,0 +1,143 @@
+import Database from "better-sqlite3";
+
+/**
+ * The content of a database in a form in which equal means equal: a value's type and every byte of it count.
+ * Written as `n` (NULL), `i:7`, `r:1.5`, `t:<hex>` or `x:<hex>`.
+ */
+export type Value = string;
+
+export interface Table {
+  columns: readonly string[];
+  rows: readonly (readonly Value[])[];
+}
+
+export interface Snapshot {
+  path: string;
+  /** By name, without SQLite's own tables and those of ours (`mtjobs_…`), and without rows that guard ids. */
+  tables: ReadonlyMap<string, Table>;
+}
+
+/** The name that rows of ours bear which only keep an id from being handed out again. */
+const guardName = textValue("mtjobs-id-guard");
+
+/** Reads a whole database in one read transaction. A path without a file gives an empty snapshot. */
+export function snapshot(path: string | undefined): Snapshot {
+  const tables = new Map<string, Table>();
+  if (path === undefined) return { path: "(none)", tables };
+  const db = openForReading(path);
+  if (db === undefined) return { path, tables };
+  try {
+    db.transaction(() => {
+      for (const name of tableNames(db)) tables.set(name, readTable(db, name));
+    })();
+  } finally {
+    db.close();
+  }
+  return { path, tables: withoutGuards(tables) };
+}
+
+/** The value a text would have in a snapshot. */
+export function textValue(text: string): Value {
+  return `t:${Buffer.from(text, "utf8").toString("hex").toUpperCase()}`;
+}
+
+/** A value as people read it; text that is not UTF-8 stays hexadecimal. */
+export function showValue(value: Value | undefined): string {
+  if (value === undefined) return "(no such column)";
+  if (value === "n") return "NULL";
+  if (!value.startsWith("t:")) return value;
+  const bytes = Buffer.from(value.slice(2), "hex");
+  const text = bytes.toString("utf8");
+  return Buffer.from(text, "utf8").equals(bytes) ? JSON.stringify(text) : `text ${value.slice(2)}`;
+}
+
+/** SQL that turns a column, or any expression, into a snapshot's value. */
+export function valueSql(expression: string): string {
+  return `CASE typeof(${expression})
+    WHEN 'null' THEN 'n'
+    WHEN 'integer' THEN 'i:' || ${expression}
+    WHEN 'real' THEN 'r:' || quote(${expression})
+    WHEN 'text' THEN 't:' || hex(CAST(${expression} AS BLOB))
+    ELSE 'x:' || hex(${expression}) END`;
+}
+
+/** Problems that SQLite itself finds in the files; [] where all is well. Missing files are skipped. */
+export function integrityProblems(paths: readonly (string | undefined)[]): string[] {
+  return paths.flatMap((path) => {
+    const db = path === undefined ? undefined : openForReading(path);
+    if (db === undefined) return [];
+    try {
+      const rows = db.pragma("integrity_check") as { integrity_check: string }[];
+      return rows
+        .map((row) => row.integrity_check)
+        .filter((text) => text !== "ok")
+        .map((text) => `${path}: ${text}`);
+    } finally {
+      db.close();
+    }
+  });
+}
+
+function openForReading(path: string): Database.Database | undefined {
+  try {
+    // not read-only: a hot journal left by a kill must be rolled back by the first who looks
+    return new Database(path, { fileMustExist: true, timeout: 30_000 });
+  } catch (error) {
+    if ((error as { code?: string }).code === "SQLITE_CANTOPEN") return undefined;
+    throw error;
+  }
+}
+
+function tableNames(db: Database.Database): string[] {
+  return db
+    .prepare<[], string>(
+      `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+       AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\' ORDER BY name`,
+    )
+    .pluck()
+    .all();
+}
+
+function readTable(db: Database.Database, name: string): Table {
+  const columns = db.prepare<[string], string>("SELECT name FROM pragma_table_info(?)").pluck().all(name);
+  const list = columns.map((column) => valueSql(`"${column.replaceAll('"', '""')}"`)).join(", ");
+  return {
+    columns,
+    rows: db.prepare(`SELECT ${list} FROM "${name}" ORDER BY rowid`).raw().all() as Value[][],
+  };
+}
+
+/** Leaves out guards, and what hangs on them. */
+function withoutGuards(tables: Map<string, Table>): Map<string, Table> {
+  const guards = new Map<string, Set<Value>>();
+  const kept = new Map<string, Table>();
+  for (const [name, table] of tables) {
+    const own = new Set<Value>();
+    guards.set(name, own);
+    const id = table.columns.indexOf("id");
+    const rows = table.rows.filter((row) => {
+      if (!row.includes(guardName)) return true;
+      own.add(row[id] ?? "n");
+      return false;
+    });
+    kept.set(name, { columns: table.columns, rows });
+  }
+  for (const [name, table] of kept) {
+    const parent = parentOf(table);
+    const gone = parent === undefined ? undefined : guards.get(parent.table);
+    if (parent === undefined || gone === undefined || gone.size === 0) continue;
+    kept.set(name, { ...table, rows: table.rows.filter((row) => !gone.has(row[parent.column] ?? "n")) });
+  }
+  return kept;
+}
+
+function parentOf(table: Table): { table: string; column: number } | undefined {
+  for (const [column, name] of [
+    ["run_id", "runs"],
+    ["test_id", "tests"],
+  ] as const) {
+    const index = table.columns.indexOf(column);
+    if (index >= 0) return { table: name, column: index };
+  }
+  return undefined;
+}
