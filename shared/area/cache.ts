@@ -1,8 +1,9 @@
-import { lstatSync, statSync } from "node:fs";
+import { lstatSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
+import { systemCode } from "./system-code.ts";
 
 /** The databases that Megatest reads and writes on the homehost in place of megatest.db. */
 export interface CachePair {
@@ -35,7 +36,15 @@ export function cacheAt(directory: string): CachePair | undefined {
 }
 
 function isDatabase(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
+  let stat: Stats | undefined;
+  try {
+    stat = lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new JobsError("not-owner", `${path} cannot be looked at (${systemCode(error)})`, {
+      cause: error,
+      hint: "run mtjobs as the user whose cache it is, and set MTJOBS_USER to that user's name",
+    });
+  }
   if (stat === undefined || stat.isFile()) return stat !== undefined;
   // Everybody may write to /tmp: a link there may lead anywhere.
   throw new JobsError("not-owner", `${path} is not a regular file`, {

@@ -1,5 +1,5 @@
-import { lstatSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
@@ -41,35 +41,31 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
   const own = cacheDirectories(area, settings);
   const caches: FoundCache[] = [];
   for (const owner of list(settings.cacheRoot, warnings)) {
-    const databases = join(settings.cacheRoot, owner, "megatest_localdb");
-    const candidates = candidatesIn(databases, area, own, warnings);
-    if (candidates.length === 0) continue;
-    const uid = lstatSync(databases).uid;
+    const problems: string[] = [];
+    const candidates = candidatesIn(join(settings.cacheRoot, owner, "megatest_localdb"), area, own, problems);
+    if (candidates.length === 0 && problems.length === 0) continue;
+    const uid = lstatSync(join(settings.cacheRoot, owner), { throwIfNoEntry: false })?.uid;
     // Anybody can make a directory with somebody's name: only the user of that name keeps a cache there.
-    if (owner !== settings.user && userId(owner) !== uid) continue;
+    if (uid === undefined || (owner !== settings.user && userId(owner) !== uid)) continue;
+    warnings.push(...problems);
     caches.push(...candidates.map((at) => inspect(at, owner, uid, at === selected)));
   }
   return { caches, warnings };
 }
 
-function candidatesIn(databases: string, area: Area, own: string[], warnings: string[]): string[] {
-  if (!isDirectory(databases)) return [];
-  const { dev, ino } = statSync(area.realPath, { bigint: true });
+function candidatesIn(databases: string, area: Area, own: string[], problems: string[]): string[] {
+  if (!isDirectory(databases, problems)) return [];
+  const id = statSync(area.realPath, { bigint: true });
+  const mayBeOurs = (directory: string) =>
+    own.includes(directory) || readDottedPath(basename(directory), id) !== "other-area";
   // A name from the config is the same for everybody; one made of the path differs by path.
-  const names = configuredName(area.config) === undefined ? list(databases, warnings) : [area.name];
+  const names = configuredName(area.config) === undefined ? list(databases, problems) : [area.name];
   return names
     .map((name) => join(databases, name))
-    .filter(isDirectory)
-    .flatMap((directory) =>
-      list(directory, warnings)
-        .filter((dotted) => dotted.startsWith("."))
-        .filter(
-          (dotted) =>
-            own.includes(join(directory, dotted)) || readDottedPath(dotted, { dev, ino }) !== "other-area",
-        )
-        .map((dotted) => join(directory, dotted)),
-    )
-    .filter((directory) => hasDatabase(directory, warnings));
+    .filter((directory) => isDirectory(directory, problems))
+    .flatMap((directory) => list(directory, problems).map((dotted) => join(directory, dotted)))
+    .filter((directory) => basename(directory).startsWith(".") && mayBeOurs(directory))
+    .filter((directory) => look(join(directory, "megatest.db"), problems)?.isFile() === true);
 }
 
 function inspect(directory: string, owner: string, ownerUid: number, selected: boolean): FoundCache {
@@ -148,31 +144,29 @@ function useOf(
   }
 }
 
-function list(directory: string, warnings: string[]): string[] {
+function list(directory: string, problems: string[]): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if (!["ENOENT", "ENOTDIR"].includes(systemCode(error))) {
-      warnings.push(`${directory} cannot be inspected (${systemCode(error)})`);
-    }
+    report(directory, error, problems);
     return [];
   }
 }
 
-function isDirectory(path: string): boolean {
+function isDirectory(path: string, problems: string[]): boolean {
+  return look(path, problems)?.isDirectory() === true;
+}
+
+function look(path: string, problems: string[]): Stats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  } catch {
-    return false;
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    report(path, error, problems);
+    return undefined;
   }
 }
 
-function hasDatabase(directory: string, warnings: string[]): boolean {
-  try {
-    return lstatSync(join(directory, "megatest.db"), { throwIfNoEntry: false })?.isFile() === true;
-  } catch (error) {
-    if (systemCode(error) !== "ENOTDIR")
-      warnings.push(`${directory} cannot be inspected (${systemCode(error)})`);
-    return false;
-  }
+function report(path: string, error: unknown, problems: string[]): void {
+  const code = systemCode(error);
+  if (!["ENOENT", "ENOTDIR"].includes(code)) problems.push(`${path} cannot be inspected (${code})`);
 }

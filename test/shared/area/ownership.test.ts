@@ -1,0 +1,128 @@
+import { chmodSync, chownSync, lstatSync, statSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openArea } from "../../../shared/area/area.ts";
+import { cacheAt } from "../../../shared/area/cache.ts";
+import { assertReadWrite, createLike, ensurePrivateDir } from "../../../shared/area/ownership.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { asUser, isRoot, nobody } from "./file-holder.ts";
+import { errorOf, makeArea, settingsFor, writeFile } from "./small-area.ts";
+
+function scene() {
+  const root = temporaryDirectory();
+  const area = openArea(makeArea(join(root, "area")));
+  writeFile(join(root, "cache/megatest_ref.db"), "");
+  writeFile(join(root, "cache/megatest.db"), "");
+  chmodSync(root, 0o755);
+  const give = (uid: number, ...names: string[]) => {
+    for (const name of names) chownSync(join(root, name), uid, uid);
+  };
+  return { root, area, cache: cacheAt(join(root, "cache")), give };
+}
+
+const all = ["area", "area/megatest.db", "cache", "cache/megatest.db", "cache/megatest_ref.db"];
+
+describe("reading and writing as the owner", () => {
+  it("is granted to the owner of area and cache, and without a cache", () => {
+    const { area, cache } = scene();
+    expect(() => assertReadWrite(area, cache, settingsFor())).not.toThrow();
+    expect(() => assertReadWrite(area, undefined, settingsFor())).not.toThrow();
+  });
+
+  it.runIf(isRoot)("is granted to root, and to the very user who owns all", () => {
+    const { area, cache, give } = scene();
+    give(nobody, ...all);
+    assertReadWrite(area, cache, settingsFor());
+    asUser(nobody, () => assertReadWrite(area, cache, settingsFor()));
+  });
+
+  it.runIf(isRoot).each(all)(
+    "is refused where %s belongs to somebody else, though it is writable",
+    (name) => {
+      const { root, area, cache, give } = scene();
+      give(nobody, ...all);
+      give(0, name);
+      chmodSync(join(root, name), 0o777);
+      const error = asUser(nobody, () => errorOf(() => assertReadWrite(area, cache, settingsFor())));
+      expect(error).toMatchObject({
+        code: "not-owner",
+        details: { path: join(root, name), owner: 0, user: nobody },
+      });
+      expect(error.hint).toContain("MTJOBS_USER");
+    },
+  );
+
+  it.runIf(isRoot)("is refused where the owner has no right to write", () => {
+    const { root, area, cache, give } = scene();
+    give(nobody, ...all);
+    chmodSync(join(root, "area/megatest.db"), 0o444);
+    expect(asUser(nobody, () => errorOf(() => assertReadWrite(area, cache, settingsFor()))).code).toBe(
+      "not-owner",
+    );
+  });
+});
+
+describe("a file of ours", () => {
+  it("gets the mode of the model, whatever the umask, and keeps its content", () => {
+    const root = temporaryDirectory();
+    const model = writeFile(join(root, "model"), "");
+    chmodSync(model, 0o664);
+    createLike(join(root, "new"), model);
+    expect(statSync(join(root, "new"))).toMatchObject({ size: 0, mode: 0o100664 });
+    const old = writeFile(join(root, "old"), "kept");
+    chmodSync(old, 0o600);
+    createLike(old, model);
+    expect(statSync(old)).toMatchObject({ size: 4, mode: 0o100664 });
+  });
+
+  it.runIf(isRoot)("gets owner and group of the model where we may give them", () => {
+    const root = temporaryDirectory();
+    const model = writeFile(join(root, "model"), "");
+    chownSync(model, nobody, nobody);
+    createLike(join(root, "new"), model);
+    expect(statSync(join(root, "new"))).toMatchObject({ uid: nobody, gid: nobody });
+  });
+
+  it.runIf(isRoot)("gives a group that it cannot change no more than everybody", () => {
+    const root = temporaryDirectory();
+    const model = writeFile(join(root, "model"), "");
+    chmodSync(model, 0o664);
+    chownSync(model, nobody, 12345);
+    chmodSync(root, 0o777);
+    asUser(nobody, () => createLike(join(root, "new"), model));
+    expect(statSync(join(root, "new"))).toMatchObject({ uid: nobody, mode: 0o100644 });
+  });
+
+  it("is not made through a link", () => {
+    const root = temporaryDirectory();
+    const model = writeFile(join(root, "model"), "");
+    symlinkSync(join(root, "target"), join(root, "link"));
+    expect(errorOf(() => createLike(join(root, "link"), model)).code).toBe("not-an-area");
+    expect(lstatSync(join(root, "target"), { throwIfNoEntry: false })).toBeUndefined();
+  });
+});
+
+describe("the private directory", () => {
+  it("is made like megatest.db, enterable by who may read that, and is then left alone", () => {
+    const { area } = scene();
+    chmodSync(area.megatestDb, 0o640);
+    ensurePrivateDir(area);
+    expect(statSync(area.privateDir).mode & 0o777).toBe(0o750);
+    chmodSync(area.privateDir, 0o700);
+    ensurePrivateDir(area);
+    expect(statSync(area.privateDir).mode & 0o777).toBe(0o700);
+  });
+
+  it.runIf(isRoot)("belongs to the owner of megatest.db", () => {
+    const { area } = scene();
+    chownSync(area.megatestDb, nobody, nobody);
+    ensurePrivateDir(area);
+    expect(statSync(area.privateDir)).toMatchObject({ uid: nobody, gid: nobody });
+  });
+
+  it("is refused where a file or a link has its name", () => {
+    const { area } = scene();
+    symlinkSync("/tmp", area.privateDir);
+    expect(errorOf(() => ensurePrivateDir(area)).code).toBe("not-an-area");
+  });
+});
