@@ -41,7 +41,7 @@ export class AreaLocks {
    * where no quorum of servers answers.
    */
   async acquire(keys: string[], owner: LockOwner, options: AreaLockOptions = {}): Promise<AreaLock> {
-    const { ttl = 15_000, wait = 1500 } = options;
+    const { ttl = 10_000, wait = 1500 } = options;
     const deadline = Date.now() + wait;
     for (;;) {
       try {

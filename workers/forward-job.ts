@@ -1,9 +1,9 @@
-import type { Job } from "bullmq";
+import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../shared/errors.ts";
 import { openQueue } from "../shared/queue/connections.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
-import type { Forwarded } from "../shared/queue/forwarded.ts";
+import { type Forwarded, isForwarded } from "../shared/queue/forwarded.ts";
 import { findHost } from "../shared/queue/hosts.ts";
 import { redisKey } from "../shared/queue/names.ts";
 import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
@@ -11,23 +11,37 @@ import type { Settings } from "../shared/settings.ts";
 
 /** Seconds for which the way of a job is remembered. */
 const wayRememberedFor = 30 * 24 * 60 * 60;
+/** A job passed on this often will never arrive: the hosts disagree about the homehost. */
+const longestWay = 8;
 
-/**
- * Notes that `host` passes the job on, and refuses to pass it to a host that did so before. BullMQ ignores an id
- * that its queue has seen, so a job sent back would vanish, reported as forwarded by both.
- */
-async function noteWay(redis: Redis, key: string, host: string, target: string): Promise<void> {
+/** The hosts that passed the job on so far, in order, this one included. */
+async function noteWay(redis: Redis, key: string, host: string): Promise<string[]> {
   const way = await redis.lrange(key, 0, -1);
-  if (way.includes(target)) {
-    throw new JobsError("not-home", `the job went round: ${[...way, host, target].join(" to ")}`, {
+  // A worker that died between adding and finishing comes here again.
+  if (way.at(-1) === host) return way;
+  if (way.length >= longestWay) {
+    throw new JobsError("not-home", `the job went round: ${way.join(", ")}`, {
       hint: "these hosts disagree about the homehost: compare .homehost with MTJOBS_HOST and MTJOBS_ADDRESS on each",
-      details: { way: [...way, host, target] },
+      details: { way },
     });
   }
-  // A worker that died between adding and finishing comes here twice.
-  if (way.includes(host)) return;
   await redis.rpush(key, host);
   await redis.expire(key, wayRememberedFor);
+  return [...way, host];
+}
+
+/**
+ * Makes room for a job that comes back to a host it came from: BullMQ ignores an id that its queue has seen, so
+ * the job would vanish, reported as forwarded by both.
+ */
+async function makeRoom(queue: Queue, jobId: string, target: string): Promise<void> {
+  const old = await queue.getJob(jobId);
+  if (old === undefined) return;
+  const state = await old.getState();
+  if (state === "active") {
+    throw new JobsError("locked", `${target} is still passing the job on to us`);
+  }
+  if (state === "completed" && isForwarded(old.returnvalue)) await old.remove();
 }
 
 /**
@@ -52,9 +66,10 @@ export async function forwardJob(
     );
   }
   const jobId = job.id ?? "";
-  await noteWay(redis, redisKey(settings.prefix, "way", jobId), settings.host, target.host);
+  const way = await noteWay(redis, redisKey(settings.prefix, "way", jobId), settings.host);
   const queue = openQueue(redis, settings, target.host);
   try {
+    if (way.includes(target.host)) await makeRoom(queue, jobId, target.host);
     const added = await queue.add(job.name, job.data, enqueueOptions(job.name as JobName, payload, jobId));
     return { forwarded: { host: target.host, jobId: added.id ?? jobId }, alive: target.alive };
   } finally {

@@ -36,7 +36,7 @@ const cancelled = () =>
   new JobsError("cancelled", "the job was cancelled", { hint: "what it moved stays moved" });
 
 /** Milliseconds until a job whose area is held by another is tried again. */
-const heldDelay = () => 2000 + Math.random() * 2000;
+const heldDelay = () => 1000 + Math.random() * 1000;
 
 /**
  * One job from the queue to its end. Returns its result, or throws what tells BullMQ how to go on: put back

@@ -33,7 +33,7 @@ import { checkStart } from "./start-checks.ts";
 /** Milliseconds a job's lock stands without renewal. Renewals come at half of it, from a thread that never blocks. */
 const lockDuration = 10_000;
 /** Milliseconds between looks for jobs whose worker died. */
-const stalledInterval = 5000;
+const stalledInterval = 3000;
 /** Dying under a job costs it nothing, but a job that kills its worker every time must end. */
 const maxStalledCount = 5;
 /** Milliseconds a step in hand may take after `stop()` before it is given up; then until the connections are. */

@@ -6,6 +6,7 @@ import { queueName } from "./names.ts";
 
 /** How long a command waits for Redis at most, in milliseconds, before it says "redis-unreachable". */
 const connectDeadline = 2000;
+const refusalGrace = 500;
 
 type RedisAddress = Pick<RedisOptions, "host" | "port" | "path" | "username" | "password" | "db" | "tls">;
 
@@ -114,7 +115,11 @@ export async function connectRedis(url: string): Promise<Redis> {
       last = error;
       if (isReply(error)) reject(error);
     });
-    timer = setTimeout(() => reject(last ?? new Error("no answer")), connectDeadline);
+    // A refusal is known at once and only given the time of a restart; silence is waited for longer.
+    timer = setTimeout(() => {
+      if (last !== undefined) reject(last);
+      timer = setTimeout(() => reject(last ?? new Error("no answer")), connectDeadline - refusalGrace);
+    }, refusalGrace);
   });
   try {
     await Promise.race([redis.connect(), refused]);

@@ -52,11 +52,15 @@ const selectorKeys = Object.keys(selectorsSchema.shape) as (keyof Selectors)[];
 /** Checks data for the job `name`; every message names the member that is wrong. */
 export function parsePayload(name: string, data: unknown): ReducePayload {
   if (!(jobNames as string[]).includes(name)) {
-    throw new JobsError("bad-payload", `no job is called "${name}"`, { hint: `jobs are: ${jobNames.join(", ")}` });
+    throw new JobsError("bad-payload", `no job is called "${name}"`, {
+      hint: `jobs are: ${jobNames.join(", ")}`,
+    });
   }
   const parsed = payloadSchemas[name as JobName].safeParse(data);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "data"}: ${issue.message}`);
+    const problems = parsed.error.issues.map(
+      (issue) => `${issue.path.join(".") || "data"}: ${issue.message}`,
+    );
     throw new JobsError("bad-payload", `${name}: ${problems.join("; ")}`, {
       hint: "see the job's data in docs/interface.md",
       details: { problems },

@@ -56,6 +56,11 @@ export class QueueStage {
     return path;
   }
 
+  /** Writes another homehost into the area. */
+  moveHome(area: string, homehost: string): void {
+    writeFileSync(join(area, ".homehost"), homehost);
+  }
+
   /** Starts a worker of `host`; does not wait for it. */
   spawn(host: string, env: Record<string, string> = {}): WorkerProcess {
     const child = spawn(process.execPath, [support("worker-process.mjs")], {
@@ -119,8 +124,14 @@ export class QueueStage {
     }
   }
 
+  /** As BullMQ names it; `unknown` for a job that is not (yet, or any more) in the host's queue. */
   async state(host: string, jobId: string): Promise<string> {
-    return await this.#job(host, jobId, (job) => job.getState());
+    const queue = openQueue(this.redis, { prefix: this.prefix }, host);
+    try {
+      return await queue.getJobState(jobId);
+    } finally {
+      await queue.close();
+    }
   }
 
   /** Waits for the state, and gives the job. */
@@ -175,7 +186,7 @@ export class QueueStage {
 }
 
 /** Runs `body` on a stage of its own. */
-export async function onStage(body: (stage: QueueStage) => Promise<void>): Promise<void> {
+export async function onStage(body: (stage: QueueStage) => Promise<void>, redisUrl?: string): Promise<void> {
   await withRedis(async (redis, prefix, url) => {
     const stage = new QueueStage(redis, prefix, url);
     try {
@@ -183,5 +194,5 @@ export async function onStage(body: (stage: QueueStage) => Promise<void>): Promi
     } finally {
       await stage.strike();
     }
-  });
+  }, redisUrl);
 }

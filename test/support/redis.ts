@@ -15,8 +15,10 @@ export function testPrefix(): string {
 }
 
 /** Runs `body` with a client and a prefix of its own, and removes that prefix's keys afterwards. */
-export async function withRedis(body: (redis: Redis, prefix: string, url: string) => Promise<void>): Promise<void> {
-  const url = testRedisUrl();
+export async function withRedis(
+  body: (redis: Redis, prefix: string, url: string) => Promise<void>,
+  url = testRedisUrl(),
+): Promise<void> {
   const redis = await connectRedis(url);
   const prefix = testPrefix();
   try {

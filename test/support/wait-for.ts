@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+type Nothing = undefined | null | false;
+
 /** Waits until `look` gives something but undefined, null or false; after `deadline` ms fails with what `state` tells. */
 export async function waitFor<T>(
   what: string,
-  look: () => T | Promise<T>,
+  look: () => T | Nothing | Promise<T | Nothing>,
   { deadline = 15_000, state }: { deadline?: number; state?: () => unknown } = {},
-): Promise<NonNullable<T>> {
+): Promise<T> {
   const end = Date.now() + deadline;
   for (;;) {
     const seen = await look();
-    if (seen !== undefined && seen !== null && seen !== false) return seen as NonNullable<T>;
+    if (seen !== undefined && seen !== null && seen !== false) return seen;
     if (Date.now() > end) {
       throw new Error(`waited ${deadline} ms for ${what}; state: ${JSON.stringify(await state?.())}`);
     }

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { decodeFailure } from "../../shared/queue/failure.ts";
 import { isForwarded } from "../../shared/queue/forwarded.ts";
-import { onStage } from "../support/queue-stage.ts";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 test("two workers of one host run one job at a time between them", () =>
   onStage(async (stage) => {
@@ -21,12 +23,7 @@ test("two workers of one host run one job at a time between them", () =>
     }
   }));
 
-async function expectOneMore(
-  stage: Parameters<Parameters<typeof onStage>[0]>[0],
-  areas: string[],
-  finished: number,
-): Promise<string> {
-  const { waitFor } = await import("../support/wait-for.ts");
+async function expectOneMore(stage: QueueStage, areas: string[], finished: number): Promise<string> {
   const begun = () => areas.filter((area) => stage.trace(area).length > 0);
   await waitFor("the next job to begin", () => begun().length > finished);
   expect(begun()).toHaveLength(finished + 1);
@@ -59,16 +56,46 @@ test("a homehost named by its address is found among the hosts", () =>
     await stage.reach("hostB", id, "completed");
   }));
 
-test("a job that its homehost would send back fails instead of vanishing", () =>
+test("a job whose area came home again meanwhile is sent back and done", () =>
   onStage(async (stage) => {
-    // The config that each host sees names the other one: possible where an include differs by host.
     const area = stage.area("a", "hostB");
+    stage.release(area);
+    const once = await stage.worker("hostB");
+    once.child.kill("SIGTERM");
+    await once.exited;
     await stage.worker("hostA");
     const id = await stage.enqueue("hostA", area, "hold");
-    await stage.redis.rpush(`${stage.prefix}:way:${id}`, "hostB");
-    await stage.worker("hostB", { MTJOBS_ADDRESS: "10.9.8.7" });
+    await stage.reach("hostA", id, "completed");
+    expect((await stage.story("hostA", id)).join("\n")).toContain("no worker is running there");
+    stage.moveHome(area, "hostA");
+    await stage.worker("hostB");
+    const away = await stage.reach("hostB", id, "completed");
+    expect(away.returnvalue).toEqual({ forwarded: { host: "hostA", jobId: id } });
+    await stage.traced(area, "end");
+    const home = await stage.reach("hostA", id, "completed");
+    expect(home.returnvalue).toMatchObject({ host: "hostA", state: "completed" });
+  }));
+
+test("a job that the hosts go on sending round fails instead", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a", "hostB");
+    await stage.worker("hostB");
+    const id = await stage.enqueue("hostA", area, "hold");
+    await stage.redis.rpush(`${stage.prefix}:way:${id}`, ...Array.from({ length: 8 }, () => "hostC"));
+    await stage.worker("hostA");
     const job = await stage.reach("hostA", id, "failed");
-    expect(job.failedReason).toContain('"code":"no');
+    expect(decodeFailure(job.failedReason).code).toBe("not-home");
+    expect(await stage.state("hostB", id)).toBe("unknown");
+  }));
+
+test("a job for a homehost that no worker ever served is tried again, then fails as such", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a", "nowhere");
+    await stage.worker("hostA");
+    const id = await stage.enqueue("hostA", area, "hold");
+    const job = await stage.reach("hostA", id, "failed");
+    expect(decodeFailure(job.failedReason)).toMatchObject({ code: "no-worker" });
+    expect(job.attemptsMade).toBe(2);
   }));
 
 test("a job whose worker is killed goes on in the host's other worker", () =>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { requestCancel } from "../../shared/queue/cancel.ts";
 import { areaLockKeys } from "../../shared/queue/area-lock-key.ts";
+import { requestCancel } from "../../shared/queue/cancel.ts";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import { onStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -64,7 +64,9 @@ test("progress and the story of a running job are in Redis while it runs", () =>
     await stage.traced(area, "begin");
     await waitFor("progress", async () => {
       const { progress } = await stage.reach("hostA", id, "active");
-      return typeof progress === "object" && "rows" in progress && (progress.rows as { done: number }).done > 5;
+      return (
+        typeof progress === "object" && "rows" in progress && (progress.rows as { done: number }).done > 5
+      );
     });
     expect(await stage.story("hostA", id)).toEqual([
       expect.stringMatching(/^Worker \d+ on hostA takes the job/),

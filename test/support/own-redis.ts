@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import getPort from "get-port";
+import { connectRedis } from "../../shared/queue/connections.ts";
+import { waitFor } from "./wait-for.ts";
+
+/** A Redis of the test's own, for faults that the shared one must not suffer. */
+export interface OwnServer {
+  /** Ends it without saving. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again, empty, on the same port; ends it first where it runs. */
+  restart(): Promise<void>;
+  /** SIGSTOP and SIGCONT: connected but silent. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void;
+}
+
+/** Runs `body` with a private server; needs `redis-server` (or `valkey-server`) on the PATH. */
+export async function withServer(
+  flags: string[],
+  body: (url: string, server: OwnServer) => Promise<void>,
+  password = "",
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "mtjobs-redis-"));
+  const port = await getPort({ host: "127.0.0.1" });
+  const url = `redis://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  const start = async () => {
+    const fixed = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", directory];
+    child = spawn("redis-server", [...fixed, ...flags], { stdio: "ignore" });
+    child.on("error", () => {});
+    await waitFor("redis-server to answer", async () => {
+      try {
+        (await connectRedis(`redis://:${password}@127.0.0.1:${port}`)).disconnect();
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  };
+  const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
+    const running = child;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => running.once("exit", () => resolve()));
+    running.kill(signal);
+    await gone;
+  };
+  try {
+    await start();
+    await body(url, {
+      kill,
+      restart: async () => {
+        await kill();
+        await start();
+      },
+      signal: (signal) => child?.kill(signal),
+    });
+  } finally {
+    await kill();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

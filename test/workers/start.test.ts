@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { withServer } from "../support/own-redis.ts";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+async function refusal(
+  stage: QueueStage,
+  env: Record<string, string>,
+): Promise<{ code: unknown; text: string }> {
+  const worker = stage.spawn("hostA", env);
+  const code = await worker.exited;
+  return { code, text: worker.stderr() };
+}
+
+test("a worker without MTJOBS_AREAS refuses to start", () =>
+  onStage(async (stage) => {
+    const { code, text } = await refusal(stage, { MTJOBS_AREAS: "" });
+    expect(code).toBe(2);
+    expect(text).toContain('"bad-settings"');
+  }));
+
+test("a worker whose Redis is away says so within 3 s", () =>
+  onStage(async (stage) => {
+    const startedAt = Date.now();
+    const { code, text } = await refusal(stage, { MTJOBS_REDIS_URL: "redis://127.0.0.1:1" });
+    expect(code).toBe(4);
+    expect(text).toContain('"redis-unreachable"');
+    expect(Date.now() - startedAt).toBeLessThan(4000);
+  }));
+
+test("a worker refuses a Redis that may evict jobs, and tells the remedy", () =>
+  withServer(["--maxmemory-policy", "allkeys-lru"], (url) =>
+    onStage(async (stage) => {
+      const { code, text } = await refusal(stage, { MTJOBS_REDIS_URL: url });
+      expect(code).toBe(1);
+      expect(text).toContain('"bad-redis"');
+      expect(text).toContain("CONFIG SET maxmemory-policy noeviction");
+    }),
+  ));
+
+test("a worker waits out a Redis that goes away and comes back", () =>
+  withServer([], (url, server) =>
+    onStage(async (stage) => {
+      const area = stage.area("a", "hostA");
+      stage.release(area);
+      const worker = await stage.worker("hostA");
+      await server.restart();
+      await waitFor("our own client", () => stage.redis.ping().catch(() => false));
+      const id = await stage.enqueue("hostA", area, "hold");
+      await stage.reach("hostA", id, "completed");
+      expect(worker.child.exitCode).toBeNull();
+    }, url),
+  ));
