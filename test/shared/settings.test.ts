@@ -1,0 +1,105 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { environmentName, readSettingsFile, resolveSettings } from "../../shared/settings.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+
+const badSettings = expect.objectContaining({ code: "bad-settings" });
+
+describe("settings", () => {
+  it("have the documented defaults", () => {
+    expect(resolveSettings()).toEqual({
+      redisUrl: "redis://127.0.0.1:6379",
+      lockRedisUrls: ["redis://127.0.0.1:6379"],
+      prefix: "{mtjobs}",
+      host: hostname(),
+      address: undefined,
+      areas: [],
+      cacheRoot: "/tmp",
+      user: userInfo().username,
+      token: undefined,
+      logLevel: "info",
+    });
+  });
+
+  it("come from the flag, then the environment, then the file", () => {
+    const sources = {
+      flags: { host: "flag", user: undefined },
+      env: { MTJOBS_HOST: "env", MTJOBS_USER: "env", MTJOBS_PREFIX: "" },
+      file: { host: "file", user: "file", prefix: "file" },
+    };
+    expect(resolveSettings(sources)).toMatchObject({ host: "flag", user: "env", prefix: "file" });
+  });
+
+  it("have environment variables in capitals", () => {
+    expect(environmentName("lockRedisUrls")).toBe("MTJOBS_LOCK_REDIS_URLS");
+  });
+
+  it("split the roots at colons and the lock servers at commas, blanks and empty ones aside", () => {
+    const env = {
+      MTJOBS_AREAS: "/a:: /b c :",
+      MTJOBS_LOCK_REDIS_URLS: "redis://a:1, rediss://b:2,",
+      MTJOBS_REDIS_URL: "unix:///run/redis.sock",
+    };
+    expect(resolveSettings({ env })).toMatchObject({
+      areas: ["/a", "/b c"],
+      lockRedisUrls: ["redis://a:1", "rediss://b:2"],
+      redisUrl: "unix:///run/redis.sock",
+    });
+    expect(resolveSettings({ file: { areas: ["/a:b"] } }).areas).toEqual(["/a:b"]);
+  });
+
+  it("take the queue's server for locks where no other is named", () => {
+    expect(resolveSettings({ env: { MTJOBS_REDIS_URL: "redis://x:1" } }).lockRedisUrls).toEqual([
+      "redis://x:1",
+    ]);
+  });
+
+  it.each([
+    ["MTJOBS_REDIS_URL", "http://x"],
+    ["MTJOBS_LOCK_REDIS_URLS", "redis://a,b"],
+    ["MTJOBS_AREAS", "/a:relative"],
+    ["MTJOBS_CACHE_ROOT", "tmp"],
+    ["MTJOBS_USER", "../root"],
+    ["MTJOBS_HOST", "a:b"],
+    ["MTJOBS_HOST", "-rf"],
+    ["MTJOBS_LOG_LEVEL", "loud"],
+  ])("refuse %s=%s, naming the variable", (name, value) => {
+    expect(() => resolveSettings({ env: { [name]: value } })).toThrow(
+      expect.objectContaining({ code: "bad-settings", message: expect.stringContaining(name) }),
+    );
+  });
+
+  it("refuse a misspelt member of the file", () => {
+    expect(() => resolveSettings({ file: { hots: "x" } })).toThrow(badSettings);
+  });
+
+  it.each([[[]], ["text"], [null], [5]])("refuse a file that holds %j in place of an object", (file) => {
+    expect(() => resolveSettings({ file })).toThrow(badSettings);
+  });
+});
+
+describe("the settings file", () => {
+  it("is the first one found, and an empty object where there is none", () => {
+    const [first, second] = [temporaryDirectory(), temporaryDirectory()];
+    expect(readSettingsFile([first, second])).toEqual({});
+    writeFileSync(join(second, "mtjobs.json"), '{"host":"two"}');
+    expect(readSettingsFile([first, second])).toEqual({ host: "two" });
+    writeFileSync(join(first, "mtjobs.json"), '{"host":"one"}');
+    expect(readSettingsFile([first, second])).toEqual({ host: "one" });
+  });
+
+  it("is refused where it is no JSON", () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "mtjobs.json"), "{");
+    expect(() => readSettingsFile([directory])).toThrow(badSettings);
+  });
+
+  it.runIf(process.geteuid?.() !== 0)("is refused where it cannot be read", () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "mtjobs.json"), "{}");
+    chmodSync(join(directory, "mtjobs.json"), 0);
+    expect(() => readSettingsFile([directory])).toThrow(badSettings);
+  });
+});
