@@ -42,14 +42,14 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
   const realRoots = roots === undefined ? undefined : resolveRoots(roots);
   const realPath = resolveInside(given, realRoots);
   if (realPath === undefined || !statSync(realPath).isDirectory()) {
-    throw notAnArea(given, "there is no such directory");
+    throw notAnArea(given, "no directory can be reached there");
   }
   const megatestDb = ownDatabase(given, realPath);
   for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
   assertPlain(realPath, ".mtjobs", (stat) => stat.isDirectory());
   const file = join(realPath, "megatest.config");
   const configPath = resolveInside(file, realRoots);
-  if (configPath === undefined) throw notAnArea(given, "it has no megatest.config");
+  if (configPath === undefined) throw notAnArea(given, "no megatest.config can be reached in it");
   const config = readConfig({ file, areaPath: given, roots: realRoots, env });
   return {
     path: given,
@@ -65,7 +65,7 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
 
 function ownDatabase(given: string, realPath: string): string {
   const file = resolveInside(join(realPath, "megatest.db"), undefined);
-  if (file === undefined) throw notAnArea(given, "it has no megatest.db");
+  if (file === undefined) throw notAnArea(given, "no megatest.db can be reached in it");
   if (!isInside(file, realPath))
     throw notAnArea(given, "its megatest.db is a link that leads out of the area");
   if (!statSync(file).isFile()) throw notAnArea(given, "its megatest.db is not a regular file");

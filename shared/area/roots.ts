@@ -43,7 +43,15 @@ function existingAncestor(path: string): string | undefined {
   for (let at = path; ; at = dirname(at)) {
     const real = resolved(at);
     if (real !== undefined) return real;
-    if (lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink() === true) return undefined;
+    if (isLink(at)) return undefined;
     if (dirname(at) === at) return undefined;
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  } catch {
+    return false; // in a directory that this user may not enter: what counts is where that one is
   }
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { targetKeys } from "../../../shared/area/keys.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { asUser, nobody } from "./file-holder.ts";
 import { errorOf, makeArea, writeFile } from "./small-area.ts";
 
 describe("opening an area", () => {
@@ -181,14 +182,19 @@ describe("allowed roots", () => {
     expect(errorOf(() => openArea(path, { roots: [join(root, "areas")] })).code).toBe("outside-roots");
   });
 
-  it("keep a directory that this user may not enter from being told from a missing one", () => {
+  it("keep a missing area and one that this user may not enter from being told apart", () => {
     const root = temporaryDirectory();
     makeArea(join(root, "closed/a1"));
     chmodSync(join(root, "closed"), 0o000);
-    try {
-      expect(errorOf(() => openArea(join(root, "closed/none"), { roots: [root] })).code).toBe("not-an-area");
-    } finally {
-      chmodSync(join(root, "closed"), 0o700);
-    }
+    chmodSync(root, 0o755);
+    const refusal = (name: string) => {
+      const path = join(root, "closed", name);
+      const { code, message } = errorOf(() => openArea(path, { roots: [root] }));
+      return `${code} ${message.replace(path, "PATH")}`;
+    };
+    const [there, missing] = asUser(nobody, () => [refusal("a1"), refusal("none")]);
+    chmodSync(join(root, "closed"), 0o700);
+    expect(there).toBe(missing);
+    expect(there).toContain("not-an-area");
   });
 });
