@@ -55,8 +55,8 @@ export const settingKeys = settingsFlags.map(([flags]) => new Option(flags).attr
 export interface Lesson {
   /** Command lines, each with what it does. */
   examples: readonly (readonly [line: string, does: string])[];
-  /** Exit codes this command can end with, beside 0. */
-  exits?: Partial<Record<1 | 2 | 3 | 4 | 5 | 130, string>>;
+  /** Exit codes this command can end with, with what each means; 0 and 2 have a usual meaning. */
+  exits?: Partial<Record<0 | 1 | 2 | 3 | 4 | 5 | 130, string>>;
   /** Paragraphs put before the examples. */
   notes?: readonly string[];
 }

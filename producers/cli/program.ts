@@ -41,23 +41,19 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   } catch (error) {
     if (!(error instanceof CommanderError)) return printError(deps.io, toJobsError(error), json);
     if (error.exitCode === 0) return ExitCode.done;
-    return printError(deps.io, usageError(error, complaints, json), json);
+    if (error.code !== "commander.help") return printError(deps.io, usageError(error), json);
+    // No command at all: people get the help itself.
+    if (!json) deps.io.stderr.write(complaints.join(""));
+    else printError(deps.io, new JobsError("usage", "no command given", { hint: "see mtjobs --help" }), json);
+    return ExitCode.usage;
   }
 }
 
 /** The parser's complaint as an error of ours; its second line is its suggestion. */
-function usageError(error: CommanderError, complaints: readonly string[], json: boolean): JobsError {
-  if (error.code === "commander.help") {
-    return new JobsError("usage", "no command given", {
-      hint: json ? "see mtjobs --help" : complaints.join(""),
-    });
-  }
-  const [message = "", suggestion] = error.message.split("\n");
+function usageError(error: CommanderError): JobsError {
+  const [message = "", suggestion = ""] = error.message.split("\n");
   return new JobsError("usage", message.replace(/^error: /, ""), {
-    hint:
-      suggestion === undefined || suggestion === ""
-        ? "see mtjobs --help"
-        : suggestion.replace(/^\((.*)\)$/, "$1"),
+    hint: suggestion === "" ? "see mtjobs --help" : suggestion.replace(/^\((.*)\)$/, "$1"),
   });
 }
 

@@ -38,7 +38,7 @@ const day = 24 * 60 * 60 * 1000;
 
 /**
  * The whole story on a made-up area: build it, start a worker, reduce, look. What it made is removed again
- * (the area only without `keepArea`), also when it fails or is interrupted.
+ * also when it fails or is interrupted; the area only without `keepArea`.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const base = mkdtempSync(join(realpathSync(tmpdir()), "mtjobs-demo-"));
@@ -53,13 +53,12 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     user: userInfo().username,
     logLevel: "warn",
   };
-  let keep = false;
+  const { keepArea } = options;
   try {
     const report = await withSession(settings, (session) => play(session, base, options));
-    keep = options.keepArea;
-    return keep ? report : { ...report, area: null };
+    return keepArea ? report : { ...report, area: null };
   } finally {
-    if (!keep) rmSync(base, { recursive: true, force: true });
+    if (!keepArea) rmSync(base, { recursive: true, force: true });
   }
 }
 

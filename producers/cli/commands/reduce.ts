@@ -44,6 +44,7 @@ const lesson = {
     ["mtjobs -reduce-records -target ubuntu/% -runname w4%", "in Megatest's spelling"],
   ],
   exits: {
+    0: "done, or enqueued; also when some runs stayed for the reasons listed",
     1: "the job failed",
     3: "refused by a safety rule: not at home, locked, outside the allowed roots",
     4: "Redis is out of reach, or with --wait no worker serves the host",

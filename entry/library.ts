@@ -1,0 +1,39 @@
+import { MtJobs as Producer } from "../producers/mtjobs.ts";
+import { readSettingsFile, resolveSettings, type Settings } from "../shared/settings.ts";
+
+/**
+ * The library: what the command `mtjobs` does, for programs.
+ *
+ * ```ts
+ * import { MtJobs } from "megatest-jobs";
+ *
+ * const mtjobs = new MtJobs({ redisUrl: "redis://queue:6379" });
+ * const job = await mtjobs.reduce("/areas/a1", { age: "30d" });
+ * const { moved } = await job.result();
+ * await mtjobs.close();
+ * ```
+ */
+export class MtJobs extends Producer {
+  /**
+   * @param settings what is left out comes from the environment (`MTJOBS_…`), then `mtjobs.json`, then the defaults
+   * @throws {JobsError} `bad-settings`
+   */
+  constructor(settings: Partial<Settings> = {}) {
+    super(resolveSettings({ flags: settings, env: process.env, file: readSettingsFile() }), {
+      env: process.env,
+      cwd: process.cwd(),
+      runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
+    });
+  }
+}
+
+export type { AreaStatus } from "../producers/area-status.ts";
+export type { Cancelled } from "../producers/cancel-job.ts";
+export type { FarmStatus, QueueStatus } from "../producers/farm-status.ts";
+export type { JobReport } from "../producers/find-job.ts";
+export type { JobState, JobView } from "../producers/job-view.ts";
+export type { JobFilter } from "../producers/list-jobs.ts";
+export type { InlineJob, QueuedJob, ReduceOptions, ResultOptions } from "../producers/mtjobs.ts";
+export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
+export type { MoveResult, Progress, RunLabel, SkippedRun, SkipReason } from "../shared/result.ts";
+export type { Settings } from "../shared/settings.ts";

@@ -1,0 +1,181 @@
+import { parseDuration } from "../shared/duration.ts";
+import { toQueueError } from "../shared/queue/connections.ts";
+import type { MoveResult, Progress } from "../shared/result.ts";
+import type { Settings } from "../shared/settings.ts";
+import { type AreaStatus, areaStatus } from "./area-status.ts";
+import { type Cancelled, cancelJob } from "./cancel-job.ts";
+import { type Enqueued, enqueueReduce } from "./enqueue.ts";
+import { type FarmStatus, farmStatus } from "./farm-status.ts";
+import { type JobReport, reportJob } from "./find-job.ts";
+import { followJob } from "./follow.ts";
+import type { JobView } from "./job-view.ts";
+import { type JobFilter, listJobs } from "./list-jobs.ts";
+import { checkRequest, type ReduceRequest } from "./reduce-request.ts";
+import type { RunInline } from "./run-inline.ts";
+import { openSession, type Session } from "./session.ts";
+
+/** Milliseconds, or a duration as the command takes it: `"30d"`. */
+type Duration = number | string;
+
+/** Which runs to move and how; at least one of `target` to `runId` must be given. */
+export interface ReduceOptions extends Omit<ReduceRequest, "area" | "age" | "deadAfter"> {
+  /** The last activity is older than this. */
+  age?: Duration;
+  /** An unfinished test without activity for longer is dead and no longer holds its run back. */
+  deadAfter?: Duration;
+}
+
+export interface ResultOptions {
+  /** How long to wait at most. */
+  timeout?: Duration;
+  /** Aborted: stop waiting; the job goes on. */
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+  /** Sentences about what the job waits for or where it went. */
+  onNote?: (sentence: string) => void;
+}
+
+/** A job that was enqueued. */
+export interface QueuedJob extends Enqueued {
+  /**
+   * Follows the job to its end. @throws {JobsError} the job's own failure, or `timeout`, `interrupted`, `no-worker`,
+   * `redis-unreachable`: then the job goes on
+   */
+  result(options?: ResultOptions): Promise<MoveResult>;
+}
+
+/** How a job in this process is watched and stopped. */
+export interface InlineOptions {
+  inline: true;
+  /** Aborted: the job stops at its next batch. */
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+  onLog?: (sentence: string) => void;
+}
+
+/** A job that runs in this process. */
+export interface InlineJob {
+  host: string;
+  area: string;
+  /** Its end. @throws {JobsError} */
+  result(): Promise<MoveResult>;
+}
+
+/** What the library needs of its process and of the workers' side. */
+export interface MtJobsDeps {
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  runInline: RunInline;
+}
+
+/** Enqueues and looks at jobs over one connection, opened when first needed. Errors are JobsErrors. */
+export class MtJobs {
+  readonly settings: Settings;
+  readonly #deps: MtJobsDeps;
+  #session: Promise<Session> | undefined;
+
+  constructor(settings: Settings, deps: MtJobsDeps) {
+    this.settings = settings;
+    this.#deps = deps;
+  }
+
+  /**
+   * Moves runs of an area to completed-runs.db: through the queue of the area's homehost, or with `inline` in this
+   * process, which must then run there. Resolves once the job is enqueued (or begun).
+   * @throws {JobsError} `usage` without a selector; `not-an-area`, `outside-roots`, `redis-unreachable`
+   */
+  reduce(area: string, options: ReduceOptions & InlineOptions): Promise<InlineJob>;
+  reduce(area: string, options: ReduceOptions): Promise<QueuedJob>;
+  async reduce(
+    area: string,
+    options: ReduceOptions & Partial<InlineOptions>,
+  ): Promise<InlineJob | QueuedJob> {
+    const { inline, signal, onProgress, onLog, age, deadAfter, ...rest } = options;
+    const request: ReduceRequest = {
+      ...rest,
+      area,
+      ...(age === undefined ? {} : { age: toMilliseconds(age, "age") }),
+      ...(deadAfter === undefined ? {} : { deadAfter: toMilliseconds(deadAfter, "deadAfter") }),
+    };
+    const checked = checkRequest(request, { settings: this.settings, ...this.#deps });
+    if (inline !== true) {
+      const enqueued = await this.#ask((session) => enqueueReduce(session, checked));
+      return { ...enqueued, result: (waiting) => this.#result(enqueued, waiting) };
+    }
+    const hooks = {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(onLog === undefined ? {} : { onLog }),
+    };
+    const running = this.#deps.runInline("reduce", checked.payload, this.settings, hooks);
+    // Whoever never asks for the result must not end the process by that.
+    running.catch(() => {});
+    return { host: this.settings.host, area: checked.payload.area, result: () => running };
+  }
+
+  /** Jobs of all queues, the newest first. */
+  async jobs(filter: JobFilter = {}): Promise<JobView[]> {
+    return await this.#ask((session) => listJobs(session, filter));
+  }
+
+  /** One job with its log. @throws {JobsError} `unknown-job` */
+  async job(jobId: string): Promise<JobReport> {
+    return await this.#ask((session) => reportJob(session, jobId));
+  }
+
+  /** Ends a job: one that waits is removed, a running one stops at its next batch. @throws {JobsError} `unknown-job` */
+  async cancel(jobId: string): Promise<Cancelled> {
+    return await this.#ask((session) => cancelJob(session, jobId));
+  }
+
+  /** Without `area`: hosts, queues, workers. With it: the area itself, read without Redis. */
+  status(): Promise<FarmStatus>;
+  status(area: string): Promise<AreaStatus>;
+  async status(area?: string): Promise<FarmStatus | AreaStatus> {
+    return area === undefined
+      ? await this.#ask(farmStatus)
+      : await areaStatus(area, { settings: this.settings, ...this.#deps });
+  }
+
+  /** Closes the connection; jobs go on. May be called twice; a later call of another method opens it anew. */
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await (await session?.catch(() => undefined))?.close();
+  }
+
+  async #result(enqueued: Enqueued, options: ResultOptions = {}): Promise<MoveResult> {
+    const { timeout, ...rest } = options;
+    const timeoutMs = timeout === undefined ? undefined : toMilliseconds(timeout, "timeout");
+    const { result, error } = await this.#ask((session) =>
+      followJob(session, enqueued, { ...rest, timeoutMs }),
+    );
+    if (error !== undefined) throw error;
+    return result;
+  }
+
+  async #ask<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.#open();
+    try {
+      return await work(session);
+    } catch (error) {
+      throw await toQueueError(error, session.redis, this.settings.redisUrl);
+    }
+  }
+
+  #open(): Promise<Session> {
+    if (this.#session === undefined) {
+      const opening = openSession(this.settings);
+      this.#session = opening;
+      // The next call tries again.
+      opening.catch(() => {
+        if (this.#session === opening) this.#session = undefined;
+      });
+    }
+    return this.#session;
+  }
+}
+
+function toMilliseconds(value: Duration, what: string): number {
+  return typeof value === "number" ? value : parseDuration(value, what);
+}

@@ -1,0 +1,19 @@
+import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
+import type { MoveResult, Progress } from "../shared/result.ts";
+import type { Settings } from "../shared/settings.ts";
+
+/** What a job in this process reports while it works, and how it is stopped. */
+export interface InlineHooks {
+  /** Aborted: it stops at its next batch. */
+  signal?: AbortSignal;
+  onLog?: (sentence: string) => void;
+  onProgress?: (progress: Progress) => void;
+}
+
+/** Does a job in this process, without Redis; the workers' side brings it. Rejects with a JobsError. */
+export type RunInline = (
+  name: JobName,
+  payload: ReducePayload,
+  settings: Settings,
+  hooks: InlineHooks,
+) => Promise<MoveResult>;

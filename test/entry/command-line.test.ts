@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { documentOf, errorCodeOf, runCommand } from "../producers/run-command.ts";
+
+const commands = ["reduce", "status", "jobs", "job", "cancel", "worker", "demo"];
+
+describe("the command line", () => {
+  it.each(commands)("teaches %s by examples and exit codes", async (command) => {
+    const { code, stdout, stderr } = await runCommand([command, "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("Examples:\n  ");
+    expect(stdout).toContain("Exit codes:\n  ");
+    for (const option of ["--json", "--redis-url"]) expect(stdout).toContain(option);
+  });
+
+  it("names every command in its help", async () => {
+    const { code, stdout } = await runCommand(["-h"]);
+    expect(code).toBe(0);
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+  });
+
+  it("prints its version for -V and --version", async () => {
+    const short = await runCommand(["-V"]);
+    expect(short.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await runCommand(["--version"])).stdout).toBe(short.stdout);
+  });
+
+  it("ends with 2 and the help on stderr when no command is given", async () => {
+    const { code, stdout, stderr } = await runCommand([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("Usage: mtjobs");
+  });
+
+  it("suggests the command that was meant", async () => {
+    const { code, stdout, stderr } = await runCommand(["reduse"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toBe("mtjobs: unknown command 'reduse'\n  hint: Did you mean reduce?\n");
+  });
+
+  it("suggests the option that was meant, whichever spelling was used", async () => {
+    for (const option of ["--targte", "-targte"]) {
+      const finished = await runCommand(["reduce", option, "x", "--json"]);
+      expect(finished.code).toBe(2);
+      expect(documentOf(finished)).toEqual({
+        error: { code: "usage", message: "unknown option '--targte'", hint: "Did you mean --target?" },
+      });
+    }
+  });
+
+  it("refuses a value that is none with exit 2 and the option's name", async () => {
+    for (const [option, value] of [
+      ["--age", "30"],
+      ["--keep", "-1"],
+      ["--run-id", "1,x"],
+      ["--timeout", "soon"],
+    ] as const) {
+      const { code, stderr } = await runCommand(["reduce", option, value]);
+      expect(code).toBe(2);
+      expect(stderr).toContain(`mtjobs: ${option}: "`);
+    }
+  });
+
+  it("refuses a bad setting by the name of its environment variable", async () => {
+    const { code, stderr } = await runCommand(["jobs", "--redis-url", "http://x"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("MTJOBS_REDIS_URL");
+  });
+
+  it("reports a missing argument as one JSON document", async () => {
+    const finished = await runCommand(["--json", "job"]);
+    expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+  });
+
+  it("starts no worker without areas", async () => {
+    const finished = await runCommand(["worker", "--json"]);
+    expect([finished.code, errorCodeOf(finished)]).toEqual([2, "bad-settings"]);
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { JobsError, MtJobs } from "../../entry/library.ts";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
+
+/** Runs `body` with a library of its own on the stage, closed afterwards. */
+const withLibrary = (body: (mtjobs: MtJobs, stage: QueueStage) => Promise<void>) =>
+  onStage(async (stage) => {
+    const mtjobs = new MtJobs({ redisUrl: stage.url, prefix: stage.prefix, host: "hosta" });
+    try {
+      await body(mtjobs, stage);
+    } finally {
+      await mtjobs.close();
+    }
+  });
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "none",
+    (error: unknown) => (error instanceof JobsError ? error.code : error),
+  );
+
+describe("the library", () => {
+  it("enqueues a reduce, follows it with its progress, and gives its result", () =>
+    withLibrary(async (mtjobs, stage) => {
+      const area = stage.area("a1", "hosta");
+      await stage.worker("hosta");
+      const job = await mtjobs.reduce(area, { runname: "hold", age: "30d" });
+      expect(job).toMatchObject({ host: "hosta", area, duplicate: false, served: true });
+      const phases = new Set<string>();
+      const result = job.result({
+        onProgress: ({ phase }) => {
+          phases.add(phase);
+          stage.release(area);
+        },
+      });
+      expect(await result).toMatchObject({ jobId: job.jobId, state: "completed" });
+      expect([...phases]).toEqual(["hold"]);
+      expect((await mtjobs.job(job.jobId)).data).toMatchObject({ age: 30 * 86_400_000 });
+    }));
+
+  it("rejects a result with the job's own error, and a waiting that ends early with its reason", () =>
+    withLibrary(async (mtjobs, stage) => {
+      const area = stage.area("a1", "hosta");
+      await stage.worker("hosta");
+      const refused = await mtjobs.reduce(area, { runname: "refuse" });
+      expect(await codeOf(refused.result())).toBe("pinned");
+      const held = await mtjobs.reduce(area, { runname: "hold" });
+      expect(await codeOf(held.result({ timeout: 300 }))).toBe("timeout");
+      expect(await codeOf(held.result({ signal: AbortSignal.timeout(300) }))).toBe("interrupted");
+      expect(await mtjobs.cancel(held.jobId)).toMatchObject({ outcome: "requested" });
+      expect(await codeOf(held.result())).toBe("cancelled");
+    }));
+
+  it("lists jobs and hosts, and opens its connection anew after it was closed", () =>
+    withLibrary(async (mtjobs, stage) => {
+      const area = stage.area("a1", "hosta");
+      const { jobId } = await mtjobs.reduce(area, { runname: "later" });
+      await mtjobs.close();
+      await mtjobs.close();
+      expect(await mtjobs.jobs({ states: ["waiting"] })).toMatchObject([{ jobId, area }]);
+      expect((await mtjobs.status()).hosts).toMatchObject([
+        { host: "hosta", counts: { waiting: 1 }, worker: null },
+      ]);
+      expect(await mtjobs.status(area)).toMatchObject({ area, homehost: "hosta", atHome: true });
+    }));
+
+  it("rejects with typed errors: bad options, no area, Redis away", async () => {
+    const mtjobs = new MtJobs({ redisUrl: "redis://127.0.0.1:1", host: "hosta" });
+    expect(await codeOf(mtjobs.reduce("/", {}))).toBe("usage");
+    expect(await codeOf(mtjobs.reduce("/nowhere", { runname: "%" }))).toBe("not-an-area");
+    expect(await codeOf(mtjobs.reduce("/nowhere", { age: "soon" }))).toBe("usage");
+    expect(await codeOf(mtjobs.jobs())).toBe("redis-unreachable");
+    await mtjobs.close();
+    expect(() => new MtJobs({ redisUrl: "http://x" })).toThrow(JobsError);
+  });
+});

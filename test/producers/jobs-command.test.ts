@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+
+const run = (stage: QueueStage, ...args: string[]) =>
+  runCommand(args, {
+    env: { MTJOBS_REDIS_URL: stage.url, MTJOBS_PREFIX: stage.prefix, MTJOBS_HOST: "hosta" },
+  });
+
+const jobsOf = async (stage: QueueStage, ...args: string[]) =>
+  documentOf(await run(stage, "jobs", "--json", ...args)).jobs as { jobId: string; state: string }[];
+
+describe("jobs", () => {
+  it("lists the jobs of all hosts, the newest first, and filters by host and state", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a1", "hosta");
+      const waiting = await stage.enqueue("hostb", area, "later");
+      await stage.worker("hosta");
+      const refused = await stage.enqueue("hosta", area, "refuse");
+      await stage.reach("hosta", refused, "failed");
+      const ids = async (...args: string[]) => (await jobsOf(stage, ...args)).map(({ jobId }) => jobId);
+      expect(await ids()).toEqual([refused, waiting]);
+      expect(await ids("--host", "hostb")).toEqual([waiting]);
+      expect(await ids("--state", "failed")).toEqual([refused]);
+      expect(await ids("-state", "active,delayed")).toEqual([]);
+      const { stdout } = await run(stage, "jobs");
+      expect(stdout).toMatch(
+        new RegExp(`^${refused} +hosta +failed +${area} .*pinned: this area is pinned$`, "m"),
+      );
+    }));
+
+  it("refuses a state that is none", () =>
+    onStage(async (stage) => {
+      const finished = await run(stage, "jobs", "--state", "done", "--json");
+      expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+    }));
+
+  it("shows a job that another tool added with data of its own", () =>
+    onStage(async (stage) => {
+      await stage.add("hosta", "reduce", "nonsense");
+      expect(await jobsOf(stage)).toMatchObject([{ state: "waiting", area: null, data: "nonsense" }]);
+    }));
+});
+
+describe("job", () => {
+  it("shows a running job's progress and log, and its result once it has ended", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a1", "hosta");
+      await stage.worker("hosta");
+      const jobId = await stage.enqueue("hosta", area, "hold");
+      await stage.traced(area, "begin");
+      const running = await run(stage, "job", jobId);
+      expect(running.stdout).toMatch(/^state +active$/m);
+      stage.release(area);
+      await stage.reach("hosta", jobId, "completed");
+      const ended = documentOf(await run(stage, "job", jobId, "--json"));
+      expect(ended).toMatchObject({ jobId, state: "completed", area, result: { jobId, moved: { runs: 0 } } });
+      expect(ended.log).toContainEqual(expect.stringContaining("the script is hold"));
+    }));
+
+  it("ends with 2 for a job that nobody knows", () =>
+    onStage(async (stage) => {
+      for (const verb of ["job", "cancel"]) {
+        const finished = await run(stage, verb, "reduce-0123", "--json");
+        expect([finished.code, errorCodeOf(finished)]).toEqual([2, "unknown-job"]);
+      }
+    }));
+});
+
+describe("cancel", () => {
+  it("takes a job that waits from its queue", () =>
+    onStage(async (stage) => {
+      const jobId = await stage.enqueue("hostb", stage.area("a1", "hostb"), "later");
+      const finished = await run(stage, "cancel", jobId, "--json");
+      expect(finished.code).toBe(0);
+      expect(documentOf(finished)).toEqual({ jobId, host: "hostb", outcome: "removed" });
+      expect(await stage.state("hostb", jobId)).toBe("unknown");
+    }));
+
+  it("stops a running job, which is then listed as cancelled, and leaves a finished one as it is", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a1", "hosta");
+      await stage.worker("hosta");
+      const jobId = await stage.enqueue("hosta", area, "hold");
+      await stage.traced(area, "begin");
+      expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("requested");
+      await stage.reach("hosta", jobId, "failed");
+      expect(await jobsOf(stage, "--state", "cancelled")).toMatchObject([{ jobId, state: "cancelled" }]);
+      expect(await jobsOf(stage, "--state", "failed")).toEqual([]);
+      expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("finished");
+    }));
+
+  it("finds a forwarded job where it went", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a1", "hostb");
+      await stage.worker("hostb");
+      await stage.worker("hosta");
+      const jobId = await stage.enqueue("hosta", area, "hold");
+      await stage.traced(area, "begin");
+      expect(await jobsOf(stage, "--state", "forwarded")).toMatchObject([{ jobId, host: "hosta" }]);
+      const cancelled = documentOf(await run(stage, "cancel", jobId, "--json"));
+      expect(cancelled).toEqual({ jobId, host: "hostb", outcome: "requested" });
+      await stage.reach("hostb", jobId, "failed");
+    }));
+});

@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
+
+export interface Finished {
+  /** Exit code, or the name of the signal that ended it. */
+  code: number | string;
+  stdout: string;
+  stderr: string;
+  /** Milliseconds from start to end. */
+  ms: number;
+}
+
+export interface Running {
+  child: ChildProcess;
+  stdout(): string;
+  stderr(): string;
+  finished: Promise<Finished>;
+}
+
+export interface CommandOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** Starts the built command with nothing of this process's environment but PATH. */
+export function startCommand(args: readonly string[], { env = {}, cwd = "/" }: CommandOptions = {}): Running {
+  const started = Date.now();
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const finished = new Promise<Finished>((resolve) => {
+    child.on("close", (code, signal) =>
+      resolve({ code: code ?? signal ?? "unknown", stdout, stderr, ms: Date.now() - started }),
+    );
+  });
+  return { child, stdout: () => stdout, stderr: () => stderr, finished };
+}
+
+/** Runs the built command to its end. */
+export function runCommand(args: readonly string[], options?: CommandOptions): Promise<Finished> {
+  return startCommand(args, options).finished;
+}
+
+/** The one JSON document on stdout; fails where there is anything else. */
+export function documentOf({ stdout, stderr }: Finished): Record<string, unknown> {
+  try {
+    return JSON.parse(stdout) as Record<string, unknown>;
+  } catch {
+    throw new Error(`stdout is not one JSON document: ${stdout}\nstderr: ${stderr}`);
+  }
+}
+
+/** The code of the error a `--json` run printed. */
+export function errorCodeOf(finished: Finished): unknown {
+  return (documentOf(finished).error as { code?: unknown } | undefined)?.code;
+}

@@ -1,0 +1,85 @@
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildArea } from "../../shared/sample-area/build-area.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+
+/** Accepts connections and never answers, as a Redis that hangs. */
+let silent: Server;
+const nobody = "redis://127.0.0.1:1";
+
+beforeAll(async () => {
+  silent = createServer(() => {});
+  await new Promise<void>((resolve) => {
+    silent.listen(0, "127.0.0.1", resolve);
+  });
+});
+afterAll(() => {
+  silent.close();
+});
+
+function sampleArea() {
+  const root = temporaryDirectory();
+  const area = buildArea({
+    directory: join(root, "area"),
+    cacheRoot: join(root, "tmp"),
+    user: "u",
+    host: "hosta",
+    runs: 3,
+    testsPerRun: 2,
+    unsynced: false,
+  });
+  const env = { MTJOBS_HOST: "hosta", MTJOBS_USER: "u", MTJOBS_CACHE_ROOT: join(root, "tmp") };
+  return { area: area.directory, env };
+}
+
+describe("with Redis out of reach", () => {
+  it.each([
+    "jobs",
+    "status",
+    "job x",
+    "cancel x",
+    "reduce AREA --runname %",
+    "reduce AREA --runname % --wait",
+    "demo",
+  ])("%s says so within 3 seconds and ends with 4", async (line) => {
+    const { area, env } = sampleArea();
+    const args = line.split(" ").map((word) => (word === "AREA" ? area : word));
+    const finished = await runCommand([...args, "--json"], { env: { ...env, MTJOBS_REDIS_URL: nobody } });
+    expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
+    expect(finished.ms).toBeLessThan(3000);
+  });
+
+  it("a server that accepts and never answers counts as out of reach within 3 seconds", async () => {
+    const { port } = silent.address() as AddressInfo;
+    const finished = await runCommand(["jobs", "--json", "--redis-url", `redis://127.0.0.1:${port}`]);
+    expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
+    expect(finished.ms).toBeLessThan(3000);
+  });
+
+  it("a worker refuses to start and ends with 4", async () => {
+    const { area, env } = sampleArea();
+    const { MTJOBS_USER: _someone, ...own } = env;
+    const finished = await runCommand(["worker", "--json", "--areas", area, "--redis-url", nobody], {
+      env: own,
+    });
+    expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
+  });
+
+  it("status AREA still prints what it can tell about the area", async () => {
+    const { area, env } = sampleArea();
+    const finished = await runCommand(["status", area, "--json", "--redis-url", nobody], { env });
+    expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
+    expect(documentOf(finished)).toMatchObject({
+      area,
+      homehost: "hosta",
+      atHome: true,
+      runs: 3,
+      jobs: null,
+    });
+    const plain = await runCommand(["status", area, "--redis-url", nobody], { env });
+    expect(plain.stdout).toContain("3 in megatest.db");
+    expect(plain.stderr).toContain("out of reach");
+  });
+});
