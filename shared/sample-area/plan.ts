@@ -13,9 +13,9 @@ export interface SampleAreaOptions {
   host: string;
   /** Default 50. */
   runs?: number;
-  /** Default 20, at least 1. */
+  /** Default 20. */
   testsPerRun?: number;
-  /** Default 6, at most 26. */
+  /** Default 6, at most 28: a test has no step twice in the same state. */
   stepsPerTest?: number;
   /** Default 5. */
   dataPerTest?: number;
@@ -95,5 +95,7 @@ export function planOf(options: SampleAreaOptions): Plan {
       throw new JobsError("usage", `${name} must be a whole number, not ${plan[name]}`);
     }
   }
+  if (plan.stepsPerTest > 28)
+    throw new JobsError("usage", `stepsPerTest is at most 28, not ${plan.stepsPerTest}`);
   return plan;
 }
