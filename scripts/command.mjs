@@ -89,9 +89,10 @@ export function run(
 
 /** Sends a signal to whatever `run` is running, its children included. */
 export function passOn(signal) {
-  for (const child of running) {
+  for (const { pid } of running) {
+    if (pid === undefined) continue;
     try {
-      process.kill(-child.pid, signal);
+      process.kill(-pid, signal);
     } catch {
       // it has just ended
     }

@@ -83,9 +83,9 @@ test("no source file imports itself by way of others", () => {
   expect(cycles(readSources(layers, /\.ts$/))).toEqual([]);
 });
 
-test("only entry points, mains and the job thread touch the environment, signals and the exit", () => {
+test("only entry points, mains and threads touch the environment, signals and the exit", () => {
   const touching = [...readSources(layers, /\.ts$/)]
-    .filter(([path]) => layerOf(path) !== "entry" && !/\/(main|job-thread)\.ts$/.test(path))
+    .filter(([path]) => layerOf(path) !== "entry" && !/\/(main|[a-z-]+-thread)\.ts$/.test(path))
     .filter(([, text]) => /\bprocess\.(env|exit|exitCode|on|once)\b/.test(text))
     .map(([path]) => path);
   expect(touching).toEqual([]);

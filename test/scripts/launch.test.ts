@@ -56,7 +56,7 @@ describe.skipIf(server === undefined)("with a server program on this machine", (
     child.kill("SIGKILL");
     await until(
       async () => !isAlive(said.pid) && !(await listens(said.url)) && machine.leftovers().length === 0,
-      () => `program alive: ${isAlive(said.pid)}, left: ${machine.leftovers()}`,
+      () => `program alive: ${isAlive(said.pid)}, left: ${machine.leftovers().join(", ")}`,
     );
   });
 });

@@ -83,7 +83,7 @@ describe.skipIf(server === undefined)("with a server program on this machine", (
     await ended;
     await until(
       async () => !(await listens(firstLine)) && machine.leftovers().length === 0,
-      () => `${firstLine} still there, or ${machine.leftovers()}`,
+      () => `${firstLine} still there, or ${machine.leftovers().join(", ")}`,
     );
   });
 
