@@ -8,6 +8,8 @@ import type { Progress } from "./result.ts";
 export interface JobContext {
   jobId: string;
   settings: Settings;
+  /** What `#{getenv …}` in a megatest.config sees. */
+  env: NodeJS.ProcessEnv;
   /** Aborted with a JobsError as its reason: `cancelled`, `stopped` or `lost-lease`. Checked between batches. */
   signal: AbortSignal;
   /** One plain sentence of the job's story. */

@@ -2,4 +2,4 @@
 import { runJob } from "./run-job.ts";
 import { serveJob } from "./serve-job.ts";
 
-await serveJob(runJob, process.env["MTJOBS_FAILPOINT"]);
+await serveJob(runJob, process.env);

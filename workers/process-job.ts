@@ -1,42 +1,22 @@
-import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
-import type { Redis } from "ioredis";
-import { JobsError, toJobsError } from "../shared/errors.ts";
-import { jobLog, type Logger } from "../shared/log.ts";
+import type { Job } from "bullmq";
+import { JobsError } from "../shared/errors.ts";
+import { jobLog } from "../shared/log.ts";
 import { areaLockKeys } from "../shared/queue/area-lock-key.ts";
 import { clearCancel, isCancelRequested } from "../shared/queue/cancel.ts";
-import { encodeFailure } from "../shared/queue/failure.ts";
+import { toQueueError } from "../shared/queue/connections.ts";
 import type { Forwarded } from "../shared/queue/forwarded.ts";
 import { type JobName, parsePayload } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
-import type { Settings } from "../shared/settings.ts";
-import type { AreaLocks } from "./area-lock.ts";
 import { forwardJob } from "./forward-job.ts";
+import type { JobHost } from "./job-host.ts";
 import { JobReporter } from "./job-reporter.ts";
 import { locateArea } from "./locate-area.ts";
 import { runInThread } from "./run-in-thread.ts";
+import { settleJob } from "./settle-job.ts";
 import { watchCancel } from "./watch-cancel.ts";
-
-/** What a job needs of the worker that took it. */
-export interface JobHost {
-  settings: Settings;
-  log: Logger;
-  /** Fail-fast; for forwarding and for requests to cancel. */
-  redis: Redis;
-  locks: AreaLocks;
-  /** Aborted (`stopped`) when the worker leaves. */
-  leaving: AbortSignal;
-  /** Aborted when the worker can wait no longer for a step to end. */
-  abandon: AbortSignal;
-  /** By job id, while it runs: aborting it stops the job at its next batch. */
-  running: Map<string, AbortController>;
-  threadUrl?: URL;
-}
 
 const cancelled = () =>
   new JobsError("cancelled", "the job was cancelled", { hint: "what it moved stays moved" });
-
-/** Milliseconds until a job whose area is held by another is tried again. */
-const heldDelay = () => 1000 + Math.random() * 1000;
 
 /**
  * One job from the queue to its end. Returns its result, or throws what tells BullMQ how to go on: put back
@@ -57,14 +37,27 @@ export async function processJob(
   try {
     const result = await perform(job, abort.signal, reporter, host);
     await clearCancel(host.redis, host.settings.prefix, jobId).catch(() => {});
+    host.waits.delete(jobId);
     return result;
   } catch (thrown) {
-    throw await settle(job, token, toJobsError(thrown), { reporter, log, host });
+    throw await settleJob(job, token, await toQueueError(thrown, host.redis, host.settings.redisUrl), {
+      reporter,
+      log,
+      host,
+    });
   } finally {
     unwatch();
     host.running.delete(jobId);
     await reporter.flush();
   }
+}
+
+/** Forwarding is nothing but talk with Redis: what goes wrong there may be gone by the time somebody looks. */
+function outage(error: unknown): never {
+  if (error instanceof JobsError) throw error;
+  throw new JobsError("redis-unreachable", "Redis did not answer while the job was forwarded", {
+    cause: error,
+  });
 }
 
 async function perform(
@@ -77,10 +70,11 @@ async function perform(
   const payload = parsePayload(job.name, job.data);
   const name = job.name as JobName;
   const jobId = job.id ?? "";
-  if (await isCancelRequested(redis, settings.prefix, jobId)) throw cancelled();
+  // Where Redis does not answer at this moment, the watch sees the request later.
+  if (await isCancelRequested(redis, settings.prefix, jobId).catch(() => false)) throw cancelled();
   const place = await locateArea(payload.area, settings);
   if (place.elsewhere !== undefined) {
-    const { forwarded, alive } = await forwardJob(job, payload, place.elsewhere, host);
+    const { forwarded, alive } = await forwardJob(job, payload, place.elsewhere, host).catch(outage);
     const but = alive ? "" : "; no worker is running there at the moment, so it waits";
     reporter.log(
       `${settings.host} is not the area's homehost: the job goes on in ${forwarded.host}'s queue${but}.`,
@@ -90,7 +84,7 @@ async function perform(
   const owner = { host: settings.host, pid: process.pid, jobId, since: new Date().toISOString() };
   const lock = await host.locks.acquire(areaLockKeys(settings.prefix, place), owner);
   try {
-    reporter.log(`Worker ${process.pid} on ${settings.host} takes the job.`);
+    if (!host.waits.has(jobId)) reporter.log(`Worker ${process.pid} on ${settings.host} takes the job.`);
     return await runUnderLock({ name, payload, jobId, settings }, signal, lock.signal, { reporter, host });
   } finally {
     // A thread that was given up may still be at work: its lock runs out by itself.
@@ -123,37 +117,4 @@ async function runUnderLock(
   } finally {
     for (const end of forwards) end();
   }
-}
-
-/** Decides what becomes of a job that did not complete. */
-async function settle(
-  job: Job,
-  token: string | undefined,
-  error: JobsError,
-  { reporter, log, host }: { reporter: JobReporter; log: Logger; host: JobHost },
-): Promise<Error> {
-  if (error.code === "stopped") {
-    reporter.log("Put back: the worker is leaving. The job goes on where it stopped.");
-    await reporter.flush();
-    await job.moveToWait(token);
-    return new WaitingError();
-  }
-  if (error.code === "locked" || error.code === "redis-unreachable") {
-    reporter.log(`Waits: ${error.message}.`);
-    await reporter.flush();
-    await job.moveToDelayed(Date.now() + heldDelay(), token);
-    return new DelayedError();
-  }
-  if (error.code === "cancelled") {
-    await clearCancel(host.redis, host.settings.prefix, job.id ?? "").catch(() => {});
-  }
-  reporter.log(`Stopped: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}.`);
-  log.warn({ code: error.code, details: error.details, stack: error.stack }, error.message);
-  await reporter.flush();
-  const failure = error.retriable
-    ? new Error(encodeFailure(error))
-    : new UnrecoverableError(encodeFailure(error));
-  // Bull Board and `mtjobs job` show where it was thrown, not that it passed here.
-  if (error.stack !== undefined) failure.stack = error.stack;
-  return failure;
 }

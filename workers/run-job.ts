@@ -1,13 +1,14 @@
-import { JobsError } from "../shared/errors.ts";
 import type { JobContext } from "../shared/job-context.ts";
 import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
+import { reduce } from "./move/reduce.ts";
 
-/** Placeholder until the engine stands. */
-export async function runJob(
-  name: JobName,
-  _payload: ReducePayload,
-  _context: JobContext,
-): Promise<MoveResult> {
-  throw new JobsError("internal", `${name} is not built yet`);
+/** The code of each job, by its name in the queue. */
+const jobs: Record<JobName, (payload: ReducePayload, context: JobContext) => Promise<MoveResult>> = {
+  reduce,
+};
+
+/** Does a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */
+export function runJob(name: JobName, payload: ReducePayload, context: JobContext): Promise<MoveResult> {
+  return jobs[name](payload, context);
 }

@@ -36,7 +36,7 @@ function throttle(send: (progress: Progress) => void): { report(progress: Progre
 }
 
 /** The whole life of a job's thread: runs the job it was started with and reports to the parent. */
-export async function serveJob(runJob: RunJob, failpoint: string | undefined): Promise<void> {
+export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<void> {
   if (parentPort === null) throw new TypeError("this file is started as a thread by a worker");
   const port = parentPort;
   const post = (message: ThreadMessage) => port.postMessage(message);
@@ -48,10 +48,11 @@ export async function serveJob(runJob: RunJob, failpoint: string | undefined): P
     const result = await runJob(name, payload, {
       jobId,
       settings,
+      env,
       signal: abort.signal,
       log: (sentence) => post({ type: "log", sentence }),
       progress: (latest) => progress.report(latest),
-      failpoint: failpointFromEnvironment(failpoint),
+      failpoint: failpointFromEnvironment(env["MTJOBS_FAILPOINT"]),
     });
     progress.flush();
     post({ type: "result", result });

@@ -10,7 +10,8 @@ import { checkRedis } from "../shared/queue/redis-check.ts";
 import type { Settings } from "../shared/settings.ts";
 import { AreaLocks } from "./area-lock.ts";
 import { hostRecord } from "./host-record.ts";
-import { type JobHost, processJob } from "./process-job.ts";
+import type { JobHost } from "./job-host.ts";
+import { processJob } from "./process-job.ts";
 import { checkStart } from "./start-checks.ts";
 
 /**
@@ -65,6 +66,7 @@ export class HostWorker {
   readonly #abandon = new AbortController();
   readonly #running = new Map<string, AbortController>();
   readonly #renewedAt = new Map<string, number>();
+  #told = { message: "", at: 0 };
   #serving: Serving | undefined;
   #left: Promise<LeaveOutcome> | undefined;
 
@@ -115,6 +117,7 @@ export class HostWorker {
       leaving: this.#leaving.signal,
       abandon: this.#abandon.signal,
       running: this.#running,
+      waits: new Map(),
       ...this.#options,
     };
     const worker = new Worker(
@@ -135,7 +138,7 @@ export class HostWorker {
         removeOnFail: keepFailed,
       },
     );
-    worker.on("error", (error) => this.#log.warn({ err: error }, "queue"));
+    worker.on("error", (error) => this.#tellOnce(error));
     worker.on("locksRenewed", ({ jobIds }) => {
       for (const id of jobIds) this.#renewedAt.set(id, Date.now());
     });
@@ -145,6 +148,13 @@ export class HostWorker {
     });
     worker.on("stalled", (jobId) => this.#log.warn({ jobId }, "its worker died: the job is taken up again"));
     return worker;
+  }
+
+  /** While Redis is away the same error comes every second: one line for each kind of it a minute is enough. */
+  #tellOnce(error: Error): void {
+    const again = error.message === this.#told.message && Date.now() - this.#told.at < 60_000;
+    if (!again) this.#told = { message: error.message, at: Date.now() };
+    this.#log[again ? "debug" : "warn"]({ err: error }, "queue");
   }
 
   #loseJob(jobId: string): void {

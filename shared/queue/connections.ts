@@ -6,7 +6,6 @@ import { queueName } from "./names.ts";
 
 /** How long a command waits for Redis at most, in milliseconds, before it says "redis-unreachable". */
 const connectDeadline = 2000;
-const refusalGrace = 500;
 
 type RedisAddress = Pick<RedisOptions, "host" | "port" | "path" | "username" | "password" | "db" | "tls">;
 
@@ -57,6 +56,8 @@ function failFastOptions(url: string) {
   return {
     ...redisAddress(url),
     lazyConnect: true,
+    // ioredis keeps the process alive this long after disconnect() where the connection had failed.
+    disconnectTimeout: 100,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 1500,
@@ -115,11 +116,7 @@ export async function connectRedis(url: string): Promise<Redis> {
       last = error;
       if (isReply(error)) reject(error);
     });
-    // A refusal is known at once and only given the time of a restart; silence is waited for longer.
-    timer = setTimeout(() => {
-      if (last !== undefined) reject(last);
-      timer = setTimeout(() => reject(last ?? new Error("no answer")), connectDeadline - refusalGrace);
-    }, refusalGrace);
+    timer = setTimeout(() => reject(last ?? new Error("no answer")), connectDeadline);
   });
   try {
     await Promise.race([redis.connect(), refused]);

@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serveJob } from "../../dist/workers/serve-job.js";
 
-const zero = { runs: 0, tests: 0, test_steps: 0, test_data: 0, run_stats: 0, extradat: 0, test_rundat: 0, archives: 0 };
+const zero = {
+  runs: 0,
+  tests: 0,
+  test_steps: 0,
+  test_data: 0,
+  run_stats: 0,
+  extradat: 0,
+  test_rundat: 0,
+  archives: 0,
+};
 
 async function runScript(job, payload, { jobId, settings, signal, log, progress, failpoint }) {
   const trace = (event) =>
@@ -19,7 +28,8 @@ async function runScript(job, payload, { jobId, settings, signal, log, progress,
     const { JobsError } = await import("../../dist/shared/errors.js");
     throw new JobsError("pinned", "this area is pinned");
   }
-  if (payload.runname === "busy") throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
+  if (payload.runname === "busy")
+    throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
   if (payload.runname === "hang") for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   // "hold": one batch after the other until the test lets it go.
   for (let batch = 1; !existsSync(join(payload.area, "release")); batch++) {
@@ -52,4 +62,4 @@ async function runScript(job, payload, { jobId, settings, signal, log, progress,
   };
 }
 
-await serveJob(runScript, process.env.MTJOBS_FAILPOINT);
+await serveJob(runScript, process.env);

@@ -1,0 +1,145 @@
+import { JobsError } from "../shared/errors.ts";
+import type { Connection, Part } from "./sqlite/connection.ts";
+import { hasTable } from "./sqlite/table.ts";
+
+/**
+ * The fence: one row in each database we write. megatest.db issues the token and holds the lease; every
+ * transaction of ours proves, inside itself, that the database it commits to still knows the token. So a
+ * holder that was paused, or lost its Redis lock, commits nothing once another took over.
+ *
+ * Redis plays no part in this: it may be flushed at any time.
+ */
+
+export interface Fence {
+  token: number;
+  /** Who holds the lease; null where nobody does. Only megatest.db's row counts. */
+  holder: string | null;
+  jobId: string | null;
+  /** Milliseconds since 1970. */
+  acquiredAt: number;
+  expiresAt: number;
+  /** In the cache only: a refill from megatest.db was due when we first wrote, and is still to be settled. */
+  refillDue: boolean;
+}
+
+/** How long a lease lasts without renewal, in ms. Longer than any pause a healthy worker shows. */
+export const leaseMs = 60_000;
+
+const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fence (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  token INTEGER NOT NULL,
+  holder TEXT,
+  job_id TEXT,
+  acquired_at INTEGER NOT NULL DEFAULT 0,
+  renewed_at INTEGER NOT NULL DEFAULT 0,
+  expires_at INTEGER NOT NULL DEFAULT 0,
+  refill_due INTEGER NOT NULL DEFAULT 0
+)`;
+
+export function readFence(db: Connection, part: Part): Fence | undefined {
+  if (!hasTable(db, part, "mtjobs_fence")) return undefined;
+  const row = db
+    .prepare<
+      [],
+      {
+        token: number;
+        holder: string | null;
+        job_id: string | null;
+        acquired_at: number;
+        expires_at: number;
+        refill_due: number;
+      }
+    >(
+      `SELECT token, holder, job_id, acquired_at, expires_at, refill_due FROM ${part}.mtjobs_fence WHERE id = 1`,
+    )
+    .get();
+  return (
+    row && {
+      token: row.token,
+      holder: row.holder,
+      jobId: row.job_id,
+      acquiredAt: row.acquired_at,
+      expiresAt: row.expires_at,
+      refillDue: row.refill_due !== 0,
+    }
+  );
+}
+
+/**
+ * Takes the lease in megatest.db and issues the next token. Call inside a transaction on `area`.
+ *
+ * @param seen highest token found in the other databases: a lost table is rebuilt above it
+ * @throws JobsError `locked` where another holder's lease has not run out
+ */
+export function takeLease(
+  db: Connection,
+  claim: { holder: string; jobId: string; now: number; seen: number },
+): number {
+  db.exec(createSql("area"));
+  const current = readFence(db, "area");
+  if (current?.holder != null && current.holder !== claim.holder && current.expiresAt > claim.now) {
+    throw new JobsError("locked", `the area is held by ${current.holder} for job ${current.jobId}`, {
+      hint: "wait until that job ends, or until its lease runs out",
+      details: { holder: current.holder, jobId: current.jobId, expiresAt: current.expiresAt },
+    });
+  }
+  const token = Math.max(current?.token ?? 0, claim.seen) + 1;
+  db.prepare(
+    `INSERT INTO area.mtjobs_fence (id, token, holder, job_id, acquired_at, renewed_at, expires_at)
+     VALUES (1, :token, :holder, :jobId, :now, :now, :expires)
+     ON CONFLICT (id) DO UPDATE SET token = :token, holder = :holder, job_id = :jobId,
+       acquired_at = :now, renewed_at = :now, expires_at = :expires`,
+  ).run({ token, holder: claim.holder, jobId: claim.jobId, now: claim.now, expires: claim.now + leaseMs });
+  return token;
+}
+
+/** Raises the token of a database that is written next to megatest.db. Call inside a transaction on it. */
+export function raiseToken(db: Connection, part: Part, token: number): void {
+  db.exec(createSql(part));
+  const { changes } = db
+    .prepare(
+      `INSERT INTO ${part}.mtjobs_fence (id, token) VALUES (1, :token)
+       ON CONFLICT (id) DO UPDATE SET token = :token WHERE token <= :token`,
+    )
+    .run({ token });
+  if (changes === 0) throw lostLease(part);
+}
+
+/**
+ * Proves that `token` is still the newest in `part` and takes its write lock, in one statement: the first
+ * of every transaction of ours. In megatest.db it renews the lease, which costs nothing more.
+ *
+ * @throws JobsError `lost-lease`
+ */
+export function proveToken(db: Connection, part: Part, token: number, now: number): void {
+  const { changes } = db
+    .prepare(
+      `UPDATE ${part}.mtjobs_fence SET renewed_at = :now,
+         expires_at = CASE WHEN holder IS NULL THEN expires_at ELSE :expires END
+       WHERE id = 1 AND token = :token`,
+    )
+    .run({ token, now, expires: now + leaseMs });
+  if (changes === 0) throw lostLease(part);
+}
+
+/** Gives the lease back; the token stays, so that the next one is higher. Call inside a transaction on `area`. */
+export function releaseLease(db: Connection, token: number): void {
+  db.prepare(
+    "UPDATE area.mtjobs_fence SET holder = NULL, job_id = NULL, expires_at = 0 WHERE id = 1 AND token = ?",
+  ).run(token);
+}
+
+/** Notes in the cache that a refill was due before we touched it; works without a token, it changes no record. */
+export function noteRefillDue(db: Connection, due: boolean): void {
+  db.exec(createSql("cache"));
+  db.prepare(
+    `INSERT INTO cache.mtjobs_fence (id, token, refill_due) VALUES (1, 0, :due)
+     ON CONFLICT (id) DO UPDATE SET refill_due = :due`,
+  ).run({ due: due ? 1 : 0 });
+}
+
+function lostLease(part: Part): JobsError {
+  return new JobsError("lost-lease", `another worker took over the area (seen in ${part})`, {
+    hint: "nothing was committed after that; the other worker goes on with the work",
+  });
+}

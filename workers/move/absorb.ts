@@ -1,0 +1,137 @@
+import { proveToken } from "../fence.ts";
+import type { Connection } from "../sqlite/connection.ts";
+import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
+import type { Source } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { transact } from "./transaction.ts";
+
+export interface AbsorbOptions {
+  part: Source;
+  fresh: Source;
+  db: Connection;
+  token: number;
+  jobId: string;
+}
+
+/**
+ * Brings rows of a source that completed-runs.db does not know into it, before they are removed: a row it
+ * lacks is added; of two versions the cache's wins, and the other one is kept in `mtjobs_superseded`.
+ *
+ * The source is read first, into a temporary table; no lock on it lasts while completed-runs.db commits.
+ */
+export function absorb(
+  options: AbsorbOptions,
+  mismatches: ReadonlyMap<RecordPlan, readonly number[]>,
+): { superseded: number; late: number } {
+  let superseded = 0;
+  let late = 0;
+  for (const [record, ids] of mismatches) {
+    readRows(options, record, ids);
+    transact(options.db, () => {
+      proveToken(options.db, "completed", options.token, Date.now());
+      const kept = record.synced ? absorbSynced(options, record) : absorbUnsynced(options, record);
+      superseded += kept.superseded;
+      late += kept.late;
+    });
+  }
+  return { superseded, late };
+}
+
+function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly number[]): void {
+  const columns = columnList(record.columnsIn(part));
+  db.exec("DROP TABLE IF EXISTS temp.incoming");
+  db.prepare(
+    `CREATE TEMP TABLE incoming AS SELECT ${columns} FROM ${part}.${record.table}
+     WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'))`,
+  ).run();
+}
+
+function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded: number; late: number } {
+  const { db, part, fresh } = options;
+  const columns = columnList(record.columnsIn(part));
+  const wins = part === fresh;
+  let superseded = 0;
+  let replaced = 0;
+  if (wins) {
+    // The freshest database: its version takes the place of ours.
+    const rivals = `(${rivalRows(record)})`;
+    superseded += keep(options, record, `completed.${record.table}`, `x.id IN ${rivals}`, "a later version came");
+    replaced = db.prepare(`DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
+  }
+  const parented =
+    record.parent === "test_id" ? "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)" : "1";
+  const added = db
+    .prepare(
+      `INSERT OR IGNORE INTO completed.${record.table} (${columns})
+       SELECT ${columnList(record.columnsIn(part), "x")} FROM temp.incoming AS x WHERE ${parented}`,
+    )
+    .run().changes;
+  superseded += keep(
+    options,
+    record,
+    "temp.incoming",
+    `NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
+       AND ${sameRow("d", "x", record.carried(part, "completed"))})`,
+    "an older or stray version",
+  );
+  return { superseded, late: Math.max(0, added - replaced) };
+}
+
+/**
+ * Rows of ours that an incoming row replaces: by id, and for rows without children also by name (a step
+ * that reports again comes under a new id).
+ */
+function rivalRows(record: RecordPlan): string {
+  const byId = `SELECT d.id FROM temp.incoming AS x CROSS JOIN completed.${record.table} AS d ON d.id = x.id`;
+  if (record.parent !== "test_id") return byId;
+  return `${byId} UNION SELECT d.id FROM temp.incoming AS x
+    CROSS JOIN completed.${record.table} AS d ON ${sameName("d", "x", record.naturalKey)}`;
+}
+
+/** Adds the rows under new ids where theirs are taken. One whose test is not in completed-runs.db is kept aside. */
+function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { superseded: number; late: number } {
+  const { db, part } = options;
+  const rest = record.columnsIn(part).filter((name) => name !== "id");
+  const parented =
+    record.parent === "test_id"
+      ? "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)"
+      : "EXISTS (SELECT 1 FROM completed.runs AS r WHERE r.id = x.run_id)";
+  const free = `NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
+  db.exec(`CREATE TEMP TABLE IF NOT EXISTS fitting (id INTEGER PRIMARY KEY); DELETE FROM temp.fitting;
+    INSERT INTO temp.fitting SELECT x.id FROM temp.incoming AS x WHERE ${parented} AND ${free}`);
+  const fitting = "x.id IN (SELECT id FROM temp.fitting)";
+  const kept = db
+    .prepare(
+      `INSERT INTO completed.${record.table} (id, ${columnList(rest)})
+       SELECT x.id, ${columnList(rest, "x")} FROM temp.incoming AS x WHERE ${fitting}`,
+    )
+    .run().changes;
+  const renumbered = db
+    .prepare(
+      `INSERT INTO completed.${record.table} (${columnList(rest)})
+       SELECT ${columnList(rest, "x")} FROM temp.incoming AS x WHERE ${parented} AND NOT (${fitting})`,
+    )
+    .run().changes;
+  const superseded = keep(options, record, "temp.incoming", `NOT (${parented})`, "its test is unknown");
+  return { superseded, late: kept + renumbered };
+}
+
+/** Records rows in `mtjobs_superseded`; returns how many. */
+function keep(
+  { db, part, jobId }: AbsorbOptions,
+  record: RecordPlan,
+  table: string,
+  where: string,
+  reason: string,
+): number {
+  const source = table.startsWith("completed") ? "completed" : part;
+  const columns = record.columnsIn(source);
+  return db
+    .prepare(
+      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+       SELECT '${record.table}', x.id, '${source}', ?, ?, ?, ?, ${rowLiteral("x", columns)},
+         ${rowLiteral("x", record.carried(part, "completed"))}
+       FROM ${table} AS x WHERE ${where}`,
+    )
+    .run(reason, jobId, Date.now(), JSON.stringify(columns)).changes;
+}

@@ -1,0 +1,78 @@
+import { columnList } from "../sqlite/row-sql.ts";
+import { columnNames } from "../sqlite/table.ts";
+import type { Move } from "./move.ts";
+
+/**
+ * `tests.archived` names a block of the archive, and a block its disk. Both tables never sync, so an id may
+ * mean another path in completed-runs.db: then the block takes a new id there, the test follows, and
+ * `mtjobs_archived` remembers what Megatest had.
+ */
+
+type ArchiveTable = "archive_disks" | "archive_blocks";
+
+/** Copies the blocks that the staged tests name, and their disks, into temporary tables. Call outside a transaction. */
+export function stageArchiveBlocks(move: Move): void {
+  const wanted = "SELECT archived FROM temp.stage_tests WHERE typeof(archived) = 'integer' AND archived > 0";
+  stageTable(move, "archive_blocks", wanted);
+  stageTable(move, "archive_disks", "SELECT archive_disk_id FROM temp.stage_archive_blocks");
+}
+
+function stageTable({ db, sources }: Move, table: ArchiveTable, wanted: string): void {
+  const columns = columnNames(db, "completed", table);
+  db.exec(`CREATE TEMP TABLE IF NOT EXISTS stage_${table} (id INTEGER PRIMARY KEY, disk_path, archive_disk_id);
+    DROP TABLE temp.stage_${table};
+    CREATE TEMP TABLE stage_${table} (id INTEGER PRIMARY KEY${columns
+      .filter((name) => name !== "id")
+      .map((name) => `, ${columnList([name])}`)
+      .join("")})`);
+  for (const part of sources.filter((source) => source !== "ref")) {
+    const here = new Set(columnNames(db, part, table));
+    const common = columnList(columns.filter((name) => here.has(name)));
+    if (common === "") continue;
+    db.exec(
+      `INSERT OR IGNORE INTO temp.stage_${table} (${common}) SELECT ${common} FROM ${part}.${table} WHERE id IN (${wanted})`,
+    );
+  }
+}
+
+/** Adds the staged blocks and disks to completed-runs.db, and renames them in the staged tests. Call inside its transaction. */
+export function settleArchiveBlocks({ db }: Move): void {
+  const disks = bringRows("archive_disks");
+  for (const [from, to] of disks) {
+    db.prepare("UPDATE temp.stage_archive_blocks SET archive_disk_id = -? WHERE archive_disk_id = ?").run(to, from);
+  }
+  db.exec("UPDATE temp.stage_archive_blocks SET archive_disk_id = -archive_disk_id WHERE archive_disk_id < 0");
+  const blocks = bringRows("archive_blocks");
+  const map = JSON.stringify(blocks);
+  db.prepare(
+    `INSERT OR REPLACE INTO completed.mtjobs_archived (test_id, original)
+     SELECT id, archived FROM temp.stage_tests WHERE archived IN (SELECT value ->> 0 FROM json_each(?))`,
+  ).run(map);
+  // One statement for all: one after the other could rename a row twice.
+  db.prepare(
+    `UPDATE temp.stage_tests SET archived = (SELECT value ->> 1 FROM json_each(:map) WHERE value ->> 0 = archived)
+     WHERE archived IN (SELECT value ->> 0 FROM json_each(:map))`,
+  ).run({ map });
+
+  /** Adds rows told by their path unless they are there; never overwrites. Returns the ids that changed. */
+  function bringRows(table: ArchiveTable): [number, number][] {
+    const columns = columnNames(db, "completed", table);
+    const rest = columnList(columns.filter((name) => name !== "id"));
+    const known = db
+      .prepare<[number], number>(
+        `SELECT d.id FROM temp.stage_${table} AS x CROSS JOIN completed.${table} AS d ON d.disk_path IS x.disk_path
+         WHERE x.id = ? ORDER BY d.id = x.id DESC LIMIT 1`,
+      )
+      .pluck();
+    const insert = db.prepare<[number]>(
+      `INSERT INTO completed.${table} (id, ${rest})
+       SELECT CASE WHEN EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) THEN NULL ELSE x.id END, ${rest}
+       FROM temp.stage_${table} AS x WHERE x.id = ?`,
+    );
+    const ids = db.prepare<[], number>(`SELECT id FROM temp.stage_${table}`).pluck().all();
+    return ids.flatMap((id) => {
+      const there = known.get(id) ?? Number(insert.run(id).lastInsertRowid);
+      return there === id ? [] : [[id, there] as [number, number]];
+    });
+  }
+}

@@ -1,0 +1,188 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import { noteRefillDue, proveToken, readFence } from "../fence.ts";
+import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
+import { recordLosers } from "./copy.ts";
+import type { Move, Source } from "./move.ts";
+import { identifiedTables } from "./record-tables.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { clearScratch } from "./scratch.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+/**
+ * Where megatest.db was over 10 s newer than the cache, the next Megatest to open the cache would overwrite
+ * it from megatest.db. We renew the cache's time before our first commit, so that refill will not come:
+ * what it would have brought we bring, row by row and by the three-way rule, in both directions.
+ *
+ * That it is due stands in the cache, committed together with the time that hides it.
+ */
+export async function bringTogether(move: Move, beforeCommit: () => void): Promise<void> {
+  if (move.fresh !== "cache" || readFence(move.db, "cache")?.refillDue !== true) return;
+  move.context.log("megatest.db was newer than the cache: both are brought together before anything moves.");
+  let rows = 0;
+  for (const table of identifiedTables) {
+    const record = move.records.find((candidate) => candidate.table === table);
+    if (record !== undefined) rows += await settleTable(move, record, beforeCommit);
+  }
+  await outwaitBusy(move.context.signal, () =>
+    transact(move.db, () => {
+      proveToken(move.db, "cache", move.token, Date.now());
+      noteRefillDue(move.db, false);
+    }),
+  );
+  move.context.log(`${rows} rows differed and were settled.`);
+}
+
+/** Rows settled at once: few enough for a short lock even where all of them differ. */
+const chunk = 500;
+
+async function settleTable(move: Move, record: RecordPlan, beforeCommit: () => void): Promise<number> {
+  const { db, context } = move;
+  const end = db
+    .prepare<[], number | null>(
+      `SELECT max(id) FROM (SELECT max(id) AS id FROM cache.${record.table} UNION ALL SELECT max(id) FROM area.${record.table})`,
+    )
+    .pluck();
+  const nextId = db
+    .prepare<{ from: number }, number | null>(
+      `SELECT max(id) FROM (
+         SELECT id FROM (SELECT id FROM cache.${record.table} WHERE id > :from ORDER BY id LIMIT ${chunk})
+         UNION SELECT id FROM (SELECT id FROM area.${record.table} WHERE id > :from ORDER BY id LIMIT ${chunk})
+         ORDER BY id LIMIT ${chunk})`,
+    )
+    .pluck();
+  let rows = 0;
+  let from = Number.MIN_SAFE_INTEGER;
+  for (let to = nextId.get({ from }) ?? null; to !== null && from < (end.get() ?? 0); to = nextId.get({ from }) ?? null) {
+    rows += await settleRange(move, record, [from, to], beforeCommit);
+    from = to;
+    context.signal.throwIfAborted();
+    await yieldNow();
+  }
+  return rows;
+}
+
+async function settleRange(
+  move: Move,
+  record: RecordPlan,
+  range: readonly [number, number],
+  beforeCommit: () => void,
+): Promise<number> {
+  const { db, context } = move;
+  clearScratch(db, "differing", "losers");
+  const found = noteDiffering(move, record, range);
+  if (found === 0) return 0;
+  noteLosers(move, record);
+  transact(db, () => {
+    proveToken(db, "completed", move.token, Date.now());
+    recordLosers(move, Date.now());
+  });
+  // Read once: cache, ref and megatest.db must get the same values, whatever a client writes meanwhile.
+  capture(move, record, "area", "('area', 'alone')");
+  capture(move, record, "cache", "('cache', 'missing')");
+  // As Megatest's own copying goes: into the cache before its ref; into megatest.db before the ref knows of it.
+  const order = [["cache", "area"], ["area", "cache"], ["ref", "area"], ["ref", "cache"]] as const;
+  for (const [part, from] of order) {
+    if (!move.sources.includes(part)) continue;
+    await outwaitBusy(context.signal, () => {
+      beforeCommit();
+      overwrite(move, record, part, from);
+    });
+  }
+  return found;
+}
+
+/** Notes which side is newer for each row that differs; see stage.ts for the rule. */
+function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [number, number]): number {
+  const { table } = record;
+  const hasRef = move.sources.includes("ref");
+  const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
+  const agreed = hasRef
+    ? `EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = c.id AND ${sameRow("c", "r", record.carried("cache", "ref"))}
+        AND ${timed ? "m.last_update > r.last_update" : "0"})`
+    : "0";
+  // In the ref but not in the cache: a client deleted it there, and a refill would leave it so too.
+  const deleted = hasRef
+    ? `EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = m.id AND ${sameRow("m", "r", record.carried("area", "ref"))})`
+    : "0";
+  const renamed = `EXISTS (SELECT 1 FROM cache.${table} AS n WHERE ${sameName("n", "m", record.naturalKey)})`;
+  const { changes } = move.db
+    .prepare(
+      `INSERT INTO temp.differing (table_name, id, winner)
+       SELECT '${table}', m.id, CASE WHEN c.id IS NULL THEN 'alone' WHEN ${agreed} THEN 'area' ELSE 'cache' END
+       FROM area.${table} AS m LEFT JOIN cache.${table} AS c ON c.id = m.id
+       WHERE m.id > :from AND m.id <= :to AND (
+         CASE WHEN c.id IS NULL THEN NOT (${deleted}) AND NOT (${renamed})
+           ELSE NOT (${sameRow("c", "m", record.carried("cache", "area"))}) END)`,
+    )
+    .run({ from, to });
+  const missing = move.db
+    .prepare(
+      `INSERT INTO temp.differing (table_name, id, winner)
+       SELECT '${table}', c.id, 'missing' FROM cache.${table} AS c
+       WHERE c.id > :from AND c.id <= :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)`,
+    )
+    .run({ from, to });
+  return changes + missing.changes;
+}
+
+function noteLosers(move: Move, record: RecordPlan): void {
+  for (const [part, winner, reason] of [
+    ["cache", "area", "newer in megatest.db"],
+    ["area", "cache", "newer in the cache"],
+  ] as const) {
+    const columns = record.columnsIn(part);
+    move.db
+      .prepare(
+        `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+         SELECT '${record.table}', x.id, '${part}', ?, ?, ${rowLiteral("x", columns)},
+           ${rowLiteral("x", record.carried(part, "completed"))}
+         FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = '${winner}'`,
+      )
+      .run(reason, JSON.stringify(columns));
+  }
+  const columns = record.columnsIn("area");
+  move.db
+    .prepare(
+      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+       SELECT '${record.table}', x.id, 'area', 'replaced in the cache under another id', ?, ${rowLiteral("x", columns)},
+         ${rowLiteral("x", record.carried("area", "completed"))}
+       FROM temp.differing AS f CROSS JOIN cache.${record.table} AS c ON c.id = f.id
+       CROSS JOIN area.${record.table} AS x ON ${sameName("x", "c", record.naturalKey)}
+       WHERE f.winner = 'missing' AND x.id <> c.id`,
+    )
+    .run(JSON.stringify(columns));
+}
+
+function capture(move: Move, record: RecordPlan, from: "cache" | "area", winners: string): void {
+  move.db.exec(`DROP TABLE IF EXISTS temp.winning_${from};
+    CREATE TEMP TABLE winning_${from} AS SELECT ${columnList(["id", ...record.carried("cache", "area")])}
+    FROM ${from}.${record.table} WHERE id IN (SELECT id FROM temp.differing WHERE winner IN ${winners})`);
+}
+
+/** Writes the winning rows as Megatest's own copying does: carried columns, defaults elsewhere in a new row. */
+function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" | "area"): void {
+  const { db, token } = move;
+  const { table } = record;
+  const here = new Set(record.columnsIn(part));
+  const rest = record.carried("cache", "area").filter((name) => here.has(name));
+  const columns = columnList(["id", ...rest]);
+  const winning = `temp.winning_${from}`;
+  // A client that wrote to the cache since has the last word: only the version judged is overwritten.
+  const unchanged =
+    part === "cache"
+      ? `EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = t.id AND l.source = 'cache'
+          AND l.carried = ${rowLiteral("t", record.carried(part, "completed"))})`
+      : "1";
+  transact(db, () => {
+    proveToken(db, part, token, Date.now());
+    db.exec(
+      `UPDATE ${part}.${table} AS t SET (${columnList(rest)}) =
+         (SELECT ${columnList(rest, "w")} FROM ${winning} AS w WHERE w.id = t.id)
+       WHERE t.id IN (SELECT id FROM ${winning}) AND ${unchanged}`,
+    );
+    db.exec(
+      `INSERT OR ${part === "cache" ? "IGNORE" : "REPLACE"} INTO ${part}.${table} (${columns})
+       SELECT ${columns} FROM ${winning} AS w WHERE NOT EXISTS (SELECT 1 FROM ${part}.${table} AS t WHERE t.id = w.id)`,
+    );
+  });
+}

@@ -1,0 +1,134 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { RunLabel } from "../../shared/result.ts";
+import { sameRow } from "../sqlite/row-sql.ts";
+import { guardName } from "./id-guards.ts";
+import { targetSql } from "./judge.ts";
+import { type Move, planOf } from "./move.ts";
+import { matchPatterns } from "./patterns.ts";
+
+/** Rows of `runs` looked at in one statement. */
+const chunk = 2_000;
+
+interface Candidate extends RunLabel {
+  state: string;
+  /** Seconds since 1970. */
+  eventTime: number;
+}
+
+/**
+ * The runs that match the patterns and ids given, oldest id first. Those that their own row already keeps
+ * back (`--keep`, `--age`, locked, a conflict) are tallied as skipped; what tests and steps say comes later.
+ */
+export async function chooseRuns(move: Move, payload: ReducePayload, now: number): Promise<number[]> {
+  const matching = (await matchingRuns(move, payload)).filter((run) => run.state !== "deleted");
+  const kept = newestPerTarget(matching, payload.keep ?? 0);
+  const conflicting = await findConflicts(move, matching);
+  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (now - payload.age) / 1000;
+  const chosen: number[] = [];
+  for (const run of matching) {
+    if (kept.has(run.id)) move.tally.skip(label(run), "kept");
+    else if (conflicting.has(run.id)) move.tally.skip(label(run), "conflict");
+    else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label(run), "locked");
+    else if (run.eventTime > cutoff) move.tally.skip(label(run), "recent");
+    else chosen.push(run.id);
+  }
+  return chosen.sort((a, b) => a - b);
+}
+
+const label = ({ id, target, runname }: RunLabel): RunLabel => ({ id, target, runname });
+
+async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candidate[]> {
+  const runs: Candidate[] = [];
+  const parts = move.fresh === "cache" ? (["cache", "area"] as const) : (["area"] as const);
+  for (const part of parts) {
+    // The cache's row is the fresher one; megatest.db adds only what the cache lacks.
+    const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
+    const { sql, parameters } = selectorSql(move, payload);
+    const read = move.db.prepare(
+      `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
+         coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime,
+         (${alone} AND coalesce(r.runname, '') <> '${guardName}' AND ${sql}) AS matches
+       FROM ${part}.runs AS r WHERE r.id > ? ORDER BY r.id LIMIT ${chunk}`,
+    );
+    let from = Number.MIN_SAFE_INTEGER;
+    for (;;) {
+      const rows = read.all(...parameters, from) as (Candidate & { matches: number })[];
+      runs.push(...rows.filter((row) => row.matches === 1).map(({ matches: _, ...run }) => run));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < chunk) break;
+      from = last.id;
+      await yieldNow();
+    }
+  }
+  return runs;
+}
+
+function selectorSql(move: Move, payload: ReducePayload): { sql: string; parameters: unknown[] } {
+  const patterns = [
+    [targetSql(move.keys, "r"), payload.target],
+    ["coalesce(r.runname, '')", payload.runname],
+    ["coalesce(r.state, '')", payload.state],
+    ["coalesce(r.status, '')", payload.status],
+  ] as const;
+  const terms = patterns.flatMap(([value, pattern]) =>
+    pattern === undefined ? [] : [matchPatterns(value, pattern)],
+  );
+  if (payload.runId !== undefined) {
+    terms.push({
+      sql: "r.id IN (SELECT value FROM json_each(?))",
+      parameters: [JSON.stringify(payload.runId)],
+    });
+  }
+  return {
+    sql: terms.length === 0 ? "1" : terms.map((term) => term.sql).join(" AND "),
+    parameters: terms.flatMap((term) => term.parameters),
+  };
+}
+
+function newestPerTarget(runs: readonly Candidate[], keep: number): Set<number> {
+  const kept = new Set<number>();
+  if (keep === 0) return kept;
+  const seen = new Map<string, number>();
+  for (const run of runs.toSorted((a, b) => b.eventTime - a.eventTime || b.id - a.id)) {
+    const rank = seen.get(run.target) ?? 0;
+    seen.set(run.target, rank + 1);
+    if (rank < keep) kept.add(run.id);
+  }
+  return kept;
+}
+
+/**
+ * Runs whose target and name completed-runs.db already has under another id, or that megatest.db and the
+ * cache know under two ids: nobody but a person can say which is meant.
+ */
+async function findConflicts(move: Move, runs: readonly Candidate[]): Promise<Set<number>> {
+  const conflicts = new Set<number>();
+  for (let from = 0; from < runs.length; from += chunk) {
+    for (const id of conflictsAmong(move, runs.slice(from, from + chunk))) conflicts.add(id);
+    await yieldNow();
+  }
+  return conflicts;
+}
+
+function conflictsAmong(move: Move, runs: readonly Candidate[]): number[] {
+  const name = planOf(move, "runs").naturalKey;
+  const others = ["completed", ...(move.fresh === "cache" ? ["cache", "area"] : [])];
+  const own = move.fresh === "cache" ? ["cache", "area"] : ["area"];
+  const conflicts: number[] = [];
+  const ids = JSON.stringify(runs.map((run) => run.id));
+  for (const part of own) {
+    for (const other of others.filter((candidate) => candidate !== part)) {
+      const found = move.db
+        .prepare<[string], number>(
+          `SELECT r.id FROM json_each(?) AS j CROSS JOIN ${part}.runs AS r ON r.id = j.value
+           CROSS JOIN ${other}.runs AS o ON o.runname = r.runname
+           WHERE o.id <> r.id AND ${sameRow("o", "r", name)}`,
+        )
+        .pluck()
+        .all(ids);
+      conflicts.push(...found);
+    }
+  }
+  return conflicts;
+}

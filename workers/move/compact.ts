@@ -1,0 +1,63 @@
+import { statfsSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import type { Move, Source } from "./move.ts";
+
+/** `auto` vacuums where at least this share of a file is free… */
+const freeShare = 0.25;
+/** …and more than this many bytes. */
+const freeBytes = 8 * 1024 * 1024;
+
+/**
+ * Gives free pages back to the file system, by `VACUUM`: the one step that holds a write lock for long, so
+ * only where nobody is at work.
+ *
+ * @param busyReason why the area is not quiet; undefined where it is
+ * @param vacuum runs the statement while the cache's time is renewed
+ */
+export async function compact(
+  move: Move,
+  mode: ReducePayload["compact"],
+  busyReason: () => string | undefined,
+  vacuum: (part: Source) => Promise<void>,
+): Promise<void> {
+  if (mode === "never") return;
+  for (const part of move.sources) {
+    move.context.signal.throwIfAborted();
+    const name = part === "area" ? "megatest.db" : part === "cache" ? "the cache" : "the cache's ref";
+    if (mode === "auto" && !isWorthwhile(move, part)) continue;
+    const reason = busyReason() ?? lackOfSpace(move, part);
+    if (reason !== undefined) {
+      move.tally.warn(`${name} was not compacted: ${reason}; the next job tries again`);
+      continue;
+    }
+    try {
+      await vacuum(part);
+      move.context.log(`Compacted ${name}.`);
+    } catch (error) {
+      if (toJobsError(error).code !== "busy") throw error;
+      move.tally.warn(`${name} was not compacted: somebody is using it; the next job tries again`);
+    }
+  }
+}
+
+function isWorthwhile({ db }: Move, part: Source): boolean {
+  const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
+  const free = read("freelist_count");
+  const pageSize = read("page_size");
+  return free * pageSize > freeBytes && free >= freeShare * read("page_count");
+}
+
+/** A vacuum builds the new file beside the old one (in the temporary directory) and journals the old one. */
+function lackOfSpace({ files }: Move, part: Source): string | undefined {
+  const file = files[part];
+  if (file === undefined) return undefined;
+  const needed = 2 * statSync(file).size;
+  for (const directory of new Set([dirname(file), tmpdir()])) {
+    const { bavail, bsize } = statfsSync(directory);
+    if (bavail * bsize < needed) return `${directory} has less than ${needed} bytes free`;
+  }
+  return undefined;
+}

@@ -1,0 +1,110 @@
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { RunLabel } from "../../shared/result.ts";
+import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./copy.ts";
+import { gatherFacts, judge, type RunFacts } from "./judge.ts";
+import type { Move } from "./move.ts";
+import { cutSlices, gatherTests } from "./slices.ts";
+import { stageSlice } from "./stage.ts";
+import { outwaitBusy } from "./transaction.ts";
+
+/**
+ * Copies runs whole into completed-runs.db and verifies them there. Those that the freshest data keeps back
+ * are tallied as skipped. Nothing is removed.
+ *
+ * @returns the runs copied; they are in state `copying` until the caller says more
+ */
+export async function copyBatch(
+  move: Move,
+  runs: readonly number[],
+  payload: ReducePayload,
+  pending: PendingStates,
+): Promise<RunLabel[]> {
+  const { signal } = move.context;
+  const counts = await outwaitBusy(signal, () => gatherTests(move.db, runs, [move.fresh, "area"]));
+  let facts = new Map<number, RunFacts>();
+  const rejected = new Set<number>();
+  const committed = new Set<number>();
+  for (const slice of cutSlices(counts, move.pace.size)) {
+    if (slice.runs.every((run) => rejected.has(run))) continue;
+    signal.throwIfAborted();
+    await outwaitBusy(signal, () => stageSlice(move, slice));
+    facts = new Map([...facts, ...gatherFacts(move, slice.runs, facts)]);
+    const stay = slice.runs.filter((run) => isKeptBack(move, facts.get(run), payload));
+    if (stay.length > 0) {
+      // An earlier slice of a run that is cut may have been committed: it goes with the next step.
+      for (const run of stay) rejected.add(run);
+      dropFromStage(move, stay);
+    }
+    if (move.token === 0) {
+      countStaged(move);
+      continue;
+    }
+    const staged = slice.runs.filter((run) => !rejected.has(run));
+    for (const run of staged) committed.add(run);
+    pending.set(staged, "copying");
+    await outwaitBusy(signal, () => commitStage(move, pending));
+    move.context.failpoint("copied");
+    await outwaitBusy(signal, () => verifyCopy(move));
+    move.context.failpoint("verified");
+  }
+  const halfCopied = [...rejected].filter((run) => committed.has(run));
+  if (halfCopied.length > 0) await outwaitBusy(signal, () => discardCopies(move, halfCopied));
+  return tally(move, runs, facts, rejected, payload);
+}
+
+/** Only a run that exists can be copied: one that a client deleted since it was chosen is nobody's business. */
+function isKeptBack(move: Move, run: RunFacts | undefined, payload: ReducePayload): boolean {
+  return run === undefined || run.runname === "" || judge(run, payload, move.now) !== undefined;
+}
+
+function tally(
+  move: Move,
+  runs: readonly number[],
+  facts: ReadonlyMap<number, RunFacts>,
+  rejected: ReadonlySet<number>,
+  payload: ReducePayload,
+): RunLabel[] {
+  const copied: RunLabel[] = [];
+  for (const id of runs) {
+    const run = facts.get(id);
+    if (run === undefined) continue;
+    const label = { id, target: run.target, runname: run.runname };
+    const reason = judge(run, payload, move.now);
+    if (!rejected.has(id)) {
+      copied.push(label);
+      if (run.unfinishedTests > 0) {
+        move.tally.warn(
+          `run ${id} (${run.target}/${run.runname}) has ${run.unfinishedTests} unfinished tests without a sign of life: taken for dead`,
+        );
+      }
+    } else if (reason !== undefined && reason !== "deleted") move.tally.skip(label, reason);
+  }
+  return copied;
+}
+
+/** Takes the rows of runs out of the stage. */
+function dropFromStage({ db, records }: Move, runs: readonly number[]): void {
+  const list = JSON.stringify(runs);
+  const chosen = "(SELECT value FROM json_each(?))";
+  for (const { table, parent } of records.toReversed()) {
+    const where =
+      parent === null
+        ? `id IN ${chosen}`
+        : parent === "run_id"
+          ? `run_id IN ${chosen}`
+          : `test_id IN (SELECT id FROM temp.stage_tests WHERE run_id IN ${chosen})`;
+    db.prepare(
+      `DELETE FROM temp.losers WHERE table_name = '${table}'
+         AND row_id IN (SELECT id FROM temp.stage_${table} WHERE ${where})`,
+    ).run(list);
+    db.prepare(`DELETE FROM temp.stage_${table} WHERE ${where}`).run(list);
+  }
+}
+
+/** What a dry run would move. */
+function countStaged({ db, records, tally }: Move): void {
+  for (const { table } of records) {
+    if (table === "runs") continue;
+    tally.moved[table] += db.prepare<[], number>(`SELECT count(*) FROM temp.stage_${table}`).pluck().get() ?? 0;
+  }
+}

@@ -1,0 +1,161 @@
+import { JobsError } from "../../shared/errors.ts";
+import { proveToken } from "../fence.ts";
+import { columnList, sameRow } from "../sqlite/row-sql.ts";
+import { settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
+import { type Move, planOf } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { transact } from "./transaction.ts";
+import { unmatchedRows } from "./unsynced-rows.ts";
+
+/** Where a run of completed-runs.db stands. */
+export type RunState =
+  /** Its copy is not complete, or not verified: megatest.db and the cache hold the run. */
+  | "copying"
+  /** Its copy is complete and verified, and counts; it is being removed from the other databases. */
+  | "removing"
+  /** It is nowhere else. */
+  | "moved";
+
+/** Changes of state that the next commit into completed-runs.db carries along. */
+export class PendingStates {
+  #states = new Map<number, RunState>();
+
+  set(runs: readonly number[], state: RunState): void {
+    for (const run of runs) this.#states.set(run, state);
+  }
+
+  get size(): number {
+    return this.#states.size;
+  }
+
+  /** Writes the changes; call inside a transaction. They are kept until `written`. */
+  write(move: Move, now: number): void {
+    const upsert = move.db.prepare(
+      `INSERT INTO completed.mtjobs_runs (run_id, state, job_id, changed_at) VALUES (:run, :state, :job, :now)
+       ON CONFLICT (run_id) DO UPDATE SET state = :state, job_id = :job, changed_at = :now`,
+    );
+    for (const [run, state] of this.#states) upsert.run({ run, state, job: move.context.jobId, now });
+  }
+
+  written(): void {
+    this.#states.clear();
+  }
+}
+
+/** Commits states alone, where no copy follows that could carry them. */
+export function commitStates(move: Move, pending: PendingStates): void {
+  if (pending.size === 0) return;
+  transact(move.db, () => {
+    proveToken(move.db, "completed", move.token, Date.now());
+    pending.write(move, Date.now());
+  });
+  pending.written();
+}
+
+/**
+ * Commits the staged rows into completed-runs.db, with the losing versions and the states that wait. The
+ * sources are not touched: only the stage is read.
+ */
+export function commitStage(move: Move, pending: PendingStates): void {
+  const { db } = move;
+  const now = Date.now();
+  const archives = planOf(move, "tests").columnsIn("completed").includes("archived");
+  if (archives) stageArchiveBlocks(move);
+  transact(db, () => {
+    proveToken(db, "completed", move.token, now);
+    pending.write(move, now);
+    if (archives) settleArchiveBlocks(move);
+    for (const record of move.records) {
+      if (record.synced) insertSynced(move, record);
+      else insertUnsynced(move, record);
+    }
+    recordLosers(move, now);
+  });
+  pending.written();
+}
+
+function insertSynced({ db }: Move, record: RecordPlan): void {
+  const columns = columnList(record.columnsIn("completed"));
+  db.prepare(`INSERT INTO completed.${record.table} (${columns}) SELECT ${columns} FROM temp.stage_${record.table}`).run();
+}
+
+/** Ids of these tables mean nothing outside their database: a taken one gives way to a new one. */
+function insertUnsynced({ db }: Move, record: RecordPlan): void {
+  const { table } = record;
+  const stage = `temp.stage_${table}`;
+  const all = record.columnsIn("completed");
+  const rest = all.filter((name) => name !== "id");
+  const taken = `(EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = s.id)
+    OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row))`;
+  db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE ${taken}`);
+  const insert = (columns: readonly string[], which: string) =>
+    db
+      .prepare(
+        `INSERT INTO completed.${table} (${columnList(columns)}) SELECT ${columnList(columns)} FROM ${stage} WHERE ${which}`,
+      )
+      .run();
+  insert(all, "id IS NOT NULL");
+  insert(rest, "id IS NULL");
+}
+
+/** Writes `temp.losers` into the table that keeps them, each version once. */
+export function recordLosers(move: Move, now: number): void {
+  const { changes } = move.db
+    .prepare(
+      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+       SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.losers AS l
+       WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
+         AND p.row_id = l.row_id AND p.row = l.row)`,
+    )
+    .run(move.context.jobId, now);
+  move.tally.superseded += changes;
+}
+
+/**
+ * Compares every staged row with what completed-runs.db now holds.
+ *
+ * @throws JobsError `corrupt` where a row is not there as it was read; nothing has been removed then
+ */
+export function verifyCopy({ db, records }: Move): void {
+  for (const record of records) {
+    const { table } = record;
+    const columns = record.columnsIn("completed");
+    const select = (from: string) => `SELECT ${columnList(columns)} FROM ${from}`;
+    const wrong = record.synced
+      ? `SELECT 1 FROM temp.stage_${table} AS s LEFT JOIN completed.${table} AS d ON d.id = s.id
+         WHERE d.id IS NULL OR NOT (${sameRow("d", "s", columns)})`
+      : unmatchedRows(
+          select(`temp.stage_${table}`),
+          select(
+            `completed.${table} WHERE ${record.parent} IN (SELECT ${record.parent} FROM temp.stage_${table})`,
+          ),
+          columns,
+        );
+    if (db.prepare(`SELECT EXISTS (${wrong})`).pluck().get() === 1) {
+      throw new JobsError("corrupt", `a row of ${table} reads back otherwise from completed-runs.db`, {
+        hint: "nothing was removed; check the file system and run `mtjobs doctor`",
+      });
+    }
+  }
+}
+
+/** Takes a copy out of completed-runs.db again. Only for runs of which nothing has been removed elsewhere. */
+export function discardCopies(move: Move, runs: readonly number[]): void {
+  const { db, token } = move;
+  const list = JSON.stringify(runs);
+  const chosen = "(SELECT value FROM json_each(?))";
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    for (const { table, parent } of move.records.toReversed()) {
+      const where =
+        parent === null
+          ? `id IN ${chosen}`
+          : parent === "run_id"
+            ? `run_id IN ${chosen}`
+            : `test_id IN (SELECT id FROM completed.tests WHERE run_id IN ${chosen})`;
+      // Children of tests go before tests: the order of the plans, backwards, is by depth.
+      db.prepare(`DELETE FROM completed.${table} WHERE ${where}`).run(list);
+    }
+    db.prepare(`DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(list);
+  });
+}

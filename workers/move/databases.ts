@@ -1,0 +1,61 @@
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import type { Area } from "../../shared/area/area.ts";
+import type { CachePair } from "../../shared/area/cache.ts";
+import { JobsError } from "../../shared/errors.ts";
+import { type Connection, openConnection, type Part } from "../sqlite/connection.ts";
+import { hasTable } from "../sqlite/table.ts";
+import { type Files, removalOrder, type Source } from "./move.ts";
+
+/** How long SQLite itself waits for a lock, in ms; what is longer is waited out with pauses between. */
+const busyTimeoutMs = 25;
+
+export function filesOf(area: Area, cache: CachePair | undefined): Files {
+  return {
+    area: area.megatestDb,
+    completed: area.completedDb,
+    ...(cache === undefined ? {} : { cache: cache.megatestDb }),
+    ...(cache?.refDb === undefined ? {} : { ref: cache.refDb }),
+  };
+}
+
+export function sourcesOf(files: Files): Source[] {
+  return removalOrder.filter((part) => files[part] !== undefined);
+}
+
+/** Attaches the parts named. */
+export function connect(files: Files, parts: readonly Part[]): Connection {
+  const chosen = Object.fromEntries(parts.flatMap((part) => (files[part] === undefined ? [] : [[part, files[part]]])));
+  return openConnection(chosen, { busyTimeoutMs });
+}
+
+/** @throws JobsError `unknown-schema` where a source lacks the tables every Megatest database has */
+export function assertMegatestSchema(db: Connection, files: Files): void {
+  for (const part of sourcesOf(files)) {
+    for (const table of ["runs", "tests", "test_steps", "test_data"]) {
+      if (hasTable(db, part, table)) continue;
+      throw new JobsError("unknown-schema", `${files[part]} has no table ${table}: it is not a Megatest database`, {
+        hint: "look at the file; nothing was changed",
+      });
+    }
+  }
+}
+
+/**
+ * Files with a journal that a writer left, or is at work with. Reading through one would roll it back, which
+ * a dry run must not do.
+ */
+export function hotJournals(files: Files): string[] {
+  return Object.values(files).filter((file) => file !== undefined && hasJournal(`${file}-journal`));
+}
+
+/** A journal counts once its header is written; SQLite zeroes or removes it when it is done. */
+function hasJournal(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  const fd = openSync(path, "r");
+  try {
+    const first = Buffer.alloc(1);
+    return readSync(fd, first, 0, 1, 0) === 1 && first[0] !== 0;
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readAreaId } from "../../shared/area/area-id.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { MoveResult } from "../../shared/result.ts";
+import { mapChildren } from "./children.ts";
+import { chooseRuns } from "./choose.ts";
+import { ensureCompletedDb } from "./completed-db.ts";
+import { copyBatch } from "./copy-batch.ts";
+import { PendingStates } from "./copy.ts";
+import { openMove, type Place, refuseHotJournals } from "./prepare.ts";
+import { describeResult, fileSizes } from "./report.ts";
+import type { Tally } from "./tally.ts";
+
+/** Runs judged in one go. */
+const batch = 20;
+
+/**
+ * Tells what a reduce would do. Reads only: where there is no completed-runs.db yet, an empty one in a
+ * temporary directory stands for it.
+ */
+export async function rehearse(
+  place: Place,
+  payload: ReducePayload,
+  context: JobContext,
+  tally: Tally,
+  started: number,
+): Promise<MoveResult> {
+  refuseHotJournals(place.files);
+  const scratch = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
+  try {
+    const completed = existsSync(place.files.completed) ? place.files.completed : join(scratch, "completed-runs.db");
+    if (completed !== place.files.completed) {
+      ensureCompletedDb(completed, [place.files.area, ...(place.files.cache === undefined ? [] : [place.files.cache])]);
+    }
+    const move = openMove({ ...place, files: { ...place.files, completed } }, payload, context, tally);
+    try {
+      for (const part of move.sources) await mapChildren(move.db, part, move.records);
+      const runs = await chooseRuns(move, payload, move.now);
+      for (let from = 0; from < runs.length; from += batch) {
+        context.signal.throwIfAborted();
+        context.progress({
+          phase: "looking",
+          runs: { done: from, total: runs.length },
+          rows: { done: Object.values(tally.moved).reduce((sum, count) => sum + count, 0) },
+        });
+        const movable = await copyBatch(move, runs.slice(from, from + batch), payload, new PendingStates());
+        for (const run of movable) tally.movedRun(run);
+      }
+      return describeResult({
+        move: { ...move, files: place.files },
+        payload,
+        areaId: readAreaId(place.area),
+        before: fileSizes(place.files),
+        started,
+      });
+    } finally {
+      move.db.close();
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}

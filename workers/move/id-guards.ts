@@ -1,0 +1,128 @@
+import { proveToken } from "../fence.ts";
+import { type Connection, quoteName } from "../sqlite/connection.ts";
+import { affinityOf, readColumns } from "../sqlite/table.ts";
+import type { Move, Source } from "./move.ts";
+import { identifiedTables, type IdentifiedTable } from "./record-tables.ts";
+import { transact } from "./transaction.ts";
+
+/**
+ * SQLite hands out max(id) + 1, so once the newest run has moved its id would be given to the next one. A
+ * hidden row whose id is higher than every id in completed-runs.db keeps that from happening: a run in
+ * state `deleted`, a test of it in state DELETED, and a step and a datum of that test.
+ *
+ * The same rows stand in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
+ */
+
+/** Runname and testname of the rows that guard ids. */
+export const guardName = "mtjobs-id-guard";
+
+export type GuardIds = Record<IdentifiedTable, number>;
+
+/** The guards of a database; undefined where one is missing. */
+export function readGuards(db: Connection, part: Source): GuardIds | undefined {
+  const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE runname = '${guardName}'`);
+  const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE run_id = ${run ?? "NULL"}`);
+  const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE test_id = ${test ?? "NULL"}`);
+  const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE test_id = ${test ?? "NULL"}`);
+  if (run === undefined || test === undefined || step === undefined || datum === undefined) return undefined;
+  return { runs: run, tests: test, test_steps: step, test_data: datum };
+}
+
+function guardId(db: Connection, sql: string): number | undefined {
+  return db.prepare<[], number | null>(sql).pluck().get() ?? undefined;
+}
+
+/** True where every source has guards, the same ones, above everything in completed-runs.db. */
+export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boolean {
+  const all = sources.map((part) => readGuards(db, part));
+  return identifiedTables.every((table) => {
+    const ids = new Set(all.map((guards) => guards?.[table]));
+    const [id] = ids;
+    return ids.size === 1 && id !== undefined && id > highestId(db, "completed", table);
+  });
+}
+
+function highestId(db: Connection, part: string, table: IdentifiedTable): number {
+  return db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0;
+}
+
+/**
+ * Puts guards above every id in any of the databases, first where ids are handed out, then in the others.
+ *
+ * @param room ids left free below each guard, for rows that must be renumbered
+ * @param beforeCommit renews the cache's modification time
+ */
+export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<GuardIds> = {}): GuardIds {
+  const { db, sources, token } = move;
+  let ids: GuardIds | undefined;
+  for (const part of sources) {
+    beforeCommit();
+    // Other databases are read before the lock on this one is taken.
+    const elsewhere = idsAbove(move, room);
+    ids = transact(db, () => {
+      proveToken(db, part, token, Date.now());
+      const guards = ids ?? raiseAbove(db, part, elsewhere, room);
+      writeGuards(move, part, guards);
+      return guards;
+    });
+  }
+  if (ids === undefined) throw new TypeError("an area without megatest.db");
+  return ids;
+}
+
+function idsAbove({ db, sources }: Move, room: Partial<GuardIds>): GuardIds {
+  const highest = (table: IdentifiedTable) =>
+    Math.max(...[...sources, "completed"].map((part) => highestId(db, part, table)));
+  return Object.fromEntries(
+    identifiedTables.map((table) => [table, highest(table) + (room[table] ?? 0) + 1]),
+  ) as GuardIds;
+}
+
+/** Looks once more under the lock: a client may have registered rows since. */
+function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<GuardIds>): GuardIds {
+  return Object.fromEntries(
+    identifiedTables.map((table) => [
+      table,
+      Math.max(ids[table], highestId(db, part, table) + (room[table] ?? 0) + 1),
+    ]),
+  ) as GuardIds;
+}
+
+function writeGuards(move: Move, part: Source, ids: GuardIds): void {
+  const { db } = move;
+  // Children first, while the old guards can still be told by their parents.
+  const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = '${guardName}'`;
+  const oldTests = `SELECT id FROM ${part}.tests WHERE run_id IN (${oldRuns}) AND testname = '${guardName}'`;
+  db.exec(`DELETE FROM ${part}.test_steps WHERE test_id IN (${oldTests});
+    DELETE FROM ${part}.test_data WHERE test_id IN (${oldTests});
+    DELETE FROM ${part}.tests WHERE id IN (${oldTests});
+    DELETE FROM ${part}.runs WHERE runname = '${guardName}'`);
+  const keys = Object.fromEntries(move.keys.map((key) => [key, ""]));
+  const comment = "keeps ids of moved runs from being handed out again; see megatest-jobs";
+  insertGuard(db, part, "runs", { ...keys, id: ids.runs, runname: guardName, state: "deleted", comment });
+  insertGuard(db, part, "tests", {
+    id: ids.tests,
+    run_id: ids.runs,
+    testname: guardName,
+    item_path: "",
+    state: "DELETED",
+    status: "n/a",
+    comment,
+  });
+  insertGuard(db, part, "test_steps", { id: ids.test_steps, test_id: ids.tests, stepname: guardName, comment });
+  insertGuard(db, part, "test_data", { id: ids.test_data, test_id: ids.tests, variable: guardName, comment });
+}
+
+/** Fixed values everywhere, so that the row is the same in each database; other columns are NULL or zero. */
+function insertGuard(db: Connection, part: Source, table: IdentifiedTable, values: Record<string, unknown>): void {
+  const columns = readColumns(db, part, table);
+  const filled = columns.map(({ name, type, notNull }) => {
+    if (name in values) return values[name];
+    if (name.endsWith("_time") || name === "last_update") return 0;
+    return notNull ? (affinityOf(type) === "TEXT" ? "" : 0) : null;
+  });
+  db.prepare(
+    `INSERT INTO ${part}.${table} (${columns.map(({ name }) => quoteName(name)).join(", ")})
+     VALUES (${columns.map(() => "?").join(", ")})`,
+  ).run(...filled);
+}

@@ -1,0 +1,123 @@
+import type { RunLabel, SkipReason } from "../../shared/result.ts";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import { sameRow } from "../sqlite/row-sql.ts";
+import { quoteName } from "../sqlite/connection.ts";
+import { type Move, planOf } from "./move.ts";
+import type { IdentifiedTable } from "./record-tables.ts";
+import { isUnfinished } from "./test-states.ts";
+
+/** What the staged rows of a run tell about it; slices of one run add up. */
+export interface RunFacts extends RunLabel {
+  state: string;
+  /** Latest activity seen, seconds since 1970. */
+  activity: number;
+  /** Last sign of life of the liveliest unfinished test, seconds since 1970; undefined where all have ended. */
+  unfinished: number | undefined;
+  unfinishedTests: number;
+}
+
+/** Without `--dead-after`: after a day Megatest itself takes any unfinished test for dead. In ms. */
+export const defaultDeadAfterMs = 24 * 3600 * 1000;
+
+/** Facts of the runs whose rows are staged, by run id. */
+export function gatherFacts(move: Move, runs: readonly number[], known: ReadonlyMap<number, RunFacts>): Map<number, RunFacts> {
+  const facts = new Map<number, RunFacts>();
+  for (const id of runs) {
+    facts.set(id, { ...(known.get(id) ?? unknownRun(id)) });
+  }
+  for (const [id, target, runname, state, activity] of readRuns(move)) {
+    const run = facts.get(id);
+    if (run !== undefined) Object.assign(run, { target, runname, state, activity: Math.max(run.activity, activity) });
+  }
+  for (const [id, activity] of readActivity(move)) {
+    const run = facts.get(id);
+    if (run !== undefined) run.activity = Math.max(run.activity, activity);
+  }
+  for (const [id, life, count] of readUnfinished(move)) {
+    const run = facts.get(id);
+    if (run === undefined) continue;
+    run.unfinished = Math.max(run.unfinished ?? 0, life);
+    run.unfinishedTests += count;
+  }
+  return facts;
+}
+
+function unknownRun(id: number): RunFacts {
+  return { id, target: "", runname: "", state: "", activity: 0, unfinished: undefined, unfinishedTests: 0 };
+}
+
+/** Why the run must stay; undefined where it may go. `deleted` runs are hidden everywhere: they stay unreported. */
+export function judge(run: RunFacts, payload: ReducePayload, now: number): SkipReason | "deleted" | undefined {
+  if (run.state === "deleted") return "deleted";
+  if (run.state === "locked" && !payload.includeLocked) return "locked";
+  const deadBefore = (now - (payload.deadAfter ?? defaultDeadAfterMs)) / 1000;
+  if (run.unfinished !== undefined && run.unfinished >= deadBefore) return "in-flight";
+  if (payload.age !== undefined && run.activity > (now - payload.age) / 1000) return "recent";
+  return undefined;
+}
+
+/** SQL for a target: the key values joined by `/`. */
+export function targetSql(keys: readonly string[], alias: string): string {
+  return keys.length === 0
+    ? "''"
+    : keys.map((key) => `coalesce(${alias}.${quoteName(key)}, '')`).join(" || '/' || ");
+}
+
+const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
+const lifeOf = (alias: string) =>
+  `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
+
+function readRuns(move: Move): [number, string, string, string, number][] {
+  return move.db
+    .prepare<[], [number, string, string, string, number]>(
+      `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
+         max(${seconds("r.event_time")}, ${unsyncedUpdate(move, "runs", "r")})
+       FROM temp.stage_runs AS r`,
+    )
+    .raw()
+    .all();
+}
+
+function readActivity(move: Move): [number, number][] {
+  return move.db
+    .prepare<[], [number, number]>(
+      `SELECT run_id, max(life) FROM (
+         SELECT t.run_id, max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}) AS life
+           FROM temp.stage_tests AS t
+         UNION ALL
+         SELECT t.run_id, max(${seconds("s.event_time")}, ${unsyncedUpdate(move, "test_steps", "s")})
+           FROM temp.stage_test_steps AS s JOIN temp.stage_tests AS t ON t.id = s.test_id
+         UNION ALL
+         SELECT t.run_id, ${unsyncedUpdate(move, "test_data", "d")}
+           FROM temp.stage_test_data AS d JOIN temp.stage_tests AS t ON t.id = d.test_id)
+       GROUP BY run_id`,
+    )
+    .raw()
+    .all();
+}
+
+/** Per run: the latest sign of life among its unfinished tests, and how many there are. */
+function readUnfinished(move: Move): [number, number, number][] {
+  return move.db
+    .prepare<[], [number, number, number]>(
+      `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
+           SELECT max(${seconds("s.event_time")}) FROM temp.stage_test_steps AS s WHERE s.test_id = t.id), 0))), count(*)
+       FROM temp.stage_tests AS t WHERE ${isUnfinished(`${move.fresh}.tests`)} GROUP BY t.run_id`,
+    )
+    .raw()
+    .all();
+}
+
+/**
+ * `last_update` of a row that differs from the ref, else 0: only there it is the time of a write by a
+ * client; elsewhere it tells when a sync or a refill ran.
+ */
+function unsyncedUpdate(move: Move, table: IdentifiedTable, alias: string): string {
+  const plan = planOf(move, table);
+  if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
+  if (!move.sources.includes("ref")) return "0";
+  // Most rows were last written long ago: only the recent ones are worth a look into the ref.
+  return `CASE WHEN ${seconds(`${alias}.last_update`)} > ${move.recentAfter} AND NOT EXISTS (SELECT 1 FROM ref.${table} AS r
+      WHERE r.id = ${alias}.id AND ${sameRow("r", alias, plan.carried("cache", "ref"))})
+    THEN ${seconds(`${alias}.last_update`)} ELSE 0 END`;
+}

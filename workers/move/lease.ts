@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Area } from "../../shared/area/area.ts";
+import type { CachePair } from "../../shared/area/cache.ts";
+import { refillDue } from "../../shared/area/mtime.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import { leaseMs, noteRefillDue, proveToken, raiseToken, readFence, releaseLease, takeLease } from "../fence.ts";
+import type { Connection, Part } from "../sqlite/connection.ts";
+import type { CacheTimes } from "./cache-times.ts";
+import { holderName, isDeadHolder } from "./holder.ts";
+import type { Source } from "./move.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+export interface LeaseOptions {
+  db: Connection;
+  area: Area;
+  cache: CachePair | undefined;
+  sources: readonly Source[];
+  context: JobContext;
+  times: CacheTimes;
+}
+
+/**
+ * Takes the lease of the area and raises the token in every database that the job will write, before
+ * anything else is written.
+ *
+ * @throws JobsError `locked` where another job holds it
+ */
+export async function acquire({ db, area, cache, sources, context, times }: LeaseOptions): Promise<number> {
+  const { signal, settings, jobId } = context;
+  const parts: Part[] = [...sources, "completed"];
+  if (cache !== undefined && refillDue(area, cache)) {
+    // One commit says that a refill was due and makes the cache the newer one: neither without the other.
+    await outwaitBusy(signal, () => transact(db, () => noteRefillDue(db, true)));
+  }
+  context.failpoint("refill-noted");
+  const seen = Math.max(0, ...parts.map((part) => readFence(db, part)?.token ?? 0));
+  const holder = holderName(settings.host);
+  const token = await outwaitBusy(signal, () => {
+    times.renew();
+    return transact(db, () => {
+      evictDead(db, settings.host);
+      return takeLease(db, { holder, jobId, now: Date.now(), seen });
+    });
+  });
+  context.failpoint("lease-taken");
+  for (const part of parts.filter((candidate) => candidate !== "area")) {
+    await outwaitBusy(signal, () => transact(db, () => raiseToken(db, part, token)));
+  }
+  context.failpoint("tokens-raised");
+  return token;
+}
+
+/** The lease of a process of this host that is gone need not run out. */
+function evictDead(db: Connection, host: string): void {
+  const holder = readFence(db, "area")?.holder;
+  if (holder != null && isDeadHolder(holder, host)) {
+    db.exec("UPDATE area.mtjobs_fence SET holder = NULL, expires_at = 0 WHERE id = 1");
+  }
+}
+
+/** Gives the lease back; where that fails it runs out by itself. */
+export async function release({ db, times }: LeaseOptions, token: number): Promise<void> {
+  await outwaitBusy(new AbortController().signal, () => {
+    times.renew();
+    transact(db, () => releaseLease(db, token));
+  });
+}
+
+/** Renews the lease where no other commit to megatest.db did so lately. */
+export function renewLease(db: Connection, times: CacheTimes, token: number): void {
+  const fence = readFence(db, "area");
+  if (fence !== undefined && fence.token === token && fence.expiresAt - Date.now() > leaseMs / 2) return;
+  times.renew();
+  transact(db, () => proveToken(db, "area", token, Date.now()));
+}
+
+/** Sleeps, renewing the lease, which writes to megatest.db only every half minute. */
+export async function restUnderLease(
+  { db, times, context }: Pick<LeaseOptions, "db" | "times" | "context">,
+  token: number,
+  ms: number,
+): Promise<void> {
+  const until = Date.now() + ms;
+  while (Date.now() < until) {
+    await sleep(Math.min(1000, until - Date.now()), undefined, { signal: context.signal });
+    await outwaitBusy(context.signal, () => renewLease(db, times, token));
+  }
+}

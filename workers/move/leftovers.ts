@@ -1,0 +1,152 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import { proveToken } from "../fence.ts";
+import type { Move, Source } from "./move.ts";
+import { transact } from "./transaction.ts";
+
+/** Finds rows of moved runs that are still, or again, in a source: late reports, and rows a sync put back. */
+
+const chunk = 2_000;
+
+/**
+ * Of `runs`, which stand in completed-runs.db, those that have any row in `part`. Looks only; a few
+ * milliseconds of a shared lock for each run.
+ */
+export async function runsWithRows(move: Move, part: Source, runs: readonly number[]): Promise<number[]> {
+  const byTest = move.records
+    .filter((record) => record.parent === "test_id" && record.indexedIn(part))
+    .map(
+      ({ table }) => `OR EXISTS (SELECT 1 FROM completed.tests AS t CROSS JOIN ${part}.${table} AS x
+        ON x.test_id = t.id WHERE t.run_id = :run)`,
+    );
+  const has = move.db
+    .prepare<{ run: number }, number>(
+      `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
+         OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run) ${byTest.join(" ")}`,
+    )
+    .pluck();
+  const found: number[] = [];
+  for (const run of runs) {
+    if (has.get({ run }) === 1) found.push(run);
+    await yieldNow();
+  }
+  return found;
+}
+
+/**
+ * Moved runs that something in `part` points at: a run put back, a test without its run, a step or datum
+ * without its test. One cheap look: by index over the runs, and over steps and data newer than last time.
+ */
+export async function lateRuns(move: Move, part: Source): Promise<Set<number>> {
+  const found = new Set<number>();
+  for (const run of await movedRunsNamedBy(move, part)) found.add(run);
+  for (const table of ["test_steps", "test_data"] as const) {
+    for (const run of await runsOfNewChildren(move, part, table)) found.add(run);
+  }
+  for (const record of move.records) {
+    if (record.parent === null || record.indexedIn(part)) continue;
+    for (const run of runsOfMappedChildren(move, part, record.table, record.parent)) found.add(run);
+  }
+  return found;
+}
+
+/** Skips through the index on tests.run_id, and through the runs themselves. */
+async function movedRunsNamedBy({ db }: Move, part: Source): Promise<number[]> {
+  const walk = (next: string) => `WITH RECURSIVE named(id, n) AS (
+      SELECT (${next.replace(":after", ":from")}), 1
+      UNION ALL SELECT (${next.replace(":after", "named.id")}), n + 1 FROM named
+        WHERE named.id IS NOT NULL AND n < ${chunk})
+    SELECT named.id, (SELECT state FROM completed.mtjobs_runs AS r WHERE r.run_id = named.id) FROM named
+    WHERE named.id IS NOT NULL`;
+  const found: number[] = [];
+  for (const next of [
+    `SELECT min(run_id) FROM ${part}.tests WHERE run_id > :after`,
+    `SELECT min(id) FROM ${part}.runs WHERE id > :after`,
+  ]) {
+    const read = db.prepare<{ from: number }, [number, string | null]>(walk(next)).raw();
+    let from = Number.MIN_SAFE_INTEGER;
+    for (;;) {
+      const rows = read.all({ from });
+      for (const [id, state] of rows) if (state === "moved") found.push(id);
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      from = last[0];
+      await yieldNow();
+    }
+  }
+  return found;
+}
+
+async function runsOfNewChildren(
+  { db }: Move,
+  part: Source,
+  table: "test_steps" | "test_data",
+): Promise<number[]> {
+  let from = seenUpTo({ db }, part, table);
+  const read = db.prepare<{ from: number }, [number, number | null]>(
+    `SELECT x.id, (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
+       WHERE t.id = x.test_id AND r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id))
+     FROM ${part}.${table} AS x WHERE x.id > :from ORDER BY x.id LIMIT ${chunk}`,
+  ).raw();
+  const found: number[] = [];
+  for (;;) {
+    const rows = read.all({ from });
+    for (const [, run] of rows) if (run !== null) found.push(run);
+    const last = rows.at(-1);
+    if (last === undefined) return found;
+    from = last[0];
+    await yieldNow();
+  }
+}
+
+function runsOfMappedChildren({ db }: Move, part: Source, table: string, parent: "run_id" | "test_id"): number[] {
+  const run =
+    parent === "run_id"
+      ? "SELECT k.parent AS run_id"
+      : `SELECT t.run_id FROM completed.tests AS t WHERE t.id = k.parent
+           AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = k.parent)`;
+  return db
+    .prepare<[], number>(
+      `SELECT DISTINCT (${run}) AS run FROM temp.children AS k
+       WHERE k.part = '${part}' AND k.table_name = '${table}'
+         AND EXISTS (SELECT 1 FROM completed.mtjobs_runs AS r WHERE r.run_id = run AND r.state = 'moved')
+         AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS p WHERE p.id = run)`,
+    )
+    .pluck()
+    .all();
+}
+
+function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): number {
+  return (
+    db
+      .prepare<[string, string], number>("SELECT id FROM completed.mtjobs_seen WHERE part = ? AND table_name = ?")
+      .pluck()
+      .get(part, table) ?? Number.MIN_SAFE_INTEGER
+  );
+}
+
+/** Highest ids of steps and data now; what is at or below them has been looked at once `writeSeen` commits. */
+export function readSeen({ db, sources }: Move): [string, string, number][] {
+  return sources.flatMap((part) =>
+    ["test_steps", "test_data"].map((table): [string, string, number] => [
+      part,
+      table,
+      db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0,
+    ]),
+  );
+}
+
+/** Forgets what was looked at before: ids may have been handed out from lower down since. */
+export function forgetSeen({ db, token }: Move): void {
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    db.exec("DELETE FROM completed.mtjobs_seen WHERE part <> 'repair'");
+  });
+}
+
+export function writeSeen({ db, token }: Move, seen: readonly [string, string, number][]): void {
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    const write = db.prepare("INSERT OR REPLACE INTO completed.mtjobs_seen VALUES (?, ?, ?)");
+    for (const entry of seen) write.run(...entry);
+  });
+}

@@ -1,0 +1,71 @@
+import type { Connection } from "../sqlite/connection.ts";
+import { quoteName } from "../sqlite/connection.ts";
+import { columnList, rowLiteral, sameRow } from "../sqlite/row-sql.ts";
+import { childrenOfSlice } from "./children.ts";
+import type { Source } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { unmatchedRows } from "./unsynced-rows.ts";
+
+/**
+ * SQL that finds, in a source, the rows of a slice that are not what completed-runs.db holds and not a
+ * version that was recorded as superseded either.
+ */
+
+/** Columns to compare: all in the cache, whose rows were copied; elsewhere those that the sync carries. */
+export function comparedColumns(part: Source, record: RecordPlan, fresh: Source): readonly string[] {
+  return part === fresh
+    ? record.columnsIn(part).filter((name) => name !== "id")
+    : record.carried(part, "completed");
+}
+
+/** A SELECT of the ids of a synced table's rows that differ. */
+export function differingRows(part: Source, record: RecordPlan, fresh: Source, renamedBlocks: boolean): string {
+  const { table } = record;
+  const columns = comparedColumns(part, record, fresh);
+  const plain = table === "tests" && renamedBlocks ? columns.filter((name) => name !== "archived") : columns;
+  const same = [
+    sameRow("x", "d", plain),
+    plain === columns
+      ? "1"
+      : `x.archived IS coalesce((SELECT a.original FROM completed.mtjobs_archived AS a WHERE a.test_id = d.id), d.archived)`,
+  ].join(" AND ");
+  const rows =
+    table === "tests"
+      ? `temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id`
+      : childrenOfSlice(part, record, "x");
+  return `SELECT x.id FROM ${rows} LEFT JOIN completed.${table} AS d ON d.id = x.id
+    WHERE (d.id IS NULL OR NOT (${same}))
+      AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${table}'
+        AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
+        AND p.carried <> '')`;
+}
+
+/** A SELECT of the ids of a never-synced table's rows that completed-runs.db has no partner for. */
+export function unknownRows(part: Source, record: RecordPlan): string {
+  const columns = record.columnsIn(part);
+  const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
+  const rows = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;
+  const known = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
+    CROSS JOIN completed.${record.table} AS d ON d.${quoteName(record.parent ?? "id")} = s.id`;
+  return `SELECT x.id FROM (${unmatchedRows(rows, known, columns)}) AS x
+    WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${record.table}'
+      AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)})`;
+}
+
+/** Ids of the rows of each table that differ; empty arrays are left out. */
+export function findMismatches(
+  db: Connection,
+  part: Source,
+  records: readonly RecordPlan[],
+  fresh: Source,
+): Map<RecordPlan, number[]> {
+  const renamed = db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
+  const found = new Map<RecordPlan, number[]>();
+  for (const record of records) {
+    if (record.columnsIn(part).length === 0) continue;
+    const sql = record.synced ? differingRows(part, record, fresh, renamed) : unknownRows(part, record);
+    const ids = db.prepare<[], number>(sql).pluck().all();
+    if (ids.length > 0) found.set(record, ids);
+  }
+  return found;
+}

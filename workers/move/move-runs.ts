@@ -1,0 +1,168 @@
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { RunLabel } from "../../shared/result.ts";
+import { commitStates, discardCopies, PendingStates } from "./copy.ts";
+import { copyBatch } from "./copy-batch.ts";
+import { guardsHold, raiseGuards } from "./id-guards.ts";
+import type { Move } from "./move.ts";
+import type { RemovalLine } from "./removal-line.ts";
+import { runRows } from "./run-rows.ts";
+import { outwaitBusy } from "./transaction.ts";
+
+/** A run that keeps changing is copied this often before it is left alone. */
+const maxCopies = 3;
+
+/** Batches handed on for removal and not done with: the next is copied meanwhile. */
+const maxAhead = 2;
+
+/**
+ * Moves the runs chosen, batch by batch: copy whole and verify, then remove from cache, ref and
+ * megatest.db. While one batch is removed the next is copied.
+ */
+export class RunMover {
+  readonly #move: Move;
+  readonly #line: RemovalLine;
+  readonly #payload: ReducePayload;
+  readonly #beforeCommit: () => void;
+  readonly #pending = new PendingStates();
+  readonly #ahead = new Set<Promise<void>>();
+  readonly #copies = new Map<number, number>();
+  #waiting: number[];
+  #total: number;
+  #failure: unknown;
+
+  constructor(
+    move: Move,
+    line: RemovalLine,
+    options: { runs: readonly number[]; payload: ReducePayload; beforeCommit: () => void },
+  ) {
+    this.#move = move;
+    this.#line = line;
+    this.#payload = options.payload;
+    this.#beforeCommit = options.beforeCommit;
+    this.#waiting = [...options.runs];
+    this.#total = options.runs.length;
+  }
+
+  /** Moves until nothing is left or the signal says stop; what is in hand is finished in either case. */
+  async run(): Promise<void> {
+    const { signal } = this.#move.context;
+    let verified: RunLabel[] = [];
+    try {
+      while (this.#failure === undefined && !signal.aborted) {
+        if (this.#waiting.length === 0 && verified.length === 0) {
+          if (this.#ahead.size === 0) break;
+          await Promise.race(this.#ahead);
+          continue;
+        }
+        // The commit that carries the next copy also says that this one counts.
+        this.#pending.set(verified.map(({ id }) => id), "removing");
+        const next = await this.#copyNext();
+        await this.#handOn(verified);
+        verified = next;
+      }
+      await this.#finish(verified);
+    } finally {
+      await Promise.allSettled(this.#ahead);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    signal.throwIfAborted();
+  }
+
+  async #copyNext(): Promise<RunLabel[]> {
+    const { context, tally } = this.#move;
+    const batch = await this.#takeBatch();
+    context.progress({
+      phase: "moving",
+      runs: { done: tally.moved.runs, total: this.#total },
+      rows: { done: tally.rowsDone },
+    });
+    if (batch.length === 0) return [];
+    for (const run of batch) this.#copies.set(run, (this.#copies.get(run) ?? 0) + 1);
+    return copyBatch(this.#move, batch, this.#payload, this.#pending);
+  }
+
+  /** As many runs as make a batch of the size that locks allow; at least one. */
+  async #takeBatch(): Promise<number[]> {
+    const { db, fresh, context } = this.#move;
+    const size = Math.max(1, this.#line.size);
+    this.#move.pace.size = size;
+    const count = db.prepare<[number], number>(`SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`).pluck();
+    const batch: number[] = [];
+    let tests = 0;
+    while (this.#waiting.length > 0 && tests < size) {
+      const run = this.#waiting[0] as number;
+      const more = await outwaitBusy(context.signal, () => count.get(run) ?? 0);
+      if (batch.length > 0 && tests + more > size * 1.25) break;
+      batch.push(run);
+      this.#waiting.shift();
+      tests += Math.max(more, 1);
+    }
+    return batch;
+  }
+
+  /** Makes sure that the states are committed and the ids guarded, and sends the runs to be removed. */
+  async #handOn(runs: readonly RunLabel[]): Promise<void> {
+    if (runs.length === 0) return;
+    const move = this.#move;
+    const { signal } = move.context;
+    await outwaitBusy(signal, () => commitStates(move, this.#pending));
+    if (!(await outwaitBusy(signal, () => guardsHold(move)))) {
+      await outwaitBusy(signal, () => raiseGuards(move, this.#beforeCommit));
+      move.context.failpoint("guarded");
+    }
+    move.context.failpoint("removing");
+    while (this.#ahead.size >= maxAhead) await Promise.race(this.#ahead);
+    const removal: Promise<void> = this.#remove(runs)
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => this.#ahead.delete(removal));
+    this.#ahead.add(removal);
+  }
+
+  async #remove(runs: readonly RunLabel[]): Promise<void> {
+    const move = this.#move;
+    const { tally, context } = move;
+    const ids = runs.map(({ id }) => id);
+    const report = await this.#line.remove(ids, false);
+    tally.superseded += report.superseded;
+    tally.late += report.late;
+    const changed = new Set(report.changed);
+    const moved = runs.filter(({ id }) => !changed.has(id));
+    await outwaitBusy(context.signal, () => {
+      for (const [table, count] of runRows(move, moved.map(({ id }) => id))) tally.moved[table] += count;
+    });
+    for (const run of moved) tally.movedRun(run);
+    tally.rowsDone += Object.values(report.removed).reduce((sum, count) => sum + count, 0);
+    this.#pending.set(moved.map(({ id }) => id), "moved");
+    if (changed.size > 0) await this.#copyAgain(runs.filter(({ id }) => changed.has(id)));
+  }
+
+  /** A client wrote to these after they were copied; nothing of them was removed, so the copies may go. */
+  async #copyAgain(runs: readonly RunLabel[]): Promise<void> {
+    const move = this.#move;
+    await outwaitBusy(move.context.signal, () =>
+      discardCopies(
+        move,
+        runs.map(({ id }) => id),
+      ),
+    );
+    for (const run of runs) {
+      if ((this.#copies.get(run.id) ?? 0) < maxCopies) this.#waiting.push(run.id);
+      else move.tally.skip(run, "changed");
+    }
+  }
+
+  /** Removes what was copied last, and writes the last states. */
+  async #finish(verified: readonly RunLabel[]): Promise<void> {
+    const move = this.#move;
+    const lost = move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
+    if (this.#failure !== undefined || lost) return;
+    const calm = { ...move, context: { ...move.context, signal: new AbortController().signal } };
+    this.#pending.set(verified.map(({ id }) => id), "removing");
+    await outwaitBusy(calm.context.signal, () => commitStates(calm, this.#pending));
+    await this.#handOn(verified);
+    await Promise.all(this.#ahead);
+    await outwaitBusy(calm.context.signal, () => commitStates(calm, this.#pending));
+  }
+}

@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs";
+import { type Area, openArea } from "../../shared/area/area.ts";
+import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
+import { targetKeys } from "../../shared/area/keys.ts";
+import { assertReadWrite } from "../../shared/area/ownership.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { Connection } from "../sqlite/connection.ts";
+import { columnNames } from "../sqlite/table.ts";
+import { assertMegatestSchema, connect, filesOf, hotJournals, sourcesOf } from "./databases.ts";
+import { defaultDeadAfterMs } from "./judge.ts";
+import type { Files, Move } from "./move.ts";
+import { checkOtherCaches } from "./other-caches.ts";
+import { Pace } from "./pace.ts";
+import { planRecords } from "./record-tables.ts";
+import { createScratch } from "./scratch.ts";
+import { Tally } from "./tally.ts";
+
+/** The area of a job with its cache, looked at and found fit to work on. */
+export interface Place {
+  area: Area;
+  cache: CachePair | undefined;
+  files: Files;
+}
+
+/**
+ * Looks at the area and everything that speaks against working on it. Changes nothing.
+ *
+ * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
+ */
+export async function openPlace(payload: ReducePayload, context: JobContext, tally: Tally): Promise<Place> {
+  const { settings, env } = context;
+  const area = openArea(payload.area, {
+    roots: settings.areas.length > 0 ? settings.areas : undefined,
+    env,
+  });
+  const homehost = readHomehost(area);
+  const { atHome } = await decideHome(homehost, settings);
+  if (atHome === false) {
+    throw new JobsError("not-home", `${settings.host} is not the homehost of ${area.path}: ${homehost.value} is`, {
+      hint: `run the job on ${homehost.value}; the freshest data is in its cache`,
+      details: { homehost: homehost.value ?? null },
+    });
+  }
+  const cache = findCache(area, settings);
+  assertReadWrite(area, cache, settings);
+  const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
+  for (const warning of checkOtherCaches(area, settings, completed)) tally.warn(warning);
+  if (cache === undefined) {
+    const sentence = "there is no cache on this host: only megatest.db is worked on, and no cache is made";
+    context.log(`${area.path}: ${sentence}.`);
+    tally.warn(sentence);
+  }
+  return { area, cache, files: filesOf(area, cache) };
+}
+
+/** Connects to what there is. `token` is 0 for a dry run, which reads only. */
+export function openMove(place: Place, payload: ReducePayload, context: JobContext, tally: Tally): Move {
+  const { area, files } = place;
+  const sources = sourcesOf(files);
+  const db = connect(files, [...sources, "completed"]);
+  try {
+    assertMegatestSchema(db, files);
+    const keys = knownKeys(db, area);
+    const now = Date.now();
+    const move: Move = {
+      context,
+      area,
+      files,
+      sources,
+      fresh: sources.includes("cache") ? "cache" : "area",
+      db,
+      keys,
+      records: planRecords(db, [...sources, "completed"], keys),
+      token: 0,
+      pace: new Pace(),
+      now,
+      recentAfter: Math.floor((now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000),
+      tally,
+    };
+    createScratch(db, move.records);
+    return move;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function knownKeys(db: Connection, area: Area): string[] {
+  const keys = targetKeys(area.config);
+  const columns = new Set(columnNames(db, "area", "runs"));
+  const missing = keys.filter((key) => !columns.has(key));
+  if (missing.length === 0) return keys;
+  throw new JobsError("unknown-schema", `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`, {
+    hint: "make [fields] in megatest.config agree with the database",
+  });
+}
+
+/** @throws JobsError `busy` where reading would have to roll back what a dead writer left */
+export function refuseHotJournals(files: Files): void {
+  const hot = hotJournals(files);
+  if (hot.length === 0) return;
+  throw new JobsError("busy", `a writer is at work, or died, in ${hot.join(", ")}: it has a hot journal`, {
+    hint: "a dry run reads only and will not roll it back; try again, or run the job itself",
+    details: { hotJournals: hot },
+  });
+}

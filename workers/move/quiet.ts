@@ -1,0 +1,36 @@
+import type { Area } from "../../shared/area/area.ts";
+import { liveServers } from "../../shared/area/servers.ts";
+import type { Move } from "./move.ts";
+
+/** Tests looked at in one statement. */
+const chunk = 20_000;
+
+/** Why the area is not quiet: a live server, or a test in flight; undefined where it is. */
+export function quietReason(move: Move, area: Area): string | undefined {
+  const server = liveServers(area, Date.now(), move.context.settings.host).find(({ state }) => state !== "stale");
+  if (server !== undefined) return `a Megatest server is alive (pid ${server.pid} on ${server.host})`;
+  return isAnythingInFlight(move) ? "tests are in flight" : undefined;
+}
+
+/** True where a test gave a sign of life within a day and has not ended. */
+function isAnythingInFlight({ db, fresh }: Move): boolean {
+  const last = db
+    .prepare<[number], number | null>(
+      `SELECT max(id) FROM (SELECT id FROM ${fresh}.tests WHERE id > ? ORDER BY id LIMIT ${chunk})`,
+    )
+    .pluck();
+  const found = db
+    .prepare<{ from: number; to: number; since: number }, number>(
+      `SELECT EXISTS (SELECT 1 FROM ${fresh}.tests AS t WHERE t.id > :from AND t.id <= :to
+         AND t.state IN ('RUNNING', 'LAUNCHED', 'REMOTEHOSTSTART')
+         AND coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0)) > :since)`,
+    )
+    .pluck();
+  const since = Date.now() / 1000 - 24 * 3600;
+  let from = Number.MIN_SAFE_INTEGER;
+  for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
+    if (found.get({ from, to, since }) === 1) return true;
+    from = to;
+  }
+  return false;
+}

@@ -1,0 +1,101 @@
+import type { RecordTable } from "../../shared/result.ts";
+import type { Connection, Part } from "../sqlite/connection.ts";
+import { columnNames, isIndexedBy } from "../sqlite/table.ts";
+
+/** A table whose rows belong to a run, with what moving them must know. */
+export type MovedTable = "runs" | RecordTable;
+
+/** How a table's rows hang on a run: itself, by `run_id`, or by `test_id`. */
+export interface RecordShape {
+  table: MovedTable;
+  /** Column that names the parent; null for runs. */
+  parent: "run_id" | "test_id" | null;
+  /** True where Megatest's sync carries the table, so that an id means the same row in every database. */
+  synced: boolean;
+}
+
+/** Parents before children. */
+export const recordShapes: readonly RecordShape[] = [
+  { table: "runs", parent: null, synced: true },
+  { table: "tests", parent: "run_id", synced: true },
+  { table: "test_steps", parent: "test_id", synced: true },
+  { table: "test_data", parent: "test_id", synced: true },
+  { table: "run_stats", parent: "run_id", synced: false },
+  { table: "extradat", parent: "run_id", synced: false },
+  { table: "test_rundat", parent: "test_id", synced: false },
+  { table: "archives", parent: "test_id", synced: false },
+];
+
+/** Tables whose ids Megatest hands out and other tables or people refer to. */
+export const identifiedTables = ["runs", "tests", "test_steps", "test_data"] as const;
+export type IdentifiedTable = (typeof identifiedTables)[number];
+
+/**
+ * The columns Megatest's sync carries (beside the target keys of runs): everything else takes its default
+ * in the copy. From Megatest's `db:sync-main-list` and `db:sync-tests-only`.
+ */
+const carriedByName: Record<IdentifiedTable, readonly string[]> = {
+  runs: "runname contour state status owner event_time comment fail_count pass_count".split(" "),
+  tests: `run_id testname host cpuload diskfree uname rundir shortdir item_path state status attemptnum final_logf
+    logdat run_duration comment event_time fail_count pass_count archived`.split(/\s+/),
+  test_steps: "test_id stepname state status event_time comment logfile".split(" "),
+  test_data: "test_id category variable value expected tol units comment status type".split(" "),
+};
+
+/** What Megatest holds to be the same thing under whatever id: the UNIQUE constraint of each table. */
+const naturalKeyByName: Record<IdentifiedTable, readonly string[]> = {
+  runs: ["runname"],
+  tests: ["run_id", "testname", "item_path"],
+  test_steps: ["test_id", "stepname", "state"],
+  test_data: ["test_id", "category", "variable"],
+};
+
+/** A record table as it stands in the databases in hand. */
+export interface RecordPlan extends RecordShape {
+  /** Columns of completed-runs.db's table that the part has too, `id` first. */
+  columnsIn(part: Part): readonly string[];
+  /** Columns the sync carries that both parts have; [] for a table that never syncs. */
+  carried(a: Part, b: Part): readonly string[];
+  naturalKey: readonly string[];
+  /** False where the part's rows can be found by parent only through a scan. */
+  indexedIn(part: Part): boolean;
+}
+
+/** Reads the plan of every record table that completed-runs.db has. `keys` are the target keys of runs. */
+export function planRecords(db: Connection, parts: readonly Part[], keys: readonly string[]): RecordPlan[] {
+  return recordShapes.flatMap((shape) => {
+    const target = columnNames(db, "completed", shape.table);
+    if (!target.includes("id")) return [];
+    const columns = new Map<Part, readonly string[]>();
+    const indexed = new Map<Part, boolean>();
+    for (const part of parts) {
+      const here = new Set(columnNames(db, part, shape.table));
+      columns.set(part, target.filter((name) => here.has(name)));
+      indexed.set(part, shape.parent === null || isIndexedBy(db, part, shape.table, shape.parent));
+    }
+    const columnsIn = (part: Part) => columns.get(part) ?? [];
+    return [
+      {
+        ...shape,
+        columnsIn,
+        carried: (a: Part, b: Part) => {
+          if (!shape.synced) return [];
+          const inBoth = new Set(columnsIn(a).filter((name) => columnsIn(b).includes(name)));
+          return carriedColumns(shape.table as IdentifiedTable, keys).filter((name) => inBoth.has(name));
+        },
+        naturalKey: shape.synced ? naturalKey(shape.table as IdentifiedTable, keys) : [],
+        indexedIn: (part: Part) => indexed.get(part) ?? false,
+      },
+    ];
+  });
+}
+
+/** Columns the sync carries, without `id`. */
+export function carriedColumns(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
+  return table === "runs" ? [...keys, ...carriedByName.runs] : carriedByName[table];
+}
+
+/** Columns that name a row whatever its id. */
+export function naturalKey(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
+  return table === "runs" ? [...naturalKeyByName.runs, ...keys] : naturalKeyByName[table];
+}

@@ -1,0 +1,143 @@
+import { existsSync, statSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import { ensureAreaId } from "../../shared/area/area-id.ts";
+import { appendHistory } from "../../shared/area/history.ts";
+import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
+import { liveServers } from "../../shared/area/servers.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { MoveResult } from "../../shared/result.ts";
+import { bringTogether } from "./bring-together.ts";
+import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
+import { chooseRuns } from "./choose.ts";
+import { quietReason } from "./quiet.ts";
+import { compact } from "./compact.ts";
+import { ensureCompletedDb } from "./completed-db.ts";
+import { mapChildren } from "./children.ts";
+import { rehearse } from "./dry-run.ts";
+import { repairIdClashes } from "./id-clashes.ts";
+import { acquire, type LeaseOptions, release, restUnderLease } from "./lease.ts";
+import type { Move, Source } from "./move.ts";
+import { RunMover } from "./move-runs.ts";
+import { type Place, openMove, openPlace } from "./prepare.ts";
+import { finishInterrupted } from "./recover.ts";
+import { RemovalLine } from "./removal-line.ts";
+import { describeResult, fileSizes } from "./report.ts";
+import { collectLateRows, lookAgain } from "./sweep.ts";
+import { SyncWindow, syncPassMs } from "./sync-window.ts";
+import { Tally } from "./tally.ts";
+import { ThreadStation } from "./thread-station.ts";
+
+/**
+ * Moves the runs that `payload` selects from the area's databases to completed-runs.db.
+ *
+ * May be killed anywhere and run again: see "What if it dies here" in docs/architecture.md.
+ *
+ * @throws JobsError with what stopped the job; what was moved until then stays moved
+ */
+export async function reduce(payload: ReducePayload, context: JobContext): Promise<MoveResult> {
+  const started = performance.now();
+  const tally = new Tally();
+  const place = await openPlace(payload, context, tally);
+  if (payload.dryRun) return rehearse(place, payload, context, tally, started);
+
+  const areaId = prepareArea(place);
+  const before = fileSizes(place.files);
+  const move = openMove(place, payload, context, tally);
+  const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
+  const lease: LeaseOptions = { db: move.db, area: place.area, cache: place.cache, sources: move.sources, context, times };
+  try {
+    move.token = await acquire(lease);
+    const report = () => describeResult({ move, payload, areaId, before, started });
+    try {
+      await perform(move, place, payload, lease);
+      const result = report();
+      appendHistory(place.area, historyLine(result, payload));
+      return result;
+    } catch (error) {
+      await noteFailure(move, payload, { ...report(), state: stateAfter(error) }, error);
+      throw error;
+    } finally {
+      context.failpoint("releasing");
+      await release(lease, move.token);
+    }
+  } finally {
+    move.db.close();
+  }
+}
+
+/** Creates what of ours the area lacks. Every part may be there already; none replaces anything. */
+function prepareArea({ area, files }: Place): string {
+  ensurePrivateDir(area);
+  const areaId = ensureAreaId(area);
+  if (!existsSync(files.completed) || statSync(files.completed).size === 0) createLike(files.completed, files.area);
+  ensureCompletedDb(files.completed, [files.area, ...(files.cache === undefined ? [] : [files.cache])]);
+  return areaId;
+}
+
+/** The steps under the lease. */
+async function perform(move: Move, place: Place, payload: ReducePayload, lease: LeaseOptions): Promise<void> {
+  const { context } = move;
+  const renew = () => lease.times.renew();
+  const servers = liveServers(place.area, Date.now(), context.settings.host).filter(({ state }) => state !== "stale");
+  const syncPass = () => restUnderLease(lease, move.token, syncPassMs(move.files.cache));
+  const window = new SyncWindow(servers.length > 0 ? syncPass : undefined);
+  await bringTogether(move, renew);
+  context.failpoint("brought-together");
+  const line = openLine(move, place, () => window.enter());
+  try {
+    for (const part of move.sources) await mapChildren(move.db, part, move.records);
+    await repairIdClashes(move, renew);
+    await finishInterrupted(move, line, payload.deadAfter);
+    await collectLateRows(move, line);
+    context.failpoint("late-collected");
+    const runs = await chooseRuns(move, payload, move.now);
+    context.log(`${runs.length} runs may be moved.`);
+    await new RunMover(move, line, { runs, payload, beforeCommit: renew }).run();
+    context.failpoint("moved");
+    await lookAgain(move, line, runs, servers.length > 0 ? syncPass : async () => {});
+    context.failpoint("looked-again");
+    await compact(move, payload.compact, () => quietReason(move, place.area), (part) => vacuum(line, part, renew));
+  } finally {
+    await line.close();
+  }
+}
+
+function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): RemovalLine {
+  const { context, fresh, files, keys, token } = move;
+  const times = cacheTimesSetup(place.area, place.cache);
+  const stations = move.sources.map(
+    (part) => new ThreadStation({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
+  );
+  return new RemovalLine(stations, beforeArea, (name) => context.failpoint(name));
+}
+
+/** A vacuum may take longer than the cache may be older: its time is renewed all along. */
+async function vacuum(line: RemovalLine, part: Source, renew: () => void): Promise<void> {
+  renew();
+  const timer = setInterval(renew, 1000);
+  try {
+    await line.vacuum(part);
+  } finally {
+    clearInterval(timer);
+    renew();
+  }
+}
+
+function stateAfter(error: unknown): MoveResult["state"] {
+  return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";
+}
+
+function historyLine(result: MoveResult, payload: ReducePayload) {
+  const { runs: _runs, skipped: _skipped, ...counts } = result;
+  return { at: new Date().toISOString(), requestedBy: payload.requestedBy, ...counts };
+}
+
+/** A job put back by a leaving worker is not finished: its line is written when it is. */
+async function noteFailure(move: Move, payload: ReducePayload, result: MoveResult, error: unknown): Promise<void> {
+  const { code, message } = toJobsError(error);
+  if (code === "stopped" || code === "lost-lease") return;
+  appendHistory(move.area, { ...historyLine(result, payload), error: { code, message } });
+}
+

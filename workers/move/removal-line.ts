@@ -1,0 +1,71 @@
+import type { RemovalReport } from "./remover.ts";
+import type { Source } from "./move.ts";
+import type { ThreadStation } from "./thread-station.ts";
+
+/** The stations of all sources, in the order of removal. */
+export class RemovalLine {
+  readonly #stations: readonly ThreadStation[];
+  readonly #beforeArea: () => Promise<void>;
+  readonly #failpoint: (name: string) => void;
+
+  /** @param beforeArea awaited before each batch goes to megatest.db, which must be left alone now and then */
+  constructor(
+    stations: readonly ThreadStation[],
+    beforeArea: () => Promise<void>,
+    failpoint: (name: string) => void,
+  ) {
+    this.#stations = stations;
+    this.#beforeArea = beforeArea;
+    this.#failpoint = failpoint;
+  }
+
+  /** Tests in a batch that fits everywhere. */
+  get size(): number {
+    return Math.min(...this.#stations.map(({ size }) => size));
+  }
+
+  /** Longest lock on any source so far, in ms. */
+  get longestMs(): number {
+    return Math.max(...this.#stations.map(({ longestMs }) => longestMs));
+  }
+
+  /**
+   * Removes runs from every source, finishing one before the next. The first is where clients write: a run
+   * that changed there is left whole, unless `absorbing`. Several calls may be under way at once.
+   */
+  async remove(runs: readonly number[], absorbing: boolean): Promise<RemovalReport> {
+    const total: RemovalReport = { removed: {}, changed: [], superseded: 0, late: 0 };
+    let left = runs;
+    for (const [index, station] of this.#stations.entries()) {
+      if (left.length === 0) break;
+      if (station.part === "area") await this.#beforeArea();
+      const report = await station.remove(left, absorbing || index > 0);
+      this.#failpoint(`removed-from-${station.part}`);
+      add(total, report);
+      left = left.filter((run) => !report.changed.includes(run));
+    }
+    return total;
+  }
+
+  /** Looks anew over the tables without an index. */
+  async refresh(): Promise<void> {
+    await Promise.all(this.#stations.map((station) => station.refresh()));
+  }
+
+  async vacuum(part: Source): Promise<void> {
+    await this.#stations.find((station) => station.part === part)?.vacuum();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#stations.map((station) => station.close()));
+  }
+}
+
+function add(total: RemovalReport, report: RemovalReport): void {
+  for (const [table, count] of Object.entries(report.removed)) {
+    total.removed[table] = (total.removed[table] ?? 0) + count;
+  }
+  total.changed.push(...report.changed);
+  total.superseded += report.superseded;
+  total.late += report.late;
+}

@@ -1,0 +1,56 @@
+import { statSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { MoveResult } from "../../shared/result.ts";
+import type { Files, Move } from "./move.ts";
+
+/** Bytes of each file, by the name results use; a file that is not there has none. */
+export function fileSizes(files: Files): Record<string, number> {
+  const named = {
+    "megatest.db": files.area,
+    "completed-runs.db": files.completed,
+    "cache/megatest.db": files.cache,
+    "cache/megatest_ref.db": files.ref,
+  };
+  return Object.fromEntries(
+    Object.entries(named).flatMap(([name, file]) =>
+      file === undefined ? [] : [[name, statSync(file, { throwIfNoEntry: false })?.size ?? 0]],
+    ),
+  );
+}
+
+export interface ReportOptions {
+  move: Pick<Move, "context" | "area" | "files" | "tally">;
+  payload: ReducePayload;
+  areaId: string | null;
+  before: Record<string, number>;
+  /** `performance.now()` when the job began. */
+  started: number;
+}
+
+/** The result as the contract has it. */
+export function describeResult({ move, payload, areaId, before, started }: ReportOptions): MoveResult {
+  const { context, area, files, tally } = move;
+  const after = fileSizes(files);
+  return {
+    jobId: context.jobId,
+    job: "reduce",
+    area: area.path,
+    areaId,
+    host: context.settings.host,
+    state: "completed",
+    dryRun: payload.dryRun,
+    moved: tally.moved,
+    runs: tally.runs,
+    skipped: tally.skipped,
+    skippedCounts: tally.skippedCounts,
+    ...(tally.truncated ? { truncated: true as const } : {}),
+    superseded: tally.superseded,
+    late: tally.late,
+    bytes: Object.fromEntries(
+      Object.entries(after).map(([name, bytes]) => [name, { before: before[name] ?? bytes, after: bytes }]),
+    ),
+    warnings: tally.warnings,
+    elapsedMs: Math.round(performance.now() - started),
+  };
+}

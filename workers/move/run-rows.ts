@@ -1,0 +1,17 @@
+import type { Move } from "./move.ts";
+import type { MovedTable } from "./record-tables.ts";
+
+/** How many rows of each table completed-runs.db holds for these runs; the runs themselves not among them. */
+export function runRows({ db, records }: Move, runs: readonly number[]): [Exclude<MovedTable, "runs">, number][] {
+  const list = JSON.stringify(runs);
+  return records.flatMap(({ table, parent }) => {
+    if (table === "runs") return [];
+    const from =
+      parent === "run_id"
+        ? `json_each(?) AS j CROSS JOIN completed.${table} AS d ON d.run_id = j.value`
+        : `json_each(?) AS j CROSS JOIN completed.tests AS t ON t.run_id = j.value
+           CROSS JOIN completed.${table} AS d ON d.test_id = t.id`;
+    const count = db.prepare<[string], number>(`SELECT count(*) FROM ${from}`).pluck().get(list) ?? 0;
+    return [[table, count] as [Exclude<MovedTable, "runs">, number]];
+  });
+}

@@ -1,0 +1,37 @@
+import { type Connection, quoteName } from "../sqlite/connection.ts";
+import type { RecordPlan } from "./record-tables.ts";
+
+/**
+ * Temporary tables of one connection. What is read from a source is first put here, so that no lock on a
+ * source outlives one statement, however slow the commit into completed-runs.db is.
+ */
+
+export function createScratch(db: Connection, records: readonly RecordPlan[]): void {
+  db.exec(`
+    CREATE TEMP TABLE IF NOT EXISTS batch_runs (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS batch_tests (run_id INTEGER, id INTEGER, PRIMARY KEY (run_id, id)) WITHOUT ROWID;
+    CREATE TEMP TABLE IF NOT EXISTS slice_runs (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS slice_tests (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS children (
+      part TEXT, table_name TEXT, parent INTEGER, id INTEGER, PRIMARY KEY (part, table_name, parent, id)
+    ) WITHOUT ROWID;
+    CREATE TEMP TABLE IF NOT EXISTS differing (
+      table_name TEXT, id INTEGER, winner TEXT, PRIMARY KEY (table_name, id)
+    ) WITHOUT ROWID;
+    CREATE TEMP TABLE IF NOT EXISTS losers (
+      table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT
+    );`);
+  for (const { table, synced, columnsIn } of records) {
+    // No types: a value is kept just as it was read. Ids of tables that never sync may clash between the
+    // sources until they are renumbered; there a number of our own tells the rows apart.
+    const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";
+    const rest = columnsIn("completed").filter((name) => name !== "id");
+    db.exec(`DROP TABLE IF EXISTS temp.stage_${table};
+      CREATE TEMP TABLE stage_${table} (${[id, ...rest.map(quoteName)].join(", ")})`);
+  }
+}
+
+/** Empties the temporary tables named. */
+export function clearScratch(db: Connection, ...tables: readonly string[]): void {
+  for (const table of tables) db.exec(`DELETE FROM temp.${table}`);
+}

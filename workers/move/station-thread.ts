@@ -1,0 +1,38 @@
+// The entry of a station's thread. Started by thread-station.ts, never imported.
+import { parentPort, workerData } from "node:worker_threads";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
+import { Station, type StationSetup } from "./station.ts";
+import type { StationCall, StationReply } from "./thread-station.ts";
+
+if (parentPort === null) throw new TypeError("this file is started as a thread");
+const port = parentPort;
+const abort = new AbortController();
+const station = Station.open(workerData as StationSetup, abort.signal);
+let queue: Promise<void> = Promise.resolve();
+
+port.on("message", (call: StationCall) => {
+  if (call.call === "abort") abort.abort(JobsError.fromDocument(call.error));
+  else queue = queue.then(() => answer(call));
+});
+
+async function answer(call: Exclude<StationCall, { call: "abort" }>): Promise<void> {
+  try {
+    const opened = await station;
+    const value = await perform(opened, call);
+    reply({ id: call.id, value, size: opened.pace.size, longestMs: opened.pace.longestMs });
+  } catch (thrown) {
+    reply({ id: call.id, error: toJobsError(thrown).toDocument() });
+  }
+}
+
+async function perform(opened: Station, call: Exclude<StationCall, { call: "abort" }>) {
+  if (call.call === "remove") return opened.remove(call.runs, call.absorbing);
+  if (call.call === "refresh") return opened.refresh();
+  if (call.call === "vacuum") return opened.vacuum();
+  opened.close();
+  port.close();
+}
+
+function reply(message: StationReply): void {
+  port.postMessage(message);
+}

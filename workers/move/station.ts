@@ -1,0 +1,81 @@
+import type { Connection } from "../sqlite/connection.ts";
+import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
+import { mapChildren } from "./children.ts";
+import { connect } from "./databases.ts";
+import type { Files, Source } from "./move.ts";
+import { Pace } from "./pace.ts";
+import { planRecords } from "./record-tables.ts";
+import { type RemovalReport, Remover } from "./remover.ts";
+import { createScratch } from "./scratch.ts";
+import { proveToken } from "../fence.ts";
+
+/** What a station is made of; plain data, so that it may be sent to a thread. */
+export interface StationSetup {
+  part: Source;
+  fresh: Source;
+  files: Files;
+  keys: readonly string[];
+  token: number;
+  jobId: string;
+  times: CacheTimesSetup;
+}
+
+/** Works on one source: removes runs from it, and compacts it. */
+export class Station {
+  readonly #setup: StationSetup;
+  readonly #db: Connection;
+  readonly #remover: Remover;
+  readonly pace = new Pace();
+
+  private constructor(setup: StationSetup, db: Connection, signal: AbortSignal) {
+    this.#setup = setup;
+    this.#db = db;
+    const times = new CacheTimes(setup.times);
+    this.#remover = new Remover({
+      ...setup,
+      db,
+      records: planRecords(db, [setup.part, "completed"], setup.keys),
+      pace: this.pace,
+      signal,
+      beforeCommit: setup.part === "area" ? () => times.renew() : () => {},
+    });
+  }
+
+  /** Opens the databases and takes the one look over the tables without an index. */
+  static async open(setup: StationSetup, signal: AbortSignal): Promise<Station> {
+    const db = connect(setup.files, [setup.part, "completed"]);
+    try {
+      const records = planRecords(db, [setup.part, "completed"], setup.keys);
+      createScratch(db, records);
+      await mapChildren(db, setup.part, records);
+      return new Station(setup, db, signal);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  remove(runs: readonly number[], absorbing: boolean): Promise<RemovalReport> {
+    return this.#remover.remove(runs, absorbing);
+  }
+
+  /** Looks anew over the tables without an index: rows may have come since. */
+  async refresh(): Promise<void> {
+    const { part, keys } = this.#setup;
+    await mapChildren(this.#db, part, planRecords(this.#db, [part, "completed"], keys));
+  }
+
+  /** Rewrites the file without its free pages. Throws `busy` unless the lock is to be had at once. */
+  vacuum(): void {
+    const { part, token } = this.#setup;
+    this.#db.pragma("busy_timeout = 0");
+    proveToken(this.#db, part, token, Date.now());
+    this.#db.exec(`VACUUM ${part}`);
+    // In WAL mode the smaller file is only in the log until then.
+    this.#db.pragma(`${part}.wal_checkpoint(TRUNCATE)`);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}

@@ -1,0 +1,75 @@
+import type { Move } from "./move.ts";
+import { guardsHold } from "./id-guards.ts";
+import { proveToken } from "../fence.ts";
+import { forgetSeen, lateRuns, readSeen, runsWithRows, writeSeen } from "./leftovers.ts";
+import type { RemovalLine } from "./removal-line.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+/** Runs looked at in one go. */
+const chunk = 200;
+
+/**
+ * Brings rows that came late for moved runs to them, and removes what a sync put back, before Megatest's
+ * clean-up meets a test without a run. Runs that the last job moved are looked at once more, row by row.
+ */
+export async function collectLateRows(move: Move, line: RemovalLine): Promise<void> {
+  const { context, sources } = move;
+  const moved = move.db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = 'moved')");
+  if (moved.pluck().get() !== 1) return;
+  if (!guardsHold(move)) await outwaitBusy(context.signal, () => forgetSeen(move));
+  const seen = readSeen(move);
+  const suspects = new Set<number>();
+  for (const part of sources) for (const run of await lateRuns(move, part)) suspects.add(run);
+  const fresh = move.db
+    .prepare<[], number>("SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0")
+    .pluck()
+    .all();
+  for (const part of sources) for (const run of await runsWithRows(move, part, fresh)) suspects.add(run);
+  await absorbAll(move, line, [...suspects]);
+  await outwaitBusy(context.signal, () => {
+    writeSeen(move, seen);
+    markLookedAt(move, fresh);
+  });
+}
+
+/**
+ * Looks again at runs that this job moved, until no sync has put anything back.
+ *
+ * @param rest awaited before each look; resolves once a sync that had read before the removal must be done
+ */
+export async function lookAgain(
+  move: Move,
+  line: RemovalLine,
+  runs: readonly number[],
+  rest: () => Promise<void>,
+): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    await rest();
+    const risen = new Set<number>();
+    for (const part of move.sources) for (const run of await runsWithRows(move, part, runs)) risen.add(run);
+    if (risen.size === 0) return;
+    move.context.log(`${risen.size} moved runs had rows put back by a sync: they are removed again.`);
+    await absorbAll(move, line, [...risen]);
+  }
+  move.tally.warn("a sync kept putting rows of moved runs back; the next job removes them");
+}
+
+async function absorbAll(move: Move, line: RemovalLine, runs: readonly number[]): Promise<void> {
+  for (let from = 0; from < runs.length; from += chunk) {
+    move.context.signal.throwIfAborted();
+    const report = await line.remove(runs.slice(from, from + chunk), true);
+    move.tally.late += report.late;
+    move.tally.superseded += report.superseded;
+  }
+  if (move.tally.late > 0) move.context.log(`${move.tally.late} late rows were brought to their moved runs.`);
+}
+
+function markLookedAt({ db, token }: Move, runs: readonly number[]): void {
+  if (runs.length === 0) return;
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    db.prepare(
+      "UPDATE completed.mtjobs_runs SET looked_at = ? WHERE run_id IN (SELECT value FROM json_each(?))",
+    ).run(Date.now(), JSON.stringify(runs));
+  });
+}

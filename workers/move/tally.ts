@@ -1,0 +1,41 @@
+import { listLimit, type MoveResult, type RunLabel, type SkipReason } from "../../shared/result.ts";
+
+/** Counts what a job did. Counts are complete; lists stop at `listLimit`. */
+export class Tally {
+  readonly moved: MoveResult["moved"] = {
+    runs: 0,
+    tests: 0,
+    test_steps: 0,
+    test_data: 0,
+    run_stats: 0,
+    extradat: 0,
+    test_rundat: 0,
+    archives: 0,
+  };
+  readonly runs: RunLabel[] = [];
+  readonly skipped: MoveResult["skipped"] = [];
+  readonly skippedCounts: MoveResult["skippedCounts"] = {};
+  readonly warnings: string[] = [];
+  superseded = 0;
+  late = 0;
+  truncated = false;
+  /** Rows removed from the sources so far; only for progress. */
+  rowsDone = 0;
+
+  movedRun(run: RunLabel): void {
+    this.moved.runs++;
+    if (this.runs.length < listLimit) this.runs.push(run);
+    else this.truncated = true;
+  }
+
+  skip(run: RunLabel, reason: SkipReason): void {
+    this.skippedCounts[reason] = (this.skippedCounts[reason] ?? 0) + 1;
+    if (this.skipped.length < listLimit) this.skipped.push({ ...run, reason });
+    else this.truncated = true;
+  }
+
+  /** The same sentence is said once. */
+  warn(sentence: string): void {
+    if (!this.warnings.includes(sentence)) this.warnings.push(sentence);
+  }
+}

@@ -1,0 +1,22 @@
+/** Which tests Megatest may still write to. */
+
+/** A test in one of these states has ended. Any other state, also one we do not know, counts as unfinished. */
+const ended = ["COMPLETED", "KILLED", "STUCK", "INCOMPLETE", "ARCHIVED", "DEAD", "UNKNOWN", "DELETED"];
+
+/** A test that never started and, with one of these statuses, never will. */
+const neverToRun = ["PREQ_FAIL", "PREQ_DISCARDED", "BLOCKED", "ZERO_ITEMS", "TIMED_OUT", "TEN_STRIKES"];
+
+const sqlList = (words: readonly string[]) => words.map((word) => `'${word}'`).join(", ");
+
+/**
+ * SQL that is true for a test `t` of table `tests` that has not ended. The summary row of an itemized test
+ * (a toplevel test: uname 'n/a', no item path, items of its name beside it) is left out, as Megatest does
+ * when it counts what is running.
+ */
+export function isUnfinished(tests: string): string {
+  return `coalesce(t.state, '') NOT IN (${sqlList(ended)})
+    AND NOT (t.state = 'NOT_STARTED' AND coalesce(t.status, '') IN (${sqlList(neverToRun)}))
+    AND NOT (t.uname IS 'n/a' AND coalesce(t.item_path, '') = '' AND EXISTS (
+      SELECT 1 FROM ${tests} AS i WHERE i.run_id = t.run_id AND i.testname = t.testname
+        AND coalesce(i.item_path, '') <> ''))`;
+}

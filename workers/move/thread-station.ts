@@ -1,0 +1,106 @@
+import { Worker } from "node:worker_threads";
+import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
+import type { Source } from "./move.ts";
+import type { RemovalReport } from "./remover.ts";
+import type { StationSetup } from "./station.ts";
+
+export type StationCall =
+  | { id: number; call: "remove"; runs: readonly number[]; absorbing: boolean }
+  | { id: number; call: "refresh" | "vacuum" | "close" }
+  | { call: "abort"; error: ErrorDocument };
+
+export type StationReply =
+  | { id: number; value: RemovalReport | void; size: number; longestMs: number }
+  | { id: number; error: ErrorDocument };
+
+/** The built thread, also when this file itself is run from its source. */
+function threadUrl(): URL {
+  const here = import.meta.url;
+  return here.endsWith(".ts")
+    ? new URL("../../dist/workers/move/station-thread.js", here)
+    : new URL("./station-thread.js", here);
+}
+
+/**
+ * A station in a thread of its own, so that the sources are worked on side by side and a vacuum blocks
+ * nobody but its own database.
+ */
+export class ThreadStation {
+  readonly part: Source;
+  /** Tests in one transaction that fit the bound on locks. */
+  size = 50;
+  /** Longest lock so far, in ms. */
+  longestMs = 0;
+  readonly #thread: Worker;
+  readonly #waiting = new Map<number, PromiseWithResolvers<RemovalReport | void>>();
+  #lastId = 0;
+
+  constructor(setup: StationSetup, signal: AbortSignal) {
+    this.part = setup.part;
+    this.#thread = new Worker(threadUrl(), { workerData: setup });
+    this.#thread.on("message", (reply: StationReply) => this.#settle(reply));
+    this.#thread.on("error", (error) => this.#fail(toJobsError(error)));
+    this.#thread.on("exit", () => this.#fail(new JobsError("internal", `the thread of ${setup.part} ended`)));
+    const pass = () =>
+      this.#thread.postMessage({ call: "abort", error: toJobsError(signal.reason).toDocument() } satisfies StationCall);
+    signal.addEventListener("abort", pass, { once: true });
+  }
+
+  remove(runs: readonly number[], absorbing: boolean): Promise<RemovalReport> {
+    return this.#call({ id: 0, call: "remove", runs, absorbing }) as Promise<RemovalReport>;
+  }
+
+  async refresh(): Promise<void> {
+    await this.#call({ id: 0, call: "refresh" });
+  }
+
+  async vacuum(): Promise<void> {
+    await this.#call({ id: 0, call: "vacuum" });
+  }
+
+  async close(): Promise<void> {
+    await this.#call({ id: 0, call: "close" }).catch(() => {});
+    await this.#thread.terminate();
+  }
+
+  #call(call: Exclude<StationCall, { call: "abort" }>): Promise<RemovalReport | void> {
+    const id = ++this.#lastId;
+    const answer = newAnswer();
+    this.#waiting.set(id, answer);
+    this.#thread.postMessage({ ...call, id } satisfies StationCall);
+    return answer.promise;
+  }
+
+  #settle(reply: StationReply): void {
+    const answer = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if ("error" in reply) answer?.reject(JobsError.fromDocument(reply.error));
+    else {
+      this.size = reply.size;
+      this.longestMs = reply.longestMs;
+      answer?.resolve(reply.value);
+    }
+  }
+
+  #fail(error: JobsError): void {
+    for (const answer of this.#waiting.values()) answer.reject(error);
+    this.#waiting.clear();
+  }
+}
+
+/** Promise.withResolvers, which Node 20 lacks. */
+interface PromiseWithResolvers<T> {
+  promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+function newAnswer(): PromiseWithResolvers<RemovalReport | void> {
+  let resolve: PromiseWithResolvers<RemovalReport | void>["resolve"] = () => {};
+  let reject: PromiseWithResolvers<RemovalReport | void>["reject"] = () => {};
+  const promise = new Promise<RemovalReport | void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

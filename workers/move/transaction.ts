@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { toJobsError } from "../../shared/errors.ts";
+import type { Connection } from "../sqlite/connection.ts";
+
+/** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself locks nothing. */
+export function transact<T>(db: Connection, body: () => T): T {
+  db.exec("BEGIN");
+  try {
+    const value = body();
+    db.exec("COMMIT");
+    return value;
+  } catch (error) {
+    if (db.inTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** For how long a busy database is waited out before the job gives up and is tried again later, in ms. */
+const patienceMs = 120_000;
+
+/**
+ * Calls `attempt` until the database is not busy, with growing, jittered pauses in which others get their
+ * turn. `attempt` must be safe to repeat.
+ */
+export async function outwaitBusy<T>(signal: AbortSignal, attempt: () => T): Promise<T> {
+  const deadline = Date.now() + patienceMs;
+  for (let tries = 0; ; tries++) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
+      signal.throwIfAborted();
+      await sleep(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), undefined, { signal });
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import Database from "better-sqlite3";
+
+/**
+ * A connection whose main database is an empty one in memory; every file is attached under a name that
+ * says its part. So all SQL of ours names what it touches, and `BEGIN` locks nothing by itself.
+ */
+export type Connection = Database.Database;
+
+/** The part a file plays: the name under which it is attached. */
+export type Part = "area" | "cache" | "ref" | "completed";
+
+export interface ConnectionOptions {
+  /** Milliseconds SQLite itself waits for a lock; it blocks the thread, so keep it short. */
+  busyTimeoutMs?: number;
+}
+
+/**
+ * Opens a connection and attaches the files given. The files must exist.
+ * `synchronous` is FULL throughout: what is removed from one file must be durable in another first.
+ */
+export function openConnection(files: Partial<Record<Part, string>>, options: ConnectionOptions = {}): Connection {
+  const db = new Database(":memory:", { timeout: options.busyTimeoutMs ?? 1000 });
+  // Megatest's own connections do not enforce foreign keys; better-sqlite3 turns them on.
+  db.pragma("foreign_keys = OFF");
+  // Large look-up tables go to a temporary file rather than into memory.
+  db.pragma("temp_store = FILE");
+  try {
+    for (const [part, file] of Object.entries(files)) {
+      db.prepare(`ATTACH ? AS ${part}`).run(file);
+      db.pragma(`${part}.synchronous = FULL`);
+      db.pragma(`${part}.cache_size = -16000`);
+    }
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return db;
+}
+
+/** An SQL identifier in quotes. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

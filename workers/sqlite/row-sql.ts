@@ -1,0 +1,37 @@
+import { quoteName } from "./connection.ts";
+
+/** Fragments of SQL over lists of columns. Aliases and tables are ours; column names come from the database in hand. */
+
+/** `a."x", a."y"` */
+export function columnList(columns: readonly string[], alias?: string): string {
+  return columns.map((name) => (alias === undefined ? quoteName(name) : `${alias}.${quoteName(name)}`)).join(", ");
+}
+
+/**
+ * True where two rows agree in every column: NULL equals NULL, text is compared byte by byte whatever
+ * collation the table declares, and 1 differs from '1' and from x'31'.
+ */
+export function sameRow(a: string, b: string, columns: readonly string[]): string {
+  if (columns.length === 0) return "1";
+  return columns
+    .map((name) => `${a}.${quoteName(name)} IS ${b}.${quoteName(name)} COLLATE BINARY`)
+    .join(" AND ");
+}
+
+/** True where two rows have the same name in the sense of a UNIQUE constraint: NULL equals nothing. An index serves it. */
+export function sameName(a: string, b: string, columns: readonly string[]): string {
+  return columns.map((name) => `${a}.${quoteName(name)} = ${b}.${quoteName(name)}`).join(" AND ");
+}
+
+/** A row's values as SQL literals joined by commas: exact for every type, also for text that is not UTF-8. */
+export function rowLiteral(alias: string, columns: readonly string[]): string {
+  return columns.length === 0
+    ? "''"
+    : columns.map((name) => literal(`${alias}.${quoteName(name)}`)).join(" || ',' || ");
+}
+
+/** quote() stops at a NUL byte within a text; such a text is written as the blob it is, with its type. */
+function literal(value: string): string {
+  return `CASE WHEN typeof(${value}) = 'text' AND instr(${value}, char(0)) > 0
+    THEN 'CAST(' || quote(CAST(${value} AS BLOB)) || ' AS TEXT)' ELSE quote(${value}) END`;
+}

@@ -1,0 +1,60 @@
+import { type Connection, quoteName } from "./connection.ts";
+
+export interface Column {
+  name: string;
+  /** As declared; may be empty. */
+  type: string;
+  notNull: boolean;
+  /** SQL text of the default, or null. */
+  defaultSql: string | null;
+}
+
+/** The ordinary columns of a table in order (generated and hidden ones left out); [] where there is no such table. */
+export function readColumns(db: Connection, part: string, table: string): Column[] {
+  const rows = db
+    .prepare<[string, string], { name: string; type: string; notnull: number; dflt_value: string | null }>(
+      `SELECT name, type, "notnull", dflt_value FROM pragma_table_xinfo(?, ?) WHERE hidden = 0 ORDER BY cid`,
+    )
+    .all(table, part);
+  return rows.map((row) => ({
+    name: row.name,
+    type: row.type,
+    notNull: row.notnull !== 0,
+    defaultSql: row.dflt_value,
+  }));
+}
+
+/** Names of the columns of a table; [] where there is no such table. */
+export function columnNames(db: Connection, part: string, table: string): string[] {
+  return readColumns(db, part, table).map((column) => column.name);
+}
+
+/** True where the part holds an ordinary table of that name. */
+export function hasTable(db: Connection, part: string, table: string): boolean {
+  return (
+    db.prepare(`SELECT 1 FROM ${quoteName(part)}.sqlite_schema WHERE type = 'table' AND name = ?`).get(table) !==
+    undefined
+  );
+}
+
+/** True where some index begins with `column`, so that its rows are found without a scan. */
+export function isIndexedBy(db: Connection, part: string, table: string, column: string): boolean {
+  return (
+    db
+      .prepare(
+        `SELECT 1 FROM pragma_index_list(:table, :part) AS l, pragma_index_info(l.name, :part) AS i
+         WHERE i.seqno = 0 AND i.name = :column AND l.partial = 0`,
+      )
+      .get({ table, part, column }) !== undefined
+  );
+}
+
+/** The affinity SQLite derives from a declared type, by its documented rules. */
+export function affinityOf(type: string): "INTEGER" | "TEXT" | "BLOB" | "REAL" | "NUMERIC" {
+  const upper = type.toUpperCase();
+  if (upper.includes("INT")) return "INTEGER";
+  if (/CHAR|CLOB|TEXT/.test(upper)) return "TEXT";
+  if (upper === "" || upper.includes("BLOB")) return "BLOB";
+  if (/REAL|FLOA|DOUB/.test(upper)) return "REAL";
+  return "NUMERIC";
+}
