@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { onStage } from "../support/queue-stage.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 test("SIGTERM ends the batch, puts the job back unspent and leaves within seconds", () =>
   onStage(async (stage) => {
@@ -34,6 +35,7 @@ test("a second signal ends the worker at once, even in a step that never ends", 
     await stage.enqueue("hostA", area, "hang");
     await stage.traced(area, "begin");
     worker.child.kill("SIGTERM");
+    await waitFor("the first signal to be taken", () => worker.stderr().includes("finishing the batch"));
     const toldAt = Date.now();
     worker.child.kill("SIGINT");
     expect(await worker.exited).toBe("SIGINT");

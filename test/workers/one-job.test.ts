@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { requestCancel } from "../../shared/queue/cancel.ts";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import { isForwarded } from "../../shared/queue/forwarded.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
@@ -44,6 +45,18 @@ test("a job that reaches another host's worker goes on under its id in the homeh
     const there = await stage.reach("hostB", id, "completed");
     expect(there.returnvalue).toMatchObject({ host: "hostB", state: "completed" });
     expect(stage.trace(area).map(({ host }) => host)).toEqual(["hostB", "hostB"]);
+  }));
+
+test("cancelling a forwarded job by where it was asked for meets it where it runs", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a", "hostB");
+    await stage.worker("hostB");
+    await stage.worker("hostA");
+    const id = await stage.enqueue("hostA", area, "hold");
+    await stage.traced(area, "begin");
+    await stage.reach("hostA", id, "completed");
+    expect(await requestCancel(stage.redis, stage, "hostA", id)).toBe("requested");
+    await stage.traced(area, "aborted-cancelled");
   }));
 
 test("a homehost named by its address is found among the hosts", () =>
