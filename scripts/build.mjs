@@ -1,6 +1,6 @@
 /**
- * Compiles the TypeScript: `node scripts/build.mjs` builds dist/, with `--if-stale` only where a source
- * is newer. A build goes to a directory of its own first and takes dist's place when it is whole, so that
+ * Compiles the TypeScript: `node scripts/build.mjs [product] [tests]` builds dist/ (the default) and
+ * dist-test/, with `--if-stale` only where a source is newer. A build goes to a directory of its own first and takes dist's place when it is whole, so that
  * a failed one leaves the last good one standing and no file of a removed source stays behind.
  */
 import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
@@ -61,6 +61,8 @@ export async function buildIfStale(target) {
   await build(target);
 }
 
-await asProgram(import.meta.url, (args) =>
-  args.includes("--if-stale") ? buildIfStale(targets.product) : build(targets.product),
-);
+await asProgram(import.meta.url, async (args) => {
+  const names = args.filter((argument) => Object.hasOwn(targets, argument));
+  const work = args.includes("--if-stale") ? buildIfStale : build;
+  for (const name of names.length > 0 ? names : ["product"]) await work(targets[name]);
+});
