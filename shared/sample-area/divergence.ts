@@ -41,7 +41,7 @@ export function fillUnsyncedTables(db: Database.Database, plan: Plan, place: "ca
       FROM runs AS r, (SELECT 'COMPLETED' AS state, 'PASS' AS status UNION ALL SELECT 'COMPLETED', 'FAIL') AS s
       WHERE r.id <= :runs ${order}`);
     fill(`INSERT INTO extradat (run_id, key, val)
-      SELECT r.id, 'note', iif(r.id % 7 = 0, NULL, 'lot ' || r.id * 3) FROM runs AS r WHERE r.id <= :runs ${order}`);
+      SELECT r.id, 'note', iif(r.id % 7 = 0, NULL, 'lot ' || (r.id * 3)) FROM runs AS r WHERE r.id <= :runs ${order}`);
     fill(`INSERT INTO test_rundat (test_id, update_time, cpuload, diskfree, diskusage, run_duration)
       SELECT r.test_id, :at - r.id, r.test_id % 9, 5000, iif(r.id % 5 = 0, NULL, 12), 60
       FROM ${twoTests} WHERE r.id <= :runs ${order}`);

@@ -1,7 +1,7 @@
 import type { AcknowledgedWrite } from "../megatest/client-messages.ts";
+import type { Loser, NaturalRecord, Union } from "./records.ts";
 import { identified, rowsOf } from "./rows.ts";
 import { integrityProblems, showValue, textValue, type Value } from "./snapshot.ts";
-import type { Loser, NaturalRecord, Union } from "./union.ts";
 
 export interface NothingLostOptions {
   /** Runs may be on their way (a killed job): a run in both places is no fault then. Default false. */
@@ -43,6 +43,7 @@ export function findLosses(before: Union, after: Union, options: NothingLostOpti
     ...(options.newRecords === true ? [] : appeared(before, after)),
     ...looseProblems(before, after, options),
     ...before.losers.flatMap((loser) => supersededProblem(loser, after)),
+    ...lostOrphans(before, after),
     ...placeProblems(after, options),
     ...idProblems(after),
     ...after.orphans.completed.map((line) => `orphan in completed-runs.db: ${line}`),
@@ -118,6 +119,12 @@ function appeared(before: Union, after: Union): string[] {
   return [...after.records.keys()]
     .filter((path) => !before.records.has(path))
     .map((path) => `appeared: ${path}`);
+}
+
+/** Nobody knows their parents, but they are somebody's: they stay, or go where their run went. */
+function lostOrphans(before: Union, after: Union): string[] {
+  const left = new Set(after.orphans.area);
+  return before.orphans.area.filter((line) => !left.has(line)).map((line) => `lost orphan: ${line}`);
 }
 
 function looseProblems(before: Union, after: Union, options: NothingLostOptions): string[] {

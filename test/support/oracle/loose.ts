@@ -1,6 +1,6 @@
+import type { Union } from "./records.ts";
 import { loose, type Row, rowsOf } from "./rows.ts";
 import { showValue } from "./snapshot.ts";
-import type { Union } from "./union.ts";
 
 /**
  * Counts the rows of the tables that never sync by table, parent and content. A content that two databases

@@ -1,61 +1,11 @@
 import { carriedTables } from "../megatest/carried-tables.ts";
-import { type RunState, readRunStates, readSuperseded, type SupersededRow } from "./completed.ts";
+import { readRunStates, readSuperseded } from "./completed.ts";
 import { freshest, isLater, same } from "./freshest.ts";
 import { countLoose } from "./loose.ts";
+import { pathOf } from "./natural-path.ts";
+import type { AreaFiles, Building, Loser, NaturalRecord, Space, Union } from "./records.ts";
 import { type Identified, identified, type Row, rowsById, rowsOf } from "./rows.ts";
-import { type Snapshot, showValue, snapshot, type Value } from "./snapshot.ts";
-
-/** The files of an area. A path may be left out or name no file. */
-export interface AreaFiles {
-  megatestDb: string;
-  cacheDb?: string;
-  refDb?: string;
-  completedDb?: string;
-}
-
-/** `area`: megatest.db and cache taken together. */
-export type Space = "area" | "completed";
-
-/** A run, test, step or measurement as the world knows it, whatever its id. */
-export interface NaturalRecord {
-  table: Identified["table"];
-  /** Names of its parents and its own. */
-  path: string;
-  /** The freshest values; `archived` says the path of the block instead of its id. */
-  row: Row;
-  id: Value;
-  /** True where ids clashed, so that either may have been kept. */
-  anyId: boolean;
-  /** What `last_update` may be. */
-  lastUpdates: readonly string[];
-  spaces: ReadonlySet<Space>;
-  /** True where versions met that no rule ranks (one of them moved earlier): only the being there counts. */
-  anyValue: boolean;
-}
-
-/** A version that lost and must be kept. */
-export interface Loser {
-  table: string;
-  path: string;
-  row: Row;
-  columns: readonly string[];
-}
-
-/** Everything an area holds, over all its databases. */
-export interface Union {
-  files: AreaFiles;
-  records: ReadonlyMap<string, NaturalRecord>;
-  /** Rows of tables that never sync: how often each content is there, by table, parent and content. */
-  loose: ReadonlyMap<string, number>;
-  losers: readonly Loser[];
-  /** Paths by id: what an id stands for in each space. */
-  ids: Readonly<Record<Space, ReadonlyMap<string, string>>>;
-  /** Rows without a parent, as lines. */
-  orphans: Readonly<Record<Space, readonly string[]>>;
-  runStates: ReadonlyMap<Value, RunState>;
-  superseded: readonly SupersededRow[];
-  snapshots: Readonly<Record<"cache" | "ref" | "area" | "completed", Snapshot>>;
-}
+import { showValue, snapshot, type Value } from "./snapshot.ts";
 
 /** Reads all databases of an area and judges every record by the rule of the freshest copy. */
 export function unionOfRuns(files: AreaFiles): Union {
@@ -92,17 +42,6 @@ export function unionOfRuns(files: AreaFiles): Union {
     snapshots,
     loose: countLoose(snapshots, ids),
   };
-}
-
-interface Building {
-  snapshots: Union["snapshots"];
-  keys: readonly string[];
-  /** Runs in completed-runs.db that are only half copied: not there yet. */
-  unfinished: ReadonlySet<Value>;
-  records: Map<string, NaturalRecord>;
-  losers: Loser[];
-  ids: Record<Space, Map<string, string>>;
-  orphans: Record<Space, string[]>;
 }
 
 function addAreaRows(state: Building, shape: Identified): void {
@@ -187,49 +126,6 @@ function isUnfinishedTest(state: Building, test: Value | undefined): boolean {
     .get(test ?? "n")
     ?.get("run_id");
   return state.unfinished.has(run ?? "n");
-}
-
-/** The name of a row within its parent's; undefined for an orphan. */
-function pathOf(
-  state: Building,
-  shape: Identified,
-  space: Space,
-  row: Row,
-  named: Map<string, number>,
-): string | undefined {
-  const columns = shape.table === "runs" ? [...state.keys, ...shape.natural] : shape.natural;
-  const values = columns.map((column) => row.get(column) ?? "n");
-  // NULL makes no row unique: such a row is named by its content, and counted
-  const unnamed = values.includes("n");
-  const own = unnamed
-    ? [...row]
-        .filter(([name]) => !["id", "last_update", "archived", shape.parent?.column].includes(name))
-        .map(([, v]) => v)
-    : values;
-  const parent = parentPath(state, shape, space, row);
-  if (parent === undefined) return undefined;
-  let path = `${parent}${shape.table}:${own.map(showValue).join("|")}`;
-  if (unnamed) {
-    const count = (named.get(path) ?? 0) + 1;
-    named.set(path, count);
-    path = `${path} (${count})`;
-  }
-  // registered again after its move: another run of the same name
-  const again = shape.table === "runs" && space === "completed" && !sameIdInArea(state, shape, row, path);
-  return again ? `${path} (moved earlier)` : path;
-}
-
-function sameIdInArea(state: Building, shape: Identified, row: Row, path: string): boolean {
-  const there = state.records.get(path);
-  return there === undefined || state.ids.area.get(`${shape.table} ${row.get("id") ?? "n"}`) === path;
-}
-
-function parentPath(state: Building, shape: Identified, space: Space, row: Row): string | undefined {
-  if (shape.parent === undefined) return "";
-  const key = `${shape.parent.table} ${row.get(shape.parent.column) ?? "n"}`;
-  // a late row of the area may belong to a run that has moved
-  const path = state.ids[space].get(key) ?? (space === "area" ? state.ids.completed.get(key) : undefined);
-  return path === undefined ? undefined : `${path} / `;
 }
 
 function recordOf(
