@@ -25,7 +25,7 @@ export interface HostStatus extends HostRecord {
 /** How often a worker announces itself, in milliseconds. */
 export const heartbeatInterval = 3000;
 /** How long one announcement counts, in milliseconds; measured by Redis, so clocks may differ. */
-export const aliveFor = 12_000;
+const aliveFor = 12_000;
 
 const hostsKey = (prefix: string) => redisKey(prefix, "hosts");
 const aliveKey = (prefix: string, host: string) => redisKey(prefix, "alive", host);

@@ -1,10 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import getPort from "get-port";
 import { connectRedis } from "../../shared/queue/connections.ts";
 import { waitFor } from "./wait-for.ts";
+
+const binary = ["redis-server", "valkey-server"].find(
+  (name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0,
+);
+
+/** False where the run's Redis comes from a URL or a container and none can be started here. */
+export const canStartServer = binary !== undefined;
 
 /** A Redis of the test's own, for faults that the shared one must not suffer. */
 export interface OwnServer {
@@ -28,7 +35,7 @@ export async function withServer(
   let child: ChildProcess | undefined;
   const start = async () => {
     const fixed = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", directory];
-    child = spawn("redis-server", [...fixed, ...flags], { stdio: "ignore" });
+    child = spawn(binary ?? "redis-server", [...fixed, ...flags], { stdio: "ignore" });
     child.on("error", () => {});
     await waitFor("redis-server to answer", async () => {
       try {

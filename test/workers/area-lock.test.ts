@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { areaLockKeys, readLockOwner } from "../../shared/queue/area-lock-key.ts";
 import { AreaLocks } from "../../workers/area-lock.ts";
-import { withServer } from "../support/own-redis.ts";
+import { canStartServer, withServer } from "../support/own-redis.ts";
 import { withRedis } from "../support/redis.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -15,6 +15,8 @@ async function withLocks(urls: string[], body: (locks: AreaLocks) => Promise<voi
     locks.close();
   }
 }
+
+const testWithServer = test.skipIf(!canStartServer);
 
 test("an area that is locked is refused to another job, naming the holder, until it is released", () =>
   withRedis((redis, prefix, url) =>
@@ -70,7 +72,7 @@ test("a lock that another took is lost with the reason at the next renewal", () 
     }),
   ));
 
-test("a lock whose server falls silent is given up before it expires there", () =>
+testWithServer("a lock whose server falls silent is given up before it expires there", () =>
   withServer([], (url, server) =>
     withLocks([url], async (locks) => {
       const held = await locks.acquire(["k"], owner("reduce-1"), { ttl: 2000 });
@@ -84,18 +86,20 @@ test("a lock whose server falls silent is given up before it expires there", () 
       }
       await held.release();
     }),
-  ));
+  ),
+);
 
-test("without a quorum of lock servers an outage is told apart from a held lock", () =>
+testWithServer("without a quorum of lock servers an outage is told apart from a held lock", () =>
   withServer([], (url) =>
     withLocks([url, "redis://127.0.0.1:1", "redis://127.0.0.1:2"], async (locks) => {
       await expect(locks.acquire(["k"], owner("reduce-1"))).rejects.toMatchObject({
         code: "redis-unreachable",
       });
     }),
-  ));
+  ),
+);
 
-test("with two of three lock servers a lock is taken, renewed and released", () =>
+testWithServer("with two of three lock servers a lock is taken, renewed and released", () =>
   withServer([], (one) =>
     withServer([], (two) =>
       withLocks([one, "redis://127.0.0.1:1", two], async (locks) => {
@@ -107,4 +111,5 @@ test("with two of three lock servers a lock is taken, renewed and released", () 
         await (await locks.acquire(["k"], owner("reduce-2"), { wait: 0 })).release();
       }),
     ),
-  ));
+  ),
+);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withServer } from "../support/own-redis.ts";
+import { canStartServer, withServer } from "../support/own-redis.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -11,6 +11,8 @@ async function refusal(
   const code = await worker.exited;
   return { code, text: worker.stderr() };
 }
+
+const testWithServer = test.skipIf(!canStartServer);
 
 test("a worker without MTJOBS_AREAS refuses to start", () =>
   onStage(async (stage) => {
@@ -28,7 +30,7 @@ test("a worker whose Redis is away says so within 3 s", () =>
     expect(Date.now() - startedAt).toBeLessThan(3000);
   }));
 
-test("a worker refuses a Redis that may evict jobs, and tells the remedy", () =>
+testWithServer("a worker refuses a Redis that may evict jobs, and tells the remedy", () =>
   withServer(["--maxmemory-policy", "allkeys-lru"], (url) =>
     onStage(async (stage) => {
       const { code, text } = await refusal(stage, { MTJOBS_REDIS_URL: url });
@@ -36,9 +38,10 @@ test("a worker refuses a Redis that may evict jobs, and tells the remedy", () =>
       expect(text).toContain('"bad-redis"');
       expect(text).toContain("CONFIG SET maxmemory-policy noeviction");
     }),
-  ));
+  ),
+);
 
-test("a worker waits out a Redis that goes away and comes back", () =>
+testWithServer("a worker waits out a Redis that goes away and comes back", () =>
   withServer([], (url, server) =>
     onStage(async (stage) => {
       const area = stage.area("a", "hostA");
@@ -50,4 +53,5 @@ test("a worker waits out a Redis that goes away and comes back", () =>
       await stage.reach("hostA", id, "completed");
       expect(worker.child.exitCode).toBeNull();
     }, url),
-  ));
+  ),
+);

@@ -7,8 +7,10 @@ import {
   withoutPassword,
 } from "../../../shared/queue/connections.ts";
 import { checkRedis } from "../../../shared/queue/redis-check.ts";
-import { withServer } from "../../support/own-redis.ts";
+import { canStartServer, withServer } from "../../support/own-redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
+
+const testWithServer = test.skipIf(!canStartServer);
 
 test.each([
   ["redis://h", { host: "h", port: 6379 }],
@@ -37,7 +39,7 @@ test("a missing socket file is reported as unreachable", async () => {
   });
 });
 
-test("a server that accepts but is silent is reported as unreachable within 3 s", () =>
+testWithServer("a server that accepts but is silent is reported as unreachable within 3 s", () =>
   withServer([], async (url, server) => {
     server.signal("SIGSTOP");
     const startedAt = Date.now();
@@ -47,31 +49,35 @@ test("a server that accepts but is silent is reported as unreachable within 3 s"
     } finally {
       server.signal("SIGCONT");
     }
-  }));
+  }),
+);
 
-test("an add while Redis is away fails within 3 s as unreachable, lands nowhere, and the next one succeeds", () =>
-  withServer([], async (url, server) => {
-    const redis = await connectRedis(url);
-    redis.on("error", () => {});
-    const queue = openQueue(redis, { prefix: "{t}" }, "hostA");
-    try {
-      await queue.add("reduce", { n: 1 });
-      await server.kill();
-      const startedAt = Date.now();
-      const error: unknown = await queue.add("reduce", { n: 2 }).catch((thrown: unknown) => thrown);
-      expect(await toQueueError(error, redis, url)).toMatchObject({ code: "redis-unreachable" });
-      expect(Date.now() - startedAt).toBeLessThan(3000);
-      await server.restart();
-      await waitFor("the client to be back", () => redis.ping().catch(() => false));
-      await queue.add("reduce", { n: 3 });
-      expect((await queue.getJobs(["waiting"])).map(({ data }) => data as unknown)).toEqual([{ n: 3 }]);
-    } finally {
-      await queue.close();
-      redis.disconnect();
-    }
-  }));
+testWithServer(
+  "an add while Redis is away fails within 3 s as unreachable, lands nowhere, and the next one succeeds",
+  () =>
+    withServer([], async (url, server) => {
+      const redis = await connectRedis(url);
+      redis.on("error", () => {});
+      const queue = openQueue(redis, { prefix: "{t}" }, "hostA");
+      try {
+        await queue.add("reduce", { n: 1 });
+        await server.kill();
+        const startedAt = Date.now();
+        const error: unknown = await queue.add("reduce", { n: 2 }).catch((thrown: unknown) => thrown);
+        expect(await toQueueError(error, redis, url)).toMatchObject({ code: "redis-unreachable" });
+        expect(Date.now() - startedAt).toBeLessThan(3000);
+        await server.restart();
+        await waitFor("the client to be back", () => redis.ping().catch(() => false));
+        await queue.add("reduce", { n: 3 });
+        expect((await queue.getJobs(["waiting"])).map(({ data }) => data as unknown)).toEqual([{ n: 3 }]);
+      } finally {
+        await queue.close();
+        redis.disconnect();
+      }
+    }),
+);
 
-test("a refused password is told apart from an outage", () =>
+testWithServer("a refused password is told apart from an outage", () =>
   withServer(
     ["--requirepass", "right"],
     async (url) => {
@@ -81,13 +87,15 @@ test("a refused password is told apart from an outage", () =>
       expect(String(error)).not.toContain("wrong@");
     },
     "right",
-  ));
+  ),
+);
 
-test("a Redis that evicts keys is refused and one that does not is accepted", () =>
+testWithServer("a Redis that evicts keys is refused and one that does not is accepted", () =>
   withServer(["--maxmemory-policy", "volatile-lru"], async (url) => {
     const redis = await connectRedis(url);
     await expect(checkRedis(redis, url)).rejects.toMatchObject({ code: "bad-redis" });
     await redis.config("SET", "maxmemory-policy", "noeviction");
     expect(await checkRedis(redis, url)).toMatchObject({ evictionPolicy: "noeviction" });
     redis.disconnect();
-  }));
+  }),
+);

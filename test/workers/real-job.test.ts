@@ -1,0 +1,59 @@
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parsePayload } from "../../shared/queue/payload.ts";
+import { buildArea } from "../../shared/sample-area/build-area.ts";
+import { resolveSettings } from "../../shared/settings.ts";
+import { runInline } from "../../workers/inline.ts";
+import { builtThreadUrl } from "../../workers/run-in-thread.ts";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
+
+const user = userInfo().username;
+
+function sampleArea(stage: QueueStage) {
+  const cacheRoot = join(stage.root, "cache");
+  return buildArea({
+    directory: join(stage.root, "a1"),
+    cacheRoot,
+    user,
+    host: "hostA",
+    runs: 12,
+    testsPerRun: 10,
+  });
+}
+
+test("a worker's thread reduces a real area and its job carries the result", () =>
+  onStage(async (stage) => {
+    const area = sampleArea(stage);
+    await stage.worker("hostA", {
+      MTJOBS_CACHE_ROOT: area.cacheRoot,
+      MTJOBS_USER: user,
+      MTJOBS_TEST_THREAD: builtThreadUrl().href,
+    });
+    const id = await stage.enqueue("hostA", area.directory, "%");
+    const job = await stage.reach("hostA", id, "completed", 30_000);
+    expect(job.returnvalue).toMatchObject({
+      jobId: id,
+      host: "hostA",
+      state: "completed",
+      moved: { runs: 10 },
+    });
+    expect((await stage.story("hostA", id)).length).toBeGreaterThan(1);
+  }));
+
+test("the same job done inline needs no Redis and gives the same kind of result", () =>
+  onStage(async (stage) => {
+    const area = sampleArea(stage);
+    const settings = resolveSettings({
+      flags: {
+        host: "hostA",
+        cacheRoot: area.cacheRoot,
+        user,
+        areas: stage.root,
+        redisUrl: "redis://127.0.0.1:1",
+      },
+    });
+    const payload = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
+    const result = await runInline("reduce", payload, settings);
+    expect(result).toMatchObject({ job: "reduce", state: "completed", moved: { runs: 10 } });
+  }));
