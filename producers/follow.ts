@@ -17,9 +17,9 @@ export interface FollowOptions {
   signal?: AbortSignal | undefined;
   /** Milliseconds after which following ends with `timeout`; the job goes on. Undefined: none. */
   timeoutMs?: number | undefined;
-  onProgress?(progress: Progress): void;
+  onProgress?: (progress: Progress) => void;
   /** One sentence about what the job waits for or where it went. */
-  onNote?(sentence: string): void;
+  onNote?: (sentence: string) => void;
 }
 
 /** Polling grows from the first to the second while nothing changes, in milliseconds. */

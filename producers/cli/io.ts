@@ -10,8 +10,3 @@ export interface CliIo {
   /** Aborted at the first SIGINT, SIGTERM or SIGHUP. */
   interrupt: AbortSignal;
 }
-
-/** Columns a line may take; 80 where the stream is not a terminal. */
-export function widthOf(stream: NodeJS.WriteStream): number {
-  return stream.isTTY && stream.columns > 0 ? stream.columns : 80;
-}

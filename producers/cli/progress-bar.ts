@@ -5,11 +5,11 @@ import type { CliIo } from "./io.ts";
 
 /** Shows how far a job is: a bar on a terminal, else nothing but notes. Always on stderr. */
 export interface ProgressDisplay {
-  progress(progress: Progress): void;
+  progress: (progress: Progress) => void;
   /** One sentence, above the bar. */
-  note(sentence: string): void;
+  note: (sentence: string) => void;
   /** Takes the bar away; may be called twice. */
-  end(): void;
+  end: () => void;
 }
 
 /** A display on the command's stderr; `silent` (with `--json`) shows neither bar nor notes. */
@@ -27,8 +27,6 @@ function barOn(stream: NodeJS.WriteStream, write: (sentence: string) => void): P
     clearOnComplete: true,
     hideCursor: true,
     barsize: 30,
-    // The job may end between two redraws; without this the last state would stay on the screen.
-    forceRedraw: true,
     // Our own signal handling brings the cursor back.
     gracefulExit: false,
   };

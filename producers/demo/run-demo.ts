@@ -19,8 +19,8 @@ export interface DemoOptions {
   keepArea: boolean;
   /** Aborted: everything is taken down and the demo ends with `interrupted`. */
   signal: AbortSignal;
-  onNote(sentence: string): void;
-  onProgress(progress: Progress): void;
+  onNote: (sentence: string) => void;
+  onProgress: (progress: Progress) => void;
 }
 
 export interface DemoReport {

@@ -45,9 +45,9 @@ export async function startWorker(
 export function settingsEnvironment(settings: Settings): NodeJS.ProcessEnv {
   const separators: Record<string, string> = { areas: ":", lockRedisUrls: "," };
   return Object.fromEntries(
-    Object.entries(settings).map(([key, value]: [string, unknown]) => [
+    Object.entries(settings).map(([key, value]: [string, string | string[] | undefined]) => [
       environmentName(key),
-      Array.isArray(value) ? value.join(separators[key]) : value === undefined ? "" : String(value),
+      Array.isArray(value) ? value.join(separators[key]) : (value ?? ""),
     ]),
   );
 }

@@ -14,8 +14,8 @@ export interface Finished {
 
 export interface Running {
   child: ChildProcess;
-  stdout(): string;
-  stderr(): string;
+  stdout: () => string;
+  stderr: () => string;
   finished: Promise<Finished>;
 }
 

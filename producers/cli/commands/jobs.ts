@@ -27,7 +27,8 @@ export const addJobs: AddCommand = (program, bind) => {
     exits: { 4: "Redis is out of reach" },
   });
   bind(command, async ({ settings, options }) => {
-    const states = options.state === undefined ? undefined : parseStates(String(options.state));
+    const { state } = options;
+    const states = typeof state === "string" ? parseStates(state) : undefined;
     // The command's own --host only; this host's name in the environment is no wish to see one host.
     const host = command.opts().host as string | undefined;
     const jobs = await withSession(settings, (session) => listJobs(session, { host, states }));

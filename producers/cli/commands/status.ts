@@ -41,16 +41,17 @@ async function ofFarm({ settings }: CommandContext): Promise<Outcome> {
 }
 
 async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
-  const status = await areaStatus(path, { settings, cwd: io.cwd, env: io.env });
-  try {
-    const jobs = await withSession(settings, (session) => listJobs(session));
-    const own = jobs.filter((job) => job.area === status.area && isUnfinished(job.state));
-    return { document: { ...status, jobs: own }, text: areaStatusText(status, own) };
-  } catch (error) {
-    return {
-      document: { ...status, jobs: null },
-      text: areaStatusText(status, []),
-      error: toJobsError(error),
-    };
+  // Side by side: a Redis that is away must not add its waiting to a slow file system's.
+  const [look, asked] = await Promise.allSettled([
+    areaStatus(path, { settings, cwd: io.cwd, env: io.env }),
+    withSession(settings, (session) => listJobs(session)),
+  ]);
+  if (look.status === "rejected") throw look.reason;
+  const status = look.value;
+  if (asked.status === "rejected") {
+    const error = toJobsError(asked.reason);
+    return { document: { ...status, jobs: null }, text: areaStatusText(status, []), error };
   }
+  const jobs = asked.value.filter((job) => job.area === status.area && isUnfinished(job.state));
+  return { document: { ...status, jobs }, text: areaStatusText(status, jobs) };
 }

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { followJob } from "../../producers/follow.ts";
+import { openSession } from "../../producers/session.ts";
+import { resolveSettings } from "../../shared/settings.ts";
+import { withServer } from "../support/own-redis.ts";
+import { onStage } from "../support/queue-stage.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+describe("following a job", () => {
+  it("outlives a silence of Redis, says so once, and gives the result afterwards", () =>
+    withServer([], (url, server) =>
+      onStage(async (stage) => {
+        const area = stage.area("a1", "hosta");
+        await stage.worker("hosta");
+        const jobId = await stage.enqueue("hosta", area, "hold");
+        await stage.traced(area, "begin");
+        const session = await openSession(
+          resolveSettings({ flags: { redisUrl: url, prefix: stage.prefix, host: "hosta" } }),
+        );
+        try {
+          const notes: string[] = [];
+          const ending = followJob(
+            session,
+            { host: "hosta", jobId },
+            { onNote: (sentence) => notes.push(sentence) },
+          );
+          server.signal("SIGSTOP");
+          await waitFor("a note", () => notes.length > 0).finally(() => server.signal("SIGCONT"));
+          stage.release(area);
+          expect(await ending).toMatchObject({ host: "hosta", jobId, result: { state: "completed" } });
+          expect(notes).toEqual([expect.stringContaining("out of reach")]);
+        } finally {
+          await session.close();
+        }
+      }, url),
+    ));
+
+  it("ends with no-worker when the worker dies and none takes its place", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a1", "hosta");
+      const { child, exited } = await stage.worker("hosta");
+      const jobId = await stage.enqueue("hosta", area, "hold");
+      await stage.traced(area, "begin");
+      const session = await openSession(
+        resolveSettings({ flags: { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" } }),
+      );
+      try {
+        child.kill("SIGKILL");
+        await exited;
+        const waiting = followJob(session, { host: "hosta", jobId });
+        await expect(waiting).rejects.toMatchObject({ code: "no-worker", details: { host: "hosta", jobId } });
+      } finally {
+        await session.close();
+      }
+    }));
+
+  it("ends with unknown-job when the job is taken from its queue meanwhile", () =>
+    onStage(async (stage) => {
+      const jobId = await stage.enqueue("hosta", stage.area("a1", "hosta"), "hold");
+      const session = await openSession(
+        resolveSettings({ flags: { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" } }),
+      );
+      try {
+        const waiting = followJob(session, { host: "hosta", jobId });
+        await (await session.queue("hosta").getJob(jobId))?.remove();
+        await expect(waiting).rejects.toMatchObject({ code: "unknown-job" });
+      } finally {
+        await session.close();
+      }
+    }));
+});
