@@ -103,9 +103,6 @@ const triggers: Readonly<Record<string, string>> = {
   test_data: "update_test_data_trigger",
 };
 
-/** All tables of a Megatest database, in the order they are created. */
-export const megatestTables: readonly string[] = Object.keys(tables);
-
 /** One SQL script that creates tables, indexes and triggers in an empty database. */
 export function megatestSchema(options: SchemaOptions): string {
   const { keys, old = false, extraColumns = {} } = options;

@@ -1,0 +1,94 @@
+import type { Plan } from "./plan.ts";
+import type { Random } from "./random.ts";
+import type { Writer } from "./record-writer.ts";
+
+const stepNames = ["setup", "compile", "simulate", "compare", "report", "publish", "clean"] as const;
+const stepStates = ["start", "end", "check", "retry"] as const;
+const variables = ["area", "power", "slack", "runtime", "coverage", "leakage", "hold", "skew"] as const;
+
+/** What all rows of an area are made with. */
+export interface Maker {
+  plan: Plan;
+  random: Random;
+  writer: Writer;
+}
+
+/** A run whose tests are to be made. */
+export interface Run {
+  id: number;
+  startedAt: number;
+  inFlight: boolean;
+  /** Old enough for its tests to lie in an archive. */
+  archived: boolean;
+  /** Where its tests ran. */
+  directory: string;
+}
+
+/** Inserts the test at `index` of a run with its steps and data. */
+export function insertTest(maker: Maker, run: Run, index: number): void {
+  const { plan, random, writer } = maker;
+  const { testname, itemPath, toplevel } = testAt(index, plan.testsPerRun);
+  const [state, status] = outcomeOf(run, index, plan.testsPerRun, random);
+  const startedAt = run.startedAt + index;
+  const duration = 5 + random.below(run.inFlight ? 30 : 900);
+  const fresh = state === "NOT_STARTED";
+  // biome-ignore format: one row
+  const testId = writer.tests(
+    run.id, testname, itemPath, toplevel ? "n/a" : "Linux 5.10 x86_64", fresh ? "n/a" : `node${random.below(40)}`,
+    fresh ? -1 : random.below(800) / 100, random.below(1_000_000), `${run.directory}/${testname}/${itemPath}`,
+    `${testname}/${itemPath}`, state, status, random.below(10) === 0 ? 1 : 0, "logs/final.log",
+    fresh ? 0 : duration, random.below(8) === 0 ? `seed ${random.below(1000)}` : "", startedAt,
+    status === "FAIL" ? 1 : 0, status === "PASS" ? 1 : 0, run.archived ? 1 + random.below(3) : 0,
+  );
+  insertSteps(maker, testId, startedAt);
+  insertData(maker, testId);
+}
+
+function insertSteps({ plan, random, writer }: Maker, testId: number, startedAt: number): void {
+  for (let step = 0; step < plan.stepsPerTest; step++) {
+    const name = stepNames[Math.floor(step / 2) % stepNames.length] ?? "setup";
+    // after all names had a start and an end, the other two states follow
+    const state = stepStates[(step % 2) + 2 * Math.floor(step / (2 * stepNames.length))] ?? "start";
+    const log = step % 2 === 1 ? `${name}.log` : "";
+    writer.steps(testId, name, state, String(random.below(2)), startedAt + step, "", log);
+  }
+}
+
+function insertData({ plan, random, writer }: Maker, testId: number): void {
+  for (let item = 0; item < plan.dataPerTest; item++) {
+    const value = random.below(1_000_000) / 128;
+    const judged = item % 3 !== 2;
+    // biome-ignore format: one row
+    writer.data(
+      testId, `group${Math.floor(item / variables.length)}`, variables[item % variables.length] ?? "area", value,
+      judged ? value + 0.5 : null, judged ? 1.25 : null, item % 2 === 0 ? "um" : null, "", judged ? "pass" : "n/a", "",
+    );
+  }
+}
+
+/** In flight, the first half of the tests has ended and the last eighth has not begun. */
+function outcomeOf(run: Run, index: number, tests: number, random: Random): readonly [string, string] {
+  if (run.inFlight && index * 2 >= tests) {
+    if (index * 8 >= tests * 7) return ["NOT_STARTED", "n/a"];
+    return index % 5 === 4 ? ["LAUNCHED", "n/a"] : ["RUNNING", "n/a"];
+  }
+  const dice = random.below(100);
+  if (dice < 90) return ["COMPLETED", "PASS"];
+  if (dice < 97) return ["COMPLETED", "FAIL"];
+  return dice < 98 ? ["KILLED", "KILLED"] : ["COMPLETED", "WARN"];
+}
+
+/** Every second group of ten is one itemized test: a toplevel row and its items; the others are plain tests. */
+function testAt(index: number, tests: number): { testname: string; itemPath: string; toplevel: boolean } {
+  const group = Math.floor(index / 10);
+  const itemized = group % 2 === 0 && tests - group * 10 >= 3;
+  const place = index % 10;
+  if (!itemized) return { testname: `check_${index}`, itemPath: "", toplevel: false };
+  const itemPath = place === 0 ? "" : `corner${place % 3}/lot${place}`;
+  return { testname: `suite_${group}`, itemPath, toplevel: place === 0 };
+}
+
+/** The names of all tests of a run, each once. */
+export function testNames(tests: number): string[] {
+  return [...new Set(Array.from({ length: tests }, (_, index) => testAt(index, tests).testname))];
+}
