@@ -26,6 +26,7 @@ export function edit(
     const db = new Database(file);
     try {
       db.pragma("foreign_keys = OFF");
+      db.pragma("synchronous = OFF");
       db.transaction(() => void change(db, place))();
     } finally {
       db.close();

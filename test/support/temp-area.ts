@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
-import type { AreaFiles } from "./oracle/union.ts";
+import type { AreaFiles } from "./oracle/records.ts";
 import { temporaryDirectory } from "./temp-directory.ts";
 
 /** A small area in a temporary directory of its own, with its cache beside it; 12 runs of 10 tests unless said otherwise. */

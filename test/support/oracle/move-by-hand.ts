@@ -14,6 +14,7 @@ export function moveByHand(area: SampleArea, runId: number): void {
   const fresh = !existsSync(completedDb);
   const db = new Database(completedDb);
   db.pragma("foreign_keys = OFF");
+  db.pragma("synchronous = OFF");
   if (fresh) {
     db.exec(megatestSchema({ keys: area.keys }));
     db.exec(`CREATE TABLE mtjobs_runs (run_id INTEGER PRIMARY KEY, state TEXT);
