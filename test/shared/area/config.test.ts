@@ -192,6 +192,14 @@ describe("includes of megatest.config", () => {
     expect(errorOf(() => read("[include megatest.config]\n")).code).toBe("bad-config");
   });
 
+  it("are refused where they nest deeper than anybody writes them", () => {
+    const directory = temporaryDirectory();
+    for (let i = 0; i < 20; i++) writeFile(join(directory, `c${i}`), `[include c${i + 1}]\n`);
+    writeFile(join(directory, "c20"), "a 1\n");
+    expect(read("[include c10]\n", {}, directory).get("default", "a")).toBe("1");
+    expect(errorOf(() => read("[include c0]\n", {}, directory)).code).toBe("bad-config");
+  });
+
   it("are refused where two by two they multiply", () => {
     const directory = temporaryDirectory();
     for (let i = 0; i < 12; i++) {
