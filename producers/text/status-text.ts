@@ -75,5 +75,5 @@ function historyRow(line: HistoryLine): string[] {
   const moved = line.moved;
   const runs =
     typeof moved === "object" && moved !== null && "runs" in moved ? `${String(moved.runs)} runs moved` : "";
-  return [line.jobId, text("state"), text("finishedAt"), text("requestedBy"), runs];
+  return [line.jobId, text("state"), text("at"), text("requestedBy"), runs];
 }

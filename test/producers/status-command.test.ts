@@ -1,4 +1,4 @@
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -81,6 +81,20 @@ describe("status", () => {
       const before = listing(stage.root);
       expect((await runCommand(["status", join(stage.root, "area")], { env: settings(stage) })).code).toBe(0);
       expect(listing(stage.root)).toEqual(before);
+    }));
+
+  it("shows the last jobs of the area's history, the newest first", () =>
+    onStage(async (stage) => {
+      const { directory } = sampleArea(stage);
+      mkdirSync(join(directory, ".mtjobs"));
+      const lines = ["old", "new"].map((jobId) =>
+        JSON.stringify({ jobId, at: "2026-01-02T03:04:05.000Z", state: "completed", moved: { runs: 3 } }),
+      );
+      writeFileSync(join(directory, ".mtjobs", "history.jsonl"), `${lines.join("\n")}\n{"torn`);
+      const { stdout } = await runCommand(["status", directory], { env: settings(stage) });
+      expect(stdout).toMatch(
+        /last jobs:\n {2}new +completed +2026-01-02T03:04:05.000Z +3 runs moved\n {2}old /,
+      );
     }));
 
   it("names who holds the area, until the lease has run out", () =>
