@@ -1,5 +1,5 @@
 import { JobsError } from "../shared/errors.ts";
-import type { Connection, Part } from "./sqlite/connection.ts";
+import { type Connection, type Part, prepared } from "./sqlite/connection.ts";
 import { hasTable } from "./sqlite/table.ts";
 
 /**
@@ -112,13 +112,12 @@ export function raiseToken(db: Connection, part: Part, token: number): void {
  * @throws JobsError `lost-lease`
  */
 export function proveToken(db: Connection, part: Part, token: number, now: number): void {
-  const { changes } = db
-    .prepare(
-      `UPDATE ${part}.mtjobs_fence SET renewed_at = :now,
+  const { changes } = prepared(
+    db,
+    `UPDATE ${part}.mtjobs_fence SET renewed_at = :now,
          expires_at = CASE WHEN holder IS NULL THEN expires_at ELSE :expires END
        WHERE id = 1 AND token = :token`,
-    )
-    .run({ token, now, expires: now + leaseMs });
+  ).run({ token, now, expires: now + leaseMs });
   if (changes === 0) throw lostLease(part);
 }
 

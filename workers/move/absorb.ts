@@ -1,5 +1,5 @@
 import { proveToken } from "../fence.ts";
-import type { Connection } from "../sqlite/connection.ts";
+import { type Connection, prepared } from "../sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -40,7 +40,8 @@ export function absorb(
 function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly number[]): void {
   const columns = columnList(record.columnsIn(part));
   db.exec("DROP TABLE IF EXISTS temp.incoming");
-  db.prepare(
+  prepared(
+    db,
     `CREATE TEMP TABLE incoming AS SELECT ${columns} FROM ${part}.${record.table}
      WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'))`,
   ).run();
@@ -55,17 +56,22 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
   if (wins) {
     // The freshest database: its version takes the place of ours.
     const rivals = `(${rivalRows(record)})`;
-    superseded += keep(options, record, `completed.${record.table}`, `x.id IN ${rivals}`, "a later version came");
-    replaced = db.prepare(`DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
+    superseded += keep(
+      options,
+      record,
+      `completed.${record.table}`,
+      `x.id IN ${rivals}`,
+      "a later version came",
+    );
+    replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
   }
   const parented =
     record.parent === "test_id" ? "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)" : "1";
-  const added = db
-    .prepare(
-      `INSERT OR IGNORE INTO completed.${record.table} (${columns})
+  const added = prepared(
+    db,
+    `INSERT OR IGNORE INTO completed.${record.table} (${columns})
        SELECT ${columnList(record.columnsIn(part), "x")} FROM temp.incoming AS x WHERE ${parented}`,
-    )
-    .run().changes;
+  ).run().changes;
   superseded += keep(
     options,
     record,
@@ -100,18 +106,16 @@ function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { supersede
   db.exec(`CREATE TEMP TABLE IF NOT EXISTS fitting (id INTEGER PRIMARY KEY); DELETE FROM temp.fitting;
     INSERT INTO temp.fitting SELECT x.id FROM temp.incoming AS x WHERE ${parented} AND ${free}`);
   const fitting = "x.id IN (SELECT id FROM temp.fitting)";
-  const kept = db
-    .prepare(
-      `INSERT INTO completed.${record.table} (id, ${columnList(rest)})
+  const kept = prepared(
+    db,
+    `INSERT INTO completed.${record.table} (id, ${columnList(rest)})
        SELECT x.id, ${columnList(rest, "x")} FROM temp.incoming AS x WHERE ${fitting}`,
-    )
-    .run().changes;
-  const renumbered = db
-    .prepare(
-      `INSERT INTO completed.${record.table} (${columnList(rest)})
+  ).run().changes;
+  const renumbered = prepared(
+    db,
+    `INSERT INTO completed.${record.table} (${columnList(rest)})
        SELECT ${columnList(rest, "x")} FROM temp.incoming AS x WHERE ${parented} AND NOT (${fitting})`,
-    )
-    .run().changes;
+  ).run().changes;
   const superseded = keep(options, record, "temp.incoming", `NOT (${parented})`, "its test is unknown");
   return { superseded, late: kept + renumbered };
 }
@@ -126,12 +130,11 @@ function keep(
 ): number {
   const source = table.startsWith("completed") ? "completed" : part;
   const columns = record.columnsIn(source);
-  return db
-    .prepare(
-      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+  return prepared(
+    db,
+    `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
        SELECT '${record.table}', x.id, '${source}', ?, ?, ?, ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried(part, "completed"))}
        FROM ${table} AS x WHERE ${where}`,
-    )
-    .run(reason, jobId, Date.now(), JSON.stringify(columns)).changes;
+  ).run(reason, jobId, Date.now(), JSON.stringify(columns)).changes;
 }

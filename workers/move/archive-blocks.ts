@@ -1,3 +1,4 @@
+import { prepared } from "../sqlite/connection.ts";
 import { columnList } from "../sqlite/row-sql.ts";
 import { columnNames } from "../sqlite/table.ts";
 import type { Move } from "./move.ts";
@@ -19,12 +20,10 @@ export function stageArchiveBlocks(move: Move): void {
 
 function stageTable({ db, sources }: Move, table: ArchiveTable, wanted: string): void {
   const columns = columnNames(db, "completed", table);
-  db.exec(`CREATE TEMP TABLE IF NOT EXISTS stage_${table} (id INTEGER PRIMARY KEY, disk_path, archive_disk_id);
-    DROP TABLE temp.stage_${table};
-    CREATE TEMP TABLE stage_${table} (id INTEGER PRIMARY KEY${columns
-      .filter((name) => name !== "id")
-      .map((name) => `, ${columnList([name])}`)
-      .join("")})`);
+  const names = columns.map((name) => (name === "id" ? "id INTEGER PRIMARY KEY" : columnList([name])));
+  db.exec(
+    `CREATE TEMP TABLE IF NOT EXISTS stage_${table} (${names.join(", ")}); DELETE FROM temp.stage_${table}`,
+  );
   for (const part of sources.filter((source) => source !== "ref")) {
     const here = new Set(columnNames(db, part, table));
     const common = columnList(columns.filter((name) => here.has(name)));
@@ -39,17 +38,24 @@ function stageTable({ db, sources }: Move, table: ArchiveTable, wanted: string):
 export function settleArchiveBlocks({ db }: Move): void {
   const disks = bringRows("archive_disks");
   for (const [from, to] of disks) {
-    db.prepare("UPDATE temp.stage_archive_blocks SET archive_disk_id = -? WHERE archive_disk_id = ?").run(to, from);
+    prepared(db, "UPDATE temp.stage_archive_blocks SET archive_disk_id = -? WHERE archive_disk_id = ?").run(
+      to,
+      from,
+    );
   }
-  db.exec("UPDATE temp.stage_archive_blocks SET archive_disk_id = -archive_disk_id WHERE archive_disk_id < 0");
+  db.exec(
+    "UPDATE temp.stage_archive_blocks SET archive_disk_id = -archive_disk_id WHERE archive_disk_id < 0",
+  );
   const blocks = bringRows("archive_blocks");
   const map = JSON.stringify(blocks);
-  db.prepare(
+  prepared(
+    db,
     `INSERT OR REPLACE INTO completed.mtjobs_archived (test_id, original)
      SELECT id, archived FROM temp.stage_tests WHERE archived IN (SELECT value ->> 0 FROM json_each(?))`,
   ).run(map);
   // One statement for all: one after the other could rename a row twice.
-  db.prepare(
+  prepared(
+    db,
     `UPDATE temp.stage_tests SET archived = (SELECT value ->> 1 FROM json_each(:map) WHERE value ->> 0 = archived)
      WHERE archived IN (SELECT value ->> 0 FROM json_each(:map))`,
   ).run({ map });
@@ -58,18 +64,18 @@ export function settleArchiveBlocks({ db }: Move): void {
   function bringRows(table: ArchiveTable): [number, number][] {
     const columns = columnNames(db, "completed", table);
     const rest = columnList(columns.filter((name) => name !== "id"));
-    const known = db
-      .prepare<[number], number>(
-        `SELECT d.id FROM temp.stage_${table} AS x CROSS JOIN completed.${table} AS d ON d.disk_path IS x.disk_path
+    const known = prepared<[number], number>(
+      db,
+      `SELECT d.id FROM temp.stage_${table} AS x CROSS JOIN completed.${table} AS d ON d.disk_path IS x.disk_path
          WHERE x.id = ? ORDER BY d.id = x.id DESC LIMIT 1`,
-      )
-      .pluck();
-    const insert = db.prepare<[number]>(
+    ).pluck();
+    const insert = prepared<[number]>(
+      db,
       `INSERT INTO completed.${table} (id, ${rest})
        SELECT CASE WHEN EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) THEN NULL ELSE x.id END, ${rest}
        FROM temp.stage_${table} AS x WHERE x.id = ?`,
     );
-    const ids = db.prepare<[], number>(`SELECT id FROM temp.stage_${table}`).pluck().all();
+    const ids = prepared<[], number>(db, `SELECT id FROM temp.stage_${table}`).pluck().all();
     return ids.flatMap((id) => {
       const there = known.get(id) ?? Number(insert.run(id).lastInsertRowid);
       return there === id ? [] : [[id, there] as [number, number]];

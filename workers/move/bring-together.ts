@@ -3,8 +3,8 @@ import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
 import { recordLosers } from "./copy.ts";
 import type { Move, Source } from "./move.ts";
-import { identifiedTables } from "./record-tables.ts";
 import type { RecordPlan } from "./record-tables.ts";
+import { identifiedTables } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
@@ -52,7 +52,11 @@ async function settleTable(move: Move, record: RecordPlan, beforeCommit: () => v
     .pluck();
   let rows = 0;
   let from = Number.MIN_SAFE_INTEGER;
-  for (let to = nextId.get({ from }) ?? null; to !== null && from < (end.get() ?? 0); to = nextId.get({ from }) ?? null) {
+  for (
+    let to = nextId.get({ from }) ?? null;
+    to !== null && from < (end.get() ?? 0);
+    to = nextId.get({ from }) ?? null
+  ) {
     rows += await settleRange(move, record, [from, to], beforeCommit);
     from = to;
     context.signal.throwIfAborted();
@@ -80,7 +84,12 @@ async function settleRange(
   capture(move, record, "area", "('area', 'alone')");
   capture(move, record, "cache", "('cache', 'missing')");
   // As Megatest's own copying goes: into the cache before its ref; into megatest.db before the ref knows of it.
-  const order = [["cache", "area"], ["area", "cache"], ["ref", "area"], ["ref", "cache"]] as const;
+  const order = [
+    ["cache", "area"],
+    ["area", "cache"],
+    ["ref", "area"],
+    ["ref", "cache"],
+  ] as const;
   for (const [part, from] of order) {
     if (!move.sources.includes(part)) continue;
     await outwaitBusy(context.signal, () => {

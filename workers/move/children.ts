@@ -2,6 +2,7 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import type { Connection } from "../sqlite/connection.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /** Rows looked at in one statement: a few milliseconds of a shared lock. */
 const chunk = 10_000;
@@ -10,30 +11,45 @@ const chunk = 10_000;
  * Notes id and parent of every row in those tables of `part` that have no index on their parent, so that
  * later look-ups need no scan: one cheap look over the area per job.
  */
-export async function mapChildren(db: Connection, part: Source, records: readonly RecordPlan[]): Promise<void> {
+export async function mapChildren(
+  db: Connection,
+  part: Source,
+  records: readonly RecordPlan[],
+  signal: AbortSignal,
+): Promise<void> {
   for (const record of records) {
     if (record.parent === null || record.indexedIn(part) || record.columnsIn(part).length === 0) continue;
-    await mapTable(db, part, record);
+    await mapTable(db, part, record, signal);
   }
 }
 
-async function mapTable(db: Connection, part: Source, { table, parent }: RecordPlan): Promise<void> {
+async function mapTable(
+  db: Connection,
+  part: Source,
+  { table, parent }: RecordPlan,
+  signal: AbortSignal,
+): Promise<void> {
   db.prepare("DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(part, table);
   const highest = db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck();
-  const last = db.prepare<[number], number | null>(
-    `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
-  ).pluck();
+  const last = db
+    .prepare<[number], number | null>(
+      `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
+    )
+    .pluck();
   const note = db.prepare(
     `INSERT OR IGNORE INTO temp.children SELECT '${part}', '${table}', ${parent}, id FROM ${part}.${table}
      WHERE id > :from AND id <= :to AND ${parent} IS NOT NULL`,
   );
-  const end = highest.get() ?? 0;
+  const end = (await outwaitBusy(signal, () => highest.get())) ?? 0;
   // Ids of zero and below are never handed out by SQLite but may have been written.
   let from = Number.MIN_SAFE_INTEGER;
   while (from < end) {
-    const to = last.get(from) ?? end;
-    note.run({ from, to });
-    from = to;
+    const after = from;
+    from = await outwaitBusy(signal, () => {
+      const to = last.get(after) ?? end;
+      note.run({ from: after, to });
+      return to;
+    });
     await yieldNow();
   }
 }
@@ -44,7 +60,8 @@ async function mapTable(db: Connection, part: Source, { table, parent }: RecordP
  */
 export function childrenOfSlice(part: Source, record: RecordPlan, alias: string): string {
   const slice = record.parent === "run_id" ? "temp.slice_runs" : "temp.slice_tests";
-  if (record.parent === null) return `temp.slice_runs AS s CROSS JOIN ${part}.runs AS ${alias} ON ${alias}.id = s.id`;
+  if (record.parent === null)
+    return `temp.slice_runs AS s CROSS JOIN ${part}.runs AS ${alias} ON ${alias}.id = s.id`;
   return record.indexedIn(part)
     ? `${slice} AS s CROSS JOIN ${part}.${record.table} AS ${alias} ON ${alias}.${record.parent} = s.id`
     : `${slice} AS s CROSS JOIN temp.children AS k ON k.part = '${part}' AND k.table_name = '${record.table}'

@@ -6,6 +6,7 @@ import { guardName } from "./id-guards.ts";
 import { targetSql } from "./judge.ts";
 import { type Move, planOf } from "./move.ts";
 import { matchPatterns } from "./patterns.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /** Rows of `runs` looked at in one statement. */
 const chunk = 2_000;
@@ -53,7 +54,10 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
     );
     let from = Number.MIN_SAFE_INTEGER;
     for (;;) {
-      const rows = read.all(...parameters, from) as (Candidate & { matches: number })[];
+      const after = from;
+      const rows = (await outwaitBusy(move.context.signal, () =>
+        read.all(...parameters, after),
+      )) as (Candidate & { matches: number })[];
       runs.push(...rows.filter((row) => row.matches === 1).map(({ matches: _, ...run }) => run));
       const last = rows.at(-1);
       if (last === undefined || rows.length < chunk) break;
@@ -105,7 +109,10 @@ function newestPerTarget(runs: readonly Candidate[], keep: number): Set<number> 
 async function findConflicts(move: Move, runs: readonly Candidate[]): Promise<Set<number>> {
   const conflicts = new Set<number>();
   for (let from = 0; from < runs.length; from += chunk) {
-    for (const id of conflictsAmong(move, runs.slice(from, from + chunk))) conflicts.add(id);
+    const found = await outwaitBusy(move.context.signal, () =>
+      conflictsAmong(move, runs.slice(from, from + chunk)),
+    );
+    for (const id of found) conflicts.add(id);
     await yieldNow();
   }
   return conflicts;

@@ -1,8 +1,8 @@
 import { statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
 import { toJobsError } from "../../shared/errors.ts";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { Move, Source } from "./move.ts";
 
 /** `auto` vacuums where at least this share of a file is free… */

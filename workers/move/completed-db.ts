@@ -82,9 +82,11 @@ export function ensureCompletedDb(path: string, sources: readonly string[]): voi
       });
     }
     db.pragma("synchronous = FULL");
-    sources.filter((source) => existsSync(source)).forEach((source, index) => {
-      db.prepare(`ATTACH ? AS source${index}`).run(source);
-    });
+    sources
+      .filter((source) => existsSync(source))
+      .forEach((source, index) => {
+        db.prepare(`ATTACH ? AS source${index}`).run(source);
+      });
     const parts = sources.filter((source) => existsSync(source)).map((_, index) => `source${index}`);
     const objects = parts.map((part) => readSchema(db, part));
     db.transaction(() => {
@@ -128,7 +130,9 @@ function widen(db: Connection, part: string, table: string): void {
     if (have.has(column.name.toLowerCase())) continue;
     const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
     const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
-    db.exec(`ALTER TABLE main.${quoteName(table)} ADD COLUMN ${quoteName(column.name)} ${column.type}${rest}`);
+    db.exec(
+      `ALTER TABLE main.${quoteName(table)} ADD COLUMN ${quoteName(column.name)} ${column.type}${rest}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
+import { prepared } from "../sqlite/connection.ts";
 import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./copy.ts";
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import type { Move } from "./move.ts";
@@ -28,7 +29,9 @@ export async function copyBatch(
     if (slice.runs.every((run) => rejected.has(run))) continue;
     signal.throwIfAborted();
     await outwaitBusy(signal, () => stageSlice(move, slice));
-    facts = new Map([...facts, ...gatherFacts(move, slice.runs, facts)]);
+    const known = facts;
+    const found = await outwaitBusy(signal, () => gatherFacts(move, slice.runs, known));
+    facts = new Map([...facts, ...found]);
     const stay = slice.runs.filter((run) => isKeptBack(move, facts.get(run), payload));
     if (stay.length > 0) {
       // An earlier slice of a run that is cut may have been committed: it goes with the next step.
@@ -93,11 +96,12 @@ function dropFromStage({ db, records }: Move, runs: readonly number[]): void {
         : parent === "run_id"
           ? `run_id IN ${chosen}`
           : `test_id IN (SELECT id FROM temp.stage_tests WHERE run_id IN ${chosen})`;
-    db.prepare(
+    prepared(
+      db,
       `DELETE FROM temp.losers WHERE table_name = '${table}'
          AND row_id IN (SELECT id FROM temp.stage_${table} WHERE ${where})`,
     ).run(list);
-    db.prepare(`DELETE FROM temp.stage_${table} WHERE ${where}`).run(list);
+    prepared(db, `DELETE FROM temp.stage_${table} WHERE ${where}`).run(list);
   }
 }
 
@@ -105,6 +109,7 @@ function dropFromStage({ db, records }: Move, runs: readonly number[]): void {
 function countStaged({ db, records, tally }: Move): void {
   for (const { table } of records) {
     if (table === "runs") continue;
-    tally.moved[table] += db.prepare<[], number>(`SELECT count(*) FROM temp.stage_${table}`).pluck().get() ?? 0;
+    tally.moved[table] +=
+      prepared<[], number>(db, `SELECT count(*) FROM temp.stage_${table}`).pluck().get() ?? 0;
   }
 }

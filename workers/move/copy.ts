@@ -1,5 +1,6 @@
 import { JobsError } from "../../shared/errors.ts";
 import { proveToken } from "../fence.ts";
+import { prepared } from "../sqlite/connection.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { type Move, planOf } from "./move.ts";
@@ -30,7 +31,8 @@ export class PendingStates {
 
   /** Writes the changes; call inside a transaction. They are kept until `written`. */
   write(move: Move, now: number): void {
-    const upsert = move.db.prepare(
+    const upsert = prepared(
+      move.db,
       `INSERT INTO completed.mtjobs_runs (run_id, state, job_id, changed_at) VALUES (:run, :state, :job, :now)
        ON CONFLICT (run_id) DO UPDATE SET state = :state, job_id = :job, changed_at = :now`,
     );
@@ -76,7 +78,10 @@ export function commitStage(move: Move, pending: PendingStates): void {
 
 function insertSynced({ db }: Move, record: RecordPlan): void {
   const columns = columnList(record.columnsIn("completed"));
-  db.prepare(`INSERT INTO completed.${record.table} (${columns}) SELECT ${columns} FROM temp.stage_${record.table}`).run();
+  prepared(
+    db,
+    `INSERT INTO completed.${record.table} (${columns}) SELECT ${columns} FROM temp.stage_${record.table}`,
+  ).run();
 }
 
 /** Ids of these tables mean nothing outside their database: a taken one gives way to a new one. */
@@ -89,25 +94,23 @@ function insertUnsynced({ db }: Move, record: RecordPlan): void {
     OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row))`;
   db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE ${taken}`);
   const insert = (columns: readonly string[], which: string) =>
-    db
-      .prepare(
-        `INSERT INTO completed.${table} (${columnList(columns)}) SELECT ${columnList(columns)} FROM ${stage} WHERE ${which}`,
-      )
-      .run();
+    prepared(
+      db,
+      `INSERT INTO completed.${table} (${columnList(columns)}) SELECT ${columnList(columns)} FROM ${stage} WHERE ${which}`,
+    ).run();
   insert(all, "id IS NOT NULL");
   insert(rest, "id IS NULL");
 }
 
 /** Writes `temp.losers` into the table that keeps them, each version once. */
 export function recordLosers(move: Move, now: number): void {
-  const { changes } = move.db
-    .prepare(
-      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+  const { changes } = prepared(
+    move.db,
+    `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
        SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.losers AS l
        WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
          AND p.row_id = l.row_id AND p.row = l.row)`,
-    )
-    .run(move.context.jobId, now);
+  ).run(move.context.jobId, now);
   move.tally.superseded += changes;
 }
 
@@ -131,7 +134,7 @@ export function verifyCopy({ db, records }: Move): void {
           ),
           columns,
         );
-    if (db.prepare(`SELECT EXISTS (${wrong})`).pluck().get() === 1) {
+    if (prepared(db, `SELECT EXISTS (${wrong})`).pluck().get() === 1) {
       throw new JobsError("corrupt", `a row of ${table} reads back otherwise from completed-runs.db`, {
         hint: "nothing was removed; check the file system and run `mtjobs doctor`",
       });
@@ -154,8 +157,8 @@ export function discardCopies(move: Move, runs: readonly number[]): void {
             ? `run_id IN ${chosen}`
             : `test_id IN (SELECT id FROM completed.tests WHERE run_id IN ${chosen})`;
       // Children of tests go before tests: the order of the plans, backwards, is by depth.
-      db.prepare(`DELETE FROM completed.${table} WHERE ${where}`).run(list);
+      prepared(db, `DELETE FROM completed.${table} WHERE ${where}`).run(list);
     }
-    db.prepare(`DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(list);
+    prepared(db, `DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(list);
   });
 }

@@ -24,7 +24,9 @@ export function sourcesOf(files: Files): Source[] {
 
 /** Attaches the parts named. */
 export function connect(files: Files, parts: readonly Part[]): Connection {
-  const chosen = Object.fromEntries(parts.flatMap((part) => (files[part] === undefined ? [] : [[part, files[part]]])));
+  const chosen = Object.fromEntries(
+    parts.flatMap((part) => (files[part] === undefined ? [] : [[part, files[part]]])),
+  );
   return openConnection(chosen, { busyTimeoutMs });
 }
 
@@ -33,9 +35,13 @@ export function assertMegatestSchema(db: Connection, files: Files): void {
   for (const part of sourcesOf(files)) {
     for (const table of ["runs", "tests", "test_steps", "test_data"]) {
       if (hasTable(db, part, table)) continue;
-      throw new JobsError("unknown-schema", `${files[part]} has no table ${table}: it is not a Megatest database`, {
-        hint: "look at the file; nothing was changed",
-      });
+      throw new JobsError(
+        "unknown-schema",
+        `${files[part]} has no table ${table}: it is not a Megatest database`,
+        {
+          hint: "look at the file; nothing was changed",
+        },
+      );
     }
   }
 }

@@ -8,8 +8,8 @@ import type { MoveResult } from "../../shared/result.ts";
 import { mapChildren } from "./children.ts";
 import { chooseRuns } from "./choose.ts";
 import { ensureCompletedDb } from "./completed-db.ts";
-import { copyBatch } from "./copy-batch.ts";
 import { PendingStates } from "./copy.ts";
+import { copyBatch } from "./copy-batch.ts";
 import { openMove, type Place, refuseHotJournals } from "./prepare.ts";
 import { describeResult, fileSizes } from "./report.ts";
 import type { Tally } from "./tally.ts";
@@ -31,13 +31,18 @@ export async function rehearse(
   refuseHotJournals(place.files);
   const scratch = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
   try {
-    const completed = existsSync(place.files.completed) ? place.files.completed : join(scratch, "completed-runs.db");
+    const completed = existsSync(place.files.completed)
+      ? place.files.completed
+      : join(scratch, "completed-runs.db");
     if (completed !== place.files.completed) {
-      ensureCompletedDb(completed, [place.files.area, ...(place.files.cache === undefined ? [] : [place.files.cache])]);
+      ensureCompletedDb(completed, [
+        place.files.area,
+        ...(place.files.cache === undefined ? [] : [place.files.cache]),
+      ]);
     }
     const move = openMove({ ...place, files: { ...place.files, completed } }, payload, context, tally);
     try {
-      for (const part of move.sources) await mapChildren(move.db, part, move.records);
+      for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
       const runs = await chooseRuns(move, payload, move.now);
       for (let from = 0; from < runs.length; from += batch) {
         context.signal.throwIfAborted();

@@ -3,7 +3,7 @@ import { proveToken } from "../fence.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
 import { type Move, planOf, type Source } from "./move.ts";
-import { identifiedTables, type IdentifiedTable } from "./record-tables.ts";
+import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
@@ -100,7 +100,9 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   });
   if (total > 0) {
     context.log(`${total} ids in completed-runs.db had been handed out again; its rows took new ids`);
-    move.tally.warn(`${total} ids of moved rows had been handed out again by Megatest; the moved rows took new ids`);
+    move.tally.warn(
+      `${total} ids of moved rows had been handed out again by Megatest; the moved rows took new ids`,
+    );
   }
   return total;
 }
@@ -154,7 +156,9 @@ function giveNewId({ db, context, records }: Move, table: IdentifiedTable, old: 
 /** Megatest's triggers would set last_update; the rows must stay as they were. They are back before the commit. */
 function withoutTriggers({ db }: Move, body: () => void): void {
   const triggers = db
-    .prepare<[], { name: string; sql: string }>("SELECT name, sql FROM completed.sqlite_schema WHERE type = 'trigger'")
+    .prepare<[], { name: string; sql: string }>(
+      "SELECT name, sql FROM completed.sqlite_schema WHERE type = 'trigger'",
+    )
     .all();
   for (const { name } of triggers) db.exec(`DROP TRIGGER completed."${name.replaceAll('"', '""')}"`);
   body();

@@ -1,8 +1,8 @@
 import { proveToken } from "../fence.ts";
-import { type Connection, quoteName } from "../sqlite/connection.ts";
+import { type Connection, prepared, quoteName } from "../sqlite/connection.ts";
 import { affinityOf, readColumns } from "../sqlite/table.ts";
 import type { Move, Source } from "./move.ts";
-import { identifiedTables, type IdentifiedTable } from "./record-tables.ts";
+import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
 
 /**
@@ -29,7 +29,7 @@ export function readGuards(db: Connection, part: Source): GuardIds | undefined {
 }
 
 function guardId(db: Connection, sql: string): number | undefined {
-  return db.prepare<[], number | null>(sql).pluck().get() ?? undefined;
+  return prepared<[], number | null>(db, sql).pluck().get() ?? undefined;
 }
 
 /** True where every source has guards, the same ones, above everything in completed-runs.db. */
@@ -43,7 +43,7 @@ export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boole
 }
 
 function highestId(db: Connection, part: string, table: IdentifiedTable): number {
-  return db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0;
+  return prepared<[], number | null>(db, `SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0;
 }
 
 /**
@@ -109,19 +109,30 @@ function writeGuards(move: Move, part: Source, ids: GuardIds): void {
     status: "n/a",
     comment,
   });
-  insertGuard(db, part, "test_steps", { id: ids.test_steps, test_id: ids.tests, stepname: guardName, comment });
+  insertGuard(db, part, "test_steps", {
+    id: ids.test_steps,
+    test_id: ids.tests,
+    stepname: guardName,
+    comment,
+  });
   insertGuard(db, part, "test_data", { id: ids.test_data, test_id: ids.tests, variable: guardName, comment });
 }
 
 /** Fixed values everywhere, so that the row is the same in each database; other columns are NULL or zero. */
-function insertGuard(db: Connection, part: Source, table: IdentifiedTable, values: Record<string, unknown>): void {
+function insertGuard(
+  db: Connection,
+  part: Source,
+  table: IdentifiedTable,
+  values: Record<string, unknown>,
+): void {
   const columns = readColumns(db, part, table);
   const filled = columns.map(({ name, type, notNull }) => {
     if (name in values) return values[name];
     if (name.endsWith("_time") || name === "last_update") return 0;
     return notNull ? (affinityOf(type) === "TEXT" ? "" : 0) : null;
   });
-  db.prepare(
+  prepared(
+    db,
     `INSERT INTO ${part}.${table} (${columns.map(({ name }) => quoteName(name)).join(", ")})
      VALUES (${columns.map(() => "?").join(", ")})`,
   ).run(...filled);

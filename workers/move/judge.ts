@@ -1,7 +1,7 @@
-import type { RunLabel, SkipReason } from "../../shared/result.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { RunLabel, SkipReason } from "../../shared/result.ts";
+import { prepared, quoteName } from "../sqlite/connection.ts";
 import { sameRow } from "../sqlite/row-sql.ts";
-import { quoteName } from "../sqlite/connection.ts";
 import { type Move, planOf } from "./move.ts";
 import type { IdentifiedTable } from "./record-tables.ts";
 import { isUnfinished } from "./test-states.ts";
@@ -20,14 +20,19 @@ export interface RunFacts extends RunLabel {
 export const defaultDeadAfterMs = 24 * 3600 * 1000;
 
 /** Facts of the runs whose rows are staged, by run id. */
-export function gatherFacts(move: Move, runs: readonly number[], known: ReadonlyMap<number, RunFacts>): Map<number, RunFacts> {
+export function gatherFacts(
+  move: Move,
+  runs: readonly number[],
+  known: ReadonlyMap<number, RunFacts>,
+): Map<number, RunFacts> {
   const facts = new Map<number, RunFacts>();
   for (const id of runs) {
     facts.set(id, { ...(known.get(id) ?? unknownRun(id)) });
   }
   for (const [id, target, runname, state, activity] of readRuns(move)) {
     const run = facts.get(id);
-    if (run !== undefined) Object.assign(run, { target, runname, state, activity: Math.max(run.activity, activity) });
+    if (run !== undefined)
+      Object.assign(run, { target, runname, state, activity: Math.max(run.activity, activity) });
   }
   for (const [id, activity] of readActivity(move)) {
     const run = facts.get(id);
@@ -47,7 +52,11 @@ function unknownRun(id: number): RunFacts {
 }
 
 /** Why the run must stay; undefined where it may go. `deleted` runs are hidden everywhere: they stay unreported. */
-export function judge(run: RunFacts, payload: ReducePayload, now: number): SkipReason | "deleted" | undefined {
+export function judge(
+  run: RunFacts,
+  payload: ReducePayload,
+  now: number,
+): SkipReason | "deleted" | undefined {
   if (run.state === "deleted") return "deleted";
   if (run.state === "locked" && !payload.includeLocked) return "locked";
   const deadBefore = (now - (payload.deadAfter ?? defaultDeadAfterMs)) / 1000;
@@ -68,20 +77,20 @@ const lifeOf = (alias: string) =>
   `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
 
 function readRuns(move: Move): [number, string, string, string, number][] {
-  return move.db
-    .prepare<[], [number, string, string, string, number]>(
-      `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
+  return prepared<[], [number, string, string, string, number]>(
+    move.db,
+    `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
          max(${seconds("r.event_time")}, ${unsyncedUpdate(move, "runs", "r")})
        FROM temp.stage_runs AS r`,
-    )
+  )
     .raw()
     .all();
 }
 
 function readActivity(move: Move): [number, number][] {
-  return move.db
-    .prepare<[], [number, number]>(
-      `SELECT run_id, max(life) FROM (
+  return prepared<[], [number, number]>(
+    move.db,
+    `SELECT run_id, max(life) FROM (
          SELECT t.run_id, max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}) AS life
            FROM temp.stage_tests AS t
          UNION ALL
@@ -91,19 +100,19 @@ function readActivity(move: Move): [number, number][] {
          SELECT t.run_id, ${unsyncedUpdate(move, "test_data", "d")}
            FROM temp.stage_test_data AS d JOIN temp.stage_tests AS t ON t.id = d.test_id)
        GROUP BY run_id`,
-    )
+  )
     .raw()
     .all();
 }
 
 /** Per run: the latest sign of life among its unfinished tests, and how many there are. */
 function readUnfinished(move: Move): [number, number, number][] {
-  return move.db
-    .prepare<[], [number, number, number]>(
-      `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
+  return prepared<[], [number, number, number]>(
+    move.db,
+    `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
            SELECT max(${seconds("s.event_time")}) FROM temp.stage_test_steps AS s WHERE s.test_id = t.id), 0))), count(*)
        FROM temp.stage_tests AS t WHERE ${isUnfinished(`${move.fresh}.tests`)} GROUP BY t.run_id`,
-    )
+  )
     .raw()
     .all();
 }

@@ -3,7 +3,15 @@ import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import { leaseMs, noteRefillDue, proveToken, raiseToken, readFence, releaseLease, takeLease } from "../fence.ts";
+import {
+  leaseMs,
+  noteRefillDue,
+  proveToken,
+  raiseToken,
+  readFence,
+  releaseLease,
+  takeLease,
+} from "../fence.ts";
 import type { Connection, Part } from "../sqlite/connection.ts";
 import type { CacheTimes } from "./cache-times.ts";
 import { holderName, isDeadHolder } from "./holder.ts";

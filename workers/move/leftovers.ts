@@ -1,7 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { proveToken } from "../fence.ts";
 import type { Move, Source } from "./move.ts";
-import { transact } from "./transaction.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
 
 /** Finds rows of moved runs that are still, or again, in a source: late reports, and rows a sync put back. */
 
@@ -26,7 +26,7 @@ export async function runsWithRows(move: Move, part: Source, runs: readonly numb
     .pluck();
   const found: number[] = [];
   for (const run of runs) {
-    if (has.get({ run }) === 1) found.push(run);
+    if ((await outwaitBusy(move.context.signal, () => has.get({ run }))) === 1) found.push(run);
     await yieldNow();
   }
   return found;
@@ -50,7 +50,7 @@ export async function lateRuns(move: Move, part: Source): Promise<Set<number>> {
 }
 
 /** Skips through the index on tests.run_id, and through the runs themselves. */
-async function movedRunsNamedBy({ db }: Move, part: Source): Promise<number[]> {
+async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<number[]> {
   const walk = (next: string) => `WITH RECURSIVE named(id, n) AS (
       SELECT (${next.replace(":after", ":from")}), 1
       UNION ALL SELECT (${next.replace(":after", "named.id")}), n + 1 FROM named
@@ -65,7 +65,8 @@ async function movedRunsNamedBy({ db }: Move, part: Source): Promise<number[]> {
     const read = db.prepare<{ from: number }, [number, string | null]>(walk(next)).raw();
     let from = Number.MIN_SAFE_INTEGER;
     for (;;) {
-      const rows = read.all({ from });
+      const after = from;
+      const rows = await outwaitBusy(context.signal, () => read.all({ from: after }));
       for (const [id, state] of rows) if (state === "moved") found.push(id);
       const last = rows.at(-1);
       if (last === undefined) break;
@@ -77,19 +78,22 @@ async function movedRunsNamedBy({ db }: Move, part: Source): Promise<number[]> {
 }
 
 async function runsOfNewChildren(
-  { db }: Move,
+  { db, context }: Move,
   part: Source,
   table: "test_steps" | "test_data",
 ): Promise<number[]> {
   let from = seenUpTo({ db }, part, table);
-  const read = db.prepare<{ from: number }, [number, number | null]>(
-    `SELECT x.id, (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
+  const read = db
+    .prepare<{ from: number }, [number, number | null]>(
+      `SELECT x.id, (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
        WHERE t.id = x.test_id AND r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id))
      FROM ${part}.${table} AS x WHERE x.id > :from ORDER BY x.id LIMIT ${chunk}`,
-  ).raw();
+    )
+    .raw();
   const found: number[] = [];
   for (;;) {
-    const rows = read.all({ from });
+    const after = from;
+    const rows = await outwaitBusy(context.signal, () => read.all({ from: after }));
     for (const [, run] of rows) if (run !== null) found.push(run);
     const last = rows.at(-1);
     if (last === undefined) return found;
@@ -98,7 +102,12 @@ async function runsOfNewChildren(
   }
 }
 
-function runsOfMappedChildren({ db }: Move, part: Source, table: string, parent: "run_id" | "test_id"): number[] {
+function runsOfMappedChildren(
+  { db }: Move,
+  part: Source,
+  table: string,
+  parent: "run_id" | "test_id",
+): number[] {
   const run =
     parent === "run_id"
       ? "SELECT k.parent AS run_id"
@@ -118,7 +127,9 @@ function runsOfMappedChildren({ db }: Move, part: Source, table: string, parent:
 function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): number {
   return (
     db
-      .prepare<[string, string], number>("SELECT id FROM completed.mtjobs_seen WHERE part = ? AND table_name = ?")
+      .prepare<[string, string], number>(
+        "SELECT id FROM completed.mtjobs_seen WHERE part = ? AND table_name = ?",
+      )
       .pluck()
       .get(part, table) ?? Number.MIN_SAFE_INTEGER
   );

@@ -1,5 +1,4 @@
-import type { Connection } from "../sqlite/connection.ts";
-import { quoteName } from "../sqlite/connection.ts";
+import { type Connection, prepared, quoteName } from "../sqlite/connection.ts";
 import { columnList, rowLiteral, sameRow } from "../sqlite/row-sql.ts";
 import { childrenOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
@@ -19,7 +18,12 @@ export function comparedColumns(part: Source, record: RecordPlan, fresh: Source)
 }
 
 /** A SELECT of the ids of a synced table's rows that differ. */
-export function differingRows(part: Source, record: RecordPlan, fresh: Source, renamedBlocks: boolean): string {
+export function differingRows(
+  part: Source,
+  record: RecordPlan,
+  fresh: Source,
+  renamedBlocks: boolean,
+): string {
   const { table } = record;
   const columns = comparedColumns(part, record, fresh);
   const plain = table === "tests" && renamedBlocks ? columns.filter((name) => name !== "archived") : columns;
@@ -59,12 +63,12 @@ export function findMismatches(
   records: readonly RecordPlan[],
   fresh: Source,
 ): Map<RecordPlan, number[]> {
-  const renamed = db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
+  const renamed = prepared(db, "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
   const found = new Map<RecordPlan, number[]>();
   for (const record of records) {
     if (record.columnsIn(part).length === 0) continue;
     const sql = record.synced ? differingRows(part, record, fresh, renamed) : unknownRows(part, record);
-    const ids = db.prepare<[], number>(sql).pluck().all();
+    const ids = prepared<[], number>(db, sql).pluck().all();
     if (ids.length > 0) found.set(record, ids);
   }
   return found;

@@ -1,5 +1,6 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
+import { prepared } from "../sqlite/connection.ts";
 import { commitStates, discardCopies, PendingStates } from "./copy.ts";
 import { copyBatch } from "./copy-batch.ts";
 import { guardsHold, raiseGuards } from "./id-guards.ts";
@@ -55,7 +56,10 @@ export class RunMover {
           continue;
         }
         // The commit that carries the next copy also says that this one counts.
-        this.#pending.set(verified.map(({ id }) => id), "removing");
+        this.#pending.set(
+          verified.map(({ id }) => id),
+          "removing",
+        );
         const next = await this.#copyNext();
         await this.#handOn(verified);
         verified = next;
@@ -86,7 +90,10 @@ export class RunMover {
     const { db, fresh, context } = this.#move;
     const size = Math.max(1, this.#line.size);
     this.#move.pace.size = size;
-    const count = db.prepare<[number], number>(`SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`).pluck();
+    const count = prepared<[number], number>(
+      db,
+      `SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`,
+    ).pluck();
     const batch: number[] = [];
     let tests = 0;
     while (this.#waiting.length > 0 && tests < size) {
@@ -130,11 +137,18 @@ export class RunMover {
     const changed = new Set(report.changed);
     const moved = runs.filter(({ id }) => !changed.has(id));
     await outwaitBusy(context.signal, () => {
-      for (const [table, count] of runRows(move, moved.map(({ id }) => id))) tally.moved[table] += count;
+      for (const [table, count] of runRows(
+        move,
+        moved.map(({ id }) => id),
+      ))
+        tally.moved[table] += count;
     });
     for (const run of moved) tally.movedRun(run);
     tally.rowsDone += Object.values(report.removed).reduce((sum, count) => sum + count, 0);
-    this.#pending.set(moved.map(({ id }) => id), "moved");
+    this.#pending.set(
+      moved.map(({ id }) => id),
+      "moved",
+    );
     if (changed.size > 0) await this.#copyAgain(runs.filter(({ id }) => changed.has(id)));
   }
 
@@ -156,10 +170,14 @@ export class RunMover {
   /** Removes what was copied last, and writes the last states. */
   async #finish(verified: readonly RunLabel[]): Promise<void> {
     const move = this.#move;
-    const lost = move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
+    const lost =
+      move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
     if (this.#failure !== undefined || lost) return;
     const calm = { ...move, context: { ...move.context, signal: new AbortController().signal } };
-    this.#pending.set(verified.map(({ id }) => id), "removing");
+    this.#pending.set(
+      verified.map(({ id }) => id),
+      "removing",
+    );
     await outwaitBusy(calm.context.signal, () => commitStates(calm, this.#pending));
     await this.#handOn(verified);
     await Promise.all(this.#ahead);

@@ -1,5 +1,5 @@
-import type { JobContext } from "../../shared/job-context.ts";
 import type { Area } from "../../shared/area/area.ts";
+import type { JobContext } from "../../shared/job-context.ts";
 import type { Connection, Part } from "../sqlite/connection.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";

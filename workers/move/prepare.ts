@@ -16,7 +16,7 @@ import { checkOtherCaches } from "./other-caches.ts";
 import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
 import { createScratch } from "./scratch.ts";
-import { Tally } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 /** The area of a job with its cache, looked at and found fit to work on. */
 export interface Place {
@@ -39,10 +39,14 @@ export async function openPlace(payload: ReducePayload, context: JobContext, tal
   const homehost = readHomehost(area);
   const { atHome } = await decideHome(homehost, settings);
   if (atHome === false) {
-    throw new JobsError("not-home", `${settings.host} is not the homehost of ${area.path}: ${homehost.value} is`, {
-      hint: `run the job on ${homehost.value}; the freshest data is in its cache`,
-      details: { homehost: homehost.value ?? null },
-    });
+    throw new JobsError(
+      "not-home",
+      `${settings.host} is not the homehost of ${area.path}: ${homehost.value} is`,
+      {
+        hint: `run the job on ${homehost.value}; the freshest data is in its cache`,
+        details: { homehost: homehost.value ?? null },
+      },
+    );
   }
   const cache = findCache(area, settings);
   assertReadWrite(area, cache, settings);
@@ -77,7 +81,9 @@ export function openMove(place: Place, payload: ReducePayload, context: JobConte
       token: 0,
       pace: new Pace(),
       now,
-      recentAfter: Math.floor((now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000),
+      recentAfter: Math.floor(
+        (now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000,
+      ),
       tally,
     };
     createScratch(db, move.records);
@@ -93,9 +99,13 @@ function knownKeys(db: Connection, area: Area): string[] {
   const columns = new Set(columnNames(db, "area", "runs"));
   const missing = keys.filter((key) => !columns.has(key));
   if (missing.length === 0) return keys;
-  throw new JobsError("unknown-schema", `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`, {
-    hint: "make [fields] in megatest.config agree with the database",
-  });
+  throw new JobsError(
+    "unknown-schema",
+    `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`,
+    {
+      hint: "make [fields] in megatest.config agree with the database",
+    },
+  );
 }
 
 /** @throws JobsError `busy` where reading would have to roll back what a dead writer left */

@@ -7,7 +7,9 @@ const chunk = 20_000;
 
 /** Why the area is not quiet: a live server, or a test in flight; undefined where it is. */
 export function quietReason(move: Move, area: Area): string | undefined {
-  const server = liveServers(area, Date.now(), move.context.settings.host).find(({ state }) => state !== "stale");
+  const server = liveServers(area, Date.now(), move.context.settings.host).find(
+    ({ state }) => state !== "stale",
+  );
   if (server !== undefined) return `a Megatest server is alive (pid ${server.pid} on ${server.host})`;
   return isAnythingInFlight(move) ? "tests are in flight" : undefined;
 }

@@ -36,7 +36,8 @@ export type IdentifiedTable = (typeof identifiedTables)[number];
  */
 const carriedByName: Record<IdentifiedTable, readonly string[]> = {
   runs: "runname contour state status owner event_time comment fail_count pass_count".split(" "),
-  tests: `run_id testname host cpuload diskfree uname rundir shortdir item_path state status attemptnum final_logf
+  tests:
+    `run_id testname host cpuload diskfree uname rundir shortdir item_path state status attemptnum final_logf
     logdat run_duration comment event_time fail_count pass_count archived`.split(/\s+/),
   test_steps: "test_id stepname state status event_time comment logfile".split(" "),
   test_data: "test_id category variable value expected tol units comment status type".split(" "),
@@ -70,7 +71,10 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
     const indexed = new Map<Part, boolean>();
     for (const part of parts) {
       const here = new Set(columnNames(db, part, shape.table));
-      columns.set(part, target.filter((name) => here.has(name)));
+      columns.set(
+        part,
+        target.filter((name) => here.has(name)),
+      );
       indexed.set(part, shape.parent === null || isIndexedBy(db, part, shape.table, shape.parent));
     }
     const columnsIn = (part: Part) => columns.get(part) ?? [];

@@ -1,8 +1,8 @@
 import type { RunLabel } from "../../shared/result.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
-import { comparedColumns } from "./mismatch.ts";
 import { defaultDeadAfterMs, targetSql } from "./judge.ts";
+import { comparedColumns } from "./mismatch.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
@@ -13,7 +13,11 @@ import { outwaitBusy } from "./transaction.ts";
  * Finishes or undoes what a job that died left. A copy of which nothing was removed is taken back: the run
  * is whole where it was, and may be chosen anew. Where removing had begun there is only one way: forward.
  */
-export async function finishInterrupted(move: Move, line: RemovalLine, deadAfterMs = defaultDeadAfterMs): Promise<void> {
+export async function finishInterrupted(
+  move: Move,
+  line: RemovalLine,
+  deadAfterMs = defaultDeadAfterMs,
+): Promise<void> {
   const { context, tally } = move;
   const copying = runsIn(move, "copying");
   const removing = runsIn(move, "removing");
@@ -29,7 +33,9 @@ export async function finishInterrupted(move: Move, line: RemovalLine, deadAfter
     context.signal.throwIfAborted();
     if (await outwaitBusy(context.signal, () => isAlive(move, run.id, deadAfterMs))) {
       tally.skip(run, "in-flight");
-      tally.warn(`run ${run.id} (${run.target}/${run.runname}) is half moved and alive again: the next job finishes it`);
+      tally.warn(
+        `run ${run.id} (${run.target}/${run.runname}) is half moved and alive again: the next job finishes it`,
+      );
       continue;
     }
     const report = await line.remove([run.id], true);
@@ -75,7 +81,8 @@ function isUntouched(move: Move, run: number): boolean {
 
 /** True where a test of the run may still report: then its rows must not go now. */
 function isAlive({ db, fresh }: Move, run: number, deadAfterMs: number): boolean {
-  const life = "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
+  const life =
+    "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
   return (
     db
       .prepare(

@@ -10,21 +10,21 @@ import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import { bringTogether } from "./bring-together.ts";
 import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
+import { mapChildren } from "./children.ts";
 import { chooseRuns } from "./choose.ts";
-import { quietReason } from "./quiet.ts";
 import { compact } from "./compact.ts";
 import { ensureCompletedDb } from "./completed-db.ts";
-import { mapChildren } from "./children.ts";
 import { rehearse } from "./dry-run.ts";
 import { repairIdClashes } from "./id-clashes.ts";
 import { acquire, type LeaseOptions, release, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
 import { RunMover } from "./move-runs.ts";
-import { type Place, openMove, openPlace } from "./prepare.ts";
+import { openMove, openPlace, type Place } from "./prepare.ts";
+import { quietReason } from "./quiet.ts";
 import { finishInterrupted } from "./recover.ts";
 import { RemovalLine } from "./removal-line.ts";
 import { describeResult, fileSizes } from "./report.ts";
-import { collectLateRows, lookAgain } from "./sweep.ts";
+import { collectLateRows, lookAgain, movedBy } from "./sweep.ts";
 import { SyncWindow, syncPassMs } from "./sync-window.ts";
 import { Tally } from "./tally.ts";
 import { ThreadStation } from "./thread-station.ts";
@@ -46,7 +46,14 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
   const before = fileSizes(place.files);
   const move = openMove(place, payload, context, tally);
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
-  const lease: LeaseOptions = { db: move.db, area: place.area, cache: place.cache, sources: move.sources, context, times };
+  const lease: LeaseOptions = {
+    db: move.db,
+    area: place.area,
+    cache: place.cache,
+    sources: move.sources,
+    context,
+    times,
+  };
   try {
     move.token = await acquire(lease);
     const report = () => describeResult({ move, payload, areaId, before, started });
@@ -71,7 +78,8 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
 function prepareArea({ area, files }: Place): string {
   ensurePrivateDir(area);
   const areaId = ensureAreaId(area);
-  if (!existsSync(files.completed) || statSync(files.completed).size === 0) createLike(files.completed, files.area);
+  if (!existsSync(files.completed) || statSync(files.completed).size === 0)
+    createLike(files.completed, files.area);
   ensureCompletedDb(files.completed, [files.area, ...(files.cache === undefined ? [] : [files.cache])]);
   return areaId;
 }
@@ -80,14 +88,16 @@ function prepareArea({ area, files }: Place): string {
 async function perform(move: Move, place: Place, payload: ReducePayload, lease: LeaseOptions): Promise<void> {
   const { context } = move;
   const renew = () => lease.times.renew();
-  const servers = liveServers(place.area, Date.now(), context.settings.host).filter(({ state }) => state !== "stale");
+  const servers = liveServers(place.area, Date.now(), context.settings.host).filter(
+    ({ state }) => state !== "stale",
+  );
   const syncPass = () => restUnderLease(lease, move.token, syncPassMs(move.files.cache));
   const window = new SyncWindow(servers.length > 0 ? syncPass : undefined);
   await bringTogether(move, renew);
   context.failpoint("brought-together");
   const line = openLine(move, place, () => window.enter());
   try {
-    for (const part of move.sources) await mapChildren(move.db, part, move.records);
+    for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
     await repairIdClashes(move, renew);
     await finishInterrupted(move, line, payload.deadAfter);
     await collectLateRows(move, line);
@@ -96,9 +106,14 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
     context.log(`${runs.length} runs may be moved.`);
     await new RunMover(move, line, { runs, payload, beforeCommit: renew }).run();
     context.failpoint("moved");
-    await lookAgain(move, line, runs, servers.length > 0 ? syncPass : async () => {});
+    await lookAgain(move, line, movedBy(move), servers.length > 0 ? syncPass : async () => {});
     context.failpoint("looked-again");
-    await compact(move, payload.compact, () => quietReason(move, place.area), (part) => vacuum(line, part, renew));
+    await compact(
+      move,
+      payload.compact,
+      () => quietReason(move, place.area),
+      (part) => vacuum(line, part, renew),
+    );
   } finally {
     await line.close();
   }
@@ -108,7 +123,8 @@ function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): Re
   const { context, fresh, files, keys, token } = move;
   const times = cacheTimesSetup(place.area, place.cache);
   const stations = move.sources.map(
-    (part) => new ThreadStation({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
+    (part) =>
+      new ThreadStation({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
   );
   return new RemovalLine(stations, beforeArea, (name) => context.failpoint(name));
 }
@@ -135,9 +151,13 @@ function historyLine(result: MoveResult, payload: ReducePayload) {
 }
 
 /** A job put back by a leaving worker is not finished: its line is written when it is. */
-async function noteFailure(move: Move, payload: ReducePayload, result: MoveResult, error: unknown): Promise<void> {
+async function noteFailure(
+  move: Move,
+  payload: ReducePayload,
+  result: MoveResult,
+  error: unknown,
+): Promise<void> {
   const { code, message } = toJobsError(error);
   if (code === "stopped" || code === "lost-lease") return;
   appendHistory(move.area, { ...historyLine(result, payload), error: { code, message } });
 }
-

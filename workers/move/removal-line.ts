@@ -1,5 +1,5 @@
-import type { RemovalReport } from "./remover.ts";
 import type { Source } from "./move.ts";
+import type { RemovalReport } from "./remover.ts";
 import type { ThreadStation } from "./thread-station.ts";
 
 /** The stations of all sources, in the order of removal. */

@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { JobsError } from "../../shared/errors.ts";
 import { proveToken } from "../fence.ts";
-import type { Connection } from "../sqlite/connection.ts";
+import { type Connection, prepared } from "../sqlite/connection.ts";
 import { absorb } from "./absorb.ts";
 import { childrenOfSlice } from "./children.ts";
 import { findMismatches } from "./mismatch.ts";
@@ -99,9 +100,10 @@ export class Remover {
     try {
       transact(db, () => {
         // First the lock that only our own copying can hold up, so that nobody waits on us meanwhile.
-        db.prepare("SELECT 1 FROM completed.mtjobs_fence").get();
+        prepared(db, "SELECT 1 FROM completed.mtjobs_fence").get();
         proveToken(db, part, token, Date.now());
         lockedAt = performance.now();
+        assertCopied(db, slice.runs);
         const found = findMismatches(db, part, records, fresh);
         if (found.size > 0) {
           mismatches = found;
@@ -133,7 +135,7 @@ export class Remover {
           : record.indexedIn(part)
             ? `${parent} IN (SELECT id FROM temp.${slice})`
             : `id IN (SELECT x.id FROM ${childrenOfSlice(part, record, "x")})`;
-    return db.prepare(`DELETE FROM ${part}.${table} WHERE ${where}`).run().changes;
+    return prepared(db, `DELETE FROM ${part}.${table} WHERE ${where}`).run().changes;
   }
 
   #runsOf(mismatches: Map<RecordPlan, number[]>): number[] {
@@ -147,15 +149,32 @@ export class Remover {
             ? "x.run_id"
             : `coalesce((SELECT t.run_id FROM ${part}.tests AS t WHERE t.id = x.test_id),
                 (SELECT t.run_id FROM completed.tests AS t WHERE t.id = x.test_id))`;
-      const found = db
-        .prepare<[string], number>(
-          `SELECT DISTINCT ${owner} FROM ${part}.${table} AS x WHERE x.id IN (SELECT value FROM json_each(?))`,
-        )
+      const found = prepared<[string], number>(
+        db,
+        `SELECT DISTINCT ${owner} FROM ${part}.${table} AS x WHERE x.id IN (SELECT value FROM json_each(?))`,
+      )
         .pluck()
         .all(JSON.stringify(ids));
       for (const run of found) runs.add(run);
     }
     return [...runs];
+  }
+}
+
+/** The last line of defence: no row leaves a source unless its run's copy is complete and counts. */
+function assertCopied(db: Connection, runs: readonly number[]): void {
+  const missing = prepared<[string], number>(
+    db,
+    `SELECT value FROM json_each(?) WHERE value NOT IN
+         (SELECT run_id FROM completed.mtjobs_runs WHERE state IN ('removing', 'moved'))`,
+  )
+    .pluck()
+    .all(JSON.stringify(runs));
+  if (missing.length > 0) {
+    throw new JobsError(
+      "internal",
+      `runs ${missing.join(", ")} have no complete copy: nothing of them was removed`,
+    );
   }
 }
 

@@ -1,8 +1,12 @@
+import { prepared } from "../sqlite/connection.ts";
 import type { Move } from "./move.ts";
 import type { MovedTable } from "./record-tables.ts";
 
 /** How many rows of each table completed-runs.db holds for these runs; the runs themselves not among them. */
-export function runRows({ db, records }: Move, runs: readonly number[]): [Exclude<MovedTable, "runs">, number][] {
+export function runRows(
+  { db, records }: Move,
+  runs: readonly number[],
+): [Exclude<MovedTable, "runs">, number][] {
   const list = JSON.stringify(runs);
   return records.flatMap(({ table, parent }) => {
     if (table === "runs") return [];
@@ -11,7 +15,7 @@ export function runRows({ db, records }: Move, runs: readonly number[]): [Exclud
         ? `json_each(?) AS j CROSS JOIN completed.${table} AS d ON d.run_id = j.value`
         : `json_each(?) AS j CROSS JOIN completed.tests AS t ON t.run_id = j.value
            CROSS JOIN completed.${table} AS d ON d.test_id = t.id`;
-    const count = db.prepare<[string], number>(`SELECT count(*) FROM ${from}`).pluck().get(list) ?? 0;
+    const count = prepared<[string], number>(db, `SELECT count(*) FROM ${from}`).pluck().get(list) ?? 0;
     return [[table, count] as [Exclude<MovedTable, "runs">, number]];
   });
 }

@@ -1,4 +1,4 @@
-import type { Connection, Part } from "../sqlite/connection.ts";
+import { type Connection, type Part, prepared } from "../sqlite/connection.ts";
 import { clearScratch } from "./scratch.ts";
 
 /**
@@ -15,30 +15,36 @@ export interface Slice {
 const gatherChunk = 20_000;
 
 /** Fills `temp.batch_tests` with the tests of `runs` in all `parts`; returns how many each run has. */
-export function gatherTests(db: Connection, runs: readonly number[], parts: readonly Part[]): Map<number, number> {
+export function gatherTests(
+  db: Connection,
+  runs: readonly number[],
+  parts: readonly Part[],
+): Map<number, number> {
   clearScratch(db, "batch_runs", "batch_tests");
-  const note = db.prepare("INSERT OR IGNORE INTO temp.batch_runs VALUES (?)");
+  const note = prepared(db, "INSERT OR IGNORE INTO temp.batch_runs VALUES (?)");
   for (const run of runs) note.run(run);
   for (const part of parts) {
-    const gather = db.prepare(
+    const gather = prepared(
+      db,
       `INSERT OR IGNORE INTO temp.batch_tests (run_id, id)
        SELECT t.run_id, t.id FROM temp.batch_runs AS b CROSS JOIN ${part}.tests AS t ON t.run_id = b.id
        LIMIT ${gatherChunk} OFFSET ?`,
     );
-    const total = db
-      .prepare<[], number>(
-        `SELECT count(*) FROM temp.batch_runs AS b CROSS JOIN ${part}.tests AS t ON t.run_id = b.id`,
-      )
-      .pluck();
+    const total = prepared<[], number>(
+      db,
+      `SELECT count(*) FROM temp.batch_runs AS b CROSS JOIN ${part}.tests AS t ON t.run_id = b.id`,
+    ).pluck();
     gather.run(0);
     // Most batches fit into one chunk; only a large one is counted, and read piece by piece.
-    const have = db.prepare<[], number>("SELECT count(*) FROM temp.batch_tests").pluck().get() ?? 0;
+    const have = prepared<[], number>(db, "SELECT count(*) FROM temp.batch_tests").pluck().get() ?? 0;
     if (have < gatherChunk) continue;
     for (let offset = gatherChunk; offset < (total.get() ?? 0); offset += gatherChunk) gather.run(offset);
   }
   const counts = new Map(runs.map((run) => [run, 0]));
-  for (const [run, count] of db
-    .prepare<[], [number, number]>("SELECT run_id, count(*) FROM temp.batch_tests GROUP BY run_id")
+  for (const [run, count] of prepared<[], [number, number]>(
+    db,
+    "SELECT run_id, count(*) FROM temp.batch_tests GROUP BY run_id",
+  )
     .raw()
     .all()) {
     counts.set(run, count);
@@ -78,22 +84,20 @@ export function cutSlices(counts: ReadonlyMap<number, number>, size: number): Sl
 export function enterSlice(db: Connection, slice: Slice): number {
   clearScratch(db, "slice_runs", "slice_tests");
   if (slice.part === undefined || slice.part.offset === 0) {
-    const note = db.prepare("INSERT INTO temp.slice_runs VALUES (?)");
+    const note = prepared(db, "INSERT INTO temp.slice_runs VALUES (?)");
     for (const run of slice.runs) note.run(run);
   }
   const tests =
     slice.part === undefined
-      ? db
-          .prepare(
-            `INSERT OR IGNORE INTO temp.slice_tests
+      ? prepared(
+          db,
+          `INSERT OR IGNORE INTO temp.slice_tests
              SELECT b.id FROM temp.slice_runs AS s CROSS JOIN temp.batch_tests AS b ON b.run_id = s.id`,
-          )
-          .run()
-      : db
-          .prepare(
-            `INSERT OR IGNORE INTO temp.slice_tests
+        ).run()
+      : prepared(
+          db,
+          `INSERT OR IGNORE INTO temp.slice_tests
              SELECT id FROM temp.batch_tests WHERE run_id = ? ORDER BY id LIMIT ? OFFSET ?`,
-          )
-          .run(slice.runs[0], slice.part.count, slice.part.offset);
+        ).run(slice.runs[0], slice.part.count, slice.part.offset);
   return tests.changes;
 }

@@ -1,3 +1,4 @@
+import { prepared } from "../sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
 import { childrenOfSlice } from "./children.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
@@ -37,7 +38,8 @@ function stageSynced(move: Move, record: RecordPlan): void {
   const { db, fresh } = move;
   const columns = record.columnsIn(fresh);
   if (columns.length > 0) {
-    db.prepare(
+    prepared(
+      db,
       `INSERT OR IGNORE INTO temp.stage_${record.table} (${columnList(columns)})
        SELECT ${columnList(columns, "c")} FROM ${sliceRows(fresh, record, "c")}`,
     ).run();
@@ -53,17 +55,16 @@ function stageSynced(move: Move, record: RecordPlan): void {
 function noteDiffering(move: Move, record: RecordPlan): number {
   const { table } = record;
   const carried = record.carried("cache", "area");
-  return move.db
-    .prepare(
-      `INSERT OR IGNORE INTO temp.differing (table_name, id, winner)
+  return prepared(
+    move.db,
+    `INSERT OR IGNORE INTO temp.differing (table_name, id, winner)
        SELECT '${table}', m.id, CASE
          WHEN c.id IS NOT NULL THEN CASE WHEN ${areaIsNewer(move, record)} THEN 'area' ELSE 'cache' END
          WHEN ${standsElsewhereInCache(record)} THEN 'none'
          ELSE 'alone' END
        FROM ${sliceRows("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
        WHERE c.id IS NULL OR NOT (${sameRow("c", "m", carried)})`,
-    )
-    .run().changes;
+  ).run().changes;
 }
 
 /**
@@ -96,26 +97,29 @@ function keepLosers(move: Move, record: RecordPlan): void {
 
 function keep(move: Move, record: RecordPlan, part: Source, reason: string, which: string): void {
   const columns = record.columnsIn(part);
-  move.db
-    .prepare(
-      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+  prepared(
+    move.db,
+    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
        SELECT '${record.table}', x.id, '${part}', ?, ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried(part, "completed"))}
        FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id
        WHERE f.table_name = '${record.table}' AND ${which}`,
-    )
-    .run(reason, JSON.stringify(columns));
+  ).run(reason, JSON.stringify(columns));
 }
 
 /** A test of megatest.db that lost to one of the same name leaves its steps and data without a parent. */
 function keepChildrenOfLosers(move: Move): void {
   const { db } = move;
   const lost = "SELECT id FROM temp.differing WHERE table_name = 'tests' AND winner = 'none'";
-  const stale = db.prepare<[], number>(`${lost} AND NOT EXISTS (SELECT 1 FROM cache.tests AS c WHERE c.id = differing.id)`);
+  const stale = prepared<[], number>(
+    db,
+    `${lost} AND NOT EXISTS (SELECT 1 FROM cache.tests AS c WHERE c.id = differing.id)`,
+  );
   if (stale.pluck().all().length === 0) return;
   for (const record of move.records.filter(({ parent }) => parent === "test_id")) {
     const columns = record.columnsIn("area");
-    db.prepare(
+    prepared(
+      db,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
        SELECT '${record.table}', x.id, 'area', 'its test was replaced under another id', ?,
          ${rowLiteral("x", columns)}, ${rowLiteral("x", record.carried("area", "completed"))}
@@ -132,13 +136,15 @@ function takeWinners(move: Move, record: RecordPlan): void {
   const chosen = (winner: string) =>
     `(SELECT id FROM temp.differing WHERE table_name = '${table}' AND winner = '${winner}')`;
   const carried = record.carried("cache", "area");
-  db.prepare(
+  prepared(
+    db,
     `UPDATE temp.stage_${table} SET (${columnList(carried)}) =
        (SELECT ${columnList(carried, "m")} FROM area.${table} AS m WHERE m.id = stage_${table}.id)
      WHERE id IN ${chosen("area")}`,
   ).run();
   const columns = record.columnsIn("area");
-  db.prepare(
+  prepared(
+    db,
     `INSERT INTO temp.stage_${table} (${columnList(columns)})
      SELECT ${columnList(columns, "m")} FROM area.${table} AS m WHERE m.id IN ${chosen("alone")}`,
   ).run();
@@ -153,6 +159,6 @@ function stageUnsynced(move: Move, record: RecordPlan): void {
     const rows = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;
     const known = `SELECT ${columnList(columns)} FROM temp.stage_${record.table}`;
     const chosen = part === fresh ? rows : unmatchedRows(rows, known, columns);
-    db.prepare(`INSERT INTO temp.stage_${record.table} (${columnList(columns)}) ${chosen}`).run();
+    prepared(db, `INSERT INTO temp.stage_${record.table} (${columnList(columns)}) ${chosen}`).run();
   }
 }

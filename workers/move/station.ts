@@ -1,3 +1,4 @@
+import { proveToken } from "../fence.ts";
 import type { Connection } from "../sqlite/connection.ts";
 import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
@@ -7,7 +8,6 @@ import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
 import { type RemovalReport, Remover } from "./remover.ts";
 import { createScratch } from "./scratch.ts";
-import { proveToken } from "../fence.ts";
 
 /** What a station is made of; plain data, so that it may be sent to a thread. */
 export interface StationSetup {
@@ -25,11 +25,13 @@ export class Station {
   readonly #setup: StationSetup;
   readonly #db: Connection;
   readonly #remover: Remover;
+  readonly #signal: AbortSignal;
   readonly pace = new Pace();
 
   private constructor(setup: StationSetup, db: Connection, signal: AbortSignal) {
     this.#setup = setup;
     this.#db = db;
+    this.#signal = signal;
     const times = new CacheTimes(setup.times);
     this.#remover = new Remover({
       ...setup,
@@ -47,7 +49,7 @@ export class Station {
     try {
       const records = planRecords(db, [setup.part, "completed"], setup.keys);
       createScratch(db, records);
-      await mapChildren(db, setup.part, records);
+      await mapChildren(db, setup.part, records, signal);
       return new Station(setup, db, signal);
     } catch (error) {
       db.close();
@@ -62,7 +64,7 @@ export class Station {
   /** Looks anew over the tables without an index: rows may have come since. */
   async refresh(): Promise<void> {
     const { part, keys } = this.#setup;
-    await mapChildren(this.#db, part, planRecords(this.#db, [part, "completed"], keys));
+    await mapChildren(this.#db, part, planRecords(this.#db, [part, "completed"], keys), this.#signal);
   }
 
   /** Rewrites the file without its free pages. Throws `busy` unless the lock is to be had at once. */

@@ -1,7 +1,7 @@
-import type { Move } from "./move.ts";
-import { guardsHold } from "./id-guards.ts";
 import { proveToken } from "../fence.ts";
+import { guardsHold } from "./id-guards.ts";
 import { forgetSeen, lateRuns, readSeen, runsWithRows, writeSeen } from "./leftovers.ts";
+import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
@@ -30,6 +30,16 @@ export async function collectLateRows(move: Move, line: RemovalLine): Promise<vo
     writeSeen(move, seen);
     markLookedAt(move, fresh);
   });
+}
+
+/** The runs that this job moved. */
+export function movedBy({ db, context }: Move): number[] {
+  return db
+    .prepare<[string], number>(
+      "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
+    )
+    .pluck()
+    .all(context.jobId);
 }
 
 /**

@@ -42,7 +42,10 @@ export class ThreadStation {
     this.#thread.on("error", (error) => this.#fail(toJobsError(error)));
     this.#thread.on("exit", () => this.#fail(new JobsError("internal", `the thread of ${setup.part} ended`)));
     const pass = () =>
-      this.#thread.postMessage({ call: "abort", error: toJobsError(signal.reason).toDocument() } satisfies StationCall);
+      this.#thread.postMessage({
+        call: "abort",
+        error: toJobsError(signal.reason).toDocument(),
+      } satisfies StationCall);
     signal.addEventListener("abort", pass, { once: true });
   }
 

@@ -30,7 +30,9 @@ export async function outwaitBusy<T>(signal: AbortSignal, attempt: () => T): Pro
     } catch (error) {
       if (toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
       signal.throwIfAborted();
-      await sleep(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), undefined, { signal });
+      await sleep(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), undefined, {
+        signal,
+      });
     }
   }
 }

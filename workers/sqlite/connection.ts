@@ -18,7 +18,10 @@ export interface ConnectionOptions {
  * Opens a connection and attaches the files given. The files must exist.
  * `synchronous` is FULL throughout: what is removed from one file must be durable in another first.
  */
-export function openConnection(files: Partial<Record<Part, string>>, options: ConnectionOptions = {}): Connection {
+export function openConnection(
+  files: Partial<Record<Part, string>>,
+  options: ConnectionOptions = {},
+): Connection {
   const db = new Database(":memory:", { timeout: options.busyTimeoutMs ?? 1000 });
   // Megatest's own connections do not enforce foreign keys; better-sqlite3 turns them on.
   db.pragma("foreign_keys = OFF");
@@ -40,4 +43,21 @@ export function openConnection(files: Partial<Record<Part, string>>, options: Co
 /** An SQL identifier in quotes. */
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+const statements = new WeakMap<Connection, Map<string, Database.Statement<unknown[], unknown>>>();
+
+/**
+ * `db.prepare`, once for each text: the statements of a batch are long and come again with the next batch.
+ * The mode of a statement (`raw`, `pluck`) stays with it, so one text must always be used in one mode.
+ */
+export function prepared<Parameters extends unknown[] | object = unknown[], Row = unknown>(
+  db: Connection,
+  sql: string,
+): Database.Statement<Parameters extends unknown[] ? Parameters : [Parameters], Row> {
+  let known = statements.get(db);
+  if (known === undefined) statements.set(db, (known = new Map()));
+  let statement = known.get(sql);
+  if (statement === undefined) known.set(sql, (statement = db.prepare(sql)));
+  return statement as Database.Statement<Parameters extends unknown[] ? Parameters : [Parameters], Row>;
 }

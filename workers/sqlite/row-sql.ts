@@ -4,7 +4,9 @@ import { quoteName } from "./connection.ts";
 
 /** `a."x", a."y"` */
 export function columnList(columns: readonly string[], alias?: string): string {
-  return columns.map((name) => (alias === undefined ? quoteName(name) : `${alias}.${quoteName(name)}`)).join(", ");
+  return columns
+    .map((name) => (alias === undefined ? quoteName(name) : `${alias}.${quoteName(name)}`))
+    .join(", ");
 }
 
 /**

@@ -32,8 +32,9 @@ export function columnNames(db: Connection, part: string, table: string): string
 /** True where the part holds an ordinary table of that name. */
 export function hasTable(db: Connection, part: string, table: string): boolean {
   return (
-    db.prepare(`SELECT 1 FROM ${quoteName(part)}.sqlite_schema WHERE type = 'table' AND name = ?`).get(table) !==
-    undefined
+    db
+      .prepare(`SELECT 1 FROM ${quoteName(part)}.sqlite_schema WHERE type = 'table' AND name = ?`)
+      .get(table) !== undefined
   );
 }
 
