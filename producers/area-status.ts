@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Area, openArea } from "../shared/area/area.ts";
+import { type Area, openAllowedArea } from "../shared/area/area.ts";
 import { readAreaId } from "../shared/area/area-id.ts";
 import { findCache } from "../shared/area/cache.ts";
 import { type HistoryLine, readHistory } from "../shared/area/history.ts";
@@ -43,8 +43,7 @@ export async function areaStatus(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<AreaStatus> {
-  const roots = settings.areas.length > 0 ? settings.areas : undefined;
-  const area = openArea(resolve(cwd, path), { roots, env });
+  const area = openAllowedArea(resolve(cwd, path), settings, env);
   const facts = readDatabases(area);
   const look = <T>(read: () => T, otherwise: T): T => {
     try {
@@ -57,7 +56,7 @@ export async function areaStatus(
   const homehost = look(() => readHomehost(area), { value: undefined, pinned: false });
   const home = await decideHome(homehost, settings);
   const cache = look(() => findCache(area, settings), undefined);
-  const servers = look(() => liveServers(area), []);
+  const servers = look(() => liveServers(area, Date.now(), settings.host), []);
   facts.problems.push(...area.config.warnings);
   return {
     area: area.path,

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { type Area, openArea } from "../shared/area/area.ts";
+import { type Area, openAllowedArea } from "../shared/area/area.ts";
 import { parsePayload, type ReducePayload, type reduceSchema } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -30,8 +30,7 @@ export function checkRequest(
     area: resolve(cwd, request.area),
     requestedBy: requester(settings),
   });
-  const roots = settings.areas.length > 0 ? settings.areas : undefined;
-  return { payload, area: openArea(payload.area, { roots, env }) };
+  return { payload, area: openAllowedArea(payload.area, settings, env) };
 }
 
 /** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */

@@ -6,6 +6,8 @@ import type { AreaLocks } from "./area-lock.ts";
 /** What a job needs of the worker that took it. */
 export interface JobHost {
   settings: Settings;
+  /** What a megatest.config may read, as the job's own thread sees it. */
+  env: NodeJS.ProcessEnv;
   log: Logger;
   /** Fail-fast; for forwarding and for requests to cancel. */
   redis: Redis;

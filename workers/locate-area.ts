@@ -1,4 +1,4 @@
-import { openArea } from "../shared/area/area.ts";
+import { openAllowedArea } from "../shared/area/area.ts";
 import { readAreaId } from "../shared/area/area-id.ts";
 import { decideHome, readHomehost } from "../shared/area/homehost.ts";
 import type { Settings } from "../shared/settings.ts";
@@ -12,9 +12,13 @@ export interface AreaPlace {
   elsewhere: string | undefined;
 }
 
-/** Looks without changing anything; rejects as `openArea` and `readHomehost` do. */
-export async function locateArea(path: string, settings: Settings): Promise<AreaPlace> {
-  const area = openArea(path, { roots: settings.areas });
+/** Looks without changing anything; rejects as `openArea` and `readHomehost` do. `env`: what its config may read. */
+export async function locateArea(
+  path: string,
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+): Promise<AreaPlace> {
+  const area = openAllowedArea(path, settings, env);
   const homehost = readHomehost(area);
   const { atHome } = await decideHome(homehost, settings);
   return {

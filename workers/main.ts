@@ -17,7 +17,7 @@ function dieBy(signal: Signal): void {
  */
 export async function runWorker(settings: Settings, options: HostWorkerOptions = {}): Promise<number> {
   const log = createLog(settings);
-  const worker = new HostWorker(settings, log, options);
+  const worker = new HostWorker(settings, log, { env: process.env, ...options });
   const { promise: told, end } = firstSignal((signal) => {
     log.warn(`${signal} again: leaving at once`);
     dieBy(signal);

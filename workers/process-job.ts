@@ -72,7 +72,7 @@ async function perform(
   const jobId = job.id ?? "";
   // Where Redis does not answer at this moment, the watch sees the request later.
   if (await isCancelRequested(redis, settings.prefix, jobId).catch(() => false)) throw cancelled();
-  const place = await locateArea(payload.area, settings);
+  const place = await locateArea(payload.area, settings, host.env);
   if (place.elsewhere !== undefined) {
     const { forwarded, alive } = await forwardJob(job, payload, place.elsewhere, host).catch(outage);
     const but = alive ? "" : "; no worker is running there at the moment, so it waits";

@@ -45,6 +45,8 @@ const leaveGrace = 6000;
 export type LeaveOutcome = "left" | "abandoned";
 
 export interface HostWorkerOptions {
+  /** The process's environment: `#{getenv …}` and `$MT_TESTSUITE_NAME` of an area come from it; nothing by default. */
+  env?: NodeJS.ProcessEnv;
   /** Where the jobs' thread is; tests put their own there. */
   threadUrl?: URL;
 }
@@ -118,6 +120,7 @@ export class HostWorker {
       abandon: this.#abandon.signal,
       running: this.#running,
       waits: new Map(),
+      env: {},
       ...this.#options,
     };
     const worker = new Worker(

@@ -1,6 +1,7 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { JobsError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
 import { areaName } from "./area-name.ts";
 import { type MegatestConfig, readConfig } from "./config.ts";
 import { isInside, resolveInside, resolveRoots } from "./roots.ts";
@@ -28,6 +29,18 @@ export interface OpenAreaOptions {
   roots?: string[] | undefined;
   /** What `#{getenv X}` and `$MT_TESTSUITE_NAME` see; nothing by default. */
   env?: NodeJS.ProcessEnv;
+}
+
+/**
+ * Opens an area where the settings allow it: below `settings.areas`, or anywhere where no root was given, as a
+ * person's own command may (a worker refuses to start without roots). Throws as `openArea` does.
+ */
+export function openAllowedArea(
+  path: string,
+  settings: Pick<Settings, "areas">,
+  env: NodeJS.ProcessEnv,
+): Area {
+  return openArea(path, { roots: settings.areas.length > 0 ? settings.areas : undefined, env });
 }
 
 /** Names in an area that we write to, or that SQLite would follow for us. */

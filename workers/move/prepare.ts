@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { type Area, openArea } from "../../shared/area/area.ts";
+import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
@@ -32,10 +32,7 @@ export interface Place {
  */
 export async function openPlace(payload: ReducePayload, context: JobContext, tally: Tally): Promise<Place> {
   const { settings, env } = context;
-  const area = openArea(payload.area, {
-    roots: settings.areas.length > 0 ? settings.areas : undefined,
-    env,
-  });
+  const area = openAllowedArea(payload.area, settings, env);
   const homehost = readHomehost(area);
   const { atHome } = await decideHome(homehost, settings);
   if (atHome === false) {
