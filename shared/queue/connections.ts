@@ -5,7 +5,7 @@ import type { Settings } from "../settings.ts";
 import { queueName } from "./names.ts";
 
 /** How long a command waits for Redis at most, in milliseconds, before it says "redis-unreachable". */
-const connectDeadline = 2000;
+const connectDeadline = 1500;
 
 type RedisAddress = Pick<RedisOptions, "host" | "port" | "path" | "username" | "password" | "db" | "tls">;
 
