@@ -1,15 +1,20 @@
 import type { Area } from "../../shared/area/area.ts";
-import { liveServers } from "../../shared/area/servers.ts";
+import { clockSkewMs } from "../../shared/area/mtime.ts";
+import { liveServers, type MegatestServer } from "../../shared/area/servers.ts";
 import type { Move } from "./move.ts";
 
 /** Tests looked at in one statement. */
 const chunk = 20_000;
 
+/** Megatest's servers that may be alive, by the clock of the area's file system: it sets the times of their logs. */
+export function aliveServers(area: Area, host: string): MegatestServer[] {
+  const now = Date.now() + clockSkewMs(area);
+  return liveServers(area, now, host).filter(({ state }) => state !== "stale");
+}
+
 /** Why the area is not quiet: a live server, or a test in flight; undefined where it is. */
 export function quietReason(move: Move, area: Area): string | undefined {
-  const server = liveServers(area, Date.now(), move.context.settings.host).find(
-    ({ state }) => state !== "stale",
-  );
+  const [server] = aliveServers(area, move.context.settings.host);
   if (server !== undefined) return `a Megatest server is alive (pid ${server.pid} on ${server.host})`;
   return isAnythingInFlight(move) ? "tests are in flight" : undefined;
 }
