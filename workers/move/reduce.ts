@@ -3,11 +3,11 @@ import { performance } from "node:perf_hooks";
 import { ensureAreaId } from "../../shared/area/area-id.ts";
 import { appendHistory } from "../../shared/area/history.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
-import { liveServers } from "../../shared/area/servers.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
+import { bringAreaRows } from "./area-rows.ts";
 import { bringTogether } from "./bring-together.ts";
 import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
@@ -16,11 +16,11 @@ import { compact } from "./compact.ts";
 import { ensureCompletedDb } from "./completed-db.ts";
 import { rehearse } from "./dry-run.ts";
 import { repairIdClashes } from "./id-clashes.ts";
-import { acquire, type LeaseOptions, release, restUnderLease } from "./lease.ts";
+import { acquire, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
 import { RunMover } from "./move-runs.ts";
 import { openMove, openPlace, type Place } from "./prepare.ts";
-import { quietReason } from "./quiet.ts";
+import { aliveServers, quietReason } from "./quiet.ts";
 import { finishInterrupted } from "./recover.ts";
 import { RemovalLine } from "./removal-line.ts";
 import { describeResult, fileSizes } from "./report.ts";
@@ -28,6 +28,7 @@ import { collectLateRows, lookAgain, movedBy } from "./sweep.ts";
 import { SyncWindow, syncPassMs } from "./sync-window.ts";
 import { Tally } from "./tally.ts";
 import { ThreadStation } from "./thread-station.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /**
  * Moves the runs that `payload` selects from the area's databases to completed-runs.db.
@@ -43,6 +44,7 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
   if (payload.dryRun) return rehearse(place, payload, context, tally, started);
 
   const areaId = prepareArea(place);
+  context.failpoint("prepared");
   const before = fileSizes(place.files);
   const move = openMove(place, payload, context, tally);
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
@@ -60,7 +62,10 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
     try {
       await perform(move, place, payload, lease);
       const result = report();
+      // Only a holder writes history: one that was overtaken at its last step ends here.
+      await outwaitBusy(context.signal, () => renewLease(move.db, lease.times, move.token));
       appendHistory(place.area, historyLine(result, payload));
+      context.failpoint("history-written");
       return result;
     } catch (error) {
       await noteFailure(move, payload, { ...report(), state: stateAfter(error) }, error);
@@ -88,12 +93,11 @@ function prepareArea({ area, files }: Place): string {
 async function perform(move: Move, place: Place, payload: ReducePayload, lease: LeaseOptions): Promise<void> {
   const { context } = move;
   const renew = () => lease.times.renew();
-  const servers = liveServers(place.area, Date.now(), context.settings.host).filter(
-    ({ state }) => state !== "stale",
-  );
+  const servers = aliveServers(place.area, context.settings.host);
   const syncPass = () => restUnderLease(lease, move.token, syncPassMs(move.files.cache));
   const window = new SyncWindow(servers.length > 0 ? syncPass : undefined);
   await bringTogether(move, renew);
+  await bringAreaRows(move);
   context.failpoint("brought-together");
   const line = openLine(move, place, () => window.enter());
   try {
@@ -112,7 +116,10 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
       move,
       payload.compact,
       () => quietReason(move, place.area),
-      (part) => vacuum(line, part, renew),
+      async (part) => {
+        await vacuum(line, part, renew);
+        context.failpoint("compacted");
+      },
     );
   } finally {
     await line.close();

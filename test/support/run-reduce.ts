@@ -1,0 +1,113 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { JobContext } from "../../shared/job-context.ts";
+import { parsePayload, type ReducePayload } from "../../shared/queue/payload.ts";
+import type { MoveResult, RunLabel, SkipReason } from "../../shared/result.ts";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { resolveSettings } from "../../shared/settings.ts";
+import { runJob } from "../../workers/run-job.ts";
+import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";
+import type { Union } from "./oracle/records.ts";
+import { unionOfRuns } from "./oracle/union.ts";
+import { filesOf } from "./temp-area.ts";
+
+export type ReduceOptions = Partial<Omit<ReducePayload, "v" | "area">>;
+
+export interface RunOptions {
+  /** Called at each step boundary by name; whatever it throws ends the job there. */
+  failpoint?: (name: string) => void;
+  /** Another host than the area's. */
+  host?: string;
+  jobId?: string;
+  signal?: AbortSignal;
+}
+
+export interface Reduced {
+  result: MoveResult;
+  /** The job's log, a sentence each. */
+  story: string[];
+}
+
+let jobs = 0;
+
+/** Runs a reduce in this process; its stations' threads run from `dist/`. Of every run, unless options say which. */
+export async function runReduce(
+  area: SampleArea,
+  options: ReduceOptions = {},
+  { failpoint = () => {}, host = area.host, jobId, signal = new AbortController().signal }: RunOptions = {},
+): Promise<Reduced> {
+  const story: string[] = [];
+  const context: JobContext = {
+    jobId: jobId ?? `job-${process.pid}-${++jobs}`,
+    settings: resolveSettings({ flags: { host, user: area.user, cacheRoot: area.cacheRoot } }),
+    env: {},
+    signal,
+    log: (sentence) => void story.push(sentence),
+    progress: () => {},
+    failpoint,
+  };
+  const payload = parsePayload("reduce", {
+    v: 1,
+    area: area.directory,
+    compact: "never",
+    ...all,
+    ...options,
+  });
+  return { result: await runJob("reduce", payload, context), story };
+}
+
+const all = { runname: "%" };
+
+/** Everything the area holds now. */
+export function unionOf(area: SampleArea): Union {
+  return unionOfRuns(filesOf(area));
+}
+
+/** Runs a reduce and proves that no record was lost, doubled or changed by it. */
+export async function reduceSafely(
+  area: SampleArea,
+  options: ReduceOptions = {},
+  { losses = {}, ...run }: RunOptions & { losses?: NothingLostOptions } = {},
+): Promise<Reduced & { before: Union; after: Union }> {
+  const before = unionOf(area);
+  const reduced = await runReduce(area, options, run);
+  const after = unionOf(area);
+  assertNothingLost(before, after, losses);
+  return { ...reduced, before, after };
+}
+
+/** Ids of the runs that moved, in order. */
+export function movedIds(result: MoveResult): number[] {
+  return result.runs.map(({ id }: RunLabel) => id).sort((a, b) => a - b);
+}
+
+/** Why each run that stayed did, by id. */
+export function skippedBy(result: MoveResult): Record<number, SkipReason> {
+  return Object.fromEntries(result.skipped.map(({ id, reason }) => [id, reason]));
+}
+
+/** Runs `mtjobs reduce AREA … --inline --json` as a process, which a failpoint may kill. */
+export async function runReduceProcess(
+  area: SampleArea,
+  flags: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }> {
+  const command = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
+  const child = spawn(process.execPath, [command, "reduce", area.directory, ...flags, "--inline", "--json"], {
+    env: {
+      PATH: process.env.PATH,
+      MTJOBS_REDIS_URL: "redis://127.0.0.1:1",
+      MTJOBS_HOST: area.host,
+      MTJOBS_USER: area.user,
+      MTJOBS_CACHE_ROOT: area.cacheRoot,
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  await once(child, "close");
+  return { code: child.exitCode, signal: child.signalCode, stdout, stderr };
+}

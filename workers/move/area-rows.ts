@@ -1,0 +1,48 @@
+import { proveToken } from "../fence.ts";
+import { quoteName } from "../sqlite/connection.ts";
+import { columnList } from "../sqlite/row-sql.ts";
+import { columnNames } from "../sqlite/table.ts";
+import type { Move, Source } from "./move.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+/** Tables that describe the area as a whole, with the column that names a row. */
+const areaTables = [
+  ["keys", "fieldname"],
+  ["metadat", "var"],
+  ["test_meta", "testname"],
+] as const;
+
+/**
+ * Adds the rows that describe the area (target keys, Megatest's version, the descriptions of tests) to
+ * completed-runs.db, so that it can be read on its own. What is there is never overwritten; of two versions
+ * that it lacks, the freshest database's comes. Commits nothing where nothing is missing.
+ */
+export async function bringAreaRows(move: Move): Promise<void> {
+  const { context, fresh, sources } = move;
+  const others = sources.filter((part) => part !== fresh && part !== "ref");
+  for (const part of [fresh, ...others]) {
+    for (const [table, name] of areaTables) {
+      await outwaitBusy(context.signal, () => addMissing(move, part, table, name));
+    }
+  }
+}
+
+function addMissing({ db, token }: Move, part: Source, table: string, name: string): void {
+  const here = new Set(columnNames(db, part, table));
+  const columns = columnNames(db, "completed", table).filter((column) => here.has(column));
+  if (!columns.includes(name)) return;
+  // Read into a table of ours first: no lock on the source lasts while completed-runs.db commits.
+  db.exec(`DROP TABLE IF EXISTS temp.missing;
+    CREATE TEMP TABLE missing AS SELECT ${columnList(columns, "x")} FROM ${part}.${table} AS x
+      WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.${quoteName(name)} IS x.${quoteName(name)})`);
+  if (db.prepare("SELECT EXISTS (SELECT 1 FROM temp.missing)").pluck().get() === 0) return;
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    db.exec(`INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
+      SELECT ${columnList(columns)} FROM temp.missing`);
+    // Their ids were taken: nothing refers to them, so new ones do.
+    const rest = columnList(columns.filter((column) => column !== "id"));
+    db.exec(`INSERT OR IGNORE INTO completed.${table} (${rest}) SELECT ${rest} FROM temp.missing AS x
+      WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.${quoteName(name)} IS x.${quoteName(name)})`);
+  });
+}
