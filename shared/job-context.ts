@@ -1,5 +1,6 @@
-import type { Settings } from "./settings.ts";
+import type { JobStep } from "./job-steps.ts";
 import type { Progress } from "./result.ts";
+import type { Settings } from "./settings.ts";
 
 /**
  * What a job's code is given by whoever runs it: a worker's thread or `--inline`.
@@ -19,5 +20,5 @@ export interface JobContext {
    * Called by name at each step boundary; tests stop or kill the process there.
    * @see docs/architecture.md, "What if it dies here"
    */
-  failpoint(name: string): void;
+  failpoint(step: JobStep): void;
 }

@@ -96,6 +96,7 @@ async function settleRange(
       beforeCommit();
       overwrite(move, record, part, from);
     });
+    context.failpoint(`settled-in-${part}`);
   }
   return found;
 }

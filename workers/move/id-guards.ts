@@ -65,6 +65,7 @@ export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<
       writeGuards(move, part, guards);
       return guards;
     });
+    move.context.failpoint(`guarded-in-${part}`);
   }
   if (ids === undefined) throw new TypeError("an area without megatest.db");
   return ids;

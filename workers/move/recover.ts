@@ -26,7 +26,10 @@ export async function finishInterrupted(
     if (await outwaitBusy(context.signal, () => isUntouched(move, run.id))) untouched.push(run);
   }
   const undone = [...copying, ...untouched];
-  for (const { id } of undone) await outwaitBusy(context.signal, () => discardCopies(move, [id]));
+  for (const { id } of undone) {
+    await outwaitBusy(context.signal, () => discardCopies(move, [id]));
+    context.failpoint("taken-back");
+  }
   if (undone.length > 0) context.log(`${undone.length} copies of an interrupted job were taken back.`);
   const pending = new PendingStates();
   for (const run of removing.filter((candidate) => !untouched.includes(candidate))) {
@@ -45,6 +48,7 @@ export async function finishInterrupted(
     tally.movedRun(run);
     pending.set([run.id], "moved");
     await outwaitBusy(context.signal, () => commitStates(move, pending));
+    context.failpoint("resumed");
     context.log(`Run ${run.id} (${run.target}/${run.runname}), half moved by an interrupted job, is moved.`);
   }
 }

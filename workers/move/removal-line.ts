@@ -1,3 +1,4 @@
+import type { JobStep } from "../../shared/job-steps.ts";
 import type { Source } from "./move.ts";
 import type { RemovalReport } from "./remover.ts";
 import type { ThreadStation } from "./thread-station.ts";
@@ -6,13 +7,13 @@ import type { ThreadStation } from "./thread-station.ts";
 export class RemovalLine {
   readonly #stations: readonly ThreadStation[];
   readonly #beforeArea: () => Promise<void>;
-  readonly #failpoint: (name: string) => void;
+  readonly #failpoint: (step: JobStep) => void;
 
   /** @param beforeArea awaited before each batch goes to megatest.db, which must be left alone now and then */
   constructor(
     stations: readonly ThreadStation[],
     beforeArea: () => Promise<void>,
-    failpoint: (name: string) => void,
+    failpoint: (step: JobStep) => void,
   ) {
     this.#stations = stations;
     this.#beforeArea = beforeArea;

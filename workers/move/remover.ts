@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { JobsError } from "../../shared/errors.ts";
+import type { JobStep } from "../../shared/job-steps.ts";
 import { proveToken } from "../fence.ts";
 import { type Connection, prepared } from "../sqlite/connection.ts";
 import { absorb } from "./absorb.ts";
@@ -26,6 +27,7 @@ export interface RemoverOptions {
   signal: AbortSignal;
   /** Called right before each transaction, so that the cache is never older than megatest.db. */
   beforeCommit(): void;
+  failpoint(step: JobStep): void;
 }
 
 export interface RemovalReport {
@@ -76,22 +78,26 @@ export class Remover {
 
   /** Removes one slice; returns the runs that must be left alone, in which case nothing was removed. */
   async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<number[]> {
-    const { signal } = this.#options;
+    const { failpoint, part, signal } = this.#options;
     for (;;) {
       const mismatches = await outwaitBusy(signal, () => this.#tryRemove(slice, report));
-      if (mismatches === undefined) return [];
+      if (mismatches === undefined) {
+        failpoint(`committed-in-${part}`);
+        return [];
+      }
       if (!force) return this.#runsOf(mismatches);
       await outwaitBusy(signal, () => {
         const kept = absorb(this.#options, mismatches);
         report.superseded += kept.superseded;
         report.late += kept.late;
+        failpoint(`absorbed-from-${part}`);
       });
     }
   }
 
   /** One transaction: prove the token, compare, delete. Returns the mismatches, if any, having changed nothing. */
   #tryRemove(slice: Slice, report: RemovalReport): Map<RecordPlan, number[]> | undefined {
-    const { db, part, records, token, pace, beforeCommit, fresh } = this.#options;
+    const { db, part, records, token, pace, beforeCommit, failpoint, fresh } = this.#options;
     const tests = enterSlice(db, slice);
     beforeCommit();
     let lockedAt = 0;
@@ -110,6 +116,7 @@ export class Remover {
           throw new FoundMismatch();
         }
         for (const record of records.toReversed()) removed.push([record.table, this.#delete(record)]);
+        failpoint(`deleted-in-${part}`);
       });
     } catch (error) {
       if (!(error instanceof FoundMismatch)) throw error;

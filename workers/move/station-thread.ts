@@ -1,13 +1,15 @@
 // The entry of a station's thread. Started by thread-station.ts, never imported.
 import { parentPort, workerData } from "node:worker_threads";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
+import { failpointFromEnvironment } from "../../shared/failpoint.ts";
 import { Station, type StationSetup } from "./station.ts";
 import type { StationCall, StationReply } from "./thread-station.ts";
 
 if (parentPort === null) throw new TypeError("this file is started as a thread");
 const port = parentPort;
 const abort = new AbortController();
-const station = Station.open(workerData as StationSetup, abort.signal);
+const failpoint = failpointFromEnvironment(process.env["MTJOBS_FAILPOINT"]);
+const station = Station.open(workerData as StationSetup, abort.signal, failpoint);
 let queue: Promise<void> = Promise.resolve();
 
 port.on("message", (call: StationCall) => {

@@ -1,3 +1,4 @@
+import type { JobStep } from "../../shared/job-steps.ts";
 import { proveToken } from "../fence.ts";
 import type { Connection } from "../sqlite/connection.ts";
 import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
@@ -28,7 +29,12 @@ export class Station {
   readonly #signal: AbortSignal;
   readonly pace = new Pace();
 
-  private constructor(setup: StationSetup, db: Connection, signal: AbortSignal) {
+  private constructor(
+    setup: StationSetup,
+    db: Connection,
+    signal: AbortSignal,
+    failpoint: (step: JobStep) => void,
+  ) {
     this.#setup = setup;
     this.#db = db;
     this.#signal = signal;
@@ -40,17 +46,22 @@ export class Station {
       pace: this.pace,
       signal,
       beforeCommit: setup.part === "area" ? () => times.renew() : () => {},
+      failpoint,
     });
   }
 
   /** Opens the databases and takes the one look over the tables without an index. */
-  static async open(setup: StationSetup, signal: AbortSignal): Promise<Station> {
+  static async open(
+    setup: StationSetup,
+    signal: AbortSignal,
+    failpoint: (step: JobStep) => void,
+  ): Promise<Station> {
     const db = connect(setup.files, [setup.part, "completed"]);
     try {
       const records = planRecords(db, [setup.part, "completed"], setup.keys);
       createScratch(db, records);
       await mapChildren(db, setup.part, records, signal);
-      return new Station(setup, db, signal);
+      return new Station(setup, db, signal, failpoint);
     } catch (error) {
       db.close();
       throw error;

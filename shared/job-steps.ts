@@ -1,0 +1,48 @@
+/**
+ * Every place where a job calls its failpoint, in the order in which a reduce passes them: right after the
+ * step named has taken effect. Each has a kill test in test/faults/ and a row in the table "What if it dies
+ * here" of docs/architecture.md.
+ */
+export const jobSteps = [
+  "prepared",
+  "refill-noted",
+  "lease-taken",
+  "tokens-raised",
+  "settled-in-cache",
+  "settled-in-area",
+  "settled-in-ref",
+  "brought-together",
+  "clash-noted",
+  "guarded-in-cache",
+  "guarded-in-ref",
+  "guarded-in-area",
+  "clash-guarded",
+  "taken-back",
+  "resumed",
+  "late-collected",
+  "copied",
+  "verified",
+  "guarded",
+  "removing",
+  // The next two and "absorbed" are passed by the threads that remove, once for each slice.
+  "deleted-in-cache",
+  "committed-in-cache",
+  "absorbed-from-cache",
+  "removed-from-cache",
+  "deleted-in-ref",
+  "committed-in-ref",
+  "absorbed-from-ref",
+  "removed-from-ref",
+  "deleted-in-area",
+  "committed-in-area",
+  "absorbed-from-area",
+  "removed-from-area",
+  "moved",
+  "looked-again",
+  "compacted",
+  "history-written",
+  "releasing",
+] as const;
+
+/** The name of a step of a job, as `MTJOBS_FAILPOINT` takes it. */
+export type JobStep = (typeof jobSteps)[number];
