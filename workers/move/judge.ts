@@ -126,7 +126,7 @@ function unsyncedUpdate(move: Move, table: IdentifiedTable, alias: string): stri
   if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
   if (!move.sources.includes("ref")) return "0";
   // Most rows were last written long ago: only the recent ones are worth a look into the ref.
-  return `CASE WHEN ${seconds(`${alias}.last_update`)} > ${move.recentAfter} AND NOT EXISTS (SELECT 1 FROM ref.${table} AS r
-      WHERE r.id = ${alias}.id AND ${sameRow("r", alias, plan.carried("cache", "ref"))})
+  return `CASE WHEN ${seconds(`${alias}.last_update`)} > ${move.recentAfter} AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
+      WHERE synced.id = ${alias}.id AND ${sameRow("synced", alias, plan.carried("cache", "ref"))})
     THEN ${seconds(`${alias}.last_update`)} ELSE 0 END`;
 }
