@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 
 /**
@@ -79,13 +80,9 @@ export function integrityProblems(paths: readonly (string | undefined)[]): strin
 }
 
 function openForReading(path: string): Database.Database | undefined {
-  try {
-    // not read-only: a hot journal left by a kill must be rolled back by the first who looks
-    return new Database(path, { fileMustExist: true, timeout: 30_000 });
-  } catch (error) {
-    if ((error as { code?: string }).code === "SQLITE_CANTOPEN") return undefined;
-    throw error;
-  }
+  if (!existsSync(path)) return undefined;
+  // not read-only: a hot journal left by a kill must be rolled back by the first who looks
+  return new Database(path, { fileMustExist: true, timeout: 30_000 });
 }
 
 function tableNames(db: Database.Database): string[] {
