@@ -6,7 +6,7 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 export interface Measurement {
   /** Bytes by file; a missing file has 0. */
   bytes: Record<string, number>;
-  /** Rows by table in megatest.db. */
+  /** Rows by table in the cache, which holds the freshest data. */
   rows: Record<string, number>;
   /** Rows by table in completed-runs.db; empty where there is none yet. */
   completedRows: Record<string, number>;
@@ -40,7 +40,7 @@ export function measure(area: SampleArea, completedDb: string): Measurement {
         statSync(file, { throwIfNoEntry: false })?.size ?? 0,
       ]),
     ),
-    rows: countRows(area.megatestDb),
+    rows: countRows(area.cacheDb),
     completedRows: existsSync(completedDb) ? countRows(completedDb) : {},
     queries: timeQueries(area.cacheDb),
   };

@@ -40,7 +40,9 @@ export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
       });
       display.end();
       const { settings: _ownSettings, ...document } = report;
-      return { document, text: demoText(report) };
+      // Under npm, as `npm run demo` or by npx, the command is in no PATH.
+      const command = io.env.npm_command === undefined ? "mtjobs" : "npx mtjobs";
+      return { document, text: demoText(report, command) };
     } finally {
       display.end();
     }
