@@ -43,9 +43,9 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
   const place = await openPlace(payload, context, tally);
   if (payload.dryRun) return rehearse(place, payload, context, tally, started);
 
+  const before = fileSizes(place.files);
   const areaId = prepareArea(place);
   context.failpoint("prepared");
-  const before = fileSizes(place.files);
   const move = openMove(place, payload, context, tally);
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
   const lease: LeaseOptions = {
