@@ -65,8 +65,7 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
     );
     replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
   }
-  const parented =
-    record.parent === "test_id" ? "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)" : "1";
+  const parented = mayJoin(options, record);
   const added = prepared(
     db,
     `INSERT OR IGNORE INTO completed.${record.table} (${columns})
@@ -98,10 +97,7 @@ function rivalRows(record: RecordPlan): string {
 function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { superseded: number; late: number } {
   const { db, part } = options;
   const rest = record.columnsIn(part).filter((name) => name !== "id");
-  const parented =
-    record.parent === "test_id"
-      ? "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)"
-      : "EXISTS (SELECT 1 FROM completed.runs AS r WHERE r.id = x.run_id)";
+  const parented = mayJoin(options, record);
   const free = `NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
   db.exec(`CREATE TEMP TABLE IF NOT EXISTS fitting (id INTEGER PRIMARY KEY); DELETE FROM temp.fitting;
     INSERT INTO temp.fitting SELECT x.id FROM temp.incoming AS x WHERE ${parented} AND ${free}`);
@@ -116,8 +112,18 @@ function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { supersede
     `INSERT INTO completed.${record.table} (${columnList(rest)})
        SELECT ${columnList(rest, "x")} FROM temp.incoming AS x WHERE ${parented} AND NOT (${fitting})`,
   ).run().changes;
-  const superseded = keep(options, record, "temp.incoming", `NOT (${parented})`, "its test is unknown");
+  const superseded = keep(options, record, "temp.incoming", `NOT (${parented})`, "a stray row");
   return { superseded, late: kept + renumbered };
+}
+
+/**
+ * SQL that is true for a row `x` that may become part of its run: its parent is there. What the ref alone has
+ * was deleted in cache and megatest.db; it is kept aside and does not rise again.
+ */
+function mayJoin({ part }: AbsorbOptions, { parent }: RecordPlan): string {
+  if (part === "ref") return "0";
+  if (parent === "test_id") return "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)";
+  return parent === "run_id" ? "EXISTS (SELECT 1 FROM completed.runs AS r WHERE r.id = x.run_id)" : "1";
 }
 
 /** Records rows in `mtjobs_superseded`; returns how many. */
