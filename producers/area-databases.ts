@@ -16,7 +16,7 @@ export interface Lease {
 
 /** What a short look into an area's databases tells. */
 export interface DatabaseFacts {
-  /** Runs in megatest.db; null where it cannot be read. */
+  /** Runs in megatest.db, hidden ones left out; null where it cannot be read. */
   runs: number | null;
   /** Runs in completed-runs.db; null where it cannot be read, 0 where there is none. */
   completedRuns: number | null;
@@ -53,8 +53,10 @@ export function readDatabases({ megatestDb, completedDb }: Area, now: number = D
   };
 }
 
+/** Megatest shows a run in state `deleted` nowhere; the row of ours that guards ids is one. */
 function countRuns(db: Database.Database): number {
-  return db.prepare<[], number>("SELECT count(*) FROM runs").pluck().get() ?? 0;
+  const shown = "SELECT count(*) FROM runs WHERE coalesce(state, '') <> 'deleted'";
+  return db.prepare<[], number>(shown).pluck().get() ?? 0;
 }
 
 interface FenceRow {

@@ -1,0 +1,229 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { unionOfRuns } from "../../support/oracle/union.ts";
+import { withRedis } from "../../support/redis.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { waitFor } from "../../support/wait-for.ts";
+import { documentOf, errorCodeOf, type Running, runCommand, startCommand } from "../run-command.ts";
+
+/** Nobody listens there: what works with it needs no Redis. */
+const noRedis = "redis://127.0.0.1:1";
+
+function environment(area: SampleArea, more: Record<string, string> = {}): Record<string, string> {
+  return {
+    MTJOBS_HOST: area.host,
+    MTJOBS_USER: area.user,
+    MTJOBS_CACHE_ROOT: area.cacheRoot,
+    MTJOBS_REDIS_URL: noRedis,
+    ...more,
+  };
+}
+
+function reduceInline(area: SampleArea, args: readonly string[], more: Record<string, string> = {}) {
+  return runCommand(["reduce", area.directory, "--inline", ...args], { env: environment(area, more) });
+}
+
+/** Every file below the area and its cache with its content, and the directories. */
+function fingerprint(area: SampleArea): Record<string, string> {
+  const base = dirname(dirname(area.directory));
+  return Object.fromEntries(
+    readdirSync(base, { recursive: true, encoding: "utf8" })
+      .sort()
+      .map((name) => {
+        const path = join(base, name);
+        const content = statSync(path).isDirectory() ? "directory" : readFileSync(path);
+        return [name, createHash("sha256").update(content).digest("hex")];
+      }),
+  );
+}
+
+/** Starts a reduce that stops itself, lease in hand, once the first runs are copied and verified. */
+async function startHeldReduce(area: SampleArea): Promise<Running> {
+  const held = startCommand(["reduce", area.directory, "--inline", "--json", "--runname", "%"], {
+    env: environment(area, { MTJOBS_FAILPOINT: "verified=stop" }),
+  });
+  await waitFor("the job to stop itself", () => isStopped(held.child.pid), { state: held.stderr });
+  return held;
+}
+
+function isStopped(pid: number | undefined): boolean {
+  return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+}
+
+describe("reduce --inline", () => {
+  it("moves runs without Redis and prints the result as the one document on stdout", async () => {
+    const area = buildTempArea();
+    const before = unionOfRuns(filesOf(area));
+    const finished = await reduceInline(area, ["--runname", "%", "--json"]);
+    assertNothingLost(before, unionOfRuns(filesOf(area)));
+    expect(finished).toMatchObject({ code: 0, stderr: "" });
+    const document = documentOf(finished);
+    expect(document).toMatchObject({
+      jobId: expect.stringMatching(/^reduce-[0-9a-f]{16}$/),
+      job: "reduce",
+      area: area.directory,
+      areaId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      host: "host-a",
+      state: "completed",
+      dryRun: false,
+      moved: { runs: 10, tests: 100 },
+      skippedCounts: { "in-flight": 2 },
+      superseded: expect.any(Number),
+      late: 0,
+      warnings: [],
+      elapsedMs: expect.any(Number),
+    });
+    const { runs, skipped, bytes } = document as {
+      runs: { id: number; target: string; runname: string }[];
+      skipped: { id: number; reason: string }[];
+      bytes: Record<string, { before: number; after: number }>;
+    };
+    expect(runs.map(({ id }) => id).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(runs[0]?.target.split("/")).toHaveLength(3);
+    expect(skipped.map(({ id, reason }) => [id, reason])).toEqual([
+      [11, "in-flight"],
+      [12, "in-flight"],
+    ]);
+    const completed = statSync(filesOf(area).completedDb).size;
+    expect(bytes["completed-runs.db"]).toEqual({ before: 0, after: completed });
+    expect(Object.keys(bytes)).toEqual(expect.arrayContaining(["megatest.db", "cache/megatest.db"]));
+  });
+
+  it("tells people the story on stderr and the result on stdout", async () => {
+    const area = buildTempArea();
+    const { code, stdout, stderr } = await reduceInline(area, ["--runname", "%"]);
+    expect(code).toBe(0);
+    expect(stderr).toContain(" runs may be moved.");
+    expect(stdout).toMatch(/^reduce-[0-9a-f]{16}: moved 10 runs of /);
+    expect(stdout).toContain("in-flight: 2 runs (a test of theirs is still running)");
+    const again = await reduceInline(area, ["--runname", "%"]);
+    expect(again.stdout).toMatch(/^reduce-[0-9a-f]{16}: moved 0 runs of /);
+  });
+
+  it("with --dry-run says what would move and changes no byte of anything", async () => {
+    const area = buildTempArea();
+    const before = fingerprint(area);
+    const json = await reduceInline(area, ["--runname", "%", "--dry-run", "--json"]);
+    expect(json).toMatchObject({ code: 0, stderr: "" });
+    expect(documentOf(json)).toMatchObject({
+      areaId: null,
+      dryRun: true,
+      state: "completed",
+      moved: { runs: 10, tests: 100 },
+      skippedCounts: { "in-flight": 2 },
+    });
+    const plain = await reduceInline(area, ["--runname", "%", "--dry-run"]);
+    expect(plain.stdout).toMatch(/^reduce-[0-9a-f]{16}: would move 10 runs of /);
+    expect(fingerprint(area)).toEqual(before);
+    const done = documentOf(await reduceInline(area, ["--runname", "%", "--json"]));
+    expect(done.moved).toEqual(documentOf(json).moved);
+  });
+
+  it("takes the working directory for the area, and Megatest's spelling", async () => {
+    const area = buildTempArea();
+    const finished = await runCommand(["-reduce-records", "-runname", "%", "-inline", "-json"], {
+      env: environment(area),
+      cwd: area.directory,
+    });
+    expect(finished.code).toBe(0);
+    expect(documentOf(finished)).toMatchObject({ area: area.directory, moved: { runs: 10 } });
+  });
+
+  it("stops at Ctrl-C with 130, and the same command goes on where it stopped", async () => {
+    const area = buildTempArea({ runs: 60 });
+    const before = unionOfRuns(filesOf(area));
+    const held = await startHeldReduce(area);
+    held.child.kill("SIGINT");
+    held.child.kill("SIGCONT");
+    const finished = await held.finished;
+    expect([finished.code, errorCodeOf(finished)]).toEqual([130, "interrupted"]);
+    assertNothingLost(before, unionOfRuns(filesOf(area)), { unfinished: true });
+    const rest = documentOf(await reduceInline(area, ["--runname", "%", "--json"]));
+    assertNothingLost(before, unionOfRuns(filesOf(area)));
+    const { runs } = rest.moved as { runs: number };
+    expect(runs).toBeGreaterThan(0);
+    expect(runs).toBeLessThan(58);
+  });
+
+  it("refuses with 3 what another job holds, naming the holder, and lets that one finish", async () => {
+    const area = buildTempArea();
+    const before = unionOfRuns(filesOf(area));
+    const held = await startHeldReduce(area);
+    const refused = await reduceInline(area, ["--runname", "%", "--json"]);
+    expect([refused.code, errorCodeOf(refused)]).toEqual([3, "locked"]);
+    const { details } = documentOf(refused).error as { details: { holder: string } };
+    expect(details.holder).toMatch(new RegExp(`^host-a/${held.child.pid}/`));
+    held.child.kill("SIGCONT");
+    const finished = await held.finished;
+    expect([finished.code, documentOf(finished).state]).toEqual([0, "completed"]);
+    assertNothingLost(before, unionOfRuns(filesOf(area)));
+  });
+
+  it("refuses with 3 on a host that is not the homehost, naming that one, and changes nothing", async () => {
+    const area = buildTempArea();
+    const before = fingerprint(area);
+    const finished = await reduceInline(area, ["--runname", "%", "--json"], {
+      MTJOBS_HOST: "host-b",
+      MTJOBS_ADDRESS: "10.0.0.9",
+    });
+    expect([finished.code, errorCodeOf(finished)]).toEqual([3, "not-home"]);
+    expect(documentOf(finished).error).toMatchObject({ details: { homehost: "host-a" } });
+    expect(fingerprint(area)).toEqual(before);
+  });
+
+  it("refuses with 3 an area outside the allowed roots, and changes nothing", async () => {
+    const area = buildTempArea();
+    const before = fingerprint(area);
+    const finished = await reduceInline(area, ["--runname", "%", "--json", "--areas", "/usr:/opt"]);
+    expect([finished.code, errorCodeOf(finished)]).toEqual([3, "outside-roots"]);
+    expect(fingerprint(area)).toEqual(before);
+  });
+
+  it("refuses with 2 to guess which runs are meant", async () => {
+    const area = buildTempArea();
+    const before = fingerprint(area);
+    const finished = await reduceInline(area, ["--json"]);
+    expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+    expect(documentOf(finished).error).toMatchObject({ hint: "say --runname % to mean every run" });
+    expect(fingerprint(area)).toEqual(before);
+  });
+});
+
+describe("status of an area after a reduce", () => {
+  it("shows what stands where, the area's id, that nobody holds it, and the job that was done", () =>
+    withRedis(async (_redis, prefix, url) => {
+      const area = buildTempArea();
+      const { jobId, areaId } = documentOf(await reduceInline(area, ["--runname", "%", "--json"]));
+      const env = environment(area, { MTJOBS_REDIS_URL: url, MTJOBS_PREFIX: prefix });
+      const json = await runCommand(["status", area.directory, "--json"], { env });
+      expect(json).toMatchObject({ code: 0, stderr: "" });
+      expect(documentOf(json)).toMatchObject({
+        area: area.directory,
+        areaId,
+        atHome: true,
+        completedRuns: 10,
+        lease: null,
+        jobs: [],
+        problems: [],
+        history: [{ jobId, job: "reduce", state: "completed", moved: { runs: 10 } }],
+      });
+      const plain = await runCommand(["status", area.directory], { env });
+      expect(plain.stdout).toContain(`10 in completed-runs.db`);
+      expect(plain.stdout).toMatch(
+        new RegExp(`last jobs:\n {2}${String(jobId)} +completed .* 10 runs moved`),
+      );
+    }));
+
+  it("counts neither hidden runs nor rows of ours among the area's runs", () =>
+    withRedis(async (_redis, prefix, url) => {
+      const area = buildTempArea({ unsynced: false });
+      await reduceInline(area, ["--runname", "%", "--json"]);
+      const env = environment(area, { MTJOBS_REDIS_URL: url, MTJOBS_PREFIX: prefix });
+      const status = documentOf(await runCommand(["status", area.directory, "--json"], { env }));
+      expect([status.runs, status.completedRuns]).toEqual([2, 10]);
+    }));
+});
