@@ -1,7 +1,7 @@
 import { prepared } from "../sqlite/connection.ts";
 import { columnList } from "../sqlite/row-sql.ts";
 import { columnNames } from "../sqlite/table.ts";
-import type { Move } from "./move.ts";
+import { type Move, planOf } from "./move.ts";
 
 /**
  * `tests.archived` names a block of the archive, and a block its disk. Both tables never sync, so an id may
@@ -11,11 +11,20 @@ import type { Move } from "./move.ts";
 
 type ArchiveTable = "archive_disks" | "archive_blocks";
 
-/** Copies the blocks that the staged tests name, and their disks, into temporary tables. Call outside a transaction. */
-export function stageArchiveBlocks(move: Move): void {
+/**
+ * Copies the blocks that the staged tests name, and their disks, into temporary tables. Call outside a transaction.
+ *
+ * @returns false where this Megatest has no such tables, and there is nothing to settle
+ */
+export function stageArchiveBlocks(move: Move): boolean {
+  const known = (["archive_blocks", "archive_disks"] as const).every((table) =>
+    columnNames(move.db, "completed", table).includes("disk_path"),
+  );
+  if (!known || !planOf(move, "tests").columnsIn("completed").includes("archived")) return false;
   const wanted = "SELECT archived FROM temp.stage_tests WHERE typeof(archived) = 'integer' AND archived > 0";
   stageTable(move, "archive_blocks", wanted);
   stageTable(move, "archive_disks", "SELECT archive_disk_id FROM temp.stage_archive_blocks");
+  return true;
 }
 
 function stageTable({ db, sources }: Move, table: ArchiveTable, wanted: string): void {

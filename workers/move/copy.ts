@@ -3,7 +3,7 @@ import { proveToken } from "../fence.ts";
 import { prepared } from "../sqlite/connection.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
-import { type Move, planOf } from "./move.ts";
+import type { Move } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
@@ -61,8 +61,7 @@ export function commitStates(move: Move, pending: PendingStates): void {
 export function commitStage(move: Move, pending: PendingStates): void {
   const { db } = move;
   const now = Date.now();
-  const archives = planOf(move, "tests").columnsIn("completed").includes("archived");
-  if (archives) stageArchiveBlocks(move);
+  const archives = stageArchiveBlocks(move);
   transact(db, () => {
     proveToken(db, "completed", move.token, now);
     pending.write(move, now);

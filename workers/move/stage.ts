@@ -45,10 +45,25 @@ function stageSynced(move: Move, record: RecordPlan): void {
     ).run();
   }
   if (fresh === "area") return;
+  takeOwnColumns(move, record);
   const differing = noteDiffering(move, record);
   if (differing === 0) return;
   keepLosers(move, record);
   takeWinners(move, record);
+}
+
+/** Columns that megatest.db alone has: nobody else can say what belongs there. */
+function takeOwnColumns({ db }: Move, record: RecordPlan): void {
+  const { table } = record;
+  const cached = record.columnsIn("cache");
+  const own = record.columnsIn("area").filter((name) => !cached.includes(name));
+  if (own.length === 0) return;
+  prepared(
+    db,
+    `UPDATE temp.stage_${table} SET (${columnList(own)}) =
+       (SELECT ${columnList(own, "m")} FROM area.${table} AS m WHERE m.id = stage_${table}.id)
+     WHERE id IN (SELECT id FROM area.${table})`,
+  ).run();
 }
 
 /** Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. */
