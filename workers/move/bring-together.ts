@@ -72,10 +72,15 @@ async function settleRange(
   beforeCommit: () => void,
 ): Promise<number> {
   const { db, context } = move;
-  clearScratch(db, "differing", "losers");
-  const found = noteDiffering(move, record, range);
+  const found = await outwaitBusy(context.signal, () => {
+    clearScratch(db, "differing");
+    return noteDiffering(move, record, range);
+  });
   if (found === 0) return 0;
-  noteLosers(move, record);
+  await outwaitBusy(context.signal, () => {
+    clearScratch(db, "losers");
+    noteLosers(move, record);
+  });
   transact(db, () => {
     proveToken(db, "completed", move.token, Date.now());
     recordLosers(move, Date.now());

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { toJobsError } from "../../shared/errors.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { Move, Source } from "./move.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /** `auto` vacuums where at least this share of a file is free… */
 const freeShare = 0.25;
@@ -27,9 +28,11 @@ export async function compact(
   for (const part of move.sources) {
     move.context.signal.throwIfAborted();
     const name = part === "area" ? "megatest.db" : part === "cache" ? "the cache" : "the cache's ref";
-    if (mode === "auto" && !isWorthwhile(move, part)) continue;
+    if (mode === "auto" && !(await outwaitBusy(move.context.signal, () => isWorthwhile(move, part))))
+      continue;
     // Who says always has looked himself; a lock that is held still puts it off.
-    const reason = (mode === "auto" ? busyReason() : undefined) ?? lackOfSpace(move, part);
+    const busy = mode === "auto" ? await outwaitBusy(move.context.signal, busyReason) : undefined;
+    const reason = busy ?? lackOfSpace(move, part);
     if (reason !== undefined) {
       move.tally.warn(`${name} was not compacted: ${reason}; the next job tries again`);
       continue;

@@ -13,6 +13,7 @@ import { copyBatch } from "./copy-batch.ts";
 import { openMove, type Place, refuseHotJournals } from "./prepare.ts";
 import { describeResult, fileSizes } from "./report.ts";
 import type { Tally } from "./tally.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /** Runs judged in one go. */
 const batch = 20;
@@ -40,7 +41,10 @@ export async function rehearse(
         ...(place.files.cache === undefined ? [] : [place.files.cache]),
       ]);
     }
-    const move = openMove({ ...place, files: { ...place.files, completed } }, payload, context, tally);
+    const files = { ...place.files, completed };
+    const move = await outwaitBusy(context.signal, () =>
+      openMove({ ...place, files }, payload, context, tally),
+    );
     try {
       for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
       const runs = await chooseRuns(move, payload, move.now);

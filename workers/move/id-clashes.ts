@@ -16,11 +16,12 @@ import { outwaitBusy, transact } from "./transaction.ts";
 export async function repairIdClashes(move: Move, beforeCommit: () => void): Promise<number> {
   const { db, context } = move;
   const empty = db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1;
-  if (empty || (guardsHold(move) && !isRepairPending(move))) return 0;
+  const held = await outwaitBusy(context.signal, () => guardsHold(move));
+  if (empty || (held && !isRepairPending(move))) return 0;
   const room = await noteSharedIds(move);
   if (Object.values(room).every((count) => count === 0)) return 0;
   // From here on guards may stand while clashes are left: a job that dies in between must look again.
-  setRepairPending(move, true);
+  await outwaitBusy(context.signal, () => setRepairPending(move, true));
   context.failpoint("clash-noted");
   const guards = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit, room));
   context.failpoint("clash-guarded");
@@ -75,7 +76,8 @@ async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): P
   );
   let from = Number.MIN_SAFE_INTEGER;
   for (let to = ends.get(from) ?? null; to !== null; to = ends.get(from) ?? null) {
-    note.run(from, to);
+    const range = [from, to] as const;
+    await outwaitBusy(move.context.signal, () => note.run(...range));
     from = to;
     await yieldNow();
   }

@@ -44,7 +44,11 @@ export async function lateRuns(move: Move, part: Source): Promise<Set<number>> {
   }
   for (const record of move.records) {
     if (record.parent === null || record.indexedIn(part)) continue;
-    for (const run of runsOfMappedChildren(move, part, record.table, record.parent)) found.add(run);
+    const { table, parent } = record;
+    const runs = await outwaitBusy(move.context.signal, () =>
+      runsOfMappedChildren(move, part, table, parent),
+    );
+    for (const run of runs) found.add(run);
   }
   return found;
 }

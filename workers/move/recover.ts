@@ -44,7 +44,8 @@ export async function finishInterrupted(
     const report = await line.remove([run.id], true);
     tally.superseded += report.superseded;
     tally.late += report.late;
-    for (const [table, count] of runRows(move, [run.id])) tally.moved[table] += count;
+    const rows = await outwaitBusy(context.signal, () => runRows(move, [run.id]));
+    for (const [table, count] of rows) tally.moved[table] += count;
     tally.movedRun(run);
     pending.set([run.id], "moved");
     await outwaitBusy(context.signal, () => commitStates(move, pending));

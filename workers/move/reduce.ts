@@ -46,7 +46,7 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
   const before = fileSizes(place.files);
   const areaId = prepareArea(place);
   context.failpoint("prepared");
-  const move = openMove(place, payload, context, tally);
+  const move = await outwaitBusy(context.signal, () => openMove(place, payload, context, tally));
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
   const lease: LeaseOptions = {
     db: move.db,
@@ -99,7 +99,7 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
   await bringTogether(move, renew);
   await bringAreaRows(move);
   context.failpoint("brought-together");
-  const line = openLine(move, place, () => window.enter());
+  const line = await openLine(move, place, () => window.enter());
   try {
     for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
     await repairIdClashes(move, renew);
@@ -126,12 +126,13 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
   }
 }
 
-function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): RemovalLine {
+async function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): Promise<RemovalLine> {
   const { context, fresh, files, keys, token } = move;
   const times = cacheTimesSetup(place.area, place.cache);
-  const stations = move.sources.map(
-    (part) =>
-      new ThreadStation({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
+  const stations = await Promise.all(
+    move.sources.map((part) =>
+      ThreadStation.start({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
+    ),
   );
   return new RemovalLine(stations, beforeArea, (name) => context.failpoint(name));
 }

@@ -9,7 +9,7 @@ if (parentPort === null) throw new TypeError("this file is started as a thread")
 const port = parentPort;
 const abort = new AbortController();
 const failpoint = failpointFromEnvironment(process.env["MTJOBS_FAILPOINT"]);
-const station = Station.open(workerData as StationSetup, abort.signal, failpoint);
+let station: Station | undefined;
 let queue: Promise<void> = Promise.resolve();
 
 port.on("message", (call: StationCall) => {
@@ -19,9 +19,10 @@ port.on("message", (call: StationCall) => {
 
 async function answer(call: Exclude<StationCall, { call: "abort" }>): Promise<void> {
   try {
-    const opened = await station;
-    const value = await perform(opened, call);
-    reply({ id: call.id, value, size: opened.pace.size, longestMs: opened.pace.longestMs });
+    station ??= await Station.open(workerData as StationSetup, abort.signal, failpoint);
+    const value = await perform(station, call);
+    reply({ id: call.id, value, size: station.pace.size, longestMs: station.pace.longestMs });
+    if (call.call === "close") port.close();
   } catch (thrown) {
     reply({ id: call.id, error: toJobsError(thrown).toDocument() });
   }
@@ -31,8 +32,7 @@ async function perform(opened: Station, call: Exclude<StationCall, { call: "abor
   if (call.call === "remove") return opened.remove(call.runs, call.absorbing);
   if (call.call === "refresh") return opened.refresh();
   if (call.call === "vacuum") return opened.vacuum();
-  opened.close();
-  port.close();
+  if (call.call === "close") opened.close();
 }
 
 function reply(message: StationReply): void {

@@ -9,6 +9,7 @@ import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
 import { type RemovalReport, Remover } from "./remover.ts";
 import { createScratch } from "./scratch.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /** What a station is made of; plain data, so that it may be sent to a thread. */
 export interface StationSetup {
@@ -56,9 +57,9 @@ export class Station {
     signal: AbortSignal,
     failpoint: (step: JobStep) => void,
   ): Promise<Station> {
-    const db = connect(setup.files, [setup.part, "completed"]);
+    const db = await outwaitBusy(signal, () => connect(setup.files, [setup.part, "completed"]));
     try {
-      const records = planRecords(db, [setup.part, "completed"], setup.keys);
+      const records = await outwaitBusy(signal, () => planRecords(db, [setup.part, "completed"], setup.keys));
       createScratch(db, records);
       await mapChildren(db, setup.part, records, signal);
       return new Station(setup, db, signal, failpoint);

@@ -16,8 +16,9 @@ export async function collectLateRows(move: Move, line: RemovalLine): Promise<vo
   const { context, sources } = move;
   const moved = move.db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = 'moved')");
   if (moved.pluck().get() !== 1) return;
-  if (!guardsHold(move)) await outwaitBusy(context.signal, () => forgetSeen(move));
-  const seen = readSeen(move);
+  const held = await outwaitBusy(context.signal, () => guardsHold(move));
+  if (!held) await outwaitBusy(context.signal, () => forgetSeen(move));
+  const seen = await outwaitBusy(context.signal, () => readSeen(move));
   const suspects = new Set<number>();
   for (const part of sources) for (const run of await lateRuns(move, part)) suspects.add(run);
   const fresh = move.db

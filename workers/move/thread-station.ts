@@ -6,7 +6,7 @@ import type { StationSetup } from "./station.ts";
 
 export type StationCall =
   | { id: number; call: "remove"; runs: readonly number[]; absorbing: boolean }
-  | { id: number; call: "refresh" | "vacuum" | "close" }
+  | { id: number; call: "open" | "refresh" | "vacuum" | "close" }
   | { call: "abort"; error: ErrorDocument };
 
 export type StationReply =
@@ -34,8 +34,16 @@ export class ThreadStation {
   readonly #thread: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<RemovalReport | void>>();
   #lastId = 0;
+  #ended: JobsError | undefined;
 
-  constructor(setup: StationSetup, signal: AbortSignal) {
+  /** Starts the thread and resolves once it has its databases open. */
+  static async start(setup: StationSetup, signal: AbortSignal): Promise<ThreadStation> {
+    const station = new ThreadStation(setup, signal);
+    await station.#call({ id: 0, call: "open" });
+    return station;
+  }
+
+  private constructor(setup: StationSetup, signal: AbortSignal) {
     this.part = setup.part;
     this.#thread = new Worker(threadUrl(), { workerData: setup });
     this.#thread.on("message", (reply: StationReply) => this.#settle(reply));
@@ -69,7 +77,9 @@ export class ThreadStation {
   #call(call: Exclude<StationCall, { call: "abort" }>): Promise<RemovalReport | void> {
     const id = ++this.#lastId;
     const answer = newAnswer();
-    this.#waiting.set(id, answer);
+    // A thread that is gone answers nothing: say so at once.
+    if (this.#ended !== undefined) answer.reject(this.#ended);
+    else this.#waiting.set(id, answer);
     this.#thread.postMessage({ ...call, id } satisfies StationCall);
     return answer.promise;
   }
@@ -86,6 +96,7 @@ export class ThreadStation {
   }
 
   #fail(error: JobsError): void {
+    this.#ended ??= error;
     for (const answer of this.#waiting.values()) answer.reject(error);
     this.#waiting.clear();
   }
