@@ -129,12 +129,17 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
 async function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): Promise<RemovalLine> {
   const { context, fresh, files, keys, token } = move;
   const times = cacheTimesSetup(place.area, place.cache);
-  const stations = await Promise.all(
+  const starts = await Promise.allSettled(
     move.sources.map((part) =>
       ThreadStation.start({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
     ),
   );
-  return new RemovalLine(stations, beforeArea, (name) => context.failpoint(name));
+  const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const line = new RemovalLine(stations, beforeArea, (step) => context.failpoint(step));
+  const failed = starts.find((start) => start.status === "rejected");
+  if (failed === undefined) return line;
+  await line.close();
+  throw failed.reason;
 }
 
 /** A vacuum may take longer than the cache may be older: its time is renewed all along. */

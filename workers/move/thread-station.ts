@@ -39,7 +39,13 @@ export class ThreadStation {
   /** Starts the thread and resolves once it has its databases open. */
   static async start(setup: StationSetup, signal: AbortSignal): Promise<ThreadStation> {
     const station = new ThreadStation(setup, signal);
-    await station.#call({ id: 0, call: "open" });
+    try {
+      await station.#call({ id: 0, call: "open" });
+    } catch (error) {
+      // A thread left behind would keep the job's own thread from ending.
+      await station.#thread.terminate();
+      throw error;
+    }
     return station;
   }
 
