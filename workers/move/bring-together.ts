@@ -163,7 +163,7 @@ function noteLosers(move: Move, record: RecordPlan): void {
          ${rowLiteral("x", record.carried("area", "completed"))}
        FROM temp.differing AS f CROSS JOIN cache.${record.table} AS c ON c.id = f.id
        CROSS JOIN area.${record.table} AS x ON ${sameName("x", "c", record.naturalKey)}
-       WHERE f.winner = 'missing' AND x.id <> c.id`,
+       WHERE f.winner IN ('missing', 'cache') AND x.id <> c.id`,
     )
     .run(JSON.stringify(columns));
 }
@@ -188,15 +188,17 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
       ? `EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = t.id AND l.source = 'cache'
           AND l.carried = ${rowLiteral("t", record.carried(part, "completed"))})`
       : "1";
+  // The same name under another id: Megatest's sync replaces that row, and a row of the cache gives way to none.
+  const clash = part === "cache" ? "IGNORE" : "REPLACE";
   transact(db, () => {
     proveToken(db, part, token, Date.now());
     db.exec(
-      `UPDATE ${part}.${table} AS t SET (${columnList(rest)}) =
+      `UPDATE OR ${clash} ${part}.${table} AS t SET (${columnList(rest)}) =
          (SELECT ${columnList(rest, "w")} FROM ${winning} AS w WHERE w.id = t.id)
        WHERE t.id IN (SELECT id FROM ${winning}) AND ${unchanged}`,
     );
     db.exec(
-      `INSERT OR ${part === "cache" ? "IGNORE" : "REPLACE"} INTO ${part}.${table} (${columns})
+      `INSERT OR ${clash} INTO ${part}.${table} (${columns})
        SELECT ${columns} FROM ${winning} AS w WHERE NOT EXISTS (SELECT 1 FROM ${part}.${table} AS t WHERE t.id = w.id)`,
     );
   });

@@ -1,0 +1,34 @@
+// Polls the times of an area's databases until it is told to stop, then says what it saw. Started by watch-times.ts.
+import { readdirSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+const [megatestDb, cacheDb] = process.argv.slice(2);
+const names = new Set();
+let worstMs = Number.NEGATIVE_INFINITY;
+let looks = 0;
+
+function newest(file, seen) {
+  const times = readdirSync(dirname(file))
+    .filter((name) => name.startsWith(basename(file)))
+    .map((name) => {
+      seen?.add(name);
+      return statSync(join(dirname(file), name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    });
+  return Math.max(0, ...times);
+}
+
+function look() {
+  // The cache last: it may only have become newer meanwhile.
+  const area = newest(megatestDb, names);
+  worstMs = Math.max(worstMs, area - newest(cacheDb));
+  looks += 1;
+}
+
+look();
+const timer = setInterval(look, 1);
+process.on("message", () => {
+  clearInterval(timer);
+  look();
+  process.send({ worstMs, looks, names: [...names] }, () => process.disconnect());
+});
+process.send("watching");
