@@ -8,7 +8,8 @@ import { transact } from "./transaction.ts";
 /**
  * SQLite hands out max(id) + 1, so once the newest run has moved its id would be given to the next one. A
  * hidden row whose id is higher than every id in completed-runs.db keeps that from happening: a run in
- * state `deleted`, a test of it in state DELETED, and a step and a datum of that test.
+ * state `deleted`, a test of it in state DELETED, and a step and a datum of no test: a clean-up leaves those
+ * behind, and under the id of that test they would pass for another one's as soon as it is handed out again.
  *
  * The same rows stand in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
  */
@@ -16,14 +17,18 @@ import { transact } from "./transaction.ts";
 /** Runname and testname of the rows that guard ids. */
 export const guardName = "mtjobs-id-guard";
 
+/** NULL names no test, ever; an index serves both. */
+const isGuardStep = `test_id IS NULL AND stepname = '${guardName}'`;
+const isGuardDatum = `test_id IS NULL AND variable = '${guardName}'`;
+
 export type GuardIds = Record<IdentifiedTable, number>;
 
 /** The guards of a database; undefined where one is missing. */
 export function readGuards(db: Connection, part: Source): GuardIds | undefined {
   const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE runname = '${guardName}'`);
   const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE run_id = ${run ?? "NULL"}`);
-  const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE test_id = ${test ?? "NULL"}`);
-  const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE test_id = ${test ?? "NULL"}`);
+  const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE ${isGuardStep}`);
+  const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE ${isGuardDatum}`);
   if (run === undefined || test === undefined || step === undefined || datum === undefined) return undefined;
   return { runs: run, tests: test, test_steps: step, test_data: datum };
 }
@@ -91,12 +96,10 @@ function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<G
 
 function writeGuards(move: Move, part: Source, ids: GuardIds): void {
   const { db } = move;
-  // Children first, while the old guards can still be told by their parents.
   const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = '${guardName}'`;
-  const oldTests = `SELECT id FROM ${part}.tests WHERE run_id IN (${oldRuns}) AND testname = '${guardName}'`;
-  db.exec(`DELETE FROM ${part}.test_steps WHERE test_id IN (${oldTests});
-    DELETE FROM ${part}.test_data WHERE test_id IN (${oldTests});
-    DELETE FROM ${part}.tests WHERE id IN (${oldTests});
+  db.exec(`DELETE FROM ${part}.test_steps WHERE ${isGuardStep};
+    DELETE FROM ${part}.test_data WHERE ${isGuardDatum};
+    DELETE FROM ${part}.tests WHERE run_id IN (${oldRuns}) AND testname = '${guardName}';
     DELETE FROM ${part}.runs WHERE runname = '${guardName}'`);
   const keys = Object.fromEntries(move.keys.map((key) => [key, ""]));
   const comment = "keeps ids of moved runs from being handed out again; see megatest-jobs";
@@ -110,13 +113,8 @@ function writeGuards(move: Move, part: Source, ids: GuardIds): void {
     status: "n/a",
     comment,
   });
-  insertGuard(db, part, "test_steps", {
-    id: ids.test_steps,
-    test_id: ids.tests,
-    stepname: guardName,
-    comment,
-  });
-  insertGuard(db, part, "test_data", { id: ids.test_data, test_id: ids.tests, variable: guardName, comment });
+  insertGuard(db, part, "test_steps", { id: ids.test_steps, test_id: null, stepname: guardName, comment });
+  insertGuard(db, part, "test_data", { id: ids.test_data, test_id: null, variable: guardName, comment });
 }
 
 /** Fixed values everywhere, so that the row is the same in each database; other columns are NULL or zero. */
