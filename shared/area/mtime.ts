@@ -16,14 +16,18 @@ import { ensurePrivateDir } from "./ownership.ts";
 /** Megatest refills a cache once the area's database is newer by more than this, in milliseconds. */
 export const refillMarginMs = 10_000;
 
-/** Newest modification time, in ms since 1970, of the files in `directory` named `prefix…`; undefined where none is there. */
+/**
+ * Newest modification time, in ms since 1970, of the files in `directory` named `prefix…`; undefined where none is
+ * there. An empty write-ahead log and its index tell of no change: whoever opens the database makes them, and they go.
+ */
 export function newestMtimeMs(directory: string, prefix: string): number | undefined {
   let newest: number | undefined;
   for (const name of readdirSync(directory)) {
-    if (!name.startsWith(prefix)) continue;
+    if (!name.startsWith(prefix) || name.endsWith("-shm")) continue;
     // A journal may be gone again by now.
-    const mtime = statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs;
-    if (mtime !== undefined && (newest === undefined || mtime > newest)) newest = mtime;
+    const stat = statSync(join(directory, name), { throwIfNoEntry: false });
+    if (stat === undefined || (name.endsWith("-wal") && stat.size === 0)) continue;
+    if (newest === undefined || stat.mtimeMs > newest) newest = stat.mtimeMs;
   }
   return newest;
 }

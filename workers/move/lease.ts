@@ -1,7 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Area } from "../../shared/area/area.ts";
-import type { CachePair } from "../../shared/area/cache.ts";
-import { refillDue } from "../../shared/area/mtime.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import {
   leaseMs,
@@ -20,8 +17,8 @@ import { outwaitBusy, transact } from "./transaction.ts";
 
 export interface LeaseOptions {
   db: Connection;
-  area: Area;
-  cache: CachePair | undefined;
+  /** Whether Megatest would have refilled the cache when the job began. */
+  refillDue: boolean;
   sources: readonly Source[];
   context: JobContext;
   times: CacheTimes;
@@ -33,10 +30,10 @@ export interface LeaseOptions {
  *
  * @throws JobsError `locked` where another job holds it
  */
-export async function acquire({ db, area, cache, sources, context, times }: LeaseOptions): Promise<number> {
+export async function acquire({ db, refillDue, sources, context, times }: LeaseOptions): Promise<number> {
   const { signal, settings, jobId } = context;
   const parts: Part[] = [...sources, "completed"];
-  if (cache !== undefined && refillDue(area, cache)) {
+  if (refillDue) {
     // One commit says that a refill was due and makes the cache the newer one: neither without the other.
     await outwaitBusy(signal, () => transact(db, () => noteRefillDue(db, true)));
   }

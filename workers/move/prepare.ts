@@ -3,6 +3,7 @@ import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
+import { refillDue } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
@@ -23,6 +24,8 @@ export interface Place {
   area: Area;
   cache: CachePair | undefined;
   files: Files;
+  /** Whether Megatest would have refilled the cache before we looked: to open a cache in WAL mode may hide it. */
+  refillDue: boolean;
 }
 
 /**
@@ -46,6 +49,7 @@ export async function openPlace(payload: ReducePayload, context: JobContext, tal
     );
   }
   const cache = findCache(area, settings);
+  const due = refillDue(area, cache);
   assertReadWrite(area, cache, settings);
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
   for (const warning of checkOtherCaches(area, settings, completed)) tally.warn(warning);
@@ -54,7 +58,7 @@ export async function openPlace(payload: ReducePayload, context: JobContext, tal
     context.log(`${area.path}: ${sentence}.`);
     tally.warn(sentence);
   }
-  return { area, cache, files: filesOf(area, cache) };
+  return { area, cache, files: filesOf(area, cache), refillDue: due };
 }
 
 /** Connects to what there is. `token` is 0 for a dry run, which reads only. */

@@ -50,8 +50,7 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
   const lease: LeaseOptions = {
     db: move.db,
-    area: place.area,
-    cache: place.cache,
+    refillDue: place.refillDue,
     sources: move.sources,
     context,
     times,

@@ -6,8 +6,8 @@ import { clockSkewMs, newestMtimeMs, refillDue, touch } from "../../../shared/ar
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { makeArea, writeFile } from "./small-area.ts";
 
-function fileAt(path: string, seconds: number): string {
-  utimesSync(writeFile(path, ""), seconds, seconds);
+function fileAt(path: string, seconds: number, content = "x"): string {
+  utimesSync(writeFile(path, content), seconds, seconds);
   return path;
 }
 
@@ -19,6 +19,14 @@ describe("modification times", () => {
     fileAt(join(root, "megatest_ref.db"), 9000);
     expect(newestMtimeMs(root, "megatest.db")).toBe(1_500_250);
     expect(newestMtimeMs(root, "none")).toBeUndefined();
+  });
+
+  it("are no newer for an empty write-ahead log and its index", () => {
+    const root = temporaryDirectory();
+    fileAt(join(root, "megatest.db"), 1000);
+    fileAt(join(root, "megatest.db-wal"), 1500, "");
+    fileAt(join(root, "megatest.db-shm"), 1500);
+    expect(newestMtimeMs(root, "megatest.db")).toBe(1_000_000);
   });
 
   it("are set by touch, to the millisecond", () => {
