@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { type JobStep, jobSteps } from "../../shared/job-steps.ts";
+import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import {
+  addRunIn,
+  addTestIn,
+  changeInCacheOnly,
+  changeInMegatestDbOnly,
+  leaveMegatestDbBehind,
+} from "../support/area-traits.ts";
+import { everywhere, fileOf, makeRefillDue, type Place } from "../support/edit-area.ts";
+import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/kill.ts";
+import { cleanUp } from "../support/megatest/cleanup.ts";
+import { addOddValues } from "../support/odd-values.ts";
+import type { NothingLostOptions } from "../support/oracle/assert-nothing-lost.ts";
+import { runReduce, unionOf } from "../support/run-reduce.ts";
+import { buildTempArea } from "../support/temp-area.ts";
+
+/** What it takes that a job passes a step. */
+interface Case {
+  options?: Partial<SampleAreaOptions>;
+  /** Makes the area such that the next job passes the step. */
+  arrange?: (area: SampleArea) => Promise<unknown> | unknown;
+  /** Jobs killed before: where the next one has something to recover. */
+  killedBefore?: readonly JobStep[];
+  flags?: readonly string[];
+  /** At which passes the job is killed; default the first alone. */
+  passes?: readonly number[];
+  losses?: NothingLostOptions;
+  /** What was arranged may still be there after the kill. */
+  unrepaired?: boolean;
+}
+
+/** First, in the middle and late: the area below has some five batches of a slice or two. */
+const early = [1, 3];
+const often = [1, 2, 4];
+const plain: Case = {};
+const twice: Case = { passes: early };
+const thrice: Case = { passes: often };
+
+/** megatest.db is newer than the cache, and each side knows something that the other does not. */
+const refill: Case = {
+  arrange: (area) => {
+    changeInMegatestDbOnly(area, 1);
+    changeInCacheOnly(area, 2);
+    leaveMegatestDbBehind(area, 3);
+    addTestIn(area, ["area"], 4, "only_in_megatest_db");
+    makeRefillDue(area);
+  },
+  losses: { anyLastUpdate: true },
+};
+
+/** Megatest's clean-up took the guards, and the ids of the runs moved last were handed out again. */
+const clash: Case = {
+  options: { inFlight: 0 },
+  arrange: async (area) => {
+    await runReduce(area, { runname: undefined, runId: [7, 8, 9] });
+    cleanUp(everywhere.map((place) => fileOf(area, place)));
+    const id = addRunIn(area, ["cache"], "w99.1");
+    expect(id).toBe(7);
+    addRunIn(area, everywhere, "w99.2");
+  },
+  losses: { newIds: true },
+  unrepaired: true,
+};
+
+/** A test of a moved run stands in one place: a report that came late, or what a sync put back. */
+const lateIn = (place: Place): Case => ({
+  options: { unsynced: false },
+  arrange: async (area) => {
+    await runReduce(area);
+    addTestIn(area, [place], 3, "came_late");
+  },
+  // What only the ref holds nobody has seen yet.
+  losses: { newRecords: place === "ref" },
+  unrepaired: true,
+});
+
+const cases: Record<JobStep, Case> = {
+  prepared: plain,
+  "refill-noted": refill,
+  "lease-taken": plain,
+  "tokens-raised": plain,
+  "settled-in-cache": refill,
+  "settled-in-area": refill,
+  "settled-in-ref": { ...refill, passes: [1, 2] },
+  "brought-together": refill,
+  "clash-noted": clash,
+  "guarded-in-cache": plain,
+  "guarded-in-ref": clash,
+  "guarded-in-area": plain,
+  "clash-guarded": clash,
+  "taken-back": { killedBefore: ["verified"] },
+  resumed: { killedBefore: ["removed-from-cache"] },
+  "late-collected": { killedBefore: ["moved"] },
+  copied: thrice,
+  verified: twice,
+  guarded: plain,
+  removing: twice,
+  "deleted-in-cache": thrice,
+  "committed-in-cache": twice,
+  "absorbed-from-cache": lateIn("cache"),
+  "removed-from-cache": twice,
+  "deleted-in-ref": twice,
+  "committed-in-ref": twice,
+  "absorbed-from-ref": lateIn("ref"),
+  "removed-from-ref": twice,
+  "deleted-in-area": twice,
+  "committed-in-area": thrice,
+  "absorbed-from-area": lateIn("area"),
+  "removed-from-area": twice,
+  moved: plain,
+  "looked-again": plain,
+  compacted: { flags: ["--compact", "always"], passes: [1, 2, 3] },
+  "history-written": plain,
+  releasing: plain,
+};
+
+/** Nine runs, seven of them finished, each larger than the slices that a job begins with. */
+function buildKillArea(options: Partial<SampleAreaOptions>): SampleArea {
+  return buildTempArea({ runs: 9, testsPerRun: 80, stepsPerTest: 2, dataPerTest: 1, ...options });
+}
+
+/** Kills a job, looks, lets the next one finish, and looks again. */
+async function killAndFinish(
+  step: JobStep,
+  pass: number,
+  options: Partial<SampleAreaOptions>,
+): Promise<void> {
+  const {
+    arrange,
+    killedBefore = [],
+    flags = [],
+    losses = {},
+    unrepaired = false,
+    options: own,
+  } = cases[step];
+  const area = buildKillArea({ ...options, ...own });
+  // With unsynced rows the same row would get another id in each database.
+  if (options.unsynced === false) addOddValues(area, 2);
+  await arrange?.(area);
+  const before = unionOf(area);
+  for (const earlier of killedBefore) expect(await reduceAndKill(area, earlier, 1)).toBe("SIGKILL");
+  expect(await reduceAndKill(area, step, pass, flags)).toBe("SIGKILL");
+  assertUnharmed(area, before, { ...losses, unrepaired });
+  await reduceToTheEnd(area, flags);
+  assertFinished(area, before, losses);
+}
+
+const first = jobSteps.map((step) => ({ step }));
+const later = jobSteps.flatMap((step) =>
+  (cases[step].passes ?? []).filter((pass) => pass > 1).map((pass) => ({ step, pass })),
+);
+
+describe("a reduce that is killed", () => {
+  it.each(first)(
+    "at $step leaves what the next job finishes, the cache using a write-ahead log",
+    ({ step }) => killAndFinish(step, 1, { cacheWal: true }),
+  );
+
+  it.each(later)(
+    "at $step, pass $pass, leaves what the next job finishes, values being odd",
+    ({ step, pass }) => killAndFinish(step, pass, { unsynced: false }),
+  );
+
+  it.each(["copied", "removing", "deleted-in-area", "committed-in-area", "moved"] as const)(
+    "at %s leaves what the next job finishes where there is no cache",
+    (step) => killAndFinish(step, 1, { withCache: false }),
+  );
+});

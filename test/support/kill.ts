@@ -1,0 +1,135 @@
+import { cpSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect } from "vitest";
+import type { JobStep } from "../../shared/job-steps.ts";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { isRefillDue } from "./megatest/refill.ts";
+import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";
+import type { AreaFiles, Union } from "./oracle/records.ts";
+import { unionOfRuns } from "./oracle/union.ts";
+import { runReduceProcess, unionOf } from "./run-reduce.ts";
+import { filesOf } from "./temp-area.ts";
+import { temporaryDirectory } from "./temp-directory.ts";
+
+/** Every run, unless a selector is among the flags given. */
+const everyRun = ["--runname", "%"];
+
+/**
+ * Starts `mtjobs reduce --inline` as a process that is killed the `pass`th time it passes `step`.
+ * @returns what ended it: `SIGKILL`, or 0 where it never passed the step that often and has completed
+ */
+export async function reduceAndKill(
+  area: SampleArea,
+  step: JobStep,
+  pass: number,
+  flags: readonly string[] = [],
+): Promise<"SIGKILL" | 0> {
+  const { code, signal, stderr } = await runReduceProcess(area, [...everyRun, ...flags], {
+    MTJOBS_FAILPOINT: `${step}:${pass}=kill`,
+  });
+  if (signal === "SIGKILL") return signal;
+  expect(code, stderr).toBe(0);
+  return 0;
+}
+
+/** Runs the job again to its end, as a process. */
+export async function reduceToTheEnd(area: SampleArea, flags: readonly string[] = []): Promise<void> {
+  const { code, stdout, stderr } = await runReduceProcess(area, [...everyRun, ...flags]);
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ state: "completed" });
+}
+
+/** A dead job left the area such that no record is lost and no Megatest process refills the cache. */
+export function assertUnharmed(area: SampleArea, before: Union, losses: NothingLostOptions = {}): void {
+  assertNoRefill(area);
+  // Looked at in a copy: whoever opens the databases rolls back what the dead job left, and that is the next job's.
+  assertNothingLost(before, unionOfRuns(copiedFiles(area)), { ...losses, unfinished: true });
+}
+
+function assertNoRefill(area: SampleArea): void {
+  if (isThere(area.cacheDb)) expect(isRefillDue(area)).toBe(false);
+}
+
+function copiedFiles(area: SampleArea): AreaFiles {
+  const copy = temporaryDirectory();
+  cpSync(area.directory, join(copy, "area"), { recursive: true });
+  if (isThere(area.cacheDirectory)) cpSync(area.cacheDirectory, join(copy, "cache"), { recursive: true });
+  const { megatestDb, completedDb, cacheDb, refDb } = filesOf(area);
+  const inCopy = (file: string) =>
+    file.replace(area.directory, join(copy, "area")).replace(area.cacheDirectory, join(copy, "cache"));
+  return {
+    megatestDb: inCopy(megatestDb),
+    completedDb: inCopy(completedDb),
+    ...(cacheDb === undefined ? {} : { cacheDb: inCopy(cacheDb) }),
+    ...(refDb === undefined ? {} : { refDb: inCopy(refDb) }),
+  };
+}
+
+/** Every run that may move has moved, nothing was lost on the way, and nobody holds the area any more. */
+export function assertFinished(area: SampleArea, before: Union, losses: NothingLostOptions = {}): void {
+  const after = unionOf(area);
+  assertNothingLost(before, after, losses);
+  const runs = [...after.records.values()].filter(({ table }) => table === "runs");
+  const left = runs.filter(({ spaces }) => spaces.has("area")).map(({ id }) => id);
+  expect(left.sort()).toEqual(area.inFlight.map((id) => `i:${id}`).sort());
+  assertNoRefill(area);
+  assertReleased(area);
+  const jobs = historyOf(area).map(({ jobId }) => jobId);
+  expect(new Set(jobs).size).toBe(jobs.length);
+}
+
+/** The lease is given back, every database knows the same token, and no journal is left. */
+export function assertReleased(area: SampleArea): void {
+  const fences = fencesOf(area);
+  expect(fences.area?.holder).toBeNull();
+  expect(new Set(Object.values(fences).map((fence) => fence?.token)).size).toBe(1);
+  for (const file of Object.values(filesOf(area))) {
+    expect(statSync(`${file}-journal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0);
+  }
+}
+
+export interface FenceRow {
+  token: number;
+  holder: string | null;
+  expires_at: number;
+}
+
+/** What each database that exists says of the fence. */
+export function fencesOf(
+  area: SampleArea,
+): Partial<Record<"area" | "cache" | "ref" | "completed", FenceRow | undefined>> {
+  const { megatestDb, cacheDb, refDb, completedDb } = filesOf(area);
+  const files = { area: megatestDb, cache: cacheDb, ref: refDb, completed: completedDb };
+  return Object.fromEntries(
+    Object.entries(files).flatMap(([part, file]) =>
+      file !== undefined && isThere(file) ? [[part, fenceOf(file)]] : [],
+    ),
+  );
+}
+
+/** The fence of one database; undefined where it has none. */
+export function fenceOf(file: string): FenceRow | undefined {
+  const db = new Database(file, { fileMustExist: true, timeout: 10_000 });
+  try {
+    if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_fence'").get() === undefined)
+      return undefined;
+    return db.prepare<[], FenceRow>("SELECT token, holder, expires_at FROM mtjobs_fence").get();
+  } finally {
+    db.close();
+  }
+}
+
+/** The lines of the area's history, oldest first. */
+export function historyOf(area: SampleArea): { jobId: string; state: string }[] {
+  const file = join(area.directory, ".mtjobs", "history.jsonl");
+  if (!isThere(file)) return [];
+  return readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { jobId: string; state: string });
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
