@@ -5,7 +5,7 @@ import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./co
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import type { Move } from "./move.ts";
 import { cutSlices, gatherTests } from "./slices.ts";
-import { stageSlice } from "./stage.ts";
+import { clearStage, stageSlice } from "./stage.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /**
@@ -22,37 +22,67 @@ export async function copyBatch(
 ): Promise<RunLabel[]> {
   const { signal } = move.context;
   const counts = await outwaitBusy(signal, () => gatherTests(move.db, runs, [move.fresh, "area"]));
-  let facts = new Map<number, RunFacts>();
-  const rejected = new Set<number>();
-  const committed = new Set<number>();
+  const batch: Batch = { facts: new Map(), rejected: new Set(), committed: new Set(), staged: new Set() };
+  let tests = 0;
+  clearStage(move);
   for (const slice of cutSlices(counts, move.pace.size)) {
-    if (slice.runs.every((run) => rejected.has(run))) continue;
+    if (slice.runs.every((run) => batch.rejected.has(run))) continue;
     signal.throwIfAborted();
-    await outwaitBusy(signal, () => stageSlice(move, slice));
-    const known = facts;
-    const found = await outwaitBusy(signal, () => gatherFacts(move, slice.runs, known));
-    facts = new Map([...facts, ...found]);
-    const stay = slice.runs.filter((run) => isKeptBack(move, facts.get(run), payload));
-    if (stay.length > 0) {
-      // An earlier slice of a run that is cut may have been committed: it goes with the next step.
-      for (const run of stay) rejected.add(run);
-      dropFromStage(move, stay);
-    }
-    if (move.token === 0) {
-      countStaged(move);
-      continue;
-    }
-    const staged = slice.runs.filter((run) => !rejected.has(run));
-    for (const run of staged) committed.add(run);
-    pending.set(staged, "copying");
-    await outwaitBusy(signal, () => commitStage(move, pending));
-    move.context.failpoint("copied");
-    await outwaitBusy(signal, () => verifyCopy(move));
-    move.context.failpoint("verified");
+    tests += await stageSlice(move, slice);
+    for (const run of slice.runs) batch.staged.add(run);
+    if (tests < stageSize) continue;
+    await flush(move, batch, payload, pending);
+    tests = 0;
   }
-  const halfCopied = [...rejected].filter((run) => committed.has(run));
+  await flush(move, batch, payload, pending);
+  const halfCopied = [...batch.rejected].filter((run) => batch.committed.has(run));
   if (halfCopied.length > 0) await outwaitBusy(signal, () => discardCopies(move, halfCopied));
-  return tally(move, runs, facts, rejected, payload);
+  return tally(move, runs, batch.facts, batch.rejected, payload);
+}
+
+/** Tests staged before they are committed together: enough that commits cost little beside the rows. */
+export const stageSize = 1000;
+
+interface Batch {
+  facts: Map<number, RunFacts>;
+  /** Runs that stay. */
+  rejected: Set<number>;
+  /** Runs of which completed-runs.db holds something. */
+  committed: Set<number>;
+  /** Runs of which the stage holds something. */
+  staged: Set<number>;
+}
+
+/** Judges what is staged, and commits and verifies what may go. In a dry run it only counts. */
+async function flush(
+  move: Move,
+  batch: Batch,
+  payload: ReducePayload,
+  pending: PendingStates,
+): Promise<void> {
+  const { context } = move;
+  const runs = [...batch.staged];
+  if (runs.length === 0) return;
+  const found = await outwaitBusy(context.signal, () => gatherFacts(move, runs, batch.facts));
+  for (const [run, facts] of found) batch.facts.set(run, facts);
+  const stay = runs.filter((run) => isKeptBack(move, found.get(run), payload));
+  if (stay.length > 0) {
+    // An earlier part of a run that is cut may have been committed: it goes at the end of the batch.
+    for (const run of stay) batch.rejected.add(run);
+    dropFromStage(move, stay);
+  }
+  const going = runs.filter((run) => !batch.rejected.has(run));
+  if (move.token === 0) countStaged(move);
+  else if (going.length > 0) {
+    for (const run of going) batch.committed.add(run);
+    pending.set(going, "copying");
+    await outwaitBusy(context.signal, () => commitStage(move, pending));
+    context.failpoint("copied");
+    await outwaitBusy(context.signal, () => verifyCopy(move));
+    context.failpoint("verified");
+  }
+  batch.staged.clear();
+  clearStage(move);
 }
 
 /** Only a run that exists can be copied: one that a client deleted since it was chosen is nobody's business. */

@@ -2,7 +2,7 @@ import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
 import { prepared } from "../sqlite/connection.ts";
 import { commitStates, discardCopies, PendingStates } from "./copy.ts";
-import { copyBatch } from "./copy-batch.ts";
+import { copyBatch, stageSize } from "./copy-batch.ts";
 import { guardsHold, raiseGuards } from "./id-guards.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
@@ -88,8 +88,7 @@ export class RunMover {
   /** As many runs as make a batch of the size that locks allow; at least one. */
   async #takeBatch(): Promise<number[]> {
     const { db, fresh, context } = this.#move;
-    const size = Math.max(1, this.#line.size);
-    this.#move.pace.size = size;
+    const size = stageSize;
     const count = prepared<[number], number>(
       db,
       `SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`,

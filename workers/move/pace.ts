@@ -8,6 +8,7 @@ export class Pace {
   /** Longest lock seen, in ms. */
   longestMs = 0;
   #commitMs = 0;
+  #heldMs = 0;
 
   constructor(initial = 50) {
     this.size = initial;
@@ -18,18 +19,26 @@ export class Pace {
     return Math.max(25, 2 * this.#commitMs);
   }
 
-  /** Notes what a commit of one row took; the fastest seen is what the file system can do. */
+  /** Notes what a commit of one row took, in ms; the fastest seen is what the file system can do. */
   noteOneRowCommit(ms: number): void {
     this.#commitMs = this.#commitMs === 0 ? ms : Math.min(this.#commitMs, ms);
   }
 
-  /** Notes a lock of `ms` over `tests` tests, and sets the next size. */
-  note(ms: number, tests: number): void {
+  /** Notes that a lock was held for `ms`. */
+  hold(ms: number): void {
+    this.#heldMs = Math.max(this.#heldMs, ms);
     this.longestMs = Math.max(this.longestMs, ms);
-    if (tests === 0 || ms <= 0) return;
-    // Aim well below the bound: a batch of heavier tests must still fit.
-    const fitting = tests * ((0.55 * this.budgetMs) / ms);
+  }
+
+  /** Sets the next size by the longest lock since the last call, over which `tests` tests were worked on. */
+  settle(tests: number): void {
+    const held = this.#heldMs;
+    this.#heldMs = 0;
+    if (tests === 0 || held === 0) return;
+    // What a commit takes does not grow with the batch; aim below the bound, for the next tests may be heavier.
+    const rows = Math.max(held - this.#commitMs, held / 4);
+    const fitting = (tests * (0.6 * this.budgetMs - Math.min(this.#commitMs, 8))) / rows;
     const step = Math.min(Math.max(fitting, this.size / 4), this.size * 1.5);
-    this.size = Math.max(1, Math.min(5000, Math.round(step)));
+    this.size = Math.max(1, Math.min(1000, Math.round(step)));
   }
 }

@@ -121,7 +121,10 @@ export class Remover {
     } catch (error) {
       if (!(error instanceof FoundMismatch)) throw error;
     } finally {
-      if (lockedAt > 0) pace.note(performance.now() - lockedAt, tests);
+      if (lockedAt > 0) {
+        pace.hold(performance.now() - lockedAt);
+        pace.settle(tests);
+      }
     }
     if (mismatches === undefined) {
       for (const [table, count] of removed) report.removed[table] = (report.removed[table] ?? 0) + count;

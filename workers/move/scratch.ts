@@ -27,7 +27,8 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
     const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";
     const rest = columnsIn("completed").filter((name) => name !== "id");
     db.exec(`DROP TABLE IF EXISTS temp.stage_${table};
-      CREATE TEMP TABLE stage_${table} (${[id, ...rest.map(quoteName)].join(", ")})`);
+      CREATE TEMP TABLE stage_${table} (${[id, ...rest.map(quoteName)].join(", ")});
+      ${synced ? "" : `CREATE INDEX temp.stage_${table}_id ON stage_${table} (id);`}`);
   }
 }
 
