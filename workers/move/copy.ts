@@ -135,7 +135,7 @@ export function verifyCopy({ db, records }: Move): void {
         );
     if (prepared(db, `SELECT EXISTS (${wrong})`).pluck().get() === 1) {
       throw new JobsError("corrupt", `a row of ${table} reads back otherwise from completed-runs.db`, {
-        hint: "nothing was removed; check the file system and run `mtjobs doctor`",
+        hint: "nothing was removed; check the file system and its disk, then run the job again",
       });
     }
   }
