@@ -87,23 +87,29 @@ function readRuns(move: Move): [number, string, string, string, number][] {
     .all();
 }
 
+/** Activity of tests, steps and data; where it is too long ago to matter a row is not even joined to its run. */
 function readActivity(move: Move): [number, number][] {
+  const parts = [
+    ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(move, "tests", "x")})`, "x.run_id"],
+    [
+      "stage_test_steps",
+      `max(${seconds("x.event_time")}, ${unsyncedUpdate(move, "test_steps", "x")})`,
+      runOfTest,
+    ],
+    ["stage_test_data", unsyncedUpdate(move, "test_data", "x"), runOfTest],
+  ].map(
+    ([table, life, run]) => `SELECT ${run} AS run_id, life
+      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > ${move.recentAfter}`,
+  );
   return prepared<[], [number, number]>(
     move.db,
-    `SELECT run_id, max(life) FROM (
-         SELECT t.run_id, max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}) AS life
-           FROM temp.stage_tests AS t
-         UNION ALL
-         SELECT t.run_id, max(${seconds("s.event_time")}, ${unsyncedUpdate(move, "test_steps", "s")})
-           FROM temp.stage_test_steps AS s JOIN temp.stage_tests AS t ON t.id = s.test_id
-         UNION ALL
-         SELECT t.run_id, ${unsyncedUpdate(move, "test_data", "d")}
-           FROM temp.stage_test_data AS d JOIN temp.stage_tests AS t ON t.id = d.test_id)
-       GROUP BY run_id`,
+    `SELECT run_id, max(life) FROM (${parts.join(" UNION ALL ")}) WHERE run_id IS NOT NULL GROUP BY run_id`,
   )
     .raw()
     .all();
 }
+
+const runOfTest = "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = x.test_id)";
 
 /** Per run: the latest sign of life among its unfinished tests, and how many there are. */
 function readUnfinished(move: Move): [number, number, number][] {
