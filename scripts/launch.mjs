@@ -4,8 +4,9 @@
  */
 import { join } from "node:path";
 import { buildIfStale, targets } from "./build.mjs";
-import { asProgram, exitStatus, passOn, run, SetupError } from "./command.mjs";
+import { asProgram, exitStatus, passOn, run, SetupError, which } from "./command.mjs";
 import { installDependencies } from "./dependencies.mjs";
+import { installPackages } from "./package-manager.mjs";
 import { withRedis } from "./redis.mjs";
 
 const programs = {
@@ -17,6 +18,7 @@ const programs = {
   bench: {
     targets: [targets.product, targets.tests],
     command: [join("dist-test", "test", "bench", "main.js")],
+    tools: { sqlite3: { apt: [["sqlite3"]], dnf: [["sqlite"]], apk: [["sqlite"]], brew: [["sqlite"]] } },
   },
 };
 
@@ -41,6 +43,12 @@ function unlessStopped() {
   if (stoppedBy !== undefined) throw new SetupError(`stopped by ${stoppedBy}`, exitStatus(null, stoppedBy));
 }
 
+/** A program of the system's that only this command needs. */
+async function needTool(tool, packages) {
+  if (which(tool) !== undefined || (await installPackages(`the ${tool} shell`, packages))) return;
+  throw new SetupError(`install ${tool}, then run this again`);
+}
+
 async function launch(name, args) {
   const program = Object.hasOwn(programs, name ?? "") ? programs[name] : undefined;
   if (program === undefined)
@@ -54,6 +62,7 @@ async function launch(name, args) {
     unlessStopped();
     await buildIfStale(target);
   }
+  for (const [tool, packages] of Object.entries(program.tools ?? {})) await needTool(tool, packages);
   unlessStopped();
   return withRedis(async (redis) => {
     unlessStopped();
