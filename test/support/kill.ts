@@ -95,21 +95,24 @@ export interface FenceRow {
   expires_at: number;
 }
 
+/** The part a file plays in the fence. */
+export type FencePart = "area" | "cache" | "ref" | "completed";
+
+/** The file of a part, whether or not it is there. */
+export function fenceFile(area: SampleArea, part: FencePart): string {
+  const { megatestDb, completedDb } = filesOf(area);
+  return { area: megatestDb, cache: area.cacheDb, ref: area.refDb, completed: completedDb }[part];
+}
+
 /** What each database that exists says of the fence. */
-export function fencesOf(
-  area: SampleArea,
-): Partial<Record<"area" | "cache" | "ref" | "completed", FenceRow | undefined>> {
-  const { megatestDb, cacheDb, refDb, completedDb } = filesOf(area);
-  const files = { area: megatestDb, cache: cacheDb, ref: refDb, completed: completedDb };
-  return Object.fromEntries(
-    Object.entries(files).flatMap(([part, file]) =>
-      file !== undefined && isThere(file) ? [[part, fenceOf(file)]] : [],
-    ),
-  );
+export function fencesOf(area: SampleArea): Partial<Record<FencePart, FenceRow | undefined>> {
+  const parts = ["area", "cache", "ref", "completed"] as const;
+  const there = parts.filter((part) => isThere(fenceFile(area, part)));
+  return Object.fromEntries(there.map((part) => [part, fenceOf(fenceFile(area, part))]));
 }
 
 /** The fence of one database; undefined where it has none. */
-export function fenceOf(file: string): FenceRow | undefined {
+function fenceOf(file: string): FenceRow | undefined {
   const db = new Database(file, { fileMustExist: true, timeout: 10_000 });
   try {
     if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_fence'").get() === undefined)
