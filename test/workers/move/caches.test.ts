@@ -1,0 +1,145 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, openSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { addSecondCache, makeCacheWal } from "../../support/odd-values.ts";
+import { readColumn } from "../../support/read-rows.ts";
+import { reduceSafely, runReduce, runReduceProcess } from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+
+/** The caches of users are told apart by who owns the directory; every test here runs as one user of these names. */
+const other = "root";
+
+function areaWithSecondCache(): { area: SampleArea; second: ReturnType<typeof addSecondCache> } {
+  const area = buildTempArea({ runs: 4, inFlight: 0, user: "ann" });
+  return { area, second: addSecondCache(area, other) };
+}
+
+/** As if nobody had used it for two days. */
+function age(directory: string): void {
+  const then = Date.now() / 1000 - 2 * 86_400;
+  for (const name of readdirSync(directory)) utimesSync(join(directory, name), then, then);
+}
+
+describe.runIf(process.getuid?.() === 0)("another cache that may be this area's", () => {
+  it("is named in the refusal where it changed within a day, and nothing is changed", async () => {
+    const { area, second } = areaWithSecondCache();
+    await expect(runReduce(area)).rejects.toMatchObject({
+      code: "several-caches",
+      exitCode: 3,
+      message: expect.stringContaining(second.cacheDirectory),
+    });
+    expect(readdirSync(area.directory)).not.toContain("completed-runs.db");
+    expect(readColumn(area.megatestDb, "SELECT name FROM sqlite_schema WHERE name LIKE 'mtjobs%'")).toEqual(
+      [],
+    );
+  });
+
+  it("does not matter once it is old, unused and holds nothing of its own", async () => {
+    const { area, second } = areaWithSecondCache();
+    bringUp(area, second.cacheDb);
+    age(second.cacheDirectory);
+    expect((await reduceSafely(area)).result.moved.runs).toBe(4);
+    age(second.cacheDirectory);
+    expect((await reduceSafely(area)).result.moved.runs).toBe(0);
+  });
+
+  it("is refused however old where it holds a row that megatest.db lacks", async () => {
+    const { area, second } = areaWithSecondCache();
+    bringUp(area, second.cacheDb);
+    const db = new Database(second.cacheDb);
+    db.exec("INSERT INTO test_steps (test_id, stepname, state) VALUES (1, 'unseen', 'end')");
+    db.close();
+    age(second.cacheDirectory);
+    await expect(runReduce(area)).rejects.toMatchObject({
+      code: "several-caches",
+      message: expect.stringContaining(second.cacheDirectory),
+    });
+  });
+
+  it("is refused while a process has it open", async () => {
+    const { area, second } = areaWithSecondCache();
+    bringUp(area, second.cacheDb);
+    const holder = spawn("sleep", ["60"], {
+      stdio: ["ignore", "ignore", "ignore", openSync(second.cacheDb, "r")],
+    });
+    await once(holder, "spawn");
+    try {
+      age(second.cacheDirectory);
+      await expect(runReduce(area)).rejects.toMatchObject({
+        code: "several-caches",
+        message: expect.stringContaining(String(holder.pid)),
+      });
+    } finally {
+      holder.kill();
+    }
+  });
+});
+
+describe("an area without a cache on this host", () => {
+  it("is worked on in megatest.db alone; that is said, and no cache is made", async () => {
+    const area = buildTempArea({ runs: 6, withCache: false });
+    const { result, story } = await reduceSafely(area);
+    expect(result.moved.runs).toBe(4);
+    expect(result.warnings.join()).toContain("no cache");
+    expect(story.join()).toContain("no cache");
+    expect(Object.keys(result.bytes)).toEqual(["megatest.db", "completed-runs.db"]);
+    expect(existsSync(area.cacheDirectory)).toBe(false);
+  });
+
+  it("loses nothing where the cache was there and was cleaned away", async () => {
+    const area = buildTempArea({ runs: 6, unsynced: false });
+    await reduceSafely(area, { runname: undefined, runId: [1] });
+    rmSync(area.cacheRoot, { recursive: true });
+    expect((await reduceSafely(area)).result.moved.runs).toBe(3);
+    expect(existsSync(area.cacheRoot)).toBe(false);
+  });
+
+  it("has its ids guarded in megatest.db, where a new cache takes them from", async () => {
+    const area = buildTempArea({ runs: 4, inFlight: 0, withCache: false });
+    await reduceSafely(area);
+    expect(readColumn(area.megatestDb, "SELECT id FROM runs")).toEqual([5]);
+  });
+});
+
+describe("a cache in WAL mode", () => {
+  it("is reduced like any other and stays in that mode", async () => {
+    const area = buildTempArea({ runs: 6 });
+    makeCacheWal(area);
+    expect((await reduceSafely(area)).result.moved.runs).toBe(4);
+    expect(readColumn(area.cacheDb, "PRAGMA journal_mode")).toEqual(["wal"]);
+  });
+});
+
+describe("a host that is not the homehost", () => {
+  it("is refused with the homehost's name, before anything is written", async () => {
+    const area = buildTempArea({ runs: 4, inFlight: 0, host: "host-b" });
+    const refusal = { code: "not-home", exitCode: 3, message: expect.stringContaining("host-b") };
+    await expect(runReduce(area, {}, { host: "host-a" })).rejects.toMatchObject(refusal);
+    await expect(runReduce(area, { dryRun: true }, { host: "host-a" })).rejects.toMatchObject(refusal);
+    expect(readdirSync(area.directory)).not.toContain(".mtjobs");
+  });
+
+  it("ends the command with exit code 3 and the error as JSON", async () => {
+    const area = buildTempArea({ runs: 4, inFlight: 0, host: "host-b" });
+    const { code, stdout } = await runReduceProcess({ ...area, host: "host-a" }, ["--runname", "%"]);
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: "not-home", details: { homehost: "host-b" } },
+    });
+  });
+});
+
+/** Gives megatest.db every row of the cache, so that a copy of it holds nothing more. */
+function bringUp(area: SampleArea, cacheDb: string): void {
+  const db = new Database(area.megatestDb);
+  db.pragma("foreign_keys = OFF");
+  db.prepare("ATTACH ? AS cache").run(cacheDb);
+  for (const table of ["runs", "tests", "test_steps", "test_data"]) {
+    db.exec(`INSERT OR IGNORE INTO ${table} SELECT * FROM cache.${table}`);
+  }
+  db.close();
+}

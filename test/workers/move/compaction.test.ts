@@ -1,0 +1,107 @@
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { edit, everywhere } from "../../support/edit-area.ts";
+import { readColumn } from "../../support/read-rows.ts";
+import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+
+const onlyOld = { runname: undefined, runId: [1, 2, 3] };
+const files = ["megatest.db", "cache/megatest.db", "cache/megatest_ref.db"];
+
+/** Three finished runs, each with 3 MiB in its tests, and one more. */
+function fatArea(options: { inFlight?: number; cacheWal?: boolean } = {}): SampleArea {
+  const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 12, ...options });
+  edit(area, everywhere, (db) => db.exec("UPDATE tests SET logdat = hex(zeroblob(150000)) WHERE run_id < 4"));
+  return area;
+}
+
+const freePages = (file: string) => readColumn(file, "PRAGMA freelist_count")[0];
+
+describe("compaction", () => {
+  it("gives the free pages of cache, ref and megatest.db back where there are many and the area is quiet", async () => {
+    const area = fatArea();
+    const { result } = await reduceSafely(area, { ...onlyOld, compact: "auto" });
+    expect(result.warnings).toEqual([]);
+    for (const file of files) {
+      const bytes = result.bytes[file];
+      expect(bytes?.before).toBeGreaterThan(10 * 2 ** 20);
+      expect(bytes?.after).toBeLessThan(1 * 2 ** 20);
+    }
+    expect(result.bytes["completed-runs.db"]?.after).toBeGreaterThan(10 * 2 ** 20);
+    expect(result.bytes["megatest.db"]?.after).toBe(statSync(area.megatestDb).size);
+    expect([area.cacheDb, area.refDb, area.megatestDb].map(freePages)).toEqual([0, 0, 0]);
+  });
+
+  it("does the same for a cache in WAL mode", async () => {
+    const { result } = await reduceSafely(fatArea({ cacheWal: true }), { ...onlyOld, compact: "auto" });
+    for (const file of files) expect(result.bytes[file]?.after).toBeLessThan(1 * 2 ** 20);
+  });
+
+  it("is left out where less than 8 MiB is free", async () => {
+    const area = fatArea();
+    const { result } = await reduceSafely(area, { runname: undefined, runId: [1], compact: "auto" });
+    expect(freePages(area.megatestDb)).toBeGreaterThan(700);
+    expect(result.warnings).toEqual([]);
+  });
+
+  it("is left out where less than a quarter is free", async () => {
+    const area = fatArea();
+    edit(area, everywhere, (db) =>
+      db.exec("UPDATE tests SET logdat = hex(zeroblob(1500000)) WHERE run_id = 4"),
+    );
+    const { result } = await reduceSafely(area, { ...onlyOld, compact: "auto" });
+    expect(freePages(area.megatestDb)).toBeGreaterThan(2000);
+    expect(result.warnings).toEqual([]);
+  });
+
+  it("is done with little to gain too where the caller says always, and never where he says never", async () => {
+    const area = fatArea();
+    await reduceSafely(area, { runname: undefined, runId: [1], compact: "never" });
+    expect(freePages(area.cacheDb)).toBeGreaterThan(700);
+    await reduceSafely(area, { runname: "none", compact: "always" });
+    expect([area.cacheDb, area.refDb, area.megatestDb].map(freePages)).toEqual([0, 0, 0]);
+    await reduceSafely(area, { ...onlyOld, compact: "never" });
+    expect(freePages(area.cacheDb)).toBeGreaterThan(1000);
+  });
+
+  it("is left for the next job, and said, while a test is in flight", async () => {
+    const area = fatArea({ inFlight: 1 });
+    const { result } = await reduceSafely(area, { ...onlyOld, compact: "auto" });
+    expect(result.warnings).toHaveLength(3);
+    expect(result.warnings[0]).toMatch(/cache was not compacted: tests are in flight/);
+    expect(freePages(area.megatestDb)).toBeGreaterThan(2000);
+    edit(area, everywhere, (db) => db.exec("UPDATE tests SET state = 'COMPLETED'"));
+    const next = await reduceSafely(area, { runname: "none", compact: "auto" });
+    expect(next.result.warnings).toEqual([]);
+    expect(freePages(area.megatestDb)).toBe(0);
+  });
+
+  it("is left for the next job, and said, while a server lives", async () => {
+    const area = fatArea();
+    writeFileSync(
+      join(area.directory, "logs", `server-${process.pid}-${area.host}.log`),
+      "SERVER STARTED: host-a:8080 AT 5\n",
+    );
+    const { result } = await reduceSafely(area, { ...onlyOld, compact: "auto" });
+    expect(result.warnings.join()).toMatch(/server is alive/);
+    expect(freePages(area.cacheDb)).toBeGreaterThan(2000);
+  }, 90_000);
+
+  it("is left for the next job, and said, where somebody is using the database", async () => {
+    const area = fatArea();
+    await reduceSafely(area, { ...onlyOld, compact: "never" });
+    const reader = new Database(area.refDb);
+    const rows = reader.prepare("SELECT id FROM test_steps").iterate();
+    const failpoint = (name: string) => void (name === "looked-again" && rows.next());
+    const { result } = await runReduce(area, { runname: "none", compact: "auto" }, { failpoint });
+    rows.return?.();
+    reader.close();
+    expect(result.warnings).toHaveLength(1);
+    expect(result.warnings[0]).toMatch(/ref was not compacted: somebody is using it/);
+    expect(freePages(area.refDb)).toBeGreaterThan(2000);
+    expect(freePages(area.cacheDb)).toBe(0);
+  });
+});
