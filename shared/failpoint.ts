@@ -8,12 +8,15 @@
 export function failpointFromEnvironment(value: string | undefined): (name: string) => void {
   if (value === undefined || value === "") return () => {};
   const match = /^(?<step>[\w-]+)(?::(?<count>\d+))?=(?<action>kill|stop|error)$/.exec(value);
-  if (match?.groups === undefined) throw new TypeError(`MTJOBS_FAILPOINT: "${value}" is not step[:count]=action`);
+  if (match?.groups === undefined)
+    throw new TypeError(`MTJOBS_FAILPOINT: "${value}" is not step[:count]=action`);
   const { step, action } = match.groups;
   let left = Number(match.groups["count"] ?? 1);
   return (name) => {
     if (name !== step || --left !== 0) return;
     if (action === "error") throw Object.assign(new Error(`failpoint ${name}`), { code: "EIO" });
     process.kill(process.pid, action === "kill" ? "SIGKILL" : "SIGSTOP");
+    // The signal takes effect a moment later: this thread must not run on past the step meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   };
 }
