@@ -1,0 +1,169 @@
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { firstTestOf } from "../../support/area-traits.ts";
+import { edit, type Place } from "../../support/edit-area.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
+import { movedIds, runReduce, skippedBy, unionOf } from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+
+function agreedArea(): SampleArea {
+  return buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
+}
+
+/** Runs SQL in the places at each of the first `times` passings of a step. */
+function writeAt(
+  area: SampleArea,
+  step: string,
+  places: readonly Place[],
+  sql: (time: number) => string,
+  times = 1,
+) {
+  let passed = 0;
+  return (name: string) => {
+    if (name !== step || passed >= times) return;
+    passed += 1;
+    edit(area, places, (db) => db.exec(sql(passed)));
+  };
+}
+
+describe("a run that a client writes to while it is being moved", () => {
+  it.each(["copied", "verified", "removing"])(
+    "is copied again where it was written to at %s, and moves as it is then",
+    async (step) => {
+      const area = agreedArea();
+      const id = firstTestOf(area, 2);
+      const failpoint = writeAt(
+        area,
+        step,
+        ["cache"],
+        () => `UPDATE tests SET comment = 'meanwhile' WHERE id = ${id}`,
+      );
+      const { result } = await runReduce(area, {}, { failpoint });
+      expect(movedIds(result)).toEqual([1, 2, 3]);
+      expect(completedColumn(area, "SELECT comment FROM tests WHERE id = ?", id)).toEqual(["meanwhile"]);
+      expect(readColumn(area.cacheDb, "SELECT count(*) FROM tests WHERE state <> 'DELETED'")).toEqual([0]);
+      expect(result.moved.tests).toBe(12);
+    },
+  );
+
+  it("moves with a test, a step and a note that came after it was copied", async () => {
+    const area = agreedArea();
+    const id = firstTestOf(area, 2);
+    const failpoint = writeAt(
+      area,
+      "removing",
+      ["cache"],
+      () => `INSERT INTO tests (run_id, testname, state) VALUES (2, 'meanwhile', 'COMPLETED');
+        INSERT INTO test_steps (test_id, stepname, state) VALUES (${id}, 'meanwhile', 'end');
+        INSERT INTO extradat (run_id, key) VALUES (2, 'meanwhile')`,
+    );
+    const before = unionOf(area);
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(result.moved.runs).toBe(3);
+    expect(completedColumn(area, "SELECT run_id FROM tests WHERE testname = 'meanwhile'")).toEqual([2]);
+    expect(completedColumn(area, "SELECT test_id FROM test_steps WHERE stepname = 'meanwhile'")).toEqual([
+      id,
+    ]);
+    // No index finds the note: the next job does at the latest.
+    await runReduce(area, { runname: "no such run" });
+    expect(completedColumn(area, "SELECT run_id FROM extradat WHERE key = 'meanwhile'")).toEqual([2]);
+    assertNothingLost(before, unionOf(area), { newRecords: true });
+  });
+
+  it("moves without what a client deleted after it was copied", async () => {
+    const area = agreedArea();
+    const id = firstTestOf(area, 2);
+    const failpoint = writeAt(
+      area,
+      "removing",
+      ["cache", "ref", "area"],
+      () => `UPDATE tests SET state = 'DELETED' WHERE id = ${id}`,
+    );
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(result.moved.runs).toBe(3);
+    expect(completedColumn(area, "SELECT state FROM tests WHERE id = ?", id)).toEqual(["DELETED"]);
+  });
+
+  it("is left whole and reported as changed where the writing does not end", async () => {
+    const area = agreedArea();
+    const before = unionOf(area);
+    const failpoint = writeAt(
+      area,
+      "removing",
+      ["cache"],
+      (time) => `UPDATE runs SET comment = 'time ${time}' WHERE id = 2`,
+      99,
+    );
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(movedIds(result)).toEqual([1, 3]);
+    expect(skippedBy(result)).toEqual({ 2: "changed" });
+    expect(completedColumn(area, "SELECT id FROM runs ORDER BY id")).toEqual([1, 3]);
+    expect(completedColumn(area, "SELECT run_id FROM mtjobs_runs ORDER BY 1")).toEqual([1, 3]);
+    expect(completedColumn(area, "SELECT count(*) FROM tests WHERE run_id = 2")).toEqual([0]);
+    assertNothingLost(before, unionOf(area), { mayChange: (record) => record.path.startsWith("runs") });
+    expect(movedIds((await runReduce(area)).result)).toEqual([2]);
+  });
+
+  it("stays in flight where a test of it was started again after the copy", async () => {
+    const area = agreedArea();
+    const id = firstTestOf(area, 2);
+    const failpoint = writeAt(
+      area,
+      "removing",
+      ["cache"],
+      () => `UPDATE tests SET state = 'RUNNING', event_time = ${area.now}, run_duration = 0 WHERE id = ${id}`,
+    );
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(movedIds(result)).toEqual([1, 3]);
+    expect(skippedBy(result)).toEqual({ 2: "in-flight" });
+    expect(completedColumn(area, "SELECT id FROM runs ORDER BY id")).toEqual([1, 3]);
+  });
+
+  it("has what another version says in megatest.db kept aside before it is removed there", async () => {
+    const area = agreedArea();
+    const id = firstTestOf(area, 2);
+    const failpoint = writeAt(
+      area,
+      "removed-from-cache",
+      ["area"],
+      () => `UPDATE tests SET comment = 'meanwhile' WHERE id = ${id}`,
+    );
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(movedIds(result)).toEqual([1, 2, 3]);
+    expect(completedColumn(area, "SELECT comment FROM tests WHERE id = ?", id)).not.toEqual(["meanwhile"]);
+    expect(keptVersions(area, "tests", id, "comment")).toEqual(['"meanwhile"']);
+    expect(result.superseded).toBe(1);
+  });
+
+  it("has a row that came only to megatest.db meanwhile brought along before it is removed there", async () => {
+    const area = agreedArea();
+    const failpoint = writeAt(
+      area,
+      "removed-from-cache",
+      ["area"],
+      () => "INSERT INTO tests (run_id, testname, state) VALUES (2, 'meanwhile', 'COMPLETED')",
+    );
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(completedColumn(area, "SELECT run_id FROM tests WHERE testname = 'meanwhile'")).toEqual([2]);
+    expect(result.late).toBe(1);
+    expect(readColumn(area.megatestDb, "SELECT count(*) FROM tests WHERE testname = 'meanwhile'")).toEqual([
+      0,
+    ]);
+  });
+});
+
+describe("a run that a client deletes while it is being moved", () => {
+  it("is nobody's business before it is copied", async () => {
+    const area = agreedArea();
+    const failpoint = writeAt(
+      area,
+      "late-collected",
+      ["cache", "ref", "area"],
+      () => "DELETE FROM runs WHERE id = 2; DELETE FROM tests WHERE run_id = 2",
+    );
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(movedIds(result)).toEqual([1, 3]);
+    expect(result.skipped).toEqual([]);
+  });
+});
