@@ -72,7 +72,7 @@ interface SchemaObject {
  * @param sources databases whose tables and columns it must have, megatest.db first
  */
 export function ensureCompletedDb(path: string, sources: readonly string[]): void {
-  const db = new Database(path, { timeout: 5000 });
+  const db = new Database(path, { timeout: 1000 });
   try {
     db.pragma("foreign_keys = OFF");
     // Never WAL: the file lives on a file system that several hosts share.

@@ -44,7 +44,7 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
   if (payload.dryRun) return rehearse(place, payload, context, tally, started);
 
   const before = fileSizes(place.files);
-  const areaId = prepareArea(place);
+  const areaId = await outwaitBusy(context.signal, () => prepareArea(place));
   context.failpoint("prepared");
   const move = await outwaitBusy(context.signal, () => openMove(place, payload, context, tally));
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
