@@ -38,6 +38,7 @@ export async function processJob(
     const result = await perform(job, abort.signal, reporter, host);
     await clearCancel(host.redis, host.settings.prefix, jobId).catch(() => {});
     host.waits.delete(jobId);
+    if (!("forwarded" in result)) reporter.log(endOf(result));
     return result;
   } catch (thrown) {
     throw await settleJob(job, token, await toQueueError(thrown, host.redis, host.settings.redisUrl), {
@@ -50,6 +51,13 @@ export async function processJob(
     host.running.delete(jobId);
     await reporter.flush();
   }
+}
+
+/** The last sentence of a job's story. */
+function endOf({ dryRun, moved, skippedCounts, elapsedMs }: MoveResult): string {
+  const stay = Object.values(skippedCounts).reduce((sum, count) => sum + count, 0);
+  const did = dryRun ? "Dry run: would move" : "Done: moved";
+  return `${did} ${moved.runs} runs in ${(elapsedMs / 1000).toFixed(1)} s; ${stay} stay.`;
 }
 
 /** Forwarding is nothing but talk with Redis: what goes wrong there may be gone by the time somebody looks. */

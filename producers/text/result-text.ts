@@ -21,7 +21,7 @@ export function resultText(result: MoveResult): string {
   const head = `${result.jobId}: ${verb} ${plural(moved.runs, "run")} of ${printable(result.area)} on ${result.host} in ${elapsedText(result.elapsedMs)}`;
   const parts = [head];
   if (moved.runs > 0) parts.push(movedText(result), dryRun ? runsText(runs, moved.runs) : "");
-  parts.push(skippedText(result), bytesLines(result));
+  parts.push(skippedText(result), dryRun ? "" : bytesLines(result));
   if (result.superseded > 0) {
     parts.push(
       `${plural(result.superseded, "row")} lost against a newer version and ${result.superseded === 1 ? "is" : "are"} kept in completed-runs.db`,

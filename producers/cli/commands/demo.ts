@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { JobsError } from "../../../shared/errors.ts";
 import { demoText } from "../../demo/demo-text.ts";
 import { runDemo } from "../../demo/run-demo.ts";
 import { addSharedOptions, type Bind, teach } from "../command.ts";
@@ -43,6 +44,12 @@ export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
       // Under npm, as `npm run demo` or by npx, the command is in no PATH.
       const command = io.env.npm_command === undefined ? "mtjobs" : "npx mtjobs";
       return { document, text: demoText(report, command) };
+    } catch (error) {
+      if (!(error instanceof JobsError) || error.code !== "redis-unreachable") throw error;
+      throw new JobsError(error.code, error.message, {
+        hint: "start Redis there, or set MTJOBS_REDIS_URL; in a checkout npm run demo starts one by itself",
+        cause: error,
+      });
     } finally {
       display.end();
     }

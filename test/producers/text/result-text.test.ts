@@ -68,6 +68,7 @@ describe("a result as text", () => {
     const text = resultText({ ...result, dryRun: true });
     expect(text).toContain("would move 2 runs");
     expect(text).toContain("runs:\n  #7  ubuntu/nfs/w01.7\n  … and 1 more");
+    expect(text).not.toContain("12.3 MB");
   });
 
   it("lets no control character of a run's name reach the terminal", () => {
