@@ -11,7 +11,7 @@ export function failpointFromEnvironment(value: string | undefined): (name: stri
   if (match?.groups === undefined)
     throw new TypeError(`MTJOBS_FAILPOINT: "${value}" is not step[:count]=action`);
   const { step, action } = match.groups;
-  let left = Number(match.groups["count"] ?? 1);
+  let left = Number(match.groups.count ?? 1);
   return (name) => {
     if (name !== step || --left !== 0) return;
     if (action === "error") throw Object.assign(new Error(`failpoint ${name}`), { code: "EIO" });

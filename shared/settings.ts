@@ -31,9 +31,9 @@ const redisUrl = z
   .string()
   .regex(/^(redis|rediss|unix):\/\//, 'must begin with "redis://", "rediss://" or "unix://"');
 const list = (separator: string) =>
-  z.union([z.array(z.string()), z.string().transform((text) => text.split(separator))]).transform((items) =>
-    items.map((item) => item.trim()).filter((item) => item !== ""),
-  );
+  z
+    .union([z.array(z.string()), z.string().transform((text) => text.split(separator))])
+    .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ""));
 
 const schema = z.strictObject({
   redisUrl: redisUrl.default("redis://127.0.0.1:6379"),
@@ -101,7 +101,9 @@ export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSou
 }
 
 /** The first `mtjobs.json` of the working directory and `~/.config/mtjobs/`; `{}` where there is none. */
-export function readSettingsFile(directories = [process.cwd(), join(homedir(), ".config", "mtjobs")]): unknown {
+export function readSettingsFile(
+  directories = [process.cwd(), join(homedir(), ".config", "mtjobs")],
+): unknown {
   for (const directory of directories) {
     const path = join(directory, "mtjobs.json");
     let text: string;
@@ -114,7 +116,9 @@ export function readSettingsFile(directories = [process.cwd(), join(homedir(), "
     try {
       return JSON.parse(text);
     } catch (error) {
-      throw new JobsError("bad-settings", `${path} is not JSON: ${(error as Error).message}`, { cause: error });
+      throw new JobsError("bad-settings", `${path} is not JSON: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
   return {};

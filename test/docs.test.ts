@@ -94,7 +94,7 @@ describe("the documentation", () => {
     const commands = [...help.keys()].filter((name) => name !== "" && name !== "help");
     const table = [...namesInTable("README.md", "Commands")].map((line) => line.split(" "));
     const shown = table.filter(([word]) => word === "mtjobs").map(([, command]) => command);
-    expect(shown.sort()).toEqual(commands.sort());
+    expect(new Set(shown)).toEqual(new Set(commands));
     const lines = [...texts.values()].flatMap(commandLines);
     expect(lines.length).toBeGreaterThan(15);
     const unknown = lines.filter((line) => !/^(-|COMMAND)/.test(line) && !help.has(line.split(" ")[0] ?? ""));
@@ -118,9 +118,9 @@ describe("the documentation", () => {
 
   it("has every setting in the README's table, and every other variable somewhere", () => {
     const settings = Object.keys(resolveSettings()).map(environmentName).sort();
-    expect([...namesInTable("README.md", "Settings")].filter((name) => /^MTJOBS_/.test(name)).sort()).toEqual(
-      settings,
-    );
+    expect(
+      [...namesInTable("README.md", "Settings")].filter((name) => name.startsWith("MTJOBS_")).sort(),
+    ).toEqual(settings);
     const read = new Set(sources().flatMap((text) => text.match(/MTJOBS_[A-Z_]*[A-Z]/g) ?? []));
     expect([...read].filter((name) => !everything.includes(name))).toEqual([]);
     const known = new Set([...read, ...settings]);

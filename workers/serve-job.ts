@@ -52,7 +52,7 @@ export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<
       signal: abort.signal,
       log: (sentence) => post({ type: "log", sentence }),
       progress: (latest) => progress.report(latest),
-      failpoint: failpointFromEnvironment(env["MTJOBS_FAILPOINT"]),
+      failpoint: failpointFromEnvironment(env.MTJOBS_FAILPOINT),
     });
     progress.flush();
     post({ type: "result", result });

@@ -32,7 +32,7 @@ export interface CacheSearch {
 }
 
 /** A cache that changed within this many ms is in use. */
-export const recentMs = 24 * 3_600_000;
+const recentMs = 24 * 3_600_000;
 
 /** Every cache under the cache root that may be this area's, by whatever user and path. */
 export function findCaches(area: Area, settings: Settings): CacheSearch {

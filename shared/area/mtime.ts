@@ -14,7 +14,7 @@ import type { Area } from "./area.ts";
 import { ensurePrivateDir } from "./ownership.ts";
 
 /** Megatest refills a cache once the area's database is newer by more than this, in milliseconds. */
-export const refillMarginMs = 10_000;
+const refillMarginMs = 10_000;
 
 /**
  * Newest modification time, in ms since 1970, of the files in `directory` named `prefix…`; undefined where none is

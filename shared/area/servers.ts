@@ -20,7 +20,7 @@ export interface MegatestServer {
 }
 
 /** Megatest's clients take a server as usable if it touched its log within this many ms. */
-export const liveMs = 16_000;
+const liveMs = 16_000;
 
 const headBytes = 64 * 1024;
 

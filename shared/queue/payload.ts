@@ -45,7 +45,7 @@ export type ReducePayload = z.infer<typeof reduceSchema>;
 
 export const payloadSchemas = { reduce: reduceSchema } as const;
 export type JobName = keyof typeof payloadSchemas;
-export const jobNames = Object.keys(payloadSchemas) as JobName[];
+const jobNames = Object.keys(payloadSchemas) as JobName[];
 
 const selectorKeys = Object.keys(selectorsSchema.shape) as (keyof Selectors)[];
 

@@ -66,7 +66,7 @@ export class QueueStage {
     const child = spawn(process.execPath, [support("worker-process.mjs")], {
       stdio: ["ignore", "ignore", "pipe"],
       env: {
-        PATH: process.env["PATH"] ?? "",
+        PATH: process.env.PATH ?? "",
         HOME: this.root,
         MTJOBS_REDIS_URL: this.url,
         MTJOBS_PREFIX: this.prefix,

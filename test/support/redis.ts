@@ -4,7 +4,7 @@ import { connectRedis } from "../../shared/queue/connections.ts";
 
 /** The Redis that the test run was given. */
 export function testRedisUrl(): string {
-  const url = process.env["MTJOBS_REDIS_URL"];
+  const url = process.env.MTJOBS_REDIS_URL;
   if (url === undefined) throw new Error("MTJOBS_REDIS_URL is not set: run the tests with npm test");
   return url;
 }

@@ -56,8 +56,14 @@ export function prepared<Parameters extends unknown[] | object = unknown[], Row 
   sql: string,
 ): Database.Statement<Parameters extends unknown[] ? Parameters : [Parameters], Row> {
   let known = statements.get(db);
-  if (known === undefined) statements.set(db, (known = new Map()));
+  if (known === undefined) {
+    known = new Map();
+    statements.set(db, known);
+  }
   let statement = known.get(sql);
-  if (statement === undefined) known.set(sql, (statement = db.prepare(sql)));
+  if (statement === undefined) {
+    statement = db.prepare(sql);
+    known.set(sql, statement);
+  }
   return statement as Database.Statement<Parameters extends unknown[] ? Parameters : [Parameters], Row>;
 }

@@ -101,7 +101,9 @@ describe("buildArea", () => {
   it("refuses a directory that holds a megatest.db and counts that are none", () => {
     const area = buildTempArea({ runs: 1 });
     const before = snapshot(area.megatestDb);
-    expect(() => buildArea({ ...area, inFlight: 0, runs: 1 })).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => buildArea({ ...area, inFlight: 0, runs: 1 })).toThrow(
+      expect.objectContaining({ code: "usage" }),
+    );
     expect(diff(before, snapshot(area.megatestDb))).toEqual([]);
     expect(() => buildTempArea({ testsPerRun: 1.5 })).toThrow(expect.objectContaining({ code: "usage" }));
     expect(() => buildTempArea({ stepsPerTest: 29 })).toThrow(expect.objectContaining({ code: "usage" }));
