@@ -18,10 +18,9 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
   const empty = db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1;
   const held = await outwaitBusy(context.signal, () => guardsHold(move));
   if (empty || (held && !isRepairPending(move))) return 0;
-  const room = await noteSharedIds(move);
-  if (Object.values(room).every((count) => count === 0)) return 0;
   // From here on guards may stand while clashes are left: a job that dies in between must look again.
-  await outwaitBusy(context.signal, () => setRepairPending(move, true));
+  await outwaitBusy(context.signal, () => beginRepair(move));
+  const room = await noteSharedIds(move);
   context.failpoint("clash-noted");
   const guards = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit, room));
   context.failpoint("clash-guarded");
@@ -32,10 +31,12 @@ function isRepairPending({ db }: Move): boolean {
   return db.prepare("SELECT 1 FROM completed.mtjobs_seen WHERE part = 'repair'").get() !== undefined;
 }
 
-function setRepairPending({ db, token }: Move, pending: boolean): void {
+/** New rows may have come under low ids too, so what was looked at for late reports counts no more. */
+function beginRepair({ db, token }: Move): void {
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
-    writeRepairPending({ db }, pending);
+    db.exec("DELETE FROM completed.mtjobs_seen");
+    writeRepairPending({ db }, true);
   });
 }
 

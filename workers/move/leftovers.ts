@@ -42,13 +42,19 @@ export async function lateRuns(move: Move, part: Source): Promise<Set<number>> {
   for (const table of ["test_steps", "test_data"] as const) {
     for (const run of await runsOfNewChildren(move, part, table)) found.add(run);
   }
-  for (const record of move.records) {
-    if (record.parent === null || record.indexedIn(part)) continue;
-    const { table, parent } = record;
+  for (const run of await runsWithUnindexedRows(move, part)) found.add(run);
+  return found;
+}
+
+/** Moved runs that rows of tables without an index name, by the map that `mapChildren` made last. */
+export async function runsWithUnindexedRows(move: Move, part: Source): Promise<number[]> {
+  const found: number[] = [];
+  for (const { table, parent, indexedIn } of move.records) {
+    if (parent === null || indexedIn(part)) continue;
     const runs = await outwaitBusy(move.context.signal, () =>
       runsOfMappedChildren(move, part, table, parent),
     );
-    for (const run of runs) found.add(run);
+    found.push(...runs);
   }
   return found;
 }
@@ -148,14 +154,6 @@ export function readSeen({ db, sources }: Move): [string, string, number][] {
       db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0,
     ]),
   );
-}
-
-/** Forgets what was looked at before: ids may have been handed out from lower down since. */
-export function forgetSeen({ db, token }: Move): void {
-  transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
-    db.exec("DELETE FROM completed.mtjobs_seen WHERE part <> 'repair'");
-  });
 }
 
 export function writeSeen({ db, token }: Move, seen: readonly [string, string, number][]): void {

@@ -30,6 +30,7 @@ export class RunMover {
   #waiting: number[];
   #total: number;
   #failure: unknown;
+  #watching = false;
 
   constructor(
     move: Move,
@@ -115,6 +116,11 @@ export class RunMover {
     if (!(await outwaitBusy(signal, () => guardsHold(move)))) {
       await outwaitBusy(signal, () => raiseGuards(move, this.#beforeCommit));
       move.context.failpoint("guarded");
+    }
+    if (!this.#watching) {
+      // After the guards: our own writes there are not what is watched for.
+      await this.#line.watch();
+      this.#watching = true;
     }
     move.context.failpoint("removing");
     while (this.#ahead.size >= maxAhead) await Promise.race(this.#ahead);

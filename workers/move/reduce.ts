@@ -106,10 +106,10 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
     await collectLateRows(move, line);
     context.failpoint("late-collected");
     const runs = await chooseRuns(move, payload, move.now);
-    context.log(`${runs.length} runs may be moved.`);
+    context.log(`Runs to look at closely: ${runs.length}.`);
     await new RunMover(move, line, { runs, payload, beforeCommit: renew }).run();
     context.failpoint("moved");
-    await lookAgain(move, line, movedBy(move), servers.length > 0 ? syncPass : async () => {});
+    await lookAgain(move, line, movedBy(move), servers.length > 0 ? syncPass : undefined);
     context.failpoint("looked-again");
     await compact(
       move,

@@ -53,6 +53,19 @@ export class RemovalLine {
     await Promise.all(this.#stations.map((station) => station.refresh()));
   }
 
+  /** Starts to watch for writes by others. Writes of ours through other connections count as theirs. */
+  async watch(): Promise<void> {
+    await Promise.all(this.#stations.map((station) => station.watch()));
+  }
+
+  /** The sources that somebody else wrote to since `watch`. */
+  async writtenByOthers(): Promise<Source[]> {
+    const answers = await Promise.all(
+      this.#stations.map(async (station) => ((await station.isWrittenByOthers()) ? [station.part] : [])),
+    );
+    return answers.flat();
+  }
+
   async vacuum(part: Source): Promise<void> {
     await this.#stations.find((station) => station.part === part)?.vacuum();
   }

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { failpointFromEnvironment } from "../../shared/failpoint.ts";
 import { Station, type StationSetup } from "./station.ts";
-import type { StationCall, StationReply } from "./thread-station.ts";
+import type { StationCall, StationReply, StationValue } from "./thread-station.ts";
 
 if (parentPort === null) throw new TypeError("this file is started as a thread");
 const port = parentPort;
@@ -28,11 +28,17 @@ async function answer(call: Exclude<StationCall, { call: "abort" }>): Promise<vo
   }
 }
 
-async function perform(opened: Station, call: Exclude<StationCall, { call: "abort" }>) {
+async function perform(
+  opened: Station,
+  call: Exclude<StationCall, { call: "abort" }>,
+): Promise<StationValue> {
   if (call.call === "remove") return opened.remove(call.runs, call.absorbing);
-  if (call.call === "refresh") return opened.refresh();
-  if (call.call === "vacuum") return opened.vacuum();
+  if (call.call === "refresh") await opened.refresh();
+  if (call.call === "watch") await opened.watch();
+  if (call.call === "written-by-others") return opened.isWrittenByOthers();
+  if (call.call === "vacuum") opened.vacuum();
   if (call.call === "close") opened.close();
+  return undefined;
 }
 
 function reply(message: StationReply): void {

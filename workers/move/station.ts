@@ -30,6 +30,7 @@ export class Station {
   readonly #remover: Remover;
   readonly #signal: AbortSignal;
   readonly pace: Pace;
+  #version: unknown;
 
   private constructor(
     setup: StationSetup,
@@ -95,6 +96,23 @@ export class Station {
   async refresh(): Promise<void> {
     const { part, keys } = this.#setup;
     await mapChildren(this.#db, part, planRecords(this.#db, [part, "completed"], keys), this.#signal);
+  }
+
+  /** Starts to watch for writes by others. */
+  async watch(): Promise<void> {
+    this.#version = await this.#readVersion();
+  }
+
+  /** True where another connection has committed to the source since `watch`. */
+  async isWrittenByOthers(): Promise<boolean> {
+    return this.#version !== (await this.#readVersion());
+  }
+
+  /** SQLite changes it when another connection commits, never for commits of this one. */
+  #readVersion(): Promise<unknown> {
+    return outwaitBusy(this.#signal, () =>
+      this.#db.pragma(`${this.#setup.part}.data_version`, { simple: true }),
+    );
   }
 
   /** Rewrites the file without its free pages. Throws `busy` unless the lock is to be had at once. */

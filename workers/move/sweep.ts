@@ -1,7 +1,7 @@
 import { proveToken } from "../fence.ts";
-import { guardsHold } from "./id-guards.ts";
-import { forgetSeen, lateRuns, readSeen, runsWithRows, writeSeen } from "./leftovers.ts";
-import type { Move } from "./move.ts";
+import { mapChildren } from "./children.ts";
+import { lateRuns, readSeen, runsWithRows, runsWithUnindexedRows, writeSeen } from "./leftovers.ts";
+import type { Move, Source } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
@@ -16,8 +16,6 @@ export async function collectLateRows(move: Move, line: RemovalLine): Promise<vo
   const { context, sources } = move;
   const moved = move.db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = 'moved')");
   if (moved.pluck().get() !== 1) return;
-  const held = await outwaitBusy(context.signal, () => guardsHold(move));
-  if (!held) await outwaitBusy(context.signal, () => forgetSeen(move));
   const seen = await outwaitBusy(context.signal, () => readSeen(move));
   const suspects = new Set<number>();
   for (const part of sources) for (const run of await lateRuns(move, part)) suspects.add(run);
@@ -52,17 +50,26 @@ export async function lookAgain(
   move: Move,
   line: RemovalLine,
   runs: readonly number[],
-  rest: () => Promise<void>,
+  rest: (() => Promise<void>) | undefined,
 ): Promise<void> {
+  if (runs.length === 0) return;
   for (let round = 0; round < 3; round++) {
-    await rest();
+    await rest?.();
+    // Without a live server only a database that somebody else wrote to can hold anything.
+    const written = rest === undefined ? await line.writtenByOthers() : move.sources;
     const risen = new Set<number>();
-    for (const part of move.sources) for (const run of await runsWithRows(move, part, runs)) risen.add(run);
+    for (const part of written) for (const run of await leftIn(move, part, runs)) risen.add(run);
     if (risen.size === 0) return;
-    move.context.log(`${risen.size} moved runs had rows put back by a sync: they are removed again.`);
+    move.context.log(`${risen.size} moved runs had rows come back or come late: they are removed again.`);
+    await line.refresh();
     await absorbAll(move, line, [...risen]);
   }
   move.tally.warn("a sync kept putting rows of moved runs back; the next job removes them");
+}
+
+async function leftIn(move: Move, part: Source, runs: readonly number[]): Promise<number[]> {
+  await mapChildren(move.db, part, move.records, move.context.signal);
+  return [...(await runsWithRows(move, part, runs)), ...(await runsWithUnindexedRows(move, part))];
 }
 
 async function absorbAll(move: Move, line: RemovalLine, runs: readonly number[]): Promise<void> {

@@ -6,11 +6,14 @@ import type { StationSetup } from "./station.ts";
 
 export type StationCall =
   | { id: number; call: "remove"; runs: readonly number[]; absorbing: boolean }
-  | { id: number; call: "open" | "refresh" | "vacuum" | "close" }
+  | { id: number; call: "open" | "refresh" | "watch" | "written-by-others" | "vacuum" | "close" }
   | { call: "abort"; error: ErrorDocument };
 
+/** What a call comes back with: a report of `remove`, a yes or no of `written-by-others`. */
+export type StationValue = RemovalReport | boolean | undefined;
+
 export type StationReply =
-  | { id: number; value: RemovalReport | void; size: number; longestMs: number }
+  | { id: number; value: StationValue; size: number; longestMs: number }
   | { id: number; error: ErrorDocument };
 
 /** The built thread, also when this file itself is run from its source. */
@@ -32,7 +35,7 @@ export class ThreadStation {
   /** Longest lock so far, in ms. */
   longestMs = 0;
   readonly #thread: Worker;
-  readonly #waiting = new Map<number, PromiseWithResolvers<RemovalReport | void>>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<StationValue>>();
   #lastId = 0;
   #ended: JobsError | undefined;
 
@@ -71,6 +74,14 @@ export class ThreadStation {
     await this.#call({ id: 0, call: "refresh" });
   }
 
+  async watch(): Promise<void> {
+    await this.#call({ id: 0, call: "watch" });
+  }
+
+  async isWrittenByOthers(): Promise<boolean> {
+    return (await this.#call({ id: 0, call: "written-by-others" })) as boolean;
+  }
+
   async vacuum(): Promise<void> {
     await this.#call({ id: 0, call: "vacuum" });
   }
@@ -80,7 +91,7 @@ export class ThreadStation {
     await this.#thread.terminate();
   }
 
-  #call(call: Exclude<StationCall, { call: "abort" }>): Promise<RemovalReport | void> {
+  #call(call: Exclude<StationCall, { call: "abort" }>): Promise<StationValue> {
     const id = ++this.#lastId;
     const answer = newAnswer();
     // A thread that is gone answers nothing: say so at once.
@@ -115,10 +126,10 @@ interface PromiseWithResolvers<T> {
   reject(error: unknown): void;
 }
 
-function newAnswer(): PromiseWithResolvers<RemovalReport | void> {
-  let resolve: PromiseWithResolvers<RemovalReport | void>["resolve"] = () => {};
-  let reject: PromiseWithResolvers<RemovalReport | void>["reject"] = () => {};
-  const promise = new Promise<RemovalReport | void>((yes, no) => {
+function newAnswer(): PromiseWithResolvers<StationValue> {
+  let resolve: PromiseWithResolvers<StationValue>["resolve"] = () => {};
+  let reject: PromiseWithResolvers<StationValue>["reject"] = () => {};
+  const promise = new Promise<StationValue>((yes, no) => {
     resolve = yes;
     reject = no;
   });
