@@ -38,7 +38,7 @@ const day = 24 * 60 * 60 * 1000;
 
 /**
  * The whole story on a made-up area: build it, start a worker, reduce, look. What it made is removed again
- * also when it fails or is interrupted; the area only without `keepArea`.
+ * also when it fails or is interrupted; after a good end `keepArea` leaves the area.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const base = mkdtempSync(join(realpathSync(tmpdir()), "mtjobs-demo-"));
@@ -53,12 +53,13 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     user: userInfo().username,
     logLevel: "warn",
   };
-  const { keepArea } = options;
+  let kept = false;
   try {
     const report = await withSession(settings, (session) => play(session, base, options));
-    return keepArea ? report : { ...report, area: null };
+    kept = options.keepArea;
+    return kept ? report : { ...report, area: null };
   } finally {
-    if (!keepArea) rmSync(base, { recursive: true, force: true });
+    if (!kept) rmSync(base, { recursive: true, force: true });
   }
 }
 

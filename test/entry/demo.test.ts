@@ -82,6 +82,15 @@ describe("the demo", () => {
       expect(existsSync(line("rm -r").split("'")[1] ?? "")).toBe(true);
     }));
 
+  it("leaves nothing behind where it cannot begin, and says how to get a Redis", async () => {
+    const temporary = temporaryDirectory();
+    const finished = await runCommand(["demo", "--keep-area"], {
+      env: { MTJOBS_REDIS_URL: "redis://127.0.0.1:1", TMPDIR: temporary },
+    });
+    expect([finished.code, finished.stdout, readdirSync(temporary)]).toEqual([4, "", []]);
+    expect(finished.stderr).toContain("npm run demo");
+  });
+
   it("takes everything down again on Ctrl-C", () =>
     withRedis(async (redis, _prefix, url) => {
       const temporary = temporaryDirectory();
