@@ -6,6 +6,7 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { seededRandom } from "../../shared/sample-area/random.ts";
 import { startCommand } from "../producers/run-command.ts";
 import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/kill.ts";
+import { giveTestsTo } from "../support/large-run.ts";
 import { openAsMegatest } from "../support/megatest/refill.ts";
 import { syncOnce } from "../support/megatest/sync.ts";
 import { unionOf } from "../support/run-reduce.ts";
@@ -14,16 +15,18 @@ import { buildTempArea } from "../support/temp-area.ts";
 /** One after the other: with a rollback journal, with a write-ahead log, and without a cache. */
 function variedArea(seed: number, unsynced: boolean): SampleArea {
   const kind = seed % 3;
-  return buildTempArea({
-    runs: 14,
-    testsPerRun: 90,
-    stepsPerTest: 2,
-    dataPerTest: 1,
+  const area = buildTempArea({
+    runs: 9,
+    testsPerRun: 450,
+    stepsPerTest: 1,
+    dataPerTest: 0,
     seed,
     unsynced,
     cacheWal: kind === 1,
     withCache: kind !== 2,
   });
+  giveTestsTo(area, 1, [2, 3]);
+  return area;
 }
 
 /** Starts a reduce and kills it `ms` after; where it was done by then, nothing is left to kill. */

@@ -10,6 +10,7 @@ import {
 } from "../support/area-traits.ts";
 import { everywhere, fileOf, makeRefillDue, type Place } from "../support/edit-area.ts";
 import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/kill.ts";
+import { giveTestsTo } from "../support/large-run.ts";
 import { cleanUp } from "../support/megatest/cleanup.ts";
 import { addOddValues } from "../support/odd-values.ts";
 import type { NothingLostOptions } from "../support/oracle/assert-nothing-lost.ts";
@@ -31,12 +32,11 @@ interface Case {
   unrepaired?: boolean;
 }
 
-/** First, in the middle and late: the area below has some five batches of a slice or two. */
-const early = [1, 3];
-const often = [1, 2, 4];
 const plain: Case = {};
-const twice: Case = { passes: early };
-const thrice: Case = { passes: often };
+/** Of the larger area below: four copies are committed, three batches removed, each source in some ten slices. */
+const perCopy: Case = { passes: [1, 2, 4] };
+const perBatch: Case = { passes: [1, 2] };
+const perSlice: Case = { passes: [1, 6] };
 
 /** megatest.db is newer than the cache, and each side knows something that the other does not. */
 const refill: Case = {
@@ -93,22 +93,22 @@ const cases: Record<JobStep, Case> = {
   "taken-back": { killedBefore: ["verified"] },
   resumed: { killedBefore: ["removed-from-cache"] },
   "late-collected": { killedBefore: ["moved"] },
-  copied: thrice,
-  verified: twice,
+  copied: perCopy,
+  verified: perCopy,
   guarded: plain,
-  removing: twice,
-  "deleted-in-cache": thrice,
-  "committed-in-cache": twice,
+  removing: perBatch,
+  "deleted-in-cache": perSlice,
+  "committed-in-cache": perSlice,
   "absorbed-from-cache": lateIn("cache"),
-  "removed-from-cache": twice,
-  "deleted-in-ref": twice,
-  "committed-in-ref": twice,
+  "removed-from-cache": perBatch,
+  "deleted-in-ref": perSlice,
+  "committed-in-ref": perSlice,
   "absorbed-from-ref": lateIn("ref"),
-  "removed-from-ref": twice,
-  "deleted-in-area": twice,
-  "committed-in-area": thrice,
+  "removed-from-ref": perBatch,
+  "deleted-in-area": perSlice,
+  "committed-in-area": perSlice,
   "absorbed-from-area": lateIn("area"),
-  "removed-from-area": twice,
+  "removed-from-area": perBatch,
   moved: plain,
   "looked-again": plain,
   compacted: { flags: ["--compact", "always"], passes: [1, 2, 3] },
@@ -116,9 +116,12 @@ const cases: Record<JobStep, Case> = {
   releasing: plain,
 };
 
-/** Nine runs, seven of them finished, each larger than the slices that a job begins with. */
-function buildKillArea(options: Partial<SampleAreaOptions>): SampleArea {
-  return buildTempArea({ runs: 9, testsPerRun: 80, stepsPerTest: 2, dataPerTest: 1, ...options });
+/** Nine runs, seven of them finished; in the larger area one has more tests than one copy takes, two have none. */
+function buildKillArea(options: Partial<SampleAreaOptions>, large: boolean): SampleArea {
+  if (!large) return buildTempArea({ runs: 9, testsPerRun: 12, ...options });
+  const area = buildTempArea({ runs: 9, testsPerRun: 450, stepsPerTest: 1, dataPerTest: 0, ...options });
+  giveTestsTo(area, 1, [2, 3]);
+  return area;
 }
 
 /** Kills a job, looks, lets the next one finish, and looks again. How often a step is passed depends on the pace. */
@@ -135,7 +138,7 @@ async function killAndFinish(
     unrepaired = false,
     options: own,
   } = cases[step];
-  const area = buildKillArea({ ...options, ...own });
+  const area = buildKillArea({ ...options, ...own }, pass > 1);
   // With unsynced rows the same row would get another id in each database.
   if (options.unsynced === false) addOddValues(area, 2);
   await arrange?.(area);

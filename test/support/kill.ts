@@ -136,3 +136,11 @@ export function historyOf(area: SampleArea): { jobId: string; state: string }[] 
 function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
+
+/** True where the process is stopped (SIGSTOP); Linux only. */
+export function isStopped(pid: number | undefined): boolean {
+  const stat = `/proc/${pid}/stat`;
+  if (!isThere(stat)) return false;
+  const text = readFileSync(stat, "utf8");
+  return text.slice(text.lastIndexOf(")") + 2).startsWith("T");
+}
