@@ -32,8 +32,12 @@ export function rowLiteral(alias: string, columns: readonly string[]): string {
     : columns.map((name) => literal(`${alias}.${quoteName(name)}`)).join(" || ',' || ");
 }
 
-/** quote() stops at a NUL byte within a text; such a text is written as the blob it is, with its type. */
+/**
+ * quote() stops at a NUL byte within a text, and bytes that are no UTF-8 are lost to whoever reads the literal
+ * as a string: a text that is not plain ASCII is written as the blob it is, with its type.
+ */
 function literal(value: string): string {
-  return `CASE WHEN typeof(${value}) = 'text' AND instr(${value}, char(0)) > 0
+  const notAscii = "'*[^' || char(1) || '-' || char(127) || ']*'";
+  return `CASE WHEN typeof(${value}) = 'text' AND (instr(${value}, char(0)) > 0 OR ${value} GLOB ${notAscii})
     THEN 'CAST(' || quote(CAST(${value} AS BLOB)) || ' AS TEXT)' ELSE quote(${value}) END`;
 }

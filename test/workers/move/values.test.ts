@@ -4,7 +4,7 @@ import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { addClashingLooseRows, addOrphans, reuseBlockId } from "../../support/area-traits.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { addNullKeys, addOddValues } from "../../support/odd-values.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
 import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
@@ -26,6 +26,12 @@ describe("values move exactly as they were", () => {
     edit(area, ["cache"], (db) => db.exec("UPDATE test_data SET units = 'mm' WHERE category = 'odd'"));
     const { result } = await reduceSafely(area);
     expect(result.superseded).toBe(10);
+    const comments = completedColumn(
+      area,
+      "SELECT id FROM test_data WHERE category = 'odd' ORDER BY id",
+    ).flatMap((id) => keptVersions(area, "test_data", Number(id), "comment"));
+    expect(comments).toContain(JSON.stringify("a\0b'\0"));
+    expect(comments).toContain("text 66FFFE806F");
   });
 
   it("NULLs in the columns that make a row unique, once for each row", async () => {
@@ -88,7 +94,7 @@ describe("rows of tables that never sync", () => {
     );
     expect(notes.filter(({ key }) => key === "only here")).toHaveLength(2);
     expect(notes.filter(({ key, id }) => key === "only here" && ids.includes(id ?? null))).toEqual([]);
-    expect(result.moved.extradat).toBe(notes.length);
+    expect(result).toMatchObject({ moved: { extradat: notes.length }, late: 0, superseded: 0 });
   });
 
   it("that both databases have count once, and twins as often as the database that has more of them", async () => {
