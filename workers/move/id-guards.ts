@@ -24,7 +24,7 @@ const isGuardDatum = `test_id IS NULL AND variable = '${guardName}'`;
 export type GuardIds = Record<IdentifiedTable, number>;
 
 /** The guards of a database; undefined where one is missing. */
-export function readGuards(db: Connection, part: Source): GuardIds | undefined {
+function readGuards(db: Connection, part: Source): GuardIds | undefined {
   const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE runname = '${guardName}'`);
   const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE run_id = ${run ?? "NULL"}`);
   const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE ${isGuardStep}`);
@@ -45,6 +45,11 @@ export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boole
     const [id] = ids;
     return ids.size === 1 && id !== undefined && id > highestId(db, "completed", table);
   });
+}
+
+/** True where the id of a run is below the guard: so are the ids of its tests, unless they came late. */
+export function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: number): boolean {
+  return (readGuards(db, fresh)?.runs ?? 0) > run;
 }
 
 function highestId(db: Connection, part: string, table: IdentifiedTable): number {

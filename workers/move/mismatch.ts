@@ -18,12 +18,7 @@ export function comparedColumns(part: Source, record: RecordPlan, fresh: Source)
 }
 
 /** A SELECT of the ids of a synced table's rows that differ. */
-export function differingRows(
-  part: Source,
-  record: RecordPlan,
-  fresh: Source,
-  renamedBlocks: boolean,
-): string {
+function differingRows(part: Source, record: RecordPlan, fresh: Source, renamedBlocks: boolean): string {
   const { table } = record;
   const columns = comparedColumns(part, record, fresh);
   const plain = table === "tests" && renamedBlocks ? columns.filter((name) => name !== "archived") : columns;
@@ -45,7 +40,7 @@ export function differingRows(
 }
 
 /** A SELECT of the ids of a never-synced table's rows that completed-runs.db has no partner for. */
-export function unknownRows(part: Source, record: RecordPlan): string {
+function unknownRows(part: Source, record: RecordPlan): string {
   const columns = record.columnsIn(part);
   const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
   const rows = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;

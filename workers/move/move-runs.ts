@@ -5,7 +5,7 @@ import { commitStates, discardCopies, PendingStates } from "./copy.ts";
 import { copyBatch, stageSize } from "./copy-batch.ts";
 import { guardsHold, raiseGuards } from "./id-guards.ts";
 import type { Move } from "./move.ts";
-import type { RemovalLine } from "./removal-line.ts";
+import type { RemovalLine, Versions } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
 import { outwaitBusy } from "./transaction.ts";
 
@@ -14,6 +14,16 @@ const maxCopies = 3;
 
 /** Batches handed on for removal and not done with: the next is copied meanwhile. */
 const maxAhead = 2;
+
+/** Runs whose copies are complete, and what the sources' versions were before they were read. */
+interface CopiedBatch {
+  runs: readonly RunLabel[];
+  readAt: Versions;
+}
+
+const nothing: CopiedBatch = { runs: [], readAt: new Map() };
+
+const idsOf = ({ runs }: Pick<CopiedBatch, "runs">) => runs.map(({ id }) => id);
 
 /**
  * Moves the runs chosen, batch by batch: copy whole and verify, then remove from cache, ref and
@@ -30,7 +40,6 @@ export class RunMover {
   #waiting: number[];
   #total: number;
   #failure: unknown;
-  #watching = false;
 
   constructor(
     move: Move,
@@ -48,19 +57,16 @@ export class RunMover {
   /** Moves until nothing is left or the signal says stop; what is in hand is finished in either case. */
   async run(): Promise<void> {
     const { signal } = this.#move.context;
-    let verified: RunLabel[] = [];
+    let verified = nothing;
     try {
       while (this.#failure === undefined && !signal.aborted) {
-        if (this.#waiting.length === 0 && verified.length === 0) {
+        if (this.#waiting.length === 0 && verified.runs.length === 0) {
           if (this.#ahead.size === 0) break;
           await Promise.race(this.#ahead);
           continue;
         }
         // The commit that carries the next copy also says that this one counts.
-        this.#pending.set(
-          verified.map(({ id }) => id),
-          "removing",
-        );
+        this.#pending.set(idsOf(verified), "removing");
         const next = await this.#copyNext();
         await this.#handOn(verified);
         verified = next;
@@ -73,7 +79,7 @@ export class RunMover {
     signal.throwIfAborted();
   }
 
-  async #copyNext(): Promise<RunLabel[]> {
+  async #copyNext(): Promise<CopiedBatch> {
     const { context, tally } = this.#move;
     const batch = await this.#takeBatch();
     context.progress({
@@ -81,9 +87,10 @@ export class RunMover {
       runs: { done: tally.moved.runs, total: this.#total },
       rows: { done: tally.rowsDone },
     });
-    if (batch.length === 0) return [];
+    if (batch.length === 0) return nothing;
     for (const run of batch) this.#copies.set(run, (this.#copies.get(run) ?? 0) + 1);
-    return copyBatch(this.#move, batch, this.#payload, this.#pending);
+    const readAt = await this.#line.versions();
+    return { runs: await copyBatch(this.#move, batch, this.#payload, this.#pending), readAt };
   }
 
   /** As many runs as make a batch of the size that locks allow; at least one. */
@@ -108,8 +115,8 @@ export class RunMover {
   }
 
   /** Makes sure that the states are committed and the ids guarded, and sends the runs to be removed. */
-  async #handOn(runs: readonly RunLabel[]): Promise<void> {
-    if (runs.length === 0) return;
+  async #handOn(batch: CopiedBatch): Promise<void> {
+    if (batch.runs.length === 0) return;
     const move = this.#move;
     const { signal } = move.context;
     await outwaitBusy(signal, () => commitStates(move, this.#pending));
@@ -117,14 +124,9 @@ export class RunMover {
       await outwaitBusy(signal, () => raiseGuards(move, this.#beforeCommit));
       move.context.failpoint("guarded");
     }
-    if (!this.#watching) {
-      // After the guards: our own writes there are not what is watched for.
-      await this.#line.watch();
-      this.#watching = true;
-    }
     move.context.failpoint("removing");
     while (this.#ahead.size >= maxAhead) await Promise.race(this.#ahead);
-    const removal: Promise<void> = this.#remove(runs)
+    const removal: Promise<void> = this.#remove(batch)
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -132,11 +134,10 @@ export class RunMover {
     this.#ahead.add(removal);
   }
 
-  async #remove(runs: readonly RunLabel[]): Promise<void> {
+  async #remove({ runs, readAt }: CopiedBatch): Promise<void> {
     const move = this.#move;
     const { tally, context } = move;
-    const ids = runs.map(({ id }) => id);
-    const report = await this.#line.remove(ids, false);
+    const report = await this.#line.remove(idsOf({ runs }), false, readAt);
     tally.superseded += report.superseded;
     tally.late += report.late;
     const changed = new Set(report.changed);
@@ -173,16 +174,13 @@ export class RunMover {
   }
 
   /** Removes what was copied last, and writes the last states. */
-  async #finish(verified: readonly RunLabel[]): Promise<void> {
+  async #finish(verified: CopiedBatch): Promise<void> {
     const move = this.#move;
     const lost =
       move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
     if (this.#failure !== undefined || lost) return;
     const calm = { ...move, context: { ...move.context, signal: new AbortController().signal } };
-    this.#pending.set(
-      verified.map(({ id }) => id),
-      "removing",
-    );
+    this.#pending.set(idsOf(verified), "removing");
     await outwaitBusy(calm.context.signal, () => commitStates(calm, this.#pending));
     await this.#handOn(verified);
     await Promise.all(this.#ahead);

@@ -15,7 +15,7 @@ export interface RecordShape {
 }
 
 /** Parents before children. */
-export const recordShapes: readonly RecordShape[] = [
+const recordShapes: readonly RecordShape[] = [
   { table: "runs", parent: null, synced: true },
   { table: "tests", parent: "run_id", synced: true },
   { table: "test_steps", parent: "test_id", synced: true },
@@ -95,11 +95,11 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
 }
 
 /** Columns the sync carries, without `id`. */
-export function carriedColumns(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
+function carriedColumns(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
   return table === "runs" ? [...keys, ...carriedByName.runs] : carriedByName[table];
 }
 
 /** Columns that name a row whatever its id. */
-export function naturalKey(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
+function naturalKey(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
   return table === "runs" ? [...naturalKeyByName.runs, ...keys] : naturalKeyByName[table];
 }

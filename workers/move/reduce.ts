@@ -16,6 +16,7 @@ import { compact } from "./compact.ts";
 import { ensureCompletedDb } from "./completed-db.ts";
 import { rehearse } from "./dry-run.ts";
 import { repairIdClashes } from "./id-clashes.ts";
+import { guardsHold, isGuarded, raiseGuards } from "./id-guards.ts";
 import { acquire, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
 import { RunMover } from "./move-runs.ts";
@@ -107,9 +108,11 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
     context.failpoint("late-collected");
     const runs = await chooseRuns(move, payload, move.now);
     context.log(`Runs to look at closely: ${runs.length}.`);
+    await guardNewest(move, runs, renew);
+    const since = await line.versions();
     await new RunMover(move, line, { runs, payload, beforeCommit: renew }).run();
     context.failpoint("moved");
-    await lookAgain(move, line, movedBy(move), servers.length > 0 ? syncPass : undefined);
+    await lookAgain(move, line, movedBy(move), { rest: servers.length > 0 ? syncPass : undefined, since });
     context.failpoint("looked-again");
     await compact(
       move,
@@ -123,6 +126,17 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
   } finally {
     await line.close();
   }
+}
+
+/** Once for all runs that are newer than the guards; otherwise each batch of them would raise them again. */
+async function guardNewest(move: Move, runs: readonly number[], beforeCommit: () => void): Promise<void> {
+  const { signal } = move.context;
+  const newest = runs.at(-1);
+  if (newest === undefined) return;
+  const guarded = await outwaitBusy(signal, () => guardsHold(move) && isGuarded(move, newest));
+  if (guarded) return;
+  await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
+  move.context.failpoint("guarded");
 }
 
 async function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): Promise<RemovalLine> {

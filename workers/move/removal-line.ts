@@ -3,6 +3,9 @@ import type { Source } from "./move.ts";
 import type { RemovalReport } from "./remover.ts";
 import type { ThreadStation } from "./thread-station.ts";
 
+/** By source; see `RemovalLine.versions`. */
+export type Versions = ReadonlyMap<Source, number>;
+
 /** The stations of all sources, in the order of removal. */
 export class RemovalLine {
   readonly #stations: readonly ThreadStation[];
@@ -33,14 +36,21 @@ export class RemovalLine {
   /**
    * Removes runs from every source, finishing one before the next. The first is where clients write: a run
    * that changed there is left whole, unless `absorbing`. Several calls may be under way at once.
+   *
+   * @param readAt `versions` before the runs were copied; without it every row is compared
    */
-  async remove(runs: readonly number[], absorbing: boolean): Promise<RemovalReport> {
+  async remove(runs: readonly number[], absorbing: boolean, readAt?: Versions): Promise<RemovalReport> {
     const total: RemovalReport = { removed: {}, changed: [], superseded: 0, late: 0 };
     let left = runs;
     for (const [index, station] of this.#stations.entries()) {
       if (left.length === 0) break;
       if (station.part === "area") await this.#beforeArea();
-      const report = await station.remove(left, absorbing || index > 0);
+      const report = await station.remove({
+        runs: left,
+        absorbing: absorbing || index > 0,
+        // The ref was not read whole when the runs were copied.
+        readAt: station.part === "ref" ? undefined : readAt?.get(station.part),
+      });
       this.#failpoint(`removed-from-${station.part}`);
       add(total, report);
       left = left.filter((run) => !report.changed.includes(run));
@@ -53,17 +63,13 @@ export class RemovalLine {
     await Promise.all(this.#stations.map((station) => station.refresh()));
   }
 
-  /** Starts to watch for writes by others. Writes of ours through other connections count as theirs. */
-  async watch(): Promise<void> {
-    await Promise.all(this.#stations.map((station) => station.watch()));
-  }
-
-  /** The sources that somebody else wrote to since `watch`. */
-  async writtenByOthers(): Promise<Source[]> {
-    const answers = await Promise.all(
-      this.#stations.map(async (station) => ((await station.isWrittenByOthers()) ? [station.part] : [])),
+  /** For each source a number that changes when somebody else commits to it. */
+  async versions(): Promise<Versions> {
+    return new Map(
+      await Promise.all(
+        this.#stations.map(async (station) => [station.part, await station.version()] as const),
+      ),
     );
-    return answers.flat();
   }
 
   async vacuum(part: Source): Promise<void> {

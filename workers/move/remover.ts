@@ -41,27 +41,41 @@ export interface RemovalReport {
   late: number;
 }
 
+export interface Removal {
+  runs: readonly number[];
+  /**
+   * true: a row that differs is kept (or brought to the copy) and then removed; false: the run it belongs to
+   * is left alone and reported as changed. Once a run is cut, its rest is absorbed.
+   */
+  absorbing: boolean;
+  /** `readVersion` before the runs were copied; while it stands, the rows are as they were read. */
+  readAt?: number | undefined;
+}
+
+/** Changes whenever another connection has committed to the part, never for commits of this one. */
+export function readVersion(db: Connection, part: Source): number {
+  return db.pragma(`${part}.data_version`, { simple: true }) as number;
+}
+
 /**
  * Removes runs that completed-runs.db holds from one database. Every row is compared with its copy inside
  * the transaction that deletes it.
  */
 export class Remover {
   readonly #options: RemoverOptions;
+  #readAt: number | undefined;
 
   constructor(options: RemoverOptions) {
     this.#options = options;
   }
 
-  /**
-   * @param absorbing true: a row that differs is kept (or brought to the copy) and then removed; false: the
-   *   run it belongs to is left alone and reported as changed. Once a run is cut, its rest is absorbed.
-   */
-  async remove(runs: readonly number[], absorbing: boolean): Promise<RemovalReport> {
+  async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, pace, signal } = this.#options;
     const report: RemovalReport = { removed: {}, changed: [], superseded: 0, late: 0 };
     const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [part, "completed"]));
     const slices = cutSlices(counts, pace.size);
     for (let slice = slices.shift(); slice !== undefined; slice = slices.shift()) {
+      this.#readAt = readAt;
       const force = absorbing || (slice.part !== undefined && slice.part.offset > 0);
       const changed = await this.#removeSlice(slice, force, report);
       report.changed.push(...changed);
@@ -110,7 +124,9 @@ export class Remover {
         proveToken(db, part, token, Date.now());
         lockedAt = performance.now();
         assertCopied(db, slice.runs);
-        const found = findMismatches(db, part, records, fresh);
+        // Nobody else has written since the rows were read: only what was not read by index can be news.
+        const compared = this.#isUnchanged() ? records.filter(({ synced }) => !synced) : records;
+        const found = findMismatches(db, part, compared, fresh);
         if (found.size > 0) {
           mismatches = found;
           throw new FoundMismatch();
@@ -130,6 +146,11 @@ export class Remover {
       for (const [table, count] of removed) report.removed[table] = (report.removed[table] ?? 0) + count;
     }
     return mismatches;
+  }
+
+  /** SQLite's counter of commits by others; read under the lock, so that none can come between. */
+  #isUnchanged(): boolean {
+    return this.#readAt !== undefined && this.#readAt === readVersion(this.#options.db, this.#options.part);
   }
 
   #delete(record: RecordPlan): number {

@@ -14,6 +14,8 @@ let queue: Promise<void> = Promise.resolve();
 
 port.on("message", (call: StationCall) => {
   if (call.call === "abort") abort.abort(JobsError.fromDocument(call.error));
+  // Asked between two slices of a removal, so that nobody waits for its end.
+  else if (call.call === "version") void answer(call);
   else queue = queue.then(() => answer(call));
 });
 
@@ -32,10 +34,9 @@ async function perform(
   opened: Station,
   call: Exclude<StationCall, { call: "abort" }>,
 ): Promise<StationValue> {
-  if (call.call === "remove") return opened.remove(call.runs, call.absorbing);
+  if (call.call === "remove") return opened.remove(call.removal);
   if (call.call === "refresh") await opened.refresh();
-  if (call.call === "watch") await opened.watch();
-  if (call.call === "written-by-others") return opened.isWrittenByOthers();
+  if (call.call === "version") return opened.version();
   if (call.call === "vacuum") opened.vacuum();
   if (call.call === "close") opened.close();
   return undefined;

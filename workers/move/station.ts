@@ -8,7 +8,7 @@ import { connect } from "./databases.ts";
 import type { Files, Source } from "./move.ts";
 import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
-import { type RemovalReport, Remover } from "./remover.ts";
+import { type Removal, type RemovalReport, Remover, readVersion } from "./remover.ts";
 import { createScratch } from "./scratch.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
@@ -30,7 +30,6 @@ export class Station {
   readonly #remover: Remover;
   readonly #signal: AbortSignal;
   readonly pace: Pace;
-  #version: unknown;
 
   private constructor(
     setup: StationSetup,
@@ -88,8 +87,8 @@ export class Station {
     }
   }
 
-  remove(runs: readonly number[], absorbing: boolean): Promise<RemovalReport> {
-    return this.#remover.remove(runs, absorbing);
+  remove(removal: Removal): Promise<RemovalReport> {
+    return this.#remover.remove(removal);
   }
 
   /** Looks anew over the tables without an index: rows may have come since. */
@@ -98,21 +97,9 @@ export class Station {
     await mapChildren(this.#db, part, planRecords(this.#db, [part, "completed"], keys), this.#signal);
   }
 
-  /** Starts to watch for writes by others. */
-  async watch(): Promise<void> {
-    this.#version = await this.#readVersion();
-  }
-
-  /** True where another connection has committed to the source since `watch`. */
-  async isWrittenByOthers(): Promise<boolean> {
-    return this.#version !== (await this.#readVersion());
-  }
-
-  /** SQLite changes it when another connection commits, never for commits of this one. */
-  #readVersion(): Promise<unknown> {
-    return outwaitBusy(this.#signal, () =>
-      this.#db.pragma(`${this.#setup.part}.data_version`, { simple: true }),
-    );
+  /** See `readVersion`. */
+  version(): Promise<number> {
+    return outwaitBusy(this.#signal, () => readVersion(this.#db, this.#setup.part));
   }
 
   /** Rewrites the file without its free pages. Throws `busy` unless the lock is to be had at once. */

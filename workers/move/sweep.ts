@@ -2,7 +2,7 @@ import { proveToken } from "../fence.ts";
 import { mapChildren } from "./children.ts";
 import { lateRuns, readSeen, runsWithRows, runsWithUnindexedRows, writeSeen } from "./leftovers.ts";
 import type { Move, Source } from "./move.ts";
-import type { RemovalLine } from "./removal-line.ts";
+import type { RemovalLine, Versions } from "./removal-line.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** Runs looked at in one go. */
@@ -44,19 +44,21 @@ export function movedBy({ db, context }: Move): number[] {
 /**
  * Looks again at runs that this job moved, until no sync has put anything back.
  *
- * @param rest awaited before each look; resolves once a sync that had read before the removal must be done
+ * `rest` is awaited before each look; it resolves once a sync that had read before the removal must be done.
+ * It is undefined where no server is alive; `since` are the sources' versions before anything was removed.
  */
 export async function lookAgain(
   move: Move,
   line: RemovalLine,
   runs: readonly number[],
-  rest: (() => Promise<void>) | undefined,
+  { rest, since }: { rest: (() => Promise<void>) | undefined; since: Versions },
 ): Promise<void> {
   if (runs.length === 0) return;
   for (let round = 0; round < 3; round++) {
     await rest?.();
     // Without a live server only a database that somebody else wrote to can hold anything.
-    const written = rest === undefined ? await line.writtenByOthers() : move.sources;
+    const now = await line.versions();
+    const written = move.sources.filter((part) => rest !== undefined || now.get(part) !== since.get(part));
     const risen = new Set<number>();
     for (const part of written) for (const run of await leftIn(move, part, runs)) risen.add(run);
     if (risen.size === 0) return;

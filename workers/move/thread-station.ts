@@ -1,16 +1,16 @@
 import { Worker } from "node:worker_threads";
 import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Source } from "./move.ts";
-import type { RemovalReport } from "./remover.ts";
+import type { Removal, RemovalReport } from "./remover.ts";
 import type { StationSetup } from "./station.ts";
 
 export type StationCall =
-  | { id: number; call: "remove"; runs: readonly number[]; absorbing: boolean }
-  | { id: number; call: "open" | "refresh" | "watch" | "written-by-others" | "vacuum" | "close" }
+  | { id: number; call: "remove"; removal: Removal }
+  | { id: number; call: "open" | "refresh" | "version" | "vacuum" | "close" }
   | { call: "abort"; error: ErrorDocument };
 
-/** What a call comes back with: a report of `remove`, a yes or no of `written-by-others`. */
-export type StationValue = RemovalReport | boolean | undefined;
+/** What a call comes back with: a report of `remove`, the number of `version`. */
+export type StationValue = RemovalReport | number | undefined;
 
 export type StationReply =
   | { id: number; value: StationValue; size: number; longestMs: number }
@@ -66,20 +66,17 @@ export class ThreadStation {
     signal.addEventListener("abort", pass, { once: true });
   }
 
-  remove(runs: readonly number[], absorbing: boolean): Promise<RemovalReport> {
-    return this.#call({ id: 0, call: "remove", runs, absorbing }) as Promise<RemovalReport>;
+  remove(removal: Removal): Promise<RemovalReport> {
+    return this.#call({ id: 0, call: "remove", removal }) as Promise<RemovalReport>;
   }
 
   async refresh(): Promise<void> {
     await this.#call({ id: 0, call: "refresh" });
   }
 
-  async watch(): Promise<void> {
-    await this.#call({ id: 0, call: "watch" });
-  }
-
-  async isWrittenByOthers(): Promise<boolean> {
-    return (await this.#call({ id: 0, call: "written-by-others" })) as boolean;
+  /** See `readVersion`; answered between two slices of a removal. */
+  version(): Promise<number> {
+    return this.#call({ id: 0, call: "version" }) as Promise<number>;
   }
 
   async vacuum(): Promise<void> {

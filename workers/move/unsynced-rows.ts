@@ -6,7 +6,7 @@ import { columnList, sameRow } from "../sqlite/row-sql.ts";
  */
 
 /** Columns that make up the content: neither the id nor the time of the last write. */
-export function contentColumns(columns: readonly string[]): string[] {
+function contentColumns(columns: readonly string[]): string[] {
   return columns.filter((name) => name !== "id" && name !== "last_update");
 }
 
