@@ -197,6 +197,24 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
     expect(completedColumn(area, "SELECT count(*) FROM mtjobs_renumbered")).toEqual([0]);
   });
 
+  it("a moved row that a sync put back under its id is no clash: it is removed, and nothing is renumbered", async () => {
+    const area = buildTempArea({ ...finished, unsynced: false });
+    const [row] = readRows(area.megatestDb, "SELECT * FROM runs WHERE id = 4");
+    await reduceSafely(area, { runname: undefined, runId: [4] });
+    cleanUpAll(area);
+    const names = Object.keys(row ?? {});
+    edit(area, ["area"], (db) =>
+      db
+        .prepare(`INSERT INTO runs (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`)
+        .run(...names.map((name) => row?.[name])),
+    );
+    await reduceSafely(area, { runname: "nothing" });
+    expect(completedColumn(area, "SELECT count(*) FROM mtjobs_renumbered")).toEqual([0]);
+    expect(
+      readColumn(area.megatestDb, "SELECT count(*) FROM runs WHERE id = 4 AND state <> 'deleted'"),
+    ).toEqual([0]);
+  });
+
   it.each(["clash-noted", "clash-guarded", "late-collected"])(
     "a job killed at %s leaves the rest to the next",
     async (step) => {
