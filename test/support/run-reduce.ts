@@ -20,6 +20,8 @@ export interface RunOptions {
   /** Another host than the area's. */
   host?: string;
   jobId?: string;
+  /** Called with each sentence of the job's log. */
+  hear?: (sentence: string) => void;
   signal?: AbortSignal;
 }
 
@@ -35,7 +37,13 @@ let jobs = 0;
 export async function runReduce(
   area: SampleArea,
   options: ReduceOptions = {},
-  { failpoint = () => {}, host = area.host, jobId, signal = new AbortController().signal }: RunOptions = {},
+  {
+    failpoint = () => {},
+    host = area.host,
+    jobId,
+    hear,
+    signal = new AbortController().signal,
+  }: RunOptions = {},
 ): Promise<Reduced> {
   const story: string[] = [];
   const context: JobContext = {
@@ -43,7 +51,10 @@ export async function runReduce(
     settings: resolveSettings({ flags: { host, user: area.user, cacheRoot: area.cacheRoot } }),
     env: {},
     signal,
-    log: (sentence) => void story.push(sentence),
+    log: (sentence) => {
+      story.push(sentence);
+      hear?.(sentence);
+    },
     progress: () => {},
     failpoint,
   };
