@@ -1,0 +1,114 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
+import { errorCodeOf } from "../producers/run-command.ts";
+import { assertFinished, assertUnharmed } from "../support/kill.ts";
+import { runReduceProcess, unionOf } from "../support/run-reduce.ts";
+import { buildTempArea } from "../support/temp-area.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+function mount(...args: string[]): number | null {
+  return spawnSync("mount", args).status;
+}
+
+/** Root in a container may be forbidden to. */
+function mayMount(): boolean {
+  if (!isRoot || process.platform !== "linux") return false;
+  const probe = mkdtempSync(join(tmpdir(), "mtjobs-mount-"));
+  try {
+    const mounted = mount("-t", "tmpfs", "-o", "size=1m", "mtjobs-test", probe) === 0;
+    if (mounted) spawnSync("umount", [probe]);
+    return mounted;
+  } finally {
+    rmdirSync(probe);
+  }
+}
+
+/** A file system of its own in memory, of `megabytes`. */
+function mountSmall(directory: string, megabytes: number): void {
+  mkdirSync(directory, { recursive: true });
+  expect(mount("-t", "tmpfs", "-o", `size=${megabytes}m`, "mtjobs-test", directory)).toBe(0);
+  onTestFinished(() => void spawnSync("umount", [directory]));
+}
+
+/** Fills the file system but for `kilobytes`. Returns the way to free it again. */
+function fillBut(directory: string, kilobytes: number): () => void {
+  const ballast = join(directory, "ballast");
+  const { bavail, bsize } = statfsSync(directory);
+  writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - kilobytes * 1024)));
+  return () => rmSync(ballast);
+}
+
+const everyRun = ["--runname", "%", "--compact", "never"];
+
+describe.runIf(mayMount())("a reduce whose disk is full", () => {
+  it.each([
+    ["the area's, before a run is copied", "areas", 100],
+    ["the area's, in the middle of the copies", "areas", 700],
+    ["the cache's, where removing needs a journal", "cache", 24],
+  ] as const)("(%s) says so, has lost nothing, and works again once there is room", async (_, full, room) => {
+    const root = temporaryDirectory();
+    const mounted = join(root, full);
+    mountSmall(mounted, 24);
+    const area: SampleArea = buildArea({
+      directory: join(root, "areas", "a1"),
+      cacheRoot: join(root, "cache"),
+      user: "ann",
+      host: "host-a",
+      runs: 9,
+      testsPerRun: 450,
+      stepsPerTest: 2,
+      dataPerTest: 1,
+    });
+    const before = unionOf(area);
+    const free = fillBut(mounted, room);
+    const failed = await runReduceProcess(area, everyRun);
+    expect([failed.code, errorCodeOf({ ...failed, code: failed.code ?? -1, ms: 0 })]).toEqual([
+      1,
+      "disk-full",
+    ]);
+    assertUnharmed(area, before);
+    free();
+    const again = await runReduceProcess(area, everyRun);
+    expect(again.code, again.stderr).toBe(0);
+    assertFinished(area, before);
+  });
+});
+
+describe.runIf(!isRoot || mayMount())("a reduce of an area that cannot be written", () => {
+  it("says so before it touches anything, and works again once it can be", async () => {
+    const area = buildTempArea({ runs: 6, testsPerRun: 5 });
+    const before = unionOf(area);
+    const again = makeReadOnly(area.directory);
+    const refused = await runReduceProcess(area, everyRun);
+    expect([refused.code, errorCodeOf({ ...refused, code: refused.code ?? -1, ms: 0 })]).toEqual([
+      3,
+      "not-owner",
+    ]);
+    assertUnharmed(area, before);
+    again();
+    const finished = await runReduceProcess(area, everyRun);
+    expect(finished.code, finished.stderr).toBe(0);
+    assertFinished(area, before);
+  });
+});
+
+/** Permissions do not bind root: it mounts the directory read-only upon itself. */
+function makeReadOnly(directory: string): () => void {
+  if (!isRoot) {
+    chmodSync(directory, 0o555);
+    return () => chmodSync(directory, 0o755);
+  }
+  for (const args of [
+    ["--bind", directory, directory],
+    ["-o", "remount,bind,ro", directory],
+  ]) {
+    expect(mount(...args)).toBe(0);
+  }
+  return () => void spawnSync("umount", [directory]);
+}
