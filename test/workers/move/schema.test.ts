@@ -153,7 +153,7 @@ describe("completed-runs.db", () => {
     expect(readColumn(area.megatestDb, "PRAGMA journal_mode")).toEqual(["delete"]);
   });
 
-  it("is refused nothing by an area whose keys the database does not have: the job is, before anything is written", async () => {
+  it("is not filled where megatest.config names keys that the database lacks: the job is refused, and megatest.db left as it was", async () => {
     const area = buildTempArea(fourRuns);
     edit(area, everywhere, (db) => db.exec("DROP INDEX runs_index"));
     edit(area, everywhere, (db) => db.exec("ALTER TABLE runs RENAME COLUMN datapath TO elsewhere"));
