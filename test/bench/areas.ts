@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
@@ -46,4 +47,6 @@ export function resetArea(from: SampleArea, to: SampleArea): void {
   }
   const completed = join(to.directory, "completed-runs.db");
   if (existsSync(completed)) rmSync(completed);
+  // What was copied must not be written back to disk at the expense of what is measured next.
+  execFileSync("sync");
 }

@@ -7,6 +7,8 @@ export class Pace {
   size: number;
   /** Longest lock seen, in ms. */
   longestMs = 0;
+  /** The lock before, in ms. */
+  lastMs = 0;
   #commitMs = 0;
   #heldMs = 0;
 
@@ -30,6 +32,7 @@ export class Pace {
 
   /** Notes that a lock was held for `ms`. */
   hold(ms: number): void {
+    this.lastMs = ms;
     this.#heldMs = Math.max(this.#heldMs, ms);
     this.longestMs = Math.max(this.longestMs, ms);
   }

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { setImmediate as yieldNow } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
 import { proveToken } from "../fence.ts";
@@ -64,6 +64,7 @@ export function readVersion(db: Connection, part: Source): number {
 export class Remover {
   readonly #options: RemoverOptions;
   #readAt: number | undefined;
+  #lastVersion: number | undefined;
 
   constructor(options: RemoverOptions) {
     this.#options = options;
@@ -85,7 +86,7 @@ export class Remover {
         while (slice.part !== undefined && slices[0]?.runs[0] === slice.runs[0]) slices.shift();
         if (rest.length > 0) slices.unshift({ runs: rest });
       }
-      await yieldNow();
+      await this.#letOthersIn();
     }
     return report;
   }
@@ -146,6 +147,19 @@ export class Remover {
       for (const [table, count] of removed) report.removed[table] = (report.removed[table] ?? 0) + count;
     }
     return mismatches;
+  }
+
+  /**
+   * Where others write too, they may be waiting: SQLite's waiters ask again after 1, 2, 5, 10, 15 ms…, so the
+   * database is left alone for a while. Otherwise only this thread's messages get their turn.
+   */
+  async #letOthersIn(): Promise<void> {
+    const { db, part, pace, signal } = this.#options;
+    const version = await outwaitBusy(signal, () => readVersion(db, part));
+    const shared = this.#lastVersion !== undefined && this.#lastVersion !== version;
+    this.#lastVersion = version;
+    if (shared) await sleep(Math.min(pace.lastMs / 2, 12));
+    else await yieldNow();
   }
 
   /** SQLite's counter of commits by others; read under the lock, so that none can come between. */
