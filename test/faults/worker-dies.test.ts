@@ -56,9 +56,12 @@ describe("a worker that dies under a real job", () => {
       await waitFor("the job to be at work", () => fencesOf(area).completed?.token === 1);
       paused.child.kill("SIGSTOP");
       expect(historyOf(area)).toEqual([]);
-      await workerOf(stage, area);
-      // Its lease in the area is a minute long: the other worker's job waits for it.
-      await stage.reach(area.host, id, "delayed", 40_000);
+      const other = await workerOf(stage, area);
+      // It waits for the lease, which is a minute long, or for a lock that the paused one holds.
+      await waitFor("the other worker to take the job", () => other.stderr().includes("takes the job"), {
+        deadline: 40_000,
+        state: other.stderr,
+      });
       paused.child.kill("SIGCONT");
       const job = await stage.reach(area.host, id, "completed", 40_000);
       expect(job.returnvalue).toMatchObject({ state: "completed" });
