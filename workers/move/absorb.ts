@@ -14,37 +14,31 @@ export interface AbsorbOptions {
 }
 
 /**
- * Brings rows of a source that completed-runs.db does not know into it, before they are removed: a row it
+ * Brings rows of one table of a source that completed-runs.db does not know into it, before they are removed: a row it
  * lacks is added; of two versions the cache's wins, and the other one is kept in `mtjobs_superseded`.
  *
  * The source is read first, into a temporary table; no lock on it lasts while completed-runs.db commits.
  */
 export function absorb(
   options: AbsorbOptions,
-  mismatches: ReadonlyMap<RecordPlan, readonly number[]>,
+  record: RecordPlan,
+  ids: readonly number[],
 ): { superseded: number; late: number } {
-  let superseded = 0;
-  let late = 0;
-  for (const [record, ids] of mismatches) {
-    readRows(options, record, ids);
-    transact(options.db, () => {
-      proveToken(options.db, "completed", options.token, Date.now());
-      const kept = record.synced ? absorbSynced(options, record) : absorbUnsynced(options, record);
-      superseded += kept.superseded;
-      late += kept.late;
-    });
-  }
-  return { superseded, late };
+  readRows(options, record, ids);
+  return transact(options.db, () => {
+    proveToken(options.db, "completed", options.token, Date.now());
+    return record.synced ? absorbSynced(options, record) : absorbUnsynced(options, record);
+  });
 }
 
 function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly number[]): void {
   const columns = columnList(record.columnsIn(part));
-  db.exec("DROP TABLE IF EXISTS temp.incoming");
-  prepared(
-    db,
+  db.exec("DROP TABLE IF EXISTS temp.incoming; DROP TABLE IF EXISTS temp.replaced");
+  db.exec(
     `CREATE TEMP TABLE incoming AS SELECT ${columns} FROM ${part}.${record.table}
-     WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'))`,
-  ).run();
+     WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'));
+     CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`,
+  );
 }
 
 function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded: number; late: number } {
@@ -63,6 +57,7 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
       `x.id IN ${rivals}`,
       "a later version came",
     );
+    db.exec(`INSERT INTO temp.replaced SELECT * FROM completed.${record.table} WHERE id IN ${rivals}`);
     replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
   }
   const parented = mayJoin(options, record);
@@ -71,6 +66,7 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
     `INSERT OR IGNORE INTO completed.${record.table} (${columns})
        SELECT ${columnList(record.columnsIn(part), "x")} FROM temp.incoming AS x WHERE ${parented}`,
   ).run().changes;
+  restoreOwnColumns(options, record);
   superseded += keep(
     options,
     record,
@@ -80,6 +76,19 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
     "an older or stray version",
   );
   return { superseded, late: Math.max(0, added - replaced) };
+}
+
+/** Columns that the source lacks are not its to change: they stay as they were. No trigger sees it. */
+function restoreOwnColumns({ db, part }: AbsorbOptions, record: RecordPlan): void {
+  const here = new Set(record.columnsIn(part));
+  const own = record.columnsIn("completed").filter((name) => !here.has(name));
+  if (own.length === 0) return;
+  const all = record.columnsIn("completed");
+  const rows = `SELECT ${all.map((name) => columnList([name], here.has(name) ? "d" : "r")).join(", ")}
+    FROM temp.replaced AS r CROSS JOIN completed.${record.table} AS d ON d.id = r.id`;
+  db.exec(`DROP TABLE IF EXISTS temp.joined; CREATE TEMP TABLE joined AS ${rows};
+    DELETE FROM completed.${record.table} WHERE id IN (SELECT id FROM temp.joined);
+    INSERT INTO completed.${record.table} (${columnList(all)}) SELECT ${columnList(all)} FROM temp.joined`);
 }
 
 /**

@@ -49,7 +49,8 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
     const read = move.db.prepare(
       `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
          coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime,
-         (${alone} AND coalesce(r.runname, '') <> '${guardName}' AND ${sql}) AS matches
+         (${alone} AND coalesce(r.runname, '') <> '${guardName}'
+           AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) AND ${sql}) AS matches
        FROM ${part}.runs AS r WHERE r.id > ? ORDER BY r.id LIMIT ${chunk}`,
     );
     let from = Number.MIN_SAFE_INTEGER;

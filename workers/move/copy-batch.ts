@@ -87,7 +87,7 @@ async function flush(
 
 /** Only a run that exists can be copied: one that a client deleted since it was chosen is nobody's business. */
 function isKeptBack(move: Move, run: RunFacts | undefined, payload: ReducePayload): boolean {
-  return run === undefined || run.runname === "" || judge(run, payload, move.now) !== undefined;
+  return run === undefined || !run.exists || judge(run, payload, move.now) !== undefined;
 }
 
 function tally(

@@ -155,6 +155,10 @@ export function discardCopies(move: Move, runs: readonly number[]): void {
           : parent === "run_id"
             ? `run_id IN ${chosen}`
             : `test_id IN (SELECT id FROM completed.tests WHERE run_id IN ${chosen})`;
+      if (table === "tests") {
+        const tests = `SELECT id FROM completed.tests WHERE run_id IN ${chosen}`;
+        prepared(db, `DELETE FROM completed.mtjobs_archived WHERE test_id IN (${tests})`).run(list);
+      }
       // Children of tests go before tests: the order of the plans, backwards, is by depth.
       prepared(db, `DELETE FROM completed.${table} WHERE ${where}`).run(list);
     }

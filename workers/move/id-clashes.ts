@@ -1,6 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { proveToken } from "../fence.ts";
-import { columnList, sameRow } from "../sqlite/row-sql.ts";
+import { columnList, rowLiteral, sameRow } from "../sqlite/row-sql.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
 import { type Move, planOf, type Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
@@ -17,14 +17,48 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
   const { db, context } = move;
   const empty = db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1;
   const held = await outwaitBusy(context.signal, () => guardsHold(move));
-  if (empty || (held && !isRepairPending(move))) return 0;
+  const standIns = await outwaitBusy(context.signal, () => hasNewRunUnderOldId(move));
+  if (empty || (held && !standIns && !isRepairPending(move))) return 0;
   // From here on guards may stand while clashes are left: a job that dies in between must look again.
   await outwaitBusy(context.signal, () => beginRepair(move));
+  // Guards first: from then on no id is handed out that a moved row has, and what is noted is all there is.
+  await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit));
   const room = await noteSharedIds(move);
   context.failpoint("clash-noted");
   const guards = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit, room));
   context.failpoint("clash-guarded");
   return outwaitBusy(context.signal, () => renumber(move, guards, room));
+}
+
+/**
+ * One cheap look each job, as guards may have been lost and put back: a run whose id a moved run has, under
+ * another name or begun at another time.
+ */
+function hasNewRunUnderOldId(move: Move): boolean {
+  return move.sources.some(
+    (part) =>
+      move.db
+        .prepare(
+          `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS x CROSS JOIN completed.runs AS d ON d.id = x.id
+             WHERE ${isAnother(move, "runs")} AND ${isNoKnownVersion(move, part)})`,
+        )
+        .pluck()
+        .get() === 1,
+  );
+}
+
+/** SQL: the rows `x` and `d` of one id are two records. A run registered again under its old name began later. */
+function isAnother(move: Move, table: IdentifiedTable): string {
+  const { naturalKey, columnsIn } = planOf(move, table);
+  const began = table === "runs" && columnsIn("completed").includes("event_time") ? ["event_time"] : [];
+  return `NOT (${sameRow("x", "d", [...naturalKey, ...began])})`;
+}
+
+/** SQL: the run `x` is not an older version of the moved one that a sync or a refill has put back. */
+function isNoKnownVersion(move: Move, part: Source): string {
+  const carried = planOf(move, "runs").carried(part, "completed");
+  return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'runs'
+    AND p.row_id = x.id AND p.carried = ${rowLiteral("x", carried)})`;
 }
 
 function isRepairPending({ db }: Move): boolean {
@@ -52,7 +86,7 @@ function writeRepairPending({ db }: Pick<Move, "db">, pending: boolean): void {
 async function noteSharedIds(move: Move): Promise<GuardIds> {
   const counts: Partial<GuardIds> = {};
   for (const table of identifiedTables) {
-    const name = planOf(move, table).naturalKey;
+    const name = [...planOf(move, table).naturalKey, ...(table === "runs" ? ["event_time"] : [])];
     move.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
       CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(name)})`);
     for (const part of move.sources) await noteSharedIn(move, part, table);
@@ -65,7 +99,9 @@ async function noteSharedIds(move: Move): Promise<GuardIds> {
 }
 
 async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): Promise<void> {
-  const name = columnList(planOf(move, table).naturalKey, "x");
+  const named = [...planOf(move, table).naturalKey, ...(table === "runs" ? ["event_time"] : [])];
+  const name = columnList(named, "x");
+  const known = table === "runs" ? isNoKnownVersion(move, part) : "1";
   const ends = move.db
     .prepare<[number], number | null>(
       `SELECT max(id) FROM (SELECT id FROM completed.${table} WHERE id > ? ORDER BY id LIMIT 5000)`,
@@ -73,7 +109,7 @@ async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): P
     .pluck();
   const note = move.db.prepare(
     `INSERT INTO temp.shared_${table} SELECT x.id, ${name} FROM completed.${table} AS d
-     CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id > ? AND d.id <= ?`,
+     CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id > ? AND d.id <= ? AND ${known}`,
   );
   let from = Number.MIN_SAFE_INTEGER;
   for (let to = ends.get(from) ?? null; to !== null; to = ends.get(from) ?? null) {
@@ -110,12 +146,12 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   return total;
 }
 
-function clashingIds({ db, records }: Move, table: IdentifiedTable): number[] {
-  const name = planOf({ records }, table).naturalKey;
+function clashingIds(move: Move, table: IdentifiedTable): number[] {
+  const { db } = move;
   return db
     .prepare<[], number>(
       `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
-       WHERE NOT (${sameRow("x", "d", name)}) ORDER BY d.id`,
+       WHERE ${isAnother(move, table)} ORDER BY d.id`,
     )
     .pluck()
     .all();

@@ -9,6 +9,8 @@ import { isUnfinished } from "./test-states.ts";
 /** What the staged rows of a run tell about it; slices of one run add up. */
 export interface RunFacts extends RunLabel {
   state: string;
+  /** False for a run whose row was nowhere to be read: a client deleted it since it was chosen. */
+  exists: boolean;
   /** Latest activity seen, seconds since 1970. */
   activity: number;
   /** Last sign of life of the liveliest unfinished test, seconds since 1970; undefined where all have ended. */
@@ -32,7 +34,13 @@ export function gatherFacts(
   for (const [id, target, runname, state, activity] of readRuns(move)) {
     const run = facts.get(id);
     if (run !== undefined)
-      Object.assign(run, { target, runname, state, activity: Math.max(run.activity, activity) });
+      Object.assign(run, {
+        exists: true,
+        target,
+        runname,
+        state,
+        activity: Math.max(run.activity, activity),
+      });
   }
   for (const [id, activity] of readActivity(move)) {
     const run = facts.get(id);
@@ -48,7 +56,16 @@ export function gatherFacts(
 }
 
 function unknownRun(id: number): RunFacts {
-  return { id, target: "", runname: "", state: "", activity: 0, unfinished: undefined, unfinishedTests: 0 };
+  return {
+    id,
+    target: "",
+    runname: "",
+    state: "",
+    exists: false,
+    activity: 0,
+    unfinished: undefined,
+    unfinishedTests: 0,
+  };
 }
 
 /** Why the run must stay; undefined where it may go. `deleted` runs are hidden everywhere: they stay unreported. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { JobContext } from "../../shared/job-context.ts";
 import {
   leaseMs,
@@ -13,7 +12,7 @@ import type { Connection, Part } from "../sqlite/connection.ts";
 import type { CacheTimes } from "./cache-times.ts";
 import { holderName, isDeadHolder } from "./holder.ts";
 import type { Source } from "./move.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import { outwaitBusy, rest, transact } from "./transaction.ts";
 
 export interface LeaseOptions {
   db: Connection;
@@ -87,7 +86,7 @@ export async function restUnderLease(
 ): Promise<void> {
   const until = Date.now() + ms;
   while (Date.now() < until) {
-    await sleep(Math.min(1000, until - Date.now()), undefined, { signal: context.signal });
+    await rest(Math.min(1000, until - Date.now()), context.signal);
     await outwaitBusy(context.signal, () => renewLease(db, times, token));
   }
 }

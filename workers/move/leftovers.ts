@@ -92,7 +92,7 @@ async function runsOfNewChildren(
   part: Source,
   table: "test_steps" | "test_data",
 ): Promise<number[]> {
-  let from = seenUpTo({ db }, part, table);
+  let from = await outwaitBusy(context.signal, () => seenUpTo({ db }, part, table));
   const read = db
     .prepare<{ from: number }, [number, number | null]>(
       `SELECT x.id, (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
@@ -134,15 +134,17 @@ function runsOfMappedChildren(
     .all();
 }
 
+/** A mark above every id there is was set in a cache that has been made anew since: it counts no more. */
 function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): number {
-  return (
+  const highest = db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0;
+  const seen =
     db
       .prepare<[string, string], number>(
         "SELECT id FROM completed.mtjobs_seen WHERE part = ? AND table_name = ?",
       )
       .pluck()
-      .get(part, table) ?? Number.MIN_SAFE_INTEGER
-  );
+      .get(part, table) ?? Number.MIN_SAFE_INTEGER;
+  return seen > highest ? Number.MIN_SAFE_INTEGER : seen;
 }
 
 /** Highest ids of steps and data now; what is at or below them has been looked at once `writeSeen` commits. */

@@ -17,9 +17,24 @@ export function comparedColumns(part: Source, record: RecordPlan, fresh: Source)
     : record.carried(part, "completed");
 }
 
+export interface Comparison {
+  part: Source;
+  /** The part that holds the freshest data. */
+  fresh: Source;
+  jobId: string;
+  /** False for what comes back after a run has moved: there any version ever recorded is known. */
+  strict: boolean;
+}
+
 /** A SELECT of the ids of a synced table's rows that differ. */
-function differingRows(part: Source, record: RecordPlan, fresh: Source, renamedBlocks: boolean): string {
+function differingRows(
+  { part, fresh, jobId, strict }: Comparison,
+  record: RecordPlan,
+  renamedBlocks: boolean,
+): string {
   const { table } = record;
+  // Where clients write, a value that once lost may have been written anew: only what this job saw here counts.
+  const recorded = strict && part === fresh ? `p.source = '${part}' AND p.job_id = '${jobId}'` : "1";
   const columns = comparedColumns(part, record, fresh);
   const plain = table === "tests" && renamedBlocks ? columns.filter((name) => name !== "archived") : columns;
   const same = [
@@ -35,7 +50,7 @@ function differingRows(part: Source, record: RecordPlan, fresh: Source, renamedB
   return `SELECT x.id FROM ${rows} LEFT JOIN completed.${table} AS d ON d.id = x.id
     WHERE (d.id IS NULL OR NOT (${same}))
       AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${table}'
-        AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
+        AND p.row_id = x.id AND ${recorded} AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
         AND p.carried <> '')`;
 }
 
@@ -54,15 +69,15 @@ function unknownRows(part: Source, record: RecordPlan): string {
 /** Ids of the rows of each table that differ; empty arrays are left out. */
 export function findMismatches(
   db: Connection,
-  part: Source,
   records: readonly RecordPlan[],
-  fresh: Source,
+  comparison: Comparison,
 ): Map<RecordPlan, number[]> {
+  const { part } = comparison;
   const renamed = prepared(db, "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
   const found = new Map<RecordPlan, number[]>();
   for (const record of records) {
     if (record.columnsIn(part).length === 0) continue;
-    const sql = record.synced ? differingRows(part, record, fresh, renamed) : unknownRows(part, record);
+    const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(part, record);
     const ids = prepared<[], number>(db, sql).pluck().all();
     if (ids.length > 0) found.set(record, ids);
   }

@@ -141,7 +141,14 @@ export class RunMover {
     tally.superseded += report.superseded;
     tally.late += report.late;
     const changed = new Set(report.changed);
-    const moved = runs.filter(({ id }) => !changed.has(id));
+    const left = runs.filter(({ id }) => report.left.includes(id));
+    for (const run of left) {
+      tally.skip(run, "in-flight");
+      tally.warn(
+        `run ${run.id} (${run.target}/${run.runname}) came to life half moved: a later job finishes it`,
+      );
+    }
+    const moved = runs.filter(({ id }) => !changed.has(id) && !report.left.includes(id));
     await outwaitBusy(context.signal, () => {
       for (const [table, count] of runRows(
         move,

@@ -15,7 +15,7 @@ export class Pace {
   readonly #aimMs: number;
 
   /** @param aimMs the bound where commits are fast; longer where only Megatest's sync waits, and nobody for it */
-  constructor(aimMs = 25, initial = 50) {
+  constructor(aimMs = 25, initial = 10) {
     this.#aimMs = aimMs;
     this.size = initial;
   }

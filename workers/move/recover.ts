@@ -1,13 +1,16 @@
 import type { RunLabel } from "../../shared/result.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
+import { childrenOfSlice } from "./children.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
 import { defaultDeadAfterMs, targetSql } from "./judge.ts";
 import { comparedColumns } from "./mismatch.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
+import { clearScratch } from "./scratch.ts";
 import { isUnfinished } from "./test-states.ts";
 import { outwaitBusy } from "./transaction.ts";
+import { unmatchedRows } from "./unsynced-rows.ts";
 
 /**
  * Finishes or undoes what a job that died left. A copy of which nothing was removed is taken back: the run
@@ -66,7 +69,40 @@ function runsIn({ db, keys }: Move, state: RunState): RunLabel[] {
 
 /** True where every row of the copy still stands in the freshest source, as it was copied. */
 function isUntouched(move: Move, run: number): boolean {
-  const { db, fresh, records } = move;
+  return hasSyncedRows(move, run) && hasUnsyncedRows(move, run);
+}
+
+/** Rows of tables that never sync may have come from a cache that is gone: then the copy is the only one. */
+function hasUnsyncedRows({ db, fresh, records }: Move, run: number): boolean {
+  clearScratch(db, "slice_runs", "slice_tests");
+  db.prepare("INSERT INTO temp.slice_runs VALUES (?)").run(run);
+  db.prepare("INSERT INTO temp.slice_tests SELECT id FROM completed.tests WHERE run_id = ?").run(run);
+  return records
+    .filter(({ synced }) => !synced)
+    .every((record) => {
+      const columns = record.columnsIn(fresh);
+      const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
+      const copied = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
+        CROSS JOIN completed.${record.table} AS d ON d.${record.parent} = s.id`;
+      if (columns.length === 0)
+        return (
+          db
+            .prepare(`SELECT EXISTS (SELECT 1 FROM temp.${slice} AS s
+        CROSS JOIN completed.${record.table} AS d ON d.${record.parent} = s.id)`)
+            .pluck()
+            .get() === 0
+        );
+      const there = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(fresh, record, "x")}`;
+      return (
+        db
+          .prepare(`SELECT EXISTS (${unmatchedRows(copied, there, columns)})`)
+          .pluck()
+          .get() === 0
+      );
+    });
+}
+
+function hasSyncedRows({ db, fresh, records }: Move, run: number): boolean {
   return records
     .filter(({ synced }) => synced)
     .every((record) => {
@@ -85,7 +121,7 @@ function isUntouched(move: Move, run: number): boolean {
 }
 
 /** True where a test of the run may still report: then its rows must not go now. */
-function isAlive({ db, fresh }: Move, run: number, deadAfterMs: number): boolean {
+export function isAlive({ db, fresh }: Move, run: number, deadAfterMs: number): boolean {
   const life =
     "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
   return (

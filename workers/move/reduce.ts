@@ -102,9 +102,10 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
   const line = await openLine(move, place, () => window.enter());
   try {
     for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
+    const sweeper = { line, beforeCommit: renew };
     await repairIdClashes(move, renew);
     await finishInterrupted(move, line, payload.deadAfter);
-    await collectLateRows(move, line);
+    await collectLateRows(move, sweeper);
     context.failpoint("late-collected");
     const runs = await chooseRuns(move, payload, move.now);
     context.log(`Runs to look at closely: ${runs.length}.`);
@@ -112,7 +113,7 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
     const since = await line.versions();
     await new RunMover(move, line, { runs, payload, beforeCommit: renew }).run();
     context.failpoint("moved");
-    await lookAgain(move, line, movedBy(move), { rest: servers.length > 0 ? syncPass : undefined, since });
+    await lookAgain(move, sweeper, movedBy(move), { rest: servers.length > 0 ? syncPass : undefined, since });
     context.failpoint("looked-again");
     await compact(
       move,

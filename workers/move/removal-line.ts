@@ -40,7 +40,7 @@ export class RemovalLine {
    * @param readAt `versions` before the runs were copied; without it every row is compared
    */
   async remove(runs: readonly number[], absorbing: boolean, readAt?: Versions): Promise<RemovalReport> {
-    const total: RemovalReport = { removed: {}, changed: [], superseded: 0, late: 0 };
+    const total: RemovalReport = { removed: {}, changed: [], left: [], superseded: 0, late: 0 };
     let left = runs;
     for (const [index, station] of this.#stations.entries()) {
       if (left.length === 0) break;
@@ -53,7 +53,7 @@ export class RemovalLine {
       });
       this.#failpoint(`removed-from-${station.part}`);
       add(total, report);
-      left = left.filter((run) => !report.changed.includes(run));
+      left = left.filter((run) => !report.changed.includes(run) && !report.left.includes(run));
     }
     return total;
   }
@@ -86,6 +86,7 @@ function add(total: RemovalReport, report: RemovalReport): void {
     total.removed[table] = (total.removed[table] ?? 0) + count;
   }
   total.changed.push(...report.changed);
+  total.left.push(...report.left);
   total.superseded += report.superseded;
   total.late += report.late;
 }

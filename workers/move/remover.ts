@@ -1,15 +1,15 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
-import { JobsError } from "../../shared/errors.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
 import { proveToken } from "../fence.ts";
 import { type Connection, prepared } from "../sqlite/connection.ts";
 import { absorb } from "./absorb.ts";
 import { childrenOfSlice } from "./children.ts";
-import { findMismatches } from "./mismatch.ts";
+import { type Comparison, findMismatches } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
+import { assertCopied, Blocked, lookAtTests, refuseMismatches } from "./slice-check.ts";
 import { cutSlices, enterSlice, gatherTests, type Slice } from "./slices.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
@@ -35,6 +35,8 @@ export interface RemovalReport {
   removed: Record<string, number>;
   /** Runs that were changed after they were copied, and of which nothing has been removed. */
   changed: number[];
+  /** Runs that came to life when a part of them had been removed: they are left as they are. */
+  left: number[];
   /** Versions kept because they were neither what was copied nor known. */
   superseded: number;
   /** Rows that completed-runs.db did not have yet. */
@@ -64,6 +66,7 @@ export function readVersion(db: Connection, part: Source): number {
 export class Remover {
   readonly #options: RemoverOptions;
   #readAt: number | undefined;
+  #absorbing = false;
   #lastVersion: number | undefined;
 
   constructor(options: RemoverOptions) {
@@ -72,51 +75,82 @@ export class Remover {
 
   async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, pace, signal } = this.#options;
-    const report: RemovalReport = { removed: {}, changed: [], superseded: 0, late: 0 };
+    const report: RemovalReport = { removed: {}, changed: [], left: [], superseded: 0, late: 0 };
+    this.#readAt = readAt;
+    this.#absorbing = absorbing;
     const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [part, "completed"]));
     const slices = cutSlices(counts, pace.size);
     for (let slice = slices.shift(); slice !== undefined; slice = slices.shift()) {
-      this.#readAt = readAt;
+      if (slice.part?.offset === 0 && !absorbing && (await this.#hasChanged(slice, slices))) {
+        report.changed.push(...slice.runs);
+        dropSlicesOf(slice, slices);
+        continue;
+      }
       const force = absorbing || (slice.part !== undefined && slice.part.offset > 0);
-      const changed = await this.#removeSlice(slice, force, report);
-      report.changed.push(...changed);
-      if (changed.length > 0) {
-        const rest = slice.runs.filter((run) => !changed.includes(run));
-        // A cut run that changed is left whole: none of its slices was removed yet.
-        while (slice.part !== undefined && slices[0]?.runs[0] === slice.runs[0]) slices.shift();
+      const stay = await this.#removeSlice(slice, force, report);
+      if (stay.length > 0) {
+        const rest = slice.runs.filter((run) => !stay.includes(run));
+        dropSlicesOf(slice, slices);
         if (rest.length > 0) slices.unshift({ runs: rest });
       }
       await this.#letOthersIn();
+      // A large run may take minutes: the next job goes on with it.
+      if (slice.part !== undefined) signal.throwIfAborted();
     }
     return report;
   }
 
-  /** Removes one slice; returns the runs that must be left alone, in which case nothing was removed. */
-  async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<number[]> {
+  /** A cut run is compared to its end before its first slice goes: from then on it cannot be left whole. */
+  async #hasChanged(first: Slice, later: readonly Slice[]): Promise<boolean> {
+    const { db, records, signal } = this.#options;
+    for (const slice of [first, ...later.filter(({ runs }) => runs[0] === first.runs[0])]) {
+      const found = await outwaitBusy(signal, () => {
+        enterSlice(db, slice);
+        return findMismatches(db, records, this.#comparison());
+      });
+      if (found.size > 0) return true;
+      await yieldNow();
+    }
+    return false;
+  }
+
+  #comparison(): Comparison {
+    const { part, fresh, jobId } = this.#options;
+    return { part, fresh, jobId, strict: !this.#absorbing };
+  }
+
+  /** Removes one slice; returns the runs that must stay as they are now, noted in the report. */
+  async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly number[]> {
     const { failpoint, part, signal } = this.#options;
     for (;;) {
-      const mismatches = await outwaitBusy(signal, () => this.#tryRemove(slice, report));
-      if (mismatches === undefined) {
+      const blocked = await outwaitBusy(signal, () => this.#tryRemove(slice, force, report));
+      if (blocked === undefined) {
         failpoint(`committed-in-${part}`);
         return [];
       }
-      if (!force) return this.#runsOf(mismatches);
-      await outwaitBusy(signal, () => {
-        const kept = absorb(this.#options, mismatches);
+      if (!force) {
+        report.changed.push(...blocked.runs);
+        return blocked.runs;
+      }
+      if (!this.#absorbing && blocked.alive) {
+        report.left.push(...slice.runs);
+        return slice.runs;
+      }
+      for (const [record, ids] of blocked.mismatches) {
+        const kept = await outwaitBusy(signal, () => absorb(this.#options, record, ids));
         report.superseded += kept.superseded;
         report.late += kept.late;
-        failpoint(`absorbed-from-${part}`);
-      });
+      }
+      failpoint(`absorbed-from-${part}`);
     }
   }
 
-  /** One transaction: prove the token, compare, delete. Returns the mismatches, if any, having changed nothing. */
-  #tryRemove(slice: Slice, report: RemovalReport): Map<RecordPlan, number[]> | undefined {
-    const { db, part, records, token, pace, beforeCommit, failpoint, fresh } = this.#options;
+  /** One transaction: prove the token, compare, delete. Returns what is in the way, having changed nothing. */
+  #tryRemove(slice: Slice, force: boolean, report: RemovalReport): Blocked | undefined {
+    const { db, part, records, token, pace, beforeCommit, failpoint } = this.#options;
     const tests = enterSlice(db, slice);
     beforeCommit();
     let lockedAt = 0;
-    let mismatches: Map<RecordPlan, number[]> | undefined;
     const removed: [string, number][] = [];
     try {
       transact(db, () => {
@@ -125,28 +159,24 @@ export class Remover {
         proveToken(db, part, token, Date.now());
         lockedAt = performance.now();
         assertCopied(db, slice.runs);
+        lookAtTests(db, part, slice, force);
         // Nobody else has written since the rows were read: only what was not read by index can be news.
         const compared = this.#isUnchanged() ? records.filter(({ synced }) => !synced) : records;
-        const found = findMismatches(db, part, compared, fresh);
-        if (found.size > 0) {
-          mismatches = found;
-          throw new FoundMismatch();
-        }
+        refuseMismatches(db, part, findMismatches(db, compared, this.#comparison()), slice);
         for (const record of records.toReversed()) removed.push([record.table, this.#delete(record)]);
         failpoint(`deleted-in-${part}`);
       });
     } catch (error) {
-      if (!(error instanceof FoundMismatch)) throw error;
+      if (error instanceof Blocked) return error;
+      throw error;
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);
         pace.settle(tests);
       }
     }
-    if (mismatches === undefined) {
-      for (const [table, count] of removed) report.removed[table] = (report.removed[table] ?? 0) + count;
-    }
-    return mismatches;
+    for (const [table, count] of removed) report.removed[table] = (report.removed[table] ?? 0) + count;
+    return undefined;
   }
 
   /**
@@ -182,46 +212,8 @@ export class Remover {
             : `id IN (SELECT x.id FROM ${childrenOfSlice(part, record, "x")})`;
     return prepared(db, `DELETE FROM ${part}.${table} WHERE ${where}`).run().changes;
   }
-
-  #runsOf(mismatches: Map<RecordPlan, number[]>): number[] {
-    const { db, part } = this.#options;
-    const runs = new Set<number>();
-    for (const [{ table, parent }, ids] of mismatches) {
-      const owner =
-        parent === null
-          ? "x.id"
-          : parent === "run_id"
-            ? "x.run_id"
-            : `coalesce((SELECT t.run_id FROM ${part}.tests AS t WHERE t.id = x.test_id),
-                (SELECT t.run_id FROM completed.tests AS t WHERE t.id = x.test_id))`;
-      const found = prepared<[string], number>(
-        db,
-        `SELECT DISTINCT ${owner} FROM ${part}.${table} AS x WHERE x.id IN (SELECT value FROM json_each(?))`,
-      )
-        .pluck()
-        .all(JSON.stringify(ids));
-      for (const run of found) runs.add(run);
-    }
-    return [...runs];
-  }
 }
 
-/** The last line of defence: no row leaves a source unless its run's copy is complete and counts. */
-function assertCopied(db: Connection, runs: readonly number[]): void {
-  const missing = prepared<[string], number>(
-    db,
-    `SELECT value FROM json_each(?) WHERE value NOT IN
-         (SELECT run_id FROM completed.mtjobs_runs WHERE state IN ('removing', 'moved'))`,
-  )
-    .pluck()
-    .all(JSON.stringify(runs));
-  if (missing.length > 0) {
-    throw new JobsError(
-      "internal",
-      `runs ${missing.join(", ")} have no complete copy: nothing of them was removed`,
-    );
-  }
+function dropSlicesOf(slice: Slice, slices: Slice[]): void {
+  while (slice.part !== undefined && slices[0]?.runs[0] === slice.runs[0]) slices.shift();
 }
-
-/** Leaves the transaction; never seen outside this file. */
-class FoundMismatch extends Error {}

@@ -1,9 +1,18 @@
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "./children.ts";
+import { raiseGuards } from "./id-guards.ts";
+import { defaultDeadAfterMs } from "./judge.ts";
 import { lateRuns, readSeen, runsWithRows, runsWithUnindexedRows, writeSeen } from "./leftovers.ts";
 import type { Move, Source } from "./move.ts";
+import { isAlive } from "./recover.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
+
+/** What removes rows, and what must be called before each commit to megatest.db. */
+export interface Sweeper {
+  line: RemovalLine;
+  beforeCommit(): void;
+}
 
 /** Runs looked at in one go. */
 const chunk = 200;
@@ -12,7 +21,7 @@ const chunk = 200;
  * Brings rows that came late for moved runs to them, and removes what a sync put back, before Megatest's
  * clean-up meets a test without a run. Runs that the last job moved are looked at once more, row by row.
  */
-export async function collectLateRows(move: Move, line: RemovalLine): Promise<void> {
+export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<void> {
   const { context, sources } = move;
   const moved = move.db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = 'moved')");
   if (moved.pluck().get() !== 1) return;
@@ -24,10 +33,14 @@ export async function collectLateRows(move: Move, line: RemovalLine): Promise<vo
     .pluck()
     .all();
   for (const part of sources) for (const run of await runsWithRows(move, part, fresh)) suspects.add(run);
-  await absorbAll(move, line, [...suspects]);
+  const alive = await absorbAll(move, sweeper, [...suspects]);
   await outwaitBusy(context.signal, () => {
-    writeSeen(move, seen);
-    markLookedAt(move, fresh);
+    // What was left alone must be found again.
+    if (alive.length === 0) writeSeen(move, seen);
+    markLookedAt(
+      move,
+      fresh.filter((run) => !alive.includes(run)),
+    );
   });
 }
 
@@ -49,10 +62,11 @@ export function movedBy({ db, context }: Move): number[] {
  */
 export async function lookAgain(
   move: Move,
-  line: RemovalLine,
+  sweeper: Sweeper,
   runs: readonly number[],
   { rest, since }: { rest: (() => Promise<void>) | undefined; since: Versions },
 ): Promise<void> {
+  const { line } = sweeper;
   if (runs.length === 0) return;
   for (let round = 0; round < 3; round++) {
     await rest?.();
@@ -64,7 +78,7 @@ export async function lookAgain(
     if (risen.size === 0) return;
     move.context.log(`${risen.size} moved runs had rows come back or come late: they are removed again.`);
     await line.refresh();
-    await absorbAll(move, line, [...risen]);
+    if ((await absorbAll(move, sweeper, [...risen])).length === risen.size) return;
   }
   move.tally.warn("a sync kept putting rows of moved runs back; the next job removes them");
 }
@@ -74,7 +88,17 @@ async function leftIn(move: Move, part: Source, runs: readonly number[]): Promis
   return [...(await runsWithRows(move, part, runs)), ...(await runsWithUnindexedRows(move, part))];
 }
 
-async function absorbAll(move: Move, line: RemovalLine, runs: readonly number[]): Promise<void> {
+/** Absorbs what is left of moved runs; returns those that are alive again and were left alone. */
+async function absorbAll(
+  move: Move,
+  { line, beforeCommit }: Sweeper,
+  suspects: readonly number[],
+): Promise<number[]> {
+  if (suspects.length === 0) return [];
+  const alive = await aliveAmong(move, suspects);
+  const runs = suspects.filter((run) => !alive.includes(run));
+  // Late rows came under ids above the guards; they must not be handed out again once the rows are gone.
+  await outwaitBusy(move.context.signal, () => raiseGuards(move, beforeCommit));
   for (let from = 0; from < runs.length; from += chunk) {
     move.context.signal.throwIfAborted();
     const report = await line.remove(runs.slice(from, from + chunk), true);
@@ -82,6 +106,20 @@ async function absorbAll(move: Move, line: RemovalLine, runs: readonly number[])
     move.tally.superseded += report.superseded;
   }
   if (move.tally.late > 0) move.context.log(`${move.tally.late} late rows were brought to their moved runs.`);
+  return alive;
+}
+
+async function aliveAmong(move: Move, runs: readonly number[]): Promise<number[]> {
+  const alive: number[] = [];
+  for (const run of runs) {
+    if (await outwaitBusy(move.context.signal, () => isAlive(move, run, defaultDeadAfterMs))) alive.push(run);
+  }
+  if (alive.length > 0) {
+    move.tally.warn(
+      `moved runs have tests that are alive: ${alive.join(", ")}; a later job collects their rows`,
+    );
+  }
+  return alive;
 }
 
 function markLookedAt({ db, token }: Move, runs: readonly number[]): void {

@@ -30,9 +30,12 @@ export async function outwaitBusy<T>(signal: AbortSignal, attempt: () => T): Pro
     } catch (error) {
       if (toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
       signal.throwIfAborted();
-      await sleep(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), undefined, {
-        signal,
-      });
+      await rest(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), signal);
     }
   }
+}
+
+/** Sleeps `ms`; rejects with the signal's own reason, not with Node's AbortError, where it is aborted meanwhile. */
+export async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -1,0 +1,108 @@
+import { JobsError } from "../../shared/errors.ts";
+import { type Connection, prepared } from "../sqlite/connection.ts";
+import type { Source } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import type { Slice } from "./slices.ts";
+import { isUnfinished } from "./test-states.ts";
+
+/** What is looked at under the lock before a slice's rows are deleted. */
+
+export type Mismatches = ReadonlyMap<RecordPlan, readonly number[]>;
+
+/** Leaves the transaction with what is in the way. */
+export class Blocked extends Error {
+  readonly mismatches: Mismatches;
+  readonly runs: readonly number[];
+  readonly alive: boolean;
+
+  constructor(mismatches: Mismatches, runs: readonly number[], alive: boolean) {
+    super("rows differ from their copies");
+    this.mismatches = mismatches;
+    this.runs = runs;
+    this.alive = alive;
+  }
+}
+
+/** Leaves the transaction where rows differ. */
+export function refuseMismatches(db: Connection, part: Source, found: Mismatches, slice: Slice): void {
+  if (found.size === 0) return;
+  throw new Blocked(found, runsOf(db, part, found, slice), isAnyAlive(db, part, found));
+}
+
+/** Under the lock: adds tests that came since the slice was cut, and sees that none belongs to another run now. */
+export function lookAtTests(db: Connection, part: Source, slice: Slice, force: boolean): void {
+  if (slice.part === undefined) {
+    db.exec(
+      `INSERT OR IGNORE INTO temp.slice_tests
+       SELECT x.id FROM temp.slice_runs AS s CROSS JOIN ${part}.tests AS x ON x.run_id = s.id`,
+    );
+  }
+  const strangers = prepared<[string], number>(
+    db,
+    `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
+     WHERE x.run_id NOT IN (SELECT value FROM json_each(?))`,
+  )
+    .pluck()
+    .all(JSON.stringify(slice.runs));
+  if (strangers.length === 0) return;
+  if (!force) throw new Blocked(new Map(), slice.runs, false);
+  // The id means a test of another run here: it is none of ours to remove.
+  prepared(db, "DELETE FROM temp.slice_tests WHERE id IN (SELECT value FROM json_each(?))").run(
+    JSON.stringify(strangers),
+  );
+}
+
+/** The runs of the slice that rows belong to; all of them where that cannot be told. */
+function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Slice): readonly number[] {
+  const runs = new Set<number>();
+  for (const [{ table, parent }, ids] of mismatches) {
+    const owner =
+      parent === null
+        ? "x.id"
+        : parent === "run_id"
+          ? "x.run_id"
+          : `coalesce((SELECT t.run_id FROM ${part}.tests AS t WHERE t.id = x.test_id),
+              (SELECT t.run_id FROM completed.tests AS t WHERE t.id = x.test_id))`;
+    const found = prepared<[string], number>(
+      db,
+      `SELECT DISTINCT ${owner} FROM ${part}.${table} AS x WHERE x.id IN (SELECT value FROM json_each(?))`,
+    )
+      .pluck()
+      .all(JSON.stringify(ids));
+    for (const run of found) runs.add(run);
+  }
+  const ours = slice.runs.filter((run) => runs.has(run));
+  return ours.length > 0 ? ours : slice.runs;
+}
+
+/** True where a test among the rows may still report. */
+function isAnyAlive(db: Connection, part: Source, mismatches: Mismatches): boolean {
+  return [...mismatches].some(
+    ([{ table }, ids]) =>
+      table === "tests" &&
+      prepared<[string], number>(
+        db,
+        `SELECT EXISTS (SELECT 1 FROM ${part}.tests AS t
+           WHERE t.id IN (SELECT value FROM json_each(?)) AND ${isUnfinished(`${part}.tests`)})`,
+      )
+        .pluck()
+        .get(JSON.stringify(ids)) === 1,
+  );
+}
+
+/** The last line of defence: no row leaves a source unless its run's copy is complete and counts. */
+export function assertCopied(db: Connection, runs: readonly number[]): void {
+  const missing = prepared<[string], number>(
+    db,
+    `SELECT value FROM json_each(?) WHERE value NOT IN
+         (SELECT run_id FROM completed.mtjobs_runs WHERE state IN ('removing', 'moved'))`,
+  )
+    .pluck()
+    .all(JSON.stringify(runs));
+  if (missing.length > 0) {
+    throw new JobsError(
+      "internal",
+      `runs ${missing.join(", ")} have no complete copy: nothing of them was removed`,
+    );
+  }
+}
