@@ -22,10 +22,13 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
   // From here on guards may stand while clashes are left: a job that dies in between must look again.
   await outwaitBusy(context.signal, () => beginRepair(move));
   // Guards first: from then on no id is handed out that a moved row has, and what is noted is all there is.
-  await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit));
+  const raised = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit));
   const room = await noteSharedIds(move);
   context.failpoint("clash-noted");
-  const guards = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit, room));
+  const shared = Object.values(room).some((count) => count > 0);
+  const guards = shared
+    ? await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit, room))
+    : raised;
   context.failpoint("clash-guarded");
   return outwaitBusy(context.signal, () => renumber(move, guards, room));
 }

@@ -200,6 +200,12 @@ async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
     const known = `SELECT ${columnList(columns)} FROM temp.stage_${record.table}
       WHERE ${record.parent} IN (SELECT id FROM temp.${slice})`;
     const chosen = part === fresh ? rows : unmatchedRows(rows, known, columns);
-    await read(move, `INSERT INTO temp.stage_${record.table} (${columnList(columns)}) ${chosen}`);
+    // The cache's rows come first, in whichever slice they are read: where two want one id, they keep it.
+    const first = part === fresh ? 0 : 2 ** 52;
+    await read(
+      move,
+      `INSERT INTO temp.stage_${record.table} (stage_row, ${columnList(columns)})
+       SELECT ${first} + n.id, n.* FROM (${chosen}) AS n`,
+    );
   }
 }
