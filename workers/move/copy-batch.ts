@@ -4,7 +4,7 @@ import { prepared } from "../sqlite/connection.ts";
 import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./copy.ts";
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import type { Move } from "./move.ts";
-import { cutSlices, gatherTests } from "./slices.ts";
+import { gatherTests, SliceCutter } from "./slices.ts";
 import { clearStage, stageSlice } from "./stage.ts";
 import { outwaitBusy } from "./transaction.ts";
 
@@ -25,7 +25,8 @@ export async function copyBatch(
   const batch: Batch = { facts: new Map(), rejected: new Set(), committed: new Set(), staged: new Set() };
   let tests = 0;
   clearStage(move);
-  for (const slice of cutSlices(counts, move.pace.size)) {
+  const cutter = new SliceCutter(move.db, counts, () => move.pace.size);
+  for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     if (slice.runs.every((run) => batch.rejected.has(run))) continue;
     signal.throwIfAborted();
     tests += await stageSlice(move, slice);

@@ -10,7 +10,7 @@ import type { Source } from "./move.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { assertCopied, Blocked, lookAtTests, refuseMismatches } from "./slice-check.ts";
-import { cutSlices, enterSlice, gatherTests, type Slice } from "./slices.ts";
+import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** What a remover needs; small enough to be rebuilt in a thread of its own. */
@@ -83,19 +83,19 @@ export class Remover {
     this.#readAt = readAt;
     this.#absorbing = absorbing;
     const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [part, "completed"]));
-    const slices = cutSlices(counts, pace.size);
-    for (let slice = slices.shift(); slice !== undefined; slice = slices.shift()) {
-      if (slice.part?.offset === 0 && !absorbing && (await this.#hasChanged(slice, slices))) {
+    const cutter = new SliceCutter(db, counts, () => pace.size);
+    for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+      if (slice.part?.first === true && !absorbing && (await this.#hasChanged(slice.runs))) {
         report.changed.push(...slice.runs);
-        dropSlicesOf(slice, slices);
+        cutter.skipRest();
         continue;
       }
-      const force = absorbing || (slice.part !== undefined && slice.part.offset > 0);
+      const force = absorbing || slice.part?.first === false;
       const stay = await this.#removeSlice(slice, force, report);
       if (stay.length > 0) {
-        const rest = slice.runs.filter((run) => !stay.includes(run));
-        dropSlicesOf(slice, slices);
-        if (rest.length > 0) slices.unshift({ runs: rest });
+        cutter.skipRest();
+        const { runs: tried } = slice;
+        cutter.putBack(tried.filter((run) => !stay.includes(run)));
       }
       await this.#letOthersIn();
       // A large run may take minutes: the next job goes on with it.
@@ -105,12 +105,22 @@ export class Remover {
   }
 
   /** A cut run is compared to its end before its first slice goes: from then on it cannot be left whole. */
-  async #hasChanged(first: Slice, later: readonly Slice[]): Promise<boolean> {
-    const { db, records, signal } = this.#options;
-    for (const slice of [first, ...later.filter(({ runs }) => runs[0] === first.runs[0])]) {
+  async #hasChanged(runs: readonly number[]): Promise<boolean> {
+    const { db, records, pace, signal } = this.#options;
+    const cutter = new SliceCutter(
+      db,
+      new Map(runs.map((run) => [run, Number.MAX_SAFE_INTEGER])),
+      () => pace.size,
+    );
+    for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+      const current = slice;
       const found = await outwaitBusy(signal, () => {
-        enterSlice(db, slice);
-        return findMismatches(db, records, this.#comparison());
+        const tests = enterSlice(db, current);
+        const started = performance.now();
+        const mismatches = findMismatches(db, records, this.#comparison());
+        pace.hold(performance.now() - started);
+        pace.settle(tests);
+        return mismatches;
       });
       if (found.size > 0) return true;
       await yieldNow();
@@ -218,8 +228,4 @@ export class Remover {
             : `id IN (SELECT x.id FROM ${childrenOfSlice(part, record, "x")})`;
     return prepared(db, `DELETE FROM ${part}.${table} WHERE ${where}`).run().changes;
   }
-}
-
-function dropSlicesOf(slice: Slice, slices: Slice[]): void {
-  while (slice.part !== undefined && slices[0]?.runs[0] === slice.runs[0]) slices.shift();
 }

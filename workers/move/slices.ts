@@ -7,8 +7,8 @@ import { clearScratch } from "./scratch.ts";
  */
 export interface Slice {
   runs: readonly number[];
-  /** Of a run that is cut: from which of its tests on (0 for the first slice), and how many. */
-  part?: { offset: number; count: number; last: boolean };
+  /** Of a run that is cut: its tests from the id `from` on and below the id `below`. */
+  part?: { first: boolean; from: number; below: number };
 }
 
 /** Index entries read in one statement: a millisecond or two of a shared lock. */
@@ -52,38 +52,72 @@ export function gatherTests(
   return counts;
 }
 
-/** Cuts a batch into slices of about `size` tests. */
-export function cutSlices(counts: ReadonlyMap<number, number>, size: number): Slice[] {
-  const slices: Slice[] = [];
-  let runs: number[] = [];
-  let tests = 0;
-  const close = () => {
-    if (runs.length > 0) slices.push({ runs });
-    runs = [];
-    tests = 0;
-  };
-  for (const [run, count] of counts) {
-    // A run that nearly fits is not cut: the size is an aim, with room above it.
-    if (count > size * 1.5) {
-      close();
-      for (let offset = 0; offset < count; offset += size) {
-        slices.push({ runs: [run], part: { offset, count: size, last: offset + size >= count } });
-      }
-      continue;
-    }
-    // A run without tests costs about as much as one test.
-    if (tests > 0 && tests + count > size * 1.25) close();
-    runs.push(run);
-    tests += Math.max(count, 1);
+/** Cuts the batch in `temp.batch_tests` into slices, each of the size that is right when it is asked for. */
+export class SliceCutter {
+  readonly #db: Connection;
+  readonly #size: () => number;
+  readonly #counts: ReadonlyMap<number, number>;
+  #runs: (readonly [run: number, tests: number])[];
+  /** Of a run that is being cut: where its next slice begins. */
+  #cut: { run: number; from: number } | undefined;
+
+  /** @param counts tests by run, as `gatherTests` returns them */
+  constructor(db: Connection, counts: ReadonlyMap<number, number>, size: () => number) {
+    this.#db = db;
+    this.#size = size;
+    this.#counts = counts;
+    this.#runs = [...counts];
   }
-  close();
-  return slices;
+
+  /** The next slice; undefined at the end. */
+  next(): Slice | undefined {
+    if (this.#cut !== undefined) return this.#cutSlice(this.#cut.run, this.#cut.from, false);
+    const size = this.#size();
+    const first = this.#runs[0];
+    if (first === undefined) return undefined;
+    // A run that nearly fits is not cut: the size is an aim, with room above it.
+    if (first[1] > size * 1.5) {
+      this.#runs.shift();
+      return this.#cutSlice(first[0], Number.MIN_SAFE_INTEGER, true);
+    }
+    const runs: number[] = [];
+    for (let tests = 0; this.#runs[0] !== undefined; ) {
+      const [run, count] = this.#runs[0];
+      // A run without tests costs about as much as one test.
+      if (runs.length > 0 && tests + count > size * 1.25) break;
+      runs.push(run);
+      tests += Math.max(count, 1);
+      this.#runs.shift();
+    }
+    return { runs };
+  }
+
+  /** Leaves out what is still to come of a run that is being cut. */
+  skipRest(): void {
+    this.#cut = undefined;
+  }
+
+  /** These runs, which fit into one slice, are to come again. */
+  putBack(runs: readonly number[]): void {
+    this.#runs.unshift(...runs.map((run) => [run, this.#counts.get(run) ?? 0] as const));
+  }
+
+  #cutSlice(run: number, from: number, first: boolean): Slice {
+    const below = prepared<[number, number, number], number>(
+      this.#db,
+      "SELECT id FROM temp.batch_tests WHERE run_id = ? AND id >= ? ORDER BY id LIMIT 1 OFFSET ?",
+    )
+      .pluck()
+      .get(run, from, this.#size());
+    this.#cut = below === undefined ? undefined : { run, from: below };
+    return { runs: [run], part: { first, from, below: below ?? Number.MAX_SAFE_INTEGER } };
+  }
 }
 
 /** Fills `temp.slice_runs` and `temp.slice_tests`; the runs' own rows belong to the first slice of a run only. */
 export function enterSlice(db: Connection, slice: Slice): number {
   clearScratch(db, "slice_runs", "slice_tests");
-  if (slice.part === undefined || slice.part.offset === 0) {
+  if (slice.part === undefined || slice.part.first) {
     const note = prepared(db, "INSERT INTO temp.slice_runs VALUES (?)");
     for (const run of slice.runs) note.run(run);
   }
@@ -97,7 +131,7 @@ export function enterSlice(db: Connection, slice: Slice): number {
       : prepared(
           db,
           `INSERT OR IGNORE INTO temp.slice_tests
-             SELECT id FROM temp.batch_tests WHERE run_id = ? ORDER BY id LIMIT ? OFFSET ?`,
-        ).run(slice.runs[0], slice.part.count, slice.part.offset);
+             SELECT id FROM temp.batch_tests WHERE run_id = ? AND id >= ? AND id < ?`,
+        ).run(slice.runs[0], slice.part.from, slice.part.below);
   return tests.changes;
 }
