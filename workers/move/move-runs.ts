@@ -7,7 +7,7 @@ import { guardsHold, raiseGuards } from "./id-guards.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
-import { outwaitBusy } from "./transaction.ts";
+import { outwaitBusy, stopGraceMs } from "./transaction.ts";
 
 /** A run that keeps changing is copied this often before it is left alone. */
 const maxCopies = 3;
@@ -30,7 +30,7 @@ const idsOf = ({ runs }: Pick<CopiedBatch, "runs">) => runs.map(({ id }) => id);
  * megatest.db. While one batch is removed the next is copied.
  */
 export class RunMover {
-  readonly #move: Move;
+  #move: Move;
   readonly #line: RemovalLine;
   readonly #payload: ReducePayload;
   readonly #beforeCommit: () => void;
@@ -67,7 +67,11 @@ export class RunMover {
         }
         // The commit that carries the next copy also says that this one counts.
         this.#pending.set(idsOf(verified), "removing");
-        const next = await this.#copyNext();
+        const next = await this.#copyNext().catch((error: unknown) => {
+          // What was being copied is taken back by the next job; what is copied is still removed below.
+          if (!signal.aborted) throw error;
+        });
+        if (next === undefined) break;
         await this.#handOn(verified);
         verified = next;
       }
@@ -186,7 +190,12 @@ export class RunMover {
     const lost =
       move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
     if (this.#failure !== undefined || lost) return;
-    const calm = { ...move, context: { ...move.context, signal: new AbortController().signal } };
+    // What is in hand is brought to an end also where the job is to stop.
+    const grace = new AbortController();
+    const { signal } = move.context;
+    if (signal.aborted) setTimeout(() => grace.abort(signal.reason), stopGraceMs).unref();
+    const calm = { ...move, context: { ...move.context, signal: grace.signal } };
+    this.#move = calm;
     this.#pending.set(idsOf(verified), "removing");
     await outwaitBusy(calm.context.signal, () => commitStates(calm, this.#pending));
     await this.#handOn(verified);

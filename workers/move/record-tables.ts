@@ -70,10 +70,11 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
     const columns = new Map<Part, readonly string[]>();
     const indexed = new Map<Part, boolean>();
     for (const part of parts) {
-      const here = new Set(columnNames(db, part, shape.table));
+      // SQLite takes names that differ in case for one.
+      const here = new Set(columnNames(db, part, shape.table).map((name) => name.toLowerCase()));
       columns.set(
         part,
-        target.filter((name) => here.has(name)),
+        target.filter((name) => here.has(name.toLowerCase())),
       );
       indexed.set(part, shape.parent === null || isIndexedBy(db, part, shape.table, shape.parent));
     }

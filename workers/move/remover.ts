@@ -25,6 +25,8 @@ export interface RemoverOptions {
   jobId: string;
   pace: Pace;
   signal: AbortSignal;
+  /** Aborted: a run that is cut is left to the next job. */
+  stop: AbortSignal;
   /** Called right before each transaction, so that the cache is never older than megatest.db. */
   beforeCommit(): void;
   failpoint(step: JobStep): void;
@@ -99,7 +101,7 @@ export class Remover {
       }
       await this.#letOthersIn();
       // A large run may take minutes: the next job goes on with it.
-      if (slice.part !== undefined) signal.throwIfAborted();
+      if (slice.part !== undefined) this.#options.stop.throwIfAborted();
     }
     return report;
   }

@@ -4,24 +4,39 @@ import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { failpointFromEnvironment } from "../../shared/failpoint.ts";
 import { Station, type StationSetup } from "./station.ts";
 import type { StationCall, StationReply, StationValue } from "./thread-station.ts";
+import { stopGraceMs } from "./transaction.ts";
 
 if (parentPort === null) throw new TypeError("this file is started as a thread");
 const port = parentPort;
-const abort = new AbortController();
+/** The job is to end: a large run is left for the next job; what is in hand is finished. */
+const stop = new AbortController();
+/** Another holder took over: nothing more may be tried. */
+const lost = new AbortController();
 const failpoint = failpointFromEnvironment(process.env["MTJOBS_FAILPOINT"]);
 let station: Station | undefined;
 let queue: Promise<void> = Promise.resolve();
 
 port.on("message", (call: StationCall) => {
-  if (call.call === "abort") abort.abort(JobsError.fromDocument(call.error));
+  if (call.call === "abort") end(JobsError.fromDocument(call.error));
   // Asked between two slices of a removal, so that nobody waits for its end.
   else if (call.call === "version") void answer(call);
   else queue = queue.then(() => answer(call));
 });
 
+function end(reason: JobsError): void {
+  stop.abort(reason);
+  if (reason.code === "lost-lease") lost.abort(reason);
+  // What is in hand is finished, unless somebody keeps the database busy.
+  else setTimeout(() => lost.abort(reason), stopGraceMs).unref();
+}
+
 async function answer(call: Exclude<StationCall, { call: "abort" }>): Promise<void> {
   try {
-    station ??= await Station.open(workerData as StationSetup, abort.signal, failpoint);
+    station ??= await Station.open(
+      workerData as StationSetup,
+      { stop: stop.signal, lost: lost.signal },
+      failpoint,
+    );
     const value = await perform(station, call);
     reply({ id: call.id, value, size: station.pace.size, longestMs: station.pace.longestMs });
     if (call.call === "close") port.close();

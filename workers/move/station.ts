@@ -23,6 +23,12 @@ export interface StationSetup {
   times: CacheTimesSetup;
 }
 
+/** What ends a station's work: `stop` at the next slice of a large run, `lost` at once. */
+export interface StationSignals {
+  stop: AbortSignal;
+  lost: AbortSignal;
+}
+
 /** Works on one source: removes runs from it, and compacts it. */
 export class Station {
   readonly #setup: StationSetup;
@@ -34,21 +40,22 @@ export class Station {
   private constructor(
     setup: StationSetup,
     db: Connection,
-    signal: AbortSignal,
+    { stop, lost }: StationSignals,
     failpoint: (step: JobStep) => void,
   ) {
     this.#setup = setup;
     this.#db = db;
     // Clients never touch the ref; only a sync that is longer by itself meets our lock there.
     this.pace = setup.part === "ref" ? new Pace(60) : new Pace();
-    this.#signal = signal;
+    this.#signal = lost;
     const times = new CacheTimes(setup.times);
     this.#remover = new Remover({
       ...setup,
       db,
       records: planRecords(db, [setup.part, "completed"], setup.keys),
       pace: this.pace,
-      signal,
+      signal: lost,
+      stop,
       beforeCommit: setup.part === "area" ? () => times.renew() : () => {},
       failpoint,
     });
@@ -57,15 +64,16 @@ export class Station {
   /** Opens the databases and takes the one look over the tables without an index. */
   static async open(
     setup: StationSetup,
-    signal: AbortSignal,
+    signals: StationSignals,
     failpoint: (step: JobStep) => void,
   ): Promise<Station> {
+    const { lost: signal } = signals;
     const db = await outwaitBusy(signal, () => connect(setup.files, [setup.part, "completed"]));
     try {
       const records = await outwaitBusy(signal, () => planRecords(db, [setup.part, "completed"], setup.keys));
       createScratch(db, records);
       await mapChildren(db, setup.part, records, signal);
-      const station = new Station(setup, db, signal, failpoint);
+      const station = new Station(setup, db, signals, failpoint);
       await station.#measureCommit();
       return station;
     } catch (error) {

@@ -15,6 +15,9 @@ export function transact<T>(db: Connection, body: () => T): T {
   }
 }
 
+/** For how long what is in hand may still wait for a busy database once the job is to stop, in ms. */
+export const stopGraceMs = 2_000;
+
 /** For how long a busy database is waited out before the job gives up and is tried again later, in ms. */
 const patienceMs = 120_000;
 

@@ -33,7 +33,9 @@ export function columnNames(db: Connection, part: string, table: string): string
 export function hasTable(db: Connection, part: string, table: string): boolean {
   return (
     db
-      .prepare(`SELECT 1 FROM ${quoteName(part)}.sqlite_schema WHERE type = 'table' AND name = ?`)
+      .prepare(
+        `SELECT 1 FROM ${quoteName(part)}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
+      )
       .get(table) !== undefined
   );
 }
@@ -44,7 +46,7 @@ export function isIndexedBy(db: Connection, part: string, table: string, column:
     db
       .prepare(
         `SELECT 1 FROM pragma_index_list(:table, :part) AS l, pragma_index_info(l.name, :part) AS i
-         WHERE i.seqno = 0 AND i.name = :column AND l.partial = 0`,
+         WHERE i.seqno = 0 AND i.name = :column COLLATE NOCASE AND l.partial = 0`,
       )
       .get({ table, part, column }) !== undefined
   );
