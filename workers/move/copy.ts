@@ -5,7 +5,7 @@ import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import type { Move } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
-import { transact } from "./transaction.ts";
+import { transact, transactPatiently } from "./transaction.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
 /** Where a run of completed-runs.db stands. */
@@ -62,7 +62,7 @@ export function commitStage(move: Move, pending: PendingStates): void {
   const { db } = move;
   const now = Date.now();
   const archives = stageArchiveBlocks(move);
-  transact(db, () => {
+  transactPatiently(db, () => {
     proveToken(db, "completed", move.token, now);
     pending.write(move, now);
     if (archives) settleArchiveBlocks(move);

@@ -12,8 +12,8 @@ import { outwaitBusy, stopGraceMs } from "./transaction.ts";
 /** A run that keeps changing is copied this often before it is left alone. */
 const maxCopies = 3;
 
-/** Batches handed on for removal and not done with: the next is copied meanwhile. */
-const maxAhead = 2;
+/** Batches handed on for removal and not done with: one for each database, and one that waits for the first. */
+const maxAhead = 4;
 
 /** Runs whose copies are complete, and what the sources' versions were before they were read. */
 interface CopiedBatch {

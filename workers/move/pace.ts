@@ -9,25 +9,37 @@ export class Pace {
   longestMs = 0;
   /** The lock before, in ms. */
   lastMs = 0;
-  #commitMs = 0;
+  /** What one-row commits took lately, in ms, the newest last. */
+  #commits: number[] = [];
+  #measuredAt = Number.NEGATIVE_INFINITY;
   #heldMs = 0;
 
   readonly #aimMs: number;
 
   /** @param aimMs the bound where commits are fast; longer where only Megatest's sync waits, and nobody for it */
-  constructor(aimMs = 25, initial = 10) {
+  constructor(aimMs = 25, initial = 25) {
     this.#aimMs = aimMs;
     this.size = initial;
   }
 
-  /** The contract's bound: 25 ms, or twice what a one-row commit takes on this file system. */
+  /** The contract's bound: 25 ms, or twice what a one-row commit takes on this file system now. */
   get budgetMs(): number {
     return Math.max(this.#aimMs, 2 * this.#commitMs);
   }
 
-  /** Notes what a commit of one row took, in ms; the fastest seen is what the file system can do. */
+  /** True where it is time to measure a commit again: a file system that others load is slower for a while. */
+  get wantsCommit(): boolean {
+    return performance.now() - this.#measuredAt > 2_000;
+  }
+
+  /** Notes what a commit of one row took, in ms. */
   noteOneRowCommit(ms: number): void {
-    this.#commitMs = this.#commitMs === 0 ? ms : Math.min(this.#commitMs, ms);
+    this.#measuredAt = performance.now();
+    this.#commits = [...this.#commits.slice(-4), ms];
+  }
+
+  get #commitMs(): number {
+    return this.#commits.toSorted((a, b) => a - b)[Math.floor(this.#commits.length / 2)] ?? 0;
   }
 
   /** Notes that a lock was held for `ms`. */
@@ -43,8 +55,9 @@ export class Pace {
     this.#heldMs = 0;
     if (tests === 0 || held === 0) return;
     // What a commit takes does not grow with the batch; aim below the bound, for the next tests may be heavier.
-    const rows = Math.max(held - this.#commitMs, held / 4);
-    const fitting = (tests * (0.6 * this.budgetMs - Math.min(this.#commitMs, 8))) / rows;
+    const commitMs = this.#commitMs;
+    const rows = Math.max(held - commitMs, held / 4);
+    const fitting = (tests * Math.max(0.75 * this.budgetMs - commitMs, this.budgetMs / 4)) / rows;
     const step = Math.min(Math.max(fitting, this.size / 4), this.size * 1.5);
     this.size = Math.max(1, Math.min(1000, Math.round(step)));
   }

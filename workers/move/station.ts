@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { JobStep } from "../../shared/job-steps.ts";
 import { proveToken } from "../fence.ts";
 import type { Connection } from "../sqlite/connection.ts";
@@ -8,9 +7,10 @@ import { connect } from "./databases.ts";
 import type { Files, Source } from "./move.ts";
 import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
-import { type Removal, type RemovalReport, Remover, readVersion } from "./remover.ts";
+import { type Removal, type RemovalReport, Remover } from "./remover.ts";
 import { createScratch } from "./scratch.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import { readVersion } from "./slice-removal.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /** What a station is made of; plain data, so that it may be sent to a thread. */
 export interface StationSetup {
@@ -82,17 +82,8 @@ export class Station {
     }
   }
 
-  /** What a commit of one row takes here: the least that anybody has to wait for a writer. */
   async #measureCommit(): Promise<void> {
-    const { part, token, times } = this.#setup;
-    for (let sample = 0; sample < 3; sample++) {
-      await outwaitBusy(this.#signal, () => {
-        if (part === "area") new CacheTimes(times).renew();
-        const started = performance.now();
-        transact(this.#db, () => proveToken(this.#db, part, token, Date.now()));
-        this.pace.noteOneRowCommit(performance.now() - started);
-      });
-    }
+    for (let sample = 0; sample < 3; sample++) await this.#remover.measureCommit();
   }
 
   remove(removal: Removal): Promise<RemovalReport> {

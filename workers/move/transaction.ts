@@ -4,10 +4,35 @@ import type { Connection } from "../sqlite/connection.ts";
 
 /** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself locks nothing. */
 export function transact<T>(db: Connection, body: () => T): T {
+  return inTransaction(db, body, () => db.exec("COMMIT"));
+}
+
+/** For how long a large commit into completed-runs.db waits for its readers, in ms. */
+const readersMs = 500;
+
+/**
+ * `transact` for what is large and goes to completed-runs.db alone: a commit that meets a reader is tried
+ * again before all the work is thrown away. Nobody of Megatest's waits on that file.
+ */
+export function transactPatiently<T>(db: Connection, body: () => T): T {
+  return inTransaction(db, body, () => {
+    const deadline = Date.now() + readersMs;
+    for (;;) {
+      try {
+        db.exec("COMMIT");
+        return;
+      } catch (error) {
+        if (!db.inTransaction || toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
+      }
+    }
+  });
+}
+
+function inTransaction<T>(db: Connection, body: () => T, commit: () => void): T {
   db.exec("BEGIN");
   try {
     const value = body();
-    db.exec("COMMIT");
+    commit();
     return value;
   } catch (error) {
     if (db.inTransaction) db.exec("ROLLBACK");

@@ -1,0 +1,37 @@
+/**
+ * A writer that waits in SQLite asks again after 1, 2, 5, 10, 15, 20 and then every 25 ms, and holds nothing
+ * meanwhile: only a gap longer than its pause is sure to let it in. One that met a single lock of ours pauses
+ * 15 ms at most.
+ */
+const shortGapMs = 16;
+/** Where nobody has written lately, a gap comes only after so many ms of locks, and fits the longest pause. */
+const heldBetweenGapsMs = 60;
+const longGapMs = 26;
+/** For so many ms after a commit by somebody else every lock of ours is followed by a gap. */
+const companyMs = 1_000;
+
+/** Whether others write to the database that we work on, and when they must be let in. */
+export class Company {
+  #version: number | undefined;
+  #seenAt = Number.NEGATIVE_INFINITY;
+  #heldMs = 0;
+
+  /** @param version SQLite's counter of commits by others, read under our lock */
+  note(version: number): void {
+    if (this.#version !== undefined && version !== this.#version) this.#seenAt = performance.now();
+    this.#version = version;
+  }
+
+  /** True where somebody else committed a moment ago. */
+  get isLikely(): boolean {
+    return performance.now() - this.#seenAt < companyMs;
+  }
+
+  /** How long to leave the database alone after a lock of `heldMs`, in ms. */
+  gapAfter(heldMs: number): number {
+    this.#heldMs += heldMs;
+    if (!this.isLikely && this.#heldMs < heldBetweenGapsMs) return 0;
+    this.#heldMs = 0;
+    return this.isLikely ? shortGapMs : longGapMs;
+  }
+}

@@ -1,0 +1,162 @@
+import { performance } from "node:perf_hooks";
+import type { JobStep } from "../../shared/job-steps.ts";
+import { proveToken } from "../fence.ts";
+import { type Connection, prepared } from "../sqlite/connection.ts";
+import { childrenOfSlice } from "./children.ts";
+import { Company } from "./company.ts";
+import { type Comparison, findMismatches } from "./mismatch.ts";
+import type { Source } from "./move.ts";
+import type { Pace } from "./pace.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { Blocked, lookAtTests, refuseMismatches } from "./slice-check.ts";
+import { enterSlice, type Slice } from "./slices.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+/** What a remover needs; small enough to be rebuilt in a thread of its own. */
+export interface RemoverOptions {
+  part: Source;
+  /** The part that holds the freshest data: there every column counts, elsewhere those the sync carries. */
+  fresh: Source;
+  /** Attached: the part and completed-runs.db. */
+  db: Connection;
+  records: readonly RecordPlan[];
+  token: number;
+  jobId: string;
+  pace: Pace;
+  signal: AbortSignal;
+  /** Aborted: a run that is cut is left to the next job. */
+  stop: AbortSignal;
+  /** Called right before each transaction, so that the cache is never older than megatest.db. */
+  beforeCommit(): void;
+  failpoint(step: JobStep): void;
+}
+
+export interface SliceRemoval {
+  /** Once a run is begun, its rest is taken from what is there rather than left alone. */
+  force: boolean;
+  /** See `Removal`. */
+  absorbing: boolean;
+  /** `readVersion` before the runs were copied. */
+  readAt: number | undefined;
+  /** Rows deleted so far, by table; added to. */
+  removed: Record<string, number>;
+}
+
+/** Changes whenever another connection has committed to the part, never for commits of this one. */
+export function readVersion(db: Connection, part: Source): number {
+  return db.pragma(`${part}.data_version`, { simple: true }) as number;
+}
+
+/** Deletes slices from one database, each after every row of it was compared with its copy. */
+export class SliceRemover {
+  readonly #options: RemoverOptions;
+  readonly company = new Company();
+
+  constructor(options: RemoverOptions) {
+    this.#options = options;
+  }
+
+  /** How rows are compared; `absorbing`: any version that was ever recorded is known. */
+  comparison(absorbing: boolean): Comparison {
+    const { part, fresh, jobId } = this.#options;
+    return { part, fresh, jobId, strict: !absorbing };
+  }
+
+  /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
+  async remove(slice: Slice, how: SliceRemoval): Promise<Blocked | undefined> {
+    const { signal } = this.#options;
+    try {
+      // Where others write all the time, what was compared before the lock would be compared again under it.
+      if (!this.company.isLikely) {
+        const seen = await outwaitBusy(signal, () => this.#compare(slice, how));
+        if (await outwaitBusy(signal, () => this.#delete(slice, how, seen))) return undefined;
+      }
+      await outwaitBusy(signal, () => this.#delete(slice, how));
+      return undefined;
+    } catch (error) {
+      if (error instanceof Blocked) return error;
+      throw error;
+    }
+  }
+
+  /**
+   * Compares a slice outside any write lock.
+   *
+   * @returns the version that was compared: while it stands under the lock, so does the comparison
+   * @throws Blocked
+   */
+  #compare(slice: Slice, how: SliceRemoval): number {
+    const { db, part, pace } = this.#options;
+    enterSlice(db, slice);
+    const started = performance.now();
+    const version = readVersion(db, part);
+    this.#refuseNews(slice, how, version);
+    pace.hold(performance.now() - started);
+    return version;
+  }
+
+  /** Rows that nobody else can have written since they were read need no comparing; rows not read by index may be news. */
+  #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): void {
+    const { db, part, records } = this.#options;
+    lookAtTests(db, part, slice, force);
+    const asRead = version === readAt;
+    const compared = asRead ? records.filter(({ synced }) => !synced) : records;
+    refuseMismatches(db, part, findMismatches(db, compared, this.comparison(absorbing)), slice);
+  }
+
+  /**
+   * One transaction: prove the token, make sure that the rows are what was compared, delete them.
+   *
+   * @param seen the version that was compared; undefined: compare here, under the lock
+   * @returns false, having changed nothing, where somebody has written since `seen`
+   * @throws Blocked
+   */
+  #delete(slice: Slice, how: SliceRemoval, seen?: number): boolean {
+    const { db, part, records, token, pace, beforeCommit, failpoint } = this.#options;
+    const tests = enterSlice(db, slice);
+    beforeCommit();
+    let lockedAt = 0;
+    const removed: [string, number][] = [];
+    try {
+      const isDone = transact(db, () => {
+        // First the lock that only our own copying can hold up, so that nobody waits on us meanwhile.
+        if (seen === undefined) prepared(db, "SELECT 1 FROM completed.mtjobs_fence").get();
+        proveToken(db, part, token, Date.now());
+        lockedAt = performance.now();
+        const version = readVersion(db, part);
+        this.company.note(version);
+        if (seen === undefined) this.#refuseNews(slice, how, version);
+        else if (version !== seen) return false;
+        else lookAtTests(db, part, slice, how.force);
+        for (const record of records.toReversed())
+          removed.push([record.table, deleteSlice(db, part, record)]);
+        failpoint(`deleted-in-${part}`);
+        return true;
+      });
+      if (!isDone) return false;
+    } finally {
+      if (lockedAt > 0) {
+        pace.hold(performance.now() - lockedAt);
+        pace.settle(tests);
+      }
+    }
+    for (const [table, count] of removed) how.removed[table] = (how.removed[table] ?? 0) + count;
+    return true;
+  }
+}
+
+/** Deletes the rows of the slice at hand; returns how many. */
+function deleteSlice(db: Connection, part: Source, record: RecordPlan): number {
+  const { table, parent } = record;
+  if (record.columnsIn(part).length === 0) return 0;
+  const slice = parent === "test_id" ? "slice_tests" : "slice_runs";
+  const where =
+    table === "tests"
+      ? "id IN (SELECT id FROM temp.slice_tests)"
+      : parent === null
+        ? "id IN (SELECT id FROM temp.slice_runs)"
+        : record.indexedIn(part)
+          ? `${parent} IN (SELECT id FROM temp.${slice})`
+          : `id IN (SELECT x.id FROM ${childrenOfSlice(part, record, "x")})`;
+  return prepared(db, `DELETE FROM ${part}.${table} WHERE ${where}`).run().changes;
+}
