@@ -1,6 +1,7 @@
 import { proveToken } from "../fence.ts";
 import { type Connection, prepared } from "../sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
+import { withoutTriggers } from "../sqlite/triggers.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
@@ -27,7 +28,9 @@ export function absorb(
   readRows(options, record, ids);
   return transact(options.db, () => {
     proveToken(options.db, "completed", options.token, Date.now());
-    return record.synced ? absorbSynced(options, record) : absorbUnsynced(options, record);
+    return withoutTriggers(options.db, "completed", () =>
+      record.synced ? absorbSynced(options, record) : absorbUnsynced(options, record),
+    );
   });
 }
 

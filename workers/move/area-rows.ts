@@ -2,6 +2,7 @@ import { proveToken } from "../fence.ts";
 import { quoteName } from "../sqlite/connection.ts";
 import { columnList } from "../sqlite/row-sql.ts";
 import { columnNames } from "../sqlite/table.ts";
+import { withoutTriggers } from "../sqlite/triggers.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
@@ -38,11 +39,13 @@ function addMissing({ db, token }: Move, part: Source, table: string, name: stri
   if (db.prepare("SELECT EXISTS (SELECT 1 FROM temp.missing)").pluck().get() === 0) return;
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
-    db.exec(`INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
-      SELECT ${columnList(columns)} FROM temp.missing`);
-    // Their ids were taken: nothing refers to them, so new ones do.
-    const rest = columnList(columns.filter((column) => column !== "id"));
-    db.exec(`INSERT OR IGNORE INTO completed.${table} (${rest}) SELECT ${rest} FROM temp.missing AS x
-      WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.${quoteName(name)} IS x.${quoteName(name)})`);
+    withoutTriggers(db, "completed", () => {
+      db.exec(`INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
+        SELECT ${columnList(columns)} FROM temp.missing`);
+      // Their ids were taken: nothing refers to them, so new ones do.
+      const rest = columnList(columns.filter((column) => column !== "id"));
+      db.exec(`INSERT OR IGNORE INTO completed.${table} (${rest}) SELECT ${rest} FROM temp.missing AS x
+        WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.${quoteName(name)} IS x.${quoteName(name)})`);
+    });
   });
 }

@@ -2,6 +2,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { proveToken } from "../fence.ts";
 import { prepared } from "../sqlite/connection.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
+import { withoutTriggers } from "../sqlite/triggers.ts";
 import { settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import type { Move } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -65,11 +66,13 @@ export function commitStage(move: Move, pending: PendingStates): void {
   transactPatiently(db, () => {
     proveToken(db, "completed", move.token, now);
     pending.write(move, now);
-    if (archives) settleArchiveBlocks(move);
-    for (const record of move.records) {
-      if (record.synced) insertSynced(move, record);
-      else insertUnsynced(move, record);
-    }
+    withoutTriggers(db, "completed", () => {
+      if (archives) settleArchiveBlocks(move);
+      for (const record of move.records) {
+        if (record.synced) insertSynced(move, record);
+        else insertUnsynced(move, record);
+      }
+    });
     recordLosers(move, now);
   });
   pending.written();
@@ -144,24 +147,27 @@ export function verifyCopy({ db, records }: Move): void {
 /** Takes a copy out of completed-runs.db again. Only for runs of which nothing has been removed elsewhere. */
 export function discardCopies(move: Move, runs: readonly number[]): void {
   const { db, token } = move;
-  const list = JSON.stringify(runs);
-  const chosen = "(SELECT value FROM json_each(?))";
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
-    for (const { table, parent } of move.records.toReversed()) {
-      const where =
-        parent === null
-          ? `id IN ${chosen}`
-          : parent === "run_id"
-            ? `run_id IN ${chosen}`
-            : `test_id IN (SELECT id FROM completed.tests WHERE run_id IN ${chosen})`;
-      if (table === "tests") {
-        const tests = `SELECT id FROM completed.tests WHERE run_id IN ${chosen}`;
-        prepared(db, `DELETE FROM completed.mtjobs_archived WHERE test_id IN (${tests})`).run(list);
-      }
-      // Children of tests go before tests: the order of the plans, backwards, is by depth.
-      prepared(db, `DELETE FROM completed.${table} WHERE ${where}`).run(list);
-    }
-    prepared(db, `DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(list);
+    withoutTriggers(db, "completed", () => deleteCopies(move, JSON.stringify(runs)));
   });
+}
+
+function deleteCopies({ db, records }: Move, list: string): void {
+  const chosen = "(SELECT value FROM json_each(?))";
+  for (const { table, parent } of records.toReversed()) {
+    const where =
+      parent === null
+        ? `id IN ${chosen}`
+        : parent === "run_id"
+          ? `run_id IN ${chosen}`
+          : `test_id IN (SELECT id FROM completed.tests WHERE run_id IN ${chosen})`;
+    if (table === "tests") {
+      const tests = `SELECT id FROM completed.tests WHERE run_id IN ${chosen}`;
+      prepared(db, `DELETE FROM completed.mtjobs_archived WHERE test_id IN (${tests})`).run(list);
+    }
+    // Children of tests go before tests: the order of the plans, backwards, is by depth.
+    prepared(db, `DELETE FROM completed.${table} WHERE ${where}`).run(list);
+  }
+  prepared(db, `DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(list);
 }

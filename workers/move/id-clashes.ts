@@ -1,6 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { proveToken } from "../fence.ts";
 import { columnList, rowLiteral, sameRow } from "../sqlite/row-sql.ts";
+import { withoutAnyTriggers } from "../sqlite/triggers.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
 import { type Move, planOf, type Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
@@ -129,7 +130,8 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   let total = 0;
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
-    withoutTriggers(move, () => {
+    // Megatest's triggers would set last_update; the rows must stay as they were.
+    withoutAnyTriggers(db, "completed", () => {
       for (const table of identifiedTables) {
         const clashing = clashingIds(move, table);
         total += clashing.length;
@@ -193,19 +195,4 @@ function giveNewId({ db, context, records }: Move, table: IdentifiedTable, old: 
     context.jobId,
     Date.now(),
   );
-}
-
-/** Megatest's triggers would set last_update; the rows must stay as they were. They are back before the commit. */
-function withoutTriggers({ db }: Move, body: () => void): void {
-  const triggers = db
-    .prepare<[], { name: string; sql: string }>(
-      "SELECT name, sql FROM completed.sqlite_schema WHERE type = 'trigger'",
-    )
-    .all();
-  for (const { name } of triggers) db.exec(`DROP TRIGGER completed."${name.replaceAll('"', '""')}"`);
-  body();
-  // The text of a trigger names no database: say where it belongs.
-  for (const { sql } of triggers) {
-    db.exec(sql.replace(/^(CREATE\s+TRIGGER\s+(?:IF\s+NOT\s+EXISTS\s+)?)/i, "$1completed."));
-  }
 }
