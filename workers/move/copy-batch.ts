@@ -1,7 +1,8 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { RunLabel } from "../../shared/result.ts";
-import { prepared } from "../sqlite/connection.ts";
+import type { RunLabel, SkipReason } from "../../shared/result.ts";
+import { isConstraintError, prepared } from "../sqlite/connection.ts";
 import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./copy.ts";
+import { findRefused } from "./insert-stage.ts";
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import type { Move } from "./move.ts";
 import { gatherTests, SliceCutter } from "./slices.ts";
@@ -22,7 +23,12 @@ export async function copyBatch(
 ): Promise<RunLabel[]> {
   const { signal } = move.context;
   const counts = await outwaitBusy(signal, () => gatherTests(move.db, runs, [move.fresh, "area"]));
-  const batch: Batch = { facts: new Map(), rejected: new Set(), committed: new Set(), staged: new Set() };
+  const batch: Batch = {
+    facts: new Map(),
+    rejected: new Map(),
+    committed: new Set(),
+    staged: new Set(),
+  };
   let tests = 0;
   clearStage(move);
   const cutter = new SliceCutter(move.db, counts, () => move.pace.size);
@@ -36,9 +42,9 @@ export async function copyBatch(
     tests = 0;
   }
   await flush(move, batch, payload, pending);
-  const halfCopied = [...batch.rejected].filter((run) => batch.committed.has(run));
+  const halfCopied = [...batch.rejected.keys()].filter((run) => batch.committed.has(run));
   if (halfCopied.length > 0) await outwaitBusy(signal, () => discardCopies(move, halfCopied));
-  return tally(move, runs, batch.facts, batch.rejected, payload);
+  return tally(move, runs, batch, payload);
 }
 
 /** Tests staged before they are committed together: enough that commits cost little beside the rows. */
@@ -46,8 +52,8 @@ export const stageSize = 1000;
 
 interface Batch {
   facts: Map<number, RunFacts>;
-  /** Runs that stay. */
-  rejected: Set<number>;
+  /** Runs that stay; `undefined` where what their rows say is the reason. */
+  rejected: Map<number, SkipReason | undefined>;
   /** Runs of which completed-runs.db holds something. */
   committed: Set<number>;
   /** Runs of which the stage holds something. */
@@ -67,23 +73,56 @@ async function flush(
   const found = await outwaitBusy(context.signal, () => gatherFacts(move, runs, batch.facts));
   for (const [run, facts] of found) batch.facts.set(run, facts);
   const stay = runs.filter((run) => isKeptBack(move, found.get(run), payload));
-  if (stay.length > 0) {
-    // An earlier part of a run that is cut may have been committed: it goes at the end of the batch.
-    for (const run of stay) batch.rejected.add(run);
-    dropFromStage(move, stay);
-  }
+  reject(move, batch, stay, undefined);
   const going = runs.filter((run) => !batch.rejected.has(run));
   if (move.token === 0) countStaged(move);
-  else if (going.length > 0) {
-    for (const run of going) batch.committed.add(run);
-    pending.set(going, "copying");
-    await outwaitBusy(context.signal, () => commitStage(move, pending));
-    context.failpoint("copied");
-    await outwaitBusy(context.signal, () => verifyCopy(move));
-    context.failpoint("verified");
-  }
+  else await commitFitting(move, batch, going, pending);
   batch.staged.clear();
   clearStage(move);
+}
+
+/** An earlier part of a run that is cut may have been committed: it goes at the end of the batch. */
+function reject(move: Move, batch: Batch, runs: readonly number[], reason: SkipReason | undefined): void {
+  if (runs.length === 0) return;
+  for (const run of runs) batch.rejected.set(run, reason);
+  dropFromStage(move, runs);
+}
+
+/** Commits and verifies the staged runs; one that completed-runs.db does not take stays, and the others go on. */
+async function commitFitting(
+  move: Move,
+  batch: Batch,
+  going: readonly number[],
+  pending: PendingStates,
+): Promise<void> {
+  const { context, tally } = move;
+  if (going.length === 0) return;
+  pending.set(going, "copying");
+  try {
+    await outwaitBusy(context.signal, () => commitStage(move, pending));
+  } catch (error) {
+    if (!isConstraintError(error)) throw error;
+    const refused = await outwaitBusy(context.signal, () => findRefused(move, going));
+    if (refused.size === 0) throw error;
+    const stay = [...refused.keys()];
+    pending.drop(stay);
+    reject(move, batch, stay, "conflict");
+    for (const [run, reason] of refused) {
+      tally.warn(`run ${nameOf(batch, run)} stays: completed-runs.db does not take its rows (${reason})`);
+    }
+    const rest = going.filter((run) => !refused.has(run));
+    return commitFitting(move, batch, rest, pending);
+  }
+  for (const run of going) batch.committed.add(run);
+  context.failpoint("copied");
+  await outwaitBusy(context.signal, () => verifyCopy(move));
+  context.failpoint("verified");
+}
+
+/** As warnings name a run. */
+function nameOf({ facts }: Batch, id: number): string {
+  const run = facts.get(id);
+  return `${id} (${run?.target ?? ""}/${run?.runname ?? ""})`;
 }
 
 /** Only a run that exists can be copied: one that a client deleted since it was chosen is nobody's business. */
@@ -94,8 +133,7 @@ function isKeptBack(move: Move, run: RunFacts | undefined, payload: ReducePayloa
 function tally(
   move: Move,
   runs: readonly number[],
-  facts: ReadonlyMap<number, RunFacts>,
-  rejected: ReadonlySet<number>,
+  { facts, rejected }: Batch,
   payload: ReducePayload,
 ): RunLabel[] {
   const copied: RunLabel[] = [];
@@ -103,7 +141,7 @@ function tally(
     const run = facts.get(id);
     if (run === undefined) continue;
     const label = { id, target: run.target, runname: run.runname };
-    const reason = judge(run, payload, move.now);
+    const reason = rejected.get(id) ?? judge(run, payload, move.now);
     if (!rejected.has(id)) {
       copied.push(label);
       if (run.unfinishedTests > 0) {

@@ -4,8 +4,8 @@ import { prepared } from "../sqlite/connection.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { withoutTriggers } from "../sqlite/triggers.ts";
 import { settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
+import { insertStage } from "./insert-stage.ts";
 import type { Move } from "./move.ts";
-import type { RecordPlan } from "./record-tables.ts";
 import { transact, transactPatiently } from "./transaction.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
@@ -24,6 +24,11 @@ export class PendingStates {
 
   set(runs: readonly number[], state: RunState): void {
     for (const run of runs) this.#states.set(run, state);
+  }
+
+  /** Forgets what was to be said of these runs. */
+  drop(runs: readonly number[]): void {
+    for (const run of runs) this.#states.delete(run);
   }
 
   get size(): number {
@@ -68,40 +73,11 @@ export function commitStage(move: Move, pending: PendingStates): void {
     pending.write(move, now);
     withoutTriggers(db, "completed", () => {
       if (archives) settleArchiveBlocks(move);
-      for (const record of move.records) {
-        if (record.synced) insertSynced(move, record);
-        else insertUnsynced(move, record);
-      }
+      insertStage(move);
     });
     recordLosers(move, now);
   });
   pending.written();
-}
-
-function insertSynced({ db }: Move, record: RecordPlan): void {
-  const columns = columnList(record.columnsIn("completed"));
-  prepared(
-    db,
-    `INSERT INTO completed.${record.table} (${columns}) SELECT ${columns} FROM temp.stage_${record.table}`,
-  ).run();
-}
-
-/** Ids of these tables mean nothing outside their database: a taken one gives way to a new one. */
-function insertUnsynced({ db }: Move, record: RecordPlan): void {
-  const { table } = record;
-  const stage = `temp.stage_${table}`;
-  const all = record.columnsIn("completed");
-  const rest = all.filter((name) => name !== "id");
-  const taken = `(EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = s.id)
-    OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row))`;
-  db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE ${taken}`);
-  const insert = (columns: readonly string[], which: string) =>
-    prepared(
-      db,
-      `INSERT INTO completed.${table} (${columnList(columns)}) SELECT ${columnList(columns)} FROM ${stage} WHERE ${which}`,
-    ).run();
-  insert(all, "id IS NOT NULL");
-  insert(rest, "id IS NULL");
 }
 
 /** Writes `temp.losers` into the table that keeps them, each version once. */

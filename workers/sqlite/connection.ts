@@ -45,6 +45,11 @@ export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** True where SQLite refused a row: a UNIQUE, NOT NULL or CHECK constraint, or the type of a strict table. */
+export function isConstraintError(error: unknown): error is Error {
+  return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT");
+}
+
 const statements = new WeakMap<Connection, Map<string, Database.Statement<unknown[], unknown>>>();
 
 /**

@@ -1,0 +1,78 @@
+import { type Connection, isConstraintError, prepared } from "../sqlite/connection.ts";
+import { columnList } from "../sqlite/row-sql.ts";
+import { withoutTriggers } from "../sqlite/triggers.ts";
+import type { Move } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+
+/** Inserts every staged row into completed-runs.db. Call inside a transaction. */
+export function insertStage({ db, records }: Move): void {
+  for (const record of records) {
+    giveUpTakenIds(db, record);
+    insertRows(db, record);
+  }
+}
+
+/** Ids of tables that never sync mean nothing outside their database: a taken one gives way to a new one. */
+function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
+  if (synced) return;
+  const stage = `temp.stage_${table}`;
+  db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = s.id)
+    OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row)`);
+}
+
+/** OR ABORT, whatever the schema says: a row must neither take the place of another nor be left out. */
+function insertRows(db: Connection, { table, synced, columnsIn }: RecordPlan, which = "1"): void {
+  const all = columnsIn("completed");
+  const insert = (names: readonly string[], where: string) =>
+    prepared(
+      db,
+      `INSERT OR ABORT INTO completed.${table} (${columnList(names)})
+         SELECT ${columnList(names)} FROM temp.stage_${table} WHERE ${where} AND ${which}`,
+    ).run();
+  insert(all, "id IS NOT NULL");
+  if (!synced)
+    insert(
+      all.filter((name) => name !== "id"),
+      "id IS NULL",
+    );
+}
+
+/**
+ * Of the staged runs, those with rows that completed-runs.db does not take (two rows of one name, a NULL that
+ * may not be), each with what SQLite says. Tries it out and commits nothing.
+ */
+export function findRefused(move: Move, runs: readonly number[]): Map<number, string> {
+  const { db, records } = move;
+  const refused = new Map<number, string>();
+  db.exec("BEGIN");
+  try {
+    withoutTriggers(db, "completed", () => {
+      for (const record of records) giveUpTakenIds(db, record);
+      for (const run of runs) {
+        const reason = tryRun(move, run);
+        if (reason !== undefined) refused.set(run, reason);
+      }
+    });
+  } finally {
+    if (db.inTransaction) db.exec("ROLLBACK");
+  }
+  return refused;
+}
+
+/** Inserts one run's rows; where that fails none of them is left, and the reason is returned. */
+function tryRun({ db, records }: Move, run: number): string | undefined {
+  const rowsOf = { null: `id = ${run}`, run_id: `run_id = ${run}`, test_id: testsOf(run) };
+  db.exec("SAVEPOINT one_run");
+  try {
+    for (const record of records) insertRows(db, record, rowsOf[record.parent ?? "null"]);
+    return undefined;
+  } catch (error) {
+    if (!isConstraintError(error)) throw error;
+    db.exec("ROLLBACK TO one_run");
+    return error.message;
+  } finally {
+    if (db.inTransaction) db.exec("RELEASE one_run");
+  }
+}
+
+const testsOf = (run: number) => `test_id IN (SELECT id FROM temp.stage_tests WHERE run_id = ${run})`;
