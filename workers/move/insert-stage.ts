@@ -21,8 +21,9 @@ function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
 }
 
 /** OR ABORT, whatever the schema says: a row must neither take the place of another nor be left out. */
-function insertRows(db: Connection, { table, synced, columnsIn }: RecordPlan, which = "1"): void {
-  const all = columnsIn("completed");
+function insertRows(db: Connection, record: RecordPlan, which = "1"): void {
+  const { table, synced } = record;
+  const all = record.columnsIn("completed");
   const insert = (names: readonly string[], where: string) =>
     prepared(
       db,

@@ -1,4 +1,5 @@
 import { type Connection, quoteName } from "../sqlite/connection.ts";
+import { readColumns } from "../sqlite/table.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
@@ -25,11 +26,21 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
     // No types: a value is kept just as it was read. Ids of tables that never sync may clash between the
     // sources until they are renumbered; there a number of our own tells the rows apart.
     const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";
+    // A column that a row's source lacks has its default, as it would in a row that Megatest's sync writes.
+    const defaults = new Map(
+      readColumns(db, "completed", table).map(({ name, defaultSql }) => [name, defaultClause(defaultSql)]),
+    );
     const rest = columnsIn("completed").filter((name) => name !== "id");
     db.exec(`DROP TABLE IF EXISTS temp.stage_${table};
-      CREATE TEMP TABLE stage_${table} (${[id, ...rest.map(quoteName)].join(", ")});
+      CREATE TEMP TABLE stage_${table} (${[id, ...rest.map((name) => `${quoteName(name)}${defaults.get(name) ?? ""}`)].join(", ")});
       ${synced ? "" : `CREATE INDEX temp.stage_${table}_id ON stage_${table} (id);`}`);
   }
+}
+
+/** A literal stands as it is written, for a double-quoted one is no expression; all else needs parentheses. */
+function defaultClause(sql: string | null): string {
+  if (sql === null) return "";
+  return /^([+-]?[\w.]+|'([^']|'')*'|"([^"]|"")*")$/.test(sql) ? ` DEFAULT ${sql}` : ` DEFAULT (${sql})`;
 }
 
 /** Empties the temporary tables named. */

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { prepared } from "../sqlite/connection.ts";
+import { prepared, quoteName } from "../sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
 import { childrenOfSlice } from "./children.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
@@ -7,7 +7,7 @@ import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
 import { enterSlice, type Slice } from "./slices.ts";
 import { outwaitBusy } from "./transaction.ts";
-import { unmatchedRows } from "./unsynced-rows.ts";
+import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
 
 /** Takes everything out of the stage. */
 export function clearStage({ db, records }: Move): void {
@@ -192,20 +192,38 @@ async function takeWinners(move: Move, record: RecordPlan): Promise<void> {
 /** Rows of a table that never syncs: the cache's, and those that megatest.db alone has, told by parent and content. */
 async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
   const { fresh } = move;
+  const rows = (part: Source) =>
+    `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${childrenOfSlice(part, record, "x")}`;
+  await addUnsynced(move, record, fresh, rows(fresh));
+  if (fresh === "area") return;
+  const columns = record.columnsIn("area");
+  const cached = record.columnsIn("cache");
+  const compared = columns.filter((name) => cached.includes(name));
+  const own = columns.filter((name) => !cached.includes(name));
   const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
-  for (const part of fresh === "cache" ? (["cache", "area"] as const) : (["area"] as const)) {
-    const columns = record.columnsIn(part);
-    if (columns.length === 0) continue;
-    const rows = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;
-    const known = `SELECT ${columnList(columns)} FROM temp.stage_${record.table}
-      WHERE ${record.parent} IN (SELECT id FROM temp.${slice})`;
-    const chosen = part === fresh ? rows : unmatchedRows(rows, known, columns);
-    // The cache's rows come first, in whichever slice they are read: where two want one id, they keep it.
-    const first = part === fresh ? 0 : 2 ** 52;
+  const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table}
+    WHERE ${record.parent} IN (SELECT id FROM temp.${slice})`;
+  if (compared.length === 0) return addUnsynced(move, record, "area", rows("area"));
+  if (own.length > 0) {
+    // Nobody else can say what belongs there.
     await read(
       move,
-      `INSERT INTO temp.stage_${record.table} (stage_row, ${columnList(columns)})
-       SELECT ${first} + n.id, n.* FROM (${chosen}) AS n`,
+      `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
+       FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own })}) AS p
+       WHERE p.stage_row = t.stage_row`,
     );
   }
+  await addUnsynced(move, record, "area", unmatchedRows(rows("area"), known, columns, compared));
+}
+
+/** The cache's rows come first, in whichever slice they are read: where two want one id, they keep it. */
+async function addUnsynced(move: Move, record: RecordPlan, part: Source, select: string): Promise<void> {
+  const columns = record.columnsIn(part);
+  if (columns.length === 0) return;
+  const first = part === move.fresh ? 0 : 2 ** 52;
+  await read(
+    move,
+    `INSERT INTO temp.stage_${record.table} (stage_row, ${columnList(columns)})
+     SELECT ${first} + n.id, n.* FROM (${select}) AS n`,
+  );
 }

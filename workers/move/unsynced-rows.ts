@@ -1,3 +1,4 @@
+import { quoteName } from "../sqlite/connection.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 
 /**
@@ -10,17 +11,42 @@ function contentColumns(columns: readonly string[]): string[] {
   return columns.filter((name) => name !== "id" && name !== "last_update");
 }
 
+/** Numbers equal rows of a SELECT, so that the first is matched with the first. */
+function numbered(select: string, content: readonly string[]): string {
+  const binary = content.map((name) => `${quoteName(name)} COLLATE BINARY`);
+  return `SELECT *, row_number() OVER (PARTITION BY ${binary.join(", ")} ORDER BY id) AS twin FROM (${select})`;
+}
+
 /**
  * A SELECT of those of `rows` that have no partner in `known`.
  *
  * @param rows a SELECT of `columns`
- * @param known a SELECT of `columns`
+ * @param known a SELECT of `compared`
+ * @param compared columns that both sides have, `id` among them; all of `columns` unless said otherwise
  */
-export function unmatchedRows(rows: string, known: string, columns: readonly string[]): string {
-  const content = contentColumns(columns);
-  const numbered = (select: string) =>
-    `SELECT *, row_number() OVER (PARTITION BY ${columnList(content)} ORDER BY id) AS twin FROM (${select})`;
-  return `SELECT ${columnList(columns, "u")} FROM (${numbered(rows)}) AS u
-    LEFT JOIN (${numbered(known)}) AS k ON k.twin = u.twin AND ${sameRow("k", "u", content)}
+export function unmatchedRows(
+  rows: string,
+  known: string,
+  columns: readonly string[],
+  compared: readonly string[] = columns,
+): string {
+  const content = contentColumns(compared);
+  return `SELECT ${columnList(columns, "u")} FROM (${numbered(rows, content)}) AS u
+    LEFT JOIN (${numbered(known, content)}) AS k ON k.twin = u.twin AND ${sameRow("k", "u", content)}
     WHERE k.twin IS NULL`;
+}
+
+/**
+ * A SELECT of `key` of those of `known` that have a partner in `rows`, and of the partner's `own` columns.
+ *
+ * @param known a SELECT of `key` and `compared`
+ */
+export function partnersOf(
+  known: string,
+  rows: string,
+  { key, compared, own }: { key: string; compared: readonly string[]; own: readonly string[] },
+): string {
+  const content = contentColumns(compared);
+  return `SELECT k.${quoteName(key)}, ${columnList(own, "u")} FROM (${numbered(known, content)}) AS k
+    JOIN (${numbered(rows, content)}) AS u ON u.twin = k.twin AND ${sameRow("k", "u", content)}`;
 }
