@@ -2,6 +2,7 @@ import { proveToken } from "../fence.ts";
 import { type Connection, prepared } from "../sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
 import { withoutTriggers } from "../sqlite/triggers.ts";
+import { noteUnfit } from "./fitting.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
@@ -70,12 +71,14 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
        SELECT ${columnList(record.columnsIn(part), "x")} FROM temp.incoming AS x WHERE ${parented}`,
   ).run().changes;
   restoreOwnColumns(options, record);
+  noteUnfit(db, record, "temp.incoming");
+  superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
   superseded += keep(
     options,
     record,
     "temp.incoming",
-    `NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
-       AND ${sameRow("d", "x", record.carried(part, "completed"))})`,
+    `NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
+       AND ${sameRow("d", "x", record.carried(part, "completed"), record.mixed)})`,
     "an older or stray version",
   );
   return { superseded, late: Math.max(0, added - replaced) };
@@ -105,27 +108,41 @@ function rivalRows(record: RecordPlan): string {
     CROSS JOIN completed.${record.table} AS d ON ${sameName("d", "x", record.naturalKey)}`;
 }
 
-/** Adds the rows under new ids where theirs are taken. One whose test is not in completed-runs.db is kept aside. */
+/**
+ * Adds the rows under new ids where theirs are taken. One whose test is not in completed-runs.db, or that
+ * does not fit there as it is, is kept aside.
+ */
 function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { superseded: number; late: number } {
   const { db, part } = options;
-  const rest = record.columnsIn(part).filter((name) => name !== "id");
+  const { table } = record;
   const parented = mayJoin(options, record);
-  const free = `NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
-  db.exec(`CREATE TEMP TABLE IF NOT EXISTS fitting (id INTEGER PRIMARY KEY); DELETE FROM temp.fitting;
-    INSERT INTO temp.fitting SELECT x.id FROM temp.incoming AS x WHERE ${parented} AND ${free}`);
-  const fitting = "x.id IN (SELECT id FROM temp.fitting)";
-  const kept = prepared(
+  noteUnfit(db, record, "temp.incoming");
+  // Those that keep their ids first: a new id could be one of them.
+  const rows = prepared<[], [number, number]>(
     db,
-    `INSERT INTO completed.${record.table} (id, ${columnList(rest)})
-       SELECT x.id, ${columnList(rest, "x")} FROM temp.incoming AS x WHERE ${fitting}`,
-  ).run().changes;
-  const renumbered = prepared(
-    db,
-    `INSERT INTO completed.${record.table} (${columnList(rest)})
-       SELECT ${columnList(rest, "x")} FROM temp.incoming AS x WHERE ${parented} AND NOT (${fitting})`,
-  ).run().changes;
-  const superseded = keep(options, record, "temp.incoming", `NOT (${parented})`, "a stray row");
-  return { superseded, late: kept + renumbered };
+    `SELECT x.rowid, EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) AS taken
+     FROM temp.incoming AS x WHERE ${parented} AND NOT (${isUnfit}) ORDER BY taken`,
+  )
+    .raw()
+    .all();
+  const insert = (columns: readonly string[]) =>
+    prepared<[number]>(
+      db,
+      `INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
+         SELECT ${columnList(columns)} FROM temp.incoming WHERE rowid = ?`,
+    );
+  const columns = record.columnsIn(part);
+  const [whole, renumbered] = [insert(columns), insert(columns.filter((name) => name !== "id"))];
+  let late = 0;
+  for (const [row, taken] of rows) {
+    const { changes } = (taken === 1 ? renumbered : whole).run(row);
+    late += changes;
+    if (changes === 0) prepared(db, "INSERT INTO temp.unfit VALUES (?)").run(row);
+  }
+  const superseded =
+    keep(options, record, "temp.incoming", `NOT (${parented})`, "a stray row") +
+    keep(options, record, "temp.incoming", `${parented} AND ${isUnfit}`, doesNotFit);
+  return { superseded, late };
 }
 
 /**
@@ -137,6 +154,11 @@ function mayJoin({ part }: AbsorbOptions, { parent }: RecordPlan): string {
   if (parent === "test_id") return "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)";
   return parent === "run_id" ? "EXISTS (SELECT 1 FROM completed.runs AS r WHERE r.id = x.run_id)" : "1";
 }
+
+/** See `noteUnfit`. */
+const isUnfit = "x.rowid IN (SELECT row FROM temp.unfit)";
+
+const doesNotFit = "completed-runs.db cannot hold it as it is";
 
 /** Records rows in `mtjobs_superseded`; returns how many. */
 function keep(

@@ -2,6 +2,7 @@ import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel, SkipReason } from "../../shared/result.ts";
 import { isConstraintError, prepared } from "../sqlite/connection.ts";
 import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./copy.ts";
+import { findUnfit } from "./fitting.ts";
 import { findRefused } from "./insert-stage.ts";
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import type { Move } from "./move.ts";
@@ -74,6 +75,7 @@ async function flush(
   for (const [run, facts] of found) batch.facts.set(run, facts);
   const stay = runs.filter((run) => isKeptBack(move, found.get(run), payload));
   reject(move, batch, stay, undefined);
+  rejectUnfit(move, batch);
   const going = runs.filter((run) => !batch.rejected.has(run));
   if (move.token === 0) countStaged(move);
   else await commitFitting(move, batch, going, pending);
@@ -117,6 +119,17 @@ async function commitFitting(
   context.failpoint("copied");
   await outwaitBusy(context.signal, () => verifyCopy(move));
   context.failpoint("verified");
+}
+
+/** A run with a value that would not be the same in completed-runs.db stays where it is. */
+function rejectUnfit(move: Move, batch: Batch): void {
+  const unfit = findUnfit(move);
+  reject(move, batch, [...unfit.keys()], "changed");
+  for (const column of new Set(unfit.values())) {
+    move.tally.warn(
+      `runs stay because of column ${column}: its type is not the same in all databases, and completed-runs.db would change a value`,
+    );
+  }
 }
 
 /** As warnings name a run. */

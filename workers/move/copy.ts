@@ -104,13 +104,13 @@ export function verifyCopy({ db, records }: Move): void {
     const select = (from: string) => `SELECT ${columnList(columns)} FROM ${from}`;
     const wrong = record.synced
       ? `SELECT 1 FROM temp.stage_${table} AS s LEFT JOIN completed.${table} AS d ON d.id = s.id
-         WHERE d.id IS NULL OR NOT (${sameRow("d", "s", columns)})`
+         WHERE d.id IS NULL OR NOT (${sameRow("d", "s", columns, record.mixed)})`
       : unmatchedRows(
           select(`temp.stage_${table}`),
           select(
             `completed.${table} WHERE ${record.parent} IN (SELECT ${record.parent} FROM temp.stage_${table})`,
           ),
-          columns,
+          { columns, compared: columns, mixed: record.mixed },
         );
     if (prepared(db, `SELECT EXISTS (${wrong})`).pluck().get() === 1) {
       throw new JobsError("corrupt", `a row of ${table} reads back otherwise from completed-runs.db`, {

@@ -38,7 +38,7 @@ function differingRows(
   const columns = comparedColumns(part, record, fresh);
   const plain = table === "tests" && renamedBlocks ? columns.filter((name) => name !== "archived") : columns;
   const same = [
-    sameRow("x", "d", plain),
+    sameRow("x", "d", plain, record.mixed),
     plain === columns
       ? "1"
       : `x.archived IS coalesce((SELECT a.original FROM completed.mtjobs_archived AS a WHERE a.test_id = d.id), d.archived)`,
@@ -61,7 +61,7 @@ function unknownRows(part: Source, record: RecordPlan): string {
   const rows = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;
   const known = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
     CROSS JOIN completed.${record.table} AS d ON d.${quoteName(record.parent ?? "id")} = s.id`;
-  return `SELECT x.id FROM (${unmatchedRows(rows, known, columns)}) AS x
+  return `SELECT x.id FROM (${unmatchedRows(rows, known, { columns, compared: columns, mixed: record.mixed })}) AS x
     WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${record.table}'
       AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)})`;
 }

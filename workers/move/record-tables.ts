@@ -1,6 +1,6 @@
 import type { RecordTable } from "../../shared/result.ts";
 import type { Connection, Part } from "../sqlite/connection.ts";
-import { columnNames, isIndexedBy } from "../sqlite/table.ts";
+import { affinityOf, type Column, isIndexedBy, readColumns } from "../sqlite/table.ts";
 
 /** A table whose rows belong to a run, with what moving them must know. */
 export type MovedTable = "runs" | RecordTable;
@@ -58,6 +58,10 @@ export interface RecordPlan extends RecordShape {
   /** Columns the sync carries that both parts have; [] for a table that never syncs. */
   carried(a: Part, b: Part): readonly string[];
   naturalKey: readonly string[];
+  /** The columns of completed-runs.db's table. */
+  target: readonly Column[];
+  /** Columns whose declared types make of a value one thing in one of the parts and another in another. */
+  mixed: readonly string[];
   /** False where the part's rows can be found by parent only through a scan. */
   indexedIn(part: Part): boolean;
 }
@@ -65,13 +69,19 @@ export interface RecordPlan extends RecordShape {
 /** Reads the plan of every record table that completed-runs.db has. `keys` are the target keys of runs. */
 export function planRecords(db: Connection, parts: readonly Part[], keys: readonly string[]): RecordPlan[] {
   return recordShapes.flatMap((shape) => {
-    const target = columnNames(db, "completed", shape.table);
+    const declared = readColumns(db, "completed", shape.table);
+    const target = declared.map(({ name }) => name);
     if (!target.includes("id")) return [];
     const columns = new Map<Part, readonly string[]>();
+    const affinities = new Map<string, Set<string>>();
     const indexed = new Map<Part, boolean>();
     for (const part of parts) {
       // SQLite takes names that differ in case for one.
-      const here = new Set(columnNames(db, part, shape.table).map((name) => name.toLowerCase()));
+      const here = new Map(
+        readColumns(db, part, shape.table).map(({ name, type }) => [name.toLowerCase(), affinityOf(type)]),
+      );
+      for (const [name, affinity] of here)
+        affinities.set(name, new Set([...(affinities.get(name) ?? []), affinity]));
       columns.set(
         part,
         target.filter((name) => here.has(name.toLowerCase())),
@@ -88,6 +98,8 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
           const inBoth = new Set(columnsIn(a).filter((name) => columnsIn(b).includes(name)));
           return carriedColumns(shape.table as IdentifiedTable, keys).filter((name) => inBoth.has(name));
         },
+        target: declared,
+        mixed: target.filter((name) => (affinities.get(name.toLowerCase())?.size ?? 0) > 1),
         naturalKey: shape.synced ? naturalKey(shape.table as IdentifiedTable, keys) : [],
         indexedIn: (part: Part) => indexed.get(part) ?? false,
       },

@@ -95,7 +95,9 @@ function hasUnsyncedRows({ db, fresh, records }: Move, run: number): boolean {
       const there = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(fresh, record, "x")}`;
       return (
         db
-          .prepare(`SELECT EXISTS (${unmatchedRows(copied, there, columns)})`)
+          .prepare(
+            `SELECT EXISTS (${unmatchedRows(copied, there, { columns, compared: columns, mixed: record.mixed })})`,
+          )
           .pluck()
           .get() === 0
       );
@@ -115,7 +117,7 @@ function hasSyncedRows({ db, fresh, records }: Move, run: number): boolean {
             : `completed.tests AS t CROSS JOIN completed.${table} AS d ON d.test_id = t.id WHERE t.run_id = :run`;
       const columns = comparedColumns(fresh, record, fresh).filter((name) => name !== "archived");
       const missing = `SELECT ${columnList(["id"], "d")} FROM ${from}
-        AND NOT EXISTS (SELECT 1 FROM ${fresh}.${table} AS x WHERE x.id = d.id AND ${sameRow("x", "d", columns)})`;
+        AND NOT EXISTS (SELECT 1 FROM ${fresh}.${table} AS x WHERE x.id = d.id AND ${sameRow("x", "d", columns, record.mixed)})`;
       return db.prepare(`SELECT EXISTS (${missing})`).pluck().get({ run }) === 0;
     });
 }

@@ -1,5 +1,4 @@
 import { type Connection, quoteName } from "../sqlite/connection.ts";
-import { readColumns } from "../sqlite/table.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
@@ -22,17 +21,16 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
     CREATE TEMP TABLE IF NOT EXISTS losers (
       table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT
     );`);
-  for (const { table, synced, columnsIn } of records) {
+  for (const { table, synced, target } of records) {
     // No types: a value is kept just as it was read. Ids of tables that never sync may clash between the
     // sources until they are renumbered; there a number of our own tells the rows apart.
     const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";
     // A column that a row's source lacks has its default, as it would in a row that Megatest's sync writes.
-    const defaults = new Map(
-      readColumns(db, "completed", table).map(({ name, defaultSql }) => [name, defaultClause(defaultSql)]),
-    );
-    const rest = columnsIn("completed").filter((name) => name !== "id");
+    const rest = target
+      .filter(({ name }) => name !== "id")
+      .map(({ name, defaultSql }) => `${quoteName(name)}${defaultClause(defaultSql)}`);
     db.exec(`DROP TABLE IF EXISTS temp.stage_${table};
-      CREATE TEMP TABLE stage_${table} (${[id, ...rest.map((name) => `${quoteName(name)}${defaults.get(name) ?? ""}`)].join(", ")});
+      CREATE TEMP TABLE stage_${table} (${[id, ...rest].join(", ")});
       ${synced ? "" : `CREATE INDEX temp.stage_${table}_id ON stage_${table} (id);`}`);
   }
 }

@@ -95,7 +95,7 @@ function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
          WHEN ${standsElsewhereInCache(record)} THEN 'none'
          ELSE 'alone' END
        FROM ${sliceRows("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
-       WHERE c.id IS NULL OR NOT (${sameRow("c", "m", carried)})`,
+       WHERE c.id IS NULL OR NOT (${sameRow("c", "m", carried, record.mixed)})`,
   );
 }
 
@@ -107,7 +107,7 @@ function areaIsNewer(move: Move, record: RecordPlan): string {
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
   if (!move.sources.includes("ref") || !timed) return "0";
   return `EXISTS (SELECT 1 FROM ref.${record.table} AS r WHERE r.id = c.id
-    AND ${sameRow("c", "r", record.carried("cache", "ref"))} AND m.last_update > r.last_update)`;
+    AND ${sameRow("c", "r", record.carried("cache", "ref"), record.mixed)} AND m.last_update > r.last_update)`;
 }
 
 /**
@@ -192,6 +192,7 @@ async function takeWinners(move: Move, record: RecordPlan): Promise<void> {
 /** Rows of a table that never syncs: the cache's, and those that megatest.db alone has, told by parent and content. */
 async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
   const { fresh } = move;
+  const { mixed } = record;
   const rows = (part: Source) =>
     `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${childrenOfSlice(part, record, "x")}`;
   await addUnsynced(move, record, fresh, rows(fresh));
@@ -209,11 +210,11 @@ async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
     await read(
       move,
       `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
-       FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own })}) AS p
+       FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own, mixed })}) AS p
        WHERE p.stage_row = t.stage_row`,
     );
   }
-  await addUnsynced(move, record, "area", unmatchedRows(rows("area"), known, columns, compared));
+  await addUnsynced(move, record, "area", unmatchedRows(rows("area"), known, { columns, compared, mixed }));
 }
 
 /** The cache's rows come first, in whichever slice they are read: where two want one id, they keep it. */

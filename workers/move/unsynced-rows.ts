@@ -17,22 +17,28 @@ function numbered(select: string, content: readonly string[]): string {
   return `SELECT *, row_number() OVER (PARTITION BY ${binary.join(", ")} ORDER BY id) AS twin FROM (${select})`;
 }
 
+/** What two sides are compared by. */
+interface Compared {
+  /** Columns that both have, `id` among them. */
+  compared: readonly string[];
+  /** See `RecordPlan`. */
+  mixed: readonly string[];
+}
+
 /**
  * A SELECT of those of `rows` that have no partner in `known`.
  *
  * @param rows a SELECT of `columns`
  * @param known a SELECT of `compared`
- * @param compared columns that both sides have, `id` among them; all of `columns` unless said otherwise
  */
 export function unmatchedRows(
   rows: string,
   known: string,
-  columns: readonly string[],
-  compared: readonly string[] = columns,
+  { columns, compared, mixed }: Compared & { columns: readonly string[] },
 ): string {
   const content = contentColumns(compared);
   return `SELECT ${columnList(columns, "u")} FROM (${numbered(rows, content)}) AS u
-    LEFT JOIN (${numbered(known, content)}) AS k ON k.twin = u.twin AND ${sameRow("k", "u", content)}
+    LEFT JOIN (${numbered(known, content)}) AS k ON k.twin = u.twin AND ${sameRow("k", "u", content, mixed)}
     WHERE k.twin IS NULL`;
 }
 
@@ -44,9 +50,9 @@ export function unmatchedRows(
 export function partnersOf(
   known: string,
   rows: string,
-  { key, compared, own }: { key: string; compared: readonly string[]; own: readonly string[] },
+  { key, compared, own, mixed }: Compared & { key: string; own: readonly string[] },
 ): string {
   const content = contentColumns(compared);
   return `SELECT k.${quoteName(key)}, ${columnList(own, "u")} FROM (${numbered(known, content)}) AS k
-    JOIN (${numbered(rows, content)}) AS u ON u.twin = k.twin AND ${sameRow("k", "u", content)}`;
+    JOIN (${numbered(rows, content)}) AS u ON u.twin = k.twin AND ${sameRow("k", "u", content, mixed)}`;
 }

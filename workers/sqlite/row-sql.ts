@@ -12,11 +12,24 @@ export function columnList(columns: readonly string[], alias?: string): string {
 /**
  * True where two rows agree in every column: NULL equals NULL, text is compared byte by byte whatever
  * collation the table declares, and 1 differs from '1' and from x'31'.
+ *
+ * @param mixed columns whose declared types differ between the two: there SQLite would convert one side first
  */
-export function sameRow(a: string, b: string, columns: readonly string[]): string {
+export function sameRow(
+  a: string,
+  b: string,
+  columns: readonly string[],
+  mixed: readonly string[] = [],
+): string {
   if (columns.length === 0) return "1";
   return columns
-    .map((name) => `${a}.${quoteName(name)} IS ${b}.${quoteName(name)} COLLATE BINARY`)
+    .map((name) => {
+      const [one, other] = [`${a}.${quoteName(name)}`, `${b}.${quoteName(name)}`];
+      // A plus sign takes a column's affinity away.
+      return mixed.includes(name)
+        ? `typeof(${one}) = typeof(${other}) AND +${one} IS (+${other}) COLLATE BINARY`
+        : `${one} IS ${other} COLLATE BINARY`;
+    })
     .join(" AND ");
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
+import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
 import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 
@@ -86,5 +86,28 @@ describe("a run that completed-runs.db cannot hold", () => {
     expect(movedIds(result)).toEqual([1, 3, 4]);
     expect(completedColumn(area, "SELECT count(*) FROM tests WHERE run_id = 2")).toEqual([0]);
     expect(testsIn(area, 2)).toEqual([1201]);
+  });
+});
+
+describe("a late row that completed-runs.db does not take", () => {
+  it("is kept aside, and the others come along", async () => {
+    const area = buildTempArea({ ...fourRuns, extraColumns: { extradat: "source TEXT" } });
+    edit(area, ["area"], (db) =>
+      db.exec(
+        "ALTER TABLE extradat DROP COLUMN source; ALTER TABLE extradat ADD COLUMN source TEXT NOT NULL DEFAULT 'x'",
+      ),
+    );
+    edit(area, ["cache"], (db) => db.exec("UPDATE extradat SET source = 'y'"));
+    await runReduce(area, { runname: undefined, runId: [2] });
+    edit(area, ["cache"], (db) =>
+      db.exec(
+        `INSERT INTO extradat (id, run_id, key, source) VALUES (901, 2, 'late', NULL), (902, 2, 'fits', 'z')`,
+      ),
+    );
+    const { result } = await runReduce(area, { runname: "no such run" });
+    expect(result).toMatchObject({ late: 1, superseded: 1 });
+    expect(keptVersions(area, "extradat", 901, "key")).toEqual(['"late"']);
+    expect(completedColumn(area, "SELECT id FROM extradat WHERE key = 'fits'")).toEqual([902]);
+    expect(readColumn(area.cacheDb, "SELECT id FROM extradat WHERE id > 900")).toEqual([]);
   });
 });

@@ -1,0 +1,58 @@
+import { type Connection, prepared, quoteName } from "../sqlite/connection.ts";
+import { columnList, sameRow } from "../sqlite/row-sql.ts";
+import { affinityOf } from "../sqlite/table.ts";
+import type { Move } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+
+/**
+ * Where a column's declared type is not the same in all databases, completed-runs.db may make another value
+ * of what it is given: the text '007' becomes 7 in an INTEGER column. Such values are found here before they
+ * are written there.
+ */
+
+/** Keeps values as the columns of completed-runs.db would, to see what becomes of them. */
+function tryValues(db: Connection, { target, mixed }: RecordPlan, from: string): void {
+  const columns = target
+    .filter(({ name }) => mixed.includes(name))
+    .map(({ name, type }) => `${quoteName(name)} ${affinityOf(type)}`);
+  db.exec(`DROP TABLE IF EXISTS temp.fitted;
+    CREATE TEMP TABLE fitted (row INTEGER PRIMARY KEY, ${columns.join(", ")});
+    INSERT INTO temp.fitted SELECT rowid, ${columnList(mixed)} FROM ${from}`);
+}
+
+/** Notes in `temp.unfit` the rowids of those rows of a temporary table that completed-runs.db would hold otherwise. */
+export function noteUnfit(db: Connection, record: RecordPlan, from: string): void {
+  db.exec("CREATE TEMP TABLE IF NOT EXISTS unfit (row INTEGER PRIMARY KEY); DELETE FROM temp.unfit");
+  if (record.mixed.length === 0) return;
+  tryValues(db, record, from);
+  db.exec(`INSERT INTO temp.unfit SELECT f.row FROM temp.fitted AS f CROSS JOIN ${from} AS s ON s.rowid = f.row
+    WHERE NOT (${sameRow("f", "s", record.mixed, record.mixed)})`);
+}
+
+/** Of the staged runs, those with a value that completed-runs.db would hold otherwise; with `table.column` of one each. */
+export function findUnfit({ db, records }: Move): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const record of records) {
+    const { table, parent, mixed } = record;
+    if (mixed.length === 0) continue;
+    const stage = `temp.stage_${table}`;
+    tryValues(db, record, stage);
+    const run =
+      parent === null
+        ? "s.id"
+        : parent === "run_id"
+          ? "s.run_id"
+          : "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = s.test_id)";
+    for (const column of mixed) {
+      const rows = prepared<[], number | null>(
+        db,
+        `SELECT DISTINCT ${run} FROM temp.fitted AS f CROSS JOIN ${stage} AS s ON s.rowid = f.row
+         WHERE NOT (${sameRow("f", "s", [column], mixed)})`,
+      )
+        .pluck()
+        .all();
+      for (const id of rows) if (id !== null) found.set(id, `${table}.${column}`);
+    }
+  }
+  return found;
+}
