@@ -1,8 +1,10 @@
 import { proveToken } from "../fence.ts";
 import { type Connection, prepared } from "../sqlite/connection.ts";
-import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
+import { columnList, rowLiteral, sameName } from "../sqlite/row-sql.ts";
 import { withoutTriggers } from "../sqlite/triggers.ts";
+import { blockSources, bringArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { noteUnfit } from "./fitting.ts";
+import { sameAsCopy } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
@@ -27,12 +29,23 @@ export function absorb(
   ids: readonly number[],
 ): { superseded: number; late: number } {
   readRows(options, record, ids);
+  const archives =
+    record.table === "tests" &&
+    record.columnsIn(options.part).includes("archived") &&
+    stageArchiveBlocks(options.db, attachedBlockSources(options.db), "temp.incoming");
   return transact(options.db, () => {
     proveToken(options.db, "completed", options.token, Date.now());
-    return withoutTriggers(options.db, "completed", () =>
-      record.synced ? absorbSynced(options, record) : absorbUnsynced(options, record),
-    );
+    return withoutTriggers(options.db, "completed", () => {
+      if (!record.synced) return absorbUnsynced(options, record);
+      return absorbSynced(options, record, archives ? bringArchiveBlocks(options.db) : []);
+    });
   });
+}
+
+/** A station has its own source attached, and with it those that blocks come from. */
+function attachedBlockSources(db: Connection): Source[] {
+  const attached = db.pragma("database_list") as { name: string }[];
+  return blockSources(attached.map(({ name }) => name as Source));
 }
 
 function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly number[]): void {
@@ -45,9 +58,12 @@ function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly
   );
 }
 
-function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded: number; late: number } {
+function absorbSynced(
+  options: AbsorbOptions,
+  record: RecordPlan,
+  renamedBlocks: [from: number, to: number][],
+): { superseded: number; late: number } {
   const { db, part, fresh } = options;
-  const columns = columnList(record.columnsIn(part));
   const wins = part === fresh;
   let superseded = 0;
   let replaced = 0;
@@ -64,12 +80,7 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
     db.exec(`INSERT INTO temp.replaced SELECT * FROM completed.${record.table} WHERE id IN ${rivals}`);
     replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
   }
-  const parented = mayJoin(options, record);
-  const added = prepared(
-    db,
-    `INSERT OR IGNORE INTO completed.${record.table} (${columns})
-       SELECT ${columnList(record.columnsIn(part), "x")} FROM temp.incoming AS x WHERE ${parented}`,
-  ).run().changes;
+  const added = addIncoming(options, record, JSON.stringify(renamedBlocks));
   restoreOwnColumns(options, record);
   noteUnfit(db, record, "temp.incoming");
   superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
@@ -78,10 +89,43 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan): { superseded:
     record,
     "temp.incoming",
     `NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
-       AND ${sameRow("d", "x", record.carried(part, "completed"), record.mixed)})`,
+       AND ${sameAsCopy(record, record.carried(part, "completed"))})`,
     "an older or stray version",
   );
   return { superseded, late: Math.max(0, added - replaced) };
+}
+
+/** Adds the rows whose ids are free, tests with the block ids that completed-runs.db has for them; returns how many. */
+function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string): number {
+  const { db, part } = options;
+  const { table } = record;
+  const columns = record.columnsIn(part);
+  const renamed = `(SELECT value ->> 1 FROM json_each('${blocks}') WHERE value ->> 0 = x.archived)`;
+  const values = columns.map((name) =>
+    blocks !== "[]" && name === "archived" ? `coalesce(${renamed}, x.archived)` : columnList([name], "x"),
+  );
+  db.exec(`DROP TABLE IF EXISTS temp.free;
+    CREATE TEMP TABLE free AS SELECT x.id FROM temp.incoming AS x
+      WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id)`);
+  const added = db
+    .prepare(
+      `INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
+       SELECT ${values.join(", ")} FROM temp.incoming AS x WHERE ${mayJoin(options, record)}`,
+    )
+    .run().changes;
+  if (table === "tests" && columns.includes("archived")) rememberBlocks(db, blocks);
+  return added;
+}
+
+/** Notes, for the tests just added, what number their block had before. */
+function rememberBlocks(db: Connection, blocks: string): void {
+  db.exec("DELETE FROM completed.mtjobs_archived WHERE test_id IN (SELECT id FROM temp.free)");
+  if (blocks === "[]") return;
+  prepared<[string]>(
+    db,
+    `INSERT INTO completed.mtjobs_archived (test_id, original) SELECT x.id, x.archived FROM temp.incoming AS x
+     WHERE x.id IN (SELECT id FROM temp.free WHERE id IN (SELECT id FROM completed.tests)) AND x.archived IN (SELECT value ->> 0 FROM json_each(?))`,
+  ).run(blocks);
 }
 
 /** Columns that the source lacks are not its to change: they stay as they were. No trigger sees it. */

@@ -1,7 +1,7 @@
-import { prepared } from "../sqlite/connection.ts";
+import { type Connection, prepared } from "../sqlite/connection.ts";
 import { columnList } from "../sqlite/row-sql.ts";
 import { columnNames } from "../sqlite/table.ts";
-import { type Move, planOf } from "./move.ts";
+import type { Source } from "./move.ts";
 
 /**
  * `tests.archived` names a block of the archive, and a block its disk. Both tables never sync, so an id may
@@ -11,29 +11,36 @@ import { type Move, planOf } from "./move.ts";
 
 type ArchiveTable = "archive_disks" | "archive_blocks";
 
+/** Where blocks are looked for, in order: no block comes from the ref alone, as no row does. */
+export function blockSources(sources: readonly Source[]): Source[] {
+  return (["cache", "area"] as const).filter((part) => sources.includes(part));
+}
+
 /**
- * Copies the blocks that the staged tests name, and their disks, into temporary tables. Call outside a transaction.
+ * Copies the blocks that tests name, and their disks, into temporary tables. Call outside a transaction.
  *
+ * @param parts where blocks are looked for, in this order
+ * @param tests a temporary table of rows of `tests` that have the column `archived`
  * @returns false where this Megatest has no such tables, and there is nothing to settle
  */
-export function stageArchiveBlocks(move: Move): boolean {
+export function stageArchiveBlocks(db: Connection, parts: readonly Source[], tests: string): boolean {
   const known = (["archive_blocks", "archive_disks"] as const).every((table) =>
-    columnNames(move.db, "completed", table).includes("disk_path"),
+    columnNames(db, "completed", table).includes("disk_path"),
   );
-  if (!known || !planOf(move, "tests").columnsIn("completed").includes("archived")) return false;
-  const wanted = "SELECT archived FROM temp.stage_tests WHERE typeof(archived) = 'integer' AND archived > 0";
-  stageTable(move, "archive_blocks", wanted);
-  stageTable(move, "archive_disks", "SELECT archive_disk_id FROM temp.stage_archive_blocks");
+  if (!known) return false;
+  const wanted = `SELECT archived FROM ${tests} WHERE typeof(archived) = 'integer' AND archived > 0`;
+  stageTable(db, parts, "archive_blocks", wanted);
+  stageTable(db, parts, "archive_disks", "SELECT archive_disk_id FROM temp.stage_archive_blocks");
   return true;
 }
 
-function stageTable({ db, sources }: Move, table: ArchiveTable, wanted: string): void {
+function stageTable(db: Connection, parts: readonly Source[], table: ArchiveTable, wanted: string): void {
   const columns = columnNames(db, "completed", table);
   const names = columns.map((name) => (name === "id" ? "id INTEGER PRIMARY KEY" : columnList([name])));
   db.exec(
     `CREATE TEMP TABLE IF NOT EXISTS stage_${table} (${names.join(", ")}); DELETE FROM temp.stage_${table}`,
   );
-  for (const part of sources.filter((source) => source !== "ref")) {
+  for (const part of parts) {
     const here = new Set(columnNames(db, part, table));
     const common = columnList(columns.filter((name) => here.has(name)));
     if (common === "") continue;
@@ -43,10 +50,13 @@ function stageTable({ db, sources }: Move, table: ArchiveTable, wanted: string):
   }
 }
 
-/** Adds the staged blocks and disks to completed-runs.db, and renames them in the staged tests. Call inside its transaction. */
-export function settleArchiveBlocks({ db }: Move): void {
-  const disks = bringRows("archive_disks");
-  for (const [from, to] of disks) {
+/**
+ * Adds the staged blocks and disks to completed-runs.db. Call inside its transaction.
+ *
+ * @returns the blocks that have another id there
+ */
+export function bringArchiveBlocks(db: Connection): [from: number, to: number][] {
+  for (const [from, to] of bringRows(db, "archive_disks")) {
     prepared(db, "UPDATE temp.stage_archive_blocks SET archive_disk_id = -? WHERE archive_disk_id = ?").run(
       to,
       from,
@@ -55,8 +65,12 @@ export function settleArchiveBlocks({ db }: Move): void {
   db.exec(
     "UPDATE temp.stage_archive_blocks SET archive_disk_id = -archive_disk_id WHERE archive_disk_id < 0",
   );
-  const blocks = bringRows("archive_blocks");
-  const map = JSON.stringify(blocks);
+  return bringRows(db, "archive_blocks");
+}
+
+/** The same for the staged tests, which follow their blocks. */
+export function settleArchiveBlocks(db: Connection): void {
+  const map = JSON.stringify(bringArchiveBlocks(db));
   prepared(
     db,
     `INSERT OR REPLACE INTO completed.mtjobs_archived (test_id, original)
@@ -68,26 +82,26 @@ export function settleArchiveBlocks({ db }: Move): void {
     `UPDATE temp.stage_tests SET archived = (SELECT value ->> 1 FROM json_each(:map) WHERE value ->> 0 = archived)
      WHERE archived IN (SELECT value ->> 0 FROM json_each(:map))`,
   ).run({ map });
+}
 
-  /** Adds rows told by their path unless they are there; never overwrites. Returns the ids that changed. */
-  function bringRows(table: ArchiveTable): [number, number][] {
-    const columns = columnNames(db, "completed", table);
-    const rest = columnList(columns.filter((name) => name !== "id"));
-    const known = prepared<[number], number>(
-      db,
-      `SELECT d.id FROM temp.stage_${table} AS x CROSS JOIN completed.${table} AS d ON d.disk_path IS x.disk_path
+/** Adds rows told by their path unless they are there; never overwrites. Returns the ids that changed. */
+function bringRows(db: Connection, table: ArchiveTable): [from: number, to: number][] {
+  const columns = columnNames(db, "completed", table);
+  const rest = columnList(columns.filter((name) => name !== "id"));
+  const known = prepared<[number], number>(
+    db,
+    `SELECT d.id FROM temp.stage_${table} AS x CROSS JOIN completed.${table} AS d ON d.disk_path IS x.disk_path
          WHERE x.id = ? ORDER BY d.id = x.id DESC LIMIT 1`,
-    ).pluck();
-    const insert = prepared<[number]>(
-      db,
-      `INSERT INTO completed.${table} (id, ${rest})
+  ).pluck();
+  const insert = prepared<[number]>(
+    db,
+    `INSERT INTO completed.${table} (id, ${rest})
        SELECT CASE WHEN EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) THEN NULL ELSE x.id END, ${rest}
        FROM temp.stage_${table} AS x WHERE x.id = ?`,
-    );
-    const ids = prepared<[], number>(db, `SELECT id FROM temp.stage_${table}`).pluck().all();
-    return ids.flatMap((id) => {
-      const there = known.get(id) ?? Number(insert.run(id).lastInsertRowid);
-      return there === id ? [] : [[id, there] as [number, number]];
-    });
-  }
+  );
+  const ids = prepared<[], number>(db, `SELECT id FROM temp.stage_${table}`).pluck().all();
+  return ids.flatMap((id) => {
+    const there = known.get(id) ?? Number(insert.run(id).lastInsertRowid);
+    return there === id ? [] : [[id, there] as [number, number]];
+  });
 }

@@ -3,9 +3,9 @@ import { proveToken } from "../fence.ts";
 import { prepared } from "../sqlite/connection.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { withoutTriggers } from "../sqlite/triggers.ts";
-import { settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
+import { blockSources, settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { insertStage } from "./insert-stage.ts";
-import type { Move } from "./move.ts";
+import { type Move, planOf } from "./move.ts";
 import { transact, transactPatiently } from "./transaction.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
@@ -67,12 +67,14 @@ export function commitStates(move: Move, pending: PendingStates): void {
 export function commitStage(move: Move, pending: PendingStates): void {
   const { db } = move;
   const now = Date.now();
-  const archives = stageArchiveBlocks(move);
+  const archives =
+    planOf(move, "tests").columnsIn("completed").includes("archived") &&
+    stageArchiveBlocks(db, blockSources(move.sources), "temp.stage_tests");
   transactPatiently(db, () => {
     proveToken(db, "completed", move.token, now);
     pending.write(move, now);
     withoutTriggers(db, "completed", () => {
-      if (archives) settleArchiveBlocks(move);
+      if (archives) settleArchiveBlocks(db);
       insertStage(move);
     });
     recordLosers(move, now);

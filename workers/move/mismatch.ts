@@ -17,6 +17,16 @@ export function comparedColumns(part: Source, record: RecordPlan, fresh: Source)
     : record.carried(part, "completed");
 }
 
+/** True where the row `x` is what `d` of completed-runs.db was copied from: a test's block may have a new id there. */
+export function sameAsCopy(record: RecordPlan, columns: readonly string[]): string {
+  const plain = columns.filter((name) => record.table !== "tests" || name !== "archived");
+  const same = sameRow("x", "d", plain, record.mixed);
+  return plain.length === columns.length
+    ? same
+    : `${same} AND x.archived IS
+        coalesce((SELECT a.original FROM completed.mtjobs_archived AS a WHERE a.test_id = d.id), d.archived)`;
+}
+
 export interface Comparison {
   part: Source;
   /** The part that holds the freshest data. */
@@ -36,13 +46,7 @@ function differingRows(
   // Where clients write, a value that once lost may have been written anew: only what this job saw here counts.
   const recorded = strict && part === fresh ? `p.source = '${part}' AND p.job_id = '${jobId}'` : "1";
   const columns = comparedColumns(part, record, fresh);
-  const plain = table === "tests" && renamedBlocks ? columns.filter((name) => name !== "archived") : columns;
-  const same = [
-    sameRow("x", "d", plain, record.mixed),
-    plain === columns
-      ? "1"
-      : `x.archived IS coalesce((SELECT a.original FROM completed.mtjobs_archived AS a WHERE a.test_id = d.id), d.archived)`,
-  ].join(" AND ");
+  const same = renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
   const rows =
     table === "tests"
       ? `temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id`
