@@ -1,35 +1,51 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { proveToken } from "../fence.ts";
+import { prepared } from "../sqlite/connection.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** Finds rows of moved runs that are still, or again, in a source: late reports, and rows a sync put back. */
 
+/** Rows or tests looked at in one statement. */
 const chunk = 2_000;
 
 /**
  * Of `runs`, which stand in completed-runs.db, those that have any row in `part`. Looks only; a few
- * milliseconds of a shared lock for each run.
+ * milliseconds of a shared lock for each statement.
  */
 export async function runsWithRows(move: Move, part: Source, runs: readonly number[]): Promise<number[]> {
-  const byTest = move.records
-    .filter((record) => record.parent === "test_id" && record.indexedIn(part))
-    .map(
-      ({ table }) => `OR EXISTS (SELECT 1 FROM completed.tests AS t CROSS JOIN ${part}.${table} AS x
-        ON x.test_id = t.id WHERE t.run_id = :run)`,
-    );
-  const has = move.db
-    .prepare<{ run: number }, number>(
-      `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
-         OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run) ${byTest.join(" ")}`,
-    )
-    .pluck();
   const found: number[] = [];
   for (const run of runs) {
-    if ((await outwaitBusy(move.context.signal, () => has.get({ run }))) === 1) found.push(run);
+    if (await hasRows(move, part, run)) found.push(run);
     await yieldNow();
   }
   return found;
+}
+
+async function hasRows(move: Move, part: Source, run: number): Promise<boolean> {
+  const { db, context } = move;
+  const itself = prepared<{ run: number }, number>(
+    db,
+    `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
+       OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
+  ).pluck();
+  if ((await outwaitBusy(context.signal, () => itself.get({ run }))) === 1) return true;
+  const byTest = move.records
+    .filter((record) => record.parent === "test_id" && record.indexedIn(part))
+    .map(
+      ({ table }) => `EXISTS (SELECT 1 FROM json_each(:tests) AS t
+        CROSS JOIN ${part}.${table} AS x ON x.test_id = t.value)`,
+    );
+  if (byTest.length === 0) return false;
+  const children = prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
+  const ids = prepared<[number], number>(db, "SELECT id FROM completed.tests WHERE run_id = ?").pluck();
+  const tests = await outwaitBusy(context.signal, () => ids.all(run));
+  for (let from = 0; from < tests.length; from += chunk) {
+    const some = JSON.stringify(tests.slice(from, from + chunk));
+    if ((await outwaitBusy(context.signal, () => children.get({ tests: some }))) === 1) return true;
+    await yieldNow();
+  }
+  return false;
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { Area } from "../../shared/area/area.ts";
 import { assertSingleCache } from "../../shared/area/foreign-caches.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { openConnection } from "../sqlite/connection.ts";
+import { type Connection, openConnection, prepared } from "../sqlite/connection.ts";
 import { hasTable } from "../sqlite/table.ts";
-import { identifiedTables } from "./record-tables.ts";
+import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 
 /**
  * Makes sure that no other cache of the area holds what we would not see.
@@ -27,18 +27,34 @@ function holdsUnknownRows(cacheDb: string, megatestDb: string, completedDb: stri
   try {
     return identifiedTables.some((table) => {
       if (!hasTable(db, "cache", table)) return false;
-      const known = ["area", ...(completedDb === undefined ? [] : ["completed"])].filter((part) =>
+      const known = (["area", ...(completedDb === undefined ? [] : ["completed"])] as const).filter((part) =>
         hasTable(db, part, table),
       );
-      const unknown = known.map(
-        (part) => `NOT EXISTS (SELECT 1 FROM ${part}.${table} AS k WHERE k.id = c.id)`,
-      );
-      const where = unknown.length === 0 ? "1" : unknown.join(" AND ");
-      return (
-        db.prepare(`SELECT EXISTS (SELECT 1 FROM cache.${table} AS c WHERE ${where})`).pluck().get() === 1
-      );
+      return hasUnknownRow(db, table, known);
     });
   } finally {
     db.close();
   }
+}
+
+/** Rows looked at in one statement: a few milliseconds of a shared lock. */
+const chunk = 5_000;
+
+function hasUnknownRow(db: Connection, table: IdentifiedTable, known: readonly string[]): boolean {
+  const unknown = known.map((part) => `NOT EXISTS (SELECT 1 FROM ${part}.${table} AS k WHERE k.id = c.id)`);
+  const last = prepared<[number], number | null>(
+    db,
+    `SELECT max(id) FROM (SELECT id FROM cache.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
+  ).pluck();
+  const found = prepared<[number, number], number>(
+    db,
+    `SELECT EXISTS (SELECT 1 FROM cache.${table} AS c
+       WHERE ${["c.id > ? AND c.id <= ?", ...unknown].join(" AND ")})`,
+  ).pluck();
+  let from = Number.MIN_SAFE_INTEGER;
+  for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
+    if (found.get(from, to) === 1) return true;
+    from = to;
+  }
+  return false;
 }

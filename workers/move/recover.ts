@@ -1,13 +1,17 @@
+import { performance } from "node:perf_hooks";
+import { setImmediate as yieldNow } from "node:timers/promises";
 import type { RunLabel } from "../../shared/result.ts";
+import { prepared } from "../sqlite/connection.ts";
 import { columnList, sameRow } from "../sqlite/row-sql.ts";
 import { childrenOfSlice } from "./children.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
 import { defaultDeadAfterMs, targetSql } from "./judge.ts";
 import { comparedColumns } from "./mismatch.ts";
 import type { Move } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
-import { clearScratch } from "./scratch.ts";
+import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
 import { isUnfinished } from "./test-states.ts";
 import { outwaitBusy } from "./transaction.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
@@ -26,7 +30,7 @@ export async function finishInterrupted(
   const removing = runsIn(move, "removing");
   const untouched: RunLabel[] = [];
   for (const run of removing) {
-    if (await outwaitBusy(context.signal, () => isUntouched(move, run.id))) untouched.push(run);
+    if (await isUntouched(move, run.id)) untouched.push(run);
   }
   const undone = [...copying, ...untouched];
   for (const { id } of undone) {
@@ -37,7 +41,7 @@ export async function finishInterrupted(
   const pending = new PendingStates();
   for (const run of removing.filter((candidate) => !untouched.includes(candidate))) {
     context.signal.throwIfAborted();
-    if (await outwaitBusy(context.signal, () => isAlive(move, run.id, deadAfterMs))) {
+    if (await isAlive(move, run.id, deadAfterMs)) {
       tally.skip(run, "in-flight");
       tally.warn(
         `run ${run.id} (${run.target}/${run.runname}) is half moved and alive again: the next job finishes it`,
@@ -67,72 +71,77 @@ function runsIn({ db, keys }: Move, state: RunState): RunLabel[] {
     .all(state);
 }
 
-/** True where every row of the copy still stands in the freshest source, as it was copied. */
-function isUntouched(move: Move, run: number): boolean {
-  return hasSyncedRows(move, run) && hasUnsyncedRows(move, run);
+/** True where every row of the copy still stands in the freshest source, as it was copied. Looks at a slice at a time. */
+async function isUntouched(move: Move, run: number): Promise<boolean> {
+  const { db, context, pace } = move;
+  const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], ["completed"]));
+  const cutter = new SliceCutter(db, counts, () => pace.size);
+  for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+    const current = slice;
+    if (!(await outwaitBusy(context.signal, () => isSliceUntouched(move, current)))) return false;
+    await yieldNow();
+  }
+  return true;
+}
+
+function isSliceUntouched(move: Move, slice: Slice): boolean {
+  const { db, pace, records } = move;
+  const tests = enterSlice(db, slice);
+  const started = performance.now();
+  const missing = records.some((record) => {
+    const sql = record.synced ? missingSynced(move, record) : missingUnsynced(move, record);
+    return prepared(db, `SELECT EXISTS (${sql})`).pluck().get() === 1;
+  });
+  pace.hold(performance.now() - started);
+  pace.settle(tests);
+  return !missing;
+}
+
+/** A SELECT of the rows of the slice's copy that the freshest source has not, or otherwise. */
+function missingSynced({ fresh }: Move, record: RecordPlan): string {
+  const { table } = record;
+  const columns = comparedColumns(fresh, record, fresh).filter((name) => name !== "archived");
+  return `SELECT 1 FROM ${copiesOfSlice(record)}
+    WHERE NOT EXISTS (SELECT 1 FROM ${fresh}.${table} AS x WHERE x.id = d.id AND ${sameRow("x", "d", columns, record.mixed)})`;
 }
 
 /** Rows of tables that never sync may have come from a cache that is gone: then the copy is the only one. */
-function hasUnsyncedRows({ db, fresh, records }: Move, run: number): boolean {
-  clearScratch(db, "slice_runs", "slice_tests");
-  db.prepare("INSERT INTO temp.slice_runs VALUES (?)").run(run);
-  db.prepare("INSERT INTO temp.slice_tests SELECT id FROM completed.tests WHERE run_id = ?").run(run);
-  return records
-    .filter(({ synced }) => !synced)
-    .every((record) => {
-      const columns = record.columnsIn(fresh);
-      const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
-      const copied = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
-        CROSS JOIN completed.${record.table} AS d ON d.${record.parent} = s.id`;
-      if (columns.length === 0)
-        return (
-          db
-            .prepare(`SELECT EXISTS (SELECT 1 FROM temp.${slice} AS s
-        CROSS JOIN completed.${record.table} AS d ON d.${record.parent} = s.id)`)
-            .pluck()
-            .get() === 0
-        );
-      const there = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(fresh, record, "x")}`;
-      return (
-        db
-          .prepare(
-            `SELECT EXISTS (${unmatchedRows(copied, there, { columns, compared: columns, mixed: record.mixed })})`,
-          )
-          .pluck()
-          .get() === 0
-      );
-    });
+function missingUnsynced({ fresh }: Move, record: RecordPlan): string {
+  const columns = record.columnsIn(fresh);
+  if (columns.length === 0) return `SELECT 1 FROM ${copiesOfSlice(record)}`;
+  const copied = `SELECT ${columnList(columns, "d")} FROM ${copiesOfSlice(record)}`;
+  const there = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(fresh, record, "x")}`;
+  return unmatchedRows(copied, there, { columns, compared: columns, mixed: record.mixed });
 }
 
-function hasSyncedRows({ db, fresh, records }: Move, run: number): boolean {
-  return records
-    .filter(({ synced }) => synced)
-    .every((record) => {
-      const { table, parent } = record;
-      const from =
-        parent === null
-          ? `completed.runs AS d WHERE d.id = :run`
-          : parent === "run_id"
-            ? `completed.${table} AS d WHERE d.run_id = :run`
-            : `completed.tests AS t CROSS JOIN completed.${table} AS d ON d.test_id = t.id WHERE t.run_id = :run`;
-      const columns = comparedColumns(fresh, record, fresh).filter((name) => name !== "archived");
-      const missing = `SELECT ${columnList(["id"], "d")} FROM ${from}
-        AND NOT EXISTS (SELECT 1 FROM ${fresh}.${table} AS x WHERE x.id = d.id AND ${sameRow("x", "d", columns, record.mixed)})`;
-      return db.prepare(`SELECT EXISTS (${missing})`).pluck().get({ run }) === 0;
-    });
+/** The slice's rows in completed-runs.db, bound to `d`. */
+function copiesOfSlice({ table, parent }: RecordPlan): string {
+  if (table === "tests") return "temp.slice_tests AS s CROSS JOIN completed.tests AS d ON d.id = s.id";
+  if (parent === null) return "temp.slice_runs AS s CROSS JOIN completed.runs AS d ON d.id = s.id";
+  return `temp.${parent === "run_id" ? "slice_runs" : "slice_tests"} AS s
+    CROSS JOIN completed.${table} AS d ON d.${parent} = s.id`;
 }
+
+/** Tests looked at in one statement: a few milliseconds of a shared lock. */
+const chunk = 2_000;
 
 /** True where a test of the run may still report: then its rows must not go now. */
-export function isAlive({ db, fresh }: Move, run: number, deadAfterMs: number): boolean {
+export async function isAlive(move: Move, run: number, deadAfterMs: number): Promise<boolean> {
+  const { db, fresh, context } = move;
   const life =
     "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
-  return (
-    db
-      .prepare(
-        `SELECT EXISTS (SELECT 1 FROM ${fresh}.tests AS t WHERE t.run_id = :run AND ${life} >= :since
-           AND ${isUnfinished(`${fresh}.tests`)})`,
-      )
-      .pluck()
-      .get({ run, since: (Date.now() - deadAfterMs) / 1000 }) === 1
-  );
+  const alive = prepared<[number, number], number>(
+    db,
+    `SELECT EXISTS (SELECT 1 FROM temp.slice_tests AS s CROSS JOIN ${fresh}.tests AS t ON t.id = s.id
+       WHERE t.run_id = ? AND ${life} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
+  ).pluck();
+  const since = (Date.now() - deadAfterMs) / 1000;
+  const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], [fresh]));
+  const cutter = new SliceCutter(db, counts, () => chunk);
+  for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+    enterSlice(db, slice);
+    if ((await outwaitBusy(context.signal, () => alive.get(run, since))) === 1) return true;
+    await yieldNow();
+  }
+  return false;
 }

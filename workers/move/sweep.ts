@@ -112,7 +112,7 @@ async function absorbAll(
 async function aliveAmong(move: Move, runs: readonly number[]): Promise<number[]> {
   const alive: number[] = [];
   for (const run of runs) {
-    if (await outwaitBusy(move.context.signal, () => isAlive(move, run, defaultDeadAfterMs))) alive.push(run);
+    if (await isAlive(move, run, defaultDeadAfterMs)) alive.push(run);
   }
   if (alive.length > 0) {
     move.tally.warn(

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { edit } from "../../support/edit-area.ts";
 import { addSecondCache, makeCacheWal } from "../../support/odd-values.ts";
 import { readColumn } from "../../support/read-rows.ts";
 import { reduceSafely, runReduce, runReduceProcess } from "../../support/run-reduce.ts";
@@ -58,6 +59,19 @@ describe.runIf(process.getuid?.() === 0)("another cache that may be this area's"
       code: "several-caches",
       message: expect.stringContaining(second.cacheDirectory),
     });
+  });
+
+  it("is refused for the last of more rows than one look takes in", async () => {
+    const { area, second } = areaWithSecondCache();
+    const many = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
+      INSERT INTO test_steps (test_id, stepname, state) SELECT 1, 'step ' || i, 'end' FROM n`;
+    edit(area, ["cache", "ref", "area"], (db) => db.exec(many));
+    bringUp(area, second.cacheDb);
+    const db = new Database(second.cacheDb);
+    db.exec(`${many}; INSERT INTO test_steps (test_id, stepname, state) VALUES (1, 'unseen', 'end')`);
+    db.close();
+    age(second.cacheDirectory);
+    await expect(runReduce(area)).rejects.toMatchObject({ code: "several-caches" });
   });
 
   it("is refused while a process has it open", async () => {
