@@ -1,6 +1,6 @@
 import { JobsError } from "../shared/errors.ts";
-import { type Connection, type Part, prepared } from "./sqlite/connection.ts";
-import { hasTable } from "./sqlite/table.ts";
+import { type Connection, type Part, prepared } from "../shared/sqlite/connection.ts";
+import { hasTable } from "../shared/sqlite/table.ts";
 
 /**
  * The fence: one row in each database we write. megatest.db issues the token and holds the lease; every

@@ -1,7 +1,7 @@
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { columnList, rowLiteral, sameName } from "../../shared/sqlite/row-sql.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { type Connection, prepared } from "../sqlite/connection.ts";
-import { columnList, rowLiteral, sameName } from "../sqlite/row-sql.ts";
-import { withoutTriggers } from "../sqlite/triggers.ts";
 import { blockSources, bringArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { noteUnfit } from "./fitting.ts";
 import { sameAsCopy } from "./mismatch.ts";

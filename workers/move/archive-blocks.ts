@@ -1,6 +1,6 @@
-import { type Connection, prepared } from "../sqlite/connection.ts";
-import { columnList } from "../sqlite/row-sql.ts";
-import { columnNames } from "../sqlite/table.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { columnList } from "../../shared/sqlite/row-sql.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
 import type { Source } from "./move.ts";
 
 /**

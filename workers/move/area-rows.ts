@@ -1,8 +1,8 @@
+import { quoteName } from "../../shared/sqlite/connection.ts";
+import { columnList } from "../../shared/sqlite/row-sql.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { quoteName } from "../sqlite/connection.ts";
-import { columnList } from "../sqlite/row-sql.ts";
-import { columnNames } from "../sqlite/table.ts";
-import { withoutTriggers } from "../sqlite/triggers.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 

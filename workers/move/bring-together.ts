@@ -1,6 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
-import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
 import { recordLosers } from "./copy.ts";
 import type { Move, Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";

@@ -1,5 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import type { Connection } from "../sqlite/connection.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { outwaitBusy } from "./transaction.ts";

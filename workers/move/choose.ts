@@ -1,11 +1,11 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { guardName } from "../../shared/id-guard-name.ts";
+import { matchPatterns } from "../../shared/patterns.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
-import { sameRow } from "../sqlite/row-sql.ts";
-import { guardName } from "./id-guards.ts";
+import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { targetSql } from "./judge.ts";
 import { type Move, planOf } from "./move.ts";
-import { matchPatterns } from "./patterns.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** Rows of `runs` looked at in one statement. */

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { JobsError } from "../../shared/errors.ts";
-import { type Connection, quoteName } from "../sqlite/connection.ts";
-import { readColumns } from "../sqlite/table.ts";
+import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
+import { readColumns } from "../../shared/sqlite/table.ts";
 
 /**
  * completed-runs.db: a full Megatest database made from the schema of megatest.db, with tables of ours

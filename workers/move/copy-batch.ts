@@ -1,6 +1,6 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel, SkipReason } from "../../shared/result.ts";
-import { isConstraintError, prepared } from "../sqlite/connection.ts";
+import { isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
 import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./copy.ts";
 import { findUnfit } from "./fitting.ts";
 import { findRefused } from "./insert-stage.ts";

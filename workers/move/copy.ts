@@ -1,8 +1,8 @@
 import { JobsError } from "../../shared/errors.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { prepared } from "../sqlite/connection.ts";
-import { columnList, sameRow } from "../sqlite/row-sql.ts";
-import { withoutTriggers } from "../sqlite/triggers.ts";
 import { blockSources, settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { insertStage } from "./insert-stage.ts";
 import { type Move, planOf } from "./move.ts";

@@ -2,8 +2,8 @@ import { closeSync, openSync, readSync, statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { type Connection, openConnection, type Part } from "../sqlite/connection.ts";
-import { hasTable } from "../sqlite/table.ts";
+import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
 import { type Files, removalOrder, type Source } from "./move.ts";
 
 /** How long SQLite itself waits for a lock, in ms; what is longer is waited out with pauses between. */

@@ -1,6 +1,6 @@
-import { type Connection, prepared, quoteName } from "../sqlite/connection.ts";
-import { columnList, sameRow } from "../sqlite/row-sql.ts";
-import { affinityOf } from "../sqlite/table.ts";
+import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { affinityOf } from "../../shared/sqlite/table.ts";
 import type { Move } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 

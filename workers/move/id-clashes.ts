@@ -1,7 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { columnList, rowLiteral, sameRow } from "../sqlite/row-sql.ts";
-import { withoutAnyTriggers } from "../sqlite/triggers.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
 import { type Move, planOf, type Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";

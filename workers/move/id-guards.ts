@@ -1,6 +1,7 @@
+import { guardName } from "../../shared/id-guard-name.ts";
+import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
-import { type Connection, prepared, quoteName } from "../sqlite/connection.ts";
-import { affinityOf, readColumns } from "../sqlite/table.ts";
 import type { Move, Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
@@ -13,9 +14,6 @@ import { transact } from "./transaction.ts";
  *
  * The same rows stand in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
  */
-
-/** Runname and testname of the rows that guard ids. */
-export const guardName = "mtjobs-id-guard";
 
 /** NULL names no test, ever; an index serves both. */
 const isGuardStep = `test_id IS NULL AND stepname = '${guardName}'`;

@@ -1,6 +1,6 @@
-import { type Connection, isConstraintError, prepared } from "../sqlite/connection.ts";
-import { columnList } from "../sqlite/row-sql.ts";
-import { withoutTriggers } from "../sqlite/triggers.ts";
+import { type Connection, isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
+import { columnList } from "../../shared/sqlite/row-sql.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import type { Move } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 

@@ -1,7 +1,7 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel, SkipReason } from "../../shared/result.ts";
-import { prepared, quoteName } from "../sqlite/connection.ts";
-import { sameRow } from "../sqlite/row-sql.ts";
+import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
 import type { IdentifiedTable } from "./record-tables.ts";
 import { isUnfinished } from "./test-states.ts";

@@ -1,4 +1,5 @@
 import type { JobContext } from "../../shared/job-context.ts";
+import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import {
   leaseMs,
   noteRefillDue,
@@ -8,7 +9,6 @@ import {
   releaseLease,
   takeLease,
 } from "../fence.ts";
-import type { Connection, Part } from "../sqlite/connection.ts";
 import type { CacheTimes } from "./cache-times.ts";
 import { holderName, isDeadHolder } from "./holder.ts";
 import type { Source } from "./move.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
-import { prepared } from "../sqlite/connection.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 

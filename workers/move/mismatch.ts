@@ -1,5 +1,5 @@
-import { type Connection, prepared, quoteName } from "../sqlite/connection.ts";
-import { columnList, rowLiteral, sameRow } from "../sqlite/row-sql.ts";
+import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { childrenOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";

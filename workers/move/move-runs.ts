@@ -1,6 +1,6 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
-import { prepared } from "../sqlite/connection.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { commitStates, discardCopies, PendingStates } from "./copy.ts";
 import { copyBatch, stageSize } from "./copy-batch.ts";
 import { guardsHold, raiseGuards } from "./id-guards.ts";

@@ -1,6 +1,6 @@
 import type { Area } from "../../shared/area/area.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { Connection, Part } from "../sqlite/connection.ts";
+import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import type { Tally } from "./tally.ts";

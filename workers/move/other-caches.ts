@@ -1,8 +1,8 @@
 import type { Area } from "../../shared/area/area.ts";
 import { assertSingleCache } from "../../shared/area/foreign-caches.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { type Connection, openConnection, prepared } from "../sqlite/connection.ts";
-import { hasTable } from "../sqlite/table.ts";
+import { type Connection, openConnection, prepared } from "../../shared/sqlite/connection.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { RecordTable } from "../../shared/result.ts";
-import type { Connection, Part } from "../sqlite/connection.ts";
-import { affinityOf, type Column, isIndexedBy, readColumns } from "../sqlite/table.ts";
+import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import { affinityOf, type Column, isIndexedBy, readColumns } from "../../shared/sqlite/table.ts";
 
 /** A table whose rows belong to a run, with what moving them must know. */
 export type MovedTable = "runs" | RecordTable;

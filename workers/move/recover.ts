@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import type { RunLabel } from "../../shared/result.ts";
-import { prepared } from "../sqlite/connection.ts";
-import { columnList, sameRow } from "../sqlite/row-sql.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { childrenOfSlice } from "./children.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
 import { defaultDeadAfterMs, targetSql } from "./judge.ts";

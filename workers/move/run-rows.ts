@@ -1,4 +1,4 @@
-import { prepared } from "../sqlite/connection.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import type { Move } from "./move.ts";
 import type { MovedTable } from "./record-tables.ts";
 

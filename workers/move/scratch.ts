@@ -1,4 +1,4 @@
-import { type Connection, quoteName } from "../sqlite/connection.ts";
+import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { JobsError } from "../../shared/errors.ts";
-import { type Connection, prepared } from "../sqlite/connection.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import type { Slice } from "./slices.ts";

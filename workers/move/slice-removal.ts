@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { JobStep } from "../../shared/job-steps.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
-import { type Connection, prepared } from "../sqlite/connection.ts";
 import { childrenOfSlice } from "./children.ts";
 import { Company } from "./company.ts";
 import { type Comparison, findMismatches } from "./mismatch.ts";

@@ -1,4 +1,4 @@
-import { type Connection, type Part, prepared } from "../sqlite/connection.ts";
+import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import { clearScratch } from "./scratch.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
-import { prepared, quoteName } from "../sqlite/connection.ts";
-import { columnList, rowLiteral, sameName, sameRow } from "../sqlite/row-sql.ts";
+import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { childrenOfSlice } from "./children.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";

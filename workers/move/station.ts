@@ -1,6 +1,6 @@
 import type { JobStep } from "../../shared/job-steps.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
-import type { Connection } from "../sqlite/connection.ts";
 import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
 import { connect } from "./databases.ts";

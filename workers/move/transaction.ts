@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toJobsError } from "../../shared/errors.ts";
-import type { Connection } from "../sqlite/connection.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
 
 /** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself locks nothing. */
 export function transact<T>(db: Connection, body: () => T): T {

@@ -1,5 +1,5 @@
-import { quoteName } from "../sqlite/connection.ts";
-import { columnList, sameRow } from "../sqlite/row-sql.ts";
+import { quoteName } from "../../shared/sqlite/connection.ts";
+import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 
 /**
  * Tables that Megatest never syncs have other ids in each database, so their rows are told apart by parent
