@@ -16,6 +16,16 @@ function wholeNumber(option: string, least: number): (text: string) => number {
   };
 }
 
+/** An empty pattern, as an unset shell variable leaves it, must not pass for "all" nor end as a riddle. */
+function pattern(option: string): (text: string) => string {
+  return (text) => {
+    if (text !== "") return text;
+    throw new JobsError("usage", `${option}: the pattern is empty`, {
+      hint: `leave ${option} out, or write % for all`,
+    });
+  };
+}
+
 function runIds(text: string): number[] {
   return text.split(",").map(wholeNumber("--run-id", 1));
 }
@@ -24,10 +34,10 @@ function runIds(text: string): number[] {
 export function addSelectors(command: Command): Command {
   return command
     .optionsGroup("Which runs (all that are given must hold):")
-    .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%")
-    .option("--runname <pattern>", "the run's name")
-    .option("--state <list>", "the run's state")
-    .option("--status <list>", "the run's status")
+    .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%", pattern("--target"))
+    .option("--runname <pattern>", "the run's name", pattern("--runname"))
+    .option("--state <list>", "the run's state", pattern("--state"))
+    .option("--status <list>", "the run's status", pattern("--status"))
     .option("--age <duration>", "the last activity is older than this", duration("--age"))
     .option("--keep <n>", "leave the newest N of each target", wholeNumber("--keep", 0))
     .option("--run-id <list>", "ids, comma-separated", runIds)

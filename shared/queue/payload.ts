@@ -6,7 +6,7 @@ import { JobsError } from "../errors.ts";
  * The same schemas validate the command line, the library and what a worker takes from its queue.
  */
 
-const pattern = z.string().min(1).max(4096);
+const pattern = z.string().min(1, "is empty: leave it out, or write % for all").max(4096);
 const milliseconds = z.number().int().nonnegative();
 
 /** Which runs. Patterns: `%` means LIKE, else GLOB; commas separate alternatives. */

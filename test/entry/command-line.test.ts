@@ -36,6 +36,16 @@ describe("the command line", () => {
     expect(stderr).toBe("mtjobs: unknown command 'reduse'\n  hint: Did you mean reduce?\n");
   });
 
+  it("refuses an empty pattern by the option's name and says what to write", async () => {
+    for (const option of ["--target", "--runname", "--state", "--status"]) {
+      const { code, stdout, stderr } = await runCommand(["reduce", option, ""]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toBe(
+        `mtjobs: ${option}: the pattern is empty\n  hint: leave ${option} out, or write % for all\n`,
+      );
+    }
+  });
+
   it("suggests the option that was meant, whichever spelling was used", async () => {
     for (const option of ["--targte", "-targte"]) {
       const finished = await runCommand(["reduce", option, "x", "--json"]);
