@@ -13,6 +13,12 @@ import { addWorker } from "./commands/worker.ts";
 import type { CliDeps } from "./deps.ts";
 import { type Outcome, printError, printOutcome } from "./outcome.ts";
 
+/** Commands that are promised and not built yet; one that is built needs no mention here any more, nor harms one. */
+const planned = [
+  ...["restore", "list-runs", "query", "attach-sql", "doctor"],
+  ...["migrate", "drain", "undrain", "serve", "schedule"],
+];
+
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([["reduce-records", "reduce"]]);
 
@@ -41,7 +47,7 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   } catch (error) {
     if (!(error instanceof CommanderError)) return printError(deps.io, toJobsError(error), json);
     if (error.exitCode === 0) return ExitCode.done;
-    if (error.code !== "commander.help") return printError(deps.io, usageError(error), json);
+    if (error.code !== "commander.help") return printError(deps.io, usageError(error, program), json);
     // No command at all: people get the help itself.
     if (!json) deps.io.stderr.write(complaints.join(""));
     else printError(deps.io, new JobsError("usage", "no command given", { hint: "see mtjobs --help" }), json);
@@ -49,8 +55,16 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   }
 }
 
+function notBuilt(program: Command): string[] {
+  return planned.filter((name) => !program.commands.some((command) => command.name() === name));
+}
+
 /** The parser's complaint as an error of ours; its second line is its suggestion. */
-function usageError(error: CommanderError): JobsError {
+function usageError(error: CommanderError, program: Command): JobsError {
+  const [word = ""] = program.args;
+  if (error.code === "commander.unknownCommand" && notBuilt(program).includes(word)) {
+    return new JobsError("usage", `${word} is not built yet`, { hint: "see mtjobs --help for what is" });
+  }
   const [message = "", suggestion = ""] = error.message.split("\n");
   return new JobsError("usage", message.replace(/^error: /, ""), {
     hint: suggestion === "" ? "see mtjobs --help" : suggestion.replace(/^\((.*)\)$/, "$1"),
@@ -87,7 +101,7 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
   addCancel(program, bind);
   addWorker(program, bind, deps);
   addDemo(program, bind, deps);
-  program.addHelpText("after", programHelp);
+  program.addHelpText("after", () => programHelp(notBuilt(program)));
   return program;
 }
 
@@ -102,7 +116,7 @@ function longOptions(program: Command): Map<string, boolean> {
   return found;
 }
 
-const programHelp = `
+const programHelp = (missing: readonly string[]) => `
 AREA is the path of a Megatest area; left out, the working directory.
 Long options may be written with one dash, as Megatest's are.
 
@@ -113,4 +127,6 @@ Start here:
 
 Exit codes:
   0 done or enqueued   1 the job failed   2 bad usage or input   3 refused by a safety rule
-  4 Redis out of reach or no worker   5 --timeout passed   130 interrupted`;
+  4 Redis out of reach or no worker   5 --timeout passed   130 interrupted${
+    missing.length === 0 ? "" : `\n\nNot built yet: ${missing.join(", ")}.`
+  }`;

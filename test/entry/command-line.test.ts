@@ -36,6 +36,16 @@ describe("the command line", () => {
     expect(stderr).toBe("mtjobs: unknown command 'reduse'\n  hint: Did you mean reduce?\n");
   });
 
+  it("says of a command that is promised but missing that it is not built yet, and lists those in its help", async () => {
+    const help = (await runCommand(["--help"])).stdout;
+    const missing = /Not built yet: (.*)\./.exec(help)?.[1]?.split(", ") ?? [];
+    expect(missing).toContain("migrate");
+    for (const name of missing) expect(help).not.toMatch(new RegExp(`^  ${name} `, "m"));
+    const finished = await runCommand(["migrate", "/areas/a1", "--to", "hostb", "--json"]);
+    expect(finished.code).toBe(2);
+    expect(documentOf(finished).error).toMatchObject({ message: "migrate is not built yet" });
+  });
+
   it("refuses an empty pattern by the option's name and says what to write", async () => {
     for (const option of ["--target", "--runname", "--state", "--status"]) {
       const { code, stdout, stderr } = await runCommand(["reduce", option, ""]);
