@@ -36,6 +36,7 @@ export interface Place {
 export async function openPlace(payload: ReducePayload, context: JobContext, tally: Tally): Promise<Place> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
+  const say = warner(area, context, tally);
   const homehost = readHomehost(area);
   const { atHome } = await decideHome(homehost, settings);
   if (atHome === false) {
@@ -53,12 +54,22 @@ export async function openPlace(payload: ReducePayload, context: JobContext, tal
   assertReadWrite(area, cache, settings);
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
   for (const warning of checkOtherCaches(area, settings, completed)) tally.warn(warning);
+  if (atHome === undefined) say(noHomehost(settings.host));
   if (cache === undefined) {
-    const sentence = "there is no cache on this host: only megatest.db is worked on, and no cache is made";
-    context.log(`${area.path}: ${sentence}.`);
-    tally.warn(sentence);
+    say("there is no cache on this host: only megatest.db is worked on, and no cache is made");
   }
   return { area, cache, files: filesOf(area, cache), refillDue: due };
+}
+
+const noHomehost = (host: string) =>
+  `the area has no homehost (.homehost is missing or empty): the job takes ${host} for it; another host may have a cache with newer data`;
+
+/** Says a sentence in the job's log and among the result's warnings. */
+function warner(area: Area, context: JobContext, tally: Tally): (sentence: string) => void {
+  return (sentence) => {
+    context.log(`${area.path}: ${sentence}.`);
+    tally.warn(sentence);
+  };
 }
 
 /** Connects to what there is. `token` is 0 for a dry run, which reads only. */

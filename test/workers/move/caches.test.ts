@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { existsSync, openSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -157,3 +157,20 @@ function bringUp(area: SampleArea, cacheDb: string): void {
   }
   db.close();
 }
+
+describe("an area without a homehost", () => {
+  it.each(["missing", "empty"])(
+    "is worked on here, and the result says so, where .homehost is %s",
+    async (how) => {
+      const area = buildTempArea({ runs: 4, inFlight: 0 });
+      const file = join(area.directory, ".homehost");
+      rmSync(file);
+      if (how === "empty") writeFileSync(file, "");
+      const { result, story } = await reduceSafely(area);
+      expect(result.moved.runs).toBe(4);
+      expect(result.warnings).toEqual([expect.stringContaining("the area has no homehost")]);
+      expect(story.join()).toContain("the job takes host-a for it");
+      expect(existsSync(file)).toBe(how === "empty");
+    },
+  );
+});
