@@ -11,6 +11,8 @@ export interface JobContext {
   settings: Settings;
   /** What `#{getenv …}` in a megatest.config sees. */
   env: NodeJS.ProcessEnv;
+  /** True where a failure that may pass (`retriable`) is tried again under the same id; such a job is not finished yet. */
+  triedAgain?: boolean;
   /** Aborted with a JobsError as its reason: `cancelled`, `stopped` or `lost-lease`. Checked between batches. */
   signal: AbortSignal;
   /** One plain sentence of the job's story. */

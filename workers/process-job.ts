@@ -93,7 +93,11 @@ async function perform(
   const lock = await host.locks.acquire(areaLockKeys(settings.prefix, place), owner);
   try {
     if (!host.waits.has(jobId)) reporter.log(`Worker ${process.pid} on ${settings.host} takes the job.`);
-    return await runUnderLock({ name, payload, jobId, settings }, signal, lock.signal, { reporter, host });
+    const triedAgain = job.attemptsMade + 1 < (job.opts.attempts ?? 1);
+    return await runUnderLock({ name, payload, jobId, settings, triedAgain }, signal, lock.signal, {
+      reporter,
+      host,
+    });
   } finally {
     // A thread that was given up may still be at work: its lock runs out by itself.
     if (!host.abandon.aborted) await lock.release();

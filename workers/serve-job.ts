@@ -40,7 +40,7 @@ export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<
   if (parentPort === null) throw new TypeError("this file is started as a thread by a worker");
   const port = parentPort;
   const post = (message: ThreadMessage) => port.postMessage(message);
-  const { name, payload, jobId, settings } = workerData as ThreadData;
+  const { name, payload, jobId, settings, triedAgain = false } = workerData as ThreadData;
   const abort = new AbortController();
   port.on("message", (message: AbortMessage) => abort.abort(JobsError.fromDocument(message.error)));
   const progress = throttle((latest) => post({ type: "progress", progress: latest }));
@@ -49,6 +49,7 @@ export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<
       jobId,
       settings,
       env,
+      triedAgain,
       signal: abort.signal,
       log: (sentence) => post({ type: "log", sentence }),
       progress: (latest) => progress.report(latest),

@@ -9,6 +9,8 @@ export interface ThreadData {
   payload: ReducePayload;
   jobId: string;
   settings: Settings;
+  /** See JobContext; false where it is missing. */
+  triedAgain?: boolean;
 }
 
 /** To the thread: stop at the next batch boundary, for this reason. */

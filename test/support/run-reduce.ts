@@ -23,6 +23,8 @@ export interface RunOptions {
   /** Called with each sentence of the job's log. */
   hear?: (sentence: string) => void;
   signal?: AbortSignal;
+  /** As a worker says it of a job that has attempts left. */
+  triedAgain?: boolean;
 }
 
 export interface Reduced {
@@ -43,6 +45,7 @@ export async function runReduce(
     jobId,
     hear,
     signal = new AbortController().signal,
+    triedAgain = false,
   }: RunOptions = {},
 ): Promise<Reduced> {
   const story: string[] = [];
@@ -51,6 +54,7 @@ export async function runReduce(
     settings: resolveSettings({ flags: { host, user: area.user, cacheRoot: area.cacheRoot } }),
     env: {},
     signal,
+    triedAgain,
     log: (sentence) => {
       story.push(sentence);
       hear?.(sentence);

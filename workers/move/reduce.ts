@@ -7,6 +7,7 @@ import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
+import { settleCounts, takeOverCounts } from "./accounts.ts";
 import { bringAreaRows } from "./area-rows.ts";
 import { bringTogether } from "./bring-together.ts";
 import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
@@ -58,7 +59,10 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
   };
   try {
     move.token = await acquire(lease);
-    const report = () => describeResult({ move, payload, areaId, before, started });
+    const report = () => {
+      settleCounts(move);
+      return describeResult({ move, payload, areaId, before, started });
+    };
     try {
       await perform(move, place, payload, lease);
       const result = report();
@@ -68,7 +72,7 @@ export async function reduce(payload: ReducePayload, context: JobContext): Promi
       context.failpoint("history-written");
       return result;
     } catch (error) {
-      await noteFailure(move, payload, { ...report(), state: stateAfter(error) }, error);
+      await noteFailure(move, payload, report, error);
       throw error;
     } finally {
       context.failpoint("releasing");
@@ -104,6 +108,7 @@ async function perform(move: Move, place: Place, payload: ReducePayload, lease: 
     for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
     const sweeper = { line, beforeCommit: renew };
     await repairIdClashes(move, renew);
+    await takeOverCounts(move);
     await finishInterrupted(move, line, payload.deadAfter);
     await collectLateRows(move, sweeper);
     context.failpoint("late-collected");
@@ -177,14 +182,24 @@ function historyLine(result: MoveResult, payload: ReducePayload) {
   return { at: new Date().toISOString(), requestedBy: payload.requestedBy, ...counts };
 }
 
-/** A job put back by a leaving worker is not finished: its line is written when it is. */
+/** A job put back by a leaving worker, or tried again, is not finished: its line is written when it is. */
 async function noteFailure(
   move: Move,
   payload: ReducePayload,
-  result: MoveResult,
-  error: unknown,
+  report: () => MoveResult,
+  thrown: unknown,
 ): Promise<void> {
-  const { code, message } = toJobsError(error);
-  if (code === "stopped" || code === "lost-lease") return;
-  appendHistory(move.area, { ...historyLine(result, payload), error: { code, message } });
+  const error = toJobsError(thrown);
+  if (error.code === "stopped" || error.code === "lost-lease") return;
+  if (error.retriable && move.context.triedAgain === true) return;
+  try {
+    const result = { ...report(), state: stateAfter(error) };
+    appendHistory(move.area, {
+      ...historyLine(result, payload),
+      error: { code: error.code, message: error.message },
+    });
+  } catch (why) {
+    // The job's own failure must reach the caller. Without a line, the next job counts what was moved.
+    move.context.log(`The history could not be written: ${toJobsError(why).message}.`);
+  }
 }

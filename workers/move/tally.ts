@@ -28,6 +28,12 @@ export class Tally {
     else this.truncated = true;
   }
 
+  /** Forgets the runs moved and their rows, for who counts anew. */
+  forgetMoved(): void {
+    for (const table of Object.keys(this.moved) as (keyof MoveResult["moved"])[]) this.moved[table] = 0;
+    this.runs.length = 0;
+  }
+
   skip(run: RunLabel, reason: SkipReason): void {
     this.skippedCounts[reason] = (this.skippedCounts[reason] ?? 0) + 1;
     if (this.skipped.length < listLimit) this.skipped.push({ ...run, reason });

@@ -1,0 +1,112 @@
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { JobsError } from "../../../shared/errors.ts";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { historyOf, reduceAndKill } from "../../support/kill.ts";
+import { completedColumn } from "../../support/read-rows.ts";
+import { type RunOptions, reduceSafely, runReduce } from "../../support/run-reduce.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+
+interface Line {
+  jobId: string;
+  state: string;
+  moved: { runs: number; tests: number };
+}
+
+const linesOf = (area: SampleArea) => historyOf(area) as unknown as Line[];
+const countedBy = (area: SampleArea) => linesOf(area).map(({ jobId, moved }) => [jobId, moved.runs]);
+
+/** Every run and test of completed-runs.db is counted, and none twice. */
+function expectCountedOnce(area: SampleArea): void {
+  const sum = (table: "runs" | "tests") =>
+    linesOf(area).reduce((total, line) => total + line.moved[table], 0);
+  expect(sum("runs")).toBe(completedColumn(area, "SELECT count(*) FROM runs")[0]);
+  expect(sum("tests")).toBe(completedColumn(area, "SELECT count(*) FROM tests")[0]);
+}
+
+/** Batches of one run each: a batch takes as many runs as have a thousand tests. */
+const build = () =>
+  buildTempArea({ runs: 4, inFlight: 0, testsPerRun: 900, stepsPerTest: 0, dataPerTest: 0 });
+
+/** Ends a reduce with `code` once the first run is gone everywhere, its last state not written yet. */
+async function endAfterFirst(
+  area: SampleArea,
+  code: "cancelled" | "stopped",
+  run: RunOptions,
+): Promise<void> {
+  const abort = new AbortController();
+  const failpoint = (step: string) => {
+    if (step === "removed-from-area") abort.abort(new JobsError(code, "asked to"));
+  };
+  const ended = runReduce(area, {}, { ...run, failpoint, signal: abort.signal });
+  await expect(ended).rejects.toMatchObject({ code });
+}
+
+describe("the history counts each moved run once", () => {
+  it("where a job was cancelled between removing a run and saying that it is moved", async () => {
+    const area = build();
+    const writer = new Database(filesOf(area).completedDb);
+    writer.pragma("journal_mode = DELETE");
+    const abort = new AbortController();
+    const failpoint = (step: string) => {
+      if (step !== "removed-from-area" || abort.signal.aborted) return;
+      // Nobody can write the run's state now, so the job gives up after its grace.
+      writer.exec("BEGIN IMMEDIATE");
+      abort.abort(new JobsError("cancelled", "asked to"));
+    };
+    const ended = runReduce(area, {}, { jobId: "cancelled", failpoint, signal: abort.signal });
+    await expect(ended).rejects.toMatchObject({ code: "cancelled" });
+    writer.exec("ROLLBACK");
+    writer.close();
+    expect(completedColumn(area, "SELECT count(*) FROM mtjobs_runs WHERE state = 'moved'")).toEqual([0]);
+    expect(countedBy(area)).toEqual([["cancelled", 0]]);
+    await reduceSafely(area, {}, { jobId: "next" });
+    expect(countedBy(area)).toEqual([
+      ["cancelled", 0],
+      ["next", 4],
+    ]);
+    expectCountedOnce(area);
+  });
+
+  it("where a cancelled job brought what was in hand to its end", async () => {
+    const area = build();
+    await endAfterFirst(area, "cancelled", { jobId: "cancelled" });
+    const before = countedBy(area);
+    expect(before).toEqual([["cancelled", expect.any(Number)]]);
+    await reduceSafely(area, {}, { jobId: "next" });
+    expect(countedBy(area)[0]).toEqual(before[0]);
+    expectCountedOnce(area);
+  });
+
+  it("where a job was put back and went on under its id: one line, for all that it moved", async () => {
+    const area = build();
+    await endAfterFirst(area, "stopped", { jobId: "same" });
+    expect(historyOf(area)).toEqual([]);
+    const { result } = await reduceSafely(area, {}, { jobId: "same" });
+    expect(result.moved).toMatchObject({ runs: 4, tests: 3600 });
+    expect(countedBy(area)).toEqual([["same", 4]]);
+  });
+
+  it("where a job was killed and never came back: the next one counts what it moved", async () => {
+    const area = build();
+    expect(await reduceAndKill(area, "moved", 1)).toBe("SIGKILL");
+    const { result, story } = await reduceSafely(area, {}, { jobId: "next" });
+    expect(result.moved.runs).toBe(4);
+    expect(story.join()).toMatch(/What reduce-\w+ moved before it died is counted with this job/);
+    expect(countedBy(area)).toEqual([["next", 4]]);
+    expect((await reduceSafely(area, {}, { jobId: "last" })).result.moved.runs).toBe(0);
+  });
+
+  it("where a job failed in a way that is tried again: its line waits for the last try", async () => {
+    const area = build();
+    const failpoint = (step: string) => {
+      if (step === "removed-from-area") throw Object.assign(new Error("the disk is gone"), { code: "EIO" });
+    };
+    await expect(runReduce(area, {}, { jobId: "same", failpoint, triedAgain: true })).rejects.toThrow(
+      "the disk is gone",
+    );
+    expect(historyOf(area)).toEqual([]);
+    await reduceSafely(area, {}, { jobId: "same" });
+    expect(countedBy(area)).toEqual([["same", 4]]);
+  });
+});
