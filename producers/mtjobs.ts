@@ -11,7 +11,7 @@ import { followJob } from "./follow.ts";
 import type { JobView } from "./job-view.ts";
 import { type JobFilter, listJobs } from "./list-jobs.ts";
 import { checkRequest, type ReduceRequest } from "./reduce-request.ts";
-import type { RunInline } from "./run-inline.ts";
+import { cancelOn, type RunInline } from "./run-inline.ts";
 import { openSession, type Session } from "./session.ts";
 
 /** Milliseconds, or a duration as the command takes it: `"30d"`. */
@@ -47,7 +47,7 @@ export interface QueuedJob extends Enqueued {
 /** How a job in this process is watched and stopped. */
 export interface InlineOptions {
   inline: true;
-  /** Aborted: the job stops at its next batch. */
+  /** Aborted: the job stops at its next batch, and its result rejects as `cancelled`. */
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   onLog?: (sentence: string) => void;
@@ -103,7 +103,7 @@ export class MtJobs {
       return { ...enqueued, result: (waiting) => this.#result(enqueued, waiting) };
     }
     const hooks = {
-      ...(signal === undefined ? {} : { signal }),
+      ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
       ...(onProgress === undefined ? {} : { onProgress }),
       ...(onLog === undefined ? {} : { onLog }),
     };

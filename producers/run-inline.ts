@@ -1,3 +1,4 @@
+import { JobsError } from "../shared/errors.ts";
 import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
@@ -17,3 +18,16 @@ export type RunInline = (
   settings: Settings,
   hooks: InlineHooks,
 ) => Promise<MoveResult>;
+
+/**
+ * The job's side of an interrupt: it ends as one that somebody cancelled, with a line in the history. Nobody puts it
+ * back, as a worker does that leaves.
+ */
+export function cancelOn(interrupt: AbortSignal): AbortSignal {
+  const cancel = new AbortController();
+  const abort = () =>
+    cancel.abort(new JobsError("cancelled", "interrupted", { hint: "what was moved stays moved" }));
+  if (interrupt.aborted) abort();
+  else interrupt.addEventListener("abort", abort, { once: true });
+  return cancel.signal;
+}

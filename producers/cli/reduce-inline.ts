@@ -1,5 +1,6 @@
 import { JobsError } from "../../shared/errors.ts";
 import { checkRequest, type ReduceRequest } from "../reduce-request.ts";
+import { cancelOn } from "../run-inline.ts";
 import { resultText } from "../text/result-text.ts";
 import type { CommandContext } from "./command.ts";
 import type { CliDeps } from "./deps.ts";
@@ -19,7 +20,7 @@ export async function reduceInline(
   const display = progressDisplay(io, json);
   try {
     const result = await deps.runInline("reduce", payload, settings, {
-      signal: stopOn(io.interrupt),
+      signal: cancelOn(io.interrupt),
       onLog: display.note,
       onProgress: display.progress,
     });
@@ -34,13 +35,4 @@ export async function reduceInline(
   } finally {
     display.end();
   }
-}
-
-/** The job's side of an interrupt: it ends as one that was stopped. */
-function stopOn(interrupt: AbortSignal): AbortSignal {
-  const stop = new AbortController();
-  const abort = () => stop.abort(new JobsError("stopped", "interrupted"));
-  if (interrupt.aborted) abort();
-  else interrupt.addEventListener("abort", abort, { once: true });
-  return stop.signal;
 }

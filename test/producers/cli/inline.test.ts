@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { historyOf } from "../../support/kill.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { unionOfRuns } from "../../support/oracle/union.ts";
 import { withRedis } from "../../support/redis.ts";
@@ -134,6 +135,20 @@ describe("reduce --inline", () => {
     expect(documentOf(finished)).toMatchObject({ area: area.directory, moved: { runs: 10 } });
   });
 
+  it("ends at SIGTERM as at Ctrl-C, and leaves one line in the history, as cancelled", async () => {
+    const area = buildTempArea({ runs: 30 });
+    const held = await startHeldReduce(area);
+    held.child.kill("SIGTERM");
+    held.child.kill("SIGCONT");
+    expect((await held.finished).code).toBe(130);
+    const rest = documentOf(await reduceInline(area, ["--runname", "%", "--json"])) as {
+      moved: { runs: number };
+    };
+    const lines = historyOf(area) as unknown as { state: string; moved: { runs: number } }[];
+    expect(lines.map(({ state }) => state)).toEqual(["cancelled", "completed"]);
+    expect((lines[0]?.moved.runs ?? 0) + rest.moved.runs).toBe(28);
+  });
+
   it("stops at Ctrl-C with 130, also while it waits for a busy cache, and the same command goes on", async () => {
     const area = buildTempArea({ runs: 30 });
     const before = unionOfRuns(filesOf(area));
@@ -146,6 +161,9 @@ describe("reduce --inline", () => {
     client.exec("ROLLBACK");
     client.close();
     expect([finished.code, errorCodeOf(finished)]).toEqual([130, "interrupted"]);
+    expect(historyOf(area)).toMatchObject([
+      { state: "cancelled", moved: { runs: 0 }, error: { code: "cancelled" } },
+    ]);
     assertNothingLost(before, unionOfRuns(filesOf(area)), { unfinished: true });
     const rest = documentOf(await reduceInline(area, ["--runname", "%", "--json"]));
     assertNothingLost(before, unionOfRuns(filesOf(area)));
