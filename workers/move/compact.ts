@@ -25,11 +25,15 @@ export async function compact(
   vacuum: (part: Source) => Promise<void>,
 ): Promise<void> {
   if (mode === "never") return;
+  const small: string[] = [];
   for (const part of move.sources) {
     move.context.signal.throwIfAborted();
     const name = part === "area" ? "megatest.db" : part === "cache" ? "the cache" : "the cache's ref";
-    if (mode === "auto" && !(await outwaitBusy(move.context.signal, () => isWorthwhile(move, part))))
+    const free = await outwaitBusy(move.context.signal, () => freeIn(move, part));
+    if (mode === "auto" && !isWorthwhile(free)) {
+      if (free.bytes > 0) small.push(name);
       continue;
+    }
     // Who says always has looked himself; a lock that is held still puts it off.
     const busy = mode === "auto" ? await outwaitBusy(move.context.signal, busyReason) : undefined;
     const reason = busy ?? lackOfSpace(move, part);
@@ -45,13 +49,28 @@ export async function compact(
       move.tally.warn(`${name} was not compacted: somebody is using it; the next job tries again`);
     }
   }
+  // Only whoever moved something wonders why a file is as large as before.
+  if (small.length > 0 && move.tally.moved.runs > 0) {
+    move.tally.warn(
+      `${new Intl.ListFormat("en").format(small)} stayed as large: under 8 MiB or a quarter of it is free, which new records fill again; --compact always gives it back`,
+    );
+  }
 }
 
-function isWorthwhile({ db }: Move, part: Source): boolean {
+interface Free {
+  bytes: number;
+  /** Of the whole file, 0 to 1. */
+  share: number;
+}
+
+function freeIn({ db }: Move, part: Source): Free {
   const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
-  const free = read("freelist_count");
-  const pageSize = read("page_size");
-  return free * pageSize > freeBytes && free >= freeShare * read("page_count");
+  const pages = read("freelist_count");
+  return { bytes: pages * read("page_size"), share: pages / Math.max(read("page_count"), 1) };
+}
+
+function isWorthwhile({ bytes, share }: Free): boolean {
+  return bytes > freeBytes && share >= freeShare;
 }
 
 /** A vacuum builds the new file beside the old one (in the temporary directory) and journals the old one. */
