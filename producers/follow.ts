@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
+import { cancelledBeforehand, isCancelRequested } from "../shared/queue/cancel.ts";
 import { toQueueError } from "../shared/queue/connections.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import { listHosts } from "../shared/queue/hosts.ts";
@@ -137,15 +138,15 @@ class Follower {
     return undefined;
   }
 
-  private vanished(): never {
-    const { jobId } = this.place;
-    throw new JobsError(
-      "unknown-job",
-      `job ${jobId} is no longer in its queue: it was cancelled before it began`,
-      {
-        details: { ...this.place },
-      },
-    );
+  /** Removed, or on its way from the jobs that wait to those that were cancelled. */
+  private async vanished(): Promise<Ending> {
+    const { redis, settings } = this.session;
+    const { host, jobId } = this.place;
+    if (await isCancelRequested(redis, settings.prefix, jobId))
+      return { host, jobId, error: cancelledBeforehand() };
+    throw new JobsError("unknown-job", `job ${jobId} is no longer in its queue: somebody removed it`, {
+      details: { ...this.place },
+    });
   }
 
   private noteChange(now: string): void {

@@ -1,6 +1,9 @@
+import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { openQueue } from "./connections.ts";
+import { encodeFailure } from "./failure.ts";
 import { isForwarded } from "./forwarded.ts";
 import { redisKey } from "./names.ts";
 
@@ -8,7 +11,7 @@ import { redisKey } from "./names.ts";
 const rememberedFor = 24 * 60 * 60;
 
 /**
- * `removed`: it had not begun and is gone; `requested`: it is running (or about to) and ends `cancelled` at its
+ * `removed`: it had not begun and was taken from its queue, where it stays known as cancelled; `requested`: it is running (or about to) and ends `cancelled` at its
  * next batch; `finished`: too late; `unknown`: the host's queue has no such job.
  */
 export type CancelOutcome = "removed" | "requested" | "finished" | "unknown";
@@ -37,7 +40,7 @@ export async function requestCancel(
     await redis.set(cancelKey(settings.prefix, jobId), "1", "EX", rememberedFor);
     if (state === "active") return "requested";
     try {
-      await job.remove();
+      await removeAsCancelled(redis, queue, job);
       return "removed";
     } catch (error) {
       if ((await job.getState()) === "active") return "requested";
@@ -46,6 +49,34 @@ export async function requestCancel(
   } finally {
     await queue.close();
   }
+}
+
+/** How a job ends that was cancelled before it began. */
+export function cancelledBeforehand(): JobsError {
+  return new JobsError("cancelled", "the job was cancelled before it began", {
+    hint: "nothing was touched; ask for it again",
+  });
+}
+
+/**
+ * Takes a job that has not begun from its queue and keeps it among the failed ones: who waits for it learns that it
+ * was cancelled, and so does who looks later. BullMQ lets only the worker that has a job fail it, so the job's own
+ * record is put back in the keys where BullMQ keeps failed jobs; it is cleaned up with them.
+ */
+async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<void> {
+  const id = job.id ?? "";
+  const record = await redis.hgetall(queue.toKey(id));
+  await job.remove();
+  const now = Date.now();
+  await redis
+    .multi()
+    .hset(queue.toKey(id), {
+      ...record,
+      finishedOn: String(now),
+      failedReason: encodeFailure(cancelledBeforehand()),
+    })
+    .zadd(queue.toKey("failed"), now, id)
+    .exec();
 }
 
 /** True once somebody asked for the end of `jobId`. */

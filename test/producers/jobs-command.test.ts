@@ -68,13 +68,33 @@ describe("job", () => {
 });
 
 describe("cancel", () => {
-  it("takes a job that waits from its queue", () =>
+  it("takes a job that waits from its queue, and keeps it as cancelled for who looks later", () =>
     onStage(async (stage) => {
-      const jobId = await stage.enqueue("hostb", stage.area("a1", "hostb"), "later");
+      const area = stage.area("a1", "hostb");
+      const jobId = await stage.enqueue("hostb", area, "later");
       const finished = await run(stage, "cancel", jobId, "--json");
       expect(finished.code).toBe(0);
       expect(documentOf(finished)).toEqual({ jobId, host: "hostb", outcome: "removed" });
-      expect(await stage.state("hostb", jobId)).toBe("unknown");
+      const job = documentOf(await run(stage, "job", jobId, "--json"));
+      expect(job).toMatchObject({ jobId, host: "hostb", state: "cancelled", area, startedAt: null });
+      expect(job).toMatchObject({ error: { code: "cancelled" }, finishedAt: expect.any(String) });
+      expect(await jobsOf(stage, "--state", "cancelled")).toMatchObject([{ jobId }]);
+      expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("finished");
+      // No worker takes it up, and the same work may be asked for anew.
+      const again = await stage.enqueue("hostb", area, "later");
+      expect(again).not.toBe(jobId);
+      stage.release(area);
+      await stage.worker("hostb");
+      await stage.reach("hostb", again, "completed");
+      expect(stage.trace(area).map((line) => line.jobId)).toEqual([again, again]);
+    }));
+
+  it("takes a job from its queue that is put off until later", () =>
+    onStage(async (stage) => {
+      const jobId = await stage.add("hostb", "reduce", { v: 1 }, { delay: 60_000 });
+      expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("removed");
+      expect(await jobsOf(stage, "--state", "cancelled")).toMatchObject([{ jobId }]);
+      expect(await jobsOf(stage, "--state", "delayed")).toEqual([]);
     }));
 
   it("stops a running job, which is then listed as cancelled, and leaves a finished one as it is", () =>

@@ -154,6 +154,30 @@ describe("reduce", () => {
       expect(stderr).toContain("hosta is not the area's home: the job went on to hostb");
     }));
 
+  it("ends as cancelled where somebody cancels the job it waits for before it began", () =>
+    onStage(async (stage) => {
+      await stage.worker("hosta");
+      const holding = stage.area("a1", "hosta");
+      await stage.enqueue("hosta", holding, "hold");
+      await stage.traced(holding, "begin");
+      const area = stage.area("a2", "hosta");
+      const waiting = startCommand(["reduce", area, "--runname", "%", "--wait", "--json"], {
+        env: settings(stage, "hosta"),
+      });
+      const queued = async () =>
+        (
+          documentOf(
+            await runCommand(["jobs", "--state", "waiting", "--json"], { env: settings(stage, "hosta") }),
+          ).jobs as { jobId: string }[]
+        )[0]?.jobId;
+      const jobId = await waitFor("the job", queued);
+      await runCommand(["cancel", jobId], { env: settings(stage, "hosta") });
+      const finished = await waiting.finished;
+      expect([finished.code, errorCodeOf(finished)]).toEqual([1, "cancelled"]);
+      expect(documentOf(finished)).toMatchObject({ jobId, state: "cancelled", area });
+      stage.release(holding);
+    }));
+
   it("ends as cancelled where somebody cancels the job it waits for", () =>
     onStage(async (stage) => {
       const area = stage.area("a1", "hosta");

@@ -3,13 +3,14 @@ import { isCancelRequested, requestCancel } from "../../../shared/queue/cancel.t
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { withRedis } from "../../support/redis.ts";
 
-test("a job that has not begun is removed when cancelled, delayed or not", () =>
+test("a job that has not begun is taken from its queue when cancelled, delayed or not, and kept as failed", () =>
   withRedis(async (redis, prefix) => {
     const queue = openQueue(redis, { prefix }, "hostA");
     for (const delay of [0, 60_000]) {
       const { id = "" } = await queue.add("reduce", {}, { delay, jobId: `reduce-x${delay}` });
       expect(await requestCancel(redis, { prefix }, "hostA", id)).toBe("removed");
-      expect(await queue.getJobState(id)).toBe("unknown");
+      expect(await queue.getJobState(id)).toBe("failed");
+      expect((await queue.getJob(id))?.failedReason).toContain('"code":"cancelled"');
       expect(await isCancelRequested(redis, prefix, id)).toBe(true);
     }
     expect(await requestCancel(redis, { prefix }, "hostA", "reduce-none")).toBe("unknown");
