@@ -5,6 +5,7 @@ import { cancelledBeforehand, isCancelRequested } from "../shared/queue/cancel.t
 import { toQueueError } from "../shared/queue/connections.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import { listHosts } from "../shared/queue/hosts.ts";
+import { readWaiting } from "../shared/queue/waiting.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import { forwardedTo, type JobPlace, progressOf, type QueueState } from "./job-view.ts";
 import type { Session } from "./session.ts";
@@ -58,6 +59,7 @@ class Follower {
   private place: JobPlace;
   private pollMs: number = pollBetween[0];
   private seen = "";
+  private told = "";
   private servedAt: number | undefined;
   /** Since when the job has been where it is, as far as we know. */
   private placedAt = Date.now();
@@ -119,6 +121,7 @@ class Follower {
     const progress = progressOf(job);
     if (progress !== null) this.options.onProgress?.(progress);
     this.noteChange(`${state} ${JSON.stringify(progress)}`);
+    if (state === "delayed") await this.checkPutOff();
     await this.checkWorker(state);
     return undefined;
   }
@@ -155,6 +158,17 @@ class Follower {
     this.pollMs = pollBetween[0];
   }
 
+  /** The worker that took the job has put it off: that none serves the homehost ends the waiting, the rest is told. */
+  private async checkPutOff(): Promise<void> {
+    const { redis, settings } = this.session;
+    const reason = await readWaiting(redis, settings.prefix, this.place.jobId);
+    if (reason === undefined) return;
+    if (reason.code === "no-worker")
+      throw this.stillRunning("no-worker", `${reason.message}; job ${this.place.jobId} waits`, reason);
+    if (reason.message !== this.told) this.options.onNote?.(`waits: ${reason.message}`);
+    this.told = reason.message;
+  }
+
   private async checkWorker(state: QueueState | "unknown"): Promise<void> {
     const { redis, settings } = this.session;
     const hosts = await listHosts(redis, settings.prefix);
@@ -171,11 +185,16 @@ class Follower {
     );
   }
 
-  private stillRunning(code: "timeout" | "interrupted" | "no-worker", message: string): JobsError {
+  private stillRunning(
+    code: "timeout" | "interrupted" | "no-worker",
+    message: string,
+    reason?: JobsError,
+  ): JobsError {
+    const start = reason?.hint ?? `start one on ${this.place.host}: mtjobs worker`;
     const hint =
       code === "no-worker"
-        ? `start one on ${this.place.host}: mtjobs worker; or take the job back: mtjobs cancel ${this.place.jobId}`
+        ? `${start}; or take the job back: mtjobs cancel ${this.place.jobId}`
         : `look at it: mtjobs job ${this.place.jobId}; end it: mtjobs cancel ${this.place.jobId}`;
-    return new JobsError(code, message, { hint, details: { ...this.place } });
+    return new JobsError(code, message, { hint, details: { ...reason?.details, ...this.place } });
   }
 }

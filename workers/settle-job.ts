@@ -3,11 +3,17 @@ import type { JobsError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { clearCancel } from "../shared/queue/cancel.ts";
 import { encodeFailure } from "../shared/queue/failure.ts";
+import { clearWaiting, noteWaiting } from "../shared/queue/waiting.ts";
 import type { JobHost } from "./job-host.ts";
 import type { JobReporter } from "./job-reporter.ts";
 
 /** Milliseconds until a job whose area is held by another is tried again, for the `count`th time. */
 const heldDelay = (count: number) => Math.min(1000 * count, 10_000) * (1 + Math.random());
+
+/** True for what somebody else must end first: it costs no attempt, however long it takes. */
+function isPutOff({ code }: JobsError): boolean {
+  return code === "locked" || code === "redis-unreachable" || code === "no-worker";
+}
 
 /**
  * Decides what becomes of a job that did not complete: puts it back, or tells by the error that it returns to be
@@ -25,19 +31,20 @@ export async function settleJob(
     await job.moveToWait(token);
     return new WaitingError();
   }
-  if (error.code === "locked" || error.code === "redis-unreachable") {
-    const { count, said } = host.waits.get(job.id ?? "") ?? { count: 0, said: "" };
+  const { redis, settings, waits } = host;
+  if (isPutOff(error)) {
+    const { count, said } = waits.get(job.id ?? "") ?? { count: 0, said: "" };
     // Said once, or the story would be nothing else by the time the area is free.
     if (said !== error.message) reporter.log(`Waits: ${error.message}.`);
-    host.waits.set(job.id ?? "", { count: count + 1, said: error.message });
+    waits.set(job.id ?? "", { count: count + 1, said: error.message });
+    await noteWaiting(redis, settings.prefix, job.id ?? "", error).catch(() => {});
     await reporter.flush();
     await job.moveToDelayed(Date.now() + heldDelay(count + 1), token);
     return new DelayedError();
   }
-  host.waits.delete(job.id ?? "");
-  if (error.code === "cancelled") {
-    await clearCancel(host.redis, host.settings.prefix, job.id ?? "").catch(() => {});
-  }
+  waits.delete(job.id ?? "");
+  await clearWaiting(redis, settings.prefix, job.id ?? "").catch(() => {});
+  if (error.code === "cancelled") await clearCancel(redis, settings.prefix, job.id ?? "").catch(() => {});
   reporter.log(`Stopped: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}.`);
   log.warn({ code: error.code, details: error.details, stack: error.stack }, error.message);
   await reporter.flush();

@@ -77,6 +77,37 @@ describe("reduce", () => {
       expect(await stage.state("hosta", details.jobId)).toBe("waiting");
     }));
 
+  it("ends with 4 within seconds where the homehost has no worker, though this host's takes the job first", () =>
+    onStage(async (stage) => {
+      await stage.worker("hosta");
+      const finished = await reduce(stage, stage.area("a1", "hostb"), "--wait");
+      expect([finished.code, errorCodeOf(finished)]).toEqual([4, "no-worker"]);
+      expect(finished.ms).toBeLessThan(8000);
+      const { details, message } = documentOf(finished).error as {
+        details: { jobId: string; homehost: string };
+        message: string;
+      };
+      expect(details.homehost).toBe("hostb");
+      expect(message).toContain(`job ${details.jobId} waits`);
+      expect(await stage.state("hosta", details.jobId)).toMatch(/delayed|waiting|active/);
+    }));
+
+  it("ends with 4 within seconds where the job went on to a host whose worker has gone", () =>
+    onStage(async (stage) => {
+      const gone = await stage.worker("hostb");
+      gone.child.kill("SIGTERM");
+      await gone.exited;
+      const area = stage.area("a1", "hostb");
+      await stage.worker("hosta");
+      const jobId = await stage.enqueue("hosta", area, "hold");
+      await stage.reach("hostb", jobId, "waiting");
+      const finished = await reduce(stage, area, "--wait");
+      expect([finished.code, errorCodeOf(finished)]).toEqual([4, "no-worker"]);
+      expect(documentOf(finished).error).toMatchObject({ details: { host: "hostb", jobId } });
+      expect(finished.ms).toBeLessThan(8000);
+      expect(await stage.state("hostb", jobId)).toBe("waiting");
+    }));
+
   it("waits for the result and prints it as the only thing on stdout", () =>
     onStage(async (stage) => {
       const area = stage.area("a1", "hosta");

@@ -101,14 +101,18 @@ test("a job that the hosts go on sending round fails instead", () =>
     expect(await stage.state("hostB", id)).toBe("unknown");
   }));
 
-test("a job for a homehost that no worker ever served is tried again, then fails as such", () =>
+test("a job for a homehost that no worker ever served waits unspent, and goes on there once one comes", () =>
   onStage(async (stage) => {
-    const area = stage.area("a", "nowhere");
+    const area = stage.area("a", "hostB");
+    stage.release(area);
     await stage.worker("hostA");
     const id = await stage.enqueue("hostA", area, "hold");
-    const job = await stage.reach("hostA", id, "failed");
-    expect(decodeFailure(job.failedReason)).toMatchObject({ code: "no-worker" });
-    expect(job.attemptsMade).toBe(2);
+    const job = await stage.reach("hostA", id, "delayed");
+    expect(job.attemptsMade).toBe(0);
+    expect((await stage.story("hostA", id)).join()).toContain("the area's homehost is hostB, and no worker");
+    await stage.worker("hostB");
+    await stage.reach("hostB", id, "completed");
+    expect(stage.trace(area).map(({ host }) => host)).toEqual(["hostB", "hostB"]);
   }));
 
 test("a job whose worker is killed goes on in the host's other worker", () =>
