@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { announceHost } from "../../shared/queue/hosts.ts";
+import { canStartServer, withServer } from "../support/own-redis.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { documentOf, errorCodeOf, runCommand, startCommand } from "./run-command.ts";
@@ -13,6 +14,18 @@ const settings = (stage: QueueStage, host: string) => ({
 
 const reduce = (stage: QueueStage, area: string, ...more: string[]) =>
   runCommand(["reduce", area, "--runname", "hold", "--json", ...more], { env: settings(stage, "hosta") });
+
+describe.runIf(canStartServer)("reduce through a Redis that may evict jobs", () => {
+  it("is refused as its worker is, with the remedy, before anything is added", () =>
+    withServer(["--maxmemory-policy", "allkeys-lru"], (url) =>
+      onStage(async (stage) => {
+        const finished = await reduce(stage, stage.area("a1", "hosta"));
+        expect([finished.code, errorCodeOf(finished)]).toEqual([1, "bad-redis"]);
+        expect(finished.stdout).toContain("CONFIG SET maxmemory-policy noeviction");
+        expect(await stage.redis.keys("*")).toEqual([]);
+      }, url),
+    ));
+});
 
 describe("reduce", () => {
   it("refuses before anything is sent: no selector, no area, or outside the allowed roots", () =>
