@@ -4,8 +4,16 @@ import { textTable } from "../text/table.ts";
 import type { DemoReport } from "./run-demo.ts";
 import { settingsEnvironment } from "./worker-process.ts";
 
-/** What the demo prints at its end. `command`: how this command is called here, `mtjobs` or `npx mtjobs`. */
-export function demoText(report: DemoReport, command: string): string {
+/** How commands are called here. */
+export interface Calls {
+  /** `mtjobs` or `npx mtjobs`. */
+  command: string;
+  /** The demo itself, as it was called. */
+  again: string;
+}
+
+/** What the demo prints at its end. */
+export function demoText(report: DemoReport, calls: Calls): string {
   const { before, after } = report;
   const size = Object.keys(before.bytes).map((file) => [
     file,
@@ -33,7 +41,7 @@ export function demoText(report: DemoReport, command: string): string {
     "(one hidden row of each table stays behind: it keeps the ids of moved rows from being handed out again)",
     textTable(times, { head: ["QUERY ON THE CACHE", "BEFORE", "AFTER"], right: [1, 2] }),
     ...report.result.warnings.map((warning) => `warning: ${warning}`),
-    nextText(report, command),
+    nextText(report, calls),
   ].join("\n\n");
 }
 
@@ -69,10 +77,10 @@ function millisecondsText(milliseconds: number): string {
   return `${milliseconds.toFixed(2)} ms`;
 }
 
-function nextText({ area, settings }: DemoReport, command: string): string {
+function nextText({ area, settings }: DemoReport, { command, again }: Calls): string {
   if (area === null) {
     return nextSteps("Everything the demo made is removed again. What to try next:", [
-      [`${command} demo --keep-area`, "keep the area and look around in it"],
+      [`${again} --keep-area`, "keep the area and look around in it"],
       [`${command} reduce /your/area --age 30d --dry-run --inline`, "what would leave an area of yours"],
       [`${command} reduce --help`, "choose runs, wait, compact"],
     ]);

@@ -33,12 +33,17 @@ describe("the demo", () => {
   it("moves old runs through a queue and a worker, keeps every record, and removes all it made", () =>
     withRedis(async (redis, _prefix, url) => {
       const temporary = temporaryDirectory();
-      const finished = await runCommand(["demo"], { env: { MTJOBS_REDIS_URL: url, TMPDIR: temporary } });
+      // As npm run demo calls it, with a Redis that goes away afterwards.
+      const npm = { npm_command: "run-script", npm_lifecycle_event: "demo" };
+      const finished = await runCommand(["demo"], {
+        env: { MTJOBS_REDIS_URL: url, TMPDIR: temporary, ...npm },
+      });
       expect({ code: finished.code, left: readdirSync(temporary) }).toEqual({ code: 0, left: [] });
       expect(finished.ms).toBeLessThan(60_000);
       expect(finished.stdout).toMatch(/^moved \d+ runs, [\d,]+ records, in /);
       expect(finished.stdout).not.toContain("warning:");
-      expect(finished.stdout).toContain("  mtjobs demo --keep-area ");
+      expect(finished.stdout).toContain("  npm run demo -- --keep-area ");
+      expect(finished.stdout).toContain("  npx mtjobs reduce --help ");
       expect(finished.stderr).toContain("reduce all runs older than 30 days");
       expect(await redis.keys("{mtjobs-demo-*")).toEqual([]);
     }));

@@ -43,7 +43,9 @@ export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
       const { settings: _ownSettings, ...document } = report;
       // Under npm, as `npm run demo` or by npx, the command is in no PATH.
       const command = io.env.npm_command === undefined ? "mtjobs" : "npx mtjobs";
-      return { document, text: demoText(report, command) };
+      // npm run demo brings a Redis along, which is gone now: the command alone would find none.
+      const again = io.env.npm_lifecycle_event === "demo" ? "npm run demo --" : `${command} demo`;
+      return { document, text: demoText(report, { command, again }) };
     } catch (error) {
       if (!(error instanceof JobsError) || error.code !== "redis-unreachable") throw error;
       throw new JobsError(error.code, error.message, {
