@@ -1,5 +1,5 @@
 import { JobsError } from "../shared/errors.ts";
-import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
+import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -14,7 +14,7 @@ export interface InlineHooks {
 /** Does a job in this process, without Redis; the workers' side brings it. Rejects with a JobsError. */
 export type RunInline = (
   name: JobName,
-  payload: ReducePayload,
+  payload: JobPayload,
   settings: Settings,
   hooks: InlineHooks,
 ) => Promise<MoveResult>;

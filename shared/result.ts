@@ -19,6 +19,12 @@ export interface RunLabel {
   runname: string;
 }
 
+/** A run that was moved. */
+export interface MovedRun extends RunLabel {
+  /** The id it had in completed-runs.db, where it was taken meanwhile and the run came back under a new one. */
+  previousId?: number;
+}
+
 /** Why a run that matches the patterns stays. */
 export type SkipReason = "in-flight" | "recent" | "kept" | "locked" | "conflict" | "changed";
 
@@ -33,7 +39,7 @@ export interface ByteChange {
 
 export interface MoveResult {
   jobId: string;
-  job: "reduce";
+  job: "reduce" | "restore";
   area: string;
   /** null where none exists yet and none may be created (a dry run). */
   areaId: string | null;
@@ -43,7 +49,7 @@ export interface MoveResult {
   /** Rows moved by table, with `runs`; complete counts. */
   moved: Record<"runs" | RecordTable, number>;
   /** At most `listLimit`; see `truncated`. */
-  runs: RunLabel[];
+  runs: MovedRun[];
   skipped: SkippedRun[];
   skippedCounts: Partial<Record<SkipReason, number>>;
   truncated?: true;

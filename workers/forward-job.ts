@@ -6,7 +6,7 @@ import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import { type Forwarded, isForwarded } from "../shared/queue/forwarded.ts";
 import { findHost } from "../shared/queue/hosts.ts";
 import { redisKey } from "../shared/queue/names.ts";
-import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
+import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** Seconds for which the way of a job is remembered. */
@@ -50,7 +50,7 @@ async function makeRoom(queue: Queue, jobId: string, target: string): Promise<vo
  */
 export async function forwardJob(
   job: Job,
-  payload: ReducePayload,
+  payload: JobPayload,
   homehost: string,
   { redis, settings }: { redis: Redis; settings: Settings },
 ): Promise<Forwarded & { alive: boolean }> {

@@ -1,5 +1,5 @@
 import { newJobId } from "../shared/queue/names.ts";
-import { type JobName, parsePayload, type ReducePayload } from "../shared/queue/payload.ts";
+import { type JobName, type JobPayload, parsePayload } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { runInThread, type ThreadOptions } from "./run-in-thread.ts";
@@ -10,7 +10,7 @@ import { runInThread, type ThreadOptions } from "./run-in-thread.ts";
  */
 export async function runInline(
   name: JobName,
-  payload: ReducePayload,
+  payload: JobPayload,
   settings: Settings,
   options: ThreadOptions = {},
 ): Promise<MoveResult> {

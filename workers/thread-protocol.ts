@@ -1,12 +1,12 @@
 import type { ErrorDocument } from "../shared/errors.ts";
-import type { JobName, ReducePayload } from "../shared/queue/payload.ts";
+import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** What a job's thread is started with. */
 export interface ThreadData {
   name: JobName;
-  payload: ReducePayload;
+  payload: JobPayload;
   jobId: string;
   settings: Settings;
   /** See JobContext; false where it is missing. */

@@ -33,24 +33,42 @@ const base = {
   dryRun: z.boolean().default(false),
 };
 
-export const reduceSchema = z.strictObject({
+/** What both directions take. */
+const moveShape = {
   ...base,
   ...selectorsSchema.shape,
   includeLocked: z.boolean().default(false),
   /** Milliseconds; an unfinished test without activity for longer no longer holds its run back. */
   deadAfter: milliseconds.optional(),
   compact: z.enum(["auto", "always", "never"]).default("auto"),
-});
+};
+
+export const reduceSchema = z.strictObject(moveShape);
 export type ReducePayload = z.infer<typeof reduceSchema>;
 
-export const payloadSchemas = { reduce: reduceSchema } as const;
+export const restoreSchema = z.strictObject({
+  ...moveShape,
+  /** What becomes of a run whose target and name were registered again meanwhile. */
+  onConflict: z.enum(["refuse", "rename"]).default("refuse"),
+  /** Sets `last_update` of what comes back to now, for tools that poll by it. */
+  touch: z.boolean().default(false),
+  /** Milliseconds that completed-runs.db keeps a run that is back, for readers who started before. */
+  grace: milliseconds.max(3_600_000).default(10_000),
+});
+export type RestorePayload = z.infer<typeof restoreSchema>;
+
+export const payloadSchemas = { reduce: reduceSchema, restore: restoreSchema } as const;
 export type JobName = keyof typeof payloadSchemas;
+export type JobPayloads = { [Name in JobName]: z.infer<(typeof payloadSchemas)[Name]> };
+export type JobPayload = JobPayloads[JobName];
 const jobNames = Object.keys(payloadSchemas) as JobName[];
 
 const selectorKeys = Object.keys(selectorsSchema.shape) as (keyof Selectors)[];
 
 /** Checks data for the job `name`; every message names the member that is wrong. */
-export function parsePayload(name: string, data: unknown): ReducePayload {
+export function parsePayload<Name extends JobName>(name: Name, data: unknown): JobPayloads[Name];
+export function parsePayload(name: string, data: unknown): JobPayload;
+export function parsePayload(name: string, data: unknown): JobPayload {
   if (!(jobNames as string[]).includes(name)) {
     throw new JobsError("bad-payload", `no job is called "${name}"`, {
       hint: `jobs are: ${jobNames.join(", ")}`,
