@@ -37,6 +37,9 @@ export interface ByteChange {
   after: number;
 }
 
+/** Rows by table. */
+export type MovedRows = Record<"runs" | RecordTable, number>;
+
 export interface MoveResult {
   jobId: string;
   job: "reduce" | "restore";
@@ -47,7 +50,9 @@ export interface MoveResult {
   state: "completed" | "failed" | "cancelled";
   dryRun: boolean;
   /** Rows moved by table, with `runs`; complete counts. */
-  moved: Record<"runs" | RecordTable, number>;
+  moved: MovedRows;
+  /** What this job finished of an interrupted job of the other kind. */
+  finished?: { reduce?: MovedRows; restore?: MovedRows };
   /** At most `listLimit`; see `truncated`. */
   runs: MovedRun[];
   skipped: SkippedRun[];

@@ -46,6 +46,9 @@ const moveShape = {
 export const reduceSchema = z.strictObject(moveShape);
 export type ReducePayload = z.infer<typeof reduceSchema>;
 
+/** How long completed-runs.db keeps a run that is back, unless said otherwise, ms. */
+export const defaultGraceMs = 10_000;
+
 export const restoreSchema = z.strictObject({
   ...moveShape,
   /** What becomes of a run whose target and name were registered again meanwhile. */
@@ -53,7 +56,7 @@ export const restoreSchema = z.strictObject({
   /** Sets `last_update` of what comes back to now, for tools that poll by it. */
   touch: z.boolean().default(false),
   /** Milliseconds that completed-runs.db keeps a run that is back, for readers who started before. */
-  grace: milliseconds.max(3_600_000).default(10_000),
+  grace: milliseconds.max(3_600_000).default(defaultGraceMs),
 });
 export type RestorePayload = z.infer<typeof restoreSchema>;
 

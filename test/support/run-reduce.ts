@@ -2,7 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { JobContext } from "../../shared/job-context.ts";
-import { parsePayload, type ReducePayload } from "../../shared/queue/payload.ts";
+import {
+  type JobName,
+  parsePayload,
+  type ReducePayload,
+  type RestorePayload,
+} from "../../shared/queue/payload.ts";
 import type { MoveResult, RunLabel, SkipReason } from "../../shared/result.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
@@ -13,6 +18,7 @@ import { unionOfRuns } from "./oracle/union.ts";
 import { filesOf } from "./temp-area.ts";
 
 export type ReduceOptions = Partial<Omit<ReducePayload, "v" | "area">>;
+export type RestoreOptions = Partial<Omit<RestorePayload, "v" | "area">>;
 
 export interface RunOptions {
   /** Called at each step boundary by name; whatever it throws ends the job there. */
@@ -36,9 +42,27 @@ export interface Reduced {
 let jobs = 0;
 
 /** Runs a reduce in this process; its stations' threads run from `dist/`. Of every run, unless options say which. */
-export async function runReduce(
+export function runReduce(
   area: SampleArea,
   options: ReduceOptions = {},
+  run: RunOptions = {},
+): Promise<Reduced> {
+  return runMove("reduce", area, options, run);
+}
+
+/** The same for a restore, without a grace unless options give one. */
+export function runRestore(
+  area: SampleArea,
+  options: RestoreOptions = {},
+  run: RunOptions = {},
+): Promise<Reduced> {
+  return runMove("restore", area, { grace: 0, ...options }, run);
+}
+
+async function runMove(
+  name: JobName,
+  area: SampleArea,
+  options: ReduceOptions | RestoreOptions,
   {
     failpoint = () => {},
     host = area.host,
@@ -46,7 +70,7 @@ export async function runReduce(
     hear,
     signal = new AbortController().signal,
     triedAgain = false,
-  }: RunOptions = {},
+  }: RunOptions,
 ): Promise<Reduced> {
   const story: string[] = [];
   const context: JobContext = {
@@ -62,14 +86,14 @@ export async function runReduce(
     progress: () => {},
     failpoint,
   };
-  const payload = parsePayload("reduce", {
+  const payload = parsePayload(name, {
     v: 1,
     area: area.directory,
     compact: "never",
     ...all,
     ...options,
   });
-  return { result: await runJob("reduce", payload, context), story };
+  return { result: await runJob(name, payload, context), story };
 }
 
 const all = { runname: "%" };

@@ -39,7 +39,8 @@ export async function takeOverCounts(move: Move): Promise<void> {
 
 /** Makes the tally what is committed, where the job did not come to write the last states of its runs. */
 export function settleCounts(move: Move): void {
-  const { db, context, tally } = move;
+  const { db, context, counts } = move;
+  const tally = counts.reduce;
   const committed = db
     .prepare<[string], number>(
       "SELECT count(*) FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
@@ -67,7 +68,8 @@ function hasLine({ area }: Move, job: string): boolean {
 }
 
 function countMoved(move: Move): void {
-  const { db, keys, context, tally } = move;
+  const { db, keys, context, counts } = move;
+  const tally = counts.reduce;
   const runs = db
     .prepare<[string], RunLabel>(
       `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname

@@ -105,3 +105,8 @@ function bringRows(db: Connection, table: ArchiveTable): [from: number, to: numb
     return there === id ? [] : [[id, there] as [number, number]];
   });
 }
+
+/** SQL for `tests.archived` as Megatest had it, where its block took a new id in completed-runs.db. */
+export function originalBlock(alias: string): string {
+  return `coalesce((SELECT a.original FROM completed.mtjobs_archived AS a WHERE a.test_id = ${alias}.id), ${alias}.archived)`;
+}

@@ -1,5 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import type { Connection } from "../../shared/sqlite/connection.ts";
+import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -58,7 +58,7 @@ async function mapTable(
  * SQL for the rows of a table in `part` that hang on the slice at hand: a FROM clause that binds the row
  * to `alias`.
  */
-export function childrenOfSlice(part: Source, record: RecordPlan, alias: string): string {
+export function childrenOfSlice(part: Part, record: RecordPlan, alias: string): string {
   const slice = record.parent === "run_id" ? "temp.slice_runs" : "temp.slice_tests";
   if (record.parent === null)
     return `temp.slice_runs AS s CROSS JOIN ${part}.runs AS ${alias} ON ${alias}.id = s.id`;

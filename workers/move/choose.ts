@@ -1,7 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { guardName } from "../../shared/id-guard-name.ts";
 import { matchPatterns } from "../../shared/patterns.ts";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { ReducePayload, Selectors } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { targetSql } from "./judge.ts";
@@ -11,7 +11,8 @@ import { outwaitBusy } from "./transaction.ts";
 /** Rows of `runs` looked at in one statement. */
 const chunk = 2_000;
 
-interface Candidate extends RunLabel {
+/** A run that matches. */
+export interface Candidate extends RunLabel {
   state: string;
   /** Seconds since 1970. */
   eventTime: number;
@@ -28,16 +29,17 @@ export async function chooseRuns(move: Move, payload: ReducePayload, now: number
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (now - payload.age) / 1000;
   const chosen: number[] = [];
   for (const run of matching) {
-    if (kept.has(run.id)) move.tally.skip(label(run), "kept");
-    else if (conflicting.has(run.id)) move.tally.skip(label(run), "conflict");
-    else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label(run), "locked");
-    else if (run.eventTime > cutoff) move.tally.skip(label(run), "recent");
+    if (kept.has(run.id)) move.tally.skip(labelOf(run), "kept");
+    else if (conflicting.has(run.id)) move.tally.skip(labelOf(run), "conflict");
+    else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(labelOf(run), "locked");
+    else if (run.eventTime > cutoff) move.tally.skip(labelOf(run), "recent");
     else chosen.push(run.id);
   }
   return chosen.sort((a, b) => a - b);
 }
 
-const label = ({ id, target, runname }: RunLabel): RunLabel => ({ id, target, runname });
+/** What results say of a run. */
+export const labelOf = ({ id, target, runname }: RunLabel): RunLabel => ({ id, target, runname });
 
 async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candidate[]> {
   const runs: Candidate[] = [];
@@ -69,7 +71,8 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
   return runs;
 }
 
-function selectorSql(move: Move, payload: ReducePayload): { sql: string; parameters: unknown[] } {
+/** SQL over a row `r` of runs. */
+export function selectorSql(move: Move, payload: Selectors): { sql: string; parameters: unknown[] } {
   const patterns = [
     [targetSql(move.keys, "r"), payload.target],
     ["coalesce(r.runname, '')", payload.runname],
@@ -91,7 +94,8 @@ function selectorSql(move: Move, payload: ReducePayload): { sql: string; paramet
   };
 }
 
-function newestPerTarget(runs: readonly Candidate[], keep: number): Set<number> {
+/** The newest `keep` of each target. */
+export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<number> {
   const kept = new Set<number>();
   if (keep === 0) return kept;
   const seen = new Map<string, number>();

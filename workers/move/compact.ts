@@ -11,6 +11,13 @@ const freeShare = 0.25;
 /** …and more than this many bytes. */
 const freeBytes = 8 * 1024 * 1024;
 
+const names = {
+  area: "megatest.db",
+  cache: "the cache",
+  ref: "the cache's ref",
+  completed: "completed-runs.db",
+};
+
 /**
  * Gives free pages back to the file system, by `VACUUM`: the one step that holds a write lock for long, so
  * `auto` takes it only where nobody is at work.
@@ -20,15 +27,15 @@ const freeBytes = 8 * 1024 * 1024;
  */
 export async function compact(
   move: Move,
-  mode: ReducePayload["compact"],
+  { mode, parts }: { mode: ReducePayload["compact"]; parts: readonly (Source | "completed")[] },
   busyReason: () => string | undefined,
-  vacuum: (part: Source) => Promise<void>,
+  vacuum: (part: Source | "completed") => Promise<void>,
 ): Promise<void> {
   if (mode === "never") return;
   const small: string[] = [];
-  for (const part of move.sources) {
+  for (const part of parts) {
     move.context.signal.throwIfAborted();
-    const name = part === "area" ? "megatest.db" : part === "cache" ? "the cache" : "the cache's ref";
+    const name = names[part];
     const free = await outwaitBusy(move.context.signal, () => freeIn(move, part));
     if (mode === "auto" && !isWorthwhile(free)) {
       if (free.bytes > 0) small.push(name);
@@ -63,7 +70,7 @@ interface Free {
   share: number;
 }
 
-function freeIn({ db }: Move, part: Source): Free {
+function freeIn({ db }: Move, part: Source | "completed"): Free {
   const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
   const pages = read("freelist_count");
   return { bytes: pages * read("page_size"), share: pages / Math.max(read("page_count"), 1) };
@@ -74,7 +81,7 @@ function isWorthwhile({ bytes, share }: Free): boolean {
 }
 
 /** A vacuum builds the new file beside the old one (in the temporary directory) and journals the old one. */
-function lackOfSpace({ files }: Move, part: Source): string | undefined {
+function lackOfSpace({ files }: Move, part: Source | "completed"): string | undefined {
   const file = files[part];
   if (file === undefined) return undefined;
   const needed = 2 * statSync(file).size;

@@ -13,7 +13,7 @@ import { readColumns } from "../../shared/sqlite/table.ts";
 const ownTables = `
 CREATE TABLE IF NOT EXISTS mtjobs_runs (
   run_id INTEGER PRIMARY KEY,
-  state TEXT NOT NULL CHECK (state IN ('copying', 'removing', 'moved')),
+  state TEXT NOT NULL,
   job_id TEXT NOT NULL,
   changed_at INTEGER NOT NULL,
   looked_at INTEGER NOT NULL DEFAULT 0

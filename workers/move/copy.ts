@@ -16,7 +16,11 @@ export type RunState =
   /** Its copy is complete and verified, and counts; it is being removed from the other databases. */
   | "removing"
   /** It is nowhere else. */
-  | "moved";
+  | "moved"
+  /** It is being brought back: the copy counts until it is whole in every source and readers have finished. */
+  | "restoring"
+  /** The sources count again; the copy is about to go. */
+  | "restored";
 
 /** Changes of state that the next commit into completed-runs.db carries along. */
 export class PendingStates {

@@ -3,31 +3,73 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { JobPayload, ReducePayload, RestorePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import { mapChildren } from "./children.ts";
 import { chooseRuns } from "./choose.ts";
+import { chooseMovedRuns } from "./choose-moved.ts";
 import { ensureCompletedDb } from "./completed-db.ts";
 import { PendingStates } from "./copy.ts";
 import { copyBatch } from "./copy-batch.ts";
+import type { Move } from "./move.ts";
 import { openMove, type Place, refuseHotJournals } from "./prepare.ts";
 import { describeResult, fileSizes } from "./report.ts";
+import { runRows } from "./run-rows.ts";
 import type { Tally } from "./tally.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** Runs judged in one go. */
 const batch = 20;
 
-/**
- * Tells what a reduce would do. Reads only: where there is no completed-runs.db yet, an empty one in a
- * temporary directory stands for it.
- */
-export async function rehearse(
+/** Tells what a reduce would do. Reads only. */
+export function rehearseReduce(
   place: Place,
   payload: ReducePayload,
   context: JobContext,
   tally: Tally,
   started: number,
+): Promise<MoveResult> {
+  return rehearse(place, { payload, job: "reduce" }, context, tally, started, async (move) => {
+    const runs = await chooseRuns(move, payload, move.now);
+    for (let from = 0; from < runs.length; from += batch) {
+      context.signal.throwIfAborted();
+      context.progress({
+        phase: "looking",
+        runs: { done: from, total: runs.length },
+        rows: { done: Object.values(tally.moved).reduce((sum, count) => sum + count, 0) },
+      });
+      const movable = await copyBatch(move, runs.slice(from, from + batch), payload, new PendingStates());
+      for (const run of movable) tally.movedRun(run);
+    }
+  });
+}
+
+/** Tells what a restore would do. Reads only. */
+export function rehearseRestore(
+  place: Place,
+  payload: RestorePayload,
+  context: JobContext,
+  tally: Tally,
+  started: number,
+): Promise<MoveResult> {
+  return rehearse(place, { payload, job: "restore" }, context, tally, started, async (move) => {
+    for (const run of await chooseMovedRuns(move, payload)) {
+      context.signal.throwIfAborted();
+      const rows = await outwaitBusy(context.signal, () => runRows(move, [run.id]));
+      for (const [table, count] of rows) tally.moved[table] += count;
+      tally.movedRun(run);
+    }
+  });
+}
+
+/** Where there is no completed-runs.db yet, an empty one in a temporary directory stands for it. */
+async function rehearse(
+  place: Place,
+  what: { payload: JobPayload; job: MoveResult["job"] },
+  context: JobContext,
+  tally: Tally,
+  started: number,
+  look: (move: Move) => Promise<void>,
 ): Promise<MoveResult> {
   refuseHotJournals(place.files);
   const scratch = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
@@ -42,25 +84,13 @@ export async function rehearse(
       ]);
     }
     const files = { ...place.files, completed };
-    const move = await outwaitBusy(context.signal, () =>
-      openMove({ ...place, files }, payload, context, tally),
-    );
+    const move = await outwaitBusy(context.signal, () => openMove({ ...place, files }, what, context, tally));
     try {
       for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
-      const runs = await chooseRuns(move, payload, move.now);
-      for (let from = 0; from < runs.length; from += batch) {
-        context.signal.throwIfAborted();
-        context.progress({
-          phase: "looking",
-          runs: { done: from, total: runs.length },
-          rows: { done: Object.values(tally.moved).reduce((sum, count) => sum + count, 0) },
-        });
-        const movable = await copyBatch(move, runs.slice(from, from + batch), payload, new PendingStates());
-        for (const run of movable) tally.movedRun(run);
-      }
+      await look(move);
       return describeResult({
+        ...what,
         move: { ...move, files: place.files },
-        payload,
         areaId: readAreaId(place.area),
         before: fileSizes(place.files),
         started,

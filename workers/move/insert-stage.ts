@@ -12,30 +12,31 @@ export function insertStage({ db, records }: Move): void {
   }
 }
 
-/** Ids of tables that never sync mean nothing outside their database: a taken one gives way to a new one. */
+/**
+ * Below every id that Megatest writes: rows that had to give up theirs are numbered downwards from here, so that
+ * they never stand in the way of one that comes later with the id its cache gave it.
+ */
+export const belowAllIds = -(2 ** 40);
+
+/** Ids of tables that never sync mean nothing outside their database: a taken one gives way to one of ours. */
 function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
   if (synced) return;
   const stage = `temp.stage_${table}`;
+  const lowest = `(SELECT min(id) FROM (SELECT min(id) AS id FROM completed.${table} UNION ALL SELECT ${belowAllIds}))`;
   db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = s.id)
-    OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row)`);
+      OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row);
+    UPDATE ${stage} AS s SET id = ${lowest} - n.rank
+      FROM (SELECT stage_row, row_number() OVER (ORDER BY stage_row) AS rank FROM ${stage} WHERE id IS NULL) AS n
+      WHERE n.stage_row = s.stage_row`);
 }
 
 /** OR ABORT, whatever the schema says: a row must neither take the place of another nor be left out. */
-function insertRows(db: Connection, record: RecordPlan, which = "1"): void {
-  const { table, synced } = record;
-  const all = record.columnsIn("completed");
-  const insert = (names: readonly string[], where: string) =>
-    prepared(
-      db,
-      `INSERT OR ABORT INTO completed.${table} (${columnList(names)})
-         SELECT ${columnList(names)} FROM temp.stage_${table} WHERE ${where} AND ${which}`,
-    ).run();
-  insert(all, "id IS NOT NULL");
-  if (!synced)
-    insert(
-      all.filter((name) => name !== "id"),
-      "id IS NULL",
-    );
+function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1"): void {
+  const names = columnList(columnsIn("completed"));
+  prepared(
+    db,
+    `INSERT OR ABORT INTO completed.${table} (${names}) SELECT ${names} FROM temp.stage_${table} WHERE ${which}`,
+  ).run();
 }
 
 /**

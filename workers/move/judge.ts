@@ -89,8 +89,10 @@ export function targetSql(keys: readonly string[], alias: string): string {
     : keys.map((key) => `coalesce(${alias}.${quoteName(key)}, '')`).join(" || '/' || ");
 }
 
-const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
-const lifeOf = (alias: string) =>
+/** SQL: a time as seconds since 1970; 0 where there is none. */
+export const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
+/** SQL: the last sign of life of a test. */
+export const lifeOf = (alias: string) =>
   `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
 
 function readRuns(move: Move): [number, string, string, string, number][] {

@@ -1,5 +1,6 @@
 import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { originalBlock } from "./archive-blocks.ts";
 import { childrenOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -21,10 +22,7 @@ export function comparedColumns(part: Source, record: RecordPlan, fresh: Source)
 export function sameAsCopy(record: RecordPlan, columns: readonly string[]): string {
   const plain = columns.filter((name) => record.table !== "tests" || name !== "archived");
   const same = sameRow("x", "d", plain, record.mixed);
-  return plain.length === columns.length
-    ? same
-    : `${same} AND x.archived IS
-        coalesce((SELECT a.original FROM completed.mtjobs_archived AS a WHERE a.test_id = d.id), d.archived)`;
+  return plain.length === columns.length ? same : `${same} AND x.archived IS ${originalBlock("d")}`;
 }
 
 export interface Comparison {

@@ -1,5 +1,6 @@
 import type { Area } from "../../shared/area/area.ts";
 import type { JobContext } from "../../shared/job-context.ts";
+import type { MoveResult } from "../../shared/result.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -38,7 +39,10 @@ export interface Move {
   now: number;
   /** Seconds since 1970: activity before this holds no run back, so it need not be known exactly. */
   recentAfter: number;
+  /** What this job does. */
   tally: Tally;
+  /** By kind of job: `tally`, and what was finished of an interrupted job of the other kind. */
+  counts: Record<MoveResult["job"], Tally>;
 }
 
 export function planOf(move: Pick<Move, "records">, table: RecordPlan["table"]): RecordPlan {

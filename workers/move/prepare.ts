@@ -7,7 +7,8 @@ import { refillDue } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { JobPayload } from "../../shared/queue/payload.ts";
+import type { MoveResult } from "../../shared/result.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { assertMegatestSchema, connect, filesOf, hotJournals, sourcesOf } from "./databases.ts";
@@ -17,7 +18,7 @@ import { checkOtherCaches } from "./other-caches.ts";
 import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
 import { createScratch } from "./scratch.ts";
-import type { Tally } from "./tally.ts";
+import { Tally } from "./tally.ts";
 
 /** The area of a job with its cache, looked at and found fit to work on. */
 export interface Place {
@@ -33,7 +34,7 @@ export interface Place {
  *
  * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
  */
-export async function openPlace(payload: ReducePayload, context: JobContext, tally: Tally): Promise<Place> {
+export async function openPlace(payload: JobPayload, context: JobContext, tally: Tally): Promise<Place> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const say = warner(area, context, tally);
@@ -73,7 +74,12 @@ function warner(area: Area, context: JobContext, tally: Tally): (sentence: strin
 }
 
 /** Connects to what there is. `token` is 0 for a dry run, which reads only. */
-export function openMove(place: Place, payload: ReducePayload, context: JobContext, tally: Tally): Move {
+export function openMove(
+  place: Place,
+  { payload, job }: { payload: JobPayload; job: MoveResult["job"] },
+  context: JobContext,
+  tally: Tally,
+): Move {
   const { area, files } = place;
   const sources = sourcesOf(files);
   const db = connect(files, [...sources, "completed"]);
@@ -97,6 +103,7 @@ export function openMove(place: Place, payload: ReducePayload, context: JobConte
         (now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000,
       ),
       tally,
+      counts: { reduce: new Tally(), restore: new Tally(), [job]: tally },
     };
     createScratch(db, move.records);
     return move;

@@ -1,31 +1,36 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { defaultGraceMs } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
-import { prepared } from "../../shared/sqlite/connection.ts";
-import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
-import { childrenOfSlice } from "./children.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
 import { defaultDeadAfterMs, targetSql } from "./judge.ts";
-import { comparedColumns } from "./mismatch.ts";
+import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
-import type { RecordPlan } from "./record-tables.ts";
 import type { RemovalLine } from "./removal-line.ts";
+import { letGo, undoRestore } from "./restore-runs.ts";
 import { runRows } from "./run-rows.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
-import { isUnfinished } from "./test-states.ts";
 import { outwaitBusy } from "./transaction.ts";
-import { unmatchedRows } from "./unsynced-rows.ts";
+import { findIncomplete } from "./whole.ts";
 
 /**
- * Finishes or undoes what a job that died left. A copy of which nothing was removed is taken back: the run
+ * Finishes or undoes what a job that died left. Of a reduce, a copy of which nothing was removed is taken back: the run
  * is whole where it was, and may be chosen anew. Where removing had begun there is only one way: forward.
  */
-export async function finishInterrupted(
-  move: Move,
-  line: RemovalLine,
-  deadAfterMs = defaultDeadAfterMs,
-): Promise<void> {
-  const { context, tally } = move;
+export async function finishInterrupted(move: Move, line: RemovalLine, options: Recovery): Promise<void> {
+  await finishReduces(move, line, options.deadAfterMs);
+  await finishRestores(move, line, options);
+}
+
+export interface Recovery {
+  /** See `RestorePayload.deadAfter`; undefined: the default. */
+  deadAfterMs: number | undefined;
+  /** Sleeps under the lease. */
+  rest(ms: number): Promise<void>;
+}
+
+async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaultDeadAfterMs): Promise<void> {
+  const { context, tally, counts } = move;
   const copying = runsIn(move, "copying");
   const removing = runsIn(move, "removing");
   const untouched: RunLabel[] = [];
@@ -52,13 +57,36 @@ export async function finishInterrupted(
     tally.superseded += report.superseded;
     tally.late += report.late;
     const rows = await outwaitBusy(context.signal, () => runRows(move, [run.id]));
-    for (const [table, count] of rows) tally.moved[table] += count;
-    tally.movedRun(run);
+    for (const [table, count] of rows) counts.reduce.moved[table] += count;
+    counts.reduce.movedRun(run);
     pending.set([run.id], "moved");
     await outwaitBusy(context.signal, () => commitStates(move, pending));
     context.failpoint("resumed");
     context.log(`Run ${run.id} (${run.target}/${run.runname}), half moved by an interrupted job, is moved.`);
   }
+}
+
+/** Runs that a dead job brought back whole are let go, once readers have finished; others are moved again. */
+async function finishRestores(move: Move, line: RemovalLine, { deadAfterMs, rest }: Recovery): Promise<void> {
+  const { context } = move;
+  await letGo(move, runsIn(move, "restored"));
+  const restoring = runsIn(move, "restoring");
+  if (restoring.length === 0) return;
+  const incomplete = await line.findIncomplete(restoring.map(({ id }) => id));
+  const isWhole = ({ id }: RunLabel) => !incomplete.includes(id);
+  const undone = await undoRestore(
+    move,
+    line,
+    restoring.filter((run) => !isWhole(run)),
+    deadAfterMs,
+  );
+  if (undone.length > 0)
+    context.log(`${undone.length} runs half restored by an interrupted job are moved again.`);
+  const whole = restoring.filter(isWhole);
+  if (whole.length === 0) return;
+  await rest(defaultGraceMs);
+  await letGo(move, whole);
+  context.log(`${whole.length} runs brought back by an interrupted job are restored.`);
 }
 
 function runsIn({ db, keys }: Move, state: RunState): RunLabel[] {
@@ -85,63 +113,11 @@ async function isUntouched(move: Move, run: number): Promise<boolean> {
 }
 
 function isSliceUntouched(move: Move, slice: Slice): boolean {
-  const { db, pace, records } = move;
+  const { db, fresh, pace, records } = move;
   const tests = enterSlice(db, slice);
   const started = performance.now();
-  const missing = records.some((record) => {
-    const sql = record.synced ? missingSynced(move, record) : missingUnsynced(move, record);
-    return prepared(db, `SELECT EXISTS (${sql})`).pluck().get() === 1;
-  });
+  const incomplete = findIncomplete(db, fresh, records, { touched: false });
   pace.hold(performance.now() - started);
   pace.settle(tests);
-  return !missing;
-}
-
-/** A SELECT of the rows of the slice's copy that the freshest source has not, or otherwise. */
-function missingSynced({ fresh }: Move, record: RecordPlan): string {
-  const { table } = record;
-  const columns = comparedColumns(fresh, record, fresh).filter((name) => name !== "archived");
-  return `SELECT 1 FROM ${copiesOfSlice(record)}
-    WHERE NOT EXISTS (SELECT 1 FROM ${fresh}.${table} AS x WHERE x.id = d.id AND ${sameRow("x", "d", columns, record.mixed)})`;
-}
-
-/** Rows of tables that never sync may have come from a cache that is gone: then the copy is the only one. */
-function missingUnsynced({ fresh }: Move, record: RecordPlan): string {
-  const columns = record.columnsIn(fresh);
-  if (columns.length === 0) return `SELECT 1 FROM ${copiesOfSlice(record)}`;
-  const copied = `SELECT ${columnList(columns, "d")} FROM ${copiesOfSlice(record)}`;
-  const there = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(fresh, record, "x")}`;
-  return unmatchedRows(copied, there, { columns, compared: columns, mixed: record.mixed });
-}
-
-/** The slice's rows in completed-runs.db, bound to `d`. */
-function copiesOfSlice({ table, parent }: RecordPlan): string {
-  if (table === "tests") return "temp.slice_tests AS s CROSS JOIN completed.tests AS d ON d.id = s.id";
-  if (parent === null) return "temp.slice_runs AS s CROSS JOIN completed.runs AS d ON d.id = s.id";
-  return `temp.${parent === "run_id" ? "slice_runs" : "slice_tests"} AS s
-    CROSS JOIN completed.${table} AS d ON d.${parent} = s.id`;
-}
-
-/** Tests looked at in one statement: a few milliseconds of a shared lock. */
-const chunk = 2_000;
-
-/** True where a test of the run may still report: then its rows must not go now. */
-export async function isAlive(move: Move, run: number, deadAfterMs: number): Promise<boolean> {
-  const { db, fresh, context } = move;
-  const life =
-    "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
-  const alive = prepared<[number, number], number>(
-    db,
-    `SELECT EXISTS (SELECT 1 FROM temp.slice_tests AS s CROSS JOIN ${fresh}.tests AS t ON t.id = s.id
-       WHERE t.run_id = ? AND ${life} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
-  ).pluck();
-  const since = (Date.now() - deadAfterMs) / 1000;
-  const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], [fresh]));
-  const cutter = new SliceCutter(db, counts, () => chunk);
-  for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
-    enterSlice(db, slice);
-    if ((await outwaitBusy(context.signal, () => alive.get(run, since))) === 1) return true;
-    await yieldNow();
-  }
-  return false;
+  return incomplete?.length === 0;
 }

@@ -1,137 +1,40 @@
-import { existsSync, statSync } from "node:fs";
-import { performance } from "node:perf_hooks";
-import { ensureAreaId } from "../../shared/area/area-id.ts";
-import { appendHistory } from "../../shared/area/history.ts";
-import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
-import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
-import { settleCounts, takeOverCounts } from "./accounts.ts";
-import { bringAreaRows } from "./area-rows.ts";
-import { bringTogether } from "./bring-together.ts";
-import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
-import { mapChildren } from "./children.ts";
+import { type Site, workOnArea } from "./area-job.ts";
 import { chooseRuns } from "./choose.ts";
-import { compact } from "./compact.ts";
-import { ensureCompletedDb } from "./completed-db.ts";
-import { rehearse } from "./dry-run.ts";
-import { repairIdClashes } from "./id-clashes.ts";
+import { rehearseReduce } from "./dry-run.ts";
 import { guardsHold, isGuarded, raiseGuards } from "./id-guards.ts";
-import { acquire, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
-import type { Move, Source } from "./move.ts";
+import type { Move } from "./move.ts";
 import { RunMover } from "./move-runs.ts";
-import { openMove, openPlace, type Place } from "./prepare.ts";
-import { aliveServers, quietReason } from "./quiet.ts";
-import { finishInterrupted } from "./recover.ts";
-import { RemovalLine } from "./removal-line.ts";
-import { describeResult, fileSizes } from "./report.ts";
-import { collectLateRows, lookAgain, movedBy } from "./sweep.ts";
-import { SyncWindow, syncPassMs } from "./sync-window.ts";
-import { Tally } from "./tally.ts";
-import { ThreadStation } from "./thread-station.ts";
+import { lookAgain, movedBy } from "./sweep.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /**
  * Moves the runs that `payload` selects from the area's databases to completed-runs.db.
  *
- * May be killed anywhere and run again: see "What if it dies here" in docs/architecture.md.
- *
  * @throws JobsError with what stopped the job; what was moved until then stays moved
  */
-export async function reduce(payload: ReducePayload, context: JobContext): Promise<MoveResult> {
-  const started = performance.now();
-  const tally = new Tally();
-  const place = await openPlace(payload, context, tally);
-  if (payload.dryRun) return rehearse(place, payload, context, tally, started);
-
-  const before = fileSizes(place.files);
-  const areaId = await outwaitBusy(context.signal, () => prepareArea(place));
-  context.failpoint("prepared");
-  const move = await outwaitBusy(context.signal, () => openMove(place, payload, context, tally));
-  const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
-  const lease: LeaseOptions = {
-    db: move.db,
-    refillDue: place.refillDue,
-    sources: move.sources,
-    context,
-    times,
-  };
-  try {
-    move.token = await acquire(lease);
-    const report = () => {
-      settleCounts(move);
-      return describeResult({ move, payload, areaId, before, started });
-    };
-    try {
-      await perform(move, place, payload, lease);
-      const result = report();
-      // Only a holder writes history: one that was overtaken at its last step ends here.
-      await outwaitBusy(context.signal, () => renewLease(move.db, lease.times, move.token));
-      appendHistory(place.area, historyLine(result, payload));
-      context.failpoint("history-written");
-      return result;
-    } catch (error) {
-      await noteFailure(move, payload, report, error);
-      throw error;
-    } finally {
-      context.failpoint("releasing");
-      await release(lease, move.token);
-    }
-  } finally {
-    move.db.close();
-  }
+export function reduce(payload: ReducePayload, context: JobContext): Promise<MoveResult> {
+  return workOnArea(payload, context, {
+    job: "reduce",
+    compacted: ({ sources }) => sources,
+    rehearse: (place, tally, started) => rehearseReduce(place, payload, context, tally, started),
+    perform: (site) => moveOut(site, payload),
+  });
 }
 
-/** Creates what of ours the area lacks. Every part may be there already; none replaces anything. */
-function prepareArea({ area, files }: Place): string {
-  ensurePrivateDir(area);
-  const areaId = ensureAreaId(area);
-  if (!existsSync(files.completed) || statSync(files.completed).size === 0)
-    createLike(files.completed, files.area);
-  ensureCompletedDb(files.completed, [files.area, ...(files.cache === undefined ? [] : [files.cache])]);
-  return areaId;
-}
-
-/** The steps under the lease. */
-async function perform(move: Move, place: Place, payload: ReducePayload, lease: LeaseOptions): Promise<void> {
+async function moveOut({ move, sweeper, syncPass }: Site, payload: ReducePayload): Promise<void> {
   const { context } = move;
-  const renew = () => lease.times.renew();
-  const servers = aliveServers(place.area, context.settings.host);
-  const syncPass = () => restUnderLease(lease, move.token, syncPassMs(move.files.cache));
-  const window = new SyncWindow(servers.length > 0 ? syncPass : undefined);
-  await bringTogether(move, renew);
-  await bringAreaRows(move);
-  context.failpoint("brought-together");
-  const line = await openLine(move, place, () => window.enter());
-  try {
-    for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
-    const sweeper = { line, beforeCommit: renew };
-    await repairIdClashes(move, renew);
-    await takeOverCounts(move);
-    await finishInterrupted(move, line, payload.deadAfter);
-    await collectLateRows(move, sweeper);
-    context.failpoint("late-collected");
-    const runs = await chooseRuns(move, payload, move.now);
-    context.log(`Runs to look at closely: ${runs.length}.`);
-    await guardNewest(move, runs, renew);
-    const since = await line.versions();
-    await new RunMover(move, line, { runs, payload, beforeCommit: renew }).run();
-    context.failpoint("moved");
-    await lookAgain(move, sweeper, movedBy(move), { rest: servers.length > 0 ? syncPass : undefined, since });
-    context.failpoint("looked-again");
-    await compact(
-      move,
-      payload.compact,
-      () => quietReason(move, place.area),
-      async (part) => {
-        await vacuum(line, part, renew);
-        context.failpoint("compacted");
-      },
-    );
-  } finally {
-    await line.close();
-  }
+  const { line, beforeCommit } = sweeper;
+  const runs = await chooseRuns(move, payload, move.now);
+  context.log(`Runs to look at closely: ${runs.length}.`);
+  await guardNewest(move, runs, beforeCommit);
+  const since = await line.versions();
+  await new RunMover(move, line, { runs, payload, beforeCommit }).run();
+  context.failpoint("moved");
+  await lookAgain(move, sweeper, movedBy(move), { rest: syncPass, since });
+  context.failpoint("looked-again");
 }
 
 /** Once for all runs that are newer than the guards; otherwise each batch of them would raise them again. */
@@ -143,63 +46,4 @@ async function guardNewest(move: Move, runs: readonly number[], beforeCommit: ()
   if (guarded) return;
   await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
   move.context.failpoint("guarded");
-}
-
-async function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): Promise<RemovalLine> {
-  const { context, fresh, files, keys, token } = move;
-  const times = cacheTimesSetup(place.area, place.cache);
-  const starts = await Promise.allSettled(
-    move.sources.map((part) =>
-      ThreadStation.start({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
-    ),
-  );
-  const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
-  const line = new RemovalLine(stations, beforeArea, (step) => context.failpoint(step));
-  const failed = starts.find((start) => start.status === "rejected");
-  if (failed === undefined) return line;
-  await line.close();
-  throw failed.reason;
-}
-
-/** A vacuum may take longer than the cache may be older: its time is renewed all along. */
-async function vacuum(line: RemovalLine, part: Source, renew: () => void): Promise<void> {
-  renew();
-  const timer = setInterval(renew, 1000);
-  try {
-    await line.vacuum(part);
-  } finally {
-    clearInterval(timer);
-    renew();
-  }
-}
-
-function stateAfter(error: unknown): MoveResult["state"] {
-  return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";
-}
-
-function historyLine(result: MoveResult, payload: ReducePayload) {
-  const { runs: _runs, skipped: _skipped, ...counts } = result;
-  return { at: new Date().toISOString(), requestedBy: payload.requestedBy, ...counts };
-}
-
-/** A job put back by a leaving worker, or tried again, is not finished: its line is written when it is. */
-async function noteFailure(
-  move: Move,
-  payload: ReducePayload,
-  report: () => MoveResult,
-  thrown: unknown,
-): Promise<void> {
-  const error = toJobsError(thrown);
-  if (error.code === "stopped" || error.code === "lost-lease") return;
-  if (error.retriable && move.context.triedAgain === true) return;
-  try {
-    const result = { ...report(), state: stateAfter(error) };
-    appendHistory(move.area, {
-      ...historyLine(result, payload),
-      error: { code: error.code, message: error.message },
-    });
-  } catch (why) {
-    // The job's own failure must reach the caller. Without a line, the next job counts what was moved.
-    move.context.log(`The history could not be written: ${toJobsError(why).message}.`);
-  }
 }

@@ -1,4 +1,5 @@
 import type { JobStep } from "../../shared/job-steps.ts";
+import { difference, type Insertion, type InsertionReport } from "./inserter.ts";
 import type { Source } from "./move.ts";
 import type { RemovalReport } from "./remover.ts";
 import type { ThreadStation } from "./thread-station.ts";
@@ -58,6 +59,31 @@ export class RemovalLine {
     return total;
   }
 
+  /**
+   * Puts runs of completed-runs.db into every source, the other way round: where clients write comes last, so that a
+   * sync, which goes by the cache, finds nothing to carry, and a run is whole elsewhere before anybody can write to it.
+   */
+  async insert(insertion: Insertion): Promise<InsertionReport> {
+    const total: InsertionReport = { conflicting: [], incomplete: [] };
+    let left = insertion.runs;
+    for (const station of this.#stations.toReversed()) {
+      if (left.length === 0) break;
+      if (station.part === "area") await this.#beforeArea();
+      const { conflicting, incomplete } = await station.insert({ ...insertion, runs: left });
+      this.#failpoint(`brought-to-${station.part}`);
+      total.conflicting.push(...conflicting);
+      total.incomplete.push(...incomplete);
+      left = difference(left, [...conflicting, ...incomplete]);
+    }
+    return total;
+  }
+
+  /** Of `runs`, those that are not in every source row by row as completed-runs.db has them. */
+  async findIncomplete(runs: readonly number[]): Promise<number[]> {
+    const found = await Promise.all(this.#stations.map((station) => station.findIncomplete({ runs })));
+    return [...new Set(found.flat())];
+  }
+
   /** Looks anew over the tables without an index. */
   async refresh(): Promise<void> {
     await Promise.all(this.#stations.map((station) => station.refresh()));
@@ -72,8 +98,10 @@ export class RemovalLine {
     );
   }
 
-  async vacuum(part: Source): Promise<void> {
-    await this.#stations.find((station) => station.part === part)?.vacuum();
+  /** completed-runs.db is compacted by the thread of megatest.db, beside which it stands. */
+  async vacuum(part: Source | "completed"): Promise<void> {
+    const at = part === "completed" ? "area" : part;
+    await this.#stations.find((station) => station.part === at)?.vacuum(part);
   }
 
   async close(): Promise<void> {

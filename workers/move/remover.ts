@@ -141,8 +141,8 @@ export class Remover {
 
   /** Gives other writers their turn. Clients write to the cache; in the other databases nobody waits who is in a hurry. */
   async #letOthersIn(): Promise<void> {
-    const { part, fresh, pace } = this.#options;
-    const gapMs = part === fresh ? this.#slices.company.gapAfter(pace.lastMs) : 0;
+    const { part, fresh, pace, company } = this.#options;
+    const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
     await (gapMs > 0 ? sleep(gapMs) : yieldNow());
   }
 }

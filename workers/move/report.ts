@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { JobPayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { Files, Move } from "./move.ts";
 
@@ -20,8 +20,9 @@ export function fileSizes(files: Files): Record<string, number> {
 }
 
 export interface ReportOptions {
-  move: Pick<Move, "context" | "area" | "files" | "tally">;
-  payload: ReducePayload;
+  move: Pick<Move, "context" | "area" | "files" | "tally" | "counts">;
+  job: MoveResult["job"];
+  payload: JobPayload;
   areaId: string | null;
   before: Record<string, number>;
   /** `performance.now()` when the job began. */
@@ -29,18 +30,20 @@ export interface ReportOptions {
 }
 
 /** The result as the contract has it. */
-export function describeResult({ move, payload, areaId, before, started }: ReportOptions): MoveResult {
-  const { context, area, files, tally } = move;
+export function describeResult({ move, job, payload, areaId, before, started }: ReportOptions): MoveResult {
+  const { context, area, files, tally, counts } = move;
+  const other = job === "reduce" ? "restore" : "reduce";
   const after = fileSizes(files);
   return {
     jobId: context.jobId,
-    job: "reduce",
+    job,
     area: area.path,
     areaId,
     host: context.settings.host,
     state: "completed",
     dryRun: payload.dryRun,
     moved: tally.moved,
+    ...(counts[other].moved.runs > 0 ? { finished: { [other]: counts[other].moved } } : {}),
     runs: tally.runs,
     skipped: tally.skipped,
     skippedCounts: tally.skippedCounts,

@@ -95,7 +95,7 @@ export function assertCopied(db: Connection, runs: readonly number[]): void {
   const missing = prepared<[string], number>(
     db,
     `SELECT value FROM json_each(?) WHERE value NOT IN
-         (SELECT run_id FROM completed.mtjobs_runs WHERE state IN ('removing', 'moved'))`,
+         (SELECT run_id FROM completed.mtjobs_runs WHERE state IN ('removing', 'moved', 'restoring'))`,
   )
     .pluck()
     .all(JSON.stringify(runs));

@@ -3,7 +3,7 @@ import type { JobStep } from "../../shared/job-steps.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import { childrenOfSlice } from "./children.ts";
-import { Company } from "./company.ts";
+import type { Company } from "./company.ts";
 import { type Comparison, findMismatches } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { Pace } from "./pace.ts";
@@ -23,6 +23,7 @@ export interface RemoverOptions {
   token: number;
   jobId: string;
   pace: Pace;
+  company: Company;
   signal: AbortSignal;
   /** Aborted: a run that is cut is left to the next job. */
   stop: AbortSignal;
@@ -50,7 +51,6 @@ export function readVersion(db: Connection, part: Source): number {
 /** Deletes slices from one database, each after every row of it was compared with its copy. */
 export class SliceRemover {
   readonly #options: RemoverOptions;
-  readonly company = new Company();
 
   constructor(options: RemoverOptions) {
     this.#options = options;
@@ -67,7 +67,7 @@ export class SliceRemover {
     const { signal } = this.#options;
     try {
       // Where others write all the time, what was compared before the lock would be compared again under it.
-      if (!this.company.isLikely) {
+      if (!this.#options.company.isLikely) {
         const seen = await outwaitBusy(signal, () => this.#compare(slice, how));
         if (await outwaitBusy(signal, () => this.#delete(slice, how, seen))) return undefined;
       }
@@ -124,7 +124,7 @@ export class SliceRemover {
         proveToken(db, part, token, Date.now());
         lockedAt = performance.now();
         const version = readVersion(db, part);
-        this.company.note(version);
+        this.#options.company.note(version);
         if (seen === undefined) this.#refuseNews(slice, how, version);
         else if (version !== seen) return false;
         else lookAtTests(db, part, slice, how.force);

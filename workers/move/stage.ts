@@ -221,10 +221,15 @@ async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
 async function addUnsynced(move: Move, record: RecordPlan, part: Source, select: string): Promise<void> {
   const columns = record.columnsIn(part);
   if (columns.length === 0) return;
-  const first = part === move.fresh ? 0 : 2 ** 52;
+  const isFresh = part === move.fresh;
+  const rest = columns.filter((name) => name !== "id");
+  // An id that any row of the cache has is that row's, whenever it comes.
+  const id = isFresh
+    ? "n.id"
+    : `iif(EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id), NULL, n.id)`;
   await read(
     move,
-    `INSERT INTO temp.stage_${record.table} (stage_row, ${columnList(columns)})
-     SELECT ${first} + n.id, n.* FROM (${select}) AS n`,
+    `INSERT INTO temp.stage_${record.table} (${columnList(["stage_row", "id", ...rest])})
+     SELECT ${isFresh ? 0 : 2 ** 52} + n.id, ${[id, ...rest.map((name) => `n.${quoteName(name)}`)].join(", ")} FROM (${select}) AS n`,
   );
 }

@@ -52,7 +52,9 @@ async function perform(
   if (call.call === "remove") return opened.remove(call.removal);
   if (call.call === "refresh") await opened.refresh();
   if (call.call === "version") return opened.version();
-  if (call.call === "vacuum") opened.vacuum();
+  if (call.call === "insert") return opened.insert(call.insertion);
+  if (call.call === "find-incomplete") return opened.findIncomplete(call.insertion);
+  if (call.call === "vacuum") opened.vacuum(call.part);
   if (call.call === "close") opened.close();
   return undefined;
 }

@@ -3,13 +3,15 @@ import type { Connection } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
+import { Company } from "./company.ts";
 import { connect } from "./databases.ts";
+import { Inserter, type Insertion, type InsertionReport } from "./inserter.ts";
 import type { Files, Source } from "./move.ts";
 import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
 import { type Removal, type RemovalReport, Remover } from "./remover.ts";
 import { createScratch } from "./scratch.ts";
-import { readVersion } from "./slice-removal.ts";
+import { type RemoverOptions, readVersion } from "./slice-removal.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** What a station is made of; plain data, so that it may be sent to a thread. */
@@ -34,6 +36,7 @@ export class Station {
   readonly #setup: StationSetup;
   readonly #db: Connection;
   readonly #remover: Remover;
+  readonly #inserter: Inserter;
   readonly #signal: AbortSignal;
   readonly pace: Pace;
 
@@ -49,16 +52,19 @@ export class Station {
     this.pace = setup.part === "ref" ? new Pace(60) : new Pace();
     this.#signal = lost;
     const times = new CacheTimes(setup.times);
-    this.#remover = new Remover({
+    const options: RemoverOptions = {
       ...setup,
       db,
       records: planRecords(db, [setup.part, "completed"], setup.keys),
       pace: this.pace,
+      company: new Company(),
       signal: lost,
       stop,
       beforeCommit: setup.part === "area" ? () => times.renew() : () => {},
       failpoint,
-    });
+    };
+    this.#remover = new Remover(options);
+    this.#inserter = new Inserter(options);
   }
 
   /** Opens the databases and takes the one look over the tables without an index. */
@@ -93,6 +99,15 @@ export class Station {
     return this.#remover.remove(removal);
   }
 
+  insert(insertion: Insertion): Promise<InsertionReport> {
+    return this.#inserter.insert(insertion);
+  }
+
+  /** See `Inserter`. */
+  findIncomplete(runs: Insertion): Promise<number[]> {
+    return this.#inserter.findIncomplete(runs);
+  }
+
   /** Looks anew over the tables without an index: rows may have come since. */
   async refresh(): Promise<void> {
     const { part, keys } = this.#setup;
@@ -104,9 +119,9 @@ export class Station {
     return outwaitBusy(this.#signal, () => readVersion(this.#db, this.#setup.part));
   }
 
-  /** Rewrites the file without its free pages. Throws `busy` unless the lock is to be had at once. */
-  vacuum(): void {
-    const { part, token } = this.#setup;
+  /** Rewrites a file without its free pages. Throws `busy` unless the lock is to be had at once. */
+  vacuum(part: Source | "completed"): void {
+    const { token } = this.#setup;
     this.#db.pragma("busy_timeout = 0");
     proveToken(this.#db, part, token, Date.now());
     this.#db.exec(`VACUUM ${part}`);

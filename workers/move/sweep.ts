@@ -3,8 +3,8 @@ import { mapChildren } from "./children.ts";
 import { raiseGuards } from "./id-guards.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { lateRuns, readSeen, runsWithRows, runsWithUnindexedRows, writeSeen } from "./leftovers.ts";
+import { isAlive } from "./live-tests.ts";
 import type { Move, Source } from "./move.ts";
-import { isAlive } from "./recover.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 

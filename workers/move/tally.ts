@@ -1,4 +1,10 @@
-import { listLimit, type MoveResult, type RunLabel, type SkipReason } from "../../shared/result.ts";
+import {
+  listLimit,
+  type MovedRun,
+  type MoveResult,
+  type RunLabel,
+  type SkipReason,
+} from "../../shared/result.ts";
 
 /** Counts what a job did. Counts are complete; lists stop at `listLimit`. */
 export class Tally {
@@ -12,7 +18,7 @@ export class Tally {
     test_rundat: 0,
     archives: 0,
   };
-  readonly runs: RunLabel[] = [];
+  readonly runs: MovedRun[] = [];
   readonly skipped: MoveResult["skipped"] = [];
   readonly skippedCounts: MoveResult["skippedCounts"] = {};
   readonly warnings: string[] = [];
@@ -22,7 +28,7 @@ export class Tally {
   /** Rows removed from the sources so far; only for progress. */
   rowsDone = 0;
 
-  movedRun(run: RunLabel): void {
+  movedRun(run: MovedRun): void {
     this.moved.runs++;
     if (this.runs.length < listLimit) this.runs.push(run);
     else this.truncated = true;

@@ -1,16 +1,19 @@
 import { Worker } from "node:worker_threads";
 import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
+import type { Insertion, InsertionReport } from "./inserter.ts";
 import type { Source } from "./move.ts";
 import type { Removal, RemovalReport } from "./remover.ts";
 import type { StationSetup } from "./station.ts";
 
 export type StationCall =
   | { id: number; call: "remove"; removal: Removal }
-  | { id: number; call: "open" | "refresh" | "version" | "vacuum" | "close" }
+  | { id: number; call: "insert" | "find-incomplete"; insertion: Insertion }
+  | { id: number; call: "vacuum"; part: Source | "completed" }
+  | { id: number; call: "open" | "refresh" | "version" | "close" }
   | { call: "abort"; error: ErrorDocument };
 
-/** What a call comes back with: a report of `remove`, the number of `version`. */
-export type StationValue = RemovalReport | number | undefined;
+/** What a call comes back with: the report of `remove` or `insert`, runs, the number of `version`. */
+export type StationValue = RemovalReport | InsertionReport | number[] | number | undefined;
 
 export type StationReply =
   | { id: number; value: StationValue; size: number; longestMs: number }
@@ -79,8 +82,17 @@ export class ThreadStation {
     return this.#call({ id: 0, call: "version" }) as Promise<number>;
   }
 
-  async vacuum(): Promise<void> {
-    await this.#call({ id: 0, call: "vacuum" });
+  insert(insertion: Insertion): Promise<InsertionReport> {
+    return this.#call({ id: 0, call: "insert", insertion }) as Promise<InsertionReport>;
+  }
+
+  /** See `Inserter`. */
+  findIncomplete(insertion: Insertion): Promise<number[]> {
+    return this.#call({ id: 0, call: "find-incomplete", insertion }) as Promise<number[]>;
+  }
+
+  async vacuum(part: Source | "completed"): Promise<void> {
+    await this.#call({ id: 0, call: "vacuum", part });
   }
 
   async close(): Promise<void> {

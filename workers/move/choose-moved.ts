@@ -1,0 +1,116 @@
+import type { RestorePayload } from "../../shared/queue/payload.ts";
+import type { MovedRun } from "../../shared/result.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
+import { proveToken } from "../fence.ts";
+import { type Candidate, labelOf, newestPerTarget, selectorSql } from "./choose.ts";
+import { lifeOf, seconds, targetSql } from "./judge.ts";
+import { type Move, planOf } from "./move.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+/**
+ * The moved runs that match the patterns and ids given, oldest id first. Those that stay are tallied as skipped.
+ * One whose target and name were registered again meanwhile stays, or takes a new name here, as the payload says.
+ */
+export async function chooseMovedRuns(move: Move, payload: RestorePayload): Promise<MovedRun[]> {
+  const { signal } = move.context;
+  const matching = await outwaitBusy(signal, () => matchingRuns(move, payload));
+  const kept = newestPerTarget(matching, payload.keep ?? 0);
+  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
+  const chosen: MovedRun[] = [];
+  for (const run of matching) {
+    const label = labelOf(run);
+    if (kept.has(run.id)) move.tally.skip(label, "kept");
+    else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label, "locked");
+    else if (payload.age !== undefined && (await outwaitBusy(signal, () => lastActivity(move, run))) > cutoff)
+      move.tally.skip(label, "recent");
+    else if (!(await outwaitBusy(signal, () => isRegisteredAgain(move, run.id))))
+      chosen.push(withPreviousId(move, label));
+    else if (payload.onConflict === "refuse") move.tally.skip(label, "conflict");
+    else chosen.push(withPreviousId(move, await rename(move, label)));
+  }
+  return chosen;
+}
+
+function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
+  const { sql, parameters } = selectorSql(move, payload);
+  return move.db
+    .prepare<unknown[], Candidate>(
+      `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
+         coalesce(r.state, '') AS state, ${seconds("r.event_time")} AS eventTime
+       FROM completed.runs AS r CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = r.id
+       WHERE m.state = 'moved' AND ${sql} ORDER BY r.id`,
+    )
+    .all(...parameters);
+}
+
+/** Seconds since 1970. */
+function lastActivity({ db }: Move, { id, eventTime }: Candidate): number {
+  const life = prepared<{ run: number }, number | null>(
+    db,
+    `SELECT max(life) FROM (
+       SELECT max(${lifeOf("t")}) AS life FROM completed.tests AS t WHERE t.run_id = :run
+       UNION ALL SELECT max(${seconds("s.event_time")}) FROM completed.tests AS t
+         CROSS JOIN completed.test_steps AS s ON s.test_id = t.id WHERE t.run_id = :run)`,
+  ).pluck();
+  return Math.max(eventTime, life.get({ run: id }) ?? 0);
+}
+
+function isRegisteredAgain(move: Move, run: number): boolean {
+  const name = planOf(move, "runs").naturalKey;
+  return move.sources.some(
+    (part) =>
+      prepared<[number], number>(
+        move.db,
+        `SELECT EXISTS (SELECT 1 FROM completed.runs AS r CROSS JOIN ${part}.runs AS o ON o.runname = r.runname
+           WHERE r.id = ? AND ${sameRow("o", "r", name)})`,
+      )
+        .pluck()
+        .get(run) === 1,
+  );
+}
+
+/** Gives a moved run the first free one of `<name>.restored`, `<name>.restored-2`, … A dry run only tells it. */
+async function rename(move: Move, run: MovedRun): Promise<MovedRun> {
+  const { db, context, token } = move;
+  return outwaitBusy(context.signal, () => {
+    let runname = `${run.runname}.restored`;
+    for (let count = 2; isTaken(move, run.id, runname); count++) runname = `${run.runname}.restored-${count}`;
+    if (token !== 0) {
+      transact(db, () => {
+        proveToken(db, "completed", token, Date.now());
+        withoutAnyTriggers(db, "completed", () => {
+          prepared(db, "UPDATE completed.runs SET runname = ? WHERE id = ?").run(runname, run.id);
+        });
+      });
+      context.failpoint("renamed");
+    }
+    return { ...run, runname };
+  });
+}
+
+function isTaken(move: Move, run: number, runname: string): boolean {
+  return [...move.sources, "completed"].some(
+    (part) =>
+      prepared<[string, number], number>(
+        move.db,
+        `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS o CROSS JOIN completed.runs AS r
+           WHERE o.runname = ? AND r.id = ? AND ${sameRow("o", "r", move.keys)})`,
+      )
+        .pluck()
+        .get(runname, run) === 1,
+  );
+}
+
+/** Tells the id a run had when it was moved, where it took a new one since. */
+function withPreviousId({ db }: Move, run: MovedRun): MovedRun {
+  const previousId = prepared<[number], number>(
+    db,
+    `SELECT n.old_id FROM completed.mtjobs_renumbered AS n CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = n.new_id
+     WHERE n.table_name = 'runs' AND n.new_id = ? AND n.at >= m.changed_at ORDER BY n.at DESC LIMIT 1`,
+  )
+    .pluck()
+    .get(run.id);
+  return previousId === undefined ? run : { ...run, previousId };
+}

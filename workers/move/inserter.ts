@@ -1,0 +1,187 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
+import { type Connection, isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
+import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
+import { proveToken } from "../fence.ts";
+import { belowAllIds } from "./insert-stage.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { assertCopied } from "./slice-check.ts";
+import type { RemoverOptions } from "./slice-removal.ts";
+import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
+import { stageFromCompleted } from "./stage-from-completed.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+import { findIncomplete } from "./whole.ts";
+
+export interface Insertion {
+  runs: readonly number[];
+  /** What `last_update` becomes, seconds since 1970; undefined: it comes back as it was. */
+  touchedAt?: number | undefined;
+}
+
+export interface InsertionReport {
+  /** Runs that met a row of the same name or id; a part of them may be in already. */
+  conflicting: number[];
+  /** Runs that are not whole after all: somebody wrote to them, or the database changed a value. */
+  incomplete: number[];
+}
+
+/** Leaves the transaction: the run's name stands under another id. */
+class NameTaken extends Error {}
+
+/** Puts runs of completed-runs.db into one database, slice by slice, and sees that they are whole there. */
+export class Inserter {
+  readonly #options: RemoverOptions;
+
+  constructor(options: RemoverOptions) {
+    this.#options = options;
+  }
+
+  async insert({ runs, touchedAt }: Insertion): Promise<InsertionReport> {
+    const { db, pace, signal } = this.#options;
+    await outwaitBusy(signal, () => assertCopied(db, runs));
+    const counts = await outwaitBusy(signal, () => gatherTests(db, runs, ["completed"]));
+    const cutter = new SliceCutter(db, counts, () => pace.size);
+    const conflicting: number[] = [];
+    for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+      if (await this.#insertSlice(slice, touchedAt)) continue;
+      if (slice.runs.length > 1) {
+        // Which of them it is shows when each is tried alone.
+        for (const run of slice.runs) {
+          if (!(await this.#insertSlice({ runs: [run] }, touchedAt))) conflicting.push(run);
+        }
+      } else {
+        conflicting.push(...slice.runs);
+        cutter.skipRest();
+      }
+    }
+    return {
+      conflicting,
+      incomplete: await this.findIncomplete({ runs: difference(runs, conflicting), touchedAt }),
+    };
+  }
+
+  /** Of `runs`, those that are not here row by row as completed-runs.db has them. */
+  async findIncomplete({ runs, touchedAt }: Insertion): Promise<number[]> {
+    const { db, part, pace, records, signal } = this.#options;
+    const counts = await outwaitBusy(signal, () => gatherTests(db, runs, ["completed"]));
+    const cutter = new SliceCutter(db, counts, () => pace.size);
+    const found = new Set<number>();
+    for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+      const current = slice;
+      const incomplete = await outwaitBusy(signal, () => {
+        enterSlice(db, current);
+        const started = performance.now();
+        const ids = findIncomplete(db, part, records, { touched: touchedAt !== undefined });
+        pace.hold(performance.now() - started);
+        return ids;
+      });
+      for (const run of incomplete ?? current.runs) found.add(run);
+      await yieldNow();
+    }
+    return [...found];
+  }
+
+  /** One transaction. Returns false, having changed nothing, where a row is in the way. */
+  async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<boolean> {
+    const { db, part, fresh, records, company, pace, signal, failpoint } = this.#options;
+    const highest = await outwaitBusy(signal, () => {
+      enterSlice(db, slice);
+      stageFromCompleted(db, part, records, touchedAt);
+      return new Map(records.map(({ table }) => [table, highestId(db, table)]));
+    });
+    try {
+      await outwaitBusy(signal, () => this.#commitStage(highest));
+    } catch (error) {
+      if (error instanceof NameTaken || isConstraintError(error)) return false;
+      throw error;
+    }
+    failpoint(`inserted-in-${part}`);
+    const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
+    await (gapMs > 0 ? sleep(gapMs) : yieldNow());
+    return true;
+  }
+
+  /** @param highest ids in completed-runs.db by table, which no row that gets a new id may take */
+  #commitStage(highest: ReadonlyMap<string, number>): void {
+    const { db, part, records, token, pace, beforeCommit } = this.#options;
+    beforeCommit();
+    let lockedAt = 0;
+    try {
+      transact(db, () => {
+        proveToken(db, part, token, Date.now());
+        lockedAt = performance.now();
+        this.#refuseTakenName();
+        withoutTriggers(db, part, () => {
+          for (const record of records) this.#insertTable(record, highest.get(record.table) ?? 0);
+        });
+      });
+    } finally {
+      if (lockedAt > 0) {
+        pace.hold(performance.now() - lockedAt);
+        pace.settle(stagedTests(db));
+      }
+    }
+  }
+
+  /** A table without the UNIQUE constraint would take two runs of one name. */
+  #refuseTakenName(): void {
+    const { db, part, records } = this.#options;
+    const runs = records.find(({ table }) => table === "runs");
+    if (runs === undefined) return;
+    const taken = prepared(
+      db,
+      `SELECT 1 FROM temp.stage_runs AS s CROSS JOIN ${part}.runs AS x
+       ON ${sameName("x", "s", runs.naturalKey)} WHERE x.id <> s.id`,
+    );
+    if (taken.get() !== undefined) throw new NameTaken("a run of that name is there");
+  }
+
+  #insertTable(record: RecordPlan, highest: number): void {
+    const { db, part } = this.#options;
+    const { table, parent, synced } = record;
+    const columns = record.columnsIn(part);
+    if (columns.length === 0) return;
+    if (!synced) giveFreeIds(db, part, table, highest);
+    const names = columnList(columns);
+    prepared(
+      db,
+      `INSERT OR ABORT INTO ${part}.${table} (${names}) SELECT ${names} FROM temp.stage_${table}`,
+    ).run();
+    // Whoever removes them again must find them without a scan.
+    if (parent !== null && !record.indexedIn(part)) {
+      prepared(
+        db,
+        `INSERT OR IGNORE INTO temp.children SELECT '${part}', '${table}', ${parent}, id FROM temp.stage_${table}`,
+      ).run();
+    }
+  }
+}
+
+/**
+ * Ids of tables that never sync are each database's own: one that is taken here, or that was given up in
+ * completed-runs.db, gives way to the next free one.
+ */
+function giveFreeIds(db: Connection, part: string, table: string, highest: number): void {
+  const taken = `SELECT s.stage_row, row_number() OVER (ORDER BY s.stage_row) AS rank FROM temp.stage_${table} AS s
+    WHERE s.id < ${belowAllIds} OR EXISTS (SELECT 1 FROM ${part}.${table} AS x WHERE x.id = s.id)`;
+  const last = `max(:highest, coalesce((SELECT max(id) FROM ${part}.${table}), 0))`;
+  prepared(
+    db,
+    `UPDATE temp.stage_${table} AS s SET id = ${last} + t.rank FROM (${taken}) AS t WHERE t.stage_row = s.stage_row`,
+  ).run({ highest });
+}
+
+function highestId(db: Connection, table: string): number {
+  return prepared<[], number | null>(db, `SELECT max(id) FROM completed.${table}`).pluck().get() ?? 0;
+}
+
+function stagedTests(db: Connection): number {
+  return prepared<[], number>(db, "SELECT count(*) FROM temp.stage_tests").pluck().get() ?? 0;
+}
+
+/** Those of `all` that are not among `some`. */
+export function difference(all: readonly number[], some: readonly number[]): number[] {
+  const out = new Set(some);
+  return all.filter((one) => !out.has(one));
+}

@@ -1,0 +1,30 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import type { Move } from "./move.ts";
+import { enterSlice, gatherTests, SliceCutter } from "./slices.ts";
+import { isUnfinished } from "./test-states.ts";
+import { outwaitBusy } from "./transaction.ts";
+
+/** Tests looked at in one statement: a few milliseconds of a shared lock. */
+const chunk = 2_000;
+
+/** True where a test of the run may still report: then its rows must not go now. */
+export async function isAlive(move: Move, run: number, deadAfterMs: number): Promise<boolean> {
+  const { db, fresh, context } = move;
+  const life =
+    "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
+  const alive = prepared<[number, number], number>(
+    db,
+    `SELECT EXISTS (SELECT 1 FROM temp.slice_tests AS s CROSS JOIN ${fresh}.tests AS t ON t.id = s.id
+       WHERE t.run_id = ? AND ${life} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
+  ).pluck();
+  const since = (Date.now() - deadAfterMs) / 1000;
+  const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], [fresh]));
+  const cutter = new SliceCutter(db, counts, () => chunk);
+  for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+    enterSlice(db, slice);
+    if ((await outwaitBusy(context.signal, () => alive.get(run, since))) === 1) return true;
+    await yieldNow();
+  }
+  return false;
+}

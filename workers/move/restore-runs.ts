@@ -1,0 +1,153 @@
+import type { RestorePayload } from "../../shared/queue/payload.ts";
+import type { MovedRun, RunLabel } from "../../shared/result.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { proveToken } from "../fence.ts";
+import type { Site } from "./area-job.ts";
+import { discardCopies, type RunState } from "./copy.ts";
+import { stageSize } from "./copy-batch.ts";
+import { defaultDeadAfterMs } from "./judge.ts";
+import { isAlive } from "./live-tests.ts";
+import type { Move } from "./move.ts";
+import type { RemovalLine } from "./removal-line.ts";
+import { runRows } from "./run-rows.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+/** Runs that stand whole in every source, and since when. */
+interface Whole {
+  runs: readonly MovedRun[];
+  /** Milliseconds since 1970. */
+  since: number;
+}
+
+/**
+ * Brings runs of completed-runs.db back, batch by batch: into megatest.db, the ref and the cache; compared there row by
+ * row; and, once readers who started before have finished, out of completed-runs.db. Until that moment the
+ * copy in completed-runs.db is the record: a batch that dies or meets a conflict is taken out of the others again.
+ */
+export async function restoreRuns(
+  site: Site,
+  runs: readonly MovedRun[],
+  { touch, grace, deadAfter }: RestorePayload,
+): Promise<void> {
+  const { move, sweeper, rest } = site;
+  const { context, tally } = move;
+  const touchedAt = touch ? Math.floor(Date.now() / 1000) : undefined;
+  const waiting: Whole[] = [];
+  for (const batch of await batchesOf(move, runs)) {
+    context.signal.throwIfAborted();
+    context.progress({
+      phase: "restoring",
+      runs: { done: tally.moved.runs, total: runs.length },
+      rows: { done: tally.rowsDone },
+    });
+    await setRestoreState(move, batch, "restoring");
+    context.failpoint("restoring");
+    const ids = batch.map(({ id }) => id);
+    const { conflicting, incomplete } = await sweeper.line.insert({ runs: ids, touchedAt });
+    const without = (some: readonly number[]) => batch.filter(({ id }) => !some.includes(id));
+    const bad = [...conflicting, ...incomplete];
+    if (bad.length > 0) {
+      const failed = batch.filter(({ id }) => bad.includes(id));
+      const undone = await undoRestore(move, sweeper.line, failed, deadAfter);
+      for (const run of undone) tally.skip(run, conflicting.includes(run.id) ? "conflict" : "changed");
+    }
+    waiting.push({ runs: without(bad), since: Date.now() });
+    context.failpoint("whole");
+    while (waiting[0] !== undefined && waiting[0].since + grace <= Date.now())
+      await letGo(move, (waiting.shift() as Whole).runs);
+  }
+  for (const { runs: whole, since } of waiting) {
+    if (whole.length === 0) continue;
+    await rest(Math.max(0, since + grace - Date.now()));
+    await letGo(move, whole);
+  }
+}
+
+/** Runs grouped so that a batch has about as many tests as are staged together. */
+async function batchesOf({ db, context }: Move, runs: readonly MovedRun[]): Promise<MovedRun[][]> {
+  const count = prepared<[number], number>(
+    db,
+    "SELECT count(*) FROM completed.tests WHERE run_id = ?",
+  ).pluck();
+  const batches: MovedRun[][] = [];
+  let tests = Number.POSITIVE_INFINITY;
+  for (const run of runs) {
+    const more = await outwaitBusy(context.signal, () => count.get(run.id) ?? 0);
+    if (tests + more > stageSize) {
+      batches.push([]);
+      tests = 0;
+    }
+    batches.at(-1)?.push(run);
+    tests += Math.max(more, 1);
+  }
+  return batches;
+}
+
+/** The sources count from the commit of the state on; then the copies go. */
+export async function letGo(move: Move, runs: readonly MovedRun[]): Promise<void> {
+  if (runs.length === 0) return;
+  const { context, counts } = move;
+  const { signal } = context;
+  const ids = runs.map(({ id }) => id);
+  await setRestoreState(move, runs, "restored");
+  context.failpoint("restored");
+  const rows = await outwaitBusy(signal, () => runRows(move, ids));
+  await outwaitBusy(signal, () => discardCopies(move, ids));
+  context.failpoint("let-go");
+  for (const [table, count] of rows) {
+    counts.restore.moved[table] += count;
+    counts.restore.rowsDone += count;
+  }
+  for (const run of runs) counts.restore.movedRun(run);
+}
+
+/**
+ * Takes runs that are back in part out of the sources again; what was written to them there meanwhile comes along.
+ * A run with a test that is alive stays as it is for a later job.
+ *
+ * @returns the runs that are in completed-runs.db alone now
+ */
+export async function undoRestore(
+  move: Move,
+  line: RemovalLine,
+  runs: readonly RunLabel[],
+  deadAfterMs = defaultDeadAfterMs,
+): Promise<RunLabel[]> {
+  const { context, tally } = move;
+  const undone: RunLabel[] = [];
+  for (const run of runs) {
+    if (await isAlive(move, run.id, deadAfterMs)) {
+      tally.skip(run, "in-flight");
+      tally.warn(
+        `run ${run.id} (${run.target}/${run.runname}) is half restored and alive again: a later job finishes it`,
+      );
+      continue;
+    }
+    const report = await line.remove([run.id], true);
+    tally.superseded += report.superseded;
+    tally.late += report.late;
+    undone.push(run);
+  }
+  await setRestoreState(move, undone, "moved");
+  if (undone.length > 0) context.failpoint("undone");
+  return undone;
+}
+
+/** Commits a state of runs that were moved; the job that moved them goes on answering for that. */
+async function setRestoreState(
+  { db, token, context }: Move,
+  runs: readonly RunLabel[],
+  state: RunState,
+): Promise<void> {
+  if (runs.length === 0) return;
+  await outwaitBusy(context.signal, () =>
+    transact(db, () => {
+      proveToken(db, "completed", token, Date.now());
+      prepared(
+        db,
+        `UPDATE completed.mtjobs_runs SET state = ?, changed_at = ?, looked_at = 0
+         WHERE run_id IN (SELECT value FROM json_each(?))`,
+      ).run(state, Date.now(), JSON.stringify(runs.map(({ id }) => id)));
+    }),
+  );
+}

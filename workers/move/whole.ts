@@ -1,0 +1,65 @@
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { columnList } from "../../shared/sqlite/row-sql.ts";
+import { childrenOfSlice } from "./children.ts";
+import { sameAsCopy } from "./mismatch.ts";
+import type { Source } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { unmatchedRows } from "./unsynced-rows.ts";
+
+/**
+ * The runs of the slice at hand that lack a row in `part`, or have it otherwise than completed-runs.db; undefined
+ * where it cannot be told which. Every column counts.
+ *
+ * @param touched `last_update` was set anew, and is not compared
+ */
+export function findIncomplete(
+  db: Connection,
+  part: Source,
+  records: readonly RecordPlan[],
+  { touched }: { touched: boolean },
+): number[] | undefined {
+  const found = new Set<number>();
+  for (const record of records) {
+    const missing = missingRows(part, record, touched);
+    const owners = prepared<[], number | null>(
+      db,
+      `SELECT DISTINCT ${ownerOf(record)} FROM (${missing}) AS d`,
+    )
+      .pluck()
+      .all();
+    for (const run of owners) {
+      if (run === null) return undefined;
+      found.add(run);
+    }
+  }
+  return [...found];
+}
+
+function ownerOf({ table, parent }: RecordPlan): string {
+  if (parent === "test_id") return "(SELECT t.run_id FROM completed.tests AS t WHERE t.id = d.test_id)";
+  return table === "runs" ? "d.id" : "d.run_id";
+}
+
+/** A SELECT of the copies of the slice, with their parents, that `part` lacks. */
+function missingRows(part: Source, record: RecordPlan, touched: boolean): string {
+  const columns = record.columnsIn(part);
+  const names = record.parent === null ? ["id"] : ["id", record.parent];
+  const copies = copiesOfSlice(record);
+  if (columns.length === 0) return `SELECT ${columnList(names, "d")} FROM ${copies}`;
+  if (!record.synced) {
+    // Their ids may differ: they are told by parent and content.
+    const copied = `SELECT ${columnList(columns, "d")} FROM ${copies}`;
+    const there = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;
+    return unmatchedRows(copied, there, { columns, compared: columns, mixed: record.mixed });
+  }
+  const compared = columns.filter((name) => name !== "id" && !(touched && name === "last_update"));
+  return `SELECT ${columnList(names, "d")} FROM ${copies} LEFT JOIN ${part}.${record.table} AS x ON x.id = d.id
+    WHERE x.id IS NULL OR NOT (${sameAsCopy(record, compared)})`;
+}
+
+/** The slice's rows in completed-runs.db, bound to `d`. */
+export function copiesOfSlice(record: RecordPlan): string {
+  return record.table === "tests"
+    ? "temp.slice_tests AS s CROSS JOIN completed.tests AS d ON d.id = s.id"
+    : childrenOfSlice("completed", record, "d");
+}
