@@ -1,30 +1,16 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { JobStep } from "../../shared/job-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { errorCodeOf, type Running, startCommand } from "../producers/run-command.ts";
+import { errorCodeOf } from "../producers/run-command.ts";
 import { edit } from "../support/edit-area.ts";
-import { assertFinished, type FencePart, fenceFile, historyOf, isStopped } from "../support/kill.ts";
+import { assertFinished, type FencePart, fenceFile, historyOf } from "../support/kill.ts";
 import { integrityProblems } from "../support/oracle/snapshot.ts";
 import { runReduce, unionOf } from "../support/run-reduce.ts";
+import { stoppedReduce } from "../support/stopped-reduce.ts";
 import { buildTempArea } from "../support/temp-area.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const parts: readonly FencePart[] = ["area", "cache", "ref", "completed"];
-
-/** A reduce in a process that stops (SIGSTOP) the first time it passes `step`. */
-async function stoppedReduce(area: SampleArea, step: JobStep): Promise<Running> {
-  const job = startCommand(["reduce", area.directory, "--runname", "%", "--inline", "--json"], {
-    env: {
-      MTJOBS_HOST: area.host,
-      MTJOBS_USER: area.user,
-      MTJOBS_CACHE_ROOT: area.cacheRoot,
-      MTJOBS_FAILPOINT: `${step}=stop`,
-    },
-  });
-  await waitFor(`the job to stop at ${step}`, () => isStopped(job.child.pid), { state: job.stderr });
-  return job;
-}
 
 /** The lease of the stopped job runs out, as it would in a minute. */
 function letLeaseRunOut(area: SampleArea): void {

@@ -26,7 +26,9 @@ describe("a run too large for one look", () => {
     const names = Object.keys(step ?? {});
     edit(area, ["area"], (db) =>
       db
-        .prepare(`INSERT INTO test_steps (${names}) VALUES (${names.map((name) => `@${name}`)})`)
+        .prepare(
+          `INSERT INTO test_steps (${names.join()}) VALUES (${names.map((name) => `@${name}`).join()})`,
+        )
         .run(step ?? {}),
     );
     await runReduce(area, { runname: "no such run" });

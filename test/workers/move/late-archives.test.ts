@@ -86,9 +86,10 @@ describe("the archive block of a test that comes late for a moved run", () => {
     const [row] = readRows(filesOf(area).completedDb, "SELECT * FROM tests WHERE archived = 2");
     reuseBlockId(area, ["cache", "area"], 2);
     const again = { ...row, comment: "archived anew" };
+    const names = Object.keys(again);
     edit(area, ["cache"], (db) =>
       db
-        .prepare(`INSERT INTO tests (${Object.keys(again)}) VALUES (${Object.keys(again).map(() => "?")})`)
+        .prepare(`INSERT INTO tests (${names.join()}) VALUES (${names.map(() => "?").join()})`)
         .run(...Object.values(again)),
     );
     const path = pathOf(area.cacheDb, Number(row?.id));
