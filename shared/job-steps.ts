@@ -1,9 +1,9 @@
 /**
- * Every place where a job calls its failpoint, in the order in which a reduce passes them: right after the
+ * Every place where a job calls its failpoint, in the order in which a job passes them: right after the
  * step named has taken effect. Each has a kill test in test/faults/ and a row in the table "What if it dies
  * here" of docs/architecture.md.
  */
-export const jobSteps = [
+export const reduceSteps = [
   "prepared",
   "refill-noted",
   "lease-taken",
@@ -19,7 +19,6 @@ export const jobSteps = [
   "clash-guarded",
   "taken-back",
   "resumed",
-  "undone",
   "late-collected",
   "copied",
   "verified",
@@ -40,7 +39,13 @@ export const jobSteps = [
   "removed-from-area",
   "moved",
   "looked-again",
-  // A restore passes these instead of "copied" to "looked-again"; "inserted" once for each slice.
+  "compacted",
+  "history-written",
+  "releasing",
+] as const;
+
+/** What a restore passes between "late-collected" and "compacted"; "inserted" once for each slice. */
+export const restoreSteps = [
   "renamed",
   "restoring",
   "inserted-in-area",
@@ -49,13 +54,13 @@ export const jobSteps = [
   "brought-to-ref",
   "inserted-in-cache",
   "brought-to-cache",
+  "undone",
   "whole",
   "restored",
   "let-go",
-  "compacted",
-  "history-written",
-  "releasing",
 ] as const;
+
+export const jobSteps = [...reduceSteps, ...restoreSteps] as const;
 
 /** The name of a step of a job, as `MTJOBS_FAILPOINT` takes it. */
 export type JobStep = (typeof jobSteps)[number];

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { jobSteps } from "../../shared/job-steps.ts";
+import { reduceSteps } from "../../shared/job-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { seededRandom } from "../../shared/sample-area/random.ts";
 import { startCommand } from "../producers/run-command.ts";
@@ -63,7 +63,7 @@ describe("a reduce that is killed at any moment", () => {
       const area = variedArea(seed, false);
       const before = unionOf(area);
       for (let kills = 0; kills < 4; kills++) {
-        const step = random.pick(jobSteps);
+        const step = random.pick(reduceSteps);
         const end = await reduceAndKill(area, step, 1 + random.below(3));
         assertUnharmed(area, before);
         if (existsSync(area.cacheDb)) {

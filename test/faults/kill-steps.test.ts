@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type JobStep, jobSteps } from "../../shared/job-steps.ts";
+import { type JobStep, reduceSteps } from "../../shared/job-steps.ts";
 import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
 import {
   addRunIn,
@@ -76,7 +76,7 @@ const lateIn = (place: Place): Case => ({
   unrepaired: true,
 });
 
-const cases: Record<JobStep, Case> = {
+const cases: Record<(typeof reduceSteps)[number], Case> = {
   prepared: plain,
   "refill-noted": refill,
   "lease-taken": plain,
@@ -126,7 +126,7 @@ function buildKillArea(options: Partial<SampleAreaOptions>, large: boolean): Sam
 
 /** Kills a job, looks, lets the next one finish, and looks again. How often a step is passed depends on the pace. */
 async function killAndFinish(
-  step: JobStep,
+  step: (typeof reduceSteps)[number],
   pass: number,
   options: Partial<SampleAreaOptions>,
 ): Promise<void> {
@@ -152,8 +152,8 @@ async function killAndFinish(
   assertFinished(area, before, losses);
 }
 
-const first = jobSteps.map((step) => ({ step }));
-const later = jobSteps.flatMap((step) =>
+const first = reduceSteps.map((step) => ({ step }));
+const later = reduceSteps.flatMap((step) =>
   (cases[step].passes ?? []).filter((pass) => pass > 1).map((pass) => ({ step, pass })),
 );
 

@@ -2,9 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit, everywhere, fileOf, type Place } from "../../support/edit-area.ts";
 import { startServer } from "../../support/megatest/processes.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { type Cell, completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
+import { type Cell, completedColumn, readRows } from "../../support/read-rows.ts";
+import { movedIds, reduceSafely, runRestore, skippedBy } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 
 const atRest = { runs: 6, inFlight: 0, unsynced: false, testsPerRun: 6 };

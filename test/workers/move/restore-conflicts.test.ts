@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
+import { cleanUp } from "../../support/megatest/cleanup.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
+import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+
+const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
+const run2 = { runname: undefined, runId: [2] };
+
+async function reducedArea(): Promise<SampleArea> {
+  const area = buildTempArea(atRest);
+  await runReduce(area);
+  return area;
+}
+
+/** Registers a run in the cache under the target and name that run 2 has in completed-runs.db. */
+function registerAgain(area: SampleArea, runId: number): void {
+  const [run] = readRows(filesOf(area).completedDb, "SELECT * FROM runs WHERE id = ?", runId);
+  const names = [...area.keys, "runname"];
+  edit(area, ["cache"], (db) =>
+    db
+      .prepare(
+        `INSERT INTO runs (${names.join(", ")}, state, event_time) VALUES (${names.map(() => "?").join(", ")}, 'COMPLETED', 5)`,
+      )
+      .run(...names.map((name) => run?.[name])),
+  );
+}
+
+const completedRows = (area: SampleArea) =>
+  ["runs", "tests", "test_steps", "test_data", "run_stats", "extradat", "test_rundat", "archives"].map(
+    (table) => readRows(filesOf(area).completedDb, `SELECT * FROM ${table} ORDER BY id`),
+  );
+
+const namesIn = (file: string) =>
+  readColumn(file, "SELECT runname FROM runs WHERE runname <> 'mtjobs-id-guard' ORDER BY id");
+
+describe("a run whose target and name were registered again", () => {
+  it("stays in completed-runs.db as a conflict, and the others come back", async () => {
+    const area = await reducedArea();
+    registerAgain(area, 2);
+    const before = unionOf(area);
+    const { result } = await runRestore(area);
+    expect(skippedBy(result)).toEqual({ 2: "conflict" });
+    expect(movedIds(result)).toEqual([1, 3, 4]);
+    assertNothingLost(before, unionOf(area));
+    expect(completedColumn(area, "SELECT run_id FROM mtjobs_runs")).toEqual([2]);
+  });
+
+  it("comes back as <name>.restored and <name>.restored-2 with --on-conflict rename", async () => {
+    const area = await reducedArea();
+    const [name] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
+    registerAgain(area, 2);
+    const first = await runRestore(area, { ...run2, onConflict: "rename" });
+    expect(first.result.runs).toMatchObject([{ id: 2, runname: `${name}.restored` }]);
+    await runReduce(area, run2);
+    edit(area, ["cache"], (db) =>
+      db.exec(`UPDATE runs SET runname = '${name}.restored' WHERE runname = '${name}'`),
+    );
+    const [renamed] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
+    expect(renamed).toBe(`${name}.restored`);
+    const second = await runRestore(area, { ...run2, onConflict: "rename" });
+    expect(second.result.runs).toMatchObject([{ id: 2, runname: `${name}.restored.restored` }]);
+    expect(namesIn(area.cacheDb)).toContain(`${name}.restored.restored`);
+  });
+
+  it("takes the next free name where the first is taken too", async () => {
+    const area = await reducedArea();
+    const [name] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
+    registerAgain(area, 2);
+    edit(area, ["cache"], (db) =>
+      db.exec(`INSERT INTO runs (${area.keys.join(", ")}, runname)
+        SELECT ${area.keys.join(", ")}, runname || '.restored' FROM runs WHERE runname = '${name}'`),
+    );
+    const { result } = await runRestore(area, { ...run2, onConflict: "rename" });
+    expect(result.runs).toMatchObject([{ id: 2, runname: `${name}.restored-2` }]);
+  });
+
+  it.each(["brought-to-area", "brought-to-ref"] as const)(
+    "in the middle of the restore, after %s, undoes it and loses nothing of either run",
+    async (step) => {
+      const area = await reducedArea();
+      const before = completedRows(area);
+      let done = false;
+      const { result } = await runRestore(area, run2, {
+        failpoint: (name) => {
+          if (name !== step || done) return;
+          done = true;
+          registerAgain(area, 2);
+        },
+      });
+      expect(skippedBy(result)).toEqual({ 2: "conflict" });
+      expect(result.moved.runs).toBe(0);
+      // both runs have one name, so the copies are compared by themselves
+      expect(completedRows(area)).toEqual(before);
+      expect(completedColumn(area, "SELECT state FROM mtjobs_runs WHERE run_id = 2")).toEqual(["moved"]);
+      for (const place of everywhere) {
+        expect(readColumn(fileOf(area, place), "SELECT id FROM tests WHERE run_id = 2")).toEqual([]);
+      }
+      expect(namesIn(area.cacheDb)).toEqual(completedColumn(area, "SELECT runname FROM runs WHERE id = 2"));
+    },
+  );
+});
+
+describe("a run whose id was handed out again", () => {
+  it("comes back under a new id throughout and says which it had", async () => {
+    const area = await reducedArea();
+    cleanUp(everywhere.map((place) => fileOf(area, place)));
+    settleTimes(area);
+    edit(area, ["cache"], (db) => {
+      db.exec("INSERT INTO runs (id, runname, state) VALUES (2, 'a stranger', 'COMPLETED')");
+      db.exec("INSERT INTO tests (run_id, testname, state) VALUES (2, 'of the stranger', 'COMPLETED')");
+    });
+    const [name] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
+    const tests = completedColumn(
+      area,
+      "SELECT testname || item_path FROM tests WHERE run_id = 2 ORDER BY 1",
+    );
+    const { result } = await runRestore(area, { runname: String(name) });
+    const [run] = result.runs;
+    expect(run).toMatchObject({ runname: name, previousId: 2 });
+    for (const place of everywhere) {
+      const file = fileOf(area, place);
+      expect(readColumn(file, "SELECT runname FROM runs WHERE id = ?", run?.id ?? 0)).toEqual([name]);
+      expect(
+        readColumn(file, "SELECT testname || item_path FROM tests WHERE run_id = ? ORDER BY 1", run?.id ?? 0),
+      ).toEqual(tests);
+      expect(
+        readColumn(
+          file,
+          "SELECT count(*) FROM test_steps WHERE test_id NOT IN (SELECT id FROM tests) AND test_id IS NOT NULL",
+        ),
+      ).toEqual([0]);
+    }
+    expect(readColumn(area.cacheDb, "SELECT runname FROM runs WHERE id = 2")).toEqual(["a stranger"]);
+  });
+});
