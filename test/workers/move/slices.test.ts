@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createScratch } from "../../../workers/move/scratch.ts";
+import { enterSlice, gatherTests, type Slice, SliceCutter } from "../../../workers/move/slices.ts";
+import { type Connection, openConnection } from "../../../workers/sqlite/connection.ts";
+import { edit } from "../../support/edit-area.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+
+describe("the slices of a batch", () => {
+  let db: Connection;
+  let counts: Map<number, number>;
+
+  /** Run 1 has 95 tests with gaps between their ids, one of them below zero; runs 2 and 3 have three, run 4 none. */
+  beforeEach(() => {
+    const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 100 });
+    edit(area, ["cache"], (cache) =>
+      cache.exec(`DELETE FROM tests WHERE run_id = 1 AND id % 20 = 7; UPDATE tests SET id = -9 WHERE id = 1;
+        DELETE FROM tests WHERE run_id IN (2, 3) AND id NOT IN (SELECT id FROM tests WHERE run_id = 2 LIMIT 3)
+          AND id NOT IN (SELECT id FROM tests WHERE run_id = 3 LIMIT 3);
+        DELETE FROM tests WHERE run_id = 4`),
+    );
+    db = openConnection({ cache: area.cacheDb });
+    createScratch(db, []);
+    counts = gatherTests(db, [1, 2, 3, 4], ["cache"]);
+  });
+
+  afterEach(() => db.close());
+
+  const testsIn = (slice: Slice): number[] => {
+    enterSlice(db, slice);
+    return db.prepare<[], number>("SELECT id FROM temp.slice_tests ORDER BY id").pluck().all();
+  };
+  const runsIn = (slice: Slice): number[] => {
+    enterSlice(db, slice);
+    return db.prepare<[], number>("SELECT id FROM temp.slice_runs ORDER BY id").pluck().all();
+  };
+  const testsOf = (runs: string) =>
+    db.prepare<[], number>(`SELECT id FROM cache.tests WHERE run_id IN (${runs}) ORDER BY id`).pluck().all();
+
+  it.each([[[10]], [[1, 2, 50]], [[40, 3]], [[94]]])(
+    "hold each test of a run that is cut once, in order, at the sizes of the moment: %j",
+    (sizes) => {
+      let asked = 0;
+      const cutter = new SliceCutter(
+        db,
+        new Map([[1, counts.get(1) ?? 0]]),
+        () => sizes[asked++ % sizes.length] ?? 1,
+      );
+      const tests: number[] = [];
+      const first: (boolean | undefined)[] = [];
+      for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+        const some = testsIn(slice);
+        if (slice.part !== undefined) expect(some.length).toBeGreaterThan(0);
+        tests.push(...some);
+        first.push(slice.part?.first);
+        expect(runsIn(slice)).toEqual(slice.part?.first === false ? [] : [1]);
+      }
+      expect(tests).toEqual(testsOf("1"));
+      expect(first.filter((is) => is === true)).toHaveLength(first[0] === undefined ? 0 : 1);
+    },
+  );
+
+  it("keep small runs whole and together, also one without tests", () => {
+    const cutter = new SliceCutter(db, counts, () => 20);
+    const slices: Slice[] = [];
+    for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) slices.push(slice);
+    expect(slices.at(-1)).toEqual({ runs: [2, 3, 4] });
+    expect(testsIn({ runs: [2, 3, 4] })).toEqual(testsOf("2, 3, 4"));
+    expect(slices.slice(0, -1).every(({ runs }) => runs[0] === 1)).toBe(true);
+  });
+
+  it("leave out the rest of a cut run that is to stay, and give back runs that were put back", () => {
+    const cutter = new SliceCutter(db, counts, () => 20);
+    cutter.next();
+    cutter.skipRest();
+    expect(cutter.next()).toEqual({ runs: [2, 3, 4] });
+    cutter.putBack([2, 4]);
+    expect(cutter.next()).toEqual({ runs: [2, 4] });
+    expect(cutter.next()).toBeUndefined();
+  });
+});
