@@ -216,3 +216,11 @@ describe("a run that was protected or hidden", () => {
     expect(skippedBy(result)).toEqual({ 1: "locked" });
   });
 });
+
+describe("a run without a name", () => {
+  it("moves like any other", async () => {
+    const area = finishedArea();
+    edit(area, everywhere, (db) => db.exec("UPDATE runs SET runname = '' WHERE id = 2"));
+    expect(movedIds((await reduceSafely(area)).result)).toEqual([1, 2, 3, 4]);
+  });
+});

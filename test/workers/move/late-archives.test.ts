@@ -3,7 +3,7 @@ import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { reuseBlockId } from "../../support/area-traits.ts";
 import { edit, everywhere, type Place } from "../../support/edit-area.ts";
 import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
-import { reduceSafely } from "../../support/run-reduce.ts";
+import { reduceSafely, runReduceProcess } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
 const nothing = { runname: "no such run" };
@@ -97,5 +97,26 @@ describe("the archive block of a test that comes late for a moved run", () => {
     expect(pathOf(filesOf(area).completedDb, Number(row?.id))).toEqual(path);
     expect(completedColumn(area, "SELECT original FROM mtjobs_archived")).toEqual([2]);
     expect(keptVersions(area, "tests", Number(row?.id), "comment")).toEqual([JSON.stringify(row?.comment)]);
+  });
+});
+
+describe("the old number of a block that took a new id", () => {
+  it("is forgotten with a copy that is taken back", async () => {
+    const area = await movedArea({ archived: true });
+    edit(area, everywhere, (db) => db.exec("UPDATE tests SET archived = 2 WHERE run_id = 3"));
+    const paths = readColumn(area.cacheDb, "SELECT disk_path FROM archive_blocks WHERE id = 2");
+    reuseBlockId(area, ["cache", "area"], 2);
+    const { signal } = await runReduceProcess(area, ["--run-id", "3", "--compact", "never"], {
+      MTJOBS_FAILPOINT: "copied=kill",
+    });
+    expect(signal).toBe("SIGKILL");
+    expect(completedColumn(area, "SELECT count(*) > 0 FROM mtjobs_archived")).toEqual([1]);
+    edit(area, ["cache", "area"], (db) =>
+      db.prepare("UPDATE archive_blocks SET disk_path = ? WHERE id = 2").run(paths[0]),
+    );
+    const { result } = await reduceSafely(area, { runname: undefined, runId: [3] });
+    expect(result).toMatchObject({ moved: { runs: 1 }, superseded: 0 });
+    expect(completedColumn(area, "SELECT count(*) FROM mtjobs_archived")).toEqual([0]);
+    expect(completedColumn(area, "SELECT DISTINCT archived FROM tests WHERE run_id = 3")).toEqual([2]);
   });
 });

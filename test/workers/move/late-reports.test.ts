@@ -134,6 +134,25 @@ describe("a late report for a moved run is collected by the next job", () => {
     expectGone(area);
   });
 
+  it("a later version of a moved test leaves what only megatest.db had in a column of its own", async () => {
+    const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 2 });
+    edit(area, ["area"], (db) =>
+      db.exec("ALTER TABLE tests ADD COLUMN site TEXT; UPDATE tests SET site = 'here'"),
+    );
+    const [row] = readRows(area.cacheDb, "SELECT * FROM tests WHERE run_id = 2");
+    await runReduce(area, { runname: undefined, runId: [2] });
+    const names = Object.keys(row ?? {});
+    edit(area, ["cache"], (db) =>
+      db
+        .prepare(`INSERT INTO tests (${names.join()}) VALUES (${names.map((name) => `@${name}`).join()})`)
+        .run({ ...row, comment: "later" }),
+    );
+    await runReduce(area, nothing);
+    expect(
+      completedColumn(area, "SELECT comment || ' ' || site FROM tests WHERE id = ?", row?.id ?? null),
+    ).toEqual(["later here"]);
+  });
+
   it("before Megatest's clean-up can delete it; what nobody's run is stays", async () => {
     const { area } = await movedArea();
     write(

@@ -153,6 +153,34 @@ describe("a run that a client writes to while it is being moved", () => {
   });
 });
 
+describe("what means something else by the time it is removed", () => {
+  it("is not removed: a test that belongs to another run now", async () => {
+    const area = agreedArea();
+    const id = firstTestOf(area, 2);
+    const failpoint = writeAt(
+      area,
+      "removed-from-cache",
+      ["area"],
+      () => `UPDATE tests SET run_id = 3, testname = 'given away' WHERE id = ${id}`,
+    );
+    await runReduce(area, { runname: undefined, runId: [2] }, { failpoint });
+    expect(readColumn(area.megatestDb, "SELECT run_id FROM tests WHERE id = ?", id)).toEqual([3]);
+    expect(readColumn(area.megatestDb, "SELECT count(*) FROM tests WHERE run_id = 2")).toEqual([0]);
+  });
+
+  it("counts as new: a value that lost once and was written to the cache anew", async () => {
+    const area = agreedArea();
+    const id = firstTestOf(area, 2);
+    const set = (comment: string) => `UPDATE tests SET comment = '${comment}' WHERE id = ${id}`;
+    edit(area, ["area"], (db) => db.exec(set("older")));
+    edit(area, ["cache"], (db) => db.exec(set("newer")));
+    const failpoint = writeAt(area, "removing", ["cache"], () => set("older"));
+    const { result } = await runReduce(area, {}, { failpoint });
+    expect(movedIds(result)).toEqual([1, 2, 3]);
+    expect(completedColumn(area, "SELECT comment FROM tests WHERE id = ?", id)).toEqual(["older"]);
+  });
+});
+
 describe("a run that a client deletes while it is being moved", () => {
   it("is nobody's business between being chosen and being copied", async () => {
     const area = agreedArea();
