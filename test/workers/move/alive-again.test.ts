@@ -43,7 +43,7 @@ describe("a moved run of which a test is alive again", () => {
 
   it("has a step that came meanwhile collected although the test itself is gone by then", async () => {
     const area = await movedArea();
-    const test = completedColumn(area, "SELECT min(id) FROM tests WHERE run_id = 2")[0];
+    const test = Number(completedColumn(area, "SELECT min(id) FROM tests WHERE run_id = 2")[0]);
     // From now on the run is looked at only where something new points at it.
     await runReduce(area, nothing);
     write(
@@ -106,7 +106,7 @@ describe("a run that comes to life when a part of it has been removed", () => {
     const area = buildTempArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun: 60 });
     const before = unionOf(area);
     const paused = await stoppedReduce(area, "committed-in-cache");
-    const test = readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 1")[0];
+    const test = Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 1")[0]);
     const gone = 60 - Number(readColumn(area.cacheDb, "SELECT count(*) FROM tests WHERE run_id = 1")[0]);
     expect(gone).toBeGreaterThan(0);
     write(
@@ -118,9 +118,7 @@ describe("a run that comes to life when a part of it has been removed", () => {
     const result = documentOf(finished) as unknown as MoveResult;
     expect(skippedBy(result), finished.stderr).toEqual({ 1: "in-flight" });
     expect(result.warnings.join()).toMatch(/came to life half moved/);
-    expect(readColumn(area.cacheDb, "SELECT state FROM tests WHERE id = ?", test ?? null)).toEqual([
-      "RUNNING",
-    ]);
+    expect(readColumn(area.cacheDb, "SELECT state FROM tests WHERE id = ?", test)).toEqual(["RUNNING"]);
     expect(skippedBy((await runReduce(area)).result)).toEqual({ 1: "in-flight" });
     write(area, `UPDATE tests SET state = 'COMPLETED' WHERE id = ${test}`);
     expect(movedIds((await runReduce(area)).result)).toEqual([1]);

@@ -93,7 +93,7 @@ describe("late rows of several tables", () => {
   it("come once each where completed-runs.db gets busy between their commits", async () => {
     const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
     await runReduce(area, { runname: undefined, runId: [1] });
-    const test = completedColumn(area, "SELECT min(id) FROM tests WHERE run_id = 1")[0];
+    const test = Number(completedColumn(area, "SELECT min(id) FROM tests WHERE run_id = 1")[0]);
     // Reading the second table takes long enough for the rival to come in between, and less than it stays.
     edit(area, ["cache"], (db) =>
       db.exec(`INSERT INTO run_stats (run_id, state, count) VALUES (1, 'LATE', 1);

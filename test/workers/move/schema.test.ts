@@ -93,6 +93,18 @@ describe("completed-runs.db", () => {
     ).toEqual(["ht"]);
   });
 
+  it("takes columns whose names differ in case for one, as SQLite does", async () => {
+    const area = buildTempArea(fourRuns);
+    edit(area, ["cache"], (db) =>
+      db.exec(
+        "ALTER TABLE tests RENAME COLUMN host TO Host; UPDATE tests SET Host = 'newer' WHERE run_id = 2",
+      ),
+    );
+    await runReduce(area);
+    expect(columnsOf(filesOf(area).completedDb, "tests")).toEqual(columnsOf(area.megatestDb, "tests"));
+    expect(completedColumn(area, "SELECT DISTINCT host FROM tests WHERE run_id = 2")).toEqual(["newer"]);
+  });
+
   it("is widened when Megatest's databases gain columns, indexes and tables later", async () => {
     const area = buildTempArea(fourRuns);
     await reduceSafely(area, onlyRun(1));
