@@ -29,6 +29,12 @@ export interface InsertionReport {
 /** Leaves the transaction: the run's name stands under another id. */
 class NameTaken extends Error {}
 
+/** Leaves the transaction: a column's declared type would make another value of what it gets. */
+class ValueChanged extends Error {}
+
+/** What is in the way of a slice. */
+type Obstacle = "conflicting" | "incomplete";
+
 /** Puts runs of completed-runs.db into one database, slice by slice, and sees that they are whole there. */
 export class Inserter {
   readonly #options: RemoverOptions;
@@ -42,23 +48,24 @@ export class Inserter {
     await outwaitBusy(signal, () => assertCopied(db, runs));
     const counts = await outwaitBusy(signal, () => gatherTests(db, runs, ["completed"]));
     const cutter = new SliceCutter(db, counts, () => pace.size);
-    const conflicting: number[] = [];
+    const report: InsertionReport = { conflicting: [], incomplete: [] };
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
-      if (await this.#insertSlice(slice, touchedAt)) continue;
-      if (slice.runs.length > 1) {
-        // Which of them it is shows when each is tried alone.
-        for (const run of slice.runs) {
-          if (!(await this.#insertSlice({ runs: [run] }, touchedAt))) conflicting.push(run);
-        }
-      } else {
-        conflicting.push(...slice.runs);
+      const obstacle = await this.#insertSlice(slice, touchedAt);
+      if (obstacle === undefined) continue;
+      if (slice.runs.length === 1) {
+        report[obstacle].push(...slice.runs);
         cutter.skipRest();
+        continue;
+      }
+      // Which of them it is shows when each is tried alone.
+      for (const run of slice.runs) {
+        const own = await this.#insertSlice({ runs: [run] }, touchedAt);
+        if (own !== undefined) report[own].push(run);
       }
     }
-    return {
-      conflicting,
-      incomplete: await this.findIncomplete({ runs: difference(runs, conflicting), touchedAt }),
-    };
+    const inserted = difference(runs, [...report.conflicting, ...report.incomplete]);
+    report.incomplete.push(...(await this.findIncomplete({ runs: inserted, touchedAt })));
+    return report;
   }
 
   /** Of `runs`, those that are not here row by row as completed-runs.db has them. */
@@ -82,8 +89,8 @@ export class Inserter {
     return [...found];
   }
 
-  /** One transaction. Returns false, having changed nothing, where a row is in the way. */
-  async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<boolean> {
+  /** One transaction. Returns what is in the way, having changed nothing. */
+  async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
     const { db, part, fresh, records, company, pace, signal, failpoint } = this.#options;
     const highest = await outwaitBusy(signal, () => {
       enterSlice(db, slice);
@@ -91,19 +98,20 @@ export class Inserter {
       return new Map(records.map(({ table }) => [table, highestId(db, table)]));
     });
     try {
-      await outwaitBusy(signal, () => this.#commitStage(highest));
+      await outwaitBusy(signal, () => this.#commitStage(highest, touchedAt));
     } catch (error) {
-      if (error instanceof NameTaken || isConstraintError(error)) return false;
+      if (error instanceof ValueChanged) return "incomplete";
+      if (error instanceof NameTaken || isConstraintError(error)) return "conflicting";
       throw error;
     }
     failpoint(`inserted-in-${part}`);
     const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
     await (gapMs > 0 ? sleep(gapMs) : yieldNow());
-    return true;
+    return undefined;
   }
 
   /** @param highest ids in completed-runs.db by table, which no row that gets a new id may take */
-  #commitStage(highest: ReadonlyMap<string, number>): void {
+  #commitStage(highest: ReadonlyMap<string, number>, touchedAt: number | undefined): void {
     const { db, part, records, token, pace, beforeCommit } = this.#options;
     beforeCommit();
     let lockedAt = 0;
@@ -115,6 +123,10 @@ export class Inserter {
         withoutTriggers(db, part, () => {
           for (const record of records) this.#insertTable(record, highest.get(record.table) ?? 0);
         });
+        // Committed, a changed value would pass for a client's, and be brought to the copy when the run is taken out again.
+        const mixed = records.filter((record) => record.mixed.length > 0);
+        if (findIncomplete(db, part, mixed, { touched: touchedAt !== undefined })?.length !== 0)
+          throw new ValueChanged("a value would change");
       });
     } finally {
       if (lockedAt > 0) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JobStep } from "../../../shared/job-steps.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { reuseBlockId } from "../../support/area-traits.ts";
+import { firstTestOf, reuseBlockId } from "../../support/area-traits.ts";
 import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
@@ -189,7 +189,7 @@ describe("a restore", () => {
   it("that died halfway leaves a run be that somebody works on again, until its tests have ended", async () => {
     const area = await reducedArea();
     await dieAt(area, "brought-to-cache");
-    const test = "(SELECT min(id) FROM tests WHERE run_id = 2)";
+    const test = firstTestOf(area, 2);
     edit(area, ["cache"], (db) =>
       db.exec(
         `UPDATE tests SET state = 'RUNNING', event_time = ${area.now}, run_duration = 5 WHERE id = ${test}`,

@@ -4,7 +4,7 @@ import {
   isConstraintError,
   openConnection,
   prepared,
-} from "../../../workers/sqlite/connection.ts";
+} from "../../../shared/sqlite/connection.ts";
 
 describe("a statement that is prepared once", () => {
   let db: Connection;
