@@ -3,14 +3,15 @@ import { isAtHome, readHomehost } from "../shared/area/homehost.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import { findHost, listHosts } from "../shared/queue/hosts.ts";
 import { newJobId } from "../shared/queue/names.ts";
+import type { JobName } from "../shared/queue/payload.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
 import type { JobPlace } from "./job-view.ts";
-import type { CheckedRequest } from "./reduce-request.ts";
+import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
 /** What came of asking for a job. */
 export interface Enqueued extends JobPlace {
-  job: "reduce";
+  job: JobName;
   area: string;
   /** The same job had been asked for and is not finished: this is its id, and nothing was added. */
   duplicate: boolean;
@@ -19,22 +20,25 @@ export interface Enqueued extends JobPlace {
 }
 
 /**
- * Adds a reduce to the queue of the area's homehost, as far as a worker there has told who it is; else to
+ * Adds a job to the queue of the area's homehost, as far as a worker there has told who it is; else to
  * this host's queue, whose worker forwards it. The same job asked for twice while the first is unfinished is one job.
  * Rejects with `bad-redis` where Redis is too old or may drop jobs.
  */
-export async function enqueueReduce(session: Session, { payload, area }: CheckedRequest): Promise<Enqueued> {
+export async function enqueueJob(
+  session: Session,
+  { name, payload, area }: CheckedRequest,
+): Promise<Enqueued> {
   const { redis, settings } = session;
   // As the worker does: a job that may be evicted is promised to nobody.
   await checkRedis(redis, settings.redisUrl);
   const host = await chooseHost(session, area);
-  const wanted = newJobId("reduce");
-  const job = await session.queue(host).add("reduce", payload, enqueueOptions("reduce", payload, wanted));
+  const wanted = newJobId(name);
+  const job = await session.queue(host).add(name, payload, enqueueOptions(name, payload, wanted));
   const jobId = String(job.id);
   const hosts = await listHosts(redis, settings.prefix);
   return {
     jobId,
-    job: "reduce",
+    job: name,
     area: payload.area,
     host,
     duplicate: jobId !== wanted,

@@ -4,13 +4,13 @@ import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { type AreaStatus, areaStatus } from "./area-status.ts";
 import { type Cancelled, cancelJob } from "./cancel-job.ts";
-import { type Enqueued, enqueueReduce } from "./enqueue.ts";
+import { type Enqueued, enqueueJob } from "./enqueue.ts";
 import { type FarmStatus, farmStatus } from "./farm-status.ts";
 import { type JobReport, reportJob } from "./find-job.ts";
 import { followJob } from "./follow.ts";
 import type { JobView } from "./job-view.ts";
 import { type JobFilter, listJobs } from "./list-jobs.ts";
-import { checkRequest, type ReduceRequest } from "./reduce-request.ts";
+import { checkRequest, type MoveRequest } from "./move-request.ts";
 import { cancelOn, type RunInline } from "./run-inline.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -18,7 +18,7 @@ import { openSession, type Session } from "./session.ts";
 type Duration = number | string;
 
 /** Which runs to move and how; at least one of `target` to `runId` must be given. */
-export interface ReduceOptions extends Omit<ReduceRequest, "area" | "age" | "deadAfter"> {
+export interface ReduceOptions extends Omit<MoveRequest<"reduce">, "area" | "age" | "deadAfter"> {
   /** The last activity is older than this. */
   age?: Duration;
   /** An unfinished test without activity for longer is dead and no longer holds its run back. */
@@ -91,15 +91,15 @@ export class MtJobs {
     options: ReduceOptions & Partial<InlineOptions>,
   ): Promise<InlineJob | QueuedJob> {
     const { inline, signal, onProgress, onLog, age, deadAfter, ...rest } = options;
-    const request: ReduceRequest = {
+    const request: MoveRequest<"reduce"> = {
       ...rest,
       area,
       ...(age === undefined ? {} : { age: toMilliseconds(age, "age") }),
       ...(deadAfter === undefined ? {} : { deadAfter: toMilliseconds(deadAfter, "deadAfter") }),
     };
-    const checked = checkRequest(request, { settings: this.settings, ...this.#deps });
+    const checked = checkRequest("reduce", request, { settings: this.settings, ...this.#deps });
     if (inline !== true) {
-      const enqueued = await this.#ask((session) => enqueueReduce(session, checked));
+      const enqueued = await this.#ask((session) => enqueueJob(session, checked));
       return { ...enqueued, result: (waiting) => this.#result(enqueued, waiting) };
     }
     const hooks = {
@@ -107,7 +107,7 @@ export class MtJobs {
       ...(onProgress === undefined ? {} : { onProgress }),
       ...(onLog === undefined ? {} : { onLog }),
     };
-    const running = this.#deps.runInline("reduce", checked.payload, this.settings, hooks);
+    const running = this.#deps.runInline(checked.name, checked.payload, this.settings, hooks);
     // Whoever never asks for the result must not end the process by that.
     running.catch(() => {});
     return { host: this.settings.host, area: checked.payload.area, result: () => running };

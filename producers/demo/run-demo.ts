@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { MoveResult, Progress } from "../../shared/result.ts";
 import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { enqueueReduce } from "../enqueue.ts";
+import { enqueueJob } from "../enqueue.ts";
 import { followJob } from "../follow.ts";
-import { checkRequest } from "../reduce-request.ts";
+import { checkRequest } from "../move-request.ts";
 import { type Session, withSession } from "../session.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { startWorker } from "./worker-process.ts";
@@ -92,8 +92,9 @@ async function reduce(
   options: DemoOptions,
 ): Promise<MoveResult> {
   const request = { area: directory, age: 30 * day, compact: "always" } as const;
-  const checked = checkRequest(request, { settings: session.settings, cwd: directory, env: options.env });
-  const enqueued = await enqueueReduce(session, checked);
+  const { settings } = session;
+  const checked = checkRequest("reduce", request, { settings, cwd: directory, env: options.env });
+  const enqueued = await enqueueJob(session, checked);
   options.onNote(`enqueued ${enqueued.jobId}: reduce all runs older than 30 days`);
   const { result, error } = await followJob(session, enqueued, {
     signal: options.signal,

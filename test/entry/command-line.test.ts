@@ -72,6 +72,7 @@ describe("the command line", () => {
       ["--keep", "-1"],
       ["--run-id", "1,x"],
       ["--timeout", "soon"],
+      ["--compact", "often"],
     ] as const) {
       const { code, stderr } = await runCommand(["reduce", option, value]);
       expect(code).toBe(2);

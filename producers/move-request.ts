@@ -2,14 +2,25 @@ import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
-import { parsePayload, type ReducePayload, type reduceSchema } from "../shared/queue/payload.ts";
+import {
+  type JobName,
+  type JobPayload,
+  type JobPayloads,
+  parsePayload,
+  type payloadSchemas,
+} from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** A reduce as a caller asks for it: the payload without what is filled in for everybody. */
-export type ReduceRequest = Omit<z.input<typeof reduceSchema>, "v" | "requestedBy">;
+/** A job as a caller asks for it: the payload without what is filled in for everybody. */
+export type MoveRequest<Name extends JobName> = Omit<
+  z.input<(typeof payloadSchemas)[Name]>,
+  "v" | "requestedBy"
+>;
 
+/** A job that may be enqueued or run. */
 export interface CheckedRequest {
-  payload: ReducePayload;
+  name: JobName;
+  payload: JobPayload;
   area: Area;
 }
 
@@ -20,17 +31,18 @@ export interface CheckedRequest {
  * @param cwd where a relative path begins
  * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`
  */
-export function checkRequest(
-  request: ReduceRequest,
+export function checkRequest<Name extends JobName>(
+  name: Name,
+  request: MoveRequest<Name>,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): CheckedRequest {
-  const payload = parsePayload("reduce", {
+  const payload: JobPayloads[Name] = parsePayload(name, {
     ...request,
     v: 1,
     area: resolve(cwd, request.area),
     requestedBy: requester(settings),
   });
-  return { payload, area: openAllowedArea(payload.area, settings, env) };
+  return { name, payload, area: openAllowedArea(payload.area, settings, env) };
 }
 
 /** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */

@@ -1,18 +1,17 @@
-import { type Enqueued, enqueueReduce } from "../enqueue.ts";
+import { type Enqueued, enqueueJob } from "../enqueue.ts";
 import { followJob } from "../follow.ts";
-import { type CheckedRequest, checkRequest, type ReduceRequest } from "../reduce-request.ts";
+import type { CheckedRequest } from "../move-request.ts";
 import { type Session, withSession } from "../session.ts";
 import { resultText } from "../text/result-text.ts";
 import type { CommandContext } from "./command.ts";
 import type { Outcome } from "./outcome.ts";
 import { progressDisplay } from "./progress-bar.ts";
 
-/** `reduce` through Redis: enqueues, and with `--wait` follows the job to its end. */
-export function reduceQueued(context: CommandContext, request: ReduceRequest): Promise<Outcome> {
-  const { settings, io, options } = context;
-  const checked = checkRequest(request, { settings, cwd: io.cwd, env: io.env });
+/** A job through Redis: enqueues it, and with `--wait` follows it to its end. */
+export function jobQueued(context: CommandContext, checked: CheckedRequest): Promise<Outcome> {
+  const { settings, options } = context;
   return withSession(settings, async (session) => {
-    const enqueued = await enqueueReduce(session, checked);
+    const enqueued = await enqueueJob(session, checked);
     return options.wait === true
       ? await follow(context, session, enqueued, checked)
       : { document: enqueued, text: enqueuedText(enqueued) };
@@ -31,7 +30,7 @@ async function follow(
   { io, json, options }: CommandContext,
   session: Session,
   enqueued: Enqueued,
-  { payload }: CheckedRequest,
+  { name, payload }: CheckedRequest,
 ): Promise<Outcome> {
   const display = progressDisplay(io, json);
   if (enqueued.duplicate) display.note(`${enqueued.jobId}: the same job is unfinished already; following it`);
@@ -45,7 +44,7 @@ async function follow(
     display.end();
     if (error === undefined) return { document: result, text: resultText(result) };
     const state = error.code === "cancelled" ? "cancelled" : "failed";
-    const document = { ...place, job: "reduce", area: payload.area, state, dryRun: payload.dryRun };
+    const document = { ...place, job: name, area: payload.area, state, dryRun: payload.dryRun };
     return { document, text: "", error };
   } finally {
     display.end();

@@ -1,5 +1,5 @@
 import { JobsError } from "../../shared/errors.ts";
-import { checkRequest, type ReduceRequest } from "../reduce-request.ts";
+import type { CheckedRequest } from "../move-request.ts";
 import { cancelOn } from "../run-inline.ts";
 import { resultText } from "../text/result-text.ts";
 import type { CommandContext } from "./command.ts";
@@ -8,18 +8,17 @@ import type { Outcome } from "./outcome.ts";
 import { progressDisplay } from "./progress-bar.ts";
 
 /**
- * `reduce --inline`: the job in this process. Ctrl-C stops it at its next batch.
+ * `--inline`: the job in this process. Ctrl-C stops it at its next batch.
  * @throws {JobsError} what the job threw; `interrupted` after Ctrl-C
  */
-export async function reduceInline(
+export async function jobInline(
   { io, settings, json }: CommandContext,
   deps: CliDeps,
-  request: ReduceRequest,
+  { name, payload }: CheckedRequest,
 ): Promise<Outcome> {
-  const { payload } = checkRequest(request, { settings, cwd: io.cwd, env: io.env });
   const display = progressDisplay(io, json);
   try {
-    const result = await deps.runInline("reduce", payload, settings, {
+    const result = await deps.runInline(name, payload, settings, {
       signal: cancelOn(io.interrupt),
       onLog: display.note,
       onProgress: display.progress,

@@ -1,0 +1,81 @@
+import type { Command } from "commander";
+import { JobsError } from "../../shared/errors.ts";
+import { type JobName, payloadSchemas } from "../../shared/queue/payload.ts";
+import { checkRequest, type MoveRequest } from "../move-request.ts";
+import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "./command.ts";
+import type { CliDeps } from "./deps.ts";
+import { jobInline } from "./job-inline.ts";
+import { jobQueued } from "./job-queued.ts";
+import { duration, oneOf } from "./option-values.ts";
+import type { Outcome } from "./outcome.ts";
+import { addSelectors, type SelectorTexts } from "./selectors.ts";
+
+/** What tells one command that moves runs from another. Its name is its job's. */
+export interface MoveCommand {
+  name: JobName;
+  summary: string;
+  description: string;
+  selectors: SelectorTexts;
+  dryRun: string;
+  /** Options of its own, named as the members of its job's data. */
+  addOptions?: (command: Command) => Command;
+  lesson: Pick<Lesson, "examples" | "notes">;
+}
+
+const exits = {
+  0: "done, or enqueued; also when some runs stayed for the reasons listed",
+  1: "the job failed",
+  3: "refused by a safety rule: not at home, locked, outside the allowed roots",
+  4: "Redis is out of reach, or with --wait no worker serves the host",
+  5: "--timeout passed; the job goes on",
+  130: "interrupted while waiting; the job goes on",
+} as const;
+
+/** Adds `mtjobs NAME [AREA] [selectors] [--dry-run] [--compact …] [--inline] [--wait] [--timeout …]`. */
+export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind: MoveCommand): void {
+  const command = program
+    .command(kind.name)
+    .summary(kind.summary)
+    .description(kind.description)
+    .argument("[area]", "the area's path; the working directory if left out");
+  addSelectors(command, kind.selectors).option("--dry-run", kind.dryRun);
+  kind.addOptions?.(command);
+  command
+    .option(
+      "--compact <when>",
+      "vacuum afterwards: auto, always or never (default: auto)",
+      oneOf("--compact", ["auto", "always", "never"]),
+    )
+    .option("--inline", "do it in this process, without Redis; on the area's homehost only")
+    .option("--wait", "follow the job to its end and print its result")
+    .option(
+      "--timeout <duration>",
+      "with --wait: give up waiting after this long; the job goes on",
+      duration("--timeout"),
+    );
+  addSharedOptions(command);
+  teach(command, { ...kind.lesson, exits });
+  bind(command, (context) => ask(context, deps, kind.name));
+}
+
+function ask(context: CommandContext, deps: CliDeps, name: JobName): Promise<Outcome> {
+  const { options, settings, io } = context;
+  const inline = options.inline === true;
+  if (options.timeout !== undefined && (inline || options.wait !== true)) {
+    throw new JobsError("usage", "--timeout goes with --wait", {
+      hint: "add --wait, or leave --timeout out",
+    });
+  }
+  const checked = checkRequest(name, requestOf(context, name), { settings, cwd: io.cwd, env: io.env });
+  return inline ? jobInline(context, deps, checked) : jobQueued(context, checked);
+}
+
+/** The options that are members of the job's data; those that were not given are left out. */
+function requestOf<Name extends JobName>(
+  { options, args, io }: CommandContext,
+  name: Name,
+): MoveRequest<Name> {
+  const members = Object.keys(payloadSchemas[name].shape).filter((member) => options[member] !== undefined);
+  const given = Object.fromEntries(members.map((member) => [member, options[member]]));
+  return { ...given, area: args[0] ?? io.cwd } as MoveRequest<Name>;
+}

@@ -1,0 +1,34 @@
+import { parseDuration } from "../../shared/duration.ts";
+import { JobsError } from "../../shared/errors.ts";
+
+/** Reads an option's value as a duration, to milliseconds. */
+export function duration(option: string): (text: string) => number {
+  return (text) => parseDuration(text, option);
+}
+
+/** Reads an option's value as a whole number of at least `least`. */
+export function wholeNumber(option: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new JobsError("usage", `${option}: "${text}" is not a whole number of at least ${least}`);
+  };
+}
+
+/** Reads a pattern. An empty one, as an unset shell variable leaves it, must not pass for "all" nor end as a riddle. */
+export function pattern(option: string): (text: string) => string {
+  return (text) => {
+    if (text !== "") return text;
+    throw new JobsError("usage", `${option}: the pattern is empty`, {
+      hint: `leave ${option} out, or write % for all`,
+    });
+  };
+}
+
+/** Reads one word out of a few. */
+export function oneOf(option: string, words: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (words.includes(text)) return text;
+    throw new JobsError("usage", `${option}: "${text}" is none of ${words.join(", ")}`);
+  };
+}
