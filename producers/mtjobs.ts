@@ -1,5 +1,6 @@
 import { parseDuration } from "../shared/duration.ts";
 import { toQueueError } from "../shared/queue/connections.ts";
+import type { JobName } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { type AreaStatus, areaStatus } from "./area-status.ts";
@@ -10,20 +11,10 @@ import { type JobReport, reportJob } from "./find-job.ts";
 import { followJob } from "./follow.ts";
 import type { JobView } from "./job-view.ts";
 import { type JobFilter, listJobs } from "./list-jobs.ts";
-import { checkRequest, type MoveRequest } from "./move-request.ts";
+import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "./move-options.ts";
+import { checkRequest } from "./move-request.ts";
 import { cancelOn, type RunInline } from "./run-inline.ts";
 import { openSession, type Session } from "./session.ts";
-
-/** Milliseconds, or a duration as the command takes it: `"30d"`. */
-type Duration = number | string;
-
-/** Which runs to move and how; at least one of `target` to `runId` must be given. */
-export interface ReduceOptions extends Omit<MoveRequest<"reduce">, "area" | "age" | "deadAfter"> {
-  /** The last activity is older than this. */
-  age?: Duration;
-  /** An unfinished test without activity for longer is dead and no longer holds its run back. */
-  deadAfter?: Duration;
-}
 
 export interface ResultOptions {
   /** How long to wait at most. */
@@ -86,31 +77,18 @@ export class MtJobs {
    */
   reduce(area: string, options: ReduceOptions & InlineOptions): Promise<InlineJob>;
   reduce(area: string, options: ReduceOptions): Promise<QueuedJob>;
-  async reduce(
-    area: string,
-    options: ReduceOptions & Partial<InlineOptions>,
-  ): Promise<InlineJob | QueuedJob> {
-    const { inline, signal, onProgress, onLog, age, deadAfter, ...rest } = options;
-    const request: MoveRequest<"reduce"> = {
-      ...rest,
-      area,
-      ...(age === undefined ? {} : { age: toMilliseconds(age, "age") }),
-      ...(deadAfter === undefined ? {} : { deadAfter: toMilliseconds(deadAfter, "deadAfter") }),
-    };
-    const checked = checkRequest("reduce", request, { settings: this.settings, ...this.#deps });
-    if (inline !== true) {
-      const enqueued = await this.#ask((session) => enqueueJob(session, checked));
-      return { ...enqueued, result: (waiting) => this.#result(enqueued, waiting) };
-    }
-    const hooks = {
-      ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(onLog === undefined ? {} : { onLog }),
-    };
-    const running = this.#deps.runInline(checked.name, checked.payload, this.settings, hooks);
-    // Whoever never asks for the result must not end the process by that.
-    running.catch(() => {});
-    return { host: this.settings.host, area: checked.payload.area, result: () => running };
+  async reduce(area: string, options: ReduceOptions & Partial<InlineOptions>) {
+    return await this.#start("reduce", area, options);
+  }
+
+  /**
+   * Moves runs back from an area's completed-runs.db, where the selectors choose them; otherwise as `reduce`.
+   * @throws {JobsError} `usage` without a selector; `not-an-area`, `outside-roots`, `redis-unreachable`
+   */
+  restore(area: string, options: RestoreOptions & InlineOptions): Promise<InlineJob>;
+  restore(area: string, options: RestoreOptions): Promise<QueuedJob>;
+  async restore(area: string, options: RestoreOptions & Partial<InlineOptions>) {
+    return await this.#start("restore", area, options);
   }
 
   /** Jobs of all queues, the newest first. */
@@ -142,6 +120,30 @@ export class MtJobs {
     const session = this.#session;
     this.#session = undefined;
     await (await session?.catch(() => undefined))?.close();
+  }
+
+  async #start(
+    name: JobName,
+    area: string,
+    { inline, signal, onProgress, onLog, ...options }: RestoreOptions & Partial<InlineOptions>,
+  ): Promise<InlineJob | QueuedJob> {
+    const checked = checkRequest(name, requestFrom(area, options), {
+      settings: this.settings,
+      ...this.#deps,
+    });
+    if (inline !== true) {
+      const enqueued = await this.#ask((session) => enqueueJob(session, checked));
+      return { ...enqueued, result: (waiting) => this.#result(enqueued, waiting) };
+    }
+    const hooks = {
+      ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(onLog === undefined ? {} : { onLog }),
+    };
+    const running = this.#deps.runInline(checked.name, checked.payload, this.settings, hooks);
+    // Whoever never asks for the result must not end the process by that.
+    running.catch(() => {});
+    return { host: this.settings.host, area: checked.payload.area, result: () => running };
   }
 
   async #result(enqueued: Enqueued, options: ResultOptions = {}): Promise<MoveResult> {

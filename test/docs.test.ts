@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { errorCodes } from "../shared/errors.ts";
 import { jobSteps } from "../shared/job-steps.ts";
-import { reduceSchema } from "../shared/queue/payload.ts";
+import { payloadSchemas } from "../shared/queue/payload.ts";
 import { environmentName, resolveSettings } from "../shared/settings.ts";
 import { runCommand } from "./producers/run-command.ts";
 
@@ -101,7 +101,7 @@ describe("the documentation", () => {
     expect(unknown).toEqual([]);
   });
 
-  it("shows no option that its command does not have, and every option of reduce", () => {
+  it("shows no option that its command does not have, and every option of reduce and restore", () => {
     const lines = [...texts.values()].flatMap(commandLines);
     const unknown = lines.flatMap((line) => {
       const text = help.get(line.split(" ")[0] ?? "") ?? help.get("") ?? "";
@@ -110,7 +110,7 @@ describe("the documentation", () => {
         .map(([option]) => `${line}: ${option}`);
     });
     expect(unknown).toEqual([]);
-    const own = (help.get("reduce") ?? "").split("\nSettings")[0] ?? "";
+    const own = ["reduce", "restore"].map((name) => (help.get(name) ?? "").split("\nSettings")[0]).join("\n");
     const options = [...own.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, option]) => option ?? "");
     expect(options.length).toBeGreaterThan(12);
     expect(options.filter((option) => !textOf("README.md").includes(option))).toEqual([]);
@@ -127,8 +127,11 @@ describe("the documentation", () => {
     expect((everything.match(/MTJOBS_[A-Z_]*[A-Z]/g) ?? []).filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it("lists every member of a job's data", () => {
-    const members = Object.keys(reduceSchema.shape).sort();
+  it("lists every member of a job's data, and every job", () => {
+    const jobs = Object.keys(payloadSchemas);
+    const shapes = Object.values(payloadSchemas).flatMap(({ shape }) => Object.keys(shape));
+    const members = [...new Set(shapes)].sort();
+    for (const job of jobs) expect(textOf("docs/interface.md")).toMatch(new RegExp(`named[^:]*\`${job}\``));
     expect([...namesInTable("docs/interface.md", "Asking for a job")].sort()).toEqual(members);
   });
 

@@ -1,5 +1,6 @@
 import type { Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
+import { verbOf } from "../shared/job-verbs.ts";
 import { jobLog } from "../shared/log.ts";
 import { areaLockKeys } from "../shared/queue/area-lock-key.ts";
 import { clearCancel, isCancelRequested } from "../shared/queue/cancel.ts";
@@ -54,9 +55,10 @@ export async function processJob(
 }
 
 /** The last sentence of a job's story. */
-function endOf({ dryRun, moved, skippedCounts, elapsedMs }: MoveResult): string {
+function endOf({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResult): string {
+  const { did: done, todo } = verbOf(job);
   const stay = Object.values(skippedCounts).reduce((sum, count) => sum + count, 0);
-  const did = dryRun ? "Dry run: would move" : "Done: moved";
+  const did = dryRun ? `Dry run: would ${todo}` : `Done: ${done}`;
   return `${did} ${moved.runs} runs in ${(elapsedMs / 1000).toFixed(1)} s; ${stay} stay.`;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Megatest's users write long options with one dash (`-target x -runname y`) and verbs as options
- * (`-reduce-records`). This turns such an argument list into the usual spelling before it is parsed.
+ * (`-reduce-records`, `-restore-records`). This turns such an argument list into the usual spelling before it is parsed.
  */
 export interface ArgvSpelling {
   /** Every long option by its name without dashes; true where it takes a value. */

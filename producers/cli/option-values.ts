@@ -1,9 +1,14 @@
+import ms from "ms";
 import { parseDuration } from "../../shared/duration.ts";
 import { JobsError } from "../../shared/errors.ts";
 
-/** Reads an option's value as a duration, to milliseconds. */
-export function duration(option: string): (text: string) => number {
-  return (text) => parseDuration(text, option);
+/** Reads an option's value as a duration, to milliseconds; `most` of them at most. */
+export function duration(option: string, most = Number.POSITIVE_INFINITY): (text: string) => number {
+  return (text) => {
+    const value = parseDuration(text, option);
+    if (value <= most) return value;
+    throw new JobsError("usage", `${option}: "${text}" is longer than ${ms(most)}`);
+  };
 }
 
 /** Reads an option's value as a whole number of at least `least`. */

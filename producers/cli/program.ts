@@ -8,6 +8,7 @@ import { addDemo } from "./commands/demo.ts";
 import { addJob } from "./commands/job.ts";
 import { addJobs } from "./commands/jobs.ts";
 import { addReduce } from "./commands/reduce.ts";
+import { addRestore } from "./commands/restore.ts";
 import { addStatus } from "./commands/status.ts";
 import { addWorker } from "./commands/worker.ts";
 import type { CliDeps } from "./deps.ts";
@@ -15,12 +16,15 @@ import { type Outcome, printError, printOutcome } from "./outcome.ts";
 
 /** Commands that are promised and not built yet; one that is built needs no mention here any more, nor harms one. */
 const planned = [
-  ...["restore", "list-runs", "query", "attach-sql", "doctor"],
+  ...["list-runs", "query", "attach-sql", "doctor"],
   ...["migrate", "drain", "undrain", "serve", "schedule"],
 ];
 
 /** Megatest's verbs, which are options there, and the commands they stand for. */
-const megatestVerbs = new Map([["reduce-records", "reduce"]]);
+const megatestVerbs = new Map([
+  ["reduce-records", "reduce"],
+  ["restore-records", "restore"],
+]);
 
 export interface Program {
   /** Runs one command line (without node and script) and returns its exit code; never throws. */
@@ -95,6 +99,7 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
     });
   };
   addReduce(program, bind, deps);
+  addRestore(program, bind, deps);
   addStatus(program, bind);
   addJobs(program, bind);
   addJob(program, bind);
@@ -123,6 +128,7 @@ Long options may be written with one dash, as Megatest's are.
 Start here:
   mtjobs demo                                       # the whole story on a made-up area
   mtjobs reduce --age 30d --dry-run --inline        # what would leave the area you are in
+  mtjobs restore --run-id 7 --inline                # bring a run back to it
   mtjobs <command> --help                           # examples and exit codes of a command
 
 Exit codes:

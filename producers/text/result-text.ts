@@ -1,11 +1,14 @@
-import { type MoveResult, recordTables, type SkipReason } from "../../shared/result.ts";
+import { verbOf } from "../../shared/job-verbs.ts";
+import { type MovedRun, type MoveResult, recordTables, type SkipReason } from "../../shared/result.ts";
 import { bytesText, countText, elapsedText, plural } from "./amounts.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Of each reason for staying, this many runs are named. */
 const namedPerReason = 3;
+/** Of the runs that went, this many are named. */
+const namedRuns = 10;
 
-const meanings: Record<SkipReason, string> = {
+const ofReduce: Record<SkipReason, string> = {
   "in-flight": "a test of theirs is still running",
   recent: "younger than --age",
   kept: "among the newest that --keep leaves",
@@ -14,13 +17,26 @@ const meanings: Record<SkipReason, string> = {
   changed: "they changed while they were being moved; the next job takes them",
 };
 
-/** A finished reduce as plain text: what moved, what stayed and why, and what it did to the files. */
+const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
+  reduce: ofReduce,
+  restore: {
+    ...ofReduce,
+    "in-flight": "half restored, and a test of theirs is running; a later job goes on",
+    locked: "locked by their owner; --include-locked restores them",
+    conflict:
+      "a run of that target and name was registered anew; --on-conflict rename gives them another name",
+    changed: "they changed while they were being restored; the next job takes them",
+  },
+};
+
+/** A finished job as plain text: what moved, what stayed and why, and what it did to the files. */
 export function resultText(result: MoveResult): string {
-  const { dryRun, moved, runs } = result;
-  const verb = dryRun ? "would move" : "moved";
+  const { dryRun, moved, job } = result;
+  const { did, todo } = verbOf(job);
+  const verb = dryRun ? `would ${todo}` : did;
   const head = `${result.jobId}: ${verb} ${plural(moved.runs, "run")} of ${printable(result.area)} on ${result.host} in ${elapsedText(result.elapsedMs)}`;
   const parts = [head];
-  if (moved.runs > 0) parts.push(movedText(result), dryRun ? runsText(runs, moved.runs) : "");
+  if (moved.runs > 0) parts.push(movedText(result), dryRun || job === "restore" ? runsText(result) : "");
   parts.push(skippedText(result), dryRun ? "" : bytesLines(result));
   if (result.superseded > 0) {
     parts.push(
@@ -28,6 +44,7 @@ export function resultText(result: MoveResult): string {
     );
   }
   if (result.late > 0) parts.push(`${plural(result.late, "late row")} brought to runs moved earlier`);
+  parts.push(...finishedText(result));
   for (const warning of result.warnings) parts.push(`warning: ${printable(warning)}`);
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -37,13 +54,32 @@ function movedText({ moved }: MoveResult): string {
   return textTable(rows, { right: [1], indent: "  " });
 }
 
-function runsText(runs: MoveResult["runs"], total: number): string {
-  const named = runs.slice(0, 10).map((run) => [`#${run.id}`, `${run.target}/${run.runname}`]);
-  const more = total > named.length ? `\n  … and ${countText(total - named.length)} more` : "";
+/** The runs by their names, those first that came back under another id: whoever knew the old one must see it. */
+function runsText({ runs, moved, dryRun }: MoveResult): string {
+  const came = dryRun ? "would come back as" : "came back as";
+  const anew = ({ id, previousId }: MovedRun) =>
+    previousId === undefined ? [] : [`run ${previousId} ${came} ${id}`];
+  const named = [...runs]
+    .sort((a, b) => anew(b).length - anew(a).length)
+    .slice(0, namedRuns)
+    .map((run) => [`#${run.id}`, `${run.target}/${run.runname}`, ...anew(run)]);
+  const rest = moved.runs - named.length;
+  const more = rest > 0 ? `\n  … and ${countText(rest)} more` : "";
   return `runs:\n${textTable(named, { indent: "  " })}${more}`;
 }
 
-function skippedText({ skipped, skippedCounts }: MoveResult): string {
+/** What the job had to do first, as one that was interrupted had left it. */
+function finishedText({ finished = {} }: MoveResult): string[] {
+  const jobs = ["reduce", "restore"] as const;
+  return jobs.flatMap((job) => {
+    const runs = finished[job]?.runs;
+    return runs === undefined
+      ? []
+      : [`finished an interrupted ${job}: ${verbOf(job).did} ${plural(runs, "run")}`];
+  });
+}
+
+function skippedText({ job, skipped, skippedCounts }: MoveResult): string {
   const reasons = Object.entries(skippedCounts) as [SkipReason, number][];
   const blocks = reasons
     .filter(([, count]) => count > 0)
@@ -54,7 +90,7 @@ function skippedText({ skipped, skippedCounts }: MoveResult): string {
         { indent: "    " },
       );
       const more = count > named.length ? `\n    … and ${countText(count - named.length)} more` : "";
-      return `  ${reason}: ${plural(count, "run")} (${meanings[reason]})\n${lines}${more}`;
+      return `  ${reason}: ${plural(count, "run")} (${meanings[job][reason]})\n${lines}${more}`;
     });
   return blocks.length === 0 ? "" : `stayed:\n${blocks.join("\n")}`;
 }

@@ -1,4 +1,5 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
+import { verbOf } from "../../shared/job-verbs.ts";
 import type { AreaStatus } from "../area-status.ts";
 import type { FarmStatus } from "../farm-status.ts";
 import type { JobView } from "../job-view.ts";
@@ -74,6 +75,8 @@ function historyRow(line: HistoryLine): string[] {
   const text = (name: string) => (typeof line[name] === "string" ? line[name] : "");
   const moved = line.moved;
   const runs =
-    typeof moved === "object" && moved !== null && "runs" in moved ? `${String(moved.runs)} runs moved` : "";
+    typeof moved === "object" && moved !== null && "runs" in moved
+      ? `${String(moved.runs)} runs ${verbOf(line.job).did}`
+      : "";
   return [line.jobId, text("state"), text("at"), text("requestedBy"), runs];
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { documentOf, errorCodeOf, runCommand } from "../producers/run-command.ts";
 
-const commands = ["reduce", "status", "jobs", "job", "cancel", "worker", "demo"];
+const commands = ["reduce", "restore", "status", "jobs", "job", "cancel", "worker", "demo"];
 
 describe("the command line", () => {
   it.each(commands)("teaches %s by examples and exit codes", async (command) => {
@@ -73,11 +73,19 @@ describe("the command line", () => {
       ["--run-id", "1,x"],
       ["--timeout", "soon"],
       ["--compact", "often"],
+      ["--on-conflict", "skip"],
+      ["--grace", "2h"],
     ] as const) {
-      const { code, stderr } = await runCommand(["reduce", option, value]);
+      const { code, stderr } = await runCommand(["restore", option, value]);
       expect(code).toBe(2);
       expect(stderr).toContain(`mtjobs: ${option}: "`);
     }
+  });
+
+  it("has restore's own options for restore alone", async () => {
+    const finished = await runCommand(["reduce", "--runname", "%", "--touch", "--json"]);
+    expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+    expect(finished.stdout).toContain("unknown option '--touch'");
   });
 
   it("refuses a bad setting by the name of its environment variable", async () => {

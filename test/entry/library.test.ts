@@ -38,6 +38,35 @@ describe("the library", () => {
       expect((await mtjobs.job(job.jobId)).data).toMatchObject({ age: 30 * 86_400_000 });
     }));
 
+  it("enqueues a restore with its own options and gives its result", () =>
+    withLibrary(async (mtjobs, stage) => {
+      const area = stage.area("a1", "hosta");
+      await stage.worker("hosta");
+      stage.release(area);
+      const job = await mtjobs.restore(area, {
+        runname: "hold",
+        age: "1h",
+        grace: "1m",
+        onConflict: "rename",
+      });
+      expect(job).toMatchObject({ job: "restore", host: "hosta", area, duplicate: false });
+      expect(await job.result()).toMatchObject({ job: "restore", state: "completed" });
+      expect((await mtjobs.job(job.jobId)).data).toMatchObject({
+        ...{ age: 3_600_000, grace: 60_000, onConflict: "rename", touch: false },
+      });
+    }));
+
+  it("runs a restore in this process without Redis, and rejects its result with a typed error", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a1", "hosta");
+      const mtjobs = new MtJobs({ redisUrl: "redis://127.0.0.1:1", host: "hosta", cacheRoot: stage.root });
+      const job = await mtjobs.restore(area, { runname: "%", inline: true });
+      expect(job).toMatchObject({ host: "hosta", area });
+      // Its megatest.db is empty.
+      await expect(job.result()).rejects.toThrow(JobsError);
+      await mtjobs.close();
+    }));
+
   it("rejects a result with the job's own error, and a waiting that ends early with its reason", () =>
     withLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
@@ -67,6 +96,9 @@ describe("the library", () => {
   it("rejects with typed errors: bad options, no area, Redis away", async () => {
     const mtjobs = new MtJobs({ redisUrl: "redis://127.0.0.1:1", host: "hosta" });
     expect(await codeOf(mtjobs.reduce("/", {}))).toBe("usage");
+    expect(await codeOf(mtjobs.restore("/", { touch: true }))).toBe("usage");
+    expect(await codeOf(mtjobs.restore("/nowhere", { runname: "%", grace: "soon" }))).toBe("usage");
+    expect(await codeOf(mtjobs.restore("/nowhere", { runname: "%", grace: 3_600_001 }))).toBe("bad-payload");
     expect(await codeOf(mtjobs.reduce("/nowhere", { runname: "%" }))).toBe("not-an-area");
     expect(await codeOf(mtjobs.reduce("/nowhere", { age: "soon" }))).toBe("usage");
     expect(await codeOf(mtjobs.jobs())).toBe("redis-unreachable");

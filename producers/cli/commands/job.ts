@@ -12,7 +12,7 @@ export const addJob: AddCommand = (program, bind) => {
     .command("job")
     .summary("show one job: its state, progress, log and result")
     .description("Show one job: its state, how far it is, what it logged and what came of it.")
-    .argument("<id>", "the job's id, as reduce printed it");
+    .argument("<id>", "the job's id, as reduce or restore printed it");
   addSharedOptions(command);
   teach(command, {
     notes: ["The exit code tells about this command, not about the job: see its state."],

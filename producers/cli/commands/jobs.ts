@@ -1,3 +1,4 @@
+import { verbOf } from "../../../shared/job-verbs.ts";
 import type { JobView } from "../../job-view.ts";
 import { listJobs, parseStates } from "../../list-jobs.ts";
 import { withSession } from "../../session.ts";
@@ -59,5 +60,7 @@ function remarkText(job: JobView): string {
   if (job.forwarded !== undefined) return `went on to ${job.forwarded.host} as ${job.forwarded.jobId}`;
   if (job.state === "active" && job.progress !== null) return progressText(job.progress);
   const moved = job.result?.moved?.runs;
-  return moved === undefined ? "" : `${moved} runs ${job.result?.dryRun === true ? "to move" : "moved"}`;
+  if (moved === undefined) return "";
+  const { did, todo } = verbOf(job.job);
+  return `${moved} runs ${job.result?.dryRun === true ? `to ${todo}` : did}`;
 }

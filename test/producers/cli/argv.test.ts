@@ -8,7 +8,10 @@ const spelling = {
     ["json", false],
     ["help", false],
   ]),
-  verbs: new Map([["reduce-records", "reduce"]]),
+  verbs: new Map([
+    ["reduce-records", "reduce"],
+    ["restore-records", "restore"],
+  ]),
 };
 const normalise = (line: string[]) => normaliseArgv(line, spelling);
 
@@ -27,6 +30,7 @@ describe("the one-dash spelling", () => {
     expect(normalise(["-reduce-records", "-target", "x"])).toEqual(["reduce", "--target", "x"]);
     expect(normalise(["-target", "x", "-reduce-records"])).toEqual(["reduce", "--target", "x"]);
     expect(normalise(["--reduce-records", "-target", "x"])).toEqual(["reduce", "--target", "x"]);
+    expect(normalise(["-target", "x", "-restore-records"])).toEqual(["restore", "--target", "x"]);
   });
 
   it("leaves single-letter options alone", () => {

@@ -76,6 +76,28 @@ describe("a result as text", () => {
     expect(resultText({ ...result, dryRun: true, runs })).toContain("x/\\u001b[2Jgone\\u000a");
   });
 
+  it("tells of a restore what came back, under which name, and under which id where it took a new one", () => {
+    const runs = [
+      { id: 8, target: "ubuntu/nfs", runname: "w01.8" },
+      { id: 12, target: "ubuntu/nfs", runname: "w01.7-again", previousId: 7 },
+    ];
+    const skipped = [{ id: 9, target: "ubuntu/nfs", runname: "w01.9", reason: "conflict" } as const];
+    const restored = { ...result, jobId: "restore-1", job: "restore" as const, runs, skipped };
+    const finished = { reduce: { ...result.moved, runs: 1 } };
+    const text = resultText({ ...restored, skippedCounts: { conflict: 1 }, finished });
+    expect(text).toContain("restore-1: restored 2 runs of /areas/a1 on hosta in 1.2 s\n");
+    expect(text).toContain(
+      "runs:\n  #12  ubuntu/nfs/w01.7-again  run 7 came back as 12\n  #8   ubuntu/nfs/w01.8\n\n",
+    );
+    expect(text).toContain(
+      "conflict: 1 run (a run of that target and name was registered anew; --on-conflict",
+    );
+    expect(text).toContain("\n\nfinished an interrupted reduce: moved 1 run\n\n");
+    const told = resultText({ ...restored, dryRun: true });
+    expect(told).toContain("would restore 2 runs");
+    expect(told).toContain("run 7 would come back as 12");
+  });
+
   it("leaves out what there is nothing to say about", () => {
     const nothing = { ...result, moved: { ...result.moved, runs: 0 }, skippedCounts: {}, bytes: {} };
     expect(resultText({ ...nothing, superseded: 0, warnings: [] })).toBe(

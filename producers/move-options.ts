@@ -1,0 +1,33 @@
+import { parseDuration } from "../shared/duration.ts";
+import type { JobName } from "../shared/queue/payload.ts";
+import type { MoveRequest } from "./move-request.ts";
+
+/** Milliseconds, or a duration as the command takes it: `"30d"`. */
+export type Duration = number | string;
+
+interface Ages {
+  /** The last activity is older than this. */
+  age?: Duration;
+  /** An unfinished test without activity for longer is dead and no longer holds its run back. */
+  deadAfter?: Duration;
+}
+
+/** Which runs to move and how; at least one of `target` to `runId` must be given. */
+export interface ReduceOptions extends Omit<MoveRequest<"reduce">, "area" | keyof Ages>, Ages {}
+
+/** Which runs to move back and how; at least one of `target` to `runId` must be given. */
+export interface RestoreOptions extends Omit<MoveRequest<"restore">, "area" | keyof Ages | "grace">, Ages {
+  /** How long completed-runs.db keeps a run that is back, for those who read it just now; an hour at most. */
+  grace?: Duration;
+}
+
+const durations = ["age", "deadAfter", "grace"];
+
+/** The request that options of the library make. @throws {JobsError} `usage` for a duration that is none */
+export function requestFrom<Name extends JobName>(area: string, options: object): MoveRequest<Name> {
+  const members = Object.entries(options).map(([name, value]: [string, unknown]) => [
+    name,
+    durations.includes(name) && typeof value === "string" ? parseDuration(value, name) : value,
+  ]);
+  return { ...Object.fromEntries(members), area } as MoveRequest<Name>;
+}

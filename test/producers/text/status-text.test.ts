@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import type { AreaStatus } from "../../../producers/area-status.ts";
+import { areaStatusText } from "../../../producers/text/status-text.ts";
+
+const status: AreaStatus = {
+  area: "/areas/a1",
+  areaId: null,
+  name: "a1",
+  homehost: "hosta",
+  pinned: false,
+  atHome: true,
+  homeReason: "hosta is at home",
+  cache: null,
+  bytes: { "megatest.db": 4096 },
+  servers: [],
+  history: [],
+  runs: 1,
+  completedRuns: 0,
+  lease: null,
+  problems: [],
+};
+
+describe("an area's status as text", () => {
+  it("says of each job of the history whether its runs were moved or restored", () => {
+    const history = [
+      { jobId: "restore-1", job: "restore", state: "completed", moved: { runs: 2 } },
+      { jobId: "reduce-1", job: "reduce", state: "completed", moved: { runs: 3 } },
+      { jobId: "other-1", moved: "?" },
+    ];
+    const lines = areaStatusText({ ...status, history }, []).split("\n");
+    const at = lines.indexOf("last jobs:");
+    expect(lines.slice(at + 1).map((line) => line.trim().split(/ {2,}/))).toEqual([
+      ["restore-1", "completed", "2 runs restored"],
+      ["reduce-1", "completed", "3 runs moved"],
+      ["other-1"],
+    ]);
+  });
+});
