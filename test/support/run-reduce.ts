@@ -126,14 +126,31 @@ export function skippedBy(result: MoveResult): Record<number, SkipReason> {
   return Object.fromEntries(result.skipped.map(({ id, reason }) => [id, reason]));
 }
 
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
 /** Runs `mtjobs reduce AREA … --inline --json` as a process, which a failpoint may kill. */
-export async function runReduceProcess(
+export function runReduceProcess(
   area: SampleArea,
   flags: readonly string[],
   env: Record<string, string> = {},
-): Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }> {
+): Promise<Ended> {
+  return runJobProcess("reduce", area, flags, env);
+}
+
+/** The same for any job. */
+export async function runJobProcess(
+  name: JobName,
+  area: SampleArea,
+  flags: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
   const command = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
-  const child = spawn(process.execPath, [command, "reduce", area.directory, ...flags, "--inline", "--json"], {
+  const child = spawn(process.execPath, [command, name, area.directory, ...flags, "--inline", "--json"], {
     env: {
       PATH: process.env.PATH,
       MTJOBS_REDIS_URL: "redis://127.0.0.1:1",

@@ -22,7 +22,7 @@ export function stageFromCompleted(
   for (const record of records) {
     const columns = record.columnsIn(part);
     if (columns.length === 0) continue;
-    const values = columns.map((name) => valueOf(record, name, touchedAt)).join(", ");
+    const values = columns.map((name) => valueIn(record, name, touchedAt)).join(", ");
     const row = record.synced ? "" : "stage_row, ";
     prepared(
       db,
@@ -32,7 +32,7 @@ export function stageFromCompleted(
   }
 }
 
-function valueOf({ table }: RecordPlan, name: string, touchedAt: number | undefined): string {
+function valueIn({ table }: RecordPlan, name: string, touchedAt: number | undefined): string {
   if (name === "last_update" && touchedAt !== undefined) return String(touchedAt);
   return table === "tests" && name === "archived" ? originalBlock("d") : `d.${quoteName(name)}`;
 }

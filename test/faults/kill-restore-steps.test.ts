@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import { restoreSteps } from "../../shared/job-steps.ts";
+import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import { everywhere, fileOf } from "../support/edit-area.ts";
+import { assertReleased, assertUnharmed } from "../support/kill.ts";
+import { giveTestsTo } from "../support/large-run.ts";
+import { addOddValues } from "../support/odd-values.ts";
+import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
+import { type Cell, completedColumn, readRows } from "../support/read-rows.ts";
+import { runJobProcess, runReduce, unionOf } from "../support/run-reduce.ts";
+import { buildTempArea } from "../support/temp-area.ts";
+
+type RestoreStep = (typeof restoreSteps)[number];
+
+const identified = ["runs", "tests", "test_steps", "test_data"];
+
+/** What a database holds of the tables that sync, without the rows that guard ids. */
+function recordsIn(area: SampleArea, place: (typeof everywhere)[number]): Record<string, Cell>[][] {
+  return identified.map((table) =>
+    readRows(fileOf(area, place), `SELECT * FROM ${table} ORDER BY id`).filter(
+      (row) => !Object.values(row).includes("mtjobs-id-guard"),
+    ),
+  );
+}
+
+/** Takes the name of run 3 in the cache, so that its restore meets a conflict. */
+function takeName(area: SampleArea): void {
+  const [run] = readRows(`${area.directory}/completed-runs.db`, "SELECT * FROM runs WHERE id = 3");
+  const names = [...area.keys, "runname"];
+  const values = names.map((name) => `'${run?.[name]}'`);
+  readRows(
+    area.cacheDb,
+    `INSERT INTO runs (${names.join(", ")}, state) VALUES (${values.join(", ")}, 'COMPLETED') RETURNING id`,
+  );
+}
+
+function restoreProcess(area: SampleArea, env: Record<string, string> = {}) {
+  const flags = ["--runname", "%", "--grace", "0s", "--on-conflict", "rename"];
+  return runJobProcess("restore", area, flags, env);
+}
+
+/** Kills a restore of everything, looks, lets the next one finish, and looks again. */
+async function killAndFinish(
+  step: RestoreStep,
+  pass: number,
+  options: Partial<SampleAreaOptions>,
+): Promise<void> {
+  const shape = pass === 1 ? { runs: 6, testsPerRun: 6 } : { runs: 6, testsPerRun: 400, stepsPerTest: 1 };
+  const area = buildTempArea({ ...shape, inFlight: 0, unsynced: false, ...options });
+  if (pass > 1) giveTestsTo(area, 1, [2]);
+  addOddValues(area, 2);
+  const whole = recordsIn(area, options.withCache === false ? "area" : "cache");
+  await runReduce(area);
+  if (step === "renamed") takeName(area);
+  const before = unionOf(area);
+  const { signal, code, stderr } = await restoreProcess(area, { MTJOBS_FAILPOINT: `${step}:${pass}=kill` });
+  if (signal !== "SIGKILL" && pass > 1) {
+    expect(code, stderr).toBe(0);
+    return killAndFinish(step, pass - 1, options);
+  }
+  expect(signal, stderr).toBe("SIGKILL");
+  if (step !== "renamed") assertUnharmed(area, before);
+  const { code: end, stderr: why } = await restoreProcess(area);
+  expect(end, why).toBe(0);
+  expect(
+    completedColumn(area, "SELECT count(*) FROM runs UNION ALL SELECT count(*) FROM mtjobs_runs"),
+  ).toEqual([0, 0]);
+  if (step !== "renamed") {
+    assertNothingLost(before, unionOf(area));
+    for (const place of options.withCache === false ? (["area"] as const) : everywhere)
+      expect(recordsIn(area, place)).toEqual(whole);
+  }
+  assertReleased(area);
+}
+
+/** These happen only where something else goes wrong: see the tests of conflicts. */
+const undoing = new Set<RestoreStep>(["undone"]);
+const steps = restoreSteps.filter((step) => !undoing.has(step)).map((step) => ({ step }));
+const later = (["inserted-in-area", "inserted-in-ref", "inserted-in-cache", "whole", "let-go"] as const).map(
+  (step) => ({ step }),
+);
+
+describe("a restore that is killed", () => {
+  it.each(steps)(
+    "at $step leaves what the next one finishes, the cache using a write-ahead log",
+    ({ step }) => killAndFinish(step, 1, { cacheWal: true }),
+  );
+
+  it.each(later)("at a later pass of $step leaves what the next one finishes", ({ step }) =>
+    killAndFinish(step, 3, {}),
+  );
+
+  it.each(["restoring", "inserted-in-area", "whole", "restored"] as const)(
+    "at %s leaves what the next one finishes where there is no cache",
+    (step) => killAndFinish(step, 1, { withCache: false }),
+  );
+
+  it("at undone, half of a killed one being taken out again, leaves what the next one finishes", async () => {
+    const area = buildTempArea({ runs: 6, testsPerRun: 6, inFlight: 0, unsynced: false });
+    const whole = recordsIn(area, "cache");
+    await runReduce(area);
+    const before = unionOf(area);
+    for (const failpoint of ["brought-to-ref", "undone"]) {
+      const { signal } = await restoreProcess(area, { MTJOBS_FAILPOINT: `${failpoint}=kill` });
+      expect(signal).toBe("SIGKILL");
+      assertUnharmed(area, before);
+    }
+    expect((await restoreProcess(area)).code).toBe(0);
+    for (const place of everywhere) expect(recordsIn(area, place)).toEqual(whole);
+  });
+});
