@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../shared/errors.ts";
@@ -45,8 +46,19 @@ async function makeRoom(queue: Queue, jobId: string, target: string): Promise<vo
 }
 
 /**
- * Adds the job under the same id to the queue of the area's homehost. Safe to repeat. Rejects with `no-worker`
- * where no host is known by that name or address, with `not-home` where the hosts send the job round.
+ * The id under which the job goes on. BullMQ numbers jobs that are added without an id, and takes no number for one: such
+ * a job gets an id of ours, the same however often it is asked for.
+ */
+function idElsewhere({ id = "", name, timestamp }: Job, host: string): string {
+  if (!/^\d+$/.test(id)) return id;
+  const hash = createHash("sha256").update(JSON.stringify([host, id, timestamp]));
+  return `${name}-${hash.digest("hex").slice(0, 16)}`;
+}
+
+/**
+ * Adds the job under the same id (a mere number excepted) to the queue of the area's homehost. Safe to repeat.
+ * Rejects with `no-worker` where no host is known by that name or address, with `not-home` where the hosts send the job
+ * round.
  */
 export async function forwardJob(
   job: Job,
@@ -65,7 +77,7 @@ export async function forwardJob(
       },
     );
   }
-  const jobId = job.id ?? "";
+  const jobId = idElsewhere(job, settings.host);
   const way = await noteWay(redis, redisKey(settings.prefix, "way", jobId), settings.host);
   const queue = openQueue(redis, settings, target.host);
   try {

@@ -47,6 +47,22 @@ test("a job that reaches another host's worker goes on under its id in the homeh
     expect(stage.trace(area).map(({ host }) => host)).toEqual(["hostB", "hostB"]);
   }));
 
+test("a job that another tool added without an id goes on under one of ours", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a", "hostB");
+    stage.release(area);
+    await stage.worker("hostB");
+    await stage.worker("hostA");
+    const id = await stage.add("hostA", "restore", { v: 1, area, runname: "hold" });
+    expect(id).toBe("1");
+    const { returnvalue } = await stage.reach("hostA", id, "completed");
+    expect(returnvalue).toEqual({
+      forwarded: { host: "hostB", jobId: expect.stringMatching(/^restore-[0-9a-f]{16}$/) },
+    });
+    const there = await stage.reach("hostB", returnvalue.forwarded.jobId, "completed");
+    expect(there.returnvalue).toMatchObject({ job: "restore", host: "hostB", state: "completed" });
+  }));
+
 test("cancelling a forwarded job by where it was asked for meets it where it runs", () =>
   onStage(async (stage) => {
     const area = stage.area("a", "hostB");
