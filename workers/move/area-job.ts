@@ -22,21 +22,12 @@ import { aliveServers, quietReason } from "./quiet.ts";
 import { finishInterrupted } from "./recover.ts";
 import { RemovalLine } from "./removal-line.ts";
 import { describeResult, fileSizes } from "./report.ts";
-import { collectLateRows, type Sweeper } from "./sweep.ts";
+import type { Site } from "./site.ts";
+import { collectLateRows } from "./sweep.ts";
 import { SyncWindow, syncPassMs } from "./sync-window.ts";
 import { Tally } from "./tally.ts";
 import { ThreadStation } from "./thread-station.ts";
 import { outwaitBusy } from "./transaction.ts";
-
-/** An area under our lease, tidied up after earlier jobs: what a job works with. */
-export interface Site {
-  move: Move;
-  sweeper: Sweeper;
-  /** Waits until a sync that had read before now must be done; undefined where no server is alive. */
-  syncPass: (() => Promise<void>) | undefined;
-  /** Sleeps `ms`, renewing the lease. */
-  rest(ms: number): Promise<void>;
-}
 
 /** What one kind of job does, between what all of them do before and after. */
 export interface Direction {

@@ -1,12 +1,13 @@
 import type { JobContext } from "../../shared/job-context.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
-import { type Site, workOnArea } from "./area-job.ts";
+import { workOnArea } from "./area-job.ts";
 import { chooseRuns } from "./choose.ts";
 import { rehearseReduce } from "./dry-run.ts";
 import { guardsHold, isGuarded, raiseGuards } from "./id-guards.ts";
 import type { Move } from "./move.ts";
 import { RunMover } from "./move-runs.ts";
+import type { Site } from "./site.ts";
 import { lookAgain, movedBy } from "./sweep.ts";
 import { outwaitBusy } from "./transaction.ts";
 

@@ -2,7 +2,6 @@ import type { RestorePayload } from "../../shared/queue/payload.ts";
 import type { MovedRun, RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
-import type { Site } from "./area-job.ts";
 import { discardCopies, type RunState } from "./copy.ts";
 import { stageSize } from "./copy-batch.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
@@ -10,6 +9,7 @@ import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
+import type { Site } from "./site.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** Runs that stand whole in every source, and since when. */
