@@ -1,88 +1,100 @@
 import { existsSync } from "node:fs";
-import Database from "better-sqlite3";
 import type { Area } from "../shared/area/area.ts";
+import type { CachePair } from "../shared/area/cache.ts";
+import { targetKeys } from "../shared/area/keys.ts";
 import { toJobsError } from "../shared/errors.ts";
+import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./area-facts.ts";
+import { type Look, openLook, type Part } from "./open-look.ts";
 
-/** Who holds the area, as megatest.db tells: a worker or an `--inline` job. */
-export interface Lease {
-  token: number;
-  holder: string;
-  jobId: string | null;
-  /** ISO 8601; the lease has run out then, whatever became of its holder. */
-  expiresAt: string;
-  /** ISO 8601 */
-  renewedAt: string;
-}
-
-/** What a short look into an area's databases tells. */
+/** What a short look into an area's databases tells; null stands for what could not be read. */
 export interface DatabaseFacts {
-  /** Runs in megatest.db, hidden ones left out; null where it cannot be read. */
+  /** Runs in megatest.db, hidden ones left out. */
   runs: number | null;
-  /** Runs in completed-runs.db; null where it cannot be read, 0 where there is none. */
+  /** Runs in completed-runs.db; 0 where there is none. */
   completedRuns: number | null;
-  /** null where nobody holds the area. */
+  /** Runs that only this host's cache has: no sync has brought them to megatest.db yet. 0 where there is no cache. */
+  cacheOnlyRuns: number | null;
+  /** Runs of completed-runs.db that are not `moved`, by state: what a job is at, or left when it died. */
+  unfinishedRuns: Record<string, number> | null;
+  /** By file name, as in `bytes`; a file that is not there is left out. */
+  sides: Record<string, Side | null>;
+  /** Whether somebody holds the area; null where it cannot be told. */
+  held: boolean | null;
+  /** Who; null where nobody does, and where it cannot be told. */
   lease: Lease | null;
   /** Sentences on what could not be read. */
   problems: string[];
 }
 
-/** Milliseconds to wait for a database that is being written; then it is reported as busy. */
-const patience = 500;
+type Files = Partial<Record<Part, string>>;
 
-/** Reads counts and lease. Read-only: neither file nor journal is created, and no lock is held for longer than a count. */
-export function readDatabases({ megatestDb, completedDb }: Area, now: number = Date.now()): DatabaseFacts {
+/** Undefined: there is no such file. Null: it cannot be read. */
+type Found<T> = T | null | undefined;
+
+/** Reads counts and lease. Leaves no trace, and holds no lock for longer than a look over the table of runs. */
+export function readDatabases(area: Area, cache: CachePair | undefined, now = Date.now()): DatabaseFacts {
   const problems: string[] = [];
-  const attempt = <T>(file: string, read: (db: Database.Database) => T): T | null => {
-    let db: Database.Database | undefined;
-    try {
-      db = new Database(file, { readonly: true, timeout: patience });
-      return read(db);
-    } catch (error) {
-      problems.push(`${file} cannot be read: ${toJobsError(error).message}`);
-      return null;
-    } finally {
-      db?.close();
-    }
+  const keys = targetKeys(area.config);
+  const { megatestDb, completedDb } = area;
+  const ours = attempt({ area: megatestDb }, problems, (db) => ({
+    ...readSide(db, "area", keys),
+    lease: readLease(db, now),
+  }));
+  const done = existsSync(completedDb)
+    ? attempt({ completed: completedDb }, problems, (db) => ({
+        ...readSide(db, "completed", keys),
+        states: readStates(db),
+      }))
+    : undefined;
+  // What could not be read alone would only keep the cache from being read beside it.
+  const known = {
+    ...(ours === null ? {} : { area: megatestDb }),
+    ...(done == null ? {} : { completed: completedDb }),
   };
-  const area = attempt(megatestDb, (db) => ({ runs: countRuns(db), lease: readLease(db, now) }));
+  const cached =
+    cache === undefined
+      ? undefined
+      : attempt({ ...known, cache: cache.megatestDb }, problems, (db) => ({
+          ...readSide(db, "cache", keys),
+          only: ours === null || done === null ? null : cacheOnlyRuns(db, done !== undefined),
+        }));
   return {
-    runs: area?.runs ?? null,
-    completedRuns: existsSync(completedDb) ? attempt(completedDb, countRuns) : 0,
-    lease: area?.lease ?? null,
+    runs: ours?.runs ?? null,
+    completedRuns: done === undefined ? 0 : (done?.runs ?? null),
+    cacheOnlyRuns: cached === undefined ? 0 : (cached?.only ?? null),
+    unfinishedRuns: done === undefined ? {} : (done?.states ?? null),
+    sides: sidesOf(ours, done, cached),
+    held: ours === null ? null : ours.lease !== null,
+    lease: ours?.lease ?? null,
     problems,
   };
 }
 
-/** Megatest shows a run in state `deleted` nowhere; the row of ours that guards ids is one. */
-function countRuns(db: Database.Database): number {
-  const shown = "SELECT count(*) FROM runs WHERE coalesce(state, '') <> 'deleted'";
-  return db.prepare<[], number>(shown).pluck().get() ?? 0;
+function attempt<T>(files: Files, problems: string[], read: (db: Look) => T): T | null {
+  let db: Look | undefined;
+  try {
+    db = openLook(files);
+    return read(db);
+  } catch (error) {
+    problems.push(`${Object.values(files).at(-1)} cannot be read: ${toJobsError(error).message}`);
+    return null;
+  } finally {
+    db?.close();
+  }
 }
 
-interface FenceRow {
-  token: number;
-  holder: string | null;
-  job_id: string | null;
-  expires_at: number;
-  renewed_at: number;
-}
-
-function readLease(db: Database.Database, now: number): Lease | null {
-  const table = db
-    .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'mtjobs_fence'")
-    .get();
-  if (table === undefined) return null;
-  const row = db
-    .prepare<[], FenceRow>(
-      "SELECT token, holder, job_id, expires_at, renewed_at FROM mtjobs_fence WHERE id = 1",
-    )
-    .get();
-  if (row === undefined || row.holder === null || row.expires_at <= now) return null;
-  return {
-    token: row.token,
-    holder: row.holder,
-    jobId: row.job_id,
-    expiresAt: new Date(row.expires_at).toISOString(),
-    renewedAt: new Date(row.renewed_at).toISOString(),
-  };
+function sidesOf(area: Found<Side>, completed: Found<Side>, cache: Found<Side>): Record<string, Side | null> {
+  const named = { "megatest.db": area, "completed-runs.db": completed, "cache/megatest.db": cache };
+  const sides: Record<string, Side | null> = {};
+  for (const [name, side] of Object.entries(named)) {
+    if (side === undefined) continue;
+    // Without what else was read with it.
+    sides[name] = side && {
+      runs: side.runs,
+      oldest: side.oldest,
+      newest: side.newest,
+      freeBytes: side.freeBytes,
+    };
+  }
+  return sides;
 }

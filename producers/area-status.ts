@@ -44,23 +44,25 @@ export async function areaStatus(
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<AreaStatus> {
   const area = openAllowedArea(resolve(cwd, path), settings, env);
-  const facts = readDatabases(area);
+  const problems: string[] = [];
   const look = <T>(read: () => T, otherwise: T): T => {
     try {
       return read();
     } catch (error) {
-      facts.problems.push(toJobsError(error).message);
+      problems.push(toJobsError(error).message);
       return otherwise;
     }
   };
   const homehost = look(() => readHomehost(area), { value: undefined, pinned: false });
   const home = await decideHome(homehost, settings);
   const cache = look(() => findCache(area, settings), undefined);
+  const facts = readDatabases(area, cache);
   const servers = look(() => liveServers(area, Date.now(), settings.host), []);
-  facts.problems.push(...area.config.warnings);
+  const areaId = look(() => readAreaId(area), null);
+  const history = look(() => readHistory(area, { limit: historyShown }), []).reverse();
   return {
     area: area.path,
-    areaId: look(() => readAreaId(area), null),
+    areaId,
     name: area.name,
     homehost: homehost.value ?? null,
     pinned: homehost.pinned,
@@ -69,8 +71,9 @@ export async function areaStatus(
     cache: cache?.directory ?? null,
     bytes: sizes(area, cache),
     servers: servers.filter(({ state }) => state !== "stale"),
-    history: look(() => readHistory(area, { limit: historyShown }), []).reverse(),
+    history,
     ...facts,
+    problems: [...facts.problems, ...problems, ...area.config.warnings],
   };
 }
 

@@ -1,9 +1,10 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
 import { verbOf } from "../../shared/job-verbs.ts";
+import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
 import type { FarmStatus } from "../farm-status.ts";
 import type { JobView } from "../job-view.ts";
-import { agoText, bytesText, countText } from "./amounts.ts";
+import { agoText, bytesText, countText, plural } from "./amounts.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Hosts, queues and workers as a table. */
@@ -27,7 +28,6 @@ export function farmStatusText({ hosts }: FarmStatus): string {
 
 /** An area's status, with its unfinished jobs. */
 export function areaStatusText(status: AreaStatus, jobs: readonly JobView[]): string {
-  const { lease } = status;
   const facts = [
     ["area", status.area],
     ["name", status.name],
@@ -38,13 +38,10 @@ export function areaStatusText(status: AreaStatus, jobs: readonly JobView[]): st
       "runs",
       `${countOrUnknown(status.runs)} in megatest.db, ${countOrUnknown(status.completedRuns)} in completed-runs.db`,
     ],
-    [
-      "held by",
-      lease === null ? "nobody" : `${lease.holder} for ${lease.jobId ?? "?"} until ${lease.expiresAt}`,
-    ],
+    ...moreAboutRuns(status),
+    ["held by", holderText(status)],
   ];
-  const sizes = Object.entries(status.bytes).map(([file, bytes]) => [file, bytesText(bytes)]);
-  const parts = [textTable(facts), textTable(sizes, { right: [1], indent: "  " })];
+  const parts = [textTable(facts), sidesTable(status)];
   const servers = status.servers.map((server) => [
     server.state,
     server.address ?? server.host,
@@ -64,6 +61,41 @@ export function areaStatusText(status: AreaStatus, jobs: readonly JobView[]): st
   }
   for (const problem of status.problems) parts.push(`warning: ${printable(problem)}`);
   return parts.join("\n\n");
+}
+
+function holderText({ held, lease }: AreaStatus): string {
+  if (held === null) return "unknown: megatest.db cannot be read (see below)";
+  return lease === null ? "nobody" : `${lease.holder} for ${lease.jobId ?? "?"} until ${lease.expiresAt}`;
+}
+
+function moreAboutRuns({ cacheOnlyRuns, unfinishedRuns }: AreaStatus): string[][] {
+  const rows: string[][] = [];
+  if (cacheOnlyRuns !== null && cacheOnlyRuns > 0)
+    rows.push(["", `${plural(cacheOnlyRuns, "run")} in the cache alone, not synced yet`]);
+  for (const [state, count] of Object.entries(unfinishedRuns ?? {})) {
+    const runs = plural(count, "run");
+    rows.push(["", `${runs} half moved (${state}): the job at work, or else the next, ends that`]);
+  }
+  return rows;
+}
+
+function sidesTable({ bytes, sides }: AreaStatus): string {
+  const run = (named: NamedRun | null | undefined) =>
+    named == null ? "-" : `${named.target}/${named.runname} (${named.begunAt?.slice(0, 10) ?? "no date"})`;
+  const rows = Object.entries(bytes).map(([file, size]) => {
+    const side = sides[file];
+    const free = side == null ? "-" : bytesText(side.freeBytes);
+    return [
+      file,
+      bytesText(size),
+      free,
+      side == null ? "-" : side.runs,
+      run(side?.oldest),
+      run(side?.newest),
+    ];
+  });
+  const head = ["FILE", "SIZE", "A VACUUM FREES", "RUNS", "OLDEST", "NEWEST"];
+  return textTable(rows, { head, right: [1, 2, 3], indent: "  " });
 }
 
 function countOrUnknown(count: number | null): string {

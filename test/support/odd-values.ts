@@ -1,4 +1,4 @@
-import { cpSync } from "node:fs";
+import { copyFileSync, cpSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
@@ -83,4 +83,19 @@ export function makeCacheWal(area: SampleArea): void {
   db.pragma("journal_mode = WAL");
   db.close();
   settleTimes(area);
+}
+
+/** As a writer leaves it that was killed in the midst of its commit: half of its pages are in megatest.db. */
+export function leaveHotJournal(area: SampleArea): void {
+  const copies = ["", "-journal"].map(
+    (suffix) => [`${area.megatestDb}${suffix}`, `${area.directory}/torn${suffix}`] as const,
+  );
+  const db = new Database(area.megatestDb);
+  db.pragma("cache_size = 1");
+  db.pragma("synchronous = FULL");
+  db.exec("BEGIN; UPDATE test_steps SET comment = 'torn' || id; UPDATE test_data SET comment = 'torn' || id");
+  for (const [file, copy] of copies) copyFileSync(file, copy);
+  db.exec("ROLLBACK");
+  db.close();
+  for (const [file, copy] of copies) copyFileSync(copy, file);
 }

@@ -1,6 +1,6 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
+import { hasHotJournal } from "../../shared/area/journal.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
@@ -51,17 +51,5 @@ export function assertMegatestSchema(db: Connection, files: Files): void {
  * a dry run must not do.
  */
 export function hotJournals(files: Files): string[] {
-  return Object.values(files).filter((file) => file !== undefined && hasJournal(`${file}-journal`));
-}
-
-/** A journal counts once its header is written; SQLite zeroes or removes it when it is done. */
-function hasJournal(path: string): boolean {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
-  const fd = openSync(path, "r");
-  try {
-    const first = Buffer.alloc(1);
-    return readSync(fd, first, 0, 1, 0) === 1 && first[0] !== 0;
-  } finally {
-    closeSync(fd);
-  }
+  return Object.values(files).filter((file) => file !== undefined && hasHotJournal(file));
 }

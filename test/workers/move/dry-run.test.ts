@@ -1,10 +1,10 @@
-import { copyFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
-import Database from "better-sqlite3";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { addClashingLooseRows, changeInCacheOnly, lockRun } from "../../support/area-traits.ts";
 import { makeRefillDue, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
+import { leaveHotJournal } from "../../support/odd-values.ts";
 import { completedColumn } from "../../support/read-rows.ts";
 import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
@@ -85,21 +85,6 @@ describe("a dry run", () => {
     expect((await runReduce(area, { dryRun: true })).result.moved.runs).toBe(4);
   });
 });
-
-/** As a writer leaves it that was killed in the midst of its commit: half of its pages are in megatest.db. */
-function leaveHotJournal(area: SampleArea): void {
-  const copies = ["", "-journal"].map(
-    (suffix) => [`${area.megatestDb}${suffix}`, `${area.directory}/torn${suffix}`] as const,
-  );
-  const db = new Database(area.megatestDb);
-  db.pragma("cache_size = 1");
-  db.pragma("synchronous = FULL");
-  db.exec("BEGIN; UPDATE test_steps SET comment = 'torn' || id; UPDATE test_data SET comment = 'torn' || id");
-  for (const [file, copy] of copies) copyFileSync(file, copy);
-  db.exec("ROLLBACK");
-  db.close();
-  for (const [file, copy] of copies) copyFileSync(copy, file);
-}
 
 describe("a job that is not dry", () => {
   it("creates completed-runs.db and .mtjobs with an id and a line of history, and nothing else", async () => {

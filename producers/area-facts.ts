@@ -1,0 +1,132 @@
+import type { Look, Part } from "./open-look.ts";
+
+/** A run as `status` names it. */
+export interface NamedRun {
+  id: number;
+  /** Key values joined by `/`. */
+  target: string;
+  runname: string;
+  /** ISO 8601; null where the run does not say when it began. */
+  begunAt: string | null;
+}
+
+/** What is where: one database of an area. */
+export interface Side {
+  /** Hidden ones left out. */
+  runs: number;
+  /** By when they began; null without runs. */
+  oldest: NamedRun | null;
+  newest: NamedRun | null;
+  /** What a vacuum would give back, in bytes. */
+  freeBytes: number;
+}
+
+/** Who holds the area, as megatest.db tells: a worker or an `--inline` job. */
+export interface Lease {
+  token: number;
+  holder: string;
+  jobId: string | null;
+  /** ISO 8601; the lease has run out then, whatever became of its holder. */
+  expiresAt: string;
+  /** ISO 8601 */
+  renewedAt: string;
+}
+
+/** Megatest shows a run in state `deleted` nowhere; the row of ours that guards ids is one. */
+const shown = "coalesce(state, '') <> 'deleted'";
+
+function countRuns(db: Look, part: Part): number {
+  return db.prepare<[], number>(`SELECT count(*) FROM ${part}.runs WHERE ${shown}`).pluck().get() ?? 0;
+}
+
+/** @param keys the target keys; one that is no column of `runs` is left out */
+export function readSide(db: Look, part: Part, keys: readonly string[]): Side {
+  const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
+  return {
+    runs: countRuns(db, part),
+    oldest: endOf(db, part, keys, "ASC"),
+    newest: endOf(db, part, keys, "DESC"),
+    freeBytes: read("freelist_count") * read("page_size"),
+  };
+}
+
+function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DESC"): NamedRun | null {
+  const columns = new Set(
+    db.prepare<[string], string>("SELECT name FROM pragma_table_info('runs', ?)").pluck().all(part),
+  );
+  const target = keys
+    .filter((key) => columns.has(key))
+    .map((key) => `coalesce("${key.replaceAll('"', '""')}", '')`)
+    .join(" || '/' || ");
+  const run = db
+    .prepare<[], { id: number; target: string; runname: string; begun: number | null }>(
+      `SELECT id, ${target === "" ? "''" : target} AS target, coalesce(runname, '') AS runname,
+         CAST(event_time AS INTEGER) AS begun
+       FROM ${part}.runs WHERE ${shown} ORDER BY CAST(event_time AS INTEGER) ${order}, id ${order} LIMIT 1`,
+    )
+    .get();
+  if (run === undefined) return null;
+  const { begun, ...rest } = run;
+  return { ...rest, begunAt: begun === null ? null : new Date(begun * 1000).toISOString() };
+}
+
+/** How many runs of completed-runs.db stand in each state but `moved`, by name; an unknown state by its own. */
+export function readStates(db: Look): Record<string, number> {
+  if (!hasTable(db, "completed", "mtjobs_runs")) return {};
+  const rows = db
+    .prepare<[], [string, number]>(
+      "SELECT state, count(*) FROM completed.mtjobs_runs WHERE state <> 'moved' GROUP BY state",
+    )
+    .raw()
+    .all();
+  return Object.fromEntries(rows);
+}
+
+/** Runs of the cache that neither megatest.db nor completed-runs.db has; hidden ones left out. */
+export function cacheOnlyRuns(db: Look, withCompleted: boolean): number {
+  const elsewhere = ["area", ...(withCompleted ? ["completed"] : [])]
+    .map((part) => `AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS k WHERE k.id = c.id)`)
+    .join(" ");
+  return (
+    db
+      .prepare<[], number>(
+        `SELECT count(*) FROM cache.runs AS c WHERE coalesce(c.state, '') <> 'deleted' ${elsewhere}`,
+      )
+      .pluck()
+      .get() ?? 0
+  );
+}
+
+interface FenceRow {
+  token: number;
+  holder: string | null;
+  job_id: string | null;
+  expires_at: number;
+  renewed_at: number;
+}
+
+/** Null where nobody holds the area, or the lease has run out. */
+export function readLease(db: Look, now: number): Lease | null {
+  if (!hasTable(db, "area", "mtjobs_fence")) return null;
+  const row = db
+    .prepare<[], FenceRow>(
+      "SELECT token, holder, job_id, expires_at, renewed_at FROM area.mtjobs_fence WHERE id = 1",
+    )
+    .get();
+  if (row === undefined || row.holder === null || row.expires_at <= now) return null;
+  return {
+    token: row.token,
+    holder: row.holder,
+    jobId: row.job_id,
+    expiresAt: new Date(row.expires_at).toISOString(),
+    renewedAt: new Date(row.renewed_at).toISOString(),
+  };
+}
+
+/** True where the part holds an ordinary table of that name. */
+function hasTable(db: Look, part: Part, table: string): boolean {
+  const found = db.prepare(
+    `SELECT 1 FROM ${part}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
+  );
+  return found.get(table) !== undefined;
+}

@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import Database from "better-sqlite3";
+import { hasHotJournal, journalMode, walBytes } from "../shared/area/journal.ts";
+import { JobsError } from "../shared/errors.ts";
+
+/** A database of an area by the part it plays; the name under which it is attached. */
+export type Part = "area" | "cache" | "ref" | "completed";
+
+export type Look = Database.Database;
+
+/** Milliseconds to wait for a database that is being written; then it is reported as busy. */
+const patience = 500;
+
+/**
+ * Opens databases side by side for looking only: no byte of them changes, and nothing is left beside them. What could
+ * only be read by rolling back a journal, or would need a log made beside it, is refused.
+ *
+ * @throws {JobsError} `busy` where a writer died in one or is at work; `io` where megatest.db or completed-runs.db is in
+ *   WAL mode; what SQLite throws, where one cannot be opened
+ */
+export function openLook(files: Partial<Record<Part, string>>): Look {
+  const given = Object.entries(files) as [Part, string][];
+  const modes = new Map(given.map(([part, file]) => [part, assertReadable(part, file)]));
+  // Closing a connection that may write puts what is left in a log into the database.
+  const readonly = given.some(([part, file]) => modes.get(part) === "wal" && walBytes(file) > 0);
+  for (const [part, file] of given) {
+    // A connection that may not write makes a log that is missing, and leaves it behind.
+    if (readonly && modes.get(part) === "wal" && !existsSync(`${file}-wal`))
+      throw notNow(file, "is in WAL mode and closed");
+  }
+  const [first] = given;
+  if (first === undefined) throw new TypeError("nothing to look at");
+  // In memory no connection is for reading only: the first file stands for it, and is attached a second time.
+  const db = new Database(readonly ? first[1] : ":memory:", { readonly, timeout: patience });
+  try {
+    for (const [part, file] of given) db.prepare(`ATTACH ? AS ${part}`).run(file);
+    db.pragma("query_only = ON");
+    db.pragma("foreign_keys = OFF");
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function assertReadable(part: Part, file: string): ReturnType<typeof journalMode> {
+  const mode = journalMode(file);
+  if (hasHotJournal(file)) throw notNow(file, "has a hot journal: a writer is at work, or died");
+  if (mode === "wal" && (part === "area" || part === "completed"))
+    throw new JobsError("io", `${file} is in WAL mode, which no file system between hosts bears`, {
+      hint: "with everything that uses it ended: sqlite3 FILE 'PRAGMA journal_mode = DELETE'",
+    });
+  return mode;
+}
+
+function notNow(file: string, why: string): JobsError {
+  return new JobsError("busy", `${file} ${why}`, {
+    hint: "to look only, it is left alone; try again, or run a job, which rolls back what is left",
+  });
+}

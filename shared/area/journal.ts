@@ -1,0 +1,35 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+
+/**
+ * What stands in a database's header: `wal`, `rollback`, `empty` for a file without a byte, `foreign` for one that is
+ * no SQLite database. The file is read in another process: to close a descriptor of it in this one would drop the locks
+ * that SQLite holds on it here. Throws what the file system or `head` says where it cannot be read.
+ */
+export function journalMode(file: string): "wal" | "rollback" | "empty" | "foreign" {
+  const header = execFileSync("head", ["-c", "20", "--", file], { stdio: ["ignore", "pipe", "pipe"] });
+  if (header.length === 0) return "empty";
+  if (header.length < 20 || header.toString("latin1", 0, 16) !== "SQLite format 3\0") return "foreign";
+  return header[18] === 2 || header[19] === 2 ? "wal" : "rollback";
+}
+
+/**
+ * True where a writer is at work with a rollback journal, or left one when it died: whoever reads the database next rolls
+ * it back. A journal counts once its header is written; SQLite zeroes or removes it when it is done.
+ */
+export function hasHotJournal(file: string): boolean {
+  const path = `${file}-journal`;
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  const fd = openSync(path, "r");
+  try {
+    const first = Buffer.alloc(1);
+    return readSync(fd, first, 0, 1, 0) === 1 && first[0] !== 0;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Bytes in the write-ahead log; 0 where there is none. */
+export function walBytes(file: string): number {
+  return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
