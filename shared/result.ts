@@ -42,7 +42,8 @@ export type MovedRows = Record<"runs" | RecordTable, number>;
 
 export interface MoveResult {
   jobId: string;
-  job: "reduce" | "restore";
+  /** `repair` finishes what other jobs left, and moves nothing new. */
+  job: "reduce" | "restore" | "repair";
   area: string;
   /** null where none exists yet and none may be created (a dry run). */
   areaId: string | null;

@@ -1,5 +1,5 @@
 import { newJobId } from "../shared/queue/names.ts";
-import { type JobName, type JobPayload, parsePayload } from "../shared/queue/payload.ts";
+import { type JobName, type JobPayload, parsePayload, type ReducePayload } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { runInThread, type ThreadOptions } from "./run-in-thread.ts";
@@ -18,4 +18,20 @@ export async function runInline(
     { name, payload: parsePayload(name, payload), jobId: newJobId(name), settings },
     options,
   );
+}
+
+/** `doctor --repair`: finishes or undoes what dead jobs left, in this process. Rejects with a JobsError. */
+export async function runRepair(
+  request: Pick<ReducePayload, "area" | "requestedBy">,
+  settings: Settings,
+  options: ThreadOptions = {},
+): Promise<MoveResult> {
+  const payload: ReducePayload = {
+    ...request,
+    v: 1,
+    dryRun: false,
+    includeLocked: false,
+    compact: "never",
+  };
+  return await runInThread({ name: "repair", payload, jobId: newJobId("repair"), settings }, options);
 }

@@ -2,15 +2,17 @@ import type { JobContext } from "../shared/job-context.ts";
 import type { JobName, JobPayload, JobPayloads } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import { reduce } from "./move/reduce.ts";
+import { repair } from "./move/repair.ts";
 import { restore } from "./move/restore.ts";
+import type { ThreadJobName } from "./thread-protocol.ts";
 
-type Jobs = { [Name in JobName]: (payload: JobPayloads[Name], context: JobContext) => Promise<MoveResult> };
+type Job<Payload> = (payload: Payload, context: JobContext) => Promise<MoveResult>;
 
-/** The code of each job, by its name in the queue. */
-const jobs: Jobs = { reduce, restore };
+type Jobs = { [Name in JobName]: Job<JobPayloads[Name]> } & { repair: Job<JobPayloads["reduce"]> };
+
+const jobs: Jobs = { reduce, restore, repair };
 
 /** Does a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */
-export function runJob(name: JobName, payload: JobPayload, context: JobContext): Promise<MoveResult> {
-  const job = jobs[name] as (payload: JobPayload, context: JobContext) => Promise<MoveResult>;
-  return job(payload, context);
+export function runJob(name: ThreadJobName, payload: JobPayload, context: JobContext): Promise<MoveResult> {
+  return (jobs[name] as Job<JobPayload>)(payload, context);
 }

@@ -3,9 +3,12 @@ import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 
+/** What runs in a job's thread; a repair is done in the process that asks for it, and never enqueued. */
+export type ThreadJobName = JobName | "repair";
+
 /** What a job's thread is started with. */
 export interface ThreadData {
-  name: JobName;
+  name: ThreadJobName;
   payload: JobPayload;
   jobId: string;
   settings: Settings;

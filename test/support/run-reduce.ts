@@ -12,6 +12,7 @@ import type { MoveResult, RunLabel, SkipReason } from "../../shared/result.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { runJob } from "../../workers/run-job.ts";
+import type { ThreadJobName } from "../../workers/thread-protocol.ts";
 import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";
 import type { Union } from "./oracle/records.ts";
 import { unionOfRuns } from "./oracle/union.ts";
@@ -50,6 +51,11 @@ export function runReduce(
   return runMove("reduce", area, options, run);
 }
 
+/** The same for a repair, which chooses no run. */
+export function runRepair(area: SampleArea, run: RunOptions = {}): Promise<Reduced> {
+  return runMove("repair", area, {}, run);
+}
+
 /** The same for a restore, without a grace unless options give one. */
 export function runRestore(
   area: SampleArea,
@@ -60,7 +66,7 @@ export function runRestore(
 }
 
 async function runMove(
-  name: JobName,
+  name: ThreadJobName,
   area: SampleArea,
   options: ReduceOptions | RestoreOptions,
   {
@@ -86,7 +92,7 @@ async function runMove(
     progress: () => {},
     failpoint,
   };
-  const payload = parsePayload(name, {
+  const payload = parsePayload(name === "repair" ? "reduce" : name, {
     v: 1,
     area: area.directory,
     compact: "never",

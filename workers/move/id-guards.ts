@@ -100,9 +100,10 @@ function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<G
 function writeGuards(move: Move, part: Source, ids: GuardIds): void {
   const { db } = move;
   const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = '${guardName}'`;
+  // A clean-up may have removed the run and not yet its test: under the same id the new run would meet it.
   db.exec(`DELETE FROM ${part}.test_steps WHERE ${isGuardStep};
     DELETE FROM ${part}.test_data WHERE ${isGuardDatum};
-    DELETE FROM ${part}.tests WHERE run_id IN (${oldRuns}) AND testname = '${guardName}';
+    DELETE FROM ${part}.tests WHERE run_id IN (${oldRuns} UNION ALL VALUES (${ids.runs})) AND testname = '${guardName}';
     DELETE FROM ${part}.runs WHERE runname = '${guardName}'`);
   const keys = Object.fromEntries(move.keys.map((key) => [key, ""]));
   const comment = "keeps ids of moved runs from being handed out again; see megatest-jobs";

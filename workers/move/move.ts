@@ -1,6 +1,5 @@
 import type { Area } from "../../shared/area/area.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { MoveResult } from "../../shared/result.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -41,8 +40,8 @@ export interface Move {
   recentAfter: number;
   /** What this job does. */
   tally: Tally;
-  /** By kind of job: `tally`, and what was finished of an interrupted job of the other kind. */
-  counts: Record<MoveResult["job"], Tally>;
+  /** By direction: `tally`, and what was finished of an interrupted job of the other direction. */
+  counts: Record<"reduce" | "restore", Tally>;
 }
 
 export function planOf(move: Pick<Move, "records">, table: RecordPlan["table"]): RecordPlan {

@@ -103,7 +103,7 @@ export function openMove(
         (now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000,
       ),
       tally,
-      counts: { reduce: new Tally(), restore: new Tally(), [job]: tally },
+      counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
     };
     createScratch(db, move.records);
     return move;

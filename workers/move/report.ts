@@ -32,7 +32,7 @@ export interface ReportOptions {
 /** The result as the contract has it. */
 export function describeResult({ move, job, payload, areaId, before, started }: ReportOptions): MoveResult {
   const { context, area, files, tally, counts } = move;
-  const other = job === "reduce" ? "restore" : "reduce";
+  const other = job === "restore" ? "reduce" : "restore";
   const after = fileSizes(files);
   return {
     jobId: context.jobId,

@@ -1,0 +1,22 @@
+import type { JobContext } from "../../shared/job-context.ts";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { MoveResult } from "../../shared/result.ts";
+import { workOnArea } from "./area-job.ts";
+import { rehearseReduce } from "./dry-run.ts";
+import { lookAgain, movedBy } from "./sweep.ts";
+
+/**
+ * What any job does first, and no more: finishes or undoes what a dead one left, mends ids, collects late rows.
+ * Chooses no run. The result tells of what a dead job had half moved.
+ *
+ * @throws JobsError as `reduce`
+ */
+export function repair(payload: ReducePayload, context: JobContext): Promise<MoveResult> {
+  return workOnArea(payload, context, {
+    job: "repair",
+    compacted: () => [],
+    rehearse: (place, tally, started) => rehearseReduce(place, payload, context, tally, started),
+    perform: ({ move, sweeper, syncPass }) =>
+      lookAgain(move, sweeper, movedBy(move), { rest: syncPass, since: new Map() }),
+  });
+}
