@@ -55,5 +55,6 @@ const program = buildProgram({
   // Loaded when needed: most commands start faster without SQLite's and the queue's workers.
   runWorker: async (settings) => (await import("../workers/main.ts")).runWorker(settings),
   runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
+  runRepair: async (...job) => (await import("../workers/inline.ts")).runRepair(...job),
 });
 process.exitCode = await program.run(process.argv.slice(2));

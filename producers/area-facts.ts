@@ -51,11 +51,9 @@ export function readSide(db: Look, part: Part, keys: readonly string[]): Side {
 }
 
 function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DESC"): NamedRun | null {
-  const columns = new Set(
-    db.prepare<[string], string>("SELECT name FROM pragma_table_info('runs', ?)").pluck().all(part),
-  );
+  const columns = columnsOf(db, part, "runs");
   const target = keys
-    .filter((key) => columns.has(key))
+    .filter((key) => columns.includes(key))
     .map((key) => `coalesce("${key.replaceAll('"', '""')}", '')`)
     .join(" || '/' || ");
   const run = db
@@ -97,7 +95,8 @@ export function cacheOnlyRuns(db: Look, withCompleted: boolean): number {
   );
 }
 
-interface FenceRow {
+/** The fence's row in megatest.db, as it stands. */
+export interface FenceRow {
   token: number;
   holder: string | null;
   job_id: string | null;
@@ -107,12 +106,7 @@ interface FenceRow {
 
 /** Null where nobody holds the area, or the lease has run out. */
 export function readLease(db: Look, now: number): Lease | null {
-  if (!hasTable(db, "area", "mtjobs_fence")) return null;
-  const row = db
-    .prepare<[], FenceRow>(
-      "SELECT token, holder, job_id, expires_at, renewed_at FROM area.mtjobs_fence WHERE id = 1",
-    )
-    .get();
+  const row = readFenceRow(db);
   if (row === undefined || row.holder === null || row.expires_at <= now) return null;
   return {
     token: row.token,
@@ -123,8 +117,26 @@ export function readLease(db: Look, now: number): Lease | null {
   };
 }
 
+/** Undefined where no job ever worked on the area. */
+export function readFenceRow(db: Look): FenceRow | undefined {
+  if (!hasTable(db, "area", "mtjobs_fence")) return undefined;
+  return db
+    .prepare<[], FenceRow>(
+      "SELECT token, holder, job_id, expires_at, renewed_at FROM area.mtjobs_fence WHERE id = 1",
+    )
+    .get();
+}
+
+/** Names of a table's columns; [] where there is no such table. */
+export function columnsOf(db: Look, part: Part, table: string): string[] {
+  return db
+    .prepare<[string, string], string>("SELECT name FROM pragma_table_info(?, ?)")
+    .pluck()
+    .all(table, part);
+}
+
 /** True where the part holds an ordinary table of that name. */
-function hasTable(db: Look, part: Part, table: string): boolean {
+export function hasTable(db: Look, part: Part, table: string): boolean {
   const found = db.prepare(
     `SELECT 1 FROM ${part}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
   );

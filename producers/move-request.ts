@@ -46,7 +46,7 @@ export function checkRequest<Name extends JobName>(
 }
 
 /** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */
-function requester({ user, host }: Settings): string {
+export function requester({ user, host }: Settings): string {
   try {
     return `${userInfo().username}@${host}`;
   } catch {

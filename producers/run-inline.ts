@@ -19,6 +19,13 @@ export type RunInline = (
   hooks: InlineHooks,
 ) => Promise<MoveResult>;
 
+/** Finishes or undoes what dead jobs left in an area, in this process. Rejects with a JobsError. */
+export type RunRepair = (
+  request: Pick<ReducePayload, "area" | "requestedBy">,
+  settings: Settings,
+  hooks: InlineHooks,
+) => Promise<MoveResult>;
+
 /**
  * The job's side of an interrupt: it ends as one that somebody cancelled, with a line in the history. Nobody puts it
  * back, as a worker does that leaves.

@@ -1,5 +1,5 @@
 import type { Settings } from "../../shared/settings.ts";
-import type { RunInline } from "../run-inline.ts";
+import type { RunInline, RunRepair } from "../run-inline.ts";
 import type { CliIo } from "./io.ts";
 
 /** What the commands need of the workers' side and of the process; the entry point brings it. */
@@ -9,6 +9,7 @@ export interface CliDeps {
   /** Script that starts this command again as another process (the demo's worker). */
   commandPath: string;
   runInline: RunInline;
+  runRepair: RunRepair;
   /** Serves this host's queue until a signal; resolves when it has left. */
   runWorker(settings: Settings): Promise<unknown>;
 }

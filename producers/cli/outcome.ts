@@ -9,6 +9,8 @@ export interface Outcome {
   text: string;
   /** Set where the command has a document to show and failed all the same; gives the exit code. */
   error?: JobsError;
+  /** Exit code where there is no error; 0 where it is left out. */
+  exit?: number;
 }
 
 /** Prints an outcome and returns the exit code. */
@@ -24,7 +26,7 @@ export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number
     if (text !== "") io.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     if (error !== undefined) writeError(io, error);
   }
-  return error?.exitCode ?? 0;
+  return error?.exitCode ?? outcome.exit ?? 0;
 }
 
 /** Prints an error alone and returns its exit code. */

@@ -5,6 +5,7 @@ import { normaliseArgv } from "./argv.ts";
 import { addSharedOptions, type Bind, settingKeys } from "./command.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addJob } from "./commands/job.ts";
 import { addJobs } from "./commands/jobs.ts";
 import { addReduce } from "./commands/reduce.ts";
@@ -16,7 +17,7 @@ import { type Outcome, printError, printOutcome } from "./outcome.ts";
 
 /** Commands that are promised and not built yet; one that is built needs no mention here any more, nor harms one. */
 const planned = [
-  ...["list-runs", "query", "attach-sql", "doctor"],
+  ...["list-runs", "query", "attach-sql"],
   ...["migrate", "drain", "undrain", "serve", "schedule"],
 ];
 
@@ -101,6 +102,7 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
   addReduce(program, bind, deps);
   addRestore(program, bind, deps);
   addStatus(program, bind);
+  addDoctor(program, bind, deps);
   addJobs(program, bind);
   addJob(program, bind);
   addCancel(program, bind);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { documentOf, errorCodeOf, runCommand } from "../producers/run-command.ts";
 
-const commands = ["reduce", "restore", "status", "jobs", "job", "cancel", "worker", "demo"];
+const commands = ["reduce", "restore", "status", "doctor", "jobs", "job", "cancel", "worker", "demo"];
 
 describe("the command line", () => {
   it.each(commands)("teaches %s by examples and exit codes", async (command) => {

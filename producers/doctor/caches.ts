@@ -1,0 +1,90 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type FoundCache, findCaches } from "../../shared/area/foreign-caches.ts";
+import { refillDue } from "../../shared/area/mtime.ts";
+import { agoText } from "../text/amounts.ts";
+import { bad, type Check, examine, good, note } from "./check.ts";
+import type { Patient } from "./patient.ts";
+
+/** A cache that changed within this many ms is in use. */
+const recentMs = 24 * 3_600_000;
+
+/** Every cache pair of the area on this host, who has it open, and the state of the one a job works on. */
+export async function checkCaches(patient: Patient): Promise<Check[]> {
+  if (patient.home.atHome === false) {
+    return [note("caches", "this is not the homehost: caches that count are on its local disk")];
+  }
+  return [
+    ...(await examine("caches", () => checkPairs(patient))),
+    ...(await examine("cache", () => checkOwn(patient))),
+  ];
+}
+
+function checkPairs({ area, settings }: Patient): Check[] {
+  const { caches, warnings } = findCaches(area, settings);
+  const details = { caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: iso(mtimeMs) })) };
+  const told = caches.map(describe).join("; ");
+  const used = caches.filter((cache) => !cache.selected && isInUse(cache));
+  const unseen: Check[] =
+    warnings.length === 0
+      ? []
+      : [note("caches-unseen", warnings.join("; "), { remedy: "run it as root to see them all" })];
+  if (used.length > 0) {
+    return [
+      bad("caches", `more than one cache is in use, and a job sees one: ${told}`, {
+        remedy: "end the processes that use the others, let Megatest sync, then remove what nobody needs",
+        details,
+      }),
+      ...unseen,
+    ];
+  }
+  return [
+    good("caches", caches.length === 0 ? "there is no cache on this host" : told, { details }),
+    ...unseen,
+  ];
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+function isInUse({ openBy, mtimeMs }: FoundCache): boolean {
+  return (openBy !== "unknown" && openBy.length > 0) || Date.now() - mtimeMs < recentMs;
+}
+
+function describe({ directory, owner, openBy, mtimeMs, selected }: FoundCache): string {
+  const holders =
+    openBy === "unknown"
+      ? "who has it open cannot be seen"
+      : openBy.length === 0
+        ? "nobody has it open"
+        : `open in process ${openBy.join(", ")}`;
+  const which = selected ? "the one jobs work on, " : "";
+  return `${directory} (${which}of ${owner}, changed ${agoText(iso(mtimeMs))}, ${holders})`;
+}
+
+function checkOwn({ area, cache }: Patient): Check[] {
+  if (typeof cache === "string") return [bad("cache", cache)];
+  if (cache === undefined) {
+    return [
+      good("cache", "this user has no cache here: megatest.db alone counts, and Megatest fills one from it"),
+    ];
+  }
+  const missing = [".ready-megatest", ".ready-megatest_ref"].filter(
+    (name) => !existsSync(join(cache.directory, name)),
+  );
+  if (cache.refDb === undefined) missing.push("megatest_ref.db");
+  if (missing.length > 0) {
+    return [
+      note("cache", `the cache lacks ${missing.join(", ")}: Megatest makes it anew when it next opens it`, {
+        remedy: "start Megatest once, and let it sync",
+      }),
+    ];
+  }
+  if (refillDue(area, cache)) {
+    return [
+      note("cache", "megatest.db is newer than the cache: whoever of Megatest opens it next refills it", {
+        remedy: "nothing: a job brings both together first",
+      }),
+    ];
+  }
+  return [good("cache", "the cache is whole, and no refill is due")];
+}

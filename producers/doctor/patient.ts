@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import type { Area } from "../../shared/area/area.ts";
+import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import { decideHome, type HomeDecision, type Homehost, readHomehost } from "../../shared/area/homehost.ts";
+import { liveServers, type MegatestServer } from "../../shared/area/servers.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings.ts";
+import type { Part } from "../open-look.ts";
+
+/** What the checks of one area share, looked up once. A member that could not be found out holds the reason. */
+export interface Patient {
+  area: Area;
+  settings: Settings;
+  homehost: Homehost | string;
+  home: HomeDecision;
+  /** This user's cache on this host; undefined where there is none, or this is not the homehost. */
+  cache: CachePair | undefined | string;
+  servers: MegatestServer[] | string;
+  /** The databases that are there, by part. */
+  files: Partial<Record<Part, string>>;
+}
+
+/** The names people know the databases by. */
+export const nameOf: Record<Part, string> = {
+  area: "megatest.db",
+  completed: "completed-runs.db",
+  cache: "cache/megatest.db",
+  ref: "cache/megatest_ref.db",
+};
+
+export async function meet(area: Area, settings: Settings): Promise<Patient> {
+  const homehost = attempt(() => readHomehost(area));
+  const home =
+    typeof homehost === "string"
+      ? { atHome: undefined, reason: homehost }
+      : await decideHome(homehost, settings);
+  const cache = home.atHome === false ? undefined : attempt(() => findCache(area, settings));
+  const pair = typeof cache === "string" ? undefined : cache;
+  return {
+    area,
+    settings,
+    homehost,
+    home,
+    cache,
+    servers: attempt(() => liveServers(area, Date.now(), settings.host)),
+    files: {
+      area: area.megatestDb,
+      ...(existsSync(area.completedDb) ? { completed: area.completedDb } : {}),
+      ...(pair === undefined ? {} : { cache: pair.megatestDb }),
+      ...(pair?.refDb === undefined ? {} : { ref: pair.refDb }),
+    },
+  };
+}
+
+function attempt<T>(look: () => T): T | string {
+  try {
+    return look();
+  } catch (error) {
+    return toJobsError(error).message;
+  }
+}

@@ -1,0 +1,211 @@
+import { targetKeys } from "../../shared/area/keys.ts";
+import { columnsOf, hasTable } from "../area-facts.ts";
+import { type Look, openLook, type Part } from "../open-look.ts";
+import { plural } from "../text/amounts.ts";
+import { bad, type Check, examine, good, note } from "./check.ts";
+import { nameOf, type Patient } from "./patient.ts";
+import { type Budget, sumOver } from "./scan.ts";
+
+const repair = "mtjobs doctor --repair, or any job";
+const tables = ["runs", "tests", "test_steps", "test_data"] as const;
+
+interface Scan {
+  db: Look;
+  part: Part;
+  budget: Budget;
+  /** Columns that name a row of `runs`. */
+  runName: readonly string[];
+  withCompleted: boolean;
+}
+
+/** The schema of each database, and how its records stand to those of completed-runs.db. */
+export async function checkRecords(patient: Patient, budget: Budget): Promise<Check[]> {
+  const { files } = patient;
+  const checks: Check[] = [];
+  for (const part of ["area", "cache", "completed"] as const) {
+    const file = files[part];
+    if (file === undefined) continue;
+    const name = `schema/${nameOf[part]}`;
+    const schema = await examine(name, () => [checkSchema(name, patient, part, file)]);
+    checks.push(...schema);
+  }
+  const isFit = (part: Part) =>
+    !checks.some(({ name, ok }) => name === `schema/${nameOf[part]}` && ok !== true);
+  for (const part of ["area", "cache"] as const) {
+    if (files[part] === undefined || !isFit(part)) continue;
+    checks.push(
+      ...(await examine(`records/${nameOf[part]}`, () => checkSource(patient, part, isFit, budget))),
+    );
+  }
+  return checks;
+}
+
+function checkSchema(name: string, { area }: Patient, part: Part, file: string): Check {
+  const db = openLook({ [part]: file });
+  try {
+    const missing = tables.filter((table) => !hasTable(db, part, table));
+    if (missing.length > 0) {
+      return bad(name, `it has no table ${missing.join(", ")}: it is no Megatest database`, {
+        remedy: "see what it is, and restore the right one",
+      });
+    }
+    const columns = columnsOf(db, part, "runs");
+    const keys = targetKeys(area.config).filter((key) => !columns.includes(key));
+    if (keys.length > 0) {
+      return bad(name, `table runs has no column ${keys.join(", ")}, which [fields] names`, {
+        remedy: "make [fields] in megatest.config agree with the database",
+      });
+    }
+    if (part === "completed" && !hasTable(db, part, "mtjobs_runs")) {
+      return bad(name, "it has no table mtjobs_runs: no job of ours made it", {
+        remedy: "see whose it is, and move it away before the next reduce",
+      });
+    }
+    return good(name, "tables and columns are as they must be");
+  } finally {
+    db.close();
+  }
+}
+
+async function checkSource(
+  { area, files }: Patient,
+  part: "area" | "cache",
+  isFit: (part: Part) => boolean,
+  budget: Budget,
+): Promise<Check[]> {
+  const { completed } = files;
+  const withCompleted = completed !== undefined && isFit("completed");
+  const db = openLook({ [part]: files[part] ?? "", ...(withCompleted ? { completed } : {}) });
+  try {
+    const keys = targetKeys(area.config);
+    const scan: Scan = { db, part, budget, runName: ["runname", ...keys], withCompleted };
+    return [
+      await checkOrphans(scan),
+      ...(withCompleted ? [await checkRunsInBoth(scan), await checkIds(scan)] : []),
+    ];
+  } finally {
+    db.close();
+  }
+}
+
+/** Adds that not all was seen to a verdict. */
+function unlessWhole(check: Check, whole: boolean): Check {
+  if (whole || check.ok === false) return check;
+  const verdict = `${check.verdict}, as far as was looked in the time given`;
+  return { ...check, ok: null, verdict };
+}
+
+async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<Check> {
+  const name = `orphans/${nameOf[part]}`;
+  let [orphans, late, whole] = [0, 0, true];
+  for (const [table, column, parent] of [
+    ["tests", "run_id", "runs"],
+    ["test_steps", "test_id", "tests"],
+    ["test_data", "test_id", "tests"],
+  ] as const) {
+    const moved = withCompleted
+      ? `sum(EXISTS (SELECT 1 FROM completed.${parent} AS d WHERE d.id = x.${column}))`
+      : "0";
+    const found = await sumOver(db, {
+      part,
+      table,
+      budget,
+      sql: `SELECT count(*), ${moved} FROM ${part}.${table} AS x WHERE x.id > :from AND x.id <= :to
+        AND x.${column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${part}.${parent} AS p WHERE p.id = x.${column})`,
+    });
+    orphans += found.sums[0] ?? 0;
+    late += found.sums[1] ?? 0;
+    whole &&= found.whole;
+  }
+  const details = { orphans, ofMovedRuns: late };
+  if (late > 0) {
+    const verdict = `${plural(late, "row")} came late for runs that have moved`;
+    return bad(name, verdict, { remedy: `${repair}, brings them there`, details });
+  }
+  if (orphans > 0) {
+    const verdict = `${plural(orphans, "row")} have no run or test, here or in completed-runs.db`;
+    const remedy = "none needed: Megatest's -cleanup-db deletes them";
+    return unlessWhole(note(name, verdict, { remedy, details }), whole);
+  }
+  return unlessWhole(good(name, "every test has its run, every step and datum its test"), whole);
+}
+
+/** SQL: rows `a` and `b` have one name; NULL equals NULL. */
+const sameName = (columns: readonly string[]) =>
+  columns
+    .map((column) => `a."${column.replaceAll('"', '""')}" IS b."${column.replaceAll('"', '""')}"`)
+    .join(" AND ");
+
+async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Check> {
+  const name = `in-both/${nameOf[part]}`;
+  const { sums, whole } = await sumOver(db, {
+    part: "completed",
+    table: "runs",
+    budget,
+    sql: `SELECT count(*) FROM completed.runs AS b CROSS JOIN ${part}.runs AS a ON a.id = b.id
+      WHERE b.id > :from AND b.id <= :to AND ${sameName(runName)}
+        AND EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = b.id AND m.state = 'moved')`,
+  });
+  const [risen = 0] = sums;
+  const check =
+    risen > 0
+      ? bad(
+          name,
+          `${plural(risen, "moved run")} stand here too: a sync, a refill or a restored backup put them back`,
+          {
+            remedy: `${repair}, removes them again; not after a backup of one file alone was restored: then restore both`,
+            details: { runs: risen },
+          },
+        )
+      : good(name, "no moved run stands here too");
+  return unlessWhole(check, whole);
+}
+
+/** An id that means one record here and another in completed-runs.db; and one name under two ids. */
+async function checkIds({ db, part, budget, runName }: Scan): Promise<Check> {
+  const name = `ids/${nameOf[part]}`;
+  const clashes: Record<string, number> = {};
+  let whole = true;
+  for (const [table, columns] of [
+    ["runs", runName],
+    ["tests", ["run_id", "testname", "item_path"]],
+  ] as const) {
+    const found = await sumOver(db, {
+      part: "completed",
+      table,
+      budget,
+      sql: `SELECT count(*) FROM completed.${table} AS b CROSS JOIN ${part}.${table} AS a ON a.id = b.id
+        WHERE b.id > :from AND b.id <= :to AND NOT (${sameName(columns)})`,
+    });
+    clashes[table] = found.sums[0] ?? 0;
+    whole &&= found.whole;
+  }
+  const twice = await sumOver(db, {
+    part: "completed",
+    table: "runs",
+    budget,
+    sql: `SELECT count(*) FROM completed.runs AS b CROSS JOIN ${part}.runs AS a ON a.runname = b.runname
+      WHERE b.id > :from AND b.id <= :to AND a.id <> b.id AND ${sameName(runName)}`,
+  });
+  return unlessWhole(idsVerdict(name, clashes, twice.sums[0] ?? 0), whole && twice.whole);
+}
+
+function idsVerdict(name: string, clashes: Record<string, number>, twice: number): Check {
+  const clashing = Object.entries(clashes).filter(([, count]) => count > 0);
+  const details = { clashes, namesTwice: twice };
+  if (clashing.length > 0) {
+    const told = clashing.map(([table, count]) => `${count} of ${table}`).join(", ");
+    return bad(name, `ids were handed out again and mean another record in completed-runs.db: ${told}`, {
+      remedy: `${repair}, gives the moved records new ids`,
+      details,
+    });
+  }
+  if (twice > 0) {
+    const verdict = `${plural(twice, "run")} have the target and name of a moved one under another id`;
+    return note(name, verdict, {
+      remedy: "rename or delete one of the two: a reduce leaves them as conflict",
+      details,
+    });
+  }
+  return good(name, "no id is used twice", { details });
+}

@@ -1,0 +1,45 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import type { Look, Part } from "../open-look.ts";
+
+/** Rows looked at in one statement: some milliseconds of a shared lock, in which Megatest's writers wait. */
+const chunk = 5000;
+
+/** For how long one area's records are looked at altogether, in ms; what is left then is said to be left. */
+const patienceMs = 60_000;
+
+/** How much time is left for scans; one for all of a doctor's. */
+export class Budget {
+  readonly #end = Date.now() + patienceMs;
+
+  get spent(): boolean {
+    return Date.now() > this.#end;
+  }
+}
+
+/**
+ * Runs a counting statement over all rows of a table, a range of ids at a time: it takes `:from` (exclusive) and `:to`,
+ * and its columns are numbers, which are summed.
+ *
+ * @returns the sums, and whether all rows were looked at before the time was spent
+ */
+export async function sumOver(
+  db: Look,
+  { part, table, sql, budget }: { part: Part; table: string; sql: string; budget: Budget },
+): Promise<{ sums: number[]; whole: boolean }> {
+  const ends = db
+    .prepare<[number], number | null>(
+      `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
+    )
+    .pluck();
+  const count = db.prepare<{ from: number; to: number }, (number | null)[]>(sql).raw();
+  const sums: number[] = [];
+  let from = Number.MIN_SAFE_INTEGER;
+  for (let to = ends.get(from) ?? null; to !== null; to = ends.get(from) ?? null) {
+    if (budget.spent) return { sums, whole: false };
+    const row = count.get({ from, to }) ?? [];
+    for (const [index, value] of row.entries()) sums[index] = (sums[index] ?? 0) + (value ?? 0);
+    from = to;
+    await yieldNow();
+  }
+  return { sums, whole: true };
+}

@@ -1,0 +1,163 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, openSync, rmSync, truncateSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { addRunningTest } from "../../support/area-traits.ts";
+import { edit, makeRefillDue } from "../../support/edit-area.ts";
+import { fingerprint } from "../../support/fingerprint.ts";
+import { addSecondCache, leaveHotJournal, makeCacheWal } from "../../support/odd-values.ts";
+import { reduceSafely } from "../../support/run-reduce.ts";
+import { filesOf } from "../../support/temp-area.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
+
+describe("the doctor on databases", () => {
+  it("changes no byte and no time of any file, and creates nothing, whatever the state", async () => {
+    const area = healthyArea();
+    await reduceSafely(area, { runname: undefined, runId: [1] });
+    makeCacheWal(area);
+    for (const spoil of [() => {}, () => leaveHotJournal(area), () => truncateSync(area.refDb, 5000)]) {
+      spoil();
+      const before = fingerprint(area.directory, area.cacheRoot);
+      await diagnoseArea(area);
+      expect(fingerprint(area.directory, area.cacheRoot)).toEqual(before);
+    }
+  });
+
+  it("finds a damaged file, one that is no database, and one that is another's", async () => {
+    const area = healthyArea(12);
+    const fd = openSync(area.megatestDb, "r+");
+    for (let page = 12; page < 24; page++) writeSync(fd, Buffer.alloc(2000, 0x5a), 0, 2000, page * 4096);
+    writeFileSync(area.refDb, "no database at all, whatever its name says");
+    const diagnosis = await diagnoseArea(area);
+    expect(faultsOf(diagnosis)).toEqual(
+      expect.arrayContaining(["integrity/megatest.db", "journal/cache/megatest_ref.db"]),
+    );
+    const foreign = healthyArea();
+    rmSync(foreign.cacheDb);
+    const db = new Database(foreign.cacheDb);
+    db.exec("CREATE TABLE notes (id INTEGER)");
+    db.close();
+    expect(faultsOf(await diagnoseArea(foreign))).toContain("schema/cache/megatest.db");
+    const completed = new Database(filesOf(foreign).completedDb);
+    completed.exec("CREATE TABLE runs (id INTEGER)");
+    completed.close();
+    expect(faultsOf(await diagnoseArea(foreign))).toContain("schema/completed-runs.db");
+  });
+
+  it("finds a column that [fields] names and the database lacks", async () => {
+    const area = healthyArea();
+    edit(area, ["area"], (db) => db.exec("ALTER TABLE runs RENAME COLUMN datapath TO elsewhere"));
+    expect(checkOf(await diagnoseArea(area), "schema/megatest.db")).toMatchObject({
+      ok: false,
+      verdict: expect.stringContaining("no column datapath"),
+    });
+  });
+
+  it("finds a hot journal, and megatest.db in WAL mode, without touching either", async () => {
+    const hot = healthyArea();
+    leaveHotJournal(hot);
+    expect(checkOf(await diagnoseArea(hot), "journal/megatest.db")).toMatchObject({
+      ok: false,
+      verdict: expect.stringContaining("hot"),
+    });
+    const wal = healthyArea();
+    const db = new Database(wal.megatestDb);
+    db.pragma("journal_mode = WAL");
+    db.close();
+    const before = fingerprint(wal.directory);
+    expect(checkOf(await diagnoseArea(wal), "journal/megatest.db")).toMatchObject({
+      ok: false,
+      remedy: expect.stringContaining("journal_mode = DELETE"),
+    });
+    expect(fingerprint(wal.directory)).toEqual(before);
+    makeCacheWal(wal);
+    expect(checkOf(await diagnoseArea(wal), "journal/cache/megatest.db")).toMatchObject({ ok: true });
+  });
+
+  it("checks integrity in full only where the area is quiet, and says why not", async () => {
+    const area = healthyArea();
+    await reduceSafely(area, { runname: undefined, runId: [1] });
+    addRunningTest(area, 3, 60);
+    const flying = await diagnoseArea(area);
+    expect(checkOf(flying, "integrity/megatest.db")).toMatchObject({
+      ok: null,
+      verdict: "not checked in full: tests are in flight",
+    });
+    expect(checkOf(flying, "integrity/completed-runs.db").ok).toBe(true);
+  });
+});
+
+describe("the doctor on what lies around", () => {
+  it("names every cache, who has it open, and refuses more than one in use", async () => {
+    const area = healthyArea();
+    const holder = spawn("sleep", ["60"], {
+      stdio: ["ignore", "ignore", "ignore", openSync(area.cacheDb, "r")],
+    });
+    await once(holder, "spawn");
+    const { details } = checkOf(await diagnoseArea(area), "caches");
+    holder.kill();
+    expect(details).toMatchObject({ caches: [{ selected: true, openBy: [holder.pid] }] });
+    if (process.getuid?.() !== 0) return;
+    addSecondCache(area, "root");
+    expect(faultsOf(await diagnoseArea(area))).toEqual(["caches"]);
+  });
+
+  it("notes a cache without its marks, and a refill that is due", async () => {
+    const area = healthyArea();
+    makeRefillDue(area);
+    expect(checkOf(await diagnoseArea(area), "cache")).toMatchObject({
+      ok: null,
+      verdict: expect.stringContaining("newer than the cache"),
+    });
+    rmSync(join(area.cacheDirectory, ".ready-megatest"));
+    expect(checkOf(await diagnoseArea(area), "cache").verdict).toContain(".ready-megatest");
+    rmSync(area.cacheRoot, { recursive: true });
+    expect(checkOf(await diagnoseArea(area), "cache")).toMatchObject({ ok: true });
+  });
+
+  it("finds no homehost, and one that is no host", async () => {
+    const area = healthyArea();
+    writeFileSync(join(area.directory, ".homehost"), "two words\n");
+    expect(faultsOf(await diagnoseArea(area))).toEqual(["homehost"]);
+    rmSync(join(area.directory, ".homehost"));
+    expect(checkOf(await diagnoseArea(area), "homehost")).toMatchObject({
+      ok: false,
+      verdict: expect.stringContaining("missing or empty"),
+    });
+  });
+
+  it("says on another host which checks need the homehost, and finds nothing wrong by that", async () => {
+    const diagnosis = await diagnoseArea(healthyArea(), "host-b");
+    expect(checkOf(diagnosis, "homehost")).toMatchObject({
+      ok: null,
+      remedy: expect.stringContaining("host-a"),
+    });
+    expect(checkOf(diagnosis, "caches")).toMatchObject({ ok: null });
+    expect(checkOf(diagnosis, "integrity/megatest.db")).toMatchObject({ ok: null });
+    expect(diagnosis.ok).toBe(true);
+  });
+
+  it("notes the id of a copied area, a pinned one, silent servers, and files of a dead job", async () => {
+    const area = healthyArea();
+    const own = join(area.directory, ".mtjobs");
+    mkdirSync(own);
+    const id = "dc02848b-2566-4fef-840d-00ca40cd588a";
+    writeFileSync(join(own, "area-id"), JSON.stringify({ id, inode: "1" }));
+    writeFileSync(join(own, "clock-old"), "x");
+    utimesSync(join(own, "clock-old"), 7, 7);
+    writeFileSync(
+      join(area.directory, "megatest.config"),
+      "[fields]\nsysname TEXT\n[server]\nhomehost host-a\n",
+    );
+    const log = join(area.directory, "logs", `server-${process.pid}-host-a.log`);
+    writeFileSync(log, "SERVER STARTED: host-a:8080 AT 5\n");
+    utimesSync(log, Date.now() / 1000 - 60, Date.now() / 1000 - 60);
+    const diagnosis = await diagnoseArea(area);
+    for (const name of ["area-id", "pinned", "servers", "left-files"]) {
+      expect([name, checkOf(diagnosis, name).ok]).toEqual([name, null]);
+    }
+    expect(diagnosis).toMatchObject({ ok: true, areaId: null });
+  });
+});

@@ -1,0 +1,114 @@
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { addOrphans, addTestIn } from "../../support/area-traits.ts";
+import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
+import { reduceAndKill } from "../../support/kill.ts";
+import { reduceSafely } from "../../support/run-reduce.ts";
+import { filesOf } from "../../support/temp-area.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
+
+async function reducedArea(): Promise<SampleArea> {
+  const area = healthyArea();
+  await reduceSafely(area, { runname: undefined, runId: [1, 2] });
+  settleTimes(area);
+  return area;
+}
+
+describe("the doctor on records", () => {
+  it("finds nothing wrong before a reduce and after one", async () => {
+    const area = healthyArea();
+    expect((await diagnoseArea(area)).checks.filter(({ ok }) => ok !== true)).toEqual([]);
+    await reduceSafely(area, { runname: undefined, runId: [1, 2] });
+    settleTimes(area);
+    const diagnosis = await diagnoseArea(area);
+    expect(diagnosis.checks.filter(({ ok }) => ok !== true)).toEqual([]);
+    expect(diagnosis).toMatchObject({ ok: true, area: area.directory, areaId: expect.any(String) });
+  });
+
+  it("tells orphans from rows that came late for a moved run", async () => {
+    const area = await reducedArea();
+    addOrphans(area);
+    const orphans = await diagnoseArea(area);
+    expect(checkOf(orphans, "orphans/cache/megatest.db")).toMatchObject({
+      ok: null,
+      details: { orphans: 2, ofMovedRuns: 0 },
+    });
+    expect(orphans.ok).toBe(true);
+    addTestIn(area, ["area"], 1, "came_late");
+    const late = await diagnoseArea(area);
+    expect(faultsOf(late)).toEqual(["orphans/megatest.db"]);
+    expect(checkOf(late, "orphans/megatest.db")).toMatchObject({
+      verdict: "1 row came late for runs that have moved",
+      remedy: expect.stringContaining("--repair"),
+    });
+  });
+
+  it("finds moved runs that were put back", async () => {
+    const area = await reducedArea();
+    const { completedDb } = filesOf(area);
+    const db = new Database(area.megatestDb);
+    db.prepare("ATTACH ? AS done").run(completedDb);
+    db.exec("INSERT INTO runs SELECT * FROM done.runs WHERE id = 2");
+    db.close();
+    settleTimes(area);
+    const diagnosis = await diagnoseArea(area);
+    expect(faultsOf(diagnosis)).toEqual(["in-both/megatest.db"]);
+    expect(checkOf(diagnosis, "in-both/megatest.db").details).toEqual({ runs: 1 });
+  });
+
+  it("finds ids that were handed out again, and names under two ids", async () => {
+    const area = await reducedArea();
+    edit(area, everywhere, (db) =>
+      db.exec("INSERT INTO runs (id, runname, state) VALUES (1, 'anew', 'NEW')"),
+    );
+    const clashing = await diagnoseArea(area);
+    expect(faultsOf(clashing)).toEqual(["ids/megatest.db", "ids/cache/megatest.db"]);
+    expect(checkOf(clashing, "ids/megatest.db").details).toMatchObject({ clashes: { runs: 1, tests: 0 } });
+
+    const other = await reducedArea();
+    const db = new Database(other.megatestDb);
+    db.prepare("ATTACH ? AS done").run(filesOf(other).completedDb);
+    db.exec("CREATE TEMP TABLE again AS SELECT * FROM done.runs WHERE id = 2; UPDATE again SET id = 900");
+    db.exec("INSERT INTO runs SELECT * FROM again");
+    db.close();
+    settleTimes(other);
+    expect(checkOf(await diagnoseArea(other), "ids/megatest.db")).toMatchObject({
+      ok: null,
+      details: { namesTwice: 1 },
+    });
+  });
+
+  it("names what a killed job left, by state, and any state that it does not know", async () => {
+    const area = healthyArea();
+    expect(await reduceAndKill(area, "removed-from-ref", 1)).toBe("SIGKILL");
+    const db = new Database(filesOf(area).completedDb);
+    db.pragma("ignore_check_constraints = ON");
+    db.exec("UPDATE mtjobs_runs SET state = 'restoring' WHERE run_id = 4");
+    db.close();
+    const diagnosis = await diagnoseArea(area);
+    expect(faultsOf(diagnosis)).toEqual(expect.arrayContaining(["lease", "half-moved"]));
+    expect(checkOf(diagnosis, "half-moved")).toMatchObject({
+      verdict: "a job died: 3 runs removing, 1 run restoring",
+      details: { removing: 3, restoring: 1 },
+    });
+  });
+
+  it("says of a lease whose holder lives that a job is at work, which is no fault", async () => {
+    const area = await reducedArea();
+    edit(area, ["area"], (db) =>
+      db
+        .prepare("UPDATE mtjobs_fence SET holder = 'host-x/1/0', job_id = 'j', expires_at = ?")
+        .run(Date.now() + 60_000),
+    );
+    const diagnosis = await diagnoseArea(area);
+    expect(checkOf(diagnosis, "lease")).toMatchObject({
+      ok: null,
+      verdict: "a job is at work: host-x/1/0 for j",
+    });
+    expect(checkOf(diagnosis, "integrity/completed-runs.db")).toMatchObject({ ok: null });
+    expect(diagnosis.ok).toBe(true);
+    edit(area, ["area"], (db) => db.exec("UPDATE mtjobs_fence SET expires_at = 7"));
+    expect(faultsOf(await diagnoseArea(area))).toEqual(["lease"]);
+  });
+});
