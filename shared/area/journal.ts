@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 
 /**
  * What stands in a database's header: `wal`, `rollback`, `empty` for a file without a byte, `foreign` for one that is
@@ -7,6 +7,7 @@ import { closeSync, openSync, readSync, statSync } from "node:fs";
  * that SQLite holds on it here. Throws what the file system or `head` says where it cannot be read.
  */
 export function journalMode(file: string): "wal" | "rollback" | "empty" | "foreign" {
+  accessSync(file, constants.R_OK);
   const header = execFileSync("head", ["-c", "20", "--", file], { stdio: ["ignore", "pipe", "pipe"] });
   if (header.length === 0) return "empty";
   if (header.length < 20 || header.toString("latin1", 0, 16) !== "SQLite format 3\0") return "foreign";
