@@ -70,7 +70,7 @@ function hot(name: string, file: string): Check {
     "its journal is hot and nobody here has it open: a writer died, or is at work on another host",
     {
       remedy:
-        "look again; if it stays, any program that opens the database rolls it back, as mtjobs doctor --repair does",
+        "look again; if it stays, it is rolled back by the next program that opens the database: Megatest, or a job",
     },
   );
 }

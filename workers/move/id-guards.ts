@@ -4,7 +4,7 @@ import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
 import type { Move, Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
-import { transact } from "./transaction.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
  * SQLite hands out max(id) + 1, so once the newest run has moved its id would be given to the next one. A
@@ -46,7 +46,7 @@ export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boole
 }
 
 /** True where the id of a run is below the guard: so are the ids of its tests, unless they came late. */
-export function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: number): boolean {
+function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: number): boolean {
   return (readGuards(db, fresh)?.runs ?? 0) > run;
 }
 
@@ -77,6 +77,21 @@ export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<
   }
   if (ids === undefined) throw new TypeError("an area without megatest.db");
   return ids;
+}
+
+/** Once for all runs that are newer than the guards; otherwise each batch of them would raise them again. */
+export async function guardNewest(
+  move: Move,
+  runs: readonly number[],
+  beforeCommit: () => void,
+): Promise<void> {
+  const { signal } = move.context;
+  const newest = runs.at(-1);
+  if (newest === undefined) return;
+  const guarded = await outwaitBusy(signal, () => guardsHold(move) && isGuarded(move, newest));
+  if (guarded) return;
+  await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
+  move.context.failpoint("guarded");
 }
 
 function idsAbove({ db, sources }: Move, room: Partial<GuardIds>): GuardIds {

@@ -4,12 +4,10 @@ import type { MoveResult } from "../../shared/result.ts";
 import { workOnArea } from "./area-job.ts";
 import { chooseRuns } from "./choose.ts";
 import { rehearseReduce } from "./dry-run.ts";
-import { guardsHold, isGuarded, raiseGuards } from "./id-guards.ts";
-import type { Move } from "./move.ts";
+import { guardNewest } from "./id-guards.ts";
 import { RunMover } from "./move-runs.ts";
 import type { Site } from "./site.ts";
 import { lookAgain, movedBy } from "./sweep.ts";
-import { outwaitBusy } from "./transaction.ts";
 
 /**
  * Moves the runs that `payload` selects from the area's databases to completed-runs.db.
@@ -36,15 +34,4 @@ async function moveOut({ move, sweeper, syncPass }: Site, payload: ReducePayload
   context.failpoint("moved");
   await lookAgain(move, sweeper, movedBy(move), { rest: syncPass, since });
   context.failpoint("looked-again");
-}
-
-/** Once for all runs that are newer than the guards; otherwise each batch of them would raise them again. */
-async function guardNewest(move: Move, runs: readonly number[], beforeCommit: () => void): Promise<void> {
-  const { signal } = move.context;
-  const newest = runs.at(-1);
-  if (newest === undefined) return;
-  const guarded = await outwaitBusy(signal, () => guardsHold(move) && isGuarded(move, newest));
-  if (guarded) return;
-  await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
-  move.context.failpoint("guarded");
 }
