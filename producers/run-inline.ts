@@ -1,5 +1,5 @@
 import { JobsError } from "../shared/errors.ts";
-import type { JobName, JobPayload } from "../shared/queue/payload.ts";
+import type { JobName, JobPayload, ReducePayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 

@@ -19,6 +19,7 @@ const ofReduce: Record<SkipReason, string> = {
 
 const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
   reduce: ofReduce,
+  repair: ofReduce,
   restore: {
     ...ofReduce,
     "in-flight": "half restored, and a test of theirs is running; a later job goes on",

@@ -12,7 +12,7 @@ import { unmatchedRows } from "./unsynced-rows.ts";
  */
 
 /** Columns to compare: all in the cache, whose rows were copied; elsewhere those that the sync carries. */
-export function comparedColumns(part: Source, record: RecordPlan, fresh: Source): readonly string[] {
+function comparedColumns(part: Source, record: RecordPlan, fresh: Source): readonly string[] {
   return part === fresh
     ? record.columnsIn(part).filter((name) => name !== "id")
     : record.carried(part, "completed");

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { JobsError } from "../../../shared/errors.ts";
 import type { MoveResult } from "../../../shared/result.ts";
 import { type Diagnosis, diagnose } from "../../doctor/doctor.ts";
-import { requester } from "../../reduce-request.ts";
+import { requester } from "../../move-request.ts";
 import { cancelOn } from "../../run-inline.ts";
 import { doctorText } from "../../text/doctor-text.ts";
 import { resultText } from "../../text/result-text.ts";

@@ -16,6 +16,10 @@ const status: AreaStatus = {
   history: [],
   runs: 1,
   completedRuns: 0,
+  cacheOnlyRuns: 0,
+  unfinishedRuns: {},
+  sides: {},
+  held: false,
   lease: null,
   problems: [],
 };
