@@ -23,6 +23,8 @@ const catalogue = {
   "bad-settings": { exit: ExitCode.usage, retry: false },
   "not-an-area": { exit: ExitCode.usage, retry: false },
   "unknown-job": { exit: ExitCode.usage, retry: false },
+  "bad-query": { exit: ExitCode.usage, retry: false },
+  "read-only": { exit: ExitCode.usage, retry: false },
   // safety rules: nothing could be done
   "outside-roots": { exit: ExitCode.refused, retry: false },
   "not-home": { exit: ExitCode.refused, retry: false },

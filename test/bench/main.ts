@@ -1,4 +1,5 @@
-// `npm run bench [-- --runs N] [-- --rounds N]`: a reduce beside what a user would do by hand, in one run.
+// `npm run bench [-- --runs N] [-- --rounds N] [-- --only reduce|queries]`: a reduce beside what a user would do by
+// hand, and queries over both databases beside the same in one, in one run.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,10 +7,15 @@ import { parseArgs } from "node:util";
 import { benchArea, copyArea, days, resetArea } from "./areas.ts";
 import { runHandScript } from "./hand-script.ts";
 import { type Measured, runReduce } from "./mtjobs-reduce.ts";
+import { compareQueries } from "./queries.ts";
 import { beside } from "./writing-client.ts";
 
 const { values } = parseArgs({
-  options: { runs: { type: "string", default: "2000" }, rounds: { type: "string", default: "3" } },
+  options: {
+    runs: { type: "string", default: "2000" },
+    rounds: { type: "string", default: "3" },
+    only: { type: "string" },
+  },
 });
 const runs = Number(values.runs);
 const rounds = Number(values.rounds);
@@ -21,8 +27,11 @@ const ratio = (a: number, b: number) => (a / b).toFixed(3);
 
 const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));
 try {
-  await compareWithScript();
-  await compareSizes();
+  if (values.only !== "queries") {
+    await compareWithScript();
+    await compareSizes();
+  }
+  if (values.only !== "reduce") await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 5));
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

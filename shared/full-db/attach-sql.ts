@@ -1,0 +1,29 @@
+import type { ReadFiles } from "./locate.ts";
+import { openReader } from "./open.ts";
+import { viewStatements } from "./views.ts";
+
+/**
+ * SQL that makes any SQLite client's connection to megatest.db a full-db one. It fits the schemas of this moment, and
+ * must be made anew once there is a completed-runs.db or a column more.
+ *
+ * @throws {JobsError} as `openReader`
+ */
+export function attachSql({ megatestDb, completedDb }: ReadFiles): string {
+  const reader = openReader({ main: megatestDb, source: "megatest.db", megatestDb, completedDb });
+  try {
+    const { union } = reader;
+    if (union === undefined) return "";
+    const attach =
+      union.rule === undefined
+        ? "-- nothing was moved yet: there is no completed-runs.db to attach"
+        : `ATTACH '${completedDb.replaceAll("'", "''")}' AS completed;`;
+    return [
+      `-- For a connection to ${megatestDb.replaceAll(/\s/g, " ")}; queries only, please: restore runs to change them.`,
+      attach,
+      ...viewStatements(union),
+      "",
+    ].join("\n");
+  } finally {
+    reader.close();
+  }
+}

@@ -1,0 +1,119 @@
+import Database from "better-sqlite3";
+import { JobsError, toJobsError } from "../errors.ts";
+import type { Connection } from "../sqlite/connection.ts";
+import { hasTable } from "../sqlite/table.ts";
+import { hasCompleted, type ReadFiles } from "./locate.ts";
+import { readRule } from "./sides.ts";
+import { type ReferenceColumns, readReference, readUnionTables } from "./union-tables.ts";
+import { createViews, type Union } from "./views.ts";
+import { keepLog } from "./wal-keeper.ts";
+
+export interface OpenOptions {
+  /** False: main alone, as it stands; default true: the union of both sides. */
+  fullDb?: boolean;
+  /** Milliseconds to wait for a writer; default 10 s. */
+  busyTimeoutMs?: number;
+}
+
+/** A connection that reads, and what its views are made of. */
+export interface Reader {
+  db: Connection;
+  /** Undefined without full-db mode. */
+  union: Union | undefined;
+  /** Closes all of it; may be called twice. */
+  close(): void;
+}
+
+/** Longer than a batch of a reduce or a sync holds a database. */
+const defaultBusyTimeoutMs = 10_000;
+
+/**
+ * Opens the files for reading and creates none. Both are opened read-only, so nothing can be written by whatever
+ * statement; a completed-runs.db that comes later is not seen.
+ *
+ * @throws {JobsError} `busy` where a writer died and left a hot journal, which only a writer may roll back; `not-owner`,
+ *   `unknown-schema`, `io`, `corrupt`
+ */
+export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader {
+  const { fullDb = true, busyTimeoutMs = defaultBusyTimeoutMs } = options;
+  const closing: Connection[] = [];
+  const close = () => {
+    for (const db of closing.reverse().splice(0)) db.close();
+  };
+  try {
+    const keeper = keepLog(files.main);
+    if (keeper !== undefined) closing.push(keeper);
+    // Whatever is attached later is opened read-only as well.
+    const db = new Database(files.main, { readonly: true, timeout: busyTimeoutMs });
+    closing.push(db);
+    db.pragma("temp_store = FILE");
+    assertMegatest(db, files.main);
+    const union = fullDb ? joinSides(db, files) : undefined;
+    if (union !== undefined) createViews(db, union);
+    // temp is no file of the area's, but nobody shall hide a view behind a table of theirs.
+    db.pragma("query_only = ON");
+    return { db, union, close };
+  } catch (error) {
+    close();
+    throw toReadError(error, files);
+  }
+}
+
+function joinSides(db: Connection, files: ReadFiles): Union {
+  const attached = attachCompleted(db, files);
+  const tables = readUnionTables(db, attached, referenceOf(db, files));
+  const rule = attached ? readRule(db) : undefined;
+  return { tables, rule, renamedBlocks: attached && hasTable(db, "completed", "mtjobs_archived") };
+}
+
+/** Attached after main, and so read after it: see `sides.ts`. */
+function attachCompleted(db: Connection, files: ReadFiles): boolean {
+  if (!hasCompleted(files)) return false;
+  db.prepare("ATTACH ? AS completed").run(files.completedDb);
+  // A job has only just made it.
+  const complete = ["runs", "tests"].every((table) => hasTable(db, "completed", table));
+  if (!complete) db.exec("DETACH completed");
+  return complete;
+}
+
+/** The cache was made by the Megatest of the homehost; the columns that count are megatest.db's. */
+function referenceOf(db: Connection, { main, megatestDb }: ReadFiles): ReferenceColumns {
+  if (main === megatestDb) return readReference(db);
+  const area = new Database(megatestDb, { readonly: true, timeout: 1000 });
+  try {
+    return readReference(area);
+  } catch {
+    return readReference(db); // a writer is at work on it, which is no reason to refuse reading the cache
+  } finally {
+    area.close();
+  }
+}
+
+function assertMegatest(db: Connection, file: string): void {
+  const missing = ["runs", "tests", "test_steps", "test_data"].find((table) => !hasTable(db, "main", table));
+  if (missing === undefined) return;
+  throw new JobsError("unknown-schema", `${file} has no table ${missing}: it is not a Megatest database`, {
+    hint: "look at the file; nothing was changed",
+  });
+}
+
+/** What SQLite threw while it read the files, as an error of ours. */
+export function toReadError(error: unknown, files: ReadFiles): JobsError {
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+  if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {
+    return new JobsError(
+      "busy",
+      `a writer died in ${files.main} or ${files.completedDb} and left a journal`,
+      {
+        hint: "reading only may not roll it back; any client of Megatest's, or a job on the area, does",
+        cause: error,
+      },
+    );
+  }
+  const mapped = toJobsError(error);
+  if (mapped.code !== "busy") return mapped;
+  return new JobsError("busy", mapped.message, {
+    hint: "another process is writing; try again",
+    cause: error,
+  });
+}

@@ -1,0 +1,55 @@
+import type { Source } from "./from.ts";
+import { isReserved } from "./keywords.ts";
+import { isWord, type Piece, splitList, textOf } from "./pieces.ts";
+import { asColumn } from "./references.ts";
+import type { ResultColumn } from "./result-columns.ts";
+
+/** A term of ORDER BY, taken apart. */
+export interface OrderTerm {
+  expression: readonly Piece[];
+  /** COLLATE, ASC, DESC, NULLS …; may be empty. */
+  suffix: readonly Piece[];
+}
+
+/** The terms of an ORDER BY. */
+export function orderTerms(pieces: readonly Piece[]): OrderTerm[] {
+  return splitList(pieces).map((term) => {
+    let end = term.length;
+    if (isWord(term[end - 1], "FIRST", "LAST") && isWord(term[end - 2], "NULLS")) end -= 2;
+    if (isWord(term[end - 1], "ASC", "DESC")) end--;
+    if (isWord(term[end - 2], "COLLATE")) end -= 2;
+    return { expression: term.slice(0, end), suffix: term.slice(end) };
+  });
+}
+
+/**
+ * The place (from 1) of the result column that a term orders by, as SQLite finds it: a number, an alias, or the same
+ * column or expression. Undefined where the term is none of the result's.
+ */
+export function placeOf(
+  { expression }: OrderTerm,
+  columns: readonly ResultColumn[],
+  sources: readonly Source[],
+  sql: string,
+): number | undefined {
+  const [first] = expression;
+  if (expression.length === 1 && first !== undefined) {
+    if (first.kind === "number" && /^\d+$/.test(first.text)) return Number(first.text);
+    const name = aliasName(first);
+    const place = columns.findIndex(({ alias }) => alias !== undefined && alias.toLowerCase() === name);
+    if (name !== undefined && place >= 0) return place + 1;
+  }
+  const column = asColumn(expression, sources);
+  const place = columns.findIndex(({ reference, expression: other }) =>
+    column === undefined
+      ? other.length > 0 && textOf(other, sql) === textOf(expression, sql)
+      : reference?.source === column.source && reference.column === column.column,
+  );
+  return place < 0 ? undefined : place + 1;
+}
+
+/** The name that a piece may be as an alias, in lower case; undefined for anything else. */
+export function aliasName(piece: Piece): string | undefined {
+  const isName = piece.kind === "quoted-name" || (piece.kind === "word" && !isReserved(piece.value));
+  return isName ? piece.value.toLowerCase() : undefined;
+}

@@ -1,0 +1,49 @@
+import type { Source } from "./from.ts";
+import { isWord, type Piece } from "./pieces.ts";
+import { nameOf, type Token } from "./tokens.ts";
+
+/** A column that an expression names. */
+export interface Reference {
+  source: Source;
+  /** As the table spells it. */
+  column: string;
+  /** How many pieces it takes: one, or three with its table. */
+  length: 1 | 3;
+}
+
+/** What a name at a place may be. */
+export type Resolution = Reference | "unknown" | "ambiguous";
+
+/** Resolves `table.column` or `column` at a place as SQLite would, among the tables of one FROM clause. */
+export function resolveAt(pieces: readonly Piece[], at: number, sources: readonly Source[]): Resolution {
+  const first = nameAt(pieces[at]);
+  if (first === undefined) return "unknown";
+  if (isWord(pieces[at + 1], ".")) {
+    const column = nameAt(pieces[at + 2]);
+    const source = sources.find(({ alias }) => alias.toLowerCase() === first);
+    if (source === undefined || column === undefined || isWord(pieces[at + 3], ".")) return "unknown";
+    const spelled = spelling(source, column);
+    return spelled === undefined ? "unknown" : { source, column: spelled, length: 3 };
+  }
+  const found = sources.flatMap((source) => {
+    const column = spelling(source, first);
+    return column === undefined ? [] : [{ source, column, length: 1 } as const];
+  });
+  const [only] = found;
+  if (only === undefined) return "unknown";
+  return found.length === 1 ? only : "ambiguous";
+}
+
+/** The column that an expression is, if it is nothing else. */
+export function asColumn(pieces: readonly Piece[], sources: readonly Source[]): Reference | undefined {
+  const found = resolveAt(pieces, 0, sources);
+  return typeof found === "object" && found.length === pieces.length ? found : undefined;
+}
+
+function spelling({ table }: Source, column: string): string | undefined {
+  return table.columns.find(({ name }) => name.toLowerCase() === column)?.name;
+}
+
+function nameAt(piece: Piece | undefined): string | undefined {
+  return piece === undefined || piece.kind === "select" ? undefined : nameOf(piece as Token);
+}

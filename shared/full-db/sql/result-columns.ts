@@ -1,0 +1,50 @@
+import type { Source } from "./from.ts";
+import { isWord, originalText, type Piece } from "./pieces.ts";
+import { asColumn, type Reference } from "./references.ts";
+import type { Item } from "./select.ts";
+
+/** One column of a result: an item of the list, or one of those a `*` stands for. */
+export interface ResultColumn {
+  /** Set where it is nothing but a column. */
+  reference: Pick<Reference, "source" | "column"> | undefined;
+  /** As SQLite names it. */
+  name: string;
+  alias: string | undefined;
+  /** [] for a column out of a `*`. */
+  expression: readonly Piece[];
+}
+
+/** The columns of a result list in order, `*` and `table.*` written out. Undefined where a `*` is of an unknown table. */
+export function resultColumns(
+  items: readonly Item[],
+  sources: readonly Source[],
+  sql: string,
+): ResultColumn[] | undefined {
+  const columns: ResultColumn[] = [];
+  for (const item of items) {
+    const starred = starredSources(item.expression, sources);
+    if (starred === undefined) {
+      const reference = asColumn(item.expression, sources);
+      const { alias, expression } = item;
+      const name = alias ?? reference?.column ?? originalText(expression, sql);
+      columns.push({ reference, name, alias, expression });
+      continue;
+    }
+    if (starred.length === 0) return undefined;
+    for (const source of starred) {
+      for (const { name } of source.table.columns) {
+        columns.push({ reference: { source, column: name }, name, alias: undefined, expression: [] });
+      }
+    }
+  }
+  return columns;
+}
+
+/** The tables an item's `*` stands for; undefined for an ordinary expression. */
+function starredSources(expression: readonly Piece[], sources: readonly Source[]): Source[] | undefined {
+  if (expression.length === 1 && isWord(expression[0], "*")) return [...sources];
+  if (expression.length !== 3 || !isWord(expression[1], ".") || !isWord(expression[2], "*")) return undefined;
+  const first = expression[0];
+  const name = first?.kind === "word" || first?.kind === "quoted-name" ? first.value.toLowerCase() : "";
+  return sources.filter(({ alias }) => alias.toLowerCase() === name);
+}

@@ -1,0 +1,168 @@
+import type { Connection } from "../../sqlite/connection.ts";
+import type { UnionTable } from "../union-tables.ts";
+import { sidesOf, type Union } from "../views.ts";
+import type { Join } from "./arms.ts";
+import { rewriteAroundSides } from "./around-sides.ts";
+import { parseFrom } from "./from.ts";
+import { closingOf, isWord, type Piece, textOf } from "./pieces.ts";
+import { staysOnOneSide } from "./proof.ts";
+import { resultColumns } from "./result-columns.ts";
+import { type Core, parseSelect, type Select } from "./select.ts";
+import { nameOf, type Token } from "./tokens.ts";
+import { groupsWithinSides, itemText, rewriteWithinSides, type Tail } from "./within-sides.ts";
+
+/**
+ * Rewrites queries so that joins over both sides are done on each side. SQLite merges a view of two sides into a
+ * query only if that neither orders, nor groups, nor joins to the left; otherwise it reads whole tables. Runs live on
+ * one side each, so wherever a join provably goes along run and test ids it is the same on each side by itself. What
+ * is not proved keeps reading the views.
+ */
+export interface Rewriter {
+  /** The statement to run instead; undefined where it is best as it is. `tokens` are those of `sql`. */
+  rewrite(sql: string, tokens: readonly Token[]): string | undefined;
+}
+
+interface Scope {
+  tables: ReadonlyMap<string, UnionTable>;
+  aggregates: ReadonlySet<string>;
+  union: Union;
+  sql: string;
+  used: ReadonlySet<string>;
+}
+
+/** Reads from the connection which functions count over rows. */
+export function makeRewriter(db: Connection, union: Union): Rewriter {
+  const both = union.tables.filter((table) => sidesOf(table, union).length === 2);
+  const tables = new Map(both.map((table) => [table.name, table]));
+  const names = db.prepare<[], string>("SELECT DISTINCT name FROM pragma_function_list WHERE type <> 's'");
+  const aggregates = new Set(
+    names
+      .pluck()
+      .all()
+      .map((name) => name.toUpperCase()),
+  );
+  return {
+    rewrite: (sql, tokens) => {
+      const used = new Set(tokens.flatMap((token, index) => usedBy(token, tokens[index - 1])));
+      if (![...tables.keys()].some((table) => used.has(table))) return undefined;
+      if (namesTableItself(tokens, tables)) return undefined;
+      return rewriteStatement(tokens, { tables, aggregates, union, sql, used });
+    },
+  };
+}
+
+/** The name a token uses; `*` for one that may ask for all columns, which that of `count(*)` does not. */
+function usedBy(token: Token, before: Token | undefined): string[] {
+  if (token.value === "*") return isWord(before, "(") ? [] : ["*"];
+  return [nameOf(token) ?? ""];
+}
+
+/** `WITH tests AS (…)` makes another table of that name. */
+function namesTableItself(tokens: readonly Token[], tables: ReadonlyMap<string, UnionTable>): boolean {
+  return tokens.some((token, index) => {
+    if (!tables.has(nameOf(token) ?? "") || !isWord(tokens[index - 1], "WITH", "RECURSIVE", ","))
+      return false;
+    const after = isWord(tokens[index + 1], "(") ? closingOf(tokens, index + 1) + 1 : index + 1;
+    return isWord(tokens[after], "AS") && isWord(tokens[after + 1], "(", "MATERIALIZED", "NOT");
+  });
+}
+
+function rewriteStatement(tokens: readonly Token[], scope: Scope): string | undefined {
+  const ending = tokens.findIndex((token) => isWord(token, ";"));
+  const all = ending < 0 ? tokens : tokens.slice(0, ending);
+  const begin = all.findIndex((token) => isWord(token, "SELECT", "WITH", "VALUES"));
+  if (begin < 0) return undefined;
+  const pieces = foldSelects(all.slice(begin), scope);
+  const text = rewriteSelect(pieces, scope, true);
+  if (text === textOf(all.slice(begin), scope.sql)) return undefined;
+  return `${textOf(all.slice(0, begin), scope.sql)} ${text}`.trimStart();
+}
+
+/** Deals with every sub-select, the innermost first, and makes one piece of it. */
+function foldSelects(tokens: readonly Token[], scope: Scope): Piece[] {
+  const pieces: Piece[] = [];
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at] as Token;
+    if (!isWord(token, "(") || !isWord(tokens[at + 1], "SELECT", "WITH")) {
+      pieces.push(token);
+      continue;
+    }
+    const close = closingOf(tokens, at);
+    const inner = foldSelects(tokens.slice(at + 1, close), scope);
+    const end = tokens[close]?.end ?? scope.sql.length;
+    const text = `(${rewriteSelect(inner, scope, false)})`;
+    pieces.push({ kind: "select", text, value: text, start: token.start, end });
+    at = close;
+  }
+  return pieces;
+}
+
+function rewriteSelect(pieces: readonly Piece[], scope: Scope, outermost: boolean): string {
+  const select = parseSelect(pieces);
+  if (select === undefined) return textOf(pieces, scope.sql);
+  const prefix = select.prefix.length === 0 ? "" : `${textOf(select.prefix, scope.sql)} `;
+  const tail: Tail = { orderBy: select.orderBy, limit: select.limit };
+  const [only] = select.cores;
+  if (select.cores.length === 1 && only?.core !== undefined) {
+    const text = rewriteCore(only.core, tail, scope, outermost);
+    if (text !== undefined) return prefix + text;
+  }
+  return prefix + asWritten(select, scope);
+}
+
+/** Core by core, with order and limit as they are. */
+function asWritten(select: Select, scope: Scope): string {
+  const none: Tail = { orderBy: undefined, limit: undefined };
+  const cores = select.cores.map(({ core, pieces }) => {
+    const text =
+      core === undefined || select.cores.length === 1 ? undefined : rewriteCore(core, none, scope, false);
+    if (text !== undefined) return `SELECT * FROM (${text})`;
+    return core === undefined ? textOf(pieces, scope.sql) : coreAsWritten(core, scope.sql);
+  });
+  const order = select.orderBy === undefined ? "" : ` ORDER BY ${textOf(select.orderBy, scope.sql)}`;
+  const limit = select.limit === undefined ? "" : ` LIMIT ${textOf(select.limit, scope.sql)}`;
+  const compound = cores.map((core, index) => {
+    const operator = select.operators[index - 1];
+    return operator === undefined ? core : `${textOf(operator, scope.sql)} ${core}`;
+  });
+  return compound.join(" ") + order + limit;
+}
+
+/** As it was, but for the names of items in which a sub-select has changed. */
+function coreAsWritten(core: Core, sql: string): string {
+  const [first, last] = [core.items[0]?.pieces[0], core.items.at(-1)?.pieces.at(-1)];
+  const from = core.pieces.indexOf(first as Piece);
+  const to = core.pieces.indexOf(last as Piece) + 1;
+  const items = core.items.map((item) => itemText(item.pieces, item.alias, sql)).join(", ");
+  const rest = core.pieces.slice(to);
+  return `${textOf(core.pieces.slice(0, from), sql)} ${items}${rest.length === 0 ? "" : ` ${textOf(rest, sql)}`}`;
+}
+
+function rewriteCore(core: Core, tail: Tail, scope: Scope, outermost: boolean): string | undefined {
+  const sources = core.from === undefined ? undefined : parseFrom(core.from, scope.tables);
+  if (sources === undefined || !staysOnOneSide(sources, core.where)) return undefined;
+  const columns = resultColumns(core.items, sources, scope.sql);
+  if (columns === undefined) return undefined;
+  const counts = countsRows(core, tail, scope);
+  const grouped = core.groupBy !== undefined || core.having !== undefined;
+  const plain = !counts && !grouped && !core.distinct;
+  // SQLite merges the view of one table into a query that does nothing else with it.
+  if (outermost && sources.length === 1 && plain && tail.orderBy === undefined) return undefined;
+  const join: Join = { sources, where: core.where, union: scope.union, sql: scope.sql, used: scope.used };
+  const windows = [...core.pieces, ...(tail.orderBy ?? [])].some((piece) => isWord(piece, "OVER"));
+  const within = plain || (!core.distinct && !windows && groupsWithinSides(core, join));
+  return within
+    ? rewriteWithinSides(core, columns, join, tail)
+    : rewriteAroundSides(core, columns, join, tail);
+}
+
+function countsRows(core: Core, tail: Tail, { aggregates }: Scope): boolean {
+  const expressions = [...core.items.flatMap(({ expression }) => expression), ...(tail.orderBy ?? [])];
+  return expressions.some((piece, index) => {
+    return (
+      piece.kind !== "select" &&
+      aggregates.has(piece.value.toUpperCase()) &&
+      isWord(expressions[index + 1], "(")
+    );
+  });
+}
