@@ -43,6 +43,9 @@ const program = buildProgram({
   io: {
     env: process.env,
     cwd: process.cwd(),
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     get interrupt() {

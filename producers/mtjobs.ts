@@ -1,4 +1,7 @@
+import { resolve } from "node:path";
 import { parseDuration } from "../shared/duration.ts";
+import { FullDb, type FullDbOptions } from "../shared/full-db/full-db.ts";
+import { locateFiles } from "../shared/full-db/locate.ts";
 import { toQueueError } from "../shared/queue/connections.ts";
 import type { JobName } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
@@ -113,6 +116,17 @@ export class MtJobs {
     return area === undefined
       ? await this.#ask(farmStatus)
       : await areaStatus(area, { settings: this.settings, ...this.#deps });
+  }
+
+  /**
+   * Opens a read-only connection over megatest.db (on the homehost: the cache) and completed-runs.db, on which queries
+   * written for Megatest see every run once. Needs no Redis. The caller closes it; a query has no time limit.
+   * @throws {JobsError} `not-an-area`, `outside-roots`, `busy`, `unknown-schema`, …
+   */
+  async openFullDb(area: string, options: FullDbOptions = {}): Promise<FullDb> {
+    const { env, cwd } = this.#deps;
+    const { files } = await locateFiles(resolve(cwd, area), { settings: this.settings, env });
+    return new FullDb(files, options);
   }
 
   /** Closes the connection; jobs go on. May be called twice; a later call of another method opens it anew. */

@@ -61,7 +61,7 @@ beforeAll(async () => {
   const top = (await runCommand(["--help"])).stdout;
   help.set("", top);
   const list = top.split("\nCommands:\n")[1]?.split("\n\n")[0] ?? "";
-  for (const [, name = ""] of list.matchAll(/^ {2}([a-z]+) /gm)) {
+  for (const [, name = ""] of list.matchAll(/^ {2}([a-z][a-z-]*) /gm)) {
     help.set(name, (await runCommand([name, "--help"])).stdout);
   }
 });
@@ -159,7 +159,7 @@ describe("the documentation", () => {
 describe("messages", () => {
   it("name no command that does not exist", () => {
     const named = sources().flatMap((text) =>
-      [...text.matchAll(/`mtjobs ([a-z]+)/g)].map(([, name]) => name),
+      [...text.matchAll(/`mtjobs ([a-z][a-z-]*)/g)].map(([, name]) => name),
     );
     expect(named.filter((name) => !help.has(name ?? ""))).toEqual([]);
   });

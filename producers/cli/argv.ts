@@ -7,6 +7,8 @@ export interface ArgvSpelling {
   options: ReadonlyMap<string, boolean>;
   /** Megatest's verb (without its dash) → our command. */
   verbs: ReadonlyMap<string, string>;
+  /** Verbs that take a value, as `-list-runs %` does, and the option that it becomes the value of. */
+  verbValues?: ReadonlyMap<string, string>;
 }
 
 /** `-word`: a letter, then at least one more character. `-h` and `-5` are none. */
@@ -17,7 +19,10 @@ const oneDashWord = /^-(?<name>[A-Za-z][A-Za-z0-9-]+)(?<value>=.*)?$/s;
  * dash, unknown ones too, so that the parser can suggest the right one. The value after an option that takes
  * one, whatever it begins with, and all that follows `--` stay as they are.
  */
-export function normaliseArgv(args: readonly string[], { options, verbs }: ArgvSpelling): string[] {
+export function normaliseArgv(
+  args: readonly string[],
+  { options, verbs, verbValues }: ArgvSpelling,
+): string[] {
   const out: string[] = [];
   let command: string | undefined;
   let rest = 0;
@@ -28,6 +33,12 @@ export function normaliseArgv(args: readonly string[], { options, verbs }: ArgvS
     const verb = value === "" ? verbs.get(name || word.replace(/^--/, "")) : undefined;
     if (verb !== undefined && word.startsWith("-")) {
       if (command === undefined) command = verb;
+      const option = verbValues?.get(name || word.replace(/^--/, ""));
+      const next = args[rest + 1];
+      if (option !== undefined && next !== undefined && !next.startsWith("-")) {
+        out.push(`--${option}`, next);
+        rest++;
+      }
       continue;
     }
     out.push(name === "" ? word : `--${name}${value}`);

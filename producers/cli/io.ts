@@ -3,6 +3,7 @@ export interface CliIo {
   env: NodeJS.ProcessEnv;
   /** Absolute; where a relative AREA begins. */
   cwd: string;
+  stdin: NodeJS.ReadStream;
   /** Carries a command's document and nothing else. */
   stdout: NodeJS.WriteStream;
   /** Carries errors, notes and the progress bar. */

@@ -7,6 +7,8 @@ export interface Outcome {
   document: unknown;
   /** Printed without; may be empty. */
   text: string;
+  /** True where the command has printed all of it itself, row by row; an error is then part of its JSON already. */
+  printed?: true;
   /** Set where the command has a document to show and failed all the same; gives the exit code. */
   error?: JobsError;
   /** Exit code where there is no error; 0 where it is left out. */
@@ -15,8 +17,10 @@ export interface Outcome {
 
 /** Prints an outcome and returns the exit code. */
 export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number {
-  const { document, text, error } = outcome;
-  if (json) {
+  const { document, text, error, printed } = outcome;
+  if (printed === true) {
+    if (error !== undefined && !json) writeError(io, error);
+  } else if (json) {
     const printed =
       error === undefined
         ? document

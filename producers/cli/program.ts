@@ -3,11 +3,14 @@ import { ExitCode, JobsError, toJobsError } from "../../shared/errors.ts";
 import { readSettingsFile, resolveSettings } from "../../shared/settings.ts";
 import { normaliseArgv } from "./argv.ts";
 import { addSharedOptions, type Bind, settingKeys } from "./command.ts";
+import { addAttachSql } from "./commands/attach-sql.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addJob } from "./commands/job.ts";
 import { addJobs } from "./commands/jobs.ts";
+import { addListRuns } from "./commands/list-runs.ts";
+import { addQuery } from "./commands/query.ts";
 import { addReduce } from "./commands/reduce.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addStatus } from "./commands/status.ts";
@@ -24,8 +27,15 @@ const planned = [
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([
   ["reduce-records", "reduce"],
+<<<<<<< HEAD
   ["restore-records", "restore"],
 ]);
+=======
+  ["list-runs", "list-runs"],
+]);
+/** Verbs with a value, and the option it is the value of. */
+const verbValues = new Map([["list-runs", "runname"]]);
+>>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
 
 export interface Program {
   /** Runs one command line (without node and script) and returns its exit code; never throws. */
@@ -43,7 +53,7 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   const program = assemble(deps, complaints, (value) => {
     outcome = value;
   });
-  const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs });
+  const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs, verbValues });
   const end = args.indexOf("--");
   const json = (end < 0 ? args : args.slice(0, end)).includes("--json");
   try {
@@ -100,7 +110,13 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
     });
   };
   addReduce(program, bind, deps);
+<<<<<<< HEAD
   addRestore(program, bind, deps);
+=======
+  addListRuns(program, bind);
+  addQuery(program, bind);
+  addAttachSql(program, bind);
+>>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
   addStatus(program, bind);
   addDoctor(program, bind, deps);
   addJobs(program, bind);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { JobsError, MtJobs } from "../../entry/library.ts";
+import { divideArea } from "../support/divided-area.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 
 /** Runs `body` with a library of its own on the stage, closed afterwards. */
@@ -104,5 +105,27 @@ describe("the library", () => {
     expect(await codeOf(mtjobs.jobs())).toBe("redis-unreachable");
     await mtjobs.close();
     expect(() => new MtJobs({ redisUrl: "http://x" })).toThrow(JobsError);
+  });
+
+  it("opens a read-only connection on which queries see the runs of both databases", async () => {
+    const { area } = await divideArea([1, 2, 3]);
+    const mtjobs = new MtJobs({
+      host: area.host,
+      user: area.user,
+      cacheRoot: area.cacheRoot,
+      redisUrl: "redis://127.0.0.1:1",
+    });
+    const db = await mtjobs.openFullDb(area.directory);
+    const query = db.prepare(
+      "SELECT r.id, count(t.id) AS n FROM runs r LEFT JOIN tests t ON t.run_id = r.id WHERE r.id <= :last GROUP BY r.id ORDER BY r.id",
+    );
+    expect([...query.iterate({ last: 4 })]).toEqual([1, 2, 3, 4].map((id) => ({ id, n: 10 })));
+    expect(query.columns).toEqual(["id", "n"]);
+    expect([...db.prepare("SELECT id, id FROM runs WHERE id = ?").iterateRaw(2)]).toEqual([[2, 2]]);
+    expect(db.connection.prepare("SELECT count(*) FROM runs").pluck().get()).toBe(12);
+    expect(() => db.prepare("DELETE FROM runs")).toThrow(expect.objectContaining({ code: "read-only" }));
+    db.close();
+    await mtjobs.close();
+    expect(await codeOf(mtjobs.openFullDb("/nowhere"))).toBe("not-an-area");
   });
 });

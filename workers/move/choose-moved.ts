@@ -1,3 +1,4 @@
+import { targetSql } from "../../shared/patterns.ts";
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import type { MovedRun } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
@@ -5,7 +6,7 @@ import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { type Candidate, labelOf, newestPerTarget, selectorSql } from "./choose.ts";
-import { lifeOf, seconds, targetSql } from "./judge.ts";
+import { lifeOf, seconds } from "./judge.ts";
 import { type Move, planOf } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 

@@ -1,6 +1,7 @@
+import { targetSql } from "../../shared/patterns.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel, SkipReason } from "../../shared/result.ts";
-import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
 import type { IdentifiedTable } from "./record-tables.ts";
@@ -82,6 +83,7 @@ export function judge(
   return undefined;
 }
 
+<<<<<<< HEAD
 /** SQL for a target: the key values joined by `/`. */
 export function targetSql(keys: readonly string[], alias: string): string {
   return keys.length === 0
@@ -93,6 +95,10 @@ export function targetSql(keys: readonly string[], alias: string): string {
 export const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
 /** SQL: the last sign of life of a test. */
 export const lifeOf = (alias: string) =>
+=======
+const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
+const lifeOf = (alias: string) =>
+>>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
   `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
 
 function readRuns(move: Move): [number, string, string, string, number][] {

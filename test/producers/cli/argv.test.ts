@@ -10,8 +10,14 @@ const spelling = {
   ]),
   verbs: new Map([
     ["reduce-records", "reduce"],
+<<<<<<< HEAD
     ["restore-records", "restore"],
   ]),
+=======
+    ["list-runs", "list-runs"],
+  ]),
+  verbValues: new Map([["list-runs", "runname"]]),
+>>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
 };
 const normalise = (line: string[]) => normaliseArgv(line, spelling);
 
@@ -31,6 +37,19 @@ describe("the one-dash spelling", () => {
     expect(normalise(["-target", "x", "-reduce-records"])).toEqual(["reduce", "--target", "x"]);
     expect(normalise(["--reduce-records", "-target", "x"])).toEqual(["reduce", "--target", "x"]);
     expect(normalise(["-target", "x", "-restore-records"])).toEqual(["restore", "--target", "x"]);
+  });
+
+  it("takes the word after a verb that has a value for that value, unless it is an option", () => {
+    expect(normalise(["-list-runs", "w4%", "-target", "x"])).toEqual([
+      "list-runs",
+      "--runname",
+      "w4%",
+      "--target",
+      "x",
+    ]);
+    expect(normalise(["-list-runs", "-target", "x"])).toEqual(["list-runs", "--target", "x"]);
+    expect(normalise(["-target", "x", "-list-runs"])).toEqual(["list-runs", "--target", "x"]);
+    expect(normalise(["list-runs", "w4%"])).toEqual(["list-runs", "w4%"]);
   });
 
   it("leaves single-letter options alone", () => {

@@ -1,0 +1,95 @@
+import type { Writable } from "node:stream";
+import { JobsError, toJobsError } from "../../../shared/errors.ts";
+import { type ListedRun, listRuns, type RunList } from "../../list-runs.ts";
+import { runText } from "../../text/runs-text.ts";
+import { write } from "../../text/write.ts";
+import { areaAndMore } from "../area-argument.ts";
+import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
+import type { Outcome } from "../outcome.ts";
+
+/** `mtjobs list-runs [AREA] [PATT]` */
+export const addListRuns: AddCommand = (program, bind) => {
+  const command = program
+    .command("list-runs")
+    .summary("list runs with their tests")
+    .description(
+      "List an area's runs with their tests, as Megatest's -list-runs does. On the homehost it reads Megatest's cache, elsewhere megatest.db; with --full-db completed-runs.db too, and each run says where it is.",
+    )
+    .argument("[area]", "the area's path; default the working directory")
+    .argument(
+      "[patt]",
+      "the run's name; % makes it a LIKE, without one it is a GLOB, commas separate alternatives",
+    )
+    .option("--runname <pattern>", "the same as PATT")
+    .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%")
+    .option("--state <list>", "the run's state")
+    .option("--status <list>", "the run's status")
+    .option("--full-db", "runs in completed-runs.db, too");
+  addSharedOptions(command);
+  teach(command, {
+    examples: [
+      ["mtjobs list-runs /areas/a1 w49%", "runs of a week"],
+      ["mtjobs list-runs --target ubuntu/% --full-db", "here, also those that were moved"],
+      ["mtjobs -list-runs % -full-db -target ubuntu/nfs/none", "in Megatest's spelling"],
+      ["mtjobs list-runs . --json", "for programs"],
+    ],
+    exits: { 1: "the database is busy, damaged or cannot be read" },
+  });
+  bind(command, printRuns);
+};
+
+async function printRuns(context: CommandContext): Promise<Outcome> {
+  const { io, settings, options, json } = context;
+  const { area, more } = areaAndMore(context.args, io.cwd);
+  if (more !== undefined && options.runname !== undefined) {
+    throw new JobsError("usage", "PATT and --runname are the same; give one of them");
+  }
+  const pattern = (name: string) => options[name] as string | undefined;
+  const fullDb = options.fullDb === true;
+  const request = {
+    runname: more ?? pattern("runname"),
+    target: pattern("target"),
+    state: pattern("state"),
+    status: pattern("status"),
+    fullDb,
+  };
+  const list = await listRuns(area, request, { settings, env: io.env });
+  try {
+    const error = json ? await printJson(list, fullDb, io.stdout) : await printText(list, io.stdout);
+    return { document: undefined, text: "", printed: true, ...(error === undefined ? {} : { error }) };
+  } finally {
+    list.close();
+  }
+}
+
+/** Run by run, so that memory stays flat. */
+async function printText(list: RunList, stdout: Writable): Promise<JobsError | undefined> {
+  try {
+    for (const run of list.runs()) await write(stdout, runText(run));
+    return undefined;
+  } catch (error) {
+    return toJobsError(error);
+  }
+}
+
+/** One document, printed run by run; an error in the middle closes it. */
+async function printJson(list: RunList, fullDb: boolean, stdout: Writable): Promise<JobsError | undefined> {
+  const head = JSON.stringify({ area: list.area, source: list.source, fullDb });
+  await write(stdout, `${head.slice(0, -1)},"runs":[`);
+  let error: JobsError | undefined;
+  let separator = "\n";
+  try {
+    for (const run of list.runs()) {
+      await write(stdout, separator + JSON.stringify(documentOf(run)));
+      separator = ",\n";
+    }
+  } catch (thrown) {
+    error = toJobsError(thrown);
+  }
+  await write(stdout, `\n]${error === undefined ? "" : `,"error":${JSON.stringify(error.toDocument())}`}}\n`);
+  return error;
+}
+
+function documentOf({ fields, tests, ...run }: ListedRun): Record<string, unknown> {
+  return { ...fields, ...run, tests };
+}

@@ -1,0 +1,122 @@
+import { targetKeys } from "../shared/area/keys.ts";
+import { locateFiles, type ReadFiles } from "../shared/full-db/locate.ts";
+import { openReader, type Reader, toReadError } from "../shared/full-db/open.ts";
+import { matchPatterns, targetSql } from "../shared/patterns.ts";
+import type { Settings } from "../shared/settings.ts";
+import { columnNames } from "../shared/sqlite/table.ts";
+
+/** A value of a record. */
+type Cell = string | number | null;
+
+/** A run as `list-runs` tells it. */
+export interface ListedRun {
+  id: number;
+  /** Key values joined by `/`. */
+  target: string;
+  /** The keys, id, runname, state, status, owner, event_time, comment, fail_count and pass_count, as far as there are such columns. */
+  fields: Record<string, Cell>;
+  /** In full-db mode only. */
+  where?: "megatest.db" | "completed-runs.db";
+  tests: Record<string, Cell>[];
+}
+
+/** Which runs; all that is given must hold. Patterns are Megatest's. */
+export interface ListRequest {
+  runname?: string | undefined;
+  target?: string | undefined;
+  state?: string | undefined;
+  status?: string | undefined;
+  fullDb?: boolean;
+}
+
+const runFields = "id runname state status owner event_time comment fail_count pass_count".split(" ");
+const testFields = "id testname item_path state status run_duration event_time host comment".split(" ");
+
+/** What was found, to be read run by run. */
+export interface RunList {
+  area: string;
+  source: ReadFiles["source"];
+  /** Each run is read with its tests in statements of their own, so that no lock lasts. */
+  runs(): Generator<ListedRun>;
+  close(): void;
+}
+
+/**
+ * Lists runs by their beginning, hidden ones left out. Reads only.
+ *
+ * @param path absolute
+ * @throws {JobsError} as `locateFiles` and `openReader`
+ */
+export async function listRuns(
+  path: string,
+  request: ListRequest,
+  { settings, env }: { settings: Settings; env: NodeJS.ProcessEnv },
+): Promise<RunList> {
+  const { area, files } = await locateFiles(path, { settings, env });
+  const reader = openReader(files, { fullDb: request.fullDb === true });
+  const keys = targetKeys(area.config);
+  return {
+    area: area.path,
+    source: files.source,
+    runs: () => readRuns(reader, files, keys, request),
+    close: () => reader.close(),
+  };
+}
+
+function* readRuns(
+  { db, union }: Reader,
+  files: ReadFiles,
+  configured: readonly string[],
+  request: ListRequest,
+): Generator<ListedRun> {
+  try {
+    const present = columnNames(db, "main", "runs");
+    const keys = configured.filter((key) => present.includes(key));
+    const fields = [...keys, ...runFields.filter((field) => present.includes(field))];
+    const completed = union?.rule?.isCompleted("r.id") ?? "0";
+    const { where, parameters } = conditions(keys, request);
+    const runs = db
+      .prepare<unknown[], Record<string, Cell>>(
+        `SELECT r.*, ${targetSql(keys, "r")} AS mtjobs_target, ${completed} AS mtjobs_completed FROM runs AS r
+         WHERE coalesce(r.state, '') <> 'deleted' AND ${where} ORDER BY r.event_time, r.id`,
+      )
+      .all(...parameters);
+    const tests = db.prepare<[Cell], Record<string, Cell>>(
+      "SELECT * FROM tests WHERE run_id = ? AND coalesce(state, '') <> 'DELETED' ORDER BY testname, item_path, id",
+    );
+    for (const run of runs) {
+      yield {
+        id: Number(run.id),
+        target: String(run.mtjobs_target),
+        fields: chosen(run, fields),
+        ...(union === undefined
+          ? {}
+          : { where: run.mtjobs_completed === 1 ? "completed-runs.db" : "megatest.db" }),
+        tests: tests.all(run.id ?? null).map((test) => chosen(test, testFields)),
+      };
+    }
+  } catch (error) {
+    throw toReadError(error, files);
+  }
+}
+
+function conditions(
+  keys: readonly string[],
+  { runname, target, state, status }: ListRequest,
+): { where: string; parameters: string[] } {
+  const given = [
+    ["coalesce(r.runname, '')", runname],
+    [targetSql(keys, "r"), target],
+    ["coalesce(r.state, '')", state],
+    ["coalesce(r.status, '')", status],
+  ] as const;
+  const terms = given.flatMap(([value, patterns]) =>
+    patterns === undefined ? [] : [matchPatterns(value, patterns)],
+  );
+  const where = ["1", ...terms.map(({ sql }) => sql)].join(" AND ");
+  return { where, parameters: terms.flatMap(({ parameters }) => parameters) };
+}
+
+function chosen(row: Record<string, Cell>, fields: readonly string[]): Record<string, Cell> {
+  return Object.fromEntries(fields.flatMap((field) => (field in row ? [[field, row[field] ?? null]] : [])));
+}
