@@ -28,6 +28,8 @@ interface Scope {
   union: Union;
   sql: string;
   used: ReadonlySet<string>;
+  /** Told whenever a core was rewritten. */
+  changed(): void;
 }
 
 /** Reads from the connection which functions count over rows. */
@@ -46,7 +48,12 @@ export function makeRewriter(db: Connection, union: Union): Rewriter {
       const used = new Set(tokens.flatMap((token, index) => usedBy(token, tokens[index - 1])));
       if (![...tables.keys()].some((table) => used.has(table))) return undefined;
       if (namesTableItself(tokens, tables)) return undefined;
-      return rewriteStatement(tokens, { tables, aggregates, union, sql, used });
+      let changes = 0;
+      const changed = () => {
+        changes++;
+      };
+      const text = rewriteStatement(tokens, { tables, aggregates, union, sql, used, changed });
+      return changes === 0 ? undefined : text;
     },
   };
 }
@@ -74,7 +81,6 @@ function rewriteStatement(tokens: readonly Token[], scope: Scope): string | unde
   if (begin < 0) return undefined;
   const pieces = foldSelects(all.slice(begin), scope);
   const text = rewriteSelect(pieces, scope, true);
-  if (text === textOf(all.slice(begin), scope.sql)) return undefined;
   return `${textOf(all.slice(0, begin), scope.sql)} ${text}`.trimStart();
 }
 
@@ -151,9 +157,11 @@ function rewriteCore(core: Core, tail: Tail, scope: Scope, outermost: boolean): 
   const join: Join = { sources, where: core.where, union: scope.union, sql: scope.sql, used: scope.used };
   const windows = [...core.pieces, ...(tail.orderBy ?? [])].some((piece) => isWord(piece, "OVER"));
   const within = plain || (!core.distinct && !windows && groupsWithinSides(core, join));
-  return within
+  const text = within
     ? rewriteWithinSides(core, columns, join, tail)
     : rewriteAroundSides(core, columns, join, tail);
+  if (text !== undefined) scope.changed();
+  return text;
 }
 
 function countsRows(core: Core, tail: Tail, { aggregates }: Scope): boolean {
