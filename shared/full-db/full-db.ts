@@ -34,12 +34,15 @@ export interface FullDbOptions extends OpenOptions {
 
 /**
  * A read-only connection on which any query written for Megatest answers over megatest.db (or the cache) and
- * completed-runs.db together. It is synchronous, as better-sqlite3 is, and a query has no time limit.
+ * completed-runs.db together. It is synchronous, as better-sqlite3 is, and a query has no time limit. Columns are those
+ * of when it was opened; a completed-runs.db that comes later is noticed by the next query.
  */
 export class FullDb {
   readonly files: ReadFiles;
   readonly #options: FullDbOptions;
   #reader: Reader;
+  /** Those that a newer one took the place of; a query may still be reading from them. */
+  readonly #replaced: Reader[] = [];
   #rewriter: Rewriter | undefined;
   /** False as long as there was no completed-runs.db to attach. */
   #attached = false;
@@ -103,7 +106,7 @@ export class FullDb {
 
   /** May be called twice. */
   close(): void {
-    this.#reader.close();
+    for (const reader of [this.#reader, ...this.#replaced]) reader.close();
   }
 
   #open(): Reader {
@@ -117,9 +120,8 @@ export class FullDb {
 
   #current(): Reader {
     if (!this.#attached && hasCompleted(this.files)) {
-      const old = this.#reader;
+      this.#replaced.push(this.#reader);
       this.#reader = this.#open();
-      old.close();
     }
     return this.#reader;
   }

@@ -31,7 +31,7 @@ try {
     await compareWithScript();
     await compareSizes();
   }
-  if (values.only !== "reduce") await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 5));
+  if (values.only !== "reduce") await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

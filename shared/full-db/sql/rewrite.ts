@@ -152,8 +152,10 @@ function rewriteCore(core: Core, tail: Tail, scope: Scope, outermost: boolean): 
   const counts = countsRows(core, tail, scope);
   const grouped = core.groupBy !== undefined || core.having !== undefined;
   const plain = !counts && !grouped && !core.distinct;
-  // SQLite merges the view of one table into a query that does nothing else with it.
-  if (outermost && sources.length === 1 && plain && tail.orderBy === undefined) return undefined;
+  // SQLite merges the view of one table into a query that does nothing else with it. A condition it would ask only
+  // after what tells the side, which costs more than most.
+  const untouched = plain && tail.orderBy === undefined && core.where === undefined;
+  if (outermost && sources.length === 1 && untouched) return undefined;
   const join: Join = { sources, where: core.where, union: scope.union, sql: scope.sql, used: scope.used };
   const windows = [...core.pieces, ...(tail.orderBy ?? [])].some((piece) => isWord(piece, "OVER"));
   const within = plain || (!core.distinct && !windows && groupsWithinSides(core, join));

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../shared/full-db/full-db.ts";
@@ -70,6 +70,18 @@ describe("a full-db connection", () => {
     expect(query.get()).toEqual({ n: 12 });
     await runReduce(area, { runId: [1, 2, 3] });
     expect(query.get()).toEqual({ n: 12 });
+    db.close();
+  });
+
+  it("goes on with a query in hand when completed-runs.db appears", async () => {
+    const { files } = await divideArea([1, 2, 3]);
+    renameSync(files.completedDb, `${files.completedDb}.away`);
+    const db = new FullDb(files);
+    const rows = db.prepare("SELECT id FROM runs").iterate();
+    rows.next();
+    renameSync(`${files.completedDb}.away`, files.completedDb);
+    expect(db.prepare("SELECT count(*) AS n FROM runs").get()).toEqual({ n: 12 });
+    expect([...rows].length).toBe(8);
     db.close();
   });
 
