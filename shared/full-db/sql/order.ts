@@ -1,7 +1,7 @@
 import type { Source } from "./from.ts";
 import { isReserved } from "./keywords.ts";
-import { isWord, type Piece, splitList, textOf } from "./pieces.ts";
-import { asColumn } from "./references.ts";
+import { isWord, type Piece, splitList, textOf, withoutParentheses } from "./pieces.ts";
+import { asColumn, resolveAt } from "./references.ts";
 import type { ResultColumn } from "./result-columns.ts";
 
 /** A term of ORDER BY, taken apart. */
@@ -17,8 +17,34 @@ export function orderTerms(pieces: readonly Piece[]): OrderTerm[] {
     let end = term.length;
     if (isWord(term[end - 1], "FIRST", "LAST") && isWord(term[end - 2], "NULLS")) end -= 2;
     if (isWord(term[end - 1], "ASC", "DESC")) end--;
-    if (isWord(term[end - 2], "COLLATE")) end -= 2;
-    return { expression: term.slice(0, end), suffix: term.slice(end) };
+    const direction = term.slice(end);
+    const { expression, collation } = bare(term.slice(0, end));
+    return { expression, suffix: [...collation, ...direction] };
+  });
+}
+
+/** SQLite looks through parentheses and COLLATE for an alias or a column; the outermost COLLATE is the one that counts. */
+function bare(term: readonly Piece[]): { expression: readonly Piece[]; collation: readonly Piece[] } {
+  const inner = withoutParentheses(term);
+  if (!isWord(inner.at(-2), "COLLATE")) return { expression: inner, collation: [] };
+  return { expression: bare(inner.slice(0, -2)).expression, collation: inner.slice(-2) };
+}
+
+/**
+ * True where an expression of ORDER BY may mean an alias: a name that is no column. It would mean something else, or
+ * nothing, in the result list.
+ */
+export function mayUseAlias(
+  expression: readonly Piece[],
+  columns: readonly ResultColumn[],
+  sources: readonly Source[],
+): boolean {
+  const aliases = new Set(columns.flatMap(({ alias }) => (alias === undefined ? [] : [alias.toLowerCase()])));
+  if (aliases.size === 0) return false;
+  return expression.some((piece, at) => {
+    if (piece.kind === "select") return true;
+    const name = aliasName(piece);
+    return name !== undefined && aliases.has(name) && resolveAt(expression, at, sources) === "unknown";
   });
 }
 

@@ -1,6 +1,6 @@
 import { quoteName } from "../../sqlite/connection.ts";
 import { type Join, joinOn } from "./arms.ts";
-import { orderTerms, placeOf } from "./order.ts";
+import { mayUseAlias, orderTerms, placeOf } from "./order.ts";
 import { type Piece, splitList, textOf } from "./pieces.ts";
 import { kindOf, linksIn } from "./proof.ts";
 import { asColumn } from "./references.ts";
@@ -16,24 +16,28 @@ export interface Tail {
 /**
  * A core whose every result row is made of rows of one side: the same core on each side, one after the other, and
  * order and limit over both. SQLite merges two ordered sides, so each may come out of an index and stop at the limit.
- * What orders the result but is not in it becomes a column more, which a select around it leaves out again.
+ * What orders the result but is not in it becomes a column more, which a select around it leaves out again. Undefined
+ * where that might mean another thing there.
  */
 export function rewriteWithinSides(
   core: Core,
   columns: readonly ResultColumn[],
   join: Join,
   tail: Tail,
-): string {
+): string | undefined {
   const terms = tail.orderBy === undefined ? [] : orderTerms(tail.orderBy);
   const keys: string[] = [];
+  let unclear = false;
   const order = terms.map((term) => {
     let place = placeOf(term, columns, join.sources, join.sql);
     if (place === undefined) {
+      unclear ||= mayUseAlias(term.expression, columns, join.sources);
       keys.push(textOf(term.expression, join.sql));
       place = columns.length + keys.length;
     }
     return `${place} ${textOf(term.suffix, join.sql)}`.trimEnd();
   });
+  if (unclear) return undefined;
   const list = [...core.items.map((item) => itemText(item.pieces, item.alias, join.sql)), ...keys].join(", ");
   const group = core.groupBy === undefined ? "" : ` GROUP BY ${textOf(core.groupBy, join.sql)}`;
   const having = core.having === undefined ? "" : ` HAVING ${textOf(core.having, join.sql)}`;

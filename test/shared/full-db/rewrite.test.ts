@@ -69,6 +69,14 @@ const proved = [
   "SELECT id FROM tests WHERE testname LIKE 's%' ORDER BY event_time, id LIMIT 5",
   "SELECT CASE WHEN t.id > 5 AND r.id > 1 THEN 'x' ELSE 'y' END AS c, t.id FROM runs r JOIN tests t ON CASE WHEN 1 THEN 1 END AND t.run_id = r.id ORDER BY c, t.id",
   "SELECT run_id, count(*) AS n FROM tests GROUP BY run_id ORDER BY run_id",
+  // In ORDER BY a name alone is an alias before it is a column, also in parentheses and with COLLATE.
+  `SELECT -t.id AS id, t.state ${joined} ORDER BY (id) LIMIT 7`,
+  `SELECT -t.id AS id, t.state ${joined} ORDER BY ((id) COLLATE NOCASE) COLLATE BINARY DESC LIMIT 7`,
+  `SELECT -t.id AS event_time, count(*) ${joined} GROUP BY t.id ORDER BY (event_time) LIMIT 7`,
+  `SELECT t.run_id AS n, sum(-t.id) AS event_time ${joined} WHERE t.id > 2 GROUP BY t.testname, t.run_id ORDER BY (event_time), 1 LIMIT 7`,
+  `SELECT DISTINCT -t.run_id AS run_id ${joined} ORDER BY (run_id COLLATE NOCASE) LIMIT 3`,
+  `SELECT t.id AS n ${joined} ORDER BY (t.state), n DESC`,
+  "SELECT -t.run_id AS run_id, t.id FROM tests t ORDER BY likely(run_id), 2 DESC LIMIT 7",
 ];
 
 /** What only the views can answer, or answer as well. */
@@ -88,6 +96,9 @@ const left = [
   `SELECT t.state, count(*), (SELECT max(id) FROM keys WHERE keys.id <> t.state) ${joined} GROUP BY t.state ORDER BY 1`,
   `SELECT t.id, sum(t.id) OVER w ${joined} WINDOW w AS (ORDER BY t.id) ORDER BY 1`,
   "SELECT fieldname FROM keys ORDER BY 1",
+  `SELECT -t.id AS n, t.state ${joined} ORDER BY n + 1 LIMIT 7`,
+  // The alias, not the column of the query around it.
+  "SELECT k.id, (SELECT t.id AS fieldname FROM tests t ORDER BY -fieldname LIMIT 1) FROM keys k ORDER BY 1",
   "VALUES (1), (2)",
 ];
 
