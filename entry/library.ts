@@ -37,16 +37,8 @@ export type { ReduceOptions, RestoreOptions } from "../producers/move-options.ts
 export type { InlineJob, QueuedJob, ResultOptions } from "../producers/mtjobs.ts";
 export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
 
-<<<<<<< HEAD
-
-export type { MovedRun, MoveResult, Progress, RunLabel, SkippedRun, SkipReason } from "../shared/result.ts";
-
-=======
-
 export type { FullDb, FullDbOptions, Query, Row } from "../shared/full-db/full-db.ts";
 export type { Parameters, Value } from "../shared/full-db/parameters.ts";
-export type { MoveResult, Progress, RunLabel, SkippedRun, SkipReason } from "../shared/result.ts";
-
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
+export type { MovedRun, MoveResult, Progress, RunLabel, SkippedRun, SkipReason } from "../shared/result.ts";
 
 export type { Settings } from "../shared/settings.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
-import { hasHotJournal, journalMode, walBytes } from "../shared/area/journal.ts";
 import { JobsError } from "../shared/errors.ts";
+import { hasHotJournal, journalMode, walBytes } from "../shared/sqlite/journal.ts";
 
 /** A database of an area by the part it plays; the name under which it is attached. */
 export type Part = "area" | "cache" | "ref" | "completed";

@@ -27,15 +27,11 @@ const planned = [
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([
   ["reduce-records", "reduce"],
-<<<<<<< HEAD
   ["restore-records", "restore"],
-]);
-=======
   ["list-runs", "list-runs"],
 ]);
 /** Verbs with a value, and the option it is the value of. */
 const verbValues = new Map([["list-runs", "runname"]]);
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
 
 export interface Program {
   /** Runs one command line (without node and script) and returns its exit code; never throws. */
@@ -110,13 +106,10 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
     });
   };
   addReduce(program, bind, deps);
-<<<<<<< HEAD
   addRestore(program, bind, deps);
-=======
   addListRuns(program, bind);
   addQuery(program, bind);
   addAttachSql(program, bind);
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
   addStatus(program, bind);
   addDoctor(program, bind, deps);
   addJobs(program, bind);

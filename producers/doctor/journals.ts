@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { hasHotJournal, journalMode, walBytes } from "../../shared/area/journal.ts";
 import { openFiles } from "../../shared/area/open-files.ts";
+import { hasHotJournal, journalMode, walBytes } from "../../shared/sqlite/journal.ts";
 import type { Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";

@@ -1,7 +1,7 @@
 import { readHistory } from "../../shared/area/history.ts";
+import { targetSql } from "../../shared/patterns.ts";
 import type { RunLabel } from "../../shared/result.ts";
 import { proveToken } from "../fence.ts";
-import { targetSql } from "./judge.ts";
 import type { Move } from "./move.ts";
 import { runRows } from "./run-rows.ts";
 import { outwaitBusy, transact } from "./transaction.ts";

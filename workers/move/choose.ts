@@ -1,17 +1,8 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { guardName } from "../../shared/id-guard-name.ts";
 
-<<<<<<< HEAD
-
-import { matchPatterns } from "../../shared/patterns.ts";
-import type { ReducePayload, Selectors } from "../../shared/queue/payload.ts";
-
-=======
-
 import { matchPatterns, targetSql } from "../../shared/patterns.ts";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
-
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
+import type { ReducePayload, Selectors } from "../../shared/queue/payload.ts";
 
 import type { RunLabel } from "../../shared/result.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";

@@ -1,9 +1,8 @@
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
-import { hasHotJournal } from "../../shared/area/journal.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
-import { hasHotJournal } from "../../shared/sqlite/hot-journal.ts";
+import { hasHotJournal } from "../../shared/sqlite/journal.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { type Files, removalOrder, type Source } from "./move.ts";
 

@@ -83,22 +83,10 @@ export function judge(
   return undefined;
 }
 
-<<<<<<< HEAD
-/** SQL for a target: the key values joined by `/`. */
-export function targetSql(keys: readonly string[], alias: string): string {
-  return keys.length === 0
-    ? "''"
-    : keys.map((key) => `coalesce(${alias}.${quoteName(key)}, '')`).join(" || '/' || ");
-}
-
 /** SQL: a time as seconds since 1970; 0 where there is none. */
 export const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
 /** SQL: the last sign of life of a test. */
 export const lifeOf = (alias: string) =>
-=======
-const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
-const lifeOf = (alias: string) =>
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
   `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
 
 function readRuns(move: Move): [number, string, string, string, number][] {

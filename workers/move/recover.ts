@@ -1,29 +1,13 @@
-<<<<<<< HEAD
-
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { defaultGraceMs } from "../../shared/queue/payload.ts";
-
-=======
-
 import { targetSql } from "../../shared/patterns.ts";
-
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
+import { defaultGraceMs } from "../../shared/queue/payload.ts";
 
 import type { RunLabel } from "../../shared/result.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
 
-<<<<<<< HEAD
-
-import { defaultDeadAfterMs, targetSql } from "./judge.ts";
-import { isAlive } from "./live-tests.ts";
-
-=======
-
 import { defaultDeadAfterMs } from "./judge.ts";
-import { comparedColumns } from "./mismatch.ts";
-
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
+import { isAlive } from "./live-tests.ts";
 
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";

@@ -5,8 +5,8 @@ import { printRows, type RowFormat } from "../../query/print-rows.ts";
 import { startQuery } from "../../query/start-query.ts";
 import { areaAndMore } from "../area-argument.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
+import { duration } from "../option-values.ts";
 import type { Outcome } from "../outcome.ts";
-import { duration } from "../selectors.ts";
 
 /** Milliseconds; below the 136 s that Megatest waits for a database before it gives up. */
 const defaultTimeoutMs = 60_000;

@@ -10,14 +10,10 @@ const spelling = {
   ]),
   verbs: new Map([
     ["reduce-records", "reduce"],
-<<<<<<< HEAD
     ["restore-records", "restore"],
-  ]),
-=======
     ["list-runs", "list-runs"],
   ]),
   verbValues: new Map([["list-runs", "runname"]]),
->>>>>>> 91ee9f7 (List and query the runs of both databases from the command line and the library)
 };
 const normalise = (line: string[]) => normaliseArgv(line, spelling);
 
