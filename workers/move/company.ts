@@ -1,13 +1,11 @@
 /**
  * A writer that waits in SQLite asks again after 1, 2, 5, 10, 15, 20 and then every 25 ms, and holds nothing
- * meanwhile: only a gap longer than its pause is sure to let it in. One that met a single lock of ours pauses
- * 15 ms at most.
+ * meanwhile: only a gap as long as its pause is sure to let it in. One that met locks of 40 ms in all pauses 20 ms.
  */
-const shortGapMs = 16;
-/** Where nobody has written lately, a gap comes only after so many ms of locks, and fits the longest pause. */
-const heldBetweenGapsMs = 60;
-const longGapMs = 26;
-/** For so many ms after a commit by somebody else every lock of ours is followed by a gap. */
+const busyGap = { afterMs: 30, ms: 21 };
+/** Where nobody has written lately, a gap comes after longer, and fits the longest pause. */
+const quietGap = { afterMs: 60, ms: 26 };
+/** For so many ms after a commit by somebody else gaps come closer together. */
 const companyMs = 1_000;
 
 /** Whether others write to the database that we work on, and when they must be let in. */
@@ -30,8 +28,9 @@ export class Company {
   /** How long to leave the database alone after a lock of `heldMs`, in ms. */
   gapAfter(heldMs: number): number {
     this.#heldMs += heldMs;
-    if (!this.isLikely && this.#heldMs < heldBetweenGapsMs) return 0;
+    const gap = this.isLikely ? busyGap : quietGap;
+    if (this.#heldMs < gap.afterMs) return 0;
     this.#heldMs = 0;
-    return this.isLikely ? shortGapMs : longGapMs;
+    return gap.ms;
   }
 }
