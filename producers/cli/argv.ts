@@ -41,8 +41,14 @@ export function normaliseArgv(
       }
       continue;
     }
-    out.push(name === "" ? word : `--${name}${value}`);
     const long = name === "" && word.startsWith("--") ? word.slice(2) : name;
+    // Megatest's way to ask for JSON.
+    if (long === "dumpmode" && args[rest + 1] === "json") {
+      out.push("--json");
+      rest++;
+      continue;
+    }
+    out.push(name === "" ? word : `--${name}${value}`);
     if (value === "" && options.get(long) === true && rest + 1 < args.length)
       out.push(args[++rest] as string);
   }

@@ -41,6 +41,26 @@ test("a worker's thread reduces a real area and its job carries the result", () 
     expect((await stage.story("hostA", id)).at(-1)).toMatch(/^Done: moved 10 runs in [\d.]+ s; 2 stay\.$/);
   }));
 
+test("a worker's thread brings the runs of a real area back", () =>
+  onStage(async (stage) => {
+    const area = sampleArea(stage);
+    const flags = { host: "hostA", cacheRoot: area.cacheRoot, user, areas: stage.root };
+    const settings = resolveSettings({ flags });
+    const reduced = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
+    await runInline("reduce", reduced, settings);
+    await stage.worker("hostA", {
+      MTJOBS_CACHE_ROOT: area.cacheRoot,
+      MTJOBS_USER: user,
+      MTJOBS_TEST_THREAD: builtThreadUrl().href,
+    });
+    const id = "restore-by-hand";
+    const data = { v: 1, area: area.directory, runId: [3, 4], grace: 0 };
+    await stage.add("hostA", "restore", data, { jobId: id });
+    const job = await stage.reach("hostA", id, "completed", 30_000);
+    expect(job.returnvalue).toMatchObject({ job: "restore", state: "completed", moved: { runs: 2 } });
+    expect((await stage.story("hostA", id)).at(-1)).toMatch(/^Done: restored 2 runs in [\d.]+ s; 0 stay\.$/);
+  }));
+
 test("the same job done inline needs no Redis and gives the same kind of result", () =>
   onStage(async (stage) => {
     const area = sampleArea(stage);

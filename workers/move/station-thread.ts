@@ -12,7 +12,7 @@ const port = parentPort;
 const stop = new AbortController();
 /** Another holder took over: nothing more may be tried. */
 const lost = new AbortController();
-const failpoint = failpointFromEnvironment(process.env["MTJOBS_FAILPOINT"]);
+const failpoint = failpointFromEnvironment(process.env.MTJOBS_FAILPOINT);
 let station: Station | undefined;
 let queue: Promise<void> = Promise.resolve();
 

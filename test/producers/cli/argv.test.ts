@@ -48,6 +48,16 @@ describe("the one-dash spelling", () => {
     expect(normalise(["list-runs", "w4%"])).toEqual(["list-runs", "w4%"]);
   });
 
+  it("takes -dumpmode json for --json", () => {
+    expect(normalise(["-list-runs", "w4%", "-dumpmode", "json"])).toEqual([
+      "list-runs",
+      "--runname",
+      "w4%",
+      "--json",
+    ]);
+    expect(normalise(["-dumpmode", "sexpr"])).toEqual(["--dumpmode", "sexpr"]);
+  });
+
   it("leaves single-letter options alone", () => {
     expect(normalise(["-h"])).toEqual(["-h"]);
     expect(normalise(["-V"])).toEqual(["-V"]);

@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
 const onlyOld = { runname: undefined, runId: [1, 2, 3] };
 const files = ["megatest.db", "cache/megatest.db", "cache/megatest_ref.db"];
@@ -33,6 +33,17 @@ describe("compaction", () => {
     expect(result.bytes["completed-runs.db"]?.after).toBeGreaterThan(10 * 2 ** 20);
     expect(result.bytes["megatest.db"]?.after).toBe(statSync(area.megatestDb).size);
     expect([area.cacheDb, area.refDb, area.megatestDb].map(freePages)).toEqual([0, 0, 0]);
+  });
+
+  it("gives completed-runs.db's back after a restore, by the same rule", async () => {
+    const area = fatArea();
+    await reduceSafely(area, { ...onlyOld });
+    const { result } = await runRestore(area, { ...onlyOld, compact: "auto" });
+    expect(result.moved.runs).toBe(3);
+    expect(result.warnings).toEqual([]);
+    expect(result.bytes["completed-runs.db"]?.before).toBeGreaterThan(10 * 2 ** 20);
+    expect(result.bytes["completed-runs.db"]?.after).toBeLessThan(1 * 2 ** 20);
+    expect(freePages(filesOf(area).completedDb)).toBe(0);
   });
 
   it("does the same for a cache in WAL mode", async () => {
