@@ -5,6 +5,7 @@ import { hasCompleted, type ReadFiles } from "./locate.ts";
 import { type OpenOptions, openReader, type Reader, toReadError } from "./open.ts";
 import { bindNamed, nameParameters, type Parameters, type Value } from "./parameters.ts";
 import { checkStatement, readOnly } from "./sql/check-statement.ts";
+import { respell } from "./sql/old-spelling.ts";
 import { makeRewriter, type Rewriter } from "./sql/rewrite.ts";
 import { type Token, tokenize } from "./sql/tokens.ts";
 
@@ -118,6 +119,21 @@ export class FullDb {
     return reader;
   }
 
+  /** The query as it is written, or respelled where SQLite takes it only so. */
+  #spelled(sql: string, tokens: readonly Token[]): Spelled {
+    const { db } = this.#reader;
+    try {
+      return { sql, tokens, plain: db.prepare(sql) };
+    } catch (error) {
+      const respelled = respell(db, sql, tokens);
+      try {
+        return { sql: respelled, tokens: tokenize(respelled), plain: db.prepare(respelled) };
+      } catch {
+        throw error; // what is wrong with the query as it was asked
+      }
+    }
+  }
+
   #current(): Reader {
     if (!this.#attached && hasCompleted(this.files)) {
       this.#replaced.push(this.#reader);
@@ -126,10 +142,10 @@ export class FullDb {
     return this.#reader;
   }
 
-  #prepare(sql: string, tokens: readonly Token[]): Prepared {
+  #prepare(asked: string, asWritten: readonly Token[]): Prepared {
     const { db } = this.#reader;
     try {
-      const plain = db.prepare<unknown[], unknown>(sql);
+      const { sql, tokens, plain } = this.#spelled(asked, asWritten);
       if (!plain.readonly) throw readOnly("a statement that writes");
       if (!plain.reader) throw new JobsError("bad-query", "the statement gives no rows");
       const named = nameParameters(tokens);
@@ -145,6 +161,12 @@ export class FullDb {
       throw toQueryError(error, this.files);
     }
   }
+}
+
+interface Spelled {
+  sql: string;
+  tokens: readonly Token[];
+  plain: Database.Statement<unknown[], unknown>;
 }
 
 interface Prepared {

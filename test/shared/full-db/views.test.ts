@@ -18,6 +18,26 @@ describe("a full-db connection", () => {
     expect(readRows(files.completedDb, "SELECT count(*) AS n FROM runs")).toEqual([{ n: 7 }]);
   });
 
+  it.each([
+    [
+      'SELECT id FROM runs WHERE state = "COMPLETED" ORDER BY rowid DESC',
+      "SELECT id FROM runs WHERE state = 'COMPLETED' ORDER BY id DESC",
+    ],
+    [
+      `SELECT count(*) AS "how many" FROM tests WHERE status IN ("PASS", "it's") AND "state" <> "x"`,
+      `SELECT count(*) AS "how many" FROM tests WHERE status IN ('PASS', 'it''s') AND state <> 'x'`,
+    ],
+    [
+      'SELECT t.id FROM runs AS r JOIN tests AS t ON t.run_id = r.rowid WHERE t.state = "COMPLETED" ORDER BY t.oid',
+      "SELECT t.id FROM runs AS r JOIN tests AS t ON t.run_id = r.id WHERE t.state = 'COMPLETED' ORDER BY t.id",
+    ],
+  ])("reads %s as Megatest's own SQLite does", async (sql, meant) => {
+    const { files, undivided } = await divideArea([1, 2, 3]);
+    const rows = readRows(undivided, meant);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(fullRows(files, sql)).toEqual(rows);
+  });
+
   it("has the types and affinities of megatest.db's columns", async () => {
     const { files, undivided } = await divideArea([1, 2, 3]);
     const db = new FullDb(files);
