@@ -1,7 +1,7 @@
 import { targetSql } from "../../shared/patterns.ts";
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import type { MovedRun } from "../../shared/result.ts";
-import { prepared } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
@@ -19,19 +19,53 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
   const matching = await outwaitBusy(signal, () => matchingRuns(move, payload));
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
+  const homeless = homelessValues(move);
   const chosen: MovedRun[] = [];
   for (const run of matching) {
     const label = labelOf(run);
+    const left = await outwaitBusy(signal, () => homeless.find(({ has }) => has(run.id)));
     if (kept.has(run.id)) move.tally.skip(label, "kept");
     else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label, "locked");
     else if (payload.age !== undefined && (await outwaitBusy(signal, () => lastActivity(move, run))) > cutoff)
       move.tally.skip(label, "recent");
-    else if (!(await outwaitBusy(signal, () => isRegisteredAgain(move, run.id))))
+    else if (left !== undefined) {
+      move.tally.skip(label, "changed");
+      move.tally.warn(
+        `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column now`,
+      );
+    } else if (!(await outwaitBusy(signal, () => isRegisteredAgain(move, run.id))))
       chosen.push(withPreviousId(move, label));
     else if (payload.onConflict === "refuse") move.tally.skip(label, "conflict");
     else chosen.push(withPreviousId(move, await rename(move, label)));
   }
   return chosen;
+}
+
+interface Homeless {
+  column: string;
+  /** True where a row of the run has a value there that is not the column's default. */
+  has(run: number): boolean;
+}
+
+/** Columns that only completed-runs.db has, as after a downgrade of Megatest: what stands there could not come back. */
+function homelessValues({ db, records, sources }: Move): Homeless[] {
+  return records.flatMap(({ table, parent, target, columnsIn }) =>
+    target
+      .filter(({ name }) => !sources.some((part) => columnsIn(part).includes(name)))
+      .map(({ name, defaultSql }) => {
+        const rows =
+          parent === "test_id"
+            ? `completed.tests AS t CROSS JOIN completed.${table} AS d ON d.test_id = t.id WHERE t.run_id = ?`
+            : `completed.${table} AS d WHERE d.${parent ?? "id"} = ?`;
+        const value = `d.${quoteName(name)}`;
+        const found = db
+          .prepare<[number], number>(
+            `SELECT EXISTS (SELECT 1 FROM ${rows} AND ${value} IS NOT NULL AND ${value} IS NOT (${defaultSql ?? "NULL"}))`,
+          )
+          .pluck();
+        return { column: `${table}.${name}`, has: (run: number) => found.get(run) === 1 };
+      }),
+  );
 }
 
 function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {

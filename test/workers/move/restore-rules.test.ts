@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JobStep } from "../../../shared/job-steps.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { firstTestOf, reuseBlockId } from "../../support/area-traits.ts";
+import { addColumn, firstTestOf, reuseBlockId } from "../../support/area-traits.ts";
 import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
@@ -175,6 +175,19 @@ describe("a restore", () => {
     expect(skippedBy(result)).toEqual({ 2: "changed" });
     for (const place of everywhere) expect(idsIn(fileOf(area, place))).toEqual([]);
     expect(completedColumn(area, "SELECT DISTINCT units FROM test_data")).toEqual(["007"]);
+  });
+
+  it("leaves a run whose values no database has a column for any more, and names the column", async () => {
+    const area = buildTempArea(atRest);
+    addColumn(area, "tests", "seed INTEGER");
+    edit(area, everywhere, (db) => db.exec("UPDATE tests SET seed = 7 WHERE run_id = 2"));
+    await runReduce(area);
+    edit(area, everywhere, (db) => db.exec("ALTER TABLE tests DROP COLUMN seed"));
+    const { result } = await runRestore(area);
+    expect(skippedBy(result)).toEqual({ 2: "changed" });
+    expect(movedIds(result)).toEqual([1, 3, 4]);
+    expect(result.warnings.join()).toContain("tests.seed");
+    expect(completedColumn(area, "SELECT DISTINCT seed FROM tests")).toEqual([7]);
   });
 
   it("is undone by the next job where it died halfway", async () => {
