@@ -141,7 +141,7 @@ export class RunMover {
   async #remove({ runs, readAt }: CopiedBatch): Promise<void> {
     const move = this.#move;
     const { tally, context } = move;
-    const report = await this.#line.remove(idsOf({ runs }), false, readAt);
+    const report = await this.#line.remove(idsOf({ runs }), false, { readAt });
     tally.superseded += report.superseded;
     tally.late += report.late;
     const changed = new Set(report.changed);

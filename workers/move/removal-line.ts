@@ -38,13 +38,19 @@ export class RemovalLine {
    * Removes runs from every source, finishing one before the next. The first is where clients write: a run
    * that changed there is left whole, unless `absorbing`. Several calls may be under way at once.
    *
-   * @param readAt `versions` before the runs were copied; without it every row is compared
+   * @param options.readAt `versions` before the runs were copied; without it every row is compared
+   * @param options.except sources to leave alone
    */
-  async remove(runs: readonly number[], absorbing: boolean, readAt?: Versions): Promise<RemovalReport> {
+  async remove(
+    runs: readonly number[],
+    absorbing: boolean,
+    { readAt, except = [] }: { readAt?: Versions; except?: readonly Source[] } = {},
+  ): Promise<RemovalReport> {
     const total: RemovalReport = { removed: {}, changed: [], left: [], superseded: 0, late: 0 };
     let left = runs;
     for (const [index, station] of this.#stations.entries()) {
       if (left.length === 0) break;
+      if (except.includes(station.part)) continue;
       if (station.part === "area") await this.#beforeArea();
       const report = await station.remove({
         runs: left,

@@ -137,3 +137,28 @@ describe("a run whose id was handed out again", () => {
     expect(readColumn(area.cacheDb, "SELECT runname FROM runs WHERE id = 2")).toEqual(["a stranger"]);
   });
 });
+
+describe("a run whose id goes to another run while it is being restored", () => {
+  it("comes out of the others again, and the new run stays what and where it is", async () => {
+    const area = await reducedArea();
+    const copies = completedRows(area);
+    const register = (step: string) => {
+      if (step !== "brought-to-ref") return;
+      cleanUp([area.cacheDb]);
+      edit(area, ["cache"], (db) => {
+        db.exec("INSERT INTO runs (id, runname, state, event_time) VALUES (4, 'anew', 'n/a', 5)");
+      });
+    };
+    const { result } = await runRestore(area, { ...run2, runId: [4] }, { failpoint: register });
+    expect(skippedBy(result)).toEqual({ 4: "conflict" });
+    expect(result.warnings.join()).toContain("was given to another run");
+    expect(readColumn(area.cacheDb, "SELECT runname FROM runs WHERE id = 4")).toEqual(["anew"]);
+    expect(readColumn(area.megatestDb, "SELECT count(*) FROM tests WHERE run_id = 4")).toEqual([0]);
+    expect(completedRows(area)).toEqual(copies);
+    const { result: later } = await runRestore(area, run2);
+    expect(movedIds(later)).toEqual([2]);
+    expect(namesIn(area.cacheDb)).toContain("anew");
+    expect(completedColumn(area, "SELECT count(*) FROM runs WHERE runname = 'anew' OR id = 4")).toEqual([0]);
+    expect((await runRestore(area)).result.runs).toMatchObject([{ id: 1 }, { id: 3 }, { previousId: 4 }]);
+  });
+});
