@@ -7,7 +7,7 @@ import { proveToken } from "../fence.ts";
 import { belowAllIds } from "./insert-stage.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { assertCopied } from "./slice-check.ts";
-import type { RemoverOptions } from "./slice-removal.ts";
+import { type RemoverOptions, readVersion } from "./slice-removal.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
 import { stageFromCompleted } from "./stage-from-completed.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
@@ -77,10 +77,11 @@ export class Inserter {
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       const current = slice;
       const incomplete = await outwaitBusy(signal, () => {
-        enterSlice(db, current);
+        const tests = enterSlice(db, current);
         const started = performance.now();
         const ids = findIncomplete(db, part, records, { touched: touchedAt !== undefined });
         pace.hold(performance.now() - started);
+        pace.settle(tests);
         return ids;
       });
       for (const run of incomplete ?? current.runs) found.add(run);
@@ -112,13 +113,14 @@ export class Inserter {
 
   /** @param highest ids in completed-runs.db by table, which no row that gets a new id may take */
   #commitStage(highest: ReadonlyMap<string, number>, touchedAt: number | undefined): void {
-    const { db, part, records, token, pace, beforeCommit } = this.#options;
+    const { db, part, records, token, company, pace, beforeCommit } = this.#options;
     beforeCommit();
     let lockedAt = 0;
     try {
       transact(db, () => {
         proveToken(db, part, token, Date.now());
         lockedAt = performance.now();
+        company.note(readVersion(db, part));
         this.#refuseTakenName();
         withoutTriggers(db, part, () => {
           for (const record of records) this.#insertTable(record, highest.get(record.table) ?? 0);
