@@ -106,4 +106,20 @@ describe("a restore that is killed", () => {
     expect((await restoreProcess(area)).code).toBe(0);
     for (const place of everywhere) expect(recordsIn(area, place)).toEqual(whole);
   });
+
+  it("at whole, last_update being touched, leaves what the next one lets go", async () => {
+    const area = buildTempArea({ runs: 3, testsPerRun: 4, inFlight: 0, unsynced: false });
+    await runReduce(area);
+    const flags = ["--runname", "%", "--grace", "0s", "--touch"];
+    expect((await runJobProcess("restore", area, flags, { MTJOBS_FAILPOINT: "whole=kill" })).signal).toBe(
+      "SIGKILL",
+    );
+    expect((await restoreProcess(area)).code).toBe(0);
+    expect(
+      completedColumn(
+        area,
+        "SELECT count(*) FROM mtjobs_runs UNION ALL SELECT count(*) FROM mtjobs_superseded",
+      ),
+    ).toEqual([0, 0]);
+  });
 });

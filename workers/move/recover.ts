@@ -76,7 +76,11 @@ async function finishRestores(move: Move, line: RemovalLine, { deadAfterMs, rest
   await letGo(move, runsIn(move, "restored"));
   const restoring = runsIn(move, "restoring");
   if (restoring.length === 0) return;
-  const incomplete = await line.findIncomplete(restoring.map(({ id }) => id));
+  // The dead job may have been asked to touch them: then `last_update` is not as it was, whenever that was.
+  const incomplete = await line.findIncomplete({
+    runs: restoring.map(({ id }) => id),
+    touchedAt: Math.floor(move.now / 1000),
+  });
   const isWhole = ({ id }: RunLabel) => !incomplete.includes(id);
   const undone = await undoRestore(
     move,

@@ -84,9 +84,15 @@ export class RemovalLine {
     return total;
   }
 
-  /** Of `runs`, those that are not in every source row by row as completed-runs.db has them. */
-  async findIncomplete(runs: readonly number[]): Promise<number[]> {
-    const found = await Promise.all(this.#stations.map((station) => station.findIncomplete({ runs })));
+  /**
+   * Of `runs`, those that are not in every source row by row as completed-runs.db has them.
+   *
+   * @param touchedAt as in `Insertion`
+   */
+  async findIncomplete({ runs, touchedAt }: Insertion): Promise<number[]> {
+    const found = await Promise.all(
+      this.#stations.map((station) => station.findIncomplete({ runs, touchedAt })),
+    );
     return [...new Set(found.flat())];
   }
 
