@@ -1,0 +1,39 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import type { FullDbOptions } from "../../shared/full-db/full-db.ts";
+import type { ReadFiles } from "../../shared/full-db/locate.ts";
+
+export interface Counted {
+  rounds: number;
+  /** The first answers that were not those of the beginning. */
+  wrong: { sql: string; expected: string; answer: string }[];
+  /** How many answers were not. */
+  times: number;
+  /** How many runs it ever saw in the main database itself. */
+  runsOnMain: number[];
+}
+
+/** Asks the queries in full-db mode, without a pause, in a process of its own; the first answers are the right ones. */
+export async function countMeanwhile(
+  files: ReadFiles,
+  queries: readonly string[],
+  options: FullDbOptions = {},
+): Promise<{ stop(): Promise<Counted> }> {
+  const script = fileURLToPath(new URL("./count-meanwhile.mjs", import.meta.url));
+  const child = fork(script, [JSON.stringify({ files, queries, options })]);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const first = await Promise.race([once(child, "message"), once(child, "exit")]);
+  if (first[0] !== "ready") throw new Error(`the reader ended: ${JSON.stringify(first)}`);
+  return {
+    stop: async () => {
+      const answer = Promise.race([once(child, "message"), once(child, "exit")]);
+      if (child.connected) child.send("stop");
+      const [counted] = await answer;
+      if (typeof counted !== "object" || counted === null)
+        throw new Error(`the reader ended: ${String(counted)}`);
+      return counted as Counted;
+    },
+  };
+}
