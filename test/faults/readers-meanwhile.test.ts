@@ -15,18 +15,18 @@ const counted = [
   "SELECT count(*) AS n FROM runs r JOIN tests t ON t.run_id = r.id JOIN test_steps s ON s.test_id = t.id",
 ];
 
-/** Runs 3 to 22 go back and forth; 1 and 2 stay moved, 23 and 24 are in flight. */
+/** Runs 3 to 12 go back and forth; 1 and 2 stay moved, 13 and 14 are in flight. */
 const rounds = 2;
 
 async function toAndFro(area: SampleArea): Promise<void> {
-  const ids = Array.from({ length: 20 }, (_, index) => String(index + 3)).join();
+  const ids = Array.from({ length: 10 }, (_, index) => String(index + 3)).join();
   for (let round = 0; round < rounds; round++) {
     const reduced = await runJobProcess("reduce", area, ["--run-id", ids]);
     expect(reduced.code, reduced.stderr).toBe(0);
-    expect(JSON.parse(reduced.stdout)).toMatchObject({ moved: { runs: 20 } });
+    expect(JSON.parse(reduced.stdout)).toMatchObject({ moved: { runs: 10 } });
     const restored = await runJobProcess("restore", area, ["--run-id", ids, "--grace", "0.5s"]);
     expect(restored.code, restored.stderr).toBe(0);
-    expect(JSON.parse(restored.stdout)).toMatchObject({ moved: { runs: 20 } });
+    expect(JSON.parse(restored.stdout)).toMatchObject({ moved: { runs: 10 } });
   }
 }
 
@@ -36,8 +36,9 @@ describe("while runs go to completed-runs.db and come back", () => {
     ["a write-ahead log", true],
   ])(
     "readers of both databases who count without a pause beside a cache with %s see each run once",
+    { timeout: 120_000 }, // the readers leave the jobs little of two cores
     async (_, cacheWal) => {
-      const area = buildTempArea({ runs: 24, testsPerRun: 25, unsynced: false, cacheWal });
+      const area = buildTempArea({ runs: 14, testsPerRun: 20, unsynced: false, cacheWal });
       await runReduce(area, { runname: undefined, runId: [1, 2] });
       const before = unionOf(area);
       const files = readFilesOf(area);
@@ -54,7 +55,7 @@ describe("while runs go to completed-runs.db and come back", () => {
         // They did look while runs were on their way.
         expect(looks).toBeGreaterThan(20);
         expect(Math.min(...runsOnMain)).toBe(2);
-        expect(Math.max(...runsOnMain)).toBe(22);
+        expect(Math.max(...runsOnMain)).toBe(12);
       }
       console.info(`rounds of the two readers: ${seen.map(({ rounds: looks }) => looks).join(", ")}`);
       assertNothingLost(before, unionOf(area));
