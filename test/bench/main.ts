@@ -36,37 +36,46 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** The same nine tenths of the runs, by hand and by mtjobs, each beside a client that writes to the cache. */
+interface Round {
+  time: number;
+  timeBeside: number;
+  wait: number;
+}
+
+/** The same nine tenths of the runs, by hand and by mtjobs: alone, and beside a client that writes to the cache. */
 async function compareWithScript(): Promise<void> {
   const original = benchArea(join(directory, "original"), runs);
   const area = copyArea(original, join(directory, "copy"));
   const cutoff = Math.floor(original.now - days * 0.1 * 86_400);
-  const times: { script: number; mtjobs: number; scriptWait: number; mtjobsWait: number }[] = [];
+  const script = () => runHandScript(area, cutoff);
+  const mtjobs = () => runReduce(area, ["--age", `${days * 0.1}d`]);
+  const afresh = <T>(work: () => Promise<T>): Promise<T> => {
+    resetArea(original, area);
+    return work();
+  };
+  const seen: Round[] = [];
   let last: Measured | undefined;
-  for (let round = 0; round < rounds; round++) {
-    resetArea(original, area);
-    const script = await beside(area, directory, () => runHandScript(area, cutoff));
-    resetArea(original, area);
-    const mtjobs = await beside(area, directory, () => runReduce(area, ["--age", `${days * 0.1}d`]));
-    last = mtjobs.value;
-    times.push({
-      script: script.value,
-      mtjobs: mtjobs.value.ms,
-      scriptWait: script.longestWaitMs,
-      mtjobsWait: mtjobs.longestWaitMs,
+  for (let round = 1; round <= rounds; round++) {
+    const scriptAlone = await afresh(script);
+    const ours = await afresh(mtjobs);
+    const scriptBeside = await afresh(() => beside(area, directory, script));
+    const oursBeside = await afresh(() => beside(area, directory, mtjobs));
+    last = ours;
+    seen.push({
+      time: ours.ms / scriptAlone,
+      timeBeside: oursBeside.value.ms / scriptBeside.value,
+      wait: oursBeside.longestWaitMs / scriptBeside.longestWaitMs,
     });
     say(
-      `round ${round + 1}: ${last.result.moved.runs} of ${runs} runs; time ratio ` +
-        `${ratio(mtjobs.value.ms, script.value)}; longest wait of a writing client, ratio ` +
-        `${ratio(mtjobs.longestWaitMs, script.longestWaitMs)} (${mtjobs.longestWaitMs.toFixed(0)} ms / ${script.longestWaitMs.toFixed(0)} ms)`,
+      `round ${round}: ${ours.result.moved.runs} of ${runs} runs in ${ours.ms.toFixed(0)} ms / ${scriptAlone.toFixed(0)} ms; beside a client ` +
+        `${oursBeside.value.ms.toFixed(0)} ms / ${scriptBeside.value.toFixed(0)} ms, its longest wait ${oursBeside.longestWaitMs.toFixed(0)} ms / ${scriptBeside.longestWaitMs.toFixed(0)} ms`,
     );
   }
-  say(
-    `total time, mtjobs / script (median of ${rounds}): ${median(times.map((t) => t.mtjobs / t.script)).toFixed(2)}`,
-  );
-  say(
-    `longest wait of a writing client, mtjobs / script (median): ${median(times.map((t) => t.mtjobsWait / t.scriptWait)).toFixed(3)}`,
-  );
+  const figure = (name: string, of: keyof Round) =>
+    say(`${name}, mtjobs / script (median of ${rounds}): ${median(seen.map((one) => one[of])).toFixed(3)}`);
+  figure("total time", "time");
+  figure("total time beside a writing client", "timeBeside");
+  figure("longest wait of a writing client", "wait");
   await compareMemory(original, area, last);
 }
 

@@ -21,14 +21,15 @@ export function blockSources(sources: readonly Source[]): Source[] {
  *
  * @param parts where blocks are looked for, in this order
  * @param tests a temporary table of rows of `tests` that have the column `archived`
- * @returns false where this Megatest has no such tables, and there is nothing to settle
+ * @returns false where there is nothing to settle: this Megatest has no such tables, or no test names a block
  */
 export function stageArchiveBlocks(db: Connection, parts: readonly Source[], tests: string): boolean {
+  const wanted = `SELECT archived FROM ${tests} WHERE typeof(archived) = 'integer' AND archived > 0`;
+  if (prepared(db, `SELECT EXISTS (${wanted})`).pluck().get() === 0) return false;
   const known = (["archive_blocks", "archive_disks"] as const).every((table) =>
     columnNames(db, "completed", table).includes("disk_path"),
   );
   if (!known) return false;
-  const wanted = `SELECT archived FROM ${tests} WHERE typeof(archived) = 'integer' AND archived > 0`;
   stageTable(db, parts, "archive_blocks", wanted);
   stageTable(db, parts, "archive_disks", "SELECT archive_disk_id FROM temp.stage_archive_blocks");
   return true;

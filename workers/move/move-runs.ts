@@ -40,6 +40,7 @@ export class RunMover {
   #waiting: number[];
   #total: number;
   #failure: unknown;
+  #askedVersions: Promise<Versions> | undefined;
 
   constructor(
     move: Move,
@@ -93,8 +94,20 @@ export class RunMover {
     });
     if (batch.length === 0) return nothing;
     for (const run of batch) this.#copies.set(run, (this.#copies.get(run) ?? 0) + 1);
-    const readAt = await this.#line.versions();
+    const readAt = await this.#versions();
     return { runs: await copyBatch(this.#move, batch, this.#payload, this.#pending), readAt };
+  }
+
+  /**
+   * The sources' versions at a moment before the next copy reads them. Stations answer between two slices, so
+   * the question is put while the copy before is made: an older version only means that more is compared.
+   */
+  async #versions(): Promise<Versions> {
+    const versions = await (this.#askedVersions ?? this.#line.versions());
+    this.#askedVersions = this.#line.versions();
+    // Where the job ends before the next copy nobody waits for it.
+    this.#askedVersions.catch(() => {});
+    return versions;
   }
 
   /** As many runs as make a batch of the size that locks allow; at least one. */
