@@ -127,12 +127,14 @@ async function tidyAndPerform(
   try {
     for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
     const sweeper = { line, beforeCommit: renew };
-    await repairIdClashes(move, renew);
     await takeOverCounts(move);
-    await finishInterrupted(move, line, { deadAfterMs: payload.deadAfter, rest });
+    await finishInterrupted(move, line, { deadAfterMs: payload.deadAfter, beforeCommit: renew, rest });
+    await repairIdClashes(move, renew);
     await collectLateRows(move, sweeper);
     context.failpoint("late-collected");
     await direction.perform({ move, sweeper, syncPass, rest });
+    // Guards may have been removed while the job was at work.
+    if ((await repairIdClashes(move, renew)) > 0) await collectLateRows(move, sweeper);
     await compact(
       move,
       { mode: payload.compact, parts: direction.compacted(move) },

@@ -1,10 +1,12 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
 import { type Move, planOf, type Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
+import { forgetRepair, isRepairPending, noteRepair } from "./repair-note.ts";
+import { identityOf, isAnother, isNoKnownVersion } from "./strangers.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
@@ -21,7 +23,7 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
   const standIns = await outwaitBusy(context.signal, () => hasNewRunUnderOldId(move));
   if (empty || (held && !standIns && !isRepairPending(move))) return 0;
   // From here on guards may stand while clashes are left: a job that dies in between must look again.
-  await outwaitBusy(context.signal, () => beginRepair(move));
+  await outwaitBusy(context.signal, () => noteRepair(move));
   // Guards first: from then on no id is handed out that a moved row has, and what is noted is all there is.
   const raised = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit));
   const room = await noteSharedIds(move);
@@ -39,50 +41,16 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
  * another name or begun at another time.
  */
 function hasNewRunUnderOldId(move: Move): boolean {
+  const runs = planOf(move, "runs");
   return move.sources.some(
     (part) =>
       move.db
         .prepare(
           `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS x CROSS JOIN completed.runs AS d ON d.id = x.id
-             WHERE ${isAnother(move, "runs")} AND ${isNoKnownVersion(move, part)})`,
+             WHERE ${isAnother(runs)} AND ${isNoKnownVersion(runs, part)})`,
         )
         .pluck()
         .get() === 1,
-  );
-}
-
-/** SQL: the rows `x` and `d` of one id are two records. A run registered again under its old name began later. */
-function isAnother(move: Move, table: IdentifiedTable): string {
-  const { naturalKey, columnsIn } = planOf(move, table);
-  const began = table === "runs" && columnsIn("completed").includes("event_time") ? ["event_time"] : [];
-  return `NOT (${sameRow("x", "d", [...naturalKey, ...began])})`;
-}
-
-/** SQL: the run `x` is not an older version of the moved one that a sync or a refill has put back. */
-function isNoKnownVersion(move: Move, part: Source): string {
-  const carried = planOf(move, "runs").carried(part, "completed");
-  return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'runs'
-    AND p.row_id = x.id AND p.carried = ${rowLiteral("x", carried)})`;
-}
-
-function isRepairPending({ db }: Move): boolean {
-  return db.prepare("SELECT 1 FROM completed.mtjobs_seen WHERE part = 'repair'").get() !== undefined;
-}
-
-/** New rows may have come under low ids too, so what was looked at for late reports counts no more. */
-function beginRepair({ db, token }: Move): void {
-  transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
-    db.exec("DELETE FROM completed.mtjobs_seen");
-    writeRepairPending({ db }, true);
-  });
-}
-
-function writeRepairPending({ db }: Pick<Move, "db">, pending: boolean): void {
-  db.exec(
-    pending
-      ? "INSERT OR REPLACE INTO completed.mtjobs_seen VALUES ('repair', 'ids', 1)"
-      : "DELETE FROM completed.mtjobs_seen WHERE part = 'repair'",
   );
 }
 
@@ -90,9 +58,8 @@ function writeRepairPending({ db }: Pick<Move, "db">, pending: boolean): void {
 async function noteSharedIds(move: Move): Promise<GuardIds> {
   const counts: Partial<GuardIds> = {};
   for (const table of identifiedTables) {
-    const name = [...planOf(move, table).naturalKey, ...(table === "runs" ? ["event_time"] : [])];
     move.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
-      CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(name)})`);
+      CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(identityOf(planOf(move, table)))})`);
     for (const part of move.sources) await noteSharedIn(move, part, table);
     counts[table] = move.db
       .prepare<[], number>(`SELECT count(DISTINCT id) FROM temp.shared_${table}`)
@@ -103,9 +70,9 @@ async function noteSharedIds(move: Move): Promise<GuardIds> {
 }
 
 async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): Promise<void> {
-  const named = [...planOf(move, table).naturalKey, ...(table === "runs" ? ["event_time"] : [])];
-  const name = columnList(named, "x");
-  const known = table === "runs" ? isNoKnownVersion(move, part) : "1";
+  const plan = planOf(move, table);
+  const name = columnList(identityOf(plan), "x");
+  const known = table === "runs" ? isNoKnownVersion(plan, part) : "1";
   const ends = move.db
     .prepare<[number], number | null>(
       `SELECT max(id) FROM (SELECT id FROM completed.${table} WHERE id > ? ORDER BY id LIMIT 5000)`,
@@ -126,8 +93,9 @@ async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): P
 
 /** One transaction for all tables, parents first: a child whose parent took a new id is told from a new one of the old id. */
 function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
-  const { db, token, context } = move;
+  const { db, token, context, counts } = move;
   let total = 0;
+  const renumbered: [old: number, id: number][] = [];
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
     // Megatest's triggers would set last_update; the rows must stay as they were.
@@ -136,12 +104,15 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
         const clashing = clashingIds(move, table);
         total += clashing.length;
         clashing.forEach((old, index) => {
-          giveNewId(move, table, old, guards[table] - room[table] + index);
+          const id = guards[table] - room[table] + index;
+          giveNewId(move, table, old, id);
+          if (table === "runs") renumbered.push([old, id]);
         });
       }
     });
-    writeRepairPending(move, false);
+    forgetRepair(move);
   });
+  for (const [old, id] of renumbered) for (const tally of Object.values(counts)) tally.renumber(old, id);
   if (total > 0) {
     context.log(`${total} ids in completed-runs.db had been handed out again; its rows took new ids`);
     move.tally.warn(
@@ -156,7 +127,7 @@ function clashingIds(move: Move, table: IdentifiedTable): number[] {
   return db
     .prepare<[], number>(
       `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
-       WHERE ${isAnother(move, table)} ORDER BY d.id`,
+       WHERE ${isAnother(planOf(move, table))} ORDER BY d.id`,
     )
     .pluck()
     .all();

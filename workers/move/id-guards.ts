@@ -4,6 +4,7 @@ import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
 import type { Move, Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
+import { noteRepair } from "./repair-note.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
@@ -45,6 +46,13 @@ export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boole
   });
 }
 
+/** True where guards must have stood, and a clean-up has removed them: ids may have been handed out again since. */
+function areGuardsLost({ db, sources }: Move): boolean {
+  const anyMoved = "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')";
+  if (sources.every((part) => readGuards(db, part) !== undefined)) return false;
+  return prepared<[], number>(db, anyMoved).pluck().get() === 1;
+}
+
 /** True where the id of a run is below the guard: so are the ids of its tests, unless they came late. */
 function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: number): boolean {
   return (readGuards(db, fresh)?.runs ?? 0) > run;
@@ -62,6 +70,7 @@ function highestId(db: Connection, part: string, table: IdentifiedTable): number
  */
 export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<GuardIds> = {}): GuardIds {
   const { db, sources, token } = move;
+  if (areGuardsLost(move)) noteRepair(move);
   let ids: GuardIds | undefined;
   for (const part of sources) {
     beforeCommit();
@@ -90,6 +99,14 @@ export async function guardNewest(
   if (newest === undefined) return;
   const guarded = await outwaitBusy(signal, () => guardsHold(move) && isGuarded(move, newest));
   if (guarded) return;
+  await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
+  move.context.failpoint("guarded");
+}
+
+/** Raises the guards where they do not stand above every id in completed-runs.db. */
+export async function guardAgain(move: Move, beforeCommit: () => void): Promise<void> {
+  const { signal } = move.context;
+  if (await outwaitBusy(signal, () => guardsHold(move))) return;
   await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
   move.context.failpoint("guarded");
 }

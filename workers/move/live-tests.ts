@@ -1,16 +1,19 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../shared/sqlite/connection.ts";
-import type { Move } from "./move.ts";
+import { type Move, planOf } from "./move.ts";
 import { enterSlice, gatherTests, SliceCutter } from "./slices.ts";
+import { strangeRuns } from "./strangers.ts";
 import { isUnfinished } from "./test-states.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** Tests looked at in one statement: a few milliseconds of a shared lock. */
 const chunk = 2_000;
 
-/** True where a test of the run may still report: then its rows must not go now. */
+/** True where a test of the run, not of another one that has its id now, may still report: then its rows must not go. */
 export async function isAlive(move: Move, run: number, deadAfterMs: number): Promise<boolean> {
   const { db, fresh, context } = move;
+  const strange = () => strangeRuns(db, fresh, planOf(move, "runs"), [run]);
+  if ((await outwaitBusy(context.signal, strange)).length > 0) return false;
   const life =
     "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
   const alive = prepared<[number, number], number>(

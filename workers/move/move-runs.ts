@@ -3,7 +3,8 @@ import type { RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { commitStates, discardCopies, PendingStates } from "./copy.ts";
 import { copyBatch, stageSize } from "./copy-batch.ts";
-import { guardsHold, raiseGuards } from "./id-guards.ts";
+import { countRemoval } from "./count-removal.ts";
+import { guardAgain } from "./id-guards.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
@@ -137,10 +138,7 @@ export class RunMover {
     const move = this.#move;
     const { signal } = move.context;
     await outwaitBusy(signal, () => commitStates(move, this.#pending));
-    if (!(await outwaitBusy(signal, () => guardsHold(move)))) {
-      await outwaitBusy(signal, () => raiseGuards(move, this.#beforeCommit));
-      move.context.failpoint("guarded");
-    }
+    await guardAgain(move, this.#beforeCommit);
     move.context.failpoint("removing");
     while (this.#ahead.size >= maxAhead) await Promise.race(this.#ahead);
     const removal: Promise<void> = this.#remove(batch)
@@ -155,8 +153,7 @@ export class RunMover {
     const move = this.#move;
     const { tally, context } = move;
     const report = await this.#line.remove(idsOf({ runs }), false, { readAt });
-    tally.superseded += report.superseded;
-    tally.late += report.late;
+    await countRemoval(move, report);
     const changed = new Set(report.changed);
     const left = runs.filter(({ id }) => report.left.includes(id));
     for (const run of left) {

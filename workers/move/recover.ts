@@ -2,13 +2,12 @@ import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { targetSql } from "../../shared/patterns.ts";
 import { defaultGraceMs } from "../../shared/queue/payload.ts";
-
 import type { RunLabel } from "../../shared/result.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
-
+import { countRemoval } from "./count-removal.ts";
+import { guardAgain } from "./id-guards.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { isAlive } from "./live-tests.ts";
-
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { letGo, undoRestore } from "./restore-runs.ts";
@@ -22,6 +21,8 @@ import { findIncomplete } from "./whole.ts";
  * is whole where it was, and may be chosen anew. Where removing had begun there is only one way: forward.
  */
 export async function finishInterrupted(move: Move, line: RemovalLine, options: Recovery): Promise<void> {
+  if (runsIn(move, "removing").length + runsIn(move, "restoring").length > 0)
+    await guardAgain(move, options.beforeCommit);
   await finishReduces(move, line, options.deadAfterMs);
   await finishRestores(move, line, options);
 }
@@ -29,6 +30,8 @@ export async function finishInterrupted(move: Move, line: RemovalLine, options: 
 export interface Recovery {
   /** See `RestorePayload.deadAfter`; undefined: the default. */
   deadAfterMs: number | undefined;
+  /** Renews the cache's modification time. */
+  beforeCommit(): void;
   /** Sleeps under the lease. */
   rest(ms: number): Promise<void>;
 }
@@ -58,8 +61,7 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
       continue;
     }
     const report = await line.remove([run.id], true);
-    tally.superseded += report.superseded;
-    tally.late += report.late;
+    await countRemoval(move, report);
     const rows = await outwaitBusy(context.signal, () => runRows(move, [run.id]));
     for (const [table, count] of rows) counts.reduce.moved[table] += count;
     counts.reduce.movedRun(run);

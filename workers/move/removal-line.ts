@@ -39,18 +39,23 @@ export class RemovalLine {
    * that changed there is left whole, unless `absorbing`. Several calls may be under way at once.
    *
    * @param options.readAt `versions` before the runs were copied; without it every row is compared
-   * @param options.except sources to leave alone
    */
   async remove(
     runs: readonly number[],
     absorbing: boolean,
-    { readAt, except = [] }: { readAt?: Versions; except?: readonly Source[] } = {},
+    { readAt }: { readAt?: Versions } = {},
   ): Promise<RemovalReport> {
-    const total: RemovalReport = { removed: {}, changed: [], left: [], superseded: 0, late: 0 };
+    const total: RemovalReport = {
+      removed: {},
+      changed: [],
+      left: [],
+      superseded: 0,
+      late: 0,
+      strangers: [],
+    };
     let left = runs;
     for (const [index, station] of this.#stations.entries()) {
       if (left.length === 0) break;
-      if (except.includes(station.part)) continue;
       if (station.part === "area") await this.#beforeArea();
       const report = await station.remove({
         runs: left,
@@ -129,4 +134,5 @@ function add(total: RemovalReport, report: RemovalReport): void {
   total.left.push(...report.left);
   total.superseded += report.superseded;
   total.late += report.late;
+  total.strangers.push(...report.strangers);
 }

@@ -19,6 +19,8 @@ export interface RemovalReport {
   superseded: number;
   /** Rows that completed-runs.db did not have yet. */
   late: number;
+  /** Runs with ids that mean other records in a database now; those stay where they are. */
+  strangers: number[];
 }
 
 export interface Removal {
@@ -38,6 +40,7 @@ export class Remover {
   readonly #slices: SliceRemover;
   #readAt: number | undefined;
   #absorbing = false;
+  readonly #strangers = new Set<number>();
 
   constructor(options: RemoverOptions) {
     this.#options = options;
@@ -57,9 +60,17 @@ export class Remover {
 
   async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, pace, signal } = this.#options;
-    const report: RemovalReport = { removed: {}, changed: [], left: [], superseded: 0, late: 0 };
+    const report: RemovalReport = {
+      removed: {},
+      changed: [],
+      left: [],
+      superseded: 0,
+      late: 0,
+      strangers: [],
+    };
     this.#readAt = readAt;
     this.#absorbing = absorbing;
+    this.#strangers.clear();
     await outwaitBusy(signal, () => assertCopied(db, runs));
     const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [part, "completed"]));
     const cutter = new SliceCutter(db, counts, () => pace.size);
@@ -81,6 +92,7 @@ export class Remover {
       // A large run may take minutes: the next job goes on with it.
       if (slice.part !== undefined) this.#options.stop.throwIfAborted();
     }
+    report.strangers.push(...this.#strangers);
     return report;
   }
 
@@ -117,6 +129,7 @@ export class Remover {
         absorbing: this.#absorbing,
         readAt: this.#readAt,
         removed: report.removed,
+        strangers: this.#strangers,
       });
       if (blocked === undefined) {
         failpoint(`committed-in-${part}`);

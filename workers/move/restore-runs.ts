@@ -1,13 +1,13 @@
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import type { MovedRun, RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
-import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { proveToken } from "../fence.ts";
 import { discardCopies, type RunState } from "./copy.ts";
 import { stageSize } from "./copy-batch.ts";
+import { countRemoval } from "./count-removal.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { isAlive } from "./live-tests.ts";
-import { type Move, planOf, type Source } from "./move.ts";
+import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { runRows } from "./run-rows.ts";
 import type { Site } from "./site.ts";
@@ -124,34 +124,12 @@ export async function undoRestore(
       );
       continue;
     }
-    const strangers = await outwaitBusy(context.signal, () => partsWithAnotherRun(move, run.id));
-    if (strangers.length > 0)
-      tally.warn(
-        `the id of run ${run.id} (${run.target}/${run.runname}) was given to another run: the next job gives ours a new one`,
-      );
-    const report = await line.remove([run.id], true, { except: strangers });
-    tally.superseded += report.superseded;
-    tally.late += report.late;
+    await countRemoval(move, await line.remove([run.id], true));
     undone.push(run);
   }
   await setRestoreState(move, undone, "moved");
   if (undone.length > 0) context.failpoint("undone");
   return undone;
-}
-
-/** The sources in which the id of a run is another run's, whose rows are none of ours to remove. */
-function partsWithAnotherRun(move: Move, run: number): Source[] {
-  const { naturalKey } = planOf(move, "runs");
-  return move.sources.filter(
-    (part) =>
-      prepared<[number], number>(
-        move.db,
-        `SELECT EXISTS (SELECT 1 FROM completed.runs AS r CROSS JOIN ${part}.runs AS o ON o.id = r.id
-           WHERE r.id = ? AND NOT (${sameRow("o", "r", naturalKey)}))`,
-      )
-        .pluck()
-        .get(run) === 1,
-  );
 }
 
 /** Commits a state of runs that were moved; the job that moved them goes on answering for that. */

@@ -3,6 +3,7 @@ import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import type { Slice } from "./slices.ts";
+import { type Known, strangeRuns } from "./strangers.ts";
 import { isUnfinished } from "./test-states.ts";
 
 /** What is looked at under the lock before a slice's rows are deleted. */
@@ -29,31 +30,37 @@ export function refuseMismatches(db: Connection, part: Source, found: Mismatches
   throw new Blocked(found, runsOf(db, part, found, slice), isAnyAlive(db, part, found));
 }
 
-/** Under the lock: adds tests that came since the slice was cut, and sees that none belongs to another run now. */
-export function lookAtTests(db: Connection, part: Source, slice: Slice, force: boolean): void {
+/** Under the lock: adds tests that came since the slice was cut, and sees what its ids mean to others now. */
+export function lookAtSlice(
+  db: Connection,
+  part: Source,
+  records: readonly RecordPlan[],
+  slice: Slice,
+): Known {
   if (slice.part === undefined) {
     db.exec(
       `INSERT OR IGNORE INTO temp.slice_tests
        SELECT x.id FROM temp.slice_runs AS s CROSS JOIN ${part}.tests AS x ON x.run_id = s.id`,
     );
   }
-  const strangers = prepared<[string], number>(
+  const runs = records.find(({ table }) => table === "runs");
+  const tests = prepared<[string], number>(
     db,
     `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
      WHERE x.run_id NOT IN (SELECT value FROM json_each(?))`,
   )
     .pluck()
     .all(JSON.stringify(slice.runs));
-  if (strangers.length === 0) return;
-  if (!force) throw new Blocked(new Map(), slice.runs, false);
-  // The id means a test of another run here: it is none of ours to remove.
-  prepared(db, "DELETE FROM temp.slice_tests WHERE id IN (SELECT value FROM json_each(?))").run(
-    JSON.stringify(strangers),
-  );
+  return { runs: runs === undefined ? [] : strangeRuns(db, part, runs, slice.runs), tests };
 }
 
 /** The runs of the slice that rows belong to; all of them where that cannot be told. */
-function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Slice): readonly number[] {
+export function runsOf(
+  db: Connection,
+  part: Source,
+  mismatches: Mismatches,
+  slice: Slice,
+): readonly number[] {
   const runs = new Set<number>();
   for (const [{ table, parent }, ids] of mismatches) {
     const owner =

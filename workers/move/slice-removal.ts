@@ -8,8 +8,9 @@ import { type Comparison, findMismatches } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
-import { Blocked, lookAtTests, refuseMismatches } from "./slice-check.ts";
+import { Blocked, lookAtSlice, refuseMismatches, runsOf } from "./slice-check.ts";
 import { enterSlice, type Slice } from "./slices.ts";
+import { type RowIds, setStrangersApart } from "./strangers.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** What a remover needs; small enough to be rebuilt in a thread of its own. */
@@ -41,6 +42,16 @@ export interface SliceRemoval {
   readAt: number | undefined;
   /** Rows deleted so far, by table; added to. */
   removed: Record<string, number>;
+  /** Runs of which ids are others' here; added to. */
+  strangers: Set<number>;
+}
+
+/** What a slice was found to be. */
+interface Compared {
+  /** While it stands under the lock, so does the comparison. */
+  version: number;
+  /** Strangers, which stay. */
+  spared: RowIds;
 }
 
 /** Changes whenever another connection has committed to the part, never for commits of this one. */
@@ -82,41 +93,48 @@ export class SliceRemover {
   /**
    * Compares a slice outside any write lock.
    *
-   * @returns the version that was compared: while it stands under the lock, so does the comparison
    * @throws Blocked
    */
-  #compare(slice: Slice, how: SliceRemoval): number {
+  #compare(slice: Slice, how: SliceRemoval): Compared {
     const { db, part, pace } = this.#options;
     enterSlice(db, slice);
     const started = performance.now();
     const version = readVersion(db, part);
-    this.#refuseNews(slice, how, version);
+    const spared = this.#refuseNews(slice, how, version);
     pace.hold(performance.now() - started);
-    return version;
+    return { version, spared };
   }
 
-  /** Rows that nobody else can have written since they were read need no comparing; rows not read by index may be news. */
-  #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): void {
-    const { db, part, records } = this.#options;
-    lookAtTests(db, part, slice, force);
-    const asRead = version === readAt;
+  /**
+   * Rows that nobody else can have written since they were read need no comparing; rows not read by index may be news.
+   * Returns what is none of ours and stays.
+   */
+  #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): RowIds {
+    const { db, part, fresh, records } = this.#options;
+    const known = lookAtSlice(db, part, records, slice);
+    if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
+    const asRead = version === readAt && known.runs.length === 0 && known.tests.length === 0;
     const compared = asRead ? records.filter(({ synced }) => !synced) : records;
-    refuseMismatches(db, part, findMismatches(db, compared, this.comparison(absorbing)), slice);
+    const found = findMismatches(db, compared, this.comparison(absorbing));
+    const spared: RowIds = force ? setStrangersApart(db, { part, fresh, records, found, known }) : new Map();
+    refuseMismatches(db, part, found, slice);
+    return spared;
   }
 
   /**
    * One transaction: prove the token, make sure that the rows are what was compared, delete them.
    *
-   * @param seen the version that was compared; undefined: compare here, under the lock
-   * @returns false, having changed nothing, where somebody has written since `seen`
+   * @param seen what was compared; undefined: compare here, under the lock
+   * @returns false, having changed nothing, where somebody has written since then
    * @throws Blocked
    */
-  #delete(slice: Slice, how: SliceRemoval, seen?: number): boolean {
+  #delete(slice: Slice, how: SliceRemoval, seen?: Compared): boolean {
     const { db, part, records, token, pace, beforeCommit, failpoint } = this.#options;
     const tests = enterSlice(db, slice);
     beforeCommit();
     let lockedAt = 0;
     const removed: [string, number][] = [];
+    let spared: RowIds = seen?.spared ?? new Map();
     try {
       const isDone = transact(db, () => {
         // First the lock that only our own copying can hold up, so that nobody waits on us meanwhile.
@@ -125,11 +143,11 @@ export class SliceRemover {
         lockedAt = performance.now();
         const version = readVersion(db, part);
         this.#options.company.note(version);
-        if (seen === undefined) this.#refuseNews(slice, how, version);
-        else if (version !== seen) return false;
-        else lookAtTests(db, part, slice, how.force);
+        if (seen === undefined) spared = this.#refuseNews(slice, how, version);
+        else if (version !== seen.version) return false;
+        else lookAtSlice(db, part, records, slice);
         for (const record of records.toReversed())
-          removed.push([record.table, deleteSlice(db, part, record)]);
+          removed.push([record.table, deleteSlice(db, part, record, spared.get(record) ?? [])]);
         failpoint(`deleted-in-${part}`);
         return true;
       });
@@ -140,13 +158,14 @@ export class SliceRemover {
         pace.settle(tests);
       }
     }
+    if (spared.size > 0) for (const run of runsOf(db, part, spared, slice)) how.strangers.add(run);
     for (const [table, count] of removed) how.removed[table] = (how.removed[table] ?? 0) + count;
     return true;
   }
 }
 
-/** Deletes the rows of the slice at hand; returns how many. */
-function deleteSlice(db: Connection, part: Source, record: RecordPlan): number {
+/** Deletes the rows of the slice at hand but for those spared; returns how many. */
+function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: readonly number[]): number {
   const { table, parent } = record;
   if (record.columnsIn(part).length === 0) return 0;
   const slice = parent === "test_id" ? "slice_tests" : "slice_runs";
@@ -158,5 +177,8 @@ function deleteSlice(db: Connection, part: Source, record: RecordPlan): number {
         : record.indexedIn(part)
           ? `${parent} IN (SELECT id FROM temp.${slice})`
           : `id IN (SELECT x.id FROM ${childrenOfSlice(part, record, "x")})`;
-  return prepared(db, `DELETE FROM ${part}.${table} WHERE ${where}`).run().changes;
+  const rows = `DELETE FROM ${part}.${table} WHERE ${where}`;
+  if (spared.length === 0) return prepared(db, rows).run().changes;
+  const others = "id NOT IN (SELECT value FROM json_each(?))";
+  return prepared<[string]>(db, `${rows} AND ${others}`).run(JSON.stringify(spared)).changes;
 }

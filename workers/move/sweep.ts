@@ -1,5 +1,6 @@
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "./children.ts";
+import { countRemoval } from "./count-removal.ts";
 import { raiseGuards } from "./id-guards.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { lateRuns, readSeen, runsWithRows, runsWithUnindexedRows, writeSeen } from "./leftovers.ts";
@@ -33,13 +34,13 @@ export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<voi
     .pluck()
     .all();
   for (const part of sources) for (const run of await runsWithRows(move, part, fresh)) suspects.add(run);
-  const alive = await absorbAll(move, sweeper, [...suspects]);
+  const left = await absorbAll(move, sweeper, [...suspects]);
   await outwaitBusy(context.signal, () => {
     // What was left alone must be found again.
-    if (alive.length === 0) writeSeen(move, seen);
+    if (left.length === 0) writeSeen(move, seen);
     markLookedAt(
       move,
-      fresh.filter((run) => !alive.includes(run)),
+      fresh.filter((run) => !left.includes(run)),
     );
   });
 }
@@ -88,7 +89,7 @@ async function leftIn(move: Move, part: Source, runs: readonly number[]): Promis
   return [...(await runsWithRows(move, part, runs)), ...(await runsWithUnindexedRows(move, part))];
 }
 
-/** Absorbs what is left of moved runs; returns those that are alive again and were left alone. */
+/** Absorbs what is left of moved runs; returns those of which rows were left: they are alive again, or others' now. */
 async function absorbAll(
   move: Move,
   { line, beforeCommit }: Sweeper,
@@ -97,16 +98,17 @@ async function absorbAll(
   if (suspects.length === 0) return [];
   const alive = await aliveAmong(move, suspects);
   const runs = suspects.filter((run) => !alive.includes(run));
+  const left = [...alive];
   // Late rows came under ids above the guards; they must not be handed out again once the rows are gone.
   await outwaitBusy(move.context.signal, () => raiseGuards(move, beforeCommit));
   for (let from = 0; from < runs.length; from += chunk) {
     move.context.signal.throwIfAborted();
     const report = await line.remove(runs.slice(from, from + chunk), true);
-    move.tally.late += report.late;
-    move.tally.superseded += report.superseded;
+    await countRemoval(move, report);
+    left.push(...report.strangers);
   }
   if (move.tally.late > 0) move.context.log(`${move.tally.late} late rows were brought to their moved runs.`);
-  return alive;
+  return left;
 }
 
 async function aliveAmong(move: Move, runs: readonly number[]): Promise<number[]> {

@@ -40,6 +40,13 @@ export class Tally {
     this.runs.length = 0;
   }
 
+  /** A run counted as moved took a new id meanwhile. */
+  renumber(old: number, id: number): void {
+    const index = this.runs.findIndex((run) => run.id === old);
+    const run = this.runs[index];
+    if (run !== undefined) this.runs[index] = { ...run, id, previousId: run.previousId ?? old };
+  }
+
   skip(run: RunLabel, reason: SkipReason): void {
     this.skippedCounts[reason] = (this.skippedCounts[reason] ?? 0) + 1;
     if (this.skipped.length < listLimit) this.skipped.push({ ...run, reason });

@@ -141,7 +141,7 @@ describe("a run whose id was handed out again", () => {
 describe("a run whose id goes to another run while it is being restored", () => {
   it("comes out of the others again, and the new run stays what and where it is", async () => {
     const area = await reducedArea();
-    const copies = completedRows(area);
+    const before = unionOf(area);
     const register = (step: string) => {
       if (step !== "brought-to-ref") return;
       cleanUp([area.cacheDb]);
@@ -151,10 +151,10 @@ describe("a run whose id goes to another run while it is being restored", () => 
     };
     const { result } = await runRestore(area, { ...run2, runId: [4] }, { failpoint: register });
     expect(skippedBy(result)).toEqual({ 4: "conflict" });
-    expect(result.warnings.join()).toContain("was given to another run");
+    expect(result.warnings.join()).toContain("given to another record");
     expect(readColumn(area.cacheDb, "SELECT runname FROM runs WHERE id = 4")).toEqual(["anew"]);
     expect(readColumn(area.megatestDb, "SELECT count(*) FROM tests WHERE run_id = 4")).toEqual([0]);
-    expect(completedRows(area)).toEqual(copies);
+    assertNothingLost(before, unionOf(area), { newIds: true, newRecords: true });
     const { result: later } = await runRestore(area, run2);
     expect(movedIds(later)).toEqual([2]);
     expect(namesIn(area.cacheDb)).toContain("anew");

@@ -1,0 +1,181 @@
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { edit, everywhere, fileOf, type Place } from "../../support/edit-area.ts";
+import { cleanUp } from "../../support/megatest/cleanup.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import type { Union } from "../../support/oracle/records.ts";
+import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
+import { type Reduced, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+
+const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
+const run4 = { runname: undefined, runId: [4] };
+const nothing = { runname: "none" };
+
+/** What Megatest does to the cache, and as far as a sync came, to `places`. */
+type Meanwhile = (area: SampleArea, places: readonly Place[]) => void;
+
+/**
+ * The clean-up removes the guards; then a run is registered under the id 4, that of the newest run, with tests of
+ * the same names under the ids of its tests, a step under that of one of its steps, and a note.
+ */
+function prepareStranger(area: SampleArea): Meanwhile {
+  const ours = readRows(area.cacheDb, "SELECT id, testname, item_path FROM tests WHERE run_id = 4");
+  const steps = readRows(area.cacheDb, "SELECT id FROM test_steps WHERE test_id = ?", ours[0]?.id ?? 0);
+  return (_, places) => {
+    cleanUp([area.cacheDb]);
+    edit(area, places, (db, place) => {
+      db.exec("REPLACE INTO runs (id, runname, state, event_time) VALUES (4, 'anew', 'COMPLETED', 5)");
+      const add = db.prepare(
+        `REPLACE INTO tests (id, run_id, testname, item_path, state, event_time, run_duration, uname)
+         VALUES (?, 4, ?, ?, 'RUNNING', ${area.now}, 6, 'Linux')`,
+      );
+      for (const { id, testname, item_path } of ours) add.run(id, testname, item_path);
+      db.prepare("REPLACE INTO test_steps (id, test_id, stepname, state) VALUES (?, ?, 'anew', 'end')").run(
+        steps[0]?.id,
+        ours[0]?.id,
+      );
+      if (place === "cache") db.exec("INSERT INTO extradat (run_id, key) VALUES (4, 'anew')");
+    });
+  };
+}
+
+function once(step: string, act: () => void): { failpoint: (name: string) => void } {
+  let done = false;
+  return {
+    failpoint: (name) => {
+      if (name !== step || done) return;
+      done = true;
+      act();
+    },
+  };
+}
+
+/** The stranger is what it was, and nothing that is not its own hangs on it. */
+function expectStranger(area: SampleArea, places: readonly Place[]): void {
+  const tests = "SELECT id FROM tests WHERE run_id = 4";
+  for (const place of places) {
+    const of = (sql: string) => readColumn(fileOf(area, place), sql);
+    expect(of("SELECT runname FROM runs WHERE id = 4")).toEqual(["anew"]);
+    expect(new Set(of("SELECT run_duration FROM tests WHERE run_id = 4"))).toEqual(new Set([6]));
+    expect(of(`SELECT stepname FROM test_steps WHERE test_id IN (${tests})`)).toEqual(["anew"]);
+    for (const table of ["test_data", "test_rundat", "archives"])
+      expect(of(`SELECT id FROM ${table} WHERE test_id IN (${tests})`), `${table} of ${place}`).toEqual([]);
+    expect(of("SELECT id FROM run_stats WHERE run_id = 4")).toEqual([]);
+    expect(of("SELECT key FROM extradat WHERE run_id = 4")).toEqual(place === "cache" ? ["anew"] : []);
+  }
+}
+
+/** Our run is whole under its new id, ids mean one record each, and the job says what happened. */
+function expectOurs(area: SampleArea, before: Union, { result }: Reduced): void {
+  assertNothingLost(before, unionOf(area), { newIds: true, newRecords: true });
+  const renumbered = "SELECT new_id FROM mtjobs_renumbered WHERE table_name = 'runs' AND old_id = 4";
+  const [id] = completedColumn(area, renumbered);
+  expect(completedColumn(area, "SELECT run_id FROM mtjobs_runs WHERE state = 'moved'")).toContain(id);
+  expect(completedColumn(area, "SELECT count(*) FROM runs WHERE runname = 'anew' OR id = 4")).toEqual([0]);
+  expect(result.warnings.join()).toMatch(/took new ids/);
+  expect(result).toMatchObject({ superseded: 0, late: 0 });
+}
+
+describe("a run whose id Megatest hands out again while it is being moved", () => {
+  it.each<[step: string, places: readonly Place[]]>([
+    ["removed-from-cache", ["cache"]],
+    ["removed-from-cache", everywhere],
+    ["removed-from-ref", everywhere],
+    ["moved", ["cache"]],
+  ])("takes a new one, and the new run stays as it is: at %s, synced to %j", async (step, places) => {
+    const area = buildTempArea(atRest);
+    const before = unionOf(area);
+    const stranger = prepareStranger(area);
+    const reduced = await runReduce(
+      area,
+      {},
+      once(step, () => stranger(area, places)),
+    );
+    expectStranger(area, places);
+    expectOurs(area, before, reduced);
+    expect(reduced.result.runs.at(-1)).toMatchObject({ previousId: 4 });
+    expect(reduced.result.warnings.join()).toMatch(/given to another record/);
+  });
+
+  it.each([[["cache"]], [everywhere]] as (readonly Place[])[][])(
+    "takes a new one from the job that finishes a dead one's work, synced to %j",
+    async (places) => {
+      const area = buildTempArea(atRest);
+      const before = unionOf(area);
+      const stranger = prepareStranger(area);
+      const die = once("removed-from-cache", () => {
+        throw new Error("died");
+      });
+      await expect(runReduce(area, run4, die)).rejects.toThrow("died");
+      stranger(area, places);
+      const reduced = await runReduce(area, nothing);
+      expectStranger(area, places);
+      expectOurs(area, before, reduced);
+    },
+  );
+});
+
+describe("a run whose id is another's by the time it is to be in the cache again", () => {
+  it.each<[step: string, places: readonly Place[]]>([
+    ["brought-to-area", ["cache"]],
+    ["brought-to-ref", everywhere],
+    ["brought-to-ref", ["cache", "ref"]],
+  ])("is taken out again also from under it: at %s, synced to %j", async (step, places) => {
+    const area = buildTempArea(atRest);
+    const before = unionOf(area);
+    const stranger = prepareStranger(area);
+    await runReduce(area);
+    const restored = await runRestore(
+      area,
+      run4,
+      once(step, () => stranger(area, places)),
+    );
+    expect(skippedBy(restored.result)).toEqual({ 4: "conflict" });
+    expectStranger(area, places);
+    expectOurs(area, before, restored);
+  });
+
+  it("is taken out by the next job where the restore died", async () => {
+    const area = buildTempArea(atRest);
+    const before = unionOf(area);
+    const stranger = prepareStranger(area);
+    await runReduce(area);
+    const die = once("brought-to-ref", () => {
+      throw new Error("died");
+    });
+    await expect(runRestore(area, run4, die)).rejects.toThrow("died");
+    stranger(area, everywhere);
+    const reduced = await runReduce(area, nothing);
+    expectStranger(area, everywhere);
+    expectOurs(area, before, reduced);
+  });
+});
+
+describe("a test whose id Megatest hands out again while its run is being moved", () => {
+  it.each([
+    ["that comes late for the same run", 4],
+    ["of a run that stays", 3],
+  ])("gives way to one %s", async (_, run) => {
+    const area = buildTempArea(atRest);
+    const before = unionOf(area);
+    const [id] = readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 4");
+    const { result } = await runReduce(
+      area,
+      run4,
+      once("removed-from-cache", () => {
+        cleanUp([area.cacheDb]);
+        edit(area, ["cache"], (db) =>
+          db.exec(`INSERT INTO tests (id, run_id, testname, item_path, state, event_time)
+            VALUES (${id}, ${run}, 'anew', '', 'COMPLETED', 5)`),
+        );
+      }),
+    );
+    expect(result.warnings.join()).toMatch(/took new ids/);
+    const file = run === 4 ? filesOf(area).completedDb : area.cacheDb;
+    expect(readRows(file, "SELECT id, run_id FROM tests WHERE testname = 'anew'")).toEqual([
+      { id, run_id: run },
+    ]);
+    assertNothingLost(before, unionOf(area), { newIds: true, newRecords: true });
+  });
+});

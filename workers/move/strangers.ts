@@ -1,0 +1,121 @@
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { childrenOfSlice } from "./children.ts";
+import type { Source } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+
+/**
+ * A stranger is a row of a source under an id that completed-runs.db has for another record: Megatest's clean-up
+ * removes the guards, also while a job is at work, and ids are handed out again.
+ */
+
+/** Rows by table, by id. */
+export type RowIds = Map<RecordPlan, readonly number[]>;
+
+/** The columns that tell one record from another under the same id. A run registered again under its old name began later. */
+export function identityOf({ table, naturalKey, columnsIn }: RecordPlan): readonly string[] {
+  const began = table === "runs" && columnsIn("completed").includes("event_time") ? ["event_time"] : [];
+  return [...naturalKey, ...began];
+}
+
+/** SQL: the rows `x` and `d` of one id are two records. */
+export function isAnother(record: RecordPlan): string {
+  return `NOT (${sameRow("x", "d", identityOf(record))})`;
+}
+
+/** SQL: the row `x` is not an older version of the moved one that a sync or a refill has put back. */
+export function isNoKnownVersion(record: RecordPlan, part: Source): string {
+  return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${record.table}'
+    AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))})`;
+}
+
+/** Of `runs`, those whose ids are other runs' in `part`. */
+export function strangeRuns(
+  db: Connection,
+  part: Source,
+  record: RecordPlan,
+  runs: readonly number[],
+): number[] {
+  return prepared<[string], number>(
+    db,
+    `SELECT x.id FROM json_each(?) AS j CROSS JOIN ${part}.runs AS x ON x.id = j.value
+     CROSS JOIN completed.runs AS d ON d.id = x.id WHERE ${isAnother(record)} AND ${isNoKnownVersion(record, part)}`,
+  )
+    .pluck()
+    .all(JSON.stringify(runs));
+}
+
+interface Suspects {
+  part: Source;
+  /** The part that holds the freshest data. */
+  fresh: Source;
+  records: readonly RecordPlan[];
+  /** Rows of the slice at hand that are no version of their copies; strangers are taken out of it. */
+  found: RowIds;
+  /** Runs of the slice that are strangers, and tests of it that belong to runs outside it. */
+  known: Known;
+}
+
+/** Strangers by id. */
+export interface Known {
+  runs: readonly number[];
+  tests: readonly number[];
+}
+
+/**
+ * Returns the rows of the slice at hand that are strangers or hang on one: nobody's here to remove. What hangs on a
+ * stranger and is ours to the last value came under its id with ours, and is none of them.
+ */
+export function setStrangersApart(db: Connection, suspects: Suspects): RowIds {
+  const { part, fresh, records, found, known } = suspects;
+  const strangers: RowIds = new Map();
+  const parentsBy = { run_id: known.runs, test_id: known.tests };
+  for (const record of records) {
+    const { table, parent, synced } = record;
+    const parents = parent === null ? [] : parentsBy[parent];
+    const rows = found.get(record) ?? [];
+    const ids = new Set(table === "runs" ? known.runs : table === "tests" ? known.tests : []);
+    for (const id of strangersAmong(db, part, record, rows, parents)) ids.add(id);
+    // Where clients write, rows of tables without names and times of their own may be alike by chance.
+    if (!synced && part === fresh) for (const id of rowsUnder(db, part, record, parents)) ids.add(id);
+    if (ids.size === 0) continue;
+    if (table === "tests") parentsBy.test_id = [...ids];
+    strangers.set(record, [...ids]);
+    const rest = rows.filter((id) => !ids.has(id));
+    if (rest.length > 0) found.set(record, rest);
+    else found.delete(record);
+  }
+  return strangers;
+}
+
+function strangersAmong(
+  db: Connection,
+  part: Source,
+  record: RecordPlan,
+  rows: readonly number[],
+  parents: readonly number[],
+): number[] {
+  if (rows.length === 0) return [];
+  const { table, parent, synced } = record;
+  const hangs = parent === null ? "0" : `x.${parent} IN (SELECT value FROM json_each(:parents))`;
+  const another = synced
+    ? `EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id AND ${isAnother(record)})`
+    : "0";
+  return prepared<{ rows: string; parents: string }, number>(
+    db,
+    `SELECT x.id FROM json_each(:rows) AS j CROSS JOIN ${part}.${table} AS x ON x.id = j.value
+     WHERE ${hangs} OR ${another}`,
+  )
+    .pluck()
+    .all({ rows: JSON.stringify(rows), parents: JSON.stringify(parents) });
+}
+
+function rowsUnder(db: Connection, part: Source, record: RecordPlan, parents: readonly number[]): number[] {
+  if (parents.length === 0 || record.columnsIn(part).length === 0) return [];
+  return prepared<[string], number>(
+    db,
+    `SELECT x.id FROM ${childrenOfSlice(part, record, "x")} WHERE s.id IN (SELECT value FROM json_each(?))`,
+  )
+    .pluck()
+    .all(JSON.stringify(parents));
+}
