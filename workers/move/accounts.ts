@@ -1,6 +1,7 @@
 import { readHistory } from "../../shared/area/history.ts";
 import { targetSql } from "../../shared/patterns.ts";
-import type { RunLabel } from "../../shared/result.ts";
+import type { MovedRun, RecordTable, RunLabel } from "../../shared/result.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import type { Move } from "./move.ts";
 import { runRows } from "./run-rows.ts";
@@ -10,6 +11,8 @@ import { outwaitBusy, transact } from "./transaction.ts";
  * Each moved run is counted in exactly one line of the history: that of the job which `mtjobs_runs` names for
  * it. So a line tells what is committed. A run that was removed to the end, but whose last state did not come to be
  * written, is counted by the job that writes it; and runs of a job that ended without a line go over to the next.
+ *
+ * A restored run leaves completed-runs.db; what is to be counted of it stands in `mtjobs_restored` until its job has a line.
  */
 
 /** Runs counted in one go. */
@@ -21,20 +24,60 @@ const chunk = 500;
  */
 export async function takeOverCounts(move: Move): Promise<void> {
   const { db, context, token } = move;
-  const dead = jobsLookedAtLast(move).filter((job) => job !== context.jobId && !hasLine(move, job));
-  if (dead.length > 0) {
+  const others = unsettledJobs(move).filter((job) => job !== context.jobId);
+  const written = new Set(others.length > 0 ? jobsWithLine(move) : []);
+  const dead = others.filter((job) => !written.has(job));
+  const done = others.filter((job) => written.has(job));
+  if (others.length > 0) {
     await outwaitBusy(context.signal, () =>
       transact(db, () => {
         proveToken(db, "completed", token, Date.now());
+        const listed = "job_id IN (SELECT value FROM json_each(?))";
         db.prepare(
-          `UPDATE completed.mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0
-             AND job_id IN (SELECT value FROM json_each(?))`,
+          `UPDATE completed.mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0 AND ${listed}`,
         ).run(context.jobId, JSON.stringify(dead));
+        db.prepare(`UPDATE completed.mtjobs_restored SET job_id = ? WHERE ${listed}`).run(
+          context.jobId,
+          JSON.stringify(dead),
+        );
+        db.prepare(`DELETE FROM completed.mtjobs_restored WHERE ${listed}`).run(JSON.stringify(done));
       }),
     );
-    context.log(`What ${dead.join(", ")} moved before it died is counted with this job.`);
   }
+  if (dead.length > 0) context.log(`What ${dead.join(", ")} moved before it died is counted with this job.`);
   countMoved(move);
+  countRestored(move);
+}
+
+/** Notes runs that are about to leave completed-runs.db, with their rows by table. Call inside the transaction that says so. */
+export function noteRestored({ db, context }: Move, runs: readonly MovedRun[], rows: RowCounts): void {
+  prepared(db, "INSERT INTO completed.mtjobs_restored (job_id, at, runs, rows) VALUES (?, ?, ?, ?)").run(
+    context.jobId,
+    Date.now(),
+    JSON.stringify(runs),
+    JSON.stringify(rows),
+  );
+}
+
+type RowCounts = readonly (readonly [RecordTable, number])[];
+
+/** Counts runs in that are restored. */
+export function tallyRestored({ counts }: Move, runs: readonly MovedRun[], rows: RowCounts): void {
+  for (const [table, count] of rows) {
+    counts.restore.moved[table] += count;
+    counts.restore.rowsDone += count;
+  }
+  for (const run of runs) counts.restore.movedRun(run);
+}
+
+function countRestored(move: Move): void {
+  const noted = move.db
+    .prepare<[string], { runs: string; rows: string }>(
+      "SELECT runs, rows FROM completed.mtjobs_restored WHERE job_id = ? ORDER BY id",
+    )
+    .all(move.context.jobId);
+  for (const { runs, rows } of noted)
+    tallyRestored(move, JSON.parse(runs) as MovedRun[], JSON.parse(rows) as RowCounts);
 }
 
 /** Makes the tally what is committed, where the job did not come to write the last states of its runs. */
@@ -53,18 +96,19 @@ export function settleCounts(move: Move): void {
   countMoved(move);
 }
 
-/** Jobs that moved runs nobody has looked at again since; the last job's, unless some died. */
-function jobsLookedAtLast({ db }: Move): string[] {
+/** Jobs that moved runs nobody has looked at again since, or brought some back; the last job's, unless some died. */
+function unsettledJobs({ db }: Move): string[] {
   return db
     .prepare<[], string>(
-      "SELECT DISTINCT job_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0",
+      `SELECT job_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0
+       UNION SELECT job_id FROM completed.mtjobs_restored`,
     )
     .pluck()
     .all();
 }
 
-function hasLine({ area }: Move, job: string): boolean {
-  return readHistory(area, { limit: Number.MAX_SAFE_INTEGER }).some(({ jobId }) => jobId === job);
+function jobsWithLine({ area }: Move): string[] {
+  return readHistory(area, { limit: Number.MAX_SAFE_INTEGER }).map(({ jobId }) => jobId);
 }
 
 function countMoved(move: Move): void {

@@ -43,6 +43,13 @@ CREATE TABLE IF NOT EXISTS mtjobs_archived (
   test_id INTEGER PRIMARY KEY,
   original INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS mtjobs_restored (
+  id INTEGER PRIMARY KEY,
+  job_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  runs TEXT NOT NULL,
+  rows TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS mtjobs_seen (
   part TEXT NOT NULL,
   table_name TEXT NOT NULL,

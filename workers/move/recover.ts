@@ -10,7 +10,7 @@ import { defaultDeadAfterMs } from "./judge.ts";
 import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
-import { letGo, undoRestore } from "./restore-runs.ts";
+import { dropRestored, letGo, undoRestore } from "./restore-runs.ts";
 import { runRows } from "./run-rows.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -75,7 +75,7 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
 /** Runs that a dead job brought back whole are let go, once readers have finished; others are moved again. */
 async function finishRestores(move: Move, line: RemovalLine, { deadAfterMs, rest }: Recovery): Promise<void> {
   const { context } = move;
-  await letGo(move, runsIn(move, "restored"));
+  await dropRestored(move, runsIn(move, "restored"));
   const restoring = runsIn(move, "restoring");
   if (restoring.length === 0) return;
   // The dead job may have been asked to touch them: then `last_update` is not as it was, whenever that was.

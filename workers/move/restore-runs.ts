@@ -2,6 +2,7 @@ import type { RestorePayload } from "../../shared/queue/payload.ts";
 import type { MovedRun, RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
+import { noteRestored, tallyRestored } from "./accounts.ts";
 import { discardCopies, type RunState } from "./copy.ts";
 import { stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
@@ -84,22 +85,25 @@ async function batchesOf({ db, context }: Move, runs: readonly MovedRun[]): Prom
   return batches;
 }
 
-/** The sources count from the commit of the state on; then the copies go. */
+/** The sources count from the commit of the state on, and the runs as restored; then the copies go. */
 export async function letGo(move: Move, runs: readonly MovedRun[]): Promise<void> {
   if (runs.length === 0) return;
-  const { context, counts } = move;
-  const { signal } = context;
+  const { context } = move;
   const ids = runs.map(({ id }) => id);
-  await setRestoreState(move, runs, "restored");
+  const rows = await outwaitBusy(context.signal, () => runRows(move, ids));
+  await setRestoreState(move, runs, "restored", () => noteRestored(move, runs, rows));
+  tallyRestored(move, runs, rows);
   context.failpoint("restored");
-  const rows = await outwaitBusy(signal, () => runRows(move, ids));
-  await outwaitBusy(signal, () => discardCopies(move, ids));
+  await dropRestored(move, runs);
+}
+
+/** The copies of runs that are restored go. */
+export async function dropRestored(move: Move, runs: readonly RunLabel[]): Promise<void> {
+  if (runs.length === 0) return;
+  const { context } = move;
+  const ids = runs.map(({ id }) => id);
+  await outwaitBusy(context.signal, () => discardCopies(move, ids));
   context.failpoint("let-go");
-  for (const [table, count] of rows) {
-    counts.restore.moved[table] += count;
-    counts.restore.rowsDone += count;
-  }
-  for (const run of runs) counts.restore.movedRun(run);
 }
 
 /**
@@ -132,11 +136,16 @@ export async function undoRestore(
   return undone;
 }
 
-/** Commits a state of runs that were moved; the job that moved them goes on answering for that. */
+/**
+ * Commits a state of runs that were moved; the job that moved them goes on answering for that.
+ *
+ * @param also is done in the same transaction
+ */
 async function setRestoreState(
   { db, token, context }: Move,
   runs: readonly RunLabel[],
   state: RunState,
+  also?: () => void,
 ): Promise<void> {
   if (runs.length === 0) return;
   await outwaitBusy(context.signal, () =>
@@ -147,6 +156,7 @@ async function setRestoreState(
         `UPDATE completed.mtjobs_runs SET state = ?, changed_at = ?, looked_at = 0
          WHERE run_id IN (SELECT value FROM json_each(?))`,
       ).run(state, Date.now(), JSON.stringify(runs.map(({ id }) => id)));
+      also?.();
     }),
   );
 }

@@ -4,7 +4,7 @@ import { JobsError } from "../../../shared/errors.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { historyOf, reduceAndKill } from "../../support/kill.ts";
 import { completedColumn } from "../../support/read-rows.ts";
-import { type RunOptions, reduceSafely, runReduce } from "../../support/run-reduce.ts";
+import { type RunOptions, reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
 interface Line {
@@ -25,8 +25,8 @@ function expectCountedOnce(area: SampleArea): void {
 }
 
 /** Batches of one run each: a batch takes as many runs as have a thousand tests. */
-const build = () =>
-  buildTempArea({ runs: 4, inFlight: 0, testsPerRun: 900, stepsPerTest: 0, dataPerTest: 0 });
+const build = (runs = 4) =>
+  buildTempArea({ runs, inFlight: 0, testsPerRun: 900, stepsPerTest: 0, dataPerTest: 0 });
 
 /** Ends a reduce with `code` once the first run is gone everywhere, its last state not written yet. */
 async function endAfterFirst(
@@ -108,5 +108,53 @@ describe("the history counts each moved run once", () => {
     expect(historyOf(area)).toEqual([]);
     await reduceSafely(area, {}, { jobId: "same" });
     expect(countedBy(area)).toEqual([["same", 4]]);
+  });
+});
+
+describe("the history counts each restored run once", () => {
+  /** Ends a restore as a kill would: it writes no line. */
+  function dieAt(step: string): RunOptions {
+    const failpoint = (name: string) => {
+      if (name === step) throw new JobsError("stopped", "died");
+    };
+    return { jobId: "dead", failpoint };
+  }
+
+  const restoredBy = (area: SampleArea) =>
+    historyOf(area).flatMap((line) => {
+      const { jobId, job, moved, finished } = line as unknown as Line & { job: string; finished?: Finished };
+      const counts = job === "restore" ? moved : finished?.restore;
+      return counts === undefined || counts.runs === 0 ? [] : [[jobId, counts.runs, counts.tests]];
+    });
+
+  interface Finished {
+    restore?: Line["moved"];
+  }
+
+  async function reduced(): Promise<SampleArea> {
+    const area = build(2);
+    await runReduce(area, {}, { jobId: "reduce" });
+    return area;
+  }
+
+  it.each(["restored", "let-go"])("by its next try where it was killed at %s", async (step) => {
+    const area = await reduced();
+    await expect(runRestore(area, {}, dieAt(step))).rejects.toThrow("died");
+    const { result } = await runRestore(area, {}, { jobId: "dead" });
+    expect(result.moved).toMatchObject({ runs: 2, tests: 1800 });
+    expect(result.runs.map(({ id }) => id).sort()).toEqual([1, 2]);
+    expect(restoredBy(area)).toEqual([["dead", 2, 1800]]);
+  });
+
+  it("by the next job where it never came back, and by none after that", async () => {
+    const area = await reduced();
+    await expect(runRestore(area, {}, dieAt("let-go"))).rejects.toThrow("died");
+    const { result } = await runReduce(area, { runname: "none" }, { jobId: "next" });
+    expect(result).toMatchObject({ moved: { runs: 0 }, finished: { restore: { runs: 1, tests: 900 } } });
+    await runRestore(area, {}, { jobId: "rest" });
+    expect(restoredBy(area)).toEqual([
+      ["next", 1, 900],
+      ["rest", 1, 900],
+    ]);
   });
 });

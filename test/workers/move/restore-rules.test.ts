@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../shared/job-steps.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { addColumn, firstTestOf, reuseBlockId } from "../../support/area-traits.ts";
@@ -21,10 +22,10 @@ async function reducedArea(): Promise<SampleArea> {
 const stateOf2 = (area: SampleArea) =>
   completedColumn(area, "SELECT state FROM mtjobs_runs WHERE run_id = 2");
 
-/** A restore of run 2 that ends right after a step, as if its process had died. */
+/** A restore of run 2 that ends right after a step, as if its process had died: it leaves no line in the history. */
 async function dieAt(area: SampleArea, step: JobStep): Promise<void> {
   const failpoint = (name: string) => {
-    if (name === step) throw new Error("died");
+    if (name === step) throw new JobsError("stopped", "died");
   };
   await expect(runRestore(area, run2, { failpoint })).rejects.toThrow("died");
 }
