@@ -54,17 +54,28 @@ async function mapTable(
   }
 }
 
-/**
- * SQL for the rows of a table in `part` that hang on the slice at hand: a FROM clause that binds the row
- * to `alias`.
- */
-export function childrenOfSlice(part: Part, record: RecordPlan, alias: string): string {
-  const slice = record.parent === "run_id" ? "temp.slice_runs" : "temp.slice_tests";
-  if (record.parent === null)
-    return `temp.slice_runs AS s CROSS JOIN ${part}.runs AS ${alias} ON ${alias}.id = s.id`;
+/** SQL, a FROM clause: the rows of a table in `part`, as `alias`, that hang on the ids of a table, as `s`. */
+export function childrenOf(part: Part, record: RecordPlan, parents: string, alias: string): string {
   return record.indexedIn(part)
-    ? `${slice} AS s CROSS JOIN ${part}.${record.table} AS ${alias} ON ${alias}.${record.parent} = s.id`
-    : `${slice} AS s CROSS JOIN temp.children AS k ON k.part = '${part}' AND k.table_name = '${record.table}'
+    ? `${parents} AS s CROSS JOIN ${part}.${record.table} AS ${alias} ON ${alias}.${record.parent} = s.id`
+    : `${parents} AS s CROSS JOIN temp.children AS k ON k.part = '${part}' AND k.table_name = '${record.table}'
          AND k.parent = s.id CROSS JOIN ${part}.${record.table} AS ${alias}
          ON ${alias}.id = k.id AND ${alias}.${record.parent} = s.id`;
+}
+
+/**
+ * SQL for the rows of a table in `part` that belong to the slice at hand, or to the piece of a test that it is: a FROM
+ * clause that binds the row to `alias`.
+ */
+export function rowsOfSlice(part: Part, record: RecordPlan, alias: string): string {
+  const { table, parent } = record;
+  if (parent === null)
+    return `temp.slice_runs AS s CROSS JOIN ${part}.runs AS ${alias} ON ${alias}.id = s.id`;
+  if (table !== "tests" && parent === "run_id") return childrenOf(part, record, "temp.slice_runs", alias);
+  const tests = "temp.slice_rows AS w CROSS JOIN temp.slice_tests";
+  const rows =
+    table === "tests"
+      ? `${tests} AS s CROSS JOIN ${part}.tests AS ${alias} ON ${alias}.id = s.id`
+      : childrenOf(part, record, tests, alias);
+  return `${rows} AND w.table_name = '${table}' AND ${alias}.id BETWEEN w.low AND w.high`;
 }

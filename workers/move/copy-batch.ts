@@ -5,6 +5,7 @@ import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./co
 import { findUnfit } from "./fitting.ts";
 import { findRefused } from "./insert-stage.ts";
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
+import { LargeTests } from "./large-tests.ts";
 import type { Move } from "./move.ts";
 import { gatherTests, SliceCutter } from "./slices.ts";
 import { clearStage, stageSlice } from "./stage.ts";
@@ -23,7 +24,9 @@ export async function copyBatch(
   pending: PendingStates,
 ): Promise<RunLabel[]> {
   const { signal } = move.context;
-  const counts = await outwaitBusy(signal, () => gatherTests(move.db, runs, [move.fresh, "area"]));
+  const { db, fresh, records, pace } = move;
+  const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [fresh, "area"]));
+  const large = await outwaitBusy(signal, () => new LargeTests(db, fresh, records));
   const batch: Batch = {
     facts: new Map(),
     rejected: new Map(),
@@ -32,13 +35,14 @@ export async function copyBatch(
   };
   let tests = 0;
   clearStage(move);
-  const cutter = new SliceCutter(move.db, counts, () => move.pace.size);
+  const cutter = new SliceCutter(db, counts, () => pace.size, { tests: large, order: "parents-first" });
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     if (slice.runs.every((run) => batch.rejected.has(run))) continue;
     signal.throwIfAborted();
     tests += await stageSlice(move, slice);
     for (const run of slice.runs) batch.staged.add(run);
-    if (tests < stageSize) continue;
+    // What its steps say of a test is known only once all of them are staged.
+    if (tests < stageSize || slice.more === true) continue;
     await flush(move, batch, payload, pending);
     tests = 0;
   }

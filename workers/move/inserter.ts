@@ -5,6 +5,7 @@ import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { belowAllIds } from "./insert-stage.ts";
+import { LargeTests } from "./large-tests.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { assertCopied } from "./slice-check.ts";
 import { type RemoverOptions, readVersion } from "./slice-removal.ts";
@@ -44,10 +45,9 @@ export class Inserter {
   }
 
   async insert({ runs, touchedAt }: Insertion): Promise<InsertionReport> {
-    const { db, pace, signal } = this.#options;
+    const { db, signal } = this.#options;
     await outwaitBusy(signal, () => assertCopied(db, runs));
-    const counts = await outwaitBusy(signal, () => gatherTests(db, runs, ["completed"]));
-    const cutter = new SliceCutter(db, counts, () => pace.size);
+    const cutter = await this.#cutterOf(runs);
     const report: InsertionReport = { conflicting: [], incomplete: [] };
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       const obstacle = await this.#insertSlice(slice, touchedAt);
@@ -68,11 +68,20 @@ export class Inserter {
     return report;
   }
 
+  /** Cuts the runs as completed-runs.db has them. */
+  #cutterOf(runs: readonly number[]): Promise<SliceCutter> {
+    const { db, pace, records, signal } = this.#options;
+    return outwaitBusy(signal, () => {
+      const counts = gatherTests(db, runs, ["completed"]);
+      const tests = new LargeTests(db, "completed", records);
+      return new SliceCutter(db, counts, () => pace.size, { tests, order: "parents-first" });
+    });
+  }
+
   /** Of `runs`, those that are not here row by row as completed-runs.db has them. */
   async findIncomplete({ runs, touchedAt }: Insertion): Promise<number[]> {
     const { db, part, pace, records, signal } = this.#options;
-    const counts = await outwaitBusy(signal, () => gatherTests(db, runs, ["completed"]));
-    const cutter = new SliceCutter(db, counts, () => pace.size);
+    const cutter = await this.#cutterOf(runs);
     const found = new Set<number>();
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       const current = slice;
@@ -93,13 +102,13 @@ export class Inserter {
   /** One transaction. Returns what is in the way, having changed nothing. */
   async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
     const { db, part, fresh, records, company, pace, signal, failpoint } = this.#options;
-    const highest = await outwaitBusy(signal, () => {
-      enterSlice(db, slice);
+    const { tests, highest } = await outwaitBusy(signal, () => {
+      const work = enterSlice(db, slice);
       stageFromCompleted(db, part, records, touchedAt);
-      return new Map(records.map(({ table }) => [table, highestId(db, table)]));
+      return { tests: work, highest: new Map(records.map(({ table }) => [table, highestId(db, table)])) };
     });
     try {
-      await outwaitBusy(signal, () => this.#commitStage(highest, touchedAt));
+      await outwaitBusy(signal, () => this.#commitStage(tests, highest, touchedAt));
     } catch (error) {
       if (error instanceof ValueChanged) return "incomplete";
       if (error instanceof NameTaken || isConstraintError(error)) return "conflicting";
@@ -111,8 +120,10 @@ export class Inserter {
     return undefined;
   }
 
-  /** @param highest ids in completed-runs.db by table, which no row that gets a new id may take */
-  #commitStage(highest: ReadonlyMap<string, number>, touchedAt: number | undefined): void {
+  /**
+   * @param tests the work it is
+   * @param highest ids in completed-runs.db by table, which no row that gets a new id may take */
+  #commitStage(tests: number, highest: ReadonlyMap<string, number>, touchedAt: number | undefined): void {
     const { db, part, records, token, company, pace, beforeCommit } = this.#options;
     beforeCommit();
     let lockedAt = 0;
@@ -133,7 +144,7 @@ export class Inserter {
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);
-        pace.settle(stagedTests(db));
+        pace.settle(tests);
       }
     }
   }
@@ -188,10 +199,6 @@ function giveFreeIds(db: Connection, part: string, table: string, highest: numbe
 
 function highestId(db: Connection, table: string): number {
   return prepared<[], number | null>(db, `SELECT max(id) FROM completed.${table}`).pluck().get() ?? 0;
-}
-
-function stagedTests(db: Connection): number {
-  return prepared<[], number>(db, "SELECT count(*) FROM temp.stage_tests").pluck().get() ?? 0;
 }
 
 /** Those of `all` that are not among `some`. */

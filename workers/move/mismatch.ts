@@ -1,7 +1,7 @@
 import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { originalBlock } from "./archive-blocks.ts";
-import { childrenOfSlice } from "./children.ts";
+import { rowsOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
@@ -45,11 +45,7 @@ function differingRows(
   const recorded = strict && part === fresh ? `p.source = '${part}' AND p.job_id = '${jobId}'` : "1";
   const columns = comparedColumns(part, record, fresh);
   const same = renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
-  const rows =
-    table === "tests"
-      ? `temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id`
-      : childrenOfSlice(part, record, "x");
-  return `SELECT x.id FROM ${rows} LEFT JOIN completed.${table} AS d ON d.id = x.id
+  return `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} LEFT JOIN completed.${table} AS d ON d.id = x.id
     WHERE (d.id IS NULL OR NOT (${same}))
       AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${table}'
         AND p.row_id = x.id AND ${recorded} AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
@@ -60,7 +56,7 @@ function differingRows(
 function unknownRows(part: Source, record: RecordPlan): string {
   const columns = record.columnsIn(part);
   const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
-  const rows = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;
+  const rows = `SELECT ${columnList(columns, "x")} FROM ${rowsOfSlice(part, record, "x")}`;
   const known = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
     CROSS JOIN completed.${record.table} AS d ON d.${quoteName(record.parent ?? "id")} = s.id`;
   return `SELECT x.id FROM (${unmatchedRows(rows, known, { columns, compared: columns, mixed: record.mixed })}) AS x

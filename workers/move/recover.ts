@@ -7,6 +7,7 @@ import { commitStates, discardCopies, PendingStates, type RunState } from "./cop
 import { countRemoval } from "./count-removal.ts";
 import { guardAgain } from "./id-guards.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
+import { LargeTests } from "./large-tests.ts";
 import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
@@ -111,9 +112,12 @@ function runsIn({ db, keys }: Move, state: RunState): RunLabel[] {
 
 /** True where every row of the copy still stands in the freshest source, as it was copied. Looks at a slice at a time. */
 async function isUntouched(move: Move, run: number): Promise<boolean> {
-  const { db, context, pace } = move;
-  const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], ["completed"]));
-  const cutter = new SliceCutter(db, counts, () => pace.size);
+  const { db, context, pace, records } = move;
+  const cutter = await outwaitBusy(context.signal, () => {
+    const counts = gatherTests(db, [run], ["completed"]);
+    const tests = new LargeTests(db, "completed", records);
+    return new SliceCutter(db, counts, () => pace.size, { tests, order: "parents-first" });
+  });
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     const current = slice;
     if (!(await outwaitBusy(context.signal, () => isSliceUntouched(move, current)))) return false;

@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
 import { proveToken } from "../fence.ts";
 import { absorb } from "./absorb.ts";
+import { LargeTests } from "./large-tests.ts";
 import { findMismatches } from "./mismatch.ts";
 import { assertCopied } from "./slice-check.ts";
 import { type RemoverOptions, SliceRemover } from "./slice-removal.ts";
@@ -59,7 +60,7 @@ export class Remover {
   }
 
   async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
-    const { db, part, pace, signal } = this.#options;
+    const { db, part, records, pace, signal } = this.#options;
     const report: RemovalReport = {
       removed: {},
       changed: [],
@@ -73,10 +74,12 @@ export class Remover {
     this.#strangers.clear();
     await outwaitBusy(signal, () => assertCopied(db, runs));
     const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [part, "completed"]));
-    const cutter = new SliceCutter(db, counts, () => pace.size);
+    const large = await outwaitBusy(signal, () => new LargeTests(db, part, records));
+    const size = () => pace.size;
+    const cutter = new SliceCutter(db, counts, size, { tests: large, order: "children-first" });
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       if (pace.wantsCommit) await this.measureCommit();
-      if (slice.part?.first === true && !absorbing && (await this.#hasChanged(slice.runs))) {
+      if (slice.part?.first === true && !absorbing && (await this.#hasChanged(slice.runs, large))) {
         report.changed.push(...slice.runs);
         cutter.skipRest();
         continue;
@@ -97,12 +100,13 @@ export class Remover {
   }
 
   /** A cut run is compared to its end before its first slice goes: from then on it cannot be left whole. */
-  async #hasChanged(runs: readonly number[]): Promise<boolean> {
+  async #hasChanged(runs: readonly number[], large: LargeTests): Promise<boolean> {
     const { db, records, pace, signal } = this.#options;
     const cutter = new SliceCutter(
       db,
       new Map(runs.map((run) => [run, Number.MAX_SAFE_INTEGER])),
       () => pace.size,
+      { tests: large, order: "parents-first" },
     );
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       const current = slice;

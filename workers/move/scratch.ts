@@ -12,6 +12,9 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
     CREATE TEMP TABLE IF NOT EXISTS batch_tests (run_id INTEGER, id INTEGER, PRIMARY KEY (run_id, id)) WITHOUT ROWID;
     CREATE TEMP TABLE IF NOT EXISTS slice_runs (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS slice_tests (id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE IF NOT EXISTS slice_rows (table_name TEXT PRIMARY KEY, low INTEGER, high INTEGER) WITHOUT ROWID;
+    CREATE TEMP TABLE IF NOT EXISTS test_tables (table_name TEXT PRIMARY KEY) WITHOUT ROWID;
+    INSERT OR IGNORE INTO temp.test_tables VALUES ('tests');
     CREATE TEMP TABLE IF NOT EXISTS children (
       part TEXT, table_name TEXT, parent INTEGER, id INTEGER, PRIMARY KEY (part, table_name, parent, id)
     ) WITHOUT ROWID;
@@ -21,7 +24,8 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
     CREATE TEMP TABLE IF NOT EXISTS losers (
       table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT
     );`);
-  for (const { table, synced, target } of records) {
+  for (const { table, parent, synced, target } of records) {
+    if (parent === "test_id") db.exec(`INSERT OR IGNORE INTO temp.test_tables VALUES ('${table}')`);
     // No types: a value is kept just as it was read. Ids of tables that never sync may clash between the
     // sources until they are renumbered; there a number of our own tells the rows apart.
     const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";

@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { JobStep } from "../../shared/job-steps.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
-import { childrenOfSlice } from "./children.ts";
+import { rowsOfSlice } from "./children.ts";
 import type { Company } from "./company.ts";
 import { type Comparison, findMismatches } from "./mismatch.ts";
 import type { Source } from "./move.ts";
@@ -164,19 +164,23 @@ export class SliceRemover {
   }
 }
 
+const bound = (end: "low" | "high", table: string) =>
+  `(SELECT ${end} FROM temp.slice_rows WHERE table_name = '${table}')`;
+
 /** Deletes the rows of the slice at hand but for those spared; returns how many. */
 function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: readonly number[]): number {
   const { table, parent } = record;
   if (record.columnsIn(part).length === 0) return 0;
-  const slice = parent === "test_id" ? "slice_tests" : "slice_runs";
+  const indexed = record.indexedIn(part);
+  const piece = `id BETWEEN ${bound("low", table)} AND ${bound("high", table)}`;
   const where =
     table === "tests"
-      ? "id IN (SELECT id FROM temp.slice_tests)"
-      : parent === null
-        ? "id IN (SELECT id FROM temp.slice_runs)"
-        : record.indexedIn(part)
-          ? `${parent} IN (SELECT id FROM temp.${slice})`
-          : `id IN (SELECT x.id FROM ${childrenOfSlice(part, record, "x")})`;
+      ? `id IN (SELECT id FROM temp.slice_tests) AND ${piece}`
+      : parent === "test_id" && indexed
+        ? `test_id IN (SELECT id FROM temp.slice_tests) AND ${piece}`
+        : parent === "run_id" && indexed
+          ? "run_id IN (SELECT id FROM temp.slice_runs)"
+          : `id IN (SELECT x.id FROM ${rowsOfSlice(part, record, "x")})`;
   const rows = `DELETE FROM ${part}.${table} WHERE ${where}`;
   if (spared.length === 0) return prepared(db, rows).run().changes;
   const others = "id NOT IN (SELECT value FROM json_each(?))";

@@ -1,4 +1,5 @@
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import type { LargeTests, Piece } from "./large-tests.ts";
 import { clearScratch } from "./scratch.ts";
 
 /**
@@ -9,6 +10,19 @@ export interface Slice {
   runs: readonly number[];
   /** Of a run that is cut: its tests from the id `from` on and below the id `below`. */
   part?: { first: boolean; from: number; below: number };
+  /** Of a part that is one large test: some of its rows in one table, or all but those in some tables. */
+  rows?: Piece | { except: readonly string[] };
+  /** The next slice has more of the same test. */
+  more?: boolean;
+}
+
+/** How the slices of a large test come: its own row before those that hang on it, or after them. */
+export type TestOrder = "parents-first" | "children-first";
+
+/** What cuts tests that are too large for one slice. */
+interface LargeCut {
+  tests: LargeTests;
+  order: TestOrder;
 }
 
 /** Index entries read in one statement: a millisecond or two of a shared lock. */
@@ -57,34 +71,41 @@ export class SliceCutter {
   readonly #db: Connection;
   readonly #size: () => number;
   readonly #counts: ReadonlyMap<number, number>;
+  readonly #large: LargeCut | undefined;
   #runs: (readonly [run: number, tests: number])[];
-  /** Of a run that is being cut: where its next slice begins. */
-  #cut: { run: number; from: number } | undefined;
+  /** The rest of a run that is being cut. */
+  #cut: Generator<Slice> | undefined;
 
-  /** @param counts tests by run, as `gatherTests` returns them */
-  constructor(db: Connection, counts: ReadonlyMap<number, number>, size: () => number) {
+  /**
+   * @param counts tests by run, as `gatherTests` returns them
+   * @param large without it each test is worked on as a whole
+   */
+  constructor(db: Connection, counts: ReadonlyMap<number, number>, size: () => number, large?: LargeCut) {
     this.#db = db;
     this.#size = size;
     this.#counts = counts;
+    this.#large = large;
     this.#runs = [...counts];
   }
 
   /** The next slice; undefined at the end. */
   next(): Slice | undefined {
-    if (this.#cut !== undefined) return this.#cutSlice(this.#cut.run, this.#cut.from, false);
+    const part = this.#cut?.next();
+    if (part?.done === false) return part.value;
+    this.#cut = undefined;
     const size = this.#size();
     const first = this.#runs[0];
     if (first === undefined) return undefined;
-    // A run that nearly fits is not cut: the size is an aim, with room above it.
-    if (first[1] > size * 1.5) {
+    if (this.#mustBeCut(first, size)) {
       this.#runs.shift();
-      return this.#cutSlice(first[0], Number.MIN_SAFE_INTEGER, true);
+      this.#cut = this.#cutRun(first[0]);
+      return this.next();
     }
     const runs: number[] = [];
     for (let tests = 0; this.#runs[0] !== undefined; ) {
       const [run, count] = this.#runs[0];
       // A run without tests costs about as much as one test.
-      if (runs.length > 0 && tests + count > size * 1.25) break;
+      if (runs.length > 0 && (tests + count > size * 1.25 || this.#mustBeCut([run, count], size))) break;
       runs.push(run);
       tests += Math.max(count, 1);
       this.#runs.shift();
@@ -102,21 +123,74 @@ export class SliceCutter {
     this.#runs.unshift(...runs.map((run) => [run, this.#counts.get(run) ?? 0] as const));
   }
 
-  #cutSlice(run: number, from: number, first: boolean): Slice {
-    const below = prepared<[number, number, number], number>(
+  /** A run that nearly fits is not cut: the size is an aim, with room above it. */
+  #mustBeCut([run, tests]: readonly [run: number, tests: number], size: number): boolean {
+    return tests > size * 1.5 || this.#nextLarge(run, Number.MIN_SAFE_INTEGER) !== undefined;
+  }
+
+  #nextLarge(run: number, from: number) {
+    return this.#large?.tests.next(run, from);
+  }
+
+  /** Up to its first large test a run is cut by the number of tests, and so on from there. */
+  *#cutRun(run: number): Generator<Slice> {
+    const at = prepared<[number, number, number], number>(
       this.#db,
       "SELECT id FROM temp.batch_tests WHERE run_id = ? AND id >= ? ORDER BY id LIMIT 1 OFFSET ?",
-    )
-      .pluck()
-      .get(run, from, this.#size());
-    this.#cut = below === undefined ? undefined : { run, from: below };
-    return { runs: [run], part: { first, from, below: below ?? Number.MAX_SAFE_INTEGER } };
+    ).pluck();
+    let from = Number.MIN_SAFE_INTEGER;
+    for (let first = true; ; first = false) {
+      const large = this.#nextLarge(run, from);
+      const nearest = at.get(run, from, 0);
+      if (nearest === undefined && !first) return;
+      if (large !== undefined && large.test === nearest) {
+        yield* this.#cutTest(run, { first, from, below: large.test + 1 }, large.cuts);
+        from = large.test + 1;
+        continue;
+      }
+      const below = Math.min(
+        at.get(run, from, this.#size()) ?? Number.MAX_SAFE_INTEGER,
+        large?.test ?? Number.MAX_SAFE_INTEGER,
+      );
+      yield { runs: [run], part: { first, from, below } };
+      if (below === Number.MAX_SAFE_INTEGER) return;
+      from = below;
+    }
+  }
+
+  *#cutTest(
+    run: number,
+    part: NonNullable<Slice["part"]>,
+    cuts: ReadonlyMap<string, readonly number[]>,
+  ): Generator<Slice> {
+    const slice = { runs: [run], part: { ...part, first: false } };
+    const parentsFirst = this.#large?.order === "parents-first";
+    let first = part.first;
+    if (parentsFirst) {
+      yield { runs: [run], part, rows: { except: [...cuts.keys()] }, more: true };
+      first = false;
+    }
+    const tables = [...cuts];
+    for (const [table, ids] of tables) {
+      for (const rows of this.#large?.tests.pieces(table, ids, this.#size) ?? []) {
+        const isLast = rows.to === undefined && table === tables.at(-1)?.[0];
+        yield { ...slice, part: { ...part, first }, rows, more: !(parentsFirst && isLast) };
+        first = false;
+      }
+    }
+    // What came to the test meanwhile goes with it.
+    if (!parentsFirst) yield slice;
   }
 }
 
-/** Fills `temp.slice_runs` and `temp.slice_tests`; the runs' own rows belong to the first slice of a run only. */
+/**
+ * Fills `temp.slice_runs`, `temp.slice_tests` and `temp.slice_rows`; the runs' own rows belong to the first slice of a run only.
+ *
+ * @returns the work it makes, in tests of the usual kind
+ */
 export function enterSlice(db: Connection, slice: Slice): number {
-  clearScratch(db, "slice_runs", "slice_tests");
+  const { rows } = slice;
+  clearScratch(db, "slice_runs", "slice_tests", "slice_rows");
   if (slice.part === undefined || slice.part.first) {
     const note = prepared(db, "INSERT INTO temp.slice_runs VALUES (?)");
     for (const run of slice.runs) note.run(run);
@@ -133,5 +207,33 @@ export function enterSlice(db: Connection, slice: Slice): number {
           `INSERT OR IGNORE INTO temp.slice_tests
              SELECT id FROM temp.batch_tests WHERE run_id = ? AND id >= ? AND id < ?`,
         ).run(slice.runs[0], slice.part.from, slice.part.below);
+  if (rows !== undefined && "table" in rows) {
+    enterRows(db, "SELECT :table AS table_name", rows);
+    return rows.weight;
+  }
+  enterRows(
+    db,
+    "SELECT table_name FROM temp.test_tables WHERE table_name NOT IN (SELECT value FROM json_each(:except))",
+    {
+      except: JSON.stringify(rows?.except ?? []),
+    },
+  );
   return tests.changes;
+}
+
+function enterRows(
+  db: Connection,
+  tables: string,
+  { table, from, to, except }: Partial<Piece> & { except?: string },
+): void {
+  prepared(
+    db,
+    `INSERT INTO temp.slice_rows SELECT table_name, coalesce(:from, -9223372036854775807 - 1), coalesce(:to, 9223372036854775807)
+     FROM (${tables})`,
+  ).run({
+    from: from ?? null,
+    to: to ?? null,
+    ...(table === undefined ? {} : { table }),
+    ...(except === undefined ? {} : { except }),
+  });
 }

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
-import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
-import { childrenOfSlice } from "./children.ts";
+import { rowsOfSlice } from "./children.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
@@ -20,12 +20,17 @@ export function clearStage({ db, records }: Move): void {
  *
  * Which side is newer is judged with the ref as the common ancestor of cache and megatest.db.
  *
- * @returns the number of tests in the slice
+ * @returns the work it was, in tests of the usual kind
  */
 export async function stageSlice(move: Move, slice: Slice): Promise<number> {
   const { db } = move;
   const tests = enterSlice(db, slice);
   clearScratch(db, "differing");
+  if (slice.rows !== undefined && "table" in slice.rows && !isTestStaged(db)) {
+    // Its test lost when its own row was staged, in a slice before this one.
+    await keepChildrenOf(move, "SELECT id FROM temp.slice_tests");
+    return tests;
+  }
   // Parents first: a test of megatest.db that loses takes its children with it.
   for (const parent of [null, "run_id", "test_id"] as const) {
     for (const record of plansBy(move, parent, true)) await stageSynced(move, record);
@@ -45,13 +50,6 @@ async function read(move: Move, sql: string, ...parameters: string[]): Promise<n
   });
 }
 
-/** Rows of a slice by id: tests are already listed in it, the others hang on it. */
-function sliceRows(part: Source, record: RecordPlan, alias: string): string {
-  return record.table === "tests"
-    ? `temp.slice_tests AS s CROSS JOIN ${part}.tests AS ${alias} ON ${alias}.id = s.id`
-    : childrenOfSlice(part, record, alias);
-}
-
 async function stageSynced(move: Move, record: RecordPlan): Promise<void> {
   const { fresh } = move;
   const columns = record.columnsIn(fresh);
@@ -59,7 +57,7 @@ async function stageSynced(move: Move, record: RecordPlan): Promise<void> {
     await read(
       move,
       `INSERT OR IGNORE INTO temp.stage_${record.table} (${columnList(columns)})
-       SELECT ${columnList(columns, "c")} FROM ${sliceRows(fresh, record, "c")}`,
+       SELECT ${columnList(columns, "c")} FROM ${rowsOfSlice(fresh, record, "c")}`,
     );
   }
   if (fresh === "area") return;
@@ -94,7 +92,7 @@ function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
          WHEN c.id IS NOT NULL THEN CASE WHEN ${areaIsNewer(move, record)} THEN 'area' ELSE 'cache' END
          WHEN ${standsElsewhereInCache(record)} THEN 'none'
          ELSE 'alone' END
-       FROM ${sliceRows("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
+       FROM ${rowsOfSlice("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
        WHERE c.id IS NULL OR NOT (${sameRow("c", "m", carried, record.mixed)})`,
   );
 }
@@ -155,6 +153,17 @@ async function keepChildrenOfLosers(move: Move): Promise<void> {
   const { db } = move;
   const lost = "SELECT id FROM temp.differing WHERE table_name = 'tests' AND winner = 'none'";
   if (prepared(db, `SELECT EXISTS (${lost})`).pluck().get() === 0) return;
+  await keepChildrenOf(move, lost);
+  db.exec(`DELETE FROM temp.slice_tests WHERE id IN (${lost})`);
+}
+
+const isTestStaged = (db: Connection) =>
+  prepared(db, "SELECT EXISTS (SELECT 1 FROM temp.slice_tests JOIN temp.stage_tests USING (id))")
+    .pluck()
+    .get() === 1;
+
+/** @param lost a SELECT of the ids of tests */
+async function keepChildrenOf(move: Move, lost: string): Promise<void> {
   for (const record of move.records.filter(({ parent }) => parent === "test_id")) {
     const columns = record.columnsIn("area");
     await read(
@@ -162,11 +171,10 @@ async function keepChildrenOfLosers(move: Move): Promise<void> {
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
        SELECT '${record.table}', x.id, 'area', 'its test was replaced under another id', ?,
          ${rowLiteral("x", columns)}, ${rowLiteral("x", record.carried("area", "completed"))}
-       FROM ${childrenOfSlice("area", record, "x")} WHERE s.id IN (${lost})`,
+       FROM ${rowsOfSlice("area", record, "x")} WHERE s.id IN (${lost})`,
       JSON.stringify(columns),
     );
   }
-  db.exec(`DELETE FROM temp.slice_tests WHERE id IN (${lost})`);
 }
 
 /** Brings what megatest.db knows better into the stage: carried columns of newer rows, and rows it alone has. */
@@ -194,7 +202,7 @@ async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
   const { fresh } = move;
   const { mixed } = record;
   const rows = (part: Source) =>
-    `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${childrenOfSlice(part, record, "x")}`;
+    `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${rowsOfSlice(part, record, "x")}`;
   await addUnsynced(move, record, fresh, rows(fresh));
   if (fresh === "area") return;
   const columns = record.columnsIn("area");

@@ -1,6 +1,6 @@
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
-import { childrenOfSlice } from "./children.ts";
+import { rowsOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
@@ -114,7 +114,7 @@ function rowsUnder(db: Connection, part: Source, record: RecordPlan, parents: re
   if (parents.length === 0 || record.columnsIn(part).length === 0) return [];
   return prepared<[string], number>(
     db,
-    `SELECT x.id FROM ${childrenOfSlice(part, record, "x")} WHERE s.id IN (SELECT value FROM json_each(?))`,
+    `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} WHERE s.id IN (SELECT value FROM json_each(?))`,
   )
     .pluck()
     .all(JSON.stringify(parents));

@@ -1,6 +1,6 @@
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
-import { childrenOfSlice } from "./children.ts";
+import { rowsOfSlice } from "./children.ts";
 import { sameAsCopy } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -49,7 +49,7 @@ function missingRows(part: Source, record: RecordPlan, touched: boolean): string
   if (!record.synced) {
     // Their ids may differ: they are told by parent and content.
     const copied = `SELECT ${columnList(columns, "d")} FROM ${copies}`;
-    const there = `SELECT ${columnList(columns, "x")} FROM ${childrenOfSlice(part, record, "x")}`;
+    const there = `SELECT ${columnList(columns, "x")} FROM ${rowsOfSlice(part, record, "x")}`;
     return unmatchedRows(copied, there, { columns, compared: columns, mixed: record.mixed });
   }
   const compared = columns.filter((name) => name !== "id" && !(touched && name === "last_update"));
@@ -59,7 +59,5 @@ function missingRows(part: Source, record: RecordPlan, touched: boolean): string
 
 /** The slice's rows in completed-runs.db, bound to `d`. */
 export function copiesOfSlice(record: RecordPlan): string {
-  return record.table === "tests"
-    ? "temp.slice_tests AS s CROSS JOIN completed.tests AS d ON d.id = s.id"
-    : childrenOfSlice("completed", record, "d");
+  return rowsOfSlice("completed", record, "d");
 }

@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { firstTestOf } from "../../support/area-traits.ts";
+import { edit, everywhere } from "../../support/edit-area.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
+import {
+  movedIds,
+  reduceSafely,
+  runReduce,
+  runReduceProcess,
+  runRestore,
+  skippedBy,
+  unionOf,
+} from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+
+const steps = 5_000;
+const firstStep = 1_000_001;
+
+/** Two runs, with so many steps in a test of the first that they fit into no lock. */
+function areaWithLargeTest(options: { old?: boolean } = {}): { area: SampleArea; test: number } {
+  const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 3, ...options });
+  const test = firstTestOf(area, 1);
+  edit(area, everywhere, (db) =>
+    db.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${steps - 1})
+      INSERT INTO test_steps (id, test_id, stepname, state, status, event_time, last_update)
+      SELECT ${firstStep} + i, ${test}, 'sample_' || i, 'end', 0, ${area.now - 50 * 86_400}, 1 FROM n`),
+  );
+  return { area, test };
+}
+
+const stepsOf = (test: number) => `SELECT count(*) FROM test_steps WHERE test_id = ${test}`;
+
+describe("a test with thousands of steps", () => {
+  it("leaves the cache in several transactions, its own row with the last", async () => {
+    const { area, test } = areaWithLargeTest();
+    const before = unionOf(area);
+    const all = Number(readColumn(area.cacheDb, stepsOf(test))[0]);
+    const { signal } = await runReduceProcess(area, ["--run-id", "1", "--compact", "never"], {
+      MTJOBS_FAILPOINT: "committed-in-cache:2=kill",
+    });
+    expect(signal).toBe("SIGKILL");
+    const left = Number(readColumn(area.cacheDb, stepsOf(test))[0]);
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(all);
+    expect(readColumn(area.cacheDb, "SELECT id FROM tests WHERE id = ?", test)).toEqual([test]);
+    await runReduce(area);
+    assertNothingLost(before, unionOf(area));
+    expect(completedColumn(area, stepsOf(test))).toEqual([all]);
+    expect(readColumn(area.cacheDb, stepsOf(test))).toEqual([0]);
+  });
+
+  it("comes back row by row as it was", async () => {
+    const { area, test } = areaWithLargeTest();
+    // What the sync carries: megatest.db has times of its own.
+    const sql = `SELECT id, test_id, stepname, state, status, event_time, comment, logfile FROM test_steps WHERE test_id = ${test} ORDER BY id`;
+    const files = [area.cacheDb, area.refDb, area.megatestDb];
+    const before = files.map((file) => readRows(file, sql));
+    await runReduce(area);
+    expect(readColumn(area.megatestDb, stepsOf(test))).toEqual([0]);
+    await runRestore(area);
+    expect(files.map((file) => readRows(file, sql))).toEqual(before);
+    expect(completedColumn(area, stepsOf(test))).toEqual([0]);
+  });
+
+  it("is copied again whole where its last step was written to after the copy", async () => {
+    const { area, test } = areaWithLargeTest();
+    const last = firstStep + steps - 1;
+    let isWritten = false;
+    const { result } = await runReduce(
+      area,
+      {},
+      {
+        failpoint: (step) => {
+          if (step !== "removing" || isWritten) return;
+          isWritten = true;
+          edit(area, ["cache"], (db) => db.exec(`UPDATE test_steps SET comment = 'late' WHERE id = ${last}`));
+        },
+      },
+    );
+    expect(movedIds(result)).toEqual([1, 2]);
+    expect(completedColumn(area, "SELECT comment FROM test_steps WHERE id = ?", last)).toEqual(["late"]);
+    expect(completedColumn(area, "SELECT count(*) FROM tests WHERE id = ?", test)).toEqual([1]);
+  });
+
+  it("holds its run back where only its last step is recent", async () => {
+    const { area } = areaWithLargeTest();
+    const now = Math.floor(area.now);
+    edit(area, everywhere, (db) =>
+      db.exec(`UPDATE runs SET event_time = 1, last_update = 1; UPDATE tests SET event_time = 1, run_duration = 1, last_update = 1;
+        UPDATE test_data SET last_update = 1; UPDATE test_steps SET event_time = 1, last_update = 1;
+        UPDATE test_steps SET event_time = ${now} WHERE id = ${firstStep + steps - 1}`),
+    );
+    const { result } = await reduceSafely(area, { age: 30 * 86_400_000 });
+    expect(skippedBy(result)).toEqual({ 1: "recent" });
+    expect(movedIds(result)).toEqual([2]);
+  });
+
+  it("keeps its steps where it stands in the cache under another id", async () => {
+    const { area, test } = areaWithLargeTest();
+    edit(area, ["cache", "ref"], (db) =>
+      db.exec(`DELETE FROM test_steps WHERE test_id = ${test}; UPDATE tests SET id = 777 WHERE id = ${test};
+        WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${steps - 1})
+        INSERT INTO test_steps (id, test_id, stepname, state, status, event_time, last_update)
+        SELECT 2000000 + i, 777, 'sample_' || i, 'end', 0, 1, 1 FROM n`),
+    );
+    edit(area, ["area"], (db) =>
+      db.exec(`UPDATE test_steps SET comment = 'only here' WHERE id = ${firstStep + 4_000}`),
+    );
+    await runReduce(area);
+    expect(keptVersions(area, "test_steps", firstStep + 4_000, "comment")).toContain('"only here"');
+    expect(completedColumn(area, stepsOf(777))).toEqual([steps]);
+    expect(completedColumn(area, stepsOf(test))).toEqual([0]);
+  });
+});
