@@ -14,7 +14,7 @@ export interface Cancelled extends JobPlace {
  */
 export async function cancelJob(session: Session, jobId: string): Promise<Cancelled> {
   const { host, job } = await findJob(session, jobId);
-  const outcome = await requestCancel(session.redis, session.settings, host, jobId);
+  const outcome = await requestCancel(session, host, jobId);
   if (outcome === "unknown") {
     throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
   }

@@ -2,13 +2,7 @@ import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
-import {
-  type JobName,
-  type JobPayload,
-  type JobPayloads,
-  parsePayload,
-  type payloadSchemas,
-} from "../shared/queue/payload.ts";
+import type { JobName, JobPayload, JobPayloads, payloadSchemas } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** A job as a caller asks for it: the payload without what is filled in for everybody. */
@@ -31,11 +25,12 @@ export interface CheckedRequest {
  * @param cwd where a relative path begins
  * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`
  */
-export function checkRequest<Name extends JobName>(
+export async function checkRequest<Name extends JobName>(
   name: Name,
   request: MoveRequest<Name>,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
-): CheckedRequest {
+): Promise<CheckedRequest> {
+  const { parsePayload } = await schemas();
   const payload: JobPayloads[Name] = parsePayload(name, {
     ...request,
     v: 1,
@@ -44,6 +39,14 @@ export function checkRequest<Name extends JobName>(
   });
   return { name, payload, area: openAllowedArea(payload.area, settings, env) };
 }
+
+/** The members of the data of the job `name`. */
+export async function payloadMembers(name: JobName): Promise<string[]> {
+  return Object.keys((await schemas()).payloadSchemas[name].shape);
+}
+
+/** Loaded here alone, and with zod: most commands ask for no job. */
+const schemas = () => import("../shared/queue/payload.ts");
 
 /** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */
 export function requester({ user, host }: Settings): string {

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { parseDuration } from "../shared/duration.ts";
 import { FullDb, type FullDbOptions } from "../shared/full-db/full-db.ts";
 import { locateFiles } from "../shared/full-db/locate.ts";
-import { toQueueError } from "../shared/queue/connections.ts";
+import { toQueueError } from "../shared/queue/outage.ts";
 import type { JobName } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
@@ -141,7 +141,7 @@ export class MtJobs {
     area: string,
     { inline, signal, onProgress, onLog, ...options }: RestoreOptions & Partial<InlineOptions>,
   ): Promise<InlineJob | QueuedJob> {
-    const checked = checkRequest(name, requestFrom(area, options), {
+    const checked = await checkRequest(name, requestFrom(area, options), {
       settings: this.settings,
       ...this.#deps,
     });

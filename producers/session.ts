@@ -1,6 +1,6 @@
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
-import { connectRedis, openQueue, toQueueError } from "../shared/queue/connections.ts";
+import { toQueueError } from "../shared/queue/outage.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** A connection to Redis for as long as one request lasts, and the queues opened over it. */
@@ -15,6 +15,8 @@ export interface Session {
 
 /** Connects. @throws {JobsError} `redis-unreachable` or `bad-redis`, within 3 s. */
 export async function openSession(settings: Settings): Promise<Session> {
+  // Here and nowhere else, so that what needs no Redis starts without its libraries.
+  const { connectRedis, openQueue } = await import("../shared/queue/connections.ts");
   const redis = await connectRedis(settings.redisUrl);
   // An outage later on rejects the calls themselves; unheard, this event would end the process.
   redis.on("error", () => {});

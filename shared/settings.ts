@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
 import { JobsError } from "./errors.ts";
 
 /** What the command and the library run with. Every member has an environment variable `MTJOBS_…`. */
@@ -27,36 +26,56 @@ export interface Settings {
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 }
 
-const redisUrl = z
-  .string()
-  .regex(/^(redis|rediss|unix):\/\//, 'must begin with "redis://", "rediss://" or "unix://"');
-const list = (separator: string) =>
-  z
-    .union([z.array(z.string()), z.string().transform((text) => text.split(separator))])
-    .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ""));
+/** Reads a value as it was given; throws a TypeError that says what it must be. */
+type Read<T> = (value: unknown) => T;
 
-const schema = z.strictObject({
-  redisUrl: redisUrl.default("redis://127.0.0.1:6379"),
-  lockRedisUrls: list(",").pipe(z.array(redisUrl)).default([]),
-  prefix: z.string().min(1).default("{mtjobs}"),
-  host: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a host name")
-    .default(() => hostname()),
-  address: z.string().min(1).optional(),
-  areas: list(":")
-    .pipe(z.array(z.string().startsWith("/", "must be absolute paths")))
-    .default([]),
-  cacheRoot: z.string().startsWith("/", "must be an absolute path").default("/tmp"),
-  user: z
-    .string()
-    .regex(/^[^/\0]+$/, "must be a user name")
-    .default(() => userInfo().username),
-  token: z.string().min(1).optional(),
-  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-});
+function text(pattern: RegExp, must: string): Read<string> {
+  return (value) => {
+    if (typeof value === "string" && pattern.test(value)) return value;
+    throw new TypeError(must);
+  };
+}
 
-type Layer = Partial<Record<keyof z.input<typeof schema>, unknown>>;
+/** An array, or one string with `separator` between the items; blanks around them and empty ones are left out. */
+function list(separator: string, item: Read<string>): Read<string[]> {
+  return (value) => {
+    const items: unknown[] = Array.isArray(value) ? value : String(value).split(separator);
+    return items
+      .map((each) => (typeof each === "string" ? each.trim() : each))
+      .filter((each) => each !== "")
+      .map(item);
+  };
+}
+
+function oneOf<Word extends string>(...words: Word[]): Read<Word> {
+  return (value) => {
+    const word = words.find((each) => each === value);
+    if (word !== undefined) return word;
+    throw new TypeError(`must be one of ${words.join(", ")}`);
+  };
+}
+
+const redisUrl = text(/^(redis|rediss|unix):\/\//, 'must begin with "redis://", "rediss://" or "unix://"');
+const notEmpty = text(/./s, "must not be empty");
+
+/** How each setting is read, and what it is where nobody gives it. */
+const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwise: () => Settings[Name]] } =
+  {
+    redisUrl: [redisUrl, () => "redis://127.0.0.1:6379"],
+    // The queue's, in the end.
+    lockRedisUrls: [list(",", redisUrl), () => []],
+    prefix: [notEmpty, () => "{mtjobs}"],
+    host: [text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a host name"), hostname],
+    address: [notEmpty, () => undefined],
+    areas: [list(":", text(/^\//, "must be absolute paths")), () => []],
+    cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
+    user: [text(/^[^/\0]+$/, "must be a user name"), () => userInfo().username],
+    token: [notEmpty, () => undefined],
+    logLevel: [oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), () => "info"],
+  };
+const names = Object.keys(settings) as (keyof Settings)[];
+
+type Layer = Partial<Record<keyof Settings, unknown>>;
 
 /** `redisUrl` → `MTJOBS_REDIS_URL`. */
 export function environmentName(key: string): string {
@@ -73,31 +92,41 @@ export interface SettingsSources {
 
 /** Flag, then environment, then file, then default. Pure: reads nothing but its arguments. */
 export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSources = {}): Settings {
-  const fromEnv = Object.fromEntries(
-    Object.keys(schema.shape)
-      .map((key) => [key, env[environmentName(key)]] as const)
-      .filter(([, value]) => value !== undefined && value !== ""),
-  );
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
     throw new JobsError("bad-settings", "mtjobs.json must hold one JSON object");
   }
-  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  const parsed = schema.safeParse({ ...file, ...fromEnv, ...given });
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const key =
-      issue?.code === "unrecognized_keys" ? String(issue.keys[0]) : String(issue?.path[0] ?? "settings");
-    throw new JobsError("bad-settings", `setting ${key} (${environmentName(key)}): ${issue?.message}`, {
-      hint: "mend the flag, the environment variable or mtjobs.json",
-    });
-  }
-  const { lockRedisUrls, address, token, ...rest } = parsed.data;
-  return {
-    ...rest,
-    address,
-    token,
-    lockRedisUrls: lockRedisUrls.length > 0 ? lockRedisUrls : [rest.redisUrl],
+  const misspelt = Object.keys({ ...file, ...flags }).find((name) => !Object.hasOwn(settings, name));
+  if (misspelt !== undefined) throw badSetting(misspelt, "there is no such setting");
+  const given = names.map((name) => [
+    name,
+    flags[name] ?? fromEnvironment(env, name) ?? (file as Layer)[name],
+  ]);
+  const { lockRedisUrls, ...rest } = readAll(Object.fromEntries(given) as Layer);
+  return { ...rest, lockRedisUrls: lockRedisUrls.length > 0 ? lockRedisUrls : [rest.redisUrl] };
+}
+
+/** Undefined also where the variable is empty. */
+function fromEnvironment(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  return env[environmentName(name)] || undefined;
+}
+
+function readAll(given: Layer): Settings {
+  const read = <Name extends keyof Settings>(name: Name): Settings[Name] => {
+    const [readOne, otherwise] = settings[name];
+    try {
+      return given[name] === undefined ? otherwise() : readOne(given[name]);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw badSetting(name, error.message);
+    }
   };
+  return Object.fromEntries(names.map((name) => [name, read(name)])) as unknown as Settings;
+}
+
+function badSetting(name: string, problem: string): JobsError {
+  return new JobsError("bad-settings", `setting ${name} (${environmentName(name)}): ${problem}`, {
+    hint: "mend the flag, the environment variable or mtjobs.json",
+  });
 }
 
 /** The first `mtjobs.json` of the working directory and `~/.config/mtjobs/`; `{}` where there is none. */

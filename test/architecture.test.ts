@@ -96,6 +96,31 @@ test("no source file is longer than 250 lines, and no test file longer than 300"
   expect(longerThan(300, readSources(["test"], /\.ts$/))).toEqual([]);
 });
 
+/** The packages that are loaded when `path` is: with all that it imports, but for types and what is imported later. */
+function loadedBy(path: string, sources: Sources, seen = new Set<string>()): string[] {
+  if (seen.has(path)) return [];
+  seen.add(path);
+  const now = (sources.get(path) ?? "").replaceAll(/^(?:im|ex)port type\b[^;]*;|\bimport\([^)]*\)/gm, "");
+  return [...now.matchAll(importStatement)]
+    .map(({ groups }) => groups?.from ?? groups?.bare ?? "")
+    .flatMap((name) =>
+      name.startsWith(".") ? loadedBy(posix.join(posix.dirname(path), name), sources, seen) : [name],
+    );
+}
+
+test("what needs no queue starts without the libraries of the queue, which take half a second to load", () => {
+  const sources = readSources(layers, /\.ts$/);
+  const heavy = ["bullmq", "ioredis", "redlock", "pino", "pino-pretty", "zod", "cli-progress"];
+  const starting = [...sources.keys()].filter((path) =>
+    /^entry\/|^producers\/.*\/main\.ts$|-thread\.ts$/.test(path),
+  );
+  expect(starting.length).toBeGreaterThan(3);
+  for (const path of starting) {
+    expect([path, heavy.filter((name) => loadedBy(path, sources).includes(name))]).toEqual([path, []]);
+  }
+  expect(loadedBy("workers/main.ts", sources)).toEqual(expect.arrayContaining(["bullmq", "ioredis"]));
+});
+
 test("the import scan sees every form of import, so that a breach or a cycle cannot hide", () => {
   const sources: Sources = new Map([
     ["shared/a.ts", 'import {\n  type B,\n} from "./b.ts";\nconst text = "from";\n'],

@@ -14,6 +14,7 @@ export interface CommandContext {
   options: Record<string, unknown>;
 }
 
+/** Imports what it alone needs when it runs, so that every other command starts without. */
 export type Handler = (context: CommandContext) => Promise<Outcome>;
 
 /** Hangs a handler on a command; the program runs it and prints what it returns. */

@@ -16,7 +16,7 @@ export async function jobInline(
   deps: CliDeps,
   { name, payload }: CheckedRequest,
 ): Promise<Outcome> {
-  const display = progressDisplay(io, json);
+  const display = await progressDisplay(io, json);
   try {
     const result = await deps.runInline(name, payload, settings, {
       signal: cancelOn(io.interrupt),

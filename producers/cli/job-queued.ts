@@ -32,7 +32,7 @@ async function follow(
   enqueued: Enqueued,
   { name, payload }: CheckedRequest,
 ): Promise<Outcome> {
-  const display = progressDisplay(io, json);
+  const display = await progressDisplay(io, json);
   if (enqueued.duplicate) display.note(`${enqueued.jobId}: the same job is unfinished already; following it`);
   try {
     const { result, error, ...place } = await followJob(session, enqueued, {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { JobsError } from "../../shared/errors.ts";
-import { type JobName, payloadSchemas } from "../../shared/queue/payload.ts";
-import { checkRequest, type MoveRequest } from "../move-request.ts";
+import type { JobName } from "../../shared/queue/payload.ts";
+import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
 import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "./command.ts";
 import type { CliDeps } from "./deps.ts";
 import { jobInline } from "./job-inline.ts";
@@ -58,7 +58,7 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
   bind(command, (context) => ask(context, deps, kind.name));
 }
 
-function ask(context: CommandContext, deps: CliDeps, name: JobName): Promise<Outcome> {
+async function ask(context: CommandContext, deps: CliDeps, name: JobName): Promise<Outcome> {
   const { options, settings, io } = context;
   const inline = options.inline === true;
   if (options.timeout !== undefined && (inline || options.wait !== true)) {
@@ -66,16 +66,17 @@ function ask(context: CommandContext, deps: CliDeps, name: JobName): Promise<Out
       hint: "add --wait, or leave --timeout out",
     });
   }
-  const checked = checkRequest(name, requestOf(context, name), { settings, cwd: io.cwd, env: io.env });
-  return inline ? jobInline(context, deps, checked) : jobQueued(context, checked);
+  const request = await requestOf(context, name);
+  const checked = await checkRequest(name, request, { settings, cwd: io.cwd, env: io.env });
+  return await (inline ? jobInline(context, deps, checked) : jobQueued(context, checked));
 }
 
 /** The options that are members of the job's data; those that were not given are left out. */
-function requestOf<Name extends JobName>(
+async function requestOf<Name extends JobName>(
   { options, args, io }: CommandContext,
   name: Name,
-): MoveRequest<Name> {
-  const members = Object.keys(payloadSchemas[name].shape).filter((member) => options[member] !== undefined);
+): Promise<MoveRequest<Name>> {
+  const members = (await payloadMembers(name)).filter((member) => options[member] !== undefined);
   const given = Object.fromEntries(members.map((member) => [member, options[member]]));
   return { ...given, area: args[0] ?? io.cwd } as MoveRequest<Name>;
 }

@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import type { Progress } from "../../shared/result.ts";
 import { countText } from "../text/amounts.ts";
 import type { CliIo } from "./io.ts";
@@ -13,14 +13,18 @@ export interface ProgressDisplay {
 }
 
 /** A display on the command's stderr; `silent` (with `--json`) shows neither bar nor notes. */
-export function progressDisplay(io: CliIo, silent: boolean): ProgressDisplay {
+export async function progressDisplay(io: CliIo, silent: boolean): Promise<ProgressDisplay> {
   const write = (sentence: string) => io.stderr.write(`${sentence}\n`);
   if (silent) return { progress: () => {}, note: () => {}, end: () => {} };
   if (!io.stderr.isTTY) return { progress: () => {}, note: write, end: () => {} };
-  return barOn(io.stderr, write);
+  return barOn(await import("cli-progress"), io.stderr, write);
 }
 
-function barOn(stream: NodeJS.WriteStream, write: (sentence: string) => void): ProgressDisplay {
+function barOn(
+  { Presets, SingleBar }: typeof import("cli-progress"),
+  stream: NodeJS.WriteStream,
+  write: (sentence: string) => void,
+): ProgressDisplay {
   const options = {
     stream,
     format: "{phase} {bar} {percentage}%  {runs}  {rows} rows",

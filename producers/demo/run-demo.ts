@@ -93,7 +93,7 @@ async function reduce(
 ): Promise<MoveResult> {
   const request = { area: directory, age: 30 * day, compact: "always" } as const;
   const { settings } = session;
-  const checked = checkRequest("reduce", request, { settings, cwd: directory, env: options.env });
+  const checked = await checkRequest("reduce", request, { settings, cwd: directory, env: options.env });
   const enqueued = await enqueueJob(session, checked);
   options.onNote(`enqueued ${enqueued.jobId}: reduce all runs older than 30 days`);
   const { result, error } = await followJob(session, enqueued, {

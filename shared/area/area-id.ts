@@ -10,7 +10,6 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { JobsError } from "../errors.ts";
 import type { Area } from "./area.ts";
 import { createLike, ensurePrivateDir } from "./ownership.ts";
@@ -18,9 +17,14 @@ import { readBounded } from "./read-bounded.ts";
 import { syncDirectory } from "./sync-directory.ts";
 import { systemCode } from "./system-code.ts";
 
-/** The device is left out: it differs from host to host, the inode does not. */
-const schema = z.object({ id: z.uuid(), inode: z.string() });
-type Identity = z.infer<typeof schema>;
+interface Identity {
+  /** A UUID. */
+  id: string;
+  /** The area directory's. The device is left out: it differs from host to host, the inode does not. */
+  inode: string;
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * The area's UUID, the same on every host and by every path. null where it has none yet, or has that of the area it
@@ -91,10 +95,12 @@ function readIdentity(path: string): Identity | undefined {
   if (!exists(path)) return undefined;
   const text = readBounded(path, { maxBytes: 4096, code: "corrupt" });
   try {
-    return schema.parse(JSON.parse(text));
+    const { id, inode } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof id === "string" && uuid.test(id) && typeof inode === "string") return { id, inode };
   } catch {
-    return undefined; // damaged: as good as none
+    // Damaged: as good as none.
   }
+  return undefined;
 }
 
 function exists(path: string): boolean {

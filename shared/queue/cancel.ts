@@ -2,7 +2,6 @@ import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
-import { openQueue } from "./connections.ts";
 import { encodeFailure } from "./failure.ts";
 import { isForwarded } from "./forwarded.ts";
 import { redisKey } from "./names.ts";
@@ -18,36 +17,39 @@ export type CancelOutcome = "removed" | "requested" | "finished" | "unknown";
 
 const cancelKey = (prefix: string, jobId: string) => redisKey(prefix, "cancel", jobId);
 
+/** What is asked: Redis, and the queues over it. */
+export interface Queues {
+  readonly redis: Redis;
+  readonly settings: Pick<Settings, "prefix">;
+  queue(host: string): Queue;
+}
+
 /** Asks that the job `jobId` of `host`'s queue ends, whatever it is doing; a forwarded one is followed, `hops` times at most. */
 export async function requestCancel(
-  redis: Redis,
-  settings: Pick<Settings, "prefix">,
+  queues: Queues,
   host: string,
   jobId: string,
   hops = 8,
 ): Promise<CancelOutcome> {
-  const queue = openQueue(redis, settings, host);
+  const { redis, settings } = queues;
+  const queue = queues.queue(host);
+  const job = await queue.getJob(jobId);
+  if (job === undefined) return "unknown";
+  const state = await job.getState();
+  if (state === "completed" && isForwarded(job.returnvalue) && hops > 0) {
+    const { host: next, jobId: nextId } = job.returnvalue.forwarded;
+    return await requestCancel(queues, next, nextId, hops - 1);
+  }
+  if (state === "completed" || state === "failed") return "finished";
+  // The request goes first: a worker that takes the job while it is being removed still sees it.
+  await redis.set(cancelKey(settings.prefix, jobId), "1", "EX", rememberedFor);
+  if (state === "active") return "requested";
   try {
-    const job = await queue.getJob(jobId);
-    if (job === undefined) return "unknown";
-    const state = await job.getState();
-    if (state === "completed" && isForwarded(job.returnvalue) && hops > 0) {
-      const { host: next, jobId: nextId } = job.returnvalue.forwarded;
-      return await requestCancel(redis, settings, next, nextId, hops - 1);
-    }
-    if (state === "completed" || state === "failed") return "finished";
-    // The request goes first: a worker that takes the job while it is being removed still sees it.
-    await redis.set(cancelKey(settings.prefix, jobId), "1", "EX", rememberedFor);
-    if (state === "active") return "requested";
-    try {
-      await removeAsCancelled(redis, queue, job);
-      return "removed";
-    } catch (error) {
-      if ((await job.getState()) === "active") return "requested";
-      throw error;
-    }
-  } finally {
-    await queue.close();
+    await removeAsCancelled(redis, queue, job);
+    return "removed";
+  } catch (error) {
+    if ((await job.getState()) === "active") return "requested";
+    throw error;
   }
 }
 

@@ -1,42 +1,16 @@
 import { Queue } from "bullmq";
-import { Redis, type RedisOptions, ReplyError } from "ioredis";
-import { type ErrorOptions, JobsError, toJobsError } from "../errors.ts";
+import { Redis, ReplyError } from "ioredis";
+import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { queueName } from "./names.ts";
+import { unreachable } from "./outage.ts";
+import { redisAddress, withoutPassword } from "./redis-url.ts";
+
+// BullMQ and ioredis take half a second to load on a slow machine: on the producers' side session.ts alone imports this
+// file, and only once Redis is asked.
 
 /** How long a command waits for Redis at most, in milliseconds, before it says "redis-unreachable". */
 const connectDeadline = 1500;
-
-type RedisAddress = Pick<RedisOptions, "host" | "port" | "path" | "username" | "password" | "db" | "tls">;
-
-/** Where and as whom to connect: `redis://`, `rediss://` and `unix://` (`unix:///path?db=1`). */
-export function redisAddress(url: string): RedisAddress {
-  const parsed = new URL(url);
-  const unix = parsed.protocol === "unix:";
-  const db = parsed.searchParams.get("db") ?? (unix ? "" : parsed.pathname.slice(1));
-  if (!/^\d*$/.test(db)) {
-    throw new JobsError(
-      "bad-settings",
-      `Redis URL ${withoutPassword(url)}: "${db}" is not a database number`,
-    );
-  }
-  return {
-    ...(unix
-      ? { path: decodeURIComponent(parsed.pathname) }
-      : { host: parsed.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1", port: Number(parsed.port || 6379) }),
-    ...(parsed.username === "" ? {} : { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password === "" ? {} : { password: decodeURIComponent(parsed.password) }),
-    ...(db === "" ? {} : { db: Number(db) }),
-    ...(parsed.protocol === "rediss:" ? { tls: {} } : {}),
-  };
-}
-
-/** The URL as it may be shown in a message or a log. */
-export function withoutPassword(url: string): string {
-  const parsed = new URL(url);
-  if (parsed.password !== "") parsed.password = "***";
-  return parsed.href;
-}
 
 /**
  * For BullMQ's workers and event readers: outages are waited out for ever. No `commandTimeout`: it would cut
@@ -84,20 +58,6 @@ export function lockClient(url: string): Redis {
   return client;
 }
 
-function unreachable(url: string, cause: unknown): JobsError {
-  const options: ErrorOptions = {
-    hint: "start Redis there, or set MTJOBS_REDIS_URL; --inline needs no Redis",
-    cause,
-    details: { url: withoutPassword(url) },
-  };
-  const why = cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : "";
-  return new JobsError(
-    "redis-unreachable",
-    `Redis at ${withoutPassword(url)} is out of reach${why}`,
-    options,
-  );
-}
-
 /** True for what Redis itself answered, as a refused password; false for a connection that failed. */
 function isReply(error: unknown): error is Error {
   return error instanceof ReplyError || (error instanceof Error && error.name === "ReplyError");
@@ -135,17 +95,6 @@ export async function connectRedis(url: string): Promise<Redis> {
     clearTimeout(timer);
     refused.catch(() => {});
   }
-}
-
-/** Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, else as it is. */
-export async function toQueueError(error: unknown, redis: Redis, url: string): Promise<JobsError> {
-  if (error instanceof JobsError) return error;
-  try {
-    await redis.ping();
-  } catch {
-    return unreachable(url, error);
-  }
-  return toJobsError(error);
 }
 
 /**

@@ -1,12 +1,4 @@
-import { z } from "zod";
-import { type ErrorCode, type ErrorDocument, errorCodes, JobsError } from "../errors.ts";
-
-const documentSchema = z.object({
-  code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]).catch("internal"),
-  message: z.string(),
-  hint: z.string().optional(),
-  details: z.record(z.string(), z.unknown()).optional(),
-});
+import { type ErrorDocument, errorCodes, JobsError } from "../errors.ts";
 
 /**
  * A job's `failedReason`: the message for people (Bull Board shows it), then on a line of its own the error
@@ -19,13 +11,30 @@ export function encodeFailure(error: JobsError): string {
 /** The error behind a `failedReason`; what BullMQ or another tool wrote there becomes `internal`. */
 export function decodeFailure(failedReason: string): JobsError {
   const lastLine = failedReason.slice(failedReason.lastIndexOf("\n") + 1);
-  try {
-    const { hint, details, ...document } = documentSchema.parse(JSON.parse(lastLine));
-    const rest = { ...(hint === undefined ? {} : { hint }), ...(details === undefined ? {} : { details }) };
-    return JobsError.fromDocument({ ...document, ...rest } satisfies ErrorDocument);
-  } catch {
-    return new JobsError("internal", failedReason, {
+  return (
+    readDocument(lastLine) ??
+    new JobsError("internal", failedReason, {
       hint: "the queue gave this reason, not a job; the job's log tells how far it came",
+    })
+  );
+}
+
+function readDocument(line: string): JobsError | undefined {
+  try {
+    const { code, message, hint, details } = JSON.parse(line) as Record<keyof ErrorDocument, unknown>;
+    if (typeof code !== "string" || typeof message !== "string") return undefined;
+    return JobsError.fromDocument({
+      // A newer version may know more codes.
+      code: errorCodes.find((known) => known === code) ?? "internal",
+      message,
+      ...(typeof hint === "string" ? { hint } : {}),
+      ...(isRecord(details) ? { details } : {}),
     });
+  } catch {
+    return undefined;
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

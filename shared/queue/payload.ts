@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { JobsError } from "../errors.ts";
+import { defaultGraceMs, longestGraceMs } from "./grace.ts";
 
 /**
  * What a job's data looks like in Redis: plain JSON, version 1, any language may write it.
@@ -46,9 +47,6 @@ const moveShape = {
 export const reduceSchema = z.strictObject(moveShape);
 export type ReducePayload = z.infer<typeof reduceSchema>;
 
-/** How long completed-runs.db keeps a run that is back, unless said otherwise, ms. */
-export const defaultGraceMs = 10_000;
-
 export const restoreSchema = z.strictObject({
   ...moveShape,
   /** What becomes of a run whose target and name were registered again meanwhile. */
@@ -56,7 +54,7 @@ export const restoreSchema = z.strictObject({
   /** Sets `last_update` of what comes back to now, for tools that poll by it. */
   touch: z.boolean().default(false),
   /** Milliseconds that completed-runs.db keeps a run that is back, for readers who started before. */
-  grace: milliseconds.max(3_600_000).default(defaultGraceMs),
+  grace: milliseconds.max(longestGraceMs).default(defaultGraceMs),
 });
 export type RestorePayload = z.infer<typeof restoreSchema>;
 

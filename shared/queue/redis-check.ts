@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
-import { withoutPassword } from "./connections.ts";
+import { withoutPassword } from "./redis-url.ts";
 
 /** The oldest Redis (or Valkey in its terms) whose commands the queue uses: major, minor. */
 const oldest = [6, 2] as const;

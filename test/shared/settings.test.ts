@@ -75,6 +75,13 @@ describe("settings", () => {
     expect(() => resolveSettings({ file: { hots: "x" } })).toThrow(badSettings);
   });
 
+  it.each([{ areas: [5] }, { areas: 5 }, { host: null }, { token: "" }, { user: ["x"] }])(
+    "refuse a file with the wrong kind of value %j",
+    (file) => {
+      expect(() => resolveSettings({ file })).toThrow(badSettings);
+    },
+  );
+
   it.each([[[]], ["text"], [null], [5]])("refuse a file that holds %j in place of an object", (file) => {
     expect(() => resolveSettings({ file })).toThrow(badSettings);
   });

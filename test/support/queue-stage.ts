@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Job } from "bullmq";
+import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { type CancelOutcome, requestCancel } from "../../shared/queue/cancel.ts";
 import { openQueue } from "../../shared/queue/connections.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../shared/queue/names.ts";
@@ -38,6 +39,7 @@ export class QueueStage {
   readonly url: string;
   readonly root: string;
   readonly #workers: WorkerProcess[] = [];
+  readonly #queues = new Map<string, Queue>();
 
   constructor(redis: Redis, prefix: string, url: string) {
     this.redis = redis;
@@ -105,33 +107,24 @@ export class QueueStage {
   }
 
   async add(host: string, name: string, data: unknown, options: object = {}): Promise<string> {
-    const queue = openQueue(this.redis, { prefix: this.prefix }, host);
-    try {
-      return (await queue.add(name, data, options)).id ?? "";
-    } finally {
-      await queue.close();
-    }
+    return (await this.queue(host).add(name, data, options)).id ?? "";
   }
 
-  async #job<T>(host: string, jobId: string, look: (job: Job) => Promise<T>): Promise<T> {
-    const queue = openQueue(this.redis, { prefix: this.prefix }, host);
-    try {
-      const job = await queue.getJob(jobId);
-      if (job === undefined) throw new Error(`no job ${jobId} at ${host}`);
-      return await look(job);
-    } finally {
-      await queue.close();
-    }
+  /** The queue of `host`; opened once. */
+  queue(host: string): Queue {
+    const queue = this.#queues.get(host) ?? openQueue(this.redis, { prefix: this.prefix }, host);
+    this.#queues.set(host, queue);
+    return queue;
+  }
+
+  cancel(host: string, jobId: string): Promise<CancelOutcome> {
+    const { redis, prefix } = this;
+    return requestCancel({ redis, settings: { prefix }, queue: (name) => this.queue(name) }, host, jobId);
   }
 
   /** As BullMQ names it; `unknown` for a job that is not (yet, or any more) in the host's queue. */
   async state(host: string, jobId: string): Promise<string> {
-    const queue = openQueue(this.redis, { prefix: this.prefix }, host);
-    try {
-      return await queue.getJobState(jobId);
-    } finally {
-      await queue.close();
-    }
+    return await this.queue(host).getJobState(jobId);
   }
 
   /** Waits for the state, and gives the job. */
@@ -140,16 +133,13 @@ export class QueueStage {
       deadline,
       state: async () => [await this.state(host, jobId), this.#workers.map((worker) => worker.stderr())],
     });
-    return await this.#job(host, jobId, async (job) => job);
+    const job: Job | undefined = await this.queue(host).getJob(jobId);
+    if (job === undefined) throw new Error(`no job ${jobId} at ${host}`);
+    return job;
   }
 
   async story(host: string, jobId: string): Promise<string[]> {
-    const queue = openQueue(this.redis, { prefix: this.prefix }, host);
-    try {
-      return (await queue.getJobLogs(jobId)).logs;
-    } finally {
-      await queue.close();
-    }
+    return (await this.queue(host).getJobLogs(jobId)).logs;
   }
 
   trace(area: string): TraceLine[] {
@@ -181,6 +171,7 @@ export class QueueStage {
   async strike(): Promise<void> {
     for (const { child } of this.#workers) if (child.exitCode === null) child.kill("SIGKILL");
     await Promise.all(this.#workers.map(({ exited }) => exited));
+    await Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
     rmSync(this.root, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { requestCancel } from "../../shared/queue/cancel.ts";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import { isForwarded } from "../../shared/queue/forwarded.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
@@ -71,7 +70,7 @@ test("cancelling a forwarded job by where it was asked for meets it where it run
     const id = await stage.enqueue("hostA", area, "hold");
     await stage.traced(area, "begin");
     await stage.reach("hostA", id, "completed");
-    expect(await requestCancel(stage.redis, stage, "hostA", id)).toBe("requested");
+    expect(await stage.cancel("hostA", id)).toBe("requested");
     await stage.traced(area, "aborted-cancelled");
   }));
 

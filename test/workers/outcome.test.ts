@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { areaLockKeys } from "../../shared/queue/area-lock-key.ts";
-import { requestCancel } from "../../shared/queue/cancel.ts";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import { onStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -80,11 +79,11 @@ test("cancelling a running job ends it at its next batch and for good", () =>
     const area = stage.area("a", "hostA");
     const id = await stage.enqueue("hostA", area, "hold");
     await stage.traced(area, "begin");
-    expect(await requestCancel(stage.redis, stage, "hostA", id)).toBe("requested");
+    expect(await stage.cancel("hostA", id)).toBe("requested");
     const job = await stage.reach("hostA", id, "failed");
     expect(decodeFailure(job.failedReason).code).toBe("cancelled");
     await stage.traced(area, "aborted-cancelled");
-    expect(await requestCancel(stage.redis, stage, "hostA", id)).toBe("finished");
+    expect(await stage.cancel("hostA", id)).toBe("finished");
   }));
 
 test("a job whose area lock is lost stops at its next batch and is tried again", () =>

@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { targetSql } from "../../shared/patterns.ts";
-import { defaultGraceMs } from "../../shared/queue/payload.ts";
+import { defaultGraceMs } from "../../shared/queue/grace.ts";
+
 import type { RunLabel } from "../../shared/result.ts";
 import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
 import { countRemoval } from "./count-removal.ts";

@@ -1,6 +1,4 @@
 import { resolve } from "node:path";
-import { attachSql } from "../../../shared/full-db/attach-sql.ts";
-import { locateFiles } from "../../../shared/full-db/locate.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
 /** `mtjobs attach-sql [AREA]` */
@@ -24,6 +22,8 @@ export const addAttachSql: AddCommand = (program, bind) => {
     exits: { 1: "the database is busy, damaged or cannot be read" },
   });
   bind(command, async ({ args, io, settings }) => {
+    const { attachSql } = await import("../../../shared/full-db/attach-sql.ts");
+    const { locateFiles } = await import("../../../shared/full-db/locate.ts");
     const { area, files } = await locateFiles(resolve(io.cwd, args[0] ?? ""), { settings, env: io.env });
     const sql = attachSql(files);
     return { document: { area: area.path, database: files.megatestDb, sql }, text: sql };

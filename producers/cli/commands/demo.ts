@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { JobsError } from "../../../shared/errors.ts";
 import { demoText } from "../../demo/demo-text.ts";
-import { runDemo } from "../../demo/run-demo.ts";
 import { addSharedOptions, type Bind, teach } from "../command.ts";
 import type { CliDeps } from "../deps.ts";
 import { progressDisplay } from "../progress-bar.ts";
@@ -28,7 +27,8 @@ export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
     },
   });
   bind(command, async ({ io, settings, json, options }) => {
-    const display = progressDisplay(io, json);
+    const { runDemo } = await import("../../demo/run-demo.ts");
+    const display = await progressDisplay(io, json);
     try {
       const report = await runDemo({
         settings,

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { JobsError } from "../../../shared/errors.ts";
 import type { MoveResult } from "../../../shared/result.ts";
-import { type Diagnosis, diagnose } from "../../doctor/doctor.ts";
+import type { Diagnosis } from "../../doctor/doctor.ts";
 import { requester } from "../../move-request.ts";
 import { cancelOn } from "../../run-inline.ts";
 import { doctorText } from "../../text/doctor-text.ts";
@@ -40,6 +40,7 @@ export function addDoctor(program: Command, bind: Bind, deps: CliDeps): void {
 
 async function doctor(context: CommandContext, deps: CliDeps): Promise<Outcome> {
   const { io, settings, options, args } = context;
+  const { diagnose } = await import("../../doctor/doctor.ts");
   const look = () => diagnose(args[0] ?? io.cwd, { settings, cwd: io.cwd, env: io.env });
   const first = await look();
   if (options.repair !== true) return outcomeOf(first);
@@ -54,7 +55,7 @@ async function repaired(
   { area, checks }: Diagnosis,
 ): Promise<MoveResult | null> {
   if (!hasWorked(checks)) return null;
-  const display = progressDisplay(io, json);
+  const display = await progressDisplay(io, json);
   try {
     return await deps.runRepair({ area, requestedBy: requester(settings) }, settings, {
       signal: cancelOn(io.interrupt),

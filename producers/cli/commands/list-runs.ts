@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
-import { type ListedRun, listRuns, type RunList } from "../../list-runs.ts";
+import type { ListedRun, RunList } from "../../list-runs.ts";
 import { runText } from "../../text/runs-text.ts";
 import { write } from "../../text/write.ts";
 import { areaAndMore } from "../area-argument.ts";
@@ -53,6 +53,7 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
     status: pattern("status"),
     fullDb,
   };
+  const { listRuns } = await import("../../list-runs.ts");
   const list = await listRuns(area, request, { settings, env: io.env });
   try {
     const error = json ? await printJson(list, fullDb, io.stdout) : await printText(list, io.stdout);

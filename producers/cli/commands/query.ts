@@ -1,8 +1,6 @@
 import { text as readText } from "node:stream/consumers";
 import { JobsError } from "../../../shared/errors.ts";
-import { locateFiles } from "../../../shared/full-db/locate.ts";
-import { printRows, type RowFormat } from "../../query/print-rows.ts";
-import { startQuery } from "../../query/start-query.ts";
+import type { RowFormat } from "../../query/print-rows.ts";
 import { areaAndMore } from "../area-argument.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
 import { duration } from "../option-values.ts";
@@ -51,6 +49,9 @@ async function runQuery(context: CommandContext): Promise<Outcome> {
   if (json && options.csv === true) throw new JobsError("usage", "--json and --csv exclude each other");
   const { area: path, more } = areaAndMore(context.args, io.cwd);
   const sql = more === undefined || more === "-" ? await sqlFromStdin(context) : more;
+  const { locateFiles } = await import("../../../shared/full-db/locate.ts");
+  const { startQuery } = await import("../../query/start-query.ts");
+  const { printRows } = await import("../../query/print-rows.ts");
   const { area, files } = await locateFiles(path, { settings, env: io.env });
   const fullDb = options.fullDb === true;
   const timeoutMs = typeof options.timeout === "number" ? options.timeout : defaultTimeoutMs;

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { restoreSchema } from "../../../shared/queue/payload.ts";
+import { longestGraceMs } from "../../../shared/queue/grace.ts";
 import type { Bind } from "../command.ts";
 import type { CliDeps } from "../deps.ts";
 import { addMoveCommand } from "../move-command.ts";
@@ -36,7 +36,6 @@ export function addRestore(program: Command, bind: Bind, deps: CliDeps): void {
 }
 
 function addOptions(command: Command): Command {
-  const longestGrace = restoreSchema.shape.grace.unwrap().maxValue ?? undefined;
   return command
     .option(
       "--on-conflict <what>",
@@ -47,6 +46,6 @@ function addOptions(command: Command): Command {
     .option(
       "--grace <duration>",
       "how long completed-runs.db keeps a run that is back, for those who read it just now (default: 10s, at most 1h)",
-      duration("--grace", longestGrace),
+      duration("--grace", longestGraceMs),
     );
 }

@@ -1,6 +1,4 @@
 import { toJobsError } from "../../../shared/errors.ts";
-import { areaStatus } from "../../area-status.ts";
-import { farmStatus } from "../../farm-status.ts";
 import { isUnfinished } from "../../job-view.ts";
 import { listJobs } from "../../list-jobs.ts";
 import { withSession } from "../../session.ts";
@@ -36,11 +34,13 @@ export const addStatus: AddCommand = (program, bind) => {
 };
 
 async function ofFarm({ settings }: CommandContext): Promise<Outcome> {
+  const { farmStatus } = await import("../../farm-status.ts");
   const farm = await withSession(settings, farmStatus);
   return { document: farm, text: farmStatusText(farm) };
 }
 
 async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
+  const { areaStatus } = await import("../../area-status.ts");
   // Side by side: a Redis that is away must not add its waiting to a slow file system's.
   const [look, asked] = await Promise.allSettled([
     areaStatus(path, { settings, cwd: io.cwd, env: io.env }),

@@ -1,12 +1,8 @@
 import { expect, test } from "vitest";
-import {
-  connectRedis,
-  openQueue,
-  redisAddress,
-  toQueueError,
-  withoutPassword,
-} from "../../../shared/queue/connections.ts";
+import { connectRedis, openQueue } from "../../../shared/queue/connections.ts";
+import { toQueueError } from "../../../shared/queue/outage.ts";
 import { checkRedis } from "../../../shared/queue/redis-check.ts";
+import { redisAddress, withoutPassword } from "../../../shared/queue/redis-url.ts";
 import { canStartServer, withServer } from "../../support/own-redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

@@ -1,0 +1,29 @@
+import type { Redis } from "ioredis";
+import { type ErrorOptions, JobsError, toJobsError } from "../errors.ts";
+import { withoutPassword } from "./redis-url.ts";
+
+/** `redis-unreachable`, naming the server at `url`. */
+export function unreachable(url: string, cause: unknown): JobsError {
+  const options: ErrorOptions = {
+    hint: "start Redis there, or set MTJOBS_REDIS_URL; --inline needs no Redis",
+    cause,
+    details: { url: withoutPassword(url) },
+  };
+  const why = cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : "";
+  return new JobsError(
+    "redis-unreachable",
+    `Redis at ${withoutPassword(url)} is out of reach${why}`,
+    options,
+  );
+}
+
+/** Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, else as it is. */
+export async function toQueueError(error: unknown, redis: Redis, url: string): Promise<JobsError> {
+  if (error instanceof JobsError) return error;
+  try {
+    await redis.ping();
+  } catch {
+    return unreachable(url, error);
+  }
+  return toJobsError(error);
+}
