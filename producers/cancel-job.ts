@@ -1,7 +1,8 @@
 import { JobsError } from "../shared/errors.ts";
 import { type CancelOutcome, requestCancel } from "../shared/queue/cancel.ts";
+import type { JobPlace } from "../shared/queue/names.ts";
 import { findJob } from "./find-job.ts";
-import { forwardedTo, type JobPlace } from "./job-view.ts";
+import { forwardedTo } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 export interface Cancelled extends JobPlace {
@@ -10,11 +11,11 @@ export interface Cancelled extends JobPlace {
 
 /**
  * Asks that a job ends: one that waits is removed, a running one stops at its next batch, a finished one is
- * left as it is. A job that was forwarded is followed to where it went. @throws {JobsError} `unknown-job`
+ * left as it is. A job that was forwarded is followed to where it went. @throws {JobsError} as `findJob`
  */
-export async function cancelJob(session: Session, jobId: string): Promise<Cancelled> {
-  const { host, job } = await findJob(session, jobId);
-  const outcome = await requestCancel(session, host, jobId);
+export async function cancelJob(session: Session, jobId: string, at?: string): Promise<Cancelled> {
+  const { host, job } = await findJob(session, jobId, at);
+  const outcome = await requestCancel(session, { host, jobId });
   if (outcome === "unknown") {
     throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
   }

@@ -2,10 +2,9 @@ import type { Area } from "../shared/area/area.ts";
 import { isAtHome, readHomehost } from "../shared/area/homehost.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import { findHost, listHosts } from "../shared/queue/hosts.ts";
-import { newJobId } from "../shared/queue/names.ts";
+import { type JobPlace, newJobId } from "../shared/queue/names.ts";
 import type { JobName } from "../shared/queue/payload.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
-import type { JobPlace } from "./job-view.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 

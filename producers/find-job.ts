@@ -1,5 +1,6 @@
 import type { Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
+import { isNumber } from "../shared/queue/names.ts";
 import { knownHosts } from "./hosts.ts";
 import { forwardedTo, type JobView, type QueueState, viewJob } from "./job-view.ts";
 import type { Session } from "./session.ts";
@@ -10,20 +11,30 @@ export interface FoundJob {
 }
 
 /**
- * Looks for a job in every host's queue. A job that was forwarded is in two queues under one id: found is
- * the one that does the work. @throws {JobsError} `unknown-job`
+ * Looks for a job in every host's queue, or in that of `host` alone. A job that was forwarded is in two queues under one
+ * id: found is the one that does the work.
+ * @throws {JobsError} `unknown-job`; `usage` for the number of several jobs, which BullMQ counts for each host anew
  */
-export async function findJob(session: Session, jobId: string): Promise<FoundJob> {
-  const hosts = await knownHosts(session);
+export async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
+  const hosts = host === undefined ? await knownHosts(session) : [host];
   const found = await Promise.all(
     hosts.map(async (host) => ({ host, job: await session.queue(host).getJob(jobId) })),
   );
   const present = found.filter((each): each is FoundJob => each.job !== undefined);
+  if (present.length > 1 && isNumber(jobId)) {
+    throw new JobsError("usage", `${present.map((each) => each.host).join(", ")} each have a job ${jobId}`, {
+      hint: "say which: --host NAME",
+    });
+  }
   const working = present.find(({ job }) => forwardedTo(job.returnvalue) === undefined) ?? present[0];
   if (working !== undefined) return working;
-  throw new JobsError("unknown-job", `no job ${jobId} in any queue`, {
-    hint: "mtjobs jobs lists them; finished jobs are kept for some days only, the area's history for good",
-  });
+  throw new JobsError(
+    "unknown-job",
+    `no job ${jobId} in ${host === undefined ? "any queue" : `the queue of ${host}`}`,
+    {
+      hint: "mtjobs jobs lists them; finished jobs are kept for some days only, the area's history for good",
+    },
+  );
 }
 
 /** One job with the lines of its log. */
@@ -32,8 +43,8 @@ export interface JobReport extends JobView {
 }
 
 /** What is known of one job. @throws {JobsError} `unknown-job` */
-export async function reportJob(session: Session, jobId: string): Promise<JobReport> {
-  const { host, job } = await findJob(session, jobId);
+export async function reportJob(session: Session, jobId: string, at?: string): Promise<JobReport> {
+  const { host, job } = await findJob(session, jobId, at);
   const state = (await job.getState()) as QueueState | "unknown";
   if (state === "unknown") {
     throw new JobsError("unknown-job", `job ${jobId} has just been removed`);

@@ -4,10 +4,11 @@ import { JobsError } from "../shared/errors.ts";
 import { cancelledBeforehand, isCancelRequested } from "../shared/queue/cancel.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import { listHosts } from "../shared/queue/hosts.ts";
+import type { JobPlace } from "../shared/queue/names.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
 import { readWaiting } from "../shared/queue/waiting.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
-import { forwardedTo, type JobPlace, progressOf, type QueueState } from "./job-view.ts";
+import { forwardedTo, progressOf, type QueueState } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 /** How a followed job ended, and where: the homehost's queue if it was forwarded there. */
@@ -145,7 +146,7 @@ class Follower {
   private async vanished(): Promise<Ending> {
     const { redis, settings } = this.session;
     const { host, jobId } = this.place;
-    if (await isCancelRequested(redis, settings.prefix, jobId))
+    if (await isCancelRequested(redis, settings.prefix, this.place))
       return { host, jobId, error: cancelledBeforehand() };
     throw new JobsError("unknown-job", `job ${jobId} is no longer in its queue: somebody removed it`, {
       details: { ...this.place },
@@ -161,7 +162,7 @@ class Follower {
   /** The worker that took the job has put it off: that none serves the homehost ends the waiting, the rest is told. */
   private async checkPutOff(): Promise<void> {
     const { redis, settings } = this.session;
-    const reason = await readWaiting(redis, settings.prefix, this.place.jobId);
+    const reason = await readWaiting(redis, settings.prefix, this.place);
     if (reason === undefined) return;
     if (reason.code === "no-worker")
       throw this.stillRunning("no-worker", `${reason.message}; job ${this.place.jobId} waits`, reason);

@@ -1,6 +1,7 @@
 import type { Job } from "bullmq";
 import type { ErrorDocument } from "../shared/errors.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
+import type { JobPlace } from "../shared/queue/names.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 
 /** States BullMQ keeps jobs in, the unfinished first. */
@@ -21,12 +22,6 @@ export type QueueState = (typeof queueStates)[number];
  */
 export type JobState = QueueState | "cancelled" | "forwarded";
 export const jobStates: readonly JobState[] = [...queueStates, "cancelled", "forwarded"];
-
-/** Where a job is to be found. */
-export interface JobPlace {
-  host: string;
-  jobId: string;
-}
 
 /** One job as `jobs`, `job` and the library show it. Times are ISO 8601, null where not reached. */
 export interface JobView extends JobPlace {

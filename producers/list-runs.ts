@@ -26,6 +26,7 @@ export interface ListRequest {
   target?: string | undefined;
   state?: string | undefined;
   status?: string | undefined;
+  runId?: readonly number[] | undefined;
   fullDb?: boolean;
 }
 
@@ -102,7 +103,7 @@ function* readRuns(
 
 function conditions(
   keys: readonly string[],
-  { runname, target, state, status }: ListRequest,
+  { runname, target, state, status, runId }: ListRequest,
 ): { where: string; parameters: string[] } {
   const given = [
     ["coalesce(r.runname, '')", runname],
@@ -113,6 +114,9 @@ function conditions(
   const terms = given.flatMap(([value, patterns]) =>
     patterns === undefined ? [] : [matchPatterns(value, patterns)],
   );
+  if (runId !== undefined) {
+    terms.push({ sql: "r.id IN (SELECT value FROM json_each(?))", parameters: [JSON.stringify(runId)] });
+  }
   const where = ["1", ...terms.map(({ sql }) => sql)].join(" AND ");
   return { where, parameters: terms.flatMap(({ parameters }) => parameters) };
 }

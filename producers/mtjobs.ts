@@ -99,14 +99,17 @@ export class MtJobs {
     return await this.#ask((session) => listJobs(session, filter));
   }
 
-  /** One job with its log. @throws {JobsError} `unknown-job` */
-  async job(jobId: string): Promise<JobReport> {
-    return await this.#ask((session) => reportJob(session, jobId));
+  /**
+   * One job with its log. `host` is needed for a number that several hosts' queues gave.
+   * @throws {JobsError} `unknown-job`; `usage` where it is needed
+   */
+  async job(jobId: string, { host }: { host?: string } = {}): Promise<JobReport> {
+    return await this.#ask((session) => reportJob(session, jobId, host));
   }
 
-  /** Ends a job: one that waits is removed, a running one stops at its next batch. @throws {JobsError} `unknown-job` */
-  async cancel(jobId: string): Promise<Cancelled> {
-    return await this.#ask((session) => cancelJob(session, jobId));
+  /** Ends a job: one that waits is removed, a running one stops at its next batch. Otherwise as `job`. */
+  async cancel(jobId: string, { host }: { host?: string } = {}): Promise<Cancelled> {
+    return await this.#ask((session) => cancelJob(session, jobId, host));
   }
 
   /** Without `area`: hosts, queues, workers. With it: the area itself, read without Redis. */

@@ -1,12 +1,12 @@
 import ms, { type StringValue } from "ms";
 import { JobsError } from "./errors.ts";
 
-/** Durations as Megatest's users write them: `90s`, `30m`, `12h`, `30d`, `8w`. Returns milliseconds. */
+/** Durations as Megatest's users write them: `500ms`, `90s`, `30m`, `12h`, `30d`, `8w`. Returns milliseconds. */
 export function parseDuration(text: string, what = "duration"): number {
-  const value = /^\d+(\.\d+)?(s|m|h|d|w)$/.test(text) ? ms(text as StringValue) : undefined;
+  const value = /^\d+(\.\d+)?(ms|s|m|h|d|w)$/.test(text) ? ms(text as StringValue) : undefined;
   if (value === undefined || !Number.isFinite(value)) {
     throw new JobsError("usage", `${what}: "${text}" is not a duration`, {
-      hint: "write a number with a unit: 90s, 30m, 12h, 30d or 8w",
+      hint: "write a number with a unit: 500ms, 90s, 30m, 12h, 30d or 8w",
     });
   }
   return value;

@@ -6,7 +6,7 @@ import { openQueue } from "../shared/queue/connections.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import { type Forwarded, isForwarded } from "../shared/queue/forwarded.ts";
 import { findHost } from "../shared/queue/hosts.ts";
-import { redisKey } from "../shared/queue/names.ts";
+import { isNumber, redisKey } from "../shared/queue/names.ts";
 import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -50,7 +50,7 @@ async function makeRoom(queue: Queue, jobId: string, target: string): Promise<vo
  * a job gets an id of ours, the same however often it is asked for.
  */
 function idElsewhere({ id = "", name, timestamp }: Job, host: string): string {
-  if (!/^\d+$/.test(id)) return id;
+  if (!isNumber(id)) return id;
   const hash = createHash("sha256").update(JSON.stringify([host, id, timestamp]));
   return `${name}-${hash.digest("hex").slice(0, 16)}`;
 }

@@ -2,6 +2,7 @@ import type { Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
 import { verbOf } from "../shared/job-verbs.ts";
 import { jobLog } from "../shared/log.ts";
+import { plural } from "../shared/plural.ts";
 import { areaLockKeys } from "../shared/queue/area-lock-key.ts";
 import { clearCancel, isCancelRequested } from "../shared/queue/cancel.ts";
 import type { Forwarded } from "../shared/queue/forwarded.ts";
@@ -34,15 +35,17 @@ export async function processJob(
   const reporter = new JobReporter(job, log);
   const abort = new AbortController();
   host.running.set(jobId, abort);
-  const unwatch = watchCancel(host.redis, host.settings.prefix, jobId, () => abort.abort(cancelled()));
+  const { redis, settings } = host;
+  const place = { host: settings.host, jobId };
+  const unwatch = watchCancel(redis, settings.prefix, place, () => abort.abort(cancelled()));
   try {
     const result = await perform(job, abort.signal, reporter, host);
-    await clearCancel(host.redis, host.settings.prefix, jobId).catch(() => {});
+    await clearCancel(redis, settings.prefix, place).catch(() => {});
     host.waits.delete(jobId);
     if (!("forwarded" in result)) reporter.log(endOf(result));
     return result;
   } catch (thrown) {
-    throw await settleJob(job, token, await toQueueError(thrown, host.redis, host.settings.redisUrl), {
+    throw await settleJob(job, token, await toQueueError(thrown, redis, settings.redisUrl), {
       reporter,
       log,
       host,
@@ -59,7 +62,7 @@ function endOf({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResult): st
   const { did: done, todo } = verbOf(job);
   const stay = Object.values(skippedCounts).reduce((sum, count) => sum + count, 0);
   const did = dryRun ? `Dry run: would ${todo}` : `Done: ${done}`;
-  return `${did} ${moved.runs} runs in ${(elapsedMs / 1000).toFixed(1)} s; ${stay} stay.`;
+  return `${did} ${plural(moved.runs, "run")} in ${(elapsedMs / 1000).toFixed(1)} s; ${stay} ${stay === 1 ? "stays" : "stay"}.`;
 }
 
 /** Forwarding is nothing but talk with Redis: what goes wrong there may be gone by the time somebody looks. */
@@ -81,7 +84,8 @@ async function perform(
   const name = job.name as JobName;
   const jobId = job.id ?? "";
   // Where Redis does not answer at this moment, the watch sees the request later.
-  if (await isCancelRequested(redis, settings.prefix, jobId).catch(() => false)) throw cancelled();
+  const asked = isCancelRequested(redis, settings.prefix, { host: settings.host, jobId });
+  if (await asked.catch(() => false)) throw cancelled();
   const place = await locateArea(payload.area, settings, host.env);
   if (place.elsewhere !== undefined) {
     const { forwarded, alive } = await forwardJob(job, payload, place.elsewhere, host).catch(outage);

@@ -32,19 +32,20 @@ export async function settleJob(
     return new WaitingError();
   }
   const { redis, settings, waits } = host;
+  const place = { host: settings.host, jobId: job.id ?? "" };
   if (isPutOff(error)) {
     const { count, said } = waits.get(job.id ?? "") ?? { count: 0, said: "" };
     // Said once, or the story would be nothing else by the time the area is free.
     if (said !== error.message) reporter.log(`Waits: ${error.message}.`);
     waits.set(job.id ?? "", { count: count + 1, said: error.message });
-    await noteWaiting(redis, settings.prefix, job.id ?? "", error).catch(() => {});
+    await noteWaiting(redis, settings.prefix, place, error).catch(() => {});
     await reporter.flush();
     await job.moveToDelayed(Date.now() + heldDelay(count + 1), token);
     return new DelayedError();
   }
   waits.delete(job.id ?? "");
-  await clearWaiting(redis, settings.prefix, job.id ?? "").catch(() => {});
-  if (error.code === "cancelled") await clearCancel(redis, settings.prefix, job.id ?? "").catch(() => {});
+  await clearWaiting(redis, settings.prefix, place).catch(() => {});
+  if (error.code === "cancelled") await clearCancel(redis, settings.prefix, place).catch(() => {});
   reporter.log(`Stopped: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}.`);
   log.warn({ code: error.code, details: error.details, stack: error.stack }, error.message);
   await reporter.flush();

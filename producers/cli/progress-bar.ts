@@ -1,4 +1,5 @@
 import type { SingleBar } from "cli-progress";
+import { plural } from "../../shared/plural.ts";
 import type { Progress } from "../../shared/result.ts";
 import { countText } from "../text/amounts.ts";
 import type { CliIo } from "./io.ts";
@@ -27,7 +28,7 @@ function barOn(
 ): ProgressDisplay {
   const options = {
     stream,
-    format: "{phase} {bar} {percentage}%  {runs}  {rows} rows",
+    format: "{phase} {bar} {percentage}%  {runs}  {rows}",
     clearOnComplete: true,
     hideCursor: true,
     barsize: 30,
@@ -43,8 +44,8 @@ function barOn(
     progress({ phase, runs, rows }) {
       const words = {
         phase,
-        runs: `${countText(runs.done)}/${countText(runs.total)} runs`,
-        rows: countText(rows.done),
+        runs: `${countText(runs.done)}/${plural(runs.total, "run")}`,
+        rows: plural(rows.done, "row"),
       };
       // Rows tell more than runs, where the total is known.
       const [done, total] = rows.total === undefined ? [runs.done, runs.total] : [rows.done, rows.total];

@@ -7,7 +7,8 @@ export interface SelectorTexts {
   includeLocked: string;
 }
 
-function runIds(text: string): number[] {
+/** Reads the value of `--run-id`. */
+export function runIds(text: string): number[] {
   return text.split(",").map(wholeNumber("--run-id", 1));
 }
 

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { plural } from "../../shared/plural.ts";
 import { readFenceRow, readStates } from "../area-facts.ts";
 import { openLook } from "../open-look.ts";
-import { agoText, plural } from "../text/amounts.ts";
+import { agoText } from "../text/amounts.ts";
 import { isAtWork } from "./at-work.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";

@@ -1,7 +1,7 @@
 import { targetKeys } from "../../shared/area/keys.ts";
+import { plural } from "../../shared/plural.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
-import { plural } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";

@@ -27,8 +27,3 @@ export function agoText(time: string | null, now: number = Date.now()): string {
 export function countText(count: number): string {
   return count.toLocaleString("en-US");
 }
-
-/** `1 run`, `2 runs` */
-export function plural(count: number, noun: string): string {
-  return `${countText(count)} ${noun}${count === 1 ? "" : "s"}`;
-}

@@ -1,6 +1,6 @@
+import { plural } from "../../shared/plural.ts";
 import type { Check } from "../doctor/check.ts";
 import type { Diagnosis } from "../doctor/doctor.ts";
-import { plural } from "./amounts.ts";
 import { printable } from "./table.ts";
 
 const marks = { true: "ok   ", false: "WRONG", null: "note " } as const;

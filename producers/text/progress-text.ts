@@ -1,8 +1,10 @@
+import { plural } from "../../shared/plural.ts";
 import type { Progress } from "../../shared/result.ts";
 import { countText } from "./amounts.ts";
 
 /** `copying, 3 of 40 runs, 1,200 rows` */
 export function progressText({ phase, runs, rows }: Progress): string {
-  const total = rows.total === undefined ? "" : ` of ${countText(rows.total)}`;
-  return `${phase}, ${countText(runs.done)} of ${countText(runs.total)} runs, ${countText(rows.done)}${total} rows`;
+  const ofRows = rows.total === undefined ? "" : `${countText(rows.done)} of `;
+  const ofRuns = `${countText(runs.done)} of ${plural(runs.total, "run")}`;
+  return `${phase}, ${ofRuns}, ${ofRows}${plural(rows.total ?? rows.done, "row")}`;
 }

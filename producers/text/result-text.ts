@@ -1,6 +1,7 @@
 import { verbOf } from "../../shared/job-verbs.ts";
+import { plural } from "../../shared/plural.ts";
 import { type MovedRun, type MoveResult, recordTables, type SkipReason } from "../../shared/result.ts";
-import { bytesText, countText, elapsedText, plural } from "./amounts.ts";
+import { bytesText, countText, elapsedText } from "./amounts.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Of each reason for staying, this many runs are named. */

@@ -1,10 +1,11 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
 import { verbOf } from "../../shared/job-verbs.ts";
+import { plural } from "../../shared/plural.ts";
 import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
 import type { FarmStatus } from "../farm-status.ts";
 import type { JobView } from "../job-view.ts";
-import { agoText, bytesText, countText, plural } from "./amounts.ts";
+import { agoText, bytesText, countText } from "./amounts.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Hosts, queues and workers as a table. */
@@ -108,7 +109,7 @@ function historyRow(line: HistoryLine): string[] {
   const moved = line.moved;
   const runs =
     typeof moved === "object" && moved !== null && "runs" in moved
-      ? `${String(moved.runs)} runs ${verbOf(line.job).did}`
+      ? `${plural(Number(moved.runs), "run")} ${verbOf(line.job).did}`
       : "";
   return [line.jobId, text("state"), text("at"), text("requestedBy"), runs];
 }

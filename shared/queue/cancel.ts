@@ -4,7 +4,7 @@ import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { encodeFailure } from "./failure.ts";
 import { isForwarded } from "./forwarded.ts";
-import { redisKey } from "./names.ts";
+import { type JobPlace, jobKey } from "./names.ts";
 
 /** Seconds for which a request is remembered, so that it also meets a job that was put back or forwarded. */
 const rememberedFor = 24 * 60 * 60;
@@ -15,7 +15,7 @@ const rememberedFor = 24 * 60 * 60;
  */
 export type CancelOutcome = "removed" | "requested" | "finished" | "unknown";
 
-const cancelKey = (prefix: string, jobId: string) => redisKey(prefix, "cancel", jobId);
+const cancelKey = (prefix: string, place: JobPlace) => jobKey(prefix, "cancel", place);
 
 /** What is asked: Redis, and the queues over it. */
 export interface Queues {
@@ -24,25 +24,19 @@ export interface Queues {
   queue(host: string): Queue;
 }
 
-/** Asks that the job `jobId` of `host`'s queue ends, whatever it is doing; a forwarded one is followed, `hops` times at most. */
-export async function requestCancel(
-  queues: Queues,
-  host: string,
-  jobId: string,
-  hops = 8,
-): Promise<CancelOutcome> {
+/** Asks that a job ends, whatever it is doing; a forwarded one is followed, `hops` times at most. */
+export async function requestCancel(queues: Queues, place: JobPlace, hops = 8): Promise<CancelOutcome> {
   const { redis, settings } = queues;
-  const queue = queues.queue(host);
-  const job = await queue.getJob(jobId);
+  const queue = queues.queue(place.host);
+  const job = await queue.getJob(place.jobId);
   if (job === undefined) return "unknown";
   const state = await job.getState();
   if (state === "completed" && isForwarded(job.returnvalue) && hops > 0) {
-    const { host: next, jobId: nextId } = job.returnvalue.forwarded;
-    return await requestCancel(queues, next, nextId, hops - 1);
+    return await requestCancel(queues, job.returnvalue.forwarded, hops - 1);
   }
   if (state === "completed" || state === "failed") return "finished";
   // The request goes first: a worker that takes the job while it is being removed still sees it.
-  await redis.set(cancelKey(settings.prefix, jobId), "1", "EX", rememberedFor);
+  await redis.set(cancelKey(settings.prefix, place), "1", "EX", rememberedFor);
   if (state === "active") return "requested";
   try {
     await removeAsCancelled(redis, queue, job);
@@ -81,12 +75,12 @@ async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<
     .exec();
 }
 
-/** True once somebody asked for the end of `jobId`. */
-export async function isCancelRequested(redis: Redis, prefix: string, jobId: string): Promise<boolean> {
-  return (await redis.exists(cancelKey(prefix, jobId))) === 1;
+/** True once somebody asked for the job's end. */
+export async function isCancelRequested(redis: Redis, prefix: string, place: JobPlace): Promise<boolean> {
+  return (await redis.exists(cancelKey(prefix, place))) === 1;
 }
 
 /** Forgets the request; a worker does so when the job has ended. */
-export async function clearCancel(redis: Redis, prefix: string, jobId: string): Promise<void> {
-  await redis.del(cancelKey(prefix, jobId));
+export async function clearCancel(redis: Redis, prefix: string, place: JobPlace): Promise<void> {
+  await redis.del(cancelKey(prefix, place));
 }

@@ -1,6 +1,8 @@
+import type { JobPlace } from "./names.ts";
+
 /** The return value of a job whose work goes on in another host's queue. */
 export interface Forwarded {
-  forwarded: { host: string; jobId: string };
+  forwarded: JobPlace;
 }
 
 /** Tells a forwarded job's return value from a result. */

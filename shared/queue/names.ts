@@ -16,6 +16,25 @@ export function newJobId(name: JobName | "repair"): string {
   return `${name}-${randomBytes(8).toString("hex")}`;
 }
 
+/** Where a job is to be found. */
+export interface JobPlace {
+  host: string;
+  jobId: string;
+}
+
+/** True for an id as BullMQ gives it to a job that is added without one. */
+export function isNumber(jobId: string): boolean {
+  return /^\d+$/.test(jobId);
+}
+
+/**
+ * The key of our own that tells `what` of one job. A number is another job's in every host's queue; any other id
+ * stays a job's when it is passed on, and so does its key.
+ */
+export function jobKey(prefix: string, what: "cancel" | "waits", { host, jobId }: JobPlace): string {
+  return redisKey(prefix, what, ...(isNumber(jobId) ? [host] : []), jobId);
+}
+
 /** A key of our own beside the queues' keys. The parts must not begin with `host.`, which are the queues. */
 export function redisKey(prefix: string, ...parts: string[]): string {
   return [prefix, ...parts].join(":");

@@ -97,6 +97,18 @@ describe("cancel", () => {
       expect(await jobsOf(stage, "--state", "delayed")).toEqual([]);
     }));
 
+  it("asks which host's job a number means where several hosts gave it", () =>
+    onStage(async (stage) => {
+      for (const host of ["hosta", "hostb"]) expect(await stage.add(host, "reduce", { v: 1 })).toBe("1");
+      for (const verb of ["job", "cancel"]) {
+        const finished = await run(stage, verb, "1", "--json");
+        expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+      }
+      const cancelled = documentOf(await run(stage, "cancel", "1", "--host", "hostb", "--json"));
+      expect(cancelled).toEqual({ jobId: "1", host: "hostb", outcome: "removed" });
+      expect(documentOf(await run(stage, "job", "1", "--host", "hosta", "--json")).state).toBe("waiting");
+    }));
+
   it("stops a running job, which is then listed as cancelled, and leaves a finished one as it is", () =>
     onStage(async (stage) => {
       const area = stage.area("a1", "hosta");

@@ -48,7 +48,7 @@ describe("mtjobs list-runs", () => {
     expect(text.stdout.match(/ where: completed-runs\.db $/gm)?.length).toBe(3);
   });
 
-  it("chooses by name, target, state and status, and leaves hidden runs out", async () => {
+  it("chooses by name, target, state, status and id, and leaves hidden runs out", async () => {
     const { area, undivided } = await divideArea([1, 2, 5], {
       change: (db) =>
         db.exec(
@@ -72,6 +72,8 @@ describe("mtjobs list-runs", () => {
         ["--runname", "%", "--state", "odd", "--status", "PASS,FAIL"],
         "state = 'odd' AND status IN ('PASS', 'FAIL')",
       ],
+      [["--run-id", "2,7, 6"], "id IN (2, 7)"],
+      [["%", "--run-id", "1", "--state", "odd"], "0"],
       [["nothing*"], "0"],
     ] as const) {
       expect([args, ids(await listed(area, [...args, "--full-db"]))]).toEqual([args, expected(`(${where})`)]);

@@ -119,7 +119,7 @@ export class QueueStage {
 
   cancel(host: string, jobId: string): Promise<CancelOutcome> {
     const { redis, prefix } = this;
-    return requestCancel({ redis, settings: { prefix }, queue: (name) => this.queue(name) }, host, jobId);
+    return requestCancel({ redis, settings: { prefix }, queue: (name) => this.queue(name) }, { host, jobId });
   }
 
   /** As BullMQ names it; `unknown` for a job that is not (yet, or any more) in the host's queue. */

@@ -1,4 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { plural } from "../../shared/plural.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { recordLosers } from "./copy.ts";
@@ -29,7 +30,7 @@ export async function bringTogether(move: Move, beforeCommit: () => void): Promi
       noteRefillDue(move.db, false);
     }),
   );
-  move.context.log(`${rows} rows differed and were settled.`);
+  move.context.log(`Settled ${plural(rows, "row")} that differed.`);
 }
 
 /** Rows settled at once: few enough for a short lock even where all of them differ. */

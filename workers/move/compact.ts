@@ -43,9 +43,12 @@ export async function compact(
     }
     // Who says always has looked himself; a lock that is held still puts it off.
     const busy = mode === "auto" ? await outwaitBusy(move.context.signal, busyReason) : undefined;
-    const reason = busy ?? lackOfSpace(move, part);
-    if (reason !== undefined) {
-      move.tally.warn(`${name} was not compacted: ${reason}; the next job tries again`);
+    const obstacle =
+      busy === undefined
+        ? lackOfSpace(move, part)
+        : `${busy}; a job that finds the area quiet does it, --compact always does it at any time`;
+    if (obstacle !== undefined) {
+      move.tally.warn(`${name} keeps its free space, it was not vacuumed: ${obstacle}`);
       continue;
     }
     try {
@@ -53,7 +56,9 @@ export async function compact(
       move.context.log(`Compacted ${name}.`);
     } catch (error) {
       if (toJobsError(error).code !== "busy") throw error;
-      move.tally.warn(`${name} was not compacted: somebody is using it; the next job tries again`);
+      move.tally.warn(
+        `${name} keeps its free space, it was not vacuumed: another program is using it; the next job tries again`,
+      );
     }
   }
   // Only whoever moved something wonders why a file is as large as before.
@@ -87,7 +92,8 @@ function lackOfSpace({ files }: Move, part: Source | "completed"): string | unde
   const needed = 2 * statSync(file).size;
   for (const directory of new Set([dirname(file), tmpdir()])) {
     const { bavail, bsize } = statfsSync(directory);
-    if (bavail * bsize < needed) return `${directory} has less than ${needed} bytes free`;
+    if (bavail * bsize >= needed) continue;
+    return `${directory} has less than the ${Math.ceil(needed / 1e6)} MB free that it takes; free some, and the next job does it`;
   }
   return undefined;
 }

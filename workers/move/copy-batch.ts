@@ -1,3 +1,4 @@
+import { plural } from "../../shared/plural.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel, SkipReason } from "../../shared/result.ts";
 import { isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
@@ -163,7 +164,7 @@ function tally(
       copied.push(label);
       if (run.unfinishedTests > 0) {
         move.tally.warn(
-          `run ${id} (${run.target}/${run.runname}) has ${run.unfinishedTests} unfinished tests without a sign of life: taken for dead`,
+          `run ${id} (${run.target}/${run.runname}) has ${plural(run.unfinishedTests, "unfinished test")} without a sign of life: taken for dead`,
         );
       }
     } else if (reason !== undefined && reason !== "deleted") move.tally.skip(label, reason);

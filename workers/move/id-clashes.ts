@@ -1,4 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { plural } from "../../shared/plural.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
@@ -114,9 +115,11 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   });
   for (const [old, id] of renumbered) for (const tally of Object.values(counts)) tally.renumber(old, id);
   if (total > 0) {
-    context.log(`${total} ids in completed-runs.db had been handed out again; its rows took new ids`);
+    context.log(
+      `Ids had been handed out again: ${plural(total, "row")} of completed-runs.db took a new one.`,
+    );
     move.tally.warn(
-      `${total} ids of moved rows had been handed out again by Megatest; the moved rows took new ids`,
+      `ids of moved rows had been handed out again by Megatest: ${plural(total, "moved row")} took a new one`,
     );
   }
   return total;

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { targetSql } from "../../shared/patterns.ts";
+import { plural } from "../../shared/plural.ts";
 import { defaultGraceMs } from "../../shared/queue/grace.ts";
 
 import type { RunLabel } from "../../shared/result.ts";
@@ -51,7 +52,10 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
     await outwaitBusy(context.signal, () => discardCopies(move, [id]));
     context.failpoint("taken-back");
   }
-  if (undone.length > 0) context.log(`${undone.length} copies of an interrupted job were taken back.`);
+  if (undone.length > 0)
+    context.log(
+      `Took back the copies of ${plural(undone.length, "run")} that an interrupted job had begun to move.`,
+    );
   const pending = new PendingStates();
   for (const run of removing.filter((candidate) => !untouched.includes(candidate))) {
     context.signal.throwIfAborted();
@@ -93,12 +97,12 @@ async function finishRestores(move: Move, line: RemovalLine, { deadAfterMs, rest
     deadAfterMs,
   );
   if (undone.length > 0)
-    context.log(`${undone.length} runs half restored by an interrupted job are moved again.`);
+    context.log(`Moved ${plural(undone.length, "run")} again that an interrupted job had half restored.`);
   const whole = restoring.filter(isWhole);
   if (whole.length === 0) return;
   await rest(defaultGraceMs);
   await letGo(move, whole);
-  context.log(`${whole.length} runs brought back by an interrupted job are restored.`);
+  context.log(`Restored ${plural(whole.length, "run")} that an interrupted job had brought back.`);
 }
 
 function runsIn({ db, keys }: Move, state: RunState): RunLabel[] {

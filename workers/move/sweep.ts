@@ -1,3 +1,4 @@
+import { plural } from "../../shared/plural.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "./children.ts";
 import { countRemoval } from "./count-removal.ts";
@@ -77,7 +78,7 @@ export async function lookAgain(
     const risen = new Set<number>();
     for (const part of written) for (const run of await leftIn(move, part, runs)) risen.add(run);
     if (risen.size === 0) return;
-    move.context.log(`${risen.size} moved runs had rows come back or come late: they are removed again.`);
+    move.context.log(`Rows of ${plural(risen.size, "moved run")} came back or late: they are removed again.`);
     await line.refresh();
     if ((await absorbAll(move, sweeper, [...risen])).length === risen.size) return;
   }
@@ -107,7 +108,7 @@ async function absorbAll(
     await countRemoval(move, report);
     left.push(...report.strangers);
   }
-  if (move.tally.late > 0) move.context.log(`${move.tally.late} late rows were brought to their moved runs.`);
+  if (move.tally.late > 0) move.context.log(`Brought ${plural(move.tally.late, "late row")} to moved runs.`);
   return left;
 }
 

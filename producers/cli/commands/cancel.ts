@@ -11,6 +11,10 @@ export const addCancel: AddCommand = (program, bind) => {
       "End a job. One that waits is taken from its queue; a running one stops at its next batch: what it moved stays moved, and the same job run again goes on from there.",
     )
     .argument("<id>", "the job's id");
+  command.option(
+    "--host <name>",
+    "in this host's queue; for the number of a job that was added without an id",
+  );
   addSharedOptions(command);
   teach(command, {
     examples: [
@@ -20,8 +24,11 @@ export const addCancel: AddCommand = (program, bind) => {
     exits: { 2: "there is no such job", 4: "Redis is out of reach" },
   });
   bind(command, async ({ settings, args }) => {
+    // The command's own --host only, as in `jobs`.
+    const at = command.opts().host as string | undefined;
     const jobId = args[0] as string;
-    const { host, outcome } = await withSession(settings, (session) => cancelJob(session, jobId));
+    const cancelled = await withSession(settings, (session) => cancelJob(session, jobId, at));
+    const { host, outcome } = cancelled;
     const text = {
       removed: `${jobId}: taken from the queue of ${host}; it had not begun`,
       requested: `${jobId}: asked to stop on ${host}; it ends at its next batch`,

@@ -13,6 +13,10 @@ export const addJob: AddCommand = (program, bind) => {
     .summary("show one job: its state, progress, log and result")
     .description("Show one job: its state, how far it is, what it logged and what came of it.")
     .argument("<id>", "the job's id, as reduce or restore printed it");
+  command.option(
+    "--host <name>",
+    "in this host's queue; for the number of a job that was added without an id",
+  );
   addSharedOptions(command);
   teach(command, {
     notes: ["The exit code tells about this command, not about the job: see its state."],
@@ -23,7 +27,9 @@ export const addJob: AddCommand = (program, bind) => {
     exits: { 2: "there is no such job", 4: "Redis is out of reach" },
   });
   bind(command, async ({ settings, args }) => {
-    const report = await withSession(settings, (session) => reportJob(session, args[0] as string));
+    // The command's own --host only, as in `jobs`.
+    const host = command.opts().host as string | undefined;
+    const report = await withSession(settings, (session) => reportJob(session, args[0] as string, host));
     return { document: report, text: jobText(report) };
   });
 };

@@ -1,4 +1,5 @@
 import { verbOf } from "../../../shared/job-verbs.ts";
+import { plural } from "../../../shared/plural.ts";
 import type { JobView } from "../../job-view.ts";
 import { listJobs, parseStates } from "../../list-jobs.ts";
 import { withSession } from "../../session.ts";
@@ -62,5 +63,5 @@ function remarkText(job: JobView): string {
   const moved = job.result?.moved?.runs;
   if (moved === undefined) return "";
   const { did, todo } = verbOf(job.job);
-  return `${moved} runs ${job.result?.dryRun === true ? `to ${todo}` : did}`;
+  return `${plural(moved, "run")} ${job.result?.dryRun === true ? `to ${todo}` : did}`;
 }

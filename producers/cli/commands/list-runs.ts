@@ -6,6 +6,7 @@ import { write } from "../../text/write.ts";
 import { areaAndMore } from "../area-argument.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
 import type { Outcome } from "../outcome.ts";
+import { runIds } from "../selectors.ts";
 
 /** `mtjobs list-runs [AREA] [PATT]` */
 export const addListRuns: AddCommand = (program, bind) => {
@@ -24,6 +25,7 @@ export const addListRuns: AddCommand = (program, bind) => {
     .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%")
     .option("--state <list>", "the run's state")
     .option("--status <list>", "the run's status")
+    .option("--run-id <list>", "ids, comma-separated", runIds)
     .option("--full-db", "runs in completed-runs.db, too");
   addSharedOptions(command);
   teach(command, {
@@ -31,6 +33,7 @@ export const addListRuns: AddCommand = (program, bind) => {
       ["mtjobs list-runs /areas/a1 w49%", "runs of a week"],
       ["mtjobs list-runs --target ubuntu/% --full-db", "here, also those that were moved"],
       ["mtjobs -list-runs % -full-db -target ubuntu/nfs/none", "in Megatest's spelling"],
+      ["mtjobs list-runs --run-id 7,9 --full-db", "where these two are"],
       ["mtjobs list-runs . --json", "for programs"],
     ],
     exits: { 1: "the database is busy, damaged or cannot be read" },
@@ -51,6 +54,7 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
     target: pattern("target"),
     state: pattern("state"),
     status: pattern("status"),
+    runId: options.runId as number[] | undefined,
     fullDb,
   };
   const { listRuns } = await import("../../list-runs.ts");

@@ -28,14 +28,14 @@ describe("an area's status as text", () => {
   it("says of each job of the history whether its runs were moved or restored", () => {
     const history = [
       { jobId: "restore-1", job: "restore", state: "completed", moved: { runs: 2 } },
-      { jobId: "reduce-1", job: "reduce", state: "completed", moved: { runs: 3 } },
+      { jobId: "reduce-1", job: "reduce", state: "completed", moved: { runs: 1 } },
       { jobId: "other-1", moved: "?" },
     ];
     const lines = areaStatusText({ ...status, history }, []).split("\n");
     const at = lines.indexOf("last jobs:");
     expect(lines.slice(at + 1).map((line) => line.trim().split(/ {2,}/))).toEqual([
       ["restore-1", "completed", "2 runs restored"],
-      ["reduce-1", "completed", "3 runs moved"],
+      ["reduce-1", "completed", "1 run moved"],
       ["other-1"],
     ]);
   });

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { JobsError } from "../../../shared/errors.ts";
 import { isCancelRequested, requestCancel } from "../../../shared/queue/cancel.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
+import { noteWaiting, readWaiting } from "../../../shared/queue/waiting.ts";
 import { withRedis } from "../../support/redis.ts";
 
 test("a job that has not begun is taken from its queue when cancelled, delayed or not, and kept as failed", () =>
@@ -9,11 +11,30 @@ test("a job that has not begun is taken from its queue when cancelled, delayed o
     const queues = { redis, settings: { prefix }, queue: () => queue };
     for (const delay of [0, 60_000]) {
       const { id = "" } = await queue.add("reduce", {}, { delay, jobId: `reduce-x${delay}` });
-      expect(await requestCancel(queues, "hostA", id)).toBe("removed");
+      expect(await requestCancel(queues, { host: "hostA", jobId: id })).toBe("removed");
       expect(await queue.getJobState(id)).toBe("failed");
       expect((await queue.getJob(id))?.failedReason).toContain('"code":"cancelled"');
-      expect(await isCancelRequested(redis, prefix, id)).toBe(true);
+      expect(await isCancelRequested(redis, prefix, { host: "hostA", jobId: id })).toBe(true);
     }
-    expect(await requestCancel(queues, "hostA", "reduce-none")).toBe("unknown");
+    expect(await requestCancel(queues, { host: "hostA", jobId: "reduce-none" })).toBe("unknown");
+    await queue.close();
+  }));
+
+test("two hosts' jobs of the same number are cancelled and put off each for itself", () =>
+  withRedis(async (redis, prefix) => {
+    const queue = openQueue(redis, { prefix }, "hostA");
+    const queues = { redis, settings: { prefix }, queue: () => queue };
+    const first = { host: "hostA", jobId: (await queue.add("reduce", {})).id ?? "" };
+    const other = { host: "hostB", jobId: first.jobId };
+    expect(first.jobId).toBe("1");
+    expect(await requestCancel(queues, first)).toBe("removed");
+    await noteWaiting(redis, prefix, first, new JobsError("locked", "held"));
+    expect(await isCancelRequested(redis, prefix, first)).toBe(true);
+    expect(await isCancelRequested(redis, prefix, other)).toBe(false);
+    expect((await readWaiting(redis, prefix, first))?.code).toBe("locked");
+    expect(await readWaiting(redis, prefix, other)).toBeUndefined();
+    // An id that is no number goes with the job that is passed on: so does the wish to end it.
+    await redis.set(`${prefix}:cancel:reduce-x`, "1");
+    expect(await isCancelRequested(redis, prefix, { host: "anywhere", jobId: "reduce-x" })).toBe(true);
     await queue.close();
   }));
