@@ -23,18 +23,21 @@ export class MtJobs extends Producer {
       env: process.env,
       cwd: process.cwd(),
       runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
+      runRepair: async (...job) => (await import("../workers/inline.ts")).runRepair(...job),
     });
   }
 }
 
 export type { AreaStatus } from "../producers/area-status.ts";
 export type { Cancelled } from "../producers/cancel-job.ts";
+export type { Check } from "../producers/doctor/check.ts";
+export type { Examination } from "../producers/doctor/examine.ts";
 export type { FarmStatus, QueueStatus } from "../producers/farm-status.ts";
 export type { JobReport } from "../producers/find-job.ts";
 export type { JobState, JobView } from "../producers/job-view.ts";
 export type { JobFilter } from "../producers/list-jobs.ts";
 export type { ReduceOptions, RestoreOptions } from "../producers/move-options.ts";
-export type { InlineJob, QueuedJob, ResultOptions } from "../producers/mtjobs.ts";
+export type { DoctorOptions, InlineJob, QueuedJob, ResultOptions } from "../producers/mtjobs.ts";
 export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
 
 export type { FullDb, FullDbOptions, Query, Row } from "../shared/full-db/full-db.ts";

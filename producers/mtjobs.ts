@@ -8,6 +8,7 @@ import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { type AreaStatus, areaStatus } from "./area-status.ts";
 import { type Cancelled, cancelJob } from "./cancel-job.ts";
+import type { Examination } from "./doctor/examine.ts";
 import { type Enqueued, enqueueJob } from "./enqueue.ts";
 import { type FarmStatus, farmStatus } from "./farm-status.ts";
 import { type JobReport, reportJob } from "./find-job.ts";
@@ -16,7 +17,13 @@ import type { JobView } from "./job-view.ts";
 import { type JobFilter, listJobs } from "./list-jobs.ts";
 import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "./move-options.ts";
 import { checkRequest } from "./move-request.ts";
-import { cancelOn, type RunInline } from "./run-inline.ts";
+import {
+  cancelOn,
+  type InlineHooks,
+  type RepairRequest,
+  type RunInline,
+  type RunRepair,
+} from "./run-inline.ts";
 import { openSession, type Session } from "./session.ts";
 
 export interface ResultOptions {
@@ -38,13 +45,9 @@ export interface QueuedJob extends Enqueued {
   result(options?: ResultOptions): Promise<MoveResult>;
 }
 
-/** How a job in this process is watched and stopped. */
-export interface InlineOptions {
+/** How a job in this process is watched and stopped; stopped by `signal`, its result rejects as `cancelled`. */
+export interface InlineOptions extends InlineHooks {
   inline: true;
-  /** Aborted: the job stops at its next batch, and its result rejects as `cancelled`. */
-  signal?: AbortSignal;
-  onProgress?: (progress: Progress) => void;
-  onLog?: (sentence: string) => void;
 }
 
 /** A job that runs in this process. */
@@ -60,6 +63,13 @@ export interface MtJobsDeps {
   env: NodeJS.ProcessEnv;
   cwd: string;
   runInline: RunInline;
+  runRepair: RunRepair;
+}
+
+/** What `doctor` does beside looking. */
+export interface DoctorOptions extends InlineHooks {
+  /** Finishes or undoes what a dead job left, on the homehost, and looks again. */
+  repair?: boolean;
 }
 
 /** Enqueues and looks at jobs over one connection, opened when first needed. Errors are JobsErrors. */
@@ -122,6 +132,18 @@ export class MtJobs {
   }
 
   /**
+   * Checks an area, with a verdict and a remedy each; reads only, needs no Redis. `repair` mends in this process what
+   * dead jobs left: then `signal` stops that at its next batch.
+   * @throws {JobsError} `not-an-area`, `outside-roots`, `bad-config`; of a repair `not-home`, `locked`, `cancelled`, …
+   */
+  async doctor(area: string, { repair = false, ...hooks }: DoctorOptions = {}): Promise<Examination> {
+    const { examine } = await import("./doctor/examine.ts");
+    const { settings } = this;
+    const mend = (request: RepairRequest) => this.#deps.runRepair(request, settings, jobHooks(hooks));
+    return await examine(area, { settings, ...this.#deps }, repair ? mend : undefined);
+  }
+
+  /**
    * Opens a read-only connection over megatest.db (on the homehost: the cache) and completed-runs.db, on which queries
    * written for Megatest see every run once. Needs no Redis. The caller closes it; a query has no time limit.
    * @throws {JobsError} `not-an-area`, `outside-roots`, `busy`, `unknown-schema`, …
@@ -152,11 +174,7 @@ export class MtJobs {
       const enqueued = await this.#ask((session) => enqueueJob(session, checked));
       return { ...enqueued, result: (waiting) => this.#result(enqueued, waiting) };
     }
-    const hooks = {
-      ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(onLog === undefined ? {} : { onLog }),
-    };
+    const hooks = jobHooks({ signal, onProgress, onLog });
     const running = this.#deps.runInline(checked.name, checked.payload, this.settings, hooks);
     // Whoever never asks for the result must not end the process by that.
     running.catch(() => {});
@@ -193,6 +211,19 @@ export class MtJobs {
     }
     return this.#session;
   }
+}
+
+/** What is given, as a job takes it. */
+function jobHooks({
+  signal,
+  onProgress,
+  onLog,
+}: { [Hook in keyof InlineHooks]: InlineHooks[Hook] | undefined }): InlineHooks {
+  return {
+    ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onLog === undefined ? {} : { onLog }),
+  };
 }
 
 function toMilliseconds(value: Duration, what: string): number {

@@ -19,9 +19,12 @@ export type RunInline = (
   hooks: InlineHooks,
 ) => Promise<MoveResult>;
 
+/** An area to mend, and who asks for it. */
+export type RepairRequest = Pick<ReducePayload, "area" | "requestedBy">;
+
 /** Finishes or undoes what dead jobs left in an area, in this process. Rejects with a JobsError. */
 export type RunRepair = (
-  request: Pick<ReducePayload, "area" | "requestedBy">,
+  request: RepairRequest,
   settings: Settings,
   hooks: InlineHooks,
 ) => Promise<MoveResult>;

@@ -54,6 +54,8 @@ export interface MoveResult {
   moved: MovedRows;
   /** What this job finished of an interrupted job of the other kind. */
   finished?: { reduce?: MovedRows; restore?: MovedRows };
+  /** Runs that an interrupted job had begun to move or to restore, and that are wholly where they were again. */
+  undone?: { reduce?: number; restore?: number };
   /** At most `listLimit`; see `truncated`. */
   runs: MovedRun[];
   skipped: SkippedRun[];

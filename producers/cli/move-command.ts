@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobName } from "../../shared/queue/payload.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
+import { resultText } from "../text/result-text.ts";
 import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "./command.ts";
 import type { CliDeps } from "./deps.ts";
-import { jobInline } from "./job-inline.ts";
+import { inThisProcess } from "./in-this-process.ts";
 import { jobQueued } from "./job-queued.ts";
 import { duration, oneOf } from "./option-values.ts";
 import type { Outcome } from "./outcome.ts";
@@ -68,7 +69,11 @@ async function ask(context: CommandContext, deps: CliDeps, name: JobName): Promi
   }
   const request = await requestOf(context, name);
   const checked = await checkRequest(name, request, { settings, cwd: io.cwd, env: io.env });
-  return await (inline ? jobInline(context, deps, checked) : jobQueued(context, checked));
+  if (!inline) return await jobQueued(context, checked);
+  const result = await inThisProcess(context, "moved", (hooks) =>
+    deps.runInline(name, checked.payload, settings, hooks),
+  );
+  return { document: result, text: resultText(result) };
 }
 
 /** The options that are members of the job's data; those that were not given are left out. */

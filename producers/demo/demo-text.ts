@@ -93,7 +93,7 @@ function nextText({ area, settings }: DemoReport, { command, again }: Calls): st
     ],
     [`${command} reduce '${area}' --age 10d --dry-run --inline`, "what would go next"],
     [`${command} reduce '${area}' --age 10d --inline`, "move it, without Redis"],
-    [`${command} status '${area}'`, "sizes and last jobs; its queue where a Redis runs"],
+    [`${command} status '${area}'`, "sizes and last jobs; its queue too where a Redis runs"],
     [`rm -r '${settings.areas[0]}'`, "when you have seen enough"],
   ]);
 }

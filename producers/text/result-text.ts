@@ -2,6 +2,7 @@ import { verbOf } from "../../shared/job-verbs.ts";
 import { plural } from "../../shared/plural.ts";
 import { type MovedRun, type MoveResult, recordTables, type SkipReason } from "../../shared/result.ts";
 import { bytesText, countText, elapsedText } from "./amounts.ts";
+import { leftovers, leftoverText } from "./leftovers.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Of each reason for staying, this many runs are named. */
@@ -34,10 +35,10 @@ const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
 /** A finished job as plain text: what moved, what stayed and why, and what it did to the files. */
 export function resultText(result: MoveResult): string {
   const { dryRun, moved, job } = result;
-  const { did, todo } = verbOf(job);
-  const verb = dryRun ? `would ${todo}` : did;
-  const head = `${result.jobId}: ${verb} ${plural(moved.runs, "run")} of ${printable(result.area)} on ${result.host} in ${elapsedText(result.elapsedMs)}`;
-  const parts = [head];
+  const place = `${printable(result.area)} on ${result.host} in ${elapsedText(result.elapsedMs)}`;
+  const parts = [
+    `${result.jobId}: ${job === "repair" ? "looked for what dead jobs left in" : didText(result)} ${place}`,
+  ];
   if (moved.runs > 0) parts.push(movedText(result), dryRun || job === "restore" ? runsText(result) : "");
   parts.push(skippedText(result), dryRun ? "" : bytesLines(result));
   if (result.superseded > 0) {
@@ -46,7 +47,7 @@ export function resultText(result: MoveResult): string {
     );
   }
   if (result.late > 0) parts.push(`${plural(result.late, "late row")} brought to runs moved earlier`);
-  parts.push(...finishedText(result));
+  parts.push(leftoversText(result));
   for (const warning of result.warnings) parts.push(`warning: ${printable(warning)}`);
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -70,15 +71,16 @@ function runsText({ runs, moved, dryRun }: MoveResult): string {
   return `runs:\n${textTable(named, { indent: "  " })}${more}`;
 }
 
-/** What the job had to do first, as one that was interrupted had left it. */
-function finishedText({ finished = {} }: MoveResult): string[] {
-  const jobs = ["reduce", "restore"] as const;
-  return jobs.flatMap((job) => {
-    const runs = finished[job]?.runs;
-    return runs === undefined
-      ? []
-      : [`finished an interrupted ${job}: ${verbOf(job).did} ${plural(runs, "run")}`];
-  });
+function didText({ job, dryRun, moved }: MoveResult): string {
+  const { did, todo } = verbOf(job);
+  return `${dryRun ? `would ${todo}` : did} ${plural(moved.runs, "run")} of`;
+}
+
+function leftoversText(result: MoveResult): string {
+  const lines = leftovers(result).map(leftoverText);
+  return result.job === "repair" && lines.length === 0
+    ? "no run was half moved or half restored"
+    : lines.join("\n");
 }
 
 function skippedText({ job, skipped, skippedCounts }: MoveResult): string {

@@ -1,11 +1,14 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
+import { JobsError } from "../../shared/errors.ts";
 import { verbOf } from "../../shared/job-verbs.ts";
 import { plural } from "../../shared/plural.ts";
+import type { MoveResult } from "../../shared/result.ts";
 import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
 import type { FarmStatus } from "../farm-status.ts";
 import type { JobView } from "../job-view.ts";
 import { agoText, bytesText, countText } from "./amounts.ts";
+import { leftovers, leftoverText } from "./leftovers.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Hosts, queues and workers as a table. */
@@ -27,8 +30,9 @@ export function farmStatusText({ hosts }: FarmStatus): string {
   });
 }
 
-/** An area's status, with its unfinished jobs. */
-export function areaStatusText(status: AreaStatus, jobs: readonly JobView[]): string {
+/** An area's status, with its unfinished jobs, or with why they cannot be told. */
+export function areaStatusText(status: AreaStatus, queue: readonly JobView[] | JobsError): string {
+  const jobs = queue instanceof JobsError ? [] : queue;
   const facts = [
     ["area", status.area],
     ["name", status.name],
@@ -41,6 +45,7 @@ export function areaStatusText(status: AreaStatus, jobs: readonly JobView[]): st
     ],
     ...moreAboutRuns(status),
     ["held by", holderText(status)],
+    ...(queue instanceof JobsError ? [["queue", `unknown: ${queue.message}`]] : []),
   ];
   const parts = [textTable(facts), sidesTable(status)];
   const servers = status.servers.map((server) => [
@@ -106,10 +111,13 @@ function countOrUnknown(count: number | null): string {
 /** A line of the history; its members other than the id may be missing or of any kind. */
 function historyRow(line: HistoryLine): string[] {
   const text = (name: string) => (typeof line[name] === "string" ? line[name] : "");
-  const moved = line.moved;
-  const runs =
-    typeof moved === "object" && moved !== null && "runs" in moved
-      ? `${plural(Number(moved.runs), "run")} ${verbOf(line.job).did}`
-      : "";
-  return [line.jobId, text("state"), text("at"), text("requestedBy"), runs];
+  return [line.jobId, text("state"), text("at"), text("requestedBy"), workText(line)];
+}
+
+function workText(line: HistoryLine): string {
+  const { job, moved } = line;
+  if (typeof moved !== "object" || moved === null || !("runs" in moved)) return "";
+  if (job !== "repair") return `${plural(Number(moved.runs), "run")} ${verbOf(job).did}`;
+  const ends = leftovers(line as unknown as MoveResult);
+  return ends.length === 0 ? "nothing was left half done" : ends.map(leftoverText).join("; ");
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { JobsError, MtJobs } from "../../entry/library.ts";
+import { healthyArea } from "../producers/doctor/diagnose-area.ts";
 import { divideArea } from "../support/divided-area.ts";
+import { reduceAndKill } from "../support/kill.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 
 /** Runs `body` with a library of its own on the stage, closed afterwards. */
@@ -105,6 +107,24 @@ describe("the library", () => {
     expect(await codeOf(mtjobs.jobs())).toBe("redis-unreachable");
     await mtjobs.close();
     expect(() => new MtJobs({ redisUrl: "http://x" })).toThrow(JobsError);
+  });
+
+  it("examines an area without Redis, and mends it where it is asked to", async () => {
+    const area = healthyArea();
+    const { host, user, cacheRoot, directory } = area;
+    const mtjobs = new MtJobs({ host, user, cacheRoot, redisUrl: "redis://127.0.0.1:1" });
+    expect(await mtjobs.doctor(directory, { repair: true })).toMatchObject({ ok: true, repair: null });
+    expect(await reduceAndKill(area, "committed-in-cache", 1)).toBe("SIGKILL");
+    const sick = await mtjobs.doctor(directory);
+    expect(sick).toMatchObject({ area: directory, ok: false });
+    expect(sick.checks.find(({ name }) => name === "half-moved")).toMatchObject({ ok: false });
+    expect(sick).not.toHaveProperty("repair");
+    const story: string[] = [];
+    const mended = await mtjobs.doctor(directory, { repair: true, onLog: (line) => story.push(line) });
+    expect(mended).toMatchObject({ ok: true, repair: { job: "repair", state: "completed" } });
+    expect(story.length).toBeGreaterThan(0);
+    expect(await codeOf(mtjobs.doctor("/nowhere"))).toBe("not-an-area");
+    await mtjobs.close();
   });
 
   it("opens a read-only connection on which queries see the runs of both databases", async () => {

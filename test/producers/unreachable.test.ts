@@ -72,19 +72,25 @@ describe("with Redis out of reach", () => {
     expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
   });
 
-  it("status AREA still prints what it can tell about the area", async () => {
+  it("status AREA tells of the area, says in one line that its queue is unknown, and ends with 0", async () => {
     const { area, env } = sampleArea();
     const finished = await runCommand(["status", area, "--json", "--redis-url", nobody], { env });
-    expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
+    expect(finished.code).toBe(0);
+    expect(finished.ms - (await startUp())).toBeLessThan(asking);
+    expect(documentOf(finished)).not.toHaveProperty("error");
     expect(documentOf(finished)).toMatchObject({
       area,
       homehost: "hosta",
       atHome: true,
       runs: 3,
       jobs: null,
+      queueProblem: { code: "redis-unreachable", hint: expect.any(String) },
     });
     const plain = await runCommand(["status", area, "--redis-url", nobody], { env });
     expect(plain.stdout).toContain("3 in megatest.db");
-    expect(plain.stderr).toContain("out of reach");
+    expect([plain.code, plain.stderr]).toEqual([0, ""]);
+    expect(
+      plain.stdout.match(/^queue +unknown: Redis at redis:\/\/127\.0\.0\.1:1 is out of reach .*$/gm),
+    ).toHaveLength(1);
   });
 });

@@ -52,10 +52,12 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
     await outwaitBusy(context.signal, () => discardCopies(move, [id]));
     context.failpoint("taken-back");
   }
-  if (undone.length > 0)
+  if (undone.length > 0) {
+    tally.undone.reduce = undone.length;
     context.log(
       `Took back the copies of ${plural(undone.length, "run")} that an interrupted job had begun to move.`,
     );
+  }
   const pending = new PendingStates();
   for (const run of removing.filter((candidate) => !untouched.includes(candidate))) {
     context.signal.throwIfAborted();
@@ -96,8 +98,10 @@ async function finishRestores(move: Move, line: RemovalLine, { deadAfterMs, rest
     restoring.filter((run) => !isWhole(run)),
     deadAfterMs,
   );
-  if (undone.length > 0)
+  if (undone.length > 0) {
+    move.tally.undone.restore = undone.length;
     context.log(`Moved ${plural(undone.length, "run")} again that an interrupted job had half restored.`);
+  }
   const whole = restoring.filter(isWhole);
   if (whole.length === 0) return;
   await rest(defaultGraceMs);

@@ -44,6 +44,7 @@ export function describeResult({ move, job, payload, areaId, before, started }: 
     dryRun: payload.dryRun,
     moved: tally.moved,
     ...(counts[other].moved.runs > 0 ? { finished: { [other]: counts[other].moved } } : {}),
+    ...(Object.keys(tally.undone).length > 0 ? { undone: tally.undone } : {}),
     runs: tally.runs,
     skipped: tally.skipped,
     skippedCounts: tally.skippedCounts,

@@ -22,6 +22,8 @@ export class Tally {
   readonly skipped: MoveResult["skipped"] = [];
   readonly skippedCounts: MoveResult["skippedCounts"] = {};
   readonly warnings: string[] = [];
+  /** By the interrupted job that had begun with them. */
+  readonly undone: NonNullable<MoveResult["undone"]> = {};
   superseded = 0;
   late = 0;
   truncated = false;

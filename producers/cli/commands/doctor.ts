@@ -1,15 +1,12 @@
 import type { Command } from "commander";
-import { JobsError } from "../../../shared/errors.ts";
-import type { MoveResult } from "../../../shared/result.ts";
-import type { Diagnosis } from "../../doctor/doctor.ts";
-import { requester } from "../../move-request.ts";
-import { cancelOn } from "../../run-inline.ts";
+import type { Examination } from "../../doctor/examine.ts";
+import type { RepairRequest } from "../../run-inline.ts";
 import { doctorText } from "../../text/doctor-text.ts";
 import { resultText } from "../../text/result-text.ts";
 import { addSharedOptions, type Bind, type CommandContext, teach } from "../command.ts";
 import type { CliDeps } from "../deps.ts";
+import { inThisProcess } from "../in-this-process.ts";
 import type { Outcome } from "../outcome.ts";
-import { progressDisplay } from "../progress-bar.ts";
 
 /** `mtjobs doctor [AREA] [--repair]` */
 export function addDoctor(program: Command, bind: Bind, deps: CliDeps): void {
@@ -40,51 +37,17 @@ export function addDoctor(program: Command, bind: Bind, deps: CliDeps): void {
 
 async function doctor(context: CommandContext, deps: CliDeps): Promise<Outcome> {
   const { io, settings, options, args } = context;
-  const { diagnose } = await import("../../doctor/doctor.ts");
-  const look = () => diagnose(args[0] ?? io.cwd, { settings, cwd: io.cwd, env: io.env });
-  const first = await look();
-  if (options.repair !== true) return outcomeOf(first);
-  const repair = await repaired(context, deps, first);
-  return outcomeOf(repair === null ? first : await look(), repair);
+  const { examine } = await import("../../doctor/examine.ts");
+  const mend = (request: RepairRequest) =>
+    inThisProcess(context, "mended", (hooks) => deps.runRepair(request, settings, hooks));
+  const place = { settings, cwd: io.cwd, env: io.env };
+  const found = await examine(args[0] ?? io.cwd, place, options.repair === true ? mend : undefined);
+  const text = `${repairText(found)}${doctorText(found)}`;
+  return found.ok ? { document: found, text } : { document: found, text, exit: 1 };
 }
 
-/** Null where no job ever worked on the area: there is nothing to mend, and nothing is to be made. */
-async function repaired(
-  { io, settings, json }: CommandContext,
-  deps: CliDeps,
-  { area, checks }: Diagnosis,
-): Promise<MoveResult | null> {
-  if (!hasWorked(checks)) return null;
-  const display = await progressDisplay(io, json);
-  try {
-    return await deps.runRepair({ area, requestedBy: requester(settings) }, settings, {
-      signal: cancelOn(io.interrupt),
-      onLog: display.note,
-      onProgress: display.progress,
-    });
-  } catch (error) {
-    if (!io.interrupt.aborted) throw error;
-    throw new JobsError("interrupted", "interrupted; what was mended stays mended", {
-      hint: "run the same command again: it goes on where it stopped",
-      cause: error,
-    });
-  } finally {
-    display.end();
-  }
-}
-
-/** completed-runs.db is the first thing that a job makes. */
-function hasWorked(checks: Diagnosis["checks"]): boolean {
-  return checks.some(({ name }) => name === "journal/completed-runs.db");
-}
-
-function outcomeOf(diagnosis: Diagnosis, repair?: MoveResult | null): Outcome {
-  const { ok } = diagnosis;
-  const told = repair == null ? "" : `${resultText(repair)}\n\n`;
-  const nothing = repair === null ? "no job ever worked on this area: there is nothing to repair\n\n" : "";
-  const outcome: Outcome = {
-    document: { ...diagnosis, ...(repair === undefined ? {} : { repair }) },
-    text: `${told}${nothing}${doctorText(diagnosis)}`,
-  };
-  return ok ? outcome : { ...outcome, exit: 1 };
+function repairText({ repair }: Examination): string {
+  if (repair === undefined) return "";
+  if (repair !== null) return `${resultText(repair)}\n\n`;
+  return "no job ever worked on this area: there is nothing to repair\n\n";
 }

@@ -24,7 +24,7 @@ export const addStatus: AddCommand = (program, bind) => {
     ],
     exits: {
       3: "the area is outside --areas",
-      4: "Redis is out of reach (what is known of AREA is printed)",
+      4: "Redis is out of reach; with AREA that is said, and the exit code 0",
     },
   });
   bind(command, (context) => {
@@ -50,8 +50,11 @@ async function ofArea({ settings, io }: CommandContext, path: string): Promise<O
   const status = look.value;
   if (asked.status === "rejected") {
     const error = toJobsError(asked.reason);
-    return { document: { ...status, jobs: null }, text: areaStatusText(status, []), error };
+    const document = { ...status, jobs: null, queueProblem: error.toDocument() };
+    const outcome = { document, text: areaStatusText(status, error) };
+    // The area was asked for and is told; that its queue is not to be had is no failure of that.
+    return error.code === "redis-unreachable" ? outcome : { ...outcome, error };
   }
   const jobs = asked.value.filter((job) => job.area === status.area && isUnfinished(job.state));
-  return { document: { ...status, jobs }, text: areaStatusText(status, jobs) };
+  return { document: { ...status, jobs, queueProblem: null }, text: areaStatusText(status, jobs) };
 }

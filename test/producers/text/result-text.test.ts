@@ -98,6 +98,30 @@ describe("a result as text", () => {
     expect(told).toContain("run 7 would come back as 12");
   });
 
+  it("tells of a repair what it finished and what it undid, in place of a number of runs moved", () => {
+    const moved = { ...result.moved, runs: 0 };
+    const repair = {
+      ...result,
+      jobId: "repair-1",
+      job: "repair" as const,
+      moved,
+      skippedCounts: {},
+      bytes: {},
+    };
+    const quiet = { ...repair, superseded: 0, warnings: [] };
+    const head = "repair-1: looked for what dead jobs left in /areas/a1 on hosta in 1.2 s\n\n";
+    expect(resultText(quiet)).toBe(`${head}no run was half moved or half restored`);
+    expect(resultText({ ...quiet, undone: { restore: 1 } })).toBe(
+      `${head}undid an interrupted restore: moved 1 run back to completed-runs.db`,
+    );
+    expect(resultText({ ...quiet, finished: { restore: result.moved }, undone: { reduce: 3 } })).toBe(
+      `${head}finished an interrupted restore: restored 2 runs\nundid an interrupted reduce: took back the copies of 3 runs`,
+    );
+    expect(resultText({ ...quiet, moved: result.moved })).toContain(
+      "finished an interrupted reduce: moved 2 runs",
+    );
+  });
+
   it("leaves out what there is nothing to say about", () => {
     const nothing = { ...result, moved: { ...result.moved, runs: 0 }, skippedCounts: {}, bytes: {} };
     expect(resultText({ ...nothing, superseded: 0, warnings: [] })).toBe(

@@ -25,10 +25,17 @@ const status: AreaStatus = {
 };
 
 describe("an area's status as text", () => {
-  it("says of each job of the history whether its runs were moved or restored", () => {
+  it("says of each job of the history whether its runs were moved or restored, and what a repair ended", () => {
     const history = [
       { jobId: "restore-1", job: "restore", state: "completed", moved: { runs: 2 } },
       { jobId: "reduce-1", job: "reduce", state: "completed", moved: { runs: 1 } },
+      {
+        jobId: "repair-1",
+        job: "repair",
+        moved: { runs: 0 },
+        finished: { restore: { runs: 2 } },
+        undone: { reduce: 1 },
+      },
       { jobId: "other-1", moved: "?" },
     ];
     const lines = areaStatusText({ ...status, history }, []).split("\n");
@@ -36,6 +43,10 @@ describe("an area's status as text", () => {
     expect(lines.slice(at + 1).map((line) => line.trim().split(/ {2,}/))).toEqual([
       ["restore-1", "completed", "2 runs restored"],
       ["reduce-1", "completed", "1 run moved"],
+      [
+        "repair-1",
+        "finished an interrupted restore: restored 2 runs; undid an interrupted reduce: took back the copies of 1 run",
+      ],
       ["other-1"],
     ]);
   });

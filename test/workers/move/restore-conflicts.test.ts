@@ -4,17 +4,9 @@ import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.t
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
+import { reducedArea, run2 } from "../../support/reduced-area.ts";
 import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
-
-const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
-const run2 = { runname: undefined, runId: [2] };
-
-async function reducedArea(): Promise<SampleArea> {
-  const area = buildTempArea(atRest);
-  await runReduce(area);
-  return area;
-}
+import { filesOf } from "../../support/temp-area.ts";
 
 /** Registers a run in the cache under the target and name that run 2 has in completed-runs.db. */
 function registerAgain(area: SampleArea, runId: number): void {

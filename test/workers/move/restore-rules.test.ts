@@ -7,17 +7,9 @@ import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
+import { atRest, reducedArea, run2 } from "../../support/reduced-area.ts";
 import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
-
-const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
-const run2 = { runname: undefined, runId: [2] };
-
-async function reducedArea(): Promise<SampleArea> {
-  const area = buildTempArea(atRest);
-  await runReduce(area);
-  return area;
-}
 
 const stateOf2 = (area: SampleArea) =>
   completedColumn(area, "SELECT state FROM mtjobs_runs WHERE run_id = 2");
@@ -195,7 +187,8 @@ describe("a restore", () => {
     const area = await reducedArea();
     await dieAt(area, "brought-to-ref");
     expect(stateOf2(area)).toEqual(["restoring"]);
-    await runReduce(area, { runname: "none" });
+    const { result } = await runReduce(area, { runname: "none" });
+    expect(result.undone).toEqual({ restore: 1 });
     expect(stateOf2(area)).toEqual(["moved"]);
     expect(readColumn(area.megatestDb, "SELECT id FROM tests WHERE run_id = 2")).toEqual([]);
   });

@@ -1,0 +1,34 @@
+import { JobsError } from "../../shared/errors.ts";
+import type { MoveResult } from "../../shared/result.ts";
+import { cancelOn, type InlineHooks } from "../run-inline.ts";
+import type { CommandContext } from "./command.ts";
+import { progressDisplay } from "./progress-bar.ts";
+
+/**
+ * Follows a job in this process on the terminal. Ctrl-C stops it at its next batch.
+ *
+ * @param done what an interrupt leaves done: "moved", "mended"
+ * @throws {JobsError} what the job threw; `interrupted` after Ctrl-C
+ */
+export async function inThisProcess(
+  { io, json }: CommandContext,
+  done: string,
+  work: (hooks: InlineHooks) => Promise<MoveResult>,
+): Promise<MoveResult> {
+  const display = await progressDisplay(io, json);
+  try {
+    return await work({
+      signal: cancelOn(io.interrupt),
+      onLog: display.note,
+      onProgress: display.progress,
+    });
+  } catch (error) {
+    if (!io.interrupt.aborted) throw error;
+    throw new JobsError("interrupted", `interrupted; what was ${done} stays ${done}`, {
+      hint: "run the same command again: it goes on where it stopped",
+      cause: error,
+    });
+  } finally {
+    display.end();
+  }
+}

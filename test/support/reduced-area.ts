@@ -1,0 +1,16 @@
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { runReduce } from "./run-reduce.ts";
+import { buildTempArea } from "./temp-area.ts";
+
+/** A small area whose databases agree in what the sync carries. */
+export const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
+
+/** Such an area with all its runs in completed-runs.db. */
+export async function reducedArea(): Promise<SampleArea> {
+  const area = buildTempArea(atRest);
+  await runReduce(area);
+  return area;
+}
+
+/** Selects run 2 alone. */
+export const run2 = { runname: undefined, runId: [2] };
