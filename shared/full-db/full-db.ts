@@ -7,6 +7,7 @@ import { bindNamed, nameParameters, type Parameters, type Value } from "./parame
 import { checkStatement, readOnly } from "./sql/check-statement.ts";
 import { respell } from "./sql/old-spelling.ts";
 import { makeRewriter, type Rewriter } from "./sql/rewrite.ts";
+import { withoutOurTables } from "./sql/schema-tables.ts";
 import { type Token, tokenize } from "./sql/tokens.ts";
 
 /** A row by column name; of columns of one name the last. */
@@ -55,15 +56,20 @@ export class FullDb {
     this.#reader = this.#open();
   }
 
-  /** The connection itself, read-only. Its `prepare` reads the views and is never rewritten. */
+  /**
+   * The connection itself, read-only. Its `prepare` reads the views and is never rewritten, and SQLite's lists of tables
+   * have ours in them.
+   */
   get connection(): Connection {
     return this.#current().db;
   }
 
   /** @throws {JobsError} `read-only` for what is no query, `bad-query` for what SQLite does not understand */
-  prepare(sql: string): Query {
-    const tokens = tokenize(sql);
-    checkStatement(tokens);
+  prepare(asked: string): Query {
+    const given = tokenize(asked);
+    checkStatement(given, this.#fullDb);
+    const sql = this.#fullDb ? withoutOurTables(asked, given) : asked;
+    const tokens = sql === asked ? given : tokenize(sql);
     let reader = this.#current();
     let statement = this.#prepare(sql, tokens);
     // The first reduce of an area makes completed-runs.db, and a query prepared before would miss what it moves.
@@ -78,7 +84,7 @@ export class FullDb {
       try {
         return work();
       } catch (error) {
-        throw toQueryError(error, this.files);
+        throw this.#toQueryError(error);
       }
     };
     const rows = <T>(raw: boolean, parameters: Parameters) => {
@@ -108,6 +114,10 @@ export class FullDb {
   /** May be called twice. */
   close(): void {
     for (const reader of [this.#reader, ...this.#replaced]) reader.close();
+  }
+
+  get #fullDb(): boolean {
+    return this.#options.fullDb !== false;
   }
 
   #open(): Reader {
@@ -146,7 +156,7 @@ export class FullDb {
     const { db } = this.#reader;
     try {
       const { sql, tokens, plain } = this.#spelled(asked, asWritten);
-      if (!plain.readonly) throw readOnly("a statement that writes");
+      if (!plain.readonly) throw readOnly("a statement that writes", this.#fullDb);
       if (!plain.reader) throw new JobsError("bad-query", "the statement gives no rows");
       const named = nameParameters(tokens);
       const rewritten = this.#rewriter?.rewrite(sql, named);
@@ -158,8 +168,22 @@ export class FullDb {
         bind: better === undefined ? (given) => [...given] : (given) => bindNamed(tokens, given),
       };
     } catch (error) {
-      throw toQueryError(error, this.files);
+      throw this.#toQueryError(error);
     }
+  }
+
+  /** What SQLite or better-sqlite3 says against a query is the asker's to mend; the rest is as for any reading. */
+  #toQueryError(error: unknown): JobsError {
+    if (error instanceof JobsError) return error;
+    const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+    const misused = error instanceof RangeError || error instanceof TypeError;
+    if (misused || /^SQLITE_(ERROR|RANGE|MISMATCH|TOOBIG|AUTH|CONSTRAINT)/.test(code)) {
+      return new JobsError("bad-query", error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
+    }
+    if (code === "SQLITE_READONLY") return readOnly("a statement that writes", this.#fullDb);
+    return toReadError(error, this.files);
   }
 }
 
@@ -200,18 +224,4 @@ function* guardIterator<T>(rows: IterableIterator<T>, guarded: <R>(work: () => R
   } finally {
     rows.return?.();
   }
-}
-
-/** What SQLite or better-sqlite3 says against a query is the asker's to mend; the rest is as for any reading. */
-function toQueryError(error: unknown, files: ReadFiles): JobsError {
-  if (error instanceof JobsError) return error;
-  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
-  const misused = error instanceof RangeError || error instanceof TypeError;
-  if (misused || /^SQLITE_(ERROR|RANGE|MISMATCH|TOOBIG|AUTH|CONSTRAINT)/.test(code)) {
-    return new JobsError("bad-query", error instanceof Error ? error.message : String(error), {
-      cause: error,
-    });
-  }
-  if (code === "SQLITE_READONLY") return readOnly("a statement that writes");
-  return toReadError(error, files);
 }

@@ -1,6 +1,7 @@
 import { type Connection, quoteName } from "../sqlite/connection.ts";
 import type { Column } from "../sqlite/table.ts";
 import { countsOn, type Rule } from "./sides.ts";
+import { schemaViews } from "./sql/schema-tables.ts";
 import type { Side, UnionTable } from "./union-tables.ts";
 
 /** What full-db mode over a connection is made of. */
@@ -73,5 +74,6 @@ function castable(type: string): string {
 
 /** Makes the views on a connection that may write to temp. */
 export function createViews(db: Connection, union: Union): void {
-  for (const statement of viewStatements(union)) db.exec(statement);
+  const statements = [...viewStatements(union), ...schemaViews(union.rule !== undefined)];
+  for (const statement of statements) db.exec(statement);
 }

@@ -1,13 +1,14 @@
 import { JobsError } from "../../errors.ts";
-import { isToken, type Token } from "./tokens.ts";
+import { isToken, nameOf, type Token } from "./tokens.ts";
 
 /**
  * Refuses what is no query before SQLite sees it: more than one statement, anything that does not begin as a query
- * does, and tables of ours. SQLite has the last word: a `WITH … INSERT` gets as far as it says that it would write.
+ * does, functions that reach other files, and tables of ours. SQLite has the last word: a `WITH … INSERT` gets as far as it says that it would write.
  *
+ * @param fullDb whether it is asked of both sides; the hints tell what helps there
  * @throws {JobsError} `read-only` for what would change something; `bad-query`
  */
-export function checkStatement(tokens: readonly Token[]): void {
+export function checkStatement(tokens: readonly Token[], fullDb: boolean): void {
   const [first] = tokens;
   if (first === undefined) throw badQuery("there is no statement", "give one SELECT");
   const end = tokens.findIndex((token) => isToken(token, ";"));
@@ -15,21 +16,45 @@ export function checkStatement(tokens: readonly Token[]): void {
     throw badQuery("only one statement is allowed", "run one query at a time");
   }
   const word = first.kind === "word" ? first.value : first.text;
-  if (!["SELECT", "WITH", "VALUES", "EXPLAIN"].includes(word)) throw notAQuery(word);
+  if (!["SELECT", "WITH", "VALUES", "EXPLAIN"].includes(word)) throw notAQuery(word, fullDb);
+  refuseReachingOut(tokens);
   refuseOwnTables(tokens);
 }
 
-function notAQuery(word: string): JobsError {
-  if (!["INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER"].includes(word)) {
-    return badQuery(`${word.slice(0, 40)} is no query`, "only SELECT, WITH, VALUES and EXPLAIN are allowed");
-  }
-  return readOnly(word);
+function notAQuery(word: string, fullDb: boolean): JobsError {
+  if (["INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER"].includes(word))
+    return readOnly(word, fullDb);
+  const hint = {
+    PRAGMA: "what it tells is there as a table: SELECT * FROM pragma_table_info('runs')",
+    ATTACH: "copy what you need: --csv and --json write rows that another database can read",
+  }[word];
+  return badQuery(
+    `${word.slice(0, 40)} is no query`,
+    hint ?? "only SELECT, WITH, VALUES and EXPLAIN are allowed",
+  );
+}
+
+const reachingOut = ["LOAD_EXTENSION", "READFILE", "WRITEFILE", "EDIT", "FTS3_TOKENIZER"];
+
+/** SQLite has some of them and the `sqlite3` shell the others. */
+function refuseReachingOut(tokens: readonly Token[]): void {
+  const called = tokens.find(
+    (token, index) =>
+      reachingOut.includes((nameOf(token) ?? "").toUpperCase()) && isToken(tokens[index + 1], "("),
+  );
+  if (called === undefined) return;
+  throw badQuery(
+    `${called.text} is refused: a query reads the records and nothing else`,
+    "print the rows (--csv, --json, or a program of yours over the library) and go on from there",
+  );
 }
 
 /** What a statement that would write is refused with. */
-export function readOnly(word: string): JobsError {
+export function readOnly(word: string, fullDb: boolean): JobsError {
   return new JobsError("read-only", `${word} is refused: this connection only reads`, {
-    hint: "bring the runs back to megatest.db first (restore), then change them there with Megatest or sqlite3",
+    hint: fullDb
+      ? "bring the runs back to megatest.db first (restore), then change them there with Megatest or sqlite3"
+      : "change records with Megatest itself: what it works on is its cache, not megatest.db alone",
   });
 }
 
@@ -44,12 +69,19 @@ function refuseOwnTables(tokens: readonly Token[]): void {
       /^mtjobs_/i.test(token.value) &&
       (token.kind === "word" ||
         token.kind === "quoted-name" ||
-        (token.kind === "string" && isToken(tokens[index - 1], "FROM", "JOIN", "."))),
+        (token.kind === "string" && namesTable(tokens, index))),
   );
   if (own !== undefined) {
     throw badQuery(
-      `no such table: ${own.value}`,
-      "names that begin with mtjobs_ are not part of Megatest's records",
+      `no such table: ${own.kind === "word" ? own.text : own.value}`,
+      "names that begin with mtjobs_ are not part of Megatest's records; sqlite3 on the file itself shows them",
     );
   }
+}
+
+/** True for a string that SQLite takes for a table's name: after FROM, or as what a pragma is asked about. */
+function namesTable(tokens: readonly Token[], index: number): boolean {
+  const before = tokens[index - 1];
+  if (!isToken(before, "(")) return isToken(before, "FROM", "JOIN", ".");
+  return nameOf(tokens[index - 2])?.startsWith("pragma_") === true;
 }

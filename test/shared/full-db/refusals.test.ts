@@ -4,14 +4,16 @@ import { FullDb } from "../../../shared/full-db/full-db.ts";
 import { divideArea, fullRows } from "../../support/divided-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 
-/** The error that a query ends with, as its code and hint; undefined where it ends well. */
-function refusal(work: () => unknown): { code: string; hint: string | undefined } | undefined {
+/** The error that a query ends with; undefined where it ends well. */
+function refusal(
+  work: () => unknown,
+): { code: string; message: string; hint: string | undefined } | undefined {
   try {
     work();
     return undefined;
   } catch (error) {
-    const { code, hint } = error as JobsError;
-    return { code, hint };
+    const { code, message, hint } = error as JobsError;
+    return { code, message, hint };
   }
 }
 
@@ -63,6 +65,25 @@ describe("a statement on a full-db connection", () => {
       expect([sql, refusal(() => fullRows(files, sql))?.code]).toEqual([sql, "bad-query"]);
     expect(fullRows(files, "EXPLAIN QUERY PLAN SELECT * FROM runs").length).toBeGreaterThan(1);
     expect(fullRows(files, "VALUES (1), (2);").length).toBe(2);
+  });
+
+  it("is refused with a hint that helps there", async () => {
+    const { files } = await divideArea([1, 2]);
+    for (const [sql, fullDb, told] of [
+      ["DELETE FROM runs", false, "change records with Megatest itself"],
+      ["WITH x AS (SELECT 1) DELETE FROM runs", false, "change records with Megatest itself"],
+      ["SELECT Load_Extension('x.so')", true, "Load_Extension is refused"],
+      ["SELECT writefile('x', 'y')", false, "print the rows (--csv, --json"],
+      ["PRAGMA table_info('runs')", true, "pragma_table_info('runs')"],
+      ["SELECT * FROM mtjobs_Runs", true, "no such table: mtjobs_Runs"],
+      ["SELECT * FROM pragma_table_info('mtjobs_runs')", true, "no such table: mtjobs_runs"],
+      ["SELECT * FROM pragma_table_list('runs')", true, "WHERE name ="],
+      ["SELECT name FROM dbstat", true, "not to be had in full-db mode"],
+    ] as const) {
+      const refused = refusal(() => fullRows(files, sql, { fullDb }));
+      expect([sql, `${refused?.message}; ${refused?.hint}`]).toEqual([sql, expect.stringContaining(told)]);
+      expect(refused?.hint).not.toContain("restore");
+    }
   });
 
   it("cannot write through the connection itself either, to any file", async () => {

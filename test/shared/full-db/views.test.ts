@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../shared/full-db/full-db.ts";
 import { divideArea, fullRows, openToWrite } from "../../support/divided-area.ts";
-import { readRows } from "../../support/read-rows.ts";
+import { readColumn, readRows } from "../../support/read-rows.ts";
 import { runReduce } from "../../support/run-reduce.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"];
@@ -36,6 +36,28 @@ describe("a full-db connection", () => {
     const rows = readRows(undivided, meant);
     expect(rows.length).toBeGreaterThan(0);
     expect(fullRows(files, sql)).toEqual(rows);
+  });
+
+  it.each([
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2",
+    "SELECT sqlite_master.name AS table_name FROM sqlite_master WHERE type = 'table' ORDER BY 1",
+    `SELECT m.name, s.type FROM main.sqlite_schema AS m JOIN "sqlite_master" AS s ON s.name = m.name ORDER BY 1`,
+    "SELECT main.sqlite_master.tbl_name FROM main.sqlite_master ORDER BY 1",
+    "SELECT name, ncol FROM pragma_table_list WHERE schema = 'main' ORDER BY 1",
+    "SELECT name FROM pragma_table_list() WHERE schema = 'main' ORDER BY 1",
+    "SELECT name FROM sqlite_temp_schema UNION ALL SELECT name FROM temp.sqlite_schema",
+  ])("shows by %s the tables of an area that was never reduced, and none of ours", async (sql) => {
+    const { files, undivided } = await divideArea([1, 2]);
+    expect(readColumn(files.main, "SELECT name FROM sqlite_schema")).toContain("mtjobs_fence");
+    expect(fullRows(files, sql)).toEqual(readRows(undivided, sql));
+  });
+
+  it("shows none of our tables in completed-runs.db, nor where there is no such file yet", async () => {
+    const { files, undivided } = await divideArea([1]);
+    const names = (side: string) => `SELECT name FROM ${side}.sqlite_schema WHERE type = 'table' ORDER BY 1`;
+    expect(fullRows(files, names("completed"))).toEqual(readRows(undivided, names("main")));
+    const fresh = await divideArea([]);
+    expect(fullRows(fresh.files, names("main"))).toEqual(readRows(fresh.undivided, names("main")));
   });
 
   it("has the types and affinities of megatest.db's columns", async () => {
