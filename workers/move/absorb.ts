@@ -13,6 +13,7 @@ export interface AbsorbOptions {
   part: Source;
   fresh: Source;
   db: Connection;
+  records: readonly RecordPlan[];
   token: number;
   jobId: string;
 }
@@ -69,7 +70,9 @@ function absorbSynced(
   let replaced = 0;
   if (wins) {
     // The freshest database: its version takes the place of ours.
-    const rivals = `(${rivalRows(record)})`;
+    const rivals = `(${rivalRows(record, part)})`;
+    if (record.table === "tests")
+      superseded += keepChildren(options, `${rivals} AND test_id NOT IN (SELECT id FROM temp.incoming)`);
     superseded += keep(
       options,
       record,
@@ -142,14 +145,30 @@ function restoreOwnColumns({ db, part }: AbsorbOptions, record: RecordPlan): voi
 }
 
 /**
- * Rows of ours that an incoming row replaces: by id, and for rows without children also by name (a step
- * that reports again comes under a new id).
+ * Rows of ours that an incoming row replaces: by id, and by name, for a step that reports again comes under a new id.
+ * So does a test that is started anew; but one of a run that Megatest does not see is what a client that lost it made.
  */
-function rivalRows(record: RecordPlan): string {
+function rivalRows(record: RecordPlan, part: Source): string {
   const byId = `SELECT d.id FROM temp.incoming AS x CROSS JOIN completed.${record.table} AS d ON d.id = x.id`;
-  if (record.parent !== "test_id") return byId;
+  if (record.parent === null) return byId;
+  const seen = `EXISTS (SELECT 1 FROM ${part}.runs AS r WHERE r.id = x.run_id)
+    OR EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = x.run_id AND m.state = 'restoring')`;
   return `${byId} UNION SELECT d.id FROM temp.incoming AS x
-    CROSS JOIN completed.${record.table} AS d ON ${sameName("d", "x", record.naturalKey)}`;
+    CROSS JOIN completed.${record.table} AS d ON ${sameName("d", "x", record.naturalKey)}
+    WHERE ${record.table === "tests" ? seen : "1"}`;
+}
+
+/** What hangs on tests of ours that came again under other ids is kept aside, as it is of such a test in megatest.db. */
+function keepChildren(options: AbsorbOptions, tests: string): number {
+  const { db, records } = options;
+  let superseded = 0;
+  for (const child of records.filter(({ parent }) => parent === "test_id")) {
+    const rows = `completed.${child.table}`;
+    superseded += keep(options, child, rows, `x.test_id IN ${tests}`, "its test came again under another id");
+    db.exec(`DELETE FROM ${rows} WHERE test_id IN ${tests}`);
+  }
+  db.exec(`DELETE FROM completed.mtjobs_archived WHERE test_id IN ${tests}`);
+  return superseded;
 }
 
 /**

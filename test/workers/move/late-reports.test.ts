@@ -3,7 +3,7 @@ import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit, type Place } from "../../support/edit-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
 const nothing = { runname: "no such run" };
@@ -188,5 +188,55 @@ describe("a late report for a moved run is collected by the next job", () => {
     expect(keptVersions(area, "tests", 6000, "comment")).toEqual(['"twin"']);
     expect(result.superseded).toBe(1);
     expectGone(area);
+  });
+});
+
+describe("a test that a client starts anew, under another id, in a run that a dead job left half way", () => {
+  /** The first test of run 2 is gone from the cache, and there again with a step and a datum of its own. */
+  function startAnew(area: SampleArea): number {
+    const [old] = readRows(area.cacheDb, "SELECT * FROM tests WHERE run_id = 2 ORDER BY id");
+    const children = ["test_steps", "test_data", "test_rundat", "archives"];
+    write(
+      area,
+      ["cache"],
+      `DELETE FROM tests WHERE id = ${old?.id};
+      ${children.map((table) => `DELETE FROM ${table} WHERE test_id = ${old?.id};`).join(" ")}
+      INSERT INTO tests (id, run_id, testname, item_path, state, comment)
+        VALUES (5000, 2, '${old?.testname}', '${old?.item_path}', 'COMPLETED', 'anew');
+      INSERT INTO test_steps (id, test_id, stepname, state) VALUES (5000, 5000, 's', 'end');
+      INSERT INTO test_data (id, test_id, category, variable) VALUES (5000, 5000, 'c', 'v')`,
+    );
+    return Number(old?.id);
+  }
+
+  const dieAt = (step: string) => (name: string) => {
+    if (name === step) throw new Error("died");
+  };
+  const run2 = { runname: undefined, runId: [2] };
+
+  it.each([
+    ["restored", "brought-to-cache"],
+    ["reduced", "removing"],
+  ])("is the record, with what hangs on it, and the one before is kept aside: half %s", async (way, step) => {
+    const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
+    const failpoint = dieAt(step);
+    if (way === "restored") {
+      await runReduce(area);
+      await expect(runRestore(area, run2, { failpoint })).rejects.toThrow("died");
+    } else await expect(runReduce(area, run2, { failpoint })).rejects.toThrow("died");
+    const old = startAnew(area);
+    const { result } = await runReduce(area, nothing);
+    expect(completedColumn(area, "SELECT comment FROM tests WHERE id = 5000")).toEqual(["anew"]);
+    expect(completedColumn(area, "SELECT stepname FROM test_steps WHERE test_id = 5000")).toEqual(["s"]);
+    expect(completedColumn(area, "SELECT variable FROM test_data WHERE test_id = 5000")).toEqual(["v"]);
+    expect(completedColumn(area, "SELECT count(*) FROM tests WHERE run_id = 2")).toEqual([4]);
+    expect(keptVersions(area, "tests", old, "id")).toHaveLength(1);
+    const kept = "SELECT count(*) FROM mtjobs_superseded WHERE table_name = 'test_steps'";
+    expect(Number(completedColumn(area, kept)[0])).toBeGreaterThan(0);
+    for (const table of ["test_steps", "test_data", "test_rundat", "archives"])
+      expect(completedColumn(area, `SELECT id FROM ${table} WHERE test_id = ${old}`)).toEqual([]);
+    expect(result.superseded).toBeGreaterThan(1);
+    for (const file of [area.cacheDb, area.refDb, area.megatestDb])
+      expect(readColumn(file, "SELECT id FROM tests WHERE run_id = 2")).toEqual([]);
   });
 });
