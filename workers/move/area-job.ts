@@ -123,7 +123,7 @@ async function tidyAndPerform(
   await bringTogether(move, renew);
   await bringAreaRows(move);
   context.failpoint("brought-together");
-  const line = await openLine(move, place, () => window.enter());
+  const line = await openLine(move, place, syncPass !== undefined, () => window.enter());
   try {
     for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
     const sweeper = { line, beforeCommit: renew };
@@ -149,12 +149,22 @@ async function tidyAndPerform(
   }
 }
 
-async function openLine(move: Move, place: Place, beforeArea: () => Promise<void>): Promise<RemovalLine> {
+/** @param syncs true where a server is alive, which must come to its syncs: `beforeArea` sees to it */
+async function openLine(
+  move: Move,
+  place: Place,
+  syncs: boolean,
+  beforeArea: () => Promise<void>,
+): Promise<RemovalLine> {
   const { context, fresh, files, keys, token } = move;
   const times = cacheTimesSetup(place.area, place.cache);
   const starts = await Promise.allSettled(
     move.sources.map((part) =>
-      ThreadStation.start({ part, fresh, files, keys, token, jobId: context.jobId, times }, context.signal),
+      ThreadStation.start(
+        { part, fresh, files, keys, token, jobId: context.jobId, times, shared: syncs && part === "area" },
+        context.signal,
+        beforeArea,
+      ),
     ),
   );
   const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));

@@ -2,12 +2,14 @@ import { plural } from "../../shared/plural.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel, SkipReason } from "../../shared/result.ts";
 import { isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
-import { commitStage, discardCopies, type PendingStates, verifyCopy } from "./copy.ts";
+import { commitStage, type PendingStates, verifyCopy } from "./copy.ts";
+import { discardCopies } from "./discard.ts";
 import { findUnfit } from "./fitting.ts";
 import { findRefused } from "./insert-stage.ts";
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import { LargeTests } from "./large-tests.ts";
 import type { Move } from "./move.ts";
+import { belongsTo } from "./record-tables.ts";
 import { gatherTests, SliceCutter } from "./slices.ts";
 import { clearStage, stageSlice } from "./stage.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -49,7 +51,7 @@ export async function copyBatch(
   }
   await flush(move, batch, payload, pending);
   const halfCopied = [...batch.rejected.keys()].filter((run) => batch.committed.has(run));
-  if (halfCopied.length > 0) await outwaitBusy(signal, () => discardCopies(move, halfCopied));
+  if (halfCopied.length > 0) await discardCopies(move, halfCopied);
   return tally(move, runs, batch, payload);
 }
 
@@ -176,13 +178,10 @@ function tally(
 function dropFromStage({ db, records }: Move, runs: readonly number[]): void {
   const list = JSON.stringify(runs);
   const chosen = "(SELECT value FROM json_each(?))";
-  for (const { table, parent } of records.toReversed()) {
-    const where =
-      parent === null
-        ? `id IN ${chosen}`
-        : parent === "run_id"
-          ? `run_id IN ${chosen}`
-          : `test_id IN (SELECT id FROM temp.stage_tests WHERE run_id IN ${chosen})`;
+  const tests = `(SELECT id FROM temp.stage_tests WHERE run_id IN ${chosen})`;
+  for (const record of records.toReversed()) {
+    const { table } = record;
+    const where = belongsTo(record, { runs: chosen, tests });
     prepared(
       db,
       `DELETE FROM temp.losers WHERE table_name = '${table}'

@@ -125,31 +125,3 @@ export function verifyCopy({ db, records }: Move): void {
     }
   }
 }
-
-/** Takes a copy out of completed-runs.db again. Only for runs of which nothing has been removed elsewhere. */
-export function discardCopies(move: Move, runs: readonly number[]): void {
-  const { db, token } = move;
-  transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
-    withoutTriggers(db, "completed", () => deleteCopies(move, JSON.stringify(runs)));
-  });
-}
-
-function deleteCopies({ db, records }: Move, list: string): void {
-  const chosen = "(SELECT value FROM json_each(?))";
-  for (const { table, parent } of records.toReversed()) {
-    const where =
-      parent === null
-        ? `id IN ${chosen}`
-        : parent === "run_id"
-          ? `run_id IN ${chosen}`
-          : `test_id IN (SELECT id FROM completed.tests WHERE run_id IN ${chosen})`;
-    if (table === "tests") {
-      const tests = `SELECT id FROM completed.tests WHERE run_id IN ${chosen}`;
-      prepared(db, `DELETE FROM completed.mtjobs_archived WHERE test_id IN (${tests})`).run(list);
-    }
-    // Children of tests go before tests: the order of the plans, backwards, is by depth.
-    prepared(db, `DELETE FROM completed.${table} WHERE ${where}`).run(list);
-  }
-  prepared(db, `DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(list);
-}

@@ -6,6 +6,7 @@ import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { belowAllIds } from "./insert-stage.ts";
 import { LargeTests } from "./large-tests.ts";
+import { prepareSlice } from "./measure-commit.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { assertCopied } from "./slice-check.ts";
 import { type RemoverOptions, readVersion } from "./slice-removal.ts";
@@ -50,6 +51,7 @@ export class Inserter {
     const cutter = await this.#cutterOf(runs);
     const report: InsertionReport = { conflicting: [], incomplete: [] };
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+      await prepareSlice(this.#options);
       const obstacle = await this.#insertSlice(slice, touchedAt);
       if (obstacle === undefined) continue;
       if (slice.runs.length === 1) {

@@ -1,9 +1,10 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
-import { commitStates, discardCopies, PendingStates } from "./copy.ts";
+import { commitStates, PendingStates } from "./copy.ts";
 import { copyBatch, stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
+import { discardCopies } from "./discard.ts";
 import { guardAgain } from "./id-guards.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
@@ -182,11 +183,9 @@ export class RunMover {
   /** A client wrote to these after they were copied; nothing of them was removed, so the copies may go. */
   async #copyAgain(runs: readonly RunLabel[]): Promise<void> {
     const move = this.#move;
-    await outwaitBusy(move.context.signal, () =>
-      discardCopies(
-        move,
-        runs.map(({ id }) => id),
-      ),
+    await discardCopies(
+      move,
+      runs.map(({ id }) => id),
     );
     for (const run of runs) {
       if ((this.#copies.get(run.id) ?? 0) < maxCopies) this.#waiting.push(run.id);

@@ -66,6 +66,12 @@ export interface RecordPlan extends RecordShape {
   indexedIn(part: Part): boolean;
 }
 
+/** SQL: a row of the table belongs to one of `runs`, or hangs on one of `tests`; both are SQL for lists of ids. */
+export function belongsTo({ parent }: RecordShape, { runs, tests }: { runs: string; tests: string }): string {
+  if (parent === "test_id") return `test_id IN ${tests}`;
+  return `${parent ?? "id"} IN ${runs}`;
+}
+
 /** Reads the plan of every record table that completed-runs.db has. `keys` are the target keys of runs. */
 export function planRecords(db: Connection, parts: readonly Part[], keys: readonly string[]): RecordPlan[] {
   return recordShapes.flatMap((shape) => {

@@ -5,8 +5,9 @@ import { plural } from "../../shared/plural.ts";
 import { defaultGraceMs } from "../../shared/queue/grace.ts";
 
 import type { RunLabel } from "../../shared/result.ts";
-import { commitStates, discardCopies, PendingStates, type RunState } from "./copy.ts";
+import { commitStates, PendingStates, type RunState } from "./copy.ts";
 import { countRemoval } from "./count-removal.ts";
+import { discardCopies } from "./discard.ts";
 import { guardAgain } from "./id-guards.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { LargeTests } from "./large-tests.ts";
@@ -49,7 +50,7 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
   }
   const undone = [...copying, ...untouched];
   for (const { id } of undone) {
-    await outwaitBusy(context.signal, () => discardCopies(move, [id]));
+    await discardCopies(move, [id]);
     context.failpoint("taken-back");
   }
   if (undone.length > 0) {

@@ -1,13 +1,13 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
-import { proveToken } from "../fence.ts";
 import { absorb } from "./absorb.ts";
 import { LargeTests } from "./large-tests.ts";
+import { prepareSlice } from "./measure-commit.ts";
 import { findMismatches } from "./mismatch.ts";
 import { assertCopied } from "./slice-check.ts";
 import { type RemoverOptions, SliceRemover } from "./slice-removal.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 export interface RemovalReport {
   /** Rows deleted, by table. */
@@ -48,17 +48,6 @@ export class Remover {
     this.#slices = new SliceRemover(options);
   }
 
-  /** Tells the pace what a commit of one row takes here: the least that anybody has to wait for a writer. */
-  async measureCommit(): Promise<void> {
-    const { db, part, token, pace, signal, beforeCommit } = this.#options;
-    await outwaitBusy(signal, () => {
-      beforeCommit();
-      const started = performance.now();
-      transact(db, () => proveToken(db, part, token, Date.now()));
-      pace.noteOneRowCommit(performance.now() - started);
-    });
-  }
-
   async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, records, pace, signal } = this.#options;
     const report: RemovalReport = {
@@ -78,7 +67,7 @@ export class Remover {
     const size = () => pace.size;
     const cutter = new SliceCutter(db, counts, size, { tests: large, order: "children-first" });
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
-      if (pace.wantsCommit) await this.measureCommit();
+      await prepareSlice(this.#options);
       if (slice.part?.first === true && !absorbing && (await this.#hasChanged(slice.runs, large))) {
         report.changed.push(...slice.runs);
         cutter.skipRest();

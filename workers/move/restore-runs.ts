@@ -3,9 +3,10 @@ import type { MovedRun, RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import { noteRestored, tallyRestored } from "./accounts.ts";
-import { discardCopies, type RunState } from "./copy.ts";
+import type { RunState } from "./copy.ts";
 import { stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
+import { discardCopies } from "./discard.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
@@ -102,7 +103,7 @@ export async function dropRestored(move: Move, runs: readonly RunLabel[]): Promi
   if (runs.length === 0) return;
   const { context } = move;
   const ids = runs.map(({ id }) => id);
-  await outwaitBusy(context.signal, () => discardCopies(move, ids));
+  await discardCopies(move, ids);
   context.failpoint("let-go");
 }
 

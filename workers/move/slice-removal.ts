@@ -28,6 +28,8 @@ export interface RemoverOptions {
   signal: AbortSignal;
   /** Aborted: a run that is cut is left to the next job. */
   stop: AbortSignal;
+  /** Awaited before each slice. */
+  beforeSlice(): Promise<void>;
   /** Called right before each transaction, so that the cache is never older than megatest.db. */
   beforeCommit(): void;
   failpoint(step: JobStep): void;

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { failpointFromEnvironment } from "../../shared/failpoint.ts";
 import { Station, type StationSetup } from "./station.ts";
-import type { StationCall, StationReply, StationValue } from "./thread-station.ts";
+import type { StationCall, StationReply, StationRequest, StationValue } from "./thread-station.ts";
 import { stopGraceMs } from "./transaction.ts";
 
 if (parentPort === null) throw new TypeError("this file is started as a thread");
@@ -15,9 +15,11 @@ const lost = new AbortController();
 const failpoint = failpointFromEnvironment(process.env.MTJOBS_FAILPOINT);
 let station: Station | undefined;
 let queue: Promise<void> = Promise.resolve();
+let entered = () => {};
 
 port.on("message", (call: StationCall) => {
   if (call.call === "abort") end(JobsError.fromDocument(call.error));
+  else if (call.call === "entered") entered();
   // Asked between two slices of a removal, so that nobody waits for its end.
   else if (call.call === "version") void answer(call);
   else queue = queue.then(() => answer(call));
@@ -30,12 +32,20 @@ function end(reason: JobsError): void {
   else setTimeout(() => lost.abort(reason), stopGraceMs).unref();
 }
 
-async function answer(call: Exclude<StationCall, { call: "abort" }>): Promise<void> {
+/** Asks whoever started the thread, who knows what else is written to the database. */
+function enter(): Promise<void> {
+  return new Promise((resolve) => {
+    entered = resolve;
+    reply({ ask: "enter" });
+  });
+}
+
+async function answer(call: StationRequest): Promise<void> {
   try {
     station ??= await Station.open(
       workerData as StationSetup,
       { stop: stop.signal, lost: lost.signal },
-      failpoint,
+      { failpoint, enter },
     );
     const value = await perform(station, call);
     reply({ id: call.id, value, size: station.pace.size, longestMs: station.pace.longestMs });
@@ -45,10 +55,7 @@ async function answer(call: Exclude<StationCall, { call: "abort" }>): Promise<vo
   }
 }
 
-async function perform(
-  opened: Station,
-  call: Exclude<StationCall, { call: "abort" }>,
-): Promise<StationValue> {
+async function perform(opened: Station, call: StationRequest): Promise<StationValue> {
   if (call.call === "remove") return opened.remove(call.removal);
   if (call.call === "refresh") await opened.refresh();
   if (call.call === "version") return opened.version();

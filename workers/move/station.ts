@@ -6,6 +6,7 @@ import { mapChildren } from "./children.ts";
 import { Company } from "./company.ts";
 import { connect } from "./databases.ts";
 import { Inserter, type Insertion, type InsertionReport } from "./inserter.ts";
+import { measureCommit } from "./measure-commit.ts";
 import type { Files, Source } from "./move.ts";
 import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
@@ -23,12 +24,33 @@ export interface StationSetup {
   token: number;
   jobId: string;
   times: CacheTimesSetup;
+  /** True where the database must be left alone now and then, also within a run: whoever started the station says when. */
+  shared: boolean;
 }
+
+/** How often a station asks whether it is time to leave its database alone, in ms. */
+const askEveryMs = 100;
 
 /** What ends a station's work: `stop` at the next slice of a large run, `lost` at once. */
 export interface StationSignals {
   stop: AbortSignal;
   lost: AbortSignal;
+}
+
+export interface StationHooks {
+  failpoint(step: JobStep): void;
+  /** Resolves when the database may be written to. */
+  enter(): Promise<void>;
+}
+
+/** Calls `enter` where the last call is some time ago. */
+function nowAndThen(enter: () => Promise<void>): () => Promise<void> {
+  let askedAt = performance.now();
+  return async () => {
+    if (performance.now() - askedAt < askEveryMs) return;
+    await enter();
+    askedAt = performance.now();
+  };
 }
 
 /** Works on one source: removes runs from it, and compacts it. */
@@ -37,6 +59,7 @@ export class Station {
   readonly #db: Connection;
   readonly #remover: Remover;
   readonly #inserter: Inserter;
+  readonly #options: RemoverOptions;
   readonly #signal: AbortSignal;
   readonly pace: Pace;
 
@@ -44,7 +67,7 @@ export class Station {
     setup: StationSetup,
     db: Connection,
     { stop, lost }: StationSignals,
-    failpoint: (step: JobStep) => void,
+    { failpoint, enter }: StationHooks,
   ) {
     this.#setup = setup;
     this.#db = db;
@@ -60,19 +83,17 @@ export class Station {
       company: new Company(),
       signal: lost,
       stop,
+      beforeSlice: setup.shared ? nowAndThen(enter) : async () => {},
       beforeCommit: setup.part === "area" ? () => times.renew() : () => {},
       failpoint,
     };
+    this.#options = options;
     this.#remover = new Remover(options);
     this.#inserter = new Inserter(options);
   }
 
   /** Opens the databases and takes the one look over the tables without an index. */
-  static async open(
-    setup: StationSetup,
-    signals: StationSignals,
-    failpoint: (step: JobStep) => void,
-  ): Promise<Station> {
+  static async open(setup: StationSetup, signals: StationSignals, hooks: StationHooks): Promise<Station> {
     const { lost: signal } = signals;
     // The block of a late test may be in the other one.
     const others: readonly Source[] = setup.part === "ref" ? [] : ["cache", "area"];
@@ -82,17 +103,13 @@ export class Station {
       const records = await outwaitBusy(signal, () => planRecords(db, [setup.part, "completed"], setup.keys));
       createScratch(db, records);
       await mapChildren(db, setup.part, records, signal);
-      const station = new Station(setup, db, signals, failpoint);
-      await station.#measureCommit();
+      const station = new Station(setup, db, signals, hooks);
+      for (let sample = 0; sample < 3; sample++) await measureCommit(station.#options);
       return station;
     } catch (error) {
       db.close();
       throw error;
     }
-  }
-
-  async #measureCommit(): Promise<void> {
-    for (let sample = 0; sample < 3; sample++) await this.#remover.measureCommit();
   }
 
   remove(removal: Removal): Promise<RemovalReport> {

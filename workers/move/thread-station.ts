@@ -5,17 +5,19 @@ import type { Source } from "./move.ts";
 import type { Removal, RemovalReport } from "./remover.ts";
 import type { StationSetup } from "./station.ts";
 
-export type StationCall =
+export type StationRequest =
   | { id: number; call: "remove"; removal: Removal }
   | { id: number; call: "insert" | "find-incomplete"; insertion: Insertion }
   | { id: number; call: "vacuum"; part: Source | "completed" }
-  | { id: number; call: "open" | "refresh" | "version" | "close" }
-  | { call: "abort"; error: ErrorDocument };
+  | { id: number; call: "open" | "refresh" | "version" | "close" };
+
+export type StationCall = StationRequest | { call: "abort"; error: ErrorDocument } | { call: "entered" };
 
 /** What a call comes back with: the report of `remove` or `insert`, runs, the number of `version`. */
 export type StationValue = RemovalReport | InsertionReport | number[] | number | undefined;
 
 export type StationReply =
+  | { ask: "enter" }
   | { id: number; value: StationValue; size: number; longestMs: number }
   | { id: number; error: ErrorDocument };
 
@@ -40,11 +42,20 @@ export class ThreadStation {
   readonly #thread: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<StationValue>>();
   #lastId = 0;
+  readonly #enter: () => Promise<void>;
   #ended: JobsError | undefined;
 
-  /** Starts the thread and resolves once it has its databases open. */
-  static async start(setup: StationSetup, signal: AbortSignal): Promise<ThreadStation> {
-    const station = new ThreadStation(setup, signal);
+  /**
+   * Starts the thread and resolves once it has its databases open.
+   *
+   * @param enter awaited now and then between two slices, where the database is shared
+   */
+  static async start(
+    setup: StationSetup,
+    signal: AbortSignal,
+    enter: () => Promise<void>,
+  ): Promise<ThreadStation> {
+    const station = new ThreadStation(setup, signal, enter);
     try {
       await station.#call({ id: 0, call: "open" });
     } catch (error) {
@@ -55,10 +66,13 @@ export class ThreadStation {
     return station;
   }
 
-  private constructor(setup: StationSetup, signal: AbortSignal) {
+  private constructor(setup: StationSetup, signal: AbortSignal, enter: () => Promise<void>) {
     this.part = setup.part;
+    this.#enter = enter;
     this.#thread = new Worker(threadUrl(), { workerData: setup });
-    this.#thread.on("message", (reply: StationReply) => this.#settle(reply));
+    this.#thread.on("message", (reply: StationReply) =>
+      "ask" in reply ? void this.#letEnter() : this.#settle(reply),
+    );
     this.#thread.on("error", (error) => this.#fail(toJobsError(error)));
     this.#thread.on("exit", () => this.#fail(new JobsError("internal", `the thread of ${setup.part} ended`)));
     const pass = () =>
@@ -100,7 +114,13 @@ export class ThreadStation {
     await this.#thread.terminate();
   }
 
-  #call(call: Exclude<StationCall, { call: "abort" }>): Promise<StationValue> {
+  /** Where waiting fails the job is to end, which the thread is told by itself. */
+  async #letEnter(): Promise<void> {
+    await this.#enter().catch(() => {});
+    this.#thread.postMessage({ call: "entered" } satisfies StationCall);
+  }
+
+  #call(call: StationRequest): Promise<StationValue> {
     const id = ++this.#lastId;
     const answer = newAnswer();
     // A thread that is gone answers nothing: say so at once.
@@ -110,7 +130,7 @@ export class ThreadStation {
     return answer.promise;
   }
 
-  #settle(reply: StationReply): void {
+  #settle(reply: Exclude<StationReply, { ask: "enter" }>): void {
     const answer = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if ("error" in reply) answer?.reject(JobsError.fromDocument(reply.error));

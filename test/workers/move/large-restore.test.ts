@@ -1,0 +1,74 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { ThreadStation } from "../../../workers/move/thread-station.ts";
+import { edit } from "../../support/edit-area.ts";
+import { giveTestsTo } from "../../support/large-run.ts";
+import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
+import { runReduce, runRestore } from "../../support/run-reduce.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+
+/** Run 1 has 2,400 tests and has moved. */
+async function largeRun() {
+  const area = buildTempArea({ runs: 3, testsPerRun: 800, inFlight: 0, unsynced: false });
+  giveTestsTo(area, 1, [2, 3]);
+  await runReduce(area, { runname: undefined, runId: [1] });
+  return area;
+}
+
+describe("a restore of one large run", () => {
+  it("asks between its slices whether megatest.db must be left to a sync, and waits for the answer", async () => {
+    const area = await largeRun();
+    const [fence] = readRows(area.megatestDb, "SELECT token FROM mtjobs_fence");
+    readRows(filesOf(area).completedDb, "UPDATE mtjobs_runs SET state = 'restoring' RETURNING run_id");
+    const { megatestDb, completedDb } = filesOf(area);
+    const inserted: number[] = [];
+    const station = await ThreadStation.start(
+      {
+        part: "area",
+        fresh: "cache",
+        files: { area: megatestDb, completed: completedDb },
+        keys: area.keys,
+        token: Number(fence?.token),
+        jobId: "a job",
+        times: { file: undefined, aheadMs: 0 },
+        shared: true,
+      },
+      new AbortController().signal,
+      async () => {
+        const count = () => Number(readColumn(megatestDb, "SELECT count(*) FROM tests WHERE run_id = 1")[0]);
+        const before = count();
+        await yieldNow();
+        expect(count()).toBe(before);
+        inserted.push(before);
+      },
+    );
+    try {
+      expect(await station.insert({ runs: [1] })).toEqual({ conflicting: [], incomplete: [] });
+    } finally {
+      await station.close();
+    }
+    expect(inserted.filter((count) => count > 0 && count < 2400).length).toBeGreaterThan(0);
+    expect(readColumn(megatestDb, "SELECT count(*) FROM tests WHERE run_id = 1")).toEqual([2400]);
+  });
+
+  it("takes its copy out of completed-runs.db in several transactions, and readers get their turn", async () => {
+    const area = await largeRun();
+    const left = new Set<number>();
+    let isGoing = false;
+    const look = async () => {
+      for (; isGoing; await yieldNow())
+        left.add(Number(completedColumn(area, "SELECT count(*) FROM tests WHERE run_id = 1")[0]));
+    };
+    const failpoint = (step: string) => {
+      isGoing = step === "restored";
+      if (isGoing) void look();
+    };
+    const { result } = await runRestore(area, {}, { failpoint });
+    expect(result.moved).toMatchObject({ runs: 1, tests: 2400 });
+    expect(left.size).toBeGreaterThan(2);
+    expect(completedColumn(area, "SELECT count(*) FROM test_steps")).toEqual([0]);
+    edit(area, ["cache"], (db) => {
+      expect(db.prepare("SELECT count(*) FROM tests WHERE run_id = 1").pluck().get()).toBe(2400);
+    });
+  });
+});

@@ -1,0 +1,72 @@
+import { performance } from "node:perf_hooks";
+import { setImmediate as yieldNow } from "node:timers/promises";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
+import { proveToken } from "../fence.ts";
+import type { Move } from "./move.ts";
+import { Pace } from "./pace.ts";
+import { belongsTo } from "./record-tables.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+/** How long a transaction may take that only readers of completed-runs.db wait for, in ms. */
+const aimMs = 100;
+
+/** Tests that go in the first transaction: as many as are copied together. */
+const initial = 1000;
+
+/**
+ * Takes copies out of completed-runs.db again, a large one in several transactions. Only for runs that count elsewhere:
+ * of which nothing has been removed, or which are whole again.
+ */
+export async function discardCopies(move: Move, runs: readonly number[]): Promise<void> {
+  const { db, context } = move;
+  const list = JSON.stringify(runs);
+  const pace = new Pace(aimMs, initial);
+  const some = prepared<[string, number], number>(
+    db,
+    `SELECT id FROM completed.tests WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, id LIMIT ?`,
+  ).pluck();
+  for (let isLast = false; !isLast; ) {
+    await outwaitBusy(context.signal, () => {
+      const started = performance.now();
+      const tests = some.all(list, pace.size);
+      isLast = tests.length < pace.size;
+      discard(move, { runs: list, tests: JSON.stringify(tests), isLast });
+      pace.hold(performance.now() - started);
+      pace.settle(tests.length);
+    });
+    await yieldNow();
+  }
+}
+
+interface Part {
+  /** JSON arrays of ids. */
+  runs: string;
+  tests: string;
+  /** True where nothing is left afterwards. */
+  isLast: boolean;
+}
+
+function discard({ db, token, records }: Move, { runs, tests, isLast }: Part): void {
+  const chosen = "(SELECT value FROM json_each(?))";
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    // What is left counts no more, whoever looks between two transactions.
+    prepared(
+      db,
+      `UPDATE completed.mtjobs_runs SET state = 'copying' WHERE state = 'removing' AND run_id IN ${chosen}`,
+    ).run(runs);
+    withoutTriggers(db, "completed", () => {
+      prepared(db, `DELETE FROM completed.mtjobs_archived WHERE test_id IN ${chosen}`).run(tests);
+      // Children go before their parents: the order of the plans, backwards, is by depth.
+      for (const record of records.toReversed()) {
+        const isOfTests = record.table === "tests" || record.parent === "test_id";
+        if (!isOfTests && !isLast) continue;
+        const where =
+          record.table === "tests" ? `id IN ${chosen}` : belongsTo(record, { runs: chosen, tests: chosen });
+        prepared(db, `DELETE FROM completed.${record.table} WHERE ${where}`).run(isOfTests ? tests : runs);
+      }
+    });
+    if (isLast) prepared(db, `DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(runs);
+  });
+}
