@@ -55,12 +55,7 @@ export function lookAtSlice(
 }
 
 /** The runs of the slice that rows belong to; all of them where that cannot be told. */
-export function runsOf(
-  db: Connection,
-  part: Source,
-  mismatches: Mismatches,
-  slice: Slice,
-): readonly number[] {
+function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Slice): readonly number[] {
   const runs = new Set<number>();
   for (const [{ table, parent }, ids] of mismatches) {
     const owner =

@@ -8,9 +8,9 @@ import { type Comparison, findMismatches } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
-import { Blocked, lookAtSlice, refuseMismatches, runsOf } from "./slice-check.ts";
+import { Blocked, lookAtSlice, refuseMismatches } from "./slice-check.ts";
 import { enterSlice, type Slice } from "./slices.ts";
-import { type RowIds, setStrangersApart } from "./strangers.ts";
+import { type RowIds, runsNamedBy, setStrangersApart } from "./strangers.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** What a remover needs; small enough to be rebuilt in a thread of its own. */
@@ -160,7 +160,7 @@ export class SliceRemover {
         pace.settle(tests);
       }
     }
-    if (spared.size > 0) for (const run of runsOf(db, part, spared, slice)) how.strangers.add(run);
+    for (const run of runsNamedBy(db, spared)) how.strangers.add(run);
     for (const [table, count] of removed) how.removed[table] = (how.removed[table] ?? 0) + count;
     return true;
   }

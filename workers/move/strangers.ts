@@ -119,3 +119,23 @@ function rowsUnder(db: Connection, part: Source, record: RecordPlan, parents: re
     .pluck()
     .all(JSON.stringify(parents));
 }
+
+/** The runs of completed-runs.db that the strangers' ids belong to. */
+export function runsNamedBy(db: Connection, strangers: RowIds): number[] {
+  const runs = new Set<number>();
+  for (const [{ table, parent, synced }, ids] of strangers) {
+    if (!synced) continue;
+    const run =
+      parent === "test_id"
+        ? "(SELECT t.run_id FROM completed.tests AS t WHERE t.id = d.test_id)"
+        : `d.${parent ?? "id"}`;
+    const found = prepared<[string], number | null>(
+      db,
+      `SELECT DISTINCT ${run} FROM json_each(?) AS j CROSS JOIN completed.${table} AS d ON d.id = j.value`,
+    )
+      .pluck()
+      .all(JSON.stringify(ids));
+    for (const id of found) if (id !== null) runs.add(id);
+  }
+  return [...runs];
+}

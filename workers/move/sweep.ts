@@ -99,17 +99,17 @@ async function absorbAll(
   if (suspects.length === 0) return [];
   const alive = await aliveAmong(move, suspects);
   const runs = suspects.filter((run) => !alive.includes(run));
-  const left = [...alive];
+  const left = new Set(alive);
   // Late rows came under ids above the guards; they must not be handed out again once the rows are gone.
   await outwaitBusy(move.context.signal, () => raiseGuards(move, beforeCommit));
   for (let from = 0; from < runs.length; from += chunk) {
     move.context.signal.throwIfAborted();
     const report = await line.remove(runs.slice(from, from + chunk), true);
     await countRemoval(move, report);
-    left.push(...report.strangers);
+    for (const run of report.strangers) left.add(run);
   }
   if (move.tally.late > 0) move.context.log(`Brought ${plural(move.tally.late, "late row")} to moved runs.`);
-  return left;
+  return [...left];
 }
 
 async function aliveAmong(move: Move, runs: readonly number[]): Promise<number[]> {
