@@ -1,5 +1,6 @@
 import { type Enqueued, enqueueJob } from "../enqueue.ts";
 import { followJob } from "../follow.ts";
+import { exitOf } from "../held-back.ts";
 import type { CheckedRequest } from "../move-request.ts";
 import { type Session, withSession } from "../session.ts";
 import { resultText } from "../text/result-text.ts";
@@ -42,7 +43,8 @@ async function follow(
       onNote: display.note,
     });
     display.end();
-    if (error === undefined) return { document: result, text: resultText(result) };
+    if (error === undefined)
+      return { document: result, text: resultText(result), exit: exitOf(result, payload) };
     const state = error.code === "cancelled" ? "cancelled" : "failed";
     const document = { ...place, job: name, area: payload.area, state, dryRun: payload.dryRun };
     return { document, text: "", error };

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobName } from "../../shared/queue/payload.ts";
+import { exitOf } from "../held-back.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
 import { resultText } from "../text/result-text.ts";
 import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "./command.ts";
@@ -26,7 +27,7 @@ export interface MoveCommand {
 const exits = {
   0: "done, or enqueued; also when some runs stayed for the reasons listed",
   1: "the job failed",
-  3: "refused by a safety rule: not at home, locked, outside the allowed roots",
+  3: "refused by a safety rule: not at home, locked, outside the allowed roots; or all runs asked for by id stayed",
   4: "Redis is out of reach, or with --wait no worker serves the host",
   5: "--timeout passed; the job goes on",
   130: "interrupted while waiting; the job goes on",
@@ -73,7 +74,7 @@ async function ask(context: CommandContext, deps: CliDeps, name: JobName): Promi
   const result = await inThisProcess(context, "moved", (hooks) =>
     deps.runInline(name, checked.payload, settings, hooks),
   );
-  return { document: result, text: resultText(result) };
+  return { document: result, text: resultText(result), exit: exitOf(result, checked.payload) };
 }
 
 /** The options that are members of the job's data; those that were not given are left out. */
