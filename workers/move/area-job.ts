@@ -5,7 +5,7 @@ import { appendHistory } from "../../shared/area/history.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { JobPayload } from "../../shared/queue/payload.ts";
+import { defaultGraceMs, type JobPayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import { settleCounts, takeOverCounts } from "./accounts.ts";
 import { bringAreaRows } from "./area-rows.ts";
@@ -128,7 +128,12 @@ async function tidyAndPerform(
     for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
     const sweeper = { line, beforeCommit: renew };
     await takeOverCounts(move);
-    await finishInterrupted(move, line, { deadAfterMs: payload.deadAfter, beforeCommit: renew, rest });
+    await finishInterrupted(move, line, {
+      deadAfterMs: payload.deadAfter,
+      grace: "grace" in payload ? payload.grace : defaultGraceMs,
+      beforeCommit: renew,
+      rest,
+    });
     await repairIdClashes(move, renew);
     await collectLateRows(move, sweeper);
     context.failpoint("late-collected");

@@ -2,8 +2,6 @@ import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { targetSql } from "../../shared/patterns.ts";
 import { plural } from "../../shared/plural.ts";
-import { defaultGraceMs } from "../../shared/queue/grace.ts";
-
 import type { RunLabel } from "../../shared/result.ts";
 import { commitStates, PendingStates, type RunState } from "./copy.ts";
 import { countRemoval } from "./count-removal.ts";
@@ -34,6 +32,8 @@ export async function finishInterrupted(move: Move, line: RemovalLine, options: 
 export interface Recovery {
   /** See `RestorePayload.deadAfter`; undefined: the default. */
   deadAfterMs: number | undefined;
+  /** For how long a run that is whole again is still kept for those who read completed-runs.db, in ms. */
+  grace: number;
   /** Renews the cache's modification time. */
   beforeCommit(): void;
   /** Sleeps under the lease. */
@@ -82,7 +82,11 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
 }
 
 /** Runs that a dead job brought back whole are let go, once readers have finished; others are moved again. */
-async function finishRestores(move: Move, line: RemovalLine, { deadAfterMs, rest }: Recovery): Promise<void> {
+async function finishRestores(
+  move: Move,
+  line: RemovalLine,
+  { deadAfterMs, grace, rest }: Recovery,
+): Promise<void> {
   const { context } = move;
   await dropRestored(move, runsIn(move, "restored"));
   const restoring = runsIn(move, "restoring");
@@ -105,7 +109,7 @@ async function finishRestores(move: Move, line: RemovalLine, { deadAfterMs, rest
   }
   const whole = restoring.filter(isWhole);
   if (whole.length === 0) return;
-  await rest(defaultGraceMs);
+  await rest(grace);
   await letGo(move, whole);
   context.log(`Restored ${plural(whole.length, "run")} that an interrupted job had brought back.`);
 }

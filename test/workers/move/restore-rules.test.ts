@@ -216,6 +216,14 @@ describe("a restore", () => {
     ).toEqual([1]);
   });
 
+  it("that died once everything was back is finished by the next one, which waits for its own grace", async () => {
+    const area = await reducedArea();
+    await dieAt(area, "whole");
+    const { result } = await runRestore(area, { ...run2, grace: 0 });
+    expect(movedIds(result)).toEqual([2]);
+    expect(result.elapsedMs).toBeLessThan(10_000);
+  });
+
   it("is finished by a reduce where it died after everything was back, and that job says so", async () => {
     const area = await reducedArea();
     await dieAt(area, "restored");
