@@ -21,7 +21,7 @@ export interface RunLabel {
 
 /** A run that was moved. */
 export interface MovedRun extends RunLabel {
-  /** The id it had in completed-runs.db, where it was taken meanwhile and the run came back under a new one. */
+  /** The id it had, where that was given to another run meanwhile and it took a new one. */
   previousId?: number;
 }
 

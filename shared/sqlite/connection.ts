@@ -50,6 +50,13 @@ export function isConstraintError(error: unknown): error is Error {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT");
 }
 
+/** True where a row of that id or name is there already; false for any other constraint. */
+export function isTaken(error: unknown): boolean {
+  return (
+    error instanceof Database.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY|ROWID)$/.test(error.code)
+  );
+}
+
 const statements = new WeakMap<Connection, Map<string, Database.Statement<unknown[], unknown>>>();
 
 /**

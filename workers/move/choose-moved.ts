@@ -9,6 +9,7 @@ import { type Candidate, labelOf, newestPerTarget, selectorSql } from "./choose.
 import { lifeOf, seconds } from "./judge.ts";
 import { type Move, planOf } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
+import { warnOfUnknownIds } from "./unknown-ids.ts";
 
 /**
  * The moved runs that match the patterns and ids given, oldest id first. Those that stay are tallied as skipped.
@@ -16,6 +17,7 @@ import { outwaitBusy, transact } from "./transaction.ts";
  */
 export async function chooseMovedRuns(move: Move, payload: RestorePayload): Promise<MovedRun[]> {
   const { signal } = move.context;
+  await warnOfUnknownIds(move, payload.runId, "completed");
   const matching = await outwaitBusy(signal, () => matchingRuns(move, payload));
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;

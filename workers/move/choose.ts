@@ -8,6 +8,7 @@ import type { RunLabel } from "../../shared/result.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
 import { outwaitBusy } from "./transaction.ts";
+import { warnOfUnknownIds } from "./unknown-ids.ts";
 
 /** Rows of `runs` looked at in one statement. */
 const chunk = 2_000;
@@ -24,6 +25,7 @@ export interface Candidate extends RunLabel {
  * back (`--keep`, `--age`, locked, a conflict) are tallied as skipped; what tests and steps say comes later.
  */
 export async function chooseRuns(move: Move, payload: ReducePayload, now: number): Promise<number[]> {
+  await warnOfUnknownIds(move, payload.runId, "area");
   const matching = (await matchingRuns(move, payload)).filter((run) => run.state !== "deleted");
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const conflicting = await findConflicts(move, matching);

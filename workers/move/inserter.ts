@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
-import { type Connection, isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, isConstraintError, isTaken, prepared } from "../../shared/sqlite/connection.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
@@ -28,7 +28,7 @@ export interface InsertionReport {
   incomplete: number[];
 }
 
-/** Leaves the transaction: the run's name stands under another id. */
+/** Leaves the transaction: the run's name stands under another id, or its id is taken. */
 class NameTaken extends Error {}
 
 /** Leaves the transaction: a column's declared type would make another value of what it gets. */
@@ -113,7 +113,9 @@ export class Inserter {
       await outwaitBusy(signal, () => this.#commitStage(tests, highest, touchedAt));
     } catch (error) {
       if (error instanceof ValueChanged) return "incomplete";
-      if (error instanceof NameTaken || isConstraintError(error)) return "conflicting";
+      if (error instanceof NameTaken) return "conflicting";
+      // A row that came since the ids were looked at is in the way, of the run itself or of another.
+      if (isConstraintError(error)) return isTaken(error) ? "incomplete" : "conflicting";
       throw error;
     }
     failpoint(`inserted-in-${part}`);
@@ -151,7 +153,7 @@ export class Inserter {
     }
   }
 
-  /** A table without the UNIQUE constraint would take two runs of one name. */
+  /** A table without the UNIQUE constraint would take two runs of one name; and an id is none of the rows that came late. */
   #refuseTakenName(): void {
     const { db, part, records } = this.#options;
     const runs = records.find(({ table }) => table === "runs");
@@ -161,7 +163,12 @@ export class Inserter {
       `SELECT 1 FROM temp.stage_runs AS s CROSS JOIN ${part}.runs AS x
        ON ${sameName("x", "s", runs.naturalKey)} WHERE x.id <> s.id`,
     );
-    if (taken.get() !== undefined) throw new NameTaken("a run of that name is there");
+    const here = prepared(
+      db,
+      `SELECT 1 FROM temp.stage_runs AS s CROSS JOIN ${part}.runs AS x ON x.id = s.id`,
+    );
+    if (taken.get() !== undefined || here.get() !== undefined)
+      throw new NameTaken("a run of that name or id is there");
   }
 
   #insertTable(record: RecordPlan, highest: number): void {

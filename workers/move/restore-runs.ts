@@ -138,7 +138,8 @@ export async function undoRestore(
 }
 
 /**
- * Commits a state of runs that were moved; the job that moved them goes on answering for that.
+ * Commits a state of runs that were moved; the job that moved them goes on answering for that, and `changed_at` goes on
+ * saying when that was: ids given since are told as `previousId`.
  *
  * @param also is done in the same transaction
  */
@@ -154,9 +155,9 @@ async function setRestoreState(
       proveToken(db, "completed", token, Date.now());
       prepared(
         db,
-        `UPDATE completed.mtjobs_runs SET state = ?, changed_at = ?, looked_at = 0
+        `UPDATE completed.mtjobs_runs SET state = ?, looked_at = 0
          WHERE run_id IN (SELECT value FROM json_each(?))`,
-      ).run(state, Date.now(), JSON.stringify(runs.map(({ id }) => id)));
+      ).run(state, JSON.stringify(runs.map(({ id }) => id)));
       also?.();
     }),
   );

@@ -5,7 +5,14 @@ import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
 import { reducedArea, run2 } from "../../support/reduced-area.ts";
-import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
+import {
+  movedIds,
+  runJobProcess,
+  runReduce,
+  runRestore,
+  skippedBy,
+  unionOf,
+} from "../../support/run-reduce.ts";
 import { filesOf } from "../../support/temp-area.ts";
 
 /** Registers a run in the cache under the target and name that run 2 has in completed-runs.db. */
@@ -96,6 +103,67 @@ describe("a run whose target and name were registered again", () => {
   );
 });
 
+describe("a run that meets a late row of its own name while it is being restored", () => {
+  it("is reported as changed, not as a conflict, takes the row along, and comes back with the next job", async () => {
+    const area = await reducedArea();
+    const [test] = readRows(filesOf(area).completedDb, "SELECT * FROM tests WHERE run_id = 2");
+    let done = false;
+    const { result } = await runRestore(area, run2, {
+      failpoint: (name) => {
+        if (name !== "brought-to-ref" || done) return;
+        done = true;
+        edit(area, ["cache"], (db) =>
+          db
+            .prepare(
+              "INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (7000, 2, ?, ?, 'COMPLETED')",
+            )
+            .run(test?.testname, test?.item_path),
+        );
+      },
+    });
+    expect(skippedBy(result)).toEqual({ 2: "changed" });
+    expect(completedColumn(area, "SELECT id FROM tests WHERE id = 7000")).toEqual([7000]);
+    expect(movedIds((await runRestore(area, run2)).result)).toEqual([2]);
+    expect(readColumn(area.megatestDb, "SELECT run_id FROM tests WHERE id = 7000")).toEqual([2]);
+  });
+});
+
+describe("asking for runs by their ids", () => {
+  it("ends with exit 3 where a conflict holds back all of them, and with 0 where others came back", async () => {
+    const area = await reducedArea();
+    registerAgain(area, 2);
+    const held = await runJobProcess("restore", area, ["--run-id", "2", "--grace", "0s"]);
+    expect(held.code).toBe(3);
+    expect(JSON.parse(held.stdout)).toMatchObject({ state: "completed", skippedCounts: { conflict: 1 } });
+    const some = await runJobProcess("restore", area, ["--run-id", "2,3", "--grace", "0s"]);
+    expect(some.code).toBe(0);
+  });
+
+  it("is answered with a warning where no run has them, or not there, or under a new id", async () => {
+    const area = buildTempArea(atRest);
+    const warned = async (job: typeof runReduce | typeof runRestore, runId: number[]) =>
+      (await job(area, { runname: undefined, runId })).result.warnings.join("\n");
+    expect(await warned(runReduce, [2, 98, 99])).toBe(
+      "no run in megatest.db and its cache has these ids: 98, 99",
+    );
+    expect(await warned(runReduce, [2])).toBe(
+      "not in megatest.db and its cache but in completed-runs.db already: 2",
+    );
+    expect(await warned(runRestore, [3, 97])).toBe(
+      "not in completed-runs.db but in megatest.db or its cache already: 3\nno run in completed-runs.db has these ids: 97",
+    );
+    edit(area, everywhere, (db) => {
+      db.exec("DELETE FROM runs WHERE state = 'deleted'");
+      db.exec("INSERT INTO runs (id, runname, state, event_time) VALUES (2, 'a stranger', 'COMPLETED', 5)");
+    });
+    await runReduce(area, { runname: "none" });
+    const [id] = completedColumn(area, "SELECT id FROM runs");
+    expect(await warned(runRestore, [2])).toBe(
+      `the run that had the id 2 has the id ${id} now: ask for that`,
+    );
+  });
+});
+
 describe("a run whose id was handed out again", () => {
   it("comes back under a new id throughout and says which it had", async () => {
     const area = await reducedArea();
@@ -127,6 +195,22 @@ describe("a run whose id was handed out again", () => {
       ).toEqual([0]);
     }
     expect(readColumn(area.cacheDb, "SELECT runname FROM runs WHERE id = 2")).toEqual(["a stranger"]);
+  });
+
+  it("still says which it had where it was half restored once and taken out again", async () => {
+    const area = await reducedArea();
+    cleanUp(everywhere.map((place) => fileOf(area, place)));
+    settleTimes(area);
+    edit(area, ["cache"], (db) =>
+      db.exec("INSERT INTO runs (id, runname, state) VALUES (2, 'a stranger', 'COMPLETED')"),
+    );
+    const [name] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
+    const failpoint = (step: string) => {
+      if (step === "brought-to-area") throw new Error("died");
+    };
+    const selector = { runname: String(name) };
+    await expect(runRestore(area, selector, { failpoint })).rejects.toThrow("died");
+    expect((await runRestore(area, selector)).result.runs).toMatchObject([{ previousId: 2 }]);
   });
 });
 

@@ -1,0 +1,75 @@
+import { prepared } from "../../shared/sqlite/connection.ts";
+import type { Move } from "./move.ts";
+import { outwaitBusy } from "./transaction.ts";
+
+/** Ids named in one warning. */
+const named = 20;
+
+/** Warns of ids asked for that no run has where the job looks, and says what became of those that it knows of. */
+export async function warnOfUnknownIds(
+  move: Move,
+  asked: readonly number[] | undefined,
+  where: "area" | "completed",
+): Promise<void> {
+  if (asked === undefined) return;
+  const { tally, context } = move;
+  const missing = await outwaitBusy(context.signal, () => idsWithoutRun(move, asked, where));
+  const file = where === "area" ? "megatest.db and its cache" : "completed-runs.db";
+  const unknown: number[] = [];
+  const elsewhere: number[] = [];
+  for (const id of missing) {
+    const now = await outwaitBusy(context.signal, () => newIdOf(move, id));
+    if (now !== undefined) tally.warn(`the run that had the id ${id} has the id ${now} now: ask for that`);
+    else if (await outwaitBusy(context.signal, () => isOnTheOtherSide(move, id, where))) elsewhere.push(id);
+    else unknown.push(id);
+  }
+  const other = where === "area" ? "completed-runs.db" : "megatest.db or its cache";
+  if (elsewhere.length > 0) tally.warn(`not in ${file} but in ${other} already: ${listed(elsewhere)}`);
+  if (unknown.length > 0) tally.warn(`no run in ${file} has these ids: ${listed(unknown)}`);
+}
+
+function listed(ids: readonly number[]): string {
+  const more = ids.length > named ? ` and ${ids.length - named} more` : "";
+  return `${ids.slice(0, named).join(", ")}${more}`;
+}
+
+/** SQL: a run has the id `j.value` there. What is hidden from everybody is none. */
+function hasRun({ fresh }: Move, where: "area" | "completed"): string {
+  if (where === "completed")
+    return "EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = j.value)";
+  const parts = fresh === "cache" ? ["cache", "area"] : ["area"];
+  return parts
+    .map(
+      (part) =>
+        `EXISTS (SELECT 1 FROM ${part}.runs AS r WHERE r.id = j.value AND coalesce(r.state, '') <> 'deleted')`,
+    )
+    .join(" OR ");
+}
+
+function idsWithoutRun(move: Move, asked: readonly number[], where: "area" | "completed"): number[] {
+  return prepared<[string], number>(
+    move.db,
+    `SELECT DISTINCT j.value FROM json_each(?) AS j WHERE NOT (${hasRun(move, where)}) ORDER BY 1`,
+  )
+    .pluck()
+    .all(JSON.stringify(asked));
+}
+
+function isOnTheOtherSide(move: Move, id: number, where: "area" | "completed"): boolean {
+  const other = where === "area" ? "completed" : "area";
+  const sql = `SELECT 1 FROM json_each(?) AS j WHERE ${hasRun(move, other)}`;
+  return prepared<[string]>(move.db, sql).get(JSON.stringify([id])) !== undefined;
+}
+
+/** The id that a run of this id took last; undefined where it took none. */
+function newIdOf({ db }: Move, id: number): number | undefined {
+  const next = prepared<[number], number>(
+    db,
+    `SELECT new_id FROM completed.mtjobs_renumbered WHERE table_name = 'runs' AND old_id = ? AND new_id > old_id
+     ORDER BY at DESC, new_id DESC LIMIT 1`,
+  ).pluck();
+  let last: number | undefined;
+  // New ids are above every old one, so this comes to an end.
+  for (let now = next.get(id); now !== undefined; now = next.get(now)) last = now;
+  return last;
+}
