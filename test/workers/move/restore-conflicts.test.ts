@@ -4,7 +4,7 @@ import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.t
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { reducedArea, run2 } from "../../support/reduced-area.ts";
+import { atRest, reducedArea, run2 } from "../../support/reduced-area.ts";
 import {
   movedIds,
   runJobProcess,
@@ -13,7 +13,7 @@ import {
   skippedBy,
   unionOf,
 } from "../../support/run-reduce.ts";
-import { filesOf } from "../../support/temp-area.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
 /** Registers a run in the cache under the target and name that run 2 has in completed-runs.db. */
 function registerAgain(area: SampleArea, runId: number): void {
