@@ -7,7 +7,7 @@ import { giveTestsTo } from "../support/large-run.ts";
 import { addOddValues } from "../support/odd-values.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import { type Cell, completedColumn, readRows } from "../support/read-rows.ts";
-import { runJobProcess, runReduce, unionOf } from "../support/run-reduce.ts";
+import { runJobProcess, runReduce, runRestore, unionOf } from "../support/run-reduce.ts";
 import { buildTempArea } from "../support/temp-area.ts";
 
 type RestoreStep = (typeof restoreSteps)[number];
@@ -60,8 +60,7 @@ async function killAndFinish(
   }
   expect(signal, stderr).toBe("SIGKILL");
   if (step !== "renamed") assertUnharmed(area, before);
-  const { code: end, stderr: why } = await restoreProcess(area);
-  expect(end, why).toBe(0);
+  await runRestore(area, { onConflict: "rename" });
   expect(
     completedColumn(area, "SELECT count(*) FROM runs UNION ALL SELECT count(*) FROM mtjobs_runs"),
   ).toEqual([0, 0]);

@@ -24,7 +24,7 @@ interface Case {
   arrange?: (area: SampleArea) => Promise<unknown> | unknown;
   /** Jobs killed before: where the next one has something to recover. */
   killedBefore?: readonly JobStep[];
-  flags?: readonly string[];
+  compact?: "always";
   /** At which passes the job is killed; default the first alone. */
   passes?: readonly number[];
   losses?: NothingLostOptions;
@@ -111,7 +111,7 @@ const cases: Record<(typeof reduceSteps)[number], Case> = {
   "removed-from-area": perBatch,
   moved: plain,
   "looked-again": plain,
-  compacted: { flags: ["--compact", "always"], passes: [1, 3] },
+  compacted: { compact: "always", passes: [1, 3] },
   "history-written": plain,
   releasing: plain,
 };
@@ -130,25 +130,18 @@ async function killAndFinish(
   pass: number,
   options: Partial<SampleAreaOptions>,
 ): Promise<void> {
-  const {
-    arrange,
-    killedBefore = [],
-    flags = [],
-    losses = {},
-    unrepaired = false,
-    options: own,
-  } = cases[step];
+  const { arrange, killedBefore = [], compact, losses = {}, unrepaired = false, options: own } = cases[step];
   const area = buildKillArea({ ...options, ...own }, pass > 1);
   // With unsynced rows the same row would get another id in each database.
   if (options.unsynced === false) addOddValues(area, 2);
   await arrange?.(area);
   const before = unionOf(area);
   for (const earlier of killedBefore) expect(await reduceAndKill(area, earlier, 1)).toBe("SIGKILL");
-  const end = await reduceAndKill(area, step, pass, flags);
+  const end = await reduceAndKill(area, step, pass, compact === undefined ? [] : ["--compact", compact]);
   if (end !== "SIGKILL" && pass > 1) return killAndFinish(step, pass - 1, options);
   expect(end).toBe("SIGKILL");
   assertUnharmed(area, before, { ...losses, unrepaired });
-  await reduceToTheEnd(area, flags);
+  await reduceToTheEnd(area, compact === undefined ? {} : { compact });
   assertFinished(area, before, losses);
 }
 

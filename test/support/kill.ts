@@ -8,7 +8,7 @@ import { isRefillDue } from "./megatest/refill.ts";
 import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";
 import type { AreaFiles, Union } from "./oracle/records.ts";
 import { unionOfRuns } from "./oracle/union.ts";
-import { runReduceProcess, unionOf } from "./run-reduce.ts";
+import { type ReduceOptions, runReduce, runReduceProcess, unionOf } from "./run-reduce.ts";
 import { filesOf } from "./temp-area.ts";
 import { temporaryDirectory } from "./temp-directory.ts";
 
@@ -33,11 +33,10 @@ export async function reduceAndKill(
   return 0;
 }
 
-/** Runs the job again to its end, as a process. */
-export async function reduceToTheEnd(area: SampleArea, flags: readonly string[] = []): Promise<void> {
-  const { code, stdout, stderr } = await runReduceProcess(area, [...everyRun, ...flags]);
-  expect(code, stderr).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ state: "completed" });
+/** Runs the job again to its end, in this process. */
+export async function reduceToTheEnd(area: SampleArea, options: ReduceOptions = {}): Promise<void> {
+  const { result } = await runReduce(area, options);
+  expect(result).toMatchObject({ state: "completed" });
 }
 
 /** A dead job left the area such that no record is lost and no Megatest process refills the cache. */

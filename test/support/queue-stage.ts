@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Job, Queue } from "bullmq";
@@ -11,6 +10,7 @@ import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../shared/queue/names.ts";
 import { parsePayload } from "../../shared/queue/payload.ts";
 import { withRedis } from "./redis.ts";
+import { testRoot } from "./temp-directory.ts";
 import { waitFor } from "./wait-for.ts";
 
 const support = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -45,7 +45,7 @@ export class QueueStage {
     this.redis = redis;
     this.prefix = prefix;
     this.url = url;
-    this.root = mkdtempSync(join(tmpdir(), "mtjobs-queue-"));
+    this.root = mkdtempSync(join(testRoot(), "mtjobs-queue-"));
   }
 
   /** The smallest directory that counts as an area, at home on `homehost`. */
