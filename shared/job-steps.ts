@@ -1,7 +1,9 @@
+import { migrateSteps } from "./migrate-steps.ts";
+
 /**
  * Every place where a job calls its failpoint, in the order in which a job passes them: right after the
- * step named has taken effect. Each has a kill test in test/faults/ and a row in the table "What if it dies
- * here" of docs/architecture.md.
+ * step named has taken effect. Each has a row in the table "What if it dies here" of docs/architecture.md, and
+ * those of reduce and restore a kill test in test/faults/; a migration's get theirs with its code.
  */
 export const reduceSteps = [
   "prepared",
@@ -60,7 +62,7 @@ export const restoreSteps = [
   "let-go",
 ] as const;
 
-export const jobSteps = [...reduceSteps, ...restoreSteps] as const;
+export const jobSteps = [...reduceSteps, ...restoreSteps, ...migrateSteps] as const;
 
 /** The name of a step of a job, as `MTJOBS_FAILPOINT` takes it. */
 export type JobStep = (typeof jobSteps)[number];
