@@ -34,7 +34,12 @@ const catalogue = {
   "not-quiescent": { exit: ExitCode.refused, retry: false },
   pinned: { exit: ExitCode.refused, retry: false },
   conflict: { exit: ExitCode.refused, retry: false },
+  "unfit-host": { exit: ExitCode.refused, retry: false },
+  "too-soon": { exit: ExitCode.refused, retry: false },
+  "still-alive": { exit: ExitCode.refused, retry: false },
+  unconfirmed: { exit: ExitCode.refused, retry: false },
   // the world failed us; the work stays resumable
+  "rolled-back": { exit: ExitCode.failed, retry: false },
   "lost-lease": { exit: ExitCode.failed, retry: true },
   busy: { exit: ExitCode.failed, retry: true },
   io: { exit: ExitCode.failed, retry: true },

@@ -1,0 +1,82 @@
+import { z } from "zod";
+
+/**
+ * The data of a migration's jobs, plain JSON, version 1. Not among the schemas of payload.ts yet: a worker takes only
+ * jobs that it can do.
+ */
+
+const milliseconds = z.number().int().nonnegative();
+const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, "must be a host name or an address");
+const base = {
+  v: z.literal(1),
+  /** Absolute path of the area, as the worker's host mounts it. */
+  area: z.string().startsWith("/", "must be an absolute path").max(4096),
+  /** `user@host`, for the history. */
+  requestedBy: z.string().max(512).default("unknown"),
+};
+
+/** What `migrate` takes; it runs in the queue of the host `to`. */
+export const migrateSchema = z
+  .strictObject({
+    ...base,
+    dryRun: z.boolean().default(false),
+    /** Name of the host that becomes the homehost. */
+    to: hostName,
+    /** Host name or address that the caller takes for the homehost; another one is refused. */
+    from: hostName.optional(),
+    /** Milliseconds without a sign of life that make an area quiet. */
+    quietFor: milliseconds.default(30 * 60_000),
+    whenQuiet: z.boolean().default(false),
+    /** Milliseconds from when the job was added, after which `whenQuiet` gives up. */
+    deadline: milliseconds.default(12 * 3_600_000),
+    stopServers: z.boolean().default(false),
+    takeover: z.boolean().default(false),
+    /** A person has confirmed that the old home is off. */
+    confirmed: z.boolean().default(false),
+    /** Also where another migration was less than 10 minutes ago. */
+    now: z.boolean().default(false),
+  })
+  .refine(({ takeover, whenQuiet }) => !(takeover && whenQuiet), {
+    path: ["takeover"],
+    message: "waits for nothing: leave whenQuiet out",
+  })
+  .refine(({ takeover, confirmed }) => takeover || !confirmed, {
+    path: ["confirmed"],
+    message: "goes with takeover",
+  });
+export type MigratePayload = z.infer<typeof migrateSchema>;
+
+/** What one host does for a migration that another one coordinates. All else is read from the row in megatest.db. */
+export const migrateStepSchema = z.discriminatedUnion("step", [
+  z.strictObject({
+    ...base,
+    step: z.literal("check"),
+    migration: z.string().min(1),
+    quietFor: milliseconds,
+    /** The coordinating host's, to see whether the two fit. */
+    version: z.string().min(1),
+  }),
+  z.strictObject({
+    ...base,
+    step: z.literal("stop-servers"),
+    migration: z.string().min(1),
+    /** Process ids on this host, as their logs name them. */
+    pids: z.array(z.number().int().positive()).min(1).max(100),
+  }),
+  z.strictObject({
+    ...base,
+    step: z.literal("close"),
+    migration: z.string().min(1),
+    quietFor: milliseconds,
+    toHost: hostName,
+    /** What `.homehost` is to hold. */
+    toHome: hostName,
+    /** What it holds now. */
+    fromHome: hostName,
+    /** The value of the Redlock that the coordinating worker has taken, to be adopted. */
+    lockValue: z.string().min(1),
+  }),
+  z.strictObject({ ...base, step: z.literal("tend") }),
+]);
+export type MigrateStepPayload = z.infer<typeof migrateStepSchema>;
+export type MigrateStepName = MigrateStepPayload["step"];
