@@ -1,5 +1,5 @@
 import { parseDuration } from "../shared/duration.ts";
-import type { JobName } from "../shared/queue/payload.ts";
+import type { MoveName } from "../shared/queue/payload.ts";
 import type { MoveRequest } from "./move-request.ts";
 
 /** Milliseconds, or a duration as the command takes it: `"30d"`. */
@@ -24,7 +24,7 @@ export interface RestoreOptions extends Omit<MoveRequest<"restore">, "area" | ke
 const durations = ["age", "deadAfter", "grace"];
 
 /** The request that options of the library make. @throws {JobsError} `usage` for a duration that is none */
-export function requestFrom<Name extends JobName>(area: string, options: object): MoveRequest<Name> {
+export function requestFrom<Name extends MoveName>(area: string, options: object): MoveRequest<Name> {
   const members = Object.entries(options).map(([name, value]: [string, unknown]) => [
     name,
     durations.includes(name) && typeof value === "string" ? parseDuration(value, name) : value,

@@ -2,19 +2,19 @@ import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
-import type { JobName, JobPayload, JobPayloads, payloadSchemas } from "../shared/queue/payload.ts";
+import type { JobName, MoveName, MovePayload, MovePayloads, payloadSchemas } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** A job as a caller asks for it: the payload without what is filled in for everybody. */
-export type MoveRequest<Name extends JobName> = Omit<
+export type MoveRequest<Name extends MoveName> = Omit<
   z.input<(typeof payloadSchemas)[Name]>,
   "v" | "requestedBy"
 >;
 
 /** A job that may be enqueued or run. */
 export interface CheckedRequest {
-  name: JobName;
-  payload: JobPayload;
+  name: MoveName;
+  payload: MovePayload;
   area: Area;
 }
 
@@ -25,13 +25,13 @@ export interface CheckedRequest {
  * @param cwd where a relative path begins
  * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`
  */
-export async function checkRequest<Name extends JobName>(
+export async function checkRequest<Name extends MoveName>(
   name: Name,
   request: MoveRequest<Name>,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<CheckedRequest> {
   const { parsePayload } = await schemas();
-  const payload: JobPayloads[Name] = parsePayload(name, {
+  const payload: MovePayloads[Name] = parsePayload(name, {
     ...request,
     v: 1,
     area: resolve(cwd, request.area),

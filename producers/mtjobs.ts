@@ -3,7 +3,7 @@ import { parseDuration } from "../shared/duration.ts";
 import { FullDb, type FullDbOptions } from "../shared/full-db/full-db.ts";
 import { locateFiles } from "../shared/full-db/locate.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
-import type { JobName } from "../shared/queue/payload.ts";
+import type { MoveName } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { type AreaStatus, areaStatus } from "./area-status.ts";
@@ -162,7 +162,7 @@ export class MtJobs {
   }
 
   async #start(
-    name: JobName,
+    name: MoveName,
     area: string,
     { inline, signal, onProgress, onLog, ...options }: RestoreOptions & Partial<InlineOptions>,
   ): Promise<InlineJob | QueuedJob> {

@@ -1,5 +1,5 @@
 import { JobsError } from "../shared/errors.ts";
-import type { JobName, JobPayload, ReducePayload } from "../shared/queue/payload.ts";
+import type { MoveName, MovePayload, ReducePayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -13,8 +13,8 @@ export interface InlineHooks {
 
 /** Does a job in this process, without Redis; the workers' side brings it. Rejects with a JobsError. */
 export type RunInline = (
-  name: JobName,
-  payload: JobPayload,
+  name: MoveName,
+  payload: MovePayload,
   settings: Settings,
   hooks: InlineHooks,
 ) => Promise<MoveResult>;

@@ -1,5 +1,10 @@
 import { newJobId } from "../shared/queue/names.ts";
-import { type JobName, type JobPayload, parsePayload, type ReducePayload } from "../shared/queue/payload.ts";
+import {
+  type MoveName,
+  type MovePayload,
+  parsePayload,
+  type ReducePayload,
+} from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { runInThread, type ThreadOptions } from "./run-in-thread.ts";
@@ -9,8 +14,8 @@ import { runInThread, type ThreadOptions } from "./run-in-thread.ts";
  * the lease in the area's databases keeps it apart from workers. Rejects with a JobsError.
  */
 export async function runInline(
-  name: JobName,
-  payload: JobPayload,
+  name: MoveName,
+  payload: MovePayload,
   settings: Settings,
   options: ThreadOptions = {},
 ): Promise<MoveResult> {

@@ -2,8 +2,15 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { JobsError, toJobsError } from "../shared/errors.ts";
-import type { MoveResult, Progress } from "../shared/result.ts";
-import type { AbortMessage, ThreadData, ThreadMessage } from "./thread-protocol.ts";
+import type { Progress } from "../shared/result.ts";
+import type {
+  AbortMessage,
+  ThreadData,
+  ThreadJobName,
+  ThreadJobs,
+  ThreadMessage,
+  ThreadResult,
+} from "./thread-protocol.ts";
 
 export interface ThreadOptions {
   onLog?: (sentence: string) => void;
@@ -29,7 +36,7 @@ function reasonOf(signal: AbortSignal): JobsError {
 }
 
 interface Outcome {
-  resolve(result: MoveResult): void;
+  resolve(result: ThreadResult): void;
   reject(error: JobsError): void;
 }
 
@@ -64,7 +71,10 @@ function listen(thread: Worker, data: ThreadData, options: ThreadOptions, outcom
  * Resolves or rejects (always with a JobsError) once the thread has ended, so nothing touches the area
  * any more; only `abandon` rejects (`stopped`) while it may still be busy.
  */
-export function runInThread(data: ThreadData, options: ThreadOptions = {}): Promise<MoveResult> {
+export function runInThread<Name extends ThreadJobName>(
+  data: ThreadData<Name>,
+  options: ThreadOptions = {},
+): Promise<ThreadJobs[Name]["result"]> {
   const url = options.threadUrl ?? builtThreadUrl();
   const { signal, abandon } = options;
   if (signal?.aborted) return Promise.reject(reasonOf(signal));

@@ -1,18 +1,21 @@
 import type { JobContext } from "../shared/job-context.ts";
-import type { JobName, JobPayload, JobPayloads } from "../shared/queue/payload.ts";
-import type { MoveResult } from "../shared/result.ts";
 import { reduce } from "./move/reduce.ts";
 import { repair } from "./move/repair.ts";
 import { restore } from "./move/restore.ts";
-import type { ThreadJobName } from "./thread-protocol.ts";
+import type { ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
 
-type Job<Payload> = (payload: Payload, context: JobContext) => Promise<MoveResult>;
+type JobOf<Name extends ThreadJobName> = (
+  payload: ThreadJobs[Name]["payload"],
+  context: JobContext,
+) => Promise<ThreadJobs[Name]["result"]>;
 
-type Jobs = { [Name in JobName]: Job<JobPayloads[Name]> } & { repair: Job<JobPayloads["reduce"]> };
-
-const jobs: Jobs = { reduce, restore, repair };
+const jobs: { [Name in ThreadJobName]: JobOf<Name> } = { reduce, restore, repair };
 
 /** Does a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */
-export function runJob(name: ThreadJobName, payload: JobPayload, context: JobContext): Promise<MoveResult> {
-  return (jobs[name] as Job<JobPayload>)(payload, context);
+export function runJob<Name extends ThreadJobName>(
+  name: Name,
+  payload: ThreadJobs[Name]["payload"],
+  context: JobContext,
+): Promise<ThreadJobs[Name]["result"]> {
+  return jobs[name](payload, context);
 }

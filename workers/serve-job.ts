@@ -2,12 +2,21 @@ import { parentPort, workerData } from "node:worker_threads";
 import { JobsError, toJobsError } from "../shared/errors.ts";
 import { failpointFromEnvironment } from "../shared/failpoint.ts";
 import type { JobContext } from "../shared/job-context.ts";
-import type { JobPayload } from "../shared/queue/payload.ts";
-import type { MoveResult, Progress } from "../shared/result.ts";
-import type { AbortMessage, ThreadData, ThreadJobName, ThreadMessage } from "./thread-protocol.ts";
+import type { Progress } from "../shared/result.ts";
+import type {
+  AbortMessage,
+  ThreadData,
+  ThreadJobName,
+  ThreadJobs,
+  ThreadMessage,
+} from "./thread-protocol.ts";
 
 /** The code of a job. */
-export type RunJob = (name: ThreadJobName, payload: JobPayload, context: JobContext) => Promise<MoveResult>;
+export type RunJob = <Name extends ThreadJobName>(
+  name: Name,
+  payload: ThreadJobs[Name]["payload"],
+  context: JobContext,
+) => Promise<ThreadJobs[Name]["result"]>;
 
 /** Progress is passed on at most this often, in milliseconds; a change of phase at once. */
 const progressInterval = 300;

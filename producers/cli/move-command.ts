@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { JobsError } from "../../shared/errors.ts";
-import type { JobName } from "../../shared/queue/payload.ts";
+import type { MoveName } from "../../shared/queue/payload.ts";
 import { exitOf } from "../held-back.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
 import { resultText } from "../text/result-text.ts";
@@ -14,7 +14,7 @@ import { addSelectors, type SelectorTexts } from "./selectors.ts";
 
 /** What tells one command that moves runs from another. Its name is its job's. */
 export interface MoveCommand {
-  name: JobName;
+  name: MoveName;
   summary: string;
   description: string;
   selectors: SelectorTexts;
@@ -60,7 +60,7 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
   bind(command, (context) => ask(context, deps, kind.name));
 }
 
-async function ask(context: CommandContext, deps: CliDeps, name: JobName): Promise<Outcome> {
+async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Promise<Outcome> {
   const { options, settings, io } = context;
   const inline = options.inline === true;
   if (options.timeout !== undefined && (inline || options.wait !== true)) {
@@ -78,7 +78,7 @@ async function ask(context: CommandContext, deps: CliDeps, name: JobName): Promi
 }
 
 /** The options that are members of the job's data; those that were not given are left out. */
-async function requestOf<Name extends JobName>(
+async function requestOf<Name extends MoveName>(
   { options, args, io }: CommandContext,
   name: Name,
 ): Promise<MoveRequest<Name>> {

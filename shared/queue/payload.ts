@@ -58,13 +58,25 @@ export const restoreSchema = z.strictObject({
 });
 export type RestorePayload = z.infer<typeof restoreSchema>;
 
-export const payloadSchemas = { reduce: reduceSchema, restore: restoreSchema } as const;
+const moveSchemas = { reduce: reduceSchema, restore: restoreSchema } as const;
+/** Jobs that move runs. */
+export type MoveName = keyof typeof moveSchemas;
+export type MovePayloads = { [Name in MoveName]: z.infer<(typeof moveSchemas)[Name]> };
+export type MovePayload = MovePayloads[MoveName];
+
+/** Every job that a worker takes. */
+export const payloadSchemas = { ...moveSchemas } as const;
 export type JobName = keyof typeof payloadSchemas;
 export type JobPayloads = { [Name in JobName]: z.infer<(typeof payloadSchemas)[Name]> };
 export type JobPayload = JobPayloads[JobName];
 const jobNames = Object.keys(payloadSchemas) as JobName[];
 
 const selectorKeys = Object.keys(selectorsSchema.shape) as (keyof Selectors)[];
+
+/** Tells a job that moves runs from the others. */
+function isMoveName(name: string): name is MoveName {
+  return name in moveSchemas;
+}
 
 /** Checks data for the job `name`; every message names the member that is wrong. */
 export function parsePayload<Name extends JobName>(name: Name, data: unknown): JobPayloads[Name];
@@ -85,10 +97,11 @@ export function parsePayload(name: string, data: unknown): JobPayload {
       details: { problems },
     });
   }
-  if (selectorKeys.every((key) => parsed.data[key] === undefined)) {
-    throw new JobsError("usage", `${name}: no selector given`, {
-      hint: "say --runname % to mean every run",
-    });
-  }
+  if (isMoveName(name)) requireSelector(name, parsed.data as MovePayload);
   return parsed.data;
+}
+
+function requireSelector(name: MoveName, payload: MovePayload): void {
+  if (selectorKeys.some((key) => payload[key] !== undefined)) return;
+  throw new JobsError("usage", `${name}: no selector given`, { hint: "say --runname % to mean every run" });
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { JobContext } from "../../shared/job-context.ts";
 import {
-  type JobName,
+  type MoveName,
   parsePayload,
   type ReducePayload,
   type RestorePayload,
@@ -150,7 +150,7 @@ export function runReduceProcess(
 
 /** The same for any job. */
 export async function runJobProcess(
-  name: JobName,
+  name: MoveName,
   area: SampleArea,
   flags: readonly string[],
   env: Record<string, string> = {},

@@ -6,7 +6,7 @@ import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { defaultGraceMs } from "../../shared/queue/grace.ts";
-import type { JobPayload } from "../../shared/queue/payload.ts";
+import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import { settleCounts, takeOverCounts } from "./accounts.ts";
 import { bringAreaRows } from "./area-rows.ts";
@@ -49,7 +49,7 @@ export interface Direction {
  * @throws JobsError with what stopped the job; what was moved until then stays moved
  */
 export async function workOnArea(
-  payload: JobPayload,
+  payload: MovePayload,
   context: JobContext,
   direction: Direction,
 ): Promise<MoveResult> {
@@ -111,7 +111,7 @@ function prepareArea({ area, files }: Place): string {
 async function tidyAndPerform(
   move: Move,
   place: Place,
-  payload: JobPayload,
+  payload: MovePayload,
   lease: LeaseOptions,
   direction: Direction,
 ): Promise<void> {
@@ -197,7 +197,7 @@ function stateAfter(error: unknown): MoveResult["state"] {
   return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";
 }
 
-function historyLine(result: MoveResult, payload: JobPayload) {
+function historyLine(result: MoveResult, payload: MovePayload) {
   const { runs: _runs, skipped: _skipped, ...counts } = result;
   return { at: new Date().toISOString(), requestedBy: payload.requestedBy, ...counts };
 }
@@ -205,7 +205,7 @@ function historyLine(result: MoveResult, payload: JobPayload) {
 /** A job put back by a leaving worker, or tried again, is not finished: its line is written when it is. */
 async function noteFailure(
   move: Move,
-  payload: JobPayload,
+  payload: MovePayload,
   report: () => MoveResult,
   thrown: unknown,
 ): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { JobPayload, ReducePayload, RestorePayload } from "../../shared/queue/payload.ts";
+import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import { mapChildren } from "./children.ts";
 import { chooseRuns } from "./choose.ts";
@@ -65,7 +65,7 @@ export function rehearseRestore(
 /** Where there is no completed-runs.db yet, an empty one in a temporary directory stands for it. */
 async function rehearse(
   place: Place,
-  what: { payload: JobPayload; job: MoveResult["job"] },
+  what: { payload: MovePayload; job: MoveResult["job"] },
   context: JobContext,
   tally: Tally,
   started: number,

@@ -7,7 +7,7 @@ import { refillDue } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { JobPayload } from "../../shared/queue/payload.ts";
+import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
@@ -34,7 +34,7 @@ export interface Place {
  *
  * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
  */
-export async function openPlace(payload: JobPayload, context: JobContext, tally: Tally): Promise<Place> {
+export async function openPlace(payload: MovePayload, context: JobContext, tally: Tally): Promise<Place> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const say = warner(area, context, tally);
@@ -76,7 +76,7 @@ function warner(area: Area, context: JobContext, tally: Tally): (sentence: strin
 /** Connects to what there is. `token` is 0 for a dry run, which reads only. */
 export function openMove(
   place: Place,
-  { payload, job }: { payload: JobPayload; job: MoveResult["job"] },
+  { payload, job }: { payload: MovePayload; job: MoveResult["job"] },
   context: JobContext,
   tally: Tally,
 ): Move {

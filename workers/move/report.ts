@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import type { JobPayload } from "../../shared/queue/payload.ts";
+import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { Files, Move } from "./move.ts";
 
@@ -22,7 +22,7 @@ export function fileSizes(files: Files): Record<string, number> {
 export interface ReportOptions {
   move: Pick<Move, "context" | "area" | "files" | "tally" | "counts">;
   job: MoveResult["job"];
-  payload: JobPayload;
+  payload: MovePayload;
   areaId: string | null;
   before: Record<string, number>;
   /** `performance.now()` when the job began. */
