@@ -46,12 +46,20 @@ export const migrateSchema = z
   });
 export type MigratePayload = z.infer<typeof migrateSchema>;
 
+/** Who asks for a step, and is waked when it has ended. */
+const asked = {
+  /** The id of the job `migrate`. */
+  migration: z.string().min(1).max(512),
+  /** The host in whose queue that job is: the one that becomes the homehost. */
+  toHost: hostName,
+};
+
 /** What one host does for a migration that another one coordinates. All else is read from the row in megatest.db. */
 export const migrateStepSchema = z.discriminatedUnion("step", [
   z.strictObject({
     ...base,
     step: z.literal("check"),
-    migration: z.string().min(1),
+    ...asked,
     quietFor: milliseconds,
     /** The coordinating host's, to see whether the two fit. */
     version: z.string().min(1),
@@ -59,16 +67,15 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
   z.strictObject({
     ...base,
     step: z.literal("stop-servers"),
-    migration: z.string().min(1),
+    ...asked,
     /** Process ids on this host, as their logs name them. */
     pids: z.array(z.number().int().positive()).min(1).max(100),
   }),
   z.strictObject({
     ...base,
     step: z.literal("close"),
-    migration: z.string().min(1),
+    ...asked,
     quietFor: milliseconds,
-    toHost: hostName,
     /** What `.homehost` is to hold. */
     toHome: hostName,
     /** What it holds now. */

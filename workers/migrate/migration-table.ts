@@ -1,0 +1,134 @@
+import { JobsError } from "../../shared/errors.ts";
+import {
+  type FileDigest,
+  type MigrationRow,
+  type MigrationState,
+  migrationRowSchema,
+  migrationStates,
+  nextStates,
+} from "../../shared/migration-row.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
+
+/** The migrations of an area: a row each in `mtjobs_migrations` of megatest.db, written only under the fence. */
+
+const createSql = `CREATE TABLE IF NOT EXISTS area.mtjobs_migrations (
+  token INTEGER PRIMARY KEY,
+  job_id TEXT NOT NULL,
+  requested_by TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  begun_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  from_home TEXT NOT NULL,
+  to_home TEXT NOT NULL,
+  from_host TEXT NOT NULL,
+  to_host TEXT NOT NULL,
+  switch_token INTEGER,
+  source TEXT NOT NULL,
+  digests TEXT,
+  old_ready INTEGER NOT NULL DEFAULT 0,
+  new_ready INTEGER NOT NULL DEFAULT 0,
+  reason TEXT
+)`;
+
+/** What a migration begins with; the rest comes as it goes on. */
+export type NewMigration = Pick<
+  MigrationRow,
+  "job_id" | "requested_by" | "kind" | "from_home" | "to_home" | "from_host" | "to_host" | "source"
+>;
+
+/** The migration that is neither settled nor undone; of a farm gone wrong, the newest. */
+export function openMigration(db: Connection): MigrationRow | undefined {
+  return select(db, "WHERE state NOT IN ('settled', 'undone')");
+}
+
+/** The newest migration, however it stands. */
+export function lastMigration(db: Connection): MigrationRow | undefined {
+  return select(db, "");
+}
+
+/** The newest migration of a job. */
+export function migrationOf(db: Connection, jobId: string): MigrationRow | undefined {
+  return select(db, "WHERE job_id = ?", jobId);
+}
+
+function select(db: Connection, where: string, ...values: string[]): MigrationRow | undefined {
+  if (!hasTable(db, "area", "mtjobs_migrations")) return undefined;
+  const row = prepared<string[]>(
+    db,
+    `SELECT * FROM area.mtjobs_migrations ${where} ORDER BY token DESC LIMIT 1`,
+  ).get(...values);
+  if (row === undefined) return undefined;
+  const parsed = migrationRowSchema.safeParse(row);
+  if (parsed.success) return parsed.data;
+  throw new JobsError("corrupt", "mtjobs_migrations of megatest.db holds a row that is none of ours", {
+    hint: "look at its last row; a later version of mtjobs may have written it",
+    details: { problems: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) },
+  });
+}
+
+/** Call in a transaction that has proved the token, which becomes the migration's name. */
+export function beginMigration(
+  db: Connection,
+  row: NewMigration,
+  fenceToken: number,
+  state: "closing" | "closed" = "closing",
+): void {
+  db.exec(createSql);
+  const now = Date.now();
+  db.prepare(
+    `INSERT INTO area.mtjobs_migrations
+       (token, job_id, requested_by, kind, state, begun_at, changed_at, from_home, to_home, from_host, to_host, source)
+     VALUES (:token, :job_id, :requested_by, :kind, :state, :now, :now, :from_home, :to_home, :from_host, :to_host, :source)`,
+  ).run({ ...row, state, now, token: fenceToken });
+}
+
+export type MigrationChanges = Partial<
+  Pick<MigrationRow, "switch_token" | "reason" | "old_ready" | "new_ready">
+> & { digests?: Partial<Record<"cache" | "ref", FileDigest>> };
+
+/**
+ * Brings a migration from a state that may lead there to `to`. Call in a transaction that has proved the token.
+ *
+ * @throws JobsError `lost-lease` where it stands otherwise by now
+ */
+export function advance(
+  db: Connection,
+  token: number,
+  to: MigrationState,
+  changes: MigrationChanges = {},
+): void {
+  const from = migrationStates.filter((state) => nextStates[state].includes(to));
+  update(db, token, from, { state: to, ...changes });
+}
+
+/** Notes something of a migration that stays in its state. Call in a transaction that has proved the token. */
+export function note(
+  db: Connection,
+  token: number,
+  state: MigrationState,
+  changes: Pick<MigrationChanges, "old_ready" | "new_ready">,
+): void {
+  update(db, token, [state], { ...changes });
+}
+
+function update(
+  db: Connection,
+  token: number,
+  from: readonly MigrationState[],
+  { digests, ...changes }: MigrationChanges & { state?: MigrationState },
+): void {
+  const values = { ...changes, ...(digests === undefined ? {} : { digests: JSON.stringify(digests) }) };
+  const sets = ["changed_at = :now", ...Object.keys(values).map((name) => `${name} = :${name}`)];
+  const { changes: rows } = db
+    .prepare(
+      `UPDATE area.mtjobs_migrations SET ${sets.join(", ")}
+       WHERE token = :token AND state IN (${from.map((state) => `'${state}'`).join(", ")})`,
+    )
+    .run({ ...values, token, now: Date.now() });
+  if (rows === 1) return;
+  throw new JobsError("lost-lease", `migration ${token} does not stand where this part left it`, {
+    hint: "another worker decided meanwhile; mtjobs status tells how it stands",
+  });
+}
