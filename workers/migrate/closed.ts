@@ -1,0 +1,140 @@
+import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
+import { proveToken } from "../fence.ts";
+import { transact } from "../move/transaction.ts";
+
+/**
+ * A pair of databases that is home no longer stays where it is, for a process may have it open: a handle to a file
+ * that was renamed or removed would go on writing where nobody reads. So it is closed in place, by triggers that
+ * abort whatever would change a row of Megatest's, in every journal mode and for statements prepared before.
+ */
+
+export type PairPart = "cache" | "ref";
+
+/** The row in a closed database that says so. */
+export interface ClosedMark {
+  /** Of the migration that closed it: the key of its row in megatest.db. */
+  token: number;
+  /** What `.homehost` holds from now on, or is to hold. */
+  movedTo: string;
+  /** Ms since 1970. */
+  closedAt: number;
+  /**
+   * The version of the schema once it was closed. Whoever writes must remove a trigger first, or the table, and
+   * thereby raises it; it goes into a copy with the rest. See `isUntouched`.
+   */
+  changeCounter: number;
+}
+
+const prefix = "mtjobs_closed_";
+
+/** What a process is told that writes to a closed pair. */
+export const closingMessage = (movedTo: string): string => `homehost moved to ${movedTo}`;
+
+/** The mark of a closed database; undefined where it is open. */
+export function readClosed(db: Connection, part: PairPart): ClosedMark | undefined {
+  if (!hasTable(db, part, "mtjobs_closed")) return undefined;
+  return db
+    .prepare<[], ClosedMark>(
+      `SELECT token, moved_to AS movedTo, closed_at AS closedAt, change_counter AS changeCounter
+       FROM ${part}.mtjobs_closed WHERE id = 1`,
+    )
+    .get();
+}
+
+/** True where nobody can have written to a closed database since it was closed; false for an open one. */
+export function isUntouched(db: Connection, part: PairPart): boolean {
+  return readClosed(db, part)?.changeCounter === schemaVersion(db, part);
+}
+
+/**
+ * Closes a database, in one transaction. From its commit on every row of Megatest's stays as it is. May be repeated: what
+ * this migration has closed already, and nobody opened, is left as it is.
+ *
+ * @param fenceToken token of the part of the work at hand, which may be higher than the migration's
+ * @throws JobsError `lost-lease`
+ */
+export function closePart(
+  db: Connection,
+  part: PairPart,
+  mark: Omit<ClosedMark, "changeCounter">,
+  fenceToken: number,
+): void {
+  transact(db, () => {
+    proveToken(db, part, fenceToken, Date.now());
+    if (readClosed(db, part)?.token === mark.token && isUntouched(db, part)) return;
+    dropTriggers(db, part);
+    db.exec(`CREATE TABLE IF NOT EXISTS ${part}.mtjobs_closed (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      token INTEGER NOT NULL,
+      moved_to TEXT NOT NULL,
+      closed_at INTEGER NOT NULL,
+      change_counter INTEGER NOT NULL
+    )`);
+    createTriggers(db, part, mark.movedTo);
+    db.prepare(
+      `INSERT OR REPLACE INTO ${part}.mtjobs_closed (id, token, moved_to, closed_at, change_counter)
+       VALUES (1, :token, :movedTo, :closedAt, :version)`,
+    ).run({ ...mark, version: schemaVersion(db, part) });
+  });
+}
+
+/** Opens a closed database again, in one transaction; an open one is left as it is. Throws `lost-lease`. */
+export function openPart(db: Connection, part: PairPart, fenceToken: number): void {
+  transact(db, () => {
+    proveToken(db, part, fenceToken, Date.now());
+    dropTriggers(db, part);
+    db.exec(`DROP TABLE IF EXISTS ${part}.mtjobs_closed`);
+  });
+}
+
+/** Lets `body` write to a database that stays closed for everybody else. Call inside a transaction. */
+export function writeClosed(db: Connection, part: PairPart, body: () => void): void {
+  const mark = readClosed(db, part);
+  if (mark === undefined) {
+    body();
+    return;
+  }
+  const untouched = isUntouched(db, part);
+  dropTriggers(db, part);
+  body();
+  createTriggers(db, part, mark.movedTo);
+  if (!untouched) return;
+  db.prepare(`UPDATE ${part}.mtjobs_closed SET change_counter = ?`).run(schemaVersion(db, part));
+}
+
+function createTriggers(db: Connection, part: PairPart, movedTo: string): void {
+  const message = closingMessage(movedTo).replaceAll("'", "''");
+  for (const table of megatestTables(db, part)) {
+    for (const event of ["insert", "update", "delete"]) {
+      db.exec(`CREATE TRIGGER ${part}.${quoteName(`${prefix}${event}_${table}`)}
+        BEFORE ${event.toUpperCase()} ON ${quoteName(table)}
+        BEGIN SELECT RAISE(ABORT, '${message}'); END`);
+    }
+  }
+}
+
+function dropTriggers(db: Connection, part: PairPart): void {
+  const names = db
+    .prepare<[number, string], string>(
+      `SELECT name FROM ${part}.sqlite_schema WHERE type = 'trigger' AND substr(name, 1, ?) = ?`,
+    )
+    .pluck()
+    .all(prefix.length, prefix);
+  for (const name of names) db.exec(`DROP TRIGGER ${part}.${quoteName(name)}`);
+}
+
+/** Every ordinary table that is not ours. */
+function megatestTables(db: Connection, part: PairPart): string[] {
+  return prepared<[string], string>(
+    db,
+    `SELECT name FROM pragma_table_list WHERE schema = ? AND type = 'table'
+       AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\'`,
+  )
+    .pluck()
+    .all(part);
+}
+
+function schemaVersion(db: Connection, part: PairPart): number {
+  return db.pragma(`${part}.schema_version`, { simple: true }) as number;
+}
