@@ -1,2 +1,24 @@
 /** Runname and testname of the rows that keep ids of moved runs from being handed out again; step and variable, too. */
 export const guardName = "mtjobs-id-guard";
+
+/** The same of the rows that keep the ids of an area's new homehost apart from those of the old one. */
+export const gapName = "mtjobs-id-gap";
+
+/** Tables that have such a row, and the column that names it. */
+const nameColumns: Readonly<Record<string, string>> = {
+  runs: "runname",
+  tests: "testname",
+  test_steps: "stepname",
+  test_data: "variable",
+};
+
+/** SQL that is true for all rows of a table but those named so; undefined for a table that has none. */
+export function notNamed(table: string, alias: string, ...names: readonly string[]): string | undefined {
+  const column = nameColumns[table];
+  if (column === undefined) return undefined;
+  const other = names.map((name) => `${alias}.${column} IS NOT '${name}'`).join(" AND ");
+  // A step or a datum of a test may be named as it likes.
+  return column === "runname" || column === "testname"
+    ? other
+    : `(${alias}.test_id IS NOT NULL OR (${other}))`;
+}

@@ -1,4 +1,4 @@
-import { guardName } from "../id-guard-name.ts";
+import { gapName, guardName, notNamed } from "../id-guard-name.ts";
 import type { Connection } from "../sqlite/connection.ts";
 import { hasTable } from "../sqlite/table.ts";
 import type { Side, UnionTable } from "./union-tables.ts";
@@ -105,12 +105,9 @@ function runOfTest(side: Side, test: string): string {
   return `(SELECT mtjobs_t.run_id FROM ${side}.tests AS mtjobs_t WHERE mtjobs_t.id = ${test})`;
 }
 
-/** True for all but the rows that guard ids. */
+/** True for all but the rows that guard ids, or keep them apart. */
 function notGuard(table: UnionTable, alias: string): string {
-  if (table.name === "runs") return `${alias}.runname IS NOT '${guardName}'`;
-  if (table.name === "tests") return `${alias}.testname IS NOT '${guardName}'`;
-  const name = { test_steps: "stepname", test_data: "variable" }[table.name];
-  return name === undefined ? "" : `(${alias}.test_id IS NOT NULL OR ${alias}.${name} IS NOT '${guardName}')`;
+  return notNamed(table.name, alias, guardName, gapName) ?? "";
 }
 
 function literals(words: readonly string[]): string {

@@ -1,4 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { gapName, notNamed } from "../../shared/id-guard-name.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
 import { plural } from "../../shared/plural.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
@@ -19,11 +21,7 @@ import { outwaitBusy, transact } from "./transaction.ts";
 export async function bringTogether(move: Move, beforeCommit: () => void): Promise<void> {
   if (move.fresh !== "cache" || readFence(move.db, "cache")?.refillDue !== true) return;
   move.context.log("megatest.db was newer than the cache: both are brought together before anything moves.");
-  let rows = 0;
-  for (const table of identifiedTables) {
-    const record = move.records.find((candidate) => candidate.table === table);
-    if (record !== undefined) rows += await settleTable(move, record, beforeCommit);
-  }
+  const rows = await settleAll(move, "both", beforeCommit);
   await outwaitBusy(move.context.signal, () =>
     transact(move.db, () => {
       proveToken(move.db, "cache", move.token, Date.now());
@@ -33,10 +31,34 @@ export async function bringTogether(move: Move, beforeCommit: () => void): Promi
   move.context.log(`Settled ${plural(rows, "row")} that differed.`);
 }
 
+/** Which databases may be written to: all of them, or, where the cache is closed, the others alone. */
+export type Direction = "both" | "from-cache";
+
+/**
+ * Settles by the three-way rule what cache and megatest.db do not share, table by table, and returns how many rows that
+ * were. May be repeated: rows that are settled agree. Where the cache is closed, what megatest.db has newer is left.
+ */
+export async function settleAll(move: Move, direction: Direction, beforeCommit: () => void): Promise<number> {
+  let rows = 0;
+  for (const table of identifiedTables) {
+    const record = move.records.find((candidate) => candidate.table === table);
+    if (record !== undefined) rows += await settleTable({ move, record, direction, beforeCommit });
+  }
+  return rows;
+}
+
+interface Settling {
+  move: Move;
+  record: RecordPlan;
+  direction: Direction;
+  beforeCommit(): void;
+}
+
 /** Rows settled at once: few enough for a short lock even where all of them differ. */
 const chunk = 500;
 
-async function settleTable(move: Move, record: RecordPlan, beforeCommit: () => void): Promise<number> {
+async function settleTable(settling: Settling): Promise<number> {
+  const { move, record } = settling;
   const { db, context } = move;
   const end = db
     .prepare<[], number | null>(
@@ -58,7 +80,7 @@ async function settleTable(move: Move, record: RecordPlan, beforeCommit: () => v
     to !== null && from < (end.get() ?? 0);
     to = nextId.get({ from }) ?? null
   ) {
-    rows += await settleRange(move, record, [from, to], beforeCommit);
+    rows += await settleRange(settling, [from, to]);
     from = to;
     context.signal.throwIfAborted();
     await yieldNow();
@@ -66,16 +88,29 @@ async function settleTable(move: Move, record: RecordPlan, beforeCommit: () => v
   return rows;
 }
 
+/** As Megatest's own copying goes: into the cache before its ref; into megatest.db before the ref knows of it. */
+const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]> = {
+  both: [
+    ["cache", "area"],
+    ["area", "cache"],
+    ["ref", "area"],
+    ["ref", "cache"],
+  ],
+  "from-cache": [
+    ["area", "cache"],
+    ["ref", "cache"],
+  ],
+};
+
 async function settleRange(
-  move: Move,
-  record: RecordPlan,
+  { move, record, direction, beforeCommit }: Settling,
   range: readonly [number, number],
-  beforeCommit: () => void,
 ): Promise<number> {
   const { db, context } = move;
   const found = await outwaitBusy(context.signal, () => {
     clearScratch(db, "differing");
-    return noteDiffering(move, record, range);
+    const noted = noteDiffering(move, record, range);
+    return direction === "both" ? noted : noted - leaveNewerElsewhere(db);
   });
   if (found === 0) return 0;
   await outwaitBusy(context.signal, () => {
@@ -89,14 +124,7 @@ async function settleRange(
   // Read once: cache, ref and megatest.db must get the same values, whatever a client writes meanwhile.
   capture(move, record, "area", "('area', 'alone')");
   capture(move, record, "cache", "('cache', 'missing')");
-  // As Megatest's own copying goes: into the cache before its ref; into megatest.db before the ref knows of it.
-  const order = [
-    ["cache", "area"],
-    ["area", "cache"],
-    ["ref", "area"],
-    ["ref", "cache"],
-  ] as const;
-  for (const [part, from] of order) {
+  for (const [part, from] of routes[direction]) {
     if (!move.sources.includes(part)) continue;
     await outwaitBusy(context.signal, () => {
       beforeCommit();
@@ -105,6 +133,11 @@ async function settleRange(
     context.failpoint(`settled-in-${part}`);
   }
   return found;
+}
+
+/** Where nothing can be written to the cache. Returns how many rows that are. */
+function leaveNewerElsewhere(db: Connection): number {
+  return db.prepare("DELETE FROM temp.differing WHERE winner IN ('area', 'alone')").run().changes;
 }
 
 /** Notes which side is newer for each row that differs; see stage.ts for the rule. */
@@ -135,7 +168,8 @@ function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [num
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
        SELECT '${table}', c.id, 'missing' FROM cache.${table} AS c
-       WHERE c.id > :from AND c.id <= :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)`,
+       WHERE c.id > :from AND c.id <= :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)
+         AND ${notNamed(table, "c", gapName) ?? "1"}`,
     )
     .run({ from, to });
   return changes + missing.changes;

@@ -1,5 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { guardName } from "../../shared/id-guard-name.ts";
+import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
 
 import { matchPatterns, targetSql } from "../../shared/patterns.ts";
 import type { ReducePayload, Selectors } from "../../shared/queue/payload.ts";
@@ -54,7 +54,7 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
     const read = move.db.prepare(
       `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
          coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime,
-         (${alone} AND coalesce(r.runname, '') <> '${guardName}'
+         (${alone} AND ${notNamed("runs", "r", guardName, gapName)}
            AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) AND ${sql}) AS matches
        FROM ${part}.runs AS r WHERE r.id > ? ORDER BY r.id LIMIT ${chunk}`,
     );

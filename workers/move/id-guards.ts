@@ -1,7 +1,7 @@
 import { guardName } from "../../shared/id-guard-name.ts";
-import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
-import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
+import { hiddenDatum, hiddenStep, type TableIds, writeHidden } from "./hidden-rows.ts";
 import type { Move, Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { noteRepair } from "./repair-note.ts";
@@ -16,18 +16,14 @@ import { outwaitBusy, transact } from "./transaction.ts";
  * The same rows stand in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
  */
 
-/** NULL names no test, ever; an index serves both. */
-const isGuardStep = `test_id IS NULL AND stepname = '${guardName}'`;
-const isGuardDatum = `test_id IS NULL AND variable = '${guardName}'`;
-
-export type GuardIds = Record<IdentifiedTable, number>;
+export type GuardIds = TableIds;
 
 /** The guards of a database; undefined where one is missing. */
 function readGuards(db: Connection, part: Source): GuardIds | undefined {
   const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE runname = '${guardName}'`);
   const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE run_id = ${run ?? "NULL"}`);
-  const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE ${isGuardStep}`);
-  const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE ${isGuardDatum}`);
+  const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE ${hiddenStep(guardName)}`);
+  const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE ${hiddenDatum(guardName)}`);
   if (run === undefined || test === undefined || step === undefined || datum === undefined) return undefined;
   return { runs: run, tests: test, test_steps: step, test_data: datum };
 }
@@ -129,46 +125,7 @@ function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<G
   ) as GuardIds;
 }
 
-function writeGuards(move: Move, part: Source, ids: GuardIds): void {
-  const { db } = move;
-  const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = '${guardName}'`;
-  // A clean-up may have removed the run and not yet its test: under the same id the new run would meet it.
-  db.exec(`DELETE FROM ${part}.test_steps WHERE ${isGuardStep};
-    DELETE FROM ${part}.test_data WHERE ${isGuardDatum};
-    DELETE FROM ${part}.tests WHERE run_id IN (${oldRuns} UNION ALL VALUES (${ids.runs})) AND testname = '${guardName}';
-    DELETE FROM ${part}.runs WHERE runname = '${guardName}'`);
-  const keys = Object.fromEntries(move.keys.map((key) => [key, ""]));
+function writeGuards({ db, keys }: Move, part: Source, ids: GuardIds): void {
   const comment = "keeps ids of moved runs from being handed out again; see megatest-jobs";
-  insertGuard(db, part, "runs", { ...keys, id: ids.runs, runname: guardName, state: "deleted", comment });
-  insertGuard(db, part, "tests", {
-    id: ids.tests,
-    run_id: ids.runs,
-    testname: guardName,
-    item_path: "",
-    state: "DELETED",
-    status: "n/a",
-    comment,
-  });
-  insertGuard(db, part, "test_steps", { id: ids.test_steps, test_id: null, stepname: guardName, comment });
-  insertGuard(db, part, "test_data", { id: ids.test_data, test_id: null, variable: guardName, comment });
-}
-
-/** Fixed values everywhere, so that the row is the same in each database; other columns are NULL or zero. */
-function insertGuard(
-  db: Connection,
-  part: Source,
-  table: IdentifiedTable,
-  values: Record<string, unknown>,
-): void {
-  const columns = readColumns(db, part, table);
-  const filled = columns.map(({ name, type, notNull }) => {
-    if (name in values) return values[name];
-    if (name.endsWith("_time") || name === "last_update") return 0;
-    return notNull ? (affinityOf(type) === "TEXT" ? "" : 0) : null;
-  });
-  prepared(
-    db,
-    `INSERT INTO ${part}.${table} (${columns.map(({ name }) => quoteName(name)).join(", ")})
-     VALUES (${columns.map(() => "?").join(", ")})`,
-  ).run(...filled);
+  writeHidden(db, part, { name: guardName, ids, keys, comment });
 }

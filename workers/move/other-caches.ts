@@ -1,5 +1,6 @@
 import type { Area } from "../../shared/area/area.ts";
 import { assertSingleCache } from "../../shared/area/foreign-caches.ts";
+import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { type Connection, openConnection, prepared } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
@@ -49,7 +50,7 @@ function hasUnknownRow(db: Connection, table: IdentifiedTable, known: readonly s
   const found = prepared<[number, number], number>(
     db,
     `SELECT EXISTS (SELECT 1 FROM cache.${table} AS c
-       WHERE ${["c.id > ? AND c.id <= ?", ...unknown].join(" AND ")})`,
+       WHERE ${["c.id > ? AND c.id <= ?", notNamed(table, "c", gapName) ?? "1", ...unknown].join(" AND ")})`,
   ).pluck();
   let from = Number.MIN_SAFE_INTEGER;
   for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {

@@ -19,7 +19,7 @@ export interface Snapshot {
 }
 
 /** The name that rows of ours bear which only keep an id from being handed out again. */
-const guardName = textValue("mtjobs-id-guard");
+const hiddenNames = ["mtjobs-id-guard", "mtjobs-id-gap"].map(textValue);
 
 /** Reads a whole database in one read transaction. A path without a file gives an empty snapshot. */
 export function snapshot(path: string | undefined): Snapshot {
@@ -113,7 +113,7 @@ function withoutGuards(tables: Map<string, Table>): Map<string, Table> {
     guards.set(name, own);
     const id = table.columns.indexOf("id");
     const rows = table.rows.filter((row) => {
-      if (!row.includes(guardName)) return true;
+      if (!hiddenNames.some((name) => row.includes(name))) return true;
       own.add(row[id] ?? "n");
       return false;
     });

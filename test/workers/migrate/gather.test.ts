@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { closePart } from "../../../workers/migrate/closed.ts";
+import { gather, gatherLate } from "../../../workers/migrate/gather.ts";
+import { gapAbove, writeGap } from "../../../workers/migrate/id-gap.ts";
+import { transact } from "../../../workers/move/transaction.ts";
+import {
+  addRunIn,
+  addTestIn,
+  changeInCacheOnly,
+  changeInMegatestDbOnly,
+  firstTestOf,
+} from "../../support/area-traits.ts";
+import { refill } from "../../support/megatest/refill.ts";
+import { syncOnce } from "../../support/megatest/sync.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { keptVersions, readColumn } from "../../support/read-rows.ts";
+import { unionOf } from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+import { withMove } from "../../support/with-move.ts";
+
+const mark = { token: 1, movedTo: "host-b", closedAt: 5 };
+
+const comments = (area: SampleArea, id: number) =>
+  [area.cacheDb, area.refDb, area.megatestDb].map(
+    (file) => readColumn(file, "SELECT comment FROM tests WHERE id = ?", id)[0],
+  );
+
+describe("before a pair is closed", () => {
+  it("what either side alone has, or has newer, reaches the other, also where no refill is due", async () => {
+    const area = buildTempArea({ runs: 6 });
+    const here = addRunIn(area, ["cache"], "run here");
+    const there = addTestIn(area, ["area"], 3, "there");
+    changeInMegatestDbOnly(area, 1, "newer there");
+    changeInCacheOnly(area, 4, "newer here");
+    const before = unionOf(area);
+    const rows = await withMove(area, async (move, renew) => {
+      const found = await gather(move, renew);
+      expect(await gather(move, renew)).toBe(0);
+      return found;
+    });
+    expect(rows).toBeGreaterThan(3);
+    expect(comments(area, firstTestOf(area, 1))).toEqual(["newer there", "newer there", "newer there"]);
+    expect(comments(area, firstTestOf(area, 4))).toEqual(["newer here", "newer here", "newer here"]);
+    expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toHaveLength(1);
+    expect(readColumn(area.megatestDb, "SELECT id FROM runs WHERE id = ?", here)).toEqual([here]);
+    expect(readColumn(area.cacheDb, "SELECT id FROM tests WHERE id = ?", there)).toEqual([there]);
+    expect({ ...(await syncOnce(area, { quietMs: 0 })).rows, ...(await refill(area)) }).toEqual({});
+    assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
+  });
+
+  it("the rows of a gap stay out of megatest.db", async () => {
+    const area = buildTempArea({ runs: 3 });
+    await withMove(area, async (move, renew) => {
+      transact(move.db, () => writeGap(move.db, gapAbove(move.db, move.sources), ["cache", "ref"]));
+      await gather(move, renew);
+    });
+    expect(readColumn(area.megatestDb, "SELECT max(id) FROM runs")).toEqual([3]);
+  });
+});
+
+describe("once the cache is closed", () => {
+  it("what a client wrote last reaches megatest.db and the ref, and nothing is written to the cache", async () => {
+    const area = buildTempArea({ runs: 6 });
+    await withMove(area, async (move, renew) => {
+      await gather(move, renew);
+      changeInCacheOnly(area, 4, "the last word");
+      addTestIn(area, ["cache"], 2, "the last row");
+      changeInMegatestDbOnly(area, 1, "by hand");
+      const before = unionOf(area);
+      closePart(move.db, "cache", mark, move.token);
+      expect(await gatherLate(move, renew)).toBeGreaterThan(1);
+      expect(await gatherLate(move, renew)).toBe(0);
+      assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
+    });
+    expect(comments(area, firstTestOf(area, 4))).toEqual(["the last word", "the last word", "the last word"]);
+    expect(comments(area, firstTestOf(area, 1)).at(-1)).toBe("by hand");
+  });
+});

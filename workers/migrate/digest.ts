@@ -1,0 +1,152 @@
+import { createHash, type Hash } from "node:crypto";
+import { statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
+import { gapName, notNamed } from "../../shared/id-guard-name.ts";
+import type { FileDigest } from "../../shared/migration-row.ts";
+import { quoteName } from "../../shared/sqlite/connection.ts";
+
+/** What differs between the two ends of a migration, and says nothing of a record. */
+const leftOut = ["mtjobs_fence", "mtjobs_closed"];
+
+/** Rows in one statement: each comes as one text, and the shared lock is gone between two. */
+const chunk = 1_000;
+
+/**
+ * A digest over every row of a database, values with their types, tables by name and rows in order, but for fence, mark
+ * and the gap's rows. Meant for a closed database: rows that change meanwhile are in it or not.
+ *
+ * @throws the signal's reason where it is aborted between two chunks
+ */
+export function digestOf(file: string, signal: AbortSignal): FileDigest {
+  const db = openToRead(file);
+  try {
+    const hash = createHash("sha256");
+    const rows: Record<string, number> = {};
+    for (const { name, wr } of ordinaryTables(db)) {
+      hash.update(`\0${name}\0`);
+      rows[name] = wr === 1 ? addKeyed(db, name, hash) : addByRowid(db, name, hash, signal);
+      signal.throwIfAborted();
+    }
+    return { sha256: hash.digest("hex"), rows, bytes: statSync(file).size };
+  } finally {
+    db.close();
+  }
+}
+
+/** Whether two databases hold the same rows; how large their files are does not matter. */
+export function sameDigest(a: FileDigest, b: FileDigest): boolean {
+  return a.sha256 === b.sha256;
+}
+
+/** What SQLite's own check finds wrong with a database, a sentence each; [] where it is sound. */
+export function integrityOf(file: string): string[] {
+  const db = openToRead(file);
+  try {
+    const found = db.prepare<[], string>("PRAGMA integrity_check(20)").pluck().all();
+    return found.length === 1 && found[0] === "ok" ? [] : found;
+  } catch (error) {
+    // Damage in the schema itself: the check cannot begin.
+    const { code, message } = toJobsError(error);
+    if (code === "corrupt") return [message];
+    throw error;
+  } finally {
+    db.close();
+  }
+}
+
+/** @throws JobsError `corrupt` */
+export function assertSound(file: string): void {
+  const problems = integrityOf(file);
+  if (problems.length === 0) return;
+  throw new JobsError("corrupt", `${file} is damaged: ${problems[0]}`, {
+    hint: "nothing was removed; see where the file comes from and check the disk it is on",
+    details: { file, problems },
+  });
+}
+
+function openToRead(file: string): Database.Database {
+  // Not as read-only: what a dead writer left in a journal must be rolled back before a row counts.
+  const db = new Database(file, { fileMustExist: true, timeout: 5_000 });
+  db.pragma("cache_size = -16000");
+  return db;
+}
+
+interface Table {
+  name: string;
+  /** 1: without a rowid. */
+  wr: number;
+}
+
+function ordinaryTables(db: Database.Database): Table[] {
+  return db
+    .prepare<[], Table>(
+      `SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow')
+         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name`,
+    )
+    .all()
+    .filter(({ name }) => !leftOut.includes(name));
+}
+
+interface Column {
+  name: string;
+  pk: number;
+}
+
+function columnsOf(db: Database.Database, table: string): Column[] {
+  return db
+    .prepare<[string], Column>(
+      "SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3) ORDER BY cid",
+    )
+    .all(table);
+}
+
+function addByRowid(db: Database.Database, table: string, hash: Hash, signal: AbortSignal): number {
+  const columns = columnsOf(db, table);
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+  const rowid = ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? "rowid";
+  const text = rowText(columns.map(({ name }) => name));
+  const read = db
+    .prepare<[number], [number | null, number, Buffer | null]>(
+      `SELECT max(at), count(*), CAST(group_concat(text, '' ORDER BY at) AS BLOB) FROM (
+         SELECT x.${rowid} AS at, ${text} AS text FROM ${quoteName(table)} AS x
+         WHERE x.${rowid} > ? AND ${notNamed(table, "x", gapName) ?? "1"} ORDER BY x.${rowid} LIMIT ${chunk})`,
+    )
+    .raw();
+  let [rows, from] = [0, Number.MIN_SAFE_INTEGER];
+  for (;;) {
+    const [last, count, content] = read.get(from) ?? [null, 0, null];
+    if (last === null || content === null) return rows;
+    hash.update(content);
+    rows += count;
+    from = last;
+    signal.throwIfAborted();
+  }
+}
+
+/** Megatest has no such table; one that somebody added is small. */
+function addKeyed(db: Database.Database, table: string, hash: Hash): number {
+  const columns = columnsOf(db, table);
+  const key = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
+  const order = key.map(({ name }) => quoteName(name)).join(", ");
+  const text = rowText(columns.map(({ name }) => name));
+  const read = db
+    .prepare<[], Buffer>(`SELECT CAST(${text} AS BLOB) FROM ${quoteName(table)} AS x ORDER BY ${order}`)
+    .pluck();
+  let rows = 0;
+  for (const content of read.iterate()) {
+    hash.update(content);
+    rows += 1;
+  }
+  return rows;
+}
+
+/** SQL: a row as one text that no other row has. Bytes stay as they are, whatever is in them; lengths keep them apart. */
+function rowText(columns: readonly string[]): string {
+  const values = columns.map((name) => {
+    const value = `x.${quoteName(name)}`;
+    const sized = (type: string) => `'${type}' || octet_length(${value}) || ':' || ${value}`;
+    return `CASE typeof(${value}) WHEN 'text' THEN ${sized("t")} WHEN 'blob' THEN ${sized("b")} ELSE quote(${value}) END`;
+  });
+  return [...values, "char(10)"].join(" || ',' || ");
+}

@@ -1,0 +1,48 @@
+import { gapName } from "../../shared/id-guard-name.ts";
+import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import { type TableIds, writeHidden } from "../move/hidden-rows.ts";
+import { identifiedTables } from "../move/record-tables.ts";
+
+/** Ids of the rows that make the gap, by table. */
+export type GapIds = TableIds;
+
+/** More than an old home makes in rows before it notices that it is no home any more. */
+const width = 1_000_000;
+
+/**
+ * Ids a wide gap above every one in the databases given. The new home hands out ids above them, so a row that is made
+ * on the old home by accident never has the id of one that was made on the new.
+ */
+export function gapAbove(db: Connection, parts: readonly Part[]): GapIds {
+  const highest = (table: string) =>
+    Math.max(
+      0,
+      ...parts
+        .filter((part) => hasTable(db, part, table))
+        .map(
+          (part) =>
+            prepared<[], number | null>(db, `SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0,
+        ),
+    );
+  return Object.fromEntries(identifiedTables.map((table) => [table, highest(table) + width])) as GapIds;
+}
+
+/**
+ * Puts the gap's hidden rows into cache and ref, the same in both, so that a sync finds nothing to do; in place of those of
+ * an earlier migration. Never into megatest.db: a cache made anew on the old home would take them from there. Call inside
+ * a transaction.
+ */
+export function writeGap(db: Connection, ids: GapIds, parts: readonly ("cache" | "ref")[]): void {
+  for (const part of parts) {
+    const columns = new Set(columnNames(db, part, "runs"));
+    const keys = hasTable(db, part, "keys")
+      ? prepared<[], string>(db, `SELECT fieldname FROM ${part}.keys`)
+          .pluck()
+          .all()
+          .filter((key) => columns.has(key))
+      : [];
+    const comment = "keeps ids of the new homehost apart from those of the old one; see megatest-jobs";
+    writeHidden(db, part, { name: gapName, ids, keys, comment });
+  }
+}
