@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
-import type { JobName, MoveName, MovePayload, MovePayloads, payloadSchemas } from "../shared/queue/payload.ts";
+import type { MoveName, MovePayload, MovePayloads, payloadSchemas } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** A job as a caller asks for it: the payload without what is filled in for everybody. */
@@ -41,7 +41,7 @@ export async function checkRequest<Name extends MoveName>(
 }
 
 /** The members of the data of the job `name`. */
-export async function payloadMembers(name: JobName): Promise<string[]> {
+export async function payloadMembers(name: MoveName): Promise<string[]> {
   return Object.keys((await schemas()).payloadSchemas[name].shape);
 }
 

@@ -13,6 +13,8 @@ export interface JobContext {
   env: NodeJS.ProcessEnv;
   /** True where a failure that may pass (`retriable`) is tried again under the same id; such a job is not finished yet. */
   triedAgain?: boolean;
+  /** How long an old home watches after a migration, ms; 75 s where it is missing. */
+  settleMs?: number;
   /** Aborted with a JobsError as its reason: `cancelled`, `stopped` or `lost-lease`. Checked between batches. */
   signal: AbortSignal;
   /** One plain sentence of the job's story. */

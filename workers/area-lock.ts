@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import Redlock, { ExecutionError, type Lock, ResourceLockedError } from "redlock";
+import Redlock, { ExecutionError, Lock, ResourceLockedError } from "redlock";
 import { JobsError } from "../shared/errors.ts";
 import { type LockOwner, lockOwnerKey, readLockOwner } from "../shared/queue/area-lock-key.ts";
 import { lockClient } from "../shared/queue/connections.ts";
@@ -17,6 +17,11 @@ export interface AreaLock {
   readonly signal: AbortSignal;
   /** Never rejects: what cannot be released expires by itself. */
   release(): Promise<void>;
+  /**
+   * Stops renewing it and leaves it standing for `ms`, for whoever adopts it by the value returned. Never rejects: where
+   * the servers do not answer it stands for what is left of its life.
+   */
+  handOver(ms: number): Promise<string>;
 }
 
 export interface AreaLockOptions {
@@ -54,6 +59,22 @@ export class AreaLocks {
         if (Date.now() >= deadline) throw await this.#explain(error, keys);
       }
       await sleep(100 + Math.random() * 100);
+    }
+  }
+
+  /**
+   * Goes on with a lock that another process handed over; where it has run out, or Redis has lost it, takes it
+   * anew. Rejects as `acquire` does.
+   */
+  async adopt(keys: string[], value: string, owner: LockOwner, ttl = 10_000): Promise<AreaLock> {
+    // How long it stands only the servers know: each extends it only where it has this very value.
+    const handed = new Lock(this.#redlock, keys, value, [], Date.now() + ttl);
+    try {
+      const lock = await this.#redlock.extend(handed, ttl, { retryCount: 0 });
+      return new HeldLock(this.#redlock, this.#clients[0], lock, owner, ttl);
+    } catch (error) {
+      if (!(error instanceof ExecutionError)) throw error;
+      return await this.acquire(keys, owner, { ttl });
     }
   }
 
@@ -156,16 +177,31 @@ class HeldLock implements AreaLock {
     );
   }
 
-  #writeOwner(): void {
+  #writeOwner(ms = this.#ttl): void {
     for (const key of this.#lock.resources) {
       // For people to read; the lock does not depend on it.
-      this.#ownerClient?.set(lockOwnerKey(key), JSON.stringify(this.#owner), "PX", this.#ttl).catch(() => {});
+      this.#ownerClient?.set(lockOwnerKey(key), JSON.stringify(this.#owner), "PX", ms).catch(() => {});
     }
   }
 
   #stopTimers(): void {
     clearInterval(this.#timer);
     clearTimeout(this.#watchdog);
+  }
+
+  async handOver(ms: number): Promise<string> {
+    const { value } = this.#lock;
+    if (this.#released) return value;
+    this.#released = true;
+    this.#stopTimers();
+    await this.#renewing;
+    try {
+      this.#lock = await this.#redlock.extend(this.#lock, ms, { retryCount: 0 });
+      this.#writeOwner(ms);
+    } catch {
+      // Whoever adopts it takes it anew.
+    }
+    return value;
   }
 
   async release(): Promise<void> {

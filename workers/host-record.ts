@@ -3,7 +3,8 @@ import { hostAddress } from "../shared/area/homehost.ts";
 import type { HostRecord } from "../shared/queue/hosts.ts";
 import type { Settings } from "../shared/settings.ts";
 
-function ownVersion(): string {
+/** Of this program, from its package.json. */
+export function ownVersion(): string {
   // One level up from the source, two from the built file in dist/.
   const up = import.meta.url.endsWith(".ts") ? "../package.json" : "../../package.json";
   const { version } = JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string };

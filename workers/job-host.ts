@@ -21,4 +21,8 @@ export interface JobHost {
   /** By job id: how often it was put off because its area is held, and what was said about it. */
   waits: Map<string, { count: number; said: string }>;
   threadUrl?: URL;
+  /** See JobContext. */
+  settleMs?: number;
+  /** Told of every area that a job names. */
+  onArea?: (area: string) => void;
 }

@@ -1,20 +1,24 @@
-import type { Job } from "bullmq";
+import { DelayedError, type Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
 import { verbOf } from "../shared/job-verbs.ts";
 import { jobLog } from "../shared/log.ts";
+import type { MigrateResult } from "../shared/migrate-result.ts";
 import { plural } from "../shared/plural.ts";
 import { areaLockKeys } from "../shared/queue/area-lock-key.ts";
 import { clearCancel, isCancelRequested } from "../shared/queue/cancel.ts";
 import type { Forwarded } from "../shared/queue/forwarded.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
-import { type JobName, parsePayload } from "../shared/queue/payload.ts";
+import { type MoveName, type MovePayload, parsePayload } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import { forwardJob } from "./forward-job.ts";
 import type { JobHost } from "./job-host.ts";
 import { JobReporter } from "./job-reporter.ts";
 import { locateArea } from "./locate-area.ts";
-import { runInThread } from "./run-in-thread.ts";
+import { coordinate } from "./migrate/coordinate.ts";
+import { performStep, type StepContext } from "./migrate/perform-step.ts";
+import { runUnderSignals } from "./run-under-signals.ts";
 import { settleJob } from "./settle-job.ts";
+import type { ThreadResult } from "./thread-protocol.ts";
 import { watchCancel } from "./watch-cancel.ts";
 
 const cancelled = () =>
@@ -28,7 +32,7 @@ export async function processJob(
   job: Job,
   token: string | undefined,
   host: JobHost,
-): Promise<MoveResult | Forwarded> {
+): Promise<ThreadResult | MigrateResult | Forwarded> {
   const jobId = job.id ?? "";
   const area: unknown = (job.data as { area?: unknown } | null)?.area;
   const log = jobLog(host.log, { job: job.name, jobId, area: String(area) });
@@ -39,12 +43,14 @@ export async function processJob(
   const place = { host: settings.host, jobId };
   const unwatch = watchCancel(redis, settings.prefix, place, () => abort.abort(cancelled()));
   try {
-    const result = await perform(job, abort.signal, reporter, host);
+    const result = await perform(job, { token, signal: abort.signal, reporter, host });
     await clearCancel(redis, settings.prefix, place).catch(() => {});
     host.waits.delete(jobId);
-    if (!("forwarded" in result)) reporter.log(endOf(result));
+    if ("moved" in result) reporter.log(endOf(result));
     return result;
   } catch (thrown) {
+    // A migration that waits has put its job off itself.
+    if (thrown instanceof DelayedError) throw thrown;
     throw await settleJob(job, token, await toQueueError(thrown, redis, settings.redisUrl), {
       reporter,
       log,
@@ -75,17 +81,27 @@ function outage(error: unknown): never {
 
 async function perform(
   job: Job,
-  signal: AbortSignal,
-  reporter: JobReporter,
-  host: JobHost,
-): Promise<MoveResult | Forwarded> {
+  { token, signal, reporter, host }: StepContext,
+): Promise<ThreadResult | MigrateResult | Forwarded> {
   const { settings, redis } = host;
   const payload = parsePayload(job.name, job.data);
-  const name = job.name as JobName;
   const jobId = job.id ?? "";
+  host.onArea?.(payload.area);
   // Where Redis does not answer at this moment, the watch sees the request later.
   const asked = isCancelRequested(redis, settings.prefix, { host: settings.host, jobId });
   if (await asked.catch(() => false)) throw cancelled();
+  if ("to" in payload) return await coordinate(job, payload, { token, signal, reporter, host });
+  if ("step" in payload) return await performStep(job, payload, { token, signal, reporter, host });
+  return await moveRuns(job, payload, { token, signal, reporter, host });
+}
+
+async function moveRuns(
+  job: Job,
+  payload: MovePayload,
+  { signal, reporter, host }: StepContext,
+): Promise<MoveResult | Forwarded> {
+  const { settings } = host;
+  const jobId = job.id ?? "";
   const place = await locateArea(payload.area, settings, host.env);
   if (place.elsewhere !== undefined) {
     const { forwarded, alive } = await forwardJob(job, payload, place.elsewhere, host).catch(outage);
@@ -100,39 +116,13 @@ async function perform(
   try {
     if (!host.waits.has(jobId)) reporter.log(`Worker ${process.pid} on ${settings.host} takes the job.`);
     const triedAgain = job.attemptsMade + 1 < (job.opts.attempts ?? 1);
-    return await runUnderLock({ name, payload, jobId, settings, triedAgain }, signal, lock.signal, {
-      reporter,
-      host,
-    });
+    return await runUnderSignals(
+      { name: job.name as MoveName, payload, jobId, triedAgain },
+      [signal, lock.signal, host.leaving],
+      { reporter, host },
+    );
   } finally {
     // A thread that was given up may still be at work: its lock runs out by itself.
     if (!host.abandon.aborted) await lock.release();
-  }
-}
-
-async function runUnderLock(
-  data: Parameters<typeof runInThread>[0],
-  signal: AbortSignal,
-  lockLost: AbortSignal,
-  { reporter, host }: { reporter: JobReporter; host: JobHost },
-): Promise<MoveResult> {
-  const either = new AbortController();
-  const sources = [signal, lockLost, host.leaving];
-  const forwards = sources.map((source) => {
-    const pass = () => either.abort(source.reason);
-    if (source.aborted) pass();
-    source.addEventListener("abort", pass);
-    return () => source.removeEventListener("abort", pass);
-  });
-  try {
-    return await runInThread(data, {
-      signal: either.signal,
-      abandon: host.abandon,
-      onLog: (sentence) => reporter.log(sentence),
-      onProgress: (progress) => reporter.progress(progress),
-      ...(host.threadUrl === undefined ? {} : { threadUrl: host.threadUrl }),
-    });
-  } finally {
-    for (const end of forwards) end();
   }
 }

@@ -11,6 +11,13 @@ declare module "redlock" {
     readonly attempts: readonly Promise<ExecutionStats>[];
   }
   export class Lock {
+    constructor(
+      redlock: Redlock,
+      resources: string[],
+      value: string,
+      attempts: readonly Promise<ExecutionStats>[],
+      expiration: number,
+    );
     readonly value: string;
     readonly resources: string[];
     /** Milliseconds since the epoch; 0 once released or replaced. */

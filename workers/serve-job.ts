@@ -49,7 +49,7 @@ export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<
   if (parentPort === null) throw new TypeError("this file is started as a thread by a worker");
   const port = parentPort;
   const post = (message: ThreadMessage) => port.postMessage(message);
-  const { name, payload, jobId, settings, triedAgain = false } = workerData as ThreadData;
+  const { name, payload, jobId, settings, triedAgain = false, settleMs } = workerData as ThreadData;
   const abort = new AbortController();
   port.on("message", (message: AbortMessage) => abort.abort(JobsError.fromDocument(message.error)));
   const progress = throttle((latest) => post({ type: "progress", progress: latest }));
@@ -59,6 +59,7 @@ export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<
       settings,
       env,
       triedAgain,
+      ...(settleMs === undefined ? {} : { settleMs }),
       signal: abort.signal,
       log: (sentence) => post({ type: "log", sentence }),
       progress: (latest) => progress.report(latest),

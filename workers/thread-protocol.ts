@@ -1,7 +1,13 @@
 import type { ErrorDocument } from "../shared/errors.ts";
+import type { MigratePayload, MigrateStepPayload } from "../shared/queue/migrate-payload.ts";
 import type { MovePayloads, ReducePayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
+import type { StepReport } from "./migrate/do-step.ts";
+import type { LookReport } from "./migrate/look.ts";
+import type { OverseeReport } from "./migrate/oversee.ts";
+import type { RoundPayload, RoundReport } from "./migrate/round.ts";
+import type { PartPayload, SwitchReport } from "./migrate/switch.ts";
 
 /** By name: what a job's thread is given, and what comes of it. */
 export interface ThreadJobs {
@@ -9,6 +15,12 @@ export interface ThreadJobs {
   restore: { payload: MovePayloads["restore"]; result: MoveResult };
   /** Done in the process that asks for it, and never enqueued. */
   repair: { payload: ReducePayload; result: MoveResult };
+  "migrate-step": { payload: MigrateStepPayload; result: StepReport };
+  // The parts of the job `migrate`, which itself runs on the worker's main thread.
+  "migrate-look": { payload: MigratePayload; result: LookReport };
+  "migrate-switch": { payload: PartPayload; result: SwitchReport };
+  round: { payload: RoundPayload; result: RoundReport };
+  "migrate-oversee": { payload: PartPayload; result: OverseeReport };
 }
 export type ThreadJobName = keyof ThreadJobs;
 export type ThreadResult = ThreadJobs[ThreadJobName]["result"];
@@ -21,6 +33,8 @@ export interface ThreadData<Name extends ThreadJobName = ThreadJobName> {
   settings: Settings;
   /** See JobContext; false where it is missing. */
   triedAgain?: boolean;
+  /** See JobContext. */
+  settleMs?: number;
 }
 
 /** To the thread: stop at the next batch boundary, for this reason. */

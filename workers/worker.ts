@@ -11,7 +11,9 @@ import type { Settings } from "../shared/settings.ts";
 import { AreaLocks } from "./area-lock.ts";
 import { hostRecord } from "./host-record.ts";
 import type { JobHost } from "./job-host.ts";
+import { wakeWaiter } from "./migrate/perform-step.ts";
 import { processJob } from "./process-job.ts";
+import { Rounds } from "./rounds.ts";
 import { checkStart } from "./start-checks.ts";
 
 /**
@@ -49,6 +51,10 @@ export interface HostWorkerOptions {
   env?: NodeJS.ProcessEnv;
   /** Where the jobs' thread is; tests put their own there. */
   threadUrl?: URL;
+  /** How long this host watches after an area left it, ms; tests cannot wait 75 s. */
+  settleMs?: number;
+  /** How often it looks for migrations that nobody goes on with, ms. */
+  roundMs?: number;
 }
 
 interface Serving {
@@ -58,6 +64,7 @@ interface Serving {
   locks: AreaLocks;
   record: HostRecord;
   heartbeat: NodeJS.Timeout;
+  rounds: Rounds;
 }
 
 export class HostWorker {
@@ -90,14 +97,17 @@ export class HostWorker {
       const record = await hostRecord(settings);
       await this.#beat(redis, queue, record);
       const locks = new AreaLocks(settings.lockRedisUrls);
-      const worker = this.#openWorker({ redis, locks });
+      const host = this.#host({ redis, locks });
+      const worker = this.#openWorker(host);
+      const rounds = new Rounds(host, this.#options.roundMs);
+      host.onArea = (area) => rounds.note(area);
       const heartbeat = setInterval(() => {
         this.#checkRenewals();
         this.#beat(redis, queue, record).catch((error: unknown) =>
           this.#log.debug({ err: error }, "could not announce this host"),
         );
       }, heartbeatInterval);
-      this.#serving = { redis, queue, worker, locks, record, heartbeat };
+      this.#serving = { redis, queue, worker, locks, record, heartbeat, rounds };
       await worker.waitUntilReady();
       this.#log.info(
         { redis: facts, areas: settings.areas },
@@ -110,8 +120,8 @@ export class HostWorker {
     }
   }
 
-  #openWorker({ redis, locks }: { redis: Redis; locks: AreaLocks }): Worker {
-    const host: JobHost = {
+  #host({ redis, locks }: { redis: Redis; locks: AreaLocks }): JobHost {
+    return {
       settings: this.#settings,
       log: this.#log,
       redis,
@@ -123,6 +133,9 @@ export class HostWorker {
       env: {},
       ...this.#options,
     };
+  }
+
+  #openWorker(host: JobHost): Worker {
     const worker = new Worker(
       queueName(this.#settings.host),
       (job, token) => {
@@ -149,6 +162,9 @@ export class HostWorker {
     worker.on("lockRenewalFailed", (jobIds) => {
       for (const id of jobIds) this.#loseJob(id);
     });
+    // Only now has its job ended, for whoever waits for it.
+    worker.on("completed", (job) => void wakeWaiter(host, job));
+    worker.on("failed", (job) => void (job !== undefined && wakeWaiter(host, job)));
     worker.on("stalled", (jobId) => this.#log.warn({ jobId }, "its worker died: the job is taken up again"));
     return worker;
   }
@@ -187,6 +203,7 @@ export class HostWorker {
     const serving = this.#serving;
     if (serving === undefined) return "left";
     clearInterval(serving.heartbeat);
+    const roundsOver = serving.rounds.stop();
     // First close, then abort: else the job put back would be taken again by ourselves.
     const closed = serving.worker.close().then(() => "left" as const);
     this.#leaving.abort(new JobsError("stopped", "the worker is leaving"));
@@ -195,7 +212,7 @@ export class HostWorker {
     const tooLong = new Promise<"abandoned">((resolve) => {
       patience = setTimeout(() => resolve("abandoned"), leaveGrace);
     });
-    const outcome = await Promise.race([closed, tooLong]);
+    const outcome = await Promise.race([Promise.all([closed, roundsOver]).then(([left]) => left), tooLong]);
     clearTimeout(step);
     clearTimeout(patience);
     // Best effort while Redis may be away: the announcement runs out by itself.

@@ -59,7 +59,8 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
   }
   const megatestDb = ownDatabase(given, realPath);
   for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
-  assertPlain(realPath, ".mtjobs", (stat) => stat.isDirectory());
+  for (const name of [".mtjobs", ".mtjobs/migration"])
+    assertPlain(realPath, name, (stat) => stat.isDirectory());
   const file = join(realPath, "megatest.config");
   const configPath = resolveInside(file, realRoots);
   if (configPath === undefined) throw notAnArea(given, "no megatest.config can be reached in it");

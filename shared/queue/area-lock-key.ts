@@ -18,8 +18,12 @@ export interface LockOwner {
 export function areaLockKeys(prefix: string, area: { realPath: string; areaId: string | null }): string[] {
   const path = createHash("sha256").update(area.realPath).digest("hex").slice(0, 32);
   const keys = [redisKey(prefix, "area-lock", `path-${path}`)];
-  if (area.areaId !== null) keys.push(redisKey(prefix, "area-lock", `id-${area.areaId}`));
-  return keys;
+  return [...keys, ...areaIdLockKeys(prefix, area.areaId)];
+}
+
+/** What a migration locks, whose hosts may mount the area at different paths; its id was made before. */
+export function areaIdLockKeys(prefix: string, areaId: string | null): string[] {
+  return areaId === null ? [] : [redisKey(prefix, "area-lock", `id-${areaId}`)];
 }
 
 /** Where the holder of `lockKey` writes who it is; on the first lock server, with the lock's own expiry. */

@@ -1,9 +1,6 @@
 import { z } from "zod";
 
-/**
- * The data of a migration's jobs, plain JSON, version 1. Not among the schemas of payload.ts yet: a worker takes only
- * jobs that it can do.
- */
+/** The data of a migration's jobs, plain JSON, version 1. */
 
 const milliseconds = z.number().int().nonnegative();
 const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, "must be a host name or an address");

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { JobsError } from "../errors.ts";
 import { defaultGraceMs, longestGraceMs } from "./grace.ts";
+import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 
 /**
  * What a job's data looks like in Redis: plain JSON, version 1, any language may write it.
@@ -65,7 +66,11 @@ export type MovePayloads = { [Name in MoveName]: z.infer<(typeof moveSchemas)[Na
 export type MovePayload = MovePayloads[MoveName];
 
 /** Every job that a worker takes. */
-export const payloadSchemas = { ...moveSchemas } as const;
+export const payloadSchemas = {
+  ...moveSchemas,
+  migrate: migrateSchema,
+  "migrate-step": migrateStepSchema,
+} as const;
 export type JobName = keyof typeof payloadSchemas;
 export type JobPayloads = { [Name in JobName]: z.infer<(typeof payloadSchemas)[Name]> };
 export type JobPayload = JobPayloads[JobName];

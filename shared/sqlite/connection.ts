@@ -28,16 +28,19 @@ export function openConnection(
   // Large look-up tables go to a temporary file rather than into memory.
   db.pragma("temp_store = FILE");
   try {
-    for (const [part, file] of Object.entries(files)) {
-      db.prepare(`ATTACH ? AS ${part}`).run(file);
-      db.pragma(`${part}.synchronous = FULL`);
-      db.pragma(`${part}.cache_size = -16000`);
-    }
+    for (const [part, file] of Object.entries(files)) attach(db, part as Part, file);
   } catch (error) {
     db.close();
     throw error;
   }
   return db;
+}
+
+/** Attaches one more file, which must exist. */
+export function attach(db: Connection, part: Part, file: string): void {
+  db.prepare(`ATTACH ? AS ${part}`).run(file);
+  db.pragma(`${part}.synchronous = FULL`);
+  db.pragma(`${part}.cache_size = -16000`);
 }
 
 /** An SQL identifier in quotes. */

@@ -12,7 +12,6 @@ import type { MoveResult, RunLabel, SkipReason } from "../../shared/result.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { runJob } from "../../workers/run-job.ts";
-import type { ThreadJobName } from "../../workers/thread-protocol.ts";
 import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";
 import type { Union } from "./oracle/records.ts";
 import { unionOfRuns } from "./oracle/union.ts";
@@ -66,7 +65,7 @@ export function runRestore(
 }
 
 async function runMove(
-  name: ThreadJobName,
+  name: "reduce" | "restore" | "repair",
   area: SampleArea,
   options: ReduceOptions | RestoreOptions,
   {

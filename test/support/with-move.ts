@@ -34,7 +34,13 @@ export async function withMove<T>(
   ensureCompletedDb(place.files.completed, [place.files.area]);
   const move = openMove(place, { payload, job: "reduce" }, context, tally);
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
-  const lease = { db: move.db, refillDue: false, sources: move.sources, context, times };
+  const lease = {
+    db: move.db,
+    refillDue: false,
+    parts: [...move.sources, "completed"] as const,
+    context,
+    times,
+  };
   try {
     move.token = await acquire(lease);
     const value = await body(move, () => times.renew());

@@ -1,9 +1,13 @@
-// A worker process as `mtjobs worker` starts one; MTJOBS_TEST_THREAD names another thread for its jobs.
+// A worker process as `mtjobs worker` starts one; MTJOBS_TEST_THREAD names another thread for its jobs,
+// MTJOBS_TEST_TIMES (JSON) shorter times.
 import { resolveSettings } from "../../dist/shared/settings.js";
 import { runWorker } from "../../dist/workers/main.js";
 
 const thread = process.env.MTJOBS_TEST_THREAD;
-const options = thread === undefined ? {} : { threadUrl: new URL(thread) };
+const options = {
+  ...(thread === undefined ? {} : { threadUrl: new URL(thread) }),
+  ...JSON.parse(process.env.MTJOBS_TEST_TIMES ?? "{}"),
+};
 try {
   process.exitCode = await runWorker(resolveSettings({ env: process.env }), options);
 } catch (error) {

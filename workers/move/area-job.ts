@@ -1,8 +1,5 @@
-import { existsSync, statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { ensureAreaId } from "../../shared/area/area-id.ts";
 import { appendHistory } from "../../shared/area/history.ts";
-import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { defaultGraceMs } from "../../shared/queue/grace.ts";
@@ -14,11 +11,11 @@ import { bringTogether } from "./bring-together.ts";
 import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
 import { compact } from "./compact.ts";
-import { ensureCompletedDb } from "./completed-db.ts";
 import { repairIdClashes } from "./id-clashes.ts";
 import { acquire, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
 import { openMove, openPlace, type Place } from "./prepare.ts";
+import { prepareArea } from "./prepare-area.ts";
 import { aliveServers, quietReason } from "./quiet.ts";
 import { finishInterrupted } from "./recover.ts";
 import { RemovalLine } from "./removal-line.ts";
@@ -67,7 +64,7 @@ export async function workOnArea(
   const lease: LeaseOptions = {
     db: move.db,
     refillDue: place.refillDue,
-    sources: move.sources,
+    parts: [...move.sources, "completed"],
     context,
     times,
   };
@@ -95,16 +92,6 @@ export async function workOnArea(
   } finally {
     move.db.close();
   }
-}
-
-/** Creates what of ours the area lacks. Every part may be there already; none replaces anything. */
-function prepareArea({ area, files }: Place): string {
-  ensurePrivateDir(area);
-  const areaId = ensureAreaId(area);
-  if (!existsSync(files.completed) || statSync(files.completed).size === 0)
-    createLike(files.completed, files.area);
-  ensureCompletedDb(files.completed, [files.area, ...(files.cache === undefined ? [] : [files.cache])]);
-  return areaId;
 }
 
 /** The steps under the lease. */

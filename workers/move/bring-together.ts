@@ -1,7 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
-import type { Connection } from "../../shared/sqlite/connection.ts";
 import { plural } from "../../shared/plural.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { recordLosers } from "./copy.ts";

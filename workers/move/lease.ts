@@ -1,6 +1,7 @@
 import type { JobContext } from "../../shared/job-context.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import {
+  type Fence,
   leaseMs,
   noteRefillDue,
   proveToken,
@@ -11,16 +12,24 @@ import {
 } from "../fence.ts";
 import type { CacheTimes } from "./cache-times.ts";
 import { holderName, isDeadHolder } from "./holder.ts";
-import type { Source } from "./move.ts";
 import { outwaitBusy, rest, transact } from "./transaction.ts";
 
 export interface LeaseOptions {
   db: Connection;
   /** Whether Megatest would have refilled the cache when the job began. */
   refillDue: boolean;
-  sources: readonly Source[];
+  /** The databases that the job will write. */
+  parts: readonly Part[];
   context: JobContext;
   times: CacheTimes;
+}
+
+/** Who takes the lease, where it is not this process for its job. */
+export interface Claim {
+  holder: string;
+  jobId: string;
+  /** Looks at the lease in the transaction that takes it; whatever it throws leaves the lease alone. */
+  meet(fence: Fence | undefined): void;
 }
 
 /**
@@ -29,20 +38,23 @@ export interface LeaseOptions {
  *
  * @throws JobsError `locked` where another job holds it
  */
-export async function acquire({ db, refillDue, sources, context, times }: LeaseOptions): Promise<number> {
-  const { signal, settings, jobId } = context;
-  const parts: Part[] = [...sources, "completed"];
+export async function acquire(
+  { db, refillDue, parts, context, times }: LeaseOptions,
+  claim: Claim = { holder: holderName(context.settings.host), jobId: context.jobId, meet: () => {} },
+): Promise<number> {
+  const { signal, settings } = context;
+  const { holder, jobId, meet } = claim;
   if (refillDue) {
     // One commit says that a refill was due and makes the cache the newer one: neither without the other.
     await outwaitBusy(signal, () => transact(db, () => noteRefillDue(db, true)));
   }
   context.failpoint("refill-noted");
   const seen = Math.max(0, ...parts.map((part) => readFence(db, part)?.token ?? 0));
-  const holder = holderName(settings.host);
   const token = await outwaitBusy(signal, () => {
     times.renew();
     return transact(db, () => {
       evictDead(db, settings.host);
+      meet(readFence(db, "area"));
       return takeLease(db, { holder, jobId, now: Date.now(), seen });
     });
   });

@@ -34,7 +34,11 @@ export interface Place {
  *
  * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
  */
-export async function openPlace(payload: MovePayload, context: JobContext, tally: Tally): Promise<Place> {
+export async function openPlace(
+  payload: Pick<MovePayload, "area">,
+  context: JobContext,
+  tally: Tally,
+): Promise<Place> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const say = warner(area, context, tally);
@@ -73,44 +77,55 @@ function warner(area: Area, context: JobContext, tally: Tally): (sentence: strin
   };
 }
 
+/** What of a job's payload a move is made with, and what it is counted as. */
+interface MoveKind {
+  payload: Pick<MovePayload, "age" | "deadAfter">;
+  job: MoveResult["job"];
+}
+
 /** Connects to what there is. `token` is 0 for a dry run, which reads only. */
-export function openMove(
-  place: Place,
-  { payload, job }: { payload: MovePayload; job: MoveResult["job"] },
-  context: JobContext,
-  tally: Tally,
-): Move {
-  const { area, files } = place;
-  const sources = sourcesOf(files);
-  const db = connect(files, [...sources, "completed"]);
+export function openMove(place: Place, kind: MoveKind, context: JobContext, tally: Tally): Move {
+  const db = connect(place.files, [...sourcesOf(place.files), "completed"]);
   try {
-    assertMegatestSchema(db, files);
-    const keys = knownKeys(db, area);
-    const now = Date.now();
-    const move: Move = {
-      context,
-      area,
-      files,
-      sources,
-      fresh: sources.includes("cache") ? "cache" : "area",
-      db,
-      keys,
-      records: planRecords(db, [...sources, "completed"], keys),
-      token: 0,
-      pace: new Pace(),
-      now,
-      recentAfter: Math.floor(
-        (now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000,
-      ),
-      tally,
-      counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
-    };
-    createScratch(db, move.records);
-    return move;
+    return moveOn(db, place, kind, context, tally);
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+/** `openMove` on a connection that has the databases attached, completed-runs.db with them; it stays the caller's. */
+export function moveOn(
+  db: Connection,
+  { area, files }: Pick<Place, "area" | "files">,
+  { payload, job }: MoveKind,
+  context: JobContext,
+  tally: Tally,
+): Move {
+  const sources = sourcesOf(files);
+  assertMegatestSchema(db, files);
+  const keys = knownKeys(db, area);
+  const now = Date.now();
+  const move: Move = {
+    context,
+    area,
+    files,
+    sources,
+    fresh: sources.includes("cache") ? "cache" : "area",
+    db,
+    keys,
+    records: planRecords(db, [...sources, "completed"], keys),
+    token: 0,
+    pace: new Pace(),
+    now,
+    recentAfter: Math.floor(
+      (now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000,
+    ),
+    tally,
+    counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
+  };
+  createScratch(db, move.records);
+  return move;
 }
 
 function knownKeys(db: Connection, area: Area): string[] {

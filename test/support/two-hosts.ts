@@ -1,0 +1,158 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import type { Job } from "bullmq";
+import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
+import { decodeFailure } from "../../shared/queue/failure.ts";
+import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
+import { newJobId } from "../../shared/queue/names.ts";
+import { parsePayload } from "../../shared/queue/payload.ts";
+import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
+import { builtThreadUrl } from "../../workers/run-in-thread.ts";
+import { edit } from "./edit-area.ts";
+import { unionOfRuns } from "./oracle/union.ts";
+import type { Union } from "./oracle/records.ts";
+import { onStage, type QueueStage, type WorkerProcess } from "./queue-stage.ts";
+import { waitFor } from "./wait-for.ts";
+
+/** A host of the test: a name, an address of its own, a cache root of its own. */
+export type HostName = "host-a" | "host-b" | "host-c";
+const addresses: Record<HostName, string> = {
+  "host-a": "10.9.0.1",
+  "host-b": "10.9.0.2",
+  "host-c": "10.9.0.3",
+};
+
+/** Short enough for a test; what is counted in minutes elsewhere is aged by SQL. */
+const times = JSON.stringify({ settleMs: 300, roundMs: 500 });
+
+/** Areas on hosts of one machine, with a worker process for each host. */
+export class Hosts {
+  readonly stage: QueueStage;
+  #areas = 0;
+
+  constructor(stage: QueueStage) {
+    this.stage = stage;
+  }
+
+  /** An area at home on host-a, quiet for hours. */
+  area(options: Partial<SampleAreaOptions> = {}): SampleArea {
+    const area = buildArea({
+      directory: join(this.stage.root, "areas", `a${++this.#areas}`),
+      cacheRoot: this.cacheRoot("host-a"),
+      user: "ann",
+      host: addresses["host-a"],
+      runs: 4,
+      testsPerRun: 5,
+      inFlight: 0,
+      ...options,
+    });
+    return area;
+  }
+
+  cacheRoot(host: HostName): string {
+    return join(this.stage.root, `tmp-${host}`);
+  }
+
+  /** Where the pair of an area is on a host. */
+  pairOn(area: SampleArea, host: HostName): { cacheDb: string; refDb: string } {
+    const directory = cacheDirectoryOf({ ...area, cacheRoot: this.cacheRoot(host) });
+    return { cacheDb: join(directory, "megatest.db"), refDb: join(directory, "megatest_ref.db") };
+  }
+
+  /** The area as it is where its home is on `host`. */
+  seenFrom(area: SampleArea, host: HostName): SampleArea {
+    const pair = this.pairOn(area, host);
+    const cacheDirectory = cacheDirectoryOf({ ...area, cacheRoot: this.cacheRoot(host) });
+    return { ...area, ...pair, cacheDirectory, cacheRoot: this.cacheRoot(host), host: addresses[host] };
+  }
+
+  /** Starts a host's worker and waits until it serves. */
+  async start(host: HostName, failpoint = "", env: Record<string, string> = {}): Promise<WorkerProcess> {
+    return await this.stage.worker(host, {
+      MTJOBS_ADDRESS: addresses[host],
+      MTJOBS_AREAS: join(this.stage.root, "areas"),
+      MTJOBS_CACHE_ROOT: this.cacheRoot(host),
+      MTJOBS_USER: "ann",
+      MTJOBS_TEST_THREAD: builtThreadUrl().href,
+      MTJOBS_TEST_TIMES: times,
+      MTJOBS_FAILPOINT: failpoint,
+      ...env,
+    });
+  }
+
+  /** Asks for a migration; its activity is long past unless options say otherwise. */
+  async migrate(
+    area: SampleArea,
+    to: HostName,
+    options: Partial<Omit<MigratePayload, "v" | "area" | "to">> = {},
+  ): Promise<string> {
+    const data = { v: 1, area: area.directory, to, quietFor: 0, now: true, ...options };
+    const payload = parsePayload("migrate", data);
+    const { deduplication: _none, ...more } = enqueueOptions("migrate", payload, newJobId("migrate"));
+    return await this.stage.add(to, "migrate", payload, { ...more, backoff: 200 });
+  }
+
+  /** Waits for a migration's end. */
+  async end(to: HostName, jobId: string, deadline = 40_000): Promise<Job> {
+    const ended = async () => ["completed", "failed"].includes(await this.stage.state(to, jobId));
+    await waitFor(`${jobId} to end`, ended, {
+      deadline,
+      state: async () => [await this.stage.state(to, jobId), await this.stage.story(to, jobId)],
+    });
+    return await this.stage.reach(to, jobId, await this.stage.state(to, jobId));
+  }
+
+  /** Waits until it has ended well. */
+  async migrated(to: HostName, jobId: string): Promise<Job> {
+    const job = await this.end(to, jobId);
+    if (job.failedReason !== undefined) throw decodeFailure(job.failedReason);
+    return job;
+  }
+}
+
+/** What `.homehost` holds. */
+export function homeOf(area: SampleArea): string {
+  return readFileSync(join(area.directory, ".homehost"), "utf8");
+}
+
+/** The newest migration as megatest.db has it. */
+export function migrationRow(area: SampleArea): Record<string, unknown> | undefined {
+  const db = new Database(area.megatestDb, { timeout: 10_000 });
+  try {
+    if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_migrations'").get() === undefined)
+      return undefined;
+    return db.prepare("SELECT * FROM mtjobs_migrations ORDER BY token DESC").get() as never;
+  } finally {
+    db.close();
+  }
+}
+
+/** The lease runs out, as it would in a minute. */
+export function letLeaseRunOut(area: SampleArea): void {
+  edit(area, ["area"], (db) => db.exec("UPDATE mtjobs_fence SET expires_at = 1 WHERE holder IS NOT NULL"));
+}
+
+/** True where a pair refuses writes. */
+export function isClosed(file: string): boolean {
+  const db = new Database(file, { timeout: 10_000 });
+  try {
+    return db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_closed'").get() !== undefined;
+  } finally {
+    db.close();
+  }
+}
+
+/** Everything that an area's databases hold, seen from its home. */
+export function unionAt(area: SampleArea): Union {
+  const { megatestDb, cacheDb, refDb } = area;
+  const completedDb = join(area.directory, "completed-runs.db");
+  return unionOfRuns({ megatestDb, cacheDb, refDb, completedDb });
+}
+
+
+/** Runs `body` with hosts of its own. */
+export async function onHosts(body: (hosts: Hosts) => Promise<void>, redisUrl?: string): Promise<void> {
+  await onStage((stage) => body(new Hosts(stage)), redisUrl);
+}

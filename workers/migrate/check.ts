@@ -1,0 +1,70 @@
+import { statSync } from "node:fs";
+import { clockSkewMs } from "../../shared/area/mtime.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
+import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
+import { ownVersion } from "../host-record.ts";
+import { openPlace, type Place } from "../move/prepare.ts";
+import { Tally } from "../move/tally.ts";
+import { openFileCheck, serverChecks, stopServers } from "./in-use.ts";
+import { quietReport } from "./quiescence.ts";
+import { failed, passed } from "./refusal.ts";
+import { spaceCheck } from "./space.ts";
+
+export type CheckPayload = Extract<MigrateStepPayload, { step: "check" }>;
+export type StopPayload = Extract<MigrateStepPayload, { step: "stop-servers" }>;
+
+/** On the old home: everything that only its host can see. Changes nothing and holds nothing. */
+export async function check(payload: CheckPayload, context: JobContext): Promise<CheckReport> {
+  const versions = versionCheck(payload.version);
+  try {
+    const place = await openPlace(payload, context, new Tally());
+    const report = await checkPlace(place, payload.quietFor, context);
+    return { ...report, checks: [versions, ...report.checks] };
+  } catch (error) {
+    if (!(error instanceof JobsError) || error.code !== "several-caches") throw error;
+    return { checks: [versions, failed("caches", error.message)] };
+  }
+}
+
+/** Parts of one migration run on both hosts: they must know the same states and files. */
+function versionCheck(theirs: string): MigrateCheck {
+  const ours = ownVersion();
+  const minor = (version: string) => version.split(".").slice(0, 2).join(".");
+  return minor(ours) === minor(theirs)
+    ? passed("versions", `both hosts run mtjobs ${minor(ours)}`)
+    : failed("versions", `the old home runs mtjobs ${ours}, the new one ${theirs}`);
+}
+
+/** The same for a place that was opened already; one that could be opened has one cache in use. */
+export async function checkPlace(
+  place: Place,
+  quietForMs: number,
+  context: JobContext,
+): Promise<CheckReport> {
+  const { area, cache, files } = place;
+  const skewMs = clockSkewMs(area);
+  const quiet = quietReport({ files, quietForMs, now: Date.now(), skewMs });
+  const pairBytes = cache === undefined ? 0 : sizeOf(cache.megatestDb) + sizeOf(cache.refDb);
+  return {
+    ...quiet,
+    checks: [
+      ...quiet.checks,
+      serverChecks(area, context.settings),
+      ...(cache === undefined ? [] : [openFileCheck(cache, process.pid)]),
+      passed("caches", cache === undefined ? "there is no cache" : "one cache is in use"),
+      spaceCheck("space-area", area.realPath, pairBytes),
+    ],
+  };
+}
+
+function sizeOf(file: string | undefined): number {
+  return file === undefined ? 0 : (statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+}
+
+/** Ends Megatest's servers of the area on this host, each only where it certainly is one. */
+export async function stop(payload: StopPayload, context: JobContext): Promise<CheckReport> {
+  const place = await openPlace(payload, context, new Tally());
+  return { checks: [await stopServers(place.area, payload.pids, context.settings, context.signal)] };
+}

@@ -1,0 +1,189 @@
+import { statSync } from "node:fs";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { CheckReport } from "../../shared/migrate-result.ts";
+import type { FileDigest, MigrationRow } from "../../shared/migration-row.ts";
+import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
+import { noteRefillDue, proveToken } from "../fence.ts";
+import type { Move } from "../move/move.ts";
+import { moveOn, openPlace, type Place } from "../move/prepare.ts";
+import { prepareArea } from "../move/prepare-area.ts";
+import { Tally } from "../move/tally.ts";
+import { outwaitBusy, transact } from "../move/transaction.ts";
+import { checkPlace } from "./check.ts";
+import { closePart, readClosed } from "./closed.ts";
+import { digestInThread } from "./digest-in-thread.ts";
+import { gather, gatherLate } from "./gather.ts";
+import { ensureMigrationDirectory } from "./migration-files.ts";
+import { advance, beginMigration, migrationOf } from "./migration-table.ts";
+import { commit, giveBack, handOver, type MigrationPart, withPart } from "./part.ts";
+import { refusal } from "./refusal.ts";
+import { writeSnapshot } from "./snapshot.ts";
+import { rowOf, undoOnOld } from "./undo.ts";
+
+export type ClosePayload = Extract<MigrateStepPayload, { step: "close" }>;
+
+/** What the old home has handed over. */
+export interface CloseReport {
+  token: number;
+  source: MigrationRow["source"];
+  /** By file name. */
+  bytes: Record<string, number>;
+  checks: CheckReport["checks"];
+}
+
+/**
+ * On the old home: takes the lease, begins the migration, brings cache and megatest.db together, closes the pair and
+ * leaves a checked copy of it in the area. Taken up again while its lease lives it goes on, else it undoes.
+ *
+ * @throws JobsError a refusal where nothing was begun; `rolled-back` where it was undone; `stopped`, `lost-lease`
+ *   where it was left as it stood
+ */
+export async function close(payload: ClosePayload, context: JobContext): Promise<CloseReport> {
+  const tally = new Tally();
+  const place = await openPlace(payload, context, tally);
+  await outwaitBusy(context.signal, () => prepareArea(place));
+  const { area, cache: pair, refillDue } = place;
+  const options = { context, area, pair, migration: payload.migration, lease: "any", refillDue } as const;
+  return await withPart(options, async (part) => {
+    const move = moveOn(part.db, place, { payload: {}, job: "repair" }, context, tally);
+    move.token = part.fenceToken;
+    const known = migrationOf(part.db, payload.migration);
+    if (known !== undefined && !part.wasAlive && isBefore(known)) {
+      await undoOnOld(part, known, "the part that closed the old home died, and nobody took it up in time");
+    }
+    const checks = known === undefined ? await begin(part, place, payload) : [];
+    return await closing(part, move, payload, checks);
+  });
+}
+
+const isBefore = ({ state }: MigrationRow) => state === "closing" || state === "closed";
+
+/** Everything may have changed since the check: it is made once more, under the lease. */
+async function begin(
+  part: MigrationPart,
+  place: Place,
+  payload: ClosePayload,
+): Promise<CheckReport["checks"]> {
+  const { context, db } = part;
+  try {
+    const report = await checkPlace(place, payload.quietFor, context);
+    const refused = refusal(report);
+    if (refused !== undefined) throw refused;
+    const row = {
+      job_id: payload.migration,
+      requested_by: payload.requestedBy,
+      kind: "migration",
+      from_home: payload.fromHome,
+      to_home: payload.toHome,
+      from_host: context.settings.host,
+      to_host: payload.toHost,
+      source: place.cache === undefined ? "megatest.db" : "cache",
+    } as const;
+    await commit(part, () => beginMigration(db, row, part.fenceToken));
+    context.failpoint("migration-begun");
+    ensureMigrationDirectory(part.area, part.fenceToken);
+    return report.checks;
+  } catch (error) {
+    await leave(part, payload.migration, error);
+    throw error;
+  }
+}
+
+async function closing(
+  part: MigrationPart,
+  move: Move,
+  payload: ClosePayload,
+  checks: CheckReport["checks"],
+): Promise<CloseReport> {
+  const row = rowOf(part, payload.migration);
+  if (row.state === "undoing" || row.state === "undone") throw rolledBack(row);
+  try {
+    if (row.state === "closing") {
+      await closePair(part, move, row);
+      const digests = await copyPair(part, row);
+      await commit(part, () => advance(part.db, row.token, "closed", { digests }));
+      part.context.failpoint("migration-closed");
+    }
+    await handOver(part);
+    return { token: row.token, source: row.source, bytes: sizesOf(part), checks };
+  } catch (error) {
+    await leave(part, payload.migration, error);
+    throw error;
+  }
+}
+
+/** From the first commit here on no row of the old pair changes any more. */
+async function closePair(part: MigrationPart, move: Move, row: MigrationRow): Promise<void> {
+  const { context, db, fenceToken, times, files } = part;
+  if (files.cache === undefined) return;
+  const renew = () => times.renew();
+  const mark = { token: row.token, movedTo: row.to_home, closedAt: Date.now() };
+  if (readClosed(db, "cache") === undefined) {
+    const rows = await gather(move, renew);
+    await outwaitBusy(context.signal, () => settleRefill(db, fenceToken));
+    context.log(`${rows} rows that cache and megatest.db did not share are in both.`);
+    context.failpoint("migration-gathered");
+  }
+  await outwaitBusy(context.signal, () => closePart(db, "cache", mark, fenceToken));
+  context.failpoint("old-cache-closed");
+  context.log(`The cache is closed to writers: the homehost moves to ${row.to_home}.`);
+  await gatherLate(move, renew);
+  if (files.ref !== undefined)
+    await outwaitBusy(context.signal, () => closePart(db, "ref", mark, fenceToken));
+  context.failpoint("old-ref-closed");
+}
+
+/** What a refill would have brought is brought. */
+function settleRefill(db: Move["db"], fenceToken: number): void {
+  transact(db, () => {
+    proveToken(db, "cache", fenceToken, Date.now());
+    noteRefillDue(db, false);
+  });
+}
+
+async function copyPair(
+  part: MigrationPart,
+  row: MigrationRow,
+): Promise<Partial<Record<"cache" | "ref", FileDigest>>> {
+  const { context, area, pair, fenceToken } = part;
+  if (pair === undefined) return {};
+  const directory = ensureMigrationDirectory(area, row.token);
+  const { signal } = context;
+  const files = { cache: pair.megatestDb, ...(pair.refDb === undefined ? {} : { ref: pair.refDb }) };
+  const [, digests] = await Promise.all([
+    writeSnapshot({ pair, directory, partToken: fenceToken, model: area.megatestDb, signal }),
+    digestInThread(files, signal),
+  ]);
+  context.failpoint("snapshot-written");
+  return digests;
+}
+
+function sizesOf({ pair }: MigrationPart): Record<string, number> {
+  if (pair === undefined) return {};
+  return {
+    "cache/megatest.db": statSync(pair.megatestDb).size,
+    ...(pair.refDb === undefined ? {} : { "cache/megatest_ref.db": statSync(pair.refDb).size }),
+  };
+}
+
+export function rolledBack({ reason, token }: MigrationRow): JobsError {
+  return new JobsError("rolled-back", `the migration was undone: ${reason ?? "nobody went on with it"}`, {
+    hint: "nothing was moved and the old home is as before; ask again once the cause is gone",
+    details: { token },
+  });
+}
+
+/** What becomes of the migration where a part before the commit point fails; the caller throws on. */
+async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promise<void> {
+  const error = toJobsError(thrown);
+  // Put back, or overtaken: whoever comes next goes on within the lease's life, or undoes.
+  if (error.code === "stopped" || error.code === "lost-lease") return;
+  const row = migrationOf(part.db, jobId);
+  try {
+    if (row === undefined) await giveBack(part);
+    else await undoOnOld(part, row, error.message);
+  } catch (why) {
+    part.context.log(`It could not be undone at once, and will be later: ${toJobsError(why).message}.`);
+  }
+}

@@ -1,0 +1,53 @@
+import { DelayedError, type Job } from "bullmq";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
+import type { MigrateResult } from "../../shared/migrate-result.ts";
+import type { Forwarded } from "../../shared/queue/forwarded.ts";
+import { findHost } from "../../shared/queue/hosts.ts";
+import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
+import { forwardJob } from "../forward-job.ts";
+import { progressOf } from "./coordination.ts";
+import { Coordinator, Pause } from "./coordinator.ts";
+import type { StepContext } from "./perform-step.ts";
+
+/**
+ * One look of the job `migrate`: goes as far as it can without waiting for another host, then puts itself off. Nothing of
+ * the work is done on this thread.
+ *
+ * @returns the result, or where the job went on; throws `DelayedError` where it waits, a JobsError where it has failed
+ */
+export async function coordinate(
+  job: Job,
+  payload: MigratePayload,
+  context: StepContext,
+): Promise<MigrateResult | Forwarded> {
+  const { host, token, reporter } = context;
+  const elsewhere = await targetElsewhere(payload, context);
+  if (elsewhere !== undefined) {
+    const { forwarded } = await forwardJob(job, payload, elsewhere, host);
+    reporter.log(`The area moves to ${forwarded.host}: the job goes on in its queue.`);
+    return { forwarded };
+  }
+  const coordinator = new Coordinator(job, payload, context);
+  try {
+    return await coordinator.go();
+  } catch (thrown) {
+    await reporter.flush();
+    await job.updateProgress(progressOf(coordinator.phase, coordinator.at));
+    if (!(thrown instanceof Pause)) throw toJobsError(thrown);
+    await job.moveToDelayed(Date.now() + thrown.ms, token);
+    throw new DelayedError();
+  }
+}
+
+/** Name of the host that the area is to move to; undefined where that is this one. */
+async function targetElsewhere(payload: MigratePayload, { host }: StepContext): Promise<string | undefined> {
+  const { settings, redis } = host;
+  if (payload.to === settings.host) return undefined;
+  const target = await findHost(redis, settings.prefix, payload.to);
+  if (target?.host === settings.host) return undefined;
+  if (target?.alive === true) return target.host;
+  const what = target === undefined ? "no worker ever called itself that" : "its worker is not running";
+  throw new JobsError("unfit-host", `the area cannot move to ${payload.to}: ${what}`, {
+    hint: "start mtjobs worker there, or name another host with --to",
+  });
+}

@@ -1,0 +1,59 @@
+import type { Job } from "bullmq";
+import { JobsError } from "../../shared/errors.ts";
+import type { MigrateOutcome, MigrateResult } from "../../shared/migrate-result.ts";
+import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
+import type { Coordination } from "./coordination.ts";
+import type { LookReport } from "./look.ts";
+import type { StrayCounts } from "./merge-strays.ts";
+
+/** What a result is made of. */
+export interface MigrationSubject {
+  job: Job;
+  payload: MigratePayload;
+  look: LookReport;
+  at: Coordination;
+  /** Name of this host. */
+  host: string;
+}
+
+/** The document of a migration that did what it was asked for. */
+export function completed(
+  subject: MigrationSubject,
+  outcome: MigrateOutcome,
+  strays: StrayCounts = { merged: 0, kept: 0 },
+): MigrateResult {
+  return { ...describe(subject), state: "completed", outcome, strays };
+}
+
+/** The error of one that did not, with its document in `details.result`. */
+export function failedAs(subject: MigrationSubject, error: JobsError): JobsError {
+  const outcome = subject.look.own === undefined ? "refused" : "rolled-back";
+  const result: MigrateResult = { ...describe(subject), state: "failed", outcome, reason: error.message };
+  return new JobsError(error.code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    details: { ...error.details, result },
+  });
+}
+
+function describe({ job, payload, look, at, host }: MigrationSubject) {
+  const { own } = look;
+  return {
+    jobId: job.id ?? "",
+    job: "migrate",
+    kind: payload.takeover ? "takeover" : "migration",
+    area: payload.area,
+    areaId: look.areaId,
+    from: own?.from_home ?? look.fromHome,
+    to: own?.to_home ?? look.toHome,
+    fromHost: own?.from_host ?? null,
+    toHost: host,
+    dryRun: payload.dryRun,
+    token: own?.token ?? null,
+    source: own?.source ?? null,
+    bytes: at.bytes,
+    checks: at.checks,
+    strays: { merged: 0, kept: 0 },
+    warnings: [],
+    elapsedMs: Date.now() - job.timestamp,
+  } as const satisfies Omit<MigrateResult, "state" | "outcome" | "warnings"> & { warnings: [] };
+}

@@ -1,0 +1,131 @@
+import { statSync } from "node:fs";
+import { type Area, openAllowedArea } from "../../shared/area/area.ts";
+import { ensureAreaId, readAreaId } from "../../shared/area/area-id.ts";
+import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import { decideHome, hostAddress, readHomehost } from "../../shared/area/homehost.ts";
+import { assertReadWrite } from "../../shared/area/ownership.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { MigrateCheck } from "../../shared/migrate-result.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
+import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
+import { assertMegatestSchema } from "../move/databases.ts";
+import { outwaitBusy } from "../move/transaction.ts";
+import { readClosed } from "./closed.ts";
+import { assertHomehostFile } from "./home-switch.ts";
+import { lastMigration, migrationOf, openMigration } from "./migration-table.ts";
+import { isLeaseAlive, leaseOf } from "./part.ts";
+import { failed, passed } from "./refusal.ts";
+import { spaceCheck } from "./space.ts";
+
+/** What the host that is to become the home sees before anything is asked of the old one. Nothing was changed. */
+export interface LookReport {
+  /** null in a dry run of an area that has none. */
+  areaId: string | null;
+  realPath: string;
+  /** What `.homehost` holds; null where it holds nothing. */
+  fromHome: string | null;
+  /** What it is to hold. */
+  toHome: string;
+  atHome: boolean;
+  /** The row of this very job, where it has begun. */
+  own: MigrationRow | undefined;
+  /** Some part of it is at work or may be taken up. */
+  leaseAlive: boolean;
+  checks: MigrateCheck[];
+}
+
+/** Another migration this lately keeps the area where it is, unless `now`. */
+const restMs = 10 * 60_000;
+
+export async function look(payload: MigratePayload, context: JobContext): Promise<LookReport> {
+  const { settings, env, signal, jobId } = context;
+  const area = openAllowedArea(payload.area, settings, env);
+  const homehost = readHomehost(area);
+  const { atHome } = await decideHome(homehost, settings);
+  const address = await hostAddress(settings).catch((error: unknown) => error);
+  const toHome = typeof address === "string" ? address : settings.host;
+  const base = { realPath: area.realPath, fromHome: homehost.value ?? null, toHome, atHome: atHome === true };
+  return await outwaitBusy(signal, () => {
+    const db = openConnection({ area: area.megatestDb }, { busyTimeoutMs: 25 });
+    try {
+      const own = migrationOf(db, jobId);
+      const leaseAlive = own !== undefined && isLeaseAlive(leaseOf(db), jobId);
+      if (own !== undefined || atHome === true) {
+        return { ...base, areaId: readAreaId(area), own, leaseAlive, checks: [] };
+      }
+      const checks = [
+        homehost.pinned
+          ? failed("pinned", "[server] homehost in megatest.config pins the area to its host")
+          : passed("pinned", "no [server] homehost in megatest.config"),
+        targetCheck(address, toHome),
+        ...rowChecks(db, payload),
+        ...areaChecks(db, area, context),
+      ];
+      const fine = checks.every(({ ok }) => ok !== false);
+      const areaId = fine && !payload.dryRun ? ensureAreaId(area) : readAreaId(area);
+      return { ...base, areaId, own, leaseAlive, checks };
+    } finally {
+      db.close();
+    }
+  });
+}
+
+function targetCheck(address: unknown, toHome: string): MigrateCheck {
+  return typeof address === "string"
+    ? passed("target", `.homehost is to hold ${toHome}`)
+    : failed("target", address instanceof Error ? address.message : "this host has no address");
+}
+
+function rowChecks(db: Connection, { now }: MigratePayload): MigrateCheck[] {
+  const open = openMigration(db);
+  if (open !== undefined) {
+    const detail = `migration ${open.token} to ${open.to_host} (job ${open.job_id}) is not finished: ${open.state}`;
+    return [
+      { ...failed("last-migration", detail), facts: { open: true, jobId: open.job_id, state: open.state } },
+    ];
+  }
+  const last = lastMigration(db);
+  const ago = last === undefined || last.state === "undone" ? Infinity : Date.now() - last.changed_at;
+  if (ago >= restMs || now) return [passed("last-migration", "no other migration lately")];
+  const detail = `the area moved ${Math.round(ago / 1000)} s ago: a migration leaves it 10 minutes`;
+  return [failed("last-migration", detail)];
+}
+
+function areaChecks(db: Connection, area: Area, { settings }: JobContext): MigrateCheck[] {
+  const checks: MigrateCheck[] = [];
+  try {
+    assertMegatestSchema(db, { area: area.megatestDb, completed: area.completedDb });
+    checks.push(passed("schema", "megatest.db is a Megatest database"));
+  } catch (error) {
+    checks.push(failed("schema", (error as Error).message));
+  }
+  try {
+    assertHomehostFile(area);
+    const pair = findCache(area, settings);
+    assertReadWrite(area, pair, settings);
+    checks.push(pairCheck(pair));
+  } catch (error) {
+    if (!(error instanceof JobsError)) throw error;
+    checks.push(failed("target", error.message));
+  }
+  checks.push(spaceCheck("space-target", settings.cacheRoot, statSync(area.megatestDb).size * 2));
+  return checks;
+}
+
+/** A pair of ours from before is used again; one that is open may hold what nobody else has. */
+function pairCheck(pair: CachePair | undefined): MigrateCheck {
+  if (pair === undefined) return passed("caches", "the new home has no cache of the area yet");
+  const db = openConnection({ cache: pair.megatestDb }, { busyTimeoutMs: 25 });
+  try {
+    return readClosed(db, "cache") === undefined
+      ? failed(
+          "caches",
+          `${pair.directory} holds a cache that is open to writers, though this host is not the home`,
+        )
+      : passed("caches", "the new home's closed cache of before is used again");
+  } finally {
+    db.close();
+  }
+}

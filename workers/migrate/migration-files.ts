@@ -1,0 +1,142 @@
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Area } from "../../shared/area/area.ts";
+import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
+import { readBounded } from "../../shared/area/read-bounded.ts";
+import { syncDirectory } from "../../shared/area/sync-directory.ts";
+import { systemCode } from "../../shared/area/system-code.ts";
+import { JobsError } from "../../shared/errors.ts";
+
+/** `.mtjobs/migration/<token>/`: what hosts hand to each other, and what one tells that may not write megatest.db. */
+
+const watchedSchema = z.object({
+  /** Ms since 1970: since when the old home has watched, and when it is to end. */
+  since: z.number(),
+  until: z.number(),
+  /** How many strays it copied here. */
+  strays: z.number().int().nonnegative(),
+  done: z.boolean(),
+});
+export type Watched = z.infer<typeof watchedSchema>;
+
+/** What the files of a migration tell. */
+export interface MigrationFiles {
+  /** The directory is there. */
+  there: boolean;
+  /** Undoing: nothing of ours is left on the new home. */
+  newClean: boolean;
+  watched: Watched | undefined;
+}
+
+const migrations = (area: Area) => join(area.privateDir, "migration");
+
+export function migrationDirectory(area: Area, token: number): string {
+  return join(migrations(area), String(token));
+}
+
+/** Creates the directory where it is missing; a link or anything else in its place is `not-an-area`. */
+export function ensureMigrationDirectory(area: Area, token: number): string {
+  ensurePrivateDir(area);
+  const directory = migrationDirectory(area, token);
+  const { mode } = lstatSync(area.privateDir);
+  for (const path of [migrations(area), directory]) {
+    try {
+      mkdirSync(path, mode & 0o777);
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+    }
+    assertDirectory(path);
+  }
+  syncDirectory(migrations(area));
+  return directory;
+}
+
+function assertDirectory(path: string): void {
+  if (lstatSync(path).isDirectory()) return;
+  throw new JobsError("not-an-area", `${path} is not a directory`, {
+    hint: "see who put it there, and remove it",
+  });
+}
+
+/** Tokens of the migrations that left a directory, in order. */
+export function migrationTokens(area: Area): number[] {
+  try {
+    return readdirSync(migrations(area))
+      .filter((name) => /^\d{1,15}$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+export function readMigrationFiles(area: Area, token: number): MigrationFiles {
+  const directory = migrationDirectory(area, token);
+  const stat = lstatSync(directory, { throwIfNoEntry: false });
+  if (stat === undefined) return { there: false, newClean: false, watched: undefined };
+  assertDirectory(directory);
+  return { there: true, newClean: isFile(join(directory, "new-clean")), watched: readWatched(directory) };
+}
+
+function isFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function readWatched(directory: string): Watched | undefined {
+  const file = join(directory, "watched.json");
+  if (!isFile(file)) return undefined;
+  try {
+    return watchedSchema.parse(JSON.parse(readBounded(file, { maxBytes: 4096, code: "corrupt" })));
+  } catch {
+    return undefined; // torn or not ours: the watch begins anew
+  }
+}
+
+export function writeWatched(area: Area, token: number, watched: Watched): void {
+  writeMark(area, token, "watched.json", `${JSON.stringify(watched)}\n`);
+}
+
+/** Says that nothing of an undone migration is left on the new home. */
+export function writeNewClean(area: Area, token: number): void {
+  writeMark(area, token, "new-clean", "");
+}
+
+function writeMark(area: Area, token: number, name: string, text: string): void {
+  const directory = ensureMigrationDirectory(area, token);
+  const temporary = join(directory, `${name}.${process.pid}.tmp`);
+  rmSync(temporary, { force: true });
+  createLike(temporary, area.megatestDb);
+  const fd = openSync(temporary, "r+");
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, join(directory, name));
+  syncDirectory(directory);
+}
+
+/** Removes the directory of a migration that has ended; strays of which something was kept stay where `keepStrays`. */
+export function removeMigrationDirectory(area: Area, token: number, keepStrays = false): void {
+  const directory = migrationDirectory(area, token);
+  if (!keepStrays) {
+    rmSync(directory, { recursive: true, force: true });
+    return;
+  }
+  for (const name of readdirSync(directory)) {
+    if (!/^stray-\d+(-ref)?\.db$/.test(name)) rmSync(join(directory, name), { force: true });
+  }
+}

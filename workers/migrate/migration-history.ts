@@ -1,0 +1,33 @@
+import type { HistoryLine } from "../../shared/area/history.ts";
+import type { MigrateOutcome } from "../../shared/migrate-result.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+
+function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
+  return {
+    jobId: row.job_id,
+    at: new Date().toISOString(),
+    requestedBy: row.requested_by,
+    job: "migrate",
+    kind: row.kind,
+    state: outcome === "migrated" ? "completed" : "failed",
+    outcome,
+    from: row.from_home,
+    to: row.to_home,
+    fromHost: row.from_host,
+    toHost: row.to_host,
+    token: row.token,
+    source: row.source,
+    elapsedMs: Date.now() - row.begun_at,
+  };
+}
+
+/** The line of a migration that has ended well. */
+export function settledLine(row: MigrationRow, strays: { merged: number; kept: number }): HistoryLine {
+  return { ...line(row, "migrated"), strays };
+}
+
+/** The line of one that was undone, with why. */
+export function undoneLine(row: MigrationRow): HistoryLine {
+  const message = row.reason ?? "undone";
+  return { ...line(row, "rolled-back"), reason: message, error: { code: "rolled-back", message } };
+}

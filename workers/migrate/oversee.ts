@@ -1,0 +1,34 @@
+import { openAllowedArea } from "../../shared/area/area.ts";
+import { findCache } from "../../shared/area/cache.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import { settle } from "./end.ts";
+import type { StrayCounts } from "./merge-strays.ts";
+import { readMigrationFiles } from "./migration-files.ts";
+import { handOver, withPart } from "./part.ts";
+import type { PartPayload } from "./switch.ts";
+import { rowOf } from "./undo.ts";
+
+export interface OverseeReport {
+  settled: boolean;
+  strays: StrayCounts;
+}
+
+/** On the new home, while the old one watches: keeps the lease, and ends the migration once the watch is over. */
+export async function oversee(payload: PartPayload, context: JobContext): Promise<OverseeReport> {
+  const { settings, env } = context;
+  const area = openAllowedArea(payload.area, settings, env);
+  const options = {
+    context,
+    area,
+    pair: findCache(area, settings),
+    migration: payload.migration,
+    lease: "any",
+  } as const;
+  return await withPart(options, async (part) => {
+    const row = rowOf(part, payload.migration);
+    if (row.state === "switched" && readMigrationFiles(area, row.token).watched?.done === true)
+      return { settled: true, strays: await settle(part, row) };
+    await handOver(part);
+    return { settled: row.state === "settled", strays: { merged: 0, kept: 0 } };
+  });
+}

@@ -1,0 +1,61 @@
+import { type ErrorCode, JobsError } from "../../shared/errors.ts";
+import type { CheckReport, MigrateCheck, MigrateCheckName } from "../../shared/migrate-result.ts";
+
+/** What a check that failed is refused as; those not listed come after the commit point and refuse nothing. */
+const codes: Partial<Record<MigrateCheckName, ErrorCode>> = {
+  pinned: "pinned",
+  from: "conflict",
+  target: "unfit-host",
+  versions: "unfit-host",
+  schema: "unknown-schema",
+  "last-migration": "too-soon",
+  tests: "not-quiescent",
+  activity: "not-quiescent",
+  servers: "not-quiescent",
+  "open-files": "not-quiescent",
+  caches: "several-caches",
+  "space-area": "disk-full",
+  "space-target": "disk-full",
+  "signs-of-life": "still-alive",
+};
+
+const hints: Partial<Record<ErrorCode, string>> = {
+  pinned: "take [server] homehost out of megatest.config first",
+  conflict: "look at mtjobs status AREA, and ask again",
+  "unfit-host": "name another host with --to, or mend this one",
+  "too-soon": "wait, or say --now",
+  "not-quiescent": "wait, or say --when-quiet; --stop-servers ends Megatest's servers",
+  "several-caches": "end the processes that use the other caches, let Megatest sync them, and remove them",
+  "disk-full": "free some space",
+  "still-alive": "a host that is only silent must not lose its home: end it first",
+};
+
+/** All that speaks against a migration, as one error of the first one's kind; undefined where nothing does. */
+export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefined {
+  const against = checks.filter(({ ok }) => ok === false);
+  const [first] = against;
+  if (first === undefined) return undefined;
+  const code = codes[first.name] ?? "conflict";
+  const hint = hints[code];
+  return new JobsError(code, against.map(({ detail }) => detail).join("; "), {
+    ...(hint === undefined ? {} : { hint }),
+    details: {
+      checks: against.map(({ name }) => name),
+      ...(earliestAt === undefined ? {} : { earliestAt: new Date(earliestAt).toISOString() }),
+    },
+  });
+}
+
+/** True where nothing but time is lacking. */
+export function onlyTimeIsLacking({ checks, earliestAt }: CheckReport): boolean {
+  const against = checks.filter(({ ok }) => ok === false);
+  return earliestAt !== undefined && against.every(({ name }) => codes[name] === "not-quiescent");
+}
+
+export function passed(name: MigrateCheckName, detail: string): MigrateCheck {
+  return { name, ok: true, detail };
+}
+
+export function failed(name: MigrateCheckName, detail: string): MigrateCheck {
+  return { name, ok: false, detail };
+}

@@ -1,0 +1,49 @@
+import { openAllowedArea } from "../../shared/area/area.ts";
+import { listAreas } from "../../shared/area/list-areas.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import { dutyOf, sideOf } from "./duty.ts";
+import { migrationTokens } from "./migration-files.ts";
+import { standOf } from "./tend.ts";
+
+export interface RoundPayload {
+  /** Areas that this worker knows, by the path their jobs name them. */
+  areas: readonly string[];
+  /** Also look for others below the roots. */
+  everywhere: boolean;
+}
+
+export interface RoundReport {
+  /** Areas in which a migration leaves something for this host to do. */
+  due: string[];
+  /** Areas that have a migration at all. */
+  known: string[];
+}
+
+/** One round of a host's worker over areas: reads only, and only where `.mtjobs/migration/` tells of a migration. */
+export async function goRound(
+  { areas, everywhere }: RoundPayload,
+  context: JobContext,
+): Promise<RoundReport> {
+  const report: RoundReport = { due: [], known: [] };
+  const all = new Set([...areas, ...(everywhere ? listAreas(context.settings.areas) : [])]);
+  for (const path of all) {
+    context.signal.throwIfAborted();
+    try {
+      await visit(path, context, report);
+    } catch (error) {
+      // One area that cannot be read must not keep the others waiting.
+      context.log(`${path}: ${toJobsError(error).message}`);
+    }
+  }
+  return report;
+}
+
+async function visit(path: string, context: JobContext, report: RoundReport): Promise<void> {
+  const area = openAllowedArea(path, context.settings, context.env);
+  if (migrationTokens(area).length === 0) return;
+  report.known.push(path);
+  const stand = await standOf(area, context);
+  const side = stand === undefined ? undefined : sideOf(stand.row, context.settings.host);
+  if (stand !== undefined && side !== undefined && dutyOf(stand, side) !== undefined) report.due.push(path);
+}

@@ -1,0 +1,87 @@
+import type { Job, JobsOptions, Queue } from "bullmq";
+import type { JobsError } from "../../shared/errors.ts";
+import { openQueue } from "../../shared/queue/connections.ts";
+import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts";
+import { decodeFailure } from "../../shared/queue/failure.ts";
+import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
+import type { JobHost } from "../job-host.ts";
+import type { StepReport } from "./do-step.ts";
+
+/** Where a job is to be found. */
+export interface StepPlace {
+  host: string;
+  jobId: string;
+}
+
+/** What has come of a step's job. `gone`: its queue has no such job (any more). */
+export type StepState =
+  | { state: "unfinished" }
+  | { state: "gone" }
+  | { state: "ended"; report: StepReport }
+  | { state: "failed"; error: JobsError };
+
+async function onQueue<T>(host: JobHost, name: string, body: (queue: Queue) => Promise<T>): Promise<T> {
+  const queue = openQueue(host.redis, host.settings, name);
+  try {
+    return await body(queue);
+  } finally {
+    await queue.close();
+  }
+}
+
+/** Adds a step to a host's queue, before the jobs that wait there. One whose id the queue knows is not added again. */
+export async function addStep(
+  host: JobHost,
+  place: StepPlace,
+  payload: MigrateStepPayload,
+  more: Pick<JobsOptions, "deduplication"> = {},
+): Promise<void> {
+  const options: JobsOptions = {
+    jobId: place.jobId,
+    // Each can be asked for again, by whoever then knows more than the step does.
+    attempts: 1,
+    lifo: true,
+    removeOnComplete: keepCompleted,
+    removeOnFail: keepFailed,
+    keepLogs: 1000,
+    stackTraceLimit: 2,
+    ...more,
+  };
+  await onQueue(host, place.host, (queue) => queue.add("migrate-step", payload, options));
+}
+
+export async function lookAtStep(host: JobHost, { host: name, jobId }: StepPlace): Promise<StepState> {
+  return await onQueue(host, name, async (queue) => {
+    const state = await queue.getJobState(jobId);
+    // Read after its state: what had ended then has its result.
+    const job = (await queue.getJob(jobId)) as Job<unknown, StepReport> | undefined;
+    if (job === undefined) return { state: "gone" };
+    if (state === "completed") return { state: "ended", report: job.returnvalue };
+    if (state === "failed") return { state: "failed", error: decodeFailure(job.failedReason ?? "") };
+    return { state: "unfinished" };
+  });
+}
+
+/** Takes a step back that no worker has begun. @returns false where one is at work on it */
+export async function removeStep(host: JobHost, { host: name, jobId }: StepPlace): Promise<boolean> {
+  return await onQueue(host, name, async (queue) => {
+    try {
+      await (await queue.getJob(jobId))?.remove();
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Lets a job that waits for something look at once. Never rejects: it looks by itself before long. */
+export async function wakeJob(host: JobHost, { host: name, jobId }: StepPlace): Promise<void> {
+  try {
+    await onQueue(host, name, async (queue) => {
+      const job = await queue.getJob(jobId);
+      if (job !== undefined && (await job.isDelayed())) await job.promote();
+    });
+  } catch (error) {
+    host.log.debug({ err: error, jobId }, "could not wake the job");
+  }
+}

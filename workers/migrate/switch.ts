@@ -1,0 +1,159 @@
+import { existsSync } from "node:fs";
+import { openAllowedArea } from "../../shared/area/area.ts";
+import { findCache } from "../../shared/area/cache.ts";
+import { readHomehost } from "../../shared/area/homehost.ts";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { MigrateCheck } from "../../shared/migrate-result.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+import { outwaitBusy } from "../move/transaction.ts";
+import { rolledBack } from "./close.ts";
+import { openPart } from "./closed.ts";
+import { switchHome, withdrawNextHome, writeNextHome } from "./home-switch.ts";
+import { gapAbove } from "./id-gap.ts";
+import { installPair } from "./install.ts";
+import { migrationDirectory } from "./migration-files.ts";
+import { advance, note } from "./migration-table.ts";
+import { commit, handOver, type MigrationPart, takePair, withPart } from "./part.ts";
+import { passed } from "./refusal.ts";
+import { cleanNew, decide, rowOf } from "./undo.ts";
+
+/** What a part of the coordinating job is given. */
+export interface PartPayload {
+  area: string;
+  /** Id of the job. */
+  migration: string;
+}
+
+export interface SwitchReport {
+  checks: MigrateCheck[];
+}
+
+/**
+ * On the new home: installs the pair, makes `.homehost` the new one, and opens the pair. Before the rename every failure
+ * undoes, after it everything goes forward. Taken up again while its lease lives it goes on where the row stands.
+ *
+ * @throws JobsError `rolled-back` where it was or is being undone
+ */
+export async function switchOver(payload: PartPayload, context: JobContext): Promise<SwitchReport> {
+  const { settings, env } = context;
+  const area = openAllowedArea(payload.area, settings, env);
+  const options = {
+    context,
+    area,
+    pair: findCache(area, settings),
+    migration: payload.migration,
+    lease: "any",
+  } as const;
+  return await withPart(options, async (part) => {
+    const checks: MigrateCheck[] = [];
+    try {
+      if (!part.wasAlive && isBefore(rowOf(part, payload.migration))) {
+        throw new JobsError("rolled-back", "its lease ran out before the new home took it up");
+      }
+      await toSwitched(part, payload.migration, checks);
+    } catch (error) {
+      await leave(part, payload.migration, error);
+    }
+    const row = rowOf(part, payload.migration);
+    if (row.state === "switched" && row.new_ready === 0) await openNew(part, row);
+    await handOver(part);
+    return { checks };
+  });
+}
+
+const isBefore = ({ state }: MigrationRow) => ["closed", "installed", "intent"].includes(state);
+
+async function toSwitched(part: MigrationPart, jobId: string, checks: MigrateCheck[]): Promise<void> {
+  let row = rowOf(part, jobId);
+  if (row.state === "closed") {
+    await install(part, row, checks);
+    row = rowOf(part, jobId);
+  }
+  if (row.state === "intent") row = await takeIntentBack(part, row);
+  if (row.state === "installed") await rename(part, row, checks);
+  else if (row.state !== "switched" && row.state !== "settled") throw rolledBack(row);
+}
+
+async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
+  const { area, db, context, fenceToken, files } = part;
+  if (row.source === "cache") {
+    const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
+    const pair = await installPair({
+      area,
+      settings: context.settings,
+      token: row.token,
+      partToken: fenceToken,
+      snapshot: migrationDirectory(area, row.token),
+      digests: row.digests ?? {},
+      gapAbove: gapAbove(db, parts),
+      signal: context.signal,
+      failpoint: (step) => context.failpoint(step),
+    });
+    takePair(part, pair);
+    checks.push(
+      passed("digest", "every row of the new pair is as in the old one"),
+      passed("integrity", "SQLite finds the new pair sound"),
+    );
+  }
+  await commit(part, () => advance(db, row.token, "installed"));
+  context.failpoint("migration-installed");
+}
+
+/** A part before us committed its intent and died: either it renamed, or it never will. */
+async function takeIntentBack(part: MigrationPart, row: MigrationRow): Promise<MigrationRow> {
+  const { area, db } = part;
+  if (row.switch_token !== null) withdrawNextHome(area, row.switch_token);
+  const to = readHomehost(area).value === row.to_home ? "switched" : "installed";
+  await commit(part, () => advance(db, row.token, to));
+  return rowOf(part, row.job_id);
+}
+
+async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
+  const { area, db, context, fenceToken } = part;
+  const { value, pinned } = readHomehost(area);
+  if (pinned || value !== row.from_home) {
+    throw new JobsError("conflict", `.homehost holds ${value ?? "nothing"} by now, not ${row.from_home}`);
+  }
+  writeNextHome(area, row.to_home, fenceToken);
+  context.failpoint("home-written");
+  await commit(part, () => advance(db, row.token, "intent", { switch_token: fenceToken }));
+  context.failpoint("intent-committed");
+  switchHome(area, fenceToken, row.to_home);
+  context.failpoint("home-renamed");
+  await commit(part, () => advance(db, row.token, "switched"));
+  context.failpoint("migration-switched");
+  context.log(`The homehost is ${row.to_home} from now on.`);
+  checks.push(passed("homehost", `.homehost holds ${row.to_home}`));
+}
+
+/** The new pair takes writes. The ref first, for a sync writes there before anywhere else. */
+export async function openNew(part: MigrationPart, row: MigrationRow): Promise<void> {
+  const { area, db, context, fenceToken } = part;
+  const pair = findCache(area, context.settings);
+  if (pair !== undefined) takePair(part, pair);
+  part.times.renew();
+  for (const name of ["ref", "cache"] as const) {
+    if (part.files[name] !== undefined)
+      await outwaitBusy(context.signal, () => openPart(db, name, fenceToken));
+  }
+  context.failpoint("pair-opened");
+  await commit(part, () => note(db, row.token, "switched", { new_ready: 1 }));
+}
+
+/**
+ * What becomes of the migration where this part fails. Returns where it is switched all the same.
+ *
+ * @throws JobsError
+ */
+async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promise<void> {
+  const { area, context } = part;
+  const error = toJobsError(thrown);
+  // Put back, or overtaken: whoever comes next goes on within the lease's life, or undoes.
+  if (error.code === "stopped" || error.code === "lost-lease") throw error;
+  let row = rowOf(part, jobId);
+  if (isBefore(row)) row = await decide(part, row, error.message);
+  if (row.state === "switched" || row.state === "settled") return;
+  if (row.state === "undoing") await cleanNew(area, row, context);
+  throw error.code === "rolled-back" ? error : rolledBack(row);
+}

@@ -1,0 +1,109 @@
+import { type Area, openAllowedArea } from "../../shared/area/area.ts";
+import { findCache } from "../../shared/area/cache.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
+import { openConnection } from "../../shared/sqlite/connection.ts";
+import { outwaitBusy } from "../move/transaction.ts";
+import { type Duty, dutyOf, type MigrationStand, type Side, sideOf } from "./duty.ts";
+import { settle, tidySettled } from "./end.ts";
+import { readMigrationFiles } from "./migration-files.ts";
+import { lastMigration } from "./migration-table.ts";
+import { isLeaseAlive, leaseOf, type MigrationPart, withPart } from "./part.ts";
+import { openNew } from "./switch.ts";
+import { cleanNew, decide, finishUndo, openOld, rowOf, tidyUndone } from "./undo.ts";
+import { watch } from "./watch.ts";
+
+export type TendPayload = Extract<MigrateStepPayload, { step: "tend" }>;
+
+/** What came of tending, and what is to come. */
+export interface TendReport {
+  did: Duty[];
+  /** Ms until this host should look again. */
+  againMs?: number;
+  /** The other host, where it has something to do by now. */
+  next?: string;
+  /** The job that waits for this migration, and its host. */
+  wake?: { host: string; jobId: string };
+}
+
+/** How often one visit goes round: more than the longest way, undoing from an intent. */
+const mostRounds = 8;
+
+/** Does whatever the area's last migration leaves for this host to do; nothing where there is nothing. */
+export async function tend(payload: TendPayload, context: JobContext): Promise<TendReport> {
+  const { settings, env } = context;
+  const area = openAllowedArea(payload.area, settings, env);
+  const did: Duty[] = [];
+  for (let round = 0; round < mostRounds; round++) {
+    context.signal.throwIfAborted();
+    const stand = await standOf(area, context);
+    const side = stand === undefined ? undefined : sideOf(stand.row, settings.host);
+    if (stand === undefined || side === undefined) return { did };
+    const duty = dutyOf(stand, side);
+    if (duty === undefined) return { did, ...othersDuty(stand, side), ...wakeOf(stand.row) };
+    const againMs = await perform(duty, area, stand.row, context);
+    did.push(duty);
+    if (againMs !== undefined) return { did, againMs };
+  }
+  return { did };
+}
+
+/** How the last migration of an area stands; undefined where there never was one. Changes nothing. */
+export async function standOf(area: Area, context: JobContext): Promise<MigrationStand | undefined> {
+  return await outwaitBusy(context.signal, () => {
+    const db = openConnection({ area: area.megatestDb }, { busyTimeoutMs: 25 });
+    try {
+      const row = lastMigration(db);
+      if (row === undefined) return undefined;
+      const leaseAlive = isLeaseAlive(leaseOf(db), row.job_id);
+      return { row, files: readMigrationFiles(area, row.token), leaseAlive };
+    } finally {
+      db.close();
+    }
+  });
+}
+
+function othersDuty(stand: MigrationStand, side: Side): { next?: string } {
+  const other = side === "old" ? "new" : "old";
+  if (dutyOf(stand, other) === undefined) return {};
+  return { next: other === "old" ? stand.row.from_host : stand.row.to_host };
+}
+
+const wakeOf = ({ to_host, job_id }: MigrationRow) => ({ wake: { host: to_host, jobId: job_id } });
+
+/** @returns ms until the same duty is to be looked at again; undefined where it is done */
+async function perform(
+  duty: Duty,
+  area: Area,
+  row: MigrationRow,
+  context: JobContext,
+): Promise<number | undefined> {
+  if (duty === "clean-new") return void (await cleanNew(area, row, context));
+  if (duty === "watch") return await watch(area, row, context);
+  const pair = findCache(area, context.settings);
+  // In undoing the old home alone acts, whoever set it; all else waits until nobody goes on with it.
+  const lease = duty === "open-old" || duty === "finish-undo" ? "any" : "over";
+  try {
+    await withPart({ context, area, pair, migration: row.job_id, lease }, (part) => act(duty, part, row));
+  } catch (error) {
+    // Somebody of this migration took it up between our look and the lease.
+    if (error instanceof JobsError && error.code === "locked" && lease === "over") return 1000;
+    throw error;
+  }
+  return undefined;
+}
+
+async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {
+  const row = rowOf(part, seen.job_id);
+  // Decided by another host between our look and the lease: the next round sees what is left.
+  if (row.state !== seen.state) return;
+  if (duty === "decide") await decide(part, row, "nobody went on with it within the lease's life");
+  else if (duty === "open-old") await openOld(part, row);
+  else if (duty === "finish-undo") await finishUndo(part, row);
+  else if (duty === "open-new") await openNew(part, row);
+  else if (duty === "settle") await settle(part, row);
+  else if (row.state === "undone") await tidyUndone(part, row);
+  else await tidySettled(part, row);
+}

@@ -1,0 +1,84 @@
+import type { Area } from "../../shared/area/area.ts";
+import { appendHistory } from "../../shared/area/history.ts";
+import { readHomehost } from "../../shared/area/homehost.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+import { outwaitBusy } from "../move/transaction.ts";
+import { openPart } from "./closed.ts";
+import { isNewClean } from "./duty.ts";
+import { removeNextHomes, withdrawNextHome } from "./home-switch.ts";
+import { cleanPair } from "./install.ts";
+import { readMigrationFiles, removeMigrationDirectory, writeNewClean } from "./migration-files.ts";
+import { undoneLine } from "./migration-history.ts";
+import { advance, migrationOf, note } from "./migration-table.ts";
+import { commit, giveBack, type MigrationPart } from "./part.ts";
+
+/** The row as it stands now. */
+export function rowOf(part: MigrationPart, jobId: string): MigrationRow {
+  const row = migrationOf(part.db, jobId);
+  if (row !== undefined) return row;
+  throw new JobsError("rolled-back", "this migration has no row in megatest.db", {
+    hint: "megatest.db was replaced meanwhile; look at .homehost and ask again",
+  });
+}
+
+/**
+ * Where nobody goes on with a migration, brings it to the state from which it ends: back, unless `.homehost` is the new
+ * one already. What could still make it so is taken away first.
+ */
+export async function decide(part: MigrationPart, row: MigrationRow, reason: string): Promise<MigrationRow> {
+  const { db, area } = part;
+  if (row.state === "intent" && row.switch_token !== null) {
+    withdrawNextHome(area, row.switch_token);
+    if (readHomehost(area).value === row.to_home) {
+      await commit(part, () => advance(db, row.token, "switched"));
+      return rowOf(part, row.job_id);
+    }
+  }
+  await commit(part, () => advance(db, row.token, "undoing", { reason }));
+  return rowOf(part, row.job_id);
+}
+
+/** On the old home, in `undoing`: its pair takes writes again. The ref first, for a sync writes there before anywhere else. */
+export async function openOld(part: MigrationPart, row: MigrationRow): Promise<void> {
+  const { db, context, files, fenceToken } = part;
+  part.times.renew();
+  for (const name of ["ref", "cache"] as const) {
+    if (files[name] !== undefined) await outwaitBusy(context.signal, () => openPart(db, name, fenceToken));
+  }
+  context.failpoint("old-opened");
+  await commit(part, () => note(db, row.token, "undoing", { old_ready: 1 }));
+}
+
+/** On the old home, once nothing is left on the new one. */
+export async function finishUndo(part: MigrationPart, row: MigrationRow): Promise<void> {
+  const { db, context } = part;
+  await commit(part, () => advance(db, row.token, "undone"));
+  context.failpoint("migration-undone");
+  await tidyUndone(part, rowOf(part, row.job_id));
+}
+
+/** What is left to do of an undone migration; may be repeated. */
+export async function tidyUndone(part: MigrationPart, row: MigrationRow): Promise<void> {
+  appendHistory(part.area, undoneLine(row));
+  removeNextHomes(part.area);
+  removeMigrationDirectory(part.area, row.token);
+  await giveBack(part);
+}
+
+/** On the old home: all of an undoing that can be done by now. */
+export async function undoOnOld(part: MigrationPart, row: MigrationRow, reason: string): Promise<void> {
+  const undoing = row.state === "undoing" ? row : await decide(part, row, reason);
+  if (undoing.old_ready === 0) await openOld(part, undoing);
+  const opened = rowOf(part, row.job_id);
+  if (isNewClean(opened, readMigrationFiles(part.area, row.token))) await finishUndo(part, opened);
+  else await giveBack(part);
+}
+
+/** On the new home, in `undoing`: nothing of this migration is left there. Touches files alone. */
+export async function cleanNew(area: Area, row: MigrationRow, context: JobContext): Promise<void> {
+  await cleanPair(area, context.settings, row.token);
+  context.failpoint("new-cleaned");
+  writeNewClean(area, row.token);
+}
