@@ -1,40 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import { errorCodeOf } from "../producers/run-command.ts";
 import { assertFinished, assertUnharmed } from "../support/kill.ts";
+import { isRoot, mayMount, mount, mountSmall } from "../support/mount-small.ts";
 import { runReduceProcess, unionOf } from "../support/run-reduce.ts";
 import { buildTempArea } from "../support/temp-area.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
-
-const isRoot = process.getuid?.() === 0;
-
-function mount(...args: string[]): number | null {
-  return spawnSync("mount", args).status;
-}
-
-/** Root in a container may be forbidden to. */
-function mayMount(): boolean {
-  if (!isRoot || process.platform !== "linux") return false;
-  const probe = mkdtempSync(join(tmpdir(), "mtjobs-mount-"));
-  try {
-    const mounted = mount("-t", "tmpfs", "-o", "size=1m", "mtjobs-test", probe) === 0;
-    if (mounted) spawnSync("umount", [probe]);
-    return mounted;
-  } finally {
-    rmdirSync(probe);
-  }
-}
-
-/** A file system of its own in memory, of `megabytes`. */
-function mountSmall(directory: string, megabytes: number): void {
-  mkdirSync(directory, { recursive: true });
-  expect(mount("-t", "tmpfs", "-o", `size=${megabytes}m`, "mtjobs-test", directory)).toBe(0);
-  onTestFinished(() => void spawnSync("umount", [directory]));
-}
 
 /** Fills the file system but for `kilobytes`. Returns the way to free it again. */
 function fillBut(directory: string, kilobytes: number): () => void {

@@ -21,7 +21,7 @@ export interface ClosedMark {
   closedAt: number;
   /**
    * The version of the schema once it was closed. Whoever writes must remove a trigger first, or the table, and
-   * thereby raises it; it goes into a copy with the rest. See `isUntouched`.
+   * thereby raises it. A copy made by SQLite's backup has another one: see `isUntouched`, `noteKnown`.
    */
   changeCounter: number;
 }
@@ -52,6 +52,7 @@ export function isUntouched(db: Connection, part: PairPart): boolean {
  * this migration has closed already, and nobody opened, is left as it is.
  *
  * @param fenceToken token of the part of the work at hand, which may be higher than the migration's
+ * @param known false for a stray, which counts as touched until `noteKnown`
  * @throws JobsError `lost-lease`
  */
 export function closePart(
@@ -59,6 +60,7 @@ export function closePart(
   part: PairPart,
   mark: Omit<ClosedMark, "changeCounter">,
   fenceToken: number,
+  { known = true } = {},
 ): void {
   transact(db, () => {
     proveToken(db, part, fenceToken, Date.now());
@@ -75,8 +77,16 @@ export function closePart(
     db.prepare(
       `INSERT OR REPLACE INTO ${part}.mtjobs_closed (id, token, moved_to, closed_at, change_counter)
        VALUES (1, :token, :movedTo, :closedAt, :version)`,
-    ).run({ ...mark, version: schemaVersion(db, part) });
+    ).run({ ...mark, version: known ? schemaVersion(db, part) : unknownVersion });
   });
+}
+
+/** No database has this version of its schema. */
+const unknownVersion = -1;
+
+/** Says of a closed database that all it holds is known elsewhere too. Call inside a transaction. */
+export function noteKnown(db: Connection, part: PairPart): void {
+  db.prepare(`UPDATE ${part}.mtjobs_closed SET change_counter = ?`).run(schemaVersion(db, part));
 }
 
 /** Opens a closed database again, in one transaction; an open one is left as it is. Throws `lost-lease`. */
@@ -99,8 +109,7 @@ export function writeClosed(db: Connection, part: PairPart, body: () => void): v
   dropTriggers(db, part);
   body();
   createTriggers(db, part, mark.movedTo);
-  if (!untouched) return;
-  db.prepare(`UPDATE ${part}.mtjobs_closed SET change_counter = ?`).run(schemaVersion(db, part));
+  if (untouched) noteKnown(db, part);
 }
 
 function createTriggers(db: Connection, part: PairPart, movedTo: string): void {

@@ -1,52 +1,200 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import type { Area } from "../../shared/area/area.ts";
-import { type CachePair, cacheAt, cacheDirectories } from "../../shared/area/cache.ts";
+import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
+import { createLike } from "../../shared/area/ownership.ts";
+import { syncDirectory } from "../../shared/area/sync-directory.ts";
+import { JobsError } from "../../shared/errors.ts";
 import type { FileDigest } from "../../shared/migration-row.ts";
 import type { Settings } from "../../shared/settings.ts";
-import type { GapIds } from "./id-gap.ts";
-export interface InstallOptions {
+import { openConnection } from "../../shared/sqlite/connection.ts";
+import { proveToken, raiseToken } from "../fence.ts";
+import { transact } from "../move/transaction.ts";
+import { noteKnown, type PairPart, writeClosed } from "./closed.ts";
+import { copyDatabase, leaveWal, syncFile } from "./copy-database.ts";
+import { sameDigest } from "./digest.ts";
+import { digestInThread } from "./digest-in-thread.ts";
+import { type GapIds, writeGap } from "./id-gap.ts";
+import {
+  findPlace,
+  makePlace,
+  ownPairs,
+  type PairPlace,
+  pairNames,
+  readMark,
+  removeIfEmpty,
+  removeOwnFiles,
+  removePair,
+  removeSidecars,
+  reusedNote,
+  temporaryFile,
+  writeReadyMarks,
+} from "./pair-files.ts";
+import { snapshotNames } from "./snapshot.ts";
+import { exportStray } from "./strays.ts";
+
+/** What every way to a new pair must know. */
+export interface Installing {
   area: Area;
   settings: Settings;
+  /** Of the migration. */
   token: number;
+  /** Of the part of the work at hand; what the new pair's fence holds. */
   partToken: number;
-  snapshot: string;
-  digests: Partial<Record<"cache" | "ref", FileDigest>>;
   gapAbove: GapIds;
   signal: AbortSignal;
   failpoint(step: "pair-copied" | "pair-installed"): void;
 }
+
+export interface InstallOptions extends Installing {
+  /** `.mtjobs/migration/<token>` of the area, where the snapshot is. */
+  snapshot: string;
+  /** What the old home's closed pair holds. */
+  digests: Partial<Record<PairPart, FileDigest>>;
+}
+
+/**
+ * Installs the snapshot as this host's pair, closed still. Call under the pair guard, once the token was looked at there.
+ * May be repeated. A closed pair of an earlier migration that stands in its place is written to in place; what somebody
+ * had written to it since goes to the area as stray 0 first.
+ *
+ * @throws JobsError `conflict` where an open pair stands there; `corrupt` where the copy is not what was closed
+ */
 export async function installPair(o: InstallOptions): Promise<CachePair> {
-  const directory = cacheDirectories(o.area, o.settings)[0] ?? "";
-  mkdirSync(directory, { recursive: true });
-  const names = [
-    ["cache", "megatest.db"],
-    ["ref", "megatest_ref.db"],
-  ] as const;
-  for (const [part, name] of names) {
-    const from = join(o.snapshot, `${part}.db`);
-    if (!existsSync(from)) continue;
-    const tmp = join(directory, `.mtjobs-${o.token}-${name}`);
-    copyFileSync(from, tmp);
-    const db = new Database(tmp);
-    db.prepare("UPDATE mtjobs_fence SET token = ?").run(o.partToken);
+  const place = await preparePlace(o, o.snapshot);
+  const parts = (["cache", "ref"] as const).filter((part) => o.digests[part] !== undefined);
+  const files = await copyParts(
+    o,
+    place,
+    Object.fromEntries(parts.map((part) => [part, snapshotFile(o, part)])),
+  );
+  o.failpoint("pair-copied");
+  const found = await digestInThread(files, o.signal);
+  for (const part of parts) {
+    const [expected, here] = [o.digests[part], found[part]];
+    if (expected !== undefined && here !== undefined && sameDigest(expected, here)) continue;
+    throw new JobsError("corrupt", `${files[part]} does not hold what the old home's ${part} does`, {
+      hint: "check the file systems of the area and of this host's caches; the old home stays as it is",
+      details: { expected, found: here },
+    });
+  }
+  return putPair(o, place, files);
+}
+
+const snapshotFile = ({ snapshot }: InstallOptions, part: PairPart) => join(snapshot, snapshotNames[part]);
+
+type Files = Partial<Record<PairPart, string>>;
+
+/** Makes room: what earlier tries left goes, and what stands there must be closed. */
+export async function preparePlace(o: Installing, directory: string): Promise<PairPlace> {
+  const place = findPlace(o.area, o.settings);
+  if (place.standing !== undefined && place.mark === undefined) {
+    throw new JobsError("conflict", `${place.directory} holds a cache that no migration closed`, {
+      hint: "end the processes that use it, see whether megatest.db has all its rows, and remove it",
+    });
+  }
+  const reused = existsSync(reusedNote(place.directory, o.token));
+  removeOwnFiles(makePlace(o.settings, place));
+  if (place.standing === undefined || place.mark === undefined) return place;
+  if (reused || place.mark.token !== o.token) {
+    createLike(reusedNote(place.directory, o.token), o.area.megatestDb);
+  }
+  if (place.mark.token !== o.token && !place.untouched) {
+    const { megatestDb: cache, refDb: ref, directory: at } = place.standing;
+    const { area, partToken, signal } = o;
+    const stray = { cache, ref, directory: at };
+    await exportStray(stray, {
+      closed: place.mark,
+      directory,
+      n: 0,
+      partToken,
+      model: area.megatestDb,
+      signal,
+    });
+  }
+  return place;
+}
+
+/** Copies databases beside the place, each under a name that bears the migration's token. */
+export async function copyParts(
+  { area, token, signal }: Installing,
+  { directory }: PairPlace,
+  sources: Files,
+): Promise<Files> {
+  const files: Files = {};
+  for (const part of ["cache", "ref"] as const) {
+    const from = sources[part];
+    if (from === undefined) continue;
+    const file = temporaryFile(directory, token, part);
+    createLike(file, area.megatestDb);
+    await copyDatabase(from, file, signal);
+    leaveWal(file);
+    files[part] = file;
+  }
+  return files;
+}
+
+/** Raises gap and token in the closed copies beside the place, and puts them there. */
+export async function putPair(o: Installing, place: PairPlace, files: Files): Promise<CachePair> {
+  const parts = (["cache", "ref"] as const).filter((part) => files[part] !== undefined);
+  const db = openConnection(files);
+  try {
+    for (const part of parts) {
+      transact(db, () => {
+        raiseToken(db, part, o.partToken);
+        writeClosed(db, part, () => writeGap(db, o.gapAbove, [part]));
+        // A copy has another version of its schema than what it was made of.
+        noteKnown(db, part);
+      });
+    }
+  } finally {
     db.close();
   }
-  o.failpoint("pair-copied");
-  for (const [, name] of names) {
-    const tmp = join(directory, `.mtjobs-${o.token}-${name}`);
-    if (existsSync(tmp)) renameSync(tmp, join(directory, name));
-    writeFileSync(join(directory, `.ready-${name.replace(".db", "")}`), "x\n");
+  // The cache last: a pair is looked for by it.
+  for (const part of parts.toReversed()) await putFile(o, place, part, files[part] ?? "");
+  writeReadyMarks(place.directory, o.area.megatestDb);
+  syncDirectory(place.directory);
+  const pair = cacheAt(place.directory);
+  if (pair === undefined || readMark(pair).mark?.token !== o.token) {
+    throw new JobsError("conflict", `${place.directory} was changed while the pair was installed`, {
+      hint: "see what else works on the caches of this host",
+    });
   }
   o.failpoint("pair-installed");
-  return cacheAt(directory) as CachePair;
+  return pair;
 }
-export async function cleanPair(area: Area, settings: Settings, token: number): Promise<void> {
-  const directory = cacheDirectories(area, settings)[0] ?? "";
-  for (const name of ["megatest.db", "megatest_ref.db"]) {
-    rmSync(join(directory, name), { force: true });
-    rmSync(join(directory, `.mtjobs-${token}-${name}`), { force: true });
-    rmSync(join(directory, `.ready-${name.replace(".db", "")}`), { force: true });
+
+async function putFile(o: Installing, place: PairPlace, part: PairPart, file: string): Promise<void> {
+  const target = join(place.directory, pairNames[part]);
+  if (statSync(target, { throwIfNoEntry: false }) === undefined) {
+    syncFile(file);
+    removeSidecars(target);
+    renameSync(file, target);
+  } else {
+    // A process may have it open: its content is replaced, not the file.
+    await copyDatabase(file, target, o.signal);
+    rmSync(file);
+    const db = openConnection({ [part]: target });
+    try {
+      transact(db, () => {
+        proveToken(db, part, o.partToken, Date.now());
+        noteKnown(db, part);
+      });
+    } finally {
+      db.close();
+    }
+  }
+}
+
+/**
+ * Undoes what `installPair` did: what bears the migration's token goes, and a pair that it installed, unless a process has
+ * it open; one that stood there before, or is open, stays closed. Call under the pair guard.
+ */
+export function cleanPair(area: Area, settings: Settings, token: number): void {
+  for (const { directory, pair } of ownPairs(area, settings)) {
+    const reused = existsSync(reusedNote(directory, token));
+    if (pair !== undefined && !reused && readMark(pair).mark?.token === token) removePair(directory);
+    removeOwnFiles(directory, token);
+    removeIfEmpty(directory);
   }
 }

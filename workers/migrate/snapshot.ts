@@ -1,27 +1,62 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import type { CachePair } from "../../shared/area/cache.ts";
-export async function writeSnapshot(o: {
+import { createLike } from "../../shared/area/ownership.ts";
+import { syncDirectory } from "../../shared/area/sync-directory.ts";
+import { copyDatabase, leaveWal, syncFile } from "./copy-database.ts";
+
+export interface SnapshotOptions {
   pair: CachePair;
+  /** `.mtjobs/migration/<token>` of the area; must be there. */
   directory: string;
+  /** Token of the part of the work at hand: a part that was overtaken writes under another name. */
   partToken: number;
+  /** File whose owner and mode the snapshot gets: the area's megatest.db. */
   model: string;
   signal: AbortSignal;
-}): Promise<Partial<Record<"cache" | "ref", number>>> {
-  const bytes: Partial<Record<"cache" | "ref", number>> = {};
-  for (const [name, file] of [
-    ["cache", o.pair.megatestDb],
-    ["ref", o.pair.refDb],
-  ] as const) {
-    if (file === undefined) continue;
-    const temporary = join(o.directory, `${name}.db.${o.partToken}.tmp`);
-    rmSync(temporary, { force: true });
-    const db = new Database(file);
-    await db.backup(temporary);
-    db.close();
-    renameSync(temporary, join(o.directory, `${name}.db`));
-    bytes[name] = statSync(join(o.directory, `${name}.db`)).size;
+}
+
+/** Names of a snapshot's files, by part. */
+export const snapshotNames = { cache: "cache.db", ref: "ref.db" } as const;
+
+/**
+ * Copies a closed pair to the area: `cache.db` and, where there is one, `ref.db`, durable and renamed once whole. Returns
+ * their sizes in bytes. May be repeated: what stands there is replaced.
+ */
+export async function writeSnapshot(o: SnapshotOptions): Promise<Partial<Record<"cache" | "ref", number>>> {
+  const files = { cache: o.pair.megatestDb, ref: o.pair.refDb };
+  const sizes: Partial<Record<"cache" | "ref", number>> = {};
+  for (const part of ["cache", "ref"] as const) {
+    const target = join(o.directory, snapshotNames[part]);
+    const from = files[part];
+    if (from !== undefined) sizes[part] = await copyAside({ ...o, from, target });
   }
-  return bytes;
+  return sizes;
+}
+
+interface Copying extends Pick<SnapshotOptions, "partToken" | "model" | "signal"> {
+  from: string;
+  target: string;
+}
+
+/** Copies a database under a temporary name beside `target`, makes it durable and renames it. Returns its size. */
+export async function copyAside({ from, target, partToken, model, signal }: Copying): Promise<number> {
+  const temporary = `${target}.${partToken}.tmp`;
+  const remove = () => {
+    for (const suffix of ["", "-journal"]) rmSync(temporary + suffix, { force: true });
+  };
+  // What the same part left when it died: nobody else knows the name.
+  remove();
+  try {
+    createLike(temporary, model);
+    await copyDatabase(from, temporary, signal);
+    leaveWal(temporary);
+    syncFile(temporary);
+    renameSync(temporary, target);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  syncDirectory(join(target, ".."));
+  return statSync(target).size;
 }

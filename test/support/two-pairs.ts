@@ -1,0 +1,108 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Area, openArea } from "../../shared/area/area.ts";
+import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import type { FileDigest } from "../../shared/migration-row.ts";
+import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import { resolveSettings, type Settings } from "../../shared/settings.ts";
+import { openConnection } from "../../shared/sqlite/connection.ts";
+import { raiseToken } from "../../workers/fence.ts";
+import { type ClosedMark, closePart } from "../../workers/migrate/closed.ts";
+import { digestOf } from "../../workers/migrate/digest.ts";
+import { type GapIds, gapAbove } from "../../workers/migrate/id-gap.ts";
+import { installPair } from "../../workers/migrate/install.ts";
+import { writeSnapshot } from "../../workers/migrate/snapshot.ts";
+import { transact } from "../../workers/move/transaction.ts";
+import { buildTempArea } from "./temp-area.ts";
+
+const never = new AbortController().signal;
+
+/** An area that moves from the host it was built for to another one, without the databases' states of it. */
+export interface TwoPairs {
+  sample: SampleArea;
+  area: Area;
+  /** Of the two hosts, each with a cache root of its own. */
+  old: Settings;
+  new: Settings;
+  /** `.mtjobs/migration/<token>`. */
+  directory: string;
+  mark: Omit<ClosedMark, "changeCounter">;
+  gap: GapIds;
+}
+
+export function twoPairs(options: Partial<SampleAreaOptions> = {}, token = 7): TwoPairs {
+  const sample = buildTempArea({ runs: 4, testsPerRun: 3, ...options });
+  const area = openArea(sample.directory);
+  const directory = join(area.privateDir, "migration", String(token));
+  mkdirSync(directory, { recursive: true });
+  const settingsOf = (host: string, cacheRoot: string) => {
+    mkdirSync(cacheRoot, { recursive: true });
+    return resolveSettings({ flags: { host, user: sample.user, cacheRoot } });
+  };
+  const db = openConnection({ cache: sample.cacheDb, area: sample.megatestDb });
+  const gap = gapAbove(db, ["cache", "area"]);
+  db.close();
+  return {
+    sample,
+    area,
+    old: settingsOf(sample.host, sample.cacheRoot),
+    new: settingsOf("host-b", `${sample.cacheRoot}-b`),
+    directory,
+    mark: { token, movedTo: "host-b", closedAt: Date.now() },
+    gap,
+  };
+}
+
+export function pairAt(area: Area, settings: Settings): CachePair {
+  const pair = findCache(area, settings);
+  if (pair === undefined) throw new Error(`no pair on ${settings.host}`);
+  return pair;
+}
+
+/** Closes the pair on a host, as the part with the token given. */
+export function closePair(
+  { area, mark }: Pick<TwoPairs, "area" | "mark">,
+  settings: Settings,
+  partToken = mark.token,
+): void {
+  const pair = pairAt(area, settings);
+  const db = openConnection({ cache: pair.megatestDb, ref: pair.refDb ?? "" });
+  for (const part of ["cache", "ref"] as const) {
+    transact(db, () => raiseToken(db, part, partToken));
+    closePart(db, part, mark, partToken);
+  }
+  db.close();
+}
+
+/** Closes the pair on the old host and takes its snapshot and digests. */
+export async function takeSnapshot(pairs: TwoPairs): Promise<{ cache: FileDigest; ref: FileDigest }> {
+  closePair(pairs, pairs.old);
+  const pair = pairAt(pairs.area, pairs.old);
+  await writeSnapshot({
+    pair,
+    directory: pairs.directory,
+    partToken: pairs.mark.token,
+    model: pairs.area.megatestDb,
+    signal: never,
+  });
+  return { cache: digestOf(pair.megatestDb, never), ref: digestOf(pair.refDb ?? "", never) };
+}
+
+/** Installs the snapshot on the new host. */
+export async function install(
+  pairs: TwoPairs,
+  digests: { cache: FileDigest; ref: FileDigest },
+  failpoint: (step: string) => void = () => {},
+): Promise<CachePair> {
+  return installPair({
+    area: pairs.area,
+    settings: pairs.new,
+    token: pairs.mark.token,
+    partToken: pairs.mark.token + 1,
+    gapAbove: pairs.gap,
+    signal: never,
+    failpoint,
+    snapshot: pairs.directory,
+    digests,
+  });
+}

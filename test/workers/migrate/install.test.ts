@@ -1,0 +1,224 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { CachePair } from "../../../shared/area/cache.ts";
+import { openConnection } from "../../../shared/sqlite/connection.ts";
+import { readFence } from "../../../workers/fence.ts";
+import { buildPair } from "../../../workers/migrate/build-pair.ts";
+import { closingMessage, isUntouched, openPart, readClosed } from "../../../workers/migrate/closed.ts";
+import { digestOf, integrityOf } from "../../../workers/migrate/digest.ts";
+import { cleanPair } from "../../../workers/migrate/install.ts";
+import { holdOpen } from "../../shared/area/file-holder.ts";
+import { openToWrite } from "../../support/divided-area.ts";
+import { openClient } from "../../support/megatest/client.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { unionOfRuns } from "../../support/oracle/union.ts";
+import { readColumn } from "../../support/read-rows.ts";
+import {
+  closePair,
+  install,
+  pairAt,
+  type TwoPairs,
+  takeSnapshot,
+  twoPairs,
+} from "../../support/two-pairs.ts";
+
+const never = new AbortController().signal;
+
+const digests = (pair: CachePair) => ({
+  cache: digestOf(pair.megatestDb, never),
+  ref: digestOf(pair.refDb ?? "", never),
+});
+
+/** What a pair says of itself. */
+function stateOf(pair: CachePair) {
+  const db = openConnection({ cache: pair.megatestDb, ref: pair.refDb ?? "" });
+  try {
+    return (["cache", "ref"] as const).map((part) => ({
+      closed: readClosed(db, part)?.token,
+      untouched: isUntouched(db, part),
+      fence: readFence(db, part)?.token,
+      mode: db.pragma(`${part}.journal_mode`, { simple: true }),
+    }));
+  } finally {
+    db.close();
+  }
+}
+
+function openPair(pair: CachePair): void {
+  const db = openConnection({ cache: pair.megatestDb, ref: pair.refDb ?? "" });
+  for (const part of ["cache", "ref"] as const) openPart(db, part, readFence(db, part)?.token ?? 0);
+  db.close();
+}
+
+/** The pair that a migration before this one left closed on the new host. */
+async function withClosedPair(wal = false): Promise<TwoPairs> {
+  const pairs = twoPairs();
+  await install(pairs, await takeSnapshot(pairs));
+  const standing = pairAt(pairs.area, pairs.new);
+  if (wal) openToWrite(standing.megatestDb, (db) => db.pragma("journal_mode = WAL"));
+  // Back at home, and on to the new host again: the pair there is as it was when it was closed.
+  openPair(pairAt(pairs.area, pairs.old));
+  openToWrite(pairs.sample.cacheDb, (db) => db.exec("UPDATE tests SET comment = 'since'"));
+  return { ...pairs, mark: { ...pairs.mark, token: 20 } };
+}
+
+describe("installing a pair where none stands", () => {
+  it.each([false, true])(
+    "brings every row of every table, closed, sound and marked as ready (WAL: %s)",
+    async (cacheWal) => {
+      const pairs = twoPairs({ cacheWal });
+      const before = unionOfRuns(pairs.sample);
+      const expected = await takeSnapshot(pairs);
+      const steps: string[] = [];
+      const pair = await install(pairs, expected, (step) => steps.push(step));
+      expect(digests(pair)).toMatchObject({
+        cache: { sha256: expected.cache.sha256, rows: { run_stats: expect.any(Number) } },
+        ref: { sha256: expected.ref.sha256 },
+      });
+      expect(integrityOf(pair.megatestDb)).toEqual([]);
+      expect(stateOf(pair)).toEqual(
+        ["cache", "ref"].map(() => ({ closed: 7, untouched: true, fence: 8, mode: "delete" })),
+      );
+      expect(steps).toEqual(["pair-copied", "pair-installed"]);
+      expect(readdirSync(pair.directory).sort()).toEqual([
+        ".ready-megatest",
+        ".ready-megatest_ref",
+        "megatest.db",
+        "megatest_ref.db",
+      ]);
+      expect(readFileSync(join(pair.directory, ".ready-megatest"), "utf8")).toMatch(/^.+\n$/);
+      expect(statSync(pair.megatestDb).mode).toBe(statSync(pairs.area.megatestDb).mode);
+      expect(readdirSync(pairs.directory).sort()).toEqual(["cache.db", "ref.db"]);
+      const after = unionOfRuns({ ...pairs.sample, cacheDb: pair.megatestDb, refDb: pair.refDb ?? "" });
+      assertNothingLost(before, after, {});
+    },
+  );
+
+  it("hands out ids above the gap once it is open", async () => {
+    const pairs = twoPairs();
+    const pair = await install(pairs, await takeSnapshot(pairs));
+    openPair(pair);
+    const client = openClient(pair.megatestDb);
+    const run = client.registerRun({ sysname: "a", fsname: "b", datapath: "c" }, "new");
+    client.close();
+    expect(run).toBe(pairs.gap.runs + 1);
+  });
+
+  it.each(["pair-copied", "pair-installed"])("goes on after it died at %s", async (died) => {
+    const pairs = twoPairs();
+    const expected = await takeSnapshot(pairs);
+    const die = (step: string) => {
+      if (step === died) throw new Error("died");
+    };
+    await expect(install(pairs, expected, die)).rejects.toThrow("died");
+    const pair = await install(pairs, expected);
+    expect(digests(pair).cache.sha256).toBe(expected.cache.sha256);
+    expect(readdirSync(pair.directory)).toHaveLength(4);
+  });
+
+  it("finds a snapshot that is not what was closed, and puts nothing in place", async () => {
+    const pairs = twoPairs();
+    const expected = await takeSnapshot(pairs);
+    openToWrite(join(pairs.directory, "cache.db"), (db) =>
+      db.exec("DROP TRIGGER mtjobs_closed_delete_test_rundat; DELETE FROM test_rundat WHERE id = 1"),
+    );
+    await expect(install(pairs, expected)).rejects.toMatchObject({ code: "corrupt" });
+    expect(() => pairAt(pairs.area, pairs.new)).toThrow(/no pair/);
+    cleanPair(pairs.area, pairs.new, 7);
+    expect(readdirSync(join(pairs.new.cacheRoot, "ann", "megatest_localdb", pairs.area.name))).toEqual([]);
+  });
+
+  it("is undone without a trace, at any step", async () => {
+    const pairs = twoPairs();
+    await install(pairs, await takeSnapshot(pairs));
+    const { directory } = pairAt(pairs.area, pairs.new);
+    cleanPair(pairs.area, pairs.new, 7);
+    cleanPair(pairs.area, pairs.new, 7);
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("stays, closed, where it is undone while a process has it open", async () => {
+    const pairs = twoPairs();
+    const pair = await install(pairs, await takeSnapshot(pairs));
+    await holdOpen(pair.refDb ?? "");
+    cleanPair(pairs.area, pairs.new, 7);
+    expect(stateOf(pair)[0]?.closed).toBe(7);
+  });
+
+  it("is refused where an open pair stands", async () => {
+    const pairs = twoPairs();
+    const expected = await takeSnapshot(pairs);
+    openPair(await install(pairs, expected));
+    await expect(install(pairs, expected)).rejects.toMatchObject({ code: "conflict" });
+  });
+});
+
+describe.each([false, true])("installing over a closed pair of an earlier migration (WAL: %s)", (wal) => {
+  it("replaces what the file holds, so that a process which has it open reads the new rows and may write none", async () => {
+    const pairs = await withClosedPair(wal);
+    const reader = new Database(pairAt(pairs.area, pairs.new).megatestDb);
+    onTestFinished(() => void reader.close());
+    expect(reader.prepare("SELECT count(*) FROM tests WHERE comment = 'since'").pluck().get()).toBe(0);
+    const inode = statSync(pairAt(pairs.area, pairs.new).megatestDb).ino;
+    const expected = await takeSnapshot(pairs);
+    const pair = await install(pairs, expected);
+    expect(statSync(pair.megatestDb).ino).toBe(inode);
+    expect(digests(pair).cache.sha256).toBe(expected.cache.sha256);
+    expect(reader.prepare("SELECT count(*) FROM tests WHERE comment = 'since'").pluck().get()).toBe(12);
+    expect(() => reader.exec("DELETE FROM tests")).toThrow(closingMessage("host-b"));
+    expect(stateOf(pair)[0]).toEqual({
+      closed: 20,
+      untouched: true,
+      fence: 21,
+      mode: wal ? "wal" : "delete",
+    });
+    expect(readdirSync(pairs.directory)).not.toContain("stray-0.db");
+  });
+
+  it("leaves it closed where it is undone", async () => {
+    const pairs = await withClosedPair(wal);
+    const pair = await install(pairs, await takeSnapshot(pairs));
+    cleanPair(pairs.area, pairs.new, 20);
+    expect(stateOf(pair)[0]?.closed).toBe(20);
+    expect(readdirSync(pair.directory).filter((name) => name.startsWith(".mtjobs"))).toEqual([]);
+  });
+
+  it("saves to the area first what somebody had written to it since", async () => {
+    const pairs = await withClosedPair(wal);
+    openToWrite(pairAt(pairs.area, pairs.new).megatestDb, (db) => {
+      db.exec("DROP TRIGGER mtjobs_closed_update_runs; UPDATE runs SET comment = 'by force' WHERE id = 1");
+    });
+    await install(pairs, await takeSnapshot(pairs));
+    const stray = join(pairs.directory, "stray-0.db");
+    expect(readColumn(stray, "SELECT comment FROM runs WHERE id = 1")).toEqual(["by force"]);
+    expect(existsSync(join(pairs.directory, "stray-0-ref.db"))).toBe(true);
+  });
+});
+
+describe("building a pair for a take-over", () => {
+  it("gives the cache and its ref every row of megatest.db, closed, with a gap and nothing of ours", async () => {
+    const pairs = twoPairs();
+    const base = pairs.area.megatestDb;
+    const { area, new: settings, directory, gap } = pairs;
+    const pair = await buildPair({
+      area,
+      settings,
+      token: 7,
+      partToken: 8,
+      gapAbove: gap,
+      signal: never,
+      failpoint: () => {},
+      base,
+      directory,
+      movedTo: "host-b",
+    });
+    const rows = (file: string) =>
+      readColumn(file, "SELECT count(*) FROM tests WHERE testname <> 'mtjobs-id-gap'");
+    expect(rows(pair.megatestDb)).toEqual(rows(base));
+    expect(digests(pair).cache).toEqual({ ...digests(pair).ref, bytes: expect.any(Number) });
+    expect(stateOf(pair)[1]).toEqual({ closed: 7, untouched: true, fence: 8, mode: "delete" });
+    closePair({ area, mark: { ...pairs.mark, token: 9 } }, settings, 9);
+  });
+});

@@ -1,0 +1,51 @@
+import type { CachePair } from "../../shared/area/cache.ts";
+import { openConnection, quoteName } from "../../shared/sqlite/connection.ts";
+import { raiseToken } from "../fence.ts";
+import { transact } from "../move/transaction.ts";
+import { closePart, type PairPart } from "./closed.ts";
+import { digestInThread } from "./digest-in-thread.ts";
+import { copyParts, type Installing, preparePlace, putPair } from "./install.ts";
+
+export interface BuildOptions extends Installing {
+  /** megatest.db as the take-over found it, in the area. */
+  base: string;
+  /** Directory of the migration in the area, for a stray that stands here. */
+  directory: string;
+  /** What `.homehost` is to hold. */
+  movedTo: string;
+}
+
+/**
+ * Builds this host's pair for a take-over, as Megatest would make a cache that is missing: every row of megatest.db,
+ * in the ref as well, for that is what both agree on. It stays closed. As `installPair` in all else.
+ */
+export async function buildPair(o: BuildOptions): Promise<CachePair> {
+  const place = await preparePlace(o, o.directory);
+  const files = await copyParts(o, place, { cache: o.base, ref: o.base });
+  o.failpoint("pair-copied");
+  await digestInThread(files, o.signal);
+  const db = openConnection(files);
+  try {
+    for (const part of ["cache", "ref"] as const) {
+      transact(db, () => {
+        dropOwnTables(db, part);
+        raiseToken(db, part, o.partToken);
+      });
+      closePart(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() }, o.partToken);
+    }
+  } finally {
+    db.close();
+  }
+  return putPair(o, place, files);
+}
+
+/** Lease and migrations are megatest.db's. */
+function dropOwnTables(db: ReturnType<typeof openConnection>, part: PairPart): void {
+  const names = db
+    .prepare<[], string>(
+      `SELECT name FROM ${part}.sqlite_schema WHERE type = 'table' AND name LIKE 'mtjobs\\_%' ESCAPE '\\'`,
+    )
+    .pluck()
+    .all();
+  for (const name of names) db.exec(`DROP TABLE ${part}.${quoteName(name)}`);
+}

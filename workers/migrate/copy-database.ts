@@ -1,0 +1,86 @@
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
+
+/** Pages in one step: some MiB, so that a signal is heard soon. */
+const step = 2_000;
+
+/** For how long a copy waits for a reader or writer of either file before it gives up, in ms. */
+const patienceMs = 5_000;
+
+/**
+ * Copies a database with SQLite's backup: a consistent state of `from`, whoever has it open, into `to`, which is made, or
+ * whose content is replaced in place in one transaction, whoever has it open.
+ *
+ * @throws JobsError `busy` where somebody keeps either file locked; `disk-full`, `io`; the signal's reason
+ */
+export async function copyDatabase(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const source = new Database(from, { fileMustExist: true, timeout: 1_000 });
+  try {
+    for (const deadline = Date.now() + patienceMs; ; ) {
+      try {
+        await copyOnce(source, to, signal);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
+        await sleep(50);
+      }
+    }
+  } finally {
+    source.close();
+  }
+}
+
+/** @throws JobsError `busy` where a step met a lock */
+async function copyOnce(source: Database.Database, to: string, signal: AbortSignal): Promise<void> {
+  let left = Number.POSITIVE_INFINITY;
+  const { totalPages } = await source.backup(to, {
+    progress: ({ remainingPages }) => {
+      signal.throwIfAborted();
+      // A step that met a lock copied nothing; so did one that began anew, after a write to the source.
+      if (remainingPages >= left) throw busy(source.name, to);
+      left = remainingPages;
+      return step;
+    },
+  });
+  // better-sqlite3 takes a first step that met a lock, and so knows of no page yet, for the end.
+  if (totalPages === 0) throw busy(source.name, to);
+}
+
+function busy(from: string, to: string): JobsError {
+  return new JobsError("busy", `${from} cannot be copied to ${to}: somebody keeps one of them locked`, {
+    hint: "see which process reads or writes it; the job is tried again by itself",
+  });
+}
+
+/**
+ * Takes a database that nobody else has open out of WAL mode, as SQLite's backup keeps the mode of its source: on a network
+ * file system, and for its only file to be all of it.
+ */
+export function leaveWal(file: string): void {
+  const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
+  try {
+    // Without it, opening in WAL mode makes a file of shared memory beside.
+    db.pragma("locking_mode = EXCLUSIVE");
+    if (db.pragma("journal_mode = DELETE", { simple: true }) !== "delete") {
+      throw new JobsError("io", `${file} cannot be taken out of WAL mode`);
+    }
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Makes the content of a file durable. Never for a database that a connection of this process may have open: closing any
+ * descriptor of it drops the locks that SQLite holds on it.
+ */
+export function syncFile(path: string): void {
+  const fd = openSync(path, "r+");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,133 @@
+import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Area } from "../../shared/area/area.ts";
+import { type CachePair, cacheAt, cacheDirectories, findCache } from "../../shared/area/cache.ts";
+import { openFiles } from "../../shared/area/open-files.ts";
+import { createLike } from "../../shared/area/ownership.ts";
+import { systemCode } from "../../shared/area/system-code.ts";
+import type { Settings } from "../../shared/settings.ts";
+import { openConnection } from "../../shared/sqlite/connection.ts";
+import { type ClosedMark, isUntouched, type PairPart, readClosed } from "./closed.ts";
+import { ensureCacheDirectory } from "./pair-guard.ts";
+
+/** Names of a pair's files, by part, as Megatest has them. */
+export const pairNames = { cache: "megatest.db", ref: "megatest_ref.db" } as const;
+
+/** What SQLite puts beside a database. */
+const sidecars = ["-journal", "-wal", "-shm"];
+
+/** Where a pair goes on this host, and what stands there. */
+export interface PairPlace {
+  directory: string;
+  standing: CachePair | undefined;
+  /** The mark of the standing cache; undefined where it is open. */
+  mark: ClosedMark | undefined;
+  /** Nobody can have written to the standing pair since it was closed. */
+  untouched: boolean;
+}
+
+/** Where this host's Megatest looks for the area's cache. Opens what stands there, and makes nothing. */
+export function findPlace(area: Area, settings: Settings): PairPlace {
+  const standing = findCache(area, settings);
+  const [first] = cacheDirectories(area, settings);
+  if (first === undefined) throw new TypeError("an area has a directory for its cache");
+  return standing === undefined
+    ? { directory: first, standing, mark: undefined, untouched: false }
+    : { directory: standing.directory, standing, ...readMark(standing) };
+}
+
+/** What the databases of a pair say about their being closed. */
+export function readMark(pair: CachePair): Pick<PairPlace, "mark" | "untouched"> {
+  const db = openConnection(
+    { cache: pair.megatestDb, ...(pair.refDb === undefined ? {} : { ref: pair.refDb }) },
+    { busyTimeoutMs: 1_000 },
+  );
+  try {
+    const untouched = isUntouched(db, "cache") && (pair.refDb === undefined || isUntouched(db, "ref"));
+    return { mark: readClosed(db, "cache"), untouched };
+  } finally {
+    db.close();
+  }
+}
+
+/** Makes the directory, each on the way to it checked, and returns it. */
+export function makePlace(settings: Settings, { directory }: PairPlace): string {
+  return ensureCacheDirectory(settings, basename(join(directory, "..")), basename(directory));
+}
+
+/** Where a part is put together before it stands in its place. */
+export function temporaryFile(directory: string, token: number, part: PairPart): string {
+  return join(directory, `.mtjobs-${token}-${pairNames[part]}`);
+}
+
+/** Stands beside a pair that was there before this migration wrote into it. */
+export function reusedNote(directory: string, token: number): string {
+  return join(directory, `.mtjobs-${token}-reused`);
+}
+
+/** Removes what migrations put beside a pair: this one, or without a token any. Only under the guard. */
+export function removeOwnFiles(directory: string, token?: number): void {
+  const own = token === undefined ? /^\.mtjobs-\d+-/ : new RegExp(`^\\.mtjobs-${token}-`);
+  for (const name of listNames(directory)) if (own.test(name)) rmSync(join(directory, name), { force: true });
+}
+
+function listNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return [];
+    throw error;
+  }
+}
+
+/** A journal that outlived its database would be rolled back into the next one of its name. */
+export function removeSidecars(file: string): void {
+  for (const suffix of sidecars) rmSync(file + suffix, { force: true });
+}
+
+/** Says beside each database that it is whole, so that no Megatest makes it anew. */
+export function writeReadyMarks(directory: string, model: string): void {
+  for (const name of Object.values(pairNames)) {
+    if (!existsSync(join(directory, name))) continue;
+    const mark = readyMark(directory, name);
+    createLike(mark, model);
+    if (statSync(mark).size === 0) writeFileSync(mark, "database initialised\n");
+  }
+}
+
+function readyMark(directory: string, name: string): string {
+  return join(directory, `.ready-${basename(name, ".db")}`);
+}
+
+/**
+ * Removes a pair with all that belongs to it, unless another process has it open: then nothing, for it would go on
+ * writing where nobody reads. Only under the guard. Returns whether it is gone.
+ */
+export function removePair(directory: string): boolean {
+  const files = Object.values(pairNames).map((name) => join(directory, name));
+  const open = openFiles(files.flatMap((file) => [file, ...sidecars.map((suffix) => file + suffix)]));
+  if (open !== "unknown" && open.pids.some((pid) => pid !== process.pid)) return false;
+  for (const name of Object.values(pairNames)) rmSync(readyMark(directory, name), { force: true });
+  for (const file of files) {
+    rmSync(file, { force: true });
+    removeSidecars(file);
+  }
+  return true;
+}
+
+/** Removes a directory where nothing is left in it. */
+export function removeIfEmpty(directory: string): void {
+  try {
+    if (lstatSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) rmdirSync(directory);
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST"].includes(systemCode(error))) throw error;
+  }
+}
+
+/** The pairs of this area that this user may have on this host, with their directories. */
+export function ownPairs(
+  area: Area,
+  settings: Settings,
+): { directory: string; pair: CachePair | undefined }[] {
+  return cacheDirectories(area, settings).map((directory) => ({ directory, pair: cacheAt(directory) }));
+}

@@ -1,0 +1,68 @@
+import { lstatSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings.ts";
+
+/** For how long another worker of this host is waited for, in ms. */
+const patienceMs = 5_000;
+
+/**
+ * Runs `body` while no other process of this host is in here: all that is done to the files of a pair (install, rename,
+ * re-use, remove). A paused process keeps the others out; one that was killed does not. Look at the token once inside:
+ * another may have taken over while this one waited.
+ *
+ * @throws JobsError `busy` after 5 s; `not-owner` where a directory on the way is a link or somebody else's
+ */
+export async function withPairGuard<T>(
+  settings: Settings,
+  body: () => Promise<T>,
+  waitMs = patienceMs,
+): Promise<T> {
+  const directory = ensureCacheDirectory(settings);
+  const db = new Database(join(directory, ".mtjobs-guard.db"), { timeout: 25 });
+  try {
+    await begin(db, directory, waitMs);
+    return await body();
+  } finally {
+    // Rolls back; nothing was written.
+    db.close();
+  }
+}
+
+async function begin(db: Database.Database, directory: string, waitMs: number): Promise<void> {
+  for (const deadline = Date.now() + waitMs; ; ) {
+    try {
+      db.exec("BEGIN EXCLUSIVE");
+      return;
+    } catch (error) {
+      if (toJobsError(error).code !== "busy") throw error;
+      if (Date.now() > deadline) {
+        throw new JobsError("busy", `another process works on the caches in ${directory}`, {
+          cause: error,
+          hint: "wait until it has ended; if it hangs, end it",
+        });
+      }
+      await sleep(50);
+    }
+  }
+}
+
+/** The directory below which all caches of this user are; made where it is missing. */
+export function ensureCacheDirectory({ cacheRoot, user }: Settings, ...below: readonly string[]): string {
+  let path = cacheRoot;
+  for (const name of [user, "megatest_localdb", ...below]) {
+    path = join(path, name);
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    const stat = lstatSync(path);
+    const self = process.geteuid?.() ?? stat.uid;
+    // Everybody may write to /tmp: what another made there is not for us to fill.
+    if (stat.isDirectory() && (stat.uid === self || self === 0)) continue;
+    throw new JobsError("not-owner", `${path} is ${stat.isDirectory() ? "another user's" : "no directory"}`, {
+      hint: "see who put it there, and remove it",
+      details: { path, owner: stat.uid },
+    });
+  }
+  return path;
+}

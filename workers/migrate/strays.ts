@@ -1,0 +1,108 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import type { Area } from "../../shared/area/area.ts";
+import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
+import { findCaches } from "../../shared/area/foreign-caches.ts";
+import type { Settings } from "../../shared/settings.ts";
+import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
+import { proveToken, raiseToken, readFence } from "../fence.ts";
+import { transact } from "../move/transaction.ts";
+import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
+import { ownPairs, readMark } from "./pair-files.ts";
+import { copyAside } from "./snapshot.ts";
+
+/** A cache at a place where nobody should write any more. */
+export interface Stray {
+  cache: string;
+  /** What it last agreed on with megatest.db; undefined where it has none. */
+  ref: string | undefined;
+  directory: string;
+}
+
+/**
+ * Caches of the area on this host that somebody may have written to since its pair was closed: one of this user's that this
+ * migration did not close, or that somebody opened again; one of another user or path that changed since. Those that
+ * cannot be read are left out: see the check `caches`.
+ */
+export function findStrays(area: Area, settings: Settings, closed: ClosedMark): Stray[] {
+  const own = ownPairs(area, settings).flatMap(({ pair }) => (pair === undefined ? [] : [pair]));
+  const known = new Set(own.map(({ directory }) => directory));
+  const others = findCaches(area, settings)
+    .caches.filter(({ directory, mtimeMs }) => !known.has(directory) && mtimeMs > closed.closedAt)
+    .flatMap(({ directory }) => readable(directory));
+  return [...own, ...others]
+    .filter((pair) => !isClosedBy(pair, closed.token))
+    .map(({ directory, megatestDb, refDb }) => ({ cache: megatestDb, ref: refDb, directory }));
+}
+
+function readable(directory: string): CachePair[] {
+  try {
+    const pair = cacheAt(directory);
+    return pair === undefined ? [] : [pair];
+  } catch {
+    return [];
+  }
+}
+
+/** An empty file is none yet: whoever makes a cache begins with it. */
+function isClosedBy(pair: CachePair, token: number): boolean {
+  if (statSync(pair.megatestDb).size === 0) return true;
+  const { mark, untouched } = readMark(pair);
+  return mark?.token === token && untouched;
+}
+
+export interface ExportOptions {
+  /** The mark of the pair that the migration closed. */
+  closed: Pick<ClosedMark, "token" | "movedTo">;
+  /** `.mtjobs/migration/<token>` of the area. */
+  directory: string;
+  /** Tells the strays of a migration apart; 0 is one that stood on the new home. */
+  n: number;
+  partToken: number;
+  /** File whose owner and mode the copies get. */
+  model: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Closes a stray, so that nobody writes to it any more, copies it to the area, its ref first, and then notes that it is
+ * known. May be repeated: until then `findStrays` finds it.
+ */
+export async function exportStray(stray: Stray, o: ExportOptions): Promise<void> {
+  withStray(stray, (db, part) => {
+    const token = tokenFor(db, part, o);
+    transact(db, () => raiseToken(db, part, token));
+    closePart(db, part, { ...o.closed, closedAt: Date.now() }, token, { known: false });
+  });
+  const { partToken, model, signal } = o;
+  const to = strayFiles(o.directory, o.n);
+  if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, partToken, model, signal });
+  await copyAside({ from: stray.cache, target: to.cache, partToken, model, signal });
+  withStray(stray, (db, part) =>
+    transact(db, () => {
+      proveToken(db, part, tokenFor(db, part, o), Date.now());
+      noteKnown(db, part);
+    }),
+  );
+}
+
+function withStray(stray: Stray, body: (db: Connection, part: PairPart) => void): void {
+  const files = { cache: stray.cache, ...(stray.ref === undefined ? {} : { ref: stray.ref }) };
+  const db = openConnection(files, { busyTimeoutMs: 1_000 });
+  try {
+    body(db, "cache");
+    if (stray.ref !== undefined) body(db, "ref");
+  } finally {
+    db.close();
+  }
+}
+
+/** A cache that was made anew knows no token, and one of another migration may know a higher one. */
+function tokenFor(db: Connection, part: PairPart, { partToken }: ExportOptions): number {
+  return Math.max(partToken, readFence(db, part)?.token ?? 0);
+}
+
+/** Where a stray's copies are; without a `ref` it had none. */
+export function strayFiles(directory: string, n: number): { cache: string; ref: string } {
+  return { cache: join(directory, `stray-${n}.db`), ref: join(directory, `stray-${n}-ref.db`) };
+}
