@@ -7,12 +7,12 @@ import { decodeFailure } from "../../shared/queue/failure.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import { newJobId } from "../../shared/queue/names.ts";
 import { parsePayload } from "../../shared/queue/payload.ts";
-import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
 import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
+import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../workers/run-in-thread.ts";
 import { edit } from "./edit-area.ts";
-import { unionOfRuns } from "./oracle/union.ts";
 import type { Union } from "./oracle/records.ts";
+import { unionOfRuns } from "./oracle/union.ts";
 import { onStage, type QueueStage, type WorkerProcess } from "./queue-stage.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -150,7 +150,6 @@ export function unionAt(area: SampleArea): Union {
   const completedDb = join(area.directory, "completed-runs.db");
   return unionOfRuns({ megatestDb, cacheDb, refDb, completedDb });
 }
-
 
 /** Runs `body` with hosts of its own. */
 export async function onHosts(body: (hosts: Hosts) => Promise<void>, redisUrl?: string): Promise<void> {

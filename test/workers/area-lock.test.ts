@@ -113,3 +113,31 @@ testWithServer("with two of three lock servers a lock is taken, renewed and rele
     ),
   ),
 );
+
+test("a lock that was handed over stands without its holder, and goes on with whoever knows its value", () =>
+  withRedis((redis, prefix, url) =>
+    withLocks([url], async (locks) => {
+      const keys = areaLockKeys(prefix, { realPath: "/a", areaId: "1" });
+      const held = await locks.acquire(keys, owner("migrate-1"), { ttl: 600 });
+      const value = await held.handOver(5000);
+      expect(await redis.pttl(keys[0] ?? "")).toBeGreaterThan(1000);
+      const second = locks.acquire(keys, owner("reduce-2"), { wait: 0 });
+      await expect(second).rejects.toMatchObject({ code: "locked", details: { jobId: "migrate-1" } });
+      const adopted = await locks.adopt(keys, value, owner("migrate-1"));
+      await adopted.release();
+      await (await locks.acquire(keys, owner("reduce-2"), { wait: 0 })).release();
+    }),
+  ));
+
+test("a lock that Redis lost after it was handed over is taken anew, unless another has it by then", () =>
+  withRedis((redis, prefix, url) =>
+    withLocks([url], async (locks) => {
+      const keys = areaLockKeys(prefix, { realPath: "/a", areaId: "1" });
+      const value = await (await locks.acquire(keys, owner("migrate-1"))).handOver(5000);
+      await redis.del(keys);
+      const anew = await locks.adopt(keys, value, owner("migrate-1"));
+      const late = locks.adopt(keys, value, owner("migrate-1"));
+      await expect(late).rejects.toMatchObject({ code: "locked" });
+      await anew.release();
+    }),
+  ));

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { JobsError, toJobsError } from "../../shared/errors.ts";
+import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport } from "../../shared/migrate-result.ts";
 import type { FileDigest, MigrationRow } from "../../shared/migration-row.ts";
@@ -17,7 +17,7 @@ import { gather, gatherLate } from "./gather.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { advance, beginMigration, migrationOf } from "./migration-table.ts";
 import { commit, giveBack, handOver, type MigrationPart, withPart } from "./part.ts";
-import { refusal } from "./refusal.ts";
+import { refusal, undoneError } from "./refusal.ts";
 import { writeSnapshot } from "./snapshot.ts";
 import { rowOf, undoOnOld } from "./undo.ts";
 
@@ -97,7 +97,7 @@ async function closing(
   checks: CheckReport["checks"],
 ): Promise<CloseReport> {
   const row = rowOf(part, payload.migration);
-  if (row.state === "undoing" || row.state === "undone") throw rolledBack(row);
+  if (row.state === "undoing" || row.state === "undone") throw undoneError(row);
   try {
     if (row.state === "closing") {
       await closePair(part, move, row);
@@ -165,13 +165,6 @@ function sizesOf({ pair }: MigrationPart): Record<string, number> {
     "cache/megatest.db": statSync(pair.megatestDb).size,
     ...(pair.refDb === undefined ? {} : { "cache/megatest_ref.db": statSync(pair.refDb).size }),
   };
-}
-
-export function rolledBack({ reason, token }: MigrationRow): JobsError {
-  return new JobsError("rolled-back", `the migration was undone: ${reason ?? "nobody went on with it"}`, {
-    hint: "nothing was moved and the old home is as before; ask again once the cause is gone",
-    details: { token },
-  });
 }
 
 /** What becomes of the migration where a part before the commit point fails; the caller throws on. */

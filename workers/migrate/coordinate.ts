@@ -6,7 +6,8 @@ import { findHost } from "../../shared/queue/hosts.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import { forwardJob } from "../forward-job.ts";
 import { progressOf } from "./coordination.ts";
-import { Coordinator, Pause } from "./coordinator.ts";
+import { takeOneLook } from "./coordinator.ts";
+import { Dealings, Pause } from "./dealings.ts";
 import type { StepContext } from "./perform-step.ts";
 
 /**
@@ -27,12 +28,12 @@ export async function coordinate(
     reporter.log(`The area moves to ${forwarded.host}: the job goes on in its queue.`);
     return { forwarded };
   }
-  const coordinator = new Coordinator(job, payload, context);
+  const dealings = new Dealings(job, payload, context);
   try {
-    return await coordinator.go();
+    return await takeOneLook(dealings);
   } catch (thrown) {
     await reporter.flush();
-    await job.updateProgress(progressOf(coordinator.phase, coordinator.at));
+    await job.updateProgress(progressOf(dealings.phase, dealings.at));
     if (!(thrown instanceof Pause)) throw toJobsError(thrown);
     await job.moveToDelayed(Date.now() + thrown.ms, token);
     throw new DelayedError();

@@ -36,8 +36,8 @@ const schema = z.object({
   serversStopped: z.boolean().default(false),
   /** Since when the old home is to watch, ms since 1970. */
   watchSince: z.number().optional(),
-  /** Why a part ended, for the story. */
-  trouble: z.string().optional(),
+  /** The reason for waiting that was told last. */
+  said: z.string().optional(),
 });
 export type Coordination = z.infer<typeof schema>;
 

@@ -1,5 +1,6 @@
 import { type ErrorCode, JobsError } from "../../shared/errors.ts";
 import type { CheckReport, MigrateCheck, MigrateCheckName } from "../../shared/migrate-result.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
 
 /** What a check that failed is refused as; those not listed come after the commit point and refuse nothing. */
 const codes: Partial<Record<MigrateCheckName, ErrorCode>> = {
@@ -50,6 +51,14 @@ export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefi
 export function onlyTimeIsLacking({ checks, earliestAt }: CheckReport): boolean {
   const against = checks.filter(({ ok }) => ok === false);
   return earliestAt !== undefined && against.every(({ name }) => codes[name] === "not-quiescent");
+}
+
+/** Why a migration whose row says `undoing` or `undone` has failed. */
+export function undoneError({ reason, token }: Pick<MigrationRow, "reason" | "token">): JobsError {
+  return new JobsError("rolled-back", `the migration was undone: ${reason ?? "nobody went on with it"}`, {
+    hint: "nothing was moved and the old home is as before; ask again once the cause is gone",
+    details: { token },
+  });
 }
 
 export function passed(name: MigrateCheckName, detail: string): MigrateCheck {

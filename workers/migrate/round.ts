@@ -4,7 +4,7 @@ import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { dutyOf, sideOf } from "./duty.ts";
 import { migrationTokens } from "./migration-files.ts";
-import { standOf } from "./tend.ts";
+import { standOf } from "./stand.ts";
 
 export interface RoundPayload {
   /** Areas that this worker knows, by the path their jobs name them. */

@@ -7,15 +7,15 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { outwaitBusy } from "../move/transaction.ts";
-import { rolledBack } from "./close.ts";
 import { openPart } from "./closed.ts";
 import { switchHome, withdrawNextHome, writeNextHome } from "./home-switch.ts";
 import { gapAbove } from "./id-gap.ts";
 import { installPair } from "./install.ts";
 import { migrationDirectory } from "./migration-files.ts";
 import { advance, note } from "./migration-table.ts";
+import { withPairGuard } from "./pair-guard.ts";
 import { commit, handOver, type MigrationPart, takePair, withPart } from "./part.ts";
-import { passed } from "./refusal.ts";
+import { passed, undoneError } from "./refusal.ts";
 import { cleanNew, decide, rowOf } from "./undo.ts";
 
 /** What a part of the coordinating job is given. */
@@ -72,23 +72,28 @@ async function toSwitched(part: MigrationPart, jobId: string, checks: MigrateChe
   }
   if (row.state === "intent") row = await takeIntentBack(part, row);
   if (row.state === "installed") await rename(part, row, checks);
-  else if (row.state !== "switched" && row.state !== "settled") throw rolledBack(row);
+  else if (row.state !== "switched" && row.state !== "settled") throw undoneError(row);
 }
 
 async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
   const { area, db, context, fenceToken, files } = part;
   if (row.source === "cache") {
     const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
-    const pair = await installPair({
-      area,
-      settings: context.settings,
-      token: row.token,
-      partToken: fenceToken,
-      snapshot: migrationDirectory(area, row.token),
-      digests: row.digests ?? {},
-      gapAbove: gapAbove(db, parts),
-      signal: context.signal,
-      failpoint: (step) => context.failpoint(step),
+    const { settings, signal } = context;
+    const pair = await withPairGuard(settings, async () => {
+      // Another part may have taken over while this one waited for the guard.
+      await commit(part, () => {});
+      return await installPair({
+        area,
+        settings,
+        token: row.token,
+        partToken: fenceToken,
+        snapshot: migrationDirectory(area, row.token),
+        digests: row.digests ?? {},
+        gapAbove: gapAbove(db, parts),
+        signal,
+        failpoint: (step) => context.failpoint(step),
+      });
     });
     takePair(part, pair);
     checks.push(
@@ -155,5 +160,5 @@ async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promi
   if (isBefore(row)) row = await decide(part, row, error.message);
   if (row.state === "switched" || row.state === "settled") return;
   if (row.state === "undoing") await cleanNew(area, row, context);
-  throw error.code === "rolled-back" ? error : rolledBack(row);
+  throw error.code === "rolled-back" ? error : undoneError(row);
 }

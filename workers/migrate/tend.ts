@@ -4,13 +4,10 @@ import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
-import { openConnection } from "../../shared/sqlite/connection.ts";
-import { outwaitBusy } from "../move/transaction.ts";
 import { type Duty, dutyOf, type MigrationStand, type Side, sideOf } from "./duty.ts";
 import { settle, tidySettled } from "./end.ts";
-import { readMigrationFiles } from "./migration-files.ts";
-import { lastMigration } from "./migration-table.ts";
-import { isLeaseAlive, leaseOf, type MigrationPart, withPart } from "./part.ts";
+import { type MigrationPart, withPart } from "./part.ts";
+import { standOf } from "./stand.ts";
 import { openNew } from "./switch.ts";
 import { cleanNew, decide, finishUndo, openOld, rowOf, tidyUndone } from "./undo.ts";
 import { watch } from "./watch.ts";
@@ -48,21 +45,6 @@ export async function tend(payload: TendPayload, context: JobContext): Promise<T
     if (againMs !== undefined) return { did, againMs };
   }
   return { did };
-}
-
-/** How the last migration of an area stands; undefined where there never was one. Changes nothing. */
-export async function standOf(area: Area, context: JobContext): Promise<MigrationStand | undefined> {
-  return await outwaitBusy(context.signal, () => {
-    const db = openConnection({ area: area.megatestDb }, { busyTimeoutMs: 25 });
-    try {
-      const row = lastMigration(db);
-      if (row === undefined) return undefined;
-      const leaseAlive = isLeaseAlive(leaseOf(db), row.job_id);
-      return { row, files: readMigrationFiles(area, row.token), leaseAlive };
-    } finally {
-      db.close();
-    }
-  });
 }
 
 function othersDuty(stand: MigrationStand, side: Side): { next?: string } {

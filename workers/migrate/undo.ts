@@ -12,7 +12,9 @@ import { cleanPair } from "./install.ts";
 import { readMigrationFiles, removeMigrationDirectory, writeNewClean } from "./migration-files.ts";
 import { undoneLine } from "./migration-history.ts";
 import { advance, migrationOf, note } from "./migration-table.ts";
+import { withPairGuard } from "./pair-guard.ts";
 import { commit, giveBack, type MigrationPart } from "./part.ts";
+import { standOf } from "./stand.ts";
 
 /** The row as it stands now. */
 export function rowOf(part: MigrationPart, jobId: string): MigrationRow {
@@ -78,7 +80,10 @@ export async function undoOnOld(part: MigrationPart, row: MigrationRow, reason: 
 
 /** On the new home, in `undoing`: nothing of this migration is left there. Touches files alone. */
 export async function cleanNew(area: Area, row: MigrationRow, context: JobContext): Promise<void> {
-  await cleanPair(area, context.settings, row.token);
+  await withPairGuard(context.settings, async () => {
+    // Only a migration that is undone for good may lose its pair, and this is for good.
+    if ((await standOf(area, context))?.row.state === "undoing") cleanPair(area, context.settings, row.token);
+  });
   context.failpoint("new-cleaned");
   writeNewClean(area, row.token);
 }

@@ -1,14 +1,20 @@
+import { existsSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
+import { findCache } from "../../shared/area/cache.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import { readMigrationFiles, writeWatched } from "./migration-files.ts";
+import { outwaitBusy } from "../move/transaction.ts";
+import type { ClosedMark } from "./closed.ts";
+import { ensureMigrationDirectory, readMigrationFiles, writeWatched } from "./migration-files.ts";
+import { readMark } from "./pair-files.ts";
+import { exportStray, findStrays, strayFiles } from "./strays.ts";
 
 /** Longer than anybody holds what a file server told of `.homehost` (60 s), ms. */
-const defaultSettleMs = 75_000;
+export const defaultSettleMs = 75_000;
 
 /**
- * One look of the old home, after the switch, for processes that did not notice. It writes to the migration's directory
- * alone: megatest.db is the new home's.
+ * One look of the old home, after the switch, for processes that did not notice: what they wrote is closed as well and
+ * copied to the area. It writes to the migration's directory alone: megatest.db is the new home's.
  *
  * @returns ms until the next look; undefined when it has watched long enough
  */
@@ -17,7 +23,41 @@ export async function watch(area: Area, row: MigrationRow, context: JobContext):
   const now = Date.now();
   const begun = { since: now, until: now + settleMs, strays: 0, done: false };
   const watched = readMigrationFiles(area, row.token).watched ?? begun;
+  const strays = await copyStrays(area, row, context);
   const done = now >= watched.until;
-  writeWatched(area, row.token, { ...watched, done });
+  writeWatched(area, row.token, { ...watched, strays, done });
   return done ? undefined : Math.min(watched.until - now, Math.max(settleMs / 10, 50));
+}
+
+/** @returns how many strays the area has by now */
+async function copyStrays(area: Area, row: MigrationRow, context: JobContext): Promise<number> {
+  const { settings, signal } = context;
+  const directory = ensureMigrationDirectory(area, row.token);
+  // What is there was copied whole, whether or not whoever did it came to say so.
+  let count = 0;
+  while (existsSync(strayFiles(directory, count + 1).cache)) count++;
+  const closed = markOf(area, row, context);
+  for (const stray of await outwaitBusy(signal, () => findStrays(area, settings, closed))) {
+    await exportStray(stray, {
+      closed,
+      directory,
+      n: ++count,
+      partToken: row.token,
+      model: area.megatestDb,
+      signal,
+    });
+    context.failpoint("stray-copied");
+    context.log(
+      `${stray.directory} was written to after the homehost had moved: its rows go to the new home.`,
+    );
+  }
+  return count;
+}
+
+/** How the migration closed the old home; as it would have where there was no pair to close. */
+function markOf(area: Area, row: MigrationRow, { settings }: JobContext): ClosedMark {
+  const pair = findCache(area, settings);
+  const mark = pair === undefined ? undefined : readMark(pair).mark;
+  if (mark?.token === row.token) return mark;
+  return { token: row.token, movedTo: row.to_home, closedAt: row.begun_at, changeCounter: -1 };
 }

@@ -5,6 +5,7 @@ import type { JobContext } from "../../shared/job-context.ts";
 import { defaultGraceMs } from "../../shared/queue/grace.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
+import { meetMigration } from "../migrate/meet-migration.ts";
 import { settleCounts, takeOverCounts } from "./accounts.ts";
 import { bringAreaRows } from "./area-rows.ts";
 import { bringTogether } from "./bring-together.ts";
@@ -75,6 +76,9 @@ export async function workOnArea(
       return describeResult({ move, payload, job, areaId, before, started });
     };
     try {
+      const { area, cache: pair } = place;
+      const { db, files, token: fenceToken } = move;
+      await meetMigration({ context, area, pair, db, files, fenceToken, times, wasAlive: false });
       await tidyAndPerform(move, place, payload, lease, direction);
       const result = report();
       // Only a holder writes history: one that was overtaken at its last step ends here.

@@ -1,0 +1,144 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { migrateSteps } from "../../shared/migrate-steps.ts";
+import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
+import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
+import { historyOf } from "../support/kill.ts";
+import { isRefillDue } from "../support/megatest/refill.ts";
+import { addresses, cacheRootOf, migrateByHand, type Side, tendBoth } from "../support/migration-hosts.ts";
+import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../support/two-hosts.ts";
+
+interface Case {
+  /** What it takes that the step is passed. */
+  trouble?: "conflict" | "stray";
+  /** Where the migration ends if nobody goes on with it in time. */
+  late: "undone" | "settled";
+}
+
+const undone: Case = { late: "undone" };
+const settled: Case = { late: "settled" };
+
+const cases: Record<(typeof migrateSteps)[number], Case> = {
+  "migration-begun": undone,
+  "migration-gathered": undone,
+  "old-cache-closed": undone,
+  "old-ref-closed": undone,
+  "snapshot-written": undone,
+  "migration-closed": undone,
+  "pair-copied": undone,
+  "pair-installed": undone,
+  "migration-installed": undone,
+  "home-written": undone,
+  "intent-committed": undone,
+  "home-renamed": settled,
+  "migration-switched": settled,
+  "pair-opened": settled,
+  "stray-copied": { trouble: "stray", late: "settled" },
+  "stray-merged": { trouble: "stray", late: "settled" },
+  "migration-settled": settled,
+  "old-opened": { trouble: "conflict", late: "undone" },
+  "new-cleaned": { trouble: "conflict", late: "undone" },
+  "migration-undone": { trouble: "conflict", late: "undone" },
+};
+
+function build(): { area: SampleArea; place: { area: string; root: string } } {
+  const root = temporaryDirectory();
+  const area = buildArea({
+    directory: join(root, "areas", "a1"),
+    cacheRoot: cacheRootOf({ root }, "old"),
+    user: "ann",
+    host: addresses.old,
+    runs: 3,
+    testsPerRun: 3,
+    inFlight: 0,
+  });
+  return { area, place: { area: area.directory, root } };
+}
+
+/** The area as it is where `side` is its home. */
+function seenFrom(area: SampleArea, root: string, side: Side): SampleArea {
+  const cacheRoot = cacheRootOf({ root }, side);
+  const cacheDirectory = cacheDirectoryOf({ ...area, cacheRoot });
+  const pair = {
+    cacheDb: join(cacheDirectory, "megatest.db"),
+    refDb: join(cacheDirectory, "megatest_ref.db"),
+  };
+  return { ...area, ...pair, cacheRoot, cacheDirectory, host: addresses[side] };
+}
+
+async function killAt(step: string, order: object): Promise<void> {
+  const script = fileURLToPath(new URL("../../dist-test/test/support/migrate-process.js", import.meta.url));
+  const child = spawn(process.execPath, [script, JSON.stringify(order)], {
+    env: { PATH: process.env.PATH, MTJOBS_FAILPOINT: `${step}=kill` },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  await once(child, "close");
+  expect(child.signalCode, stderr).toBe("SIGKILL");
+}
+
+/** One home, whole; its pair takes writes and no other does; every row that was known is known. */
+function assertSteady(area: SampleArea, root: string, home: Side, before: ReturnType<typeof unionAt>): void {
+  expect(homeOf(area)).toBe(`${addresses[home]}\n`);
+  const at = seenFrom(area, root, home);
+  expect([at.cacheDb, at.refDb].map(isClosed)).toEqual([false, false]);
+  const other = seenFrom(area, root, home === "old" ? "new" : "old");
+  for (const file of [other.cacheDb, other.refDb]) if (existsSync(file)) expect(isClosed(file)).toBe(true);
+  assertNothingLost(before, unionAt(at), { newRecords: true });
+  expect(isRefillDue(at)).toBe(false);
+  expect(readdirSync(area.directory).filter((name) => name.startsWith(".homehost"))).toEqual([".homehost"]);
+  const left = join(area.directory, ".mtjobs", "migration");
+  if (existsSync(left)) expect(readdirSync(left)).toEqual([]);
+  const jobs = historyOf(area).map(({ jobId }) => jobId);
+  expect(new Set(jobs).size).toBe(jobs.length);
+}
+
+describe("a migration whose worker is killed, and which nobody goes on with in time", () => {
+  it.each(migrateSteps.map((step) => ({ step, ...cases[step] })))(
+    "at $step is brought to one home by the two hosts' rounds, and moves when it is asked to again",
+    async ({ step, trouble, late }) => {
+      const { area, place } = build();
+      const before = unionAt(area);
+      await killAt(step, { ...place, jobId: "migrate-1", trouble, cacheDb: area.cacheDb });
+      if (trouble === "conflict") writeFileSync(join(area.directory, ".homehost"), `${addresses.old}\n`);
+      letLeaseRunOut(area);
+      await tendBoth({ ...place, jobId: "migrate-1" });
+      expect(migrationRow(area)).toMatchObject({ job_id: "migrate-1", state: late });
+      assertSteady(area, place.root, late === "settled" ? "new" : "old", before);
+      if (late === "settled") return;
+      await migrateByHand({ ...place, jobId: "migrate-2" });
+      expect(migrationRow(area)).toMatchObject({ job_id: "migrate-2", state: "settled" });
+      assertSteady(area, place.root, "new", before);
+    },
+  );
+});
+
+describe("a migration whose worker is killed, and is taken up again within its lease's life", () => {
+  it.each([
+    "migration-begun",
+    "old-cache-closed",
+    "snapshot-written",
+    "migration-closed",
+    "pair-copied",
+    "pair-installed",
+    "migration-installed",
+    "home-written",
+    "intent-committed",
+    "home-renamed",
+    "pair-opened",
+  ] as const)("at %s goes on where it stood", async (step) => {
+    const { area, place } = build();
+    const before = unionAt(area);
+    await killAt(step, { ...place, jobId: "migrate-1", cacheDb: area.cacheDb });
+    await migrateByHand({ ...place, jobId: "migrate-1" });
+    expect(migrationRow(area)).toMatchObject({ job_id: "migrate-1", state: "settled" });
+    assertSteady(area, place.root, "new", before);
+  });
+});

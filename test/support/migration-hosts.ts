@@ -1,0 +1,83 @@
+import { join } from "node:path";
+import type { JobContext } from "../../shared/job-context.ts";
+import type { JobStep } from "../../shared/job-steps.ts";
+import { resolveSettings } from "../../shared/settings.ts";
+import { close } from "../../workers/migrate/close.ts";
+import { oversee } from "../../workers/migrate/oversee.ts";
+import { switchOver } from "../../workers/migrate/switch.ts";
+import { type TendReport, tend } from "../../workers/migrate/tend.ts";
+
+/** Two hosts on one machine, without queue or workers: what their jobs' threads would do is called one after the other. */
+export const addresses = { old: "10.9.0.1", new: "10.9.0.2" } as const;
+export type Side = keyof typeof addresses;
+
+export interface Place {
+  /** Path of the area. */
+  area: string;
+  /** Directory below which each side has a cache root of its own. */
+  root: string;
+}
+
+export interface RunOptions extends Place {
+  jobId: string;
+  failpoint?: (step: JobStep) => void;
+  /** What happens between the parts of the two hosts. */
+  between?: (before: "switch" | "watch") => void;
+}
+
+export const cacheRootOf = ({ root }: Pick<Place, "root">, side: Side) => join(root, `tmp-${side}`);
+
+export function contextOn(side: Side, { root, jobId, failpoint = () => {} }: RunOptions): JobContext {
+  return {
+    jobId,
+    settings: resolveSettings({
+      flags: {
+        host: `host-${side}`,
+        address: addresses[side],
+        user: "ann",
+        cacheRoot: cacheRootOf({ root }, side),
+      },
+    }),
+    env: {},
+    settleMs: 0,
+    signal: new AbortController().signal,
+    log: () => {},
+    progress: () => {},
+    failpoint,
+  };
+}
+
+/** From the close to the end, as the two hosts' workers do it; may be called again after it died anywhere. */
+export async function migrateByHand(o: RunOptions): Promise<void> {
+  await closeByHand(o);
+  o.between?.("switch");
+  await switchByHand(o);
+  o.between?.("watch");
+  await tendBoth(o);
+  await oversee({ area: o.area, migration: o.jobId }, contextOn("new", o));
+}
+
+export async function closeByHand(o: RunOptions): Promise<void> {
+  const homes = { toHost: "host-new", toHome: addresses.new, fromHome: addresses.old };
+  const payload = { v: 1, area: o.area, requestedBy: "ann@host-old", step: "close" } as const;
+  await close(
+    { ...payload, migration: o.jobId, quietFor: 0, lockValue: "none", ...homes },
+    contextOn("old", o),
+  );
+}
+
+export async function switchByHand(o: RunOptions): Promise<void> {
+  await switchOver({ area: o.area, migration: o.jobId }, contextOn("new", o));
+}
+
+/** What the rounds of the two hosts would do, until nothing is left or something is waited for. */
+export async function tendBoth(o: RunOptions): Promise<TendReport["did"]> {
+  const did: TendReport["did"] = [];
+  for (let round = 0; round < 6; round++) {
+    for (const side of ["old", "new"] as const) {
+      const payload = { v: 1, area: o.area, requestedBy: "rounds", step: "tend" } as const;
+      did.push(...(await tend(payload, contextOn(side, o))).did);
+    }
+  }
+  return did;
+}

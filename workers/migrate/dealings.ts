@@ -1,0 +1,130 @@
+import type { Job } from "bullmq";
+import { areaIdLockKeys } from "../../shared/queue/area-lock-key.ts";
+import { findHost, type HostStatus } from "../../shared/queue/hosts.ts";
+import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
+import type { AreaLock } from "../area-lock.ts";
+import { runUnderSignals } from "../run-under-signals.ts";
+import type { ThreadJobName, ThreadJobs } from "../thread-protocol.ts";
+import { type Coordination, readCoordination } from "./coordination.ts";
+import type { LookReport } from "./look.ts";
+import { askToTend, handOverMs, type StepContext } from "./perform-step.ts";
+import { addStep } from "./step-jobs.ts";
+
+/** Thrown where the job waits for something. */
+export class Pause {
+  readonly ms: number;
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+}
+
+export type AskedStep = NonNullable<Coordination["step"]>;
+
+/** What a coordinating job has to do with others: other hosts' queues, the lock, threads. No SQLite here. */
+export class Dealings {
+  /** What it must remember until its next look. */
+  readonly at: Coordination;
+  /** For whoever follows the job. */
+  phase = "look";
+  readonly job: Job;
+  readonly payload: MigratePayload;
+  readonly context: StepContext;
+
+  constructor(job: Job, payload: MigratePayload, context: StepContext) {
+    this.job = job;
+    this.payload = payload;
+    this.context = context;
+    this.at = readCoordination(job);
+  }
+
+  get jobId(): string {
+    return this.job.id ?? "";
+  }
+
+  say(sentence: string): void {
+    this.context.reporter.log(sentence);
+  }
+
+  /** The worker of the home that the area has now; undefined where none is known by that name. */
+  async oldHost({ fromHome }: LookReport): Promise<HostStatus | undefined> {
+    return fromHome === null ? undefined : await this.hostNamed(fromHome);
+  }
+
+  async hostNamed(name: string): Promise<HostStatus | undefined> {
+    const { redis, settings } = this.context.host;
+    return await findHost(redis, settings.prefix, name);
+  }
+
+  /** Adds a step to a host's queue and waits for it. */
+  async ask(step: AskedStep["name"], target: string, more: object): Promise<never> {
+    const { host } = this.context;
+    const { area, requestedBy } = this.payload;
+    this.phase = step;
+    this.at.round += 1;
+    const place = { host: target, jobId: `${this.jobId}.${step}.${this.at.round}` };
+    const asked = { migration: this.jobId, toHost: host.settings.host };
+    await addStep(host, place, { v: 1, area, requestedBy, step, ...asked, ...more } as never);
+    this.at.step = { name: step, ...place, since: Date.now() };
+    this.at.idle = 0;
+    throw this.pause();
+  }
+
+  /** Short at first: whoever ends a step may do so before this job is put off, and then cannot wake it. */
+  pause(): Pause {
+    return new Pause(Math.min(250 * 2 ** this.at.idle++, 2000));
+  }
+
+  async tendOn(target: string): Promise<void> {
+    await askToTend(this.context.host, target, this.payload);
+  }
+
+  /** The migration's lock: as it was handed over, or anew where that has run out. */
+  async lock(look: LookReport): Promise<AreaLock> {
+    const { locks, settings } = this.context.host;
+    const keys = areaIdLockKeys(settings.prefix, look.areaId);
+    const owner = {
+      host: settings.host,
+      pid: process.pid,
+      jobId: this.jobId,
+      since: new Date(this.job.timestamp).toISOString(),
+    };
+    const { lockValue } = this.at;
+    return lockValue === undefined
+      ? await locks.acquire(keys, owner)
+      : await locks.adopt(keys, lockValue, owner);
+  }
+
+  /** Leaves the lock standing for the next part, wherever that is. */
+  async handOver(lock: AreaLock): Promise<string> {
+    const value = await lock.handOver(handOverMs);
+    this.at.lockValue = value;
+    return value;
+  }
+
+  async unlock(look: LookReport): Promise<void> {
+    await (await this.lock(look)).release();
+  }
+
+  /** One of the parts that read or write the area, in a thread. */
+  part<Name extends "migrate-switch" | "migrate-oversee">(
+    name: Name,
+    lock: AreaLock,
+  ): Promise<ThreadJobs[Name]["result"]> {
+    const payload = { area: this.payload.area, migration: this.jobId };
+    return this.#thread(name, payload, lock.signal);
+  }
+
+  look(): Promise<LookReport> {
+    return this.#thread("migrate-look", this.payload);
+  }
+
+  #thread<Name extends ThreadJobName>(
+    name: Name,
+    payload: ThreadJobs[Name]["payload"],
+    ...signals: AbortSignal[]
+  ): Promise<ThreadJobs[Name]["result"]> {
+    const { host, signal, reporter } = this.context;
+    const data = { name, payload, jobId: this.jobId };
+    return runUnderSignals<Name>(data, [signal, host.leaving, ...signals], { reporter, host });
+  }
+}

@@ -1,0 +1,46 @@
+import { JobsError } from "../../shared/errors.ts";
+import { noteRefillDue } from "../fence.ts";
+import { outwaitBusy, transact } from "../move/transaction.ts";
+import { openPart, readClosed } from "./closed.ts";
+import { sideOf } from "./duty.ts";
+import { openMigration } from "./migration-table.ts";
+import type { MigrationPart } from "./part.ts";
+import { openNew } from "./switch.ts";
+import { decide, openOld } from "./undo.ts";
+
+const beforeSwitch = ["closing", "closed", "installed", "intent"];
+
+/**
+ * What a job on an area does first where a migration was left open: it has the lease, so nobody goes on with that one. From
+ * here on its cache takes writes.
+ *
+ * @throws JobsError `not-home` where the home has moved all the same
+ */
+export async function meetMigration(part: MigrationPart): Promise<void> {
+  const { db, context } = part;
+  let row = openMigration(db);
+  const side = row === undefined ? undefined : sideOf(row, context.settings.host);
+  if (row !== undefined && side === "old") {
+    if (beforeSwitch.includes(row.state)) row = await decide(part, row, `job ${context.jobId} found it left`);
+    if (row.state === "switched") throw moved(row.to_home);
+    if (row.state === "undoing" && row.old_ready === 0) await openOld(part, row);
+  } else if (row?.state === "switched" && side === "new" && row.new_ready === 0) await openNew(part, row);
+  await adopt(part);
+}
+
+function moved(homehost: string): JobsError {
+  return new JobsError("not-home", `the homehost has moved to ${homehost}`, {
+    hint: "the job goes on there",
+    details: { homehost },
+  });
+}
+
+/** This host is the home, and its cache is closed: somebody wrote `.homehost` by hand. That is theirs to choose. */
+async function adopt({ db, files, fenceToken, context }: MigrationPart): Promise<void> {
+  if (files.cache === undefined || readClosed(db, "cache") === undefined) return;
+  context.log(".homehost was changed by hand: the cache that a migration closed here is opened again.");
+  // What megatest.db got meanwhile is brought to it next, as after a refill that was due.
+  await outwaitBusy(context.signal, () => transact(db, () => noteRefillDue(db, true)));
+  if (files.ref !== undefined) await outwaitBusy(context.signal, () => openPart(db, "ref", fenceToken));
+  await outwaitBusy(context.signal, () => openPart(db, "cache", fenceToken));
+}
