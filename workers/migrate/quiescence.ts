@@ -1,11 +1,94 @@
-import type { CheckReport } from "../../shared/migrate-result.ts";
+import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
+import { openConnection } from "../../shared/sqlite/connection.ts";
+import { assertMegatestSchema } from "../move/databases.ts";
 import type { Files } from "../move/move.ts";
+import { type RunningTest, readSigns, type Signs } from "./signs-of-life.ts";
+
 export interface QuietOptions {
   files: Files;
+  /** Ms without a sign of life that make an area quiet. */
   quietForMs: number;
+  /** Ms since 1970, by this host's clock. */
   now: number;
+  /** Ms by which the area's file system is ahead of this host; negative: behind. */
   skewMs: number;
 }
-export function quietReport(_options: QuietOptions): CheckReport {
-  return { checks: [{ name: "tests", ok: true, detail: "stand-in" }] };
+
+/** Clocks of hosts may differ by this many seconds; a time further ahead is a mistake in the record. */
+const aheadMargin = 600;
+
+/** Tests that a result names. */
+const named = 20;
+
+/**
+ * The checks `tests` and `activity`, by the freshest data. Reads only, in short statements. Tests in a running state
+ * without a sign of life for longer do not block: they are counted as stuck. `earliestAt` is when the newest sign will
+ * be old enough.
+ */
+export function quietReport({ files, quietForMs, now, skewMs }: QuietOptions): CheckReport {
+  // Whoever wrote a time had a clock between these two.
+  const since = Math.floor((Math.min(now, now + skewMs) - quietForMs) / 1000);
+  const until = Math.ceil(Math.max(now, now + skewMs) / 1000) + aheadMargin;
+  const signs = read(files, { since, until });
+  const alive = signs.running.filter(({ sign }) => sign > since);
+  const checks = [
+    testsCheck(alive, signs.running.length - alive.length, stuckOf(signs, since)),
+    activityCheck(signs),
+  ];
+  if (checks.every(({ ok }) => ok === true)) return { checks };
+  const newest = Math.max(signs.newest ?? 0, ...alive.map(({ sign }) => sign));
+  // Time alone does not help against a test that runs in the future.
+  return newest > until ? { checks } : { checks, earliestAt: newest * 1000 + quietForMs + 1000 };
+}
+
+function read(files: Files, window: { since: number; until: number }): Signs {
+  const { completed: _, ...sources } = files;
+  const db = openConnection(sources, { busyTimeoutMs: 5_000 });
+  try {
+    assertMegatestSchema(db, files);
+    return readSigns(db, { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined }, window);
+  } finally {
+    db.close();
+  }
+}
+
+const stuckOf = ({ running }: Signs, since: number) => running.filter(({ sign }) => sign <= since);
+
+function testsCheck(alive: RunningTest[], stuck: number, stuckTests: RunningTest[]): MigrateCheck {
+  const facts = { running: alive.length, tests: show(alive), stuck, stuckTests: show(stuckTests) };
+  if (alive.length > 0) {
+    const last = Math.max(...alive.map(({ sign }) => sign));
+    return {
+      name: "tests",
+      ok: false,
+      detail: `${count(alive.length)} running; the last sign of life was at ${timeOf(last)}`,
+      facts,
+    };
+  }
+  const rest =
+    stuck === 0
+      ? ""
+      : `; ${count(stuck)} said to run without a sign of life, and ${stuck === 1 ? "does" : "do"} not count`;
+  return { name: "tests", ok: true, detail: `no test is running${rest}`, facts };
+}
+
+function activityCheck({ newest, ahead }: Signs): MigrateCheck {
+  const facts = { newest: newest === undefined ? null : timeOf(newest), tablesAhead: ahead };
+  return newest === undefined
+    ? { name: "activity", ok: true, detail: "no run, test or step shows activity", facts }
+    : { name: "activity", ok: false, detail: `the last activity was at ${timeOf(newest)}`, facts };
+}
+
+const count = (n: number) => (n === 1 ? "1 test is" : `${n} tests are`);
+
+const show = (tests: readonly RunningTest[]) =>
+  tests
+    .toSorted((a, b) => b.sign - a.sign)
+    .slice(0, named)
+    .map(({ run, test, state, sign }) => ({ run, test, state, lastSign: timeOf(sign) }));
+
+/** What an area says may be no time that a date can hold. */
+function timeOf(sign: number): string {
+  const date = new Date(sign * 1000);
+  return Number.isNaN(date.getTime()) ? `second ${sign}` : date.toISOString();
 }

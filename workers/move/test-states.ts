@@ -8,6 +8,9 @@ const neverToRun = ["PREQ_FAIL", "PREQ_DISCARDED", "BLOCKED", "ZERO_ITEMS", "TIM
 
 const sqlList = (words: readonly string[]) => words.map((word) => `'${word}'`).join(", ");
 
+/** States of a test that runs, or is about to. */
+const running = ["RUNNING", "LAUNCHED", "REMOTEHOSTSTART"];
+
 /**
  * SQL that is true for a test `t` of table `tests` that has not ended. The summary row of an itemized test
  * (a toplevel test: uname 'n/a', no item path, items of its name beside it) is left out, as Megatest does
@@ -16,7 +19,16 @@ const sqlList = (words: readonly string[]) => words.map((word) => `'${word}'`).j
 export function isUnfinished(tests: string): string {
   return `coalesce(t.state, '') NOT IN (${sqlList(ended)})
     AND NOT (t.state = 'NOT_STARTED' AND coalesce(t.status, '') IN (${sqlList(neverToRun)}))
-    AND NOT (t.uname IS 'n/a' AND coalesce(t.item_path, '') = '' AND EXISTS (
+    AND NOT ${isToplevel(tests)}`;
+}
+
+/** SQL that is true for a test `t` of table `tests` that Megatest counts as running. */
+export function isRunning(tests: string): string {
+  return `t.state IN (${sqlList(running)}) AND NOT ${isToplevel(tests)}`;
+}
+
+function isToplevel(tests: string): string {
+  return `(t.uname IS 'n/a' AND coalesce(t.item_path, '') = '' AND EXISTS (
       SELECT 1 FROM ${tests} AS i WHERE i.run_id = t.run_id AND i.testname = t.testname
         AND coalesce(i.item_path, '') <> ''))`;
 }

@@ -1,0 +1,146 @@
+import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
+import { lifeOf, seconds } from "../move/judge.ts";
+import { type IdentifiedTable, identifiedTables } from "../move/record-tables.ts";
+import { isRunning } from "../move/test-states.ts";
+
+/** Rows looked at in one statement: a few milliseconds of a shared lock. */
+const chunk = 5_000;
+
+/** A test that Megatest counts as running. */
+export interface RunningTest {
+  run: number;
+  /** Name and item path. */
+  test: string;
+  state: string;
+  /** Its last sign of life, seconds since 1970. */
+  sign: number;
+}
+
+export interface Signs {
+  running: RunningTest[];
+  /** The newest credible sign of any run, test or step after `since`, seconds since 1970. */
+  newest: number | undefined;
+  /** How many tables have rows with times that lie ahead of the clock, which prove nothing. */
+  ahead: number;
+}
+
+export interface Window {
+  /** Seconds since 1970: what is older need not be known exactly. */
+  since: number;
+  /** Seconds since 1970: what is later is no time that anything can have happened at. */
+  until: number;
+}
+
+type Side = "cache" | "area";
+
+/** Reads the signs of life on each row's freshest side: the cache's, and of megatest.db what it lacks or has newer. */
+export function readSigns(
+  db: Connection,
+  { hasCache, hasRef }: { hasCache: boolean; hasRef: boolean },
+  window: Window,
+): Signs {
+  const signs: Signs = { running: [], newest: undefined, ahead: 0 };
+  for (const part of hasCache ? (["cache", "area"] as const) : (["area"] as const)) {
+    for (const table of identifiedTables) {
+      const columns = new Set(columnNames(db, part, table));
+      const filter = freshRows(db, part, table, { hasCache, hasRef });
+      const sign = signOf(db, part, table, columns, { hasRef, since: window.since });
+      const where = `${filter} AND ${notNamed(table, "t", guardName, gapName) ?? "1"}`;
+      if (sign !== undefined) lookForActivity(db, { part, table, sign, where }, window, signs);
+      if (table === "tests") signs.running.push(...runningTests(db, part, sign ?? "0", where));
+    }
+  }
+  return signs;
+}
+
+interface Look {
+  part: Side;
+  table: IdentifiedTable;
+  /** SQL: a row's sign of life. */
+  sign: string;
+  /** SQL: which rows count. */
+  where: string;
+}
+
+function lookForActivity(db: Connection, look: Look, { since, until }: Window, signs: Signs): void {
+  const { part, table, sign, where } = look;
+  const read = prepared<Record<string, number>, { newest: number | null; ahead: number }>(
+    db,
+    `SELECT max(sign) FILTER (WHERE sign <= :until) AS newest, count(*) FILTER (WHERE sign > :until) AS ahead
+     FROM (SELECT ${sign} AS sign FROM ${part}.${table} AS t WHERE t.id > :from AND t.id <= :to AND ${sign} > :since AND ${where})`,
+  );
+  let ahead = 0;
+  for (const [from, to] of ranges(db, part, table)) {
+    const found = read.get({ from, to, since, until });
+    if (found?.newest != null) signs.newest = Math.max(signs.newest ?? 0, found.newest);
+    ahead += found?.ahead ?? 0;
+  }
+  if (ahead > 0) signs.ahead += 1;
+}
+
+function runningTests(db: Connection, part: Side, sign: string, where: string): RunningTest[] {
+  const read = prepared<Record<string, number>, RunningTest>(
+    db,
+    `SELECT t.run_id AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
+         || CASE WHEN coalesce(t.item_path, '') = '' THEN '' ELSE '/' || t.item_path END AS test
+       FROM ${part}.tests AS t WHERE t.id > :from AND t.id <= :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
+  );
+  return [...ranges(db, part, "tests")].flatMap(([from, to]) => read.all({ from, to }));
+}
+
+function* ranges(db: Connection, part: Side, table: IdentifiedTable): Iterable<readonly [number, number]> {
+  const last = prepared<[number], number | null>(
+    db,
+    `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
+  ).pluck();
+  let from = Number.MIN_SAFE_INTEGER;
+  for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
+    yield [from, to];
+    from = to;
+  }
+}
+
+/** SQL: all rows of the cache; of megatest.db those that the cache lacks, and those that changed since both agreed. */
+function freshRows(
+  db: Connection,
+  part: Side,
+  table: IdentifiedTable,
+  { hasCache, hasRef }: { hasCache: boolean; hasRef: boolean },
+): string {
+  if (part === "cache" || !hasCache) return "1";
+  const missing = `NOT EXISTS (SELECT 1 FROM cache.${table} AS c WHERE c.id = t.id)`;
+  return hasRef ? `(${missing} OR ${differsFromRef(db, part, table)})` : missing;
+}
+
+/** SQL: true where a client or somebody else changed the row since the last sync. */
+function differsFromRef(db: Connection, part: Side, table: IdentifiedTable): string {
+  const there = new Set(columnNames(db, "ref", table));
+  const shared = columnNames(db, part, table).filter((name) => there.has(name) && name !== "last_update");
+  return `NOT EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = t.id AND ${sameRow("r", "t", shared)})`;
+}
+
+/** SQL: a row's last sign of life, in seconds since 1970; undefined where the table has no time. */
+function signOf(
+  db: Connection,
+  part: Side,
+  table: IdentifiedTable,
+  columns: ReadonlySet<string>,
+  { hasRef, since }: { hasRef: boolean; since: number },
+): string | undefined {
+  const times: string[] = [];
+  if (columns.has("event_time")) times.push(table === "tests" ? lifeOf("t") : seconds("t.event_time"));
+  if (part === "cache" && columns.has("last_update")) {
+    // Elsewhere it only tells when a sync or a refill ran.
+    const update = seconds("t.last_update");
+    times.push(
+      hasRef
+        ? `CASE WHEN ${update} > ${since} AND ${differsFromRef(db, part, table)} THEN ${update} ELSE 0 END`
+        : update,
+    );
+  }
+  const [first, second] = times;
+  return second === undefined ? first : `max(${first}, ${second})`;
+}
