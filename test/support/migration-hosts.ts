@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
@@ -49,7 +50,8 @@ export function contextOn(side: Side, { root, jobId, failpoint = () => {} }: Run
 
 /** From the close to the end, as the two hosts' workers do it; may be called again after it died anywhere. */
 export async function migrateByHand(o: RunOptions): Promise<void> {
-  await closeByHand(o);
+  // As the coordinating job does: what the old home has done is in the row.
+  if (!readFileSync(join(o.area, ".homehost"), "utf8").startsWith(addresses.new)) await closeByHand(o);
   o.between?.("switch");
   await switchByHand(o);
   o.between?.("watch");

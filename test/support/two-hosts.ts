@@ -46,6 +46,8 @@ export class Hosts {
       runs: 4,
       testsPerRun: 5,
       inFlight: 0,
+      // Nothing has happened for a day.
+      now: Math.floor(Date.now() / 1000) - 86_400,
       ...options,
     });
     return area;
@@ -102,6 +104,14 @@ export class Hosts {
       state: async () => [await this.stage.state(to, jobId), await this.stage.story(to, jobId)],
     });
     return await this.stage.reach(to, jobId, await this.stage.state(to, jobId));
+  }
+
+  /** Waits until the newest migration of an area is in a state. */
+  async settled(area: SampleArea, state: string, ...workers: WorkerProcess[]): Promise<void> {
+    await waitFor(`the migration to be ${state}`, () => migrationRow(area)?.state === state, {
+      deadline: 40_000,
+      state: () => [migrationRow(area), ...workers.map(({ stderr }) => stderr())],
+    });
   }
 
   /** Waits until it has ended well. */

@@ -1,5 +1,4 @@
 import { statSync } from "node:fs";
-import { clockSkewMs } from "../../shared/area/mtime.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
@@ -20,7 +19,8 @@ export async function check(payload: CheckPayload, context: JobContext): Promise
   const versions = versionCheck(payload.version);
   try {
     const place = await openPlace(payload, context, new Tally());
-    const report = await checkPlace(place, payload.quietFor, context);
+    // By this host's clock: to read the file server's takes a file there, and a check makes none.
+    const report = await checkPlace(place, payload.quietFor, context, 0);
     return { ...report, checks: [versions, ...report.checks] };
   } catch (error) {
     if (!(error instanceof JobsError) || error.code !== "several-caches") throw error;
@@ -42,9 +42,9 @@ export async function checkPlace(
   place: Place,
   quietForMs: number,
   context: JobContext,
+  skewMs: number,
 ): Promise<CheckReport> {
   const { area, cache, files } = place;
-  const skewMs = clockSkewMs(area);
   const quiet = quietReport({ files, quietForMs, now: Date.now(), skewMs });
   const pairBytes = cache === undefined ? 0 : sizeOf(cache.megatestDb) + sizeOf(cache.refDb);
   return {

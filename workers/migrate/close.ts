@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { clockSkewMs } from "../../shared/area/mtime.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport } from "../../shared/migrate-result.ts";
@@ -67,7 +68,7 @@ async function begin(
 ): Promise<CheckReport["checks"]> {
   const { context, db } = part;
   try {
-    const report = await checkPlace(place, payload.quietFor, context);
+    const report = await checkPlace(place, payload.quietFor, context, clockSkewMs(place.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;
     const row = {

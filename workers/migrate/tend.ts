@@ -6,7 +6,7 @@ import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import { type Duty, dutyOf, type MigrationStand, type Side, sideOf } from "./duty.ts";
 import { settle, tidySettled } from "./end.ts";
-import { type MigrationPart, withPart } from "./part.ts";
+import { giveBack, type MigrationPart, withPart } from "./part.ts";
 import { standOf } from "./stand.ts";
 import { openNew } from "./switch.ts";
 import { cleanNew, decide, finishUndo, openOld, rowOf, tidyUndone } from "./undo.ts";
@@ -81,11 +81,13 @@ async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise
   const row = rowOf(part, seen.job_id);
   // Decided by another host between our look and the lease: the next round sees what is left.
   if (row.state !== seen.state) return;
+  // These end the migration, and with it its lease.
+  if (duty === "finish-undo") return await finishUndo(part, row);
+  if (duty === "settle") return void (await settle(part, row));
+  if (duty === "tidy") return await (row.state === "undone" ? tidyUndone(part, row) : tidySettled(part, row));
   if (duty === "decide") await decide(part, row, "nobody went on with it within the lease's life");
   else if (duty === "open-old") await openOld(part, row);
-  else if (duty === "finish-undo") await finishUndo(part, row);
   else if (duty === "open-new") await openNew(part, row);
-  else if (duty === "settle") await settle(part, row);
-  else if (row.state === "undone") await tidyUndone(part, row);
-  else await tidySettled(part, row);
+  // Whatever is left, on either host, needs nobody to wait for a lease.
+  await giveBack(part);
 }
