@@ -1,18 +1,62 @@
+import { statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
+import { openFiles } from "../../shared/area/open-files.ts";
+import type { MegatestServer } from "../../shared/area/servers.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { Settings } from "../../shared/settings.ts";
-export function serverChecks(_area: Area, _settings: Settings): MigrateCheck {
-  return { name: "servers", ok: true, detail: "stand-in" };
+import { aliveServers } from "../move/quiet.ts";
+
+/** The check `servers`: whether a Megatest server of the area is alive, or may be, on any host. */
+export function serverChecks(area: Area, settings: Settings): MigrateCheck {
+  return describeServers(aliveServers(area, settings.host));
 }
-export function openFileCheck(_pair: CachePair, _ownPid: number): MigrateCheck {
-  return { name: "open-files", ok: true, detail: "stand-in" };
+
+/** The same of servers that were found already. */
+export function describeServers(alive: readonly MegatestServer[]): MigrateCheck {
+  const servers = alive.map(({ host, pid, state }) => ({ host, pid, state }));
+  const names = servers.map(({ host, pid }) => `pid ${pid} on ${host}`).join(", ");
+  return {
+    name: "servers",
+    ok: servers.length === 0,
+    detail: servers.length === 0 ? "no Megatest server is alive" : `Megatest servers are alive: ${names}`,
+    facts: { servers },
+  };
 }
-export function stopServers(
-  _area: Area,
-  _pids: readonly number[],
-  _settings: Settings,
-  _signal: AbortSignal,
-): Promise<MigrateCheck> {
-  return Promise.resolve({ name: "servers", ok: true, detail: "stand-in" });
+
+/**
+ * The check `open-files`: which other processes of this host have a database of the pair open. Where the system does not
+ * tell, that alone does not hold a migration up.
+ */
+export function openFileCheck(pair: CachePair, ownPid: number): MigrateCheck {
+  const databases = [pair.megatestDb, ...(pair.refDb === undefined ? [] : [pair.refDb])];
+  const open = openFiles(databases.flatMap((file) => [file, `${file}-wal`, `${file}-journal`]));
+  if (open === "unknown") {
+    return {
+      name: "open-files",
+      ok: null,
+      detail: "this system does not tell which files processes have open",
+    };
+  }
+  const pids = open.pids.filter((pid) => pid !== ownPid);
+  if (pids.length > 0) {
+    const detail = `the cache is open in process ${pids.join(", ")}`;
+    return { name: "open-files", ok: false, detail, facts: { pids } };
+  }
+  const unseen = open.uninspected.filter(({ uid }) => mayWrite(databases, uid)).map(({ pid }) => pid);
+  if (unseen.length === 0 && !open.othersHidden) {
+    return { name: "open-files", ok: true, detail: "no other process has the cache open", facts: { pids } };
+  }
+  const detail = open.othersHidden
+    ? "processes of other users are hidden here"
+    : `it cannot be seen what ${unseen.length === 1 ? "process" : "processes"} ${unseen.join(", ")} may have open`;
+  return { name: "open-files", ok: null, detail, facts: { pids, unseen } };
+}
+
+/** Those who can only read do no harm; root's own processes are no clients of Megatest's. */
+function mayWrite(files: readonly string[], uid: number): boolean {
+  return files.some((file) => {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat !== undefined && (stat.uid === uid || (uid !== 0 && (stat.mode & 0o022) !== 0));
+  });
 }

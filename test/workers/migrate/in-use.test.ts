@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { openFileCheck, serverChecks } from "../../../workers/migrate/in-use.ts";
+import { spaceCheck } from "../../../workers/migrate/space.ts";
+import { stopServers } from "../../../workers/migrate/stop-servers.ts";
+import { holdOpen } from "../../shared/area/file-holder.ts";
+import { pairAt, type TwoPairs, twoPairs } from "../../support/two-pairs.ts";
+
+const never = new AbortController().signal;
+
+/** A process with the command line given, and with a server's log in the area. Resolves once it has set itself up. */
+async function startServer({ area, old }: TwoPairs, words: string[], deaf = false): Promise<ChildProcess> {
+  const code = `${deaf ? "process.on('SIGTERM', () => {});" : ""} process.stdout.write('up'); setInterval(() => {}, 1e6)`;
+  const child = spawn(process.execPath, ["-e", code, "--", ...words], {
+    argv0: "megatest",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  writeFileSync(
+    join(area.realPath, "logs", `server-${child.pid}-${old.host}.log`),
+    "SERVER STARTED: x:1 AT 5\n",
+  );
+  return child;
+}
+
+const pidOf = (child: ChildProcess) => child.pid ?? 0;
+
+describe("servers of an area", () => {
+  it("hold a migration up while one is alive, on this host or another, each named", async () => {
+    const pairs = twoPairs();
+    expect(serverChecks(pairs.area, pairs.old)).toMatchObject({ name: "servers", ok: true });
+    const server = await startServer(pairs, ["-server", "-"]);
+    writeFileSync(join(pairs.area.realPath, "logs", "server-77-elsewhere.log"), "");
+    const check = serverChecks(pairs.area, pairs.old);
+    expect(check).toMatchObject({ ok: false });
+    expect(check.facts).toEqual({
+      servers: expect.arrayContaining([
+        { host: "elsewhere", pid: 77, state: "live" },
+        { host: pairs.old.host, pid: pidOf(server), state: "live" },
+      ]),
+    });
+  });
+
+  it("are ended where they are Megatest's and this user's, and waited for", async () => {
+    const pairs = twoPairs();
+    const server = await startServer(pairs, ["-server", "-"]);
+    const ended = once(server, "exit");
+    const check = await stopServers(pairs.area, [pidOf(server)], pairs.old, never);
+    expect(check).toMatchObject({ ok: true, facts: { stopped: [pidOf(server)], left: [] } });
+    expect((await ended)[1]).toBe("SIGTERM");
+  });
+
+  it("are left alone where the number is another program's, no log tells of it, or they do not listen", async () => {
+    const pairs = twoPairs();
+    const client = await startServer(pairs, ["-run"]);
+    const deaf = await startServer(pairs, ["-server", "-"], true);
+    const check = await stopServers(
+      pairs.area,
+      [pidOf(client), process.pid, pidOf(deaf)],
+      pairs.old,
+      never,
+      200,
+    );
+    expect(check).toMatchObject({ ok: false, facts: { stopped: [] } });
+    expect(check.facts?.left).toEqual([
+      { pid: pidOf(client), reason: expect.stringContaining("no Megatest server") },
+      { pid: process.pid, reason: expect.stringContaining("no log") },
+      { pid: pidOf(deaf), reason: expect.stringContaining("in time") },
+    ]);
+    expect(client.exitCode ?? client.signalCode).toBeNull();
+  });
+});
+
+describe("processes that have a pair open", () => {
+  it("hold a migration up, named by their numbers, whichever database it is; this one does not", async () => {
+    const pairs = twoPairs();
+    const pair = pairAt(pairs.area, pairs.old);
+    expect(openFileCheck(pair, process.pid).ok).not.toBe(false);
+    const pids = [await holdOpen(pair.refDb ?? ""), await holdOpen(pair.megatestDb)];
+    const check = openFileCheck(pair, process.pid);
+    expect(check).toMatchObject({ name: "open-files", ok: false });
+    expect(check.facts?.pids).toEqual(expect.arrayContaining(pids));
+    expect(openFileCheck({ ...pair, refDb: undefined }, pids[1] ?? 0).ok).not.toBe(false);
+  });
+});
+
+describe("room for a pair", () => {
+  it("is twice its size and a tenth, on the file system of the nearest directory that is there", () => {
+    const { area, new: settings } = twoPairs();
+    const there = join(settings.cacheRoot, "not", "yet");
+    expect(spaceCheck("space-target", there, 100)).toMatchObject({
+      ok: true,
+      facts: { needed: 220, directory: settings.cacheRoot },
+    });
+    const { blocks, bsize } = statfsSync(area.realPath);
+    expect(spaceCheck("space-area", area.realPath, blocks * bsize)).toMatchObject({ ok: false });
+  });
+});

@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import type { Area } from "../../shared/area/area.ts";
+import type { MigrateCheck } from "../../shared/migrate-result.ts";
+import type { Settings } from "../../shared/settings.ts";
+import { aliveServers } from "../move/quiet.ts";
+import { rest } from "../move/transaction.ts";
+import { describeServers } from "./in-use.ts";
+
+/** A server that ends syncs once more before; for how long it is waited for, in ms. */
+const patienceMs = 30_000;
+
+/**
+ * Ends Megatest servers of this host with SIGTERM and waits for their end. Only a process whose log lies in the area, which
+ * is a Megatest server by its own command line, and this user's: anything else with that number is left alone.
+ * Returns the check `servers` as it stands then, with `facts.stopped` and `facts.left`, each with its reason.
+ */
+export async function stopServers(
+  area: Area,
+  pids: readonly number[],
+  settings: Settings,
+  signal: AbortSignal,
+  waitMs = patienceMs,
+): Promise<MigrateCheck> {
+  const alive = aliveServers(area, settings.host).filter(({ host }) => host === settings.host);
+  const left: { pid: number; reason: string }[] = [];
+  const told: number[] = [];
+  for (const pid of pids) {
+    const reason = alive.some((server) => server.pid === pid)
+      ? whyNotServer(pid)
+      : "no log in the area tells of a live server with that number on this host";
+    if (reason === undefined) told.push(pid);
+    else left.push({ pid, reason });
+  }
+  for (const pid of told) signalServer(pid);
+  const deadline = Date.now() + waitMs;
+  while (told.some(isServer) && Date.now() < deadline) await rest(100, signal);
+  for (const pid of told.filter(isServer)) left.push({ pid, reason: "it did not end in time" });
+  const stopped = told.filter((pid) => !isServer(pid));
+  const others = aliveServers(area, settings.host).filter(
+    ({ host, pid }) => host !== settings.host || !stopped.includes(pid),
+  );
+  const check = describeServers(others);
+  return { ...check, facts: { ...check.facts, stopped, left } };
+}
+
+const isServer = (pid: number) => whyNotServer(pid) === undefined;
+
+/** Why a process must not be ended; undefined where it is a Megatest server of this user's. */
+function whyNotServer(pid: number): string | undefined {
+  const words = read(pid, "cmdline")?.split("\0");
+  const status = read(pid, "status");
+  if (words === undefined || status === undefined || /^State:\s+[ZX]/m.test(status)) return "it has ended";
+  const isMegatest = words.some((word) => /^(megatest|mtest)$/.test(basename(word)));
+  if (!isMegatest || !words.includes("-server")) return "it is no Megatest server";
+  const uid = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
+  return uid === process.getuid?.() ? undefined : `it belongs to user ${uid}`;
+}
+
+function read(pid: number, name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function signalServer(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}
