@@ -1,0 +1,284 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { mendOverwritten } from "../../../workers/migrate/mend-overwritten.ts";
+import { mergeStray } from "../../../workers/migrate/merge-stray.ts";
+import { readMark } from "../../../workers/migrate/pair-files.ts";
+import { exportStray, findStrays, strayFiles } from "../../../workers/migrate/strays.ts";
+import { openToWrite } from "../../support/divided-area.ts";
+import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
+import { openClient } from "../../support/megatest/client.ts";
+import { syncOnce } from "../../support/megatest/sync.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
+import { runReduce } from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/two-pairs.ts";
+import { withMove } from "../../support/with-move.ts";
+
+const never = new AbortController().signal;
+const target = { sysname: "a", fsname: "b", datapath: "c" };
+
+interface Fork {
+  home: SampleArea;
+  /** A cache that began as the home's did. */
+  stray: string;
+  /** Its ref. */
+  base: string;
+}
+
+/** An area at home, and a stray that parted from it a moment ago. */
+function fork(): Fork {
+  const home = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+  const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
+  copyFileSync(home.cacheDb, stray);
+  copyFileSync(home.refDb, base);
+  return { home, stray, base };
+}
+
+const write = (file: string, sql: string) => openToWrite(file, (db) => db.exec(sql));
+
+/** Merges twice, as one that died in between would; the second finds nothing left to bring. */
+async function merge({ home, stray, base }: Fork, withBase = true) {
+  settleTimes(home);
+  return withMove(home, async (move, beforeCommit) => {
+    const o = { move, stray, base: withBase ? base : undefined, beforeCommit };
+    const first = await mergeStray(o);
+    expect((await mergeStray(o)).merged).toBe(0);
+    return first;
+  });
+}
+
+const everywhereAtHome = (home: SampleArea, sql: string) =>
+  [home.cacheDb, home.refDb, home.megatestDb].map((file) => readColumn(file, sql)[0]);
+
+describe("a row of a stray", () => {
+  it("that is as it was is left, whatever became of it at home", async () => {
+    const at = fork();
+    edit(at.home, everywhere, (db) =>
+      db.exec("UPDATE tests SET comment = 'home' WHERE id = 2; DELETE FROM test_steps WHERE id = 5"),
+    );
+    expect(await merge(at)).toEqual({ merged: 0, kept: 0 });
+    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
+      "home",
+      "home",
+      "home",
+    ]);
+    expect(everywhereAtHome(at.home, "SELECT count(*) FROM test_steps WHERE id = 5")).toEqual([0, 0, 0]);
+  });
+
+  it("that changed there alone gives its values to the home's, in all three databases", async () => {
+    const at = fork();
+    write(
+      at.stray,
+      "UPDATE tests SET comment = 'stray' WHERE id = 2; UPDATE runs SET status = 'stray' WHERE id = 3",
+    );
+    expect(await merge(at)).toEqual({ merged: 2, kept: 0 });
+    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
+      "stray",
+      "stray",
+      "stray",
+    ]);
+    expect(everywhereAtHome(at.home, "SELECT status FROM runs WHERE id = 3")).toEqual([
+      "stray",
+      "stray",
+      "stray",
+    ]);
+  });
+
+  it("that changed at both stays as it is at home, and the stray's version is kept once and told", async () => {
+    const at = fork();
+    write(at.stray, "UPDATE tests SET comment = 'stray' WHERE id = 2");
+    edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'home' WHERE id = 2"));
+    expect(await merge(at)).toEqual({ merged: 0, kept: 1 });
+    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
+      "home",
+      "home",
+      "home",
+    ]);
+    expect(keptVersions(at.home, "tests", 2, "comment")).toEqual(['"stray"']);
+    expect(completedColumn(at.home, "SELECT source FROM mtjobs_superseded")).toEqual(["stray"]);
+  });
+
+  it("that both changed to the same needs nothing", async () => {
+    const at = fork();
+    write(at.stray, "UPDATE tests SET comment = 'same' WHERE id = 2");
+    edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'same' WHERE id = 2"));
+    expect(await merge(at)).toEqual({ merged: 0, kept: 0 });
+  });
+
+  it("that is new comes home with all below it under its ids, where these are free", async () => {
+    const at = fork();
+    const client = openClient(at.stray);
+    const run = client.registerRun(target, "new at the stray");
+    const test = client.registerTest(run, "t");
+    client.reportStep(test, "s", "start", "0");
+    client.reportData(test, "c", "v", 3);
+    client.close();
+    write(
+      at.stray,
+      `INSERT INTO extradat (run_id, key, val) VALUES (${run}, 'k', 'v'); INSERT INTO test_rundat (test_id, cpuload) VALUES (${test}, 9)`,
+    );
+    expect(await merge(at)).toEqual({ merged: 6, kept: 0 });
+    expect(everywhereAtHome(at.home, "SELECT id FROM runs WHERE runname = 'new at the stray'")).toEqual([
+      run,
+      run,
+      run,
+    ]);
+    expect(readColumn(at.home.cacheDb, `SELECT val FROM extradat WHERE run_id = ${run}`)).toEqual(["v"]);
+    expect(readColumn(at.home.cacheDb, `SELECT cpuload FROM test_rundat WHERE test_id = ${test}`)).toEqual([
+      9,
+    ]);
+    expect((await syncOnce(at.home, { quietMs: 0 })).rows).toEqual({});
+  });
+
+  it("that is new takes a new id where the home uses its own for another, and its children go with it", async () => {
+    const at = fork();
+    const clients = [openClient(at.stray), openClient(at.home.cacheDb)] as const;
+    const [there, here] = clients.map((client, index) => {
+      const run = client.registerRun(target, `of ${index}`);
+      client.reportStep(client.registerTest(run, "t"), `step ${index}`, "start", "0");
+      client.close();
+      return run;
+    });
+    expect(there).toBe(here);
+    expect(await merge(at)).toEqual({ merged: 3, kept: 0 });
+    const names = readRows(
+      at.home.cacheDb,
+      `SELECT r.runname, s.stepname FROM runs AS r JOIN tests AS t ON t.run_id = r.id JOIN test_steps AS s ON s.test_id = t.id
+       WHERE r.runname LIKE 'of %' ORDER BY 1`,
+    );
+    expect(names).toEqual([
+      { runname: "of 0", stepname: "step 0" },
+      { runname: "of 1", stepname: "step 1" },
+    ]);
+  });
+
+  it("that both registered is one, and what each reported for it comes together", async () => {
+    const at = fork();
+    const clients = [openClient(at.stray), openClient(at.home.cacheDb)] as const;
+    clients[1].registerRun(target, "only at home");
+    clients.forEach((client, index) => {
+      const test = client.registerTest(client.registerRun(target, "both"), "t");
+      client.reportStep(test, `step ${index}`, "start", "0");
+      client.close();
+    });
+    await merge(at);
+    expect(readColumn(at.home.cacheDb, "SELECT count(*) FROM runs WHERE runname = 'both'")).toEqual([1]);
+    const steps = `SELECT stepname FROM test_steps WHERE test_id = (SELECT id FROM tests WHERE run_id =
+      (SELECT id FROM runs WHERE runname = 'both')) ORDER BY 1`;
+    expect(readColumn(at.home.cacheDb, steps)).toEqual(["step 0", "step 1"]);
+  });
+
+  it("that was reported again under a new id is still the same row", async () => {
+    const at = fork();
+    const [step] = readRows(at.stray, "SELECT * FROM test_steps ORDER BY id LIMIT 1");
+    const client = openClient(at.stray);
+    client.reportStep(Number(step?.test_id), String(step?.stepname), String(step?.state), "9", "again");
+    client.close();
+    expect(await merge(at)).toEqual({ merged: 1, kept: 0 });
+    expect(everywhereAtHome(at.home, `SELECT comment FROM test_steps WHERE id = ${step?.id}`)).toEqual([
+      "again",
+      "again",
+      "again",
+    ]);
+  });
+
+  it("whose run has moved to completed-runs.db is kept", async () => {
+    const at = fork();
+    await runReduce(at.home, { runId: [1] });
+    write(
+      at.stray,
+      "UPDATE tests SET comment = 'late' WHERE run_id = 1 AND id = (SELECT min(id) FROM tests WHERE run_id = 1)",
+    );
+    expect(await merge(at)).toEqual({ merged: 0, kept: 1 });
+    expect(completedColumn(at.home, "SELECT reason FROM mtjobs_superseded WHERE source = 'stray'")).toEqual([
+      "its run or test is not at home",
+    ]);
+  });
+
+  it("that differs is kept where there is nothing to tell who changed it, and comes home where it is new", async () => {
+    const at = fork();
+    write(
+      at.stray,
+      "UPDATE tests SET comment = 'stray' WHERE id = 2; INSERT INTO tests (run_id, testname, item_path) VALUES (1, 'new', '')",
+    );
+    expect(await merge(at, false)).toEqual({ merged: 1, kept: 1 });
+  });
+});
+
+describe("what a stray's sync brought to megatest.db", () => {
+  it("comes home where the home had not changed it, is written again where it is another row, and nothing is lost", async () => {
+    const at = fork();
+    const client = openClient(at.stray);
+    const there = client.registerRun(target, "synced by the stray");
+    client.setState(2, "COMPLETED", "FAIL", "synced");
+    client.setState(5, "COMPLETED", "FAIL", "synced");
+    client.close();
+    const own = openClient(at.home.cacheDb);
+    expect(own.registerRun(target, "of the home")).toBe(there);
+    own.setState(5, "COMPLETED", "PASS", "home");
+    own.close();
+    settleTimes(at.home);
+    await syncOnce(at.home, { quietMs: 0 });
+    await syncOnce({ ...at.home, cacheDb: at.stray, refDb: at.base }, { quietMs: 0 });
+    settleTimes(at.home);
+    await withMove(at.home, async (move, beforeCommit) => {
+      await mergeStray({ move, stray: at.stray, base: at.base, beforeCommit });
+      await mendOverwritten(move, beforeCommit);
+      expect(await mendOverwritten(move, beforeCommit)).toBe(0);
+    });
+    for (const name of ["synced by the stray", "of the home"]) {
+      const ids = everywhereAtHome(at.home, `SELECT id FROM runs WHERE runname = '${name}'`);
+      expect(new Set(ids).size, name).toBe(1);
+      expect(ids[0], name).toBeGreaterThan(0);
+    }
+    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
+      "synced",
+      "synced",
+      "synced",
+    ]);
+  });
+});
+
+describe("finding strays on the old host", () => {
+  it("takes the closed pair for none, and finds it again once somebody opened it by force", async () => {
+    const pairs = twoPairs();
+    await takeSnapshot(pairs);
+    const pair = pairAt(pairs.area, pairs.old);
+    const { mark } = readMark(pair);
+    if (mark === undefined) throw new Error("not closed");
+    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([]);
+    write(
+      pair.megatestDb,
+      "DROP TRIGGER mtjobs_closed_insert_runs; INSERT INTO runs (runname) VALUES ('by force')",
+    );
+    const [stray] = findStrays(pairs.area, pairs.old, mark);
+    expect(stray).toMatchObject({ cache: pair.megatestDb, ref: pair.refDb });
+  });
+
+  it("closes and copies one that was made anew, and finds it until its copy is whole", async () => {
+    const pairs = twoPairs();
+    await takeSnapshot(pairs);
+    const pair = pairAt(pairs.area, pairs.old);
+    const { mark } = readMark(pair);
+    if (mark === undefined) throw new Error("not closed");
+    // Somebody cleaned /tmp, and a Megatest that never noticed made a cache anew.
+    mkdirSync(dirname(pair.megatestDb), { recursive: true });
+    for (const file of [pair.megatestDb, pair.refDb ?? ""]) copyFileSync(pairs.area.megatestDb, file);
+    const [stray] = findStrays(pairs.area, pairs.old, mark);
+    if (stray === undefined) throw new Error("no stray");
+    const o = { closed: mark, directory: pairs.directory, n: 1, partToken: 9, model: pairs.area.megatestDb };
+    await expect(exportStray(stray, { ...o, signal: AbortSignal.abort(new Error("died")) })).rejects.toThrow(
+      "died",
+    );
+    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([stray]);
+    await exportStray(stray, { ...o, signal: never });
+    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([]);
+    const files = strayFiles(pairs.directory, 1);
+    expect([existsSync(files.cache), existsSync(files.ref)]).toEqual([true, true]);
+    expect(readdirSync(pairs.directory).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    expect(() => write(pair.megatestDb, "DELETE FROM runs")).toThrow(/homehost moved/);
+    closePair(pairs, pairs.old, 9);
+  });
+});

@@ -1,0 +1,203 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
+import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import { proveToken } from "../fence.ts";
+import { mapChildren } from "../move/children.ts";
+import { recordLosers } from "../move/copy.ts";
+import type { Move } from "../move/move.ts";
+import type { RecordPlan } from "../move/record-tables.ts";
+import { clearScratch } from "../move/scratch.ts";
+import { outwaitBusy, transact } from "../move/transaction.ts";
+import { attachStray, ParentIds, StrayMatch, strayColumns } from "./stray-match.ts";
+
+export interface MergeOptions {
+  /** The home's databases, under the lease; with a cache. */
+  move: Move;
+  /** Copy of the stray in the area. */
+  stray: string;
+  /** What it began with: its ref's copy, or megatest.db as a take-over found it; undefined where there is none. */
+  base: string | undefined;
+  beforeCommit(): void;
+}
+
+export interface Merged {
+  merged: number;
+  kept: number;
+}
+
+/** Rows settled under one lock on the cache. */
+const chunk = 100;
+
+/**
+ * Brings home what was written at a wrong place, parents first. May be repeated: what is home already is found there. What
+ * changed at both stays as it is at home; the stray's version is kept in completed-runs.db, once.
+ */
+export async function mergeStray({ move, stray, base, beforeCommit }: MergeOptions): Promise<Merged> {
+  const { db, records, context } = move;
+  const detach = attachStray(db, stray, base);
+  const total: Merged = { merged: 0, kept: 0 };
+  try {
+    await mapChildren(db, "cache", records, context.signal);
+    const parents = new ParentIds(move);
+    for (const record of records) {
+      if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
+      const match = new StrayMatch(move, record, parents, base !== undefined);
+      const next = prepared<{ from: number }, number>(db, match.candidates(chunk)).pluck();
+      let from = Number.MIN_SAFE_INTEGER;
+      for (;;) {
+        const after = from;
+        const ids = await outwaitBusy(context.signal, () => next.all({ from: after }));
+        const last = ids.at(-1);
+        if (last === undefined) break;
+        const { merged, kept } = await settle({ move, record, match, parents, ids, beforeCommit });
+        total.merged += merged;
+        total.kept += kept;
+        from = last;
+        context.signal.throwIfAborted();
+        await yieldNow();
+      }
+    }
+    return total;
+  } finally {
+    detach();
+  }
+}
+
+interface Settling {
+  move: Move;
+  record: RecordPlan;
+  match: StrayMatch;
+  parents: ParentIds;
+  ids: readonly number[];
+  beforeCommit(): void;
+}
+
+async function settle(settling: Settling): Promise<Merged> {
+  const { move, record, beforeCommit } = settling;
+  const { db, context, sources, token } = move;
+  // Judged under the lock: a client of the home may register the same row meanwhile.
+  const written = await outwaitBusy(context.signal, () => {
+    clearScratch(db, "losers");
+    return transact(db, () => {
+      proveToken(db, "cache", token, Date.now());
+      return settling.ids.map((id) => apply(settling, id));
+    });
+  });
+  const kept = written.filter((home) => home === "kept").length;
+  if (kept > 0) {
+    await outwaitBusy(context.signal, () =>
+      transact(db, () => {
+        proveToken(db, "completed", token, Date.now());
+        recordLosers(move, Date.now());
+      }),
+    );
+  }
+  const homes = written.filter((home) => typeof home === "number");
+  if (record.synced && homes.length > 0) {
+    // As Megatest's own sync: megatest.db before the ref knows of it.
+    for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate))) {
+      await outwaitBusy(context.signal, () => {
+        beforeCommit();
+        transact(db, () => {
+          proveToken(db, part, token, Date.now());
+          copyFromCache(db, record, part, homes);
+        });
+      });
+    }
+  }
+  return { merged: homes.length, kept };
+}
+
+/** Does with a row what is right. Returns its id at home where it was written, `kept` where it stays aside. */
+function apply(settling: Settling, id: number): number | "kept" | undefined {
+  const { move, record, match, parents } = settling;
+  const verdict = match.judge(id);
+  if (verdict.does === "nothing") return undefined;
+  if (verdict.does === "keep") {
+    keep(move, record, id, verdict.home ?? id, verdict.reason);
+    return "kept";
+  }
+  const home =
+    verdict.does === "update"
+      ? update(move, record, id, verdict.home)
+      : insert(move, record, id, verdict.parent);
+  parents.note(record.table, id, home);
+  return home;
+}
+
+function update(move: Move, record: RecordPlan, id: number, home: number): number {
+  const columns = strayColumns(move, record);
+  prepared<[number, number]>(
+    move.db,
+    `UPDATE cache.${record.table} SET (${columnList(columns)}) =
+       (SELECT ${columnList(columns, "s")} FROM stray.${record.table} AS s WHERE s.id = ?) WHERE id = ?`,
+  ).run(id, home);
+  return home;
+}
+
+function insert(move: Move, record: RecordPlan, id: number, parent: number | null): number {
+  const { db } = move;
+  const { table } = record;
+  const columns = strayColumns(move, record);
+  const above =
+    record.parent === null ? { names: [], values: "" } : { names: [record.parent], values: ":parent, " };
+  const home = isFree(move, record, id) ? id : nextId(move, record);
+  prepared<{ home: number; id: number; parent: number | null }>(
+    db,
+    `INSERT INTO cache.${table} (${columnList(["id", ...above.names, ...columns])})
+     SELECT :home, ${above.values}${columnList(columns, "s")} FROM stray.${table} AS s
+     WHERE s.id = :id`,
+  ).run({ home, id, parent });
+  return home;
+}
+
+/** In megatest.db the stray's own sync may have put it under its id. */
+function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan, id: number): boolean {
+  const taken = (part: string, unless: string) =>
+    prepared<[number], number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM stray.${table} AS s CROSS JOIN ${part}.${table} AS x ON x.id = s.id
+         WHERE s.id = ? AND NOT (${unless}))`,
+    )
+      .pluck()
+      .get(id) === 1;
+  if (!synced) return !taken("cache", "0");
+  const named = naturalKey.map((name) => `x."${name}" IS s."${name}"`).join(" AND ");
+  return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
+}
+
+function nextId({ db, sources }: Move, { table, synced }: RecordPlan): number {
+  const parts = synced ? [...sources, "completed"] : ["cache"];
+  const highest = parts.map(
+    (part) => prepared<[], number | null>(db, `SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0,
+  );
+  return Math.max(...highest) + 1;
+}
+
+function keep(move: Move, record: RecordPlan, id: number, home: number, reason: string): void {
+  const { db } = move;
+  const columns = columnNames(db, "stray", record.table);
+  const carried = record.carried("cache", "completed").filter((name) => columns.includes(name));
+  prepared<[number, string, string, number]>(
+    db,
+    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+     SELECT '${record.table}', ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
+     FROM stray.${record.table} AS s WHERE s.id = ?`,
+  ).run(home, reason, JSON.stringify(columns), id);
+}
+
+/** Writes rows of the cache to another database as Megatest's sync does: the columns it carries, and by name over any other id. */
+export function copyFromCache(
+  db: Connection,
+  record: RecordPlan,
+  part: "area" | "ref",
+  ids: readonly number[],
+): void {
+  const columns = columnList(["id", ...record.carried("cache", part)]);
+  prepared<[string]>(
+    db,
+    `INSERT OR REPLACE INTO ${part}.${record.table} (${columns})
+     SELECT ${columns} FROM cache.${record.table} WHERE id IN (SELECT value FROM json_each(?))`,
+  ).run(JSON.stringify(ids));
+}

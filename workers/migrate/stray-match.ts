@@ -1,0 +1,195 @@
+import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
+import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import type { Move } from "../move/move.ts";
+import type { MovedTable, RecordPlan } from "../move/record-tables.ts";
+
+/** Files attached beside those of the area: `stray`, and where there is one `base`, what it began with. */
+export function attachStray(db: Connection, stray: string, base: string | undefined): () => void {
+  const files = base === undefined ? { stray } : { stray, base };
+  for (const [name, file] of Object.entries(files)) db.prepare(`ATTACH ? AS ${name}`).run(file);
+  return () => {
+    for (const name of Object.keys(files)) db.exec(`DETACH ${name}`);
+  };
+}
+
+/** What to do with a row of a stray. */
+export type Verdict =
+  /** It is at home, or nothing changed. */
+  | { does: "nothing" }
+  /** Not at home: goes there, below that parent. */
+  | { does: "insert"; parent: number | null }
+  /** At home as it was when the stray began: takes the stray's values. */
+  | { does: "update"; home: number }
+  /** Changed at both, or its run or test is not at home: stays aside. */
+  | { does: "keep"; home: number | null; reason: string };
+
+const nothing: Verdict = { does: "nothing" };
+
+/** How one table's rows of a stray are matched with those at home: by what names them, never by an id alone. */
+export class StrayMatch {
+  readonly #db: Connection;
+  readonly #record: RecordPlan;
+  readonly #names: readonly string[];
+  readonly #values: readonly string[];
+  readonly #hasBase: boolean;
+  readonly #parents: ParentIds;
+
+  constructor(move: Move, record: RecordPlan, parents: ParentIds, hasBase: boolean) {
+    this.#db = move.db;
+    this.#record = record;
+    this.#parents = parents;
+    this.#names = namesOf(record).filter((name) => name !== record.parent);
+    // The ref knows nothing of tables that never sync.
+    this.#hasBase = hasBase && record.synced && hasTable(move.db, "base", record.table);
+    const base = this.#hasBase ? new Set(columnNames(move.db, "base", record.table)) : undefined;
+    this.#values = strayColumns(move, record).filter((name) => base?.has(name) ?? true);
+  }
+
+  /** SQL: ids of stray rows after `:from` that the home's cache does not have just so, or that changed since the stray began. */
+  candidates(limit: number): string {
+    const { table, parent } = this.#record;
+    const columns = parent === null ? this.#values : [parent, ...this.#values];
+    const same = (part: string) =>
+      `EXISTS (SELECT 1 FROM ${part}.${table} AS x WHERE x.id = s.id AND ${sameRow("x", "s", columns)})`;
+    const changed = this.#hasBase ? `(NOT ${same("base")} OR NOT ${same("cache")})` : `NOT ${same("cache")}`;
+    return `SELECT s.id FROM stray.${table} AS s WHERE s.id > :from AND ${changed}
+      AND ${notNamed(table, "s", guardName, gapName) ?? "1"} ORDER BY s.id LIMIT ${limit}`;
+  }
+
+  judge(id: number): Verdict {
+    const base = this.#hasBase ? this.#find("base", id, "same") : undefined;
+    const unchanged = base !== undefined && this.#same("base", base, "stray", id);
+    const parent = this.#parents.of(this.#record, id);
+    if (parent === undefined) {
+      return unchanged || this.#isMoved(id)
+        ? nothing
+        : { does: "keep", home: null, reason: "its run or test is not at home" };
+    }
+    const home = this.#find("cache", id, parent);
+    if (home === undefined) return this.#judgeMissing(id, parent, unchanged);
+    // What the stray's sync brought to megatest.db is settled from there.
+    if (unchanged || this.#same("cache", home, "stray", id)) return nothing;
+    if (base !== undefined && this.#same("cache", home, "base", base)) return { does: "update", home };
+    return { does: "keep", home, reason: "changed at home too" };
+  }
+
+  #judgeMissing(id: number, parent: number | null, unchanged: boolean): Verdict {
+    // Deleted or moved at home; where the stray's sync brought it to megatest.db it is there.
+    if (unchanged && this.#find("area", id, "same") !== id) return nothing;
+    return this.#record.table === "runs" && this.#find("completed", id, null) !== undefined
+      ? { does: "keep", home: null, reason: "a run of that name has moved to completed-runs.db" }
+      : { does: "insert", parent };
+  }
+
+  /** True where it is in completed-runs.db just so. */
+  #isMoved(id: number): boolean {
+    const moved = this.#find("completed", id, "same");
+    return moved !== undefined && this.#same("completed", moved, "stray", id);
+  }
+
+  /** The id of the row in `part` that has the stray row's name, below `parent`; `same`: below the stray row's own. */
+  #find(part: string, id: number, parent: number | null | "same"): number | undefined {
+    const { table, parent: column, synced } = this.#record;
+    const above = parent === "same" ? `s.${column}` : ":parent";
+    const named = this.#names.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`);
+    // A table without an index on its parent was looked over once: see mapChildren.
+    const mapped = part === "cache" && !synced && !this.#record.indexedIn("cache");
+    const rows = mapped
+      ? `temp.children AS k ON k.part = 'cache' AND k.table_name = '${table}' AND k.parent = ${above}
+         CROSS JOIN cache.${table} AS x ON x.id = k.id`
+      : `${part}.${table} AS x ON ${column === null ? "1" : `x.${column} IS ${above}`}`;
+    return prepared<{ id: number; parent: number | null }, number>(
+      this.#db,
+      `SELECT x.id FROM stray.${table} AS s CROSS JOIN ${rows} WHERE ${[...named, "s.id = :id"].join(" AND ")}`,
+    )
+      .pluck()
+      .get({ id, parent: parent === "same" ? null : parent });
+  }
+
+  #same(a: string, idA: number, b: string, idB: number): boolean {
+    const { table } = this.#record;
+    return (
+      prepared<[number, number], number>(
+        this.#db,
+        `SELECT ${sameRow("x", "y", this.#values)} FROM ${a}.${table} AS x, ${b}.${table} AS y WHERE x.id = ? AND y.id = ?`,
+      )
+        .pluck()
+        .get(idA, idB) === 1
+    );
+  }
+}
+
+/** Which row at home a run or test of a stray is. */
+export class ParentIds {
+  readonly #db: Connection;
+  readonly #records: readonly RecordPlan[];
+  readonly #known = new Map<string, number | undefined>();
+
+  constructor({ db, records }: Pick<Move, "db" | "records">) {
+    this.#db = db;
+    this.#records = records;
+  }
+
+  /** Notes where a row went. */
+  note(table: MovedTable, id: number, home: number): void {
+    this.#known.set(`${table} ${id}`, home);
+  }
+
+  /** The home's id of the parent of a stray row; null for a run; undefined where the parent is not at home. */
+  of({ table, parent }: RecordPlan, id: number): number | null | undefined {
+    if (parent === null) return null;
+    const above = prepared<[number], number | null>(
+      this.#db,
+      `SELECT ${parent} FROM stray.${table} WHERE id = ?`,
+    )
+      .pluck()
+      .get(id);
+    return above == null ? undefined : this.#homeOf(parent === "run_id" ? "runs" : "tests", above);
+  }
+
+  #homeOf(table: "runs" | "tests", id: number): number | undefined {
+    const key = `${table} ${id}`;
+    if (!this.#known.has(key)) this.#known.set(key, this.#look(table, id));
+    return this.#known.get(key);
+  }
+
+  #look(table: "runs" | "tests", id: number): number | undefined {
+    const record = this.#records.find((candidate) => candidate.table === table);
+    if (record === undefined) return undefined;
+    const above = this.of(record, id);
+    if (above === undefined) return undefined;
+    const named = namesOf(record)
+      .filter((name) => name !== record.parent)
+      .map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`);
+    const below = record.parent === null ? "1" : `x.${record.parent} IS :above`;
+    return prepared<{ id: number; above: number | null }, number>(
+      this.#db,
+      `SELECT x.id FROM stray.${table} AS s CROSS JOIN cache.${table} AS x ON ${[below, ...named].join(" AND ")}
+       WHERE s.id = :id`,
+    )
+      .pluck()
+      .get({ id, above });
+  }
+}
+
+/** Columns of a table that never syncs which name a row below its parent; none: all that it holds. */
+const unsyncedNames: Partial<Record<MovedTable, readonly string[]>> = {
+  run_stats: ["state", "status"],
+  extradat: ["key"],
+};
+
+function namesOf(record: RecordPlan): readonly string[] {
+  if (record.synced) return record.naturalKey;
+  const here = record.columnsIn("cache").filter((name) => name !== "id" && name !== "last_update");
+  return unsyncedNames[record.table]?.filter((name) => here.includes(name)) ?? here;
+}
+
+/** Columns that say what a row of a stray holds: neither its id, nor whose it is, nor when a copy was made. */
+export function strayColumns({ db }: Pick<Move, "db">, record: RecordPlan): string[] {
+  const there = new Set(columnNames(db, "stray", record.table));
+  return record
+    .columnsIn("cache")
+    .filter((name) => there.has(name) && !["id", "last_update", record.parent].includes(name));
+}
