@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { toJobsError } from "../shared/errors.ts";
 import type { JobHost } from "./job-host.ts";
 import { addStep } from "./migrate/step-jobs.ts";
@@ -44,9 +46,11 @@ export class Rounds {
     const everywhere = Date.now() - this.#rootsAt >= rootsEveryMs;
     if (!everywhere && this.#areas.size === 0) return;
     if (everywhere) this.#rootsAt = Date.now();
+    const areas = await this.#withMigrations();
+    if (!everywhere && areas.length === 0) return;
     const data = {
       name: "round",
-      payload: { areas: [...this.#areas], everywhere },
+      payload: { areas, everywhere },
       jobId: "round",
       settings,
     } as const;
@@ -57,6 +61,15 @@ export class Rounds {
     });
     for (const area of known) this.#areas.add(area);
     for (const area of due) await this.#ask(area);
+  }
+
+  /** Most areas never moved, or did so long ago: no thread is started for those. */
+  async #withMigrations(): Promise<string[]> {
+    const looked = [...this.#areas].map(async (area) => {
+      const left = await readdir(join(area, ".mtjobs", "migration")).catch(() => []);
+      return left.length === 0 ? [] : [area];
+    });
+    return (await Promise.all(looked)).flat();
   }
 
   async #ask(area: string): Promise<void> {

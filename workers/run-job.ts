@@ -4,6 +4,7 @@ import { look } from "./migrate/look.ts";
 import { oversee } from "./migrate/oversee.ts";
 import { goRound } from "./migrate/round.ts";
 import { switchOver } from "./migrate/switch.ts";
+import { beginTakeOver } from "./migrate/take-over.ts";
 import { reduce } from "./move/reduce.ts";
 import { repair } from "./move/repair.ts";
 import { restore } from "./move/restore.ts";
@@ -20,6 +21,7 @@ const jobs: { [Name in ThreadJobName]: JobOf<Name> } = {
   repair,
   "migrate-step": doStep,
   "migrate-look": look,
+  "migrate-take-over": beginTakeOver,
   "migrate-switch": switchOver,
   "migrate-oversee": oversee,
   round: goRound,

@@ -8,6 +8,7 @@ import type { LookReport } from "./migrate/look.ts";
 import type { OverseeReport } from "./migrate/oversee.ts";
 import type { RoundPayload, RoundReport } from "./migrate/round.ts";
 import type { PartPayload, SwitchReport } from "./migrate/switch.ts";
+import type { TakeOverPayload } from "./migrate/take-over.ts";
 
 /** By name: what a job's thread is given, and what comes of it. */
 export interface ThreadJobs {
@@ -18,6 +19,7 @@ export interface ThreadJobs {
   "migrate-step": { payload: MigrateStepPayload; result: StepReport };
   // The parts of the job `migrate`, which itself runs on the worker's main thread.
   "migrate-look": { payload: MigratePayload; result: LookReport };
+  "migrate-take-over": { payload: TakeOverPayload; result: { token: number } };
   "migrate-switch": { payload: PartPayload; result: SwitchReport };
   round: { payload: RoundPayload; result: RoundReport };
   "migrate-oversee": { payload: PartPayload; result: OverseeReport };

@@ -3,13 +3,20 @@ import { once } from "node:events";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { migrateSteps } from "../../shared/migrate-steps.ts";
-import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { historyOf } from "../support/kill.ts";
 import { isRefillDue } from "../support/megatest/refill.ts";
-import { addresses, cacheRootOf, migrateByHand, type Side, tendBoth } from "../support/migration-hosts.ts";
+import {
+  addresses,
+  buildForTwo,
+  migrateByHand,
+  type Side,
+  seenFromSide,
+  tendBoth,
+} from "../support/migration-hosts.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../support/two-hosts.ts";
@@ -47,33 +54,6 @@ const cases: Record<(typeof migrateSteps)[number], Case> = {
   "migration-undone": { trouble: "conflict", late: "undone" },
 };
 
-function build(): { area: SampleArea; place: { area: string; root: string } } {
-  const root = temporaryDirectory();
-  const area = buildArea({
-    directory: join(root, "areas", "a1"),
-    cacheRoot: cacheRootOf({ root }, "old"),
-    user: "ann",
-    host: addresses.old,
-    runs: 3,
-    testsPerRun: 3,
-    inFlight: 0,
-    // Nothing has happened for a day.
-    now: Math.floor(Date.now() / 1000) - 86_400,
-  });
-  return { area, place: { area: area.directory, root } };
-}
-
-/** The area as it is where `side` is its home. */
-function seenFrom(area: SampleArea, root: string, side: Side): SampleArea {
-  const cacheRoot = cacheRootOf({ root }, side);
-  const cacheDirectory = cacheDirectoryOf({ ...area, cacheRoot });
-  const pair = {
-    cacheDb: join(cacheDirectory, "megatest.db"),
-    refDb: join(cacheDirectory, "megatest_ref.db"),
-  };
-  return { ...area, ...pair, cacheRoot, cacheDirectory, host: addresses[side] };
-}
-
 async function killAt(step: string, order: object): Promise<void> {
   const script = fileURLToPath(new URL("../../dist-test/test/support/migrate-process.js", import.meta.url));
   const child = spawn(process.execPath, [script, JSON.stringify(order)], {
@@ -89,9 +69,9 @@ async function killAt(step: string, order: object): Promise<void> {
 /** One home, whole; its pair takes writes and no other does; every row that was known is known. */
 function assertSteady(area: SampleArea, root: string, home: Side, before: ReturnType<typeof unionAt>): void {
   expect(homeOf(area)).toBe(`${addresses[home]}\n`);
-  const at = seenFrom(area, root, home);
+  const at = seenFromSide(area, root, home);
   expect([at.cacheDb, at.refDb].map(isClosed)).toEqual([false, false]);
-  const other = seenFrom(area, root, home === "old" ? "new" : "old");
+  const other = seenFromSide(area, root, home === "old" ? "new" : "old");
   for (const file of [other.cacheDb, other.refDb]) if (existsSync(file)) expect(isClosed(file)).toBe(true);
   assertNothingLost(before, unionAt(at), { newRecords: true });
   expect(isRefillDue(at)).toBe(false);
@@ -102,11 +82,21 @@ function assertSteady(area: SampleArea, root: string, home: Side, before: Return
   expect(new Set(jobs).size).toBe(jobs.length);
 }
 
+/** What the new home's cache knows. */
+function testNames(root: string, area: SampleArea): unknown[] {
+  const db = new Database(seenFromSide(area, root, "new").cacheDb);
+  try {
+    return db.prepare("SELECT testname FROM tests").pluck().all();
+  } finally {
+    db.close();
+  }
+}
+
 describe("a migration whose worker is killed, and which nobody goes on with in time", () => {
   it.each(migrateSteps.map((step) => ({ step, ...cases[step] })))(
     "at $step is brought to one home by the two hosts' rounds, and moves when it is asked to again",
     async ({ step, trouble, late }) => {
-      const { area, place } = build();
+      const { area, place } = buildForTwo(temporaryDirectory());
       const before = unionAt(area);
       await killAt(step, { ...place, jobId: "migrate-1", trouble, cacheDb: area.cacheDb });
       if (trouble === "conflict") writeFileSync(join(area.directory, ".homehost"), `${addresses.old}\n`);
@@ -114,6 +104,7 @@ describe("a migration whose worker is killed, and which nobody goes on with in t
       await tendBoth({ ...place, jobId: "migrate-1" });
       expect(migrationRow(area)).toMatchObject({ job_id: "migrate-1", state: late });
       assertSteady(area, place.root, late === "settled" ? "new" : "old", before);
+      if (trouble === "stray") expect(testNames(place.root, area)).toContain("unnoticed");
       if (late === "settled") return;
       await migrateByHand({ ...place, jobId: "migrate-2" });
       expect(migrationRow(area)).toMatchObject({ job_id: "migrate-2", state: "settled" });
@@ -136,7 +127,7 @@ describe("a migration whose worker is killed, and is taken up again within its l
     "home-renamed",
     "pair-opened",
   ] as const)("at %s goes on where it stood", async (step) => {
-    const { area, place } = build();
+    const { area, place } = buildForTwo(temporaryDirectory());
     const before = unionAt(area);
     await killAt(step, { ...place, jobId: "migrate-1", cacheDb: area.cacheDb });
     await migrateByHand({ ...place, jobId: "migrate-1" });

@@ -2,10 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
+import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
+import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { close } from "../../workers/migrate/close.ts";
 import { oversee } from "../../workers/migrate/oversee.ts";
 import { switchOver } from "../../workers/migrate/switch.ts";
+import { beginTakeOver } from "../../workers/migrate/take-over.ts";
 import { type TendReport, tend } from "../../workers/migrate/tend.ts";
 
 /** Two hosts on one machine, without queue or workers: what their jobs' threads would do is called one after the other. */
@@ -27,6 +30,33 @@ export interface RunOptions extends Place {
 }
 
 export const cacheRootOf = ({ root }: Pick<Place, "root">, side: Side) => join(root, `tmp-${side}`);
+
+/** An area at home on the old host, quiet for a day. */
+export function buildForTwo(root: string): { area: SampleArea; place: Place } {
+  const area = buildArea({
+    directory: join(root, "areas", "a1"),
+    cacheRoot: cacheRootOf({ root }, "old"),
+    user: "ann",
+    host: addresses.old,
+    runs: 3,
+    testsPerRun: 3,
+    inFlight: 0,
+    // Nothing has happened for a day.
+    now: Math.floor(Date.now() / 1000) - 86_400,
+  });
+  return { area, place: { area: area.directory, root } };
+}
+
+/** The area as it is where `side` is its home. */
+export function seenFromSide(area: SampleArea, root: string, side: Side): SampleArea {
+  const cacheRoot = cacheRootOf({ root }, side);
+  const cacheDirectory = cacheDirectoryOf({ ...area, cacheRoot });
+  const pair = {
+    cacheDb: join(cacheDirectory, "megatest.db"),
+    refDb: join(cacheDirectory, "megatest_ref.db"),
+  };
+  return { ...area, ...pair, cacheRoot, cacheDirectory, host: addresses[side] };
+}
 
 export function contextOn(side: Side, { root, jobId, failpoint = () => {} }: RunOptions): JobContext {
   return {
@@ -66,6 +96,14 @@ export async function closeByHand(o: RunOptions): Promise<void> {
     { ...payload, migration: o.jobId, quietFor: 0, lockValue: "none", ...homes },
     contextOn("old", o),
   );
+}
+
+/** The new host takes over from a home that is gone. */
+export async function takeOverByHand(o: RunOptions): Promise<void> {
+  const homes = { fromHome: addresses.old, fromHost: "host-old", toHome: addresses.new };
+  const payload = { area: o.area, migration: o.jobId, requestedBy: "ann@host-new", ...homes };
+  await beginTakeOver(payload, contextOn("new", o));
+  await switchByHand(o);
 }
 
 export async function switchByHand(o: RunOptions): Promise<void> {

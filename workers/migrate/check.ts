@@ -6,10 +6,11 @@ import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import { ownVersion } from "../host-record.ts";
 import { openPlace, type Place } from "../move/prepare.ts";
 import { Tally } from "../move/tally.ts";
-import { openFileCheck, serverChecks, stopServers } from "./in-use.ts";
+import { openFileCheck, serverChecks } from "./in-use.ts";
 import { quietReport } from "./quiescence.ts";
 import { failed, passed } from "./refusal.ts";
 import { spaceCheck } from "./space.ts";
+import { stopServers } from "./stop-servers.ts";
 
 export type CheckPayload = Extract<MigrateStepPayload, { step: "check" }>;
 export type StopPayload = Extract<MigrateStepPayload, { step: "stop-servers" }>;

@@ -1,16 +1,16 @@
 import { JobsError, toJobsError } from "../../shared/errors.ts";
-import type { CheckReport, MigrateCheck, MigrateResult } from "../../shared/migrate-result.ts";
+import type { CheckReport, MigrateResult } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import { listDrained } from "../../shared/queue/drained.ts";
 import type { HostStatus } from "../../shared/queue/hosts.ts";
 import { ownVersion } from "../host-record.ts";
 import type { CloseReport } from "./close.ts";
 import { mergeChecks } from "./coordination.ts";
 import { type AskedStep, type Dealings, Pause } from "./dealings.ts";
 import { completed, failedAs } from "./describe-migration.ts";
+import { hostChecks, lostHomeChecks, unconfirmed } from "./host-checks.ts";
 import type { LookReport } from "./look.ts";
 import type { HandedOver } from "./perform-step.ts";
-import { failed, onlyTimeIsLacking, passed, refusal, undoneError } from "./refusal.ts";
+import { onlyTimeIsLacking, refusal, undoneError } from "./refusal.ts";
 import { lookAtStep, removeStep } from "./step-jobs.ts";
 import { defaultSettleMs } from "./watch.ts";
 
@@ -71,30 +71,29 @@ class Coordinator {
     if (refused !== undefined) throw this.#failure(look, refused);
     if (look.atHome) return completed(this.#subject(look), "already-home");
     const old = await this.#with.oldHost(look);
-    this.#with.at.checks = mergeChecks(look.checks, await this.#hostChecks(look, old));
+    const { takeover } = this.#with.payload;
+    const onHosts = await hostChecks(this.#with, look, old);
+    this.#with.at.checks = mergeChecks(look.checks, onHosts, takeover ? lostHomeChecks(look, old) : []);
     const against = refusal({ checks: this.#with.at.checks });
     if (against !== undefined) throw this.#failure(look, against);
-    return await this.#askCheck(look);
+    return takeover ? await this.#takeOver(look, old) : await this.#askCheck(look);
   }
 
-  /** What only Redis can tell. */
-  async #hostChecks({ fromHome }: LookReport, old: HostStatus | undefined): Promise<MigrateCheck[]> {
-    const { redis, settings } = this.#with.context.host;
-    const { from } = this.#with.payload;
-    const checks: MigrateCheck[] = [];
-    if (from !== undefined) {
-      const isIt = [fromHome, old?.host, old?.address].includes(from);
-      checks.push(
-        isIt
-          ? passed("from", `the homehost is ${from}, as was said`)
-          : failed("from", `the homehost is ${fromHome}, not ${from}`),
-      );
+  async #takeOver(look: LookReport, old: HostStatus | undefined): Promise<MigrateResult> {
+    const { at, payload } = this.#with;
+    if (!payload.dryRun && !payload.confirmed) throw this.#failure(look, unconfirmed(look.fromHome));
+    at.syncedAt = look.syncedAt;
+    if (payload.dryRun) return completed(this.#subject(look), "migrated");
+    this.#with.phase = "take-over";
+    const lock = await this.#with.lock(look);
+    try {
+      const fromHome = look.fromHome ?? "";
+      const homes = { fromHome, fromHost: old?.host ?? fromHome, toHome: look.toHome };
+      await this.#with.beginTakeOver(homes, lock);
+    } finally {
+      await this.#with.handOver(lock);
     }
-    if ((await listDrained(redis, settings.prefix)).has(settings.host))
-      checks.push(failed("target", `${settings.host} is drained: it takes no area`));
-    else if (old?.alive !== true)
-      checks.push(failed("target", `no worker is running on ${fromHome}, the home it is to move from`));
-    return checks;
+    return await this.#look();
   }
 
   async #askCheck(look: LookReport): Promise<never> {
@@ -166,7 +165,8 @@ class Coordinator {
       case "intent":
         return await this.#switch(look);
       case "switched":
-        return row.new_ready === 0 ? await this.#switch(look) : await this.#watch(look, row);
+        if (row.new_ready === 0) return await this.#switch(look);
+        return row.kind === "takeover" ? await this.#taken(look) : await this.#watch(look, row);
       case "settled":
         await this.#with.unlock(look);
         return completed(this.#subject(look), "migrated");
@@ -176,6 +176,12 @@ class Coordinator {
       default:
         return await this.#waitForOthers(row);
     }
+  }
+
+  /** The new home works; what the lost one had comes when it is back. */
+  async #taken(look: LookReport): Promise<MigrateResult> {
+    await this.#with.unlock(look);
+    return completed(this.#subject(look), "migrated");
   }
 
   /** `closing` without its step, or `undoing`: the old home acts, and this one cleans up. */

@@ -114,6 +114,19 @@ export class Dealings {
     return this.#thread(name, payload, lock.signal);
   }
 
+  /** Begins what has no old home to begin it. */
+  async beginTakeOver(
+    more: { fromHome: string; fromHost: string; toHome: string },
+    lock: AreaLock,
+  ): Promise<void> {
+    const { area, requestedBy } = this.payload;
+    await this.#thread(
+      "migrate-take-over",
+      { area, requestedBy, migration: this.jobId, ...more },
+      lock.signal,
+    );
+  }
+
   look(): Promise<LookReport> {
     return this.#thread("migrate-look", this.payload);
   }

@@ -53,6 +53,7 @@ function describe({ job, payload, look, at, host }: MigrationSubject) {
     bytes: at.bytes,
     checks: at.checks,
     strays: { merged: 0, kept: 0 },
+    ...(at.syncedAt === undefined ? {} : { lastSyncAt: new Date(at.syncedAt).toISOString() }),
     warnings: [],
     elapsedMs: Date.now() - job.timestamp,
   } as const satisfies Omit<MigrateResult, "state" | "outcome" | "warnings"> & { warnings: [] };

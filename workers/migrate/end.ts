@@ -21,11 +21,11 @@ export async function settle(part: MigrationPart, row: MigrationRow): Promise<St
 export async function tidySettled(
   part: MigrationPart,
   row: MigrationRow,
-  strays: StrayCounts = { merged: 0, kept: 0 },
+  strays?: StrayCounts,
 ): Promise<void> {
-  appendHistory(part.area, settledLine(row, strays));
+  appendHistory(part.area, settledLine(row, strays ?? { merged: 0, kept: 0 }));
   removeNextHomes(part.area);
   if (readMigrationFiles(part.area, row.token).there)
-    removeMigrationDirectory(part.area, row.token, strays.kept > 0);
+    removeMigrationDirectory(part.area, row.token, strays === undefined || strays.kept > 0);
   await giveBack(part);
 }

@@ -3,6 +3,7 @@ import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { ensureAreaId, readAreaId } from "../../shared/area/area-id.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import { decideHome, hostAddress, readHomehost } from "../../shared/area/homehost.ts";
+import { newestMtimeMs } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
@@ -17,6 +18,7 @@ import { assertHomehostFile } from "./home-switch.ts";
 import { lastMigration, migrationOf, openMigration } from "./migration-table.ts";
 import { isLeaseAlive, leaseOf } from "./part.ts";
 import { failed, passed } from "./refusal.ts";
+import { signsOfLife } from "./signs-of-old-home.ts";
 import { spaceCheck } from "./space.ts";
 
 /** What the host that is to become the home sees before anything is asked of the old one. Nothing was changed. */
@@ -34,6 +36,8 @@ export interface LookReport {
   /** Some part of it is at work or may be taken up. */
   leaseAlive: boolean;
   checks: MigrateCheck[];
+  /** When megatest.db last changed, ms since 1970: what a lost home had later is in its cache alone. */
+  syncedAt: number;
 }
 
 /** Another migration this lately keeps the area where it is, unless `now`. */
@@ -46,7 +50,14 @@ export async function look(payload: MigratePayload, context: JobContext): Promis
   const { atHome } = await decideHome(homehost, settings);
   const address = await hostAddress(settings).catch((error: unknown) => error);
   const toHome = typeof address === "string" ? address : settings.host;
-  const base = { realPath: area.realPath, fromHome: homehost.value ?? null, toHome, atHome: atHome === true };
+  const syncedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
+  const base = {
+    realPath: area.realPath,
+    fromHome: homehost.value ?? null,
+    toHome,
+    atHome: atHome === true,
+    syncedAt,
+  };
   return await outwaitBusy(signal, () => {
     const db = openConnection({ area: area.megatestDb }, { busyTimeoutMs: 25 });
     try {
@@ -60,6 +71,7 @@ export async function look(payload: MigratePayload, context: JobContext): Promis
           ? failed("pinned", "[server] homehost in megatest.config pins the area to its host")
           : passed("pinned", "no [server] homehost in megatest.config"),
         targetCheck(address, toHome),
+        ...(payload.takeover ? [signsOfLife(area)] : []),
         ...rowChecks(db, payload),
         ...areaChecks(db, area, context),
       ];

@@ -1,18 +1,48 @@
+import { existsSync, readdirSync } from "node:fs";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import { readMigrationFiles } from "./migration-files.ts";
+import { moveOn } from "../move/prepare.ts";
+import { Tally } from "../move/tally.ts";
+import { mendOverwritten } from "./mend-overwritten.ts";
+import { mergeStray } from "./merge-stray.ts";
+import { baseFile, migrationDirectory } from "./migration-files.ts";
 import type { MigrationPart } from "./part.ts";
+import { strayFiles } from "./strays.ts";
 
 export interface StrayCounts {
   merged: number;
   kept: number;
 }
 
-/** Brings home what the old home found written at a wrong place. May be repeated: what came home is found there. */
+/**
+ * On the new home: brings home what was found written at a wrong place, and what a sync from there overwrote in
+ * megatest.db. May be repeated: what came home is found there.
+ */
 export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promise<StrayCounts> {
-  const counts = { merged: 0, kept: 0 };
-  const { watched } = readMigrationFiles(part.area, row.token);
-  for (let n = 1; n <= (watched?.strays ?? 0); n++) {
-    part.context.failpoint("stray-merged");
+  const { area, db, context, files, fenceToken, times } = part;
+  const total = { merged: 0, kept: 0 };
+  // Without a cache of its own the home reads megatest.db: nothing can have been written beside it.
+  if (files.cache === undefined || !existsSync(files.completed)) return total;
+  const move = moveOn(db, { area, files }, { payload: {}, job: "repair" }, context, new Tally());
+  move.token = fenceToken;
+  const beforeCommit = () => times.renew();
+  const directory = migrationDirectory(area, row.token);
+  for (const n of strayNumbers(directory)) {
+    const { cache: stray, ref } = strayFiles(directory, n);
+    const ancestor = row.kind === "takeover" ? baseFile(area, row.token) : ref;
+    const base = existsSync(ancestor) ? ancestor : undefined;
+    const { merged, kept } = await mergeStray({ move, stray, base, beforeCommit });
+    total.merged += merged;
+    total.kept += kept;
+    context.failpoint("stray-merged");
   }
-  return counts;
+  total.merged += await mendOverwritten(move, beforeCommit);
+  return total;
+}
+
+function strayNumbers(directory: string): number[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .flatMap((name) => /^stray-(\d{1,6})\.db$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
 }

@@ -32,7 +32,7 @@ export type Watched = z.infer<typeof watchedSchema>;
 
 /** What the files of a migration tell. */
 export interface MigrationFiles {
-  /** The directory is there. */
+  /** Something is in the directory but strays that are kept for people to look at. */
   there: boolean;
   /** Undoing: nothing of ours is left on the new home. */
   newClean: boolean;
@@ -44,6 +44,10 @@ const migrations = (area: Area) => join(area.privateDir, "migration");
 export function migrationDirectory(area: Area, token: number): string {
   return join(migrations(area), String(token));
 }
+
+/** megatest.db as it was before the new home had a pair of its own. */
+export const baseFile = (area: Area, token: number): string =>
+  join(migrationDirectory(area, token), "base.db");
 
 /** Creates the directory where it is missing; a link or anything else in its place is `not-an-area`. */
 export function ensureMigrationDirectory(area: Area, token: number): string {
@@ -87,7 +91,8 @@ export function readMigrationFiles(area: Area, token: number): MigrationFiles {
   const stat = lstatSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) return { there: false, newClean: false, watched: undefined };
   assertDirectory(directory);
-  return { there: true, newClean: isFile(join(directory, "new-clean")), watched: readWatched(directory) };
+  const there = readdirSync(directory).some((name) => !strayName.test(name));
+  return { there, newClean: isFile(join(directory, "new-clean")), watched: readWatched(directory) };
 }
 
 function isFile(path: string): boolean {
@@ -129,6 +134,8 @@ function writeMark(area: Area, token: number, name: string, text: string): void 
   syncDirectory(directory);
 }
 
+const strayName = /^stray-\d+(-ref)?\.db$/;
+
 /** Removes the directory of a migration that has ended; strays of which something was kept stay where `keepStrays`. */
 export function removeMigrationDirectory(area: Area, token: number, keepStrays = false): void {
   const directory = migrationDirectory(area, token);
@@ -137,6 +144,7 @@ export function removeMigrationDirectory(area: Area, token: number, keepStrays =
     return;
   }
   for (const name of readdirSync(directory)) {
-    if (!/^stray-\d+(-ref)?\.db$/.test(name)) rmSync(join(directory, name), { force: true });
+    if (!strayName.test(name)) rmSync(join(directory, name), { force: true });
   }
+  if (readdirSync(directory).length === 0) rmSync(directory, { recursive: true });
 }

@@ -21,9 +21,10 @@ function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
   };
 }
 
-/** The line of a migration that has ended well. */
+/** The line of a migration that has ended well; of a take-over a second one, once the lost home is back. */
 export function settledLine(row: MigrationRow, strays: { merged: number; kept: number }): HistoryLine {
-  return { ...line(row, "migrated"), strays };
+  const isBack = row.kind === "takeover" && row.state === "settled";
+  return { ...line(row, "migrated"), ...(isBack ? { jobId: `${row.job_id}.back` } : {}), strays };
 }
 
 /** The line of one that was undone, with why. */

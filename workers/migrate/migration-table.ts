@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { JobsError } from "../../shared/errors.ts";
 import {
   type FileDigest,
@@ -38,32 +39,37 @@ export type NewMigration = Pick<
   "job_id" | "requested_by" | "kind" | "from_home" | "to_home" | "from_host" | "to_host" | "source"
 >;
 
-/** The migration that is neither settled nor undone; of a farm gone wrong, the newest. */
+const unfinished = "state NOT IN ('settled', 'undone')";
+
+/** The migration that is neither settled nor undone. A take-over that only waits for the lost home holds nobody up. */
 export function openMigration(db: Connection): MigrationRow | undefined {
-  return select(db, "WHERE state NOT IN ('settled', 'undone')");
+  return select(db, `WHERE ${unfinished} AND NOT (kind = 'takeover' AND state = 'switched')`)[0];
+}
+
+/** Every migration that may leave something to do, the oldest first: those not ended, and the newest of all. */
+export function unfinishedMigrations(db: Connection): MigrationRow[] {
+  const newest = "token = (SELECT max(token) FROM area.mtjobs_migrations)";
+  return select(db, `WHERE ${unfinished} OR ${newest}`).reverse();
 }
 
 /** The newest migration, however it stands. */
 export function lastMigration(db: Connection): MigrationRow | undefined {
-  return select(db, "");
+  return select(db, "")[0];
 }
 
 /** The newest migration of a job. */
 export function migrationOf(db: Connection, jobId: string): MigrationRow | undefined {
-  return select(db, "WHERE job_id = ?", jobId);
+  return select(db, "WHERE job_id = ?", jobId)[0];
 }
 
-function select(db: Connection, where: string, ...values: string[]): MigrationRow | undefined {
-  if (!hasTable(db, "area", "mtjobs_migrations")) return undefined;
-  const row = prepared<string[]>(
-    db,
-    `SELECT * FROM area.mtjobs_migrations ${where} ORDER BY token DESC LIMIT 1`,
-  ).get(...values);
-  if (row === undefined) return undefined;
-  const parsed = migrationRowSchema.safeParse(row);
+/** The newest first; 100 at most. */
+function select(db: Connection, where: string, ...values: string[]): MigrationRow[] {
+  if (!hasTable(db, "area", "mtjobs_migrations")) return [];
+  const sql = `SELECT * FROM area.mtjobs_migrations ${where} ORDER BY token DESC LIMIT 100`;
+  const parsed = z.array(migrationRowSchema).safeParse(prepared<string[]>(db, sql).all(...values));
   if (parsed.success) return parsed.data;
   throw new JobsError("corrupt", "mtjobs_migrations of megatest.db holds a row that is none of ours", {
-    hint: "look at its last row; a later version of mtjobs may have written it",
+    hint: "look at its last rows; a later version of mtjobs may have written them",
     details: { problems: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) },
   });
 }

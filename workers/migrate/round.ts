@@ -2,9 +2,8 @@ import { openAllowedArea } from "../../shared/area/area.ts";
 import { listAreas } from "../../shared/area/list-areas.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import { dutyOf, sideOf } from "./duty.ts";
 import { migrationTokens } from "./migration-files.ts";
-import { standOf } from "./stand.ts";
+import { firstDuty, standsOf } from "./stand.ts";
 
 export interface RoundPayload {
   /** Areas that this worker knows, by the path their jobs name them. */
@@ -43,7 +42,6 @@ async function visit(path: string, context: JobContext, report: RoundReport): Pr
   const area = openAllowedArea(path, context.settings, context.env);
   if (migrationTokens(area).length === 0) return;
   report.known.push(path);
-  const stand = await standOf(area, context);
-  const side = stand === undefined ? undefined : sideOf(stand.row, context.settings.host);
-  if (stand !== undefined && side !== undefined && dutyOf(stand, side) !== undefined) report.due.push(path);
+  const first = firstDuty(await standsOf(area, context), context.settings.host);
+  if (first?.duty !== undefined) report.due.push(path);
 }

@@ -1,21 +1,25 @@
 import { existsSync } from "node:fs";
 import { openAllowedArea } from "../../shared/area/area.ts";
-import { findCache } from "../../shared/area/cache.ts";
+import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import { appendHistory } from "../../shared/area/history.ts";
 import { readHomehost } from "../../shared/area/homehost.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { outwaitBusy } from "../move/transaction.ts";
+import { buildPair } from "./build-pair.ts";
 import { openPart } from "./closed.ts";
 import { switchHome, withdrawNextHome, writeNextHome } from "./home-switch.ts";
 import { gapAbove } from "./id-gap.ts";
 import { installPair } from "./install.ts";
-import { migrationDirectory } from "./migration-files.ts";
+import { baseFile, ensureMigrationDirectory, migrationDirectory } from "./migration-files.ts";
+import { settledLine } from "./migration-history.ts";
 import { advance, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, handOver, type MigrationPart, takePair, withPart } from "./part.ts";
+import { commit, giveBack, handOver, type MigrationPart, takePair, withPart } from "./part.ts";
 import { passed, undoneError } from "./refusal.ts";
+import { copyAside } from "./snapshot.ts";
 import { cleanNew, decide, rowOf } from "./undo.ts";
 
 /** What a part of the coordinating job is given. */
@@ -57,7 +61,8 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
     }
     const row = rowOf(part, payload.migration);
     if (row.state === "switched" && row.new_ready === 0) await openNew(part, row);
-    await handOver(part);
+    if (row.kind === "takeover") await endTakeOver(part, row);
+    else await handOver(part);
     return { checks };
   });
 }
@@ -76,33 +81,47 @@ async function toSwitched(part: MigrationPart, jobId: string, checks: MigrateChe
 }
 
 async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
-  const { area, db, context, fenceToken, files } = part;
-  if (row.source === "cache") {
-    const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
-    const { settings, signal } = context;
-    const pair = await withPairGuard(settings, async () => {
-      // Another part may have taken over while this one waited for the guard.
-      await commit(part, () => {});
-      return await installPair({
-        area,
-        settings,
-        token: row.token,
-        partToken: fenceToken,
-        snapshot: migrationDirectory(area, row.token),
-        digests: row.digests ?? {},
-        gapAbove: gapAbove(db, parts),
-        signal,
-        failpoint: (step) => context.failpoint(step),
-      });
-    });
-    takePair(part, pair);
-    checks.push(
-      passed("digest", "every row of the new pair is as in the old one"),
-      passed("integrity", "SQLite finds the new pair sound"),
-    );
-  }
+  const { context, db } = part;
+  const pair = await withPairGuard(context.settings, async () => {
+    // Another part may have taken over while this one waited for the guard.
+    await commit(part, () => {});
+    return row.source === "cache" ? await fromSnapshot(part, row) : await fromBase(part, row);
+  });
+  takePair(part, pair);
+  if (row.source === "cache") checks.push(passed("digest", "every row of the new pair is as in the old one"));
+  checks.push(passed("integrity", "SQLite finds the new pair sound"));
   await commit(part, () => advance(db, row.token, "installed"));
   context.failpoint("migration-installed");
+}
+
+function installing({ area, db, context, fenceToken, files }: MigrationPart, row: MigrationRow) {
+  const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
+  return {
+    area,
+    settings: context.settings,
+    token: row.token,
+    partToken: fenceToken,
+    gapAbove: gapAbove(db, parts),
+    signal: context.signal,
+    failpoint: (step: "pair-copied" | "pair-installed") => context.failpoint(step),
+  };
+}
+
+async function fromSnapshot(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
+  const snapshot = migrationDirectory(part.area, row.token);
+  return await installPair({ ...installing(part, row), snapshot, digests: row.digests ?? {} });
+}
+
+/** The old home had no cache, or is gone: the pair is made of megatest.db, which is kept as it was. */
+async function fromBase(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
+  const { area, context, fenceToken } = part;
+  const directory = ensureMigrationDirectory(area, row.token);
+  const base = baseFile(area, row.token);
+  if (!existsSync(base)) {
+    const { megatestDb: from } = area;
+    await copyAside({ from, target: base, partToken: fenceToken, model: from, signal: context.signal });
+  }
+  return await buildPair({ ...installing(part, row), base, directory, movedTo: row.to_home });
 }
 
 /** A part before us committed its intent and died: either it renamed, or it never will. */
@@ -144,6 +163,12 @@ export async function openNew(part: MigrationPart, row: MigrationRow): Promise<v
   }
   context.failpoint("pair-opened");
   await commit(part, () => note(db, row.token, "switched", { new_ready: 1 }));
+}
+
+/** The new home works, and nobody knows when the lost one comes back: nobody else need wait for that. */
+async function endTakeOver(part: MigrationPart, row: MigrationRow): Promise<void> {
+  appendHistory(part.area, settledLine(row, { merged: 0, kept: 0 }));
+  await giveBack(part);
 }
 
 /**

@@ -4,10 +4,10 @@ import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
-import { type Duty, dutyOf, type MigrationStand, type Side, sideOf } from "./duty.ts";
+import type { Duty } from "./duty.ts";
 import { settle, tidySettled } from "./end.ts";
 import { giveBack, type MigrationPart, withPart } from "./part.ts";
-import { standOf } from "./stand.ts";
+import { firstDuty, standsOf } from "./stand.ts";
 import { openNew } from "./switch.ts";
 import { cleanNew, decide, finishUndo, openOld, rowOf, tidyUndone } from "./undo.ts";
 import { watch } from "./watch.ts";
@@ -35,22 +35,16 @@ export async function tend(payload: TendPayload, context: JobContext): Promise<T
   const did: Duty[] = [];
   for (let round = 0; round < mostRounds; round++) {
     context.signal.throwIfAborted();
-    const stand = await standOf(area, context);
-    const side = stand === undefined ? undefined : sideOf(stand.row, settings.host);
-    if (stand === undefined || side === undefined) return { did };
-    const duty = dutyOf(stand, side);
-    if (duty === undefined) return { did, ...othersDuty(stand, side), ...wakeOf(stand.row) };
-    const againMs = await perform(duty, area, stand.row, context);
-    did.push(duty);
+    const first = firstDuty(await standsOf(area, context), settings.host);
+    if (first === undefined) return { did };
+    const { row } = first.stand;
+    if (first.duty === undefined)
+      return { did, ...wakeOf(row), ...(first.next === undefined ? {} : { next: first.next }) };
+    const againMs = await perform(first.duty, area, row, context);
+    did.push(first.duty);
     if (againMs !== undefined) return { did, againMs };
   }
   return { did };
-}
-
-function othersDuty(stand: MigrationStand, side: Side): { next?: string } {
-  const other = side === "old" ? "new" : "old";
-  if (dutyOf(stand, other) === undefined) return {};
-  return { next: other === "old" ? stand.row.from_host : stand.row.to_host };
 }
 
 const wakeOf = ({ to_host, job_id }: MigrationRow) => ({ wake: { host: to_host, jobId: job_id } });

@@ -14,7 +14,7 @@ import { undoneLine } from "./migration-history.ts";
 import { advance, migrationOf, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
 import { commit, giveBack, type MigrationPart } from "./part.ts";
-import { standOf } from "./stand.ts";
+import { standsOf } from "./stand.ts";
 
 /** The row as it stands now. */
 export function rowOf(part: MigrationPart, jobId: string): MigrationRow {
@@ -82,7 +82,9 @@ export async function undoOnOld(part: MigrationPart, row: MigrationRow, reason: 
 export async function cleanNew(area: Area, row: MigrationRow, context: JobContext): Promise<void> {
   await withPairGuard(context.settings, async () => {
     // Only a migration that is undone for good may lose its pair, and this is for good.
-    if ((await standOf(area, context))?.row.state === "undoing") cleanPair(area, context.settings, row.token);
+    const stands = await standsOf(area, context);
+    if (stands.some(({ row: { token, state } }) => token === row.token && state === "undoing"))
+      cleanPair(area, context.settings, row.token);
   });
   context.failpoint("new-cleaned");
   writeNewClean(area, row.token);

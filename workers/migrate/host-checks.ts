@@ -1,0 +1,48 @@
+import { JobsError } from "../../shared/errors.ts";
+import type { MigrateCheck } from "../../shared/migrate-result.ts";
+import { listDrained } from "../../shared/queue/drained.ts";
+import type { HostStatus } from "../../shared/queue/hosts.ts";
+import type { Dealings } from "./dealings.ts";
+import type { LookReport } from "./look.ts";
+import { failed, passed } from "./refusal.ts";
+import { silenceMs } from "./signs-of-old-home.ts";
+
+/** What only Redis can tell before a migration. */
+export async function hostChecks(
+  { payload, context }: Dealings,
+  { fromHome }: LookReport,
+  old: HostStatus | undefined,
+): Promise<MigrateCheck[]> {
+  const { redis, settings } = context.host;
+  const { from, takeover } = payload;
+  const checks: MigrateCheck[] = [];
+  if (from !== undefined) {
+    const isIt = [fromHome, old?.host, old?.address].includes(from);
+    checks.push(
+      isIt
+        ? passed("from", `the homehost is ${from}, as was said`)
+        : failed("from", `the homehost is ${fromHome}, not ${from}`),
+    );
+  }
+  if ((await listDrained(redis, settings.prefix)).has(settings.host))
+    checks.push(failed("target", `${settings.host} is drained: it takes no area`));
+  else if (old?.alive !== true && !takeover)
+    checks.push(failed("target", `no worker is running on ${fromHome}, the home it is to move from`));
+  return checks;
+}
+
+/** Before a take-over: a worker that was seen lately speaks for its host. */
+export function lostHomeChecks({ checks }: LookReport, old: HostStatus | undefined): MigrateCheck[] {
+  const seenMs = old === undefined ? Infinity : Date.now() - Date.parse(old.seenAt);
+  if (old?.alive !== true && seenMs >= silenceMs) return [];
+  const seen = `the worker of ${old?.host} was seen ${Math.round(seenMs / 1000)} s ago`;
+  const onFiles = checks.find(({ name, ok }) => name === "signs-of-life" && ok === false);
+  return [failed("signs-of-life", onFiles === undefined ? seen : `${onFiles.detail}, and ${seen}`)];
+}
+
+/** A silent worker is not a dead host: a person must have looked. */
+export function unconfirmed(home: string | null): JobsError {
+  return new JobsError("unconfirmed", `nobody has confirmed that ${home} is off`, {
+    hint: "make sure that the host is off, and stays off until its worker runs again; then say --yes",
+  });
+}

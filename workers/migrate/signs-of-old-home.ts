@@ -1,0 +1,23 @@
+import type { Area } from "../../shared/area/area.ts";
+import { newestMtimeMs } from "../../shared/area/mtime.ts";
+import { liveServers } from "../../shared/area/servers.ts";
+import type { MigrateCheck } from "../../shared/migrate-result.ts";
+import { failed, passed } from "./refusal.ts";
+
+/** A home is not gone that gave a sign of life this lately, ms. */
+export const silenceMs = 5 * 60_000;
+
+/** Whether the area's files tell that its home is alive: a server's log that is touched, or megatest.db changing. */
+export function signsOfLife(area: Area, now = Date.now()): MigrateCheck {
+  const changedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
+  const touched = liveServers(area, now)[0]?.logMtimeMs ?? 0;
+  const signs = [
+    ...(now - changedAt < silenceMs ? [`megatest.db changed ${secondsAgo(now - changedAt)}`] : []),
+    ...(now - touched < silenceMs ? [`a Megatest server touched its log ${secondsAgo(now - touched)}`] : []),
+  ];
+  return signs.length === 0
+    ? passed("signs-of-life", "neither megatest.db nor a server's log has changed for 5 minutes")
+    : failed("signs-of-life", signs.join(", and "));
+}
+
+const secondsAgo = (ms: number) => `${Math.max(0, Math.round(ms / 1000))} s ago`;

@@ -1,0 +1,48 @@
+import { openAllowedArea } from "../../shared/area/area.ts";
+import { findCache } from "../../shared/area/cache.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import { filesOf } from "../move/databases.ts";
+import { prepareArea } from "../move/prepare-area.ts";
+import { outwaitBusy } from "../move/transaction.ts";
+import { ensureMigrationDirectory } from "./migration-files.ts";
+import { beginMigration } from "./migration-table.ts";
+import { commit, handOver, withPart } from "./part.ts";
+
+/** What is known of a home that is gone. */
+export interface TakeOverPayload {
+  area: string;
+  /** Id of the job. */
+  migration: string;
+  requestedBy: string;
+  /** What `.homehost` holds, and the queue of the worker that was known by it. */
+  fromHome: string;
+  fromHost: string;
+  toHome: string;
+}
+
+/** On the host that takes an area over: begins, where there is nobody whose pair could be closed. */
+export async function beginTakeOver(
+  payload: TakeOverPayload,
+  context: JobContext,
+): Promise<{ token: number }> {
+  const { settings, env, signal } = context;
+  const area = openAllowedArea(payload.area, settings, env);
+  const pair = findCache(area, settings);
+  await outwaitBusy(signal, () => prepareArea({ area, files: filesOf(area, pair) }));
+  return await withPart({ context, area, pair, migration: payload.migration, lease: "any" }, async (part) => {
+    const row = {
+      job_id: payload.migration,
+      requested_by: payload.requestedBy,
+      kind: "takeover",
+      from_home: payload.fromHome,
+      to_home: payload.toHome,
+      from_host: payload.fromHost,
+      to_host: settings.host,
+      source: "megatest.db",
+    } as const;
+    await commit(part, () => beginMigration(part.db, row, part.fenceToken, "closed"));
+    ensureMigrationDirectory(area, part.fenceToken);
+    await handOver(part);
+    return { token: part.fenceToken };
+  });
+}
