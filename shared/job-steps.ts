@@ -2,8 +2,8 @@ import { migrateSteps } from "./migrate-steps.ts";
 
 /**
  * Every place where a job calls its failpoint, in the order in which a job passes them: right after the
- * step named has taken effect. Each has a row in the table "What if it dies here" of docs/architecture.md, and
- * those of reduce and restore a kill test in test/faults/; a migration's get theirs with its code.
+ * step named has taken effect. Each has a row in the table "What if it dies here" of docs/architecture.md, and a kill
+ * test in test/faults/.
  */
 export const reduceSteps = [
   "prepared",

@@ -89,8 +89,10 @@ async function perform(
   host.onArea?.(payload.area);
   // Where Redis does not answer at this moment, the watch sees the request later.
   const asked = isCancelRequested(redis, settings.prefix, { host: settings.host, jobId });
-  if (await asked.catch(() => false)) throw cancelled();
-  if ("to" in payload) return await coordinate(job, payload, { token, signal, reporter, host });
+  const isCancelled = await asked.catch(() => false);
+  // A migration that waits may be half done: it is for the job itself to end that.
+  if ("to" in payload) return await coordinate(job, payload, { token, signal, reporter, host, isCancelled });
+  if (isCancelled) throw cancelled();
   if ("step" in payload) return await performStep(job, payload, { token, signal, reporter, host });
   return await moveRuns(job, payload, { token, signal, reporter, host });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
 import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
+import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { close } from "../../workers/migrate/close.ts";
 import { oversee } from "../../workers/migrate/oversee.ts";
@@ -32,7 +32,10 @@ export interface RunOptions extends Place {
 export const cacheRootOf = ({ root }: Pick<Place, "root">, side: Side) => join(root, `tmp-${side}`);
 
 /** An area at home on the old host, quiet for a day. */
-export function buildForTwo(root: string): { area: SampleArea; place: Place } {
+export function buildForTwo(
+  root: string,
+  options: Partial<SampleAreaOptions> = {},
+): { area: SampleArea; place: Place } {
   const area = buildArea({
     directory: join(root, "areas", "a1"),
     cacheRoot: cacheRootOf({ root }, "old"),
@@ -43,6 +46,7 @@ export function buildForTwo(root: string): { area: SampleArea; place: Place } {
     inFlight: 0,
     // Nothing has happened for a day.
     now: Math.floor(Date.now() / 1000) - 86_400,
+    ...options,
   });
   return { area, place: { area: area.directory, root } };
 }

@@ -25,7 +25,7 @@ const addresses: Record<HostName, string> = {
 };
 
 /** Short enough for a test; what is counted in minutes elsewhere is aged by SQL. */
-const times = JSON.stringify({ settleMs: 300, roundMs: 1000 });
+const times = JSON.stringify({ settleMs: 300, roundMs: 3000 });
 
 /** Areas on hosts of one machine, with a worker process for each host. */
 export class Hosts {

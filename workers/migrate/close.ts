@@ -16,7 +16,7 @@ import { closePart, readClosed } from "./closed.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { gather, gatherLate } from "./gather.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
-import { advance, beginMigration, migrationOf } from "./migration-table.ts";
+import { advance, beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
 import { commit, giveBack, handOver, type MigrationPart, withPart } from "./part.ts";
 import { refusal, undoneError } from "./refusal.ts";
 import { writeSnapshot } from "./snapshot.ts";
@@ -68,6 +68,7 @@ async function begin(
 ): Promise<CheckReport["checks"]> {
   const { context, db } = part;
   try {
+    refuseWhereOpen(db);
     const report = await checkPlace(place, payload.quietFor, context, clockSkewMs(place.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;

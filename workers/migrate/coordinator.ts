@@ -7,17 +7,16 @@ import type { CloseReport } from "./close.ts";
 import { mergeChecks } from "./coordination.ts";
 import { type AskedStep, type Dealings, Pause } from "./dealings.ts";
 import { completed, failedAs } from "./describe-migration.ts";
-import { hostChecks, lostHomeChecks, unconfirmed } from "./host-checks.ts";
+import { hostChecks, lostHomeChecks, serversOf, unconfirmed } from "./host-checks.ts";
 import type { LookReport } from "./look.ts";
 import type { HandedOver } from "./perform-step.ts";
-import { onlyTimeIsLacking, refusal, undoneError } from "./refusal.ts";
-import { lookAtStep, removeStep } from "./step-jobs.ts";
+import { cancelledError, onlyTimeIsLacking, refusal, undoneError } from "./refusal.ts";
+import { cancelStep, lookAtStep, removeStep } from "./step-jobs.ts";
+import { untilQuiet } from "./until-quiet.ts";
 import { defaultSettleMs } from "./watch.ts";
 
 /** How long the old home's worker may be silent before a step is looked past, ms. */
 const patienceMs = 5_000;
-/** While waiting for an area to become quiet, the next check comes between these, ms. */
-const quietBetween = [60_000, 600_000] as const;
 /** How often the new home looks after the old one's watch, ms; in between Megatest's sync gets through. */
 const overseeMs = 15_000;
 /** How much longer than it should take the old home's watch is waited for, ms. */
@@ -42,6 +41,7 @@ class Coordinator {
   async go(): Promise<MigrateResult> {
     const { at } = this.#with;
     const { step } = at;
+    if (this.#with.context.isCancelled === true) return await this.#cancel(step);
     if (step === undefined) return await this.#look();
     this.#with.phase = step.name;
     const seen = await lookAtStep(this.#with.context.host, step);
@@ -62,6 +62,20 @@ class Coordinator {
     return step.name === "check"
       ? await this.#checked(look, seen.report as CheckReport)
       : await this.#askCheck(look);
+  }
+
+  /** Ends the step in hand, and undoes what can be. After the switch it is too late. */
+  async #cancel(step: AskedStep | undefined): Promise<MigrateResult> {
+    const { at, context } = this.#with;
+    if (step !== undefined && (await lookAtStep(context.host, step)).state === "unfinished") {
+      await cancelStep(context.host, step);
+      throw this.#with.pause();
+    }
+    delete at.step;
+    const look = await this.#with.look();
+    if (look.own !== undefined && look.own.state !== "undone") return await this.#goOn(look, look.own);
+    if (at.lockValue !== undefined) await this.#with.unlock(look);
+    throw this.#failure(look, cancelledError());
   }
 
   /** The area, as this host sees it, decides what comes next. */
@@ -133,20 +147,8 @@ class Coordinator {
     if (against === undefined) {
       return dryRun ? completed(this.#subject(look), "migrated") : await this.#lockAndClose(look);
     }
-    if (whenQuiet && !dryRun && onlyTimeIsLacking(all)) this.#waitForQuiet(look, report, against);
-    throw this.#failure(look, against);
-  }
-
-  #waitForQuiet(look: LookReport, { earliestAt = 0 }: CheckReport, against: JobsError): never {
-    const { at, job, payload } = this.#with;
-    const now = Date.now();
-    const deadline = job.timestamp + payload.deadline;
-    if (now >= deadline) throw this.#failure(look, against);
-    this.#with.phase = "wait-quiet";
-    if (at.said !== against.message) this.#with.say(`Waits: ${against.message}.`);
-    at.said = against.message;
-    const [least, most] = quietBetween;
-    throw new Pause(Math.min(Math.max(earliestAt - now, least), most, Math.max(deadline - now, 1000)));
+    const waits = whenQuiet && !dryRun && onlyTimeIsLacking(all);
+    throw (waits && untilQuiet(this.#with, report, against)) || this.#failure(look, against);
   }
 
   async #lockAndClose(look: LookReport): Promise<never> {
@@ -166,22 +168,18 @@ class Coordinator {
         return await this.#switch(look);
       case "switched":
         if (row.new_ready === 0) return await this.#switch(look);
-        return row.kind === "takeover" ? await this.#taken(look) : await this.#watch(look, row);
-      case "settled":
+        // What a lost home had comes when it is back.
+        if (row.kind === "migration") return await this.#watch(look, row);
         await this.#with.unlock(look);
         return completed(this.#subject(look), "migrated");
+      case "settled":
+        return await this.#watch(look, row);
       case "undone":
         await this.#with.unlock(look);
         throw this.#failure(look, undoneError(row));
       default:
         return await this.#waitForOthers(row);
     }
-  }
-
-  /** The new home works; what the lost one had comes when it is back. */
-  async #taken(look: LookReport): Promise<MigrateResult> {
-    await this.#with.unlock(look);
-    return completed(this.#subject(look), "migrated");
   }
 
   /** `closing` without its step, or `undoing`: the old home acts, and this one cleans up. */
@@ -198,9 +196,11 @@ class Coordinator {
     const { at } = this.#with;
     this.#with.phase = "switch";
     const lock = await this.#with.lock(look);
+    let row: MigrationRow | undefined;
     try {
-      const { checks } = await this.#with.part("migrate-switch", lock);
-      at.checks = mergeChecks(at.checks, checks);
+      const report = await this.#with.part("migrate-switch", lock);
+      at.checks = mergeChecks(at.checks, report.checks);
+      row = report.row;
     } catch (thrown) {
       const error = toJobsError(thrown);
       if (error.code !== "rolled-back") throw error;
@@ -208,7 +208,7 @@ class Coordinator {
     } finally {
       await this.#with.handOver(lock);
     }
-    return await this.#look();
+    return row === undefined ? await this.#look() : await this.#goOn({ ...look, own: row }, row);
   }
 
   async #watch(look: LookReport, row: MigrationRow): Promise<MigrateResult> {
@@ -240,13 +240,4 @@ class Coordinator {
   #failure(look: LookReport, error: JobsError): JobsError {
     return failedAs(this.#subject(look), error);
   }
-}
-
-/** The live servers of one host, of those that a check names. */
-function serversOf({ checks }: CheckReport): { host: string; pids: number[] } | undefined {
-  const { ok, facts } = checks.find(({ name }) => name === "servers") ?? {};
-  const servers = (facts?.servers ?? []) as { host: string; pid: number }[];
-  const [first] = servers;
-  if (ok !== false || first === undefined) return undefined;
-  return { host: first.host, pids: servers.filter(({ host }) => host === first.host).map(({ pid }) => pid) };
 }

@@ -110,7 +110,8 @@ export class Dealings {
     name: Name,
     lock: AreaLock,
   ): Promise<ThreadJobs[Name]["result"]> {
-    const payload = { area: this.payload.area, migration: this.jobId };
+    const { isCancelled = false } = this.context;
+    const payload = { area: this.payload.area, migration: this.jobId, cancelled: isCancelled };
     return this.#thread(name, payload, lock.signal);
   }
 

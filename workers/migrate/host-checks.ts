@@ -1,5 +1,5 @@
 import { JobsError } from "../../shared/errors.ts";
-import type { MigrateCheck } from "../../shared/migrate-result.ts";
+import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
 import { listDrained } from "../../shared/queue/drained.ts";
 import type { HostStatus } from "../../shared/queue/hosts.ts";
 import type { Dealings } from "./dealings.ts";
@@ -45,4 +45,13 @@ export function unconfirmed(home: string | null): JobsError {
   return new JobsError("unconfirmed", `nobody has confirmed that ${home} is off`, {
     hint: "make sure that the host is off, and stays off until its worker runs again; then say --yes",
   });
+}
+
+/** The live servers of one host, of those that a check names. */
+export function serversOf({ checks }: CheckReport): { host: string; pids: number[] } | undefined {
+  const { ok, facts } = checks.find(({ name }) => name === "servers") ?? {};
+  const servers = (facts?.servers ?? []) as { host: string; pid: number }[];
+  const [first] = servers;
+  if (ok !== false || first === undefined) return undefined;
+  return { host: first.host, pids: servers.filter(({ host }) => host === first.host).map(({ pid }) => pid) };
 }

@@ -74,6 +74,20 @@ function select(db: Connection, where: string, ...values: string[]): MigrationRo
   });
 }
 
+/** @throws JobsError `conflict` where a migration is open: two that undo each other's work would leave two homes */
+export function refuseWhereOpen(db: Connection): void {
+  const open = openMigration(db);
+  if (open === undefined) return;
+  throw new JobsError(
+    "conflict",
+    `migration ${open.token} to ${open.to_host} is not finished: ${open.state}`,
+    {
+      hint: "look at mtjobs status AREA: it ends by itself once the workers of both hosts run",
+      details: { token: open.token, jobId: open.job_id, state: open.state },
+    },
+  );
+}
+
 /** Call in a transaction that has proved the token, which becomes the migration's name. */
 export function beginMigration(
   db: Connection,

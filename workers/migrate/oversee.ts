@@ -1,7 +1,7 @@
 import { openAllowedArea } from "../../shared/area/area.ts";
 import { findCache } from "../../shared/area/cache.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import { settle } from "./end.ts";
+import { settle, tidySettled } from "./end.ts";
 import type { StrayCounts } from "./merge-strays.ts";
 import { readMigrationFiles } from "./migration-files.ts";
 import { handOver, withPart } from "./part.ts";
@@ -28,7 +28,9 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
     const row = rowOf(part, payload.migration);
     if (row.state === "switched" && readMigrationFiles(area, row.token).watched?.done === true)
       return { settled: true, strays: await settle(part, row) };
-    await handOver(part);
+    // A part before this one died when it had settled.
+    if (row.state === "settled") await tidySettled(part, row);
+    else await handOver(part);
     return { settled: row.state === "settled", strays: { merged: 0, kept: 0 } };
   });
 }

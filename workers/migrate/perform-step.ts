@@ -2,12 +2,13 @@ import type { Job } from "bullmq";
 import { DelayedError } from "bullmq";
 import { areaIdLockKeys } from "../../shared/queue/area-lock-key.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
+import type { JobPlace } from "../../shared/queue/names.ts";
 import type { JobHost } from "../job-host.ts";
 import type { JobReporter } from "../job-reporter.ts";
 import { locateArea } from "../locate-area.ts";
 import { runUnderSignals } from "../run-under-signals.ts";
 import type { StepReport } from "./do-step.ts";
-import { addStep, type StepPlace, wakeJob } from "./step-jobs.ts";
+import { addStep, wakeJob } from "./step-jobs.ts";
 
 /** The longest that a hand-over between two parts of a migration may take, ms: the life of the lease. */
 export const handOverMs = 60_000;
@@ -17,6 +18,8 @@ export interface StepContext {
   signal: AbortSignal;
   reporter: JobReporter;
   host: JobHost;
+  /** Somebody asked for the end of the job before this look at it. */
+  isCancelled?: boolean;
 }
 
 /** What a closing part gives to the job that waits for it, beside its report. */
@@ -97,11 +100,11 @@ export async function askToTend(
 }
 
 /** Who waits for a step that has ended; undefined where nobody does. */
-export function waiterOf(job: Job): StepPlace | undefined {
+export function waiterOf(job: Job): JobPlace | undefined {
   const data = job.data as Partial<{ toHost: string; migration: string }>;
   if (data.toHost !== undefined && data.migration !== undefined)
     return { host: data.toHost, jobId: data.migration };
-  return (job.returnvalue as { wake?: StepPlace } | null)?.wake;
+  return (job.returnvalue as { wake?: JobPlace } | null)?.wake;
 }
 
 /** Lets the job that waits for a step look at once. */

@@ -61,6 +61,10 @@ export function undoneError({ reason, token }: Pick<MigrationRow, "reason" | "to
   });
 }
 
+export function cancelledError(): JobsError {
+  return new JobsError("cancelled", "the migration was cancelled", { hint: "the old home is as before" });
+}
+
 export function passed(name: MigrateCheckName, detail: string): MigrateCheck {
   return { name, ok: true, detail };
 }

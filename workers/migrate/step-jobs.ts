@@ -1,17 +1,13 @@
 import type { Job, JobsOptions, Queue } from "bullmq";
 import type { JobsError } from "../../shared/errors.ts";
+import { requestCancel } from "../../shared/queue/cancel.ts";
 import { openQueue } from "../../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
+import type { JobPlace } from "../../shared/queue/names.ts";
 import type { JobHost } from "../job-host.ts";
 import type { StepReport } from "./do-step.ts";
-
-/** Where a job is to be found. */
-export interface StepPlace {
-  host: string;
-  jobId: string;
-}
 
 /** What has come of a step's job. `gone`: its queue has no such job (any more). */
 export type StepState =
@@ -32,7 +28,7 @@ async function onQueue<T>(host: JobHost, name: string, body: (queue: Queue) => P
 /** Adds a step to a host's queue, before the jobs that wait there. One whose id the queue knows is not added again. */
 export async function addStep(
   host: JobHost,
-  place: StepPlace,
+  place: JobPlace,
   payload: MigrateStepPayload,
   more: Pick<JobsOptions, "deduplication"> = {},
 ): Promise<void> {
@@ -50,7 +46,7 @@ export async function addStep(
   await onQueue(host, place.host, (queue) => queue.add("migrate-step", payload, options));
 }
 
-export async function lookAtStep(host: JobHost, { host: name, jobId }: StepPlace): Promise<StepState> {
+export async function lookAtStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<StepState> {
   return await onQueue(host, name, async (queue) => {
     const state = await queue.getJobState(jobId);
     // Read after its state: what had ended then has its result.
@@ -63,7 +59,7 @@ export async function lookAtStep(host: JobHost, { host: name, jobId }: StepPlace
 }
 
 /** Takes a step back that no worker has begun. @returns false where one is at work on it */
-export async function removeStep(host: JobHost, { host: name, jobId }: StepPlace): Promise<boolean> {
+export async function removeStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<boolean> {
   return await onQueue(host, name, async (queue) => {
     try {
       await (await queue.getJob(jobId))?.remove();
@@ -74,8 +70,14 @@ export async function removeStep(host: JobHost, { host: name, jobId }: StepPlace
   });
 }
 
+/** Asks that a step ends, begun or not. A step is never forwarded, so its own queue is all there is to ask. */
+export async function cancelStep(host: JobHost, place: JobPlace): Promise<void> {
+  const { redis, settings } = host;
+  await onQueue(host, place.host, (queue) => requestCancel({ redis, settings, queue: () => queue }, place));
+}
+
 /** Lets a job that waits for something look at once. Never rejects: it looks by itself before long. */
-export async function wakeJob(host: JobHost, { host: name, jobId }: StepPlace): Promise<void> {
+export async function wakeJob(host: JobHost, { host: name, jobId }: JobPlace): Promise<void> {
   try {
     await onQueue(host, name, async (queue) => {
       const job = await queue.getJob(jobId);

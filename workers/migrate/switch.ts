@@ -27,10 +27,14 @@ export interface PartPayload {
   area: string;
   /** Id of the job. */
   migration: string;
+  /** Where it can still be undone it is to be. */
+  cancelled?: boolean;
 }
 
 export interface SwitchReport {
   checks: MigrateCheck[];
+  /** As it stands now: `switched`, and the new pair open. */
+  row: MigrationRow;
 }
 
 /**
@@ -55,6 +59,8 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
       if (!part.wasAlive && isBefore(rowOf(part, payload.migration))) {
         throw new JobsError("rolled-back", "its lease ran out before the new home took it up");
       }
+      if (payload.cancelled === true && isBefore(rowOf(part, payload.migration)))
+        throw new JobsError("cancelled", "somebody cancelled it");
       await toSwitched(part, payload.migration, checks);
     } catch (error) {
       await leave(part, payload.migration, error);
@@ -63,7 +69,7 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
     if (row.state === "switched" && row.new_ready === 0) await openNew(part, row);
     if (row.kind === "takeover") await endTakeOver(part, row);
     else await handOver(part);
-    return { checks };
+    return { checks, row: rowOf(part, payload.migration) };
   });
 }
 

@@ -5,8 +5,9 @@ import { filesOf } from "../move/databases.ts";
 import { prepareArea } from "../move/prepare-area.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
-import { beginMigration } from "./migration-table.ts";
+import { beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
 import { commit, handOver, withPart } from "./part.ts";
+import { rowOf } from "./undo.ts";
 
 /** What is known of a home that is gone. */
 export interface TakeOverPayload {
@@ -40,8 +41,13 @@ export async function beginTakeOver(
       to_host: settings.host,
       source: "megatest.db",
     } as const;
-    await commit(part, () => beginMigration(part.db, row, part.fenceToken, "closed"));
-    ensureMigrationDirectory(area, part.fenceToken);
+    await commit(part, () => {
+      // Taken up again where it had begun.
+      if (migrationOf(part.db, payload.migration) !== undefined) return;
+      refuseWhereOpen(part.db);
+      beginMigration(part.db, row, part.fenceToken, "closed");
+    });
+    ensureMigrationDirectory(area, rowOf(part, payload.migration).token);
     await handOver(part);
     return { token: part.fenceToken };
   });

@@ -12,6 +12,9 @@ import { exportStray, findStrays, strayFiles } from "./strays.ts";
 /** Longer than anybody holds what a file server told of `.homehost` (60 s), ms. */
 export const defaultSettleMs = 75_000;
 
+/** A stray that is found sooner is written to for less long, ms. */
+const longestPauseMs = 5_000;
+
 /**
  * One look of the old home, after the switch, for processes that did not notice: what they wrote is closed as well and
  * copied to the area. It writes to the migration's directory alone: megatest.db is the new home's.
@@ -26,7 +29,7 @@ export async function watch(area: Area, row: MigrationRow, context: JobContext):
   const strays = await copyStrays(area, row, context);
   const done = now >= watched.until;
   writeWatched(area, row.token, { ...watched, strays, done });
-  return done ? undefined : Math.min(watched.until - now, Math.max(settleMs / 10, 50));
+  return done ? undefined : Math.min(watched.until - now, settleMs / 3, longestPauseMs);
 }
 
 /** @returns how many strays the area has by now */

@@ -1,0 +1,56 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { isStopped } from "../support/kill.ts";
+import { startClient } from "../support/megatest/processes.ts";
+import { addresses, buildForTwo, seenFromSide } from "../support/migration-hosts.ts";
+import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+import { homeOf, migrationRow, unionAt } from "../support/two-hosts.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const script = fileURLToPath(new URL("../../dist-test/test/support/migrate-process.js", import.meta.url));
+
+describe("a client that opens the old cache after the last check and writes all the while", () => {
+  it.each([
+    { mode: "a rollback journal", cacheWal: false },
+    { mode: "a write-ahead log", cacheWal: true },
+  ])(
+    "with $mode finds each write it was told of at the new home, and then is told why it fails",
+    async ({ cacheWal }) => {
+      const root = temporaryDirectory();
+      const { area, place } = buildForTwo(root, { cacheWal });
+      const before = unionAt(area);
+      const order = JSON.stringify({ ...place, jobId: "migrate-1", cacheDb: area.cacheDb });
+      const moving = spawn(process.execPath, [script, order], {
+        env: { PATH: process.env.PATH, MTJOBS_FAILPOINT: "migration-begun=stop" },
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      let stderr = "";
+      moving.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+      const ended = once(moving, "close");
+      await waitFor("the migration to stop", () => isStopped(moving.pid), { state: () => stderr });
+      const target = Object.fromEntries(area.keys.map((key) => [key, "late"]));
+      const journal = join(root, "journal.jsonl");
+      const client = await startClient({
+        cacheDb: area.cacheDb,
+        journal,
+        everyMs: 2,
+        target,
+        runname: "late",
+      });
+      moving.kill("SIGCONT");
+      await ended;
+      expect(moving.exitCode, stderr).toBe(0);
+      const { message } = await client.next("failed");
+      expect(message).toBe(`homehost moved to ${addresses.new}`);
+      expect(client.acknowledged().length).toBeGreaterThan(0);
+      expect([homeOf(area), migrationRow(area)?.state]).toEqual([`${addresses.new}\n`, "settled"]);
+      const after = unionAt(seenFromSide(area, root, "new"));
+      assertWritesKept(client.acknowledged(), after);
+      assertNothingLost(before, after, { newRecords: true });
+    },
+  );
+});

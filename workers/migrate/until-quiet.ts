@@ -1,0 +1,23 @@
+import type { JobsError } from "../../shared/errors.ts";
+import type { CheckReport } from "../../shared/migrate-result.ts";
+import { type Dealings, Pause } from "./dealings.ts";
+
+/** While an area is waited for to become quiet, the next check comes between these, ms. */
+const between = [60_000, 600_000] as const;
+
+/** How long a job with `whenQuiet` waits until it checks again; undefined once its deadline has passed. */
+export function untilQuiet(
+  dealings: Dealings,
+  { earliestAt = 0 }: CheckReport,
+  against: JobsError,
+): Pause | undefined {
+  const { at, job, payload } = dealings;
+  const now = Date.now();
+  const deadline = job.timestamp + payload.deadline;
+  if (now >= deadline) return undefined;
+  dealings.phase = "wait-quiet";
+  if (at.said !== against.message) dealings.say(`Waits: ${against.message}.`);
+  at.said = against.message;
+  const [least, most] = between;
+  return new Pause(Math.min(Math.max(earliestAt - now, least), most, Math.max(deadline - now, 1000)));
+}
