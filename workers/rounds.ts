@@ -7,7 +7,7 @@ import { addStep } from "./migrate/step-jobs.ts";
 import { runInThread } from "./run-in-thread.ts";
 
 /** How often a worker goes over the areas it knows, and over its roots, ms. */
-export const roundMs = 15_000;
+const roundMs = 15_000;
 const rootsEveryMs = 10 * 60_000;
 
 /**

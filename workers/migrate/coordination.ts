@@ -31,6 +31,8 @@ const schema = z.object({
   idle: z.number().int().default(0),
   checks: z.array(z.custom<MigrateCheck>((value) => checkSchema.safeParse(value).success)).default([]),
   bytes: z.record(z.string(), z.number()).default({}),
+  /** Name of the worker that the home to move from is known by. */
+  fromHost: z.string().optional(),
   /** A take-over: when megatest.db last changed before it, ms since 1970. */
   syncedAt: z.number().optional(),
   /** Of the Redlock, while it stands for us. */

@@ -85,6 +85,7 @@ class Coordinator {
     if (refused !== undefined) throw this.#failure(look, refused);
     if (look.atHome) return completed(this.#subject(look), "already-home");
     const old = await this.#with.oldHost(look);
+    if (old !== undefined) this.#with.at.fromHost = old.host;
     const { takeover } = this.#with.payload;
     const onHosts = await hostChecks(this.#with, look, old);
     this.#with.at.checks = mergeChecks(look.checks, onHosts, takeover ? lostHomeChecks(look, old) : []);
@@ -223,8 +224,9 @@ class Coordinator {
     await this.#with.handOver(lock);
     if (at.watchSince === undefined) await this.#with.tendOn(row.from_host);
     at.watchSince ??= Date.now();
-    const longest = (context.host.settleMs ?? defaultSettleMs) + watchPatienceMs;
-    if (Date.now() - at.watchSince < longest) throw new Pause(overseeMs);
+    const settleMs = context.host.settleMs ?? defaultSettleMs;
+    if (Date.now() - at.watchSince < settleMs + watchPatienceMs)
+      throw new Pause(Math.min(overseeMs, settleMs + 250));
     // The new home works; the row waits for the old one's worker.
     const detail = "the old home has not watched yet: it will when its worker is back";
     at.checks = mergeChecks(at.checks, [{ name: "settle", ok: null, detail }]);

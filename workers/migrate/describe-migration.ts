@@ -45,7 +45,7 @@ function describe({ job, payload, look, at, host }: MigrationSubject) {
     areaId: look.areaId,
     from: own?.from_home ?? look.fromHome,
     to: own?.to_home ?? look.toHome,
-    fromHost: own?.from_host ?? null,
+    fromHost: own?.from_host ?? at.fromHost ?? null,
     toHost: host,
     dryRun: payload.dryRun,
     token: own?.token ?? null,

@@ -41,7 +41,7 @@ export interface PartOptions {
   refillDue?: boolean;
 }
 
-export const migrationHolder = (jobId: string): string => `migration:${jobId}`;
+const migrationHolder = (jobId: string): string => `migration:${jobId}`;
 
 /** True while a part of the migration is at work, or the next may still take it up. */
 export function isLeaseAlive(fence: Fence | undefined, jobId: string, now = Date.now()): boolean {

@@ -100,7 +100,7 @@ export async function askToTend(
 }
 
 /** Who waits for a step that has ended; undefined where nobody does. */
-export function waiterOf(job: Job): JobPlace | undefined {
+function waiterOf(job: Job): JobPlace | undefined {
   const data = job.data as Partial<{ toHost: string; migration: string }>;
   if (data.toHost !== undefined && data.migration !== undefined)
     return { host: data.toHost, jobId: data.migration };

@@ -8,26 +8,25 @@ const codes: Partial<Record<MigrateCheckName, ErrorCode>> = {
   from: "conflict",
   target: "unfit-host",
   versions: "unfit-host",
-  schema: "unknown-schema",
+  schema: "unfit-host",
   "last-migration": "too-soon",
   tests: "not-quiescent",
   activity: "not-quiescent",
   servers: "not-quiescent",
   "open-files": "not-quiescent",
   caches: "several-caches",
-  "space-area": "disk-full",
-  "space-target": "disk-full",
+  "space-area": "conflict",
+  "space-target": "unfit-host",
   "signs-of-life": "still-alive",
 };
 
 const hints: Partial<Record<ErrorCode, string>> = {
   pinned: "take [server] homehost out of megatest.config first",
-  conflict: "look at mtjobs status AREA, and ask again",
+  conflict: "mend that, or wait for what is going on there, and ask again",
   "unfit-host": "name another host with --to, or mend this one",
   "too-soon": "wait, or say --now",
   "not-quiescent": "wait, or say --when-quiet; --stop-servers ends Megatest's servers",
   "several-caches": "end the processes that use the other caches, let Megatest sync them, and remove them",
-  "disk-full": "free some space",
   "still-alive": "a host that is only silent must not lose its home: end it first",
 };
 
