@@ -115,14 +115,9 @@ describe("a migration whose worker is killed, and which nobody goes on with in t
 
 describe("a migration whose worker is killed, and is taken up again within its lease's life", () => {
   it.each([
-    "migration-begun",
     "old-cache-closed",
-    "snapshot-written",
     "migration-closed",
-    "pair-copied",
     "pair-installed",
-    "migration-installed",
-    "home-written",
     "intent-committed",
     "home-renamed",
     "pair-opened",

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { migrateSteps } from "../../shared/migrate-steps.ts";
+import type { JobStep } from "../../shared/job-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import {
   addresses,
@@ -17,9 +17,17 @@ import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 import { homeOf, isClosed, migrationRow, unionAt } from "../support/two-hosts.ts";
 
-/** Steps that only an undoing, or a stray, passes: see the kill tests. */
-const ordinary = migrateSteps.slice(0, migrateSteps.indexOf("stray-copied"));
-const afterCommit = ["home-renamed", "migration-switched", "pair-opened"];
+/** One of each kind: a kill at every step is tested beside this. */
+const steps = [
+  "migration-begun",
+  "old-cache-closed",
+  "migration-closed",
+  "pair-installed",
+  "intent-committed",
+  "home-renamed",
+  "pair-opened",
+] as const satisfies readonly JobStep[];
+const afterCommit: readonly JobStep[] = ["home-renamed", "pair-opened"];
 
 function assertHome(area: SampleArea, root: string, home: Side, before: ReturnType<typeof unionAt>): void {
   expect(homeOf(area)).toBe(`${addresses[home]}\n`);
@@ -31,7 +39,7 @@ function assertHome(area: SampleArea, root: string, home: Side, before: ReturnTy
 }
 
 /** Fails once, with the error of a full disk, as a step has taken effect. */
-function failOnce(step: string): RunOptions["failpoint"] & object {
+function failOnce(step: JobStep): RunOptions["failpoint"] & object {
   let failed = false;
   return (name) => {
     if (name !== step || failed) return;
@@ -41,28 +49,25 @@ function failOnce(step: string): RunOptions["failpoint"] & object {
 }
 
 describe("a migration in which something fails", () => {
-  it.each(ordinary)(
-    "at %s is undone at once before .homehost changes, and goes on after that",
-    async (step) => {
-      const { area, place } = buildForTwo(temporaryDirectory());
-      const before = unionAt(area);
-      const o = { ...place, jobId: "migrate-1", failpoint: failOnce(step) };
-      const error: unknown = await migrateByHand(o).catch((thrown: unknown) => thrown);
-      if (afterCommit.includes(step)) {
-        // As the queue does with what may pass.
-        if (error !== undefined) await migrateByHand(o);
-      } else {
-        expect(error).toBeInstanceOf(Error);
-        // Nobody's lease has to run out.
-        await tendBoth(o);
-        expect(migrationRow(area)).toMatchObject({ state: "undone", reason: expect.stringContaining(step) });
-        assertHome(area, place.root, "old", before);
-        await migrateByHand({ ...place, jobId: "migrate-2" });
-      }
-      expect(migrationRow(area)).toMatchObject({ state: "settled" });
-      assertHome(area, place.root, "new", before);
-    },
-  );
+  it.each(steps)("at %s is undone at once before .homehost changes, and goes on after that", async (step) => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const before = unionAt(area);
+    const o = { ...place, jobId: "migrate-1", failpoint: failOnce(step) };
+    const error: unknown = await migrateByHand(o).catch((thrown: unknown) => thrown);
+    if (afterCommit.includes(step)) {
+      // As the queue does with what may pass.
+      if (error !== undefined) await migrateByHand(o);
+    } else {
+      expect(error).toBeInstanceOf(Error);
+      // Nobody's lease has to run out.
+      await tendBoth(o);
+      expect(migrationRow(area)).toMatchObject({ state: "undone", reason: expect.stringContaining(step) });
+      assertHome(area, place.root, "old", before);
+      await migrateByHand({ ...place, jobId: "migrate-2" });
+    }
+    expect(migrationRow(area)).toMatchObject({ state: "settled" });
+    assertHome(area, place.root, "new", before);
+  });
 
   it.runIf(mayMount())(
     "for want of room on the new home is undone, and works once there is some",

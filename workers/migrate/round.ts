@@ -1,9 +1,10 @@
-import { openAllowedArea } from "../../shared/area/area.ts";
+import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { listAreas } from "../../shared/area/list-areas.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { migrationTokens } from "./migration-files.ts";
 import { firstDuty, standsOf } from "./stand.ts";
+import { sweepClosed } from "./sweep-closed.ts";
 
 export interface RoundPayload {
   /** Areas that this worker knows, by the path their jobs name them. */
@@ -19,7 +20,10 @@ export interface RoundReport {
   known: string[];
 }
 
-/** One round of a host's worker over areas: reads only, and only where `.mtjobs/migration/` tells of a migration. */
+/**
+ * One round of a host's worker over areas: reads only, and only where `.mtjobs/migration/` tells of a migration. Everywhere
+ * it also removes this host's own pairs that were closed long ago.
+ */
 export async function goRound(
   { areas, everywhere }: RoundPayload,
   context: JobContext,
@@ -29,7 +33,9 @@ export async function goRound(
   for (const path of all) {
     context.signal.throwIfAborted();
     try {
-      await visit(path, context, report);
+      const area = openAllowedArea(path, context.settings, context.env);
+      if (everywhere) await sweepClosed(area, context);
+      await visit(area, path, context, report);
     } catch (error) {
       // One area that cannot be read must not keep the others waiting.
       context.log(`${path}: ${toJobsError(error).message}`);
@@ -38,8 +44,7 @@ export async function goRound(
   return report;
 }
 
-async function visit(path: string, context: JobContext, report: RoundReport): Promise<void> {
-  const area = openAllowedArea(path, context.settings, context.env);
+async function visit(area: Area, path: string, context: JobContext, report: RoundReport): Promise<void> {
   if (migrationTokens(area).length === 0) return;
   report.known.push(path);
   const first = firstDuty(await standsOf(area, context), context.settings.host);

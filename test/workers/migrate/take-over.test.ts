@@ -4,10 +4,14 @@ import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { baseFile } from "../../../workers/migrate/migration-files.ts";
 import { signsOfLife } from "../../../workers/migrate/signs-of-old-home.ts";
+import { sweepClosed } from "../../../workers/migrate/sweep-closed.ts";
+import { holdOpen } from "../../shared/area/file-holder.ts";
 import { historyOf } from "../../support/kill.ts";
 import {
   addresses,
   buildForTwo,
+  contextOn,
+  migrateByHand,
   seenFromSide,
   takeOverByHand,
   tendBoth,
@@ -16,6 +20,7 @@ import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { runReduce } from "../../support/run-reduce.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { homeOf, isClosed, migrationRow, unionAt } from "../../support/two-hosts.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 describe("a take-over", () => {
   it("makes a home of what megatest.db has, and brings home what the lost one had when it is back", async () => {
@@ -38,6 +43,25 @@ describe("a take-over", () => {
     expect(migrationRow(area)).toMatchObject({ state: "settled" });
     expect(historyOf(area).filter(({ jobId }) => jobId.startsWith("migrate-1"))).toHaveLength(2);
     await expect(runReduce(area, { runname: "none" })).rejects.toMatchObject({ code: "not-home" });
+  });
+
+  it("leaves the lost home's cache closed, which goes a week later unless a process has it open", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const o = { ...place, jobId: "migrate-1" };
+    const opened = openArea(area.directory);
+    const weekLater = Date.now() + 7 * 86_400_000 + 60_000;
+    await sweepClosed(opened, contextOn("old", o), weekLater);
+    await migrateByHand(o);
+    await sweepClosed(opened, contextOn("old", o));
+    await sweepClosed(opened, contextOn("new", o), weekLater);
+    expect(existsSync(area.cacheDb)).toBe(true);
+    const holder = await holdOpen(area.cacheDb);
+    await sweepClosed(opened, contextOn("old", o), weekLater);
+    expect(existsSync(area.cacheDb)).toBe(true);
+    process.kill(holder);
+    await waitFor("the holder to end", () => !existsSync(`/proc/${holder}/fd/0`));
+    await sweepClosed(opened, contextOn("old", o), weekLater);
+    expect([area.cacheDb, area.refDb].map((file) => existsSync(file))).toEqual([false, false]);
   });
 
   it("sees a sign of life in megatest.db or a server's log that changed lately", () => {

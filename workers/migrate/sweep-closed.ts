@@ -1,0 +1,32 @@
+import type { Area } from "../../shared/area/area.ts";
+import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import { ownPairs, readMark, removePair } from "./pair-files.ts";
+import { withPairGuard } from "./pair-guard.ts";
+import { standsOf } from "./stand.ts";
+
+/** How long a closed pair stays where it was, ms: an operator may want to look, and who has it open may still read. */
+const keptMs = 7 * 24 * 3_600_000;
+
+/**
+ * Removes this host's pairs of an area that a migration closed long ago, where nothing was written to them since and no
+ * process has them open. Nothing happens where this host is the home, or has a part in a migration that goes on.
+ */
+export async function sweepClosed(area: Area, context: JobContext, now = Date.now()): Promise<void> {
+  const { settings } = context;
+  const old = () =>
+    ownPairs(area, settings).filter(({ pair }) => {
+      if (pair === undefined) return false;
+      const { mark, untouched } = readMark(pair);
+      return mark !== undefined && untouched && now - mark.closedAt > keptMs;
+    });
+  if (old().length === 0) return;
+  await withPairGuard(settings, async () => {
+    const { atHome } = await decideHome(readHomehost(area), settings);
+    const stands = await standsOf(area, context);
+    if (atHome !== false || stands.some(({ row }) => !["settled", "undone"].includes(row.state))) return;
+    for (const { directory } of old()) {
+      if (removePair(directory)) context.log(`${directory} is removed: the homehost moved away long ago.`);
+    }
+  });
+}
