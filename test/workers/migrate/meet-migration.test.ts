@@ -1,0 +1,93 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { JobsError } from "../../../shared/errors.ts";
+import type { JobStep } from "../../../shared/job-steps.ts";
+import { parsePayload } from "../../../shared/queue/payload.ts";
+import { runJob } from "../../../workers/run-job.ts";
+import { addRunIn } from "../../support/area-traits.ts";
+import {
+  addresses,
+  buildForTwo,
+  contextOn,
+  migrateByHand,
+  type Place,
+  seenFromSide,
+  takeOverByHand,
+  tendBoth,
+} from "../../support/migration-hosts.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
+
+/** Leaves a migration as it stands after a step, as a worker does that has lost its lock. */
+async function leaveAt(step: JobStep, place: Place): Promise<void> {
+  const failpoint = (name: JobStep) => {
+    if (name === step) throw new JobsError("lost-lease", `left at ${step}`);
+  };
+  await expect(migrateByHand({ ...place, jobId: "migrate-1", failpoint })).rejects.toMatchObject({
+    code: "lost-lease",
+  });
+}
+
+async function reduceOn(side: "old" | "new", place: Place, runname = "none") {
+  const payload = parsePayload("reduce", { v: 1, area: place.area, runname, compact: "never" });
+  return await runJob("reduce", payload, contextOn(side, { ...place, jobId: `reduce-${side}` }));
+}
+
+describe("a job on an area whose migration nobody goes on with", () => {
+  it.each(["migration-closed", "migration-installed", "intent-committed"] as const)(
+    "is put off while it may be taken up at %s, then undoes it and does its own work",
+    async (step) => {
+      const { area, place } = buildForTwo(temporaryDirectory());
+      const before = unionAt(area);
+      await leaveAt(step, place);
+      await expect(reduceOn("old", place)).rejects.toMatchObject({ code: "locked" });
+      letLeaseRunOut(area);
+      expect(await reduceOn("old", place)).toMatchObject({ state: "completed" });
+      expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([false, false]);
+      expect(migrationRow(area)).toMatchObject({ state: "undoing", old_ready: 1 });
+      await tendBoth({ ...place, jobId: "migrate-1" });
+      expect(migrationRow(area)).toMatchObject({ state: "undone" });
+      assertNothingLost(before, unionAt(area));
+    },
+  );
+
+  it("on the new home opens the pair that a dead switch left closed", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const before = unionAt(area);
+    await leaveAt("migration-switched", place);
+    letLeaseRunOut(area);
+    await expect(reduceOn("old", place)).rejects.toMatchObject({ code: "not-home" });
+    expect(await reduceOn("new", place)).toMatchObject({ state: "completed" });
+    const there = seenFromSide(area, place.root, "new");
+    expect([there.cacheDb, there.refDb].map(isClosed)).toEqual([false, false]);
+    assertNothingLost(before, unionAt(there));
+  });
+
+  it("opens the closed cache of a host that the operator wrote into .homehost, with what it lacks", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    await migrateByHand({ ...place, jobId: "migrate-1" });
+    addRunIn(seenFromSide(area, place.root, "new"), ["cache", "ref", "area"], "meanwhile");
+    const before = unionAt(seenFromSide(area, place.root, "new"));
+    writeFileSync(join(area.directory, ".homehost"), `${addresses.old}\n`);
+    expect(await reduceOn("old", place)).toMatchObject({ state: "completed" });
+    expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([false, false]);
+    assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
+  });
+});
+
+describe("a migration beside another one that is not finished", () => {
+  it("is refused, and neither is harmed", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    await leaveAt("migration-closed", place);
+    letLeaseRunOut(area);
+    const second = { ...place, jobId: "migrate-2" };
+    await expect(migrateByHand(second)).rejects.toMatchObject({ code: "conflict" });
+    await expect(takeOverByHand(second)).rejects.toMatchObject({ code: "conflict" });
+    letLeaseRunOut(area);
+    await tendBoth({ ...place, jobId: "migrate-1" });
+    expect([homeOf(area), migrationRow(area)?.state]).toEqual([`${addresses.old}\n`, "undone"]);
+    expect(isClosed(area.cacheDb)).toBe(false);
+  });
+});
