@@ -1,11 +1,12 @@
-// `npm run bench [-- --runs N] [-- --rounds N] [-- --only reduce|queries]`: a reduce beside what a user would do by
-// hand, and queries over both databases beside the same in one, in one run.
+// `npm run bench [-- --runs N] [-- --rounds N] [-- --only reduce|queries|migrate]`: a reduce beside what a user would
+// do by hand, queries over both databases beside the same in one, and a pair on its way to another host, in one run.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { benchArea, copyArea, days, resetArea } from "./areas.ts";
 import { runHandScript } from "./hand-script.ts";
+import { compareMigration } from "./migrate.ts";
 import { type Measured, runReduce } from "./mtjobs-reduce.ts";
 import { compareQueries } from "./queries.ts";
 import { beside } from "./writing-client.ts";
@@ -27,11 +28,13 @@ const ratio = (a: number, b: number) => (a / b).toFixed(3);
 
 const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));
 try {
-  if (values.only !== "queries") {
+  const wanted = (part: string) => values.only === undefined || values.only === part;
+  if (wanted("reduce")) {
     await compareWithScript();
     await compareSizes();
   }
-  if (values.only !== "reduce") await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
+  if (wanted("queries")) await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
+  if (wanted("migrate")) await compareMigration(join(directory, "migrate"), rounds);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

@@ -106,9 +106,10 @@ function addByRowid(db: Database.Database, table: string, hash: Hash, signal: Ab
   const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
   const rowid = ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? "rowid";
   const text = rowText(columns.map(({ name }) => name));
+  // The rows come by rowid as they are read: to sort them once more would take as long as all else.
   const read = db
     .prepare<[number], [number | null, number, Buffer | null]>(
-      `SELECT max(at), count(*), CAST(group_concat(text, '' ORDER BY at) AS BLOB) FROM (
+      `SELECT max(at), count(*), CAST(group_concat(text, '') AS BLOB) FROM (
          SELECT x.${rowid} AS at, ${text} AS text FROM ${quoteName(table)} AS x
          WHERE x.${rowid} > ? AND ${notNamed(table, "x", gapName) ?? "1"} ORDER BY x.${rowid} LIMIT ${chunk})`,
     )
@@ -141,12 +142,15 @@ function addKeyed(db: Database.Database, table: string, hash: Hash): number {
   return rows;
 }
 
-/** SQL: a row as one text that no other row has. Bytes stay as they are, whatever is in them; lengths keep them apart. */
+/**
+ * SQL: a row as one text that no other row has: type, length and bytes of each value, whatever is in them. One call for
+ * the row: with `||` each piece would copy all before it.
+ */
 function rowText(columns: readonly string[]): string {
   const values = columns.map((name) => {
     const value = `x.${quoteName(name)}`;
-    const sized = (type: string) => `'${type}' || octet_length(${value}) || ':' || ${value}`;
-    return `CASE typeof(${value}) WHEN 'text' THEN ${sized("t")} WHEN 'blob' THEN ${sized("b")} ELSE quote(${value}) END`;
+    // The text of a real number may be rounded; its literal is exact.
+    return `typeof(${value}), ':', octet_length(${value}), ':', iif(typeof(${value}) = 'real', quote(${value}), ${value})`;
   });
-  return [...values, "char(10)"].join(" || ',' || ");
+  return `concat(${[...values, "char(10)"].join(", ',', ")})`;
 }
