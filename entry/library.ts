@@ -32,16 +32,25 @@ export type { AreaStatus } from "../producers/area-status.ts";
 export type { Cancelled } from "../producers/cancel-job.ts";
 export type { Check } from "../producers/doctor/check.ts";
 export type { Examination } from "../producers/doctor/examine.ts";
+export type { DrainOptions } from "../producers/drain.ts";
+export type { DrainedArea, DrainHooks, DrainResult, StayedArea } from "../producers/drain-areas.ts";
 export type { FarmStatus, QueueStatus } from "../producers/farm-status.ts";
 export type { JobReport } from "../producers/find-job.ts";
 export type { JobState, JobView } from "../producers/job-view.ts";
 export type { JobFilter } from "../producers/list-jobs.ts";
+export type { MigrateOptions } from "../producers/migrate-request.ts";
 export type { ReduceOptions, RestoreOptions } from "../producers/move-options.ts";
 export type { DoctorOptions, InlineJob, QueuedJob, ResultOptions } from "../producers/mtjobs.ts";
 export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
 
 export type { FullDb, FullDbOptions, Query, Row } from "../shared/full-db/full-db.ts";
 export type { Parameters, Value } from "../shared/full-db/parameters.ts";
+export type {
+  MigrateCheck,
+  MigrateCheckName,
+  MigrateOutcome,
+  MigrateResult,
+} from "../shared/migrate-result.ts";
 export type { MovedRun, MoveResult, Progress, RunLabel, SkippedRun, SkipReason } from "../shared/result.ts";
 
 export type { Settings } from "../shared/settings.ts";

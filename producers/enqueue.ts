@@ -10,7 +10,7 @@ import type { Session } from "./session.ts";
 
 /** What came of asking for a job. */
 export interface Enqueued extends JobPlace {
-  job: JobName;
+  job: JobName | "migrate";
   area: string;
   /** The same job had been asked for and is not finished: this is its id, and nothing was added. */
   duplicate: boolean;

@@ -1,3 +1,4 @@
+import { type Drained, listDrained } from "../shared/queue/drained.ts";
 import { type HostStatus, listHosts } from "../shared/queue/hosts.ts";
 import { queueName } from "../shared/queue/names.ts";
 import { knownHosts } from "./hosts.ts";
@@ -11,6 +12,8 @@ export interface QueueStatus {
   counts: Record<string, number>;
   /** What its worker last told of itself; null where none ever did. `alive` says whether it is there now. */
   worker: HostStatus | null;
+  /** Since when it takes no new area, and who said so; null where it takes some. */
+  drained: Drained | null;
 }
 
 /** What `status` without AREA tells. */
@@ -30,10 +33,10 @@ const counted = [
 
 /** All hosts with a queue or a worker, by name. */
 export async function farmStatus(session: Session): Promise<FarmStatus> {
-  const workers = new Map(
-    (await listHosts(session.redis, session.settings.prefix)).map((record) => [record.host, record]),
-  );
-  const hosts = await knownHosts(session);
+  const { redis, settings } = session;
+  const workers = new Map((await listHosts(redis, settings.prefix)).map((record) => [record.host, record]));
+  const drained = await listDrained(redis, settings.prefix);
+  const hosts = [...new Set([...(await knownHosts(session)), ...drained.keys()])].sort();
   return {
     hosts: await Promise.all(
       hosts.map(async (host) => ({
@@ -41,6 +44,7 @@ export async function farmStatus(session: Session): Promise<FarmStatus> {
         queue: queueName(host),
         counts: await session.queue(host).getJobCounts(...counted),
         worker: workers.get(host) ?? null,
+        drained: drained.get(host) ?? null,
       })),
     ),
   };

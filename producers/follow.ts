@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
+import type { JobResult } from "../shared/job-result.ts";
 import { cancelledBeforehand, isCancelRequested } from "../shared/queue/cancel.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import { listHosts } from "../shared/queue/hosts.ts";
 import type { JobPlace } from "../shared/queue/names.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
 import { readWaiting } from "../shared/queue/waiting.ts";
-import type { MoveResult, Progress } from "../shared/result.ts";
+import type { Progress } from "../shared/result.ts";
 import { forwardedTo, progressOf, type QueueState } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 /** How a followed job ended, and where: the homehost's queue if it was forwarded there. */
-export type Ending = JobPlace &
-  ({ result: MoveResult; error?: never } | { result?: never; error: JobsError });
+export type Ending<Result extends JobResult = JobResult> = JobPlace &
+  ({ result: Result; error?: never } | { result?: never; error: JobsError });
 
 export interface FollowOptions {
   /** Aborted: following ends with `interrupted`; the job goes on. */
@@ -40,15 +41,15 @@ const outage = 30_000;
  * @throws {JobsError} `timeout`, `interrupted`, `no-worker`, `redis-unreachable`, or `unknown-job`
  *   where the job was removed; the job's own failure is returned, not thrown.
  */
-export async function followJob(
+export async function followJob<Result extends JobResult = JobResult>(
   session: Session,
   place: JobPlace,
   options: FollowOptions = {},
-): Promise<Ending> {
+): Promise<Ending<Result>> {
   const follower = new Follower(session, place, options);
   for (;;) {
     const ending = await follower.look();
-    if (ending !== undefined) return ending;
+    if (ending !== undefined) return ending as Ending<Result>;
     await follower.pause();
   }
 }
@@ -133,7 +134,7 @@ class Follower {
     if (job === undefined) return this.vanished();
     if (state === "failed") return { host, jobId, error: decodeFailure(job.failedReason ?? "") };
     const next = forwardedTo(job.returnvalue);
-    if (next === undefined) return { host, jobId, result: job.returnvalue as MoveResult };
+    if (next === undefined) return { host, jobId, result: job.returnvalue as JobResult };
     this.options.onNote?.(`${host} is not the area's home: the job went on to ${next.host} as ${next.jobId}`);
     this.place = next;
     this.servedAt = undefined;

@@ -1,8 +1,9 @@
 import type { Job } from "bullmq";
 import type { ErrorDocument } from "../shared/errors.ts";
+import type { JobResult } from "../shared/job-result.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import type { JobPlace } from "../shared/queue/names.ts";
-import type { MoveResult, Progress } from "../shared/result.ts";
+import type { Progress } from "../shared/result.ts";
 
 /** States BullMQ keeps jobs in, the unfinished first. */
 export const queueStates = [
@@ -37,7 +38,7 @@ export interface JobView extends JobPlace {
   progress: Progress | null;
   /** The data as it was enqueued. */
   data: unknown;
-  result?: MoveResult;
+  result?: JobResult;
   forwarded?: JobPlace;
   error?: ErrorDocument;
 }
@@ -91,7 +92,7 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
   if (state !== "completed") return view;
   const forwarded = forwardedTo(job.returnvalue);
   if (forwarded !== undefined) return { ...view, state: "forwarded", forwarded };
-  return { ...view, result: job.returnvalue as MoveResult };
+  return { ...view, result: job.returnvalue as JobResult };
 }
 
 /** True while a job waits or runs. */

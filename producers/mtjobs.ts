@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import { parseDuration } from "../shared/duration.ts";
 import { FullDb, type FullDbOptions } from "../shared/full-db/full-db.ts";
 import { locateFiles } from "../shared/full-db/locate.ts";
+import type { JobResult } from "../shared/job-result.ts";
+import type { MigrateResult } from "../shared/migrate-result.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
 import type { MoveName } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
@@ -9,12 +11,15 @@ import type { Settings } from "../shared/settings.ts";
 import { type AreaStatus, areaStatus } from "./area-status.ts";
 import { type Cancelled, cancelJob } from "./cancel-job.ts";
 import type { Examination } from "./doctor/examine.ts";
+import { type DrainOptions, drainHost, undrainHost } from "./drain.ts";
+import type { DrainHooks, DrainResult } from "./drain-areas.ts";
 import { type Enqueued, enqueueJob } from "./enqueue.ts";
 import { type FarmStatus, farmStatus } from "./farm-status.ts";
 import { type JobReport, reportJob } from "./find-job.ts";
 import { followJob } from "./follow.ts";
 import type { JobView } from "./job-view.ts";
 import { type JobFilter, listJobs } from "./list-jobs.ts";
+import { checkMigrate, enqueueMigrate, type MigrateOptions } from "./migrate-request.ts";
 import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "./move-options.ts";
 import { checkRequest } from "./move-request.ts";
 import {
@@ -37,12 +42,12 @@ export interface ResultOptions {
 }
 
 /** A job that was enqueued. */
-export interface QueuedJob extends Enqueued {
+export interface QueuedJob<Result extends JobResult = MoveResult> extends Enqueued {
   /**
    * Follows the job to its end. @throws {JobsError} the job's own failure, or `timeout`, `interrupted`, `no-worker`,
    * `redis-unreachable`: then the job goes on
    */
-  result(options?: ResultOptions): Promise<MoveResult>;
+  result(options?: ResultOptions): Promise<Result>;
 }
 
 /** How a job in this process is watched and stopped; stopped by `signal`, its result rejects as `cancelled`. */
@@ -102,6 +107,37 @@ export class MtJobs {
   restore(area: string, options: RestoreOptions): Promise<QueuedJob>;
   async restore(area: string, options: RestoreOptions & Partial<InlineOptions>) {
     return await this.#start("restore", area, options);
+  }
+
+  /**
+   * Makes another host the area's homehost, this one unless `to` says otherwise. Resolves once it is enqueued; the
+   * result of one that was refused or undone rejects with its document in `details.result`.
+   * @throws {JobsError} `usage`, `not-an-area`, `outside-roots`, `pinned`, `unfit-host`, `redis-unreachable`
+   */
+  async migrate(area: string, options: MigrateOptions = {}): Promise<QueuedJob<MigrateResult>> {
+    const checked = await checkMigrate(area, options, { settings: this.settings, ...this.#deps });
+    const enqueued = await this.#ask((session) => enqueueMigrate(session, checked));
+    return { ...enqueued, result: (waiting) => this.#result<MigrateResult>(enqueued, waiting) };
+  }
+
+  /**
+   * Gives `host` no new area, and migrates those below `settings.areas` that are at home on it. Resolves when all have
+   * moved or said why not; with `whenQuiet` once they are enqueued.
+   * @throws {JobsError} `unfit-host`, `bad-settings`, `redis-unreachable`
+   */
+  async drain(host: string, options: DrainOptions & DrainHooks = {}): Promise<DrainResult> {
+    const { signal, onNote, ...rest } = options;
+    const hooks = {
+      ...this.#deps,
+      ...(signal === undefined ? {} : { signal }),
+      ...(onNote === undefined ? {} : { onNote }),
+    };
+    return await this.#ask((session) => drainHost(session, host, rest, hooks));
+  }
+
+  /** Lets a host take areas again; `was`: whether it had been drained. */
+  async undrain(host: string): Promise<{ host: string; drained: false; was: boolean }> {
+    return await this.#ask((session) => undrainHost(session, host));
   }
 
   /** Jobs of all queues, the newest first. */
@@ -172,7 +208,7 @@ export class MtJobs {
     });
     if (inline !== true) {
       const enqueued = await this.#ask((session) => enqueueJob(session, checked));
-      return { ...enqueued, result: (waiting) => this.#result(enqueued, waiting) };
+      return { ...enqueued, result: (waiting) => this.#result<MoveResult>(enqueued, waiting) };
     }
     const hooks = jobHooks({ signal, onProgress, onLog });
     const running = this.#deps.runInline(checked.name, checked.payload, this.settings, hooks);
@@ -181,11 +217,11 @@ export class MtJobs {
     return { host: this.settings.host, area: checked.payload.area, result: () => running };
   }
 
-  async #result(enqueued: Enqueued, options: ResultOptions = {}): Promise<MoveResult> {
+  async #result<Result extends JobResult>(enqueued: Enqueued, options: ResultOptions = {}): Promise<Result> {
     const { timeout, ...rest } = options;
     const timeoutMs = timeout === undefined ? undefined : toMilliseconds(timeout, "timeout");
     const { result, error } = await this.#ask((session) =>
-      followJob(session, enqueued, { ...rest, timeoutMs }),
+      followJob<Result>(session, enqueued, { ...rest, timeoutMs }),
     );
     if (error !== undefined) throw error;
     return result;

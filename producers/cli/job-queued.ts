@@ -1,20 +1,43 @@
+import { ExitCode } from "../../shared/errors.ts";
+import type { JobResult } from "../../shared/job-result.ts";
+import type { MoveResult } from "../../shared/result.ts";
 import { type Enqueued, enqueueJob } from "../enqueue.ts";
+import { failedMigration } from "../failed-migration.ts";
 import { followJob } from "../follow.ts";
 import { exitOf } from "../held-back.ts";
 import type { CheckedRequest } from "../move-request.ts";
 import { type Session, withSession } from "../session.ts";
-import { resultText } from "../text/result-text.ts";
+import { jobResultText } from "../text/job-result-text.ts";
 import type { CommandContext } from "./command.ts";
 import type { Outcome } from "./outcome.ts";
 import { progressDisplay } from "./progress-bar.ts";
 
 /** A job through Redis: enqueues it, and with `--wait` follows it to its end. */
 export function jobQueued(context: CommandContext, checked: CheckedRequest): Promise<Outcome> {
-  const { settings, options } = context;
-  return withSession(settings, async (session) => {
-    const enqueued = await enqueueJob(session, checked);
-    return options.wait === true
-      ? await follow(context, session, enqueued, checked)
+  const { payload } = checked;
+  return queued<MoveResult>(context, (session) => enqueueJob(session, checked), {
+    dryRun: payload.dryRun,
+    exit: (result) => exitOf(result, payload),
+  });
+}
+
+/** What is to be known of a job that somebody follows. */
+interface Asked<Result extends JobResult> {
+  dryRun: boolean;
+  /** The exit code where it completed; 0 unless said otherwise. */
+  exit?: (result: Result) => number;
+}
+
+/** The same for whatever `enqueue` adds. */
+export function queued<Result extends JobResult>(
+  context: CommandContext,
+  enqueue: (session: Session) => Promise<Enqueued>,
+  asked: Asked<Result>,
+): Promise<Outcome> {
+  return withSession(context.settings, async (session) => {
+    const enqueued = await enqueue(session);
+    return context.options.wait === true
+      ? await follow(context, session, enqueued, asked)
       : { document: enqueued, text: enqueuedText(enqueued) };
   });
 }
@@ -27,16 +50,16 @@ function enqueuedText({ jobId, host, duplicate, served }: Enqueued): string {
   return [head, ...(served ? [] : [unserved]), `look at it: mtjobs job ${jobId}`].join("\n");
 }
 
-async function follow(
+async function follow<Result extends JobResult>(
   { io, json, options }: CommandContext,
   session: Session,
   enqueued: Enqueued,
-  { name, payload }: CheckedRequest,
+  { dryRun, exit }: Asked<Result>,
 ): Promise<Outcome> {
   const display = await progressDisplay(io, json);
   if (enqueued.duplicate) display.note(`${enqueued.jobId}: the same job is unfinished already; following it`);
   try {
-    const { result, error, ...place } = await followJob(session, enqueued, {
+    const { result, error, ...place } = await followJob<Result>(session, enqueued, {
       signal: io.interrupt,
       timeoutMs: options.timeout as number | undefined,
       onProgress: display.progress,
@@ -44,10 +67,13 @@ async function follow(
     });
     display.end();
     if (error === undefined)
-      return { document: result, text: resultText(result), exit: exitOf(result, payload) };
+      return { document: result, text: jobResultText(result), exit: exit?.(result) ?? ExitCode.done };
+    const told = failedMigration(error);
+    if (told !== undefined)
+      return { document: told.result, text: jobResultText(told.result), error: told.error };
+    const { job, area } = enqueued;
     const state = error.code === "cancelled" ? "cancelled" : "failed";
-    const document = { ...place, job: name, area: payload.area, state, dryRun: payload.dryRun };
-    return { document, text: "", error };
+    return { document: { ...place, job, area, state, dryRun }, text: "", error };
   } finally {
     display.end();
   }

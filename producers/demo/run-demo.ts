@@ -96,7 +96,7 @@ async function reduce(
   const checked = await checkRequest("reduce", request, { settings, cwd: directory, env: options.env });
   const enqueued = await enqueueJob(session, checked);
   options.onNote(`enqueued ${enqueued.jobId}: reduce all runs older than 30 days`);
-  const { result, error } = await followJob(session, enqueued, {
+  const { result, error } = await followJob<MoveResult>(session, enqueued, {
     signal: options.signal,
     onProgress: options.onProgress,
     onNote: options.onNote,

@@ -5,7 +5,7 @@ import { plural } from "../../shared/plural.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
-import type { FarmStatus } from "../farm-status.ts";
+import type { FarmStatus, QueueStatus } from "../farm-status.ts";
 import type { JobView } from "../job-view.ts";
 import { agoText, bytesText, countText } from "./amounts.ts";
 import { leftovers, leftoverText } from "./leftovers.ts";
@@ -13,9 +13,9 @@ import { printable, textTable } from "./table.ts";
 
 /** Hosts, queues and workers as a table. */
 export function farmStatusText({ hosts }: FarmStatus): string {
-  const rows = hosts.map(({ host, counts, worker }) => [
+  const rows = hosts.map(({ host, counts, worker, drained }) => [
     host,
-    worker === null ? "none yet" : worker.alive ? "alive" : `gone (seen ${agoText(worker.seenAt)})`,
+    `${workerText(worker)}${drained === null ? "" : ", drained"}`,
     worker?.address ?? "-",
     counts.active ?? 0,
     (counts.waiting ?? 0) + (counts.prioritized ?? 0),
@@ -28,6 +28,11 @@ export function farmStatusText({ hosts }: FarmStatus): string {
     head: ["HOST", "WORKER", "ADDRESS", "ACTIVE", "WAITING", "DELAYED", "FAILED", "COMPLETED", "AREAS"],
     right: [3, 4, 5, 6, 7],
   });
+}
+
+function workerText(worker: QueueStatus["worker"]): string {
+  if (worker === null) return "none yet";
+  return worker.alive ? "alive" : `gone (seen ${agoText(worker.seenAt)})`;
 }
 
 /** An area's status, with its unfinished jobs, or with why they cannot be told. */

@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import type { JobsOptions, KeepJobs } from "bullmq";
+import type { MigratePayload } from "./migrate-payload.ts";
 import type { JobName, JobPayload } from "./payload.ts";
+
+type Name = JobName | "migrate";
+type Payload = JobPayload | MigratePayload;
 
 const day = 24 * 60 * 60;
 
@@ -24,14 +28,14 @@ function canonical(value: unknown): unknown {
  * Equal for two requests of the same work on the same area, whoever asks. While the first is unfinished BullMQ
  * hands the second caller the first one's job.
  */
-export function deduplicationId(name: JobName, payload: JobPayload): string {
+export function deduplicationId(name: Name, payload: Payload): string {
   const { requestedBy: _whoever, ...work } = payload;
   const hash = createHash("sha256").update(JSON.stringify([name, canonical(work)]));
   return `${name}-${hash.digest("hex").slice(0, 32)}`;
 }
 
 /** How a job is added: 8 attempts over some five minutes, then it has failed; refusals end it at once. */
-export function enqueueOptions(name: JobName, payload: JobPayload, jobId: string): JobsOptions {
+export function enqueueOptions(name: Name, payload: Payload, jobId: string): JobsOptions {
   return {
     jobId,
     attempts: 8,

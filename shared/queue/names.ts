@@ -12,7 +12,7 @@ export function queueName(host: string): string {
  * A fresh job id, `<name>-<16 hex digits>`. BullMQ refuses ids that are integers or hold a colon, and ignores
  * an id that it has seen before: the random part keeps both from happening.
  */
-export function newJobId(name: JobName | "repair"): string {
+export function newJobId(name: JobName | "migrate" | "repair"): string {
   return `${name}-${randomBytes(8).toString("hex")}`;
 }
 

@@ -1,8 +1,11 @@
+import { JobsError } from "../../../shared/errors.ts";
+import { isMigrateResult } from "../../../shared/job-result.ts";
+import { failedMigration } from "../../failed-migration.ts";
 import { type JobReport, reportJob } from "../../find-job.ts";
 import { withSession } from "../../session.ts";
 import { agoText } from "../../text/amounts.ts";
+import { jobResultText } from "../../text/job-result-text.ts";
 import { progressText } from "../../text/progress-text.ts";
-import { resultText } from "../../text/result-text.ts";
 import { printable, textTable } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
@@ -12,7 +15,7 @@ export const addJob: AddCommand = (program, bind) => {
     .command("job")
     .summary("show one job: its state, progress, log and result")
     .description("Show one job: its state, how far it is, what it logged and what came of it.")
-    .argument("<id>", "the job's id, as reduce or restore printed it");
+    .argument("<id>", "the job's id, as the command that asked for it printed it");
   command.option(
     "--host <name>",
     "in this host's queue; for the number of a job that was added without an id",
@@ -57,6 +60,9 @@ function jobText(job: JobReport): string {
   if (job.error?.hint !== undefined) facts.push(["hint", job.error.hint]);
   const parts = [textTable(facts)];
   if (job.log.length > 0) parts.push(`log:\n${job.log.map((line) => `  ${printable(line)}`).join("\n")}`);
-  if (job.result?.moved !== undefined) parts.push(resultText(job.result));
+  const result =
+    job.error === undefined ? job.result : failedMigration(JobsError.fromDocument(job.error))?.result;
+  // Another tool may have put anything in its place.
+  if (isMigrateResult(result) || result?.moved !== undefined) parts.push(jobResultText(result));
   return parts.join("\n\n");
 }

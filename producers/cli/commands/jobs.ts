@@ -1,9 +1,12 @@
+import { isMigrateResult } from "../../../shared/job-result.ts";
 import { verbOf } from "../../../shared/job-verbs.ts";
+import type { MigrateResult } from "../../../shared/migrate-result.ts";
 import { plural } from "../../../shared/plural.ts";
 import type { JobView } from "../../job-view.ts";
 import { listJobs, parseStates } from "../../list-jobs.ts";
 import { withSession } from "../../session.ts";
 import { agoText, elapsedText } from "../../text/amounts.ts";
+import { placeText } from "../../text/migrate-text.ts";
 import { progressText } from "../../text/progress-text.ts";
 import { textTable } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
@@ -60,8 +63,14 @@ function remarkText(job: JobView): string {
   if (job.error !== undefined) return `${job.error.code}: ${job.error.message}`;
   if (job.forwarded !== undefined) return `went on to ${job.forwarded.host} as ${job.forwarded.jobId}`;
   if (job.state === "active" && job.progress !== null) return progressText(job.progress);
+  if (isMigrateResult(job.result)) return migratedText(job.result);
   const moved = job.result?.moved?.runs;
   if (moved === undefined) return "";
   const { did, todo } = verbOf(job.job);
   return `${plural(moved, "run")} ${job.result?.dryRun === true ? `to ${todo}` : did}`;
+}
+
+function migratedText({ outcome, from, fromHost, to, toHost, dryRun }: MigrateResult): string {
+  if (outcome === "already-home") return `at home on ${toHost} already`;
+  return `${dryRun ? "could move" : "moved"} from ${placeText(fromHost, from)} to ${placeText(toHost, to)}`;
 }

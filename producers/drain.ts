@@ -1,0 +1,103 @@
+import { JobsError } from "../shared/errors.ts";
+import { clearDrained, setDrained } from "../shared/queue/drained.ts";
+import { checkRedis } from "../shared/queue/redis-check.ts";
+import { askFor, type DrainDeps, type DrainHooks, type DrainResult, followAll } from "./drain-areas.ts";
+import type { MigrateOptions } from "./migrate-request.ts";
+import { requester } from "./move-request.ts";
+import type { Session } from "./session.ts";
+import { spread } from "./spread.ts";
+import { assertRoots, type Survey, surveyAreas } from "./survey-areas.ts";
+import { type Farm, fitTarget, hostCalled, lookAtFarm } from "./target-host.ts";
+
+/** How a host is drained; what is not listed here is as for one migration. */
+export interface DrainOptions extends Omit<MigrateOptions, "to" | "from" | "takeover" | "yes"> {
+  /** The hosts that take its areas; all that are alive and not drained unless said otherwise. */
+  to?: readonly string[];
+  /** With `whenQuiet`: follows the migrations to their end all the same. */
+  wait?: boolean;
+}
+
+/**
+ * Notes that `host` takes no new area, and asks for the migration of each area below `settings.areas` that is at home on
+ * it. Without `whenQuiet` it follows them to their ends; a refusal of one is told and stops no other.
+ * @throws {JobsError} `unfit-host` where no host can take the areas, `bad-settings` without roots; then nothing was noted
+ */
+export async function drainHost(
+  session: Session,
+  host: string,
+  options: DrainOptions,
+  hooks: DrainHooks & DrainDeps,
+): Promise<DrainResult> {
+  const { to, wait, ...each } = options;
+  const { redis, settings } = session;
+  await checkRedis(redis, settings.redisUrl);
+  const farm = await lookAtFarm(session);
+  const names = namesOf(host, farm);
+  const targets = targetsOf(names, to, farm);
+  const dryRun = options.dryRun === true;
+  assertRoots(settings);
+  // First, so that none comes to it while its areas are looked for.
+  if (!dryRun) await setDrained(redis, settings.prefix, names[0], requester(settings));
+  const survey = surveyAreas(settings, hooks.env);
+  const result: DrainResult = {
+    host: names[0],
+    dryRun,
+    drained: !dryRun,
+    moved: [],
+    stayed: survey.unclear.map(({ area, error }) => ({ area, code: error.code, message: error.message })),
+    enqueued: [],
+    warnings: [...survey.warnings],
+  };
+  const leaving = [...survey.homes].filter(([, home]) => home !== undefined && names.includes(home));
+  const plan = spread(
+    leaving.map(([area]) => area),
+    targets.map(({ host, address, areas }) => ({
+      host,
+      areas: countHomes(survey, [host, address]),
+      roots: areas,
+    })),
+  );
+  for (const [area] of leaving) await askFor(session, area, plan.get(area), each, hooks, result);
+  if (options.whenQuiet !== true || wait === true) await followAll(session, hooks, result);
+  return result;
+}
+
+/** Lets a host take areas again. `was`: whether it had been drained. */
+export async function undrainHost(
+  session: Session,
+  host: string,
+): Promise<{ host: string; drained: false; was: boolean }> {
+  const [name] = namesOf(host, await lookAtFarm(session));
+  return {
+    host: name,
+    drained: false,
+    was: await clearDrained(session.redis, session.settings.prefix, name),
+  };
+}
+
+/** All names that a `.homehost` may hold for it, its queue's first. */
+function namesOf(given: string, farm: Farm): [string, ...string[]] {
+  const known = hostCalled(given, farm);
+  if (known === undefined) return [given];
+  return [known.host, ...(known.address === null ? [] : [known.address])];
+}
+
+function targetsOf(names: readonly string[], to: readonly string[] | undefined, farm: Farm) {
+  const targets =
+    to?.map((name) => fitTarget(name, farm)) ??
+    farm.hosts.filter(({ host, alive }) => alive && !farm.drained.has(host) && !names.includes(host));
+  if (targets.some(({ host }) => names.includes(host)))
+    throw new JobsError("usage", `--to names ${names[0]}, which is to be drained`);
+  if (targets.length > 0) return targets;
+  throw new JobsError(
+    "unfit-host",
+    `no host can take the areas of ${names[0]}: none else has a worker that takes areas`,
+    {
+      hint: "start mtjobs worker on another host; mtjobs status lists them",
+    },
+  );
+}
+
+function countHomes({ homes }: Survey, names: readonly (string | null)[]): number {
+  return [...homes.values()].filter((home) => home !== undefined && names.includes(home)).length;
+}

@@ -1,0 +1,18 @@
+import { JobsError } from "../shared/errors.ts";
+import { isMigrateResult } from "../shared/job-result.ts";
+import type { MigrateResult } from "../shared/migrate-result.ts";
+
+/**
+ * What a refused or rolled-back migration had to tell, apart from its error: the job fails, and carries its document in
+ * the error's details. Undefined for any other failure.
+ */
+export function failedMigration(error: JobsError): { result: MigrateResult; error: JobsError } | undefined {
+  const { result, ...details } = error.details ?? {};
+  if (!isMigrateResult(result)) return undefined;
+  const bare = new JobsError(error.code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+    cause: error,
+  });
+  return { result, error: bare };
+}
