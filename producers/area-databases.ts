@@ -4,6 +4,7 @@ import type { CachePair } from "../shared/area/cache.ts";
 import { targetKeys } from "../shared/area/keys.ts";
 import { toJobsError } from "../shared/errors.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./area-facts.ts";
+import { type MigrationFacts, readMigration } from "./migration-facts.ts";
 import { type Look, openLook, type Part } from "./open-look.ts";
 
 /** What a short look into an area's databases tells; null stands for what could not be read. */
@@ -22,6 +23,8 @@ export interface DatabaseFacts {
   held: boolean | null;
   /** Who; null where nobody does, and where it cannot be told. */
   lease: Lease | null;
+  /** The last migration, open or not; null where there was none, and where it cannot be told. */
+  migration: MigrationFacts | null;
   /** Sentences on what could not be read. */
   problems: string[];
 }
@@ -39,6 +42,7 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
   const ours = attempt({ area: megatestDb }, problems, (db) => ({
     ...readSide(db, "area", keys),
     lease: readLease(db, now),
+    migration: readMigration(db),
   }));
   const done = existsSync(completedDb)
     ? attempt({ completed: completedDb }, problems, (db) => ({
@@ -66,6 +70,7 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
     sides: sidesOf(ours, done, cached),
     held: ours === null ? null : ours.lease !== null,
     lease: ours?.lease ?? null,
+    migration: ours?.migration ?? null,
     problems,
   };
 }

@@ -26,6 +26,8 @@ export interface Lease {
   token: number;
   holder: string;
   jobId: string | null;
+  /** ISO 8601; of a migration: since its last part began. */
+  since: string;
   /** ISO 8601; the lease has run out then, whatever became of its holder. */
   expiresAt: string;
   /** ISO 8601 */
@@ -100,6 +102,7 @@ export interface FenceRow {
   token: number;
   holder: string | null;
   job_id: string | null;
+  acquired_at: number;
   expires_at: number;
   renewed_at: number;
 }
@@ -112,6 +115,7 @@ export function readLease(db: Look, now: number): Lease | null {
     token: row.token,
     holder: row.holder,
     jobId: row.job_id,
+    since: new Date(row.acquired_at).toISOString(),
     expiresAt: new Date(row.expires_at).toISOString(),
     renewedAt: new Date(row.renewed_at).toISOString(),
   };
@@ -122,7 +126,7 @@ export function readFenceRow(db: Look): FenceRow | undefined {
   if (!hasTable(db, "area", "mtjobs_fence")) return undefined;
   return db
     .prepare<[], FenceRow>(
-      "SELECT token, holder, job_id, expires_at, renewed_at FROM area.mtjobs_fence WHERE id = 1",
+      "SELECT token, holder, job_id, acquired_at, expires_at, renewed_at FROM area.mtjobs_fence WHERE id = 1",
     )
     .get();
 }

@@ -7,6 +7,7 @@ import type { Check } from "./check.ts";
 import { checkIntegrity } from "./integrity.ts";
 import { checkJournals } from "./journals.ts";
 import { checkLeftovers } from "./leftovers.ts";
+import { checkMigrations } from "./migrations.ts";
 import { meet } from "./patient.ts";
 import { checkPlace } from "./place.ts";
 import { checkRecords } from "./records.ts";
@@ -39,6 +40,7 @@ export async function diagnose(
     ...(await checkCaches(patient)),
     ...(await checkJournals(patient)),
     ...(await checkLeftovers(patient)),
+    ...(await checkMigrations(patient)),
     ...(await checkRecords(patient, budget)),
     ...(await checkIntegrity(patient, budget)),
   ];

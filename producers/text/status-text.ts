@@ -7,8 +7,10 @@ import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
 import type { FarmStatus, QueueStatus } from "../farm-status.ts";
 import type { JobView } from "../job-view.ts";
+import { stateTexts } from "../migration-facts.ts";
 import { agoText, bytesText, countText } from "./amounts.ts";
 import { leftovers, leftoverText } from "./leftovers.ts";
+import { placeText } from "./migrate-text.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Hosts, queues and workers as a table. */
@@ -50,6 +52,7 @@ export function areaStatusText(status: AreaStatus, queue: readonly JobView[] | J
     ],
     ...moreAboutRuns(status),
     ["held by", holderText(status)],
+    ...migrationRows(status),
     ...(queue instanceof JobsError ? [["queue", `unknown: ${queue.message}`]] : []),
   ];
   const parts = [textTable(facts), sidesTable(status)];
@@ -76,7 +79,18 @@ export function areaStatusText(status: AreaStatus, queue: readonly JobView[] | J
 
 function holderText({ held, lease }: AreaStatus): string {
   if (held === null) return "unknown: megatest.db cannot be read (see below)";
-  return lease === null ? "nobody" : `${lease.holder} for ${lease.jobId ?? "?"} until ${lease.expiresAt}`;
+  if (lease === null) return "nobody";
+  return `${lease.holder} for ${lease.jobId ?? "?"} since ${lease.since} until ${lease.expiresAt}`;
+}
+
+function migrationRows({ migration }: AreaStatus): string[][] {
+  if (migration === null || !migration.open) return [];
+  const { kind, state, from, fromHost, to, toHost, jobId, requestedBy, begunAt } = migration;
+  const [where, whereTo] = [placeText(fromHost, from), placeText(toHost, to)];
+  return [
+    [kind, `from ${where} to ${whereTo}, for ${jobId} of ${requestedBy}, begun ${agoText(begunAt)}`],
+    ["", `${state}: ${stateTexts[state]}`],
+  ];
 }
 
 function moreAboutRuns({ cacheOnlyRuns, unfinishedRuns }: AreaStatus): string[][] {
@@ -120,7 +134,8 @@ function historyRow(line: HistoryLine): string[] {
 }
 
 function workText(line: HistoryLine): string {
-  const { job, moved } = line;
+  const { job, moved, outcome, from, to } = line;
+  if (job === "migrate") return `${String(outcome)}: from ${String(from)} to ${String(to)}`;
   if (typeof moved !== "object" || moved === null || !("runs" in moved)) return "";
   if (job !== "repair") return `${plural(Number(moved.runs), "run")} ${verbOf(job).did}`;
   const ends = leftovers(line as unknown as MoveResult);

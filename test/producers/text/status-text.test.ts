@@ -21,6 +21,7 @@ const status: AreaStatus = {
   sides: {},
   held: false,
   lease: null,
+  migration: null,
   problems: [],
 };
 
