@@ -26,7 +26,7 @@ const status: AreaStatus = {
 };
 
 describe("an area's status as text", () => {
-  it("says of each job of the history whether its runs were moved or restored, and what a repair ended", () => {
+  it("says of each job of the history what became of the runs, what a repair ended or where the area went", () => {
     const history = [
       { jobId: "restore-1", job: "restore", state: "completed", moved: { runs: 2 } },
       { jobId: "reduce-1", job: "reduce", state: "completed", moved: { runs: 1 } },
@@ -38,6 +38,7 @@ describe("an area's status as text", () => {
         undone: { reduce: 1 },
       },
       { jobId: "other-1", moved: "?" },
+      { jobId: "migrate-1", job: "migrate", outcome: "migrated", from: "10.0.0.1", to: "10.0.0.2" },
     ];
     const lines = areaStatusText({ ...status, history }, []).split("\n");
     const at = lines.indexOf("last jobs:");
@@ -49,6 +50,7 @@ describe("an area's status as text", () => {
         "finished an interrupted restore: restored 2 runs; undid an interrupted reduce: took back the copies of 1 run",
       ],
       ["other-1"],
+      ["migrate-1", "migrated: from 10.0.0.1 to 10.0.0.2"],
     ]);
   });
 });

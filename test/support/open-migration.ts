@@ -1,0 +1,36 @@
+import type { MigrationState } from "../../shared/migration-row.ts";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { openConnection } from "../../shared/sqlite/connection.ts";
+import { raiseToken, takeLease } from "../../workers/fence.ts";
+import { closePart } from "../../workers/migrate/closed.ts";
+import { advance, beginMigration } from "../../workers/migrate/migration-table.ts";
+import { transact } from "../../workers/move/transaction.ts";
+
+/**
+ * Leaves an area as a migration from host-a to host-b that died in `states.at(-1)` leaves megatest.db; its lease has run
+ * out, unless `held`. `closing` comes first of itself.
+ */
+export function leaveMigration(
+  area: SampleArea,
+  states: readonly MigrationState[],
+  { held = false, kind = "migration" as const as "migration" | "takeover", closed = false } = {},
+): number {
+  const db = openConnection({ area: area.megatestDb, cache: area.cacheDb });
+  try {
+    const now = held ? Date.now() : Date.now() - 3_600_000;
+    const token = transact(db, () => {
+      const taken = takeLease(db, { holder: "migration:migrate-1", jobId: "migrate-1", now, seen: 0 });
+      const homes = { from_home: "host-a", to_home: "10.0.0.2", from_host: "host-a", to_host: "host-b" };
+      const row = { job_id: "migrate-1", requested_by: "ann@host-a", kind, source: "cache" as const };
+      beginMigration(db, { ...row, ...homes }, taken);
+      for (const state of states) advance(db, taken, state);
+      db.prepare("UPDATE area.mtjobs_migrations SET begun_at = ?, changed_at = ?").run(now, now);
+      return taken;
+    });
+    transact(db, () => raiseToken(db, "cache", token));
+    if (closed) closePart(db, "cache", { token, movedTo: "10.0.0.2", closedAt: now }, token);
+    return token;
+  } finally {
+    db.close();
+  }
+}
