@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { errorCodes } from "../shared/errors.ts";
 import { jobSteps } from "../shared/job-steps.ts";
+import { migrateCheckNames } from "../shared/migrate-result.ts";
+import { migrateSchema } from "../shared/queue/migrate-payload.ts";
 import { payloadSchemas } from "../shared/queue/payload.ts";
 import { environmentName, resolveSettings } from "../shared/settings.ts";
 import { runCommand } from "./producers/run-command.ts";
@@ -129,12 +131,18 @@ describe("the documentation", () => {
 
   it("lists every member of a job's data, and every job", () => {
     const jobs = Object.keys(payloadSchemas);
-    const shapes = Object.values(payloadSchemas).flatMap((schema) =>
-      ("options" in schema ? schema.options : [schema]).flatMap(({ shape }) => Object.keys(shape)),
-    );
-    const members = [...new Set(shapes)].sort();
+    const { reduce, restore } = payloadSchemas;
+    const members = [...new Set([reduce, restore].flatMap(({ shape }) => Object.keys(shape)))].sort();
     for (const job of jobs) expect(textOf("docs/interface.md")).toMatch(new RegExp(`named[^:]*\`${job}\``));
     expect([...namesInTable("docs/interface.md", "Asking for a job")].sort()).toEqual(members);
+    const own = Object.keys(migrateSchema.shape).filter((member) => !members.includes(member));
+    const told = namesInTable("docs/interface.md", "Asking for a migration");
+    expect(own.filter((member) => !told.has(member))).toEqual([]);
+  });
+
+  it("says of every check of a migration what it means when it is against it, and of no other", () => {
+    const told = [...namesInTable("docs/migration.md", "What each refusal means")];
+    expect(told).toEqual([...migrateCheckNames].sort((a, b) => told.indexOf(a) - told.indexOf(b)));
   });
 
   it("has no link that leads nowhere", () => {
