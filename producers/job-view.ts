@@ -61,12 +61,12 @@ export function forwardedTo(returnValue: unknown): JobPlace | undefined {
   return typeof host === "string" && typeof jobId === "string" ? { host, jobId } : undefined;
 }
 
-/** A job's progress as our workers write it; null before the first report. */
+/** A job's progress as our workers write it, without what they note for themselves; null before the first report. */
 export function progressOf(job: Job): Progress | null {
   const progress: unknown = job.progress;
-  return typeof progress === "object" && progress !== null && "phase" in progress
-    ? (progress as Progress)
-    : null;
+  if (typeof progress !== "object" || progress === null || !("phase" in progress)) return null;
+  const { phase, runs, rows } = progress as Progress;
+  return { phase, runs, rows };
 }
 
 /** A job as shown, from what BullMQ keeps and the list it was found in. */

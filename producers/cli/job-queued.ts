@@ -1,6 +1,6 @@
 import { ExitCode } from "../../shared/errors.ts";
 import type { JobResult } from "../../shared/job-result.ts";
-import type { MoveResult } from "../../shared/result.ts";
+import type { MoveResult, Progress } from "../../shared/result.ts";
 import { type Enqueued, enqueueJob } from "../enqueue.ts";
 import { failedMigration } from "../failed-migration.ts";
 import { followJob } from "../follow.ts";
@@ -8,9 +8,10 @@ import { exitOf } from "../held-back.ts";
 import type { CheckedRequest } from "../move-request.ts";
 import { type Session, withSession } from "../session.ts";
 import { jobResultText } from "../text/job-result-text.ts";
+import { phaseText } from "../text/phase-text.ts";
 import type { CommandContext } from "./command.ts";
 import type { Outcome } from "./outcome.ts";
-import { progressDisplay } from "./progress-bar.ts";
+import { type ProgressDisplay, progressDisplay } from "./progress-bar.ts";
 
 /** A job through Redis: enqueues it, and with `--wait` follows it to its end. */
 export function jobQueued(context: CommandContext, checked: CheckedRequest): Promise<Outcome> {
@@ -62,7 +63,7 @@ async function follow<Result extends JobResult>(
     const { result, error, ...place } = await followJob<Result>(session, enqueued, {
       signal: io.interrupt,
       timeoutMs: options.timeout as number | undefined,
-      onProgress: display.progress,
+      onProgress: enqueued.job === "migrate" ? phaseNotes(display) : display.progress,
       onNote: display.note,
     });
     display.end();
@@ -77,4 +78,13 @@ async function follow<Result extends JobResult>(
   } finally {
     display.end();
   }
+}
+
+/** A migration has nothing to count: its phases are told, each once. */
+function phaseNotes({ note }: ProgressDisplay): (progress: Progress) => void {
+  let told = "";
+  return ({ phase }) => {
+    if (phase !== told) note(phaseText(phase));
+    told = phase;
+  };
 }

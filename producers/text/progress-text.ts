@@ -1,11 +1,12 @@
 import { plural } from "../../shared/plural.ts";
 import type { Progress } from "../../shared/result.ts";
 import { countText } from "./amounts.ts";
+import { phaseText } from "./phase-text.ts";
 
 /** `copying, 3 of 40 runs, 1,200 rows` */
 export function progressText({ phase, runs, rows }: Progress): string {
   // A migration counts neither.
-  if (runs.total === 0 && rows.done === 0) return phase;
+  if (runs.total === 0 && rows.done === 0) return phaseText(phase);
   const ofRows = rows.total === undefined ? "" : `${countText(rows.done)} of `;
   const ofRuns = `${countText(runs.done)} of ${plural(runs.total, "run")}`;
   return `${phase}, ${ofRuns}, ${ofRows}${plural(rows.total ?? rows.done, "row")}`;

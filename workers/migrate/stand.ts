@@ -1,26 +1,42 @@
 import type { Area } from "../../shared/area/area.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import { openConnection } from "../../shared/sqlite/connection.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { type Duty, dutyOf, type MigrationStand, type Side, sideOf } from "./duty.ts";
 import { readMigrationFiles } from "./migration-files.ts";
-import { unfinishedMigrations } from "./migration-table.ts";
+import { lastMigration, unfinishedMigrations } from "./migration-table.ts";
 import { isLeaseAlive, leaseOf } from "./part.ts";
 
 /** How an area's migrations stand that may leave something to do, the oldest first. Changes nothing. */
-export async function standsOf(
+export async function standsOf(area: Area, context: Pick<JobContext, "signal">): Promise<MigrationStand[]> {
+  return await readArea(area, context, (db) => {
+    const lease = leaseOf(db);
+    return unfinishedMigrations(db).map((row) => ({
+      row,
+      files: readMigrationFiles(area, row.token),
+      leaseAlive: isLeaseAlive(lease, row.job_id),
+    }));
+  });
+}
+
+/** The newest migration of an area, whatever came of it; undefined where there was none. */
+export async function lastMigrationOf(
   area: Area,
+  context: Pick<JobContext, "signal">,
+): Promise<MigrationRow | undefined> {
+  return await readArea(area, context, lastMigration);
+}
+
+async function readArea<T>(
+  { megatestDb }: Area,
   { signal }: Pick<JobContext, "signal">,
-): Promise<MigrationStand[]> {
+  read: (db: Connection) => T,
+): Promise<T> {
   return await outwaitBusy(signal, () => {
-    const db = openConnection({ area: area.megatestDb }, { busyTimeoutMs: 25 });
+    const db = openConnection({ area: megatestDb }, { busyTimeoutMs: 25 });
     try {
-      const lease = leaseOf(db);
-      return unfinishedMigrations(db).map((row) => ({
-        row,
-        files: readMigrationFiles(area, row.token),
-        leaseAlive: isLeaseAlive(lease, row.job_id),
-      }));
+      return read(db);
     } finally {
       db.close();
     }

@@ -62,7 +62,9 @@ function tookText({ startedAt, finishedAt }: JobView): string {
 function remarkText(job: JobView): string {
   if (job.error !== undefined) return `${job.error.code}: ${job.error.message}`;
   if (job.forwarded !== undefined) return `went on to ${job.forwarded.host} as ${job.forwarded.jobId}`;
-  if (job.state === "active" && job.progress !== null) return progressText(job.progress);
+  // A migration puts itself off while it waits for another host.
+  const atWork = job.state === "active" || (job.job === "migrate" && job.state === "delayed");
+  if (atWork && job.progress !== null) return progressText(job.progress);
   if (isMigrateResult(job.result)) return migratedText(job.result);
   const moved = job.result?.moved?.runs;
   if (moved === undefined) return "";

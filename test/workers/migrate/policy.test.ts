@@ -1,0 +1,114 @@
+import { appendFileSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openArea } from "../../../shared/area/area.ts";
+import type { MigrationState } from "../../../shared/migration-row.ts";
+import { openQueue } from "../../../shared/queue/connections.ts";
+import { setDrained } from "../../../shared/queue/drained.ts";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { resolveSettings } from "../../../shared/settings.ts";
+import { askHome } from "../../../workers/ask-home.ts";
+import type { JobHost } from "../../../workers/job-host.ts";
+import { type Wish, wishFor } from "../../../workers/migrate/wishes.ts";
+import { onStage, type QueueStage } from "../../support/queue-stage.ts";
+import { announce } from "../../support/stand-in-host.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+import { homeOf, onHosts } from "../../support/two-hosts.ts";
+import { waitFor } from "../../support/wait-for.ts";
+
+const policy = { prefer: ["host-b", "10.9.0.1"], migrate: "auto", quietForMs: 1_800_000 } as const;
+
+function areaWith(config: string): SampleArea {
+  const area = buildTempArea({ runs: 1, testsPerRun: 1 });
+  appendFileSync(join(area.directory, "megatest.config"), `\n[homehost]\n${config}\n`);
+  const hourAgo = Date.now() / 1000 - 3600;
+  utimesSync(area.megatestDb, hourAgo, hourAgo);
+  return area;
+}
+
+function wishOf(area: SampleArea, last?: { state: MigrationState; changed_at: number }) {
+  const settings = resolveSettings({ flags: { host: "host-b", address: "10.9.0.2" } });
+  return wishFor(openArea(area.directory), async () => last, { settings });
+}
+
+describe("a worker on its rounds", () => {
+  it("wishes for a quiet area that prefers its host, and for no other", async () => {
+    const wanted = areaWith("prefer host-b\nmigrate auto");
+    expect(await wishOf(wanted)).toMatchObject({
+      area: wanted.directory,
+      home: "host-a",
+      self: ["host-b", "10.9.0.2"],
+    });
+    expect(await wishOf(areaWith("prefer host-b"))).toBeUndefined();
+    expect(await wishOf(areaWith("prefer host-a,host-b\nmigrate auto"))).toBeUndefined();
+    expect(await wishOf(areaWith("prefer host-b\nmigrate auto\nquiet-for 2h"))).toBeUndefined();
+  });
+
+  it("wishes for none that has moved, or failed to, within a day, or is on its way", async () => {
+    const area = areaWith("prefer host-b\nmigrate auto");
+    const ago = (hours: number) => Date.now() - hours * 3_600_000;
+    expect(await wishOf(area, { state: "settled", changed_at: ago(23) })).toBeUndefined();
+    expect(await wishOf(area, { state: "undone", changed_at: ago(23) })).toBeUndefined();
+    expect(await wishOf(area, { state: "switched", changed_at: ago(48) })).toBeUndefined();
+    expect(await wishOf(area, { state: "settled", changed_at: ago(25) })).toMatchObject({ home: "host-a" });
+  });
+
+  it("asks once, for as long as a round, unless it is drained, or the home is preferred or has no worker", () =>
+    onStage(async (stage) => {
+      const wish: Wish = {
+        ...{ area: "/areas/a1", home: "10.9.0.3", self: ["host-b"], sinceLastMs: undefined },
+        policy: { ...policy, prefer: [...policy.prefer] },
+      };
+      const asked = () => jobsAt(stage, "host-b");
+      const ask = (more: Partial<Wish> = {}) => askHome(hostB(stage), [{ ...wish, ...more }], 600_000);
+      await ask();
+      expect(await asked()).toEqual([]);
+      await announce(stage, "host-a", { address: "10.9.0.1" });
+      await announce(stage, "host-c", { address: "10.9.0.3" });
+      await ask({
+        home: "host-a",
+        self: ["host-x"],
+        policy: { ...wish.policy, prefer: ["10.9.0.1", "host-x"] },
+      });
+      await setDrained(stage.redis, stage.prefix, "host-b", "ann@host-a");
+      await ask();
+      expect(await asked()).toEqual([]);
+      await stage.redis.del(`${stage.prefix}:drained`);
+      await ask();
+      await ask();
+      expect(await asked()).toMatchObject([
+        {
+          ...{ area: "/areas/a1", to: "host-b", from: "10.9.0.3", requestedBy: "policy@host-b" },
+          ...{ whenQuiet: true, quietFor: 1_800_000, deadline: 600_000 },
+        },
+      ]);
+    }));
+
+  it("brings an area to the host that it prefers, with nobody asking", () =>
+    onHosts(async (hosts) => {
+      const area = hosts.area();
+      const config = join(area.directory, "megatest.config");
+      appendFileSync(config, "\n[homehost]\nprefer host-b\nmigrate auto\nquiet-for 0s\n");
+      await hosts.start("host-a");
+      await hosts.start("host-b");
+      await waitFor("the area to be at home on host-b", () => homeOf(area) === "10.9.0.2\n", {
+        deadline: 30_000,
+        state: () => jobsAt(hosts.stage, "host-b"),
+      });
+    }));
+});
+
+function hostB(stage: QueueStage): JobHost {
+  const flags = { host: "host-b", redisUrl: stage.url, prefix: stage.prefix };
+  const log = { info: () => {} } as unknown as JobHost["log"];
+  return { redis: stage.redis, settings: resolveSettings({ flags }), log } as JobHost;
+}
+
+async function jobsAt(stage: QueueStage, host: string): Promise<unknown[]> {
+  const queue = openQueue(stage.redis, stage, host);
+  try {
+    return (await queue.getJobs()).map(({ data }) => data as unknown);
+  } finally {
+    await queue.close();
+  }
+}

@@ -1,0 +1,35 @@
+import { wantsArea } from "../shared/area/home-policy.ts";
+import { openQueue } from "../shared/queue/connections.ts";
+import { listDrained } from "../shared/queue/drained.ts";
+import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
+import { findHost } from "../shared/queue/hosts.ts";
+import { newJobId } from "../shared/queue/names.ts";
+import { parsePayload } from "../shared/queue/payload.ts";
+import type { JobHost } from "./job-host.ts";
+import type { Wish } from "./migrate/wishes.ts";
+
+/**
+ * Asks for the areas whose policy wants them on this host: each by a migration that waits until it is quiet, for `forMs`
+ * at most, when the next round asks anew. A drained host asks for none, nor is one asked for whose home has no worker.
+ */
+export async function askHome(host: JobHost, wishes: readonly Wish[], forMs: number): Promise<void> {
+  const { redis, settings, log } = host;
+  if (wishes.length === 0 || (await listDrained(redis, settings.prefix)).has(settings.host)) return;
+  const queue = openQueue(redis, settings, settings.host);
+  try {
+    for (const { area, home, self, policy, sinceLastMs } of wishes) {
+      const old = await findHost(redis, settings.prefix, home);
+      const names = [home, old?.host, old?.address].filter((name) => typeof name === "string");
+      if (old?.alive !== true || !wantsArea(policy, names, self, sinceLastMs)) continue;
+      const payload = parsePayload("migrate", {
+        ...{ v: 1, area, to: settings.host, from: home, requestedBy: `policy@${settings.host}` },
+        ...{ quietFor: policy.quietForMs, whenQuiet: true, deadline: forMs },
+      });
+      const wanted = newJobId("migrate");
+      const { id } = await queue.add("migrate", payload, enqueueOptions("migrate", payload, wanted));
+      if (id === wanted) log.info({ area, home, jobId: id }, "asked for an area that its policy wants here");
+    }
+  } finally {
+    await queue.close();
+  }
+}
