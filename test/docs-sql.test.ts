@@ -3,6 +3,10 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../shared/sample-area/build-area.ts";
+import { openConnection } from "../shared/sqlite/connection.ts";
+import { raiseToken } from "../workers/fence.ts";
+import { closePart } from "../workers/migrate/closed.ts";
+import { transact } from "../workers/move/transaction.ts";
 import { documentOf, runCommand } from "./producers/run-command.ts";
 import { edit } from "./support/edit-area.ts";
 import { buildTempArea, filesOf } from "./support/temp-area.ts";
@@ -51,6 +55,28 @@ describe("the SQL in the documentation", () => {
         reason: "newer in the cache",
         ...(old as object),
       });
+    });
+  });
+
+  it("opens a closed cache by hand", () => {
+    const area = buildTempArea({ runs: 1, testsPerRun: 1 });
+    const db = openConnection({ cache: area.cacheDb });
+    transact(db, () => raiseToken(db, "cache", 1));
+    closePart(db, "cache", { token: 1, movedTo: "host-b", closedAt: 0 }, 1);
+    db.close();
+    // As the shell hands it on.
+    const select = /sqlite3 megatest\.db "(SELECT .*)" >/
+      .exec(page("migration.md"))?.[1]
+      ?.replaceAll('\\"', '"');
+    const write = "UPDATE runs SET comment = 'by hand'";
+    open(area.cacheDb, (cache) => {
+      expect(() => cache.exec(write)).toThrow("homehost moved to host-b");
+      const drops = cache
+        .prepare<[], string>(select ?? "")
+        .pluck()
+        .all();
+      cache.exec(`${drops.join("\n")} DROP TABLE mtjobs_closed;`);
+      expect(() => cache.exec(write)).not.toThrow();
     });
   });
 });

@@ -37,7 +37,7 @@ export async function requestCancel(queues: Queues, place: JobPlace, hops = 8): 
   if (state === "completed" || state === "failed") return "finished";
   // The request goes first: a worker that takes the job while it is being removed still sees it.
   await redis.set(cancelKey(settings.prefix, place), "1", "EX", rememberedFor);
-  if (state === "active") return "requested";
+  if (state === "active" || (await lookAtOnce(job))) return "requested";
   try {
     await removeAsCancelled(redis, queue, job);
     return "removed";
@@ -45,6 +45,14 @@ export async function requestCancel(queues: Queues, place: JobPlace, hops = 8): 
     if ((await job.getState()) === "active") return "requested";
     throw error;
   }
+}
+
+/** A migration that waits for another host may be half done: its worker, not we, must end it. False for all others. */
+async function lookAtOnce(job: Job): Promise<boolean> {
+  if (job.name !== "migrate" || job.processedOn === undefined) return false;
+  // One that waits no longer, or for a worker alone, is taken up without us and sees the request by itself.
+  await job.promote().catch(() => {});
+  return true;
 }
 
 /** How a job ends that was cancelled before it began. */

@@ -1,4 +1,8 @@
+import { DelayedError, type Job, UnrecoverableError } from "bullmq";
 import { describe, expect, it } from "vitest";
+import { JobsError } from "../../shared/errors.ts";
+import { isCancelRequested } from "../../shared/queue/cancel.ts";
+import { encodeFailure } from "../../shared/queue/failure.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { announce, migrated, refused, withStandIn } from "../support/stand-in-host.ts";
 import { documentOf, errorCodeOf } from "./run-command.ts";
@@ -84,6 +88,41 @@ describe("migrate", () => {
           expect(job.stdout).toMatch(/refused to move .*: 2 tests are running/);
         },
       );
+    }));
+
+  it("leaves a migration that waits half done to its worker when it is cancelled, and has it look at once", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a1", "10.0.0.1");
+      const wait = async (job: Job) => {
+        if (await isCancelRequested(stage.redis, stage.prefix, { host: "hostb", jobId: job.id ?? "" }))
+          throw new UnrecoverableError(encodeFailure(new JobsError("cancelled", "undone by its worker")));
+        await job.updateProgress({
+          phase: "wait-quiet",
+          runs: { done: 0, total: 0 },
+          rows: { done: 0 },
+          own: 1,
+        });
+        await job.moveToDelayed(Date.now() + 600_000, job.token);
+        throw new DelayedError();
+      };
+      await withStandIn(stage, "hostb", wait, async () => {
+        const { jobId } = documentOf(
+          await run(stage, "migrate", area, "--to", "hostb", "--when-quiet", "--json"),
+        );
+        await stage.reach("hostb", String(jobId), "delayed");
+        const waiting = documentOf(await run(stage, "job", String(jobId), "--json"));
+        expect(waiting.progress).toEqual({
+          phase: "wait-quiet",
+          runs: { done: 0, total: 0 },
+          rows: { done: 0 },
+        });
+        expect((await run(stage, "jobs")).stdout).toContain("waiting until the area is quiet");
+        const cancelled = documentOf(await run(stage, "cancel", String(jobId), "--json"));
+        expect(cancelled).toMatchObject({ outcome: "requested", host: "hostb" });
+        await stage.reach("hostb", String(jobId), "failed");
+        const ended = documentOf(await run(stage, "job", String(jobId), "--json"));
+        expect(ended).toMatchObject({ state: "cancelled", error: { message: "undone by its worker" } });
+      });
     }));
 
   it("takes over only what a person at a terminal, or --yes in a script, says is off", () =>

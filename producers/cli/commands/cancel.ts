@@ -8,7 +8,7 @@ export const addCancel: AddCommand = (program, bind) => {
     .command("cancel")
     .summary("end a job")
     .description(
-      "End a job. One that waits is taken from its queue; a running one stops at its next batch: what it moved stays moved, and the same job run again goes on from there.",
+      "End a job. One that waits is taken from its queue; a running one stops at its next batch: what it moved stays moved, and the same job run again goes on from there. A migration is undone, unless .homehost has been replaced by then.",
     )
     .argument("<id>", "the job's id");
   command.option(
