@@ -13,7 +13,7 @@ import { type Wish, wishFor } from "../../../workers/migrate/wishes.ts";
 import { onStage, type QueueStage } from "../../support/queue-stage.ts";
 import { announce } from "../../support/stand-in-host.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
-import { homeOf, onHosts } from "../../support/two-hosts.ts";
+import { onHosts } from "../../support/two-hosts.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const policy = { prefer: ["host-b", "10.9.0.1"], migrate: "auto", quietForMs: 1_800_000 } as const;
@@ -84,17 +84,22 @@ describe("a worker on its rounds", () => {
       ]);
     }));
 
-  it("brings an area to the host that it prefers, with nobody asking", () =>
+  it("asks on its first round for an area that prefers its host, with nobody else asking", () =>
     onHosts(async (hosts) => {
       const area = hosts.area();
       const config = join(area.directory, "megatest.config");
       appendFileSync(config, "\n[homehost]\nprefer host-b\nmigrate auto\nquiet-for 0s\n");
       await hosts.start("host-a");
       await hosts.start("host-b");
-      await waitFor("the area to be at home on host-b", () => homeOf(area) === "10.9.0.2\n", {
-        deadline: 30_000,
-        state: () => jobsAt(hosts.stage, "host-b"),
-      });
+      const asked = await waitFor(
+        "host-b to ask for the area",
+        async () => {
+          const jobs = await jobsAt(hosts.stage, "host-b");
+          return jobs.length > 0 && jobs;
+        },
+        { deadline: 30_000 },
+      );
+      expect(asked).toMatchObject([{ area: area.directory, to: "host-b", requestedBy: "policy@host-b" }]);
     }));
 });
 
