@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { isStopped } from "../support/kill.ts";
@@ -14,6 +14,9 @@ import {
   unionAt,
 } from "../support/two-hosts.ts";
 import { waitFor } from "../support/wait-for.ts";
+
+// Several workers come and go, and a dead one's job is taken up only after its lock has run out.
+vi.setConfig({ testTimeout: 150_000 });
 
 function assertHome(
   hosts: Hosts,
@@ -54,7 +57,10 @@ describe("a migration whose worker", () => {
       await hosts.start("host-b");
       const paused = await hosts.start("host-a", "old-ref-closed=stop");
       const id = await hosts.migrate(area, "host-b");
-      await waitFor("the worker to stop", () => isStopped(paused.child.pid), { state: paused.stderr });
+      await waitFor("the worker to stop", () => isStopped(paused.child.pid), {
+        deadline: 40_000,
+        state: paused.stderr,
+      });
       letLeaseRunOut(area);
       const other = await hosts.start("host-a");
       await hosts.settled(area, "undone", other);

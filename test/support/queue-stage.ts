@@ -94,6 +94,7 @@ export class QueueStage {
   async worker(host: string, env: Record<string, string> = {}): Promise<WorkerProcess> {
     const worker = this.spawn(host, env);
     await waitFor("the worker to serve", () => worker.stderr().includes("serving the queue"), {
+      deadline: 40_000,
       state: () => worker.stderr(),
     });
     return worker;

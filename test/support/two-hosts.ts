@@ -97,7 +97,7 @@ export class Hosts {
   }
 
   /** Waits for a migration's end. */
-  async end(to: HostName, jobId: string, deadline = 40_000): Promise<Job> {
+  async end(to: HostName, jobId: string, deadline = 90_000): Promise<Job> {
     const ended = async () => ["completed", "failed"].includes(await this.stage.state(to, jobId));
     await waitFor(`${jobId} to end`, ended, {
       deadline,
@@ -109,7 +109,7 @@ export class Hosts {
   /** Waits until the newest migration of an area is in a state. */
   async settled(area: SampleArea, state: string, ...workers: WorkerProcess[]): Promise<void> {
     await waitFor(`the migration to be ${state}`, () => migrationRow(area)?.state === state, {
-      deadline: 40_000,
+      deadline: 90_000,
       state: () => [migrationRow(area), ...workers.map(({ stderr }) => stderr())],
     });
   }

@@ -177,7 +177,7 @@ async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promi
   const row = migrationOf(part.db, jobId);
   try {
     if (row === undefined) await giveBack(part);
-    else await undoOnOld(part, row, error.message);
+    else if (isBefore(row)) await undoOnOld(part, row, error.message);
   } catch (why) {
     part.context.log(`It could not be undone at once, and will be later: ${toJobsError(why).message}.`);
   }

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { JobsError } from "../../../shared/errors.ts";
 import { decodeFailure } from "../../../shared/queue/failure.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
@@ -18,6 +18,9 @@ import {
   onHosts,
   unionAt,
 } from "../../support/two-hosts.ts";
+
+// Two or three workers are started, and an area moves up to twice.
+vi.setConfig({ testTimeout: 150_000 });
 
 /** The area is at home on `host` with every row, and its pair takes writes. */
 function assertHome(
