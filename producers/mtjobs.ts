@@ -4,7 +4,6 @@ import { FullDb, type FullDbOptions } from "../shared/full-db/full-db.ts";
 import { locateFiles } from "../shared/full-db/locate.ts";
 import type { JobResult } from "../shared/job-result.ts";
 import type { MigrateResult } from "../shared/migrate-result.ts";
-import { toQueueError } from "../shared/queue/outage.ts";
 import type { MoveName } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
@@ -18,18 +17,18 @@ import { type FarmStatus, farmStatus } from "./farm-status.ts";
 import { type JobReport, reportJob } from "./find-job.ts";
 import { followJob } from "./follow.ts";
 import type { JobView } from "./job-view.ts";
+import { LastingSession } from "./lasting-session.ts";
 import { type JobFilter, listJobs } from "./list-jobs.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "./migrate-request.ts";
 import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "./move-options.ts";
 import { checkRequest } from "./move-request.ts";
 import {
-  cancelOn,
   type InlineHooks,
+  jobHooks,
   type RepairRequest,
   type RunInline,
   type RunRepair,
 } from "./run-inline.ts";
-import { openSession, type Session } from "./session.ts";
 
 export interface ResultOptions {
   /** How long to wait at most. */
@@ -81,11 +80,12 @@ export interface DoctorOptions extends InlineHooks {
 export class MtJobs {
   readonly settings: Settings;
   readonly #deps: MtJobsDeps;
-  #session: Promise<Session> | undefined;
+  readonly #session: LastingSession;
 
   constructor(settings: Settings, deps: MtJobsDeps) {
     this.settings = settings;
     this.#deps = deps;
+    this.#session = new LastingSession(settings);
   }
 
   /**
@@ -116,7 +116,7 @@ export class MtJobs {
    */
   async migrate(area: string, options: MigrateOptions = {}): Promise<QueuedJob<MigrateResult>> {
     const checked = await checkMigrate(area, options, { settings: this.settings, ...this.#deps });
-    const enqueued = await this.#ask((session) => enqueueMigrate(session, checked));
+    const enqueued = await this.#session.ask((session) => enqueueMigrate(session, checked));
     return { ...enqueued, result: (waiting) => this.#result<MigrateResult>(enqueued, waiting) };
   }
 
@@ -132,17 +132,17 @@ export class MtJobs {
       ...(signal === undefined ? {} : { signal }),
       ...(onNote === undefined ? {} : { onNote }),
     };
-    return await this.#ask((session) => drainHost(session, host, rest, hooks));
+    return await this.#session.ask((session) => drainHost(session, host, rest, hooks));
   }
 
   /** Lets a host take areas again; `was`: whether it had been drained. */
   async undrain(host: string): Promise<{ host: string; drained: false; was: boolean }> {
-    return await this.#ask((session) => undrainHost(session, host));
+    return await this.#session.ask((session) => undrainHost(session, host));
   }
 
   /** Jobs of all queues, the newest first. */
   async jobs(filter: JobFilter = {}): Promise<JobView[]> {
-    return await this.#ask((session) => listJobs(session, filter));
+    return await this.#session.ask((session) => listJobs(session, filter));
   }
 
   /**
@@ -150,12 +150,12 @@ export class MtJobs {
    * @throws {JobsError} `unknown-job`; `usage` where it is needed
    */
   async job(jobId: string, { host }: { host?: string } = {}): Promise<JobReport> {
-    return await this.#ask((session) => reportJob(session, jobId, host));
+    return await this.#session.ask((session) => reportJob(session, jobId, host));
   }
 
   /** Ends a job: one that waits is removed, a running one stops at its next batch. Otherwise as `job`. */
   async cancel(jobId: string, { host }: { host?: string } = {}): Promise<Cancelled> {
-    return await this.#ask((session) => cancelJob(session, jobId, host));
+    return await this.#session.ask((session) => cancelJob(session, jobId, host));
   }
 
   /** Without `area`: hosts, queues, workers. With it: the area itself, read without Redis. */
@@ -163,7 +163,7 @@ export class MtJobs {
   status(area: string): Promise<AreaStatus>;
   async status(area?: string): Promise<FarmStatus | AreaStatus> {
     return area === undefined
-      ? await this.#ask(farmStatus)
+      ? await this.#session.ask(farmStatus)
       : await areaStatus(area, { settings: this.settings, ...this.#deps });
   }
 
@@ -192,9 +192,7 @@ export class MtJobs {
 
   /** Closes the connection; jobs go on. May be called twice; a later call of another method opens it anew. */
   async close(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
-    await (await session?.catch(() => undefined))?.close();
+    await this.#session.close();
   }
 
   async #start(
@@ -207,7 +205,7 @@ export class MtJobs {
       ...this.#deps,
     });
     if (inline !== true) {
-      const enqueued = await this.#ask((session) => enqueueJob(session, checked));
+      const enqueued = await this.#session.ask((session) => enqueueJob(session, checked));
       return { ...enqueued, result: (waiting) => this.#result<MoveResult>(enqueued, waiting) };
     }
     const hooks = jobHooks({ signal, onProgress, onLog });
@@ -220,46 +218,12 @@ export class MtJobs {
   async #result<Result extends JobResult>(enqueued: Enqueued, options: ResultOptions = {}): Promise<Result> {
     const { timeout, ...rest } = options;
     const timeoutMs = timeout === undefined ? undefined : toMilliseconds(timeout, "timeout");
-    const { result, error } = await this.#ask((session) =>
+    const { result, error } = await this.#session.ask((session) =>
       followJob<Result>(session, enqueued, { ...rest, timeoutMs }),
     );
     if (error !== undefined) throw error;
     return result;
   }
-
-  async #ask<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const session = await this.#open();
-    try {
-      return await work(session);
-    } catch (error) {
-      throw await toQueueError(error, session.redis, this.settings.redisUrl);
-    }
-  }
-
-  #open(): Promise<Session> {
-    if (this.#session === undefined) {
-      const opening = openSession(this.settings);
-      this.#session = opening;
-      // The next call tries again.
-      opening.catch(() => {
-        if (this.#session === opening) this.#session = undefined;
-      });
-    }
-    return this.#session;
-  }
-}
-
-/** What is given, as a job takes it. */
-function jobHooks({
-  signal,
-  onProgress,
-  onLog,
-}: { [Hook in keyof InlineHooks]: InlineHooks[Hook] | undefined }): InlineHooks {
-  return {
-    ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(onLog === undefined ? {} : { onLog }),
-  };
 }
 
 function toMilliseconds(value: Duration, what: string): number {

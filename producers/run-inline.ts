@@ -41,3 +41,16 @@ export function cancelOn(interrupt: AbortSignal): AbortSignal {
   else interrupt.addEventListener("abort", abort, { once: true });
   return cancel.signal;
 }
+
+/** What is given, as a job takes it. */
+export function jobHooks({
+  signal,
+  onProgress,
+  onLog,
+}: { [Hook in keyof InlineHooks]: InlineHooks[Hook] | undefined }): InlineHooks {
+  return {
+    ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onLog === undefined ? {} : { onLog }),
+  };
+}
