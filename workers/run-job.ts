@@ -1,10 +1,4 @@
 import type { JobContext } from "../shared/job-context.ts";
-import { doStep } from "./migrate/do-step.ts";
-import { look } from "./migrate/look.ts";
-import { oversee } from "./migrate/oversee.ts";
-import { goRound } from "./migrate/round.ts";
-import { switchOver } from "./migrate/switch.ts";
-import { beginTakeOver } from "./migrate/take-over.ts";
 import { reduce } from "./move/reduce.ts";
 import { repair } from "./move/repair.ts";
 import { restore } from "./move/restore.ts";
@@ -15,23 +9,25 @@ type JobOf<Name extends ThreadJobName> = (
   context: JobContext,
 ) => Promise<ThreadJobs[Name]["result"]>;
 
-const jobs: { [Name in ThreadJobName]: JobOf<Name> } = {
-  reduce,
-  restore,
-  repair,
-  "migrate-step": doStep,
-  "migrate-look": look,
-  "migrate-take-over": beginTakeOver,
-  "migrate-switch": switchOver,
-  "migrate-oversee": oversee,
-  round: goRound,
+/** A migration's parts are loaded once they are asked for, with the schemas they check rows by: few jobs need them. */
+const jobs: { [Name in ThreadJobName]: () => Promise<JobOf<Name>> } = {
+  reduce: async () => reduce,
+  restore: async () => restore,
+  repair: async () => repair,
+  "migrate-step": async () => (await import("./migrate/do-step.ts")).doStep,
+  "migrate-look": async () => (await import("./migrate/look.ts")).look,
+  "migrate-take-over": async () => (await import("./migrate/take-over.ts")).beginTakeOver,
+  "migrate-switch": async () => (await import("./migrate/switch.ts")).switchOver,
+  "migrate-oversee": async () => (await import("./migrate/oversee.ts")).oversee,
+  round: async () => (await import("./migrate/round.ts")).goRound,
 };
 
 /** Does a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */
-export function runJob<Name extends ThreadJobName>(
+export async function runJob<Name extends ThreadJobName>(
   name: Name,
   payload: ThreadJobs[Name]["payload"],
   context: JobContext,
 ): Promise<ThreadJobs[Name]["result"]> {
-  return jobs[name](payload, context);
+  const job = await jobs[name]();
+  return await job(payload, context);
 }

@@ -5,7 +5,7 @@ import type { JobContext } from "../../shared/job-context.ts";
 import { defaultGraceMs } from "../../shared/queue/grace.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
-import { meetMigration } from "../migrate/meet-migration.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
 import { settleCounts, takeOverCounts } from "./accounts.ts";
 import { bringAreaRows } from "./area-rows.ts";
 import { bringTogether } from "./bring-together.ts";
@@ -76,9 +76,7 @@ export async function workOnArea(
       return describeResult({ move, payload, job, areaId, before, started });
     };
     try {
-      const { area, cache: pair } = place;
-      const { db, files, token: fenceToken } = move;
-      await meetMigration({ context, area, pair, db, files, fenceToken, times, wasAlive: false });
+      await endMigration(move, place, times);
       await tidyAndPerform(move, place, payload, lease, direction);
       const result = report();
       // Only a holder writes history: one that was overtaken at its last step ends here.
@@ -96,6 +94,17 @@ export async function workOnArea(
   } finally {
     move.db.close();
   }
+}
+
+/** Ends what a migration left. Loaded where there ever was one: most areas stay where they are. */
+async function endMigration(move: Move, { area, cache: pair }: Place, times: CacheTimes): Promise<void> {
+  const { context, db, files, token: fenceToken } = move;
+  const isMarked = () =>
+    hasTable(db, "area", "mtjobs_migrations") ||
+    (files.cache !== undefined && hasTable(db, "cache", "mtjobs_closed"));
+  if (!(await outwaitBusy(context.signal, isMarked))) return;
+  const { meetMigration } = await import("../migrate/meet-migration.ts");
+  await meetMigration({ context, area, pair, db, files, fenceToken, times, wasAlive: false });
 }
 
 /** The steps under the lease. */
