@@ -21,7 +21,7 @@ import type { CliDeps } from "./deps.ts";
 import { type Outcome, printError, printOutcome } from "./outcome.ts";
 
 /** Commands that are promised and not built yet; one that is built needs no mention here any more, nor harms one. */
-const planned = ["migrate", "drain", "undrain", "serve", "schedule"];
+const planned = ["serve", "schedule"];
 
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([

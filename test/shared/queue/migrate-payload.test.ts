@@ -42,8 +42,8 @@ describe("the data of a migration's step", () => {
   const base = { v: 1, area: "/areas/a1" };
 
   it.each<[MigrateStepName, object]>([
-    ["check", { migration: "migrate-1", quietFor: 0, version: "0.1.0" }],
-    ["stop-servers", { migration: "migrate-1", pids: [7] }],
+    ["check", { migration: "migrate-1", toHost: "b", quietFor: 0, version: "0.1.0" }],
+    ["stop-servers", { migration: "migrate-1", toHost: "b", pids: [7] }],
     [
       "close",
       { migration: "migrate-1", quietFor: 0, toHost: "b", toHome: "b", fromHome: "a", lockValue: "x" },
