@@ -40,6 +40,13 @@ export interface ByteChange {
 /** Rows by table. */
 export type MovedRows = Record<"runs" | RecordTable, number>;
 
+/** Why a job ended before it had looked at all runs it had chosen. */
+export interface TimeUp {
+  by: "max-time" | "between";
+  /** Runs that it had chosen and left for the next job. */
+  left: number;
+}
+
 export interface MoveResult {
   jobId: string;
   /** `repair` finishes what other jobs left, and moves nothing new. */
@@ -60,6 +67,8 @@ export interface MoveResult {
   runs: MovedRun[];
   skipped: SkippedRun[];
   skippedCounts: Partial<Record<SkipReason, number>>;
+  /** There where its time was up before all was done; what it did is done. */
+  timeUp?: TimeUp;
   truncated?: true;
   /** Rows whose losing version was kept in completed-runs.db (`mtjobs_superseded`). */
   superseded: number;

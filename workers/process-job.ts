@@ -1,4 +1,5 @@
 import { DelayedError, type Job } from "bullmq";
+import { assertNotPaused } from "../shared/area/pause.ts";
 import { JobsError } from "../shared/errors.ts";
 import { verbOf } from "../shared/job-verbs.ts";
 import { jobLog } from "../shared/log.ts";
@@ -16,6 +17,7 @@ import { JobReporter } from "./job-reporter.ts";
 import { locateArea } from "./locate-area.ts";
 import { coordinate } from "./migrate/coordinate.ts";
 import { performStep, type StepContext } from "./migrate/perform-step.ts";
+import { assertInWindow } from "./move/time-budget.ts";
 import { runUnderSignals } from "./run-under-signals.ts";
 import { settleJob } from "./settle-job.ts";
 import type { ThreadResult } from "./thread-protocol.ts";
@@ -113,6 +115,8 @@ async function moveRuns(
     );
     return { forwarded };
   }
+  await assertNotPaused(place.realPath, settings.areas);
+  assertInWindow(payload);
   const owner = { host: settings.host, pid: process.pid, jobId, since: new Date().toISOString() };
   const lock = await host.locks.acquire(areaLockKeys(settings.prefix, place), owner);
   try {

@@ -1,4 +1,6 @@
 import type { JobContext } from "../shared/job-context.ts";
+import type { MoveResult } from "../shared/result.ts";
+import { heedPause } from "./heed-pause.ts";
 import { reduce } from "./move/reduce.ts";
 import { repair } from "./move/repair.ts";
 import { restore } from "./move/restore.ts";
@@ -9,11 +11,17 @@ type JobOf<Name extends ThreadJobName> = (
   context: JobContext,
 ) => Promise<ThreadJobs[Name]["result"]>;
 
+/** Migrations go by no stop file: one that stops half way keeps its area closed. */
+const unlessPaused =
+  <Payload extends { area: string }>(work: (payload: Payload, context: JobContext) => Promise<MoveResult>) =>
+  (payload: Payload, context: JobContext) =>
+    heedPause(payload.area, context, (held) => work(payload, held));
+
 /** A migration's parts are loaded once they are asked for, with the schemas they check rows by: few jobs need them. */
 const jobs: { [Name in ThreadJobName]: () => Promise<JobOf<Name>> } = {
-  reduce: async () => reduce,
-  restore: async () => restore,
-  repair: async () => repair,
+  reduce: async () => unlessPaused(reduce),
+  restore: async () => unlessPaused(restore),
+  repair: async () => unlessPaused(repair),
   "migrate-step": async () => (await import("./migrate/do-step.ts")).doStep,
   "migrate-look": async () => (await import("./migrate/look.ts")).look,
   "migrate-take-over": async () => (await import("./migrate/take-over.ts")).beginTakeOver,

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { JobsError } from "../../shared/errors.ts";
 import type { MoveName } from "../../shared/queue/payload.ts";
+import { parseWindow, parseZone } from "../../shared/time-window.ts";
 import { exitOf } from "../held-back.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
 import { resultText } from "../text/result-text.ts";
@@ -8,7 +9,7 @@ import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } 
 import type { CliDeps } from "./deps.ts";
 import { inThisProcess } from "./in-this-process.ts";
 import { jobQueued } from "./job-queued.ts";
-import { duration, oneOf } from "./option-values.ts";
+import { duration, oneOf, someTime } from "./option-values.ts";
 import type { Outcome } from "./outcome.ts";
 import { addSelectors, type SelectorTexts } from "./selectors.ts";
 
@@ -24,10 +25,17 @@ export interface MoveCommand {
   lesson: Pick<Lesson, "examples" | "notes">;
 }
 
+const longest = someTime("--max-time");
+const zone = (text: string) => parseZone(text, "--tz");
+const window = (text: string) => {
+  parseWindow(text, "--between");
+  return text;
+};
+
 const exits = {
   0: "done, or enqueued; also when some runs stayed for the reasons listed",
   1: "the job failed",
-  3: "refused by a safety rule: not at home, locked, outside the allowed roots; or all runs asked for by id stayed",
+  3: "refused by a safety rule: not at home, locked, paused, outside the allowed roots or its time; or all runs asked for by id stayed",
   4: "Redis is out of reach, or with --wait no worker serves the host",
   5: "--timeout passed; the job goes on",
   130: "interrupted while waiting; the job goes on",
@@ -48,6 +56,9 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
       "vacuum afterwards: auto, always or never (default: auto)",
       oneOf("--compact", ["auto", "always", "never"]),
     )
+    .option("--between <times>", "work in this part of the day only, as 22:00-06:00", window)
+    .option("--max-time <duration>", "begin nothing more after this long; the next job goes on", longest)
+    .option("--tz <zone>", "time zone of --between (default: that of the host where it works)", zone)
     .option("--inline", "do it in this process, without Redis; on the area's homehost only")
     .option("--wait", "follow the job to its end and print its result")
     .option(

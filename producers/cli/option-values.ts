@@ -30,6 +30,16 @@ export function pattern(option: string): (text: string) => string {
   };
 }
 
+/** Reads a time, which a job could not do without, as a duration of at least a millisecond. */
+export function someTime(option: string): (text: string) => number {
+  const read = duration(option);
+  return (text) => {
+    const value = read(text);
+    if (value > 0) return value;
+    throw new JobsError("usage", `${option}: "${text}" is no time at all`);
+  };
+}
+
 /** Reads one word out of a few. */
 export function oneOf(option: string, words: readonly string[]): (text: string) => string {
   return (text) => {

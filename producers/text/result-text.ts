@@ -41,6 +41,10 @@ export function resultText(result: MoveResult): string {
   ];
   if (moved.runs > 0) parts.push(movedText(result), dryRun || job === "restore" ? runsText(result) : "");
   parts.push(skippedText(result), dryRun ? "" : bytesLines(result));
+  if (result.timeUp !== undefined) {
+    const { by, left } = result.timeUp;
+    parts.push(`time is up (${by}): ${plural(left, "run")} left for the next job`);
+  }
   if (result.superseded > 0) {
     parts.push(
       `${plural(result.superseded, "row")} lost against a newer version and ${result.superseded === 1 ? "is" : "are"} kept in completed-runs.db`,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { JobsError } from "../errors.ts";
+import { parseWindow, parseZone } from "../time-window.ts";
 import { defaultGraceMs, longestGraceMs } from "./grace.ts";
 import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 
@@ -10,6 +11,17 @@ import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 
 const pattern = z.string().min(1, "is empty: leave it out, or write % for all").max(4096);
 const milliseconds = z.number().int().nonnegative();
+
+/** A text that `parse` takes; its message where it does not. */
+const parsed = (parse: (text: string) => unknown) =>
+  z.string().superRefine((text, context) => {
+    try {
+      parse(text);
+    } catch (error) {
+      if (!(error instanceof JobsError)) throw error;
+      context.addIssue({ code: "custom", message: `${error.message}: ${error.hint}` });
+    }
+  });
 
 /** Which runs. Patterns: `%` means LIKE, else GLOB; commas separate alternatives. */
 export const selectorsSchema = z.strictObject({
@@ -43,6 +55,12 @@ const moveShape = {
   /** Milliseconds; an unfinished test without activity for longer no longer holds its run back. */
   deadAfter: milliseconds.optional(),
   compact: z.enum(["auto", "always", "never"]).default("auto"),
+  /** `22:00-06:00`: it works in this part of the day only. */
+  between: parsed((text) => parseWindow(text)).optional(),
+  /** Milliseconds; it begins no batch after it has worked so long. */
+  maxTime: milliseconds.positive().optional(),
+  /** The time zone of `between`; that of the host where it works unless given. */
+  tz: parsed((text) => parseZone(text)).optional(),
 };
 
 export const reduceSchema = z.strictObject(moveShape);

@@ -26,6 +26,7 @@ import { collectLateRows } from "./sweep.ts";
 import { SyncWindow, syncPassMs } from "./sync-window.ts";
 import { Tally } from "./tally.ts";
 import { ThreadStation } from "./thread-station.ts";
+import { assertInWindow } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** What one kind of job does, between what all of them do before and after. */
@@ -52,6 +53,7 @@ export async function workOnArea(
   direction: Direction,
 ): Promise<MoveResult> {
   const started = performance.now();
+  assertInWindow(payload);
   const tally = new Tally();
   const place = await openPlace(payload, context, tally);
   if (payload.dryRun) return direction.rehearse(place, tally, started);
@@ -143,7 +145,8 @@ async function tidyAndPerform(
     if ((await repairIdClashes(move, renew)) > 0) await collectLateRows(move, sweeper);
     await compact(
       move,
-      { mode: payload.compact, parts: direction.compacted(move) },
+      // A vacuum is no batch: nobody could end it where the time is up.
+      { mode: move.time.up() === undefined ? payload.compact : "never", parts: direction.compacted(move) },
       () => quietReason(move, place.area),
       async (part) => {
         await vacuum(line, part, renew);
@@ -202,7 +205,7 @@ function historyLine(result: MoveResult, payload: MovePayload) {
   return { at: new Date().toISOString(), requestedBy: payload.requestedBy, ...counts };
 }
 
-/** A job put back by a leaving worker, or tried again, is not finished: its line is written when it is. */
+/** A job put back by a leaving worker or held by a stop file, or tried again, is not finished: its line is written when it is. */
 async function noteFailure(
   move: Move,
   payload: MovePayload,
@@ -210,7 +213,7 @@ async function noteFailure(
   thrown: unknown,
 ): Promise<void> {
   const error = toJobsError(thrown);
-  if (error.code === "stopped" || error.code === "lost-lease") return;
+  if (error.code === "stopped" || error.code === "lost-lease" || error.code === "paused") return;
   if (error.retriable && move.context.triedAgain === true) return;
   try {
     const result = { ...report(), state: stateAfter(error) };

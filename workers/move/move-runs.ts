@@ -5,6 +5,7 @@ import { commitStates, PendingStates } from "./copy.ts";
 import { copyBatch, stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
+import { endEarly } from "./end-early.ts";
 import { guardAgain } from "./id-guards.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
@@ -63,6 +64,7 @@ export class RunMover {
     let verified = nothing;
     try {
       while (this.#failure === undefined && !signal.aborted) {
+        this.#heedTime();
         if (this.#waiting.length === 0 && verified.runs.length === 0) {
           if (this.#ahead.size === 0) break;
           await Promise.race(this.#ahead);
@@ -84,6 +86,13 @@ export class RunMover {
     }
     if (this.#failure !== undefined) throw this.#failure;
     signal.throwIfAborted();
+  }
+
+  /** What waits is left to the next job once the time is up; what is in hand is finished. */
+  #heedTime(): void {
+    const left = this.#waiting.length;
+    if (left === 0 || !endEarly(this.#move, left)) return;
+    this.#waiting = [];
   }
 
   async #copyNext(): Promise<CopiedBatch> {

@@ -4,6 +4,7 @@ import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import type { Pace } from "./pace.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import type { Tally } from "./tally.ts";
+import type { TimeBudget } from "./time-budget.ts";
 
 /** The databases of an area that hold runs before a move, in the order in which a run is removed from them. */
 export const removalOrder = ["cache", "ref", "area"] as const satisfies readonly Part[];
@@ -34,6 +35,7 @@ export interface Move {
   /** The fence's token; 0 in a dry run, which commits nothing. */
   token: number;
   pace: Pace;
+  time: TimeBudget;
   /** When the job began, ms since 1970: ages count from here. */
   now: number;
   /** Seconds since 1970: activity before this holds no run back, so it need not be known exactly. */

@@ -19,6 +19,7 @@ import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
 import { createScratch } from "./scratch.ts";
 import { Tally } from "./tally.ts";
+import { TimeBudget } from "./time-budget.ts";
 
 /** The area of a job with its cache, looked at and found fit to work on. */
 export interface Place {
@@ -79,7 +80,7 @@ function warner(area: Area, context: JobContext, tally: Tally): (sentence: strin
 
 /** What of a job's payload a move is made with, and what it is counted as. */
 interface MoveKind {
-  payload: Pick<MovePayload, "age" | "deadAfter">;
+  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz" | "dryRun">>;
   job: MoveResult["job"];
 }
 
@@ -117,6 +118,7 @@ export function moveOn(
     records: planRecords(db, [...sources, "completed"], keys),
     token: 0,
     pace: new Pace(),
+    time: new TimeBudget(payload),
     now,
     recentAfter: Math.floor(
       (now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000,

@@ -48,6 +48,7 @@ export function describeResult({ move, job, payload, areaId, before, started }: 
     runs: tally.runs,
     skipped: tally.skipped,
     skippedCounts: tally.skippedCounts,
+    ...(tally.timeUp === undefined ? {} : { timeUp: tally.timeUp }),
     ...(tally.truncated ? { truncated: true as const } : {}),
     superseded: tally.superseded,
     late: tally.late,

@@ -7,6 +7,7 @@ import type { RunState } from "./copy.ts";
 import { stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
+import { endEarly } from "./end-early.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
@@ -36,8 +37,11 @@ export async function restoreRuns(
   const { context, tally } = move;
   const touchedAt = touch ? Math.floor(Date.now() / 1000) : undefined;
   const waiting: Whole[] = [];
+  let left = runs.length;
   for (const batch of await batchesOf(move, runs)) {
     context.signal.throwIfAborted();
+    if (endEarly(move, left)) break;
+    left -= batch.length;
     context.progress({
       phase: "restoring",
       runs: { done: tally.moved.runs, total: runs.length },

@@ -4,6 +4,7 @@ import {
   type MoveResult,
   type RunLabel,
   type SkipReason,
+  type TimeUp,
 } from "../../shared/result.ts";
 
 /** Counts what a job did. Counts are complete; lists stop at `listLimit`. */
@@ -24,6 +25,7 @@ export class Tally {
   readonly warnings: string[] = [];
   /** By the interrupted job that had begun with them. */
   readonly undone: NonNullable<MoveResult["undone"]> = {};
+  timeUp: MoveResult["timeUp"];
   superseded = 0;
   late = 0;
   truncated = false;
@@ -53,6 +55,11 @@ export class Tally {
     this.skippedCounts[reason] = (this.skippedCounts[reason] ?? 0) + 1;
     if (this.skipped.length < listLimit) this.skipped.push({ ...run, reason });
     else this.truncated = true;
+  }
+
+  /** Runs chosen are left to the next job because the time is up. */
+  leave(by: TimeUp["by"], runs: number): void {
+    this.timeUp = { by, left: (this.timeUp?.left ?? 0) + runs };
   }
 
   /** The same sentence is said once. */

@@ -1,0 +1,82 @@
+import { JobsError } from "./errors.ts";
+
+/** A part of each day, by the clock on the wall: minutes since midnight. `to` before `from` goes over midnight. */
+export interface TimeWindow {
+  from: number;
+  to: number;
+}
+
+const minute = 60_000;
+/** No window stays shut longer: one that lies in an hour which a change of clocks leaves out opens on the next day. */
+const searched = 2 * 24 * 60;
+
+/** Reads `22:00-06:00`. @throws {JobsError} `usage` */
+export function parseWindow(text: string, what = "between"): TimeWindow {
+  const time = "([01]\\d|2[0-3]):([0-5]\\d)";
+  const found = new RegExp(`^${time}-(?:${time}|(24):(00))$`).exec(text);
+  const [fromHour, fromMinute, toHour, toMinute] = (found ?? []).slice(1).filter(Boolean).map(Number);
+  const window = {
+    from: (fromHour ?? 0) * 60 + (fromMinute ?? 0),
+    to: (toHour ?? 0) * 60 + (toMinute ?? 0),
+  };
+  if (found !== null && window.from !== window.to) return window;
+  throw new JobsError("usage", `${what}: "${text}" is no part of a day`, {
+    hint: "write two different times, as in 22:00-06:00",
+  });
+}
+
+/** Checks a name of a time zone, such as Europe/Berlin. @throws {JobsError} `usage` */
+export function parseZone(text: string, what = "tz"): string {
+  try {
+    clockOf(text);
+    return text;
+  } catch {
+    throw new JobsError("usage", `${what}: "${text}" is no time zone`, {
+      hint: "write a name of the tz database, as in Europe/Berlin or UTC",
+    });
+  }
+}
+
+/** The time zone of this process. */
+export function ownZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+function clockOf(zone: string): Intl.DateTimeFormat {
+  const known = clocks.get(zone);
+  if (known !== undefined) return known;
+  const clock = new Intl.DateTimeFormat("en", {
+    timeZone: zone,
+    hourCycle: "h23",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+  clocks.set(zone, clock);
+  return clock;
+}
+
+/** Whether the clock of `zone` shows a time within the window at `at` (ms since 1970); its end is outside. */
+export function isWithin({ from, to }: TimeWindow, at: number, zone: string): boolean {
+  const shown = Object.fromEntries(
+    clockOf(zone)
+      .formatToParts(at)
+      .map(({ type, value }) => [type, Number(value)]),
+  );
+  const now = (shown.hour ?? 0) * 60 + (shown.minute ?? 0);
+  return from < to ? from <= now && now < to : from <= now || now < to;
+}
+
+/**
+ * When the window is open next, ms since 1970: `at` itself where it is open. Asks the clock minute by minute, so
+ * that the hours which a change of clocks leaves out or repeats need no thought.
+ */
+export function nextOpening(window: TimeWindow, at: number, zone: string): number {
+  if (isWithin(window, at, zone)) return at;
+  const first = Math.ceil(at / minute) * minute;
+  for (let step = 0; step < searched; step++) {
+    if (isWithin(window, first + step * minute, zone)) return first + step * minute;
+  }
+  return first + searched * minute;
+}

@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openArea } from "../../shared/area/area.ts";
+import { readHistory } from "../../shared/area/history.ts";
+import { paused } from "../../shared/area/pause.ts";
+import type { JobContext } from "../../shared/job-context.ts";
+import { readWaiting } from "../../shared/queue/waiting.ts";
+import { heedPause } from "../../workers/heed-pause.ts";
+import { settingsFor, writeFile } from "../shared/area/small-area.ts";
+import { onStage } from "../support/queue-stage.ts";
+import { runReduce } from "../support/run-reduce.ts";
+import { buildTempArea } from "../support/temp-area.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const small = { runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false };
+
+function contextFor(signal = new AbortController().signal): JobContext {
+  const nothing = () => {};
+  return {
+    ...{ jobId: "j", settings: settingsFor(), env: {}, signal },
+    ...{ log: nothing, progress: nothing, failpoint: nothing },
+  };
+}
+
+test("a job at work is stopped once a stop file is there, or for the reason it is told", async () => {
+  const { directory } = buildTempArea(small);
+  const work = async ({ signal }: JobContext) => {
+    await once(signal, "abort");
+    throw signal.reason;
+  };
+  const end = new AbortController();
+  const told = heedPause(directory, contextFor(end.signal), work, 5);
+  end.abort(new Error("for another reason"));
+  await expect(told).rejects.toThrow("for another reason");
+  const held = heedPause(directory, contextFor(), work, 5);
+  const file = writeFile(join(directory, ".mtjobs/pause"), "");
+  await expect(held).rejects.toMatchObject({ code: "paused", details: { file } });
+  const late = heedPause(directory, contextFor(), () => expect.fail("it must not begin"), 5);
+  await expect(late).rejects.toMatchObject({ code: "paused" });
+});
+
+test("a job that is held between two batches leaves no line in the history, and the next counts what it moved", async () => {
+  const area = buildTempArea(small);
+  const stop = new AbortController();
+  const failpoint = (name: string) => {
+    if (name === "removing") stop.abort(paused("/x"));
+  };
+  const held = runReduce(area, {}, { failpoint, signal: stop.signal, jobId: "held" });
+  await expect(held).rejects.toMatchObject({ code: "paused" });
+  expect(readHistory(openArea(area.directory), { limit: 5 })).toEqual([]);
+  const { result } = await runReduce(area, {}, { jobId: "held" });
+  expect(result.moved.runs).toBe(2);
+});
+
+test("a job of a held area waits unspent, says why, lets others pass, and goes on when the file is gone", () =>
+  onStage(async (stage) => {
+    await stage.worker("hostA");
+    const [area, free] = [stage.area("a", "hostA"), stage.area("free", "hostA")];
+    stage.release(area);
+    stage.release(free);
+    const file = writeFile(join(area, ".mtjobs/pause"), "");
+    const id = await stage.enqueue("hostA", area, "hold");
+    const job = await stage.reach("hostA", id, "delayed");
+    expect([job.attemptsMade, job.progress]).toEqual([0, expect.objectContaining({ phase: "paused" })]);
+    expect(await stage.story("hostA", id)).toEqual([`Waits: jobs are held by ${file}.`]);
+    const place = { host: "hostA", jobId: id };
+    expect((await readWaiting(stage.redis, stage.prefix, place))?.code).toBe("paused");
+    await stage.reach("hostA", await stage.enqueue("hostA", free, "hold"), "completed");
+    rmSync(file);
+    const done = await stage.reach("hostA", id, "completed");
+    expect(done.attemptsMade).toBe(1);
+  }));
+
+test("a job outside of its window waits unspent until it opens", () =>
+  onStage(async (stage) => {
+    await stage.worker("hostA");
+    const area = stage.area("a", "hostA");
+    const hour = new Date().getUTCHours();
+    const at = (hours: number) => `${String((hour + hours) % 24).padStart(2, "0")}:00`;
+    const data = { v: 1, area, runname: "hold", between: `${at(2)}-${at(4)}`, tz: "UTC" };
+    const id = await stage.add("hostA", "reduce", data, { attempts: 2 });
+    const job = await stage.reach("hostA", id, "delayed");
+    expect([job.attemptsMade, job.progress]).toEqual([
+      0,
+      expect.objectContaining({ phase: "waiting for its time of day" }),
+    ]);
+    const due = await waitFor("the delay", async () => (await stage.queue("hostA").getJob(id))?.delay);
+    const opens = new Date(job.timestamp).setUTCMinutes(0, 0, 0) + 2 * 3_600_000;
+    // BullMQ counts the delay from the moment at which the job is put off.
+    expect(Math.abs(Date.now() + due - opens)).toBeLessThan(30_000);
+    expect(stage.trace(area)).toEqual([]);
+  }));
