@@ -29,6 +29,7 @@ export class MtJobs extends Producer {
 }
 
 export type { AreaStatus } from "../producers/area-status.ts";
+export type { AutomaticStatus } from "../producers/automatic-status.ts";
 export type { Cancelled } from "../producers/cancel-job.ts";
 export type { Check } from "../producers/doctor/check.ts";
 export type { Examination } from "../producers/doctor/examine.ts";
@@ -51,6 +52,14 @@ export type {
   MigrateOutcome,
   MigrateResult,
 } from "../shared/migrate-result.ts";
-export type { MovedRun, MoveResult, Progress, RunLabel, SkippedRun, SkipReason } from "../shared/result.ts";
+export type {
+  MovedRun,
+  MoveResult,
+  Progress,
+  RunLabel,
+  SkippedRun,
+  SkipReason,
+  TimeUp,
+} from "../shared/result.ts";
 
 export type { Settings } from "../shared/settings.ts";

@@ -5,6 +5,8 @@ import { readAreaId } from "../shared/area/area-id.ts";
 import { findCache } from "../shared/area/cache.ts";
 import { type HistoryLine, readHistory } from "../shared/area/history.ts";
 import { decideHome, readHomehost } from "../shared/area/homehost.ts";
+import { findPause } from "../shared/area/pause.ts";
+import { policySection, readPolicies } from "../shared/area/reduce-policies.ts";
 import { liveServers, type MegatestServer } from "../shared/area/servers.ts";
 import { toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
@@ -31,6 +33,10 @@ export interface AreaStatus extends DatabaseFacts {
   servers: MegatestServer[];
   /** The last jobs, the newest first. */
   history: HistoryLine[];
+  /** The lines of `[reduce-records]` that are followed; what is wrong with others is among the problems. */
+  policies: { name: string; text: string }[];
+  /** The stop file that holds the area's jobs; null where there is none. */
+  paused: string | null;
 }
 
 const historyShown = 5;
@@ -60,6 +66,7 @@ export async function areaStatus(
   const servers = look(() => liveServers(area, Date.now(), settings.host), []);
   const areaId = look(() => readAreaId(area), null);
   const history = look(() => readHistory(area, { limit: historyShown }), []).reverse();
+  const { policies, problems: wrong } = readPolicies(area.config);
   return {
     area: area.path,
     areaId,
@@ -72,8 +79,10 @@ export async function areaStatus(
     bytes: sizes(area, cache),
     servers: servers.filter(({ state }) => state !== "stale"),
     history,
+    policies: policies.map(({ name }) => ({ name, text: area.config.get(policySection, name) ?? "" })),
+    paused: (await findPause(area.realPath, settings.areas)) ?? null,
     ...facts,
-    problems: [...facts.problems, ...problems, ...area.config.warnings],
+    problems: [...facts.problems, ...problems, ...wrong, ...area.config.warnings],
   };
 }
 

@@ -15,6 +15,11 @@ export interface Cancelled extends JobPlace {
  */
 export async function cancelJob(session: Session, jobId: string, at?: string): Promise<Cancelled> {
   const { host, job } = await findJob(session, jobId, at);
+  if (job.repeatJobKey !== undefined && !job.finishedOn) {
+    throw new JobsError("usage", `${jobId} is the next turn of the schedule ${job.repeatJobKey}`, {
+      hint: `to end the schedule: mtjobs schedule remove ${job.repeatJobKey}`,
+    });
+  }
   const outcome = await requestCancel(session, { host, jobId });
   if (outcome === "unknown") {
     throw new JobsError("unknown-job", `job ${jobId} has just been removed`);

@@ -45,7 +45,8 @@ export async function enqueueJob(
   };
 }
 
-async function chooseHost({ redis, settings }: Session, area: Area): Promise<string> {
+/** The host whose queue a job on `area` is added to. */
+export async function chooseHost({ redis, settings }: Session, area: Area): Promise<string> {
   const homehost = readHomehost(area);
   if (homehost.value === undefined || (await isAtHome(homehost, settings))) return settings.host;
   return (await findHost(redis, settings.prefix, homehost.value))?.host ?? settings.host;

@@ -1,6 +1,7 @@
 import { type Drained, listDrained } from "../shared/queue/drained.ts";
 import { type HostStatus, listHosts } from "../shared/queue/hosts.ts";
 import { queueName } from "../shared/queue/names.ts";
+import { type AutomaticStatus, automaticStatus } from "./automatic-status.ts";
 import { knownHosts } from "./hosts.ts";
 import type { Session } from "./session.ts";
 
@@ -19,6 +20,8 @@ export interface QueueStatus {
 /** What `status` without AREA tells. */
 export interface FarmStatus {
   hosts: QueueStatus[];
+  /** Schedules, and lines of `[reduce-records]` that asked for a job. */
+  automatic: AutomaticStatus[];
 }
 
 const counted = [
@@ -38,6 +41,7 @@ export async function farmStatus(session: Session): Promise<FarmStatus> {
   const drained = await listDrained(redis, settings.prefix);
   const hosts = [...new Set([...(await knownHosts(session)), ...drained.keys()])].sort();
   return {
+    automatic: await automaticStatus(session),
     hosts: await Promise.all(
       hosts.map(async (host) => ({
         host,

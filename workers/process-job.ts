@@ -18,6 +18,8 @@ import { locateArea } from "./locate-area.ts";
 import { coordinate } from "./migrate/coordinate.ts";
 import { performStep, type StepContext } from "./migrate/perform-step.ts";
 import { assertInWindow } from "./move/time-budget.ts";
+import { passOn } from "./pass-on.ts";
+import { assertStillAsked } from "./policy-payload.ts";
 import { runUnderSignals } from "./run-under-signals.ts";
 import { settleJob } from "./settle-job.ts";
 import type { ThreadResult } from "./thread-protocol.ts";
@@ -96,6 +98,11 @@ async function perform(
   if ("to" in payload) return await coordinate(job, payload, { token, signal, reporter, host, isCancelled });
   if (isCancelled) throw cancelled();
   if ("step" in payload) return await performStep(job, payload, { token, signal, reporter, host });
+  if (job.repeatJobKey !== undefined) {
+    const { forwarded } = await passOn(job, payload, host).catch(outage);
+    reporter.log(`Its turn has come: the job is ${forwarded.jobId}.`);
+    return { forwarded };
+  }
   return await moveRuns(job, payload, { token, signal, reporter, host });
 }
 
@@ -115,6 +122,7 @@ async function moveRuns(
     );
     return { forwarded };
   }
+  assertStillAsked(payload, settings, host.env);
   await assertNotPaused(place.realPath, settings.areas);
   assertInWindow(payload);
   const owner = { host: settings.host, pid: process.pid, jobId, since: new Date().toISOString() };

@@ -1,4 +1,4 @@
-import { type Queue, Worker } from "bullmq";
+import { type Job, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
@@ -9,9 +9,11 @@ import { queueName } from "../shared/queue/names.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
 import type { Settings } from "../shared/settings.ts";
 import { AreaLocks } from "./area-lock.ts";
+import { Automatic } from "./automatic.ts";
 import { hostRecord } from "./host-record.ts";
 import type { JobHost } from "./job-host.ts";
 import { wakeWaiter } from "./migrate/perform-step.ts";
+import { noteEnd } from "./note-end.ts";
 import { processJob } from "./process-job.ts";
 import { Rounds } from "./rounds.ts";
 import { checkStart } from "./start-checks.ts";
@@ -55,6 +57,8 @@ export interface HostWorkerOptions {
   settleMs?: number;
   /** How often it looks for migrations that nobody goes on with, ms. */
   roundMs?: number;
+  /** How often the areas' configs are looked at for `[reduce-records]`, ms. */
+  lookMs?: number;
 }
 
 interface Serving {
@@ -65,6 +69,7 @@ interface Serving {
   record: HostRecord;
   heartbeat: NodeJS.Timeout;
   rounds: Rounds;
+  automatic: Automatic;
 }
 
 export class HostWorker {
@@ -107,7 +112,9 @@ export class HostWorker {
           this.#log.debug({ err: error }, "could not announce this host"),
         );
       }, heartbeatInterval);
-      this.#serving = { redis, queue, worker, locks, record, heartbeat, rounds };
+      const parts = { settings, log: this.#log, redis };
+      const automatic = new Automatic(parts, queue, this.#options.lookMs);
+      this.#serving = { redis, queue, worker, locks, record, heartbeat, rounds, automatic };
       await worker.waitUntilReady();
       this.#log.info(
         { redis: facts, areas: settings.areas },
@@ -163,8 +170,8 @@ export class HostWorker {
       for (const id of jobIds) this.#loseJob(id);
     });
     // Only now has its job ended, for whoever waits for it.
-    worker.on("completed", (job) => void wakeWaiter(host, job));
-    worker.on("failed", (job) => void (job !== undefined && wakeWaiter(host, job)));
+    worker.on("completed", (job) => this.#ended(host, job));
+    worker.on("failed", (job) => job !== undefined && this.#ended(host, job));
     worker.on("stalled", (jobId) => this.#log.warn({ jobId }, "its worker died: the job is taken up again"));
     return worker;
   }
@@ -199,11 +206,17 @@ export class HostWorker {
     return this.#left;
   }
 
+  #ended(host: JobHost, job: Job): void {
+    void wakeWaiter(host, job);
+    void noteEnd(host, job);
+  }
+
   async #leave(): Promise<LeaveOutcome> {
     const serving = this.#serving;
     if (serving === undefined) return "left";
     clearInterval(serving.heartbeat);
     const roundsOver = serving.rounds.stop();
+    serving.automatic.stop();
     // First close, then abort: else the job put back would be taken again by ourselves.
     const closed = serving.worker.close().then(() => "left" as const);
     this.#leaving.abort(new JobsError("stopped", "the worker is leaving"));

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { JobsError } from "../../shared/errors.ts";
 import type { MoveName } from "../../shared/queue/payload.ts";
-import { parseWindow, parseZone } from "../../shared/time-window.ts";
 import { exitOf } from "../held-back.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
 import { resultText } from "../text/result-text.ts";
@@ -9,9 +8,10 @@ import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } 
 import type { CliDeps } from "./deps.ts";
 import { inThisProcess } from "./in-this-process.ts";
 import { jobQueued } from "./job-queued.ts";
-import { duration, oneOf, someTime } from "./option-values.ts";
+import { duration } from "./option-values.ts";
 import type { Outcome } from "./outcome.ts";
 import { addSelectors, type SelectorTexts } from "./selectors.ts";
+import { addWorkOptions } from "./work-options.ts";
 
 /** What tells one command that moves runs from another. Its name is its job's. */
 export interface MoveCommand {
@@ -24,13 +24,6 @@ export interface MoveCommand {
   addOptions?: (command: Command) => Command;
   lesson: Pick<Lesson, "examples" | "notes">;
 }
-
-const longest = someTime("--max-time");
-const zone = (text: string) => parseZone(text, "--tz");
-const window = (text: string) => {
-  parseWindow(text, "--between");
-  return text;
-};
 
 const exits = {
   0: "done, or enqueued; also when some runs stayed for the reasons listed",
@@ -50,15 +43,7 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
     .argument("[area]", "the area's path; the working directory if left out");
   addSelectors(command, kind.selectors).option("--dry-run", kind.dryRun);
   kind.addOptions?.(command);
-  command
-    .option(
-      "--compact <when>",
-      "vacuum afterwards: auto, always or never (default: auto)",
-      oneOf("--compact", ["auto", "always", "never"]),
-    )
-    .option("--between <times>", "work in this part of the day only, as 22:00-06:00", window)
-    .option("--max-time <duration>", "begin nothing more after this long; the next job goes on", longest)
-    .option("--tz <zone>", "time zone of --between (default: that of the host where it works)", zone)
+  addWorkOptions(command, "time zone of --between (default: that of the host where it works)")
     .option("--inline", "do it in this process, without Redis; on the area's homehost only")
     .option("--wait", "follow the job to its end and print its result")
     .option(
@@ -79,7 +64,7 @@ async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Prom
       hint: "add --wait, or leave --timeout out",
     });
   }
-  const request = await requestOf(context, name);
+  const request = await requestOf(context, name, context.args[0]);
   const checked = await checkRequest(name, request, { settings, cwd: io.cwd, env: io.env });
   if (!inline) return await jobQueued(context, checked);
   const result = await inThisProcess(context, "moved", (hooks) =>
@@ -88,12 +73,13 @@ async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Prom
   return { document: result, text: resultText(result), exit: exitOf(result, checked.payload) };
 }
 
-/** The options that are members of the job's data; those that were not given are left out. */
-async function requestOf<Name extends MoveName>(
-  { options, args, io }: CommandContext,
+/** The request of a command line: the area, and the options that are members of the job's data; those that were not given are left out. */
+export async function requestOf<Name extends MoveName>(
+  { options, io }: CommandContext,
   name: Name,
+  area: string | undefined,
 ): Promise<MoveRequest<Name>> {
   const members = (await payloadMembers(name)).filter((member) => options[member] !== undefined);
   const given = Object.fromEntries(members.map((member) => [member, options[member]]));
-  return { ...given, area: args[0] ?? io.cwd } as MoveRequest<Name>;
+  return { ...given, area: area ?? io.cwd } as MoveRequest<Name>;
 }

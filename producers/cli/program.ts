@@ -15,13 +15,14 @@ import { addMigrate } from "./commands/migrate.ts";
 import { addQuery } from "./commands/query.ts";
 import { addReduce } from "./commands/reduce.ts";
 import { addRestore } from "./commands/restore.ts";
+import { addSchedule } from "./commands/schedule.ts";
 import { addStatus } from "./commands/status.ts";
 import { addWorker } from "./commands/worker.ts";
 import type { CliDeps } from "./deps.ts";
 import { type Outcome, printError, printOutcome } from "./outcome.ts";
 
 /** Commands that are promised and not built yet; one that is built needs no mention here any more, nor harms one. */
-const planned = ["serve", "schedule"];
+const planned = ["serve"];
 
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([
@@ -117,6 +118,7 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
   addJobs(program, bind);
   addJob(program, bind);
   addCancel(program, bind);
+  addSchedule(program, bind);
   addWorker(program, bind, deps);
   addDemo(program, bind, deps);
   program.addHelpText("after", () => programHelp(notBuilt(program)));
@@ -126,7 +128,8 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
 /** Every long option of the program and its commands, and whether it takes a value. */
 function longOptions(program: Command): Map<string, boolean> {
   const found = new Map([["help", false]]);
-  for (const command of [program, ...program.commands]) {
+  const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
+  for (const command of all) {
     for (const option of command.options) {
       if (option.long !== undefined) found.set(option.long.replace(/^--/, ""), option.required);
     }

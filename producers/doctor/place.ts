@@ -2,6 +2,8 @@ import { existsSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
+import { findPause } from "../../shared/area/pause.ts";
+import { readPolicies } from "../../shared/area/reduce-policies.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
@@ -9,6 +11,8 @@ import type { Patient } from "./patient.ts";
 export async function checkPlace(patient: Patient): Promise<Check[]> {
   return [
     ...checkConfig(patient),
+    ...checkPolicies(patient),
+    ...(await checkPause(patient)),
     checkHomehost(patient),
     ...checkPinned(patient),
     checkServers(patient),
@@ -27,6 +31,27 @@ function checkConfig({ area }: Patient): Check[] {
   if (warnings.length === 0) return [good("config", "megatest.config is read whole")];
   const verdict = `parts of megatest.config were not read: ${warnings.join("; ")}`;
   return [note("config", verdict, { remedy: "see that none of it names the area or its homehost" })];
+}
+
+/** Nothing where the config asks for nothing. */
+function checkPolicies({ area }: Patient): Check[] {
+  const { policies, problems } = readPolicies(area.config);
+  const names = policies.map(({ name }) => name);
+  const details = { policies: names, problems };
+  if (problems.length > 0) {
+    const remedy = "mend [reduce-records] in megatest.config; its other lines are followed";
+    return [bad("reduce-records", problems.join("; "), { remedy, details })];
+  }
+  if (names.length === 0) return [];
+  return [good("reduce-records", `the config asks for reduces: ${names.join(", ")}`, { details })];
+}
+
+async function checkPause({ area, settings }: Patient): Promise<Check[]> {
+  const file = await findPause(area.realPath, settings.areas);
+  if (file === undefined) return [];
+  return [
+    note("paused", `jobs are held by ${file}`, { remedy: "delete it to let them go on", details: { file } }),
+  ];
 }
 
 function checkHomehost({ homehost, home, settings }: Patient): Check {

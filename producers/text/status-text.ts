@@ -5,16 +5,18 @@ import { plural } from "../../shared/plural.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
+import type { AutomaticStatus } from "../automatic-status.ts";
 import type { FarmStatus, QueueStatus } from "../farm-status.ts";
 import type { JobView } from "../job-view.ts";
 import { stateTexts } from "../migration-facts.ts";
 import { agoText, bytesText, countText } from "./amounts.ts";
+import { automaticText } from "./automatic-text.ts";
 import { leftovers, leftoverText } from "./leftovers.ts";
 import { placeText } from "./migrate-text.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Hosts, queues and workers as a table. */
-export function farmStatusText({ hosts }: FarmStatus): string {
+export function farmStatusText({ hosts, automatic }: FarmStatus): string {
   const rows = hosts.map(({ host, counts, worker, drained }) => [
     host,
     `${workerText(worker)}${drained === null ? "" : ", drained"}`,
@@ -26,10 +28,11 @@ export function farmStatusText({ hosts }: FarmStatus): string {
     counts.completed ?? 0,
     worker?.areas.join(":") ?? "-",
   ]);
-  return textTable(rows, {
+  const table = textTable(rows, {
     head: ["HOST", "WORKER", "ADDRESS", "ACTIVE", "WAITING", "DELAYED", "FAILED", "COMPLETED", "AREAS"],
     right: [3, 4, 5, 6, 7],
   });
+  return [table, automaticText(automatic)].filter((part) => part !== "").join("\n\n");
 }
 
 function workerText(worker: QueueStatus["worker"]): string {
@@ -37,9 +40,12 @@ function workerText(worker: QueueStatus["worker"]): string {
   return worker.alive ? "alive" : `gone (seen ${agoText(worker.seenAt)})`;
 }
 
-/** An area's status, with its unfinished jobs, or with why they cannot be told. */
-export function areaStatusText(status: AreaStatus, queue: readonly JobView[] | JobsError): string {
-  const jobs = queue instanceof JobsError ? [] : queue;
+/** An area's status, with what the queue tells of it, or with why that cannot be told. */
+export function areaStatusText(
+  status: AreaStatus,
+  queue: { jobs: readonly JobView[]; automatic: readonly AutomaticStatus[] } | JobsError,
+): string {
+  const { jobs, automatic } = queue instanceof JobsError ? { jobs: [], automatic: [] } : queue;
   const facts = [
     ["area", status.area],
     ["name", status.name],
@@ -53,6 +59,10 @@ export function areaStatusText(status: AreaStatus, queue: readonly JobView[] | J
     ...moreAboutRuns(status),
     ["held by", holderText(status)],
     ...migrationRows(status),
+    ...(status.paused === null
+      ? []
+      : [["paused", `jobs are held by ${status.paused}: delete it to let them go on`]]),
+    ...status.policies.map(({ name, text }) => ["reduces", `${name}: ${text}`]),
     ...(queue instanceof JobsError ? [["queue", `unknown: ${queue.message}`]] : []),
   ];
   const parts = [textTable(facts), sidesTable(status)];
@@ -73,6 +83,8 @@ export function areaStatusText(status: AreaStatus, queue: readonly JobView[] | J
   if (status.history.length > 0) {
     parts.push(`last jobs:\n${textTable(status.history.map(historyRow), { indent: "  " })}`);
   }
+  const failing = automaticText(automatic);
+  if (failing !== "") parts.push(failing);
   for (const problem of status.problems) parts.push(`warning: ${printable(problem)}`);
   return parts.join("\n\n");
 }

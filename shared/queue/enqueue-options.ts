@@ -13,6 +13,9 @@ export const keepCompleted = { count: 1000, age: 7 * day } as const satisfies Ke
 /** Failed ones longer: somebody may want to know why. */
 export const keepFailed = { count: 1000, age: 30 * day } as const satisfies KeepJobs;
 
+/** Members of a job's data that say who asked, not for what. */
+const askers = new Set(["requestedBy", "policy", "schedule"]);
+
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== "object" || value === null) return value;
@@ -29,7 +32,7 @@ function canonical(value: unknown): unknown {
  * hands the second caller the first one's job.
  */
 export function deduplicationId(name: Name, payload: Payload): string {
-  const { requestedBy: _whoever, ...work } = payload;
+  const work = Object.fromEntries(Object.entries(payload).filter(([member]) => !askers.has(member)));
   const hash = createHash("sha256").update(JSON.stringify([name, canonical(work)]));
   return `${name}-${hash.digest("hex").slice(0, 32)}`;
 }

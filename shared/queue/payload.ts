@@ -38,6 +38,9 @@ export const selectorsSchema = z.strictObject({
 });
 export type Selectors = z.infer<typeof selectorsSchema>;
 
+/** Says which jobs belong together; makes no difference to what is done. */
+const origin = z.string().min(1).max(200).optional();
+
 const base = {
   v: z.literal(1),
   /** Absolute path of the area, as a worker's host mounts it. */
@@ -61,6 +64,10 @@ const moveShape = {
   maxTime: milliseconds.positive().optional(),
   /** The time zone of `between`; that of the host where it works unless given. */
   tz: parsed((text) => parseZone(text)).optional(),
+  /** Name of the line of `[reduce-records]` that asked for it; where that says otherwise by now the job is cancelled. */
+  policy: origin,
+  /** Name of the schedule that asked for it. */
+  schedule: origin,
 };
 
 export const reduceSchema = z.strictObject(moveShape);

@@ -33,7 +33,9 @@ describe("the status of an area", () => {
     expect(sides["completed-runs.db"]).toMatchObject({ runs: 4, oldest: { id: 1 }, newest: { id: 4 } });
     expect(sides["megatest.db"]?.freeBytes).toBeGreaterThan(20_000);
     expect(sides["completed-runs.db"]?.oldest?.target.split("/")).toHaveLength(3);
-    expect(areaStatusText(status, [])).toMatch(/completed-runs\.db .* B +4 +\w+\/\w+\/\w+\/w\S+ \(20\d\d-/);
+    expect(areaStatusText(status, { jobs: [], automatic: [] })).toMatch(
+      /completed-runs\.db .* B +4 +\w+\/\w+\/\w+\/w\S+ \(20\d\d-/,
+    );
   });
 
   it("says that it is unknown who holds an area whose journal is hot, and rolls nothing back", async () => {
@@ -44,7 +46,7 @@ describe("the status of an area", () => {
     expect(status).toMatchObject({ held: null, lease: null, runs: null, sides: { "megatest.db": null } });
     expect(status.sides["cache/megatest.db"]).toMatchObject({ runs: expect.any(Number) });
     expect(status.problems).toEqual([expect.stringContaining("hot journal")]);
-    const text = areaStatusText(status, []);
+    const text = areaStatusText(status, { jobs: [], automatic: [] });
     expect(text).toMatch(/^held by +unknown: /m);
     expect(text).not.toContain("nobody");
     expect(fingerprint(area.directory, area.cacheRoot)).toEqual(before);
@@ -56,7 +58,7 @@ describe("the status of an area", () => {
     addRunIn(area, ["cache"], "w99.1");
     const status = await look(area);
     expect(status).toMatchObject({ unfinishedRuns: { removing: 4 }, cacheOnlyRuns: 1 });
-    const text = areaStatusText(status, []);
+    const text = areaStatusText(status, { jobs: [], automatic: [] });
     expect(text).toMatch(/^ +4 runs half moved \(removing\): the job at work/m);
     expect(text).toMatch(/^ +1 run in the cache alone, not synced yet$/m);
   });

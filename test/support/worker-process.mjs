@@ -1,11 +1,13 @@
 // A worker process as `mtjobs worker` starts one; MTJOBS_TEST_THREAD names another thread for its jobs,
-// MTJOBS_TEST_TIMES (JSON) shorter times.
+// MTJOBS_TEST_TIMES (JSON) shorter times, MTJOBS_TEST_LOOK_MS how often it looks for [reduce-records].
 import { resolveSettings } from "../../dist/shared/settings.js";
 import { runWorker } from "../../dist/workers/main.js";
 
 const thread = process.env.MTJOBS_TEST_THREAD;
+const lookMs = process.env.MTJOBS_TEST_LOOK_MS;
 const options = {
   ...(thread === undefined ? {} : { threadUrl: new URL(thread) }),
+  ...(lookMs === undefined ? {} : { lookMs: Number(lookMs) }),
   ...JSON.parse(process.env.MTJOBS_TEST_TIMES ?? "{}"),
 };
 try {

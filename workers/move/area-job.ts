@@ -202,7 +202,9 @@ function stateAfter(error: unknown): MoveResult["state"] {
 
 function historyLine(result: MoveResult, payload: MovePayload) {
   const { runs: _runs, skipped: _skipped, ...counts } = result;
-  return { at: new Date().toISOString(), requestedBy: payload.requestedBy, ...counts };
+  const { requestedBy, policy, schedule } = payload;
+  // JSON leaves out what is undefined.
+  return { at: new Date().toISOString(), requestedBy, policy, schedule, ...counts };
 }
 
 /** A job put back by a leaving worker or held by a stop file, or tried again, is not finished: its line is written when it is. */

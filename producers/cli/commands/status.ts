@@ -1,4 +1,5 @@
 import { toJobsError } from "../../../shared/errors.ts";
+import { automaticStatus } from "../../automatic-status.ts";
 import { isUnfinished } from "../../job-view.ts";
 import { listJobs } from "../../list-jobs.ts";
 import { withSession } from "../../session.ts";
@@ -44,17 +45,22 @@ async function ofArea({ settings, io }: CommandContext, path: string): Promise<O
   // Side by side: a Redis that is away must not add its waiting to a slow file system's.
   const [look, asked] = await Promise.allSettled([
     areaStatus(path, { settings, cwd: io.cwd, env: io.env }),
-    withSession(settings, (session) => listJobs(session)),
+    withSession(settings, async (session) => ({
+      jobs: await listJobs(session),
+      automatic: await automaticStatus(session),
+    })),
   ]);
   if (look.status === "rejected") throw look.reason;
   const status = look.value;
   if (asked.status === "rejected") {
     const error = toJobsError(asked.reason);
-    const document = { ...status, jobs: null, queueProblem: error.toDocument() };
+    const document = { ...status, jobs: null, automatic: null, queueProblem: error.toDocument() };
     const outcome = { document, text: areaStatusText(status, error) };
     // The area was asked for and is told; that its queue is not to be had is no failure of that.
     return error.code === "redis-unreachable" ? outcome : { ...outcome, error };
   }
-  const jobs = asked.value.filter((job) => job.area === status.area && isUnfinished(job.state));
-  return { document: { ...status, jobs, queueProblem: null }, text: areaStatusText(status, jobs) };
+  const jobs = asked.value.jobs.filter((job) => job.area === status.area && isUnfinished(job.state));
+  const automatic = asked.value.automatic.filter(({ area }) => area === status.area);
+  const queue = { jobs, automatic };
+  return { document: { ...status, ...queue, queueProblem: null }, text: areaStatusText(status, queue) };
 }

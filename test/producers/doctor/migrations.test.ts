@@ -79,7 +79,7 @@ describe("the status of an area on its way", () => {
       ...{ token, jobId: "migrate-1", requestedBy: "ann@host-a", kind: "migration", state: "installed" },
       ...{ open: true, from: "host-a", to: "10.0.0.2", fromHost: "host-a", toHost: "host-b", reason: null },
     });
-    const text = areaStatusText(status, []);
+    const text = areaStatusText(status, { jobs: [], automatic: [] });
     expect(text).toMatch(/^held by +migration:migrate-1 for migrate-1 since 20\d\d-.*Z until 20/m);
     expect(text).toMatch(
       /^migration +from host-a to host-b \(10.0.0.2\), for migrate-1 of ann@host-a, begun/m,
@@ -89,6 +89,6 @@ describe("the status of an area on its way", () => {
     leaveMigration(settled, [...toHostB, "settled"]);
     const after = await statusOf(settled);
     expect(after.migration).toMatchObject({ state: "settled", open: false });
-    expect(areaStatusText(after, [])).not.toMatch(/^migration /m);
+    expect(areaStatusText(after, { jobs: [], automatic: [] })).not.toMatch(/^migration /m);
   });
 });

@@ -14,6 +14,8 @@ const status: AreaStatus = {
   bytes: { "megatest.db": 4096 },
   servers: [],
   history: [],
+  policies: [],
+  paused: null,
   runs: 1,
   completedRuns: 0,
   cacheOnlyRuns: 0,
@@ -40,7 +42,7 @@ describe("an area's status as text", () => {
       { jobId: "other-1", moved: "?" },
       { jobId: "migrate-1", job: "migrate", outcome: "migrated", from: "10.0.0.1", to: "10.0.0.2" },
     ];
-    const lines = areaStatusText({ ...status, history }, []).split("\n");
+    const lines = areaStatusText({ ...status, history }, { jobs: [], automatic: [] }).split("\n");
     const at = lines.indexOf("last jobs:");
     expect(lines.slice(at + 1).map((line) => line.trim().split(/ {2,}/))).toEqual([
       ["restore-1", "completed", "2 runs restored"],

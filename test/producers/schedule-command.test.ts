@@ -1,0 +1,149 @@
+import { getNextMillis } from "bullmq";
+import { expect, test } from "vitest";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+
+const settings = (stage: QueueStage) => ({
+  MTJOBS_REDIS_URL: stage.url,
+  MTJOBS_PREFIX: stage.prefix,
+  MTJOBS_HOST: "hosta",
+});
+
+const run = (stage: QueueStage, ...args: string[]) =>
+  runCommand([...args, "--json"], { env: settings(stage) });
+
+test("a cron pattern is read by the clock of its zone, also when that is put forward or back", () => {
+  const next = (pattern: string, tz: string, from: string) =>
+    new Date(getNextMillis(Date.parse(from), { pattern, tz }) ?? 0).toISOString();
+  const berlin = (from: string) => next("30 2 * * *", "Europe/Berlin", from);
+  expect(berlin("2026-01-10T12:00:00Z")).toBe("2026-01-11T01:30:00.000Z");
+  expect(berlin("2026-07-10T12:00:00Z")).toBe("2026-07-11T00:30:00.000Z");
+  // Half past two does not come on 29 March 2026: its turn is an hour later, and not left out.
+  expect(berlin("2026-03-28T12:00:00Z")).toBe("2026-03-29T01:30:00.000Z");
+  // On 25 October 2026 it comes twice: one turn.
+  expect(berlin("2026-10-24T12:00:00Z")).toBe("2026-10-25T00:30:00.000Z");
+  expect(berlin("2026-10-25T00:30:00Z")).toBe("2026-10-26T01:30:00.000Z");
+});
+
+test("a schedule is added with its zone, listed with its next turn, and removed", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a1", "hosta");
+    const cron = ["--cron", "0 2 * * *", "--tz", "Europe/Berlin"];
+    const added = await run(
+      stage,
+      "schedule",
+      "add",
+      "reduce",
+      area,
+      "--age",
+      "30d",
+      "--between",
+      "01:00-05:00",
+      ...cron,
+    );
+    const schedule = documentOf(added);
+    expect(schedule).toMatchObject({
+      name: "reduce-a1",
+      host: "hosta",
+      job: "reduce",
+      area,
+      cron: "0 2 * * *",
+      tz: "Europe/Berlin",
+      every: null,
+      overdue: false,
+      data: { age: 30 * 24 * 3_600_000, between: "01:00-05:00", tz: "Europe/Berlin", schedule: "reduce-a1" },
+    });
+    const hours = {
+      timeZone: "Europe/Berlin",
+      hour: "2-digit",
+      hourCycle: "h23",
+      minute: "2-digit",
+    } as const;
+    expect(new Date(String(schedule.next)).toLocaleTimeString("en", hours)).toBe("02:00");
+    const [again, listed, turn, plain] = await Promise.all([
+      run(stage, "schedule", "add", "reduce", area, "--age", "1d", ...cron),
+      run(stage, "schedule", "list"),
+      run(stage, "cancel", `repeat:reduce-a1:${Date.parse(String(schedule.next))}`),
+      runCommand(["schedule", "list"], { env: settings(stage) }),
+    ]);
+    expect([again.code, errorCodeOf(again)]).toEqual([2, "usage"]);
+    expect(documentOf(listed)).toEqual({ schedules: [{ ...schedule, ok: true, problem: null, last: null }] });
+    expect((documentOf(turn).error as { hint: string }).hint).toContain("mtjobs schedule remove reduce-a1");
+    expect(plain.stdout).toMatch(/^reduce-a1 +hosta +reduce +\S+a1 +0 2 \* \* \* \(Europe\/Berlin\) +20/m);
+    expect(documentOf(await run(stage, "schedule", "remove", "reduce-a1"))).toMatchObject({ removed: true });
+    const gone = await run(stage, "schedule", "remove", "reduce-a1");
+    expect([gone.code, errorCodeOf(gone)]).toEqual([2, "usage"]);
+    expect(await stage.queue("hosta").getJobSchedulersCount()).toBe(0);
+  }));
+
+test("what is no schedule is refused by name and adds nothing", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a1", "hosta");
+    const add = ["schedule", "add", "reduce", area, "--age", "1d"];
+    const wrong = await Promise.all([
+      run(stage, ...add),
+      run(stage, ...add, "--cron", "0 2 * * *", "--every", "1h"),
+      run(stage, ...add, "--cron", "61 2 * * *"),
+      run(stage, ...add, "--cron", "0 0 30 2 *"),
+      run(stage, ...add, "--cron", "0 2 * * *", "--tz", "Europe/Nowhere"),
+      run(stage, ...add, "--every", "5s"),
+      run(stage, ...add, "--every", "1h", "--name", "a:b"),
+      run(stage, "schedule", "add", "reduce", area, "--every", "1h"),
+      run(stage, "schedule", "add", "vacuum", area, "--every", "1h"),
+    ]);
+    expect(wrong.map(({ code }) => code)).toEqual(wrong.map(() => 2));
+    const messages = wrong.map((each) => (documentOf(each).error as { message: string }).message);
+    expect(messages).toEqual([
+      expect.stringContaining("either --cron or --every"),
+      expect.stringContaining("either --cron or --every"),
+      expect.stringContaining('"61 2 * * *" is no cron pattern'),
+      expect.stringContaining('"0 0 30 2 *" is no cron pattern, or never comes'),
+      expect.stringContaining("Europe/Nowhere"),
+      expect.stringContaining("too often"),
+      expect.stringContaining('"a:b" cannot be a schedule\'s name'),
+      expect.stringContaining("no selector"),
+      expect.stringContaining('"vacuum" cannot be repeated'),
+    ]);
+    expect(await stage.queue("hosta").getJobSchedulersCount()).toBe(0);
+  }));
+
+test("a schedule's turn adds the job proper, and jobs that fail are loud in status until one succeeds", () =>
+  onStage(async (stage) => {
+    const area = stage.area("a1", "hosta");
+    await stage.worker("hosta");
+    const every = ["--every", "1h", "--name", "hourly"];
+    await run(stage, "schedule", "add", "reduce", area, "--runname", "refuse", ...every);
+    const [{ jobId } = { jobId: "" }] = await stage.traced(area, "begin");
+    expect(jobId).toMatch(/^reduce-/);
+    const job = await stage.reach("hosta", jobId, "failed");
+    expect(job.data).toMatchObject({ schedule: "hourly", runname: "refuse" });
+    const failing = await waitFor("the failure", async () => {
+      const { automatic } = documentOf(await run(stage, "status")) as { automatic: { ok: boolean }[] };
+      return automatic.some(({ ok }) => !ok) && automatic;
+    });
+    expect(failing).toEqual([
+      expect.objectContaining({
+        kind: "schedule",
+        name: "hourly",
+        area,
+        ok: false,
+        problem: "its last job failed (pinned: this area is pinned); none ever succeeded",
+        last: expect.objectContaining({ failures: 1, jobId }),
+      }),
+    ]);
+    const texts = await Promise.all(
+      [["status"], ["status", area], ["schedule", "list"]].map((args) =>
+        runCommand(args, { env: settings(stage) }),
+      ),
+    );
+    for (const { stdout } of texts)
+      expect(stdout).toMatch(/^FAILING: schedule hourly of \S+a1: its last job failed/m);
+    const turns = await stage.queue("hosta").getJobs(["completed", "delayed"]);
+    expect(turns.map((turn) => [turn.repeatJobKey, turn.returnvalue ?? null])).toEqual(
+      expect.arrayContaining([
+        ["hourly", { forwarded: { host: "hosta", jobId } }],
+        ["hourly", null],
+      ]),
+    );
+  }));

@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readConfig } from "../../../shared/area/config.ts";
+import { readPolicies } from "../../../shared/area/reduce-policies.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { writeFile } from "./small-area.ts";
+
+const day = 24 * 3_600_000;
+
+function policiesOf(lines: string) {
+  const file = writeFile(join(temporaryDirectory(), "megatest.config"), `[reduce-records]\n${lines}\n`);
+  return readPolicies(readConfig({ file, areaPath: "/areas/a1", env: {} }));
+}
+
+describe("the lines of [reduce-records]", () => {
+  it("name runs as Megatest's users name them, and say how long and when", () => {
+    const { policies, problems } = policiesOf(`# what leaves
+old target=%/%/%; runname=%; age=30d; keep=5
+big runname=w%,x*;state=COMPLETED ; max-time = 20m; between=22:00-06:00;
+   tz=Europe/Berlin; every=12h; include-locked=no; dead-after=2d; compact=never
+[setup]
+other x=1`);
+    expect(problems).toEqual([]);
+    expect(policies).toEqual([
+      { name: "old", everyMs: day, request: { target: "%/%/%", runname: "%", age: 30 * day, keep: 5 } },
+      {
+        name: "big",
+        everyMs: day / 2,
+        request: {
+          runname: "w%,x*",
+          state: "COMPLETED",
+          maxTime: 1_200_000,
+          between: "22:00-06:00",
+          tz: "Europe/Berlin",
+          includeLocked: false,
+          deadAfter: 2 * day,
+          compact: "never",
+        },
+      },
+    ]);
+  });
+
+  it("are none where the config has no such section", () => {
+    const none = readPolicies({ names: () => [], get: () => undefined });
+    expect(none).toEqual({ policies: [], problems: [] });
+  });
+
+  it.each([
+    ["empty", /says of no run which is meant \(write runname=% /],
+    ["late compact=auto", /says of no run which is meant/],
+    ["late every=1h", /says of no run which is meant/],
+    ["late age=30", /age: "30" is not a duration/],
+    ["late age=30d keep=5", /age: "30d keep=5" is not a duration/],
+    ["late age=30d; keep=-1", /keep=-1 is no whole number/],
+    ["late age=30d; kep=5", /there is no kep= \(known are target, .*every\)/],
+    ["late age=30d; age=20d", /age= is there twice/],
+    ["late age=30d; runname", /"runname" is not of the form name=value/],
+    ["late age=30d; runname=", /"runname=" is not of the form/],
+    ["late age=30d; between=22-6", /between: "22-6" is no part of a day/],
+    ["late age=30d; tz=Berlin", /tz: "Berlin" is no time zone/],
+    ["late age=30d; max-time=0s", /max-time=0s is no time at all/],
+    ["late age=30d; every=1s", /every=1s is less than a minute/],
+    ["late age=30d; compact=yes", /compact=yes is none of auto, always, never/],
+    ["late age=30d; include-locked=1", /include-locked=1 is none of yes, no/],
+    ["late age=#{shell date}", /\[reduce-records\] late needs #\{shell/],
+  ])("are each refused with a sentence, and the others followed: %s", (line, sentence) => {
+    const { policies, problems } = policiesOf(`${line}\ngood age=60d`);
+    expect(policies.map(({ name }) => name)).toEqual(["good"]);
+    expect(problems).toEqual([expect.stringMatching(sentence)]);
+    expect(problems[0]).toContain(`[reduce-records] ${line.split(" ")[0]}`);
+    expect(problems[0]).toMatch(/; nothing is done for this line$/);
+  });
+});

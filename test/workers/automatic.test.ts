@@ -1,0 +1,129 @@
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { decodeFailure } from "../../shared/queue/failure.ts";
+import { listOutcomes } from "../../shared/queue/outcomes.ts";
+import { isDue } from "../../workers/automatic.ts";
+import { lookOverAreas } from "../../workers/look-over-areas.ts";
+import { makeArea, settingsFor } from "../shared/area/small-area.ts";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const hour = 3_600_000;
+const now = Date.parse("2026-01-10T12:00:00Z");
+const looking = { MTJOBS_TEST_LOOK_MS: "50" };
+
+function policies(area: string, lines: string): void {
+  appendFileSync(join(area, "megatest.config"), `[reduce-records]\n${lines}\n`);
+}
+
+const outcomeOf = (stage: QueueStage, name: string) =>
+  waitFor("the outcome", async () =>
+    (await listOutcomes(stage.redis, stage.prefix)).find((outcome) => outcome.name === name),
+  );
+
+describe("a line of [reduce-records]", () => {
+  const policy = { request: {}, everyMs: 24 * hour };
+  const last = (hours: number, rest: object = {}) => ({
+    startedAt: new Date(now - hours * hour).toISOString(),
+    failures: 0,
+    timeUp: null,
+    ...rest,
+  });
+
+  it("is due at first, and again when the last job began long enough ago", () => {
+    expect(isDue(policy, undefined, now)).toBe(true);
+    expect([23, 24].map((hours) => isDue(policy, last(hours), now))).toEqual([false, true]);
+  });
+
+  it("is due an hour after a failure, and sooner where it says so", () => {
+    expect(isDue(policy, last(0.9, { failures: 1 }), now)).toBe(false);
+    expect(isDue(policy, last(1, { failures: 3 }), now)).toBe(true);
+    expect(isDue({ ...policy, everyMs: hour / 2 }, last(0.5, { failures: 1 }), now)).toBe(true);
+  });
+
+  it("is due within its window alone, and there at once where the last job did not get done in it", () => {
+    const during = (between: string) => ({ ...policy, request: { between, tz: "UTC" } });
+    expect(isDue(during("22:00-06:00"), undefined, now)).toBe(false);
+    expect(isDue(during("11:00-13:00"), undefined, now)).toBe(true);
+    expect(isDue(during("11:00-13:00"), last(20, { timeUp: "between" }), now)).toBe(true);
+    expect(isDue(during("11:00-13:00"), last(20, { timeUp: "max-time" }), now)).toBe(false);
+  });
+});
+
+describe("a look over the areas", () => {
+  it("finds what the configs of areas at home here ask for, and says what it could not read", async () => {
+    const root = temporaryDirectory();
+    const area = (name: string, lines: string, homehost = "hostA") =>
+      makeArea(join(root, name), {
+        "megatest.config": `[fields]\nsysname TEXT\n[reduce-records]\n${lines}\n`,
+        ...(homehost === "" ? {} : { ".homehost": homehost }),
+      });
+    const mine = area("mine", "old age=30d\nbad age=x");
+    area("away", "old age=30d", "hostB");
+    area("homeless", "old age=30d", "");
+    area("silent", "");
+    makeArea(join(root, "broken"), { "megatest.config": "[include megatest.config]\n" });
+    const look = await lookOverAreas(settingsFor({ areas: [root] }), {});
+    expect(look.areas).toEqual([
+      {
+        area: mine,
+        policies: [{ name: "old", everyMs: 24 * hour, request: { age: 30 * 24 * hour } }],
+        problems: [expect.stringContaining("[reduce-records] bad")],
+      },
+    ]);
+    expect(look.warnings).toEqual([expect.stringContaining(join(root, "broken"))]);
+  });
+});
+
+describe("a worker", () => {
+  it("asks for the reduces of its areas by itself, each once, and says which lines are wrong, once", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a", "hostA");
+      policies(area, "old runname=hold\nbad runname=hold; age=x");
+      policies(stage.area("away", "hostB"), "old runname=hold");
+      const worker = await stage.worker("hostA", looking);
+      const [{ jobId } = { jobId: "" }] = await stage.traced(area, "begin");
+      const data = (await stage.queue("hostA").getJob(jobId))?.data as object;
+      expect(data).toMatchObject({
+        area,
+        policy: "old",
+        runname: "hold",
+        requestedBy: "megatest.config@hostA",
+      });
+      stage.release(area);
+      await stage.reach("hostA", jobId, "completed");
+      expect(await outcomeOf(stage, "old")).toMatchObject({ kind: "policy", area, jobId, failures: 0 });
+      const said = () => worker.stderr().split('age: \\"x\\" is not a duration').length - 1;
+      // Another line is a sign that looks went on meanwhile.
+      writeFileSync(
+        join(area, "megatest.config"),
+        `${readFileSync(join(area, "megatest.config"), "utf8")}other runname=refuse\n`,
+      );
+      const failed = await outcomeOf(stage, "other");
+      expect(failed).toMatchObject({ failures: 1, error: { code: "pinned" }, succeededAt: null });
+      expect(said()).toBe(1);
+      expect(stage.trace(area).filter(({ event }) => event === "begin")).toHaveLength(2);
+      const hosts = await stage.queue("hostB").getJobCounts();
+      expect(Object.values(hosts).reduce((sum, count) => sum + count, 0)).toBe(0);
+    }));
+
+  it("does nothing for a line that says otherwise by the time its job is taken up", () =>
+    onStage(async (stage) => {
+      const area = stage.area("a", "hostA");
+      policies(area, "old runname=hold; age=60d");
+      const data = { v: 1, area, runname: "hold", policy: "old" };
+      const id = await stage.add("hostA", "reduce", { ...data, age: 1000 }, { jobId: "was-asked" });
+      const gone = await stage.add("hostA", "reduce", { ...data, policy: "gone" }, { jobId: "gone" });
+      await stage.worker("hostA");
+      const job = await stage.reach("hostA", id, "failed");
+      expect(decodeFailure(job.failedReason)).toMatchObject({
+        code: "cancelled",
+        message: "[reduce-records] old no longer asks for this job",
+      });
+      await stage.reach("hostA", gone, "failed");
+      expect(stage.trace(area)).toEqual([]);
+      expect(await outcomeOf(stage, "old")).toMatchObject({ failures: 0, error: { code: "cancelled" } });
+    }));
+});

@@ -1,0 +1,121 @@
+import { Worker } from "node:worker_threads";
+import type { Queue } from "bullmq";
+import type { ReducePolicy } from "../shared/area/reduce-policies.ts";
+import { toJobsError } from "../shared/errors.ts";
+import { deduplicationId, enqueueOptions } from "../shared/queue/enqueue-options.ts";
+import { newJobId } from "../shared/queue/names.ts";
+import { listOutcomes, type Outcome } from "../shared/queue/outcomes.ts";
+import { parsePayload } from "../shared/queue/payload.ts";
+import { isWithin, ownZone, parseWindow } from "../shared/time-window.ts";
+import type { JobHost } from "./job-host.ts";
+import type { AreasLook } from "./look-over-areas.ts";
+import { policyPayload } from "./policy-payload.ts";
+
+/** How often a worker looks over the areas below its roots, ms; the first time soon after it began. */
+const lookEveryMs = 5 * 60_000;
+const firstLookMs = 10_000;
+/** What failed is asked for again after so long, where its line does not say sooner, ms. */
+const afterFailureMs = 3_600_000;
+
+/** Whether a policy's next reduce is due, by how the last one went. */
+export function isDue(
+  { request, everyMs }: Pick<ReducePolicy, "request" | "everyMs">,
+  last: Pick<Outcome, "startedAt" | "failures" | "timeUp"> | undefined,
+  now: number,
+): boolean {
+  const { between, tz = ownZone() } = request;
+  // Not before its window opens: until it is taken up the line may be another one.
+  if (between !== undefined && !isWithin(parseWindow(between), now, tz)) return false;
+  if (last === undefined || last.timeUp === "between") return true;
+  const pause = last.failures > 0 ? Math.min(everyMs, afterFailureMs) : everyMs;
+  return now - Date.parse(last.startedAt) >= pause;
+}
+
+/**
+ * Asks for the reduces that the areas at home here have in their `[reduce-records]`. Nothing is kept between two looks
+ * but in Redis: where that was emptied, a reduce comes early.
+ */
+export class Automatic {
+  readonly #host: Pick<JobHost, "settings" | "log" | "redis">;
+  readonly #queue: Queue;
+  readonly #everyMs: number;
+  readonly #told = new Set<string>();
+  #timer: NodeJS.Timeout;
+  #thread: Worker | undefined;
+  #over = false;
+
+  constructor(
+    host: Pick<JobHost, "settings" | "log" | "redis">,
+    queue: Queue,
+    everyMs: number | undefined = lookEveryMs,
+  ) {
+    this.#host = host;
+    this.#queue = queue;
+    this.#everyMs = everyMs;
+    this.#timer = setTimeout(() => void this.#go(), Math.min(everyMs, firstLookMs));
+  }
+
+  async #go(): Promise<void> {
+    const { log } = this.#host;
+    await this.#lookAndAsk().catch((error: unknown) => log.debug({ err: error }, "a look was not finished"));
+    if (!this.#over) this.#timer = setTimeout(() => void this.#go(), this.#everyMs);
+  }
+
+  async #lookAndAsk(): Promise<void> {
+    const { redis, settings, log } = this.#host;
+    const { areas, warnings } = await this.#look();
+    const problems = areas.flatMap(({ area, problems: own }) => own.map((problem) => `${area}: ${problem}`));
+    for (const sentence of [...warnings, ...problems]) this.#tellOnce(sentence);
+    const outcomes = areas.length === 0 ? [] : await listOutcomes(redis, settings.prefix);
+    for (const { area, policies } of areas) {
+      for (const policy of policies) {
+        if (this.#over) return;
+        await this.#askWhereDue(area, policy, outcomes).catch((error: unknown) =>
+          this.#tellOnce(`${area}: [reduce-records] ${policy.name}: ${toJobsError(error).message}`),
+        );
+      }
+    }
+    log.debug({ areas: areas.length }, "looked over the areas for [reduce-records]");
+  }
+
+  /** As long as the same is wrong it is said once. */
+  #tellOnce(sentence: string): void {
+    if (this.#told.has(sentence)) return;
+    this.#told.add(sentence);
+    this.#host.log.warn(sentence);
+  }
+
+  async #askWhereDue(area: string, policy: ReducePolicy, outcomes: readonly Outcome[]): Promise<void> {
+    const { settings, log } = this.#host;
+    const payload = parsePayload("reduce", policyPayload(area, policy, settings.host));
+    // A line that was changed since is another one.
+    const work = deduplicationId("reduce", payload);
+    const last = outcomes.find((outcome) => outcome.work === work && outcome.name === policy.name);
+    if (!isDue(policy, last, Date.now())) return;
+    const jobId = newJobId("reduce");
+    const job = await this.#queue.add("reduce", payload, enqueueOptions("reduce", payload, jobId));
+    if (job.id === jobId) log.info({ jobId, area, policy: policy.name }, "asked for by [reduce-records]");
+  }
+
+  #look(): Promise<AreasLook> {
+    const here = import.meta.url;
+    // Node 20 runs no TypeScript in threads: from its source this file starts the built one.
+    const built = here.endsWith(".ts") ? "../dist/workers/look-thread.js" : "./look-thread.js";
+    const thread = new Worker(new URL(built, here), { workerData: this.#host.settings });
+    this.#thread = thread;
+    return new Promise((resolve, reject) => {
+      thread.on("message", resolve);
+      thread.on("error", reject);
+      thread.on("exit", () => reject(new Error("the thread that looks over the areas ended")));
+    });
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    // It only reads; one that hangs on a file system ends with the process.
+    this.#thread?.unref();
+    void this.#thread?.terminate();
+  }
+}

@@ -1,0 +1,30 @@
+import { openAllowedArea } from "../shared/area/area.ts";
+import { type ReducePolicy, readPolicies } from "../shared/area/reduce-policies.ts";
+import { JobsError } from "../shared/errors.ts";
+import { deduplicationId } from "../shared/queue/enqueue-options.ts";
+import { parsePayload, type ReducePayload } from "../shared/queue/payload.ts";
+import type { Settings } from "../shared/settings.ts";
+
+/** The data of the reduce that a line of an area's config asks for. */
+export function policyPayload(area: string, { name, request }: ReducePolicy, host: string): unknown {
+  return { ...request, v: 1, area, policy: name, requestedBy: `megatest.config@${host}` };
+}
+
+/**
+ * A job that a line of the config asked for may have waited long: where the line is gone or says something else by now,
+ * nothing is done for what it said.
+ *
+ * @throws {JobsError} `cancelled`; otherwise as `openAllowedArea`
+ */
+export function assertStillAsked(payload: ReducePayload, settings: Settings, env: NodeJS.ProcessEnv): void {
+  if (payload.policy === undefined) return;
+  const { config } = openAllowedArea(payload.area, settings, env);
+  const line = readPolicies(config).policies.find(({ name }) => name === payload.policy);
+  const work = (data: ReducePayload) => deduplicationId("reduce", data);
+  const asked =
+    line !== undefined && work(parsePayload("reduce", policyPayload(payload.area, line, settings.host)));
+  if (asked === work(payload)) return;
+  throw new JobsError("cancelled", `[reduce-records] ${payload.policy} no longer asks for this job`, {
+    hint: "nothing was done; what the config says now is done in its turn",
+  });
+}
