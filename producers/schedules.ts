@@ -5,7 +5,7 @@ import { keepCompleted, keepFailed } from "../shared/queue/enqueue-options.ts";
 import { forgetOutcome } from "../shared/queue/outcomes.ts";
 import type { JobPayload } from "../shared/queue/payload.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
-import { ownZone } from "../shared/time-window.ts";
+import { ownZone, parseZone } from "../shared/time-window.ts";
 import { chooseHost } from "./enqueue.ts";
 import { knownHosts } from "./hosts.ts";
 import type { CheckedRequest } from "./move-request.ts";
@@ -94,9 +94,12 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
     if (every >= minute) return { every };
     throw new JobsError("usage", "--every: less than a minute is too often");
   }
+  parseZone(tz, "--tz");
   const { getNextMillis } = await import("bullmq");
   const pattern = cron ?? "";
-  if (nextTurn(() => getNextMillis(Date.now(), { pattern, tz })) !== undefined) return { pattern, tz };
+  // The parser takes an empty pattern for every minute.
+  if (pattern.trim() !== "" && nextTurn(() => getNextMillis(Date.now(), { pattern, tz })) !== undefined)
+    return { pattern, tz };
   throw new JobsError("usage", `--cron: "${pattern}" is no cron pattern, or never comes`, {
     hint: 'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"',
   });
@@ -105,7 +108,6 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
 /** Undefined where the parser does not understand the pattern, or finds no time that fits it. */
 function nextTurn(parse: () => number | undefined): number | undefined {
   try {
-    // It takes no fields for every minute.
     return parse();
   } catch {
     return undefined;

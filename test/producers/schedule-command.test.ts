@@ -1,5 +1,10 @@
 import { getNextMillis } from "bullmq";
 import { expect, test } from "vitest";
+import { checkRequest } from "../../producers/move-request.ts";
+import { addSchedule, listSchedules, type ScheduleOptions } from "../../producers/schedules.ts";
+import { withSession } from "../../producers/session.ts";
+import { JobsError } from "../../shared/errors.ts";
+import { resolveSettings } from "../../shared/settings.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
@@ -80,32 +85,38 @@ test("a schedule is added with its zone, listed with its next turn, and removed"
 test("what is no schedule is refused by name and adds nothing", () =>
   onStage(async (stage) => {
     const area = stage.area("a1", "hosta");
-    const add = ["schedule", "add", "reduce", area, "--age", "1d"];
+    const flags = { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" };
+    const place = { settings: resolveSettings({ flags }), cwd: "/", env: {} };
+    const checked = await checkRequest("reduce", { area, age: 1000 }, place);
+    await withSession(place.settings, async (session) => {
+      const refused = async (options: ScheduleOptions) => {
+        const error: unknown = await addSchedule(session, checked, options).catch(
+          (thrown: unknown) => thrown,
+        );
+        return error instanceof JobsError ? `${error.code}: ${error.message}` : error;
+      };
+      const cron = "0 2 * * *";
+      expect(await refused({})).toBe("usage: a schedule needs either --cron or --every");
+      expect(await refused({ cron, every: 3_600_000 })).toMatch(/^usage: .*either --cron or --every/);
+      expect(await refused({ cron: "61 2 * * *" })).toMatch(/^usage: .*"61 2 \* \* \*" is no cron pattern/);
+      expect(await refused({ cron: "" })).toMatch(/^usage: .*"" is no cron pattern/);
+      expect(await refused({ cron: "0 0 30 2 *" })).toMatch(/^usage: .*or never comes/);
+      expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is no time zone/);
+      expect(await refused({ every: 5000 })).toMatch(/^usage: .*too often/);
+      expect(await refused({ cron, name: "a:b" })).toMatch(/^usage: .*cannot be a schedule's name/);
+      expect(await refused({ cron, name: "id" })).toMatch(/^usage: .*cannot be a schedule's name/);
+      expect(await listSchedules(session)).toEqual([]);
+    });
+    const add = ["schedule", "add"];
     const wrong = await Promise.all([
-      run(stage, ...add),
-      run(stage, ...add, "--cron", "0 2 * * *", "--every", "1h"),
-      run(stage, ...add, "--cron", "61 2 * * *"),
-      run(stage, ...add, "--cron", "0 0 30 2 *"),
-      run(stage, ...add, "--cron", "0 2 * * *", "--tz", "Europe/Nowhere"),
-      run(stage, ...add, "--every", "5s"),
-      run(stage, ...add, "--every", "1h", "--name", "a:b"),
-      run(stage, "schedule", "add", "reduce", area, "--every", "1h"),
-      run(stage, "schedule", "add", "vacuum", area, "--every", "1h"),
+      run(stage, ...add, "reduce", area, "--every", "1h"),
+      run(stage, ...add, "vacuum", area, "--every", "1h"),
     ]);
-    expect(wrong.map(({ code }) => code)).toEqual(wrong.map(() => 2));
-    const messages = wrong.map((each) => (documentOf(each).error as { message: string }).message);
-    expect(messages).toEqual([
-      expect.stringContaining("either --cron or --every"),
-      expect.stringContaining("either --cron or --every"),
-      expect.stringContaining('"61 2 * * *" is no cron pattern'),
-      expect.stringContaining('"0 0 30 2 *" is no cron pattern, or never comes'),
-      expect.stringContaining("Europe/Nowhere"),
-      expect.stringContaining("too often"),
-      expect.stringContaining('"a:b" cannot be a schedule\'s name'),
-      expect.stringContaining("no selector"),
-      expect.stringContaining('"vacuum" cannot be repeated'),
+    expect(wrong.map(({ code }) => code)).toEqual([2, 2]);
+    expect(wrong.map((each) => (documentOf(each).error as { message: string }).message)).toEqual([
+      "reduce: no selector given",
+      '"vacuum" cannot be repeated',
     ]);
-    expect(await stage.queue("hosta").getJobSchedulersCount()).toBe(0);
   }));
 
 test("a schedule's turn adds the job proper, and jobs that fail are loud in status until one succeeds", () =>

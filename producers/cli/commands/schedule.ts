@@ -24,7 +24,6 @@ export const addSchedule: AddCommand = (program, bind) => {
     .description(
       "Repeat a job. Schedules are kept in Redis; where an area's own users shall decide, use [reduce-records] of its megatest.config instead.",
     );
-  addSharedOptions(command);
   teach(command, {
     examples: [
       [

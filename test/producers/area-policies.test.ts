@@ -1,0 +1,70 @@
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { areaStatus } from "../../producers/area-status.ts";
+import { automaticText } from "../../producers/text/automatic-text.ts";
+import { areaStatusText } from "../../producers/text/status-text.ts";
+import { resolveSettings } from "../../shared/settings.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./doctor/diagnose-area.ts";
+
+const nothing = { jobs: [], automatic: [] };
+
+test("status and doctor tell the lines of [reduce-records] that are followed, and name what is wrong with others", async () => {
+  const area = healthyArea(1);
+  const none = await diagnoseArea(area);
+  expect(none.checks.map(({ name }) => name)).not.toContain("reduce-records");
+  const config = join(area.directory, "megatest.config");
+  appendFileSync(config, "\n[reduce-records]\nold age=30d; keep=5\n");
+  expect(checkOf(await diagnoseArea(area), "reduce-records")).toMatchObject({
+    ok: true,
+    details: { policies: ["old"] },
+  });
+  appendFileSync(config, "late age=soon\n");
+  const diagnosis = await diagnoseArea(area);
+  expect(faultsOf(diagnosis)).toEqual(["reduce-records"]);
+  const problem = expect.stringMatching(/^\[reduce-records\] late: age: "soon" is not a duration/);
+  expect(checkOf(diagnosis, "reduce-records")).toMatchObject({
+    verdict: problem,
+    details: { policies: ["old"], problems: [problem] },
+  });
+  const { host, user, cacheRoot } = area;
+  const settings = resolveSettings({ flags: { host, user, cacheRoot } });
+  const status = await areaStatus(area.directory, { settings, cwd: "/", env: {} });
+  expect(status.policies).toEqual([{ name: "old", text: "age=30d; keep=5" }]);
+  expect(status.problems).toEqual([problem]);
+  const text = areaStatusText(status, nothing);
+  expect(text).toMatch(/^reduces +old: age=30d; keep=5$/m);
+  expect(text).toMatch(/^warning: \[reduce-records\] late: /m);
+});
+
+test("status and doctor name the stop file that holds an area's jobs", async () => {
+  const area = healthyArea(1);
+  mkdirSync(join(area.directory, ".mtjobs"));
+  const file = join(area.directory, ".mtjobs/pause");
+  writeFileSync(file, "");
+  const diagnosis = await diagnoseArea(area);
+  expect(checkOf(diagnosis, "paused")).toMatchObject({ ok: null, details: { file } });
+  const { host, user, cacheRoot } = area;
+  const settings = resolveSettings({ flags: { host, user, cacheRoot } });
+  const status = await areaStatus(area.directory, { settings, cwd: "/", env: {} });
+  expect(status.paused).toBe(file);
+  expect(areaStatusText(status, nothing)).toMatch(
+    /^paused +jobs are held by \S+\/\.mtjobs\/pause: delete it/m,
+  );
+});
+
+test("what asks for jobs by itself is a line of its own where it fails, and none where all is well", () => {
+  const common = { area: "/areas/a1", host: "hosta", next: null, last: null };
+  const fine = { ...common, kind: "schedule", name: "nightly", ok: true, problem: null } as const;
+  const failing = {
+    ...common,
+    kind: "policy",
+    name: "old",
+    ok: false,
+    problem: "its last job failed",
+  } as const;
+  expect(automaticText([fine])).toBe("");
+  expect(automaticText([fine, failing])).toBe(
+    "FAILING: [reduce-records] old of /areas/a1: its last job failed",
+  );
+});
