@@ -1,10 +1,15 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { openArea } from "../../shared/area/area.ts";
+import { readHistory } from "../../shared/area/history.ts";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
+import { buildArea } from "../../shared/sample-area/build-area.ts";
 import { isDue } from "../../workers/automatic.ts";
 import { lookOverAreas } from "../../workers/look-over-areas.ts";
+import { builtThreadUrl } from "../../workers/run-in-thread.ts";
 import { makeArea, settingsFor } from "../shared/area/small-area.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
@@ -107,6 +112,33 @@ describe("a worker", () => {
       expect(stage.trace(area).filter(({ event }) => event === "begin")).toHaveLength(2);
       const hosts = await stage.queue("hostB").getJobCounts();
       expect(Object.values(hosts).reduce((sum, count) => sum + count, 0)).toBe(0);
+    }));
+
+  it("moves what a line of the config says, and no more, without anything else being set up", () =>
+    onStage(async (stage) => {
+      const [cacheRoot, user] = [join(stage.root, "cache"), userInfo().username];
+      const sample = buildArea({
+        ...{ directory: join(stage.root, "a1"), cacheRoot, user, host: "hostA" },
+        ...{ runs: 4, testsPerRun: 2, inFlight: 0, unsynced: false },
+      });
+      policies(sample.directory, "old target=%/%/%; runname=%; age=1d; max-time=20m");
+      await stage.worker("hostA", {
+        ...looking,
+        MTJOBS_CACHE_ROOT: cacheRoot,
+        MTJOBS_USER: user,
+        MTJOBS_TEST_THREAD: builtThreadUrl().href,
+      });
+      const { jobId } = await outcomeOf(stage, "old");
+      const lines = readHistory(openArea(sample.directory), { limit: 5 });
+      expect(lines).toEqual([
+        expect.objectContaining({
+          jobId,
+          policy: "old",
+          requestedBy: "megatest.config@hostA",
+          state: "completed",
+        }),
+      ]);
+      expect(lines[0]?.moved).toMatchObject({ runs: 4 });
     }));
 
   it("does nothing for a line that says otherwise by the time its job is taken up", () =>
