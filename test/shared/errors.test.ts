@@ -10,12 +10,12 @@ describe("an error of ours", () => {
     }
   });
 
-  it("is never tried again by itself where the input or a safety rule is to blame, a held lock excepted", () => {
+  it("is never tried again by itself where the input or a safety rule is to blame, except for what passes by itself", () => {
     const retried = errorCodes.filter((code) => {
       const error = new JobsError(code, "x");
       return error.retriable && [ExitCode.usage, ExitCode.refused].includes(error.exitCode as 2 | 3);
     });
-    expect(retried).toEqual(["locked"]);
+    expect(retried).toEqual(["locked", "outside-window", "paused"]);
   });
 
   it("survives its wire form", () => {
