@@ -39,11 +39,11 @@ describe("the command line", () => {
   it("says of a command that is promised but missing that it is not built yet, and lists those in its help", async () => {
     const help = (await runCommand(["--help"])).stdout;
     const missing = /Not built yet: (.*)\./.exec(help)?.[1]?.split(", ") ?? [];
-    expect(missing).toContain("schedule");
+    expect(missing).toContain("serve");
     for (const name of missing) expect(help).not.toMatch(new RegExp(`^  ${name} `, "m"));
-    const finished = await runCommand(["schedule", "list", "--json"]);
+    const finished = await runCommand(["serve", "--json"]);
     expect(finished.code).toBe(2);
-    expect(documentOf(finished).error).toMatchObject({ message: "schedule is not built yet" });
+    expect(documentOf(finished).error).toMatchObject({ message: "serve is not built yet" });
   });
 
   it("refuses an empty pattern by the option's name and says what to write", async () => {

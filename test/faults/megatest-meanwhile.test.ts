@@ -120,7 +120,7 @@ describe("while a reduce runs beside Megatest", () => {
       },
     );
     expect(result.moved.runs).toBe(4);
-    expect(story.join(" ")).toMatch(/come back|put back/);
+    expect(story.join(" ")).toMatch(/came back|come back|put back/);
     await server.syncedAfresh();
     await server.stop();
     assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
