@@ -45,7 +45,7 @@ describe("one statement over both databases", () => {
     ["rollback", false],
     ["WAL", true],
   ] as const)("sees each run once while a reduce moves it, with a %s cache", async (_, cacheWal) => {
-    const { area, files } = await divideArea([1], { runs: 40, testsPerRun: 10, cacheWal });
+    const { area, files } = await divideArea([1], { runs: 40, testsPerRun: 60, cacheWal });
     const db = new FullDb(files);
     const onArea = new FullDb({ ...files, main: files.megatestDb, source: "megatest.db" });
     const queries = [db, onArea].flatMap((connection) => counted.map((sql) => connection.prepare(sql)));
