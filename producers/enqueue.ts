@@ -5,6 +5,7 @@ import { findHost, listHosts } from "../shared/queue/hosts.ts";
 import { type JobPlace, newJobId } from "../shared/queue/names.ts";
 import type { JobName } from "../shared/queue/payload.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
+import { lookForJob } from "./find-job.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
@@ -21,18 +22,22 @@ export interface Enqueued extends JobPlace {
 /**
  * Adds a job to the queue of the area's homehost, as far as a worker there has told who it is; else to
  * this host's queue, whose worker forwards it. The same job asked for twice while the first is unfinished is one job.
+ * With `givenId` (from `newJobId`, or shaped like one) the job has that id, and is not added again while any queue knows it.
  * Rejects with `bad-redis` where Redis is too old or may drop jobs.
  */
 export async function enqueueJob(
   session: Session,
   { name, payload, area }: CheckedRequest,
+  givenId?: string,
 ): Promise<Enqueued> {
   const { redis, settings } = session;
   // As the worker does: a job that may be evicted is promised to nobody.
   await checkRedis(redis, settings.redisUrl);
-  const host = await chooseHost(session, area);
-  const wanted = newJobId(name);
-  const job = await session.queue(host).add(name, payload, enqueueOptions(name, payload, wanted));
+  const known = givenId === undefined ? undefined : await lookForJob(session, givenId);
+  const host = known?.host ?? (await chooseHost(session, area));
+  const wanted = givenId ?? newJobId(name);
+  const job =
+    known?.job ?? (await session.queue(host).add(name, payload, enqueueOptions(name, payload, wanted)));
   const jobId = String(job.id);
   const hosts = await listHosts(redis, settings.prefix);
   return {

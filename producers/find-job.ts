@@ -16,18 +16,8 @@ export interface FoundJob {
  * @throws {JobsError} `unknown-job`; `usage` for the number of several jobs, which BullMQ counts for each host anew
  */
 export async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
-  const hosts = host === undefined ? await knownHosts(session) : [host];
-  const found = await Promise.all(
-    hosts.map(async (host) => ({ host, job: await session.queue(host).getJob(jobId) })),
-  );
-  const present = found.filter((each): each is FoundJob => each.job !== undefined);
-  if (present.length > 1 && isNumber(jobId)) {
-    throw new JobsError("usage", `${present.map((each) => each.host).join(", ")} each have a job ${jobId}`, {
-      hint: "say which: --host NAME",
-    });
-  }
-  const working = present.find(({ job }) => forwardedTo(job.returnvalue) === undefined) ?? present[0];
-  if (working !== undefined) return working;
+  const found = await lookForJob(session, jobId, host);
+  if (found !== undefined) return found;
   throw new JobsError(
     "unknown-job",
     `no job ${jobId} in ${host === undefined ? "any queue" : `the queue of ${host}`}`,
@@ -35,6 +25,32 @@ export async function findJob(session: Session, jobId: string, host?: string): P
       hint: "mtjobs jobs lists them; finished jobs are kept for some days only, the area's history for good",
     },
   );
+}
+
+/** As `findJob`; undefined where no queue has the job. @throws {JobsError} `usage`, as there */
+export async function lookForJob(
+  session: Session,
+  jobId: string,
+  host?: string,
+): Promise<FoundJob | undefined> {
+  // A queue opened for a host that nobody knows would stay open as long as the session.
+  const hosts = (await knownHosts(session)).filter((name) => host === undefined || name === host);
+  const found = await Promise.all(hosts.map((name) => jobOf(session, name, jobId)));
+  const present = found.filter((each) => each !== undefined);
+  if (present.length > 1 && isNumber(jobId)) {
+    throw new JobsError("usage", `${present.map((each) => each.host).join(", ")} each have a job ${jobId}`, {
+      hint: "say which: --host NAME",
+    });
+  }
+  return present.find(({ job }) => forwardedTo(job.returnvalue) === undefined) ?? present[0];
+}
+
+/** Undefined also for an id that is the name of one of BullMQ's own keys, such as `meta`: no state has that. */
+async function jobOf(session: Session, host: string, jobId: string): Promise<FoundJob | undefined> {
+  const queue = session.queue(host);
+  if ((await queue.getJobState(jobId)) === "unknown") return undefined;
+  const job = await queue.getJob(jobId);
+  return job === undefined ? undefined : { host, job };
 }
 
 /** One job with the lines of its log. */

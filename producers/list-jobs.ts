@@ -9,6 +9,8 @@ export interface JobFilter {
   host?: string | undefined;
   /** Only jobs in these states; undefined: all. */
   states?: readonly JobState[] | undefined;
+  /** At most so many, the newest; undefined: up to 500 of each state and queue. */
+  limit?: number | undefined;
 }
 
 /** At most this many jobs of one state are read from one queue. */
@@ -32,13 +34,17 @@ function listOf(state: JobState): QueueState {
 }
 
 /** Jobs of all queues, the newest first. */
-export async function listJobs(session: Session, { host, states }: JobFilter = {}): Promise<JobView[]> {
-  const hosts = host === undefined ? await knownHosts(session) : [host];
+export async function listJobs(session: Session, filter: JobFilter = {}): Promise<JobView[]> {
+  const { host, states, limit } = filter;
+  // A host that nobody knows has no jobs; a queue opened for it would stay open as long as the session.
+  const hosts = (await knownHosts(session)).filter((name) => host === undefined || name === host);
   const lists = [...new Set(states?.map(listOf) ?? queueStates)];
+  // Of a list that holds jobs of two states, the newest may all be of the other one.
+  const depth = states === undefined ? Math.min(limit ?? perState, perState) : perState;
   const views = await Promise.all(
     hosts.flatMap((name) =>
       lists.map(async (state) => {
-        const jobs = (await session.queue(name).getJobs([state], 0, perState - 1)) as (Job | undefined)[];
+        const jobs = (await session.queue(name).getJobs([state], 0, depth - 1)) as (Job | undefined)[];
         return jobs.filter((job) => job !== undefined).map((job) => viewJob(name, job, state));
       }),
     ),
@@ -46,5 +52,6 @@ export async function listJobs(session: Session, { host, states }: JobFilter = {
   return views
     .flat()
     .filter((view) => states === undefined || states.includes(view.state))
-    .sort((a, b) => (a.addedAt < b.addedAt ? 1 : a.addedAt > b.addedAt ? -1 : 0));
+    .sort((a, b) => (a.addedAt < b.addedAt ? 1 : a.addedAt > b.addedAt ? -1 : 0))
+    .slice(0, limit);
 }

@@ -7,10 +7,10 @@ import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import type { MigratePayload } from "../shared/queue/migrate-payload.ts";
 import { newJobId } from "../shared/queue/names.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
-import type { Settings } from "../shared/settings.ts";
 import type { Enqueued } from "./enqueue.ts";
 import type { Duration } from "./move-options.ts";
-import { requester } from "./move-request.ts";
+import { lookForJob } from "./find-job.ts";
+import { type RequestPlace, requester } from "./move-request.ts";
 import type { Session } from "./session.ts";
 import { fitTarget, lookAtFarm } from "./target-host.ts";
 
@@ -51,7 +51,7 @@ export interface CheckedMigrate {
 export async function checkMigrate(
   path: string,
   options: MigrateOptions,
-  { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+  { settings, cwd, env, requestedBy }: RequestPlace,
 ): Promise<CheckedMigrate> {
   const { yes, quietFor, deadline, to = settings.host, ...rest } = options;
   assertTogether(options);
@@ -61,7 +61,7 @@ export async function checkMigrate(
     ...rest,
     v: 1,
     area: resolve(cwd, path),
-    requestedBy: requester(settings),
+    requestedBy: requestedBy ?? requester(settings),
     to,
     quietFor: milliseconds(quietFor, "quiet-for"),
     deadline: milliseconds(deadline, "deadline"),
@@ -102,16 +102,22 @@ function assertNotPinned(area: Area): void {
 }
 
 /**
- * Adds a migration to the queue of the host that is to be the home, which coordinates it.
+ * Adds a migration to the queue of the host that is to be the home, which coordinates it; `givenId` as for `enqueueJob`.
  * @throws {JobsError} `unfit-host` where no worker is known by that name, or it is not alive or drained; `bad-redis`
  */
-export async function enqueueMigrate(session: Session, { payload }: CheckedMigrate): Promise<Enqueued> {
+export async function enqueueMigrate(
+  session: Session,
+  { payload }: CheckedMigrate,
+  givenId?: string,
+): Promise<Enqueued> {
   const { redis, settings } = session;
   await checkRedis(redis, settings.redisUrl);
   const { host } = fitTarget(payload.to, await lookAtFarm(session));
   const work = { ...payload, to: host };
-  const wanted = newJobId("migrate");
-  const job = await session.queue(host).add("migrate", work, enqueueOptions("migrate", work, wanted));
+  const wanted = givenId ?? newJobId("migrate");
+  const known = givenId === undefined ? undefined : await lookForJob(session, givenId);
+  const job =
+    known?.job ?? (await session.queue(host).add("migrate", work, enqueueOptions("migrate", work, wanted)));
   const jobId = String(job.id);
   return { jobId, job: "migrate", area: work.area, host, duplicate: jobId !== wanted, served: true };
 }

@@ -18,24 +18,33 @@ export interface CheckedRequest {
   area: Area;
 }
 
+/** Where and as whom a request is checked. */
+export interface RequestPlace {
+  settings: Settings;
+  /** Where a relative path begins. */
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  /** Who asks, where that is not the user of this process. */
+  requestedBy?: string | undefined;
+}
+
 /**
  * Checks a request before anything is sent or touched. The area's path is made absolute but keeps its links:
  * Megatest names the caches after the path as users give it.
  *
- * @param cwd where a relative path begins
  * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`
  */
 export async function checkRequest<Name extends MoveName>(
   name: Name,
   request: MoveRequest<Name>,
-  { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+  { settings, cwd, env, requestedBy }: RequestPlace,
 ): Promise<CheckedRequest> {
   const { parsePayload } = await schemas();
   const payload: MovePayloads[Name] = parsePayload(name, {
     ...request,
     v: 1,
     area: resolve(cwd, request.area),
-    requestedBy: requester(settings),
+    requestedBy: requestedBy ?? requester(settings),
   });
   return { name, payload, area: openAllowedArea(payload.area, settings, env) };
 }

@@ -91,6 +91,19 @@ test("only entry points, mains and threads touch the environment, signals and th
   expect(touching).toEqual([]);
 });
 
+test("only the command serve loads the HTTP server, and only once it runs", () => {
+  const sources = readSources(layers, /\.ts$/);
+  const outside = [...sources].filter(([path]) => !path.startsWith("producers/server/"));
+  const libraries = /from "(?:@?fastify|@bull-board|tinypool|rate-limiter)/;
+  expect(outside.filter(([, text]) => libraries.test(text)).map(([path]) => path)).toEqual([]);
+  const loading = outside.filter(([path, text]) =>
+    importsOf(path, text).some((imported) => imported.startsWith("producers/server/")),
+  );
+  expect(loading.map(([path]) => path)).toEqual(["producers/cli/commands/serve.ts"]);
+  const [, serve = ""] = loading[0] ?? [];
+  expect(serve).not.toMatch(/^import .*server\//m);
+});
+
 test("no source file is longer than 250 lines, and no test file longer than 300", () => {
   expect(longerThan(250, readSources([...layers, "scripts"], /\.m?ts$|\.mjs$/))).toEqual([]);
   expect(longerThan(300, readSources(["test"], /\.ts$/))).toEqual([]);

@@ -16,13 +16,11 @@ import { addQuery } from "./commands/query.ts";
 import { addReduce } from "./commands/reduce.ts";
 import { addRestore } from "./commands/restore.ts";
 import { addSchedule } from "./commands/schedule.ts";
+import { addServe } from "./commands/serve.ts";
 import { addStatus } from "./commands/status.ts";
 import { addWorker } from "./commands/worker.ts";
 import type { CliDeps } from "./deps.ts";
 import { type Outcome, printError, printOutcome } from "./outcome.ts";
-
-/** Commands that are promised and not built yet; one that is built needs no mention here any more, nor harms one. */
-const planned = ["serve"];
 
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([
@@ -58,7 +56,7 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   } catch (error) {
     if (!(error instanceof CommanderError)) return printError(deps.io, toJobsError(error), json);
     if (error.exitCode === 0) return ExitCode.done;
-    if (error.code !== "commander.help") return printError(deps.io, usageError(error, program), json);
+    if (error.code !== "commander.help") return printError(deps.io, usageError(error), json);
     // No command at all: people get the help itself.
     if (!json) deps.io.stderr.write(complaints.join(""));
     else printError(deps.io, new JobsError("usage", "no command given", { hint: "see mtjobs --help" }), json);
@@ -66,16 +64,8 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   }
 }
 
-function notBuilt(program: Command): string[] {
-  return planned.filter((name) => !program.commands.some((command) => command.name() === name));
-}
-
 /** The parser's complaint as an error of ours; its second line is its suggestion. */
-function usageError(error: CommanderError, program: Command): JobsError {
-  const [word = ""] = program.args;
-  if (error.code === "commander.unknownCommand" && notBuilt(program).includes(word)) {
-    return new JobsError("usage", `${word} is not built yet`, { hint: "see mtjobs --help for what is" });
-  }
+function usageError(error: CommanderError): JobsError {
   const [message = "", suggestion = ""] = error.message.split("\n");
   return new JobsError("usage", message.replace(/^error: /, ""), {
     hint: suggestion === "" ? "see mtjobs --help" : suggestion.replace(/^\((.*)\)$/, "$1"),
@@ -120,8 +110,9 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
   addCancel(program, bind);
   addSchedule(program, bind);
   addWorker(program, bind, deps);
+  addServe(program, bind, deps);
   addDemo(program, bind, deps);
-  program.addHelpText("after", () => programHelp(notBuilt(program)));
+  program.addHelpText("after", programHelp);
   return program;
 }
 
@@ -137,7 +128,7 @@ function longOptions(program: Command): Map<string, boolean> {
   return found;
 }
 
-const programHelp = (missing: readonly string[]) => `
+const programHelp = `
 AREA is the path of a Megatest area; left out, the working directory.
 Long options may be written with one dash, as Megatest's are.
 
@@ -149,6 +140,4 @@ Start here:
 
 Exit codes:
   0 done or enqueued   1 the job failed   2 bad usage or input   3 refused by a safety rule
-  4 Redis out of reach or no worker   5 --timeout passed   130 interrupted${
-    missing.length === 0 ? "" : `\n\nNot built yet: ${missing.join(", ")}.`
-  }`;
+  4 Redis out of reach or no worker   5 --timeout passed   130 interrupted`;

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { documentOf, errorCodeOf, runCommand } from "../producers/run-command.ts";
 
-const commands = ["reduce", "restore", "status", "doctor", "jobs", "job", "cancel", "worker", "demo"];
+const commands = ["reduce", "restore", "migrate", "drain", "undrain", "list-runs", "query", "attach-sql"].concat(
+  ["status", "doctor", "jobs", "job", "cancel", "schedule", "worker", "serve", "demo"],
+);
 
 describe("the command line", () => {
   it.each(commands)("teaches %s by examples and exit codes", async (command) => {
@@ -34,16 +36,6 @@ describe("the command line", () => {
     const { code, stdout, stderr } = await runCommand(["reduse"]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toBe("mtjobs: unknown command 'reduse'\n  hint: Did you mean reduce?\n");
-  });
-
-  it("says of a command that is promised but missing that it is not built yet, and lists those in its help", async () => {
-    const help = (await runCommand(["--help"])).stdout;
-    const missing = /Not built yet: (.*)\./.exec(help)?.[1]?.split(", ") ?? [];
-    expect(missing).toContain("serve");
-    for (const name of missing) expect(help).not.toMatch(new RegExp(`^  ${name} `, "m"));
-    const finished = await runCommand(["serve", "--json"]);
-    expect(finished.code).toBe(2);
-    expect(documentOf(finished).error).toMatchObject({ message: "serve is not built yet" });
   });
 
   it("refuses an empty pattern by the option's name and says what to write", async () => {

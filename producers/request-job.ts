@@ -1,0 +1,39 @@
+import type { MoveName } from "../shared/queue/payload.ts";
+import { type Enqueued, enqueueJob } from "./enqueue.ts";
+import type { LastingSession } from "./lasting-session.ts";
+import { checkMigrate, enqueueMigrate } from "./migrate-request.ts";
+import { requestFrom } from "./move-options.ts";
+import { checkRequest, type RequestPlace } from "./move-request.ts";
+
+/** Jobs that may be asked for; what the queue holds besides is between its workers. */
+export type RequestName = MoveName | "migrate";
+export const requestNames: readonly RequestName[] = ["reduce", "restore", "migrate"];
+
+/** A job that is asked for on behalf of somebody else. */
+export interface JobRequest {
+  name: RequestName;
+  /** The area's path. */
+  area: string;
+  /** Members of the job's data; those that are milliseconds may be durations. */
+  options: object;
+  /** The id it is to have; not added again while any queue knows it. */
+  jobId?: string | undefined;
+}
+
+/**
+ * Checks a job of any kind and enqueues it.
+ * @throws {JobsError} as the library's method of the job's name
+ */
+export async function requestJob(
+  session: LastingSession,
+  { name, area, options, jobId }: JobRequest,
+  place: RequestPlace,
+): Promise<Enqueued> {
+  if (name === "migrate") {
+    const { confirmed, ...rest } = options as { confirmed?: boolean };
+    const checked = await checkMigrate(area, { ...rest, ...(confirmed ? { yes: true } : {}) }, place);
+    return await session.ask((open) => enqueueMigrate(open, checked, jobId));
+  }
+  const checked = await checkRequest(name, requestFrom(area, options), place);
+  return await session.ask((open) => enqueueJob(open, checked, jobId));
+}

@@ -1,0 +1,122 @@
+import { z } from "zod";
+import { type JobState, jobStates } from "../job-view.ts";
+
+/**
+ * What the server answers, for its own description; `docs/interface.md` says what the members mean.
+ */
+
+/** An object to which later versions may add members: the description must not forbid them. */
+function open<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.object(shape).meta({ additionalProperties: true });
+}
+
+const counts = z.record(z.string(), z.number());
+/** An object of which the description says no more. */
+const document = z.unknown().meta({ type: "object" });
+const time = z.iso.datetime();
+
+const jobState = z.enum(jobStates as [JobState, ...JobState[]]);
+
+export const enqueuedSchema = open({
+  jobId: z.string(),
+  job: z.string(),
+  area: z.string(),
+  host: z.string().meta({ description: "The host whose queue the job is in" }),
+  duplicate: z
+    .boolean()
+    .meta({ description: "The same job was asked for before and is not finished: this is it" }),
+  served: z.boolean().meta({ description: "A worker of that host is alive" }),
+}).meta({ id: "Enqueued" });
+
+const errorSchema = open({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+  details: document.optional(),
+});
+
+const jobViewSchema = open({
+  jobId: z.string(),
+  host: z.string(),
+  job: z.string(),
+  area: z.string().nullable(),
+  state: jobState,
+  requestedBy: z.string().nullable(),
+  addedAt: time,
+  startedAt: time.nullable(),
+  finishedAt: time.nullable(),
+  attempts: z.int(),
+  progress: open({
+    phase: z.string(),
+    runs: open({ done: z.number(), total: z.number() }),
+    rows: open({ done: z.number() }),
+  }).nullable(),
+  data: z.unknown(),
+  result: document.optional().meta({ description: "Once it has completed: docs/interface.md, Results" }),
+  error: errorSchema.optional(),
+  forwarded: open({ host: z.string(), jobId: z.string() }).optional(),
+}).meta({ id: "Job" });
+
+export const jobSchema = open({ ...jobViewSchema.shape, log: z.array(z.string()) }).meta({ id: "JobReport" });
+export const jobsSchema = open({ jobs: z.array(jobViewSchema) }).meta({ id: "Jobs" });
+
+export const cancelledSchema = open({
+  jobId: z.string(),
+  host: z.string(),
+  outcome: z.enum(["removed", "requested", "finished"]),
+}).meta({ id: "Cancelled" });
+
+export const areasSchema = open({
+  areas: z.array(
+    open({
+      area: z.string(),
+      areaId: z.string().nullable(),
+      name: z.string().nullable(),
+      homehost: z.string().nullable(),
+      problem: z.string().nullable(),
+    }),
+  ),
+  truncated: z.boolean(),
+}).meta({ id: "Areas" });
+
+export const areaSchema = open({
+  area: z.string(),
+  areaId: z.string().nullable(),
+  name: z.string(),
+  homehost: z.string().nullable(),
+  pinned: z.boolean(),
+  bytes: counts,
+  runs: z.number().nullable(),
+  completedRuns: z.number().nullable(),
+  cacheOnlyRuns: z.number().nullable(),
+  unfinishedRuns: counts.nullable(),
+  sides: z.record(z.string(), document.nullable()),
+  servers: z.array(document),
+  history: z.array(document),
+  held: z.boolean().nullable(),
+  lease: document.nullable(),
+  problems: z.array(z.string()),
+  jobs: z.array(jobViewSchema).meta({ description: "The unfinished ones" }),
+}).meta({ id: "Area" });
+
+export const hostsSchema = open({
+  hosts: z.array(
+    open({
+      host: z.string(),
+      queue: z.string(),
+      counts,
+      worker: open({
+        alive: z.boolean(),
+        seenAt: time,
+        address: z.string().nullable(),
+        version: z.string(),
+      }).nullable(),
+    }),
+  ),
+}).meta({ id: "Hosts" });
+
+export const healthSchema = open({
+  ok: z.boolean(),
+  redis: z.enum(["up", "down"]),
+  hosts: z.array(open({ host: z.string(), worker: z.enum(["alive", "gone"]) })),
+}).meta({ id: "Health" });

@@ -1,0 +1,72 @@
+import { createBullBoard } from "@bull-board/api";
+import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
+import { FastifyAdapter } from "@bull-board/fastify";
+import type { FastifyInstance } from "fastify";
+import { queueName } from "../../shared/queue/names.ts";
+import { knownHosts } from "../hosts.ts";
+import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+/** Where the board is. */
+const boardPath = "/queues";
+/** Milliseconds for which the list of hosts counts; the board itself asks every few seconds. */
+const freshFor = 2000;
+
+/** A job's name on the board: what it does, and where. */
+function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
+  const { area, dryRun } = (typeof data === "object" && data !== null ? data : {}) as Record<string, unknown>;
+  const what = dryRun === true ? `${name ?? "job"} (dry run)` : (name ?? "job");
+  return typeof area === "string" ? `${what} ${area}` : what;
+}
+
+/** Bull Board over the queues of all hosts, those that appear later too; without `write` it only shows. */
+export async function addBoard(app: FastifyInstance, parts: ServerParts, write: boolean): Promise<void> {
+  const { session, ask } = parts;
+  const serverAdapter = new FastifyAdapter();
+  serverAdapter.setBasePath(boardPath);
+  const board = createBullBoard({
+    queues: [],
+    serverAdapter,
+    options: { uiConfig: { boardTitle: "mtjobs", hideRedisDetails: true } },
+  });
+  // The board's pages show `message`.
+  serverAdapter.setErrorHandler((error) => {
+    const problem = problemOfThrown(error, app.log);
+    return { status: problem.status as 500, body: { ...problem, message: problem.detail } };
+  });
+  const shown = new Set<string>();
+  let looked: { at: number; done: Promise<void> } | undefined;
+
+  async function showHosts(): Promise<void> {
+    for (const host of await ask(() => knownHosts(session))) {
+      if (shown.has(host)) continue;
+      const adapter = new BullMQAdapter(session.queue(host), {
+        readOnlyMode: !write,
+        displayName: host,
+        description: `the jobs of ${host} (${queueName(host)})`,
+      });
+      adapter.setFormatter("name", jobTitle);
+      board.addQueue(adapter);
+      shown.add(host);
+    }
+  }
+
+  await app.register(async (scope) => {
+    scope.addHook("onRequest", async (request, reply) => {
+      if (!write && !["GET", "HEAD"].includes(request.method)) {
+        return sendProblem(
+          reply,
+          plainProblem(405, "the board only shows: the server was started without --board-write"),
+        );
+      }
+      if (looked === undefined || Date.now() - looked.at > freshFor)
+        looked = { at: Date.now(), done: showHosts() };
+      await looked.done;
+    });
+    // The policy forbids the page's fonts of another site; a page that does not ask for them has nothing to complain of.
+    scope.addHook("onSend", async (_request, _reply, payload) =>
+      typeof payload === "string" ? payload.replace(/<link href="https:[^>]*>/g, "") : payload,
+    );
+    await scope.register(serverAdapter.registerPlugin(), { prefix: boardPath });
+  });
+}

@@ -1,0 +1,43 @@
+// The thread in which the server touches areas. Started by desk.ts, never imported.
+import { toJobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings.ts";
+import { type AreaStatus, areaStatus } from "../area-status.ts";
+import type { Enqueued } from "../enqueue.ts";
+import { type FoundAreas, findAreas } from "../find-areas.ts";
+import { LastingSession } from "../lasting-session.ts";
+import { requestJob } from "../request-job.ts";
+import type { DeskAnswer, EnqueueTask, StatusTask } from "./desk.ts";
+
+let lasting: LastingSession | undefined;
+
+/** One connection for all that this thread enqueues. */
+function session(settings: Settings): LastingSession {
+  lasting ??= new LastingSession(settings);
+  return lasting;
+}
+
+/** Paths are absolute here: nobody who asks knows where this process was started. */
+const placeOf = (settings: Settings) => ({ settings, env: process.env, cwd: "/" });
+
+async function answer<T>(work: () => T | Promise<T>): Promise<DeskAnswer<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { error: toJobsError(error).toDocument() };
+  }
+}
+
+/** Checks a job against its area and enqueues it. */
+export function enqueue({ settings, requestedBy, request }: EnqueueTask): Promise<DeskAnswer<Enqueued>> {
+  return answer(() => requestJob(session(settings), request, { ...placeOf(settings), requestedBy }));
+}
+
+/** Looks at one area. */
+export function status({ settings, area }: StatusTask): Promise<DeskAnswer<AreaStatus>> {
+  return answer(() => areaStatus(area, placeOf(settings)));
+}
+
+/** Looks for areas. */
+export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<FoundAreas>> {
+  return answer(() => findAreas(settings, process.env));
+}

@@ -1,0 +1,104 @@
+import { Tinypool } from "tinypool";
+import { type ErrorDocument, JobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings.ts";
+import type { AreaStatus } from "../area-status.ts";
+import type { Enqueued } from "../enqueue.ts";
+import type { FoundArea, FoundAreas } from "../find-areas.ts";
+import type { JobRequest } from "../request-job.ts";
+
+/** What a thread of the desk answers; errors cross threads as documents. */
+export type DeskAnswer<T> = { value: T } | { error: ErrorDocument };
+
+export interface StatusTask {
+  settings: Settings;
+  area: string;
+}
+
+export interface EnqueueTask {
+  settings: Settings;
+  requestedBy: string;
+  request: JobRequest;
+}
+
+/** Milliseconds that the areas' file system has for one answer, and for a look over all areas. */
+const patience = 20_000;
+const longPatience = 60_000;
+/** Requests that may wait for a thread; more are refused. */
+const longestQueue = 200;
+/** Milliseconds for which a look over all areas counts. */
+const freshFor = 10_000;
+
+/**
+ * Everything of the server that touches an area's files, in threads: a file system that hangs, or a database that is
+ * large, must not keep the server from answering others.
+ */
+export class Desk {
+  readonly #settings: Settings;
+  readonly #pool: Tinypool;
+  #found: { at: number; areas: Promise<FoundAreas> } | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#pool = new Tinypool({
+      filename: new URL("./desk-thread.js", import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 4,
+      idleTimeout: 60_000,
+      // Between tasks a thread must hear from Redis.
+      useAtomics: false,
+    });
+  }
+
+  /** @throws {JobsError} what refuses the job */
+  enqueue(request: JobRequest, requestedBy: string): Promise<Enqueued> {
+    return this.#run<Enqueued>("enqueue", { request, requestedBy }, patience);
+  }
+
+  /** @throws {JobsError} `not-an-area`, `outside-roots`, … */
+  status(area: string): Promise<AreaStatus> {
+    return this.#run<AreaStatus>("status", { area }, patience);
+  }
+
+  /** All areas below the roots, as they were within the last 10 s. */
+  areas(): Promise<FoundAreas> {
+    if (this.#found === undefined || Date.now() - this.#found.at > freshFor) {
+      const areas = this.#run<FoundAreas>("find", {}, longPatience);
+      this.#found = { at: Date.now(), areas };
+      // The next one asks again.
+      areas.catch(() => {
+        this.#found = undefined;
+      });
+    }
+    return this.#found.areas;
+  }
+
+  /** The area of that id, by any of its paths. Undefined where none is below the roots. */
+  async areaOf(areaId: string): Promise<FoundArea | undefined> {
+    const { areas } = await this.areas();
+    return areas.find((area) => area.areaId === areaId);
+  }
+
+  /** Ends the threads, whatever they are doing. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #run<T>(name: string, task: object, deadline: number): Promise<T> {
+    if (this.#pool.queueSize >= longestQueue) {
+      throw new JobsError("busy", "too many requests about areas are waiting", { hint: "ask again later" });
+    }
+    const signal = AbortSignal.timeout(deadline);
+    let answer: DeskAnswer<T>;
+    try {
+      answer = await this.#pool.run({ settings: this.#settings, ...task }, { name, signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new JobsError("timeout", `the areas' file system gave no answer within ${deadline / 1000} s`, {
+        hint: "a job that was asked for may have been enqueued: see GET /api/v1/jobs, or ask again with the same Idempotency-Key",
+        cause: error,
+      });
+    }
+    if ("error" in answer) throw JobsError.fromDocument(answer.error);
+    return answer.value;
+  }
+}

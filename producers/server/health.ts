@@ -1,0 +1,44 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import type { z } from "zod";
+import { listHosts } from "../../shared/queue/hosts.ts";
+import { healthSchema } from "./answers.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+/** Anybody may ask, as often as they like: Redis is asked once in so many milliseconds. */
+const freshFor = 1000;
+
+/** `/healthz`: whether the server can do its work, and which hosts' workers are alive. Needs no token. */
+export const healthRoute =
+  ({ settings, session }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    let last: { at: number; health: Promise<z.input<typeof healthSchema>> } | undefined;
+
+    async function look(): Promise<z.input<typeof healthSchema>> {
+      try {
+        const hosts = await listHosts(session.redis, settings.prefix);
+        const workers = hosts.map(({ host, alive }) => ({ host, worker: alive ? "alive" : "gone" }) as const);
+        return { ok: true, redis: "up", hosts: workers };
+      } catch {
+        return { ok: false, redis: "down", hosts: [] };
+      }
+    }
+
+    app.get(
+      "/healthz",
+      {
+        config: { open: true },
+        logLevel: "warn",
+        schema: {
+          tags: ["health"],
+          summary: "Whether Redis answers, and which hosts' workers are alive",
+          security: [],
+          response: { 200: healthSchema, 503: healthSchema },
+        },
+      },
+      async (_request, reply) => {
+        if (last === undefined || Date.now() - last.at > freshFor) last = { at: Date.now(), health: look() };
+        const health = await last.health;
+        return reply.code(health.ok ? 200 : 503).send(health);
+      },
+    );
+  };

@@ -1,0 +1,126 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { JobsError } from "../../shared/errors.ts";
+import { cancelJob } from "../cancel-job.ts";
+import { reportJob } from "../find-job.ts";
+import { type JobState, jobStates } from "../job-view.ts";
+import { listJobs, parseStates } from "../list-jobs.ts";
+import { cancelledSchema, enqueuedSchema, jobSchema, jobsSchema } from "./answers.ts";
+import { answerOnce } from "./idempotency.ts";
+import { type JobBody, jobBodySchema } from "./job-request.ts";
+import { problemSchema, sendProblem } from "./problems.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+const jobId = z.string().min(1).max(256);
+const hostName = z.string().min(1).max(255);
+/** Whose job a mere number means: BullMQ counts for each host anew. */
+const oneHost = z.strictObject({ host: hostName.optional() });
+/** How many jobs a list holds. */
+const fewest = 1;
+const usual = 100;
+const most = 1000;
+
+/** The errors a route may answer with, for the description. */
+export function problems(...statuses: number[]): Record<number, object> {
+  const content = { "application/problem+json": { schema: problemSchema } };
+  return Object.fromEntries(
+    [...statuses, 401, 429, 503].map((status) => [status, { description: STATUS_CODES[status], content }]),
+  );
+}
+
+function statesOf(text: string | undefined): JobState[] | undefined {
+  return text === undefined ? undefined : parseStates(text);
+}
+
+/** `/api/v1/jobs` */
+export const jobRoutes =
+  ({ settings, session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.post(
+      "/jobs",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "Enqueue a job",
+          description:
+            "The same work asked for twice while the first job is unfinished is one job. With an Idempotency-Key the same request is answered once within a day, whatever becomes of the connection.",
+          headers: z.object({ "idempotency-key": z.string().min(1).max(255).optional() }),
+          body: jobBodySchema,
+          response: { 202: enqueuedSchema, ...problems(400, 403, 404, 409, 413, 415, 422) },
+        },
+      },
+      async (request, reply) => {
+        const { job, area, requestedBy = request.caller, ...options } = request.body as JobBody;
+        const enqueue = (jobId?: string) => desk.enqueue({ name: job, area, options, jobId }, requestedBy);
+        const key = request.headers["idempotency-key"];
+        const once = { redis: session.redis, prefix: settings.prefix };
+        const answer = await ask(async () => {
+          if (key === undefined) return { answer: await enqueue(), replayed: false };
+          return await answerOnce(once, { key, job, body: request.body }, enqueue);
+        });
+        if (answer === undefined) {
+          const error = new JobsError("usage", "this Idempotency-Key was used for another request", {
+            hint: "use a new key for a new request",
+          });
+          return sendProblem(reply, error, 422);
+        }
+        if (answer.replayed) reply.header("idempotency-replayed", "true");
+        reply.header("location", `/api/v1/jobs/${encodeURIComponent(answer.answer.jobId)}`);
+        return reply.code(202).send({ ...answer.answer });
+      },
+    );
+    app.get(
+      "/jobs",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "List jobs, the newest first",
+          querystring: z.strictObject({
+            state: z
+              .string()
+              .max(256)
+              .optional()
+              .meta({ description: `Comma-separated: ${jobStates.join(", ")}` }),
+            host: hostName.optional(),
+            limit: z.coerce.number().int().min(fewest).max(most).default(usual),
+          }),
+          response: { 200: jobsSchema, ...problems(400) },
+        },
+      },
+      async ({ query: { state, host, limit } }) => {
+        const states = statesOf(state);
+        return { jobs: await ask(() => listJobs(session, { host, states, limit })) };
+      },
+    );
+    app.get(
+      "/jobs/:jobId",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "One job: its state, progress, log and result",
+          params: z.strictObject({ jobId }),
+          querystring: oneHost,
+          response: { 200: jobSchema, ...problems(400, 404) },
+        },
+      },
+      async ({ params, query }) => await ask(() => reportJob(session, params.jobId, query.host)),
+    );
+    app.delete(
+      "/jobs/:jobId",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "End a job, waiting or running",
+          description: "202: it is running and ends at its next batch; what it moved stays moved.",
+          params: z.strictObject({ jobId }),
+          querystring: oneHost,
+          response: { 200: cancelledSchema, 202: cancelledSchema, ...problems(400, 404) },
+        },
+      },
+      async ({ params, query }, reply) => {
+        const cancelled = await ask(() => cancelJob(session, params.jobId, query.host));
+        return reply.code(cancelled.outcome === "requested" ? 202 : 200).send({ ...cancelled });
+      },
+    );
+  };

@@ -1,0 +1,75 @@
+import type { AddressInfo } from "node:net";
+import { JobsError } from "../../shared/errors.ts";
+import { createLog } from "../../shared/log.ts";
+import { toQueueError } from "../../shared/queue/outage.ts";
+import { checkRedis } from "../../shared/queue/redis-check.ts";
+import type { Settings } from "../../shared/settings.ts";
+import { openSession } from "../session.ts";
+import { buildApp } from "./build-app.ts";
+import { Desk } from "./desk.ts";
+import { assertGuarded, type ListenAddress } from "./listen-address.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+/** Milliseconds that requests in hand have once the server is told to stop. */
+const stopGrace = 5000;
+
+export interface ServeOptions {
+  listen: ListenAddress;
+  boardWrite: boolean;
+  version: string;
+  /** Aborted: the server finishes what it has in hand and stops. */
+  signal: AbortSignal;
+}
+
+/**
+ * Serves HTTP until `signal`; resolves to the URL it had. @throws {JobsError} `bad-settings` without roots, or without
+ * a token where others could reach it; `redis-unreachable`, `bad-redis`; `io` where it cannot listen
+ */
+export async function serve(settings: Settings, options: ServeOptions): Promise<string> {
+  const { listen, signal } = options;
+  if (settings.areas.length === 0) {
+    throw new JobsError("bad-settings", "the server needs roots, outside which it touches nothing", {
+      hint: "set MTJOBS_AREAS (--areas)",
+    });
+  }
+  await assertGuarded(listen, settings.token);
+  const log = createLog(settings);
+  const session = await openSession(settings);
+  const desk = new Desk({ ...settings, token: undefined });
+  try {
+    await checkRedis(session.redis, settings.redisUrl);
+    const ask: ServerParts["ask"] = async (work) => {
+      try {
+        return await work();
+      } catch (error) {
+        throw await toQueueError(error, session.redis, settings.redisUrl);
+      }
+    };
+    const app = await buildApp({ settings, session, desk, ask }, { ...options, log });
+    await app.listen(listen).catch((error: unknown) => {
+      throw new JobsError("io", `cannot listen on ${listen.host}:${listen.port}`, { cause: error });
+    });
+    const url = urlOf(app.server.address() as AddressInfo);
+    log.info({ areas: settings.areas, token: settings.token !== undefined }, `serving ${url}`);
+    await aborted(signal);
+    log.info("stopping: finishing the requests in hand");
+    const tooLong = setTimeout(() => app.server.closeAllConnections(), stopGrace);
+    await app.close();
+    clearTimeout(tooLong);
+    return url;
+  } finally {
+    await desk.close();
+    await session.close();
+  }
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,12 @@
+import type { Settings } from "../../shared/settings.ts";
+import type { Session } from "../session.ts";
+import type { Desk } from "./desk.ts";
+
+/** What the routes work with. */
+export interface ServerParts {
+  settings: Settings;
+  session: Session;
+  desk: Desk;
+  /** Runs what asks Redis; an outage becomes `redis-unreachable`. */
+  ask: <T>(work: () => Promise<T>) => Promise<T>;
+}

@@ -1,0 +1,74 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import * as answers from "../../../producers/server/answers.ts";
+import { problemSchema } from "../../../producers/server/problems.ts";
+import { payloadSchemas } from "../../../shared/queue/payload.ts";
+import { withServerStage } from "./server-stage.ts";
+
+const served = withServerStage();
+const { call } = served;
+
+describe("the description of the API", () => {
+  it("is a valid OpenAPI 3.1 document", async () => {
+    const { status, body } = await call("GET /openapi.json");
+    expect({ status, openapi: body.openapi }).toEqual({ status: 200, openapi: "3.1.0" });
+    expect(await new Validator().validate(body)).toEqual({ valid: true });
+    const text = JSON.stringify(body);
+    const unused = Object.keys(body.components.schemas).filter((name) => !text.includes(`/schemas/${name}"`));
+    expect(unused).toEqual([]);
+  });
+
+  it("names every member of every job's data, and every route", async () => {
+    const { body } = await call("GET /openapi.json");
+    for (const [name, { shape }] of Object.entries(payloadSchemas)) {
+      const described = Object.values(
+        body.components.schemas as Record<string, { properties: Record<string, { const?: string }> }>,
+      );
+      const { properties = {} } = described.find((schema) => schema.properties.job?.const === name) ?? {};
+      const members = ["job", ...Object.keys(shape).filter((member) => member !== "v")];
+      expect(Object.keys(properties).sort()).toEqual(members.sort());
+    }
+    expect(Object.keys(body.paths).sort()).toEqual(
+      ["jobs", "jobs/{jobId}", "areas", "areas/{areaId}", "areas/by-path", "hosts"]
+        .map((path) => `/api/v1/${path}`)
+        .concat("/healthz")
+        .sort(),
+    );
+  });
+
+  it("is shown by a page that asks nobody else for anything", async () => {
+    const page = await call("GET /docs/");
+    expect(page.headers.get("content-type")).toMatch(/^text\/html/);
+    const links = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link as string);
+    expect(links.length).toBeGreaterThan(4);
+    for (const link of links) {
+      expect(link).toMatch(/^\.\/static\//);
+      expect((await call(`GET /docs/${link.slice(2)}`)).status).toBe(200);
+    }
+    expect(page.body).not.toMatch(/https?:\/\//);
+    expect((await call("GET /")).headers.get("location")).toBe("/docs/");
+  });
+
+  it("describes what is answered", async () => {
+    const { stage } = served;
+    const area = stage.area("described", "hosta");
+    const jobId = await stage.enqueue("hosta", area, "hold");
+    await stage.worker("hosta");
+    await stage.traced(area, "begin");
+    const pairs: [string, z.ZodType][] = [
+      ["GET /api/v1/jobs", answers.jobsSchema],
+      [`GET /api/v1/jobs/${jobId}`, answers.jobSchema],
+      ["GET /api/v1/areas", answers.areasSchema],
+      [`GET /api/v1/areas/by-path?path=${area}`, answers.areaSchema],
+      ["GET /api/v1/hosts", answers.hostsSchema],
+      ["GET /healthz", answers.healthSchema],
+      ["GET /api/v1/jobs/none", problemSchema],
+      [`DELETE /api/v1/jobs/${jobId}`, answers.cancelledSchema],
+    ];
+    for (const [line, schema] of pairs) {
+      const { error } = schema.safeParse((await call(line)).body);
+      expect([line, error && z.prettifyError(error)]).toEqual([line, undefined]);
+    }
+  });
+});

@@ -1,0 +1,197 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { announceHost } from "../../../shared/queue/hosts.ts";
+import { waitFor } from "../../support/wait-for.ts";
+import { withServerStage } from "./server-stage.ts";
+
+const served = withServerStage();
+const { call } = served;
+const post = (body: object, headers: Record<string, string> = {}) => call("POST /api/v1/jobs", body, headers);
+
+beforeAll(async () => {
+  await served.stage.worker("hosta");
+});
+
+describe("jobs over HTTP", () => {
+  it("enqueues a job as the command does, which a worker then does and which can be followed", async () => {
+    const { stage } = served;
+    const area = stage.area("followed", "hosta");
+    const { status, headers, body } = await post({
+      job: "reduce",
+      area,
+      runname: "hold",
+      age: "30d",
+      requestedBy: "ann@ci",
+    });
+    expect({ status, body }).toEqual({
+      status: 202,
+      body: {
+        jobId: expect.stringMatching(/^reduce-[0-9a-f]{16}$/),
+        job: "reduce",
+        area,
+        host: "hosta",
+        duplicate: false,
+        served: true,
+      },
+    });
+    expect(headers.get("location")).toBe(`/api/v1/jobs/${body.jobId}`);
+    await stage.traced(area, "begin");
+    const running = await waitFor("progress", async () => {
+      const job = await call(`GET /api/v1/jobs/${body.jobId}`);
+      return job.body.progress !== null && job;
+    });
+    expect(running.body).toMatchObject({
+      state: "active",
+      requestedBy: "ann@ci",
+      data: { v: 1, age: 2_592_000_000 },
+    });
+    stage.release(area);
+    await stage.reach("hosta", body.jobId, "completed");
+    const ended = await call(`GET /api/v1/jobs/${body.jobId}`);
+    expect(ended.body).toMatchObject({
+      state: "completed",
+      result: { jobId: body.jobId },
+      log: expect.any(Array),
+    });
+  });
+
+  it("says who asked, where the request does not, by its address", async () => {
+    const area = served.stage.area("asked", "hostq");
+    const { body } = await post({ job: "restore", area, runId: [7], grace: "1m", onConflict: "rename" });
+    const job = await call(`GET /api/v1/jobs/${body.jobId}`);
+    expect(job.body).toMatchObject({
+      job: "restore",
+      requestedBy: "http@127.0.0.1",
+      data: { grace: 60_000 },
+    });
+  });
+
+  it("ends a job that waits, and one that runs at its next batch", async () => {
+    const { stage } = served;
+    const area = stage.area("ended", "hosta");
+    const waiting = await stage.enqueue("hoste", area, "later");
+    const removed = await call(`DELETE /api/v1/jobs/${waiting}`);
+    expect(removed).toMatchObject({ status: 200, body: { outcome: "removed", host: "hoste" } });
+    const running = await post({ job: "reduce", area, runname: "hold" });
+    await stage.traced(area, "begin");
+    const requested = await call(`DELETE /api/v1/jobs/${running.body.jobId}`);
+    expect(requested).toMatchObject({ status: 202, body: { outcome: "requested" } });
+    await stage.reach("hosta", running.body.jobId, "failed");
+    const again = await call(`DELETE /api/v1/jobs/${running.body.jobId}`);
+    expect(again).toMatchObject({ status: 200, body: { outcome: "finished" } });
+  });
+
+  it("lists jobs by state and host, the newest first, as many as asked for", async () => {
+    const { stage } = served;
+    const area = stage.area("listed", "hostl");
+    await stage.add("hostl", "reduce", {}, { delay: 60_000 });
+    const ids: string[] = [];
+    for (const runname of ["l1", "l2", "l3"]) ids.unshift(await stage.enqueue("hostl", area, runname));
+    const list = async (query: string) =>
+      (await call(`GET /api/v1/jobs?${query}`)).body.jobs.map(({ jobId }: { jobId: string }) => jobId);
+    expect(await list("host=hostl&state=waiting")).toEqual(ids);
+    expect(await list("host=hostl&state=waiting&limit=2")).toEqual(ids.slice(0, 2));
+    expect(await list("host=hostl&limit=1")).toEqual(ids.slice(0, 1));
+    expect(await list("host=nobody")).toEqual([]);
+    expect((await list("host=hostl&state=delayed")).length).toBe(1);
+    expect((await call("GET /api/v1/jobs?state=done")).body).toMatchObject({ status: 400, code: "usage" });
+  });
+
+  it.each(["unknown-0123", "meta", "wait", "events", "%2e%2e", "completed", "x%00y"])(
+    "knows no job %s, also where the queue has a key of that name",
+    async (id) => {
+      for (const method of ["GET", "DELETE"]) {
+        const answer = await call(`${method} /api/v1/jobs/${id}`);
+        expect(answer).toMatchObject({ status: 404, body: { status: 404 } });
+      }
+    },
+  );
+
+  it.each([
+    [{ job: "reduce", runname: "%" }, "area"],
+    [{ job: "reduce", area: "relative", runname: "%" }, "area"],
+    [{ job: "reduce", area: "/a", runname: "%", onConflict: "rename" }, "onConflict"],
+    [{ job: "reduce", area: "/a", age: "30 days" }, "age"],
+    [{ job: "reduce", area: "/a", runId: ["7"] }, "runId"],
+    [{ job: "reduce", area: "/a", runname: "%", inline: true }, "inline"],
+    [{ job: "repair", area: "/a" }, "job"],
+    [{ area: "/a" }, "job"],
+    [[], "body"],
+  ])("refuses %j and names the member that is wrong", async (body, member) => {
+    const { status, headers, body: problem } = await post(body);
+    expect(status).toBe(400);
+    expect(headers.get("content-type")).toMatch(/^application\/problem\+json/);
+    expect(problem).toMatchObject({ type: "urn:mtjobs:error:bad-payload", status: 400, code: "bad-payload" });
+    expect(problem.details.problems.join()).toContain(member);
+  });
+
+  it("refuses a job without any selector with the words of the command", async () => {
+    const area = served.stage.area("all", "hosta");
+    const { body } = await post({ job: "reduce", area });
+    expect(body).toMatchObject({
+      code: "usage",
+      detail: "reduce: no selector given",
+      hint: expect.any(String),
+    });
+  });
+});
+
+describe("a number that several hosts' queues gave", () => {
+  it("means a job only beside its host", async () => {
+    for (const host of ["hostm", "hostn"]) await served.stage.add(host, "reduce", { area: `/areas/${host}` });
+    expect(await call("GET /api/v1/jobs/1")).toMatchObject({ status: 400, body: { code: "usage" } });
+    const one = await call("GET /api/v1/jobs/1?host=hostn");
+    expect(one).toMatchObject({ status: 200, body: { host: "hostn", area: "/areas/hostn" } });
+    expect((await call("DELETE /api/v1/jobs/1?host=hostm")).body).toMatchObject({ outcome: "removed" });
+    expect((await call("GET /api/v1/jobs/1")).body).toMatchObject({ host: "hostn" });
+  });
+});
+
+describe("an Idempotency-Key", () => {
+  const key = (value: string) => ({ "idempotency-key": value });
+
+  it("makes the same request one job, also once that job has ended", async () => {
+    const area = served.stage.area("once", "hosto");
+    const body = { job: "reduce", area, runname: "once" };
+    const first = await post(body, key("k1"));
+    await call(`DELETE /api/v1/jobs/${first.body.jobId}`);
+    const second = await post(body, key("k1"));
+    expect(second.body).toEqual(first.body);
+    expect([first, second].map(({ headers }) => headers.get("idempotency-replayed"))).toEqual([null, "true"]);
+    const other = await post(body, key("k2"));
+    expect(other.body.jobId).not.toBe(first.body.jobId);
+  });
+
+  it("is refused for another request", async () => {
+    const area = served.stage.area("other", "hosto");
+    await post({ job: "reduce", area, runname: "one" }, key("k3"));
+    const { status, body } = await post({ job: "reduce", area, runname: "two" }, key("k3"));
+    expect({ status, body }).toMatchObject({ status: 422, body: { status: 422, code: "usage" } });
+    expect(
+      (await call("GET /api/v1/jobs?host=hosta")).body.jobs.filter(
+        (job: { area: string }) => job.area === area,
+      ),
+    ).toHaveLength(1);
+  });
+
+  it("makes one job of requests that come at once, and of one whose answer was lost when the home had moved", async () => {
+    const { stage } = served;
+    const area = stage.area("lost", "hosta");
+    const body = { job: "reduce", area, runname: "lost", dryRun: true };
+    const answers = await Promise.all([1, 2, 3].map(() => post(body, key("k4"))));
+    const ids = new Set(answers.map((answer) => answer.body.jobId));
+    expect(ids.size).toBe(1);
+    // The server died before it could note the answer.
+    for (const place of await stage.redis.keys(`${stage.prefix}:idempotency:*`)) {
+      const { fingerprint } = JSON.parse((await stage.redis.get(place)) ?? "");
+      await stage.redis.set(place, JSON.stringify({ fingerprint }));
+    }
+    await announceHost(stage.redis, stage.prefix, {
+      ...{ host: "hostz", address: null, version: "1", pid: 1, user: "ann", cacheRoot: "/tmp", areas: [] },
+      startedAt: new Date().toISOString(),
+    });
+    stage.moveHome(area, "hostz");
+    expect((await post(body, key("k4"))).body.jobId).toBe([...ids][0]);
+    const jobs = (await call("GET /api/v1/jobs")).body.jobs as { area: string }[];
+    expect(jobs.filter((job) => job.area === area)).toHaveLength(1);
+  });
+});
