@@ -56,7 +56,7 @@ const program = buildProgram({
   version: ownVersion(),
   commandPath: fileURLToPath(import.meta.url),
   // Loaded when needed: most commands start faster without SQLite's and the queue's workers.
-  runWorker: async (settings) => (await import("../workers/main.ts")).runWorker(settings),
+  runWorker: async (...worker) => (await import("../workers/main.ts")).runWorker(...worker),
   runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
   runRepair: async (...job) => (await import("../workers/inline.ts")).runRepair(...job),
 });

@@ -1,3 +1,4 @@
+import type { Worker } from "bullmq";
 import { createLog } from "../shared/log.ts";
 import type { Settings } from "../shared/settings.ts";
 import { HostWorker, type HostWorkerOptions } from "./worker.ts";
@@ -11,18 +12,29 @@ function dieBy(signal: Signal): void {
   process.kill(process.pid, signal);
 }
 
+export interface RunWorkerOptions extends HostWorkerOptions {
+  /** Where figures for Prometheus are to be had, for as long as the worker is there. */
+  metrics?: { host: string; port: number } | undefined;
+}
+
 /**
  * `mtjobs worker`: serves the host's queue until a signal. The first finishes the batch in hand and puts the job
  * back, a second one leaves at once. Resolves to the exit status; rejects where the worker may not start.
  */
-export async function runWorker(settings: Settings, options: HostWorkerOptions = {}): Promise<number> {
+export async function runWorker(
+  settings: Settings,
+  { metrics: listen, ...options }: RunWorkerOptions = {},
+): Promise<number> {
   const log = createLog(settings);
-  const worker = new HostWorker(settings, log, { env: process.env, ...options });
+  const metrics = listen && new (await import("./worker-metrics.ts")).WorkerMetrics(settings.host);
+  const watched = metrics && { watch: (queue: Worker) => metrics.watch(queue) };
+  const worker = new HostWorker(settings, log, { env: process.env, ...watched, ...options });
   const { promise: told, end } = firstSignal((signal) => {
     log.warn(`${signal} again: leaving at once`);
     dieBy(signal);
   });
   try {
+    if (listen !== undefined) log.info(`metrics at ${await metrics?.listen(listen)}`);
     await worker.start();
     const signal = await told;
     log.info(`${signal}: finishing the batch in hand`);
@@ -33,6 +45,7 @@ export async function runWorker(settings: Settings, options: HostWorkerOptions =
     if (outcome === "abandoned") dieBy(signal);
     return 0;
   } finally {
+    metrics?.close();
     end();
   }
 }

@@ -51,6 +51,8 @@ export type LeaveOutcome = "left" | "abandoned";
 export interface HostWorkerOptions {
   /** The process's environment: `#{getenv …}` and `$MT_TESTSUITE_NAME` of an area come from it; nothing by default. */
   env?: NodeJS.ProcessEnv;
+  /** Given the queue's worker once it is there. */
+  watch?: (worker: Worker) => void;
   /** Where the jobs' thread is; tests put their own there. */
   threadUrl?: URL;
   /** How long this host watches after an area left it, ms; tests cannot wait 75 s. */
@@ -161,6 +163,7 @@ export class HostWorker {
         removeOnFail: keepFailed,
       },
     );
+    this.#options.watch?.(worker);
     worker.on("error", (error) => this.#tellOnce(error));
     worker.on("locksRenewed", ({ jobIds }) => {
       for (const id of jobIds) this.#renewedAt.set(id, Date.now());

@@ -1,4 +1,5 @@
 import type { Settings } from "../../shared/settings.ts";
+import type { ListenAddress } from "../listen-address.ts";
 import type { RunInline, RunRepair } from "../run-inline.ts";
 import type { CliIo } from "./io.ts";
 
@@ -11,5 +12,5 @@ export interface CliDeps {
   runInline: RunInline;
   runRepair: RunRepair;
   /** Serves this host's queue until a signal; resolves when it has left. */
-  runWorker(settings: Settings): Promise<unknown>;
+  runWorker(settings: Settings, options: { metrics?: ListenAddress | undefined }): Promise<unknown>;
 }

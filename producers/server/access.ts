@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { isIPv6 } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RateLimiterMemory } from "rate-limiter-flexible";
-import { isLoopback } from "./listen-address.ts";
+import { isLoopback } from "../listen-address.ts";
 import { plainProblem, sendProblem } from "./problems.ts";
 
 declare module "fastify" {

@@ -8,6 +8,7 @@ import { describeApi } from "./description.ts";
 import { healthRoute } from "./health.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lookRoutes } from "./look-routes.ts";
+import { metricsRoute } from "./metrics.ts";
 import { answerWithProblems, plainProblem } from "./problems.ts";
 import type { ServerParts } from "./server-parts.ts";
 
@@ -50,6 +51,7 @@ export async function buildApp(parts: ServerParts, options: AppOptions): Promise
   await app.register(jobRoutes(parts), { prefix: "/api/v1" });
   await app.register(lookRoutes(parts), { prefix: "/api/v1" });
   await app.register(healthRoute(parts));
+  await app.register(metricsRoute(parts));
   await addBoard(app, parts, options.boardWrite);
   return app;
 }

@@ -5,6 +5,7 @@ import { type AreaStatus, areaStatus } from "../area-status.ts";
 import type { Enqueued } from "../enqueue.ts";
 import { type FoundAreas, findAreas } from "../find-areas.ts";
 import { LastingSession } from "../lasting-session.ts";
+import { type AreaMeasure, measureAreas } from "../measure-areas.ts";
 import { requestJob } from "../request-job.ts";
 import type { DeskAnswer, EnqueueTask, StatusTask } from "./desk.ts";
 
@@ -40,4 +41,9 @@ export function status({ settings, area }: StatusTask): Promise<DeskAnswer<AreaS
 /** Looks for areas. */
 export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<FoundAreas>> {
   return answer(() => findAreas(settings, process.env));
+}
+
+/** Measures all areas. */
+export function measure({ settings }: { settings: Settings }): Promise<DeskAnswer<AreaMeasure[]>> {
+  return answer(() => measureAreas(settings, process.env));
 }

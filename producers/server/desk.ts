@@ -4,6 +4,7 @@ import type { Settings } from "../../shared/settings.ts";
 import type { AreaStatus } from "../area-status.ts";
 import type { Enqueued } from "../enqueue.ts";
 import type { FoundArea, FoundAreas } from "../find-areas.ts";
+import type { AreaMeasure } from "../measure-areas.ts";
 import type { JobRequest } from "../request-job.ts";
 
 /** What a thread of the desk answers; errors cross threads as documents. */
@@ -25,8 +26,14 @@ const patience = 20_000;
 const longPatience = 60_000;
 /** Requests that may wait for a thread; more are refused. */
 const longestQueue = 200;
-/** Milliseconds for which a look over all areas counts. */
+/** Milliseconds for which a look over all areas counts, and for which their measures do. */
 const freshFor = 10_000;
+const measuredFor = 30_000;
+
+interface Remembered<T> {
+  at: number;
+  answer: Promise<T>;
+}
 
 /**
  * Everything of the server that touches an area's files, in threads: a file system that hangs, or a database that is
@@ -35,7 +42,8 @@ const freshFor = 10_000;
 export class Desk {
   readonly #settings: Settings;
   readonly #pool: Tinypool;
-  #found: { at: number; areas: Promise<FoundAreas> } | undefined;
+  #found: Remembered<FoundAreas> | undefined;
+  #measured: Remembered<AreaMeasure[]> | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -61,15 +69,18 @@ export class Desk {
 
   /** All areas below the roots, as they were within the last 10 s. */
   areas(): Promise<FoundAreas> {
-    if (this.#found === undefined || Date.now() - this.#found.at > freshFor) {
-      const areas = this.#run<FoundAreas>("find", {}, longPatience);
-      this.#found = { at: Date.now(), areas };
-      // The next one asks again.
-      areas.catch(() => {
-        this.#found = undefined;
-      });
+    if (this.#found === undefined || isOld(this.#found, freshFor)) {
+      this.#found = { at: Date.now(), answer: this.#run<FoundAreas>("find", {}, longPatience) };
     }
-    return this.#found.areas;
+    return this.#found.answer;
+  }
+
+  /** Sizes and last jobs of all areas, as they were within the last 30 s. */
+  measures(): Promise<AreaMeasure[]> {
+    if (this.#measured === undefined || isOld(this.#measured, measuredFor)) {
+      this.#measured = { at: Date.now(), answer: this.#run<AreaMeasure[]>("measure", {}, longPatience) };
+    }
+    return this.#measured.answer;
   }
 
   /** The area of that id, by any of its paths. Undefined where none is below the roots. */
@@ -101,4 +112,9 @@ export class Desk {
     if ("error" in answer) throw JobsError.fromDocument(answer.error);
     return answer.value;
   }
+}
+
+/** A failure counts as long as an answer: a file system that hangs must not be asked again at once. */
+function isOld({ at }: Remembered<unknown>, freshFor: number): boolean {
+  return Date.now() - at > freshFor;
 }

@@ -4,10 +4,10 @@ import { createLog } from "../../shared/log.ts";
 import { toQueueError } from "../../shared/queue/outage.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import type { Settings } from "../../shared/settings.ts";
+import { assertGuarded, type ListenAddress } from "../listen-address.ts";
 import { openSession } from "../session.ts";
 import { buildApp } from "./build-app.ts";
 import { Desk } from "./desk.ts";
-import { assertGuarded, type ListenAddress } from "./listen-address.ts";
 import type { ServerParts } from "./server-parts.ts";
 
 /** Milliseconds that requests in hand have once the server is told to stop. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { parseListen } from "../../listen-address.ts";
 import { addSharedOptions, type Bind, teach } from "../command.ts";
 import type { CliDeps } from "../deps.ts";
 
@@ -24,9 +25,8 @@ export function addServe(program: Command, bind: Bind, deps: CliDeps): void {
     exits: { 1: "it had to stop, or Redis is unfit for it", 4: "Redis is out of reach" },
   });
   bind(command, async ({ settings, options, io }) => {
-    // Loaded here: no other command needs a web framework.
-    const { parseListen } = await import("../../server/listen-address.ts");
     const listen = parseListen(String(options.listen));
+    // Loaded here: no other command needs a web framework.
     const { serve } = await import("../../server/serve.ts");
     const boardWrite = options.boardWrite === true;
     const url = await serve(settings, { listen, boardWrite, version: deps.version, signal: io.interrupt });

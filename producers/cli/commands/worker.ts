@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { parseListen } from "../../listen-address.ts";
 import { addSharedOptions, type Bind, teach } from "../command.ts";
 import type { CliDeps } from "../deps.ts";
 
@@ -9,7 +10,8 @@ export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
     .summary("serve this host's queue")
     .description(
       "Serve this host's queue, one job at a time, until SIGTERM: then it finishes the batch in hand, puts the job back and leaves. A second signal leaves at once.",
-    );
+    )
+    .option("--metrics <port>", "figures for Prometheus at http://127.0.0.1:PORT/metrics; or ADDRESS:PORT");
   addSharedOptions(command);
   teach(command, {
     notes: [
@@ -21,8 +23,10 @@ export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
     ],
     exits: { 1: "it had to stop, or Redis is unfit for it", 3: "it may not read and write as that user" },
   });
-  bind(command, async ({ settings }) => {
-    await deps.runWorker(settings);
+  bind(command, async ({ settings, options }) => {
+    const { metrics } = options;
+    const listen = typeof metrics === "string" ? parseListen(metrics, "--metrics") : undefined;
+    await deps.runWorker(settings, { metrics: listen });
     return { document: { worker: settings.host, state: "stopped" }, text: "" };
   });
 }

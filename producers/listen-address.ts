@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
-import { JobsError } from "../../shared/errors.ts";
+import { JobsError } from "../shared/errors.ts";
 
 /** Where the server listens. */
 export interface ListenAddress {
@@ -20,15 +20,16 @@ export function isLoopback(address: string): boolean {
   return family !== 0 && loopback.check(address, family === 4 ? "ipv4" : "ipv6");
 }
 
-/** Reads `host:port`, `[::1]:port`. @throws {JobsError} `usage` */
-export function parseListen(text: string): ListenAddress {
+/** Reads `host:port`, `[::1]:port`, or a port on loopback. @throws {JobsError} `usage` */
+export function parseListen(text: string, option = "--listen"): ListenAddress {
+  if (/^\d{1,5}$/.test(text)) return parseListen(`127.0.0.1:${text}`, option);
   const {
     v6,
     host = v6,
     port,
   } = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:[\]]+)):(?<port>\d{1,5})$/.exec(text)?.groups ?? {};
   if (host === undefined || port === undefined || Number(port) > 65_535) {
-    throw new JobsError("usage", `--listen: "${text}" is not an address and a port`, {
+    throw new JobsError("usage", `${option}: "${text}" is not an address and a port`, {
       hint: "write 127.0.0.1:3111 or [::1]:3111",
     });
   }

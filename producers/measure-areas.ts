@@ -1,0 +1,56 @@
+import { statSync } from "node:fs";
+import { openAllowedArea } from "../shared/area/area.ts";
+import { type HistoryLine, readHistory } from "../shared/area/history.ts";
+import type { Settings } from "../shared/settings.ts";
+import { findAreas } from "./find-areas.ts";
+
+/** What an area's small files say of it, for graphs. */
+export interface AreaMeasure {
+  area: string;
+  /** Of megatest.db and completed-runs.db, as far as they are there. */
+  bytes: Record<string, number>;
+  /** By job, of those that its history still tells of: when one last succeeded, ms since 1970, and whether the last one failed. Dry runs are not in it. */
+  jobs: Record<string, { succeededAt: number | null; failed: boolean }>;
+}
+
+/** Jobs that are looked back for in an area's history. */
+const lookBack = 200;
+
+/** Measures all areas below the roots that can be used; reads no database. */
+export function measureAreas(settings: Pick<Settings, "areas">, env: NodeJS.ProcessEnv): AreaMeasure[] {
+  return findAreas(settings, env).areas.flatMap(({ area: path, problem }) =>
+    problem === null ? measure(path, settings, env) : [],
+  );
+}
+
+function measure(path: string, settings: Pick<Settings, "areas">, env: NodeJS.ProcessEnv): AreaMeasure[] {
+  try {
+    const area = openAllowedArea(path, settings, env);
+    const files = { "megatest.db": area.megatestDb, "completed-runs.db": area.completedDb };
+    const bytes = Object.entries(files).flatMap(([name, file]) => {
+      const size = statSync(file, { throwIfNoEntry: false })?.size;
+      return size === undefined ? [] : [[name, size] as const];
+    });
+    return [
+      { area: path, bytes: Object.fromEntries(bytes), jobs: lastOf(readHistory(area, { limit: lookBack })) },
+    ];
+  } catch {
+    return []; // it went, or changed, between being found and being measured
+  }
+}
+
+function lastOf(history: readonly HistoryLine[]): AreaMeasure["jobs"] {
+  const jobs: AreaMeasure["jobs"] = {};
+  for (const { job, at, error } of history) {
+    const time = Date.parse(String(at));
+    if (typeof job !== "string" || Number.isNaN(time)) continue;
+    if (isCancelled(error)) continue;
+    const failed = error !== undefined;
+    jobs[job] = { failed, succeededAt: failed ? (jobs[job]?.succeededAt ?? null) : time };
+  }
+  return jobs;
+}
+
+function isCancelled(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "cancelled";
+}

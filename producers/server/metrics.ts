@@ -1,0 +1,71 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { farmStatus } from "../farm-status.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+/** `/metrics`: queues, workers and areas as they are now, for Prometheus; figures that cannot be had are left out. */
+export const metricsRoute =
+  (parts: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry, prefix: "mtjobs_server_" });
+    const watchFarm = farmGauges(registry, parts);
+    const watchAreas = areaGauges(registry, parts);
+    app.get("/metrics", { logLevel: "warn", schema: { hide: true } }, async (_request, reply) => {
+      await Promise.all([watchFarm(), watchAreas()]);
+      return reply.type(registry.contentType).send(await registry.metrics());
+    });
+  };
+
+function gauge<Label extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+) {
+  return new Gauge({ name: `mtjobs_${name}`, help, labelNames, registers: [registry] });
+}
+
+function farmGauges(registry: Registry, { session, ask }: ServerParts): () => Promise<void> {
+  const redis = gauge(registry, "redis_up", "1 where Redis answers", []);
+  const jobs = gauge(registry, "jobs", "Jobs in the queues by state", ["host", "state"]);
+  const workers = gauge(registry, "worker_up", "1 while the host's worker is alive", ["host"]);
+  return async () => {
+    const farm = await ask(() => farmStatus(session)).catch(() => undefined);
+    for (const each of [jobs, workers]) each.reset();
+    redis.set(farm === undefined ? 0 : 1);
+    for (const { host, counts, worker } of farm?.hosts ?? []) {
+      for (const [state, count] of Object.entries(counts)) jobs.set({ host, state }, count);
+      workers.set({ host }, worker?.alive === true ? 1 : 0);
+    }
+  };
+}
+
+function areaGauges(registry: Registry, { desk }: ServerParts): () => Promise<void> {
+  const up = gauge(registry, "areas_readable", "1 where the areas' file system answers", []);
+  const bytes = gauge(registry, "area_database_bytes", "Size of an area's database", ["area", "database"]);
+  const succeeded = gauge(
+    registry,
+    "area_last_success_timestamp_seconds",
+    "When a job of that kind last succeeded on the area",
+    ["area", "job"],
+  );
+  const failed = gauge(
+    registry,
+    "area_last_job_failed",
+    "1 where the last job of that kind on the area failed",
+    ["area", "job"],
+  );
+  return async () => {
+    const measures = await desk.measures().catch(() => undefined);
+    for (const each of [bytes, succeeded, failed]) each.reset();
+    up.set(measures === undefined ? 0 : 1);
+    for (const { area, bytes: sizes, jobs } of measures ?? []) {
+      for (const [database, size] of Object.entries(sizes)) bytes.set({ area, database }, size);
+      for (const [job, last] of Object.entries(jobs)) {
+        failed.set({ area, job }, last.failed ? 1 : 0);
+        if (last.succeededAt !== null) succeeded.set({ area, job }, last.succeededAt / 1000);
+      }
+    }
+  };
+}

@@ -1,0 +1,49 @@
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { buildArea } from "../../shared/sample-area/build-area.ts";
+import { startCommand } from "../producers/run-command.ts";
+import { onStage } from "../support/queue-stage.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+describe("worker --metrics", () => {
+  it("counts jobs by kind and outcome, how long they took and the rows they moved", () =>
+    onStage(async (stage) => {
+      const user = userInfo().username;
+      const directory = join(stage.root, "a1");
+      const cacheRoot = join(stage.root, "cache");
+      const area = buildArea({ directory, cacheRoot, user, host: "hosta", runs: 3, testsPerRun: 2 });
+      const env = {
+        ...{ MTJOBS_REDIS_URL: stage.url, MTJOBS_PREFIX: stage.prefix, MTJOBS_HOST: "hosta" },
+        ...{ MTJOBS_AREAS: stage.root, MTJOBS_CACHE_ROOT: cacheRoot },
+      };
+      const worker = startCommand(["worker", "--metrics", "0"], { env });
+      try {
+        const url = await waitFor("the worker", () => /metrics at (http:[^"]+)/.exec(worker.stderr())?.[1], {
+          state: worker.stderr,
+        });
+        const payload = { v: 1, area: area.directory, runname: "%", deadAfter: 0 };
+        const good = await stage.add("hosta", "reduce", payload);
+        const job = await stage.reach("hosta", good, "completed");
+        const bad = await stage.add("hosta", "made-up", {});
+        await stage.reach("hosta", bad, "failed");
+        const lines = await waitFor("both jobs to be counted", async () => {
+          const text = await (await fetch(url)).text();
+          return text.includes('outcome="failed"') && text.split("\n");
+        });
+        const { runs } = (job.returnvalue as { moved: { runs: number } }).moved;
+        expect(runs).toBeGreaterThan(0);
+        for (const line of [
+          'mtjobs_worker_jobs_total{job="reduce",outcome="completed",host="hosta"} 1',
+          'mtjobs_worker_jobs_total{job="other",outcome="failed",host="hosta"} 1',
+          'mtjobs_worker_job_duration_seconds_count{host="hosta",job="reduce"} 1',
+          `mtjobs_worker_rows_moved_total{job="reduce",table="runs",host="hosta"} ${runs}`,
+        ]) {
+          expect(lines).toContain(line);
+        }
+      } finally {
+        worker.child.kill("SIGTERM");
+      }
+      expect((await worker.finished).code).toBe(0);
+    }));
+});

@@ -1,0 +1,102 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Worker } from "bullmq";
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { JobsError } from "../shared/errors.ts";
+import { decodeFailure } from "../shared/queue/failure.ts";
+import { isForwarded } from "../shared/queue/forwarded.ts";
+import { payloadSchemas } from "../shared/queue/payload.ts";
+import type { MoveResult } from "../shared/result.ts";
+
+/** Seconds: a dry run on a small area to a reduce of a very large one. */
+const durations = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
+
+/** Counts what a worker does, for Prometheus. */
+export class WorkerMetrics {
+  readonly #registry = new Registry();
+  readonly #jobs: Counter<"job" | "outcome">;
+  readonly #seconds: Histogram<"job">;
+  readonly #rows: Counter<"job" | "table">;
+  #server: Server | undefined;
+
+  constructor(host: string) {
+    const registers = [this.#registry];
+    this.#registry.setDefaultLabels({ host });
+    collectDefaultMetrics({ register: this.#registry, prefix: "mtjobs_worker_" });
+    this.#jobs = new Counter({
+      name: "mtjobs_worker_jobs_total",
+      help: "Jobs that ended here, by how",
+      labelNames: ["job", "outcome"],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: "mtjobs_worker_job_duration_seconds",
+      help: "How long a job that ended took, from its last beginning",
+      labelNames: ["job"],
+      buckets: durations,
+      registers,
+    });
+    this.#rows = new Counter({
+      name: "mtjobs_worker_rows_moved_total",
+      help: "Rows that jobs moved, whichever way, by table; runs among them",
+      labelNames: ["job", "table"],
+      registers,
+    });
+  }
+
+  /** Counts every job that `worker` ends from now on. */
+  watch(worker: Worker): void {
+    worker.on("completed", (job, result: unknown) => {
+      this.#end(job.name, isForwarded(result) ? "forwarded" : "completed", job);
+      if (!isForwarded(result)) this.#count(result as Partial<MoveResult>);
+    });
+    worker.on("failed", (job) => {
+      // Without an end it is tried again.
+      if (job?.finishedOn === undefined) return;
+      const { code } = decodeFailure(job.failedReason ?? "");
+      this.#end(job.name, code === "cancelled" ? "cancelled" : "failed", job);
+    });
+  }
+
+  /** Answers any request with the figures; resolves to where. @throws {JobsError} `io` where it cannot listen */
+  async listen({ host, port }: { host: string; port: number }): Promise<string> {
+    const server = createServer((request, response) => {
+      request.resume();
+      this.#registry.metrics().then(
+        (text) => response.setHeader("content-type", this.#registry.contentType).end(text),
+        () => response.writeHead(500).end(),
+      );
+    });
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (cause) =>
+        reject(new JobsError("io", `cannot listen on ${host}:${port} for metrics`, { cause })),
+      );
+      server.listen(port, host, resolve);
+    });
+    const { address, port: taken } = server.address() as AddressInfo;
+    return `http://${address.includes(":") ? `[${address}]` : address}:${taken}/metrics`;
+  }
+
+  close(): void {
+    this.#server?.close();
+    this.#server?.closeAllConnections();
+  }
+
+  #end(
+    job: string,
+    outcome: string,
+    { processedOn, finishedOn }: { processedOn?: number; finishedOn?: number },
+  ) {
+    // A name that another tool made up would be a series for good.
+    const known = job in payloadSchemas ? job : "other";
+    this.#jobs.inc({ job: known, outcome });
+    if (processedOn === undefined || finishedOn === undefined) return;
+    this.#seconds.observe({ job: known }, (finishedOn - processedOn) / 1000);
+  }
+
+  #count({ job, moved, dryRun }: Partial<MoveResult>): void {
+    if (job === undefined || moved === undefined || dryRun === true) return;
+    for (const [table, rows] of Object.entries(moved)) this.#rows.inc({ job, table }, rows);
+  }
+}
