@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { buildIfStale, targets } from "./build.mjs";
+import { ensureChromium } from "./chromium.mjs";
 import { asProgram, exitStatus, passOn, run, SetupError, which } from "./command.mjs";
 import { installDependencies } from "./dependencies.mjs";
 import { installPackages } from "./package-manager.mjs";
@@ -14,6 +15,7 @@ const programs = {
   test: {
     targets: [targets.product, targets.tests],
     command: [join("node_modules", "vitest", "vitest.mjs"), "run"],
+    prepare: ensureChromium,
   },
   bench: {
     targets: [targets.product, targets.tests],
@@ -62,6 +64,7 @@ async function launch(name, args) {
     unlessStopped();
     await buildIfStale(target);
   }
+  await program.prepare?.();
   for (const [tool, packages] of Object.entries(program.tools ?? {})) await needTool(tool, packages);
   unlessStopped();
   return withRedis(async (redis) => {

@@ -99,6 +99,26 @@ export const areaSchema = open({
   jobs: z.array(jobViewSchema).meta({ description: "The unfinished ones" }),
 }).meta({ id: "Area" });
 
+export const historySchema = open({ history: z.array(document) }).meta({ id: "History" });
+
+export const diagnosisSchema = open({
+  area: z.string(),
+  areaId: z.string().nullable(),
+  ok: z.boolean().meta({ description: "False where a check found a fault" }),
+  checks: z.array(
+    open({
+      name: z.string(),
+      ok: z
+        .boolean()
+        .nullable()
+        .meta({ description: "null: it could not be told, or is worth knowing and no fault" }),
+      verdict: z.string(),
+      remedy: z.string().optional(),
+      details: document.optional(),
+    }),
+  ),
+}).meta({ id: "Diagnosis" });
+
 export const hostsSchema = open({
   hosts: z.array(
     open({

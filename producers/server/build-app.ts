@@ -3,12 +3,15 @@ import helmet from "@fastify/helmet";
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { guardAccess } from "./access.ts";
+import { areaRoutes } from "./area-routes.ts";
 import { addBoard } from "./board.ts";
 import { describeApi } from "./description.ts";
+import { eventRoute } from "./events.ts";
 import { healthRoute } from "./health.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lookRoutes } from "./look-routes.ts";
 import { metricsRoute } from "./metrics.ts";
+import { addOverview, importMapHash } from "./overview.ts";
 import { answerWithProblems, plainProblem } from "./problems.ts";
 import type { ServerParts } from "./server-parts.ts";
 
@@ -50,8 +53,11 @@ export async function buildApp(parts: ServerParts, options: AppOptions): Promise
   await describeApi(app, options.version);
   await app.register(jobRoutes(parts), { prefix: "/api/v1" });
   await app.register(lookRoutes(parts), { prefix: "/api/v1" });
+  await app.register(areaRoutes(parts), { prefix: "/api/v1" });
+  await app.register(eventRoute(parts), { prefix: "/api/v1" });
   await app.register(healthRoute(parts));
   await app.register(metricsRoute(parts));
+  await addOverview(app);
   await addBoard(app, parts, options.boardWrite);
   return app;
 }
@@ -65,7 +71,7 @@ async function addHeaders(app: FastifyInstance): Promise<void> {
         imgSrc: ["'self'", "data:"],
         // Swagger UI and Bull Board set styles on their elements.
         styleSrc: ["'self'", "'unsafe-inline'"],
-        scriptSrc: ["'self'"],
+        scriptSrc: ["'self'", importMapHash],
         objectSrc: ["'none'"],
         baseUri: ["'self'"],
         formAction: ["'self'"],

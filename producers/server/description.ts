@@ -34,8 +34,6 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
   });
   await app.register(swaggerUi, { routePrefix: docsPath, uiConfig: { docExpansion: "list" } });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
-  // Until there is something to see for those who come without a path.
-  app.get("/", { schema: { hide: true } }, async (_request, reply) => reply.redirect(`${docsPath}/`));
 }
 
 interface Description {

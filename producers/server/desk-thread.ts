@@ -1,13 +1,16 @@
 // The thread in which the server touches areas. Started by desk.ts, never imported.
+import { openAllowedArea } from "../../shared/area/area.ts";
+import { type HistoryLine, readHistory } from "../../shared/area/history.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { type AreaStatus, areaStatus } from "../area-status.ts";
+import { type Diagnosis, diagnose } from "../doctor/doctor.ts";
 import type { Enqueued } from "../enqueue.ts";
 import { type FoundAreas, findAreas } from "../find-areas.ts";
 import { LastingSession } from "../lasting-session.ts";
 import { type AreaMeasure, measureAreas } from "../measure-areas.ts";
 import { requestJob } from "../request-job.ts";
-import type { DeskAnswer, EnqueueTask, StatusTask } from "./desk.ts";
+import type { DeskAnswer, EnqueueTask, HistoryTask, StatusTask } from "./desk.ts";
 
 let lasting: LastingSession | undefined;
 
@@ -46,4 +49,14 @@ export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<F
 /** Measures all areas. */
 export function measure({ settings }: { settings: Settings }): Promise<DeskAnswer<AreaMeasure[]>> {
   return answer(() => measureAreas(settings, process.env));
+}
+
+/** The last lines of an area's history. */
+export function history({ settings, area, limit }: HistoryTask): Promise<DeskAnswer<HistoryLine[]>> {
+  return answer(() => readHistory(openAllowedArea(area, settings, process.env), { limit }));
+}
+
+/** Examines an area, and mends nothing. */
+export function diagnosis({ settings, area }: StatusTask): Promise<DeskAnswer<Diagnosis>> {
+  return answer(() => diagnose(area, placeOf(settings)));
 }

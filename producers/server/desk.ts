@@ -1,7 +1,9 @@
 import { Tinypool } from "tinypool";
+import type { HistoryLine } from "../../shared/area/history.ts";
 import { type ErrorDocument, JobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 import type { AreaStatus } from "../area-status.ts";
+import type { Diagnosis } from "../doctor/doctor.ts";
 import type { Enqueued } from "../enqueue.ts";
 import type { FoundArea, FoundAreas } from "../find-areas.ts";
 import type { AreaMeasure } from "../measure-areas.ts";
@@ -15,6 +17,10 @@ export interface StatusTask {
   area: string;
 }
 
+export interface HistoryTask extends StatusTask {
+  limit: number;
+}
+
 export interface EnqueueTask {
   settings: Settings;
   requestedBy: string;
@@ -26,9 +32,12 @@ const patience = 20_000;
 const longPatience = 60_000;
 /** Requests that may wait for a thread; more are refused. */
 const longestQueue = 200;
-/** Milliseconds for which a look over all areas counts, and for which their measures do. */
+/** Milliseconds for which a look over all areas counts, for which their measures do, and a diagnosis. */
 const freshFor = 10_000;
 const measuredFor = 30_000;
+const diagnosedFor = 60_000;
+/** Diagnoses that are kept. */
+const mostDiagnoses = 1000;
 
 interface Remembered<T> {
   at: number;
@@ -44,6 +53,7 @@ export class Desk {
   readonly #pool: Tinypool;
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<AreaMeasure[]> | undefined;
+  readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -65,6 +75,21 @@ export class Desk {
   /** @throws {JobsError} `not-an-area`, `outside-roots`, … */
   status(area: string): Promise<AreaStatus> {
     return this.#run<AreaStatus>("status", { area }, patience);
+  }
+
+  /** The last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
+  history(area: string, limit: number): Promise<HistoryLine[]> {
+    return this.#run<HistoryLine[]>("history", { area, limit }, patience);
+  }
+
+  /** What `doctor` says of an area, as it was within the last 60 s. @throws {JobsError} as `status` */
+  diagnosis(area: string): Promise<Diagnosis> {
+    const known = this.#diagnoses.get(area);
+    if (known !== undefined && !isOld(known, diagnosedFor)) return known.answer;
+    if (this.#diagnoses.size >= mostDiagnoses) this.#diagnoses.clear();
+    const answer = this.#run<Diagnosis>("diagnosis", { area }, longPatience);
+    this.#diagnoses.set(area, { at: Date.now(), answer });
+    return answer;
   }
 
   /** All areas below the roots, as they were within the last 10 s. */

@@ -7,9 +7,9 @@ import type { CliDeps } from "../deps.ts";
 export function addServe(program: Command, bind: Bind, deps: CliDeps): void {
   const command = program
     .command("serve")
-    .summary("REST API and Bull Board over HTTP")
+    .summary("overview page, REST API and Bull Board over HTTP")
     .description(
-      "Serve a REST API with its description (/docs), and Bull Board over the queues of all hosts (/queues), until SIGTERM: then it finishes the requests in hand and leaves.",
+      "Serve an overview page (/), a REST API with its description (/docs), and Bull Board over the queues of all hosts (/queues), until SIGTERM: then it finishes the requests in hand and leaves.",
     )
     .option("--listen <address:port>", "where to listen", "127.0.0.1:3111")
     .option("--board-write", "let Bull Board change queues; without it, it only shows");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { ensureAreaId } from "../../../shared/area/area-id.ts";
+import { appendHistory } from "../../../shared/area/history.ts";
 import { buildArea } from "../../../shared/sample-area/build-area.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -19,6 +20,7 @@ describe("areas over HTTP", () => {
     const cacheRoot = join(stage.root, "cache");
     buildArea({ directory, cacheRoot, user: "ann", host: "hosta", runs: 3, testsPerRun: 2 });
     const areaId = ensureAreaId(openArea(directory));
+    for (const jobId of ["first", "second"]) appendHistory(openArea(directory), { jobId });
     symlinkSync(directory, join(stage.root, "team", "alias"));
     const broken = join(stage.root, "team", "broken");
     mkdirSync(broken);
@@ -37,6 +39,17 @@ describe("areas over HTTP", () => {
     expect(one.body.runs).toBeGreaterThan(0);
     expect(one.body.jobs).toMatchObject([{ job: "reduce", state: "waiting" }]);
     expect((await byPath(directory)).body).toEqual(one.body);
+    const history = await call(`GET /api/v1/areas/${areaId}/history`);
+    expect(history).toMatchObject({
+      status: 200,
+      body: { history: [{ jobId: "first" }, { jobId: "second" }] },
+    });
+    const doctor = await call(`GET /api/v1/areas/${areaId}/doctor`);
+    expect(doctor.body).toMatchObject({ area: directory, areaId, ok: expect.any(Boolean) });
+    expect(doctor.body.checks.length).toBeGreaterThan(5);
+    for (const [told, { body }] of Object.entries({ history, doctor })) {
+      expect((await call(`GET /api/v1/areas/by-path/${told}?path=${directory}`)).body).toEqual(body);
+    }
     const none = await call("GET /api/v1/areas/01234567-89ab-4def-8123-456789abcdef");
     expect(none).toMatchObject({ status: 404, body: { code: "not-an-area" } });
   });
@@ -57,6 +70,8 @@ describe("areas over HTTP", () => {
     for (const path of paths) {
       for (const answer of [
         await byPath(path),
+        await call(`GET /api/v1/areas/by-path/history?path=${encodeURIComponent(path)}`),
+        await call(`GET /api/v1/areas/by-path/doctor?path=${encodeURIComponent(path)}`),
         await call("POST /api/v1/jobs", { job: "reduce", area: path, runname: "%" }),
       ]) {
         expect([answer.status, answer.body.code]).toEqual([403, "outside-roots"]);

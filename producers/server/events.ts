@@ -1,0 +1,123 @@
+import { PassThrough } from "node:stream";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { toJobsError } from "../../shared/errors.ts";
+import { farmStatus, type QueueStatus } from "../farm-status.ts";
+import { isUnfinished, type JobView, jobStates } from "../job-view.ts";
+import { listJobs } from "../list-jobs.ts";
+import { plainProblem, sendProblem } from "./problems.ts";
+import type { ServerParts } from "./server-parts.ts";
+
+/** Milliseconds between two looks at the queues, while anybody listens. */
+const lookInterval = 1000;
+/** Looks after which a comment is sent where nothing is new, so that no proxy takes the connection for dead. */
+const quietLooks = 15;
+/** Each listener holds a connection; pages beyond these ask now and then instead. */
+const mostListeners = 100;
+/** Bytes that a listener may leave unread before it is given up. */
+const mostUnread = 4 * 1024 * 1024;
+/** Unfinished jobs that are told of, the newest. */
+const mostJobs = 500;
+
+/** Looks at the queues while anybody listens, and tells all listeners what is new. */
+class Broadcast {
+  readonly #look: () => Promise<object>;
+  readonly #listeners = new Set<PassThrough>();
+  #last = "";
+  #quiet = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(look: () => Promise<object>) {
+    this.#look = look;
+  }
+
+  get isFull(): boolean {
+    return this.#listeners.size >= mostListeners;
+  }
+
+  listen(): PassThrough {
+    const stream = new PassThrough();
+    stream.on("error", () => {}); // whoever has gone is no error of ours
+    stream.on("close", () => this.#leave(stream));
+    stream.write(this.#last === "" ? ":\n\n" : this.#last);
+    this.#listeners.add(stream);
+    if (this.#listeners.size === 1) this.#next(0);
+    return stream;
+  }
+
+  /** Ends all streams: a server that stops waits for open answers. */
+  end(): void {
+    for (const stream of this.#listeners) stream.end();
+    this.#listeners.clear();
+    clearTimeout(this.#timer);
+  }
+
+  #leave(stream: PassThrough): void {
+    this.#listeners.delete(stream);
+    if (this.#listeners.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#last = "";
+  }
+
+  #next(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(async () => {
+      this.#tell(await this.#describe());
+      if (this.#listeners.size > 0) this.#next(lookInterval);
+    }, delay);
+  }
+
+  async #describe(): Promise<string> {
+    try {
+      return `event: farm\ndata: ${JSON.stringify(await this.#look())}\n\n`;
+    } catch (error) {
+      const { code, message } = toJobsError(error);
+      return `event: trouble\ndata: ${JSON.stringify({ code, message })}\n\n`;
+    }
+  }
+
+  #tell(text: string): void {
+    const isNew = text !== this.#last;
+    this.#quiet = isNew ? 0 : this.#quiet + 1;
+    if (!isNew && this.#quiet % quietLooks !== 0) return;
+    this.#last = text;
+    for (const stream of this.#listeners) {
+      if (stream.writableLength > mostUnread) stream.destroy();
+      else stream.write(isNew ? text : ":\n\n");
+    }
+  }
+}
+
+/** `/api/v1/events`: hosts, workers and unfinished jobs as server-sent events, whenever something has changed. */
+export const eventRoute =
+  ({ session, ask }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    const states = jobStates.filter(isUnfinished);
+    const broadcast = new Broadcast(() =>
+      ask(async () => {
+        const [farm, jobs] = await Promise.all([
+          farmStatus(session),
+          listJobs(session, { states, limit: mostJobs }),
+        ]);
+        return { hosts: farm.hosts.map(withoutSeenAt), jobs: jobs.map(withoutData) };
+      }),
+    );
+    app.addHook("preClose", async () => broadcast.end());
+    app.get("/events", { logLevel: "warn", schema: { hide: true } }, async (_request, reply) => {
+      if (broadcast.isFull) return sendProblem(reply, plainProblem(503, "too many listen already"));
+      // A proxy that buffers would keep what is new to itself.
+      reply.header("x-accel-buffering", "no").type("text/event-stream");
+      return reply.send(broadcast.listen());
+    });
+  };
+
+/** When a worker was last heard of changes all the time; that it is alive is what counts. */
+function withoutSeenAt({ worker, ...host }: QueueStatus): object {
+  if (worker === null) return { ...host, worker };
+  const { seenAt: _seenAt, ...rest } = worker;
+  return { ...host, worker: rest };
+}
+
+/** What was asked for may name 100,000 runs. */
+function withoutData({ data: _data, ...job }: JobView): object {
+  return job;
+}

@@ -1,0 +1,74 @@
+/** What the page reads of the server's answers; docs/interface.md says what the members mean. */
+
+export interface AreaSummary {
+  area: string;
+  areaId: string | null;
+  name: string | null;
+  homehost: string | null;
+  problem: string | null;
+}
+
+export interface HistoryLine {
+  jobId: string;
+  at?: string;
+  job?: string;
+  state?: string;
+  requestedBy?: string;
+  moved?: Record<string, number>;
+  bytes?: Record<string, { before: number; after: number }>;
+  elapsedMs?: number;
+  warnings?: string[];
+  error?: { code: string; message: string };
+}
+
+export interface Area extends AreaSummary {
+  pinned: boolean;
+  bytes: Record<string, number>;
+  runs: number | null;
+  completedRuns: number | null;
+  held: boolean | null;
+  lease: { holder: string; jobId: string | null; expiresAt: string } | null;
+  history: HistoryLine[];
+  problems: string[];
+}
+
+export interface Diagnosis {
+  ok: boolean;
+  checks: { name: string; ok: boolean | null; verdict: string; remedy?: string }[];
+}
+
+export interface Progress {
+  phase: string;
+  runs: { done: number; total: number };
+}
+
+export interface JobResult {
+  moved: Record<string, number>;
+  skippedCounts: Record<string, number>;
+  warnings: string[];
+}
+
+export interface Job {
+  jobId: string;
+  host: string;
+  job: string;
+  area: string | null;
+  state: string;
+  requestedBy: string | null;
+  progress: Progress | null;
+  result?: JobResult;
+  error?: { message: string; hint?: string };
+}
+
+export interface Host {
+  host: string;
+  counts: Record<string, number>;
+  worker: { alive: boolean; address: string | null; version: string } | null;
+}
+
+/** What the server sends whenever it has changed. */
+export interface Farm {
+  hosts: Host[];
+  /** The unfinished ones. */
+  jobs: Job[];
+}

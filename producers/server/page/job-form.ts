@@ -1,0 +1,121 @@
+import { html, nothing, type TemplateResult } from "lit-html";
+import { ask } from "./ask.ts";
+import type { Job } from "./documents.ts";
+import { progressOf } from "./hosts-view.ts";
+import { changed } from "./state.ts";
+import { runs } from "./words.ts";
+
+/** Milliseconds between two looks at the job that was asked for. */
+const lookInterval = 500;
+
+const ends = ["completed", "failed", "cancelled"];
+
+/** A job that was asked for from here, and how it stands. */
+interface Attempt {
+  request: Record<string, unknown>;
+  dryRun: boolean;
+  job?: Job;
+  trouble?: string;
+}
+
+/** Asks for a reduce or a restore of one area: first as a dry run, then the same in earnest. */
+export class JobForm {
+  readonly #area: string;
+  #attempt: Attempt | undefined;
+
+  constructor(area: string) {
+    this.#area = area;
+  }
+
+  view(): TemplateResult {
+    const input = (name: string, label: string, example: string) =>
+      html`<label>${label}<input name=${name} placeholder=${example} autocomplete="off" /></label>`;
+    return html`<form
+      aria-label="Ask for a job"
+      @input=${() => this.#forget()}
+      @submit=${(event: SubmitEvent) => this.#submit(event)}
+    >
+      <div class="choose">
+        <label>Job<select name="job"><option>reduce</option><option>restore</option></select></label>
+        ${input("target", "Target", "ubuntu/nfs/%")} ${input("runname", "Run name", "%")}
+        ${input("age", "Older than", "30d")} ${input("keep", "Keep the newest", "0")}
+      </div>
+      <div class="actions">
+        <button type="submit" aria-busy=${this.#isBusy}>Try it (dry run)</button>
+        ${this.#earnest()}
+      </div>
+      <div role="status" class="outcome">${this.#outcome()}</div>
+    </form>`;
+  }
+
+  get #isBusy(): boolean {
+    const { job, trouble } = this.#attempt ?? { trouble: "" };
+    return trouble === undefined && !ends.includes(job?.state ?? "");
+  }
+
+  /** The button for the real thing is there only once a dry run of the very same has told what it would do. */
+  #earnest(): TemplateResult | typeof nothing {
+    const { request, dryRun, job } = this.#attempt ?? {};
+    const moved = job?.result?.moved.runs ?? 0;
+    if (request === undefined || dryRun !== true || moved === 0) return nothing;
+    return html`<button type="button" class="secondary" @click=${() => this.#start({ request, dryRun: false })}>
+      ${request.job === "restore" ? "Restore" : "Reduce"} ${runs(moved)} now
+    </button>`;
+  }
+
+  #outcome(): TemplateResult | string | typeof nothing {
+    if (this.#attempt === undefined) return nothing;
+    const { request, dryRun, job, trouble } = this.#attempt;
+    if (trouble !== undefined) return html`<p class="bad">${trouble}</p>`;
+    if (job === undefined) return "asking";
+    if (job.error !== undefined) {
+      const { message, hint } = job.error;
+      return html`<p class="bad">${job.state}: ${message}${hint === undefined ? "" : `: ${hint}`}</p>`;
+    }
+    if (job.result === undefined) {
+      if (job.state === "active") return progressOf({ ...job, area: null });
+      return `${job.jobId} is ${job.state} at ${job.host}`;
+    }
+    const { moved, skippedCounts, warnings } = job.result;
+    const skipped = Object.entries(skippedCounts).map(([reason, count]) => `${count} ${reason}`);
+    const done = request.job === "restore" ? "restored" : "moved";
+    const stay = skipped.length === 0 ? "" : `; these stay: ${skipped.join(", ")}`;
+    return html`<p class=${dryRun ? "" : "good"}>
+        ${runs(moved.runs ?? 0)} ${dryRun ? `would be ${done}` : done}${stay}.
+      </p>
+      ${warnings.map((warning) => html`<p>${warning}</p>`)}`;
+  }
+
+  /** What was tried is not what the form says any more. */
+  #forget(): void {
+    this.#attempt = undefined;
+    changed();
+  }
+
+  #submit(event: SubmitEvent): void {
+    event.preventDefault();
+    if (this.#isBusy && this.#attempt !== undefined) return;
+    const given = [...new FormData(event.target as HTMLFormElement)].filter(([, value]) => value !== "");
+    const { keep, ...rest } = Object.fromEntries(given);
+    const request = { ...rest, area: this.#area, ...(keep === undefined ? {} : { keep: Number(keep) }) };
+    void this.#start({ request, dryRun: true });
+  }
+
+  async #start(attempt: Attempt): Promise<void> {
+    this.#attempt = attempt;
+    changed();
+    try {
+      const { request, dryRun } = attempt;
+      const { jobId } = await ask<{ jobId: string }>("jobs", { ...request, dryRun });
+      // Another attempt has taken the place of one that is not looked at any more; its job goes on.
+      while (this.#attempt === attempt && !ends.includes(attempt.job?.state ?? "")) {
+        attempt.job = await ask<Job>(`jobs/${encodeURIComponent(jobId)}`);
+        changed();
+        await new Promise((resolve) => setTimeout(resolve, lookInterval));
+      }
+    } catch (error) {
+      attempt.trouble = (error as Error).message;
+      changed();
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { render } from "lit-html";
+import { AreaDialog } from "./area-dialog.ts";
+import { areasView } from "./areas-view.ts";
+import { ask } from "./ask.ts";
+import type { AreaSummary } from "./documents.ts";
+import { hostsView } from "./hosts-view.ts";
+import { listen } from "./live.ts";
+import { changed, drawWith, state } from "./state.ts";
+
+/** Milliseconds between two looks for areas; what is on the page is looked at again no sooner than `details.ts` says. */
+const lookInterval = 15_000;
+
+function place(id: string): HTMLElement {
+  const element = document.getElementById(id);
+  if (element === null) throw new TypeError(`the page has no #${id}`);
+  return element;
+}
+
+async function look(): Promise<void> {
+  try {
+    const { areas, truncated } = await ask<{ areas: AreaSummary[]; truncated: boolean }>("areas");
+    Object.assign(state, { areas, truncated, trouble: undefined });
+  } catch (error) {
+    state.trouble = (error as Error).message;
+  }
+  changed();
+}
+
+const dialog = new AreaDialog(place("area") as HTMLDialogElement);
+drawWith(() => {
+  render(hostsView(), place("hosts"));
+  render(
+    areasView((path) => dialog.open(path)),
+    place("areas"),
+  );
+  dialog.draw();
+});
+listen();
+void look();
+setInterval(() => {
+  // A page that nobody looks at asks for nothing.
+  if (!document.hidden) void look();
+}, lookInterval);
+changed();

@@ -1,0 +1,2 @@
+/** Chromium's path, or undefined. */
+export function findChromium(): string | undefined;

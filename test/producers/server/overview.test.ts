@@ -1,0 +1,205 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { openArea } from "../../../shared/area/area.ts";
+import { appendHistory } from "../../../shared/area/history.ts";
+import { buildArea } from "../../../shared/sample-area/build-area.ts";
+import { hasBrowser, withBrowser } from "../../support/browser.ts";
+import { waitFor } from "../../support/wait-for.ts";
+import { type Running, startCommand } from "../run-command.ts";
+import { serverEnv, withServerStage } from "./server-stage.ts";
+
+const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+const manyAreas = 500;
+/** Areas with records; the others are the smallest that count as areas. */
+const real = ["adder", "alu", "bus", "cache", "clock", "decoder"];
+
+/** Where pictures go for the documentation: `SCREENSHOTS=docs/images npx vitest run test/producers/server/overview.test.ts` */
+const pictures = process.env.SCREENSHOTS;
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", () => {
+  const served = withServerStage();
+  const browser = withBrowser();
+  const pathOf = (name: string) => join(served.stage.root, "chips", name);
+  const row = (page: Page, name: string) => page.locator(`tr[data-area="${pathOf(name)}"]`);
+  const textOf = async (page: Page, selector: string) => (await page.locator(selector).innerText()).trim();
+
+  beforeAll(() => {
+    const { stage } = served;
+    const now = Date.now();
+    mkdirSync(join(stage.root, "chips"));
+    for (const [index, name] of real.entries()) {
+      const options = { cacheRoot: "/nowhere", user: "ann", withCache: false, unsynced: false };
+      buildArea({ directory: pathOf(name), host: "hosta", runs: 6 + index, testsPerRun: 2, ...options });
+      appendStory(pathOf(name), now);
+    }
+    for (let index = real.length; index < manyAreas; index++)
+      stage.area(`small-${index}`, `host${index % 3}`);
+  });
+
+  it("shows areas a page at a time with sizes, runs, jobs, locks and warnings, and finds one among 500", async () => {
+    const { page, offences } = await browser.open(served.server.url, {
+      viewport: { width: 1280, height: 900 },
+    });
+    const status = page.locator("#areas nav [role=status]");
+    await status.filter({ hasText: `1 to 25 of ${manyAreas}` }).waitFor();
+    expect(await page.locator("#areas tbody tr").count()).toBe(25);
+    await page.getByRole("button", { name: "Next" }).click();
+    await status.filter({ hasText: `26 to 50 of ${manyAreas}` }).waitFor();
+    await page.getByRole("searchbox").fill("chips/");
+    await status.filter({ hasText: `1 to ${real.length} of ${real.length}` }).waitFor();
+    await row(page, "alu").getByText("reduce, 2 runs").waitFor();
+    const cells = await row(page, "alu").locator("td").allInnerTexts();
+    expect(cells.slice(0, 5)).toEqual(["hosta", expect.stringMatching(/^\d+ kB$/), "7", "–", "0"]);
+    expect(cells[7]).toBe("free");
+    await page
+      .locator("#areas td[data-label=warnings]", { hasText: "looking" })
+      .first()
+      .waitFor({ state: "detached" });
+    await page.getByLabel("Homehost").selectOption("host1");
+    await status.filter({ hasText: "0 to 0 of 0" }).waitFor();
+    await page.getByLabel("Homehost").selectOption("");
+    await picture(page, "overview");
+    expect(offences).toEqual([]);
+  });
+
+  it("draws sizes and runs over time, legible on a phone and in the dark", async () => {
+    const { page, offences } = await browser.open(served.server.url, { ...phone, colorScheme: "dark" });
+    await page.getByRole("searchbox").fill("chips/");
+    await row(page, "bus").getByText("reduce, 2 runs").waitFor();
+    const isWide = () => page.evaluate("document.documentElement.scrollWidth > innerWidth");
+    expect(await isWide()).toBe(false);
+    expect(await page.evaluate("getComputedStyle(document.body).colorScheme")).toContain("dark");
+    expect(await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")).toMatch(
+      /^rgb\((\d|[1-4]\d), /,
+    );
+    await picture(page, "overview-phone");
+    await row(page, "bus").getByRole("button", { name: "bus" }).tap();
+    await page.locator(".chart canvas").waitFor();
+    expect(await page.locator(".story li").count()).toBe(10);
+    expect(await isWide()).toBe(false);
+    const painted =
+      "[...document.querySelector('.chart canvas').getContext('2d').getImageData(0, 0, 300, 200).data]";
+    expect(await page.evaluate(`${painted}.some((value) => value > 0)`)).toBe(true);
+    await picture(page, "area-phone");
+    expect(offences).toEqual([]);
+  });
+
+  it("is used with the keyboard alone, and gives the focus back when an area is closed", async () => {
+    const { page, offences } = await browser.open(served.server.url);
+    await page.getByText(`of ${manyAreas}`).waitFor();
+    const focused = () => page.evaluate("document.activeElement.innerText || document.activeElement.type");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("Skip to the areas");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("search");
+    await page.keyboard.type("chips/clo");
+    await page.getByText("1 to 1 of 1").waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    // The table itself may be scrolled with the keyboard, where it is wider than the window.
+    if ((await focused()) !== "clock") await page.keyboard.press("Tab");
+    expect(await focused()).toBe("clock");
+    await page.keyboard.press("Enter");
+    await page.locator("dialog[open] #area-title", { hasText: "clock" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("dialog[open]").waitFor({ state: "detached" });
+    expect(await focused()).toBe("clock");
+    expect(offences).toEqual([]);
+  });
+
+  it("shows at once what a host's worker is at, and what waits", async () => {
+    const { page, offences } = await browser.open(served.server.url);
+    await page.locator("#live", { hasText: "live" }).waitFor();
+    const { stage } = served;
+    await stage.worker("hostb");
+    const card = page.locator("article[data-host=hostb]");
+    await card.getByText("worker alive").waitFor();
+    const area = join(stage.root, `small-${real.length}`);
+    await stage.enqueue("hostb", area, "hold");
+    await card.locator("progress").waitFor();
+    await card.getByText(/hold, \d+ of \d+ runs/).waitFor();
+    expect(await card.innerText()).toMatch(/reduce \S+small-6/);
+    await stage.enqueue("hostb", area, "later");
+    await card.getByText("1 waiting").waitFor();
+    await picture(page, "hosts");
+    stage.release(area);
+    await card.locator("progress").waitFor({ state: "detached" });
+    expect(offences).toEqual([]);
+  });
+
+  it("enqueues a dry run, and only then the same in earnest, which shows in the table and the chart", async () => {
+    const worker = await realWorker();
+    const { page, offences } = await browser.open(served.server.url, {
+      viewport: { width: 1100, height: 1300 },
+    });
+    await page.getByRole("searchbox").fill("chips/decoder");
+    const before = Number(await (await ready(row(page, "decoder"), "runs")).innerText());
+    await row(page, "decoder").getByRole("button", { name: "decoder" }).click();
+    const form = page.getByRole("form", { name: "Ask for a job" });
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByText("no selector given").waitFor();
+    await form.getByLabel("Run name").fill("%");
+    await form.getByRole("button", { name: "Try it" }).click();
+    const earnest = form.getByRole("button", { name: /^Reduce \d+ runs now$/ });
+    await earnest.waitFor();
+    await picture(page, "area");
+    const [, moved] = /Reduce (\d+) runs/.exec(await earnest.innerText()) ?? [];
+    await form.getByLabel("Keep the newest").fill("0");
+    await earnest.waitFor({ state: "detached" });
+    await form.getByRole("button", { name: "Try it" }).click();
+    await earnest.click();
+    await form.getByText(`${moved} runs moved`).waitFor();
+    await page.locator(".story li", { hasText: `reduce, ${moved} runs` }).waitFor();
+    await page.keyboard.press("Escape");
+    await row(page, "decoder")
+      .getByText(String(before - Number(moved)), { exact: true })
+      .waitFor();
+    expect(await textOf(page, "td[data-label='runs there']")).toBe(moved);
+    worker.child.kill("SIGTERM");
+    expect((await worker.finished).code).toBe(0);
+    expect(offences).toEqual([]);
+  });
+
+  /** The cell once it holds a figure. */
+  async function ready(line: ReturnType<typeof row>, label: string) {
+    const cell = line.locator(`td[data-label="${label}"]`).filter({ hasText: /^\d+$/ });
+    await cell.waitFor();
+    return cell;
+  }
+
+  async function realWorker(): Promise<Running> {
+    const env = { ...serverEnv(served.stage), MTJOBS_CACHE_ROOT: served.stage.root };
+    const worker = startCommand(["worker"], { env });
+    await waitFor("the worker to serve", () => worker.stderr().includes("serving the queue"), {
+      state: () => worker.stderr(),
+    });
+    return worker;
+  }
+});
+
+/** Twenty jobs, one a week. */
+function appendStory(path: string, now: number): void {
+  const week = 7 * 24 * 60 * 60 * 1000;
+  for (let index = 0; index < 20; index++) {
+    const size = 3e6 + index * 4e5;
+    appendHistory(openArea(path), {
+      at: new Date(now - (20 - index) * week).toISOString(),
+      requestedBy: "ann@hosta",
+      jobId: `reduce-${index}`,
+      job: "reduce",
+      state: "completed",
+      moved: { runs: 2 },
+      bytes: {
+        "megatest.db": { before: size, after: 2e6 + (index % 5) * 3e5 },
+        "completed-runs.db": { before: size - 3e5, after: size },
+      },
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll } from "vitest";
+import { findChromium } from "../../scripts/chromium.mjs";
+
+const path = findChromium();
+
+/** Whether there is a Chromium; `npm test` installs one where it may. */
+export const hasBrowser = path !== undefined;
+
+/** A page, and what it should not have done. */
+export interface Watched {
+  page: Page;
+  /** Complaints on its console, and requests to other sites. */
+  offences: string[];
+}
+
+/** One headless Chromium for all tests of a file. */
+export function withBrowser(): { open: (url: string, options?: object) => Promise<Watched> } {
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    // Without its sandbox: it is started by root, and sees this machine's pages alone.
+    browser = await chromium.launch({ executablePath: path ?? "", args: ["--no-sandbox"] });
+  });
+  afterAll(async () => await browser?.close());
+  return {
+    async open(url, options = {}) {
+      if (browser === undefined) throw new Error("only within tests");
+      const page = await browser.newPage({ reducedMotion: "reduce", ...options });
+      page.setDefaultTimeout(20_000);
+      const offences: string[] = [];
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") offences.push(message.text());
+      });
+      page.on("pageerror", (error) => offences.push(error.message));
+      page.on("request", (request) => {
+        if (!request.url().startsWith(url) && !request.url().startsWith("data:"))
+          offences.push(request.url());
+      });
+      await page.goto(url);
+      return { page, offences };
+    },
+  };
+}
