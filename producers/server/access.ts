@@ -35,7 +35,7 @@ function isSame(given: string, expected: Buffer): boolean {
 }
 
 function credentialsOf({ headers }: FastifyRequest): Credentials | undefined {
-  const [, scheme = "", value = ""] = /^(bearer|basic) +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
+  const [, scheme = "", value = ""] = /^(bearer|basic) +(\S.*)$/i.exec(headers.authorization ?? "") ?? [];
   if (scheme.toLowerCase() === "bearer") return { user: undefined, secret: value };
   if (scheme === "") return undefined;
   const [user = "", ...password] = Buffer.from(value, "base64").toString("utf8").split(":");

@@ -76,8 +76,19 @@ export const areasSchema = open({
       problem: z.string().nullable(),
     }),
   ),
-  truncated: z.boolean(),
+  warnings: z.array(z.string()).meta({ description: "What was not looked at" }),
 }).meta({ id: "Areas" });
+
+const automaticSchema = open({
+  kind: z.enum(["schedule", "policy"]),
+  name: z.string(),
+  area: z.string(),
+  host: z.string(),
+  next: time.nullable(),
+  ok: z.boolean().meta({ description: "False where its last job failed, or its turn was not taken" }),
+  problem: z.string().nullable(),
+  last: document.nullable(),
+}).meta({ id: "Automatic" });
 
 export const areaSchema = open({
   area: z.string(),
@@ -95,8 +106,18 @@ export const areaSchema = open({
   history: z.array(document),
   held: z.boolean().nullable(),
   lease: document.nullable(),
+  migration: document.nullable().meta({ description: "The last one, open or not" }),
+  policies: z
+    .array(open({ name: z.string(), text: z.string() }))
+    .meta({ description: "The lines of [reduce-records] that are followed" }),
+  paused: z.string().nullable().meta({ description: "The stop file that holds the area's jobs" }),
   problems: z.array(z.string()),
-  jobs: z.array(jobViewSchema).meta({ description: "The unfinished ones" }),
+  jobs: z
+    .array(jobViewSchema)
+    .nullable()
+    .meta({ description: "The unfinished ones; null where Redis is out of reach" }),
+  automatic: z.array(automaticSchema).nullable(),
+  queueProblem: errorSchema.nullable(),
 }).meta({ id: "Area" });
 
 export const historySchema = open({ history: z.array(document) }).meta({ id: "History" });
@@ -131,8 +152,12 @@ export const hostsSchema = open({
         address: z.string().nullable(),
         version: z.string(),
       }).nullable(),
+      drained: open({ at: time, by: z.string() })
+        .nullable()
+        .meta({ description: "Since when it takes no new area" }),
     }),
   ),
+  automatic: z.array(automaticSchema),
 }).meta({ id: "Hosts" });
 
 export const healthSchema = open({

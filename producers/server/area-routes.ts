@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { JobsError } from "../../shared/errors.ts";
-import { isUnfinished, jobStates } from "../job-view.ts";
-import { listJobs } from "../list-jobs.ts";
+import { readQueues, wholeStatus } from "../area-queue.ts";
 import { areaSchema, diagnosisSchema, historySchema } from "./answers.ts";
 import { problems } from "./job-routes.ts";
 import type { ServerParts } from "./server-parts.ts";
@@ -26,12 +25,12 @@ interface Told {
 export const areaRoutes =
   ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
   async (app) => {
-    const states = jobStates.filter(isUnfinished);
-
-    async function status(path: string) {
-      const [known, jobs] = await Promise.all([desk.status(path), ask(() => listJobs(session, { states }))]);
-      return { ...known, jobs: jobs.filter((job) => job.area === known.area) };
-    }
+    const status = async (path: string) => ({
+      ...(await wholeStatus(
+        desk.status(path),
+        ask(() => readQueues(session)),
+      )),
+    });
 
     async function pathOf(areaId: string): Promise<string> {
       const found = await desk.areaOf(areaId);
@@ -65,7 +64,7 @@ export const areaRoutes =
 
     add({
       suffix: "",
-      summary: "One area: sizes, runs on each side, homehost, locks, last and unfinished jobs",
+      summary: "One area: sizes, runs on each side, homehost, locks, migration, last and unfinished jobs",
       schema: areaSchema,
       tell: status,
     });

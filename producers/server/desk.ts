@@ -27,9 +27,6 @@ export interface EnqueueTask {
   request: JobRequest;
 }
 
-/** Milliseconds that the areas' file system has for one answer, and for a look over all areas. */
-const patience = 20_000;
-const longPatience = 60_000;
 /** Requests that may wait for a thread; more are refused. */
 const longestQueue = 200;
 /** Milliseconds for which a look over all areas counts, for which their measures do, and a diagnosis. */
@@ -38,6 +35,12 @@ const measuredFor = 30_000;
 const diagnosedFor = 60_000;
 /** Diagnoses that are kept. */
 const mostDiagnoses = 1000;
+
+/** Threads for one kind of task, and the milliseconds that the areas' file system has for an answer. */
+interface Lane {
+  pool: Tinypool;
+  patience: number;
+}
 
 interface Remembered<T> {
   at: number;
@@ -50,36 +53,32 @@ interface Remembered<T> {
  */
 export class Desk {
   readonly #settings: Settings;
-  readonly #pool: Tinypool;
+  readonly #quick: Lane;
+  /** Looks over all areas, and diagnoses: many of them must not keep a quick answer waiting. */
+  readonly #slow: Lane;
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<AreaMeasure[]> | undefined;
   readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#pool = new Tinypool({
-      filename: new URL("./desk-thread.js", import.meta.url).href,
-      minThreads: 1,
-      maxThreads: 4,
-      idleTimeout: 60_000,
-      // Between tasks a thread must hear from Redis.
-      useAtomics: false,
-    });
+    this.#quick = { pool: threads(4), patience: 20_000 };
+    this.#slow = { pool: threads(2), patience: 60_000 };
   }
 
   /** @throws {JobsError} what refuses the job */
   enqueue(request: JobRequest, requestedBy: string): Promise<Enqueued> {
-    return this.#run<Enqueued>("enqueue", { request, requestedBy }, patience);
+    return this.#run<Enqueued>(this.#quick, "enqueue", { request, requestedBy });
   }
 
   /** @throws {JobsError} `not-an-area`, `outside-roots`, … */
   status(area: string): Promise<AreaStatus> {
-    return this.#run<AreaStatus>("status", { area }, patience);
+    return this.#run<AreaStatus>(this.#quick, "status", { area });
   }
 
   /** The last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
   history(area: string, limit: number): Promise<HistoryLine[]> {
-    return this.#run<HistoryLine[]>("history", { area, limit }, patience);
+    return this.#run<HistoryLine[]>(this.#quick, "history", { area, limit });
   }
 
   /** What `doctor` says of an area, as it was within the last 60 s. @throws {JobsError} as `status` */
@@ -87,7 +86,7 @@ export class Desk {
     const known = this.#diagnoses.get(area);
     if (known !== undefined && !isOld(known, diagnosedFor)) return known.answer;
     if (this.#diagnoses.size >= mostDiagnoses) this.#diagnoses.clear();
-    const answer = this.#run<Diagnosis>("diagnosis", { area }, longPatience);
+    const answer = this.#run<Diagnosis>(this.#slow, "diagnosis", { area });
     this.#diagnoses.set(area, { at: Date.now(), answer });
     return answer;
   }
@@ -95,7 +94,7 @@ export class Desk {
   /** All areas below the roots, as they were within the last 10 s. */
   areas(): Promise<FoundAreas> {
     if (this.#found === undefined || isOld(this.#found, freshFor)) {
-      this.#found = { at: Date.now(), answer: this.#run<FoundAreas>("find", {}, longPatience) };
+      this.#found = { at: Date.now(), answer: this.#run<FoundAreas>(this.#slow, "find", {}) };
     }
     return this.#found.answer;
   }
@@ -103,7 +102,7 @@ export class Desk {
   /** Sizes and last jobs of all areas, as they were within the last 30 s. */
   measures(): Promise<AreaMeasure[]> {
     if (this.#measured === undefined || isOld(this.#measured, measuredFor)) {
-      this.#measured = { at: Date.now(), answer: this.#run<AreaMeasure[]>("measure", {}, longPatience) };
+      this.#measured = { at: Date.now(), answer: this.#run<AreaMeasure[]>(this.#slow, "measure", {}) };
     }
     return this.#measured.answer;
   }
@@ -116,20 +115,20 @@ export class Desk {
 
   /** Ends the threads, whatever they are doing. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await Promise.all([this.#quick.pool.destroy(), this.#slow.pool.destroy()]);
   }
 
-  async #run<T>(name: string, task: object, deadline: number): Promise<T> {
-    if (this.#pool.queueSize >= longestQueue) {
+  async #run<T>({ pool, patience }: Lane, name: string, task: object): Promise<T> {
+    if (pool.queueSize >= longestQueue) {
       throw new JobsError("busy", "too many requests about areas are waiting", { hint: "ask again later" });
     }
-    const signal = AbortSignal.timeout(deadline);
+    const signal = AbortSignal.timeout(patience);
     let answer: DeskAnswer<T>;
     try {
-      answer = await this.#pool.run({ settings: this.#settings, ...task }, { name, signal });
+      answer = await pool.run({ settings: this.#settings, ...task }, { name, signal });
     } catch (error) {
       if (!signal.aborted) throw error;
-      throw new JobsError("timeout", `the areas' file system gave no answer within ${deadline / 1000} s`, {
+      throw new JobsError("timeout", `the areas' file system gave no answer within ${patience / 1000} s`, {
         hint: "a job that was asked for may have been enqueued: see GET /api/v1/jobs, or ask again with the same Idempotency-Key",
         cause: error,
       });
@@ -137,6 +136,17 @@ export class Desk {
     if ("error" in answer) throw JobsError.fromDocument(answer.error);
     return answer.value;
   }
+}
+
+function threads(most: number): Tinypool {
+  return new Tinypool({
+    filename: new URL("./desk-thread.js", import.meta.url).href,
+    minThreads: 1,
+    maxThreads: most,
+    idleTimeout: 60_000,
+    // Between tasks a thread must hear from Redis.
+    useAtomics: false,
+  });
 }
 
 /** A failure counts as long as an answer: a file system that hangs must not be asked again at once. */

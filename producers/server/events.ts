@@ -60,10 +60,12 @@ class Broadcast {
 
   #next(delay: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(async () => {
-      this.#tell(await this.#describe());
-      if (this.#listeners.size > 0) this.#next(lookInterval);
-    }, delay);
+    this.#timer = setTimeout(() => void this.#turn(), delay);
+  }
+
+  async #turn(): Promise<void> {
+    this.#tell(await this.#describe());
+    if (this.#listeners.size > 0) this.#next(lookInterval);
   }
 
   async #describe(): Promise<string> {
@@ -87,7 +89,10 @@ class Broadcast {
   }
 }
 
-/** `/api/v1/events`: hosts, workers and unfinished jobs as server-sent events, whenever something has changed. */
+/**
+ * `/api/v1/events`: hosts, workers, schedules and unfinished jobs as server-sent events, whenever something has changed.
+ * Of the lines of `[reduce-records]`, which may be very many, those that fail.
+ */
 export const eventRoute =
   ({ session, ask }: ServerParts): FastifyPluginAsyncZod =>
   async (app) => {
@@ -98,7 +103,11 @@ export const eventRoute =
           farmStatus(session),
           listJobs(session, { states, limit: mostJobs }),
         ]);
-        return { hosts: farm.hosts.map(withoutSeenAt), jobs: jobs.map(withoutData) };
+        return {
+          hosts: farm.hosts.map(withoutSeenAt),
+          automatic: farm.automatic.filter(({ kind, ok }) => kind === "schedule" || !ok),
+          jobs: jobs.map(withoutData),
+        };
       }),
     );
     app.addHook("preClose", async () => broadcast.end());

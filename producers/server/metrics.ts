@@ -30,14 +30,24 @@ function farmGauges(registry: Registry, { session, ask }: ServerParts): () => Pr
   const redis = gauge(registry, "redis_up", "1 where Redis answers", []);
   const jobs = gauge(registry, "jobs", "Jobs in the queues by state", ["host", "state"]);
   const workers = gauge(registry, "worker_up", "1 while the host's worker is alive", ["host"]);
+  const drained = gauge(registry, "host_drained", "1 where the host takes no new area", ["host"]);
+  const failing = gauge(
+    registry,
+    "automatic_failing",
+    "1 where the last job of a schedule, or of a line of [reduce-records], failed, or nobody took its turn",
+    ["kind", "name", "area"],
+  );
   return async () => {
     const farm = await ask(() => farmStatus(session)).catch(() => undefined);
-    for (const each of [jobs, workers]) each.reset();
+    for (const each of [jobs, workers, drained, failing]) each.reset();
     redis.set(farm === undefined ? 0 : 1);
-    for (const { host, counts, worker } of farm?.hosts ?? []) {
+    for (const { host, counts, worker, drained: since } of farm?.hosts ?? []) {
       for (const [state, count] of Object.entries(counts)) jobs.set({ host, state }, count);
       workers.set({ host }, worker?.alive === true ? 1 : 0);
+      drained.set({ host }, since === null ? 0 : 1);
     }
+    for (const { kind, name, area, ok } of farm?.automatic ?? [])
+      failing.set({ kind, name, area }, ok ? 0 : 1);
   };
 }
 

@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { documentOf, errorCodeOf, runCommand } from "../producers/run-command.ts";
 
-const commands = ["reduce", "restore", "migrate", "drain", "undrain", "list-runs", "query", "attach-sql"].concat(
-  ["status", "doctor", "jobs", "job", "cancel", "schedule", "worker", "serve", "demo"],
-);
+const commands = [
+  "reduce",
+  "restore",
+  "migrate",
+  "drain",
+  "undrain",
+  "list-runs",
+  "query",
+  "attach-sql",
+].concat(["status", "doctor", "jobs", "job", "cancel", "worker", "serve", "demo"]);
 
 describe("the command line", () => {
   it.each(commands)("teaches %s by examples and exit codes", async (command) => {

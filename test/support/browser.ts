@@ -1,5 +1,5 @@
 import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll } from "vitest";
 import { findChromium } from "../../scripts/chromium.mjs";
 
 const path = findChromium();
@@ -17,16 +17,22 @@ export interface Watched {
 /** One headless Chromium for all tests of a file. */
 export function withBrowser(): { open: (url: string, options?: object) => Promise<Watched> } {
   let browser: Browser | undefined;
+  const opened: Page[] = [];
   beforeAll(async () => {
     // Without its sandbox: it is started by root, and sees this machine's pages alone.
     browser = await chromium.launch({ executablePath: path ?? "", args: ["--no-sandbox"] });
+  });
+  // A page goes on asking for as long as it is open.
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((page) => page.close()));
   });
   afterAll(async () => await browser?.close());
   return {
     async open(url, options = {}) {
       if (browser === undefined) throw new Error("only within tests");
       const page = await browser.newPage({ reducedMotion: "reduce", ...options });
-      page.setDefaultTimeout(20_000);
+      opened.push(page);
+      page.setDefaultTimeout(45_000);
       const offences: string[] = [];
       page.on("console", (message) => {
         if (message.type() === "error" || message.type() === "warning") offences.push(message.text());

@@ -1,7 +1,4 @@
-import { toJobsError } from "../../../shared/errors.ts";
-import { automaticStatus } from "../../automatic-status.ts";
-import { isUnfinished } from "../../job-view.ts";
-import { listJobs } from "../../list-jobs.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import { withSession } from "../../session.ts";
 import { areaStatusText, farmStatusText } from "../../text/status-text.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
@@ -42,25 +39,14 @@ async function ofFarm({ settings }: CommandContext): Promise<Outcome> {
 
 async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
   const { areaStatus } = await import("../../area-status.ts");
-  // Side by side: a Redis that is away must not add its waiting to a slow file system's.
-  const [look, asked] = await Promise.allSettled([
+  const { readQueues, wholeStatus } = await import("../../area-queue.ts");
+  const status = await wholeStatus(
     areaStatus(path, { settings, cwd: io.cwd, env: io.env }),
-    withSession(settings, async (session) => ({
-      jobs: await listJobs(session),
-      automatic: await automaticStatus(session),
-    })),
-  ]);
-  if (look.status === "rejected") throw look.reason;
-  const status = look.value;
-  if (asked.status === "rejected") {
-    const error = toJobsError(asked.reason);
-    const document = { ...status, jobs: null, automatic: null, queueProblem: error.toDocument() };
-    const outcome = { document, text: areaStatusText(status, error) };
-    // The area was asked for and is told; that its queue is not to be had is no failure of that.
-    return error.code === "redis-unreachable" ? outcome : { ...outcome, error };
-  }
-  const jobs = asked.value.jobs.filter((job) => job.area === status.area && isUnfinished(job.state));
-  const automatic = asked.value.automatic.filter(({ area }) => area === status.area);
-  const queue = { jobs, automatic };
-  return { document: { ...status, ...queue, queueProblem: null }, text: areaStatusText(status, queue) };
+    withSession(settings, readQueues),
+  );
+  if (status.queueProblem === null) return { document: status, text: areaStatusText(status, status) };
+  const error = JobsError.fromDocument(status.queueProblem);
+  const outcome = { document: status, text: areaStatusText(status, error) };
+  // The area was asked for and is told; that its queue is not to be had is no failure of that.
+  return error.code === "redis-unreachable" ? outcome : { ...outcome, error };
 }

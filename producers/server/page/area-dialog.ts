@@ -1,5 +1,5 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
-import { jobsOf, lastJob, lockOf, warningsOf } from "./area-row.ts";
+import { jobsOf, lastJob, lockOf, warningsOf, wayOf } from "./area-row.ts";
 import { askArea } from "./ask.ts";
 import { areaDetails, diagnoses } from "./details.ts";
 import type { Area, HistoryLine } from "./documents.ts";
@@ -114,7 +114,9 @@ function facts(area: Area): TemplateResult {
       <dd>${value}</dd>`;
   return html`<dl class="facts">
     ${fact("path", area.area)} ${fact("homehost", `${area.homehost ?? "none"}${area.pinned ? " (pinned)" : ""}`)}
-    ${fact("lock", lockOf(area))}
+    ${fact("lock", lockOf(area))} ${area.paused === null ? nothing : fact("paused", `by ${area.paused}: no job begins until it is deleted`)}
+    ${wayOf(area) === undefined ? nothing : fact(area.migration?.kind ?? "", wayOf(area) ?? "")}
+    ${area.policies.map(({ name, text }) => fact("reduces by itself", `${name}: ${text}`))}
     ${fact("megatest.db", `${bytes(area.bytes["megatest.db"])}, ${number(area.runs)} runs`)}
     ${fact("completed-runs.db", `${bytes(area.bytes["completed-runs.db"])}, ${number(area.completedRuns)} runs`)}
   </dl>`;

@@ -1,6 +1,6 @@
-import { html, type TemplateResult } from "lit-html";
+import { html, nothing, type TemplateResult } from "lit-html";
 import { areaDetails, diagnoses } from "./details.ts";
-import type { Area, AreaSummary, Diagnosis, HistoryLine, Job } from "./documents.ts";
+import type { Area, AreaSummary, Automatic, Diagnosis, HistoryLine, Job } from "./documents.ts";
 import { progressOf } from "./hosts-view.ts";
 import { homeName, state } from "./state.ts";
 import { ago, bytes, number, runs } from "./words.ts";
@@ -33,10 +33,30 @@ export function lockOf({ held, lease }: Pick<Area, "held" | "lease">): string {
   return held === null ? "not known" : held ? "held" : "free";
 }
 
+/** `from hostA to hostB (closed)` while the area is on its way; undefined where it is not. */
+export function wayOf({ migration }: Pick<Area, "migration">): string | undefined {
+  if (migration === null || !migration.open) return undefined;
+  return `from ${migration.fromHost} to ${migration.toHost} (${migration.state})`;
+}
+
+/** Who holds the area, and what keeps its jobs from it. */
+function holdCell(area: Area): TemplateResult {
+  const way = wayOf(area);
+  return html`${lockOf(area)}
+    ${area.paused === null ? nothing : html`<div class="bad">paused by a stop file</div>`}
+    ${way === undefined ? nothing : html`<div>moves ${way}</div>`}`;
+}
+
+/** `schedule nightly: its last job failed …` */
+export function failureText({ kind, name, problem }: Automatic): string {
+  return `${kind === "schedule" ? "schedule" : "[reduce-records]"} ${name}: ${problem}`;
+}
+
 /** What is wrong with an area, as far as is known. */
 export function warningsOf(area: Area | undefined, diagnosis: Diagnosis | undefined): string[] {
   const faults = diagnosis?.checks.filter(({ ok }) => ok === false) ?? [];
-  return [...(area?.problems ?? []), ...faults.map(({ verdict }) => verdict)];
+  const failing = area?.automatic?.filter(({ ok }) => !ok) ?? [];
+  return [...failing.map(failureText), ...(area?.problems ?? []), ...faults.map(({ verdict }) => verdict)];
 }
 
 function warningCell(path: string): TemplateResult {
@@ -63,7 +83,7 @@ function figures(path: string): TemplateResult {
     <td class="number" data-label="runs there">${number(value?.completedRuns)}</td>
     <td data-label="last job">${value === undefined ? "–" : lastJob(value.history[0])}</td>
     <td data-label="next job">${nextJob(path)}</td>
-    <td data-label="lock">${value === undefined ? "–" : lockOf(value)}</td>`;
+    <td data-label="lock">${value === undefined ? "–" : holdCell(value)}</td>`;
 }
 
 /** One line of the table of areas. */

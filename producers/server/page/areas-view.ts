@@ -59,7 +59,7 @@ function pages(found: number, last: number): TemplateResult {
   const turn = (by: number) => () => choose({ page: state.page + by });
   return html`<nav class="pages" aria-label="Pages of areas">
     <button class="small outline" ?disabled=${state.page === 0} @click=${turn(-1)}>Back</button>
-    <span role="status">${first} to ${end} of ${found}${state.truncated ? " (there are more)" : ""}</span>
+    <span role="status">${first} to ${end} of ${found}</span>
     <button class="small outline" ?disabled=${state.page >= last} @click=${turn(1)}>Next</button>
   </nav>`;
 }
@@ -76,6 +76,7 @@ export function areasView(open: (path: string) => void): TemplateResult {
   return html`<h2 id="areas-title">Areas</h2>
     ${filters()}
     ${state.trouble === undefined ? nothing : html`<p role="alert" class="bad">${state.trouble}</p>`}
+    ${state.warnings.map((warning) => html`<p class="quiet">${warning}</p>`)}
     <div class="overflow-auto" aria-busy=${state.areas === undefined && state.trouble === undefined}>
       <table class="cards">
         <thead>

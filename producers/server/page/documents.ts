@@ -21,6 +21,26 @@ export interface HistoryLine {
   error?: { code: string; message: string };
 }
 
+/** A schedule, or a line of `[reduce-records]`, and how its jobs end. */
+export interface Automatic {
+  kind: "schedule" | "policy";
+  name: string;
+  area: string;
+  host: string;
+  next: string | null;
+  ok: boolean;
+  problem: string | null;
+  last: { endedAt: string } | null;
+}
+
+export interface Migration {
+  kind: string;
+  state: string;
+  open: boolean;
+  fromHost: string;
+  toHost: string;
+}
+
 export interface Area extends AreaSummary {
   pinned: boolean;
   bytes: Record<string, number>;
@@ -28,7 +48,11 @@ export interface Area extends AreaSummary {
   completedRuns: number | null;
   held: boolean | null;
   lease: { holder: string; jobId: string | null; expiresAt: string } | null;
+  migration: Migration | null;
+  policies: { name: string; text: string }[];
+  paused: string | null;
   history: HistoryLine[];
+  automatic: Automatic[] | null;
   problems: string[];
 }
 
@@ -64,11 +88,14 @@ export interface Host {
   host: string;
   counts: Record<string, number>;
   worker: { alive: boolean; address: string | null; version: string } | null;
+  drained: { at: string; by: string } | null;
 }
 
 /** What the server sends whenever it has changed. */
 export interface Farm {
   hosts: Host[];
+  /** All schedules, and the lines of `[reduce-records]` that fail. */
+  automatic: Automatic[];
   /** The unfinished ones. */
   jobs: Job[];
 }

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Host, Job } from "./documents.ts";
 import { changed, isHomeOf, state } from "./state.ts";
-import { runs } from "./words.ts";
+import { ago, runs } from "./words.ts";
 
 /** What a running job is at, with a bar. */
 export function progressOf({ job, area, progress }: Job): TemplateResult {
@@ -22,7 +22,7 @@ function showHome(host: string): void {
 }
 
 function hostCard(host: Host): TemplateResult {
-  const { counts, worker } = host;
+  const { counts, worker, drained } = host;
   const [word, className] =
     worker === null
       ? ["no worker yet", "quiet"]
@@ -37,6 +37,7 @@ function hostCard(host: Host): TemplateResult {
     <p class="quiet">
       ${waiting} waiting, ${counts.failed ?? 0} failed${worker === null ? nothing : `, version ${worker.version}`}
     </p>
+    ${drained === null ? nothing : html`<p>takes no area: drained by ${drained.by} ${ago(drained.at)}</p>`}
     <button class="small outline" ?disabled=${atHome === 0} @click=${() => showHome(host.host)}>
       ${atHome} ${atHome === 1 ? "area" : "areas"} at home
     </button>

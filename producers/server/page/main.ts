@@ -2,6 +2,7 @@ import { render } from "lit-html";
 import { AreaDialog } from "./area-dialog.ts";
 import { areasView } from "./areas-view.ts";
 import { ask } from "./ask.ts";
+import { automaticView } from "./automatic-view.ts";
 import type { AreaSummary } from "./documents.ts";
 import { hostsView } from "./hosts-view.ts";
 import { listen } from "./live.ts";
@@ -18,8 +19,8 @@ function place(id: string): HTMLElement {
 
 async function look(): Promise<void> {
   try {
-    const { areas, truncated } = await ask<{ areas: AreaSummary[]; truncated: boolean }>("areas");
-    Object.assign(state, { areas, truncated, trouble: undefined });
+    const { areas, warnings } = await ask<{ areas: AreaSummary[]; warnings: string[] }>("areas");
+    Object.assign(state, { areas, warnings, trouble: undefined });
   } catch (error) {
     state.trouble = (error as Error).message;
   }
@@ -29,6 +30,10 @@ async function look(): Promise<void> {
 const dialog = new AreaDialog(place("area") as HTMLDialogElement);
 drawWith(() => {
   render(hostsView(), place("hosts"));
+  render(
+    automaticView((path) => dialog.open(path)),
+    place("automatic"),
+  );
   render(
     areasView((path) => dialog.open(path)),
     place("areas"),

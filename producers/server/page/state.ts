@@ -3,8 +3,8 @@ import type { AreaSummary, Farm, Host } from "./documents.ts";
 /** What the page shows; whoever changes it calls `changed`. */
 export const state = {
   areas: undefined as readonly AreaSummary[] | undefined,
-  /** Not all areas were looked for. */
-  truncated: false,
+  /** What was not looked at for areas. */
+  warnings: [] as readonly string[],
   /** Why there is no list of areas. */
   trouble: undefined as string | undefined,
   farm: undefined as Farm | undefined,

@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { requestNames } from "../../../producers/request-job.ts";
 import { payloadSchemas } from "../../../shared/queue/payload.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { withServerStage } from "./server-stage.ts";
@@ -42,7 +43,7 @@ async function raw(text: string): Promise<string> {
   return received().split("\r\n")[0] ?? "";
 }
 
-const members = [...new Set(Object.values(payloadSchemas).flatMap(({ shape }) => Object.keys(shape)))];
+const members = [...new Set(requestNames.flatMap((name) => Object.keys(payloadSchemas[name].shape)))];
 const oddValue = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   fc.constantFrom(
@@ -61,7 +62,7 @@ const oddBody = fc.oneof(
   fc.dictionary(fc.constantFrom("job", ...members, "__proto__", "constructor", "toString"), oddValue),
   fc
     .record({
-      job: fc.constantFrom("reduce", "restore"),
+      job: fc.constantFrom("reduce", "restore", "migrate"),
       area: fc.constantFrom("/etc", "/", "/areas/x", "/dev/null"),
     })
     .chain((base) =>

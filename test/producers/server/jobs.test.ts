@@ -11,6 +11,14 @@ beforeAll(async () => {
   await served.stage.worker("hosta");
 });
 
+/** Makes a host known whose worker takes no job. */
+async function announce(host: string): Promise<void> {
+  await announceHost(served.stage.redis, served.stage.prefix, {
+    ...{ host, address: null, version: "1", pid: 1, user: "ann", cacheRoot: "/tmp", areas: [] },
+    startedAt: new Date().toISOString(),
+  });
+}
+
 describe("jobs over HTTP", () => {
   it("enqueues a job as the command does, which a worker then does and which can be followed", async () => {
     const { stage } = served;
@@ -65,6 +73,28 @@ describe("jobs over HTTP", () => {
     });
   });
 
+  it("asks for a migration as the command does, in the queue of the host that is to be the home", async () => {
+    await announce("hostt");
+    const area = served.stage.area("moving", "hostm");
+    const migrate = (more: object) => post({ job: "migrate", area, dryRun: true, ...more });
+    const { status, body } = await migrate({ to: "hostt", quietFor: "5m" });
+    expect({ status, body }).toMatchObject({ status: 202, body: { job: "migrate", host: "hostt", area } });
+    const job = await call(`GET /api/v1/jobs/${body.jobId}`);
+    expect(job.body).toMatchObject({
+      requestedBy: "http@127.0.0.1",
+      data: { to: "hostt", quietFor: 300_000 },
+    });
+    expect(await migrate({ to: "nobody" })).toMatchObject({ status: 409, body: { code: "unfit-host" } });
+    expect(await migrate({ to: "hostt", deadline: "1h" })).toMatchObject({
+      status: 400,
+      body: { code: "usage" },
+    });
+    const confirmed = await migrate({ to: "hostt", confirmed: true });
+    expect(confirmed).toMatchObject({ status: 400, body: { code: "usage" } });
+    const twice = await migrate({ to: "hostt", takeover: true, confirmed: true });
+    expect(twice.body).toMatchObject({ duplicate: false, job: "migrate" });
+  });
+
   it("ends a job that waits, and one that runs at its next batch", async () => {
     const { stage } = served;
     const area = stage.area("ended", "hosta");
@@ -114,6 +144,8 @@ describe("jobs over HTTP", () => {
     [{ job: "reduce", area: "/a", runId: ["7"] }, "runId"],
     [{ job: "reduce", area: "/a", runname: "%", inline: true }, "inline"],
     [{ job: "repair", area: "/a" }, "job"],
+    [{ job: "migrate-step", area: "/a", step: "tend" }, "job"],
+    [{ job: "migrate", area: "/a" }, "to"],
     [{ area: "/a" }, "job"],
     [[], "body"],
   ])("refuses %j and names the member that is wrong", async (body, member) => {
@@ -187,10 +219,7 @@ describe("an Idempotency-Key", () => {
       const { fingerprint } = JSON.parse((await stage.redis.get(place)) ?? "");
       await stage.redis.set(place, JSON.stringify({ fingerprint }));
     }
-    await announceHost(stage.redis, stage.prefix, {
-      ...{ host: "hostz", address: null, version: "1", pid: 1, user: "ann", cacheRoot: "/tmp", areas: [] },
-      startedAt: new Date().toISOString(),
-    });
+    await announce("hostz");
     stage.moveHome(area, "hostz");
     expect((await post(body, key("k4"))).body.jobId).toBe([...ids][0]);
     const jobs = (await call("GET /api/v1/jobs")).body.jobs as { area: string }[];
