@@ -1,7 +1,7 @@
-import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
+import { currentUser } from "../shared/current-user.ts";
 import type { MoveName, MovePayload, MovePayloads, payloadSchemas } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -60,7 +60,7 @@ const schemas = () => import("../shared/queue/payload.ts");
 /** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */
 export function requester({ user, host }: Settings): string {
   try {
-    return `${userInfo().username}@${host}`;
+    return `${currentUser().username}@${host}`;
   } catch {
     // A container may run under a number that no user list names.
     return `${user}@${host}`;

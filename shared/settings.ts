@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { homedir, hostname, userInfo } from "node:os";
+import { homedir, hostname } from "node:os";
 import { join } from "node:path";
+import { currentUser } from "./current-user.ts";
 import { JobsError } from "./errors.ts";
 
 /** What the command and the library run with. Every member has an environment variable `MTJOBS_…`. */
 export interface Settings {
-  /** `redis://`, `rediss://` or `unix://`: the queue. */
+  /** `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`: the queue. */
   redisUrl: string;
   /** Independent servers for Redlock; never empty. */
   lockRedisUrls: string[];
@@ -55,7 +56,10 @@ function oneOf<Word extends string>(...words: Word[]): Read<Word> {
   };
 }
 
-const redisUrl = text(/^(redis|rediss|unix):\/\//, 'must begin with "redis://", "rediss://" or "unix://"');
+const redisUrl = text(
+  /^(rediss?(\+sentinel|\+cluster)?|unix):\/\//,
+  'must begin with "redis://", "rediss://", "unix://", "redis+sentinel://" or "redis+cluster://"',
+);
 const notEmpty = text(/./s, "must not be empty");
 
 /** How each setting is read, and what it is where nobody gives it. */
@@ -69,7 +73,7 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
     address: [notEmpty, () => undefined],
     areas: [list(":", text(/^\//, "must be absolute paths")), () => []],
     cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
-    user: [text(/^[^/\0]+$/, "must be a user name"), () => userInfo().username],
+    user: [text(/^[^/\0]+$/, "must be a user name"), () => currentUser().username],
     token: [notEmpty, () => undefined],
     logLevel: [oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), () => "info"],
   };
@@ -102,6 +106,12 @@ export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSou
     flags[name] ?? fromEnvironment(env, name) ?? (file as Layer)[name],
   ]);
   const { lockRedisUrls, ...rest } = readAll(Object.fromEntries(given) as Layer);
+  if (/^rediss?\+cluster:/.test(rest.redisUrl) && !/\{[^}]+\}/.test(rest.prefix)) {
+    throw badSetting(
+      "prefix",
+      `must hold a hash tag, as {${rest.prefix}}, to keep a queue on one node of a cluster`,
+    );
+  }
   return { ...rest, lockRedisUrls: lockRedisUrls.length > 0 ? lockRedisUrls : [rest.redisUrl] };
 }
 

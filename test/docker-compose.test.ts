@@ -1,23 +1,37 @@
-import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Docker's own program that reads such files; `.ci/run` sees to it that there is one. */
+const composer = [["docker", "compose"], ["docker-compose"]].find(
+  ([program = "", ...first]) => spawnSync(program, [...first, "version"], { stdio: "ignore" }).status === 0,
+);
+
+function compose(...args: string[]) {
+  const [program = "", ...first] = composer ?? [];
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, MTJOBS_TOKEN: "a-token" };
+  return spawnSync(program, [...first, ...args], { encoding: "utf8", env, cwd: root });
+}
+
+const service = z.object({
+  command: z.array(z.string()),
+  environment: z.record(z.string(), z.string()).default({}),
+  healthcheck: z.object({ test: z.array(z.string()) }),
+  ports: z.array(z.string()).default([]),
+  volumes: z.array(z.string()),
+});
 const composeFile = z.object({
-  services: z.object({
-    redis: z.object({
-      image: z.string(),
-      command: z.array(z.string()),
-      ports: z.array(z.string()),
-      healthcheck: z.object({ test: z.array(z.string()) }),
-      volumes: z.array(z.string()),
-    }),
-  }),
+  services: z.object({ redis: service, "host-a": service, "host-b": service, server: service }),
   volumes: z.record(z.string(), z.unknown()),
 });
 
 const { services, volumes } = composeFile.parse(
-  parse(readFileSync(new URL("../docker-compose.yml", import.meta.url), "utf8")),
+  parse(readFileSync(new URL("../docker-compose.yml", import.meta.url), "utf8"), { merge: true }),
 );
 
 function option(name: string): string | undefined {
@@ -26,20 +40,55 @@ function option(name: string): string | undefined {
   return at < 0 ? undefined : command[at + 1];
 }
 
-test("the compose file's Redis never evicts and appends to its log, as the worker demands", () => {
-  expect(services.redis.image).toMatch(/^redis:7/);
-  expect(services.redis.command[0]).toBe("redis-server");
-  expect(option("--maxmemory-policy")).toBe("noeviction");
-  expect(option("--appendonly")).toBe("yes");
+describe("the compose file", () => {
+  it.skipIf(composer === undefined)("is one that Docker's own program reads without a complaint", () => {
+    const read = compose("config", "--quiet");
+    expect([read.stderr, read.status]).toEqual(["", 0]);
+    expect(compose("config", "--services").stdout.trim().split("\n").toSorted()).toEqual(
+      Object.keys(services).toSorted(),
+    );
+  });
+
+  it("has a Redis that never evicts and appends to its log, as the worker demands", () => {
+    expect(services.redis.command[0]).toBe("redis-server");
+    expect(option("--maxmemory-policy")).toBe("noeviction");
+    expect(option("--appendonly")).toBe("yes");
+  });
+
+  it("publishes ports on the loopback address alone", () => {
+    expect([services.redis, services.server].map(({ ports }) => ports.length)).toEqual([1, 1]);
+    for (const { ports } of Object.values(services)) {
+      for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:(\d+):\1$/);
+    }
+  });
+
+  it("keeps Redis's data in a named volume and checks that it answers", () => {
+    const [name] = services.redis.volumes.find((volume) => volume.endsWith(":/data"))?.split(":") ?? [];
+    expect(Object.keys(volumes)).toContain(name);
+    expect(services.redis.healthcheck.test).toEqual(["CMD", "redis-cli", "ping"]);
+  });
+
+  it("gives each worker a name, an address and a /tmp of its own, and all of them the same areas", () => {
+    const hosts = [services["host-a"], services["host-b"]];
+    for (const name of ["MTJOBS_HOST", "MTJOBS_ADDRESS"])
+      expect(new Set(hosts.map(({ environment }) => environment[name])).size).toBe(2);
+    const mounts = hosts.map(({ volumes: each }) => Object.fromEntries(each.map(placeOf)));
+    expect(mounts[0]?.["/areas"]).toBe(mounts[1]?.["/areas"]);
+    expect(mounts[0]?.["/tmp"]).not.toBe(mounts[1]?.["/tmp"]);
+  });
+
+  it("builds its image by a Dockerfile that copies only what there is", () => {
+    const text = readFileSync(new URL("../Dockerfile", import.meta.url), "utf8");
+    const copied = [...text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, from = ""]) =>
+      from.split(" "),
+    );
+    expect(copied.length).toBeGreaterThan(2);
+    for (const file of copied) expect(existsSync(new URL(`../${file}`, import.meta.url)), file).toBe(true);
+  });
 });
 
-test("the compose file publishes Redis on the loopback address alone", () => {
-  expect(services.redis.ports.length).toBeGreaterThan(0);
-  for (const port of services.redis.ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:6379$/);
-});
-
-test("the compose file keeps Redis's data in a named volume and checks that it answers", () => {
-  const [name] = services.redis.volumes.find((volume) => volume.endsWith(":/data"))?.split(":") ?? [];
-  expect(Object.keys(volumes)).toContain(name);
-  expect(services.redis.healthcheck.test).toEqual(["CMD", "redis-cli", "ping"]);
-});
+/** `source:place[:ro]` → place and source; a source may hold a default with colons (`${AREAS:-./areas}`). */
+function placeOf(volume: string): [place: string, source: string] {
+  const { source = "", place = "" } = /^(?<source>.+):(?<place>\/[^:]*)(:ro)?$/.exec(volume)?.groups ?? {};
+  return [place, source];
+}

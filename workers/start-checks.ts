@@ -1,5 +1,5 @@
 import { accessSync, constants } from "node:fs";
-import { userInfo } from "node:os";
+import { currentUser } from "../shared/current-user.ts";
 import { JobsError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import type { Settings } from "../shared/settings.ts";
@@ -11,7 +11,7 @@ export function checkStart(settings: Settings, log: Logger): void {
       hint: "set MTJOBS_AREAS to their absolute paths, separated by colons: it touches nothing outside them",
     });
   }
-  const { uid, username } = userInfo();
+  const { uid, username } = currentUser();
   if (uid !== 0 && username !== settings.user) {
     throw new JobsError(
       "not-owner",

@@ -2,7 +2,12 @@ import { type Job, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
-import { connectRedis, openQueue, patientOptions } from "../shared/queue/connections.ts";
+import {
+  connectRedis,
+  openQueue,
+  type PatientConnection,
+  patientConnection,
+} from "../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../shared/queue/enqueue-options.ts";
 import { announceHost, type HostRecord, heartbeatInterval, withdrawHost } from "../shared/queue/hosts.ts";
 import { queueName } from "../shared/queue/names.ts";
@@ -67,6 +72,7 @@ interface Serving {
   redis: Redis;
   queue: Queue;
   worker: Worker;
+  patient: PatientConnection;
   locks: AreaLocks;
   record: HostRecord;
   heartbeat: NodeJS.Timeout;
@@ -105,7 +111,8 @@ export class HostWorker {
       await this.#beat(redis, queue, record);
       const locks = new AreaLocks(settings.lockRedisUrls);
       const host = this.#host({ redis, locks });
-      const worker = this.#openWorker(host);
+      const patient = patientConnection(settings.redisUrl);
+      const worker = this.#openWorker(host, patient);
       const rounds = new Rounds(host, this.#options.roundMs);
       host.onArea = (area) => rounds.note(area);
       const heartbeat = setInterval(() => {
@@ -116,7 +123,7 @@ export class HostWorker {
       }, heartbeatInterval);
       const parts = { settings, log: this.#log, redis };
       const automatic = new Automatic(parts, queue, this.#options.lookMs);
-      this.#serving = { redis, queue, worker, locks, record, heartbeat, rounds, automatic };
+      this.#serving = { redis, queue, worker, patient, locks, record, heartbeat, rounds, automatic };
       await worker.waitUntilReady();
       this.#log.info(
         { redis: facts, areas: settings.areas },
@@ -144,7 +151,7 @@ export class HostWorker {
     };
   }
 
-  #openWorker(host: JobHost): Worker {
+  #openWorker(host: JobHost, { connection }: PatientConnection): Worker {
     const worker = new Worker(
       queueName(this.#settings.host),
       (job, token) => {
@@ -152,7 +159,7 @@ export class HostWorker {
         return processJob(job, token, host);
       },
       {
-        connection: patientOptions(this.#settings.redisUrl),
+        connection,
         prefix: this.#settings.prefix,
         concurrency: 1,
         lockDuration,
@@ -235,6 +242,7 @@ export class HostWorker {
     await withdrawHost(serving.redis, this.#settings.prefix, serving.record).catch(() => {});
     await serving.queue.close().catch(() => {});
     serving.locks.close();
+    serving.patient.close();
     serving.redis.disconnect();
     return this.#abandon.signal.aborted ? "abandoned" : outcome;
   }

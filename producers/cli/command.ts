@@ -24,7 +24,7 @@ export type Bind = (command: Command, handler: Handler) => void;
 export type AddCommand = (program: Command, bind: Bind) => void;
 
 const settingsFlags = [
-  ["--redis-url <url>", "the queue: redis://, rediss:// or unix://"],
+  ["--redis-url <url>", "the queue: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"],
   ["--lock-redis-urls <urls>", "comma-separated independent servers for the locks"],
   ["--prefix <prefix>", "key prefix in Redis"],
   ["--host <name>", "this host's name, and so its queue's"],

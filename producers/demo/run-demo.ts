@@ -1,6 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { currentUser } from "../../shared/current-user.ts";
 import type { MoveResult, Progress } from "../../shared/result.ts";
 import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import type { Settings } from "../../shared/settings.ts";
@@ -50,7 +51,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     address: undefined,
     areas: [base],
     cacheRoot: join(base, "tmp"),
-    user: userInfo().username,
+    user: currentUser().username,
     logLevel: "warn",
   };
   let kept = false;

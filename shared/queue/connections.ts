@@ -1,10 +1,10 @@
-import { Queue } from "bullmq";
-import { Redis, ReplyError } from "ioredis";
+import { type ConnectionOptions, Queue } from "bullmq";
+import { Cluster, Redis, ReplyError } from "ioredis";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { queueName } from "./names.ts";
 import { unreachable } from "./outage.ts";
-import { redisAddress, withoutPassword } from "./redis-url.ts";
+import { redisPlace, withoutPassword } from "./redis-url.ts";
 
 // BullMQ and ioredis take half a second to load on a slow machine: on the producers' side session.ts alone imports this
 // file, and only once Redis is asked.
@@ -12,46 +12,74 @@ import { redisAddress, withoutPassword } from "./redis-url.ts";
 /** How long a command waits for Redis at most, in milliseconds, before it says "redis-unreachable". */
 const connectDeadline = 1500;
 
-/**
- * For BullMQ's workers and event readers: outages are waited out for ever. No `commandTimeout`: it would cut
- * off the blocking reads.
- */
-export function patientOptions(url: string) {
-  return {
-    ...redisAddress(url),
+/** How a client behaves while Redis is away, in milliseconds where it is a time. */
+interface Behaviour {
+  maxRetriesPerRequest: number | null;
+  connectTimeout: number;
+  retryStrategy(attempt: number): number;
+  commandTimeout?: number;
+  disconnectTimeout?: number;
+  lazyConnect?: boolean;
+  enableOfflineQueue?: boolean;
+}
+
+/** A client of one server, of the master that Sentinels name, or of a cluster: all of them have the same commands. */
+function clientOf(url: string, behaviour: Behaviour): Redis {
+  const { kind, nodes, options } = redisPlace(url);
+  if (kind !== "cluster") return new Redis({ ...options, ...behaviour });
+  const { lazyConnect = false, enableOfflineQueue = true, retryStrategy, ...each } = behaviour;
+  const cluster = new Cluster(nodes, {
+    lazyConnect,
+    enableOfflineQueue,
+    clusterRetryStrategy: retryStrategy,
+    redisOptions: { ...options, ...each },
+  });
+  return cluster as unknown as Redis;
+}
+
+/** For BullMQ's workers and event readers: outages are waited out for ever. */
+export interface PatientConnection {
+  connection: ConnectionOptions;
+  /** BullMQ closes what it opened itself; the client of a cluster it was given. */
+  close(): void;
+}
+
+export function patientConnection(url: string): PatientConnection {
+  // No `commandTimeout`: it would cut off the blocking reads.
+  const behaviour = {
     maxRetriesPerRequest: null,
     connectTimeout: 2000,
     retryStrategy: (attempt: number) => Math.min(attempt * 100, 1000),
   };
+  const { kind, options } = redisPlace(url);
+  if (kind !== "cluster") return { connection: { ...options, ...behaviour }, close: () => {} };
+  const client = clientOf(url, behaviour);
+  return { connection: client, close: () => client.disconnect() };
 }
 
 /** For everything that answers a person: a command fails within a second, and later ones find Redis again. */
-function failFastOptions(url: string) {
-  return {
-    ...redisAddress(url),
-    lazyConnect: true,
-    // ioredis keeps the process alive this long after disconnect() where the connection had failed.
-    disconnectTimeout: 100,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 1500,
-    commandTimeout: 1000,
-    retryStrategy: (attempt: number) => Math.min(attempt * 100, 1000),
-  };
-}
+const failFast: Behaviour = {
+  lazyConnect: true,
+  // ioredis keeps the process alive this long after disconnect() where the connection had failed.
+  disconnectTimeout: 100,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: 1500,
+  commandTimeout: 1000,
+  retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
+};
 
 /**
  * For Redlock: one server that hangs must not hold up the quorum. Never give Redlock a patient client: it
  * waits for ever.
  */
 export function lockClient(url: string): Redis {
-  const client = new Redis({
-    ...redisAddress(url),
+  const client = clientOf(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 500,
     commandTimeout: 500,
-    retryStrategy: (attempt: number) => Math.min(attempt * 50, 500),
+    retryStrategy: (attempt) => Math.min(attempt * 50, 500),
   });
   // Each outage reaches the caller as a vote against; without a listener it would end the process.
   client.on("error", () => {});
@@ -68,7 +96,7 @@ function isReply(error: unknown): error is Error {
  * where the server refuses us. The caller ends it with `disconnect()`.
  */
 export async function connectRedis(url: string): Promise<Redis> {
-  const redis = new Redis(failFastOptions(url));
+  const redis = clientOf(url, failFast);
   let last: unknown;
   let timer: NodeJS.Timeout | undefined;
   const refused = new Promise<never>((_, reject) => {

@@ -2,7 +2,7 @@ import { type Job, UnrecoverableError, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../../shared/errors.ts";
 import type { MigrateCheck, MigrateResult } from "../../shared/migrate-result.ts";
-import { patientOptions } from "../../shared/queue/connections.ts";
+import { patientConnection } from "../../shared/queue/connections.ts";
 import { encodeFailure } from "../../shared/queue/failure.ts";
 import { announceHost, type HostRecord } from "../../shared/queue/hosts.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
@@ -75,7 +75,7 @@ export async function withStandIn<T>(
 ): Promise<T> {
   await announce(place, host, record);
   const worker = new Worker(queueName(host), async (job) => migrate(job), {
-    connection: patientOptions(place.url),
+    connection: patientConnection(place.url).connection,
     prefix: place.prefix,
   });
   try {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { connectRedis, openQueue } from "../../../shared/queue/connections.ts";
 import { toQueueError } from "../../../shared/queue/outage.ts";
 import { checkRedis } from "../../../shared/queue/redis-check.ts";
-import { redisAddress, withoutPassword } from "../../../shared/queue/redis-url.ts";
+import { redisPlace, withoutPassword } from "../../../shared/queue/redis-url.ts";
 import { canStartServer, withServer } from "../../support/own-redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -15,11 +15,46 @@ test.each([
   ["redis://[::1]:6380", { host: "::1", port: 6380 }],
   ["unix:///run/redis.sock?db=2", { path: "/run/redis.sock", db: 2 }],
 ])("the Redis URL %s is read as an address", (url, address) => {
-  expect(redisAddress(url)).toEqual(address);
+  expect(redisPlace(url)).toEqual({ kind: "server", nodes: [], options: address });
+});
+
+test("a URL may name Sentinels and the master they know, or nodes of a cluster", () => {
+  expect(redisPlace("redis+sentinel://:pw@s1,s2:26380,[::1]:7/mine?db=2")).toMatchObject({
+    kind: "sentinel",
+    options: {
+      sentinels: [
+        { host: "s1", port: 26379 },
+        { host: "s2", port: 26380 },
+        { host: "::1", port: 7 },
+      ],
+      name: "mine",
+      password: "pw",
+      db: 2,
+    },
+  });
+  expect(redisPlace("rediss+cluster://n1:7000,n2")).toEqual({
+    kind: "cluster",
+    nodes: [
+      { host: "n1", port: 7000 },
+      { host: "n2", port: 6379 },
+    ],
+    options: { tls: {} },
+  });
+});
+
+test.each([
+  ["redis+sentinel://:secret@s1", "the name of the master is missing"],
+  ["redis+cluster://:secret@n1/3", "no database numbers"],
+  ["redis://:secret@h1,h2", "one server is one host"],
+  ["redis+cluster://:secret@n1:70000000", "is not host or host:port"],
+])("the Redis URL %s is a bad setting that says why and hides the password", (url, why) => {
+  const read = () => redisPlace(url);
+  expect(read).toThrow(why);
+  expect(read).not.toThrow("secret");
 });
 
 test("a Redis URL with a database that is no number is a bad setting that does not show the password", () => {
-  expect(() => redisAddress("redis://:secret@h/x")).toThrow(/\*\*\*@h/);
+  expect(() => redisPlace("redis://:secret@h/x")).toThrow(/\*\*\*@h/);
   expect(withoutPassword("redis://:secret@h/1")).not.toContain("secret");
 });
 
