@@ -5,12 +5,14 @@ import { normaliseArgv } from "./argv.ts";
 import { addSharedOptions, type Bind, settingKeys } from "./command.ts";
 import { addAttachSql } from "./commands/attach-sql.ts";
 import { addCancel } from "./commands/cancel.ts";
+import { addComplete } from "./commands/complete.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addDrain, addUndrain } from "./commands/drain.ts";
 import { addJob } from "./commands/job.ts";
 import { addJobs } from "./commands/jobs.ts";
 import { addListRuns } from "./commands/list-runs.ts";
+import { addManual } from "./commands/manual.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addQuery } from "./commands/query.ts";
 import { addReduce } from "./commands/reduce.ts";
@@ -72,7 +74,12 @@ function usageError(error: CommanderError): JobsError {
   });
 }
 
-function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcome) => void): Command {
+function assemble(
+  deps: CliDeps,
+  complaints: string[],
+  deliver: (outcome: Outcome) => void,
+  completes = true,
+): Command {
   const { io } = deps;
   const program = new Command("mtjobs")
     .description("Keep Megatest areas small and movable: jobs, workers and what they did.")
@@ -112,6 +119,10 @@ function assemble(deps: CliDeps, complaints: string[], deliver: (outcome: Outcom
   addWorker(program, bind, deps);
   addServe(program, bind, deps);
   addDemo(program, bind, deps);
+  const describe = (toShell: boolean) => () => assemble(deps, [], () => {}, !toShell);
+  addManual(program, bind, deps.version, describe(false));
+  // What is described to a shell has no such command of its own yet: the library adds one.
+  if (completes) addComplete(program, bind, describe(true));
   program.addHelpText("after", programHelp);
   return program;
 }
