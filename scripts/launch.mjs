@@ -1,5 +1,5 @@
 /**
- * `node scripts/launch.mjs demo|test|bench [arguments]`: sets up all that is missing, runs the program,
+ * `node scripts/launch.mjs demo|test|faults|bench [arguments]`: sets up all that is missing, runs the program,
  * removes what it started, and exits as the program did. Needs Node 20 and npm, nothing else.
  */
 import { join } from "node:path";
@@ -10,12 +10,19 @@ import { installDependencies } from "./dependencies.mjs";
 import { installPackages } from "./package-manager.mjs";
 import { withRedis } from "./redis.mjs";
 
+const vitest = [join("node_modules", "vitest", "vitest.mjs"), "run"];
+
 const programs = {
   demo: { targets: [targets.product], command: [join("dist", "entry", "mtjobs.js"), "demo"] },
   test: {
     targets: [targets.product, targets.tests],
-    command: [join("node_modules", "vitest", "vitest.mjs"), "run"],
+    command: vitest,
     prepare: ensureChromium,
+  },
+  faults: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "faults", "migrate-campaign.test.ts"), "--reporter=verbose"],
+    env: { MTJOBS_FAULTS: "all" },
   },
   bench: {
     targets: [targets.product, targets.tests],
@@ -54,7 +61,7 @@ async function needTool(tool, packages) {
 async function launch(name, args) {
   const program = Object.hasOwn(programs, name ?? "") ? programs[name] : undefined;
   if (program === undefined)
-    throw new SetupError("usage: node scripts/launch.mjs demo|test|bench [arguments]", 2);
+    throw new SetupError("usage: node scripts/launch.mjs demo|test|faults|bench [arguments]", 2);
   if (Number(process.versions.node.split(".")[0]) < 20) {
     throw new SetupError(`Node 20 or later is needed; this is ${process.version}`);
   }
@@ -70,7 +77,7 @@ async function launch(name, args) {
   return withRedis(async (redis) => {
     unlessStopped();
     const status = await run(process.execPath, [...program.command, ...args], {
-      env: { ...process.env, MTJOBS_REDIS_URL: redis.url },
+      env: { ...process.env, ...program.env, MTJOBS_REDIS_URL: redis.url },
       stdout: process.stdout,
       started: redis.watch,
     });

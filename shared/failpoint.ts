@@ -2,11 +2,18 @@
  * Named places in a job where a test may kill, stop or fail the process. Without the variable
  * `MTJOBS_FAILPOINT` the function does nothing.
  *
- * `MTJOBS_FAILPOINT=copied:3=kill` acts the third time the step `copied` is passed.
+ * `MTJOBS_FAILPOINT=copied:3=kill` acts the third time the step `copied` is passed; several are told apart by commas.
  * Actions: `kill` (SIGKILL), `stop` (SIGSTOP), `error` (throws an I/O error).
  */
 export function failpointFromEnvironment(value: string | undefined): (name: string) => void {
   if (value === undefined || value === "") return () => {};
+  const points = value.split(",").map(failpoint);
+  return (name) => {
+    for (const point of points) point(name);
+  };
+}
+
+function failpoint(value: string): (name: string) => void {
   const match = /^(?<step>[\w-]+)(?::(?<count>\d+))?=(?<action>kill|stop|error)$/.exec(value);
   if (match?.groups === undefined)
     throw new TypeError(`MTJOBS_FAILPOINT: "${value}" is not step[:count]=action`);

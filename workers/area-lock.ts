@@ -63,10 +63,19 @@ export class AreaLocks {
   }
 
   /**
-   * Goes on with a lock that another process handed over; where it has run out, or Redis has lost it, takes it
-   * anew. Rejects as `acquire` does.
+   * Goes on with a lock that another process handed over, also where an outage has lost the value that it told; where it
+   * has run out, or Redis has lost it, takes it anew. Rejects as `acquire` does.
    */
-  async adopt(keys: string[], value: string, owner: LockOwner, ttl = 10_000): Promise<AreaLock> {
+  async adopt(keys: string[], value: string | undefined, owner: LockOwner, ttl = 10_000): Promise<AreaLock> {
+    const handed = value === undefined ? undefined : await this.#extend(keys, value, owner, ttl);
+    if (handed !== undefined) return handed;
+    const own = await this.#valueOf(keys, owner.jobId);
+    const found = own === undefined ? undefined : await this.#extend(keys, own, owner, ttl);
+    return found ?? (await this.acquire(keys, owner, { ttl }));
+  }
+
+  /** undefined where too few servers have the lock with this value. */
+  async #extend(keys: string[], value: string, owner: LockOwner, ttl: number): Promise<AreaLock | undefined> {
     // How long it stands only the servers know: each extends it only where it has this very value.
     const handed = new Lock(this.#redlock, keys, value, [], Date.now() + ttl);
     try {
@@ -74,7 +83,20 @@ export class AreaLocks {
       return new HeldLock(this.#redlock, this.#clients[0], lock, owner, ttl);
     } catch (error) {
       if (!(error instanceof ExecutionError)) throw error;
-      return await this.acquire(keys, owner, { ttl });
+      return undefined;
+    }
+  }
+
+  /** The value under which a job of that id holds the lock, in whichever process. */
+  async #valueOf(keys: string[], jobId: string): Promise<string | undefined> {
+    const [first] = this.#clients;
+    const [key] = keys;
+    if (first === undefined || key === undefined) return undefined;
+    try {
+      const owner = await readLockOwner(first, keys);
+      return owner?.jobId === jobId ? ((await first.get(key)) ?? undefined) : undefined;
+    } catch {
+      return undefined;
     }
   }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { toJobsError } from "../shared/errors.ts";
+import { askAgain } from "./ask-again.ts";
 import { askHome } from "./ask-home.ts";
 import type { JobHost } from "./job-host.ts";
 import { addStep } from "./migrate/step-jobs.ts";
@@ -55,13 +56,14 @@ export class Rounds {
       jobId: "round",
       settings,
     } as const;
-    const { due, known, wished } = await runInThread(data, {
+    const { due, known, coordinated, wished } = await runInThread(data, {
       signal: this.#over.signal,
       onLog: (sentence) => log.debug(sentence),
       ...(threadUrl === undefined ? {} : { threadUrl }),
     });
     for (const area of known) this.#areas.add(area);
     for (const area of due) await this.#ask(area);
+    await askAgain(this.#host, coordinated);
     await askHome(this.#host, wished, rootsEveryMs);
   }
 

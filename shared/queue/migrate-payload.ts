@@ -80,7 +80,12 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
     /** The value of the Redlock that the coordinating worker has taken, to be adopted. */
     lockValue: z.string().min(1),
   }),
-  z.strictObject({ ...base, step: z.literal("tend") }),
+  z.strictObject({
+    ...base,
+    step: z.literal("tend"),
+    /** The id of a job `migrate` that knows that nobody is at work on it: its lease need not run out. */
+    givenUp: z.string().min(1).max(512).optional(),
+  }),
 ]);
 export type MigrateStepPayload = z.infer<typeof migrateStepSchema>;
 export type MigrateStepName = MigrateStepPayload["step"];

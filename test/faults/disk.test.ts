@@ -1,22 +1,12 @@
-import { spawnSync } from "node:child_process";
-import { chmodSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import { errorCodeOf } from "../producers/run-command.ts";
 import { assertFinished, assertUnharmed } from "../support/kill.ts";
-import { isRoot, mayMount, mount, mountSmall } from "../support/mount-small.ts";
+import { fillBut, isRoot, makeReadOnly, mayMount, mountSmall } from "../support/mount-small.ts";
 import { runReduceProcess, unionOf } from "../support/run-reduce.ts";
 import { buildTempArea } from "../support/temp-area.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
-
-/** Fills the file system but for `kilobytes`. Returns the way to free it again. */
-function fillBut(directory: string, kilobytes: number): () => void {
-  const ballast = join(directory, "ballast");
-  const { bavail, bsize } = statfsSync(directory);
-  writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - kilobytes * 1024)));
-  return () => rmSync(ballast);
-}
 
 const everyRun = ["--runname", "%", "--compact", "never"];
 
@@ -71,18 +61,3 @@ describe.runIf(!isRoot || mayMount())("a reduce of an area that cannot be writte
     assertFinished(area, before);
   });
 });
-
-/** Permissions do not bind root: it mounts the directory read-only upon itself. */
-function makeReadOnly(directory: string): () => void {
-  if (!isRoot) {
-    chmodSync(directory, 0o555);
-    return () => chmodSync(directory, 0o755);
-  }
-  for (const args of [
-    ["--bind", directory, directory],
-    ["-o", "remount,bind,ro", directory],
-  ]) {
-    expect(mount(...args)).toBe(0);
-  }
-  return () => void spawnSync("umount", [directory]);
-}

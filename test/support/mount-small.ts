@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
@@ -24,9 +24,45 @@ export function mayMount(): boolean {
   }
 }
 
-/** A file system of its own in memory, of `megabytes`. */
+/** A file system of its own in memory, of `megabytes`, until the test has ended. */
 export function mountSmall(directory: string, megabytes: number): void {
+  mountFor(directory, megabytes);
+  onTestFinished(() => unmount(directory));
+}
+
+/** The same, for a caller that unmounts it. */
+export function mountFor(directory: string, megabytes: number): void {
   mkdirSync(directory, { recursive: true });
   expect(mount("-t", "tmpfs", "-o", `size=${megabytes}m`, "mtjobs-test", directory)).toBe(0);
-  onTestFinished(() => void spawnSync("umount", [directory]));
+}
+
+/** Also where a process still has files open in it: they go with the process. */
+export function unmount(directory: string): void {
+  spawnSync("umount", ["--lazy", directory]);
+}
+
+/** Fills the file system but for `kilobytes`. Returns the way to free it again. */
+export function fillBut(directory: string, kilobytes: number): () => void {
+  const ballast = join(directory, "ballast");
+  const { bavail, bsize } = statfsSync(directory);
+  writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - kilobytes * 1024)));
+  return () => rmSync(ballast);
+}
+
+/**
+ * What is opened in it from now on cannot be written. Permissions do not bind root: it mounts the directory read-only
+ * upon itself. Returns the way back.
+ */
+export function makeReadOnly(directory: string): () => void {
+  if (!isRoot) {
+    chmodSync(directory, 0o555);
+    return () => chmodSync(directory, 0o755);
+  }
+  for (const args of [
+    ["--bind", directory, directory],
+    ["-o", "remount,bind,ro", directory],
+  ]) {
+    expect(mount(...args)).toBe(0);
+  }
+  return () => unmount(directory);
 }

@@ -44,6 +44,20 @@ test("an area known by its id on one host and by another path on the next is one
     }),
   ));
 
+test("a lock that was handed over is adopted by the same job alone, also where its value was lost on the way", () =>
+  withRedis((_redis, prefix, url) =>
+    withLocks([url], async (locks) => {
+      const keys = areaLockKeys(prefix, { realPath: "/a", areaId: "1" });
+      const value = await (await locks.acquire(keys, owner("migrate-1"))).handOver(60_000);
+      const other = locks.adopt(keys, "lost", owner("migrate-2"));
+      await expect(other).rejects.toMatchObject({ code: "locked", details: { jobId: "migrate-1" } });
+      const lost = await locks.adopt(keys, undefined, owner("migrate-1"));
+      expect(await lost.handOver(60_000)).toBe(value);
+      await (await locks.adopt(keys, "lost", owner("migrate-1"))).release();
+      await (await locks.acquire(keys, owner("migrate-2"), { wait: 0 })).release();
+    }),
+  ));
+
 test("a lock outlives its first term while its holder is there", () =>
   withRedis((redis, prefix, url) =>
     withLocks([url], async (locks) => {
@@ -136,7 +150,7 @@ test("a lock that Redis lost after it was handed over is taken anew, unless anot
       const value = await (await locks.acquire(keys, owner("migrate-1"))).handOver(5000);
       await redis.del(keys);
       const anew = await locks.adopt(keys, value, owner("migrate-1"));
-      const late = locks.adopt(keys, value, owner("migrate-1"));
+      const late = locks.adopt(keys, value, owner("migrate-2"));
       await expect(late).rejects.toMatchObject({ code: "locked" });
       await anew.release();
     }),

@@ -74,8 +74,9 @@ export class Dealings {
     return new Pause(Math.min(250 * 2 ** this.at.idle++, 2000));
   }
 
-  async tendOn(target: string): Promise<void> {
-    await askToTend(this.context.host, target, this.payload);
+  /** @param givenUp nobody is at work on it any more: its lease need not run out first */
+  async tendOn(target: string, givenUp = false): Promise<void> {
+    await askToTend(this.context.host, target, this.payload, givenUp ? this.jobId : undefined);
   }
 
   /** The migration's lock: as it was handed over, or anew where that has run out. */
@@ -88,10 +89,7 @@ export class Dealings {
       jobId: this.jobId,
       since: new Date(this.job.timestamp).toISOString(),
     };
-    const { lockValue } = this.at;
-    return lockValue === undefined
-      ? await locks.acquire(keys, owner)
-      : await locks.adopt(keys, lockValue, owner);
+    return await locks.adopt(keys, this.at.lockValue, owner);
   }
 
   /** Leaves the lock standing for the next part, wherever that is. */

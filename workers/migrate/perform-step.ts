@@ -94,9 +94,17 @@ export async function askToTend(
   host: JobHost,
   target: string,
   { area, requestedBy }: Pick<MigrateStepPayload, "area" | "requestedBy">,
+  givenUp?: string,
 ): Promise<void> {
   const jobId = `tend-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
-  await addStep(host, { host: target, jobId }, { v: 1, area, requestedBy, step: "tend" });
+  await addStep(
+    host,
+    { host: target, jobId },
+    {
+      ...{ v: 1, area, requestedBy, step: "tend" },
+      ...(givenUp === undefined ? {} : { givenUp }),
+    },
+  );
 }
 
 /** Who waits for a step that has ended; undefined where nobody does. */

@@ -19,8 +19,16 @@ export interface RoundReport {
   due: string[];
   /** Areas that have a migration at all. */
   known: string[];
+  /** Migrations that this host's queue should have a job for: their lease lives, and this is the new home. */
+  coordinated: Coordinated[];
   /** Areas below the roots that their policy wants on this host. */
   wished: Wish[];
+}
+
+export interface Coordinated {
+  area: string;
+  jobId: string;
+  requestedBy: string;
 }
 
 /**
@@ -31,7 +39,7 @@ export async function goRound(
   { areas, everywhere }: RoundPayload,
   context: JobContext,
 ): Promise<RoundReport> {
-  const report: RoundReport = { due: [], known: [], wished: [] };
+  const report: RoundReport = { due: [], known: [], coordinated: [], wished: [] };
   const all = new Set([...areas, ...(everywhere ? listAreas(context.settings.areas) : [])]);
   for (const path of all) {
     context.signal.throwIfAborted();
@@ -58,6 +66,12 @@ async function noteWish(area: Area, context: JobContext, report: RoundReport): P
 async function visit(area: Area, path: string, context: JobContext, report: RoundReport): Promise<void> {
   if (migrationTokens(area).length === 0) return;
   report.known.push(path);
-  const first = firstDuty(await standsOf(area, context), context.settings.host);
+  const { host } = context.settings;
+  const stands = await standsOf(area, context);
+  for (const { row, leaseAlive } of stands) {
+    if (!leaseAlive || row.to_host !== host) continue;
+    report.coordinated.push({ area: path, jobId: row.job_id, requestedBy: row.requested_by });
+  }
+  const first = firstDuty(stands, host);
   if (first?.duty !== undefined) report.due.push(path);
 }

@@ -8,14 +8,22 @@ import { readMigrationFiles } from "./migration-files.ts";
 import { lastMigration, unfinishedMigrations } from "./migration-table.ts";
 import { isLeaseAlive, leaseOf } from "./part.ts";
 
-/** How an area's migrations stand that may leave something to do, the oldest first. Changes nothing. */
-export async function standsOf(area: Area, context: Pick<JobContext, "signal">): Promise<MigrationStand[]> {
+/**
+ * How an area's migrations stand that may leave something to do, the oldest first. Changes nothing.
+ *
+ * @param givenUp id of a job whose migration nobody is at work on, though its lease may not have run out
+ */
+export async function standsOf(
+  area: Area,
+  context: Pick<JobContext, "signal">,
+  givenUp?: string,
+): Promise<MigrationStand[]> {
   return await readArea(area, context, (db) => {
     const lease = leaseOf(db);
     return unfinishedMigrations(db).map((row) => ({
       row,
       files: readMigrationFiles(area, row.token),
-      leaseAlive: isLeaseAlive(lease, row.job_id),
+      leaseAlive: row.job_id !== givenUp && isLeaseAlive(lease, row.job_id),
     }));
   });
 }

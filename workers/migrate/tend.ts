@@ -35,12 +35,12 @@ export async function tend(payload: TendPayload, context: JobContext): Promise<T
   const did: Duty[] = [];
   for (let round = 0; round < mostRounds; round++) {
     context.signal.throwIfAborted();
-    const first = firstDuty(await standsOf(area, context), settings.host);
+    const first = firstDuty(await standsOf(area, context, payload.givenUp), settings.host);
     if (first === undefined) return { did };
     const { row } = first.stand;
     if (first.duty === undefined)
       return { did, ...wakeOf(row), ...(first.next === undefined ? {} : { next: first.next }) };
-    const againMs = await perform(first.duty, area, row, context);
+    const againMs = await perform(first.duty, area, row, context, payload.givenUp);
     did.push(first.duty);
     if (againMs !== undefined) return { did, againMs };
   }
@@ -55,12 +55,14 @@ async function perform(
   area: Area,
   row: MigrationRow,
   context: JobContext,
+  givenUp: string | undefined,
 ): Promise<number | undefined> {
   if (duty === "clean-new") return void (await cleanNew(area, row, context));
   if (duty === "watch") return await watch(area, row, context);
   const pair = findCache(area, context.settings);
   // In undoing the old home alone acts, whoever set it; all else waits until nobody goes on with it.
-  const lease = duty === "open-old" || duty === "finish-undo" ? "any" : "over";
+  const isOver = duty === "open-old" || duty === "finish-undo" || row.job_id === givenUp;
+  const lease = isOver ? "any" : "over";
   try {
     await withPart({ context, area, pair, migration: row.job_id, lease }, (part) => act(duty, part, row));
   } catch (error) {

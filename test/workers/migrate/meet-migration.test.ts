@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../shared/job-steps.ts";
 import { parsePayload } from "../../../shared/queue/payload.ts";
+import { tend } from "../../../workers/migrate/tend.ts";
 import { runJob } from "../../../workers/run-job.ts";
 import { addRunIn } from "../../support/area-traits.ts";
 import {
@@ -28,6 +29,12 @@ async function leaveAt(step: JobStep, place: Place): Promise<void> {
   await expect(migrateByHand({ ...place, jobId: "migrate-1", failpoint })).rejects.toMatchObject({
     code: "lost-lease",
   });
+}
+
+async function tendOn(side: "old" | "new", place: Place, givenUp?: string) {
+  const payload = { v: 1, area: place.area, requestedBy: "rounds", step: "tend" } as const;
+  const more = givenUp === undefined ? {} : { givenUp };
+  return await tend({ ...payload, ...more }, contextOn(side, { ...place, jobId: "tend-1" }));
 }
 
 async function reduceOn(side: "old" | "new", place: Place, runname = "none") {
@@ -74,6 +81,22 @@ describe("a job on an area whose migration nobody goes on with", () => {
     expect(await reduceOn("old", place)).toMatchObject({ state: "completed" });
     expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([false, false]);
     assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
+  });
+});
+
+describe("a migration that stands in closing while its lease lives", () => {
+  it("is left to whoever is at work, and undone once its job says that nobody is", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const before = unionAt(area);
+    await leaveAt("old-cache-closed", place);
+    expect(await tendOn("old", place)).toMatchObject({ did: [] });
+    expect(await tendOn("old", place, "migrate-2")).toMatchObject({ did: [] });
+    expect(isClosed(area.cacheDb)).toBe(true);
+    expect(await tendOn("old", place, "migrate-1")).toMatchObject({
+      did: ["decide", "open-old", "finish-undo"],
+    });
+    expect([isClosed(area.cacheDb), migrationRow(area)?.state]).toEqual([false, "undone"]);
+    assertNothingLost(before, unionAt(area));
   });
 });
 

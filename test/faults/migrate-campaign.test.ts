@@ -1,0 +1,45 @@
+import { describe, expect, it, vi } from "vitest";
+import { migrateSteps } from "../../shared/migrate-steps.ts";
+import { type FaultName, faults } from "../support/faults/faults.ts";
+import { outlive } from "../support/faults/outlive.ts";
+import { stepCases } from "../support/faults/steps.ts";
+import { mayMount } from "../support/mount-small.ts";
+import { canStartServer } from "../support/own-redis.ts";
+
+type Step = (typeof migrateSteps)[number];
+
+/** `npm run faults` asks for every step with every fault; a test run has time for one of each kind. */
+const all = process.env.MTJOBS_FAULTS === "all";
+const names = Object.keys(faults) as FaultName[];
+
+/** Kills and pauses of the old home are tested on their own: see migrate-workers.test.ts. */
+const few: { step: Step; fault: FaultName }[] = [
+  { step: "intent-committed", fault: "the new home's worker paused beyond every lock" },
+  { step: "migration-closed", fault: "Redis killed and started again, empty" },
+  { step: "pair-copied", fault: "Redis out of the new home's reach" },
+  { step: "migration-gathered", fault: "the area's disk full" },
+  { step: "pair-installed", fault: "the new home's /tmp read-only" },
+  { step: "home-written", fault: "the area read-only" },
+];
+
+const cells = all ? migrateSteps.flatMap((step) => names.map((fault) => ({ step, fault }))) : few;
+
+// A fault lasts some 15 s, and then the area has a minute to come to rest.
+vi.setConfig({ testTimeout: 240_000, maxConcurrency: 3 });
+
+describe("the table of faults", () => {
+  it("has a row for each step of a migration", () => {
+    expect(Object.keys(stepCases)).toEqual([...migrateSteps]);
+  });
+});
+
+// Reason to skip: file systems that fill up and turn read-only need mounts, which root alone may make.
+describe.runIf(mayMount() && canStartServer).concurrent("a migration at a step, and a fault", () => {
+  it.each(cells)(
+    "at $step it outlives $fault, with one home and every row, and moves again",
+    async ({ step, fault }) => {
+      const restMs = await outlive(step, fault);
+      if (all) console.log(`${step}, ${fault}: at rest after ${restMs} ms`);
+    },
+  );
+});

@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { isStopped } from "../kill.ts";
+import { type Link, openLink } from "../link.ts";
+import { mountFor, unmount } from "../mount-small.ts";
+import { type OwnServer, withServer } from "../own-redis.ts";
+import type { WorkerProcess } from "../queue-stage.ts";
+import { type Hosts, onHosts } from "../two-hosts.ts";
+import { waitFor } from "../wait-for.ts";
+
+export const sides = { old: "host-a", new: "host-b" } as const;
+export type Side = keyof typeof sides;
+
+/** Room in the file systems of a test: an area and its snapshot, with some to spare. */
+const megabytes = 16;
+
+/** Two hosts with file systems of their own, a Redis of their own, and each a cable to it. */
+export class FaultHosts {
+  readonly hosts: Hosts;
+  readonly redis: OwnServer;
+  readonly links: Record<Side, Link>;
+  readonly area: SampleArea;
+  readonly workers: Partial<Record<Side, WorkerProcess>> = {};
+  #failpoints: Record<Side, string> = { old: "", new: "" };
+
+  constructor(hosts: Hosts, redis: OwnServer, links: Record<Side, Link>) {
+    this.hosts = hosts;
+    this.redis = redis;
+    this.links = links;
+    for (const place of this.places()) mountFor(place, megabytes);
+    this.area = hosts.area({ runs: 3, testsPerRun: 3 });
+  }
+
+  /** Where the areas are, and each side's cache root. */
+  places(): string[] {
+    return [this.areasRoot, this.cacheRoot("old"), this.cacheRoot("new")];
+  }
+
+  get areasRoot(): string {
+    return join(this.hosts.stage.root, "areas");
+  }
+
+  cacheRoot(side: Side): string {
+    return this.hosts.cacheRoot(sides[side]);
+  }
+
+  /** Starts a side's worker, on its own cable. */
+  async start(side: Side, failpoint = ""): Promise<WorkerProcess> {
+    this.#failpoints[side] = failpoint;
+    const env = {
+      MTJOBS_REDIS_URL: `redis://127.0.0.1:${this.links[side].port}`,
+      // Long enough to write where nobody should once the home has moved.
+      MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: 1500, roundMs: 3000 }),
+    };
+    const worker = await this.hosts.start(sides[side], failpoint, env);
+    this.workers[side] = worker;
+    return worker;
+  }
+
+  async kill(side: Side): Promise<void> {
+    this.workers[side]?.child.kill("SIGKILL");
+    await this.workers[side]?.exited;
+  }
+
+  signal(side: Side, signal: "SIGSTOP" | "SIGCONT"): void {
+    this.workers[side]?.child.kill(signal);
+  }
+
+  /** Waits until a side's failpoint has stopped its worker. */
+  async stopped(side: Side): Promise<void> {
+    await waitFor(`${this.#failpoints[side]} on ${side}`, () => isStopped(this.workers[side]?.child.pid), {
+      deadline: 60_000,
+      state: () => this.said(),
+    });
+  }
+
+  /** A failpoint acts again in the next thread: from now on it is passed. Returns the way to end that. */
+  keepAwake(): () => void {
+    const timer = setInterval(() => {
+      for (const side of ["old", "new"] as const)
+        if (isStopped(this.workers[side]?.child.pid)) this.signal(side, "SIGCONT");
+    }, 50);
+    return () => clearInterval(timer);
+  }
+
+  /** For whoever reads of a failure: the last that both workers said. */
+  said(): [string, string][] {
+    return Object.entries(this.workers).map(([side, worker]) => [side, worker.stderr().slice(-3000)]);
+  }
+}
+
+/** Runs `body` with two hosts of its own; needs root on Linux and a Redis server program. */
+export async function onFaultHosts(body: (stage: FaultHosts) => Promise<void>): Promise<void> {
+  await withServer([], async (url, redis) => {
+    const port = Number(new URL(url).port);
+    const links = { old: await openLink(port), new: await openLink(port) };
+    try {
+      await onHosts(async (hosts) => {
+        let stage: FaultHosts | undefined;
+        try {
+          stage = new FaultHosts(hosts, redis, links);
+          await body(stage);
+        } finally {
+          for (const place of stage?.places() ?? []) unmount(place);
+        }
+      }, url);
+    } finally {
+      links.old.remove();
+      links.new.remove();
+    }
+  });
+}

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { fillBut, makeReadOnly } from "../mount-small.ts";
+import { letLeaseRunOut } from "../two-hosts.ts";
+import type { FaultHosts, Side } from "./fault-hosts.ts";
+
+/** Something that befalls the hosts while a migration stands at a step. */
+export interface Fault {
+  /** Begins it, while the worker at the step is stopped. Returns its end. */
+  strike(stage: FaultHosts): (() => Promise<void> | void) | Promise<() => Promise<void> | void>;
+  /** For how long it lasts, ms. */
+  lastsMs: number;
+  /** The side whose worker does not go on meanwhile. */
+  silences?: Side;
+}
+
+/** A dead host's locks in Redis end within it, ms. */
+const beyondLocksMs = 12_000;
+/** Long enough for whoever goes on to meet it, ms. */
+const metMs = 5_000;
+
+function killed(side: Side): Fault {
+  return {
+    lastsMs: 2_000,
+    silences: side,
+    strike: async (stage) => {
+      await stage.kill(side);
+      return async () => void (await stage.start(side));
+    },
+  };
+}
+
+/** A minute in the databases is aged; locks in Redis are waited for. */
+function paused(side: Side): Fault {
+  return {
+    lastsMs: beyondLocksMs,
+    silences: side,
+    strike: (stage) => {
+      stage.signal(side, "SIGSTOP");
+      letLeaseRunOut(stage.area);
+      return () => stage.signal(side, "SIGCONT");
+    },
+  };
+}
+
+function cutFrom(side: Side): Fault {
+  return {
+    lastsMs: beyondLocksMs,
+    strike: async ({ links }) => {
+      await links[side].cut();
+      return () => links[side].mend();
+    },
+  };
+}
+
+function full(place: (stage: FaultHosts) => string): Fault {
+  return { lastsMs: metMs, strike: (stage) => fillBut(place(stage), 0) };
+}
+
+function readOnly(place: (stage: FaultHosts) => string): Fault {
+  return { lastsMs: metMs, strike: (stage) => makeReadOnly(place(stage)) };
+}
+
+/** Every fault that a migration is to outlive at each of its steps. */
+export const faults = {
+  "the old home's worker killed": killed("old"),
+  "the new home's worker killed": killed("new"),
+  "the old home's worker paused beyond every lock": paused("old"),
+  "the new home's worker paused beyond every lock": paused("new"),
+  "Redis killed and started again, empty": {
+    lastsMs: 1_000,
+    strike: async ({ redis }) => {
+      await redis.kill();
+      return () => redis.restart();
+    },
+  },
+  "Redis out of the old home's reach": cutFrom("old"),
+  "Redis out of the new home's reach": cutFrom("new"),
+  "the area's disk full": full(({ areasRoot }) => areasRoot),
+  "the old home's disk full": full((stage) => stage.cacheRoot("old")),
+  "the new home's disk full": full((stage) => stage.cacheRoot("new")),
+  "the new home's /tmp read-only": readOnly((stage) => stage.cacheRoot("new")),
+  "the area read-only": readOnly(({ areasRoot }) => areasRoot),
+} as const satisfies Record<string, Fault>;
+
+export type FaultName = keyof typeof faults;
+
+/** Lets a fault last as long as it does. */
+export async function endure({ lastsMs }: Fault): Promise<void> {
+  await sleep(lastsMs);
+}

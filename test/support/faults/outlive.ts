@@ -1,0 +1,176 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect } from "vitest";
+import { historyOf } from "../kill.ts";
+import { isRefillDue } from "../megatest/refill.ts";
+import { assertNothingLost } from "../oracle/assert-nothing-lost.ts";
+import type { Union } from "../oracle/records.ts";
+import { homeOf, isClosed, migrationRow, unionAt } from "../two-hosts.ts";
+import { waitFor } from "../wait-for.ts";
+import { type FaultHosts, onFaultHosts, type Side, sides } from "./fault-hosts.ts";
+import { endure, type FaultName, faults } from "./faults.ts";
+import { type StepCase, stepCases } from "./steps.ts";
+
+/** A minute after a fault's end nobody may be needed any more, ms. */
+const steadyWithinMs = 60_000;
+
+/**
+ * One cell of the table: brings a migration to a step, lets the fault befall it there, ends the fault, and looks whether
+ * the area is at rest within a minute, at one home, with every row, and moves when it is asked to again.
+ */
+export async function outlive(step: keyof typeof stepCases, name: FaultName): Promise<number> {
+  let restMs = 0;
+  await onFaultHosts(async (stage) => {
+    const before = unionAt(stage.area);
+    const { on, needs } = stepCases[step];
+    const fault = faults[name];
+    await startBoth(stage, step);
+    await stage.hosts.migrate(stage.area, "host-b");
+    if (needs === "stray") await writeAgainst(stage);
+    await stage.stopped(on);
+    const end = await fault.strike(stage);
+    // Whoever the fault silences stays so; else the worker at the step goes on into it.
+    if (!("silences" in fault) || fault.silences !== on) stage.signal(on, "SIGCONT");
+    const sleepAgain = "silences" in fault ? () => {} : stage.keepAwake();
+    await endure(fault);
+    await end();
+    sleepAgain();
+    const rouse = stage.keepAwake();
+    try {
+      const since = Date.now();
+      await atRest(stage);
+      restMs = Date.now() - since;
+      assertSteady(stage, before);
+      await restartWhatFails(stage, needs);
+      await moveAgain(stage);
+      assertSteady(stage, before);
+    } finally {
+      rouse();
+    }
+  });
+  return restMs;
+}
+
+async function startBoth(stage: FaultHosts, step: keyof typeof stepCases): Promise<void> {
+  const { on, needs } = stepCases[step];
+  await Promise.all(
+    (["old", "new"] as const).map((side) => {
+      const fails = typeof needs === "object" && needs.errorOn === side ? [needs.at] : [];
+      const stops = on === side ? [`${step}=stop`] : [];
+      return stage.start(side, [...fails, ...stops].join(","));
+    }),
+  );
+}
+
+/** What no honest process does: takes the triggers away and writes. A cache made anew looks the same to us. */
+async function writeAgainst(stage: FaultHosts): Promise<void> {
+  const { area } = stage;
+  await waitFor("the home to have moved", () => migrationRow(area)?.state === "switched", {
+    deadline: 60_000,
+    state: () => stage.said(),
+  });
+  const db = new Database(area.cacheDb, { timeout: 10_000 });
+  const names = db.prepare<[], string>(
+    "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'mtjobs%'",
+  );
+  for (const name of names.pluck().all()) db.exec(`DROP TRIGGER "${name}"`);
+  db.exec("DROP TABLE mtjobs_closed");
+  db.exec(
+    "INSERT INTO tests (run_id, testname, item_path, state, status) VALUES (1, 'unnoticed', '', 'COMPLETED', 'PASS')",
+  );
+  db.close();
+}
+
+interface Rest {
+  row: Record<string, unknown> | undefined;
+  holder: unknown;
+  jobs: unknown;
+}
+
+async function stateOf(stage: FaultHosts): Promise<Rest> {
+  const db = new Database(stage.area.megatestDb, { timeout: 10_000 });
+  try {
+    const fence = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_fence'").get();
+    const holder = fence === undefined ? null : db.prepare("SELECT holder FROM mtjobs_fence").pluck().get();
+    const counts = Object.values(sides).map((host) =>
+      stage.hosts.stage.queue(host).getJobCounts("active", "waiting", "delayed"),
+    );
+    return { row: migrationRow(stage.area), holder: holder ?? null, jobs: await Promise.all(counts) };
+  } finally {
+    db.close();
+  }
+}
+
+function isAtRest({ row, holder, jobs }: Rest): boolean {
+  const ended = row === undefined || ["settled", "undone"].includes(String(row.state));
+  const idle = (jobs as Record<string, number>[]).every((counts) =>
+    Object.values(counts).every((n) => n === 0),
+  );
+  return ended && holder === null && idle;
+}
+
+async function atRest(stage: FaultHosts): Promise<void> {
+  const look = async () => {
+    try {
+      return isAtRest(await stateOf(stage));
+    } catch {
+      return false; // Redis is on its way back
+    }
+  };
+  await waitFor("the area to be at rest", look, {
+    deadline: steadyWithinMs,
+    state: async () => [await stateOf(stage).catch(String), stage.said()],
+  });
+}
+
+/** Whose home it is by `.homehost`, which must be one of the two. */
+function homeSide({ area, hosts }: FaultHosts): Side {
+  const home = homeOf(area);
+  const side = (["old", "new"] as const).find(
+    (name) => home === `${hosts.seenFrom(area, sides[name]).host}\n`,
+  );
+  if (side === undefined) throw new Error(`.homehost holds ${JSON.stringify(home)}`);
+  return side;
+}
+
+/** One home, whole; its pair takes writes and no other does; every row that was known is known. */
+function assertSteady(stage: FaultHosts, before: Union): void {
+  const { area, hosts } = stage;
+  const side = homeSide(stage);
+  const at = hosts.seenFrom(area, sides[side]);
+  const row = migrationRow(area);
+  if (row !== undefined) expect(row.state === "settled" ? row.to_home : row.from_home).toBe(at.host);
+  expect([at.cacheDb, at.refDb].map(isClosed)).toEqual([false, false]);
+  const other = hosts.pairOn(area, sides[side === "old" ? "new" : "old"]);
+  for (const file of [other.cacheDb, other.refDb]) if (existsSync(file)) expect(isClosed(file)).toBe(true);
+  assertNothingLost(before, unionAt(at), { newRecords: true });
+  expect(isRefillDue(at)).toBe(false);
+  expect(readdirSync(area.directory).filter((name) => name.startsWith(".homehost"))).toEqual([".homehost"]);
+  const left = join(area.directory, ".mtjobs", "migration");
+  if (existsSync(left)) expect(readdirSync(left)).toEqual([]);
+  const jobs = historyOf(area).map(({ jobId }) => jobId);
+  expect(new Set(jobs).size).toBe(jobs.length);
+}
+
+async function restartWhatFails(stage: FaultHosts, needs: StepCase["needs"]): Promise<void> {
+  if (typeof needs !== "object") return;
+  await stage.kill(needs.errorOn);
+  await stage.start(needs.errorOn);
+}
+
+async function moveAgain(stage: FaultHosts): Promise<void> {
+  const to = homeSide(stage) === "old" ? "host-b" : "host-a";
+  const id = await stage.hosts.migrate(stage.area, to);
+  const queue = stage.hosts.stage.queue(to);
+  // A Redis that answers late is none of ours here: the machine works on several cells at once.
+  const state = () => queue.getJobState(id).catch(() => "unknown");
+  await waitFor("the second migration to end", async () => ["completed", "failed"].includes(await state()), {
+    deadline: 90_000,
+    state: async () => [await state(), await stateOf(stage).catch(String), stage.said()],
+  });
+  const { returnvalue, failedReason } = (await queue.getJob(id)) ?? {};
+  expect(failedReason).toBeUndefined();
+  expect(returnvalue).toMatchObject({ outcome: "migrated", toHost: to });
+  await atRest(stage);
+}

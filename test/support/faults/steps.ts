@@ -1,0 +1,37 @@
+import type { migrateSteps } from "../../../shared/migrate-steps.ts";
+import type { Side } from "./fault-hosts.ts";
+
+/** How a migration is brought to a step. */
+export interface StepCase {
+  /** Whose worker passes it. */
+  on: Side;
+  /** `undone`: it has to fail first, at this failpoint of that side. `stray`: somebody writes to the old cache. */
+  needs?: { errorOn: Side; at: string } | "stray";
+}
+
+const onOld: StepCase = { on: "old" };
+const onNew: StepCase = { on: "new" };
+const failing = { errorOn: "new", at: "pair-copied=error" } as const;
+
+export const stepCases: Record<(typeof migrateSteps)[number], StepCase> = {
+  "migration-begun": onOld,
+  "migration-gathered": onOld,
+  "old-cache-closed": onOld,
+  "old-ref-closed": onOld,
+  "snapshot-written": onOld,
+  "migration-closed": onOld,
+  "pair-copied": onNew,
+  "pair-installed": onNew,
+  "migration-installed": onNew,
+  "home-written": onNew,
+  "intent-committed": onNew,
+  "home-renamed": onNew,
+  "migration-switched": onNew,
+  "pair-opened": onNew,
+  "stray-copied": { on: "old", needs: "stray" },
+  "stray-merged": { on: "new", needs: "stray" },
+  "migration-settled": onNew,
+  "old-opened": { on: "old", needs: failing },
+  "new-cleaned": { on: "new", needs: failing },
+  "migration-undone": { on: "old", needs: failing },
+};

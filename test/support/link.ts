@@ -1,0 +1,25 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** A cable between one worker and its server. */
+export interface Link {
+  port: number;
+  /** From now on nothing gets through, either way, and nobody is told. */
+  cut(): Promise<void>;
+  /** New connections get through again; those that were cut end. */
+  mend(): Promise<void>;
+  remove(): void;
+}
+
+/** A port of this machine that leads to another one. */
+export async function openLink(target: number): Promise<Link> {
+  const child = fork(fileURLToPath(new URL("link-process.mjs", import.meta.url)), [String(target)]);
+  const [port] = (await once(child, "message")) as [number];
+  const tell = async (what: "cut" | "mend") => {
+    const done = once(child, "message");
+    child.send(what);
+    await done;
+  };
+  return { port, cut: () => tell("cut"), mend: () => tell("mend"), remove: () => void child.kill() };
+}
