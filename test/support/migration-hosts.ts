@@ -102,16 +102,17 @@ export async function closeByHand(o: RunOptions): Promise<void> {
   );
 }
 
-/** The new host takes over from a home that is gone. */
-export async function takeOverByHand(o: RunOptions): Promise<void> {
-  const homes = { fromHome: addresses.old, fromHost: "host-old", toHome: addresses.new };
-  const payload = { area: o.area, migration: o.jobId, requestedBy: "ann@host-new", ...homes };
-  await beginTakeOver(payload, contextOn("new", o));
-  await switchByHand(o);
+/** A side takes over from the other one, which is gone. */
+export async function takeOverByHand(o: RunOptions, side: Side = "new"): Promise<void> {
+  const other = side === "new" ? "old" : "new";
+  const homes = { fromHome: addresses[other], fromHost: `host-${other}`, toHome: addresses[side] };
+  const payload = { area: o.area, migration: o.jobId, requestedBy: `ann@host-${side}`, ...homes };
+  await beginTakeOver(payload, contextOn(side, o));
+  await switchByHand(o, side);
 }
 
-export async function switchByHand(o: RunOptions): Promise<void> {
-  await switchOver({ area: o.area, migration: o.jobId }, contextOn("new", o));
+export async function switchByHand(o: RunOptions, side: Side = "new"): Promise<void> {
+  await switchOver({ area: o.area, migration: o.jobId }, contextOn(side, o));
 }
 
 /** What the rounds of the two hosts would do, until nothing is left or something is waited for. */

@@ -20,6 +20,8 @@ export interface MigrationStand {
   files: MigrationFiles;
   /** Some part of this migration is at work, or may be taken up within its hand-over time. */
   leaseAlive: boolean;
+  /** Ms since its row was changed last. */
+  idleMs: number;
 }
 
 export function sideOf(row: Pick<MigrationRow, "from_host" | "to_host">, host: string): Side | undefined {
@@ -41,7 +43,7 @@ export function dutyOf(stand: MigrationStand, side: Side): Duty | undefined {
     case "intent":
       return leaseAlive ? undefined : "decide";
     case "undoing":
-      if (side === "old") return undoingOnOld(row, files);
+      if (side === "old") return undoingOnOld(stand);
       return isNewClean(row, files) ? undefined : "clean-new";
     case "switched":
       return side === "old" ? watching(files) : settling(stand);
@@ -52,9 +54,13 @@ export function dutyOf(stand: MigrationStand, side: Side): Duty | undefined {
   }
 }
 
-function undoingOnOld(row: MigrationRow, files: MigrationFiles): Duty | undefined {
+/** How long a new home may take to clean up before the old one ends the undoing without it, ms. */
+export const cleanPatienceMs = 10 * 60_000;
+
+function undoingOnOld({ row, files, idleMs }: MigrationStand): Duty | undefined {
   if (row.old_ready === 0) return "open-old";
-  return isNewClean(row, files) ? "finish-undo" : undefined;
+  // What is left on a new home that does not come back is closed, under no name that anybody looks for, or swept later.
+  return isNewClean(row, files) || idleMs > cleanPatienceMs ? "finish-undo" : undefined;
 }
 
 /** Before the pair was closed with its digests the new home has nothing that is to be removed. */

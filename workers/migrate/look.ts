@@ -90,8 +90,10 @@ function targetCheck(address: unknown, toHome: string): MigrateCheck {
     : failed("target", address instanceof Error ? address.message : "this host has no address");
 }
 
-function rowChecks(db: Connection, { now }: MigratePayload): MigrateCheck[] {
+function rowChecks(db: Connection, { now, takeover }: MigratePayload): MigrateCheck[] {
   const open = openMigration(db);
+  if (open !== undefined && takeover)
+    return [passed("last-migration", `migration ${open.token}, which is left ${open.state}, is ended by it`)];
   if (open !== undefined) {
     const detail = `migration ${open.token} to ${open.to_host} (job ${open.job_id}) is not finished: ${open.state}`;
     return [

@@ -65,9 +65,16 @@ export function reusedNote(directory: string, token: number): string {
   return join(directory, `.mtjobs-${token}-reused`);
 }
 
+const ownName = /^\.mtjobs-\d+-/;
+
+/** True where some migration has put something beside a pair. */
+export function hasOwnFiles(directory: string): boolean {
+  return listNames(directory).some((name) => ownName.test(name));
+}
+
 /** Removes what migrations put beside a pair: this one, or without a token any. Only under the guard. */
 export function removeOwnFiles(directory: string, token?: number): void {
-  const own = token === undefined ? /^\.mtjobs-\d+-/ : new RegExp(`^\\.mtjobs-${token}-`);
+  const own = token === undefined ? ownName : new RegExp(`^\\.mtjobs-${token}-`);
   for (const name of listNames(directory)) if (own.test(name)) rmSync(join(directory, name), { force: true });
 }
 

@@ -23,6 +23,7 @@ export async function standsOf(
     return unfinishedMigrations(db).map((row) => ({
       row,
       files: readMigrationFiles(area, row.token),
+      idleMs: Date.now() - row.changed_at,
       leaseAlive: row.job_id !== givenUp && isLeaseAlive(lease, row.job_id),
     }));
   });

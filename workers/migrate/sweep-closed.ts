@@ -1,7 +1,7 @@
 import type { Area } from "../../shared/area/area.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import { ownPairs, readMark, removePair } from "./pair-files.ts";
+import { hasOwnFiles, ownPairs, readMark, removeIfEmpty, removeOwnFiles, removePair } from "./pair-files.ts";
 import { withPairGuard } from "./pair-guard.ts";
 import { standsOf } from "./stand.ts";
 
@@ -10,7 +10,7 @@ const keptMs = 7 * 24 * 3_600_000;
 
 /**
  * Removes this host's pairs of an area that a migration closed long ago, where nothing was written to them since and no
- * process has them open. Nothing happens where this host is the home, or has a part in a migration that goes on.
+ * process has them open; and what migrations that ended without this host left beside them. Nothing happens where this host is the home, or has a part in a migration that goes on.
  */
 export async function sweepClosed(area: Area, context: JobContext, now = Date.now()): Promise<void> {
   const { settings } = context;
@@ -20,11 +20,16 @@ export async function sweepClosed(area: Area, context: JobContext, now = Date.no
       const { mark, untouched } = readMark(pair);
       return mark !== undefined && untouched && now - mark.closedAt > keptMs;
     });
-  if (old().length === 0) return;
+  const left = () => ownPairs(area, settings).filter(({ directory }) => hasOwnFiles(directory));
+  if (old().length === 0 && left().length === 0) return;
   await withPairGuard(settings, async () => {
     const { atHome } = await decideHome(readHomehost(area), settings);
     const stands = await standsOf(area, context);
     if (atHome !== false || stands.some(({ row }) => !["settled", "undone"].includes(row.state))) return;
+    for (const { directory } of left()) {
+      removeOwnFiles(directory);
+      removeIfEmpty(directory);
+    }
     for (const { directory } of old()) {
       if (removePair(directory)) context.log(`${directory} is removed: the homehost moved away long ago.`);
     }

@@ -4,6 +4,7 @@ import type { JobContext } from "../../shared/job-context.ts";
 import { filesOf } from "../move/databases.ts";
 import { prepareArea } from "../move/prepare-area.ts";
 import { outwaitBusy } from "../move/transaction.ts";
+import { endLeft } from "./end-left.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
 import { commit, handOver, withPart } from "./part.ts";
@@ -41,9 +42,11 @@ export async function beginTakeOver(
       to_host: settings.host,
       source: "megatest.db",
     } as const;
+    const isNew = migrationOf(part.db, payload.migration) === undefined;
+    if (isNew) await endLeft(part, payload.fromHome);
     await commit(part, () => {
       // Taken up again where it had begun.
-      if (migrationOf(part.db, payload.migration) !== undefined) return;
+      if (!isNew) return;
       refuseWhereOpen(part.db);
       beginMigration(part.db, row, part.fenceToken, "closed");
     });

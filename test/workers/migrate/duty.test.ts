@@ -25,11 +25,11 @@ const watched = { since: 0, until: 1, strays: 0, done: true };
 
 function stand(
   of: Partial<MigrationRow>,
-  more: { newClean?: boolean; done?: boolean; alive?: boolean; gone?: boolean },
+  more: { newClean?: boolean; done?: boolean; alive?: boolean; gone?: boolean; idleMs?: number },
 ) {
-  const { newClean = false, done = false, alive = false, gone = false } = more;
+  const { newClean = false, done = false, alive = false, gone = false, idleMs = 0 } = more;
   const files = { there: !gone, newClean, watched: done ? watched : undefined };
-  return { row: { ...row, ...of }, files, leaseAlive: alive } satisfies MigrationStand;
+  return { row: { ...row, ...of }, files, leaseAlive: alive, idleMs } satisfies MigrationStand;
 }
 
 type Line = [Partial<MigrationRow>, Parameters<typeof stand>[1], Duty | undefined, Duty | undefined];
@@ -45,6 +45,7 @@ const lines: Line[] = [
   [{ state: "undoing" }, {}, "open-old", "clean-new"],
   [{ state: "undoing" }, { alive: true }, "open-old", "clean-new"],
   [{ state: "undoing", old_ready: 1 }, {}, undefined, "clean-new"],
+  [{ state: "undoing", old_ready: 1 }, { idleMs: 700_000 }, "finish-undo", "clean-new"],
   [{ state: "undoing" }, { newClean: true }, "open-old", undefined],
   [{ state: "undoing", old_ready: 1 }, { newClean: true }, "finish-undo", undefined],
   [{ state: "undoing", digests: null, old_ready: 1 }, {}, "finish-undo", undefined],

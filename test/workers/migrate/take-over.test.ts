@@ -1,7 +1,11 @@
-import { existsSync, utimesSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
+import { JobsError } from "../../../shared/errors.ts";
+import type { JobStep } from "../../../shared/job-steps.ts";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { baseFile } from "../../../workers/migrate/migration-files.ts";
 import { signsOfLife } from "../../../workers/migrate/signs-of-old-home.ts";
 import { sweepClosed } from "../../../workers/migrate/sweep-closed.ts";
@@ -12,6 +16,7 @@ import {
   buildForTwo,
   contextOn,
   migrateByHand,
+  type RunOptions,
   seenFromSide,
   takeOverByHand,
   tendBoth,
@@ -19,8 +24,28 @@ import {
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { runReduce } from "../../support/run-reduce.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { homeOf, isClosed, migrationRow, unionAt } from "../../support/two-hosts.ts";
+import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
 import { waitFor } from "../../support/wait-for.ts";
+
+/** Leaves a migration as it stands after a step, as hosts that die there do. */
+async function leaveAt(step: JobStep, o: RunOptions): Promise<void> {
+  const isUndoing = step === "old-opened";
+  const failpoint = (name: JobStep) => {
+    if (isUndoing && name === "migration-gathered") throw new Error("so that it is undone");
+    if (name === step) throw new JobsError("lost-lease", `left at ${step}`);
+  };
+  await migrateByHand({ ...o, failpoint }).catch(() => {});
+}
+
+/** Of the migrations of an area, the first one first. */
+function statesOf(area: SampleArea): unknown[] {
+  const db = new Database(area.megatestDb, { readonly: true });
+  try {
+    return db.prepare("SELECT state FROM mtjobs_migrations ORDER BY token").pluck().all();
+  } finally {
+    db.close();
+  }
+}
 
 describe("a take-over", () => {
   it("makes a home of what megatest.db has, and brings home what the lost one had when it is back", async () => {
@@ -52,7 +77,10 @@ describe("a take-over", () => {
     const weekLater = Date.now() + 7 * 86_400_000 + 60_000;
     await sweepClosed(opened, contextOn("old", o), weekLater);
     await migrateByHand(o);
+    const left = join(dirname(area.cacheDb), ".mtjobs-99-megatest.db");
+    writeFileSync(left, "");
     await sweepClosed(opened, contextOn("old", o));
+    expect(existsSync(left)).toBe(false);
     await sweepClosed(opened, contextOn("new", o), weekLater);
     expect(existsSync(area.cacheDb)).toBe(true);
     const holder = await holdOpen(area.cacheDb);
@@ -62,6 +90,53 @@ describe("a take-over", () => {
     await waitFor("the holder to end", () => !existsSync(`/proc/${holder}/fd/0`));
     await sweepClosed(opened, contextOn("old", o), weekLater);
     expect([area.cacheDb, area.refDb].map((file) => existsSync(file))).toEqual([false, false]);
+  });
+
+  it.each([
+    { step: "old-cache-closed", ended: "undone" },
+    { step: "pair-installed", ended: "undone" },
+    { step: "old-opened", ended: "undone" },
+    { step: "intent-committed", ended: "undone" },
+  ] as const)(
+    "ends a migration that the lost home left at $step, and brings home what that one had when it is back",
+    async ({ step, ended }) => {
+      const { area, place } = buildForTwo(temporaryDirectory());
+      const before = unionAt(area);
+      await leaveAt(step, { ...place, jobId: "migrate-1" });
+      await expect(takeOverByHand({ ...place, jobId: "migrate-2" })).rejects.toMatchObject({
+        code: "locked",
+      });
+      letLeaseRunOut(area);
+      await takeOverByHand({ ...place, jobId: "migrate-2" });
+      expect(homeOf(area)).toBe(`${addresses.new}\n`);
+      const there = seenFromSide(area, place.root, "new");
+      expect([isClosed(there.cacheDb), isClosed(there.refDb)]).toEqual([false, false]);
+      expect(statesOf(area)).toEqual([ended, "switched"]);
+      expect(readdirSync(area.directory).filter((name) => name.startsWith(".homehost"))).toEqual([
+        ".homehost",
+      ]);
+
+      await tendBoth({ ...place, jobId: "migrate-2" });
+      expect(statesOf(area)).toEqual([ended, "settled"]);
+      expect([isClosed(area.cacheDb), isClosed(area.refDb)]).toEqual([true, true]);
+      assertNothingLost(before, unionAt(there), { newRecords: true, newIds: true, anyLastUpdate: true });
+      expect(historyOf(area).map(({ jobId }) => jobId)).toEqual(["migrate-1", "migrate-2", "migrate-2.back"]);
+    },
+  );
+
+  it("of a home that died before it opened its own new pair goes on from megatest.db all the same", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const before = unionAt(area);
+    // Moved to the new host, which dies with its pair still closed: the old one takes over.
+    await leaveAt("migration-switched", { ...place, jobId: "migrate-1" });
+    letLeaseRunOut(area);
+    await takeOverByHand({ ...place, jobId: "migrate-2" }, "old");
+    expect(homeOf(area)).toBe(`${addresses.old}\n`);
+    expect(statesOf(area)).toEqual(["settled", "switched"]);
+    expect([isClosed(area.cacheDb), isClosed(area.refDb)]).toEqual([false, false]);
+    await tendBoth({ ...place, jobId: "migrate-2" });
+    expect(statesOf(area)).toEqual(["settled", "settled"]);
+    assertNothingLost(before, unionAt(area), { newRecords: true, newIds: true, anyLastUpdate: true });
   });
 
   it("sees a sign of life in megatest.db or a server's log that changed lately", () => {

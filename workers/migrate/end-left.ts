@@ -1,0 +1,40 @@
+import { appendHistory } from "../../shared/area/history.ts";
+import { JobsError } from "../../shared/errors.ts";
+import { removeNextHomes } from "./home-switch.ts";
+import { settledLine, undoneLine } from "./migration-history.ts";
+import { advance, openMigration } from "./migration-table.ts";
+import { commit, type MigrationPart } from "./part.ts";
+import { decide, rowOf } from "./undo.ts";
+
+/**
+ * Before a take-over: a migration that would wait for the home that is gone for ever is ended. Nobody is at work on it, for
+ * this part has the lease. Its directory stays: in a snapshot there may be rows that never sync.
+ *
+ * @param home what `.homehost` held when the take-over was asked for
+ * @throws JobsError `conflict` where the home is another one after all
+ */
+export async function endLeft(part: MigrationPart, home: string): Promise<void> {
+  const { area, context, db } = part;
+  let row = openMigration(db);
+  if (row === undefined) return;
+  const reason = `take-over ${context.jobId} ended it: ${home} is gone`;
+  if (row.state !== "undoing" && row.state !== "switched") row = await decide(part, row, reason);
+  const isSwitched = row.state === "switched";
+  const isHome = isSwitched ? row.to_home : row.from_home;
+  if (isHome !== home) {
+    throw new JobsError("conflict", `the homehost is ${isHome} by now, not ${home}`, {
+      hint: "look at mtjobs status AREA, and ask again if that host is gone too",
+    });
+  }
+  const { token, state } = row;
+  await commit(part, () => advance(db, token, isSwitched ? "settled" : "undone"));
+  const ended = rowOf(part, row.job_id);
+  appendHistory(
+    area,
+    isSwitched ? settledLine(ended, { merged: 0, kept: 0 }) : undoneLine({ ...ended, reason }),
+  );
+  removeNextHomes(area);
+  context.log(
+    `Migration ${token}, which was left ${state}, is ended; .mtjobs/migration/${token} stays to be looked at.`,
+  );
+}
