@@ -52,7 +52,7 @@ export async function checkPlace(
     ...quiet,
     checks: [
       ...quiet.checks,
-      serverChecks(area, context.settings),
+      serverChecks(area, context.settings, skewMs),
       ...(cache === undefined ? [] : [openFileCheck(cache, process.pid)]),
       passed("caches", cache === undefined ? "there is no cache" : "one cache is in use"),
       spaceCheck("space-area", area.realPath, pairBytes),

@@ -7,9 +7,9 @@ import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { aliveServers } from "../move/quiet.ts";
 
-/** The check `servers`: whether a Megatest server of the area is alive, or may be, on any host. */
-export function serverChecks(area: Area, settings: Settings): MigrateCheck {
-  return describeServers(aliveServers(area, settings.host));
+/** The check `servers`: whether a Megatest server of the area is alive, or may be, on any host. `skewMs`: see aliveServers. */
+export function serverChecks(area: Area, settings: Settings, skewMs = 0): MigrateCheck {
+  return describeServers(aliveServers(area, settings.host, skewMs));
 }
 
 /** The same of servers that were found already. */

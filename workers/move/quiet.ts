@@ -6,10 +6,13 @@ import type { Move } from "./move.ts";
 /** Tests looked at in one statement. */
 const chunk = 20_000;
 
-/** Megatest's servers that may be alive, by the clock of the area's file system: it sets the times of their logs. */
-export function aliveServers(area: Area, host: string): MegatestServer[] {
-  const now = Date.now() + clockSkewMs(area);
-  return liveServers(area, now, host).filter(({ state }) => state !== "stale");
+/**
+ * Megatest's servers that may be alive, by the clock of the area's file system: it sets the times of their logs.
+ *
+ * @param skewMs how far that is ahead of this host's; looking creates `.mtjobs`, so a dry run says 0
+ */
+export function aliveServers(area: Area, host: string, skewMs = clockSkewMs(area)): MegatestServer[] {
+  return liveServers(area, Date.now() + skewMs, host).filter(({ state }) => state !== "stale");
 }
 
 /** Why the area is not quiet: a live server, or a test in flight; undefined where it is. */

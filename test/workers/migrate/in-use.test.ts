@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { statfsSync, writeFileSync } from "node:fs";
+import { readdirSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { openArea } from "../../../shared/area/area.ts";
 import { openFileCheck, serverChecks } from "../../../workers/migrate/in-use.ts";
 import { spaceCheck } from "../../../workers/migrate/space.ts";
 import { stopServers } from "../../../workers/migrate/stop-servers.ts";
 import { holdOpen } from "../../shared/area/file-holder.ts";
+import { buildForTwo, contextOn } from "../../support/migration-hosts.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { pairAt, type TwoPairs, twoPairs } from "../../support/two-pairs.ts";
 
 const never = new AbortController().signal;
@@ -30,6 +33,13 @@ async function startServer({ area, old }: TwoPairs, words: string[], deaf = fals
 const pidOf = (child: ChildProcess) => child.pid ?? 0;
 
 describe("servers of an area", () => {
+  it("are looked for without a trace in the area", () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    expect(readdirSync(area.directory)).not.toContain(".mtjobs");
+    serverChecks(openArea(area.directory), contextOn("old", { ...place, jobId: "look-1" }).settings);
+    expect(readdirSync(area.directory)).not.toContain(".mtjobs");
+  });
+
   it("hold a migration up while one is alive, on this host or another, each named", async () => {
     const pairs = twoPairs();
     expect(serverChecks(pairs.area, pairs.old)).toMatchObject({ name: "servers", ok: true });
