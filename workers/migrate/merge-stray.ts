@@ -9,6 +9,7 @@ import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
+import { mergeAreaRows } from "./merge-area-rows.ts";
 import { attachStray, ParentIds, StrayMatch, strayColumns } from "./stray-match.ts";
 
 export interface MergeOptions {
@@ -36,8 +37,8 @@ const chunk = 100;
 export async function mergeStray({ move, stray, base, beforeCommit }: MergeOptions): Promise<Merged> {
   const { db, records, context } = move;
   const detach = attachStray(db, stray, base);
-  const total: Merged = { merged: 0, kept: 0 };
   try {
+    const total: Merged = await mergeAreaRows(move, base !== undefined, beforeCommit);
     await mapChildren(db, "cache", records, context.signal);
     const parents = new ParentIds(move);
     for (const record of records) {

@@ -1,0 +1,180 @@
+import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import { proveToken } from "../fence.ts";
+import { recordLosers } from "../move/copy.ts";
+import type { Move } from "../move/move.ts";
+import { clearScratch } from "../move/scratch.ts";
+import { outwaitBusy, transact } from "../move/transaction.ts";
+
+interface AreaTable {
+  table: string;
+  /** Columns that name a row; none where its id does, as tests.archived names a block. */
+  names: readonly string[];
+}
+
+/** What describes the area rather than a run: the sync carries the tables whose rows have names. */
+const areaTables: readonly AreaTable[] = [
+  { table: "keys", names: ["fieldname"] },
+  { table: "metadat", names: ["var"] },
+  { table: "test_meta", names: ["testname"] },
+  { table: "archive_disks", names: [] },
+  { table: "archive_blocks", names: [] },
+  { table: "archive_allocations", names: [] },
+];
+
+/** The area's own rows of a stray, which is attached: see mergeStray, whose rules are these. */
+export async function mergeAreaRows(
+  move: Move,
+  hasBase: boolean,
+  beforeCommit: () => void,
+): Promise<{ merged: number; kept: number }> {
+  const total = { merged: 0, kept: 0 };
+  for (const { table, names } of areaTables) {
+    if (!["stray", "cache"].every((part) => hasTable(move.db, part, table))) continue;
+    const rows = new AreaRows(move, { table, names }, hasBase && hasTable(move.db, "base", table));
+    const { merged, kept } = await rows.settle(beforeCommit);
+    total.merged += merged;
+    total.kept += kept;
+  }
+  return total;
+}
+
+class AreaRows {
+  readonly #move: Move;
+  readonly #table: string;
+  readonly #synced: boolean;
+  readonly #named: (a: string, b: string) => string;
+  /** That both have, but for the id. */
+  readonly #columns: readonly string[];
+  readonly #hasBase: boolean;
+
+  constructor(move: Move, { table, names }: AreaTable, hasBase: boolean) {
+    this.#move = move;
+    this.#table = table;
+    this.#synced = names.length > 0;
+    const matched = this.#synced ? names : ["id"];
+    this.#named = (a, b) => matched.map((n) => `${a}.${quoteName(n)} IS ${b}.${quoteName(n)}`).join(" AND ");
+    const there = new Set(columnNames(move.db, "stray", table));
+    this.#columns = columnNames(move.db, "cache", table).filter((name) => there.has(name) && name !== "id");
+    this.#hasBase = hasBase && this.#synced;
+  }
+
+  async settle(beforeCommit: () => void): Promise<{ merged: number; kept: number }> {
+    const { db, context, token } = this.#move;
+    const differing = `SELECT s.rowid FROM stray.${this.#table} AS s WHERE NOT EXISTS (SELECT 1
+      FROM cache.${this.#table} AS x WHERE ${this.#named("x", "s")} AND ${sameRow("x", "s", this.#columns)})`;
+    const ids = await outwaitBusy(context.signal, () => prepared<[], number>(db, differing).pluck().all());
+    if (ids.length === 0) return { merged: 0, kept: 0 };
+    const homes = await outwaitBusy(context.signal, () => {
+      clearScratch(db, "losers");
+      return transact(db, () => {
+        proveToken(db, "cache", token, Date.now());
+        return ids.map((id) => this.#apply(id));
+      });
+    });
+    const done = homes.filter((home) => home !== undefined);
+    const kept = done.filter(({ isKept }) => isKept).length;
+    if (kept > 0) await this.#recordKept();
+    // Also what stays as it is at home: the stray's sync may have overwritten it in megatest.db.
+    if (this.#synced && done.length > 0)
+      await this.#carry(
+        done.map(({ home }) => home),
+        beforeCommit,
+      );
+    return { merged: done.length - kept, kept };
+  }
+
+  /** @returns its rowid at home where it was written there, or stays aside; undefined where it needs nothing */
+  #apply(id: number): { home: number; isKept: boolean } | undefined {
+    const base = this.#hasBase ? this.#find("base", id) : undefined;
+    if (base !== undefined && this.#same("base", base, "stray", id)) return undefined;
+    const home = this.#find("cache", id);
+    if (home === undefined) return { home: this.#insert(id), isKept: false };
+    if (base === undefined || !this.#same("cache", home, "base", base)) {
+      this.#keep(id);
+      return { home, isKept: true };
+    }
+    const columns = columnList(this.#columns);
+    prepared<[number, number]>(
+      this.#move.db,
+      `UPDATE cache.${this.#table} SET (${columns}) =
+         (SELECT ${columns} FROM stray.${this.#table} WHERE rowid = ?) WHERE rowid = ?`,
+    ).run(id, home);
+    return { home, isKept: false };
+  }
+
+  #find(part: "cache" | "base", id: number): number | undefined {
+    const named = this.#named("x", "s");
+    const sql = `SELECT x.rowid FROM stray.${this.#table} AS s CROSS JOIN ${part}.${this.#table} AS x ON ${named}
+      WHERE s.rowid = ?`;
+    return prepared<[number], number>(this.#move.db, sql).pluck().get(id);
+  }
+
+  #same(a: string, idA: number, b: string, idB: number): boolean {
+    const here = new Set(columnNames(this.#move.db, a, this.#table));
+    const there = new Set(columnNames(this.#move.db, b, this.#table));
+    const columns = this.#columns.filter((name) => here.has(name) && there.has(name));
+    const sql = `SELECT ${sameRow("x", "y", columns)} FROM ${a}.${this.#table} AS x, ${b}.${this.#table} AS y
+      WHERE x.rowid = ? AND y.rowid = ?`;
+    return prepared<[number, number], number>(this.#move.db, sql).pluck().get(idA, idB) === 1;
+  }
+
+  /** Under its own id where that is free. */
+  #insert(id: number): number {
+    const { db } = this.#move;
+    const columns = columnList(this.#columns);
+    const free = `(SELECT CASE WHEN EXISTS (SELECT 1 FROM cache.${this.#table} WHERE rowid = s.rowid)
+      THEN NULL ELSE s.rowid END)`;
+    const { lastInsertRowid } = prepared<[number]>(
+      db,
+      `INSERT INTO cache.${this.#table} (rowid, ${columns})
+       SELECT ${free}, ${columns} FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
+    ).run(id);
+    return Number(lastInsertRowid);
+  }
+
+  #keep(id: number): void {
+    const { db } = this.#move;
+    const columns = columnNames(db, "stray", this.#table);
+    const reason = this.#synced ? "changed at home too" : "its id is another one's at home";
+    prepared<[number, string, string, number]>(
+      db,
+      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+       SELECT '${this.#table}', ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", this.#columns)}
+       FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
+    ).run(id, reason, JSON.stringify(columns), id);
+  }
+
+  async #recordKept(): Promise<void> {
+    const { db, context, token } = this.#move;
+    await outwaitBusy(context.signal, () =>
+      transact(db, () => {
+        proveToken(db, "completed", token, Date.now());
+        recordLosers(this.#move, Date.now());
+      }),
+    );
+  }
+
+  /** As Megatest's own sync: megatest.db before the ref knows of it. */
+  async #carry(rows: readonly number[], beforeCommit: () => void): Promise<void> {
+    const { db, context, sources, token } = this.#move;
+    for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate))) {
+      if (!hasTable(db, part, this.#table)) continue;
+      const there = new Set(columnNames(db, part, this.#table));
+      const columns = columnList(this.#columns.filter((name) => there.has(name)));
+      const write = prepared<[string]>(
+        db,
+        `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
+         FROM cache.${this.#table} WHERE rowid IN (SELECT value FROM json_each(?))`,
+      );
+      await outwaitBusy(context.signal, () => {
+        beforeCommit();
+        transact(db, () => {
+          proveToken(db, part, token, Date.now());
+          write.run(JSON.stringify(rows));
+        });
+      });
+    }
+  }
+}
