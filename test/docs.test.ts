@@ -75,6 +75,15 @@ describe("the documentation", () => {
     expect([...namesInTable("docs/operations.md", "When something is wrong")].sort()).toEqual(codes);
   });
 
+  it("lists for every code of a refused migration the checks that it stands for", async () => {
+    const { refusalCodes } = await import("../workers/migrate/refusal.ts");
+    const table = textOf("docs/migration.md").split("| code | checks |\n")[1]?.split("\n\n")[0] ?? "";
+    const told = [...table.matchAll(/^\| `([\w-]+)` \| ([^;|]*)/gm)].flatMap(([, code, checks = ""]) =>
+      [...checks.matchAll(/`([\w-]+)`/g)].map(([, check]) => [check, code]),
+    );
+    expect(Object.fromEntries(told)).toEqual(refusalCodes);
+  });
+
   it("says for every error code the exit code that it has", async () => {
     const { JobsError } = await import("../shared/errors.ts");
     const section = textOf("docs/interface.md").split("\n## Errors\n")[1] ?? "";

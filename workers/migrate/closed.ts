@@ -1,6 +1,6 @@
 import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
-import { proveToken } from "../fence.ts";
+import { proveToken, readFence } from "../fence.ts";
 import { transact } from "../move/transaction.ts";
 
 /**
@@ -95,6 +95,19 @@ export function openPart(db: Connection, part: PairPart, fenceToken: number): vo
     proveToken(db, part, fenceToken, Date.now());
     dropTriggers(db, part);
     db.exec(`DROP TABLE IF EXISTS ${part}.mtjobs_closed`);
+  });
+}
+
+/** Says of a closed database, in one transaction, where the home is instead of where it was to be. */
+export function tellHome(db: Connection, part: PairPart, home: string): void {
+  transact(db, () => {
+    proveToken(db, part, readFence(db, part)?.token ?? 0, Date.now());
+    if (readClosed(db, part) === undefined) return;
+    const untouched = isUntouched(db, part);
+    dropTriggers(db, part);
+    createTriggers(db, part, home);
+    db.prepare(`UPDATE ${part}.mtjobs_closed SET moved_to = ?`).run(home);
+    if (untouched) noteKnown(db, part);
   });
 }
 

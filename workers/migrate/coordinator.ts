@@ -85,7 +85,6 @@ class Coordinator {
     if (refused !== undefined) throw this.#failure(look, refused);
     if (look.atHome) return completed(this.#subject(look), "already-home");
     const old = await this.#with.oldHost(look);
-    if (old !== undefined) this.#with.at.fromHost = old.host;
     const { takeover } = this.#with.payload;
     const onHosts = await hostChecks(this.#with, look, old);
     this.#with.at.checks = mergeChecks(look.checks, onHosts, takeover ? lostHomeChecks(look, old) : []);

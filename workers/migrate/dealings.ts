@@ -126,8 +126,12 @@ export class Dealings {
     );
   }
 
-  look(): Promise<LookReport> {
-    return this.#thread("migrate-look", this.payload);
+  async look(): Promise<LookReport> {
+    const report = await this.#thread("migrate-look", this.payload);
+    // Here, so that every result names it, also of what is refused before the old home is asked for anything.
+    const from = report.atHome ? this.context.host.settings.host : (await this.oldHost(report))?.host;
+    if (from !== undefined && report.own === undefined) this.at.fromHost = from;
+    return report;
   }
 
   #thread<Name extends ThreadJobName>(

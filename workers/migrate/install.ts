@@ -10,7 +10,7 @@ import type { Settings } from "../../shared/settings.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
 import { proveToken, raiseToken } from "../fence.ts";
 import { transact } from "../move/transaction.ts";
-import { noteKnown, type PairPart, writeClosed } from "./closed.ts";
+import { noteKnown, type PairPart, tellHome, writeClosed } from "./closed.ts";
 import { copyDatabase, leaveWal, syncFile } from "./copy-database.ts";
 import { sameDigest } from "./digest.ts";
 import { digestInThread } from "./digest-in-thread.ts";
@@ -188,13 +188,27 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
 
 /**
  * Undoes what `installPair` did: what bears the migration's token goes, and a pair that it installed, unless a process has
- * it open; one that stood there before, or is open, stays closed. Call under the pair guard.
+ * it open; one that stood there before, or is open, stays closed, and tells that the home is still `home`. Call under the
+ * pair guard.
  */
-export function cleanPair(area: Area, settings: Settings, token: number): void {
+export function cleanPair(area: Area, settings: Settings, token: number, home: string): void {
   for (const { directory, pair } of ownPairs(area, settings)) {
     const reused = existsSync(reusedNote(directory, token));
-    if (pair !== undefined && !reused && readMark(pair).mark?.token === token) removePair(directory);
+    if (pair !== undefined && readMark(pair).mark?.token === token) {
+      const isGone = !reused && removePair(directory);
+      if (!isGone) tellPair(pair, home);
+    }
     removeOwnFiles(directory, token);
     removeIfEmpty(directory);
+  }
+}
+
+function tellPair({ megatestDb: cache, refDb: ref }: CachePair, home: string): void {
+  const db = openConnection({ cache, ...(ref === undefined ? {} : { ref }) });
+  try {
+    tellHome(db, "cache", home);
+    if (ref !== undefined) tellHome(db, "ref", home);
+  } finally {
+    db.close();
   }
 }

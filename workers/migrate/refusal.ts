@@ -3,7 +3,7 @@ import type { CheckReport, MigrateCheck, MigrateCheckName } from "../../shared/m
 import type { MigrationRow } from "../../shared/migration-row.ts";
 
 /** What a check that failed is refused as; those not listed come after the commit point and refuse nothing. */
-const codes: Partial<Record<MigrateCheckName, ErrorCode>> = {
+export const refusalCodes: Partial<Record<MigrateCheckName, ErrorCode>> = {
   pinned: "pinned",
   from: "conflict",
   target: "unfit-host",
@@ -35,7 +35,8 @@ export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefi
   const against = checks.filter(({ ok }) => ok === false);
   const [first] = against;
   if (first === undefined) return undefined;
-  const code = codes[first.name] ?? "conflict";
+  // Another migration that is open cannot be waited out, nor overruled by --now.
+  const code = first.facts?.open === true ? "conflict" : (refusalCodes[first.name] ?? "conflict");
   const hint = hints[code];
   return new JobsError(code, against.map(({ detail }) => detail).join("; "), {
     ...(hint === undefined ? {} : { hint }),
@@ -49,7 +50,7 @@ export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefi
 /** True where nothing but time is lacking. */
 export function onlyTimeIsLacking({ checks, earliestAt }: CheckReport): boolean {
   const against = checks.filter(({ ok }) => ok === false);
-  return earliestAt !== undefined && against.every(({ name }) => codes[name] === "not-quiescent");
+  return earliestAt !== undefined && against.every(({ name }) => refusalCodes[name] === "not-quiescent");
 }
 
 /** Why a migration whose row says `undoing` or `undone` has failed. */

@@ -126,7 +126,7 @@ describe("installing a pair where none stands", () => {
     );
     await expect(install(pairs, expected)).rejects.toMatchObject({ code: "corrupt" });
     expect(() => pairAt(pairs.area, pairs.new)).toThrow(/no pair/);
-    cleanPair(pairs.area, pairs.new, 7);
+    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
     expect(readdirSync(join(pairs.new.cacheRoot, "ann", "megatest_localdb", pairs.area.name))).toEqual([]);
   });
 
@@ -134,8 +134,8 @@ describe("installing a pair where none stands", () => {
     const pairs = twoPairs();
     await install(pairs, await takeSnapshot(pairs));
     const { directory } = pairAt(pairs.area, pairs.new);
-    cleanPair(pairs.area, pairs.new, 7);
-    cleanPair(pairs.area, pairs.new, 7);
+    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
+    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
     expect(existsSync(directory)).toBe(false);
   });
 
@@ -143,7 +143,7 @@ describe("installing a pair where none stands", () => {
     const pairs = twoPairs();
     const pair = await install(pairs, await takeSnapshot(pairs));
     await holdOpen(pair.refDb ?? "");
-    cleanPair(pairs.area, pairs.new, 7);
+    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
     expect(stateOf(pair)[0]?.closed).toBe(7);
   });
 
@@ -177,11 +177,14 @@ describe.each([false, true])("installing over a closed pair of an earlier migrat
     expect(readdirSync(pairs.directory)).not.toContain("stray-0.db");
   });
 
-  it("leaves it closed where it is undone", async () => {
+  it("leaves it closed where it is undone, and telling whose home it still is", async () => {
     const pairs = await withClosedPair(wal);
     const pair = await install(pairs, await takeSnapshot(pairs));
-    cleanPair(pairs.area, pairs.new, 20);
-    expect(stateOf(pair)[0]?.closed).toBe(20);
+    cleanPair(pairs.area, pairs.new, 20, "10.0.0.1");
+    expect(stateOf(pair)[0]).toMatchObject({ closed: 20, untouched: true });
+    expect(() => openToWrite(pair.megatestDb, (db) => db.exec("DELETE FROM tests"))).toThrow(
+      closingMessage("10.0.0.1"),
+    );
     expect(readdirSync(pair.directory).filter((name) => name.startsWith(".mtjobs"))).toEqual([]);
   });
 

@@ -67,7 +67,10 @@ describe("a planned migration", () => {
       expect(historyOf(area)).toMatchObject([{ jobId: id, job: "migrate", outcome: "migrated" }]);
 
       const again = await hosts.migrate(area, "host-b");
-      expect((await hosts.migrated("host-b", again)).returnvalue).toMatchObject({ outcome: "already-home" });
+      expect((await hosts.migrated("host-b", again)).returnvalue).toMatchObject({
+        outcome: "already-home",
+        fromHost: "host-b",
+      });
 
       // Asked of the other host's worker, which passes it on.
       const back = await hosts.stage.add("host-b", "migrate", {
@@ -106,7 +109,12 @@ describe("a planned migration", () => {
           await hosts.migrate(area, "host-b", { ...options, dryRun: true }),
         );
         expect([error.code, error.message]).toEqual([code, error.message]);
-        expect(error.details?.result).toMatchObject({ outcome: "refused", state: "failed", token: null });
+        expect(error.details?.result).toMatchObject({
+          outcome: "refused",
+          state: "failed",
+          token: null,
+          fromHost: "host-a",
+        });
       }
       const unknown = await hosts.stage.add("host-a", "migrate", {
         v: 1,
