@@ -21,7 +21,7 @@ const programs = {
   },
   faults: {
     targets: [targets.product, targets.tests],
-    command: [...vitest, join("test", "faults", "migrate-campaign.test.ts"), "--reporter=verbose"],
+    command: [...vitest, join("test", "faults"), "risen-rows", "--reporter=verbose"],
     env: { MTJOBS_FAULTS: "all" },
   },
   bench: {

@@ -5,6 +5,7 @@ import { reduceSteps } from "../../shared/job-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { seededRandom } from "../../shared/sample-area/random.ts";
 import { startCommand } from "../producers/run-command.ts";
+import { casesOf } from "../support/campaign.ts";
 import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/kill.ts";
 import { giveTestsTo } from "../support/large-run.ts";
 import { openAsMegatest } from "../support/megatest/refill.ts";
@@ -41,7 +42,7 @@ async function killAfter(area: SampleArea, ms: number): Promise<void> {
 }
 
 describe("a reduce that is killed at any moment", () => {
-  it.each([1, 2, 3, 4, 5, 6, 7])(
+  it.each(casesOf([1, 2, 3, 4, 5, 6, 7], 3))(
     "and its successor too, at moments drawn by seed %d, is finished by the third",
     async (seed) => {
       const random = seededRandom(seed);
@@ -56,7 +57,7 @@ describe("a reduce that is killed at any moment", () => {
     },
   );
 
-  it.each([11, 12, 13])(
+  it.each(casesOf([11, 12, 13], 1))(
     "at four steps drawn by seed %d, one job after the other, is finished by the next while Megatest goes on",
     async (seed) => {
       const random = seededRandom(seed);

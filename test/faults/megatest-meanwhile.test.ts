@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { addRunningTest, firstTestOf } from "../support/area-traits.ts";
+import { casesOf } from "../support/campaign.ts";
 import { edit } from "../support/edit-area.ts";
 import { giveTestsTo } from "../support/large-run.ts";
 import type { AcknowledgedWrite } from "../support/megatest/client-messages.ts";
@@ -68,44 +69,46 @@ function writtenTo(area: SampleArea): (record: NaturalRecord) => boolean {
 }
 
 describe("while a reduce runs beside Megatest", () => {
-  it.each([
-    ["a rollback journal", false],
-    ["a write-ahead log", true],
-  ])(
-    "a server syncs and clients write to a cache with %s, and nothing of it is lost",
-    async (_, cacheWal) => {
-      const area = meanwhileArea(cacheWal);
-      const before = unionOf(area);
-      const mayChange = writtenTo(area);
-      const server = await serverOf(area);
-      const clients = await Promise.all(
-        area.inFlight.map((run, index) => clientOf(area, `live${index}`, [firstTestOf(area, run)])),
-      );
-      const writes = () => clients.map((client) => client.acknowledged());
-      await waitFor("the clients to be at work", () => writes().every((list) => list.length >= warmUp), {
-        deadline: 30_000,
-      });
-      const [from, quiet] = [server.reports.length, writes()];
-      const { code, stdout, stderr } = await runReduceProcess(area, ["--runname", "w%"]);
-      const during = server.reports.slice(from);
-      await Promise.all(clients.map((client) => client.stop()));
-      expect(code, stderr).toBe(0);
-      expect(JSON.parse(stdout)).toMatchObject({ state: "completed", moved: { runs: 10 } });
-      await server.syncedAfresh();
-      await server.stop();
+  it.each(
+    casesOf(
+      [
+        ["a rollback journal", false],
+        ["a write-ahead log", true],
+      ] as const,
+      1,
+    ),
+  )("a server syncs and clients write to a cache with %s, and nothing of it is lost", async (_, cacheWal) => {
+    const area = meanwhileArea(cacheWal);
+    const before = unionOf(area);
+    const mayChange = writtenTo(area);
+    const server = await serverOf(area);
+    const clients = await Promise.all(
+      area.inFlight.map((run, index) => clientOf(area, `live${index}`, [firstTestOf(area, run)])),
+    );
+    const writes = () => clients.map((client) => client.acknowledged());
+    await waitFor("the clients to be at work", () => writes().every((list) => list.length >= warmUp), {
+      deadline: 30_000,
+    });
+    const [from, quiet] = [server.reports.length, writes()];
+    const { code, stdout, stderr } = await runReduceProcess(area, ["--runname", "w%"]);
+    const during = server.reports.slice(from);
+    await Promise.all(clients.map((client) => client.stop()));
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ state: "completed", moved: { runs: 10 } });
+    await server.syncedAfresh();
+    await server.stop();
 
-      const after = unionOf(area);
-      assertNothingLost(before, after, { newRecords: true, mayChange });
-      for (const client of clients) assertWritesKept(client.acknowledged(), after);
-      expect(server.reports.map(({ type }) => type)).not.toContain("failed");
-      expect(during.some((report) => report.type === "synced" && report.ran)).toBe(true);
-      const [alone, beside] = [longestOf(quiet), longestOf(writes())];
-      console.info(
-        `longest write to the cache: ${alone.toFixed(1)} ms before the reduce, ${beside.toFixed(1)} ms until its end`,
-      );
-      expect(beside).toBeLessThan(alone + longerWait);
-    },
-  );
+    const after = unionOf(area);
+    assertNothingLost(before, after, { newRecords: true, mayChange });
+    for (const client of clients) assertWritesKept(client.acknowledged(), after);
+    expect(server.reports.map(({ type }) => type)).not.toContain("failed");
+    expect(during.some((report) => report.type === "synced" && report.ran)).toBe(true);
+    const [alone, beside] = [longestOf(quiet), longestOf(writes())];
+    console.info(
+      `longest write to the cache: ${alone.toFixed(1)} ms before the reduce, ${beside.toFixed(1)} ms until its end`,
+    );
+    expect(beside).toBeLessThan(alone + longerWait);
+  });
 
   it("a sync that read before and writes after the removal brings no run back for good", async () => {
     const area = buildTempArea({ runs: 6, testsPerRun: 20 });

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { migrateSteps } from "../../shared/migrate-steps.ts";
+import { isCampaign } from "../support/campaign.ts";
 import { type FaultName, faults } from "../support/faults/faults.ts";
 import { outlive } from "../support/faults/outlive.ts";
 import { stepCases } from "../support/faults/steps.ts";
@@ -8,8 +9,6 @@ import { canStartServer } from "../support/own-redis.ts";
 
 type Step = (typeof migrateSteps)[number];
 
-/** `npm run faults` asks for every step with every fault; a test run has time for one of each kind. */
-const all = process.env.MTJOBS_FAULTS === "all";
 const names = Object.keys(faults) as FaultName[];
 
 /** Kills and pauses of the old home are tested on their own: see migrate-workers.test.ts. */
@@ -22,7 +21,7 @@ const few: { step: Step; fault: FaultName }[] = [
   { step: "home-written", fault: "the area read-only" },
 ];
 
-const cells = all ? migrateSteps.flatMap((step) => names.map((fault) => ({ step, fault }))) : few;
+const cells = isCampaign ? migrateSteps.flatMap((step) => names.map((fault) => ({ step, fault }))) : few;
 
 // A fault lasts some 15 s, and then the area has a minute to come to rest.
 vi.setConfig({ testTimeout: 240_000, maxConcurrency: 3 });
@@ -39,7 +38,7 @@ describe.runIf(mayMount() && canStartServer).concurrent("a migration at a step, 
     "at $step it outlives $fault, with one home and every row, and moves again",
     async ({ step, fault }) => {
       const restMs = await outlive(step, fault);
-      if (all) console.log(`${step}, ${fault}: at rest after ${restMs} ms`);
+      if (isCampaign) console.log(`${step}, ${fault}: at rest after ${restMs} ms`);
     },
   );
 });

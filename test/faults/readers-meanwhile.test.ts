@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { casesOf } from "../support/campaign.ts";
 import { countMeanwhile } from "../support/count-meanwhile.ts";
 import { readFilesOf } from "../support/divided-area.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
@@ -31,10 +32,15 @@ async function toAndFro(area: SampleArea): Promise<void> {
 }
 
 describe("while runs go to completed-runs.db and come back", () => {
-  it.each([
-    ["a rollback journal", false],
-    ["a write-ahead log", true],
-  ])(
+  it.each(
+    casesOf(
+      [
+        ["a rollback journal", false],
+        ["a write-ahead log", true],
+      ] as const,
+      1,
+    ),
+  )(
     "readers of both databases who count without a pause beside a cache with %s see each run once",
     { timeout: 120_000 }, // the readers leave the jobs little of two cores
     async (_, cacheWal) => {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { firstTestOf } from "../support/area-traits.ts";
+import { casesOf } from "../support/campaign.ts";
 import { startClient, startServer } from "../support/megatest/processes.ts";
 import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn } from "../support/read-rows.ts";
@@ -9,10 +10,15 @@ import { buildTempArea } from "../support/temp-area.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 describe("while a restore runs beside Megatest", () => {
-  it.each([
-    ["a rollback journal", false],
-    ["a write-ahead log", true],
-  ])(
+  it.each(
+    casesOf(
+      [
+        ["a rollback journal", false],
+        ["a write-ahead log", true],
+      ] as const,
+      1,
+    ),
+  )(
     "a server syncs and a client writes to a cache with %s, and every run comes back whole",
     async (_, cacheWal) => {
       const area = buildTempArea({ runs: 10, testsPerRun: 200, stepsPerTest: 2, dataPerTest: 1, cacheWal });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../workers/run-in-thread.ts";
+import { casesOf } from "../support/campaign.ts";
 import { assertFinished, assertUnharmed, fencesOf, historyOf, isStopped } from "../support/kill.ts";
 import { giveTestsTo } from "../support/large-run.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
@@ -28,7 +29,7 @@ function workerOf(stage: QueueStage, area: SampleArea, failpoint = ""): Promise<
 }
 
 describe("a worker that dies under a real job", () => {
-  it.each(["copied:2", "deleted-in-area:1", "committed-in-cache:6"])(
+  it.each(casesOf(["copied:2", "deleted-in-area:1", "committed-in-cache:6"], 1))(
     "at %s leaves it to the next worker of the host, which finishes it under the same id",
     (failpoint) =>
       onStage(async (stage) => {
