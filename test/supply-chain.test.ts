@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const read = (file: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), "utf8"));
+
+const manifest = z
+  .object({
+    dependencies: z.record(z.string(), z.string()),
+    devDependencies: z.record(z.string(), z.string()),
+    allowScripts: z.record(z.string(), z.boolean()),
+    publishConfig: z.object({ provenance: z.literal(true) }),
+  })
+  .parse(read("package.json"));
+
+const lock = z
+  .object({
+    packages: z.record(
+      z.string(),
+      z.object({
+        version: z.string().optional(),
+        license: z.string().optional(),
+        integrity: z.string().optional(),
+        dev: z.boolean().optional(),
+        devOptional: z.boolean().optional(),
+        hasInstallScript: z.boolean().optional(),
+      }),
+    ),
+  })
+  .parse(read("package-lock.json"));
+const locked = Object.entries(lock.packages).filter(([path]) => path !== "");
+const nameOf = (path: string) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
+const shipped = locked.filter(([, { dev, devOptional }]) => dev !== true && devOptional !== true);
+
+/** Licences that let an MIT package be built on them. */
+const permissive = new Set(
+  "MIT ISC 0BSD Apache-2.0 BSD-2-Clause BSD-3-Clause BlueOak-1.0.0 (MIT OR WTFPL) (BSD-2-Clause OR MIT OR Apache-2.0)"
+    .replaceAll(" OR ", "_OR_")
+    .split(" ")
+    .map((name) => name.replaceAll("_OR_", " OR ")),
+);
+
+describe("what is installed with the package", () => {
+  it("is named by exact versions, each with the digest of what was downloaded", () => {
+    for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }))
+      expect(version, name).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
+    for (const [path, { integrity }] of locked) expect(integrity, path).toMatch(/^sha512-/);
+  });
+
+  it("has licences that an MIT package may be built on", () => {
+    expect(shipped.length).toBeGreaterThan(50);
+    const others = shipped.filter(([, { license }]) => !permissive.has(license ?? "none"));
+    expect(others.map(([path, { license }]) => `${nameOf(path)}: ${license}`)).toEqual([]);
+  });
+
+  it("runs a script at installation only where that was looked at", () => {
+    const scripts = shipped
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => nameOf(path));
+    expect(scripts).toContain("better-sqlite3");
+    expect(scripts.filter((name) => !Object.hasOwn(manifest.allowScripts, name))).toEqual([]);
+  });
+
+  it("is listed in a bill of materials that npm run sbom prints", () => {
+    const printed = execFileSync("npm", ["run", "--silent", "sbom"], { cwd: root, encoding: "utf8" });
+    const { components } = z
+      .object({ components: z.array(z.object({ name: z.string() })) })
+      .parse(JSON.parse(printed));
+    const listed = components.map(({ name }) => name);
+    expect(listed).toEqual(expect.arrayContaining(Object.keys(manifest.dependencies)));
+  });
+});
