@@ -3,7 +3,7 @@ import type { CachePair } from "../../shared/area/cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { hasHotJournal } from "../../shared/sqlite/journal.ts";
-import { hasTable } from "../../shared/sqlite/table.ts";
+import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { type Files, removalOrder, type Source } from "./move.ts";
 
 /** How long SQLite itself waits for a lock, in ms; what is longer is waited out with pauses between. */
@@ -30,20 +30,30 @@ export function connect(files: Files, parts: readonly Part[]): Connection {
   return openConnection(chosen, { busyTimeoutMs });
 }
 
-/** @throws JobsError `unknown-schema` where a source lacks the tables every Megatest database has */
+/** Tables of every Megatest database, and the columns by which their rows are told apart and hang together. */
+const needed: Record<string, readonly string[]> = {
+  runs: ["id"],
+  tests: ["id", "run_id"],
+  test_steps: ["id", "test_id"],
+  test_data: ["id", "test_id"],
+};
+
+/** @throws JobsError `unknown-schema` where a source lacks what every Megatest database has */
 export function assertMegatestSchema(db: Connection, files: Files): void {
   for (const part of sourcesOf(files)) {
-    for (const table of ["runs", "tests", "test_steps", "test_data"]) {
-      if (hasTable(db, part, table)) continue;
-      throw new JobsError(
-        "unknown-schema",
-        `${files[part]} has no table ${table}: it is not a Megatest database`,
-        {
-          hint: "look at the file; nothing was changed",
-        },
-      );
+    for (const [table, columns] of Object.entries(needed)) {
+      if (!hasTable(db, part, table)) refuse(`${files[part]} has no table ${table}`);
+      const here = new Set(columnNames(db, part, table).map((name) => name.toLowerCase()));
+      const missing = columns.find((name) => !here.has(name));
+      if (missing !== undefined) refuse(`table ${table} of ${files[part]} has no column ${missing}`);
     }
   }
+}
+
+function refuse(what: string): never {
+  throw new JobsError("unknown-schema", `${what}: it is not a Megatest database`, {
+    hint: "look at the file; nothing was changed",
+  });
 }
 
 /**

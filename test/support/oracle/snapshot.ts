@@ -100,8 +100,15 @@ function readTable(db: Database.Database, name: string): Table {
   const list = columns.map((column) => valueSql(`"${column.replaceAll('"', '""')}"`)).join(", ");
   return {
     columns,
-    rows: db.prepare(`SELECT ${list} FROM "${name}" ORDER BY rowid`).raw().all() as Value[][],
+    rows: db
+      .prepare(`SELECT ${list} FROM "${name}" ORDER BY ${hasRowids(db, name) ? "rowid" : "id"}`)
+      .raw()
+      .all() as Value[][],
   };
+}
+
+function hasRowids(db: Database.Database, name: string): boolean {
+  return db.prepare("SELECT 1 FROM pragma_table_list(?) WHERE wr = 1").get(name) === undefined;
 }
 
 /** Leaves out guards, and what hangs on them. */
