@@ -29,7 +29,7 @@ export class MtJobs extends Producer {
 }
 
 export type { AreaStatus } from "../producers/area-status.ts";
-export type { AutomaticStatus } from "../producers/automatic-status.ts";
+export type { AutomaticStatus, ScheduleStatus } from "../producers/automatic-status.ts";
 export type { Cancelled } from "../producers/cancel-job.ts";
 export type { Check } from "../producers/doctor/check.ts";
 export type { Examination } from "../producers/doctor/examine.ts";
@@ -42,6 +42,8 @@ export type { JobFilter } from "../producers/list-jobs.ts";
 export type { MigrateOptions } from "../producers/migrate-request.ts";
 export type { ReduceOptions, RestoreOptions } from "../producers/move-options.ts";
 export type { DoctorOptions, InlineJob, QueuedJob, ResultOptions } from "../producers/mtjobs.ts";
+export type { MtJobsSchedules, ScheduleTimes } from "../producers/mtjobs-schedules.ts";
+export type { Schedule } from "../producers/schedules.ts";
 export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
 
 export type { FullDb, FullDbOptions, Query, Row } from "../shared/full-db/full-db.ts";

@@ -15,24 +15,41 @@ export interface AutomaticStatus extends Origin {
   last: Omit<Outcome, keyof Origin | "work"> | null;
 }
 
+/** A schedule, and how its jobs end. */
+export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" | "last">;
+
 /** What runs by itself on the whole farm, by name. */
 export async function automaticStatus(session: Session): Promise<AutomaticStatus[]> {
+  const { schedules, outcomes } = await lookAtOrigins(session);
+  const policies = outcomes.filter(({ kind }) => kind === "policy");
+  return [
+    ...schedules.map((schedule) => describeSchedule(schedule, outcomes)),
+    ...policies.map((outcome) => describe(outcome, outcome, undefined)),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The schedules of the whole farm, by name. */
+export async function scheduleStatus(session: Session): Promise<ScheduleStatus[]> {
+  const { schedules, outcomes } = await lookAtOrigins(session);
+  return schedules.map((schedule) => {
+    const { ok, problem, last } = describeSchedule(schedule, outcomes);
+    return { ...schedule, ok, problem, last };
+  });
+}
+
+async function lookAtOrigins(session: Session) {
   const { redis, settings } = session;
   const [schedules, outcomes] = await Promise.all([
     listSchedules(session),
     listOutcomes(redis, settings.prefix),
   ]);
-  const policies = outcomes.filter(({ kind }) => kind === "policy");
-  return [
-    ...schedules.map((schedule) =>
-      describe(
-        { kind: "schedule", name: schedule.name, area: schedule.area },
-        outcomes.find(({ kind, name }) => kind === "schedule" && name === schedule.name),
-        schedule,
-      ),
-    ),
-    ...policies.map((outcome) => describe(outcome, outcome, undefined)),
-  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { schedules, outcomes };
+}
+
+function describeSchedule(schedule: Schedule, outcomes: readonly Outcome[]): AutomaticStatus {
+  const { name, area } = schedule;
+  const outcome = outcomes.find((each) => each.kind === "schedule" && each.name === name);
+  return describe({ kind: "schedule", name, area }, outcome, schedule);
 }
 
 function describe(

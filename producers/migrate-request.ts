@@ -35,10 +35,13 @@ export interface MigrateOptions {
   /** Also within 10 minutes of another migration. */
   now?: boolean;
   dryRun?: boolean;
+  /** Name of what asks for it again and again; how its jobs end is told in `status` under that name. */
+  schedule?: string;
 }
 
 /** A migration that may be enqueued. */
 export interface CheckedMigrate {
+  name: "migrate";
   payload: MigratePayload;
   area: Area;
 }
@@ -75,7 +78,7 @@ export async function checkMigrate(
   }
   const area = openAllowedArea(parsed.data.area, settings, env);
   if (!parsed.data.dryRun) assertNotPinned(area);
-  return { payload: parsed.data, area };
+  return { name: "migrate", payload: parsed.data, area };
 }
 
 function milliseconds(value: Duration | undefined, what: string): number | undefined {

@@ -22,6 +22,7 @@ import { type JobFilter, listJobs } from "./list-jobs.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "./migrate-request.ts";
 import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "./move-options.ts";
 import { checkRequest } from "./move-request.ts";
+import { MtJobsSchedules } from "./mtjobs-schedules.ts";
 import {
   type InlineHooks,
   jobHooks,
@@ -79,6 +80,8 @@ export interface DoctorOptions extends InlineHooks {
 /** Enqueues and looks at jobs over one connection, opened when first needed. Errors are JobsErrors. */
 export class MtJobs {
   readonly settings: Settings;
+  /** What repeats a job. */
+  readonly schedules: MtJobsSchedules;
   readonly #deps: MtJobsDeps;
   readonly #session: LastingSession;
 
@@ -86,6 +89,7 @@ export class MtJobs {
     this.settings = settings;
     this.#deps = deps;
     this.#session = new LastingSession(settings);
+    this.schedules = new MtJobsSchedules(this.#session, { settings, ...deps });
   }
 
   /**

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { JobSchedulerJson, RepeatOptions } from "bullmq";
+import ms from "ms";
 import { JobsError } from "../shared/errors.ts";
 import { keepCompleted, keepFailed } from "../shared/queue/enqueue-options.ts";
 import { forgetOutcome } from "../shared/queue/outcomes.ts";
@@ -8,8 +9,10 @@ import { checkRedis } from "../shared/queue/redis-check.ts";
 import { ownZone, parseZone } from "../shared/time-window.ts";
 import { chooseHost } from "./enqueue.ts";
 import { knownHosts } from "./hosts.ts";
+import type { CheckedMigrate } from "./migrate-request.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
+import { fitTarget, lookAtFarm } from "./target-host.ts";
 
 /** A job that comes again and again. */
 export interface Schedule {
@@ -48,14 +51,17 @@ const minute = 60_000;
 const turnOptions = { removeOnComplete: keepCompleted, removeOnFail: keepFailed, keepLogs: 100, attempts: 8 };
 
 /**
- * Repeats a job by a cron pattern or an interval, in the queue of the area's homehost.
- * @throws {JobsError} `usage` for what is no schedule, or a name that is in use; as `enqueueJob`
+ * Repeats a job by a cron pattern or an interval: a reduce in the queue of the area's homehost, a migration in that of
+ * the host that is to be the home.
+ * @throws {JobsError} `usage` for what is no schedule, a take-over, or a name that is in use; as `enqueueJob` and
+ *   `enqueueMigrate`
  */
 export async function addSchedule(
   session: Session,
-  { name: job, payload, area }: CheckedRequest,
+  checked: CheckedRequest | CheckedMigrate,
   options: ScheduleOptions,
 ): Promise<Schedule> {
+  const { name: job, area } = checked;
   const name = checkName(options.name ?? `${job}-${basename(area.path).replaceAll(/[^\w.-]/g, "_")}`);
   const { tz = ownZone() } = options;
   const repeat = await checkRepeat({ ...options, tz });
@@ -67,13 +73,33 @@ export async function addSchedule(
       details: { name, host: taken.host },
     });
   }
-  const host = await chooseHost(session, area);
-  const zone = payload.between === undefined || payload.tz !== undefined ? {} : { tz };
-  const data = { ...payload, ...zone, schedule: name };
+  const { host, payload } = await placeOf(session, checked, tz);
+  const data = { ...payload, schedule: name };
   await session.queue(host).upsertJobScheduler(name, repeat, { name: job, data, opts: turnOptions });
   const added = await session.queue(host).getJobScheduler(name);
   if (added === undefined) throw new JobsError("internal", `the schedule ${name} was removed just now`);
   return viewSchedule(host, added);
+}
+
+/** Whose queue a schedule stands in, and what each of its jobs is asked for. */
+async function placeOf(session: Session, checked: CheckedRequest | CheckedMigrate, tz: string) {
+  if (checked.name !== "migrate") {
+    const { payload, area } = checked;
+    const zone = payload.between === undefined || payload.tz !== undefined ? {} : { tz };
+    return { host: await chooseHost(session, area), payload: { ...payload, ...zone } };
+  }
+  const { payload } = checked;
+  if (payload.takeover) {
+    throw new JobsError(
+      "usage",
+      "a take-over cannot be repeated: a person must see each time that the old home is off",
+      {
+        hint: "leave the take-over out of the schedule; when a host is lost: mtjobs migrate AREA --takeover",
+      },
+    );
+  }
+  const { host } = fitTarget(payload.to, await lookAtFarm(session));
+  return { host, payload: { ...payload, to: host } };
 }
 
 function checkName(name: string): string {
@@ -143,6 +169,11 @@ function viewSchedule(
     requestedBy: data.requestedBy ?? "unknown",
     data: data as JobPayload,
   };
+}
+
+/** When a schedule's turns come, for people. */
+export function oftenText({ cron, tz, every }: Schedule): string {
+  return cron === null ? `every ${ms(every ?? 0)}` : `${cron} (${tz})`;
 }
 
 /** Ends a schedule; a job that it added goes on. @throws {JobsError} `usage` where there is none of that name */

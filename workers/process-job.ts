@@ -94,15 +94,16 @@ async function perform(
   // Where Redis does not answer at this moment, the watch sees the request later.
   const asked = isCancelRequested(redis, settings.prefix, { host: settings.host, jobId });
   const isCancelled = await asked.catch(() => false);
-  // A migration that waits may be half done: it is for the job itself to end that.
-  if ("to" in payload) return await coordinate(job, payload, { token, signal, reporter, host, isCancelled });
-  if (isCancelled) throw cancelled();
-  if ("step" in payload) return await performStep(job, payload, { token, signal, reporter, host });
   if (job.repeatJobKey !== undefined) {
+    if (isCancelled) throw cancelled();
     const { forwarded } = await passOn(job, payload, host).catch(outage);
     reporter.log(`Its turn has come: the job is ${forwarded.jobId}.`);
     return { forwarded };
   }
+  // A migration that waits may be half done: it is for the job itself to end that.
+  if ("to" in payload) return await coordinate(job, payload, { token, signal, reporter, host, isCancelled });
+  if (isCancelled) throw cancelled();
+  if ("step" in payload) return await performStep(job, payload, { token, signal, reporter, host });
   return await moveRuns(job, payload, { token, signal, reporter, host });
 }
 

@@ -130,8 +130,8 @@ function assemble(
 /** Every long option of the program and its commands, and whether it takes a value. */
 function longOptions(program: Command): Map<string, boolean> {
   const found = new Map([["help", false]]);
-  const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
-  for (const command of all) {
+  const below = (command: Command): Command[] => [command, ...command.commands.flatMap(below)];
+  for (const command of below(program)) {
     for (const option of command.options) {
       if (option.long !== undefined) found.set(option.long.replace(/^--/, ""), option.required);
     }

@@ -2,7 +2,9 @@ import type { AutomaticStatus } from "../automatic-status.ts";
 import { printable } from "./table.ts";
 
 /** A line for each schedule or policy that nobody may overlook; empty where all is well. */
-export function automaticText(all: readonly AutomaticStatus[]): string {
+export function automaticText(
+  all: readonly Pick<AutomaticStatus, "kind" | "name" | "area" | "ok" | "problem">[],
+): string {
   return all
     .filter(({ ok }) => !ok)
     .map(({ kind, name, area, problem }) => {

@@ -32,6 +32,8 @@ export const migrateSchema = z
     confirmed: z.boolean().default(false),
     /** Also where another migration was less than 10 minutes ago. */
     now: z.boolean().default(false),
+    /** Name of the schedule that asked for it. */
+    schedule: z.string().min(1).max(200).optional(),
   })
   .refine(({ takeover, whenQuiet }) => !(takeover && whenQuiet), {
     path: ["takeover"],

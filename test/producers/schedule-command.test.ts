@@ -122,7 +122,7 @@ test("what is no schedule is refused by name and adds nothing", () =>
     expect(wrong.map(({ code }) => code)).toEqual([2, 2]);
     expect(wrong.map((each) => (documentOf(each).error as { message: string }).message)).toEqual([
       "reduce: no selector given",
-      '"vacuum" cannot be repeated',
+      "unknown command 'vacuum'",
     ]);
   }));
 

@@ -1,0 +1,106 @@
+import type { Command } from "commander";
+import { checkMigrate, type MigrateOptions } from "../../migrate-request.ts";
+import { checkRequest } from "../../move-request.ts";
+import { addSchedule, oftenText } from "../../schedules.ts";
+import { withSession } from "../../session.ts";
+import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "../command.ts";
+import { addMigrateOptions, migrateOptionsOf } from "../migrate-options.ts";
+import { requestOf } from "../move-command.ts";
+import { duration } from "../option-values.ts";
+import type { Outcome } from "../outcome.ts";
+import { addSelectors } from "../selectors.ts";
+import { addWorkOptions } from "../work-options.ts";
+
+const unreachable = { 4: "Redis is out of reach" };
+
+/** `mtjobs schedule add reduce|migrate [AREA] …` */
+export function addScheduleAdd(parent: Command, bind: Bind): void {
+  const command = parent.command("add").summary("repeat a job: reduce, migrate");
+  teach(command, {
+    examples: [
+      ["mtjobs schedule add reduce --help", "what a reduce takes"],
+      ["mtjobs schedule add migrate --help", "what a migration takes"],
+    ],
+    exits: unreachable,
+  });
+  addReduceTo(command, bind);
+  addMigrateTo(command, bind);
+}
+
+function addReduceTo(parent: Command, bind: Bind): void {
+  const command = addWhen(parent.command("reduce").summary("repeat a reduce"));
+  addSelectors(command, {
+    keep: "leave the newest N of each target",
+    includeLocked: "runs that their owner locked, too",
+  });
+  addWorkOptions(command, "time zone of --cron and --between (default: that of this host)");
+  finish(command, {
+    examples: [
+      ['mtjobs schedule add reduce . --age 30d --cron "30 22 * * 1-5" --max-time 2h', "on weekdays"],
+    ],
+    exits: { 3: "the area is outside --areas", ...unreachable },
+  });
+  bind(command, async (context) => {
+    const { args, settings, io } = context;
+    const request = await requestOf(context, "reduce", args[0]);
+    return await addOne(
+      context,
+      await checkRequest("reduce", request, { settings, cwd: io.cwd, env: io.env }),
+    );
+  });
+}
+
+function addMigrateTo(parent: Command, bind: Bind): void {
+  const command = addWhen(parent.command("migrate").summary("repeat a migration"))
+    .option("--to <host>", "the homehost that it makes, by name or address (default: this host)")
+    .option("--from <host>", "do it only while this is the homehost, by name or address");
+  addMigrateOptions(command).option("--tz <zone>", "time zone of --cron (default: that of this host)");
+  finish(command, {
+    notes: [
+      "Where the area is at home there already a turn has nothing to do. One that is refused fails, and that is loud:\nlet it wait with --when-quiet. A take-over cannot be repeated.",
+    ],
+    examples: [
+      ['mtjobs schedule add migrate . --to hostB --when-quiet --cron "0 20 * * 5"', "for the weekend"],
+      ['mtjobs schedule add migrate . --to hostA --when-quiet --cron "0 4 * * 1" --name back', "and back"],
+    ],
+    exits: { 3: "the area is pinned or outside --areas, the host unfit", ...unreachable },
+  });
+  bind(command, async (context) => {
+    const { args, options, settings, io } = context;
+    const { to, from } = options as MigrateOptions;
+    const asked: MigrateOptions = {
+      ...migrateOptionsOf(options),
+      ...(to === undefined ? {} : { to }),
+      ...(from === undefined ? {} : { from }),
+    };
+    return await addOne(
+      context,
+      await checkMigrate(args[0] ?? io.cwd, asked, { settings, cwd: io.cwd, env: io.env }),
+    );
+  });
+}
+
+/** Adds what says of any job when it comes. */
+function addWhen(command: Command): Command {
+  return command
+    .argument("[area]", "the area's path; the working directory if left out")
+    .option("--cron <pattern>", 'minute, hour, day of month, month and day of week: "0 2 * * *"')
+    .option("--every <duration>", "an interval instead: at once, and then so often", duration("--every"))
+    .option("--name <name>", "what to call it (default: made of job and area)");
+}
+
+function finish(command: Command, lesson: Lesson): void {
+  addSharedOptions(command);
+  teach(command, lesson);
+}
+
+async function addOne(
+  { options, settings }: CommandContext,
+  checked: Parameters<typeof addSchedule>[1],
+): Promise<Outcome> {
+  const { name, cron, tz, every } = options as { name?: string; cron?: string; tz?: string; every?: number };
+  const schedule = await withSession(settings, (session) =>
+    addSchedule(session, checked, { name, cron, tz, every }),
+  );
+  return { document: schedule, text: `${schedule.name}: ${oftenText(schedule)}, next at ${schedule.next}` };
+}
