@@ -23,9 +23,9 @@ import type { Side, UnionTable } from "./union-tables.ts";
  */
 
 /** States in which a run counts in completed-runs.db; what a restore puts back counts there until it is whole. */
-const completedStates = ["removing", "moved", "restoring"] as const;
+export const completedStates = ["removing", "moved", "restoring"] as const;
 /** States in which completed-runs.db has rows that do not count. */
-const uncountedStates = ["copying", "restored"] as const;
+export const uncountedStates = ["copying", "restored"] as const;
 
 /** How to tell on which side a run counts. */
 export interface Rule {

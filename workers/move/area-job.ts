@@ -12,6 +12,7 @@ import { bringTogether } from "./bring-together.ts";
 import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
 import { compact } from "./compact.ts";
+import { countSides, type RunsBySide } from "./count-sides.ts";
 import { repairIdClashes } from "./id-clashes.ts";
 import { acquire, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
@@ -81,9 +82,10 @@ export async function workOnArea(
       await endMigration(move, place, times);
       await tidyAndPerform(move, place, payload, lease, direction);
       const result = report();
+      const sides = sidesAfter(move);
       // Only a holder writes history: one that was overtaken at its last step ends here.
       await outwaitBusy(context.signal, () => renewLease(move.db, lease.times, move.token));
-      appendHistory(place.area, historyLine(result, payload));
+      appendHistory(place.area, historyLine(result, payload, sides));
       context.failpoint("history-written");
       return result;
     } catch (error) {
@@ -200,11 +202,20 @@ function stateAfter(error: unknown): MoveResult["state"] {
   return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";
 }
 
-function historyLine(result: MoveResult, payload: MovePayload) {
+/** Undefined where they cannot be counted just now: all is done, and no job fails by that. */
+function sidesAfter({ db }: Move): RunsBySide | undefined {
+  try {
+    return countSides(db);
+  } catch {
+    return undefined;
+  }
+}
+
+function historyLine(result: MoveResult, payload: MovePayload, sides: RunsBySide | undefined) {
   const { runs: _runs, skipped: _skipped, ...counts } = result;
   const { requestedBy, policy, schedule } = payload;
   // JSON leaves out what is undefined.
-  return { at: new Date().toISOString(), requestedBy, policy, schedule, ...counts };
+  return { at: new Date().toISOString(), requestedBy, policy, schedule, ...counts, sides };
 }
 
 /** A job put back by a leaving worker or held by a stop file, or tried again, is not finished: its line is written when it is. */
@@ -220,7 +231,7 @@ async function noteFailure(
   try {
     const result = { ...report(), state: stateAfter(error) };
     appendHistory(move.area, {
-      ...historyLine(result, payload),
+      ...historyLine(result, payload, sidesAfter(move)),
       error: { code: error.code, message: error.message },
     });
   } catch (why) {

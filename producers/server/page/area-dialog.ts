@@ -1,11 +1,12 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { jobsOf, lastJob, lockOf, warningsOf, wayOf } from "./area-row.ts";
 import { askArea } from "./ask.ts";
+import { pointsOf } from "./chart-points.ts";
 import { areaDetails, diagnoses } from "./details.ts";
 import type { Area, HistoryLine } from "./documents.ts";
 import { progressOf } from "./hosts-view.ts";
 import { JobForm } from "./job-form.ts";
-import { pointsOf, SizeChart } from "./size-chart.ts";
+import { SizeChart } from "./size-chart.ts";
 import { changed } from "./state.ts";
 import { bytes, number } from "./words.ts";
 

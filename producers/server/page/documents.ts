@@ -16,6 +16,7 @@ export interface HistoryLine {
   requestedBy?: string;
   moved?: Record<string, number>;
   bytes?: Record<string, { before: number; after: number }>;
+  sides?: Record<string, { runs: number }>;
   elapsedMs?: number;
   warnings?: string[];
   error?: { code: string; message: string };

@@ -1,34 +1,9 @@
 import uPlot from "uplot";
-import type { HistoryLine } from "./documents.ts";
+import type { Points } from "./chart-points.ts";
 import { bytes, number } from "./words.ts";
 
 /** Pixels; as `.chart` in overview.css leaves room for. */
 const height = 240;
-
-/** Seconds since 1970, then the three lines; null where a job tells nothing of it. */
-type Points = [number[], (number | null)[], (number | null)[], (number | null)[]];
-
-/**
- * The points of an area's history. Runs in completed-runs.db are reckoned back from how many there are now: each job
- * tells how many it moved.
- */
-export function pointsOf(history: readonly HistoryLine[], completedRuns: number | null): Points {
-  const points: Points = [[], [], [], []];
-  let runs = completedRuns;
-  for (const { at = "", job, bytes: sizes, moved } of history.toReversed()) {
-    const time = Date.parse(at) / 1000;
-    if (!Number.isNaN(time)) {
-      points[0].push(time);
-      points[1].push(sizes?.["megatest.db"]?.after ?? null);
-      points[2].push(sizes?.["completed-runs.db"]?.after ?? null);
-      points[3].push(runs);
-    }
-    const came = job === "restore" ? -(moved?.runs ?? 0) : (moved?.runs ?? 0);
-    runs = runs === null ? null : Math.max(0, runs - came);
-  }
-  for (const line of points) line.reverse();
-  return points;
-}
 
 /** Draws sizes and runs over time into `place`, and again whenever its width or the colours change. */
 export class SizeChart {
@@ -76,7 +51,8 @@ export class SizeChart {
         {},
         line("megatest.db", "bytes", "--line-1", bytes),
         line("completed-runs.db", "bytes", "--line-2", bytes),
-        line("runs in completed-runs.db", "runs", "--line-3", number),
+        line("runs in megatest.db", "runs", "--line-3", number),
+        line("runs in completed-runs.db", "runs", "--line-4", number),
       ],
       axes: [
         axis,

@@ -241,6 +241,10 @@ function appendStory(path: string, now: number): void {
         "megatest.db": { before: size, after: 2e6 + (index % 5) * 3e5 },
         "completed-runs.db": { before: size - 3e5, after: size },
       },
+      // Those of earlier versions tell nothing of it.
+      ...(index < 5
+        ? {}
+        : { sides: { "megatest.db": { runs: 12 + (index % 5) }, "completed-runs.db": { runs: 2 * index } } }),
     });
   }
 }
