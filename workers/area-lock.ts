@@ -35,10 +35,23 @@ export interface AreaLockOptions {
 export class AreaLocks {
   readonly #clients: Redis[];
   readonly #redlock: Redlock;
+  #taken: HeldLock[] = [];
 
   constructor(urls: string[]) {
     this.#clients = urls.map(lockClient);
     this.#redlock = new Redlock(this.#clients, { retryCount: 2, retryDelay: 100, retryJitter: 20 });
+  }
+
+  /** How many are held; one that was handed over is not. */
+  get held(): number {
+    this.#taken = this.#taken.filter(({ isHeld }) => isHeld);
+    return this.#taken.length;
+  }
+
+  #keep(lock: Lock, owner: LockOwner, ttl: number): AreaLock {
+    const held = new HeldLock(this.#redlock, this.#clients[0], lock, owner, ttl);
+    this.#taken = [...this.#taken.filter(({ isHeld }) => isHeld), held];
+    return held;
   }
 
   /**
@@ -53,8 +66,7 @@ export class AreaLocks {
         // Never Redlock's own retries here: it would count the wait for the lock as part of the lock's life.
         const lock = await this.#redlock.acquire(keys, ttl, { retryCount: 0 });
         // A server that hung may have answered when the lock was over.
-        if (lock.expiration > Date.now())
-          return new HeldLock(this.#redlock, this.#clients[0], lock, owner, ttl);
+        if (lock.expiration > Date.now()) return this.#keep(lock, owner, ttl);
       } catch (error) {
         if (Date.now() >= deadline) throw await this.#explain(error, keys);
       }
@@ -80,7 +92,7 @@ export class AreaLocks {
     const handed = new Lock(this.#redlock, keys, value, [], Date.now() + ttl);
     try {
       const lock = await this.#redlock.extend(handed, ttl, { retryCount: 0 });
-      return new HeldLock(this.#redlock, this.#clients[0], lock, owner, ttl);
+      return this.#keep(lock, owner, ttl);
     } catch (error) {
       if (!(error instanceof ExecutionError)) throw error;
       return undefined;
@@ -167,6 +179,10 @@ class HeldLock implements AreaLock {
 
   get signal(): AbortSignal {
     return this.#lost.signal;
+  }
+
+  get isHeld(): boolean {
+    return !this.#released && !this.signal.aborted;
   }
 
   async #renew(): Promise<void> {

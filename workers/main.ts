@@ -1,4 +1,3 @@
-import type { Worker } from "bullmq";
 import { createLog } from "../shared/log.ts";
 import type { Settings } from "../shared/settings.ts";
 import { HostWorker, type HostWorkerOptions } from "./worker.ts";
@@ -27,7 +26,9 @@ export async function runWorker(
 ): Promise<number> {
   const log = createLog(settings);
   const metrics = listen && new (await import("./worker-metrics.ts")).WorkerMetrics(settings.host);
-  const watched = metrics && { watch: (queue: Worker) => metrics.watch(queue) };
+  const watched: HostWorkerOptions | undefined = metrics && {
+    watch: (queue, locks) => metrics.watch(queue, locks),
+  };
   const worker = new HostWorker(settings, log, { env: process.env, ...watched, ...options });
   const { promise: told, end } = firstSignal((signal) => {
     log.warn(`${signal} again: leaving at once`);

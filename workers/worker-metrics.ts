@@ -1,12 +1,14 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Worker } from "bullmq";
-import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { JobsError } from "../shared/errors.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import { isForwarded } from "../shared/queue/forwarded.ts";
 import { payloadSchemas } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
+import type { AreaLocks } from "./area-lock.ts";
+import { FigureMetrics } from "./figure-metrics.ts";
 
 /** Seconds: a dry run on a small area to a reduce of a very large one. */
 const durations = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
@@ -17,6 +19,7 @@ export class WorkerMetrics {
   readonly #jobs: Counter<"job" | "outcome">;
   readonly #seconds: Histogram<"job">;
   readonly #rows: Counter<"job" | "table">;
+  readonly #figures: FigureMetrics;
   #server: Server | undefined;
 
   constructor(host: string) {
@@ -42,13 +45,24 @@ export class WorkerMetrics {
       labelNames: ["job", "table"],
       registers,
     });
+    this.#figures = new FigureMetrics(this.#registry);
   }
 
-  /** Counts every job that `worker` ends from now on. */
-  watch(worker: Worker): void {
+  /** Counts every job that `worker` ends from now on, and the locks in hand. */
+  watch(worker: Worker, locks: Pick<AreaLocks, "held">): void {
+    new Gauge({
+      name: "mtjobs_worker_locks_held",
+      help: "Areas whose lock in Redis this worker holds",
+      registers: [this.#registry],
+      collect() {
+        this.set(locks.held);
+      },
+    });
     worker.on("completed", (job, result: unknown) => {
       this.#end(job.name, isForwarded(result) ? "forwarded" : "completed", job);
-      if (!isForwarded(result)) this.#count(result as Partial<MoveResult>);
+      if (isForwarded(result)) return;
+      this.#count(result as Partial<MoveResult>);
+      if (job.name !== "migrate") this.#figures.note(result as Partial<MoveResult>);
     });
     worker.on("failed", (job) => {
       // Without an end it is tried again.
@@ -79,6 +93,7 @@ export class WorkerMetrics {
   }
 
   close(): void {
+    this.#figures.close();
     this.#server?.close();
     this.#server?.closeAllConnections();
   }

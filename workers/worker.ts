@@ -56,8 +56,8 @@ export type LeaveOutcome = "left" | "abandoned";
 export interface HostWorkerOptions {
   /** The process's environment: `#{getenv …}` and `$MT_TESTSUITE_NAME` of an area come from it; nothing by default. */
   env?: NodeJS.ProcessEnv;
-  /** Given the queue's worker once it is there. */
-  watch?: (worker: Worker) => void;
+  /** Given the queue's worker and the areas' locks once they are there. */
+  watch?: (worker: Worker, locks: AreaLocks) => void;
   /** Where the jobs' thread is; tests put their own there. */
   threadUrl?: URL;
   /** How long this host watches after an area left it, ms; tests cannot wait 75 s. */
@@ -170,7 +170,7 @@ export class HostWorker {
         removeOnFail: keepFailed,
       },
     );
-    this.#options.watch?.(worker);
+    this.#options.watch?.(worker, host.locks);
     worker.on("error", (error) => this.#tellOnce(error));
     worker.on("locksRenewed", ({ jobIds }) => {
       for (const id of jobIds) this.#renewedAt.set(id, Date.now());

@@ -21,7 +21,7 @@ const initial = 1000;
 export async function discardCopies(move: Move, runs: readonly number[]): Promise<void> {
   const { db, context } = move;
   const list = JSON.stringify(runs);
-  const pace = new Pace(aimMs, initial);
+  const pace = new Pace("completed", aimMs, initial);
   const some = prepared<[string, number], number>(
     db,
     `SELECT id FROM completed.tests WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, id LIMIT ?`,

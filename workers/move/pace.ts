@@ -1,3 +1,6 @@
+import type { Part } from "../../shared/sqlite/connection.ts";
+import { tellFigure } from "../figures.ts";
+
 /**
  * How much work fits into one lock. Nobody may wait on us for longer than `budgetMs`; the size of a batch
  * follows what the last ones took.
@@ -14,10 +17,15 @@ export class Pace {
   #measuredAt = Number.NEGATIVE_INFINITY;
   #heldMs = 0;
 
+  readonly #part: Part;
   readonly #aimMs: number;
 
-  /** @param aimMs the bound where commits are fast; longer where only Megatest's sync waits, and nobody for it */
-  constructor(aimMs = 25, initial = 25) {
+  /**
+   * @param part whose lock it is, as the metrics have it
+   * @param aimMs the bound where commits are fast; longer where only Megatest's sync waits, and nobody for it
+   */
+  constructor(part: Part, aimMs = 25, initial = 25) {
+    this.#part = part;
     this.#aimMs = aimMs;
     this.size = initial;
   }
@@ -45,6 +53,7 @@ export class Pace {
   /** Notes that a lock was held for `ms`. */
   hold(ms: number): void {
     this.lastMs = ms;
+    tellFigure({ figure: "lock", part: this.#part, ms });
     this.#heldMs = Math.max(this.#heldMs, ms);
     this.longestMs = Math.max(this.longestMs, ms);
   }
@@ -54,6 +63,7 @@ export class Pace {
     const held = this.#heldMs;
     this.#heldMs = 0;
     if (tests === 0 || held === 0) return;
+    tellFigure({ figure: "batch", part: this.#part, tests });
     // What a commit takes does not grow with the batch; aim below the bound, for the next tests may be heavier.
     const commitMs = this.#commitMs;
     const rows = Math.max(held - commitMs, held / 4);

@@ -107,17 +107,18 @@ export function moveOn(
   assertMegatestSchema(db, files);
   const keys = knownKeys(db, area);
   const now = Date.now();
+  const fresh = sources.includes("cache") ? "cache" : "area";
   const move: Move = {
     context,
     area,
     files,
     sources,
-    fresh: sources.includes("cache") ? "cache" : "area",
+    fresh,
     db,
     keys,
     records: planRecords(db, [...sources, "completed"], keys),
     token: 0,
-    pace: new Pace(),
+    pace: new Pace(fresh),
     time: new TimeBudget(payload),
     now,
     recentAfter: Math.floor(

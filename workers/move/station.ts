@@ -72,7 +72,7 @@ export class Station {
     this.#setup = setup;
     this.#db = db;
     // Clients never touch the ref; only a sync that is longer by itself meets our lock there.
-    this.pace = setup.part === "ref" ? new Pace(60) : new Pace();
+    this.pace = new Pace(setup.part, setup.part === "ref" ? 60 : undefined);
     this.#signal = lost;
     const times = new CacheTimes(setup.times);
     const options: RemoverOptions = {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
+import { tellFigure } from "../figures.ts";
 
 /** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself locks nothing. */
 export function transact<T>(db: Connection, body: () => T): T {
@@ -51,12 +52,19 @@ const patienceMs = 120_000;
  * turn. `attempt` must be safe to repeat.
  */
 export async function outwaitBusy<T>(signal: AbortSignal, attempt: () => T): Promise<T> {
-  const deadline = Date.now() + patienceMs;
+  const started = Date.now();
+  const deadline = started + patienceMs;
   for (let tries = 0; ; tries++) {
     try {
-      return attempt();
+      const value = attempt();
+      if (tries > 0) tellFigure({ figure: "wait", ms: Date.now() - started });
+      return value;
     } catch (error) {
-      if (toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
+      if (toJobsError(error).code !== "busy") throw error;
+      if (Date.now() > deadline) {
+        tellFigure({ figure: "wait", ms: Date.now() - started });
+        throw error;
+      }
       signal.throwIfAborted();
       await rest(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), signal);
     }

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { type Figure, hearFigures } from "../../workers/figures.ts";
+import { Pace } from "../../workers/move/pace.ts";
+import { outwaitBusy } from "../../workers/move/transaction.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+test("figures of locks, batches and waits for a busy database are told while somebody hears, and to nobody else", async () => {
+  const heard: Figure[] = [];
+  const stop = hearFigures((figure) => heard.push(figure));
+  const pace = new Pace("cache");
+  pace.hold(7);
+  pace.settle(3);
+  let tries = 0;
+  const attempt = () => {
+    if (tries++ < 2) throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
+    return "done";
+  };
+  expect(await outwaitBusy(new AbortController().signal, attempt)).toBe("done");
+  await waitFor("the figures", () => heard.length >= 3);
+  stop();
+  pace.hold(8);
+  expect(heard).toEqual([
+    { figure: "lock", part: "cache", ms: 7 },
+    { figure: "batch", part: "cache", tests: 3 },
+    { figure: "wait", ms: expect.any(Number) },
+  ]);
+  expect((heard[2] as { ms: number }).ms).toBeGreaterThan(5);
+});
