@@ -3,27 +3,39 @@ import { openAllowedArea } from "../shared/area/area.ts";
 import { type HistoryLine, readHistory } from "../shared/area/history.ts";
 import type { Settings } from "../shared/settings.ts";
 import { findAreas } from "./find-areas.ts";
+import type { OldestRuns } from "./oldest-run.ts";
 
-/** What an area's small files say of it, for graphs. */
+/** What an area's files say of it, for graphs. */
 export interface AreaMeasure {
   area: string;
   /** Of megatest.db and completed-runs.db, as far as they are there. */
   bytes: Record<string, number>;
   /** By job, of those that its history still tells of: when one last succeeded, ms since 1970, and whether the last one failed. Dry runs are not in it. */
   jobs: Record<string, { succeededAt: number | null; failed: boolean }>;
+  /** When the oldest run that could leave megatest.db began, seconds since 1970; null where there is none, or it cannot be read. */
+  oldestRunAt: number | null;
 }
 
 /** Jobs that are looked back for in an area's history. */
 const lookBack = 200;
 
-/** Measures all areas below the roots that can be used; reads no database. */
-export function measureAreas(settings: Pick<Settings, "areas">, env: NodeJS.ProcessEnv): AreaMeasure[] {
+/** Measures all areas below the roots that can be used; of databases it reads what `runs` does not remember. */
+export function measureAreas(
+  settings: Pick<Settings, "areas">,
+  env: NodeJS.ProcessEnv,
+  runs: OldestRuns,
+): AreaMeasure[] {
   return findAreas(settings, env).areas.flatMap(({ area: path, problem }) =>
-    problem === null ? measure(path, settings, env) : [],
+    problem === null ? measure(path, settings, env, runs) : [],
   );
 }
 
-function measure(path: string, settings: Pick<Settings, "areas">, env: NodeJS.ProcessEnv): AreaMeasure[] {
+function measure(
+  path: string,
+  settings: Pick<Settings, "areas">,
+  env: NodeJS.ProcessEnv,
+  runs: OldestRuns,
+): AreaMeasure[] {
   try {
     const area = openAllowedArea(path, settings, env);
     const files = { "megatest.db": area.megatestDb, "completed-runs.db": area.completedDb };
@@ -31,9 +43,8 @@ function measure(path: string, settings: Pick<Settings, "areas">, env: NodeJS.Pr
       const size = statSync(file, { throwIfNoEntry: false })?.size;
       return size === undefined ? [] : [[name, size] as const];
     });
-    return [
-      { area: path, bytes: Object.fromEntries(bytes), jobs: lastOf(readHistory(area, { limit: lookBack })) },
-    ];
+    const jobs = lastOf(readHistory(area, { limit: lookBack }));
+    return [{ area: path, bytes: Object.fromEntries(bytes), jobs, oldestRunAt: runs.of(area) }];
   } catch {
     return []; // it went, or changed, between being found and being measured
   }

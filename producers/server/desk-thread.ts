@@ -9,10 +9,13 @@ import type { Enqueued } from "../enqueue.ts";
 import { type FoundAreas, findAreas } from "../find-areas.ts";
 import { LastingSession } from "../lasting-session.ts";
 import { type AreaMeasure, measureAreas } from "../measure-areas.ts";
+import { OldestRuns } from "../oldest-run.ts";
 import { requestJob } from "../request-job.ts";
 import type { DeskAnswer, EnqueueTask, HistoryTask, StatusTask } from "./desk.ts";
 
 let lasting: LastingSession | undefined;
+/** What this thread has read of databases for the metrics. */
+const oldestRuns = new OldestRuns();
 
 /** One connection for all that this thread enqueues. */
 function session(settings: Settings): LastingSession {
@@ -48,7 +51,7 @@ export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<F
 
 /** Measures all areas. */
 export function measure({ settings }: { settings: Settings }): Promise<DeskAnswer<AreaMeasure[]>> {
-  return answer(() => measureAreas(settings, process.env));
+  return answer(() => measureAreas(settings, process.env, oldestRuns));
 }
 
 /** The last lines of an area's history. */

@@ -66,11 +66,18 @@ function areaGauges(registry: Registry, { desk }: ServerParts): () => Promise<vo
     "1 where the last job of that kind on the area failed",
     ["area", "job"],
   );
+  const oldest = gauge(
+    registry,
+    "area_oldest_run_timestamp_seconds",
+    "When the oldest run that could leave megatest.db began",
+    ["area"],
+  );
   return async () => {
     const measures = await desk.measures().catch(() => undefined);
-    for (const each of [bytes, succeeded, failed]) each.reset();
+    for (const each of [bytes, succeeded, failed, oldest]) each.reset();
     up.set(measures === undefined ? 0 : 1);
-    for (const { area, bytes: sizes, jobs } of measures ?? []) {
+    for (const { area, bytes: sizes, jobs, oldestRunAt } of measures ?? []) {
+      if (oldestRunAt !== null) oldest.set({ area }, oldestRunAt);
       for (const [database, size] of Object.entries(sizes)) bytes.set({ area, database }, size);
       for (const [job, last] of Object.entries(jobs)) {
         failed.set({ area, job }, last.failed ? 1 : 0);

@@ -1,0 +1,94 @@
+import { statSync } from "node:fs";
+import type { Area } from "../shared/area/area.ts";
+import { targetKeys } from "../shared/area/keys.ts";
+import { type ReducePolicy, readPolicies } from "../shared/area/reduce-policies.ts";
+import { matchPatterns, targetSql } from "../shared/patterns.ts";
+import { columnsOf } from "./area-facts.ts";
+import { type Look, openLook } from "./open-look.ts";
+
+type Request = ReducePolicy["request"];
+
+/** What was read of one megatest.db, and what that was like then. */
+interface Known {
+  readAt: number;
+  changedAt: number;
+  bytes: number;
+  oldest: number | null;
+}
+
+/** A database that is written to all day is read this often, one that nobody writes to this often; ms. */
+const rereadMs = 5 * 60_000;
+const rereadUnchangedMs = 60 * 60_000;
+
+/** Remembers what it has read: a look at all areas comes with every scrape. */
+export class OldestRuns {
+  readonly #known = new Map<string, Known>();
+
+  /** As `readOldest`, a while ago at most; null also where the database cannot be read just now. */
+  of(area: Area, now = Date.now()): number | null {
+    const { mtimeMs: changedAt, size: bytes } = statSync(area.megatestDb);
+    const known = this.#known.get(area.path);
+    if (known !== undefined) {
+      const unchanged = known.changedAt === changedAt && known.bytes === bytes;
+      if (now - known.readAt < (unchanged ? rereadUnchangedMs : rereadMs)) return known.oldest;
+    }
+    const oldest = readOrNull(area, now);
+    this.#known.set(area.path, { readAt: now, changedAt, bytes, oldest });
+    return oldest;
+  }
+}
+
+function readOrNull(area: Area, now: number): number | null {
+  let db: Look | undefined;
+  try {
+    db = openLook({ area: area.megatestDb });
+    return readOldest(db, area, now);
+  } catch {
+    return null;
+  } finally {
+    db?.close();
+  }
+}
+
+/**
+ * When the oldest run of megatest.db began that a line of `[reduce-records]` would have leave it, as far as the run's own row
+ * tells; without such a line, that of all runs that are neither hidden nor locked. Seconds since 1970; null without any.
+ */
+export function readOldest(db: Look, area: Area, now: number): number | null {
+  const columns = columnsOf(db, "area", "runs");
+  const target = targetSql(
+    targetKeys(area.config).filter((key) => columns.includes(key)),
+    "r",
+  );
+  const { policies } = readPolicies(area.config);
+  const requests: Request[] = policies.length === 0 ? [{}] : policies.map(({ request }) => request);
+  const found = requests.map((request) => oldestOf(db, target, request, now)).filter((each) => each !== null);
+  return found.length === 0 ? null : Math.min(...found);
+}
+
+function oldestOf(db: Look, target: string, request: Request, now: number): number | null {
+  const patterns = [
+    [target, request.target],
+    ["coalesce(r.runname, '')", request.runname],
+    ["coalesce(r.state, '')", request.state],
+    ["coalesce(r.status, '')", request.status],
+  ] as const;
+  const terms = patterns.flatMap(([value, pattern]) =>
+    pattern === undefined ? [] : [matchPatterns(value, pattern)],
+  );
+  const stays = request.includeLocked === true ? "'deleted'" : "'deleted', 'locked'";
+  const sql = `SELECT min(began) FROM (
+    SELECT CAST(r.event_time AS INTEGER) AS began, row_number() OVER (
+      PARTITION BY ${target} ORDER BY CAST(r.event_time AS INTEGER) DESC, r.id DESC) AS place
+    FROM area.runs AS r
+    WHERE ${[`coalesce(r.state, '') NOT IN (${stays})`, ...terms.map((term) => term.sql)].join(" AND ")})
+    WHERE place > ? AND began < ?`;
+  const youngest = (now - (request.age ?? 0)) / 1000;
+  const parameters = [...terms.flatMap((term) => term.parameters), request.keep ?? 0, youngest];
+  return (
+    db
+      .prepare<(string | number)[], number | null>(sql)
+      .pluck()
+      .get(...parameters) ?? null
+  );
+}
