@@ -1,6 +1,7 @@
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { toQueueError } from "../shared/queue/outage.ts";
+import { flushTraces, startTracing } from "../shared/queue/tracing.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** A connection to Redis for as long as one request lasts, and the queues opened over it. */
@@ -17,6 +18,7 @@ export interface Session {
 export async function openSession(settings: Settings): Promise<Session> {
   // Here and nowhere else, so that what needs no Redis starts without its libraries.
   const { connectRedis, openQueue } = await import("../shared/queue/connections.ts");
+  await startTracing(settings);
   const redis = await connectRedis(settings.redisUrl);
   // An outage later on rejects the calls themselves; unheard, this event would end the process.
   redis.on("error", () => {});
@@ -33,6 +35,7 @@ export async function openSession(settings: Settings): Promise<Session> {
       // Closing a queue asks Redis, and rejects where Redis has gone meanwhile.
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       redis.disconnect();
+      await flushTraces();
     },
   };
 }

@@ -24,6 +24,8 @@ export interface Settings {
   user: string;
   /** Bearer token of the HTTP server; undefined: loopback only. */
   token: string | undefined;
+  /** Where OpenTelemetry spans of queues and jobs are sent, by OTLP over HTTP; undefined: none are made. */
+  tracesUrl: string | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 }
 
@@ -75,6 +77,7 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
     cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
     user: [text(/^[^/\0]+$/, "must be a user name"), () => currentUser().username],
     token: [notEmpty, () => undefined],
+    tracesUrl: [text(/^https?:\/\//, 'must begin with "http://" or "https://"'), () => undefined],
     logLevel: [oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), () => "info"],
   };
 const names = Object.keys(settings) as (keyof Settings)[];

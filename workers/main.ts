@@ -1,4 +1,5 @@
 import { createLog } from "../shared/log.ts";
+import { flushTraces, startTracing } from "../shared/queue/tracing.ts";
 import type { Settings } from "../shared/settings.ts";
 import { HostWorker, type HostWorkerOptions } from "./worker.ts";
 
@@ -36,6 +37,7 @@ export async function runWorker(
   });
   try {
     if (listen !== undefined) log.info(`metrics at ${await metrics?.listen(listen)}`);
+    await startTracing(settings);
     await worker.start();
     const signal = await told;
     log.info(`${signal}: finishing the batch in hand`);
@@ -46,6 +48,7 @@ export async function runWorker(
     if (outcome === "abandoned") dieBy(signal);
     return 0;
   } finally {
+    await flushTraces();
     metrics?.close();
     end();
   }

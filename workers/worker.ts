@@ -12,6 +12,7 @@ import { keepCompleted, keepFailed } from "../shared/queue/enqueue-options.ts";
 import { announceHost, type HostRecord, heartbeatInterval, withdrawHost } from "../shared/queue/hosts.ts";
 import { queueName } from "../shared/queue/names.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
+import { tracing } from "../shared/queue/tracing.ts";
 import type { Settings } from "../shared/settings.ts";
 import { AreaLocks } from "./area-lock.ts";
 import { Automatic } from "./automatic.ts";
@@ -121,8 +122,7 @@ export class HostWorker {
           this.#log.debug({ err: error }, "could not announce this host"),
         );
       }, heartbeatInterval);
-      const parts = { settings, log: this.#log, redis };
-      const automatic = new Automatic(parts, queue, this.#options.lookMs);
+      const automatic = new Automatic({ settings, log: this.#log, redis }, queue, this.#options.lookMs);
       this.#serving = { redis, queue, worker, patient, locks, record, heartbeat, rounds, automatic };
       await worker.waitUntilReady();
       this.#log.info(
@@ -161,6 +161,7 @@ export class HostWorker {
       {
         connection,
         prefix: this.#settings.prefix,
+        ...tracing(),
         concurrency: 1,
         lockDuration,
         stalledInterval,

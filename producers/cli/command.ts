@@ -33,6 +33,7 @@ const settingsFlags = [
   ["--cache-root <path>", "where Megatest keeps its caches"],
   ["--user <name>", "the user in the cache's path"],
   ["--token <token>", "bearer token of the HTTP server"],
+  ["--traces-url <url>", "where to send OpenTelemetry spans by OTLP over HTTP"],
   ["--log-level <level>", "trace, debug, info, warn, error, fatal or silent"],
 ] as const;
 

@@ -5,6 +5,7 @@ import type { Settings } from "../settings.ts";
 import { queueName } from "./names.ts";
 import { unreachable } from "./outage.ts";
 import { redisPlace, withoutPassword } from "./redis-url.ts";
+import { tracing } from "./tracing.ts";
 
 // BullMQ and ioredis take half a second to load on a slow machine: on the producers' side session.ts alone imports this
 // file, and only once Redis is asked.
@@ -133,6 +134,7 @@ export function openQueue(redis: Redis, settings: Pick<Settings, "prefix">, host
   const queue = new Queue(queueName(host), {
     connection: redis,
     prefix: settings.prefix,
+    ...tracing(),
     skipWaitingForReady: true,
     skipVersionCheck: true,
   });

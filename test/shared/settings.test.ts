@@ -19,6 +19,7 @@ describe("settings", () => {
       cacheRoot: "/tmp",
       user: userInfo().username,
       token: undefined,
+      tracesUrl: undefined,
       logLevel: "info",
     });
   });
