@@ -24,7 +24,7 @@ const rereadUnchangedMs = 60 * 60_000;
 export class OldestRuns {
   readonly #known = new Map<string, Known>();
 
-  /** As `readOldest`, a while ago at most; null also where the database cannot be read just now. */
+  /** When the oldest run began that could leave (`readOldest`), a while ago at most; null also where the database cannot be read just now. */
   of(area: Area, now = Date.now()): number | null {
     const { mtimeMs: changedAt, size: bytes } = statSync(area.megatestDb);
     const known = this.#known.get(area.path);
@@ -54,7 +54,7 @@ function readOrNull(area: Area, now: number): number | null {
  * When the oldest run of megatest.db began that a line of `[reduce-records]` would have leave it, as far as the run's own row
  * tells; without such a line, that of all runs that are neither hidden nor locked. Seconds since 1970; null without any.
  */
-export function readOldest(db: Look, area: Area, now: number): number | null {
+function readOldest(db: Look, area: Area, now: number): number | null {
   const columns = columnsOf(db, "area", "runs");
   const target = targetSql(
     targetKeys(area.config).filter((key) => columns.includes(key)),
