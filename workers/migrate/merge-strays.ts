@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { moveOn } from "../move/prepare.ts";
 import { Tally } from "../move/tally.ts";
@@ -6,6 +7,7 @@ import { mendOverwritten } from "./mend-overwritten.ts";
 import { mergeStray } from "./merge-stray.ts";
 import { baseFile, migrationDirectory } from "./migration-files.ts";
 import type { MigrationPart } from "./part.ts";
+import { snapshotNames } from "./snapshot.ts";
 import { strayFiles } from "./strays.ts";
 
 export interface StrayCounts {
@@ -28,8 +30,10 @@ export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promi
   const directory = migrationDirectory(area, row.token);
   for (const n of strayNumbers(directory)) {
     const { cache: stray, ref } = strayFiles(directory, n);
-    const ancestor = row.kind === "takeover" ? baseFile(area, row.token) : ref;
-    const base = existsSync(ancestor) ? ancestor : undefined;
+    // Its own ref moves on with each sync of its own: what it synced would pass for unchanged, also where a sync of the
+    // home has overwritten that in megatest.db. Stray 0 parted in an earlier migration, whose files are gone.
+    const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
+    const base = [...parted, ref].find((file) => existsSync(file));
     const { merged, kept } = await mergeStray({ move, stray, base, beforeCommit });
     total.merged += merged;
     total.kept += kept;

@@ -1,0 +1,68 @@
+import { copyFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { oversee } from "../../workers/migrate/oversee.ts";
+import { historyOf } from "../support/kill.ts";
+import { startClient, startServer } from "../support/megatest/processes.ts";
+import {
+  addresses,
+  buildForTwo,
+  closeByHand,
+  contextOn,
+  seenFromSide,
+  switchByHand,
+  tendBoth,
+} from "../support/migration-hosts.ts";
+import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+import { isClosed, migrationRow, unionAt } from "../support/two-hosts.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+/** A Megatest of an area on one of the hosts: a server that syncs all the while, and a client that writes. */
+async function startMegatest(area: SampleArea, runname: string, root: string) {
+  const { megatestDb, cacheDb, refDb, directory, host } = area;
+  const times = { syncEveryMs: 30, quietMs: 0 };
+  const server = await startServer({ megatestDb, cacheDb, refDb, directory, host, ...times });
+  const target = Object.fromEntries(area.keys.map((key) => [key, "late"]));
+  const journal = join(root, `${runname}.jsonl`);
+  const client = await startClient({ cacheDb, journal, everyMs: 5, target, runname });
+  return { server, client };
+}
+
+describe("a Megatest that never noticed that the homehost moved", () => {
+  it("and made the cache anew, filled it and synced, loses nothing and overwrites nothing, and is reported", async () => {
+    const root = temporaryDirectory();
+    const { area, place } = buildForTwo(root);
+    const before = unionAt(area);
+    const o = { ...place, jobId: "migrate-1" };
+    await closeByHand(o);
+    await switchByHand(o);
+    // Somebody cleans /tmp on the old host: whoever believes to be at home fills a new cache from megatest.db.
+    for (const name of readdirSync(area.cacheDirectory)) rmSync(join(area.cacheDirectory, name));
+    for (const file of [area.cacheDb, area.refDb]) copyFileSync(area.megatestDb, file);
+
+    const there = seenFromSide(area, root, "new");
+    const home = await startMegatest(there, "of the home", root);
+    const unnoticed = await startMegatest(area, "unnoticed", root);
+    const both = [home.client, unnoticed.client];
+    await waitFor("both to write", () => both.every((client) => client.acknowledged().length > 30));
+    await Promise.all([home.server.syncedAfresh(), unnoticed.server.syncedAfresh()]);
+
+    await tendBoth(o);
+    expect((await unnoticed.client.next("failed")).message).toBe(`homehost moved to ${addresses.new}`);
+    expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([true, true]);
+    await unnoticed.server.kill();
+    const settled = await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    await home.client.stop();
+    await home.server.syncedAfresh();
+    await home.server.stop();
+
+    expect(migrationRow(area)).toMatchObject({ state: "settled" });
+    expect(settled.strays.merged).toBeGreaterThan(0);
+    expect(historyOf(area)).toMatchObject([{ strays: settled.strays }]);
+    const after = unionAt(there);
+    for (const client of both) assertWritesKept(client.acknowledged(), after);
+    assertNothingLost(before, after, { newRecords: true });
+  });
+});

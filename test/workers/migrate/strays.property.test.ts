@@ -1,0 +1,168 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { openConnection } from "../../../shared/sqlite/connection.ts";
+import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
+import { gapAbove, writeGap } from "../../../workers/migrate/id-gap.ts";
+import { mendOverwritten } from "../../../workers/migrate/mend-overwritten.ts";
+import { mergeStray } from "../../../workers/migrate/merge-stray.ts";
+import { transact } from "../../../workers/move/transaction.ts";
+import { settleTimes } from "../../support/edit-area.ts";
+import { openClient } from "../../support/megatest/client.ts";
+import { syncOnce } from "../../support/megatest/sync.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+import { withMove } from "../../support/with-move.ts";
+
+/** `MTJOBS_SEQUENCES` asks for more than a test run has time for, `MTJOBS_SEED` for others. */
+const sequences = Number(process.env.MTJOBS_SEQUENCES ?? 12);
+const seed = Number(process.env.MTJOBS_SEED ?? 20_240_611);
+
+/** What a Megatest does, at home or at the stray; runs and tests count through few, so that both often mean the same. */
+type Act =
+  | { at: Place; does: "report"; run: number; test: number; comment: string }
+  | { at: Place; does: "sync" };
+type Place = "home" | "stray";
+
+const place = fc.constantFrom<Place>("home", "stray");
+const act: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      ...{ at: place, does: fc.constant("report" as const) },
+      ...{ run: fc.nat(2), test: fc.nat(2), comment: fc.constantFrom("a", "b", "c") },
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ at: place, does: fc.constant("sync" as const) }) },
+);
+
+const target = { sysname: "a", fsname: "b", datapath: "c" };
+
+/** Comments of the tests that the acts are about, by run and name: no id is in it. */
+function commentsOf(file: string): Map<string, string> {
+  const db = new Database(file, { readonly: true });
+  try {
+    const sql = `SELECT r.runname || '/' || t.testname, t.comment FROM tests AS t JOIN runs AS r ON r.id = t.run_id
+      WHERE r.runname LIKE 'run %'`;
+    const rows = db.prepare(sql).raw().all() as [string, string][];
+    expect(new Set(rows.map(([name]) => name)).size, "a test stands under two ids").toBe(rows.length);
+    return new Map(rows);
+  } finally {
+    db.close();
+  }
+}
+
+function keptComments(area: SampleArea): string[] {
+  const db = new Database(join(area.directory, "completed-runs.db"), { readonly: true });
+  try {
+    return db.prepare("SELECT row FROM mtjobs_superseded").pluck().all() as string[];
+  } finally {
+    db.close();
+  }
+}
+
+async function perform(home: SampleArea, stray: SampleArea, acts: readonly Act[]): Promise<void> {
+  for (const act of acts) {
+    const there = act.at === "home" ? home : stray;
+    if (act.does === "sync") {
+      settleTimes(home);
+      await syncOnce(there, { quietMs: 0 });
+      continue;
+    }
+    const client = openClient(there.cacheDb);
+    try {
+      const run = client.registerRun(target, `run ${act.run}`);
+      client.setState(client.registerTest(run, `test ${act.test}`), "COMPLETED", "PASS", act.comment);
+    } finally {
+      client.close();
+    }
+  }
+}
+
+/** As every new home has it: what both make anew never has one id. */
+function writeGapAt({ megatestDb: area, cacheDb: cache, refDb: ref }: SampleArea): void {
+  const db = openConnection({ area, cache, ref });
+  try {
+    writeGap(db, gapAbove(db, ["area"]), ["cache", "ref"]);
+  } finally {
+    db.close();
+  }
+}
+
+/** A while passes: what was synced until then is older, to the second, than what is synced from now on. */
+function letTimePass({ megatestDb: area, cacheDb: cache, refDb: ref }: SampleArea): void {
+  const db = openConnection({ area, cache, ref });
+  try {
+    for (const part of ["area", "cache", "ref"] as const) {
+      transact(db, () =>
+        withoutAnyTriggers(db, part, () =>
+          db.exec(`UPDATE ${part}.tests SET last_update = last_update - 100`),
+        ),
+      );
+    }
+  } finally {
+    db.close();
+  }
+}
+
+async function merge(home: SampleArea, stray: SampleArea, base: string): Promise<void> {
+  settleTimes(home);
+  await withMove(home, async (move, beforeCommit) => {
+    const o = { move, stray: stray.cacheDb, base, beforeCommit };
+    await mergeStray(o);
+    await mendOverwritten(move, beforeCommit);
+    expect((await mergeStray(o)).merged, "brought twice").toBe(0);
+    expect(await mendOverwritten(move, beforeCommit), "mended twice").toBe(0);
+  });
+}
+
+describe("whatever a home and a stray did since they parted", () => {
+  it(
+    "every test is at home once, with the value of whoever changed it, and no value is lost",
+    { timeout: 180_000 },
+    () =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.array(act, { maxLength: 4 }),
+          fc.array(act, { minLength: 1, maxLength: 12 }),
+          async (common, apart) => {
+            const home = buildTempArea({ runs: 1, testsPerRun: 1, inFlight: 0, unsynced: false });
+            await perform(home, home, common);
+            await perform(home, home, [{ at: "home", does: "sync" }]);
+            letTimePass(home);
+            const directory = home.directory;
+            const stray = { ...home, cacheDb: join(directory, "s.db"), refDb: join(directory, "s-ref.db") };
+            copyFileSync(home.cacheDb, stray.cacheDb);
+            const base = join(directory, "base.db");
+            for (const file of [stray.refDb, base]) copyFileSync(home.refDb, file);
+            const parted = commentsOf(home.cacheDb);
+            writeGapAt(home);
+            await perform(home, stray, apart);
+            const [own, theirs] = [commentsOf(home.cacheDb), commentsOf(stray.cacheDb)];
+            await merge(home, stray, base);
+            // What both wrote alike needs no merging; Megatest's next sync tells the ref of it.
+            await perform(home, home, [{ at: "home", does: "sync" }]);
+            const kept = keptComments(home);
+            for (const file of [home.cacheDb, home.refDb, home.megatestDb]) {
+              const seen = commentsOf(file);
+              for (const name of new Set([...own.keys(), ...theirs.keys()])) {
+                const [was, ours, stranger] = [parted.get(name), own.get(name), theirs.get(name)];
+                const isTheirs =
+                  stranger !== undefined && stranger !== was && (ours === undefined || ours === was);
+                expect(seen.get(name), `${name} in ${file}`).toBe(isTheirs ? stranger : ours);
+                const isLost = !isTheirs && stranger !== undefined && stranger !== was && stranger !== ours;
+                if (isLost)
+                  expect(
+                    kept.some((row) => row.includes(`'${stranger}'`)),
+                    `${name} kept`,
+                  ).toBe(true);
+              }
+            }
+          },
+        ),
+        { numRuns: sequences, seed },
+      ),
+  );
+});
