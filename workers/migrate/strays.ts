@@ -6,7 +6,7 @@ import { findCaches } from "../../shared/area/foreign-caches.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
 import { proveToken, raiseToken, readFence } from "../fence.ts";
-import { transact } from "../move/transaction.ts";
+import { outwaitBusy, transact } from "../move/transaction.ts";
 import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
 import { ownPairs, readMark } from "./pair-files.ts";
 import { copyAside } from "./snapshot.ts";
@@ -69,20 +69,25 @@ export interface ExportOptions {
  * known. May be repeated: until then `findStrays` finds it.
  */
 export async function exportStray(stray: Stray, o: ExportOptions): Promise<void> {
-  withStray(stray, (db, part) => {
-    const token = tokenFor(db, part, o);
-    transact(db, () => raiseToken(db, part, token));
-    closePart(db, part, { ...o.closed, closedAt: Date.now() }, token, { known: false });
-  });
   const { partToken, model, signal } = o;
+  // Whoever writes to it does so all the time, and waits for longer than we do.
+  await outwaitBusy(signal, () =>
+    withStray(stray, (db, part) => {
+      const token = tokenFor(db, part, o);
+      transact(db, () => raiseToken(db, part, token));
+      closePart(db, part, { ...o.closed, closedAt: Date.now() }, token, { known: false });
+    }),
+  );
   const to = strayFiles(o.directory, o.n);
   if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, partToken, model, signal });
   await copyAside({ from: stray.cache, target: to.cache, partToken, model, signal });
-  withStray(stray, (db, part) =>
-    transact(db, () => {
-      proveToken(db, part, tokenFor(db, part, o), Date.now());
-      noteKnown(db, part);
-    }),
+  await outwaitBusy(signal, () =>
+    withStray(stray, (db, part) =>
+      transact(db, () => {
+        proveToken(db, part, tokenFor(db, part, o), Date.now());
+        noteKnown(db, part);
+      }),
+    ),
   );
 }
 
