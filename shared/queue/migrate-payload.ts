@@ -53,6 +53,12 @@ const asked = {
   toHost: hostName,
 };
 
+/** Servers that a step `stop-servers` has ended: their logs look alive for some seconds more. */
+const stopped = z
+  .array(z.strictObject({ host: z.string().min(1), pid: z.number().int().positive() }))
+  .max(100)
+  .optional();
+
 /** What one host does for a migration that another one coordinates. All else is read from the row in megatest.db. */
 export const migrateStepSchema = z.discriminatedUnion("step", [
   z.strictObject({
@@ -62,6 +68,7 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
     quietFor: milliseconds,
     /** The coordinating host's, to see whether the two fit. */
     version: z.string().min(1),
+    stopped,
   }),
   z.strictObject({
     ...base,
@@ -81,6 +88,7 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
     fromHome: hostName,
     /** The value of the Redlock that the coordinating worker has taken, to be adopted. */
     lockValue: z.string().min(1),
+    stopped,
   }),
   z.strictObject({
     ...base,

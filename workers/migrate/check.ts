@@ -21,7 +21,7 @@ export async function check(payload: CheckPayload, context: JobContext): Promise
   try {
     const place = await openPlace(payload, context, new Tally());
     // By this host's clock: to read the file server's takes a file there, and a check makes none.
-    const report = await checkPlace(place, payload.quietFor, context, 0);
+    const report = await checkPlace(place, payload, context, 0);
     return { ...report, checks: [versions, ...report.checks] };
   } catch (error) {
     if (!(error instanceof JobsError) || error.code !== "several-caches") throw error;
@@ -41,7 +41,7 @@ function versionCheck(theirs: string): MigrateCheck {
 /** The same for a place that was opened already; one that could be opened has one cache in use. */
 export async function checkPlace(
   place: Place,
-  quietForMs: number,
+  { quietFor: quietForMs, stopped = [] }: Pick<CheckPayload, "quietFor" | "stopped">,
   context: JobContext,
   skewMs: number,
 ): Promise<CheckReport> {
@@ -52,7 +52,7 @@ export async function checkPlace(
     ...quiet,
     checks: [
       ...quiet.checks,
-      serverChecks(area, context.settings, skewMs),
+      serverChecks(area, context.settings, skewMs, stopped),
       ...(cache === undefined ? [] : [openFileCheck(cache, process.pid)]),
       passed("caches", cache === undefined ? "there is no cache" : "one cache is in use"),
       spaceCheck("space-area", area.realPath, pairBytes),

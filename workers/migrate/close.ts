@@ -69,7 +69,7 @@ async function begin(
   const { context, db } = part;
   try {
     refuseWhereOpen(db);
-    const report = await checkPlace(place, payload.quietFor, context, clockSkewMs(place.area));
+    const report = await checkPlace(place, payload, context, clockSkewMs(place.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;
     const row = {

@@ -38,6 +38,8 @@ const schema = z.object({
   /** Of the Redlock, while it stands for us. */
   lockValue: z.string().optional(),
   serversStopped: z.boolean().default(false),
+  /** Servers that were ended for us. */
+  stopped: z.array(z.object({ host: z.string(), pid: z.number() })).default([]),
   /** Since when the old home is to watch, ms since 1970. */
   watchSince: z.number().optional(),
   /** The reason for waiting that was told last. */

@@ -7,7 +7,7 @@ import type { CloseReport } from "./close.ts";
 import { mergeChecks } from "./coordination.ts";
 import { type AskedStep, type Dealings, Pause } from "./dealings.ts";
 import { completed, failedAs } from "./describe-migration.ts";
-import { hostChecks, lostHomeChecks, serversOf, unconfirmed } from "./host-checks.ts";
+import { hostChecks, lostHomeChecks, serversOf, stoppedBy, unconfirmed } from "./host-checks.ts";
 import type { LookReport } from "./look.ts";
 import type { HandedOver } from "./perform-step.ts";
 import { cancelledError, onlyTimeIsLacking, refusal, undoneError } from "./refusal.ts";
@@ -59,9 +59,9 @@ class Coordinator {
       return await this.#look();
     }
     const look = await this.#with.look();
-    return step.name === "check"
-      ? await this.#checked(look, seen.report as CheckReport)
-      : await this.#askCheck(look);
+    if (step.name === "check") return await this.#checked(look, seen.report as CheckReport);
+    at.stopped = stoppedBy(seen.report as CheckReport, step.host);
+    return await this.#askCheck(look);
   }
 
   /** Ends the step in hand, and undoes what can be. After the switch it is too late. */
@@ -113,7 +113,8 @@ class Coordinator {
   async #askCheck(look: LookReport): Promise<never> {
     const old = await this.#with.oldHost(look);
     const { quietFor } = this.#with.payload;
-    return await this.#with.ask("check", old?.host ?? "", { quietFor, version: ownVersion() });
+    const { stopped } = this.#with.at;
+    return await this.#with.ask("check", old?.host ?? "", { quietFor, stopped, version: ownVersion() });
   }
 
   async #stillWaiting(step: AskedStep): Promise<MigrateResult> {
@@ -154,9 +155,11 @@ class Coordinator {
   async #lockAndClose(look: LookReport): Promise<never> {
     const old = await this.#with.oldHost(look);
     const lockValue = await this.#with.handOver(await this.#with.lock(look));
-    const { quietFor } = this.#with.payload;
+    const { payload, at } = this.#with;
+    const { quietFor } = payload;
+    const { stopped } = at;
     const homes = { toHome: look.toHome, fromHome: look.fromHome };
-    return await this.#with.ask("close", old?.host ?? "", { quietFor, lockValue, ...homes });
+    return await this.#with.ask("close", old?.host ?? "", { quietFor, stopped, lockValue, ...homes });
   }
 
   /** The migration has begun: its row tells what comes next. */

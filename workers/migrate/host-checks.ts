@@ -55,3 +55,9 @@ export function serversOf({ checks }: CheckReport): { host: string; pids: number
   if (ok !== false || first === undefined) return undefined;
   return { host: first.host, pids: servers.filter(({ host }) => host === first.host).map(({ pid }) => pid) };
 }
+
+/** The servers that a step `stop-servers` on a host has ended. */
+export function stoppedBy({ checks }: CheckReport, host: string): { host: string; pid: number }[] {
+  const facts = checks.find(({ name }) => name === "servers")?.facts;
+  return ((facts?.stopped ?? []) as number[]).map((pid) => ({ host, pid }));
+}

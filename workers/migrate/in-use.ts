@@ -7,9 +7,21 @@ import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { aliveServers } from "../move/quiet.ts";
 
-/** The check `servers`: whether a Megatest server of the area is alive, or may be, on any host. `skewMs`: see aliveServers. */
-export function serverChecks(area: Area, settings: Settings, skewMs = 0): MigrateCheck {
-  return describeServers(aliveServers(area, settings.host, skewMs));
+/**
+ * The check `servers`: whether a Megatest server of the area is alive, or may be, on any host.
+ *
+ * @param skewMs see aliveServers
+ * @param stopped those that we have ended, whose logs were touched a moment ago
+ */
+export function serverChecks(
+  area: Area,
+  settings: Settings,
+  skewMs = 0,
+  stopped: readonly { host: string; pid: number }[] = [],
+): MigrateCheck {
+  const isStopped = (server: MegatestServer) =>
+    stopped.some(({ host, pid }) => host === server.host && pid === server.pid);
+  return describeServers(aliveServers(area, settings.host, skewMs).filter((server) => !isStopped(server)));
 }
 
 /** The same of servers that were found already. */

@@ -47,6 +47,12 @@ describe("servers of an area", () => {
     writeFileSync(join(pairs.area.realPath, "logs", "server-77-elsewhere.log"), "");
     const check = serverChecks(pairs.area, pairs.old);
     expect(check).toMatchObject({ ok: false });
+    // Its log looks alive for some seconds after it was ended.
+    const stopped = [
+      { host: "elsewhere", pid: 77 },
+      { host: pairs.old.host, pid: pidOf(server) },
+    ];
+    expect(serverChecks(pairs.area, pairs.old, 0, stopped)).toMatchObject({ ok: true });
     expect(check.facts).toEqual({
       servers: expect.arrayContaining([
         { host: "elsewhere", pid: 77, state: "live" },
