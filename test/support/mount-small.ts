@@ -41,6 +41,12 @@ export function unmount(directory: string): void {
   spawnSync("umount", ["--lazy", directory]);
 }
 
+/** All that is mounted there, one upon the other. */
+export function unmountAll(directory: string): void {
+  for (let mounts = 0; mounts < 8; mounts++)
+    if (spawnSync("umount", ["--lazy", directory], { stdio: "ignore" }).status !== 0) return;
+}
+
 /** Fills the file system but for `kilobytes`. Returns the way to free it again. */
 export function fillBut(directory: string, kilobytes: number): () => void {
   const ballast = join(directory, "ballast");

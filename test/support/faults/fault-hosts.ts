@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { isStopped } from "../kill.ts";
 import { type Link, openLink } from "../link.ts";
-import { mountFor, unmount } from "../mount-small.ts";
+import { mountFor, unmountAll } from "../mount-small.ts";
 import { type OwnServer, withServer } from "../own-redis.ts";
 import type { WorkerProcess } from "../queue-stage.ts";
 import { type Hosts, onHosts } from "../two-hosts.ts";
@@ -52,9 +52,16 @@ export class FaultHosts {
       // Long enough to write where nobody should once the home has moved.
       MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: 1500, roundMs: 3000 }),
     };
-    const worker = await this.hosts.start(sides[side], failpoint, env);
-    this.workers[side] = worker;
-    return worker;
+    // On a machine that works on several cells a worker may give its Redis up before it has looked: its manager restarts it.
+    for (let tries = 1; ; tries++) {
+      try {
+        const worker = await this.hosts.start(sides[side], failpoint, env);
+        this.workers[side] = worker;
+        return worker;
+      } catch (error) {
+        if (tries === 3) throw error;
+      }
+    }
   }
 
   async kill(side: Side): Promise<void> {
@@ -101,7 +108,7 @@ export async function onFaultHosts(body: (stage: FaultHosts) => Promise<void>): 
           stage = new FaultHosts(hosts, redis, links);
           await body(stage);
         } finally {
-          for (const place of stage?.places() ?? []) unmount(place);
+          for (const place of stage?.places() ?? []) unmountAll(place);
         }
       }, url);
     } finally {
