@@ -55,7 +55,7 @@ export function dutyOf(stand: MigrationStand, side: Side): Duty | undefined {
 }
 
 /** How long a new home may take to clean up before the old one ends the undoing without it, ms. */
-export const cleanPatienceMs = 10 * 60_000;
+const cleanPatienceMs = 10 * 60_000;
 
 function undoingOnOld({ row, files, idleMs }: MigrationStand): Duty | undefined {
   if (row.old_ready === 0) return "open-old";
