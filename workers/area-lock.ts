@@ -1,28 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import Redlock, { ExecutionError, Lock, ResourceLockedError } from "redlock";
+import Redlock, { ExecutionError, Lock } from "redlock";
 import { JobsError } from "../shared/errors.ts";
-import { type LockOwner, lockOwnerKey, readLockOwner } from "../shared/queue/area-lock-key.ts";
+import { type LockOwner, readLockOwner } from "../shared/queue/area-lock-key.ts";
 import { lockClient } from "../shared/queue/connections.ts";
-
-/**
- * One job per area over all hosts: Redlock over independent Redis servers. It is advisory, it keeps honest workers
- * from wasting work; what makes a commit safe is the fence in the databases.
- *
- * Redlock's own retries, `using()` and errors are kept behind this file: its retries spoil the expiry it
- * reports, `using()` aborts only after the lock has expired, and one error class stands for contention and outage.
- */
-export interface AreaLock {
-  /** Aborted (`lost-lease`) before the lock expires without us, or once somebody else has it. */
-  readonly signal: AbortSignal;
-  /** Never rejects: what cannot be released expires by itself. */
-  release(): Promise<void>;
-  /**
-   * Stops renewing it and leaves it standing for `ms`, for whoever adopts it by the value returned. Never rejects: where
-   * the servers do not answer it stands for what is left of its life.
-   */
-  handOver(ms: number): Promise<string>;
-}
+import { type AreaLock, HeldLock, isContention } from "./held-lock.ts";
 
 export interface AreaLockOptions {
   /** How long a lock stands without renewal, in milliseconds. */
@@ -31,7 +13,15 @@ export interface AreaLockOptions {
   wait?: number;
 }
 
-/** Connections to the lock servers, and the locks taken over them. */
+/**
+ * One job per area over all hosts: Redlock over independent Redis servers. It is advisory, it keeps honest workers
+ * from wasting work; what makes a commit safe is the fence in the databases.
+ *
+ * Redlock's own retries, `using()` and errors are kept behind this file and held-lock.ts: its retries spoil the expiry it
+ * reports, `using()` aborts only after the lock has expired, and one error class stands for contention and outage.
+ *
+ * Connections to the lock servers, and the locks taken over them.
+ */
 export class AreaLocks {
   readonly #clients: Redis[];
   readonly #redlock: Redlock;
@@ -138,120 +128,5 @@ export class AreaLocks {
   /** Ends the connections; locks still held run out. */
   close(): void {
     for (const client of this.#clients) client.disconnect();
-  }
-}
-
-/** True where enough servers said that somebody else has it; false for an outage. */
-async function isContention(error: unknown): Promise<boolean> {
-  if (!(error instanceof ExecutionError)) return false;
-  const stats = await error.attempts.at(-1);
-  if (stats === undefined) return false;
-  return [...stats.votesAgainst.values()].some((vote) => vote instanceof ResourceLockedError);
-}
-
-/** A lock in hand, renewed at a third of its life, given up a little before its end. */
-class HeldLock implements AreaLock {
-  readonly #redlock: Redlock;
-  readonly #ownerClient: Redis | undefined;
-  readonly #owner: LockOwner;
-  readonly #ttl: number;
-  readonly #lost = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-  #lock: Lock;
-  #renewing: Promise<void> | undefined;
-  #watchdog: NodeJS.Timeout | undefined;
-  #released = false;
-
-  constructor(redlock: Redlock, ownerClient: Redis | undefined, lock: Lock, owner: LockOwner, ttl: number) {
-    this.#redlock = redlock;
-    this.#ownerClient = ownerClient;
-    this.#lock = lock;
-    this.#owner = owner;
-    this.#ttl = ttl;
-    this.#watch();
-    this.#writeOwner();
-    this.#timer = setInterval(() => {
-      this.#renewing ??= this.#renew().finally(() => {
-        this.#renewing = undefined;
-      });
-    }, ttl / 3);
-  }
-
-  get signal(): AbortSignal {
-    return this.#lost.signal;
-  }
-
-  get isHeld(): boolean {
-    return !this.#released && !this.signal.aborted;
-  }
-
-  async #renew(): Promise<void> {
-    try {
-      this.#lock = await this.#redlock.extend(this.#lock, this.#ttl);
-      if (this.#released || this.signal.aborted) return;
-      this.#watch();
-      this.#writeOwner();
-    } catch (error) {
-      // After an outage the lock still stands until it expires, and the next renewal may get through.
-      if (await isContention(error)) this.#giveUp(error);
-    }
-  }
-
-  /** (Re)starts the clock that ends our trust in the lock before the servers' clocks do. */
-  #watch(): void {
-    clearTimeout(this.#watchdog);
-    const left = this.#lock.expiration - Date.now() - this.#ttl / 10;
-    this.#watchdog = setTimeout(() => this.#giveUp(), Math.max(0, left));
-  }
-
-  #giveUp(cause?: unknown): void {
-    if (this.#released) return;
-    this.#stopTimers();
-    this.#lost.abort(
-      new JobsError("lost-lease", "the lock on the area was lost", {
-        hint: "the job is tried again by itself; see whether the lock servers stay up",
-        ...(cause === undefined ? {} : { cause }),
-      }),
-    );
-  }
-
-  #writeOwner(ms = this.#ttl): void {
-    for (const key of this.#lock.resources) {
-      // For people to read; the lock does not depend on it.
-      this.#ownerClient?.set(lockOwnerKey(key), JSON.stringify(this.#owner), "PX", ms).catch(() => {});
-    }
-  }
-
-  #stopTimers(): void {
-    clearInterval(this.#timer);
-    clearTimeout(this.#watchdog);
-  }
-
-  async handOver(ms: number): Promise<string> {
-    const { value } = this.#lock;
-    if (this.#released) return value;
-    this.#released = true;
-    this.#stopTimers();
-    await this.#renewing;
-    try {
-      this.#lock = await this.#redlock.extend(this.#lock, ms, { retryCount: 0 });
-      this.#writeOwner(ms);
-    } catch {
-      // Whoever adopts it takes it anew.
-    }
-    return value;
-  }
-
-  async release(): Promise<void> {
-    if (this.#released) return;
-    this.#released = true;
-    this.#stopTimers();
-    await this.#renewing;
-    try {
-      await this.#redlock.release(this.#lock, { retryCount: 0 });
-      await this.#ownerClient?.del(this.#lock.resources.map(lockOwnerKey));
-    } catch {
-      // It expires by itself within the ttl.
-    }
   }
 }

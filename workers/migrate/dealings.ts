@@ -2,7 +2,7 @@ import type { Job } from "bullmq";
 import { areaIdLockKeys } from "../../shared/queue/area-lock-key.ts";
 import { findHost, type HostStatus } from "../../shared/queue/hosts.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
-import type { AreaLock } from "../area-lock.ts";
+import type { AreaLock } from "../held-lock.ts";
 import { runUnderSignals } from "../run-under-signals.ts";
 import type { ThreadJobName, ThreadJobs } from "../thread-protocol.ts";
 import { type Coordination, readCoordination } from "./coordination.ts";
