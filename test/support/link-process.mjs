@@ -1,4 +1,4 @@
-// Passes what comes to a port of its own on to the port in its first argument; `cut` and `mend` come by IPC. A process,
+// Passes what comes to a port of its own on to the port in its first argument, at the address in its second; `cut` and `mend` come by IPC. A process,
 // since a test that is busy for a second would be an outage.
 import { connect, createServer } from "node:net";
 
@@ -30,4 +30,4 @@ process.on("message", (message) => {
   process.send("done");
 });
 process.on("disconnect", () => process.exit());
-server.listen(0, "127.0.0.1", () => process.send(server.address().port));
+server.listen(0, process.argv[3], () => process.send(server.address().port));

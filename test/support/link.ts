@@ -12,9 +12,9 @@ export interface Link {
   remove(): void;
 }
 
-/** A port of this machine that leads to another one. */
-export async function openLink(target: number): Promise<Link> {
-  const child = fork(fileURLToPath(new URL("link-process.mjs", import.meta.url)), [String(target)]);
+/** A port of this machine that leads to another one; `at` is the address that it listens on. */
+export async function openLink(target: number, at = "127.0.0.1"): Promise<Link> {
+  const child = fork(fileURLToPath(new URL("link-process.mjs", import.meta.url)), [String(target), at]);
   const [port] = (await once(child, "message")) as [number];
   const tell = async (what: "cut" | "mend") => {
     const done = once(child, "message");
