@@ -83,6 +83,16 @@ function outage(error: unknown): never {
   });
 }
 
+/**
+ * On this thread a migration only talks with Redis, whose answer may come too late on a busy machine: that ends no migration.
+ * A slip of ours does, for it would be tried for ever.
+ */
+function lateAnswer(error: unknown): never {
+  const isOther = [JobsError, DelayedError, TypeError, RangeError, ReferenceError];
+  if (isOther.some((kind) => error instanceof kind)) throw error;
+  throw new JobsError("redis-unreachable", "Redis did not answer the migration in time", { cause: error });
+}
+
 async function perform(
   job: Job,
   { token, signal, reporter, host }: StepContext,
@@ -101,7 +111,8 @@ async function perform(
     return { forwarded };
   }
   // A migration that waits may be half done: it is for the job itself to end that.
-  if ("to" in payload) return await coordinate(job, payload, { token, signal, reporter, host, isCancelled });
+  if ("to" in payload)
+    return await coordinate(job, payload, { token, signal, reporter, host, isCancelled }).catch(lateAnswer);
   if (isCancelled) throw cancelled();
   if ("step" in payload) return await performStep(job, payload, { token, signal, reporter, host });
   return await moveRuns(job, payload, { token, signal, reporter, host });
