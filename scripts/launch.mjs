@@ -21,7 +21,7 @@ const programs = {
   },
   faults: {
     targets: [targets.product, targets.tests],
-    command: [...vitest, join("test", "faults"), "risen-rows", "--reporter=verbose"],
+    command: [...vitest, join("test", "faults"), "risen-rows", "one-job", "follow", "--reporter=verbose"],
     env: { MTJOBS_FAULTS: "all" },
   },
   bench: {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { restoreSteps } from "../../shared/job-steps.ts";
 import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import { casesOf } from "../support/campaign.ts";
 import { everywhere, fileOf } from "../support/edit-area.ts";
 import { assertReleased, assertUnharmed } from "../support/kill.ts";
 import { giveTestsTo } from "../support/large-run.ts";
@@ -83,11 +84,11 @@ describe("a restore that is killed", () => {
     ({ step }) => killAndFinish(step, 1, { cacheWal: true }),
   );
 
-  it.each(later)("at a later pass of $step leaves what the next one finishes", ({ step }) =>
+  it.each(casesOf(later, 1))("at a later pass of $step leaves what the next one finishes", ({ step }) =>
     killAndFinish(step, 3, {}),
   );
 
-  it.each(["inserted-in-area", "restored"] as const)(
+  it.each(casesOf(["inserted-in-area", "restored"] as const, 1))(
     "at %s leaves what the next one finishes where there is no cache",
     (step) => killAndFinish(step, 1, { withCache: false }),
   );

@@ -17,8 +17,6 @@ const few: { step: Step; fault: FaultName }[] = [
   { step: "migration-closed", fault: "Redis killed and started again, empty" },
   { step: "pair-copied", fault: "Redis out of the new home's reach" },
   { step: "migration-gathered", fault: "the area's disk full" },
-  { step: "pair-installed", fault: "the new home's /tmp read-only" },
-  { step: "home-written", fault: "the area read-only" },
 ];
 
 const cells = isCampaign ? migrateSteps.flatMap((step) => names.map((fault) => ({ step, fault }))) : few;

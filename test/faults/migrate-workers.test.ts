@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { casesOf } from "../support/campaign.ts";
 import { isStopped } from "../support/kill.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import {
@@ -31,10 +32,15 @@ function assertHome(
 }
 
 describe("a migration whose worker", () => {
-  it.each([
-    { side: "old", host: "host-a", step: "old-cache-closed" },
-    { side: "new", host: "host-b", step: "home-written" },
-  ] as const)("on the $side home is killed at $step goes on once it is started again", ({ host, step }) =>
+  it.each(
+    casesOf(
+      [
+        { side: "old", host: "host-a", step: "old-cache-closed" },
+        { side: "new", host: "host-b", step: "home-written" },
+      ] as const,
+      1,
+    ),
+  )("on the $side home is killed at $step goes on once it is started again", ({ host, step }) =>
     onHosts(async (hosts) => {
       const area = hosts.area();
       const before = unionAt(area);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { followJob } from "../../producers/follow.ts";
 import { openSession } from "../../producers/session.ts";
 import { resolveSettings } from "../../shared/settings.ts";
+import { isCampaign } from "../support/campaign.ts";
 import { withServer } from "../support/own-redis.ts";
 import { onStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -35,7 +36,7 @@ describe("following a job", () => {
       }, url),
     ));
 
-  it("ends with no-worker when the worker dies and none takes its place", () =>
+  it.runIf(isCampaign)("ends with no-worker when the worker dies and none takes its place", () =>
     onStage(async (stage) => {
       const area = stage.area("a1", "hosta");
       const { child, exited } = await stage.worker("hosta");
@@ -52,7 +53,8 @@ describe("following a job", () => {
       } finally {
         await session.close();
       }
-    }));
+    }),
+  );
 
   it("ends with unknown-job when the job is taken from its queue meanwhile", () =>
     onStage(async (stage) => {

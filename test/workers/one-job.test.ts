@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import { isForwarded } from "../../shared/queue/forwarded.ts";
+import { isCampaign } from "../support/campaign.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -130,7 +131,7 @@ test("a job for a homehost that no worker ever served waits unspent, and goes on
     expect(stage.trace(area).map(({ host }) => host)).toEqual(["hostB", "hostB"]);
   }));
 
-test("a job whose worker is killed goes on in the host's other worker", () =>
+test.runIf(isCampaign)("a job whose worker is killed goes on in the host's other worker", () =>
   onStage(async (stage) => {
     const area = stage.area("a", "hostA");
     const first = await stage.worker("hostA");
@@ -145,4 +146,5 @@ test("a job whose worker is killed goes on in the host's other worker", () =>
     stage.release(area);
     const job = await stage.reach("hostA", id, "completed");
     expect(job.attemptsMade).toBe(1);
-  }));
+  }),
+);

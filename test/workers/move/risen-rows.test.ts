@@ -44,7 +44,6 @@ describe("rows that a sync put back", () => {
     expectGone(area);
   });
 
-  // Where only one may be waited for, megatest-meanwhile.test.ts has such a server.
   it.runIf(isCampaign)(
     "by a server that read them before their removal and writes after it are removed by the same job",
     async () => {
