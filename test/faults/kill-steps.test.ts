@@ -151,7 +151,7 @@ const later = reduceSteps.flatMap((step) =>
   (cases[step].passes ?? []).filter((pass) => pass > 1).map((pass) => ({ step, pass })),
 );
 /** One of each kind of step, where a test run has no time for all. */
-const some = new Set<string>(["committed-in-cache", "compacted"]);
+const some = new Set<string>(["committed-in-cache"]);
 
 describe("a reduce that is killed", () => {
   it.each(first)(
