@@ -11,7 +11,17 @@ export interface RedisPlace {
   /** Where and as whom to connect. */
   options: Pick<
     RedisOptions,
-    "host" | "port" | "path" | "username" | "password" | "db" | "tls" | "sentinels" | "name"
+    | "host"
+    | "port"
+    | "path"
+    | "username"
+    | "password"
+    | "db"
+    | "tls"
+    | "sentinels"
+    | "name"
+    | "sentinelTLS"
+    | "enableTLSForSentinelMode"
   >;
 }
 
@@ -42,7 +52,10 @@ export function redisPlace(url: string): RedisPlace {
   if (kind === "sentinel") {
     const name = decodeURIComponent(path);
     if (name === "") throw bad(url, "the name of the master is missing: redis+sentinel://host:26379/NAME");
-    return { kind, nodes, options: { sentinels: nodes, name, ...login, ...database(url, parsed, "") } };
+    // By itself ioredis speaks plainly here, whatever is said of TLS for the master.
+    const secured = secure === "s" ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {};
+    const options = { sentinels: nodes, name, ...login, ...secured, ...database(url, parsed, "") };
+    return { kind, nodes, options };
   }
   if (nodes.length > 1) throw bad(url, "one server is one host");
   return server({ ...nodes[0], ...login, ...database(url, parsed, path) });
@@ -57,7 +70,7 @@ function database(url: string, parsed: URL, path: string): { db?: number } {
 }
 
 /** The part of a URL that names hosts, which may be a list: WHATWG's URL knows one host only. */
-const authority = /^([\w+]+:\/\/(?:[^@/?#]*@)?)([^/?#]*)/;
+const authority = /^([\w+]+:\/\/(?:[^/?#]*@)?)([^/?#]*)/;
 
 function hostsOf(url: string): string[] {
   return (authority.exec(url)?.[2] ?? "").split(",");
@@ -82,5 +95,5 @@ const bad = (url: string, why: string) =>
 
 /** The URL as it may be shown in a message or a log. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^([\w+]+:\/\/[^:@/?#]*):[^@/?#]*@/, "$1:***@");
+  return url.replace(/^([\w+]+:\/\/[^:@/?#]*):[^/?#]*@/, "$1:***@");
 }

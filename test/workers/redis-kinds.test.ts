@@ -67,30 +67,68 @@ testWithServer(
     }),
 );
 
-test.skipIf(!canStartServer || !hasOpenssl)(
+const testWithTls = test.skipIf(!canStartServer || !hasOpenssl);
+
+testWithTls(
   "over TLS, and with no more rights than docs/deploy.md gives a user of Redis, a job is asked for and done",
-  async () => {
-    const directory = mkdtempSync(join(testRoot(), "mtjobs-tls-"));
-    const [key, certificate] = [join(directory, "key.pem"), join(directory, "ca.pem")];
-    const port = await getPort({ host: "127.0.0.1" });
-    try {
-      makeCertificate(key, certificate);
-      const flags = ["--tls-port", String(port), "--tls-auth-clients", "no", "--tls-key-file", key];
-      const files = ["--tls-cert-file", certificate, "--tls-ca-cert-file", certificate];
-      await withServer([...flags, ...files], (plainUrl) =>
-        doJobOver(`rediss://mtjobs:CHANGE-ME@127.0.0.1:${port}`, {
+  () =>
+    withTls(({ plainUrl, port, certificate }) =>
+      doJobOver(`rediss://mtjobs:CHANGE-ME@127.0.0.1:${port}`, {
+        env: { NODE_EXTRA_CA_CERTS: certificate },
+        plainUrl,
+        before: async ({ redis, prefix }) => {
+          await redis.call("ACL", "SETUSER", ...documentedUser(prefix));
+        },
+      }),
+    ),
+);
+
+testWithTls("over TLS to the Sentinels and to the master that they know, a job is asked for and done", () =>
+  withTls(async ({ plainUrl, port, certificate, files }) => {
+    const secured = await getPort({ host: "127.0.0.1" });
+    const tls = [`tls-port ${secured}`, "tls-replication yes", ...files.map((line) => line.join(" "))];
+    await withSentinel(
+      port,
+      () =>
+        doJobOver(`rediss+sentinel://127.0.0.1:${secured}/mine`, {
           env: { NODE_EXTRA_CA_CERTS: certificate },
           plainUrl,
-          before: async ({ redis, prefix }) => {
-            await redis.call("ACL", "SETUSER", ...documentedUser(prefix));
-          },
         }),
-      );
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
-  },
+      tls,
+    );
+  }),
 );
+
+interface TlsServer {
+  /** The same server without TLS, for the test itself. */
+  plainUrl: string;
+  /** Where it speaks TLS. */
+  port: number;
+  certificate: string;
+  /** What a server's configuration says of the files, name and value. */
+  files: (readonly [name: string, value: string])[];
+}
+
+async function withTls(body: (server: TlsServer) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(testRoot(), "mtjobs-tls-"));
+  const [key, certificate] = [join(directory, "key.pem"), join(directory, "ca.pem")];
+  const port = await getPort({ host: "127.0.0.1" });
+  const files = [
+    ["tls-auth-clients", "no"],
+    ["tls-key-file", key],
+    ["tls-cert-file", certificate],
+    ["tls-ca-cert-file", certificate],
+  ] as const;
+  try {
+    makeCertificate(key, certificate);
+    const flags = files.flatMap(([name, value]) => [`--${name}`, value]);
+    await withServer(["--tls-port", String(port), ...flags], (plainUrl) =>
+      body({ plainUrl, port, certificate, files: [...files] }),
+    );
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
 
 function makeCertificate(key: string, certificate: string): void {
   const made =
@@ -105,11 +143,19 @@ function documentedUser(prefix: string): string[] {
   return line.replaceAll("{mtjobs}", prefix).split(" ");
 }
 
-async function withSentinel(master: number, body: (port: number) => Promise<void>): Promise<void> {
+/** @param more lines of its configuration */
+async function withSentinel(
+  master: number,
+  body: (port: number) => Promise<void>,
+  more: string[] = [],
+): Promise<void> {
   const directory = mkdtempSync(join(testRoot(), "mtjobs-sentinel-"));
   const port = await getPort({ host: "127.0.0.1" });
   const config = join(directory, "sentinel.conf");
-  const lines = [`port ${port}`, "bind 127.0.0.1", `sentinel monitor mine 127.0.0.1 ${master} 1`];
+  const lines = [
+    ...[`port ${port}`, "bind 127.0.0.1", ...more],
+    `sentinel monitor mine 127.0.0.1 ${master} 1`,
+  ];
   writeFileSync(config, `${lines.join("\n")}\n`);
   const child = spawn("redis-server", [config, "--sentinel"], { stdio: "ignore", cwd: directory });
   try {

@@ -11,6 +11,7 @@ const testWithServer = test.skipIf(!canStartServer);
 test.each([
   ["redis://h", { host: "h", port: 6379 }],
   ["redis://me:p%40ss@h:7000/3", { host: "h", port: 7000, username: "me", password: "p@ss", db: 3 }],
+  ["redis://me:p@ss@h:7000", { host: "h", port: 7000, username: "me", password: "p@ss" }],
   ["rediss://:secret@h", { host: "h", port: 6379, password: "secret", tls: {} }],
   ["redis://[::1]:6380", { host: "::1", port: 6380 }],
   ["unix:///run/redis.sock?db=2", { path: "/run/redis.sock", db: 2 }],
@@ -56,6 +57,7 @@ test.each([
 test("a Redis URL with a database that is no number is a bad setting that does not show the password", () => {
   expect(() => redisPlace("redis://:secret@h/x")).toThrow(/\*\*\*@h/);
   expect(withoutPassword("redis://:secret@h/1")).not.toContain("secret");
+  expect(withoutPassword("redis://me:one@secret@h")).toBe("redis://me:***@h");
 });
 
 test("nobody listening is reported as unreachable within a second", async () => {
