@@ -45,9 +45,10 @@ class AreaRows {
   readonly #table: string;
   readonly #synced: boolean;
   readonly #named: (a: string, b: string) => string;
-  /** That both have, but for the id. */
+  /** That stray and home both have, but for the id. */
   readonly #columns: readonly string[];
-  readonly #hasBase: boolean;
+  /** Those of them that the base has too; undefined where there is no base. */
+  readonly #inBase: readonly string[] | undefined;
 
   constructor(move: Move, { table, names }: AreaTable, hasBase: boolean) {
     this.#move = move;
@@ -55,9 +56,14 @@ class AreaRows {
     this.#synced = names.length > 0;
     const matched = this.#synced ? names : ["id"];
     this.#named = (a, b) => matched.map((n) => `${a}.${quoteName(n)} IS ${b}.${quoteName(n)}`).join(" AND ");
-    const there = new Set(columnNames(move.db, "stray", table));
-    this.#columns = columnNames(move.db, "cache", table).filter((name) => there.has(name) && name !== "id");
-    this.#hasBase = hasBase && this.#synced;
+    const ofHome = columnNames(move.db, "cache", table).filter((name) => name !== "id");
+    this.#columns = this.#commonWith("stray", ofHome);
+    this.#inBase = hasBase && this.#synced ? this.#commonWith("base", this.#columns) : undefined;
+  }
+
+  #commonWith(part: string, columns: readonly string[]): readonly string[] {
+    const there = new Set(columnNames(this.#move.db, part, this.#table));
+    return columns.filter((name) => there.has(name));
   }
 
   async settle(beforeCommit: () => void): Promise<{ merged: number; kept: number }> {
@@ -77,21 +83,18 @@ class AreaRows {
     const kept = done.filter(({ isKept }) => isKept).length;
     if (kept > 0) await this.#recordKept();
     // Also what stays as it is at home: the stray's sync may have overwritten it in megatest.db.
-    if (this.#synced && done.length > 0)
-      await this.#carry(
-        done.map(({ home }) => home),
-        beforeCommit,
-      );
-    return { merged: done.length - kept, kept };
+    const carried = done.map(({ home }) => home);
+    const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried, beforeCommit) : 0;
+    return { merged: done.length - kept, kept: kept + displaced };
   }
 
   /** @returns its rowid at home where it was written there, or stays aside; undefined where it needs nothing */
   #apply(id: number): { home: number; isKept: boolean } | undefined {
-    const base = this.#hasBase ? this.#find("base", id) : undefined;
-    if (base !== undefined && this.#same("base", base, "stray", id)) return undefined;
+    const base = this.#inBase === undefined ? undefined : this.#find("base", id);
+    if (base !== undefined && this.#isAsBase(base, "stray", id)) return undefined;
     const home = this.#find("cache", id);
     if (home === undefined) return { home: this.#insert(id), isKept: false };
-    if (base === undefined || !this.#same("cache", home, "base", base)) {
+    if (base === undefined || !this.#isAsBase(base, "cache", home)) {
       this.#keep(id);
       return { home, isKept: true };
     }
@@ -111,13 +114,10 @@ class AreaRows {
     return prepared<[number], number>(this.#move.db, sql).pluck().get(id);
   }
 
-  #same(a: string, idA: number, b: string, idB: number): boolean {
-    const here = new Set(columnNames(this.#move.db, a, this.#table));
-    const there = new Set(columnNames(this.#move.db, b, this.#table));
-    const columns = this.#columns.filter((name) => here.has(name) && there.has(name));
-    const sql = `SELECT ${sameRow("x", "y", columns)} FROM ${a}.${this.#table} AS x, ${b}.${this.#table} AS y
-      WHERE x.rowid = ? AND y.rowid = ?`;
-    return prepared<[number, number], number>(this.#move.db, sql).pluck().get(idA, idB) === 1;
+  #isAsBase(base: number, part: "stray" | "cache", id: number): boolean {
+    const sql = `SELECT ${sameRow("x", "y", this.#inBase ?? [])}
+      FROM base.${this.#table} AS x, ${part}.${this.#table} AS y WHERE x.rowid = ? AND y.rowid = ?`;
+    return prepared<[number, number], number>(this.#move.db, sql).pluck().get(base, id) === 1;
   }
 
   /** Under its own id where that is free. */
@@ -156,13 +156,17 @@ class AreaRows {
     );
   }
 
-  /** As Megatest's own sync: megatest.db before the ref knows of it. */
-  async #carry(rows: readonly number[], beforeCommit: () => void): Promise<void> {
+  /**
+   * As Megatest's own sync: megatest.db before the ref knows of it.
+   *
+   * @returns how many rows of megatest.db were kept aside for it
+   */
+  async #carry(rows: readonly number[], beforeCommit: () => void): Promise<number> {
     const { db, context, sources, token } = this.#move;
+    const displaced = await this.#keepDisplaced(rows);
     for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate))) {
       if (!hasTable(db, part, this.#table)) continue;
-      const there = new Set(columnNames(db, part, this.#table));
-      const columns = columnList(this.#columns.filter((name) => there.has(name)));
+      const columns = columnList(this.#commonWith(part, this.#columns));
       const write = prepared<[string]>(
         db,
         `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
@@ -176,5 +180,34 @@ class AreaRows {
         });
       });
     }
+    return displaced;
+  }
+
+  /** What the rows will take the place of in megatest.db, and what nobody else has: somebody wrote it there alone. */
+  async #keepDisplaced(rows: readonly number[]): Promise<number> {
+    const { db, context, sources } = this.#move;
+    if (!hasTable(db, "area", this.#table)) return 0;
+    const columns = this.#commonWith("area", this.#columns);
+    const knownIn = ["cache", "stray", ...(this.#inBase === undefined ? [] : ["base"])];
+    if (sources.includes("ref") && hasTable(db, "ref", this.#table)) knownIn.push("ref");
+    const isUnknown = knownIn.map(
+      (part) => `NOT EXISTS (SELECT 1 FROM ${part}.${this.#table} AS x WHERE ${this.#named("x", "s")}
+        AND ${sameRow("x", "s", this.#commonWith(part, columns))})`,
+    );
+    const all = columnNames(db, "area", this.#table);
+    const { changes } = await outwaitBusy(context.signal, () => {
+      clearScratch(db, "losers");
+      return prepared<[string, string, string]>(
+        db,
+        `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+         SELECT '${this.#table}', s.rowid, 'area', 'only megatest.db had it', ?, ${rowLiteral("s", all)},
+           ${rowLiteral("s", columns)}
+         FROM area.${this.#table} AS s WHERE (s.rowid IN (SELECT value FROM json_each(?))
+           OR EXISTS (SELECT 1 FROM json_each(?) AS j CROSS JOIN cache.${this.#table} AS x ON x.rowid = j.value
+             WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}`,
+      ).run(JSON.stringify(all), JSON.stringify(rows), JSON.stringify(rows));
+    });
+    if (changes > 0) await this.#recordKept();
+    return changes;
   }
 }

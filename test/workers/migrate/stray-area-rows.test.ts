@@ -71,6 +71,17 @@ describe("a row of a stray that describes the area", () => {
     expect(keptVersions(both.home, "metadat", 1, "val")).toEqual(['"stray"']);
   });
 
+  it("takes no row's place in megatest.db that nobody else has: that is kept aside", async () => {
+    const at = fork("INSERT INTO metadat (id, var, val) VALUES (700, 'of the stray', '1')");
+    openToWrite(at.home.megatestDb, (db) =>
+      db.exec("INSERT INTO metadat (id, var, val) VALUES (700, 'by hand', '2')"),
+    );
+    settleTimes(at.home);
+    expect(await merge(at)).toEqual({ merged: 1, kept: 1 });
+    expect(atHome(at.home, "SELECT var FROM metadat WHERE id = 700")).toEqual(Array(3).fill("of the stray"));
+    expect(keptVersions(at.home, "metadat", 700, "var")).toEqual(['"by hand"']);
+  });
+
   it("of the archive keeps its id, by which tests name it, or is kept aside where that is taken", async () => {
     const block = (path: string) =>
       `INSERT INTO archive_blocks (id, archive_disk_id, disk_path) VALUES (900, 1, '${path}')`;
