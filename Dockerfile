@@ -7,7 +7,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 COPY scripts scripts
 # What prepares the package is run below, once its sources are there.
-RUN npm ci --ignore-scripts && npm rebuild better-sqlite3 esbuild
+RUN npm ci --ignore-scripts && npm rebuild better-sqlite3
 COPY . .
 RUN node scripts/build.mjs && npm prune --omit=dev --ignore-scripts
 

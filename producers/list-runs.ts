@@ -1,7 +1,7 @@
 import { targetKeys } from "../shared/area/keys.ts";
 import { locateFiles, type ReadFiles } from "../shared/full-db/locate.ts";
 import { openReader, type Reader, toReadError } from "../shared/full-db/open.ts";
-import { matchPatterns, targetSql } from "../shared/patterns.ts";
+import { matchRun, targetSql } from "../shared/patterns.ts";
 import type { Settings } from "../shared/settings.ts";
 import { columnNames } from "../shared/sqlite/table.ts";
 
@@ -75,7 +75,7 @@ function* readRuns(
     const keys = configured.filter((key) => present.includes(key));
     const fields = [...keys, ...runFields.filter((field) => present.includes(field))];
     const completed = union?.rule?.isCompleted("r.id") ?? "0";
-    const { where, parameters } = conditions(keys, request);
+    const { sql: where, parameters } = matchRun(targetSql(keys, "r"), request);
     const runs = db
       .prepare<unknown[], Record<string, Cell>>(
         `SELECT r.*, ${targetSql(keys, "r")} AS mtjobs_target, ${completed} AS mtjobs_completed FROM runs AS r
@@ -99,26 +99,6 @@ function* readRuns(
   } catch (error) {
     throw toReadError(error, files);
   }
-}
-
-function conditions(
-  keys: readonly string[],
-  { runname, target, state, status, runId }: ListRequest,
-): { where: string; parameters: string[] } {
-  const given = [
-    ["coalesce(r.runname, '')", runname],
-    [targetSql(keys, "r"), target],
-    ["coalesce(r.state, '')", state],
-    ["coalesce(r.status, '')", status],
-  ] as const;
-  const terms = given.flatMap(([value, patterns]) =>
-    patterns === undefined ? [] : [matchPatterns(value, patterns)],
-  );
-  if (runId !== undefined) {
-    terms.push({ sql: "r.id IN (SELECT value FROM json_each(?))", parameters: [JSON.stringify(runId)] });
-  }
-  const where = ["1", ...terms.map(({ sql }) => sql)].join(" AND ");
-  return { where, parameters: terms.flatMap(({ parameters }) => parameters) };
 }
 
 function chosen(row: Record<string, Cell>, fields: readonly string[]): Record<string, Cell> {

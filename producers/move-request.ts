@@ -58,11 +58,6 @@ export async function payloadMembers(name: MoveName): Promise<string[]> {
 const schemas = () => import("../shared/queue/payload.ts");
 
 /** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */
-export function requester({ user, host }: Settings): string {
-  try {
-    return `${currentUser().username}@${host}`;
-  } catch {
-    // A container may run under a number that no user list names.
-    return `${user}@${host}`;
-  }
+export function requester({ host }: Settings): string {
+  return `${currentUser().username}@${host}`;
 }

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import type { Area } from "../shared/area/area.ts";
 import { targetKeys } from "../shared/area/keys.ts";
 import { type ReducePolicy, readPolicies } from "../shared/area/reduce-policies.ts";
-import { matchPatterns, targetSql } from "../shared/patterns.ts";
+import { matchRun, targetSql } from "../shared/patterns.ts";
 import { columnsOf } from "./area-facts.ts";
 import { type Look, openLook } from "./open-look.ts";
 
@@ -67,24 +67,16 @@ function readOldest(db: Look, area: Area, now: number): number | null {
 }
 
 function oldestOf(db: Look, target: string, request: Request, now: number): number | null {
-  const patterns = [
-    [target, request.target],
-    ["coalesce(r.runname, '')", request.runname],
-    ["coalesce(r.state, '')", request.state],
-    ["coalesce(r.status, '')", request.status],
-  ] as const;
-  const terms = patterns.flatMap(([value, pattern]) =>
-    pattern === undefined ? [] : [matchPatterns(value, pattern)],
-  );
+  const matching = matchRun(target, request);
   const stays = request.includeLocked === true ? "'deleted'" : "'deleted', 'locked'";
   const sql = `SELECT min(began) FROM (
     SELECT CAST(r.event_time AS INTEGER) AS began, row_number() OVER (
       PARTITION BY ${target} ORDER BY CAST(r.event_time AS INTEGER) DESC, r.id DESC) AS place
     FROM area.runs AS r
-    WHERE ${[`coalesce(r.state, '') NOT IN (${stays})`, ...terms.map((term) => term.sql)].join(" AND ")})
+    WHERE coalesce(r.state, '') NOT IN (${stays}) AND ${matching.sql})
     WHERE place > ? AND began < ?`;
   const youngest = (now - (request.age ?? 0)) / 1000;
-  const parameters = [...terms.flatMap((term) => term.parameters), request.keep ?? 0, youngest];
+  const parameters = [...matching.parameters, request.keep ?? 0, youngest];
   return (
     db
       .prepare<(string | number)[], number | null>(sql)

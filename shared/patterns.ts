@@ -6,7 +6,7 @@ import { quoteName } from "./sqlite/connection.ts";
  * @param value SQL expression to match
  * @returns SQL with `?` for each of `parameters`
  */
-export function matchPatterns(value: string, patterns: string): { sql: string; parameters: string[] } {
+function matchPatterns(value: string, patterns: string): { sql: string; parameters: string[] } {
   const parameters = patterns
     .split(",")
     .map((pattern) => pattern.trim())
@@ -21,4 +21,39 @@ export function targetSql(keys: readonly string[], alias: string): string {
   return keys.length === 0
     ? "''"
     : keys.map((key) => `coalesce(${alias}.${quoteName(key)}, '')`).join(" || '/' || ");
+}
+
+/** By what runs are chosen: patterns, and ids; undefined: any. */
+export interface RunSelectors {
+  target?: string | undefined;
+  runname?: string | undefined;
+  state?: string | undefined;
+  status?: string | undefined;
+  runId?: readonly number[] | undefined;
+}
+
+/**
+ * What must hold of a row `r` of runs.
+ *
+ * @param target SQL expression for its target
+ * @returns SQL with `?` for each of `parameters`
+ */
+export function matchRun(target: string, chosen: RunSelectors): { sql: string; parameters: string[] } {
+  const patterns = [
+    [target, chosen.target],
+    ["coalesce(r.runname, '')", chosen.runname],
+    ["coalesce(r.state, '')", chosen.state],
+    ["coalesce(r.status, '')", chosen.status],
+  ] as const;
+  const terms = patterns.flatMap(([value, pattern]) =>
+    pattern === undefined ? [] : [matchPatterns(value, pattern)],
+  );
+  if (chosen.runId !== undefined) {
+    const ids = JSON.stringify(chosen.runId);
+    terms.push({ sql: "r.id IN (SELECT value FROM json_each(?))", parameters: [ids] });
+  }
+  return {
+    sql: ["1", ...terms.map(({ sql }) => sql)].join(" AND "),
+    parameters: terms.flatMap(({ parameters }) => parameters),
+  };
 }

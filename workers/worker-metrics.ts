@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Worker } from "bullmq";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { JobsError } from "../shared/errors.ts";
+import { listeningUrl } from "../shared/listening-url.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import { isForwarded } from "../shared/queue/forwarded.ts";
 import { payloadSchemas } from "../shared/queue/payload.ts";
@@ -88,8 +89,7 @@ export class WorkerMetrics {
       );
       server.listen(port, host, resolve);
     });
-    const { address, port: taken } = server.address() as AddressInfo;
-    return `http://${address.includes(":") ? `[${address}]` : address}:${taken}/metrics`;
+    return `${listeningUrl(server.address() as AddressInfo)}/metrics`;
   }
 
   close(): void {

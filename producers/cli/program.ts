@@ -119,10 +119,9 @@ function assemble(
   addWorker(program, bind, deps);
   addServe(program, bind, deps);
   addDemo(program, bind, deps);
-  const describe = (toShell: boolean) => () => assemble(deps, [], () => {}, !toShell);
-  addManual(program, bind, deps.version, describe(false));
+  addManual(program, bind, deps.version, () => assemble(deps, [], () => {}));
   // What is described to a shell has no such command of its own yet: the library adds one.
-  if (completes) addComplete(program, bind, describe(true));
+  if (completes) addComplete(program, bind, () => assemble(deps, [], () => {}, false));
   program.addHelpText("after", programHelp);
   return program;
 }

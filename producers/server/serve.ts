@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { JobsError } from "../../shared/errors.ts";
+import { listeningUrl } from "../../shared/listening-url.ts";
 import { createLog } from "../../shared/log.ts";
 import { toQueueError } from "../../shared/queue/outage.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
@@ -49,7 +50,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     await app.listen(listen).catch((error: unknown) => {
       throw new JobsError("io", `cannot listen on ${listen.host}:${listen.port}`, { cause: error });
     });
-    const url = urlOf(app.server.address() as AddressInfo);
+    const url = listeningUrl(app.server.address() as AddressInfo);
     log.info({ areas: settings.areas, token: settings.token !== undefined }, `serving ${url}`);
     await aborted(signal);
     log.info("stopping: finishing the requests in hand");
@@ -61,10 +62,6 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     await desk.close();
     await session.close();
   }
-}
-
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -44,6 +44,9 @@ describe("completion in a shell", () => {
     const { stdout } = await runCommand(["complete", "bash"]);
     expect(stdout).toContain("mtjobs complete -- ");
     expect(spawnSync("bash", ["-n"], { input: stdout }).status).toBe(0);
+    const asDocument = await runCommand(["complete", "bash", "--json"]);
+    const { shell, script } = JSON.parse(asDocument.stdout) as { shell: string; script: string };
+    expect([shell, script.trimEnd()]).toEqual(["bash", stdout.trimEnd()]);
     const refused = await runCommand(["complete", "tcsh"]);
     expect([refused.code, refused.stderr]).toEqual([
       2,
@@ -66,6 +69,9 @@ describe("the manual page", () => {
       expect.arrayContaining([...names.filter((name) => name !== "mtjobs"), "schedule add"]),
     );
     expect(manual.stdout).toContain("Examples:");
+    expect(JSON.parse((await runCommand(["manual", "--json"])).stdout)).toEqual({
+      page: expect.stringMatching(/^\.TH MTJOBS 1/),
+    });
   });
 
   it.skipIf(spawnSync("groff", ["--version"]).status !== 0)("is set by groff without a warning", async () => {

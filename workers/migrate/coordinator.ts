@@ -155,9 +155,8 @@ class Coordinator {
   async #lockAndClose(look: LookReport): Promise<never> {
     const old = await this.#with.oldHost(look);
     const lockValue = await this.#with.handOver(await this.#with.lock(look));
-    const { payload, at } = this.#with;
-    const { quietFor } = payload;
-    const { stopped } = at;
+    const { quietFor } = this.#with.payload;
+    const { stopped } = this.#with.at;
     const homes = { toHome: look.toHome, fromHome: look.fromHome };
     return await this.#with.ask("close", old?.host ?? "", { quietFor, stopped, lockValue, ...homes });
   }

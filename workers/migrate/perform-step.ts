@@ -100,10 +100,7 @@ export async function askToTend(
   await addStep(
     host,
     { host: target, jobId },
-    {
-      ...{ v: 1, area, requestedBy, step: "tend" },
-      ...(givenUp === undefined ? {} : { givenUp }),
-    },
+    { v: 1, area, requestedBy, step: "tend", ...(givenUp === undefined ? {} : { givenUp }) },
   );
 }
 

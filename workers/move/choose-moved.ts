@@ -1,11 +1,11 @@
-import { targetSql } from "../../shared/patterns.ts";
+import { matchRun, targetSql } from "../../shared/patterns.ts";
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import type { MovedRun } from "../../shared/result.ts";
 import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { type Candidate, labelOf, newestPerTarget, selectorSql } from "./choose.ts";
+import { type Candidate, labelOf, newestPerTarget } from "./choose.ts";
 import { lifeOf, seconds } from "./judge.ts";
 import { type Move, planOf } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
@@ -71,7 +71,7 @@ function homelessValues({ db, records, sources }: Move): Homeless[] {
 }
 
 function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
-  const { sql, parameters } = selectorSql(move, payload);
+  const { sql, parameters } = matchRun(targetSql(move.keys, "r"), payload);
   return move.db
     .prepare<unknown[], Candidate>(
       `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,

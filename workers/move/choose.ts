@@ -1,8 +1,8 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
 
-import { matchPatterns, targetSql } from "../../shared/patterns.ts";
-import type { ReducePayload, Selectors } from "../../shared/queue/payload.ts";
+import { matchRun, targetSql } from "../../shared/patterns.ts";
+import type { ReducePayload } from "../../shared/queue/payload.ts";
 
 import type { RunLabel } from "../../shared/result.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
@@ -50,7 +50,7 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
   for (const part of parts) {
     // The cache's row is the fresher one; megatest.db adds only what the cache lacks.
     const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
-    const { sql, parameters } = selectorSql(move, payload);
+    const { sql, parameters } = matchRun(targetSql(move.keys, "r"), payload);
     const read = move.db.prepare(
       `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
          coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime,
@@ -72,29 +72,6 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
     }
   }
   return runs;
-}
-
-/** SQL over a row `r` of runs. */
-export function selectorSql(move: Move, payload: Selectors): { sql: string; parameters: unknown[] } {
-  const patterns = [
-    [targetSql(move.keys, "r"), payload.target],
-    ["coalesce(r.runname, '')", payload.runname],
-    ["coalesce(r.state, '')", payload.state],
-    ["coalesce(r.status, '')", payload.status],
-  ] as const;
-  const terms = patterns.flatMap(([value, pattern]) =>
-    pattern === undefined ? [] : [matchPatterns(value, pattern)],
-  );
-  if (payload.runId !== undefined) {
-    terms.push({
-      sql: "r.id IN (SELECT value FROM json_each(?))",
-      parameters: [JSON.stringify(payload.runId)],
-    });
-  }
-  return {
-    sql: terms.length === 0 ? "1" : terms.map((term) => term.sql).join(" AND "),
-    parameters: terms.flatMap((term) => term.parameters),
-  };
 }
 
 /** The newest `keep` of each target. */

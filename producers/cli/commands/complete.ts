@@ -20,7 +20,7 @@ export function addComplete(program: Command, bind: Bind, describe: () => Comman
     )
     .argument("[shell]", shells.join(", "))
     .argument("[words...]", "after --: what has been typed so far");
-  addSharedOptions(command, ["--json"]);
+  addSharedOptions(command);
   teach(command, {
     examples: [
       ["echo 'source <(mtjobs complete bash)' >> ~/.bashrc", "in every new bash"],
@@ -34,7 +34,8 @@ export function addComplete(program: Command, bind: Bind, describe: () => Comman
     const words = typedAfter(program);
     if (words === undefined) {
       const shell = knownShell(args[0]);
-      return { document: undefined, text: printedBy(() => completion.setup("mtjobs", "mtjobs", shell)) };
+      const script = printedBy(() => completion.setup("mtjobs", "mtjobs", shell));
+      return { document: { shell, script }, text: script };
     }
     let offered = false;
     for (const each of completion.commands.values()) {
@@ -47,9 +48,10 @@ export function addComplete(program: Command, bind: Bind, describe: () => Comman
         }
       };
     }
-    const text = printedBy(() => completion.parse([...words]));
+    const printed = printedBy(() => completion.parse([...words]));
     // After a directory comes what is in it, not a space.
-    return { document: undefined, text: offered ? text.replace(/^:\d+$/m, noSpaceNoFiles) : text };
+    const answer = offered ? printed.replace(/^:\d+$/m, noSpaceNoFiles) : printed;
+    return { document: { answer }, text: answer };
   });
 }
 
@@ -66,13 +68,8 @@ function typedAfter(program: Command): readonly string[] | undefined {
 
 function knownShell(shell: string | undefined): string {
   if (shell !== undefined && shells.includes(shell)) return shell;
-  throw new JobsError(
-    "usage",
-    shell === undefined ? "which shell?" : `"${shell}" is no shell that is known`,
-    {
-      hint: `write one of ${shells.join(", ")}`,
-    },
-  );
+  const problem = shell === undefined ? "which shell?" : `"${shell}" is no shell that is known`;
+  throw new JobsError("usage", problem, { hint: `write one of ${shells.join(", ")}` });
 }
 
 /** The library prints by itself. */
@@ -92,11 +89,9 @@ function printedBy(work: () => void): string {
 function directoriesFrom(typed: string, cwd: string): string[] {
   const stem = typed.slice(0, typed.lastIndexOf("/") + 1);
   try {
+    const wantsHidden = typed.slice(stem.length).startsWith(".");
     return readdirSync(resolve(cwd, stem), { withFileTypes: true })
-      .filter(
-        (entry) =>
-          entry.isDirectory() && (!entry.name.startsWith(".") || typed.slice(stem.length).startsWith(".")),
-      )
+      .filter((entry) => entry.isDirectory() && (wantsHidden || !entry.name.startsWith(".")))
       .map(({ name }) => `${stem}${name}/`)
       .filter((path) => path.startsWith(typed));
   } catch {

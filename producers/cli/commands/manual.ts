@@ -13,10 +13,11 @@ export function addManual(program: Command, bind: Bind, version: string, describ
     .description(
       "Print the manual page of mtjobs, as man reads it; it is dist/mtjobs.1 of the package, too.",
     );
-  addSharedOptions(command, ["--json"]);
+  addSharedOptions(command);
   teach(command, { examples: [["mtjobs manual | man -l -", "read it, where it is not installed for man"]] });
   bind(command, async () => {
     const { manPage } = await import("../man-page.ts");
-    return { document: undefined, text: manPage(describe(), version) };
+    const page = manPage(describe(), version);
+    return { document: { page }, text: page };
   });
 }
