@@ -1,10 +1,10 @@
 /**
  * A writer that waits in SQLite asks again after 1, 2, 5, 10, 15, 20 and then every 25 ms, and holds nothing
- * meanwhile: only a gap as long as its pause is sure to let it in. One that met locks of 40 ms in all pauses 20 ms.
+ * meanwhile: only a gap longer than its longest pause is sure to let it in.
  */
-const busyGap = { afterMs: 30, ms: 21 };
-/** Where nobody has written lately, a gap comes after longer, and fits the longest pause. */
-const quietGap = { afterMs: 60, ms: 26 };
+const gapMs = 26;
+/** How long we may lock the database between two gaps, in ms: where somebody wrote a moment ago, and where nobody did. */
+const lockedMs = { busy: 30, quiet: 60 };
 /** For so many ms after a commit by somebody else gaps come closer together. */
 const companyMs = 1_000;
 
@@ -28,9 +28,8 @@ export class Company {
   /** How long to leave the database alone after a lock of `heldMs`, in ms. */
   gapAfter(heldMs: number): number {
     this.#heldMs += heldMs;
-    const gap = this.isLikely ? busyGap : quietGap;
-    if (this.#heldMs < gap.afterMs) return 0;
+    if (this.#heldMs < (this.isLikely ? lockedMs.busy : lockedMs.quiet)) return 0;
     this.#heldMs = 0;
-    return gap.ms;
+    return gapMs;
   }
 }

@@ -18,6 +18,7 @@ import { outwaitBusy } from "./transaction.ts";
  * Copies runs whole into completed-runs.db and verifies them there. Those that the freshest data keeps back
  * are tallied as skipped. Nothing is removed.
  *
+ * @param size tests to commit together
  * @returns the runs copied; they are in state `copying` until the caller says more
  */
 export async function copyBatch(
@@ -25,6 +26,7 @@ export async function copyBatch(
   runs: readonly number[],
   payload: ReducePayload,
   pending: PendingStates,
+  size = stageSize,
 ): Promise<RunLabel[]> {
   const { signal } = move.context;
   const { db, fresh, records, pace } = move;
@@ -45,7 +47,7 @@ export async function copyBatch(
     tests += await stageSlice(move, slice);
     for (const run of slice.runs) batch.staged.add(run);
     // What its steps say of a test is known only once all of them are staged.
-    if (tests < stageSize || slice.more === true) continue;
+    if (tests < size || slice.more === true) continue;
     await flush(move, batch, payload, pending);
     tests = 0;
   }
@@ -55,7 +57,7 @@ export async function copyBatch(
   return tally(move, runs, batch, payload);
 }
 
-/** Tests staged before they are committed together: enough that commits cost little beside the rows. */
+/** Tests staged before they are committed together: enough that commits cost little beside the rows. A long job comes to more. */
 export const stageSize = 1000;
 
 interface Batch {

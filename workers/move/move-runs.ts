@@ -18,6 +18,10 @@ const maxCopies = 3;
 /** Batches handed on for removal and not done with: one for each database, and one that waits for the first. */
 const maxAhead = 4;
 
+/** Batches grow up to so many tests: the fewer commits, the less the removals wait for them, and they for the removals. */
+const largestBatch = 3 * stageSize;
+const growth = 1.2;
+
 /** Runs whose copies are complete, and what the sources' versions were before they were read. */
 interface CopiedBatch {
   runs: readonly RunLabel[];
@@ -41,6 +45,8 @@ export class RunMover {
   readonly #ahead = new Set<Promise<void>>();
   readonly #copies = new Map<number, number>();
   #waiting: number[];
+  /** Tests in the next batch. */
+  #size = stageSize;
   #total: number;
   #failure: unknown;
   #askedVersions: Promise<Versions> | undefined;
@@ -106,7 +112,9 @@ export class RunMover {
     if (batch.length === 0) return nothing;
     for (const run of batch) this.#copies.set(run, (this.#copies.get(run) ?? 0) + 1);
     const readAt = await this.#versions();
-    return { runs: await copyBatch(this.#move, batch, this.#payload, this.#pending), readAt };
+    const runs = await copyBatch(this.#move, batch, this.#payload, this.#pending, this.#size);
+    this.#size = Math.min(this.#size * growth, largestBatch);
+    return { runs, readAt };
   }
 
   /**
@@ -124,7 +132,7 @@ export class RunMover {
   /** As many runs as make a batch of the size that locks allow; at least one. */
   async #takeBatch(): Promise<number[]> {
     const { db, fresh, context } = this.#move;
-    const size = stageSize;
+    const size = this.#size;
     const count = prepared<[number], number>(
       db,
       `SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`,

@@ -1,13 +1,12 @@
-import { performance } from "node:perf_hooks";
-import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
+import { read } from "./read.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
 import { enterSlice, type Slice } from "./slices.ts";
-import { outwaitBusy } from "./transaction.ts";
-import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
+import { stageUnsynced } from "./stage-unsynced.ts";
 
 /** Takes everything out of the stage. */
 export function clearStage({ db, records }: Move): void {
@@ -38,16 +37,6 @@ export async function stageSlice(move: Move, slice: Slice): Promise<number> {
   for (const record of move.records.filter(({ synced }) => !synced)) await stageUnsynced(move, record);
   move.pace.settle(tests);
   return tests;
-}
-
-/** One statement: an attempt that meets a busy database leaves nothing behind, and is made again. */
-async function read(move: Move, sql: string, ...parameters: string[]): Promise<number> {
-  return outwaitBusy(move.context.signal, () => {
-    const started = performance.now();
-    const { changes } = prepared<string[]>(move.db, sql).run(...parameters);
-    move.pace.hold(performance.now() - started);
-    return changes;
-  });
 }
 
 async function stageSynced(move: Move, record: RecordPlan): Promise<void> {
@@ -81,20 +70,32 @@ async function takeOwnColumns(move: Move, record: RecordPlan): Promise<void> {
   );
 }
 
-/** Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. */
-function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
+/**
+ * Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. Few do: what
+ * decides between the two is asked of cache and ref only where they do, for either may be locked by a commit.
+ */
+async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
   const { table } = record;
-  const carried = record.carried("cache", "area");
-  return read(
+  const differs = `(c.id IS NULL OR NOT (${sameRow("c", "m", record.carried("cache", "area"), record.mixed)}))`;
+  const found = await read(
     move,
-    `INSERT OR IGNORE INTO temp.differing (table_name, id, winner)
-       SELECT '${table}', m.id, CASE
+    `INSERT OR IGNORE INTO temp.differing (table_name, id)
+       SELECT '${table}', m.id FROM ${rowsOfSlice("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
+       WHERE ${differs}`,
+  );
+  if (found === 0) return 0;
+  await read(
+    move,
+    `UPDATE temp.differing AS f SET winner = (SELECT CASE
          WHEN c.id IS NOT NULL THEN CASE WHEN ${areaIsNewer(move, record)} THEN 'area' ELSE 'cache' END
          WHEN ${standsElsewhereInCache(record)} THEN 'none'
          ELSE 'alone' END
-       FROM ${rowsOfSlice("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
-       WHERE c.id IS NULL OR NOT (${sameRow("c", "m", carried, record.mixed)})`,
+       FROM area.${table} AS m LEFT JOIN temp.stage_${table} AS c ON c.id = m.id WHERE m.id = f.id AND ${differs})
+     WHERE f.table_name = '${table}'`,
   );
+  // A row that somebody removed or made equal meanwhile has nothing to say.
+  const gone = prepared(move.db, "DELETE FROM temp.differing WHERE winner IS NULL").run();
+  return found - gone.changes;
 }
 
 /**
@@ -194,50 +195,5 @@ async function takeWinners(move: Move, record: RecordPlan): Promise<void> {
     move,
     `INSERT INTO temp.stage_${table} (${columnList(columns)})
      SELECT ${columnList(columns, "m")} FROM area.${table} AS m WHERE m.id IN ${chosen("alone")}`,
-  );
-}
-
-/** Rows of a table that never syncs: the cache's, and those that megatest.db alone has, told by parent and content. */
-async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
-  const { fresh } = move;
-  const { mixed } = record;
-  const rows = (part: Source) =>
-    `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${rowsOfSlice(part, record, "x")}`;
-  await addUnsynced(move, record, fresh, rows(fresh));
-  if (fresh === "area") return;
-  const columns = record.columnsIn("area");
-  const cached = record.columnsIn("cache");
-  const compared = columns.filter((name) => cached.includes(name));
-  const own = columns.filter((name) => !cached.includes(name));
-  const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
-  const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table}
-    WHERE ${record.parent} IN (SELECT id FROM temp.${slice})`;
-  if (compared.length === 0) return addUnsynced(move, record, "area", rows("area"));
-  if (own.length > 0) {
-    // Nobody else can say what belongs there.
-    await read(
-      move,
-      `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
-       FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own, mixed })}) AS p
-       WHERE p.stage_row = t.stage_row`,
-    );
-  }
-  await addUnsynced(move, record, "area", unmatchedRows(rows("area"), known, { columns, compared, mixed }));
-}
-
-/** The cache's rows come first, in whichever slice they are read: where two want one id, they keep it. */
-async function addUnsynced(move: Move, record: RecordPlan, part: Source, select: string): Promise<void> {
-  const columns = record.columnsIn(part);
-  if (columns.length === 0) return;
-  const isFresh = part === move.fresh;
-  const rest = columns.filter((name) => name !== "id");
-  // An id that any row of the cache has is that row's, whenever it comes.
-  const id = isFresh
-    ? "n.id"
-    : `iif(EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id), NULL, n.id)`;
-  await read(
-    move,
-    `INSERT INTO temp.stage_${record.table} (${columnList(["stage_row", "id", ...rest])})
-     SELECT ${isFresh ? 0 : 2 ** 52} + n.id, ${[id, ...rest.map((name) => `n.${quoteName(name)}`)].join(", ")} FROM (${select}) AS n`,
   );
 }

@@ -31,14 +31,21 @@ async function startServer(area: SampleArea): Promise<ChildProcess> {
 const stateOf = (hosts: Hosts, id: string) => () => hosts.stage.state("host-b", id);
 
 describe("a migration", () => {
-  it("ends Megatest's server where it is told to, waits for a quiet time until its deadline, and is cancelled meanwhile", () =>
+  it("ends Megatest's server where it is told to, moves once the area is quiet or its deadline ends it, and is cancelled meanwhile", () =>
     onHosts(async (hosts) => {
       await Promise.all([hosts.start("host-a"), hosts.start("host-b")]);
       const busy = hosts.area({ now: Math.floor(Date.now() / 1000) });
       const quietFor = 3_600_000;
       const waits = await hosts.migrate(busy, "host-b", { quietFor, whenQuiet: true, deadline: 8_000 });
       const never = await hosts.migrate(busy, "host-b", { quietFor, whenQuiet: true });
-      for (const id of [waits, never]) {
+      const calming = hosts.area({ now: Math.floor(Date.now() / 1000) });
+      // At its deadline it looks once more: quiet since then, the area moves.
+      const soon = await hosts.migrate(calming, "host-b", {
+        quietFor: 15_000,
+        whenQuiet: true,
+        deadline: 20_000,
+      });
+      for (const id of [soon, waits, never]) {
         // A step of some ms delays it too: it waits once it says so.
         const says = async () =>
           (await hosts.stage.story("host-b", id)).some((line) => line.includes("Waits:"));
@@ -60,6 +67,8 @@ describe("a migration", () => {
       expect((await ended)[1]).toBe("SIGTERM");
       assertNothingLost(before, unionAt(hosts.seenFrom(served, "host-b")));
 
+      expect((await hosts.migrated("host-b", soon)).returnvalue).toMatchObject({ outcome: "migrated" });
+      expect(homeOf(calming)).toBe(homeOf(served));
       const late = await hosts.end("host-b", waits);
       expect(decodeFailure(late.failedReason ?? "").code).toBe("not-quiescent");
       expect([migrationRow(busy), homeOf(busy)]).toEqual([undefined, "10.9.0.1\n"]);

@@ -76,7 +76,10 @@ async function refusedFor(place: Place): Promise<string[]> {
 
 const bounded = { timeout: 10_000 };
 
-/** A config may be shared by a link: it is read, as any other, and nothing in it is run. */
+/**
+ * A config may be shared by a link: it is read, as any other, and nothing in it is run. One that leads out of MTJOBS_AREAS
+ * is refused wherever an area is opened.
+ */
 const places = kinds
   .flatMap((kind) => ["megatest.config", ".homehost", "the cache"].map((what) => ({ kind, what })))
   .filter(({ kind, what }) => kind !== "a link out of the area" || what !== "megatest.config");

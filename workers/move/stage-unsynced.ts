@@ -1,0 +1,58 @@
+import { quoteName } from "../../shared/sqlite/connection.ts";
+import { columnList } from "../../shared/sqlite/row-sql.ts";
+import { rowsOfSlice } from "./children.ts";
+import type { Move, Source } from "./move.ts";
+import { read } from "./read.ts";
+import type { RecordPlan } from "./record-tables.ts";
+import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
+
+/** What is added to the ids of megatest.db's rows of tables that never sync, to tell staged rows apart by a number. */
+const aboveFresh = 2 ** 52;
+
+/** Rows of a table that never syncs: the cache's, and those that megatest.db alone has, told by parent and content. */
+export async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
+  const { fresh } = move;
+  const { mixed } = record;
+  const rows = (part: Source) =>
+    `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${rowsOfSlice(part, record, "x")}`;
+  await addUnsynced(move, record, fresh, rows(fresh));
+  if (fresh === "area") return;
+  const columns = record.columnsIn("area");
+  const cached = record.columnsIn("cache");
+  const compared = columns.filter((name) => cached.includes(name));
+  const own = columns.filter((name) => !cached.includes(name));
+  const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
+  const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table}
+    WHERE ${record.parent} IN (SELECT id FROM temp.${slice})`;
+  if (compared.length === 0) return addUnsynced(move, record, "area", rows("area"));
+  if (own.length > 0) {
+    // Nobody else can say what belongs there.
+    await read(
+      move,
+      `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
+       FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own, mixed })}) AS p
+       WHERE p.stage_row = t.stage_row`,
+    );
+  }
+  await addUnsynced(move, record, "area", unmatchedRows(rows("area"), known, { columns, compared, mixed }));
+}
+
+/** The cache's rows come first, in whichever slice they are read: where two want one id, they keep it. */
+async function addUnsynced(move: Move, record: RecordPlan, part: Source, select: string): Promise<void> {
+  const columns = record.columnsIn(part);
+  if (columns.length === 0) return;
+  const isFresh = part === move.fresh;
+  const rest = columns.filter((name) => name !== "id");
+  const added = await read(
+    move,
+    `INSERT INTO temp.stage_${record.table} (${columnList(["stage_row", "id", ...rest])})
+     SELECT ${isFresh ? 0 : aboveFresh} + n.id, ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
+  );
+  if (isFresh || added === 0) return;
+  // An id that any row of the cache has is that row's, whenever it comes.
+  await read(
+    move,
+    `UPDATE temp.stage_${record.table} AS n SET id = NULL
+     WHERE stage_row > ${aboveFresh / 2} AND EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id)`,
+  );
+}
