@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { decodeFailure } from "../../../shared/queue/failure.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { edit, everywhere } from "../../support/edit-area.ts";
 import { isStopped } from "../../support/kill.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { type Hosts, homeOf, isClosed, migrationRow, onHosts, unionAt } from "../../support/two-hosts.ts";
@@ -38,12 +39,15 @@ describe("a migration", () => {
       const quietFor = 3_600_000;
       const waits = await hosts.migrate(busy, "host-b", { quietFor, whenQuiet: true, deadline: 8_000 });
       const never = await hosts.migrate(busy, "host-b", { quietFor, whenQuiet: true });
-      const calming = hosts.area({ now: Math.floor(Date.now() / 1000) });
+      const calming = hosts.area();
+      edit(calming, everywhere, (db) =>
+        db.exec(`UPDATE runs SET event_time = ${Math.floor(Date.now() / 1000)} WHERE id = 1`),
+      );
       // At its deadline it looks once more: quiet since then, the area moves.
       const soon = await hosts.migrate(calming, "host-b", {
-        quietFor: 15_000,
+        quietFor: 25_000,
         whenQuiet: true,
-        deadline: 20_000,
+        deadline: 30_000,
       });
       for (const id of [soon, waits, never]) {
         // A step of some ms delays it too: it waits once it says so.
