@@ -1,11 +1,14 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { proveToken } from "../fence.ts";
 import { settleAll } from "../move/bring-together.ts";
 import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
+import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { copyFromCache } from "./merge-stray.ts";
+import { recordKept } from "./record-kept.ts";
 
 /** Rows of megatest.db looked at in one statement. */
 const chunk = 2_000;
@@ -23,7 +26,7 @@ export async function mendOverwritten(move: Move, beforeCommit: () => void): Pro
 }
 
 async function restore(move: Move, record: RecordPlan, beforeCommit: () => void): Promise<number> {
-  const { db, context, token } = move;
+  const { db, context } = move;
   const { table, naturalKey } = record;
   const named = naturalKey.map((name) => `a.${quoteName(name)} IS c.${quoteName(name)}`).join(" AND ");
   const last = prepared<[number], number | null>(
@@ -40,19 +43,58 @@ async function restore(move: Move, record: RecordPlan, beforeCommit: () => void)
   for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
     const [after, end] = [from, to];
     const ids = await outwaitBusy(context.signal, () => clobbered.all(after, end));
-    if (ids.length > 0) {
-      await outwaitBusy(context.signal, () => {
-        beforeCommit();
-        transact(db, () => {
-          proveToken(db, "area", token, Date.now());
-          copyFromCache(db, record, "area", ids);
-        });
-      });
-    }
+    if (ids.length > 0) await replace(move, record, ids, beforeCommit);
     rows += ids.length;
     from = to;
     context.signal.throwIfAborted();
     await yieldNow();
   }
   return rows;
+}
+
+/** Writes the cache's rows over megatest.db's, once all that these alone have to tell is kept. */
+async function replace(
+  move: Move,
+  record: RecordPlan,
+  ids: readonly number[],
+  beforeCommit: () => void,
+): Promise<void> {
+  const { db, context, token } = move;
+  clearScratch(db, "losers");
+  await outwaitBusy(context.signal, () => noteDisplaced(move, record, ids));
+  for (let isDone = false; !isDone; ) {
+    await recordKept(move);
+    isDone = await outwaitBusy(context.signal, () => {
+      beforeCommit();
+      return transact(db, () => {
+        proveToken(db, "area", token, Date.now());
+        // Another version that a sync wrote meanwhile is kept first.
+        if (noteDisplaced(move, record, ids) > 0) return false;
+        copyFromCache(db, record, "area", ids);
+        return true;
+      });
+    });
+  }
+}
+
+/**
+ * Adds to `temp.losers` what no row of the cache says under the same name, and is not there yet: the stray that wrote it
+ * may be gone with its cache. What came home under another parent is kept too: better twice than never.
+ */
+function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly number[]): number {
+  const { table, naturalKey } = record;
+  const all = record.columnsIn("area");
+  const content = record
+    .carried("cache", "area")
+    .filter((name) => name !== "id" && name !== "last_update" && !naturalKey.includes(name));
+  const row = rowLiteral("a", all);
+  return prepared<[string, string]>(
+    db,
+    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+     SELECT '${table}', a.id, 'area', 'its id is another one''s at home', ?, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
+     FROM json_each(?) AS j CROSS JOIN area.${table} AS a ON a.id = j.value
+     WHERE NOT EXISTS (SELECT 1 FROM cache.${table} AS n
+         WHERE ${sameName("n", "a", naturalKey)} AND ${sameRow("n", "a", content, record.mixed)})
+       AND NOT EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = a.id AND l.row = ${row})`,
+  ).run(JSON.stringify(all), JSON.stringify(ids)).changes;
 }

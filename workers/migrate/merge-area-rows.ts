@@ -2,10 +2,10 @@ import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
-import { recordLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
+import { recordKept } from "./record-kept.ts";
 
 interface AreaTable {
   table: string;
@@ -81,7 +81,7 @@ class AreaRows {
     });
     const done = homes.filter((home) => home !== undefined);
     const kept = done.filter(({ isKept }) => isKept).length;
-    if (kept > 0) await this.#recordKept();
+    if (kept > 0) await recordKept(this.#move);
     // Also what stays as it is at home: the stray's sync may have overwritten it in megatest.db.
     const carried = done.map(({ home }) => home);
     const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried, beforeCommit) : 0;
@@ -146,16 +146,6 @@ class AreaRows {
     ).run(id, reason, JSON.stringify(columns), id);
   }
 
-  async #recordKept(): Promise<void> {
-    const { db, context, token } = this.#move;
-    await outwaitBusy(context.signal, () =>
-      transact(db, () => {
-        proveToken(db, "completed", token, Date.now());
-        recordLosers(this.#move, Date.now());
-      }),
-    );
-  }
-
   /**
    * As Megatest's own sync: megatest.db before the ref knows of it.
    *
@@ -207,7 +197,7 @@ class AreaRows {
              WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}`,
       ).run(JSON.stringify(all), JSON.stringify(rows), JSON.stringify(rows));
     });
-    if (changes > 0) await this.#recordKept();
+    if (changes > 0) await recordKept(this.#move);
     return changes;
   }
 }

@@ -4,12 +4,12 @@ import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "../move/children.ts";
-import { recordLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
+import { recordKept } from "./record-kept.ts";
 import { attachStray, ParentIds, StrayMatch, strayColumns } from "./stray-match.ts";
 
 export interface MergeOptions {
@@ -86,14 +86,7 @@ async function settle(settling: Settling): Promise<Merged> {
     });
   });
   const kept = written.filter((home) => home === "kept").length;
-  if (kept > 0) {
-    await outwaitBusy(context.signal, () =>
-      transact(db, () => {
-        proveToken(db, "completed", token, Date.now());
-        recordLosers(move, Date.now());
-      }),
-    );
-  }
+  if (kept > 0) await recordKept(move);
   const homes = written.filter((home) => typeof home === "number");
   if (record.synced && homes.length > 0) {
     // As Megatest's own sync: megatest.db before the ref knows of it.

@@ -239,6 +239,18 @@ describe("what a stray's sync brought to megatest.db", () => {
       "synced",
     ]);
   });
+
+  it("is kept aside where it took another's place there and nobody else has it any more", async () => {
+    const { home } = fork();
+    write(home.megatestDb, "UPDATE tests SET testname = 'of a cache that is gone' WHERE id = 2");
+    settleTimes(home);
+    await withMove(home, async (move, beforeCommit) => {
+      expect(await mendOverwritten(move, beforeCommit)).toBe(1);
+    });
+    expect(keptVersions(home, "tests", 2, "testname")).toEqual(['"of a cache that is gone"']);
+    const [name] = readColumn(home.cacheDb, "SELECT testname FROM tests WHERE id = 2");
+    expect(readColumn(home.megatestDb, "SELECT testname FROM tests WHERE id = 2")).toEqual([name]);
+  });
 });
 
 describe("finding strays on the old host", () => {
