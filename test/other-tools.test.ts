@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { withServerStage } from "./producers/server/server-stage.ts";
+import { collectOutput } from "./support/collect-output.ts";
 
 const page = readFileSync(new URL("../docs/other-tools.md", import.meta.url), "utf8");
 const token = "a-token";
@@ -17,20 +18,10 @@ function runBlock(language: string, interpreter: string[], area: string) {
   const child = spawn(command, [...flags, program, ...(command === "sh" ? ["sh"] : []), area], {
     env: { PATH: process.env.PATH ?? "", HOME: "/", FARM_URL: served.server.url, MTJOBS_TOKEN: token },
   });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
   onTestFinished(() => {
     child.kill("SIGKILL");
   });
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
+  return collectOutput(child).ended;
 }
 
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { collectOutput } from "./support/collect-output.ts";
 import { onStage, type QueueStage } from "./support/queue-stage.ts";
 import { temporaryDirectory } from "./support/temp-directory.ts";
 
@@ -15,17 +16,7 @@ function python(args: string[], env: Record<string, string> = {}) {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 60_000,
   });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.on("error", (error) => resolve({ code: null, stdout, stderr: error.message }));
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
+  return collectOutput(child).ended;
 }
 
 /** Why the client cannot be had here; undefined where it is in `directory`. */

@@ -1,14 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { migrateSteps } from "../../shared/migrate-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { historyOf } from "../support/kill.ts";
-import { isRefillDue } from "../support/megatest/refill.ts";
+import { assertOneHome } from "../support/assert-one-home.ts";
 import {
   addresses,
   buildForTwo,
@@ -17,9 +16,8 @@ import {
   seenFromSide,
   tendBoth,
 } from "../support/migration-hosts.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
-import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../support/two-hosts.ts";
+import { homeOf, letLeaseRunOut, migrationRow, unionAt } from "../support/two-hosts.ts";
 
 interface Case {
   /** What it takes that the step is passed. */
@@ -66,20 +64,12 @@ async function killAt(step: string, order: object): Promise<void> {
   expect(child.signalCode, stderr).toBe("SIGKILL");
 }
 
-/** One home, whole; its pair takes writes and no other does; every row that was known is known. */
 function assertSteady(area: SampleArea, root: string, home: Side, before: ReturnType<typeof unionAt>): void {
   expect(homeOf(area)).toBe(`${addresses[home]}\n`);
-  const at = seenFromSide(area, root, home);
-  expect([at.cacheDb, at.refDb].map(isClosed)).toEqual([false, false]);
-  const other = seenFromSide(area, root, home === "old" ? "new" : "old");
-  for (const file of [other.cacheDb, other.refDb]) if (existsSync(file)) expect(isClosed(file)).toBe(true);
-  assertNothingLost(before, unionAt(at), { newRecords: true });
-  expect(isRefillDue(at)).toBe(false);
-  expect(readdirSync(area.directory).filter((name) => name.startsWith(".homehost"))).toEqual([".homehost"]);
-  const left = join(area.directory, ".mtjobs", "migration");
-  if (existsSync(left)) expect(readdirSync(left)).toEqual([]);
-  const jobs = historyOf(area).map(({ jobId }) => jobId);
-  expect(new Set(jobs).size).toBe(jobs.length);
+  const [at, other] = [home, home === "old" ? "new" : "old"].map((side) =>
+    seenFromSide(area, root, side as Side),
+  );
+  assertOneHome(at as SampleArea, other as SampleArea, before);
 }
 
 /** What the new home's cache knows. */

@@ -1,13 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { collectOutput, type Ended } from "../support/collect-output.ts";
 
 const script = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
 
-export interface Finished {
-  /** Exit code, or the name of the signal that ended it. */
-  code: number | string;
-  stdout: string;
-  stderr: string;
+export interface Finished extends Ended {
   /** Milliseconds from start to end. */
   ms: number;
 }
@@ -32,20 +29,9 @@ export function startCommand(args: readonly string[], { env = {}, cwd = "/" }: C
     env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const finished = new Promise<Finished>((resolve) => {
-    child.on("close", (code, signal) =>
-      resolve({ code: code ?? signal ?? "unknown", stdout, stderr, ms: Date.now() - started }),
-    );
-  });
-  return { child, stdout: () => stdout, stderr: () => stderr, finished };
+  const { stdout, stderr, ended } = collectOutput(child);
+  const finished = ended.then((end) => ({ ...end, ms: Date.now() - started }));
+  return { child, stdout, stderr, finished };
 }
 
 /** Runs the built command to its end. */

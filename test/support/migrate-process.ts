@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { failpointFromEnvironment } from "../../shared/failpoint.ts";
 import { migrateByHand, type Place, tendBoth } from "./migration-hosts.ts";
+import { writeAgainst } from "./write-against.ts";
 
 /** A migration in a process that a failpoint may kill. With `trouble` something goes wrong between the hosts' parts. */
 interface Order extends Place {
@@ -20,20 +20,6 @@ function between(before: "switch" | "watch"): void {
   if (order.trouble === "conflict" && before === "switch")
     writeFileSync(join(order.area, ".homehost"), "10.9.0.77\n");
   if (order.trouble === "stray" && before === "watch") writeAgainst(order.cacheDb);
-}
-
-/** What no honest process does: takes the triggers away and writes. A cache made anew looks the same to us. */
-function writeAgainst(cacheDb: string): void {
-  const db = new Database(cacheDb, { timeout: 10_000 });
-  const names = db.prepare<[], string>(
-    "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'mtjobs%'",
-  );
-  for (const name of names.pluck().all()) db.exec(`DROP TRIGGER "${name}"`);
-  db.exec("DROP TABLE mtjobs_closed");
-  db.exec(
-    "INSERT INTO tests (run_id, testname, item_path, state, status) VALUES (1, 'unnoticed', '', 'COMPLETED', 'PASS')",
-  );
-  db.close();
 }
 
 try {

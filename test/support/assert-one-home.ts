@@ -1,0 +1,31 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { historyOf } from "./kill.ts";
+import { isRefillDue } from "./megatest/refill.ts";
+import { assertNothingLost } from "./oracle/assert-nothing-lost.ts";
+import type { Union } from "./oracle/records.ts";
+import { isClosed, unionAt } from "./two-hosts.ts";
+
+/**
+ * One home, whole; its pair takes writes and no other does; every row that was known is known; nothing is left over.
+ *
+ * @param home the area as its home sees it
+ * @param other as the other host sees it
+ */
+export function assertOneHome(
+  home: SampleArea,
+  other: Pick<SampleArea, "cacheDb" | "refDb">,
+  before: Union,
+): void {
+  expect([home.cacheDb, home.refDb].map(isClosed)).toEqual([false, false]);
+  for (const file of [other.cacheDb, other.refDb]) if (existsSync(file)) expect(isClosed(file)).toBe(true);
+  assertNothingLost(before, unionAt(home), { newRecords: true });
+  expect(isRefillDue(home)).toBe(false);
+  expect(readdirSync(home.directory).filter((name) => name.startsWith(".homehost"))).toEqual([".homehost"]);
+  const left = join(home.directory, ".mtjobs", "migration");
+  if (existsSync(left)) expect(readdirSync(left)).toEqual([]);
+  const jobs = historyOf(home).map(({ jobId }) => jobId);
+  expect(new Set(jobs).size).toBe(jobs.length);
+}
