@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { toJobsError } from "../../shared/errors.ts";
@@ -15,7 +6,6 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { seededRandom } from "../../shared/sample-area/random.ts";
 import { casesOf } from "../support/campaign.ts";
 import { edit, everywhere, fileOf, type Place, settleTimes } from "../support/edit-area.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import type { Union } from "../support/oracle/records.ts";
 import { completedColumn, readColumn } from "../support/read-rows.ts";
 import { reduceSafely, runReduce, runRestore, unionOf } from "../support/run-reduce.ts";
@@ -170,7 +160,7 @@ describe("files that are no databases", () => {
 });
 
 describe("pages with flipped bits", () => {
-  it.each(casesOf([1, 2, 3, 4, 5, 6, 7, 8], 3))(
+  it.each(casesOf([106, 216, 1, 2, 3, 4, 5, 6, 7, 8], 3))(
     "drawn by seed %d end in a reduce that is whole, or in a reason with every readable record kept",
     async (seed) => {
       const random = seededRandom(seed);
@@ -189,17 +179,19 @@ describe("pages with flipped bits", () => {
       const damaged = unionWhereReadable(area);
       const end = await endOf(area);
       expect(["completed", "corrupt", "busy"]).toContain(end);
-      if (end === "completed") {
-        rmSync(copy);
-        if (damaged !== undefined) assertNothingLost(damaged, unionOf(area));
-        return;
+      const whole = end === "completed" && damaged !== undefined ? unionWhereReadable(area) : undefined;
+      if (whole === undefined) {
+        // What was not damaged still holds whatever completed-runs.db does not.
+        renameSync(copy, file);
+        settleTimes(area);
+        await runReduce(area);
       }
-      // What was not damaged still holds whatever completed-runs.db does not.
-      renameSync(copy, file);
-      settleTimes(area);
-      await runReduce(area);
-      const after = unionOf(area);
-      for (const path of before.records.keys()) expect(after.records.has(path), path).toBe(true);
+      const [known, after] = whole === undefined ? [before, unionOf(area)] : [damaged ?? before, whole];
+      const gone = [...known.records.keys()].filter((path) => !after.records.has(path));
+      // A flipped id makes another record of a row: the one of megatest.db that it stands in the way of is kept aside.
+      const kept =
+        gone.length === 0 ? 0 : Number(completedColumn(area, "SELECT count(*) FROM mtjobs_superseded")[0]);
+      expect(kept, gone.join()).toBeGreaterThanOrEqual(gone.length);
     },
   );
 });
