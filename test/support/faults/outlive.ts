@@ -1,5 +1,6 @@
 import Database from "better-sqlite3";
 import { expect } from "vitest";
+import { listHosts } from "../../../shared/queue/hosts.ts";
 import { assertOneHome } from "../assert-one-home.ts";
 import type { Union } from "../oracle/records.ts";
 import { homeOf, migrationRow, unionAt } from "../two-hosts.ts";
@@ -142,6 +143,12 @@ async function restartWhatFails(stage: FaultHosts, needs: StepCase["needs"]): Pr
 }
 
 async function moveAgain(stage: FaultHosts): Promise<void> {
+  const { redis, prefix } = stage.hosts.stage;
+  // A Redis that was emptied knows of no worker until each has told of itself again.
+  await waitFor("both workers to be known", async () => {
+    const known = await listHosts(redis, prefix).catch(() => []);
+    return Object.values(sides).every((side) => known.some(({ host, alive }) => host === side && alive));
+  });
   const to = homeSide(stage) === "old" ? "host-b" : "host-a";
   const id = await stage.hosts.migrate(stage.area, to);
   const queue = stage.hosts.stage.queue(to);
