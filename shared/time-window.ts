@@ -10,8 +10,16 @@ const minute = 60_000;
 /** No window stays shut longer: one that lies in an hour which a change of clocks leaves out opens on the next day. */
 const searched = 2 * 24 * 60;
 
-/** Reads `22:00-06:00`. @throws {JobsError} `usage` */
-export function parseWindow(text: string, what = "between"): TimeWindow {
+const named = (what: string | undefined, problem: string) =>
+  what === undefined ? problem : `${what}: ${problem}`;
+
+/**
+ * Reads `22:00-06:00`.
+ *
+ * @param what gave the text, for the message
+ * @throws {JobsError} `usage`
+ */
+export function parseWindow(text: string, what?: string): TimeWindow {
   const time = "([01]\\d|2[0-3]):([0-5]\\d)";
   const found = new RegExp(`^${time}-(?:${time}|(24):(00))$`).exec(text);
   const [fromHour, fromMinute, toHour, toMinute] = (found ?? []).slice(1).filter(Boolean).map(Number);
@@ -20,18 +28,18 @@ export function parseWindow(text: string, what = "between"): TimeWindow {
     to: (toHour ?? 0) * 60 + (toMinute ?? 0),
   };
   if (found !== null && window.from !== window.to) return window;
-  throw new JobsError("usage", `${what}: "${text}" is no part of a day`, {
+  throw new JobsError("usage", named(what, `"${text}" is no part of a day`), {
     hint: "write two different times, as in 22:00-06:00",
   });
 }
 
 /** Checks a name of a time zone, such as Europe/Berlin. @throws {JobsError} `usage` */
-export function parseZone(text: string, what = "tz"): string {
+export function parseZone(text: string, what?: string): string {
   try {
     clockOf(text);
     return text;
   } catch {
-    throw new JobsError("usage", `${what}: "${text}" is no time zone`, {
+    throw new JobsError("usage", named(what, `"${text}" is no time zone`), {
       hint: "write a name of the tz database, as in Europe/Berlin or UTC",
     });
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parsePayload } from "../../shared/queue/payload.ts";
 import { isWithin, nextOpening, ownZone, parseWindow, parseZone } from "../../shared/time-window.ts";
 import { errorOf } from "./area/small-area.ts";
 
@@ -28,6 +29,11 @@ describe("a part of the day", () => {
         code: "usage",
         message: `--between: "${text}" is no part of a day`,
       });
+  });
+
+  it("names a job's member once", () => {
+    const job = { v: 1, area: "/a", age: 1, between: "22-6" };
+    expect(errorOf(() => parsePayload("reduce", job)).message).toMatch(/^reduce: between: "22-6" is no part/);
   });
 
   it("holds its beginning and not its end, by the clock of the zone", () => {
