@@ -14,7 +14,6 @@ const names = Object.keys(faults) as FaultName[];
 /** Kills and pauses of the old home are tested on their own: see migrate-workers.test.ts. */
 const few: { step: Step; fault: FaultName }[] = [
   { step: "intent-committed", fault: "the new home's worker paused beyond every lock" },
-  { step: "pair-copied", fault: "Redis out of the new home's reach" },
   { step: "migration-gathered", fault: "the area's disk full" },
 ];
 

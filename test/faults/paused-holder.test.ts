@@ -2,6 +2,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { errorCodeOf } from "../producers/run-command.ts";
+import { casesOf } from "../support/campaign.ts";
 import { edit } from "../support/edit-area.ts";
 import { assertFinished, type FencePart, fenceFile, historyOf } from "../support/kill.ts";
 import { integrityProblems } from "../support/oracle/snapshot.ts";
@@ -35,17 +36,22 @@ function commitsOf(area: SampleArea): unknown {
 }
 
 describe("a holder that was paused until another took over", () => {
-  it.each([
-    "tokens-raised",
-    "copied",
-    "verified",
-    "guarded-in-cache",
-    "committed-in-cache",
-    "removed-from-cache",
-    "removed-from-area",
-    "moved",
-    "looked-again",
-  ] as const)("at %s commits nothing in the area afterwards, and ends with lost-lease", async (step) => {
+  it.each(
+    casesOf(
+      [
+        "copied",
+        "committed-in-cache",
+        "removed-from-area",
+        "tokens-raised",
+        "verified",
+        "guarded-in-cache",
+        "removed-from-cache",
+        "moved",
+        "looked-again",
+      ] as const,
+      4,
+    ),
+  )("at %s commits nothing in the area afterwards, and ends with lost-lease", async (step) => {
     // One batch: else another thread may be stopped within a commit, and hold up everybody until it goes on.
     const area = buildTempArea({ runs: 5, testsPerRun: 10 });
     const before = unionOf(area);
