@@ -95,5 +95,5 @@ const bad = (url: string, why: string) =>
 
 /** The URL as it may be shown in a message or a log. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^([\w+]+:\/\/[^:@/?#]*):[^/?#]*@/, "$1:***@");
+  return url.replace(/^([\w+]+:\/\/[^:/?#]*):[^/?#]*@/, "$1:***@");
 }

@@ -12,6 +12,8 @@ import { recordKept } from "./record-kept.ts";
 
 /** Rows of megatest.db looked at in one statement. */
 const chunk = 2_000;
+/** Rows of it written in one transaction. */
+const piece = 100;
 
 /**
  * After strays are merged: what their syncs did to megatest.db. A row that is another one there than under its id in the
@@ -43,7 +45,8 @@ async function restore(move: Move, record: RecordPlan, beforeCommit: () => void)
   for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
     const [after, end] = [from, to];
     const ids = await outwaitBusy(context.signal, () => clobbered.all(after, end));
-    if (ids.length > 0) await replace(move, record, ids, beforeCommit);
+    for (let at = 0; at < ids.length; at += piece)
+      await replace(move, record, ids.slice(at, at + piece), beforeCommit);
     rows += ids.length;
     from = to;
     context.signal.throwIfAborted();
@@ -78,8 +81,9 @@ async function replace(
 }
 
 /**
- * Adds to `temp.losers` what no row of the cache says under the same name, and is not there yet: the stray that wrote it
- * may be gone with its cache. What came home under another parent is kept too: better twice than never.
+ * Adds to `temp.losers` the rows that give way, for their id or their name is taken, where no row of the cache says the
+ * same under that name: the stray that wrote them may be gone with its cache. What came home under another parent is
+ * kept too: better twice than never.
  */
 function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly number[]): number {
   const { table, naturalKey } = record;
@@ -88,13 +92,15 @@ function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly number[])
     .carried("cache", "area")
     .filter((name) => name !== "id" && name !== "last_update" && !naturalKey.includes(name));
   const row = rowLiteral("a", all);
-  return prepared<[string, string]>(
+  return prepared<{ columns: string; ids: string }>(
     db,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-     SELECT '${table}', a.id, 'area', 'its id is another one''s at home', ?, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
-     FROM json_each(?) AS j CROSS JOIN area.${table} AS a ON a.id = j.value
-     WHERE NOT EXISTS (SELECT 1 FROM cache.${table} AS n
+     SELECT '${table}', a.id, 'area', 'its id or its name is another row''s at home', :columns, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
+     FROM area.${table} AS a
+     WHERE a.id IN (SELECT value FROM json_each(:ids) UNION SELECT n.id FROM json_each(:ids) AS j
+         CROSS JOIN cache.${table} AS c ON c.id = j.value CROSS JOIN area.${table} AS n ON ${sameName("n", "c", naturalKey)})
+       AND NOT EXISTS (SELECT 1 FROM cache.${table} AS n
          WHERE ${sameName("n", "a", naturalKey)} AND ${sameRow("n", "a", content, record.mixed)})
        AND NOT EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = a.id AND l.row = ${row})`,
-  ).run(JSON.stringify(all), JSON.stringify(ids)).changes;
+  ).run({ columns: JSON.stringify(all), ids: JSON.stringify(ids) }).changes;
 }

@@ -1,6 +1,6 @@
 /**
- * A writer that waits in SQLite asks again after 1, 2, 5, 10, 15, 20 and then every 25 ms, and holds nothing
- * meanwhile: only a gap longer than its longest pause is sure to let it in.
+ * A writer that waits in SQLite asks again after 1, 2, 5, 10, 15, 20, 25, 25, 25, 50 and then each 100 ms, and holds
+ * nothing meanwhile: a gap longer than 25 ms is sure to let in whoever has waited for less than 128 ms.
  */
 const gapMs = 26;
 /** How long we may lock the database between two gaps, in ms: where somebody wrote a moment ago, and where nobody did. */

@@ -19,7 +19,7 @@ const maxCopies = 3;
 const maxAhead = 4;
 
 /** Batches grow up to so many tests: the fewer commits, the less the removals wait for them, and they for the removals. */
-const largestBatch = 3 * stageSize;
+const largestBatch = 2 * stageSize;
 const growth = 1.2;
 
 /** Runs whose copies are complete, and what the sources' versions were before they were read. */

@@ -35,7 +35,7 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
       .map(({ name, defaultSql }) => `${quoteName(name)}${defaultClause(defaultSql)}`);
     db.exec(`DROP TABLE IF EXISTS temp.stage_${table};
       CREATE TEMP TABLE stage_${table} (${[id, ...rest].join(", ")});
-      ${synced ? "" : `CREATE INDEX temp.stage_${table}_id ON stage_${table} (id);`}`);
+      ${synced ? "" : `CREATE INDEX temp.stage_${table}_id ON stage_${table} (id); CREATE INDEX temp.stage_${table}_parent ON stage_${table} (${parent});`}`);
   }
 }
 

@@ -21,9 +21,7 @@ export async function stageUnsynced(move: Move, record: RecordPlan): Promise<voi
   const cached = record.columnsIn("cache");
   const compared = columns.filter((name) => cached.includes(name));
   const own = columns.filter((name) => !cached.includes(name));
-  const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
-  const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table}
-    WHERE ${record.parent} IN (SELECT id FROM temp.${slice})`;
+  const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table} WHERE ${isOfSlice(record)}`;
   if (compared.length === 0) return addUnsynced(move, record, "area", rows("area"));
   if (own.length > 0) {
     // Nobody else can say what belongs there.
@@ -36,6 +34,9 @@ export async function stageUnsynced(move: Move, record: RecordPlan): Promise<voi
   }
   await addUnsynced(move, record, "area", unmatchedRows(rows("area"), known, { columns, compared, mixed }));
 }
+
+const isOfSlice = ({ parent }: RecordPlan) =>
+  `${parent} IN (SELECT id FROM temp.${parent === "run_id" ? "slice_runs" : "slice_tests"})`;
 
 /** The cache's rows come first, in whichever slice they are read: where two want one id, they keep it. */
 async function addUnsynced(move: Move, record: RecordPlan, part: Source, select: string): Promise<void> {
@@ -53,6 +54,6 @@ async function addUnsynced(move: Move, record: RecordPlan, part: Source, select:
   await read(
     move,
     `UPDATE temp.stage_${record.table} AS n SET id = NULL
-     WHERE stage_row > ${aboveFresh / 2} AND EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id)`,
+     WHERE ${isOfSlice(record)} AND stage_row > ${aboveFresh / 2} AND EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id)`,
   );
 }

@@ -58,6 +58,7 @@ test("a Redis URL with a database that is no number is a bad setting that does n
   expect(() => redisPlace("redis://:secret@h/x")).toThrow(/\*\*\*@h/);
   expect(withoutPassword("redis://:secret@h/1")).not.toContain("secret");
   expect(withoutPassword("redis://me:one@secret@h")).toBe("redis://me:***@h");
+  expect(withoutPassword("redis://me@corp:secret@h")).toBe("redis://me@corp:***@h");
 });
 
 test("nobody listening is reported as unreachable within a second", async () => {

@@ -242,12 +242,19 @@ describe("what a stray's sync brought to megatest.db", () => {
 
   it("is kept aside where it took another's place there and nobody else has it any more", async () => {
     const { home } = fork();
-    write(home.megatestDb, "UPDATE tests SET testname = 'of a cache that is gone' WHERE id = 2");
+    const [kept] = readRows(home.megatestDb, "SELECT * FROM tests WHERE id = 2");
+    write(
+      home.megatestDb,
+      `UPDATE tests SET testname = 'of a cache that is gone' WHERE id = 2;
+       INSERT INTO tests (id, run_id, testname, item_path, comment)
+         VALUES (999, ${kept?.run_id}, '${kept?.testname}', '${kept?.item_path}', 'under another id')`,
+    );
     settleTimes(home);
     await withMove(home, async (move, beforeCommit) => {
       expect(await mendOverwritten(move, beforeCommit)).toBe(1);
     });
     expect(keptVersions(home, "tests", 2, "testname")).toEqual(['"of a cache that is gone"']);
+    expect(keptVersions(home, "tests", 999, "comment")).toEqual(['"under another id"']);
     const [name] = readColumn(home.cacheDb, "SELECT testname FROM tests WHERE id = 2");
     expect(readColumn(home.megatestDb, "SELECT testname FROM tests WHERE id = 2")).toEqual([name]);
   });
