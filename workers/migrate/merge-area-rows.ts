@@ -72,6 +72,8 @@ class AreaRows {
       FROM cache.${this.#table} AS x WHERE ${this.#named("x", "s")} AND ${sameRow("x", "s", this.#columns)})`;
     const ids = await outwaitBusy(context.signal, () => prepared<[], number>(db, differing).pluck().all());
     if (ids.length === 0) return { merged: 0, kept: 0 };
+    // Once the rows are at home any sync carries them, whatever becomes of this process.
+    if (this.#synced) await this.#keepDisplaced("stray", ids);
     const homes = await outwaitBusy(context.signal, () => {
       clearScratch(db, "losers");
       return transact(db, () => {
@@ -152,52 +154,65 @@ class AreaRows {
    * @returns how many rows of megatest.db were kept aside for it
    */
   async #carry(rows: readonly number[], beforeCommit: () => void): Promise<number> {
-    const { db, context, sources, token } = this.#move;
-    const displaced = await this.#keepDisplaced(rows);
-    for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate))) {
-      if (!hasTable(db, part, this.#table)) continue;
-      const columns = columnList(this.#commonWith(part, this.#columns));
-      const write = prepared<[string]>(
-        db,
-        `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
-         FROM cache.${this.#table} WHERE rowid IN (SELECT value FROM json_each(?))`,
-      );
-      await outwaitBusy(context.signal, () => {
-        beforeCommit();
-        transact(db, () => {
-          proveToken(db, part, token, Date.now());
-          write.run(JSON.stringify(rows));
-        });
-      });
+    const { context, sources } = this.#move;
+    const attempt = (part: "area" | "ref") =>
+      outwaitBusy(context.signal, () => this.#write(part, rows, beforeCommit));
+    let displaced = 0;
+    if (hasTable(this.#move.db, "area", this.#table)) {
+      // Another version that a sync wrote meanwhile is kept first.
+      do displaced += await this.#keepDisplaced("cache", rows);
+      while (!(await attempt("area")));
     }
+    if (sources.includes("ref") && hasTable(this.#move.db, "ref", this.#table)) await attempt("ref");
     return displaced;
   }
 
-  /** What the rows will take the place of in megatest.db, and what nobody else has: somebody wrote it there alone. */
-  async #keepDisplaced(rows: readonly number[]): Promise<number> {
-    const { db, context, sources } = this.#move;
-    if (!hasTable(db, "area", this.#table)) return 0;
+  /** @returns false, having changed nothing, where a row that would give way is not kept yet */
+  #write(part: "area" | "ref", rows: readonly number[], beforeCommit: () => void): boolean {
+    const { db, token } = this.#move;
+    const columns = columnList(this.#commonWith(part, this.#columns));
+    beforeCommit();
+    return transact(db, () => {
+      proveToken(db, part, token, Date.now());
+      if (part === "area" && this.#noteDisplaced("cache", rows) > 0) return false;
+      prepared<[string]>(
+        db,
+        `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
+         FROM cache.${this.#table} WHERE rowid IN (SELECT value FROM json_each(?))`,
+      ).run(JSON.stringify(rows));
+      return true;
+    });
+  }
+
+  /** What the rows of `part` will take the place of in megatest.db, and what nobody else has: somebody wrote it there alone. */
+  async #keepDisplaced(part: "stray" | "cache", rows: readonly number[]): Promise<number> {
+    if (!hasTable(this.#move.db, "area", this.#table)) return 0;
+    clearScratch(this.#move.db, "losers");
+    const noted = await outwaitBusy(this.#move.context.signal, () => this.#noteDisplaced(part, rows));
+    if (noted > 0) await recordKept(this.#move);
+    return noted;
+  }
+
+  /** Adds them to `temp.losers`; returns how many were not there yet. */
+  #noteDisplaced(part: "stray" | "cache", rows: readonly number[]): number {
+    const { db, sources } = this.#move;
     const columns = this.#commonWith("area", this.#columns);
     const knownIn = ["cache", "stray", ...(this.#inBase === undefined ? [] : ["base"])];
     if (sources.includes("ref") && hasTable(db, "ref", this.#table)) knownIn.push("ref");
     const isUnknown = knownIn.map(
-      (part) => `NOT EXISTS (SELECT 1 FROM ${part}.${this.#table} AS x WHERE ${this.#named("x", "s")}
-        AND ${sameRow("x", "s", this.#commonWith(part, columns))})`,
+      (other) => `NOT EXISTS (SELECT 1 FROM ${other}.${this.#table} AS x WHERE ${this.#named("x", "s")}
+        AND ${sameRow("x", "s", this.#commonWith(other, columns))})`,
     );
     const all = columnNames(db, "area", this.#table);
-    const { changes } = await outwaitBusy(context.signal, () => {
-      clearScratch(db, "losers");
-      return prepared<[string, string, string]>(
-        db,
-        `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-         SELECT '${this.#table}', s.rowid, 'area', 'only megatest.db had it', ?, ${rowLiteral("s", all)},
-           ${rowLiteral("s", columns)}
-         FROM area.${this.#table} AS s WHERE (s.rowid IN (SELECT value FROM json_each(?))
-           OR EXISTS (SELECT 1 FROM json_each(?) AS j CROSS JOIN cache.${this.#table} AS x ON x.rowid = j.value
-             WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}`,
-      ).run(JSON.stringify(all), JSON.stringify(rows), JSON.stringify(rows));
-    });
-    if (changes > 0) await recordKept(this.#move);
-    return changes;
+    const row = rowLiteral("s", all);
+    return prepared<{ all: string; rows: string }>(
+      db,
+      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+       SELECT '${this.#table}', s.rowid, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
+       FROM area.${this.#table} AS s WHERE (s.rowid IN (SELECT value FROM json_each(:rows))
+         OR EXISTS (SELECT 1 FROM json_each(:rows) AS j CROSS JOIN ${part}.${this.#table} AS x ON x.rowid = j.value
+           WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}
+         AND NOT EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = s.rowid AND l.row = ${row})`,
+    ).run({ all: JSON.stringify(all), rows: JSON.stringify(rows) }).changes;
   }
 }
