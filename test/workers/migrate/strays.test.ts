@@ -1,11 +1,9 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { mendOverwritten } from "../../../workers/migrate/mend-overwritten.ts";
 import { mergeStray } from "../../../workers/migrate/merge-stray.ts";
-import { readMark } from "../../../workers/migrate/pair-files.ts";
-import { exportStray, findStrays, strayFiles } from "../../../workers/migrate/strays.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
 import { openClient } from "../../support/megatest/client.ts";
@@ -13,10 +11,8 @@ import { syncOnce } from "../../support/megatest/sync.ts";
 import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
 import { runReduce } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
-import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/two-pairs.ts";
 import { withMove } from "../../support/with-move.ts";
 
-const never = new AbortController().signal;
 const target = { sysname: "a", fsname: "b", datapath: "c" };
 
 interface Fork {
@@ -242,12 +238,10 @@ describe("what a stray's sync brought to megatest.db", () => {
 
   it("is kept aside where it took another's place there and nobody else has it any more", async () => {
     const { home } = fork();
-    const [kept] = readRows(home.megatestDb, "SELECT * FROM tests WHERE id = 2");
     write(
       home.megatestDb,
-      `UPDATE tests SET testname = 'of a cache that is gone' WHERE id = 2;
-       INSERT INTO tests (id, run_id, testname, item_path, comment)
-         VALUES (999, ${kept?.run_id}, '${kept?.testname}', '${kept?.item_path}', 'under another id')`,
+      `UPDATE tests SET id = 999, comment = 'under another id' WHERE id = 2;
+       INSERT INTO tests (id, run_id, testname, item_path) VALUES (2, 1, 'of a cache that is gone', '')`,
     );
     settleTimes(home);
     await withMove(home, async (move, beforeCommit) => {
@@ -255,49 +249,6 @@ describe("what a stray's sync brought to megatest.db", () => {
     });
     expect(keptVersions(home, "tests", 2, "testname")).toEqual(['"of a cache that is gone"']);
     expect(keptVersions(home, "tests", 999, "comment")).toEqual(['"under another id"']);
-    const [name] = readColumn(home.cacheDb, "SELECT testname FROM tests WHERE id = 2");
-    expect(readColumn(home.megatestDb, "SELECT testname FROM tests WHERE id = 2")).toEqual([name]);
-  });
-});
-
-describe("finding strays on the old host", () => {
-  it("takes the closed pair for none, and finds it again once somebody opened it by force", async () => {
-    const pairs = twoPairs();
-    await takeSnapshot(pairs);
-    const pair = pairAt(pairs.area, pairs.old);
-    const { mark } = readMark(pair);
-    if (mark === undefined) throw new Error("not closed");
-    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([]);
-    write(
-      pair.megatestDb,
-      "DROP TRIGGER mtjobs_closed_insert_runs; INSERT INTO runs (runname) VALUES ('by force')",
-    );
-    const [stray] = findStrays(pairs.area, pairs.old, mark);
-    expect(stray).toMatchObject({ cache: pair.megatestDb, ref: pair.refDb });
-  });
-
-  it("closes and copies one that was made anew, and finds it until its copy is whole", async () => {
-    const pairs = twoPairs();
-    await takeSnapshot(pairs);
-    const pair = pairAt(pairs.area, pairs.old);
-    const { mark } = readMark(pair);
-    if (mark === undefined) throw new Error("not closed");
-    // Somebody cleaned /tmp, and a Megatest that never noticed made a cache anew.
-    mkdirSync(dirname(pair.megatestDb), { recursive: true });
-    for (const file of [pair.megatestDb, pair.refDb ?? ""]) copyFileSync(pairs.area.megatestDb, file);
-    const [stray] = findStrays(pairs.area, pairs.old, mark);
-    if (stray === undefined) throw new Error("no stray");
-    const o = { closed: mark, directory: pairs.directory, n: 1, partToken: 9, model: pairs.area.megatestDb };
-    await expect(exportStray(stray, { ...o, signal: AbortSignal.abort(new Error("died")) })).rejects.toThrow(
-      "died",
-    );
-    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([stray]);
-    await exportStray(stray, { ...o, signal: never });
-    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([]);
-    const files = strayFiles(pairs.directory, 1);
-    expect([existsSync(files.cache), existsSync(files.ref)]).toEqual([true, true]);
-    expect(readdirSync(pairs.directory).filter((name) => name.endsWith(".tmp"))).toEqual([]);
-    expect(() => write(pair.megatestDb, "DELETE FROM runs")).toThrow(/homehost moved/);
-    closePair(pairs, pairs.old, 9);
+    expect(new Set(everywhereAtHome(home, "SELECT testname FROM tests WHERE id = 2")).size).toBe(1);
   });
 });
