@@ -66,10 +66,8 @@ async function killAt(step: string, order: object): Promise<void> {
 
 function assertSteady(area: SampleArea, root: string, home: Side, before: ReturnType<typeof unionAt>): void {
   expect(homeOf(area)).toBe(`${addresses[home]}\n`);
-  const [at, other] = [home, home === "old" ? "new" : "old"].map((side) =>
-    seenFromSide(area, root, side as Side),
-  );
-  assertOneHome(at as SampleArea, other as SampleArea, before);
+  const other = seenFromSide(area, root, home === "old" ? "new" : "old");
+  assertOneHome(seenFromSide(area, root, home), other, before);
 }
 
 /** What the new home's cache knows. */

@@ -42,7 +42,7 @@ async function endOf(area: SampleArea): Promise<string> {
   }
 }
 
-/** A flipped bit within a value is just another value. */
+/** What a damaged area says, for a flipped bit within a value is just another value; undefined where that cannot be read. */
 function unionWhereReadable(area: SampleArea): Union | undefined {
   try {
     return unionOf(area);

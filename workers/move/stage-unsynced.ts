@@ -2,7 +2,7 @@ import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Move, Source } from "./move.ts";
-import { read } from "./read.ts";
+import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
 
@@ -25,7 +25,7 @@ export async function stageUnsynced(move: Move, record: RecordPlan): Promise<voi
   if (compared.length === 0) return addUnsynced(move, record, "area", rows("area"));
   if (own.length > 0) {
     // Nobody else can say what belongs there.
-    await read(
+    await readSources(
       move,
       `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
        FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own, mixed })}) AS p
@@ -44,14 +44,14 @@ async function addUnsynced(move: Move, record: RecordPlan, part: Source, select:
   if (columns.length === 0) return;
   const isFresh = part === move.fresh;
   const rest = columns.filter((name) => name !== "id");
-  const added = await read(
+  const added = await readSources(
     move,
     `INSERT INTO temp.stage_${record.table} (${columnList(["stage_row", "id", ...rest])})
      SELECT ${isFresh ? 0 : aboveFresh} + n.id, ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
   );
   if (isFresh || added === 0) return;
   // An id that any row of the cache has is that row's, whenever it comes.
-  await read(
+  await readSources(
     move,
     `UPDATE temp.stage_${record.table} AS n SET id = NULL
      WHERE ${isOfSlice(record)} AND stage_row > ${aboveFresh / 2} AND EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id)`,

@@ -2,7 +2,7 @@ import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
-import { read } from "./read.ts";
+import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
 import { enterSlice, type Slice } from "./slices.ts";
@@ -43,7 +43,7 @@ async function stageSynced(move: Move, record: RecordPlan): Promise<void> {
   const { fresh } = move;
   const columns = record.columnsIn(fresh);
   if (columns.length > 0) {
-    await read(
+    await readSources(
       move,
       `INSERT OR IGNORE INTO temp.stage_${record.table} (${columnList(columns)})
        SELECT ${columnList(columns, "c")} FROM ${rowsOfSlice(fresh, record, "c")}`,
@@ -62,7 +62,7 @@ async function takeOwnColumns(move: Move, record: RecordPlan): Promise<void> {
   const cached = record.columnsIn("cache");
   const own = record.columnsIn("area").filter((name) => !cached.includes(name));
   if (own.length === 0) return;
-  await read(
+  await readSources(
     move,
     `UPDATE temp.stage_${table} AS c SET (${columnList(own)}) =
        (SELECT ${columnList(own, "m")} FROM area.${table} AS m WHERE m.id = c.id)
@@ -77,14 +77,14 @@ async function takeOwnColumns(move: Move, record: RecordPlan): Promise<void> {
 async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
   const { table } = record;
   const differs = `(c.id IS NULL OR NOT (${sameRow("c", "m", record.carried("cache", "area"), record.mixed)}))`;
-  const found = await read(
+  const found = await readSources(
     move,
     `INSERT OR IGNORE INTO temp.differing (table_name, id)
        SELECT '${table}', m.id FROM ${rowsOfSlice("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
        WHERE ${differs}`,
   );
   if (found === 0) return 0;
-  await read(
+  await readSources(
     move,
     `UPDATE temp.differing AS f SET winner = (SELECT CASE
          WHEN c.id IS NOT NULL THEN CASE WHEN ${areaIsNewer(move, record)} THEN 'area' ELSE 'cache' END
@@ -137,7 +137,7 @@ interface Losing {
 
 async function keep(move: Move, record: RecordPlan, { winner, loser: part, reason }: Losing): Promise<void> {
   const columns = record.columnsIn(part);
-  await read(
+  await readSources(
     move,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
        SELECT '${record.table}', x.id, '${part}', ?, ?, ${rowLiteral("x", columns)},
@@ -167,7 +167,7 @@ const isTestStaged = (db: Connection) =>
 async function keepChildrenOf(move: Move, lost: string): Promise<void> {
   for (const record of move.records.filter(({ parent }) => parent === "test_id")) {
     const columns = record.columnsIn("area");
-    await read(
+    await readSources(
       move,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
        SELECT '${record.table}', x.id, 'area', 'its test was replaced under another id', ?,
@@ -184,14 +184,14 @@ async function takeWinners(move: Move, record: RecordPlan): Promise<void> {
   const chosen = (winner: string) =>
     `(SELECT id FROM temp.differing WHERE table_name = '${table}' AND winner = '${winner}')`;
   const carried = record.carried("cache", "area");
-  await read(
+  await readSources(
     move,
     `UPDATE temp.stage_${table} SET (${columnList(carried)}) =
        (SELECT ${columnList(carried, "m")} FROM area.${table} AS m WHERE m.id = stage_${table}.id)
      WHERE id IN ${chosen("area")}`,
   );
   const columns = record.columnsIn("area");
-  await read(
+  await readSources(
     move,
     `INSERT INTO temp.stage_${table} (${columnList(columns)})
      SELECT ${columnList(columns, "m")} FROM area.${table} AS m WHERE m.id IN ${chosen("alone")}`,
