@@ -7,7 +7,8 @@ import {
 } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
-import { runInThread, type ThreadOptions } from "./run-in-thread.ts";
+import type { ThreadOptions } from "./job-threads.ts";
+import { runInThread } from "./run-in-thread.ts";
 
 /**
  * `--inline`: the job in this process without Redis. The same code in the same kind of thread as in a worker;

@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "../shared/log.ts";
 import type { Settings } from "../shared/settings.ts";
 import type { AreaLocks } from "./area-lock.ts";
+import type { JobThreads } from "./job-threads.ts";
 
 /** What a job needs of the worker that took it. */
 export interface JobHost {
@@ -20,7 +21,7 @@ export interface JobHost {
   running: Map<string, AbortController>;
   /** By job id: how often it was put off because its area is held, and what was said about it. */
   waits: Map<string, { count: number; said: string }>;
-  threadUrl?: URL;
+  threads: JobThreads;
   /** See JobContext. */
   settleMs?: number;
   /** Told of every area that a job names. */

@@ -1,5 +1,5 @@
-// The entry of a job's thread. Started by run-in-thread.ts, never imported.
+// The entry of a jobs' thread. Started by job-threads.ts, never imported.
 import { runJob } from "./run-job.ts";
-import { serveJob } from "./serve-job.ts";
+import { serveJobs } from "./serve-jobs.ts";
 
-await serveJob(runJob, process.env);
+serveJobs(runJob, process.env);

@@ -6,7 +6,6 @@ import { askAgain } from "./ask-again.ts";
 import { askHome } from "./ask-home.ts";
 import type { JobHost } from "./job-host.ts";
 import { addStep } from "./migrate/step-jobs.ts";
-import { runInThread } from "./run-in-thread.ts";
 
 /** How often a worker goes over the areas it knows, and over its roots, ms. */
 const roundMs = 15_000;
@@ -44,7 +43,7 @@ export class Rounds {
   }
 
   async #go(): Promise<void> {
-    const { settings, log, threadUrl } = this.#host;
+    const { settings, log, threads } = this.#host;
     const everywhere = Date.now() - this.#rootsAt >= rootsEveryMs;
     if (!everywhere && this.#areas.size === 0) return;
     if (everywhere) this.#rootsAt = Date.now();
@@ -56,10 +55,9 @@ export class Rounds {
       jobId: "round",
       settings,
     } as const;
-    const { due, known, coordinated, wished } = await runInThread(data, {
+    const { due, known, coordinated, wished } = await threads.run(data, {
       signal: this.#over.signal,
       onLog: (sentence) => log.debug(sentence),
-      ...(threadUrl === undefined ? {} : { threadUrl }),
     });
     for (const area of known) this.#areas.add(area);
     for (const area of due) await this.#ask(area);

@@ -27,7 +27,7 @@ export interface ThreadJobs {
 export type ThreadJobName = keyof ThreadJobs;
 export type ThreadResult = ThreadJobs[ThreadJobName]["result"];
 
-/** What a job's thread is started with. */
+/** A job, as its thread is given it. */
 export interface ThreadData<Name extends ThreadJobName = ThreadJobName> {
   name: Name;
   payload: ThreadJobs[Name]["payload"];
@@ -39,13 +39,10 @@ export interface ThreadData<Name extends ThreadJobName = ThreadJobName> {
   settleMs?: number;
 }
 
-/** To the thread: stop at the next batch boundary, for this reason. */
-export interface AbortMessage {
-  type: "abort";
-  error: ErrorDocument;
-}
+/** To the thread: do a job, one at a time; stop it at its next batch boundary, for this reason. */
+export type ThreadCall = { type: "run"; data: ThreadData } | { type: "abort"; error: ErrorDocument };
 
-/** From the thread. After `result` or `error` it ends. */
+/** From the thread. After `error` it ends. */
 export type ThreadMessage =
   | { type: "log"; sentence: string }
   | { type: "progress"; progress: Progress }

@@ -18,6 +18,8 @@ import { AreaLocks } from "./area-lock.ts";
 import { Automatic } from "./automatic.ts";
 import { hostRecord } from "./host-record.ts";
 import type { JobHost } from "./job-host.ts";
+import { JobRenewals } from "./job-renewals.ts";
+import { JobThreads } from "./job-threads.ts";
 import { wakeWaiter } from "./migrate/perform-step.ts";
 import { noteEnd } from "./note-end.ts";
 import { processJob } from "./process-job.ts";
@@ -33,7 +35,7 @@ import { checkStart } from "./start-checks.ts";
  * | what dies or is lost | what happens |
  * | --- | --- |
  * | this process (kill -9, power) | the job's lock runs out; another worker of the host, or the next one, takes the job again within some 15 s and goes on where it stopped |
- * | the job's thread | the job fails as `internal` with what is known |
+ * | the jobs' thread | the job fails as `internal` with what is known |
  * | the job's lock in Redis | the thread stops at its next batch; whoever has the job now goes on |
  * | the area's lock | the same, and the job is tried again with back-off |
  * | Redis, briefly | the job goes on; nothing is reported meanwhile |
@@ -88,7 +90,8 @@ export class HostWorker {
   readonly #leaving = new AbortController();
   readonly #abandon = new AbortController();
   readonly #running = new Map<string, AbortController>();
-  readonly #renewedAt = new Map<string, number>();
+  readonly #threads: JobThreads;
+  readonly #renewals = new JobRenewals(this.#running, lockDuration);
   #told = { message: "", at: 0 };
   #serving: Serving | undefined;
   #left: Promise<LeaveOutcome> | undefined;
@@ -97,6 +100,7 @@ export class HostWorker {
     this.#settings = settings;
     this.#log = log;
     this.#options = options;
+    this.#threads = new JobThreads(options.threadUrl);
   }
 
   /** Resolves when the queue is served. Rejects, with nothing left open, where a check fails. */
@@ -117,7 +121,7 @@ export class HostWorker {
       const rounds = new Rounds(host, this.#options.roundMs);
       host.onArea = (area) => rounds.note(area);
       const heartbeat = setInterval(() => {
-        this.#checkRenewals();
+        this.#renewals.check();
         this.#beat(redis, queue, record).catch((error: unknown) =>
           this.#log.debug({ err: error }, "could not announce this host"),
         );
@@ -145,6 +149,7 @@ export class HostWorker {
       leaving: this.#leaving.signal,
       abandon: this.#abandon.signal,
       running: this.#running,
+      threads: this.#threads,
       waits: new Map(),
       env: {},
       ...this.#options,
@@ -155,7 +160,7 @@ export class HostWorker {
     const worker = new Worker(
       queueName(this.#settings.host),
       (job, token) => {
-        this.#renewedAt.set(job.id ?? "", Date.now());
+        this.#renewals.note([job.id ?? ""]);
         return processJob(job, token, host);
       },
       {
@@ -173,12 +178,9 @@ export class HostWorker {
     );
     this.#options.watch?.(worker, host.locks);
     worker.on("error", (error) => this.#tellOnce(error));
-    worker.on("locksRenewed", ({ jobIds }) => {
-      for (const id of jobIds) this.#renewedAt.set(id, Date.now());
-    });
-    // BullMQ only tells; without this the thread would work on beside the job's next holder.
+    worker.on("locksRenewed", ({ jobIds }) => this.#renewals.note(jobIds));
     worker.on("lockRenewalFailed", (jobIds) => {
-      for (const id of jobIds) this.#loseJob(id);
+      for (const id of jobIds) this.#renewals.lose(id);
     });
     // Only now has its job ended, for whoever waits for it.
     worker.on("completed", (job) => this.#ended(host, job));
@@ -192,17 +194,6 @@ export class HostWorker {
     const again = error.message === this.#told.message && Date.now() - this.#told.at < 60_000;
     if (!again) this.#told = { message: error.message, at: Date.now() };
     this.#log[again ? "debug" : "warn"]({ err: error }, "queue");
-  }
-
-  #loseJob(jobId: string): void {
-    this.#running.get(jobId)?.abort(new JobsError("lost-lease", "the job's lock in the queue was lost"));
-  }
-
-  /** A renewal that hangs because Redis is away is neither a success nor a failure to BullMQ. */
-  #checkRenewals(): void {
-    for (const jobId of this.#running.keys()) {
-      if (Date.now() - (this.#renewedAt.get(jobId) ?? 0) > lockDuration) this.#loseJob(jobId);
-    }
   }
 
   async #beat(redis: Redis, queue: Queue, record: HostRecord): Promise<void> {
@@ -228,6 +219,7 @@ export class HostWorker {
     clearInterval(serving.heartbeat);
     const roundsOver = serving.rounds.stop();
     serving.automatic.stop();
+    this.#threads.close();
     // First close, then abort: else the job put back would be taken again by ourselves.
     const closed = serving.worker.close().then(() => "left" as const);
     this.#leaving.abort(new JobsError("stopped", "the worker is leaving"));

@@ -21,6 +21,7 @@ export interface TraceLine {
   jobId: string;
   host: string;
   pid: number;
+  thread: number;
   at: number;
 }
 

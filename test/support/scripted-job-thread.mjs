@@ -1,8 +1,9 @@
-// A job's thread for the tests of the worker: does what the payload's runname says, and leaves a trace in the area.
+// A jobs' thread for the tests of the worker: does what the payload's runname says, and leaves a trace in the area.
 import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { serveJob } from "../../dist/workers/serve-job.js";
+import { threadId } from "node:worker_threads";
+import { serveJobs } from "../../dist/workers/serve-jobs.js";
 
 const zero = {
   runs: 0,
@@ -19,7 +20,7 @@ async function runScript(job, payload, { jobId, settings, signal, log, progress,
   const trace = (event) =>
     appendFileSync(
       join(payload.area, "trace.jsonl"),
-      `${JSON.stringify({ event, jobId, host: settings.host, pid: process.pid, at: Date.now() })}\n`,
+      `${JSON.stringify({ event, jobId, host: settings.host, pid: process.pid, thread: threadId, at: Date.now() })}\n`,
     );
   trace("begin");
   log(`the script is ${payload.runname}`);
@@ -62,4 +63,4 @@ async function runScript(job, payload, { jobId, settings, signal, log, progress,
   };
 }
 
-await serveJob(runScript, process.env);
+serveJobs(runScript, process.env);

@@ -9,7 +9,7 @@ import { newJobId } from "../../shared/queue/names.ts";
 import { parsePayload } from "../../shared/queue/payload.ts";
 import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
 import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
-import { builtThreadUrl } from "../../workers/run-in-thread.ts";
+import { builtThreadUrl } from "../../workers/job-threads.ts";
 import { edit } from "./edit-area.ts";
 import type { Union } from "./oracle/records.ts";
 import { unionOfRuns } from "./oracle/union.ts";

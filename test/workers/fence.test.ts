@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { builtThreadUrl } from "../../workers/run-in-thread.ts";
+import { builtThreadUrl } from "../../workers/job-threads.ts";
 import { assertFinished, assertReleased, type FencePart, fenceFile, fencesOf } from "../support/kill.ts";
 import { snapshot } from "../support/oracle/snapshot.ts";
 import { onStage } from "../support/queue-stage.ts";

@@ -1,3 +1,4 @@
+import { readdirSync, readlinkSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -5,7 +6,7 @@ import { parsePayload } from "../../shared/queue/payload.ts";
 import { buildArea } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { runInline } from "../../workers/inline.ts";
-import { builtThreadUrl } from "../../workers/run-in-thread.ts";
+import { builtThreadUrl } from "../../workers/job-threads.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 
 const user = userInfo().username;
@@ -60,6 +61,34 @@ test("a worker's thread brings the runs of a real area back", () =>
     expect(job.returnvalue).toMatchObject({ job: "restore", state: "completed", moved: { runs: 2 } });
     expect((await stage.story("hostA", id)).at(-1)).toMatch(/^Done: restored 2 runs in [\d.]+ s; 0 stay\.$/);
   }));
+
+test.skipIf(process.platform !== "linux")("a job leaves no database open in the worker", () =>
+  onStage(async (stage) => {
+    const area = sampleArea(stage);
+    const worker = await stage.worker("hostA", {
+      MTJOBS_CACHE_ROOT: area.cacheRoot,
+      MTJOBS_USER: user,
+      MTJOBS_TEST_THREAD: builtThreadUrl().href,
+    });
+    const opened = () =>
+      readdirSync(`/proc/${worker.child.pid}/fd`)
+        .map((fd) => readlinkSync(`/proc/${worker.child.pid}/fd/${fd}`))
+        .filter((file) => file.startsWith(stage.root));
+    const reduce = { v: 1, area: area.directory, runname: "%" };
+    const jobs = [
+      ["reduce", { ...reduce, dryRun: true }],
+      ["reduce", reduce],
+      ["restore", { v: 1, area: area.directory, runId: [3, 4], grace: 0 }],
+      ["reduce", { ...reduce, runname: "none of them" }],
+    ] as const;
+    const id = (index: number) => `${jobs[index]?.[0]}-${index}`;
+    for (const [index, [name, data]] of jobs.entries()) {
+      await stage.add("hostA", name, data, { jobId: id(index) });
+      await stage.reach("hostA", id(index), "completed", 30_000);
+      expect(opened()).toEqual([]);
+    }
+  }),
+);
 
 test("the same job done inline needs no Redis and gives the same kind of result", () =>
   onStage(async (stage) => {

@@ -26,9 +26,10 @@ import type { Site } from "./site.ts";
 import { collectLateRows } from "./sweep.ts";
 import { SyncWindow, syncPassMs } from "./sync-window.ts";
 import { Tally } from "./tally.ts";
-import { ThreadStation } from "./thread-station.ts";
+import { startStations } from "./thread-station.ts";
 import { assertInWindow } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
+import { vacuumInThread } from "./vacuum.ts";
 
 /** What one kind of job does, between what all of them do before and after. */
 export interface Direction {
@@ -128,7 +129,7 @@ async function tidyAndPerform(
   await bringTogether(move, renew);
   await bringAreaRows(move);
   context.failpoint("brought-together");
-  const line = await openLine(move, place, syncPass !== undefined, () => window.enter());
+  const line = openLine(move, place, syncPass !== undefined, () => window.enter());
   try {
     for (const part of move.sources) await mapChildren(move.db, part, move.records, context.signal);
     const sweeper = { line, beforeCommit: renew };
@@ -151,7 +152,7 @@ async function tidyAndPerform(
       { mode: move.time.up() === undefined ? payload.compact : "never", parts: direction.compacted(move) },
       () => quietReason(move, place.area),
       async (part) => {
-        await vacuum(line, part, renew);
+        await vacuum(move, part, renew);
         context.failpoint("compacted");
       },
     );
@@ -161,37 +162,29 @@ async function tidyAndPerform(
 }
 
 /** @param syncs true where a server is alive, which must come to its syncs: `beforeArea` sees to it */
-async function openLine(
-  move: Move,
-  place: Place,
-  syncs: boolean,
-  beforeArea: () => Promise<void>,
-): Promise<RemovalLine> {
+function openLine(move: Move, place: Place, syncs: boolean, beforeArea: () => Promise<void>): RemovalLine {
   const { context, fresh, files, keys, token } = move;
+  const { jobId, signal } = context;
   const times = cacheTimesSetup(place.area, place.cache);
-  const starts = await Promise.allSettled(
-    move.sources.map((part) =>
-      ThreadStation.start(
-        { part, fresh, files, keys, token, jobId: context.jobId, times, shared: syncs && part === "area" },
-        context.signal,
+  const setup = { fresh, files, keys, token, jobId, times };
+  return new RemovalLine(
+    () =>
+      startStations(
+        move.sources.map((part) => ({ ...setup, part, shared: syncs && part === "area" })),
+        signal,
         beforeArea,
       ),
-    ),
+    beforeArea,
+    (step) => context.failpoint(step),
   );
-  const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
-  const line = new RemovalLine(stations, beforeArea, (step) => context.failpoint(step));
-  const failed = starts.find((start) => start.status === "rejected");
-  if (failed === undefined) return line;
-  await line.close();
-  throw failed.reason;
 }
 
 /** A vacuum may take longer than the cache may be older: its time is renewed all along. */
-async function vacuum(line: RemovalLine, part: Source | "completed", renew: () => void): Promise<void> {
+async function vacuum({ files, token }: Move, part: Source | "completed", renew: () => void): Promise<void> {
   renew();
   const timer = setInterval(renew, 1000);
   try {
-    await line.vacuum(part);
+    await vacuumInThread({ files, part, token });
   } finally {
     clearInterval(timer);
     renew();

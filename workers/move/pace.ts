@@ -8,8 +8,6 @@ import { tellFigure } from "../figures.ts";
 export class Pace {
   /** Tests in one transaction. */
   size: number;
-  /** Longest lock seen, in ms. */
-  longestMs = 0;
   /** The lock before, in ms. */
   lastMs = 0;
   /** What one-row commits took lately, in ms, the newest last. */
@@ -55,7 +53,6 @@ export class Pace {
     this.lastMs = ms;
     tellFigure({ figure: "lock", part: this.#part, ms });
     this.#heldMs = Math.max(this.#heldMs, ms);
-    this.longestMs = Math.max(this.longestMs, ms);
   }
 
   /** Sets the next size by the longest lock since the last call, over which `tests` tests were worked on. */

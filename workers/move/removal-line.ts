@@ -7,31 +7,30 @@ import type { ThreadStation } from "./thread-station.ts";
 /** By source; see `RemovalLine.versions`. */
 export type Versions = ReadonlyMap<Source, number>;
 
-/** The stations of all sources, in the order of removal. */
+/** The stations of all sources, in the order of removal; they are started by the first call, for many a job has no work for them. */
 export class RemovalLine {
-  readonly #stations: readonly ThreadStation[];
+  readonly #start: () => Promise<readonly ThreadStation[]>;
   readonly #beforeArea: () => Promise<void>;
   readonly #failpoint: (step: JobStep) => void;
+  #started: Promise<readonly ThreadStation[]> | undefined;
 
-  /** @param beforeArea awaited before each batch goes to megatest.db, which must be left alone now and then */
+  /**
+   * @param start starts a station for each source, or none where it rejects
+   * @param beforeArea awaited before each batch goes to megatest.db, which must be left alone now and then
+   */
   constructor(
-    stations: readonly ThreadStation[],
+    start: () => Promise<readonly ThreadStation[]>,
     beforeArea: () => Promise<void>,
     failpoint: (step: JobStep) => void,
   ) {
-    this.#stations = stations;
+    this.#start = start;
     this.#beforeArea = beforeArea;
     this.#failpoint = failpoint;
   }
 
-  /** Tests in a batch that fits everywhere. */
-  get size(): number {
-    return Math.min(...this.#stations.map(({ size }) => size));
-  }
-
-  /** Longest lock on any source so far, in ms. */
-  get longestMs(): number {
-    return Math.max(...this.#stations.map(({ longestMs }) => longestMs));
+  #stations(): Promise<readonly ThreadStation[]> {
+    this.#started ??= this.#start();
+    return this.#started;
   }
 
   /**
@@ -54,7 +53,7 @@ export class RemovalLine {
       strangers: [],
     };
     let left = runs;
-    for (const [index, station] of this.#stations.entries()) {
+    for (const [index, station] of (await this.#stations()).entries()) {
       if (left.length === 0) break;
       if (station.part === "area") await this.#beforeArea();
       const report = await station.remove({
@@ -77,7 +76,7 @@ export class RemovalLine {
   async insert(insertion: Insertion): Promise<InsertionReport> {
     const total: InsertionReport = { conflicting: [], incomplete: [] };
     let left = insertion.runs;
-    for (const station of this.#stations.toReversed()) {
+    for (const station of (await this.#stations()).toReversed()) {
       if (left.length === 0) break;
       if (station.part === "area") await this.#beforeArea();
       const { conflicting, incomplete } = await station.insert({ ...insertion, runs: left });
@@ -95,34 +94,28 @@ export class RemovalLine {
    * @param touchedAt as in `Insertion`
    */
   async findIncomplete({ runs, touchedAt }: Insertion): Promise<number[]> {
-    const found = await Promise.all(
-      this.#stations.map((station) => station.findIncomplete({ runs, touchedAt })),
-    );
+    const stations = await this.#stations();
+    const found = await Promise.all(stations.map((station) => station.findIncomplete({ runs, touchedAt })));
     return [...new Set(found.flat())];
   }
 
   /** Looks anew over the tables without an index. */
   async refresh(): Promise<void> {
-    await Promise.all(this.#stations.map((station) => station.refresh()));
+    await Promise.all((await this.#stations()).map((station) => station.refresh()));
   }
 
   /** For each source a number that changes when somebody else commits to it. */
   async versions(): Promise<Versions> {
+    const stations = await this.#stations();
     return new Map(
-      await Promise.all(
-        this.#stations.map(async (station) => [station.part, await station.version()] as const),
-      ),
+      await Promise.all(stations.map(async (station) => [station.part, await station.version()] as const)),
     );
   }
 
-  /** completed-runs.db is compacted by the thread of megatest.db, beside which it stands. */
-  async vacuum(part: Source | "completed"): Promise<void> {
-    const at = part === "completed" ? "area" : part;
-    await this.#stations.find((station) => station.part === at)?.vacuum(part);
-  }
-
   async close(): Promise<void> {
-    await Promise.all(this.#stations.map((station) => station.close()));
+    // Those that could not be started have told whoever asked for them.
+    const stations = await this.#started?.catch(() => []);
+    await Promise.all((stations ?? []).map((station) => station.close()));
   }
 }
 

@@ -1,6 +1,5 @@
 import type { JobStep } from "../../shared/job-steps.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
-import { proveToken } from "../fence.ts";
 import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
 import { Company } from "./company.ts";
@@ -53,7 +52,7 @@ function nowAndThen(enter: () => Promise<void>): () => Promise<void> {
   };
 }
 
-/** Works on one source: removes runs from it, and compacts it. */
+/** Works on one source: removes runs from it, or puts them back. */
 export class Station {
   readonly #setup: StationSetup;
   readonly #db: Connection;
@@ -61,7 +60,6 @@ export class Station {
   readonly #inserter: Inserter;
   readonly #options: RemoverOptions;
   readonly #signal: AbortSignal;
-  readonly pace: Pace;
 
   private constructor(
     setup: StationSetup,
@@ -72,14 +70,14 @@ export class Station {
     this.#setup = setup;
     this.#db = db;
     // Clients never touch the ref; only a sync that is longer by itself meets our lock there.
-    this.pace = new Pace(setup.part, setup.part === "ref" ? 60 : undefined);
+    const pace = new Pace(setup.part, setup.part === "ref" ? 60 : undefined);
     this.#signal = lost;
     const times = new CacheTimes(setup.times);
     const options: RemoverOptions = {
       ...setup,
       db,
       records: planRecords(db, [setup.part, "completed"], setup.keys),
-      pace: this.pace,
+      pace,
       company: new Company(),
       signal: lost,
       stop,
@@ -134,16 +132,6 @@ export class Station {
   /** See `readVersion`. */
   version(): Promise<number> {
     return outwaitBusy(this.#signal, () => readVersion(this.#db, this.#setup.part));
-  }
-
-  /** Rewrites a file without its free pages. Throws `busy` unless the lock is to be had at once. */
-  vacuum(part: Source | "completed"): void {
-    const { token } = this.#setup;
-    this.#db.pragma("busy_timeout = 0");
-    proveToken(this.#db, part, token, Date.now());
-    this.#db.exec(`VACUUM ${part}`);
-    // In WAL mode the smaller file is only in the log until then.
-    this.#db.pragma(`${part}.wal_checkpoint(TRUNCATE)`);
   }
 
   close(): void {

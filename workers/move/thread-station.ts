@@ -1,15 +1,16 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Insertion, InsertionReport } from "./inserter.ts";
 import type { Source } from "./move.ts";
 import type { Removal, RemovalReport } from "./remover.ts";
 import type { StationSetup } from "./station.ts";
+import { stationThreads } from "./station-threads.ts";
 
 export type StationRequest =
   | { id: number; call: "remove"; removal: Removal }
   | { id: number; call: "insert" | "find-incomplete"; insertion: Insertion }
-  | { id: number; call: "vacuum"; part: Source | "completed" }
-  | { id: number; call: "open" | "refresh" | "version" | "close" };
+  | { id: number; call: "open"; setup: StationSetup }
+  | { id: number; call: "refresh" | "version" | "close" };
 
 export type StationCall = StationRequest | { call: "abort"; error: ErrorDocument } | { call: "entered" };
 
@@ -18,32 +19,22 @@ export type StationValue = RemovalReport | InsertionReport | number[] | number |
 
 export type StationReply =
   | { ask: "enter" }
-  | { id: number; value: StationValue; size: number; longestMs: number }
+  | { id: number; value: StationValue }
   | { id: number; error: ErrorDocument };
 
-/** The built thread, also when this file itself is run from its source. */
-function threadUrl(): URL {
-  const here = import.meta.url;
-  return here.endsWith(".ts")
-    ? new URL("../../dist/workers/move/station-thread.js", here)
-    : new URL("./station-thread.js", here);
-}
-
 /**
- * A station in a thread of its own, so that the sources are worked on side by side and a vacuum blocks
- * nobody but its own database.
+ * A station in a thread of its own, so that the sources are worked on side by side.
  */
 export class ThreadStation {
   readonly part: Source;
-  /** Tests in one transaction that fit the bound on locks. */
-  size = 50;
-  /** Longest lock so far, in ms. */
-  longestMs = 0;
   readonly #thread: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<StationValue>>();
   #lastId = 0;
   readonly #enter: () => Promise<void>;
+  readonly #signal: AbortSignal;
+  readonly #pass: () => void;
   #ended: JobsError | undefined;
+  #hasFailed = false;
 
   /**
    * Starts the thread and resolves once it has its databases open.
@@ -57,10 +48,9 @@ export class ThreadStation {
   ): Promise<ThreadStation> {
     const station = new ThreadStation(setup, signal, enter);
     try {
-      await station.#call({ id: 0, call: "open" });
+      await station.#call({ id: 0, call: "open", setup });
     } catch (error) {
-      // A thread left behind would keep the job's own thread from ending.
-      await station.#thread.terminate();
+      await station.#end();
       throw error;
     }
     return station;
@@ -69,18 +59,19 @@ export class ThreadStation {
   private constructor(setup: StationSetup, signal: AbortSignal, enter: () => Promise<void>) {
     this.part = setup.part;
     this.#enter = enter;
-    this.#thread = new Worker(threadUrl(), { workerData: setup });
+    this.#signal = signal;
+    this.#thread = stationThreads.take();
     this.#thread.on("message", (reply: StationReply) =>
       "ask" in reply ? void this.#letEnter() : this.#settle(reply),
     );
     this.#thread.on("error", (error) => this.#fail(toJobsError(error)));
     this.#thread.on("exit", () => this.#fail(new JobsError("internal", `the thread of ${setup.part} ended`)));
-    const pass = () =>
+    this.#pass = () =>
       this.#thread.postMessage({
         call: "abort",
         error: toJobsError(signal.reason).toDocument(),
       } satisfies StationCall);
-    signal.addEventListener("abort", pass, { once: true });
+    signal.addEventListener("abort", this.#pass, { once: true });
   }
 
   remove(removal: Removal): Promise<RemovalReport> {
@@ -105,12 +96,17 @@ export class ThreadStation {
     return this.#call({ id: 0, call: "find-incomplete", insertion }) as Promise<number[]>;
   }
 
-  async vacuum(part: Source | "completed"): Promise<void> {
-    await this.#call({ id: 0, call: "vacuum", part });
-  }
-
+  /** Keeps the thread for the next job where nothing went wrong in this one. */
   async close(): Promise<void> {
     await this.#call({ id: 0, call: "close" }).catch(() => {});
+    if (this.#hasFailed || this.#ended !== undefined || this.#waiting.size > 0) return await this.#end();
+    this.#signal.removeEventListener("abort", this.#pass);
+    stationThreads.giveBack(this.#thread);
+  }
+
+  /** A thread left behind would keep the job's own thread from ending. */
+  async #end(): Promise<void> {
+    this.#signal.removeEventListener("abort", this.#pass);
     await this.#thread.terminate();
   }
 
@@ -133,12 +129,10 @@ export class ThreadStation {
   #settle(reply: Exclude<StationReply, { ask: "enter" }>): void {
     const answer = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
-    if ("error" in reply) answer?.reject(JobsError.fromDocument(reply.error));
-    else {
-      this.size = reply.size;
-      this.longestMs = reply.longestMs;
-      answer?.resolve(reply.value);
-    }
+    if ("error" in reply) {
+      this.#hasFailed = true;
+      answer?.reject(JobsError.fromDocument(reply.error));
+    } else answer?.resolve(reply.value);
   }
 
   #fail(error: JobsError): void {
@@ -146,6 +140,20 @@ export class ThreadStation {
     for (const answer of this.#waiting.values()) answer.reject(error);
     this.#waiting.clear();
   }
+}
+
+/** Starts a station for each of `setups`; where one cannot be started it ends the others and rejects as that one did. */
+export async function startStations(
+  setups: readonly StationSetup[],
+  signal: AbortSignal,
+  enter: () => Promise<void>,
+): Promise<readonly ThreadStation[]> {
+  const starts = await Promise.allSettled(setups.map((setup) => ThreadStation.start(setup, signal, enter)));
+  const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const failed = starts.find((start) => start.status === "rejected");
+  if (failed === undefined) return stations;
+  await Promise.all(stations.map((station) => station.close()));
+  throw failed.reason;
 }
 
 /** Promise.withResolvers, which Node 20 lacks. */

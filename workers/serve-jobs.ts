@@ -1,15 +1,9 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort } from "node:worker_threads";
 import { JobsError, toJobsError } from "../shared/errors.ts";
 import { failpointFromEnvironment } from "../shared/failpoint.ts";
 import type { JobContext } from "../shared/job-context.ts";
 import type { Progress } from "../shared/result.ts";
-import type {
-  AbortMessage,
-  ThreadData,
-  ThreadJobName,
-  ThreadJobs,
-  ThreadMessage,
-} from "./thread-protocol.ts";
+import type { ThreadCall, ThreadData, ThreadJobName, ThreadJobs, ThreadMessage } from "./thread-protocol.ts";
 
 /** The code of a job. */
 export type RunJob = <Name extends ThreadJobName>(
@@ -44,14 +38,26 @@ function throttle(send: (progress: Progress) => void): { report(progress: Progre
   };
 }
 
-/** The whole life of a job's thread: runs the job it was started with and reports to the parent. */
-export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<void> {
+/** The whole life of a jobs' thread: runs the jobs it is given, one after the other, and reports to the parent. */
+export function serveJobs(runJob: RunJob, env: NodeJS.ProcessEnv): void {
   if (parentPort === null) throw new TypeError("this file is started as a thread by a worker");
   const port = parentPort;
+  let abort = new AbortController();
+  port.on("message", (call: ThreadCall) => {
+    if (call.type === "abort") abort.abort(JobsError.fromDocument(call.error));
+    else {
+      abort = new AbortController();
+      void serve(runJob, call.data, { port, env, signal: abort.signal });
+    }
+  });
+}
+
+async function serve(
+  runJob: RunJob,
+  { name, payload, jobId, settings, triedAgain = false, settleMs }: ThreadData,
+  { port, env, signal }: { port: MessagePort; env: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<void> {
   const post = (message: ThreadMessage) => port.postMessage(message);
-  const { name, payload, jobId, settings, triedAgain = false, settleMs } = workerData as ThreadData;
-  const abort = new AbortController();
-  port.on("message", (message: AbortMessage) => abort.abort(JobsError.fromDocument(message.error)));
   const progress = throttle((latest) => post({ type: "progress", progress: latest }));
   try {
     const result = await runJob(name, payload, {
@@ -60,7 +66,7 @@ export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<
       env,
       triedAgain,
       ...(settleMs === undefined ? {} : { settleMs }),
-      signal: abort.signal,
+      signal,
       log: (sentence) => post({ type: "log", sentence }),
       progress: (latest) => progress.report(latest),
       failpoint: failpointFromEnvironment(env.MTJOBS_FAILPOINT),
@@ -72,7 +78,6 @@ export async function serveJob(runJob: RunJob, env: NodeJS.ProcessEnv): Promise<
     const error = toJobsError(thrown);
     const stack = thrown instanceof Error ? thrown.stack : undefined;
     post({ type: "error", error: error.toDocument(), ...(stack === undefined ? {} : { stack }) });
-  } finally {
     // The open port is what keeps the thread alive.
     port.close();
   }

@@ -1,0 +1,40 @@
+import { JobsError } from "../shared/errors.ts";
+
+/**
+ * Watches over the queue's locks on the jobs that run here. BullMQ only tells; without this a thread would work on beside
+ * the job's next holder.
+ */
+export class JobRenewals {
+  readonly #running: ReadonlyMap<string, AbortController>;
+  readonly #lockDuration: number;
+  readonly #renewedAt = new Map<string, number>();
+
+  /**
+   * @param running by job id
+   * @param lockDuration milliseconds a lock stands without renewal
+   */
+  constructor(running: ReadonlyMap<string, AbortController>, lockDuration: number) {
+    this.#running = running;
+    this.#lockDuration = lockDuration;
+  }
+
+  /** The locks of these jobs were taken or renewed now. */
+  note(jobIds: readonly string[]): void {
+    for (const id of jobIds) this.#renewedAt.set(id, Date.now());
+  }
+
+  /** Stops the job at its next batch: its lock is another's. */
+  lose(jobId: string): void {
+    this.#running.get(jobId)?.abort(new JobsError("lost-lease", "the job's lock in the queue was lost"));
+  }
+
+  /** A renewal that hangs because Redis is away is neither a success nor a failure to BullMQ. */
+  check(): void {
+    for (const jobId of this.#running.keys()) {
+      if (Date.now() - (this.#renewedAt.get(jobId) ?? 0) > this.#lockDuration) this.lose(jobId);
+    }
+    for (const jobId of this.#renewedAt.keys()) {
+      if (!this.#running.has(jobId)) this.#renewedAt.delete(jobId);
+    }
+  }
+}
