@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
 import { currentUser } from "../shared/current-user.ts";
-import type { MoveName, MovePayload, MovePayloads, payloadSchemas } from "../shared/queue/payload.ts";
+import type { MoveName, MovePayload, payloadSchemas } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
 /** A job as a caller asks for it: the payload without what is filled in for everybody. */
@@ -37,16 +37,25 @@ export interface RequestPlace {
 export async function checkRequest<Name extends MoveName>(
   name: Name,
   request: MoveRequest<Name>,
-  { settings, cwd, env, requestedBy }: RequestPlace,
+  place: RequestPlace,
 ): Promise<CheckedRequest> {
+  const [checked] = await checkAll([{ name, request }], place);
+  return checked as CheckedRequest;
+}
+
+/** Checks many at once, as `checkRequest` does each; an area that many are about is opened once. */
+export async function checkAll(
+  requests: readonly { name: MoveName; request: MoveRequest<MoveName> }[],
+  { settings, cwd, env, requestedBy = requester(settings) }: RequestPlace,
+): Promise<CheckedRequest[]> {
   const { parsePayload } = await schemas();
-  const payload: MovePayloads[Name] = parsePayload(name, {
-    ...request,
-    v: 1,
-    area: resolve(cwd, request.area),
-    requestedBy: requestedBy ?? requester(settings),
+  const areas = new Map<string, Area>();
+  return requests.map(({ name, request }) => {
+    const payload = parsePayload(name, { ...request, v: 1, area: resolve(cwd, request.area), requestedBy });
+    const area = areas.get(payload.area) ?? openAllowedArea(payload.area, settings, env);
+    areas.set(payload.area, area);
+    return { name, payload, area };
   });
-  return { name, payload, area: openAllowedArea(payload.area, settings, env) };
 }
 
 /** The members of the data of the job `name`. */

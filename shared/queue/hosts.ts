@@ -54,16 +54,19 @@ export async function listHosts(redis: Redis, prefix: string): Promise<HostStatu
 }
 
 /**
- * The host that a `.homehost` names, by host name or by address; one that is alive first. Undefined where no
+ * Of `hosts` the one that a `.homehost` names, by host name or by address; one that is alive first. Undefined where no
  * worker ever called itself that.
  */
+export function hostNamed(hosts: readonly HostStatus[], homehost: string): HostStatus | undefined {
+  const named = hosts.filter(({ host, address }) => host === homehost || address === homehost);
+  return named.find(({ alive }) => alive) ?? named[0];
+}
+
+/** `hostNamed` of all hosts. */
 export async function findHost(
   redis: Redis,
   prefix: string,
   homehost: string,
 ): Promise<HostStatus | undefined> {
-  const named = (await listHosts(redis, prefix)).filter(
-    ({ host, address }) => host === homehost || address === homehost,
-  );
-  return named.find(({ alive }) => alive) ?? named[0];
+  return hostNamed(await listHosts(redis, prefix), homehost);
 }

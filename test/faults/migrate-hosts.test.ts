@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { decodeFailure } from "../../shared/queue/failure.ts";
 import { findHost } from "../../shared/queue/hosts.ts";
-import { builtThreadUrl } from "../../workers/run-in-thread.ts";
+import { builtThreadUrl } from "../../workers/job-threads.ts";
 import { HostNamespace, mayMakeHosts } from "../support/host-namespace.ts";
 import { openLink } from "../support/link.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
