@@ -1,15 +1,18 @@
 import type { Job, Queue } from "bullmq";
-import { isAtHome, readHomehost } from "../shared/area/homehost.ts";
+import { type Homehost, isAtHome, readHomehost } from "../shared/area/homehost.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import { type HostStatus, hostNamed, listHosts } from "../shared/queue/hosts.ts";
 import { newJobId } from "../shared/queue/names.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
+import type { Settings } from "../shared/settings.ts";
 import type { Enqueued } from "./enqueue.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
 /** Jobs sent to Redis in one transaction: others wait for its end. */
 const chunk = 500;
+/** While Redis works on some the next are made ready; all at once would be made ready before Redis has the first. */
+const queuesAtOnce = 8;
 
 /** A request on its way to a queue. */
 interface Addressed {
@@ -31,9 +34,14 @@ export async function enqueueAll(session: Session, requests: readonly CheckedReq
   const hosts = await listHosts(redis, settings.prefix);
   const addressed = await address(session, requests, hosts);
   const jobIds = new Map<Addressed, string>();
-  for (const [host, jobs] of byHost(addressed)) {
-    const added = await addInChunks(session.queue(host), jobs);
-    for (const [index, job] of jobs.entries()) jobIds.set(job, String(added[index]?.id));
+  const groups = [...byHost(addressed)];
+  for (let from = 0; from < groups.length; from += queuesAtOnce) {
+    await Promise.all(
+      groups.slice(from, from + queuesAtOnce).map(async ([host, jobs]) => {
+        const added = await addInChunks(session.queue(host), jobs);
+        for (const [index, job] of jobs.entries()) jobIds.set(job, String(added[index]?.id));
+      }),
+    );
   }
   const alive = new Set(hosts.filter((record) => record.alive).map(({ host }) => host));
   return addressed.map((job) => {
@@ -45,25 +53,41 @@ export async function enqueueAll(session: Session, requests: readonly CheckedReq
   });
 }
 
-/** Many jobs may be on one area: its homehost is looked up once. */
+/** Many jobs may be on one area, and many areas on one host: each is looked at once. */
 async function address(
   { settings }: Session,
   requests: readonly CheckedRequest[],
   hosts: readonly HostStatus[],
 ): Promise<Addressed[]> {
-  const homes = new Map<string, string>();
+  const homehosts = new Map<string, Homehost>();
   for (const { area } of requests) {
-    if (homes.has(area.realPath)) continue;
-    const homehost = readHomehost(area);
-    const isHere = homehost.value === undefined || (await isAtHome(homehost, settings));
-    const home = isHere ? undefined : hostNamed(hosts, homehost.value as string);
-    homes.set(area.realPath, home?.host ?? settings.host);
+    if (!homehosts.has(area.realPath)) homehosts.set(area.realPath, readHomehost(area));
   }
+  const distinct = new Map([...homehosts.values()].map((homehost) => [homehost.value, homehost]));
+  const queues = new Map(
+    await Promise.all(
+      [...distinct.values()].map(
+        async (homehost) => [homehost.value, await queueOf(homehost, hosts, settings)] as const,
+      ),
+    ),
+  );
   return requests.map((request) => ({
     request,
     wanted: newJobId(request.name),
-    host: homes.get(request.area.realPath) ?? settings.host,
+    host: queues.get(homehosts.get(request.area.realPath)?.value) ?? settings.host,
   }));
+}
+
+/** The host whose queue jobs are added to; the name service, which may be slow, is asked only where no living worker has that name. */
+async function queueOf(
+  homehost: Homehost,
+  hosts: readonly HostStatus[],
+  settings: Settings,
+): Promise<string> {
+  if (homehost.value === undefined) return settings.host;
+  const known = hostNamed(hosts, homehost.value);
+  if (known?.alive) return known.host;
+  return (await isAtHome(homehost, settings)) ? settings.host : (known?.host ?? settings.host);
 }
 
 function byHost(addressed: readonly Addressed[]): Map<string, Addressed[]> {

@@ -8,6 +8,9 @@ export interface Bounds {
   code: ErrorCode;
 }
 
+/** Most files are far smaller than they may be: room for the largest is not asked for at once. */
+const partBytes = 16 * 1024;
+
 /**
  * The whole of a regular file of at most `maxBytes`. Never waits: a FIFO, a device or a directory is refused
  * without being opened. Missing or unreadable files throw Node's own error (`ENOENT`, `EACCES`).
@@ -30,14 +33,16 @@ export function readHead(path: string, { maxBytes, code }: Bounds): string {
 
 /** At most `maxBytes` of an open file from `offset`; fewer where the file ends. */
 export function readFrom(fd: number, offset: number, maxBytes: number): Buffer {
-  const buffer = Buffer.alloc(maxBytes);
+  const parts: Buffer[] = [];
   let length = 0;
   while (length < maxBytes) {
-    const read = readSync(fd, buffer, length, maxBytes - length, offset + length);
+    const part = Buffer.allocUnsafe(Math.min(partBytes, maxBytes - length));
+    const read = readSync(fd, part, 0, part.length, offset + length);
     if (read === 0) break;
+    parts.push(part.subarray(0, read));
     length += read;
   }
-  return buffer.subarray(0, length);
+  return Buffer.concat(parts, length);
 }
 
 function withRegularFile<T>(path: string, code: ErrorCode, use: (fd: number, size: number) => T): T {

@@ -1,5 +1,6 @@
-// `npm run bench [-- --runs N] [-- --rounds N] [-- --only reduce|queries|migrate]`: a reduce beside what a user would
-// do by hand, queries over both databases beside the same in one, and a pair on its way to another host, in one run.
+// `npm run bench [-- --runs N] [-- --jobs N] [-- --rounds N] [-- --only reduce|queries|migrate|scale]`: a reduce beside what a
+// user would do by hand, queries over both databases beside the same in one, a pair on its way to another host, and many
+// hosts' workers beside BullMQ's own, in one run.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,11 +10,13 @@ import { runHandScript } from "./hand-script.ts";
 import { compareMigration } from "./migrate.ts";
 import { type Measured, runReduce } from "./mtjobs-reduce.ts";
 import { compareQueries } from "./queries.ts";
+import { measureScale } from "./scale.ts";
 import { beside } from "./writing-client.ts";
 
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "2000" },
+    jobs: { type: "string", default: "10000" },
     rounds: { type: "string", default: "3" },
     only: { type: "string" },
   },
@@ -35,6 +38,7 @@ try {
   }
   if (wanted("queries")) await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
   if (wanted("migrate")) await compareMigration(join(directory, "migrate"), rounds);
+  if (wanted("scale")) await measureScale(Number(values.jobs), rounds);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MtJobs } from "../../entry/library.ts";
+import { buildFarm, type Farm, findFaults } from "./farm-areas.ts";
+import { endProgram, residentOf, startProgram } from "./worker-processes.ts";
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const hostsPerProcess = 10;
+
+/**
+ * One job for each run of each area, through one Redis, while one of the processes is killed and started again. Prints how
+ * fast they were done, what was lost or done twice, and how memory grew.
+ */
+export async function runFarm(root: string, size: Record<"hosts" | "areas" | "jobs", number>): Promise<void> {
+  const runs = size.jobs / size.areas;
+  const farm = buildFarm(root, { hosts: size.hosts, areas: size.areas, runs });
+  const prefix = `bench-farm-${process.pid}`;
+  const groups = Array.from({ length: Math.ceil(size.hosts / hostsPerProcess) }, (_, index) =>
+    farm.hosts.slice(index * hostsPerProcess, (index + 1) * hostsPerProcess),
+  );
+  const start = (hosts: readonly string[]) => startProgram("farm-process", [root, ...hosts], prefix);
+  const processes = await Promise.all(groups.map(start));
+  const mtjobs = new MtJobs({ prefix, host: "bench", areas: [join(root, "areas")] });
+  try {
+    const jobs = Array.from({ length: runs }, (_, run) =>
+      farm.areas.map(({ directory }) => ({ job: "reduce" as const, area: directory, runId: [run + 1] })),
+    ).flat();
+    const started = performance.now();
+    const { length: added } = (await mtjobs.enqueueAll(jobs)).filter(({ duplicate }) => !duplicate);
+    const done = async () => (await countJobs(mtjobs, "completed")) + (await countJobs(mtjobs, "failed"));
+    await until(async () => (await done()) >= size.jobs / 5);
+    const early = processes.map(residentOf);
+    const victim = processes.length - 1;
+    processes[victim]?.kill("SIGKILL");
+    processes[victim] = await start(groups[victim] ?? []);
+    await until(async () => (await done()) >= added);
+    const seconds = (performance.now() - started) / 1000;
+    const late = processes.map(residentOf);
+    say(
+      `${added} jobs on ${size.areas} areas of ${size.hosts} hosts: ${(added / seconds).toFixed(0)} a second`,
+    );
+    await tellOutcome(farm, mtjobs);
+    const growth = early.slice(0, victim).map((bytes, index) => (late[index] ?? 0) / bytes);
+    say(
+      `memory of ${hostsPerProcess} hosts' workers, at the end / after a fifth of the jobs: ${Math.max(...growth).toFixed(2)} at most`,
+    );
+  } finally {
+    await mtjobs.close();
+    await Promise.all(processes.map(endProgram));
+  }
+}
+
+async function countJobs(mtjobs: MtJobs, state: string): Promise<number> {
+  const { hosts } = await mtjobs.status();
+  return hosts.reduce((sum, { counts }) => sum + (counts[state] ?? 0), 0);
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(500);
+}
+
+/** Every run once in completed-runs.db and nowhere else; every run counted once in the history. */
+async function tellOutcome(farm: Farm, mtjobs: MtJobs): Promise<void> {
+  const failed = await countJobs(mtjobs, "failed");
+  const lines = farm.areas.flatMap(({ directory }) =>
+    readFileSync(join(directory, ".mtjobs", "history.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { jobId: string; moved: { runs: number } }),
+  );
+  const counted = lines.reduce((sum, { moved }) => sum + moved.runs, 0);
+  const repeated = lines.length - new Set(lines.map(({ jobId }) => jobId)).size;
+  const faults = findFaults(farm);
+  say(
+    `failed: ${failed}; runs counted as moved: ${counted} of ${farm.areas.length * farm.runs}; jobs with a second line: ${repeated}; areas at fault: ${faults.length}`,
+  );
+  for (const fault of faults.slice(0, 10)) say(`  ${fault}`);
+  if (failed + faults.length > 0) process.exitCode = 1;
+}
