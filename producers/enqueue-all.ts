@@ -10,9 +10,9 @@ import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
 /** Jobs sent to Redis in one transaction: others wait for its end. */
-const chunk = 500;
+const chunk = 200;
 /** While Redis works on some the next are made ready; all at once would be made ready before Redis has the first. */
-const queuesAtOnce = 8;
+const queuesAtOnce = 4;
 
 /** A request on its way to a queue. */
 interface Addressed {

@@ -1,8 +1,9 @@
 /**
- * `node scripts/launch.mjs demo|test|faults|bench [arguments]`: sets up all that is missing, runs the program,
+ * `node scripts/launch.mjs demo|test|faults|torture|bench [arguments]`: sets up all that is missing, runs the program,
  * removes what it started, and exits as the program did. Needs Node 20 and npm, nothing else.
  */
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { buildIfStale, targets } from "./build.mjs";
 import { ensureChromium } from "./chromium.mjs";
 import { asProgram, exitStatus, passOn, run, SetupError, which } from "./command.mjs";
@@ -23,6 +24,12 @@ const programs = {
     targets: [targets.product, targets.tests],
     command: [...vitest, join("test", "faults"), "risen-rows", "one-job", "follow", "--reporter=verbose"],
     env: { MTJOBS_FAULTS: "all" },
+  },
+  torture: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "torture"), "--disable-console-intercept"],
+    options: { minutes: "MTJOBS_TORTURE_MINUTES", seed: "MTJOBS_TORTURE_SEED" },
+    env: { MTJOBS_TORTURE_MINUTES: "10", MTJOBS_TORTURE_SEED: String(Date.now() % 1_000_000) },
   },
   bench: {
     targets: [targets.product, targets.tests],
@@ -58,13 +65,31 @@ async function needTool(tool, packages) {
   throw new SetupError(`install ${tool}, then run this again`);
 }
 
+/** What a program that takes whole numbers by name is told by its environment; undefined for one that takes its arguments. */
+function numbersFrom(options, args) {
+  if (options === undefined) return undefined;
+  const names = Object.keys(options);
+  const usage = `usage: ${names.map((name) => `[--${name} NUMBER]`).join(" ")}`;
+  try {
+    const { values } = parseArgs({
+      args,
+      options: Object.fromEntries(names.map((name) => [name, { type: "string" }])),
+    });
+    if (Object.values(values).some((value) => !/^\d+$/.test(value))) throw new TypeError("no whole number");
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [options[name], value]));
+  } catch (error) {
+    throw new SetupError(`${error.message}; ${usage}`, 2);
+  }
+}
+
 async function launch(name, args) {
   const program = Object.hasOwn(programs, name ?? "") ? programs[name] : undefined;
   if (program === undefined)
-    throw new SetupError("usage: node scripts/launch.mjs demo|test|faults|bench [arguments]", 2);
+    throw new SetupError("usage: node scripts/launch.mjs demo|test|faults|torture|bench [arguments]", 2);
   if (Number(process.versions.node.split(".")[0]) < 20) {
     throw new SetupError(`Node 20 or later is needed; this is ${process.version}`);
   }
+  const numbers = numbersFrom(program.options, args);
   takeSignals();
   await installDependencies();
   for (const target of program.targets) {
@@ -76,8 +101,8 @@ async function launch(name, args) {
   unlessStopped();
   return withRedis(async (redis) => {
     unlessStopped();
-    const status = await run(process.execPath, [...program.command, ...args], {
-      env: { ...process.env, ...program.env, MTJOBS_REDIS_URL: redis.url },
+    const status = await run(process.execPath, [...program.command, ...(numbers ? [] : args)], {
+      env: { ...process.env, ...program.env, ...numbers, MTJOBS_REDIS_URL: redis.url },
       stdout: process.stdout,
       started: redis.watch,
     });

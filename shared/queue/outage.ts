@@ -17,9 +17,13 @@ export function unreachable(url: string, cause: unknown): JobsError {
   );
 }
 
-/** Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, else as it is. */
+/** What ioredis says of a command without an answer, also where Redis or this process was only slow. */
+const late = "Command timed out";
+
+/** Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, or too late; else as it is. */
 export async function toQueueError(error: unknown, redis: Redis, url: string): Promise<JobsError> {
   if (error instanceof JobsError) return error;
+  if (error instanceof Error && error.message === late) return unreachable(url, error);
   try {
     await redis.ping();
   } catch {

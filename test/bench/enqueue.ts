@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
 import { MtJobs } from "../../entry/library.ts";
 import { connectRedis } from "../../shared/queue/connections.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
@@ -42,11 +43,16 @@ function workOf({ areas }: Farm, index: number) {
   };
 }
 
+/** Says of each host of the farm what its worker will say. */
+export async function announce(redis: Redis, prefix: string, { hosts }: Farm): Promise<void> {
+  const known = { address: null, version: "", pid: 1, user: "farm", cacheRoot: "", areas: [], startedAt: "" };
+  for (const host of hosts) await announceHost(redis, prefix, { ...known, host });
+}
+
 async function rateOfOurs(farm: Farm, root: string, jobs: number, prefix: string): Promise<number> {
   const mtjobs = new MtJobs({ prefix, host: "bench", areas: [join(root, "areas")] });
   const redis = await connectRedis(mtjobs.settings.redisUrl);
-  const known = { address: null, version: "", pid: 1, user: "farm", cacheRoot: "", areas: [], startedAt: "" };
-  for (const host of farm.hosts) await announceHost(redis, prefix, { ...known, host });
+  await announce(redis, prefix, farm);
   try {
     const started = performance.now();
     await mtjobs.enqueueAll(
@@ -82,7 +88,7 @@ async function rateOfBulk(farm: Farm, jobs: number, prefix: string): Promise<num
 }
 
 /** Removes all keys under `prefix`, and disconnects. */
-async function forget(redis: Awaited<ReturnType<typeof connectRedis>>, prefix: string): Promise<void> {
+async function forget(redis: Redis, prefix: string): Promise<void> {
   for await (const keys of redis.scanStream({ match: `${prefix}:*`, count: 1000 })) {
     if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]));
   }

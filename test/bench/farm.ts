@@ -1,8 +1,13 @@
+import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Queue } from "bullmq";
 import { MtJobs } from "../../entry/library.ts";
+import { connectRedis } from "../../shared/queue/connections.ts";
+import { queueName } from "../../shared/queue/names.ts";
+import { announce } from "./enqueue.ts";
 import { buildFarm, type Farm, findFaults } from "./farm-areas.ts";
 import { endProgram, residentOf, startProgram } from "./worker-processes.ts";
 
@@ -21,14 +26,22 @@ export async function runFarm(root: string, size: Record<"hosts" | "areas" | "jo
     farm.hosts.slice(index * hostsPerProcess, (index + 1) * hostsPerProcess),
   );
   const start = (hosts: readonly string[]) => startProgram("farm-process", [root, ...hosts], prefix);
-  const processes = await Promise.all(groups.map(start));
   const mtjobs = new MtJobs({ prefix, host: "bench", areas: [join(root, "areas")] });
+  const processes: ChildProcess[] = [];
   try {
     const jobs = Array.from({ length: runs }, (_, run) =>
       farm.areas.map(({ directory }) => ({ job: "reduce" as const, area: directory, runId: [run + 1] })),
     ).flat();
-    const started = performance.now();
+    const redis = await connectRedis(mtjobs.settings.redisUrl);
+    await announce(redis, prefix, farm);
+    const queues = farm.hosts.map((host) => new Queue(queueName(host), { connection: redis, prefix }));
+    // Nobody begins before all are there: two cores are busy enough with fifty workers that start.
+    await Promise.all(queues.map((queue) => queue.pause()));
     const { length: added } = (await mtjobs.enqueueAll(jobs)).filter(({ duplicate }) => !duplicate);
+    processes.push(...(await Promise.all(groups.map(start))));
+    const started = performance.now();
+    await Promise.all(queues.map((queue) => queue.resume()));
+    redis.disconnect();
     const done = async () => (await countJobs(mtjobs, "completed")) + (await countJobs(mtjobs, "failed"));
     await until(async () => (await done()) >= size.jobs / 5);
     const early = processes.map(residentOf);
@@ -57,8 +70,9 @@ async function countJobs(mtjobs: MtJobs, state: string): Promise<number> {
   return hosts.reduce((sum, { counts }) => sum + (counts[state] ?? 0), 0);
 }
 
+/** A Redis or a machine too busy to answer is asked again. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await sleep(500);
+  while (!(await isSo().catch(() => false))) await sleep(500);
 }
 
 /** Every run once in completed-runs.db and nowhere else; every run counted once in the history. */

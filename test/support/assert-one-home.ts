@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { historyOf } from "./kill.ts";
 import { isRefillDue } from "./megatest/refill.ts";
-import { assertNothingLost } from "./oracle/assert-nothing-lost.ts";
+import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";
 import type { Union } from "./oracle/records.ts";
 import { isClosed, unionAt } from "./two-hosts.ts";
 
@@ -18,10 +18,11 @@ export function assertOneHome(
   home: SampleArea,
   other: Pick<SampleArea, "cacheDb" | "refDb">,
   before: Union,
+  losses: NothingLostOptions = {},
 ): void {
   expect([home.cacheDb, home.refDb].map(isClosed)).toEqual([false, false]);
   for (const file of [other.cacheDb, other.refDb]) if (existsSync(file)) expect(isClosed(file)).toBe(true);
-  assertNothingLost(before, unionAt(home), { newRecords: true });
+  assertNothingLost(before, unionAt(home), { newRecords: true, ...losses });
   expect(isRefillDue(home)).toBe(false);
   expect(readdirSync(home.directory).filter((name) => name.startsWith(".homehost"))).toEqual([".homehost"]);
   const left = join(home.directory, ".mtjobs", "migration");

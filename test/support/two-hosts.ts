@@ -53,6 +53,10 @@ export class Hosts {
     return area;
   }
 
+  addressOf(host: HostName): string {
+    return addresses[host];
+  }
+
   cacheRoot(host: HostName): string {
     return join(this.stage.root, `tmp-${host}`);
   }
@@ -125,6 +129,14 @@ export class Hosts {
 /** What `.homehost` holds. */
 export function homeOf(area: SampleArea): string {
   return readFileSync(join(area.directory, ".homehost"), "utf8");
+}
+
+/** The host whose address `.homehost` holds. */
+export function homeHostOf(area: SampleArea): HostName {
+  const home = homeOf(area);
+  const [host] = Object.entries(addresses).find(([, address]) => home === `${address}\n`) ?? [];
+  if (host === undefined) throw new Error(`.homehost holds ${JSON.stringify(home)}`);
+  return host as HostName;
 }
 
 /** The newest migration as megatest.db has it. */

@@ -40,10 +40,11 @@ export interface Claim {
  */
 export async function acquire(
   { db, refillDue, parts, context, times }: LeaseOptions,
-  claim: Claim = { holder: holderName(context.settings.host), jobId: context.jobId, meet: () => {} },
+  claim?: Claim,
 ): Promise<number> {
   const { signal, settings } = context;
-  const { holder, jobId, meet } = claim;
+  const own = { holder: holderName(settings.host), jobId: context.jobId, meet: () => {} };
+  const { holder, jobId, meet } = claim ?? own;
   if (refillDue) {
     // One commit says that a refill was due and makes the cache the newer one: neither without the other.
     await outwaitBusy(signal, () => transact(db, () => noteRefillDue(db, true)));
@@ -58,11 +59,18 @@ export async function acquire(
       return takeLease(db, { holder, jobId, now: Date.now(), seen });
     });
   });
-  context.failpoint("lease-taken");
-  for (const part of parts.filter((candidate) => candidate !== "area")) {
-    await outwaitBusy(signal, () => transact(db, () => raiseToken(db, part, token)));
+  try {
+    context.failpoint("lease-taken");
+    for (const part of parts.filter((candidate) => candidate !== "area")) {
+      await outwaitBusy(signal, () => transact(db, () => raiseToken(db, part, token)));
+    }
+    context.failpoint("tokens-raised");
+  } catch (error) {
+    // A full disk on one side need not keep the area from whoever is next; where this fails too the lease runs out. That of a
+    // migration is not this job's to give back.
+    if (claim === undefined) await release({ db, times }, token).catch(() => {});
+    throw error;
   }
-  context.failpoint("tokens-raised");
   return token;
 }
 
@@ -75,7 +83,10 @@ function evictDead(db: Connection, host: string): void {
 }
 
 /** Gives the lease back; where that fails it runs out by itself. */
-export async function release({ db, times }: LeaseOptions, token: number): Promise<void> {
+export async function release(
+  { db, times }: Pick<LeaseOptions, "db" | "times">,
+  token: number,
+): Promise<void> {
   await outwaitBusy(new AbortController().signal, () => {
     times.renew();
     transact(db, () => releaseLease(db, token));

@@ -1,0 +1,176 @@
+import { closeSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
+import { newJobId } from "../../shared/queue/names.ts";
+import { type MoveName, parsePayload } from "../../shared/queue/payload.ts";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { startClient, startServer } from "../support/megatest/processes.ts";
+import { fillBut, makeReadOnly } from "../support/mount-small.ts";
+import { homeHostOf } from "../support/two-hosts.ts";
+import { drain } from "./ask.ts";
+import type { Deed } from "./plan.ts";
+import type { World } from "./world.ts";
+
+let made = 0;
+
+/**
+ * Does what the deed says, and ends what it began; rejects where a fault keeps it from being done.
+ *
+ * @param noteJournal told of the file where a client of an area notes what was acknowledged to it
+ */
+export async function act(
+  world: World,
+  deed: Deed,
+  noteJournal: (area: number, journal: string) => void,
+): Promise<void> {
+  switch (deed.do) {
+    case "reduce":
+    case "restore":
+      return await ask(world, deed.do, areaOf(world, deed.area), deed.runs);
+    case "migrate":
+      await world.hosts.migrate(areaOf(world, deed.area), deed.to);
+      return;
+    case "drain":
+      return await drain(world, deed.host);
+    case "client":
+      return await write(world, deed, noteJournal);
+    case "server":
+      return await sync(world, areaOf(world, deed.area), deed.forMs);
+    case "corrupt a copy":
+      return await corruptCopy(areaOf(world, deed.area), deed.forMs);
+    case "fill":
+    case "make read-only":
+      return await spoil(world, deed);
+    default:
+      return await strike(world, deed);
+  }
+}
+
+function areaOf(world: World, index: number): SampleArea {
+  return world.areas[index] as SampleArea;
+}
+
+/** Of the runs there were in the beginning, wherever they are by now. */
+async function ask(world: World, name: MoveName, area: SampleArea, runs: readonly number[]): Promise<void> {
+  const runId = [...new Set(runs.map((run) => 1 + (run % 8)))];
+  const data = { v: 1, area: area.directory, runId, compact: "auto" };
+  const payload = parsePayload(name, name === "restore" ? { ...data, grace: 500 } : data);
+  const { deduplication: _none, ...options } = enqueueOptions(name, payload, newJobId(name));
+  await world.hosts.stage.add(homeHostOf(area), name, payload, { ...options, backoff: 500 });
+}
+
+/** A client that registers a run of its own and writes to it; killed in the end, as a user ends one. */
+async function write(
+  world: World,
+  { area, forMs }: { area: number; forMs: number },
+  noteJournal: (area: number, journal: string) => void,
+): Promise<void> {
+  const journal = join(world.hosts.stage.root, `journal-${++made}.jsonl`);
+  noteJournal(area, journal);
+  const client = await startClient({
+    cacheDb: world.atHome(areaOf(world, area)).cacheDb,
+    journal,
+    everyMs: 10,
+    target: { sysname: "ubuntu", fsname: "nfs", datapath: "none" },
+    runname: `client${made}`,
+  });
+  world.clients.push(client);
+  await Promise.race([client.ended, sleep(forMs)]);
+  await client.kill();
+}
+
+async function sync(world: World, area: SampleArea, forMs: number): Promise<void> {
+  const server = await startServer({
+    ...world.atHome(area),
+    syncEveryMs: 700,
+    touchEveryMs: 500,
+    quietMs: 0,
+  });
+  world.servers.push(server);
+  await Promise.race([server.ended, sleep(forMs)]);
+  await Promise.race([server.stop(), sleep(3_000)]);
+  await server.kill();
+}
+
+/** Turns a bit of a snapshot that is on its way to another host, once there is one. */
+async function corruptCopy(area: SampleArea, forMs: number): Promise<void> {
+  const directory = join(area.directory, ".mtjobs", "migration");
+  for (const end = Date.now() + forMs; Date.now() < end; await sleep(5)) {
+    const names = list(directory).filter((name) => name.endsWith(".db"));
+    const [name] = names;
+    if (name === undefined) continue;
+    const file = join(directory, name);
+    const fd = openSync(file, "r+");
+    try {
+      const at = Math.floor(statSync(file).size / 2);
+      const byte = Buffer.alloc(1);
+      readSync(fd, byte, 0, 1, at);
+      writeSync(fd, Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
+    } finally {
+      closeSync(fd);
+    }
+    return;
+  }
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory, { recursive: true, encoding: "utf8" });
+  } catch {
+    return [];
+  }
+}
+
+async function spoil(
+  world: World,
+  { do: what, where, forMs }: Extract<Deed, { where: unknown }>,
+): Promise<void> {
+  if (!world.hasMounts) return;
+  const directory = world.directoryOf(where);
+  const mend = what === "fill" ? fillBut(directory, 0) : makeReadOnly(directory);
+  await sleep(forMs);
+  mend();
+}
+
+async function strike(
+  world: World,
+  deed: Exclude<Deed, { area: number } | { where: unknown } | { do: "drain" }>,
+): Promise<void> {
+  const { redis, links, workers } = world;
+  switch (deed.do) {
+    case "kill":
+      await world.kill(deed.host);
+      await sleep(deed.forMs);
+      return await world.start(deed.host);
+    case "pause":
+      workers.get(deed.host)?.child.kill("SIGSTOP");
+      await sleep(deed.forMs);
+      workers.get(deed.host)?.child.kill("SIGCONT");
+      return;
+    case "cut off":
+      await links[deed.host].cut();
+      await sleep(deed.forMs);
+      return await links[deed.host].mend();
+    case "move the clock": {
+      await world.kill(deed.host);
+      const loader = new URL("clock-moved.mjs", import.meta.url).href;
+      const clock = `${deed.byMs},${Date.now() + deed.forMs / 2}`;
+      await world.start(deed.host, { NODE_OPTIONS: `--import ${loader}`, MTJOBS_TEST_CLOCK: clock });
+      await sleep(deed.forMs);
+      await world.kill(deed.host);
+      return await world.start(deed.host);
+    }
+    case "kill Redis":
+      await redis.kill();
+      await sleep(deed.forMs);
+      return await redis.restart();
+    case "freeze Redis":
+      redis.signal("SIGSTOP");
+      await sleep(deed.forMs);
+      redis.signal("SIGCONT");
+      return;
+    case "flush Redis":
+      await world.hosts.stage.redis.flushall();
+  }
+}

@@ -1,0 +1,49 @@
+import { historyOf } from "../support/kill.ts";
+import type { World } from "./world.ts";
+
+interface Line {
+  atMs: number;
+  said: string;
+}
+
+/** What happened, for whoever looks for a violation's cause. */
+export class History {
+  readonly lines: Line[] = [];
+  readonly #began = performance.now();
+
+  note(said: string): void {
+    this.lines.push({ atMs: Math.round(performance.now() - this.#began), said });
+  }
+}
+
+/** How often each kind of thing happened, and what came of it. */
+export class Tally {
+  readonly #counts = new Map<string, number>();
+
+  count(what: string, by = 1): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
+  }
+
+  /** From the histories that the areas keep. */
+  countJobs(world: World): void {
+    for (const area of world.areas) {
+      for (const line of historyOf(area) as HistoryLine[]) {
+        this.count(`${line.job} ${line.outcome ?? line.state}`);
+        if (line.moved !== undefined) this.count(`runs of ${line.job}`, line.moved.runs);
+      }
+    }
+  }
+
+  toString(): string {
+    const sorted = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    return sorted.map(([what, count]) => `${what} ${count}`).join(", ");
+  }
+}
+
+interface HistoryLine {
+  job: string;
+  jobId: string;
+  state: string;
+  outcome?: string;
+  moved?: { runs: number };
+}

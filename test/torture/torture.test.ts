@@ -1,0 +1,92 @@
+import { cpSync, mkdtempSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../shared/sample-area/random.ts";
+import { cleanUp } from "../support/megatest/cleanup.ts";
+import { readJournal } from "../support/megatest/processes.ts";
+import { canStartServer } from "../support/own-redis.ts";
+import { testRoot } from "../support/temp-directory.ts";
+import { unionAt } from "../support/two-hosts.ts";
+import { act } from "./act.ts";
+import { History, Tally } from "./history.ts";
+import { hostNames, planRound, type Round } from "./plan.ts";
+import { assertWhole, comeToRest } from "./quiet-point.ts";
+import { inWorld, type World } from "./world.ts";
+
+/** `npm run torture -- --minutes 10 --seed 7`; a test run takes but one round. */
+const minutes = Number(process.env.MTJOBS_TORTURE_MINUTES ?? 0);
+const seed = Number(process.env.MTJOBS_TORTURE_SEED ?? 1);
+const areas = 2;
+
+async function play(world: World, round: Round, history: History, wasCleaned: boolean): Promise<void> {
+  if (round.cleanUp !== undefined) {
+    const { cacheDb, refDb, megatestDb } = world.atHome(world.areas[round.cleanUp] ?? failed());
+    cleanUp([cacheDb, refDb, megatestDb]);
+    history.note(`clean-up of area ${round.cleanUp}`);
+  }
+  const before = world.areas.map((area) => unionAt(world.atHome(area)));
+  const journals = world.areas.map((): string[] => []);
+  await Promise.all(
+    round.deeds.map(async ({ afterMs, deed }) => {
+      await sleep(afterMs);
+      history.note(`begins: ${JSON.stringify(deed)}`);
+      const how = await act(world, deed, (area, journal) => journals[area]?.push(journal)).then(
+        () => "ends",
+        (error: unknown) => `was kept from it by ${String(error).slice(0, 300)}`,
+      );
+      history.note(`${how}: ${JSON.stringify(deed)}`);
+    }),
+  );
+  await comeToRest(world);
+  history.note("at rest");
+  await assertWhole(
+    world,
+    before,
+    journals.map((files) => files.flatMap(readJournal)),
+    wasCleaned,
+  );
+  history.note("whole");
+}
+
+function failed(): never {
+  throw new Error("no such area");
+}
+
+/** Keeps the files of a violation. */
+function keep(world: World, history: History, error: unknown): string {
+  const directory = mkdtempSync(join(testRoot(), "mtjobs-torture-"));
+  cpSync(world.hosts.stage.root, join(directory, "world"), { recursive: true });
+  const story = { seed, error: String(error), said: world.said(), history: history.lines };
+  writeFileSync(join(directory, "story.json"), JSON.stringify(story, undefined, 1));
+  return directory;
+}
+
+describe.runIf(canStartServer)("hosts, areas and jobs under all that may befall them", () => {
+  it("lose nothing, double nothing and come to rest", { timeout: minutes * 60_000 + 420_000 }, async () => {
+    const random = seededRandom(seed);
+    const history = new History();
+    const tally = new Tally();
+    let rounds = 0;
+    await inWorld(areas, async (world) => {
+      try {
+        await Promise.all(hostNames.map((host) => world.start(host)));
+        const until = performance.now() + minutes * 60_000;
+        let wasCleaned = false;
+        do {
+          const round = planRound(random, areas);
+          wasCleaned ||= round.cleanUp !== undefined;
+          history.note(`round ${++rounds}`);
+          await play(world, round, history, wasCleaned);
+          for (const { deed } of round.deeds) tally.count(deed.do);
+        } while (performance.now() < until);
+        tally.countJobs(world);
+      } catch (error) {
+        console.error(`seed ${seed}, round ${rounds}: what was there is in ${keep(world, history, error)}`);
+        throw error;
+      }
+    });
+    console.info(`seed ${seed}: ${rounds} rounds; ${tally}`);
+    expect(rounds).toBeGreaterThan(0);
+  });
+});
