@@ -25,6 +25,7 @@ import { noteEnd } from "./note-end.ts";
 import { processJob } from "./process-job.ts";
 import { Rounds } from "./rounds.ts";
 import { checkStart } from "./start-checks.ts";
+import { mendUnreadable } from "./unreadable-jobs.ts";
 
 /**
  * One host's worker.
@@ -117,7 +118,7 @@ export class HostWorker {
       const locks = new AreaLocks(settings.lockRedisUrls);
       const host = this.#host({ redis, locks });
       const patient = patientConnection(settings.redisUrl);
-      const worker = this.#openWorker(host, patient);
+      const worker = this.#openWorker(host, queue, patient);
       const rounds = new Rounds(host, this.#options.roundMs);
       host.onArea = (area) => rounds.note(area);
       const heartbeat = setInterval(() => {
@@ -156,7 +157,7 @@ export class HostWorker {
     };
   }
 
-  #openWorker(host: JobHost, { connection }: PatientConnection): Worker {
+  #openWorker(host: JobHost, queue: Queue, { connection }: PatientConnection): Worker {
     const worker = new Worker(
       queueName(this.#settings.host),
       (job, token) => {
@@ -177,7 +178,10 @@ export class HostWorker {
       },
     );
     this.#options.watch?.(worker, host.locks);
-    worker.on("error", (error) => this.#tellOnce(error));
+    worker.on("error", (error) => {
+      this.#tellOnce(error);
+      if (error instanceof SyntaxError) void mendUnreadable(host.redis, queue).catch(() => {});
+    });
     worker.on("locksRenewed", ({ jobIds }) => this.#renewals.note(jobIds));
     worker.on("lockRenewalFailed", (jobIds) => {
       for (const id of jobIds) this.#renewals.lose(id);
