@@ -64,5 +64,5 @@ describe.skipIf(server === undefined)("with a server program on this machine", (
 test("a launcher without a program to launch tells how it is used and exits 2", async () => {
   const { status, stderr } = await new Machine().run([join(root, "scripts", "launch.mjs"), "toString"]);
   expect(status).toBe(2);
-  expect(stderr).toContain("demo|test|faults|bench");
+  expect(stderr).toContain("demo|test|faults|torture|bench");
 });
