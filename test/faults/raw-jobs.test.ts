@@ -7,7 +7,7 @@ import { decodeFailure } from "../../shared/queue/failure.ts";
 import { queueName } from "../../shared/queue/names.ts";
 import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../workers/job-threads.ts";
-import { isCampaign } from "../support/campaign.ts";
+import { casesOf, isCampaign } from "../support/campaign.ts";
 import { fingerprint } from "../support/fingerprint.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -107,7 +107,7 @@ describe("jobs that other tools put into a queue by hand", () => {
     }),
   );
 
-  it.each([
+  const brokenHashes: [string, Record<string, string>][] = [
     ["data that is no JSON", { data: "{no" }],
     ["data that is a number", { data: "7" }],
     ["options that are no JSON", { opts: "{no" }],
@@ -117,20 +117,25 @@ describe("jobs that other tools put into a queue by hand", () => {
     ["a count of attempts that is none", { atm: "many" }],
     ["progress that is no JSON", { progress: "{no" }],
     ["a stack that is no JSON", { stacktrace: "{no" }],
-  ])("leave the worker at work where their hash in Redis has %s", { timeout: 120_000 }, (_, broken) =>
-    onStage(async (stage) => {
-      const area = sampleArea(stage);
-      const data = { v: 1, area: area.directory, runId: [2], dryRun: true };
-      await stage.add("hostA", "reduce", data, { jobId: "broken", attempts: 1 });
-      await stage.redis.hset(`${stage.prefix}:${queueName("hostA")}:broken`, broken);
-      await startWorker(stage, area);
-      await assertServes(stage, area);
-      const job = await stage.queue("hostA").getJob("broken");
-      // It has run as it was meant to, or failed and says why; of its counts BullMQ speaks, and not as we do.
-      const code = () => decodeFailure(job?.failedReason ?? "").code;
-      if (job?.returnvalue == null) expect(code()).toMatch(/^(bad-payload|internal)$/);
-      else expect(job.returnvalue).toMatchObject({ dryRun: true, state: "completed" });
-    }),
+  ];
+
+  it.each(casesOf(brokenHashes, 3))(
+    "leave the worker at work where their hash in Redis has %s",
+    { timeout: 120_000 },
+    (_, broken) =>
+      onStage(async (stage) => {
+        const area = sampleArea(stage);
+        const data = { v: 1, area: area.directory, runId: [2], dryRun: true };
+        await stage.add("hostA", "reduce", data, { jobId: "broken", attempts: 1 });
+        await stage.redis.hset(`${stage.prefix}:${queueName("hostA")}:broken`, broken);
+        await startWorker(stage, area);
+        await assertServes(stage, area);
+        const job = await stage.queue("hostA").getJob("broken");
+        // It has run as it was meant to, or failed and says why; of its counts BullMQ speaks, and not as we do.
+        const code = () => decodeFailure(job?.failedReason ?? "").code;
+        if (job?.returnvalue == null) expect(code()).toMatch(/^(bad-payload|internal)$/);
+        else expect(job.returnvalue).toMatchObject({ dryRun: true, state: "completed" });
+      }),
   );
 
   it("leave the worker at work where their hash in Redis is gone", { timeout: 120_000 }, () =>
@@ -163,7 +168,7 @@ describe("files of an area that somebody else wrote", () => {
     ["an area's id of bytes", (area) => writeFileSync(ours(area, "area-id"), Buffer.alloc(4096, 0xff))],
   ];
 
-  it.each(spoil)(
+  it.each(casesOf(spoil, 3))(
     "do not keep a job from moving runs, or say what is wrong: %s",
     { timeout: 120_000 },
     (_, spoilIt) =>
@@ -197,14 +202,16 @@ describe("files of an area that somebody else wrote", () => {
       }),
   );
 
-  it.each([
+  const homes: [string, string | Buffer][] = [
+    ["two hosts", "10.0.0.1 10.0.0.2\n"],
+    ["bytes", Buffer.from([0, 255, 254, 10])],
     ["nothing", ""],
     ["blanks", " \n\n"],
-    ["two hosts", "10.0.0.1 10.0.0.2\n"],
     ["a path", "../../etc/passwd\n"],
-    ["bytes", Buffer.from([0, 255, 254, 10])],
     ["a mebibyte", "x".repeat(2 ** 20)],
-  ])(
+  ];
+
+  it.each(casesOf(homes, 2))(
     "a .homehost that holds %s moves nothing, and the job says why or waits for a host",
     { timeout: 120_000 },
     (_, text) =>
