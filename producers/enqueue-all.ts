@@ -84,8 +84,9 @@ async function queueOf(
   hosts: readonly HostStatus[],
   settings: Settings,
 ): Promise<string> {
-  if (homehost.value === undefined) return settings.host;
-  const known = hostNamed(hosts, homehost.value);
+  // As for one job: a host that is at home itself takes what is there.
+  if ([undefined, settings.host, settings.address].includes(homehost.value)) return settings.host;
+  const known = hostNamed(hosts, homehost.value as string);
   if (known?.alive) return known.host;
   return (await isAtHome(homehost, settings)) ? settings.host : (known?.host ?? settings.host);
 }

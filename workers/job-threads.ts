@@ -68,7 +68,7 @@ export class JobThreads {
     signal?.addEventListener("abort", stop);
     abandon?.addEventListener("abort", giveUp);
     try {
-      call(thread, { type: "run", data });
+      order(thread, data);
       const result = await Promise.race([outcomeOf(thread, data.jobId, options), givenUp]);
       this.#kept.giveBack(thread);
       return result;
@@ -81,6 +81,16 @@ export class JobThreads {
   /** Ends the thread that waits for a job; one that is at work ends with its job. */
   close(): void {
     this.#kept.close();
+  }
+}
+
+/** Gives a thread its job; one that cannot be told of it must not stay behind. */
+function order(thread: Worker, data: ThreadData): void {
+  try {
+    call(thread, { type: "run", data });
+  } catch (error) {
+    void thread.terminate();
+    throw toJobsError(error);
   }
 }
 

@@ -41,6 +41,7 @@ export class KeptThreads {
     thread.removeAllListeners();
     thread.unref();
     if (this.#isClosed || this.#idle.length >= this.#most) {
+      thread.on("error", () => {});
       void thread.terminate();
       return;
     }

@@ -1,17 +1,23 @@
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 
-/** Fields of a job's hash that BullMQ reads as JSON, each with what says nothing. */
-const jsonFields = { opts: "{}", progress: "0", stacktrace: "[]", returnvalue: "null" } as const;
+/** Fields of a job's hash that BullMQ throws at unless they are JSON, and what says nothing in their place. */
+const blanks = { data: "{}", opts: "{}", progress: "0" } as const;
+type Field = keyof typeof blanks;
+const fields = Object.keys(blanks) as Field[];
 
 /** As much of a field's text is kept, in characters. */
 const keptLength = 1000;
 
+/** Sets fields of a hash that is still there. */
+const setIfThere = `
+if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], unpack(ARGV)) end`;
+
 /**
  * A job that another client wrote by hand may be none: BullMQ throws where it reads it, after it has made it active, and with
  * a concurrency of one the queue would stand until it had stalled too often. Here its fields become readable; its data
- * becomes what no job has, so that it fails with the reason once BullMQ's look for stalled jobs, which its lock no longer
- * holds up, has put it back.
+ * becomes what no job has, so that it fails with the reason once BullMQ's look for stalled jobs has put it back, some 15 s
+ * later. A job that can be read is left alone.
  *
  * @returns ids of the jobs mended
  */
@@ -19,27 +25,25 @@ export async function mendUnreadable(redis: Redis, queue: Queue): Promise<string
   const mended: string[] = [];
   for (const id of await redis.lrange(queue.toKey("active"), 0, -1)) {
     const key = queue.toKey(id);
-    const names = ["data", ...Object.keys(jsonFields)];
-    const values = await redis.hmget(key, ...names);
-    const broken = names.filter((_, index) => !isJson(values[index]));
+    const values = await redis.hmget(key, ...fields);
+    const broken = fields.filter((field, index) => !isReadable(field, values[index]));
     if (broken.length === 0) continue;
     const unreadable = Object.fromEntries(
-      broken.map((name) => [name, values[names.indexOf(name)]?.slice(0, keptLength)]),
+      broken.map((field) => [field, values[fields.indexOf(field)]?.slice(0, keptLength)]),
     );
-    const blank = Object.entries(jsonFields).filter(([name]) => broken.includes(name));
-    await redis.hset(key, { ...Object.fromEntries(blank), data: JSON.stringify({ unreadable }) });
-    await redis.del(`${key}:lock`);
+    const blank = broken.flatMap((field) => (field === "data" ? [] : [field, blanks[field]]));
+    await redis.eval(setIfThere, 1, key, ...blank, "data", JSON.stringify({ unreadable }));
     mended.push(id);
   }
   return mended;
 }
 
-/** A field that is not there is as it should be. */
-function isJson(text: string | null | undefined): boolean {
-  if (text == null) return true;
+/** A field that is not there, or empty, is none for BullMQ either. */
+function isReadable(field: Field, text: string | null | undefined): boolean {
+  if (text == null || text === "") return true;
   try {
-    JSON.parse(text);
-    return true;
+    const value: unknown = JSON.parse(text);
+    return field !== "opts" || (typeof value === "object" && value !== null);
   } catch {
     return false;
   }

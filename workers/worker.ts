@@ -180,7 +180,9 @@ export class HostWorker {
     this.#options.watch?.(worker, host.locks);
     worker.on("error", (error) => {
       this.#tellOnce(error);
-      if (error instanceof SyntaxError) void mendUnreadable(host.redis, queue).catch(() => {});
+      // What it throws where it reads a job that is none.
+      if (error instanceof SyntaxError || error instanceof TypeError)
+        void mendUnreadable(host.redis, queue).catch(() => {});
     });
     worker.on("locksRenewed", ({ jobIds }) => this.#renewals.note(jobIds));
     worker.on("lockRenewalFailed", (jobIds) => {

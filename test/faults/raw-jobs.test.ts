@@ -111,6 +111,7 @@ describe("jobs that other tools put into a queue by hand", () => {
     ["data that is no JSON", { data: "{no" }],
     ["data that is a number", { data: "7" }],
     ["options that are no JSON", { opts: "{no" }],
+    ["options that are null", { opts: "null" }],
     ["options of the wrong kind", { opts: '{"attempts":"many","backoff":7,"delay":"x"}' }],
     ["no name", { name: "" }],
     ["a time that is none", { timestamp: "yesterday" }],

@@ -48,7 +48,10 @@ export class ThreadStation {
   ): Promise<ThreadStation> {
     const station = new ThreadStation(setup, signal, enter);
     try {
-      await station.#call({ id: 0, call: "open", setup });
+      const opened = station.#call({ id: 0, call: "open", setup });
+      // The signal tells of what comes, not of what has been.
+      if (signal.aborted) station.#pass();
+      await opened;
     } catch (error) {
       await station.#end();
       throw error;
