@@ -1,11 +1,10 @@
 import type { Job, Queue } from "bullmq";
-import { type Homehost, isAtHome, readHomehost } from "../shared/area/homehost.ts";
+import { type Homehost, readHomehost } from "../shared/area/homehost.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
-import { type HostStatus, hostNamed, listHosts } from "../shared/queue/hosts.ts";
+import { type HostStatus, listHosts } from "../shared/queue/hosts.ts";
 import { newJobId } from "../shared/queue/names.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
-import type { Settings } from "../shared/settings.ts";
-import type { Enqueued } from "./enqueue.ts";
+import { type Enqueued, hostOf } from "./enqueue.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
@@ -67,7 +66,7 @@ async function address(
   const queues = new Map(
     await Promise.all(
       [...distinct.values()].map(
-        async (homehost) => [homehost.value, await queueOf(homehost, hosts, settings)] as const,
+        async (homehost) => [homehost.value, await hostOf(homehost, hosts, settings)] as const,
       ),
     ),
   );
@@ -76,19 +75,6 @@ async function address(
     wanted: newJobId(request.name),
     host: queues.get(homehosts.get(request.area.realPath)?.value) ?? settings.host,
   }));
-}
-
-/** The host whose queue jobs are added to; the name service, which may be slow, is asked only where no living worker has that name. */
-async function queueOf(
-  homehost: Homehost,
-  hosts: readonly HostStatus[],
-  settings: Settings,
-): Promise<string> {
-  // As for one job: a host that is at home itself takes what is there.
-  if ([undefined, settings.host, settings.address].includes(homehost.value)) return settings.host;
-  const known = hostNamed(hosts, homehost.value as string);
-  if (known?.alive) return known.host;
-  return (await isAtHome(homehost, settings)) ? settings.host : (known?.host ?? settings.host);
 }
 
 function byHost(addressed: readonly Addressed[]): Map<string, Addressed[]> {

@@ -1,10 +1,11 @@
 import type { Area } from "../shared/area/area.ts";
-import { isAtHome, readHomehost } from "../shared/area/homehost.ts";
+import { type Homehost, isAtHome, readHomehost } from "../shared/area/homehost.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
-import { findHost, listHosts } from "../shared/queue/hosts.ts";
+import { type HostStatus, hostNamed, listHosts } from "../shared/queue/hosts.ts";
 import { type JobPlace, newJobId } from "../shared/queue/names.ts";
 import type { JobName } from "../shared/queue/payload.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
+import type { Settings } from "../shared/settings.ts";
 import { lookForJob } from "./find-job.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
@@ -34,12 +35,12 @@ export async function enqueueJob(
   // As the worker does: a job that may be evicted is promised to nobody.
   await checkRedis(redis, settings.redisUrl);
   const known = givenId === undefined ? undefined : await lookForJob(session, givenId);
-  const host = known?.host ?? (await chooseHost(session, area));
+  const hosts = await listHosts(redis, settings.prefix);
+  const host = known?.host ?? (await hostOf(readHomehost(area), hosts, settings));
   const wanted = givenId ?? newJobId(name);
   const job =
     known?.job ?? (await session.queue(host).add(name, payload, enqueueOptions(name, payload, wanted)));
   const jobId = String(job.id);
-  const hosts = await listHosts(redis, settings.prefix);
   return {
     jobId,
     job: name,
@@ -52,7 +53,21 @@ export async function enqueueJob(
 
 /** The host whose queue a job on `area` is added to. */
 export async function chooseHost({ redis, settings }: Session, area: Area): Promise<string> {
-  const homehost = readHomehost(area);
-  if (homehost.value === undefined || (await isAtHome(homehost, settings))) return settings.host;
-  return (await findHost(redis, settings.prefix, homehost.value))?.host ?? settings.host;
+  return await hostOf(readHomehost(area), await listHosts(redis, settings.prefix), settings);
+}
+
+/**
+ * The host whose queue jobs on areas of that homehost are added to: this one where it is at home here, or nobody knows. The
+ * name service, which may be slow, is asked only where no living worker goes by that name.
+ */
+export async function hostOf(
+  homehost: Homehost,
+  hosts: readonly HostStatus[],
+  settings: Settings,
+): Promise<string> {
+  const { value } = homehost;
+  if (value === undefined || value === settings.host || value === settings.address) return settings.host;
+  const known = hostNamed(hosts, value);
+  if (known?.alive) return known.host;
+  return (await isAtHome(homehost, settings)) ? settings.host : (known?.host ?? settings.host);
 }

@@ -7,8 +7,8 @@ import {
 } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
-import type { ThreadOptions } from "./job-threads.ts";
-import { runInThread } from "./run-in-thread.ts";
+import { JobThreads, type ThreadOptions } from "./job-threads.ts";
+import type { ThreadData, ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
 
 /**
  * `--inline`: the job in this process without Redis. The same code in the same kind of thread as in a worker;
@@ -20,7 +20,7 @@ export async function runInline(
   settings: Settings,
   options: ThreadOptions = {},
 ): Promise<MoveResult> {
-  return await runInThread(
+  return await runAlone(
     { name, payload: parsePayload(name, payload), jobId: newJobId(name), settings },
     options,
   );
@@ -39,5 +39,18 @@ export async function runRepair(
     includeLocked: false,
     compact: "never",
   };
-  return await runInThread({ name: "repair", payload, jobId: newJobId("repair"), settings }, options);
+  return await runAlone({ name: "repair", payload, jobId: newJobId("repair"), settings }, options);
+}
+
+/** The one job that this process is there for. */
+async function runAlone<Name extends ThreadJobName>(
+  data: ThreadData<Name>,
+  options: ThreadOptions,
+): Promise<ThreadJobs[Name]["result"]> {
+  const threads = new JobThreads();
+  try {
+    return await threads.run(data, options);
+  } finally {
+    threads.close();
+  }
 }

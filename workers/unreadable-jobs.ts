@@ -1,5 +1,6 @@
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import type { Logger } from "../shared/log.ts";
 
 /** Fields of a job's hash that BullMQ throws at unless they are JSON, and what says nothing in their place. */
 const blanks = { data: "{}", opts: "{}", progress: "0" } as const;
@@ -18,11 +19,8 @@ if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], unpack(AR
  * a concurrency of one the queue would stand until it had stalled too often. Here its fields become readable; its data
  * becomes what no job has, so that it fails with the reason once BullMQ's look for stalled jobs has put it back, some 15 s
  * later. A job that can be read is left alone.
- *
- * @returns ids of the jobs mended
  */
-export async function mendUnreadable(redis: Redis, queue: Queue): Promise<string[]> {
-  const mended: string[] = [];
+export async function mendUnreadable(redis: Redis, queue: Queue, log: Logger): Promise<void> {
   for (const id of await redis.lrange(queue.toKey("active"), 0, -1)) {
     const key = queue.toKey(id);
     const values = await redis.hmget(key, ...fields);
@@ -33,9 +31,8 @@ export async function mendUnreadable(redis: Redis, queue: Queue): Promise<string
     );
     const blank = broken.flatMap((field) => (field === "data" ? [] : [field, blanks[field]]));
     await redis.eval(setIfThere, 1, key, ...blank, "data", JSON.stringify({ unreadable }));
-    mended.push(id);
+    log.warn({ jobId: id, unreadable }, "no job can be read from its hash: it is to fail");
   }
-  return mended;
 }
 
 /** A field that is not there, or empty, is none for BullMQ either. */

@@ -182,7 +182,7 @@ export class HostWorker {
       this.#tellOnce(error);
       // What it throws where it reads a job that is none.
       if (error instanceof SyntaxError || error instanceof TypeError)
-        void mendUnreadable(host.redis, queue).catch(() => {});
+        void mendUnreadable(host.redis, queue, this.#log).catch(() => {});
     });
     worker.on("locksRenewed", ({ jobIds }) => this.#renewals.note(jobIds));
     worker.on("lockRenewalFailed", (jobIds) => {

@@ -17,7 +17,7 @@ export function unreachable(url: string, cause: unknown): JobsError {
   );
 }
 
-/** What ioredis says of a command without an answer, also where Redis or this process was only slow. */
+/** What ioredis says of a command without an answer, also where Redis or this process was only slow; it has no class or code for it. */
 const late = "Command timed out";
 
 /** Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, or too late; else as it is. */
