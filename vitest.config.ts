@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Small files that wait most of their time for syncs, locks and hosts. */
 const longWaits =
-  /\/faults\/(migrate-campaign|migrate-hosts|migrate-workers|migrate-unnoticed|worker-dies|megatest-meanwhile|kill-anywhere)\./;
+  /\/(migrate-campaign|migrate-hosts|migrate-workers|migrate-unnoticed|worker-dies|megatest-meanwhile|kill-anywhere|raw-jobs|torture)\.test/;
 
 /** By size, as always, but long waits early, between others: at the end nothing would be left to do beside them. */
 class WaitsEarly extends BaseSequencer {

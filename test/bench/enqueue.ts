@@ -9,10 +9,7 @@ import { announceHost } from "../../shared/queue/hosts.ts";
 import { newJobId, queueName } from "../../shared/queue/names.ts";
 import { parsePayload } from "../../shared/queue/payload.ts";
 import { buildFarm, type Farm } from "./farm-areas.ts";
-
-const say = (line: string) => process.stdout.write(`${line}\n`);
-const median = (numbers: number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number;
+import { median, say } from "./report.ts";
 
 /** How fast many jobs are checked and enqueued, against BullMQ's own `addBulk` of the same jobs, ready made. */
 export async function compareEnqueue(

@@ -9,9 +9,9 @@ import { connectRedis } from "../../shared/queue/connections.ts";
 import { queueName } from "../../shared/queue/names.ts";
 import { announce } from "./enqueue.ts";
 import { buildFarm, type Farm, findFaults } from "./farm-areas.ts";
+import { say } from "./report.ts";
 import { endProgram, residentOf, startProgram } from "./worker-processes.ts";
 
-const say = (line: string) => process.stdout.write(`${line}\n`);
 const hostsPerProcess = 10;
 
 /**

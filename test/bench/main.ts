@@ -10,6 +10,7 @@ import { runHandScript } from "./hand-script.ts";
 import { compareMigration } from "./migrate.ts";
 import { type Measured, runReduce } from "./mtjobs-reduce.ts";
 import { compareQueries } from "./queries.ts";
+import { median, say } from "./report.ts";
 import { measureScale } from "./scale.ts";
 import { beside } from "./writing-client.ts";
 
@@ -24,9 +25,6 @@ const { values } = parseArgs({
 const runs = Number(values.runs);
 const rounds = Number(values.rounds);
 
-const median = (numbers: number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number;
-const say = (line: string) => process.stdout.write(`${line}\n`);
 const ratio = (a: number, b: number) => (a / b).toFixed(3);
 
 const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));

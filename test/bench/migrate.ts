@@ -14,11 +14,9 @@ import { installPair } from "../../workers/migrate/install.ts";
 import { writeSnapshot } from "../../workers/migrate/snapshot.ts";
 import { transact } from "../../workers/move/transaction.ts";
 import { benchArea } from "./areas.ts";
+import { median, say } from "./report.ts";
 
 const never = new AbortController().signal;
-const say = (line: string) => process.stdout.write(`${line}\n`);
-const median = (numbers: number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number;
 
 /** Runs that make a pair of some 200 MiB. */
 const runsOfPair = 810;

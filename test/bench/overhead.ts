@@ -5,11 +5,8 @@ import { MtJobs } from "../../entry/library.ts";
 import { connectRedis } from "../../shared/queue/connections.ts";
 import { queueName } from "../../shared/queue/names.ts";
 import { buildFarm, type Farm } from "./farm-areas.ts";
+import { median, say } from "./report.ts";
 import { endProgram, startProgram } from "./worker-processes.ts";
-
-const say = (line: string) => process.stdout.write(`${line}\n`);
-const median = (numbers: number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number;
 
 /** Jobs of a round; the first ones, which warm both sides up, do not count. */
 const jobs = 300;

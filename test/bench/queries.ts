@@ -6,8 +6,8 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { benchArea, copyArea, days } from "./areas.ts";
 import { runReduce } from "./mtjobs-reduce.ts";
 import { type BenchQuery, joinQueries, megatestQueries, type Subject } from "./query-list.ts";
+import { say } from "./report.ts";
 
-const say = (line: string) => process.stdout.write(`${line}\n`);
 /** Each side of a comparison is run for about this long in a round, ms. */
 const share = 60;
 

@@ -6,9 +6,8 @@ import { compareEnqueue } from "./enqueue.ts";
 import { runFarm } from "./farm.ts";
 import { buildFarm } from "./farm-areas.ts";
 import { compareOverhead } from "./overhead.ts";
+import { say } from "./report.ts";
 import { endProgram, processorTimeOf, startProgram } from "./worker-processes.ts";
-
-const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** How an idle worker is looked at: it has this long to come to rest, and so many areas below its roots, ms. */
 const settleMs = 30_000;

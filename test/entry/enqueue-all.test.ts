@@ -1,16 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type JobsError, MtJobs } from "../../entry/library.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import type { JobsError, MtJobs } from "../../entry/library.ts";
+import { onStage } from "../support/queue-stage.ts";
 import { announce } from "../support/stand-in-host.ts";
-
-async function withLibrary(stage: QueueStage, body: (mtjobs: MtJobs) => Promise<void>): Promise<void> {
-  const mtjobs = new MtJobs({ redisUrl: stage.url, prefix: stage.prefix, host: "hosta" });
-  try {
-    await body(mtjobs);
-  } finally {
-    await mtjobs.close();
-  }
-}
+import { withLibrary } from "../support/with-library.ts";
 
 describe("asking for many jobs at once", () => {
   it("enqueues each with its area's homehost, in the order asked, as one job by itself would be", () =>

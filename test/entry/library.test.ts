@@ -4,17 +4,11 @@ import { healthyArea } from "../producers/doctor/diagnose-area.ts";
 import { divideArea } from "../support/divided-area.ts";
 import { reduceAndKill } from "../support/kill.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { withLibrary } from "../support/with-library.ts";
 
-/** Runs `body` with a library of its own on the stage, closed afterwards. */
-const withLibrary = (body: (mtjobs: MtJobs, stage: QueueStage) => Promise<void>) =>
-  onStage(async (stage) => {
-    const mtjobs = new MtJobs({ redisUrl: stage.url, prefix: stage.prefix, host: "hosta" });
-    try {
-      await body(mtjobs, stage);
-    } finally {
-      await mtjobs.close();
-    }
-  });
+/** Runs `body` with a stage and a library of its own. */
+const onStageWithLibrary = (body: (mtjobs: MtJobs, stage: QueueStage) => Promise<void>) =>
+  onStage((stage) => withLibrary(stage, (mtjobs) => body(mtjobs, stage)));
 
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
@@ -24,7 +18,7 @@ const codeOf = (promise: Promise<unknown>) =>
 
 describe("the library", () => {
   it("enqueues a reduce, follows it with its progress, and gives its result", () =>
-    withLibrary(async (mtjobs, stage) => {
+    onStageWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const job = await mtjobs.reduce(area, { runname: "hold", age: "30d" });
@@ -42,7 +36,7 @@ describe("the library", () => {
     }));
 
   it("enqueues a restore with its own options and gives its result", () =>
-    withLibrary(async (mtjobs, stage) => {
+    onStageWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       stage.release(area);
@@ -71,7 +65,7 @@ describe("the library", () => {
     }));
 
   it("rejects a result with the job's own error, and a waiting that ends early with its reason", () =>
-    withLibrary(async (mtjobs, stage) => {
+    onStageWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const refused = await mtjobs.reduce(area, { runname: "refuse" });
@@ -84,7 +78,7 @@ describe("the library", () => {
     }));
 
   it("lists jobs and hosts, and opens its connection anew after it was closed", () =>
-    withLibrary(async (mtjobs, stage) => {
+    onStageWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       const { jobId } = await mtjobs.reduce(area, { runname: "later" });
       await mtjobs.close();

@@ -66,3 +66,12 @@ test("a launcher without a program to launch tells how it is used and exits 2", 
   expect(status).toBe(2);
   expect(stderr).toContain("demo|test|faults|torture|bench");
 });
+
+test("a launcher whose program takes whole numbers refuses anything else, and exits 2", async () => {
+  const launch = join(root, "scripts", "launch.mjs");
+  for (const args of [["--seed", "x"], ["--minutes"], ["--hours", "1"], ["7"]]) {
+    const { status, stderr } = await new Machine().run([launch, "torture", ...args]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("usage: [--minutes NUMBER] [--seed NUMBER]");
+  }
+});

@@ -111,7 +111,7 @@ export function fencesOf(area: SampleArea): Partial<Record<FencePart, FenceRow |
 }
 
 /** The fence of one database; undefined where it has none. */
-function fenceOf(file: string): FenceRow | undefined {
+export function fenceOf(file: string): FenceRow | undefined {
   const db = new Database(file, { fileMustExist: true, timeout: 10_000 });
   try {
     if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_fence'").get() === undefined)

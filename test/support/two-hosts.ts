@@ -88,6 +88,24 @@ export class Hosts {
     });
   }
 
+  /**
+   * The same as a manager of services does: one that gave up at once is started again, as on a full disk, or on a machine too
+   * busy to be answered by its Redis.
+   */
+  async startManaged(
+    host: HostName,
+    failpoint = "",
+    env: Record<string, string> = {},
+  ): Promise<WorkerProcess> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.start(host, failpoint, env);
+      } catch (error) {
+        if (tries === 5) throw error;
+      }
+    }
+  }
+
   /** Asks for a migration; its activity is long past unless options say otherwise. */
   async migrate(
     area: SampleArea,

@@ -1,10 +1,11 @@
-import { closeSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../shared/queue/names.ts";
 import { type MoveName, parsePayload } from "../../shared/queue/payload.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { snapshotNames } from "../../workers/migrate/snapshot.ts";
 import { startClient, startServer } from "../support/megatest/processes.ts";
 import { fillBut, makeReadOnly } from "../support/mount-small.ts";
 import { homeHostOf } from "../support/two-hosts.ts";
@@ -27,18 +28,18 @@ export async function act(
   switch (deed.do) {
     case "reduce":
     case "restore":
-      return await ask(world, deed.do, areaOf(world, deed.area), deed.runs);
+      return await ask(world, deed.do, world.area(deed.area), deed.runs);
     case "migrate":
-      await world.hosts.migrate(areaOf(world, deed.area), deed.to);
+      await world.hosts.migrate(world.area(deed.area), deed.to);
       return;
     case "drain":
       return await drain(world, deed.host);
     case "client":
       return await write(world, deed, noteJournal);
     case "server":
-      return await sync(world, areaOf(world, deed.area), deed.forMs);
+      return await sync(world, world.area(deed.area), deed.forMs);
     case "corrupt a copy":
-      return await corruptCopy(areaOf(world, deed.area), deed.forMs);
+      return await corruptCopy(world.area(deed.area), deed.forMs);
     case "fill":
     case "make read-only":
       return await spoil(world, deed);
@@ -47,14 +48,8 @@ export async function act(
   }
 }
 
-function areaOf(world: World, index: number): SampleArea {
-  return world.areas[index] as SampleArea;
-}
-
-/** Of the runs there were in the beginning, wherever they are by now. */
 async function ask(world: World, name: MoveName, area: SampleArea, runs: readonly number[]): Promise<void> {
-  const runId = [...new Set(runs.map((run) => 1 + (run % 8)))];
-  const data = { v: 1, area: area.directory, runId, compact: "auto" };
+  const data = { v: 1, area: area.directory, runId: [...new Set(runs)], compact: "auto" };
   const payload = parsePayload(name, name === "restore" ? { ...data, grace: 500 } : data);
   const { deduplication: _none, ...options } = enqueueOptions(name, payload, newJobId(name));
   await world.hosts.stage.add(homeHostOf(area), name, payload, { ...options, backoff: 500 });
@@ -69,7 +64,7 @@ async function write(
   const journal = join(world.hosts.stage.root, `journal-${++made}.jsonl`);
   noteJournal(area, journal);
   const client = await startClient({
-    cacheDb: world.atHome(areaOf(world, area)).cacheDb,
+    cacheDb: world.atHome(world.area(area)).cacheDb,
     journal,
     everyMs: 10,
     target: { sysname: "ubuntu", fsname: "nfs", datapath: "none" },
@@ -93,24 +88,25 @@ async function sync(world: World, area: SampleArea, forMs: number): Promise<void
   await server.kill();
 }
 
-/** Turns a bit of a snapshot that is on its way to another host, once there is one. */
+/** Turns a bit of a snapshot that is on its way to another host, once there is one; rejects where none comes. */
 async function corruptCopy(area: SampleArea, forMs: number): Promise<void> {
   const directory = join(area.directory, ".mtjobs", "migration");
   for (const end = Date.now() + forMs; Date.now() < end; await sleep(5)) {
-    const names = list(directory).filter((name) => name.endsWith(".db"));
-    const [name] = names;
-    if (name === undefined) continue;
-    const file = join(directory, name);
-    const fd = openSync(file, "r+");
-    try {
-      const at = Math.floor(statSync(file).size / 2);
-      const byte = Buffer.alloc(1);
-      readSync(fd, byte, 0, 1, at);
-      writeSync(fd, Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
-    } finally {
-      closeSync(fd);
-    }
-    return;
+    const name = list(directory).find((path) => path.endsWith(`/${snapshotNames.cache}`));
+    if (name !== undefined) return turnBit(join(directory, name));
+  }
+  throw new Error("no snapshot was there");
+}
+
+function turnBit(file: string): void {
+  const fd = openSync(file, "r+");
+  try {
+    const at = Math.floor(fstatSync(fd).size / 2);
+    const byte = Buffer.alloc(1);
+    readSync(fd, byte, 0, 1, at);
+    writeSync(fd, Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -126,7 +122,7 @@ async function spoil(
   world: World,
   { do: what, where, forMs }: Extract<Deed, { where: unknown }>,
 ): Promise<void> {
-  if (!world.hasMounts) return;
+  if (!world.hasMounts) throw new Error("root alone may make file systems that fail");
   const directory = world.directoryOf(where);
   const mend = what === "fill" ? fillBut(directory, 0) : makeReadOnly(directory);
   await sleep(forMs);

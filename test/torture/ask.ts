@@ -1,9 +1,6 @@
-import { MtJobs } from "../../producers/mtjobs.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { MtJobs } from "../../entry/library.ts";
 import type { HostName } from "../support/two-hosts.ts";
 import type { World } from "./world.ts";
-
-const elsewhere = () => Promise.reject(new Error("not here"));
 
 /** Somebody's library on a host, while `work` lasts. */
 export async function asked<T>(
@@ -12,13 +9,10 @@ export async function asked<T>(
   work: (mtjobs: MtJobs) => Promise<T>,
 ): Promise<T> {
   const { url, prefix } = world.hosts.stage;
-  const flags = {
-    ...{ redisUrl: url, prefix, host, user: "ann" },
-    ...{ areas: world.directoryOf("areas"), cacheRoot: world.hosts.cacheRoot(host) },
-    address: world.hosts.addressOf(host),
-  };
-  const deps = { env: {}, cwd: "/", runInline: elsewhere, runRepair: elsewhere };
-  const mtjobs = new MtJobs(resolveSettings({ flags }), deps);
+  const mtjobs = new MtJobs({
+    ...{ redisUrl: url, prefix, host, address: world.hosts.addressOf(host), user: "ann" },
+    ...{ areas: [world.directoryOf("areas")], cacheRoot: world.hosts.cacheRoot(host) },
+  });
   try {
     return await work(mtjobs);
   } finally {

@@ -4,7 +4,7 @@ import type { HostName } from "../support/two-hosts.ts";
 /** A file system of the world: of the areas, or of one host's caches. */
 export type Where = "areas" | HostName;
 
-/** Something that somebody does, or that befalls somebody. Areas count from 0; `runs` are counted through those there are. */
+/** Something that somebody does, or that befalls somebody. Areas count from 0; `runs` are ids. */
 export type Deed =
   | { do: "reduce" | "restore"; area: number; runs: number[] }
   | { do: "migrate"; area: number; to: HostName }
@@ -32,6 +32,9 @@ export interface Round {
 export const hostNames = ["host-a", "host-b", "host-c"] as const satisfies HostName[];
 const places = ["areas", ...hostNames] as const satisfies Where[];
 
+/** Runs of each area in the beginning, with ids from 1: jobs are about these, wherever they are by then. */
+export const runsPerArea = 8;
+
 /** Deeds of a round begin within so long, ms. */
 const roundMs = 8_000;
 
@@ -39,7 +42,7 @@ const roundMs = 8_000;
 export function planRound(random: Random, areas: number): Round {
   const area = () => random.below(areas);
   const between = (from: number, to: number) => from + random.below(to - from);
-  const runs = () => Array.from({ length: between(1, 5) }, () => random.below(12));
+  const runs = () => Array.from({ length: between(1, 5) }, () => between(1, runsPerArea + 1));
   const work: Deed[] = Array.from({ length: between(3, 7) }, () =>
     random.pick<() => Deed>([
       () => ({ do: "reduce", area: area(), runs: runs() }),

@@ -1,4 +1,3 @@
-import Database from "better-sqlite3";
 import { expect } from "vitest";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
@@ -6,7 +5,7 @@ import { newJobId, queueName } from "../../shared/queue/names.ts";
 import { parsePayload } from "../../shared/queue/payload.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { assertOneHome } from "../support/assert-one-home.ts";
-import { assertReleased } from "../support/kill.ts";
+import { assertReleased, fenceOf } from "../support/kill.ts";
 import type { AcknowledgedWrite } from "../support/megatest/client-messages.ts";
 import { assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
 import type { Union } from "../support/oracle/records.ts";
@@ -68,20 +67,13 @@ async function unrestOf(world: World): Promise<string[]> {
 function unrestIn(area: SampleArea): string[] {
   const row = migrationRow(area);
   const open = row !== undefined && !["settled", "undone"].includes(String(row.state));
-  const db = new Database(area.megatestDb, { timeout: 10_000 });
-  try {
-    const hasFence =
-      db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_fence'").get() !== undefined;
-    // Who could not give a lease back, on a full disk, leaves it to run out.
-    const held = "SELECT holder FROM mtjobs_fence WHERE expires_at > ?";
-    const holder = hasFence ? db.prepare(held).pluck().get(Date.now()) : null;
-    return [
-      ...(open ? [`${area.directory}: a migration is ${String(row.state)}`] : []),
-      ...(holder == null ? [] : [`${area.directory}: held by ${String(holder)}`]),
-    ];
-  } finally {
-    db.close();
-  }
+  const fence = fenceOf(area.megatestDb);
+  // Who could not give a lease back, on a full disk, leaves it to run out.
+  const isHeld = fence?.holder != null && fence.expires_at > Date.now();
+  return [
+    ...(open ? [`${area.directory}: a migration is ${String(row.state)}`] : []),
+    ...(isHeld ? [`${area.directory}: held by ${fence.holder}`] : []),
+  ];
 }
 
 /** A reduce of no run does all that every job does for an area. */

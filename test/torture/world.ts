@@ -6,7 +6,7 @@ import { mayMount, mountFor, unmountAll } from "../support/mount-small.ts";
 import { type OwnServer, withServer } from "../support/own-redis.ts";
 import type { WorkerProcess } from "../support/queue-stage.ts";
 import { type HostName, type Hosts, homeHostOf, onHosts } from "../support/two-hosts.ts";
-import { hostNames, type Where } from "./plan.ts";
+import { hostNames, runsPerArea, type Where } from "./plan.ts";
 
 /** Room in each file system: its areas or caches, and a snapshot on the way. */
 const megabytes = 64;
@@ -30,7 +30,7 @@ export class World {
     this.links = links;
     if (this.hasMounts) for (const where of this.places()) mountFor(where, megabytes);
     this.areas = Array.from({ length: areas }, () =>
-      hosts.area({ runs: 8, testsPerRun: 4, stepsPerTest: 2, dataPerTest: 1 }),
+      hosts.area({ runs: runsPerArea, testsPerRun: 4, stepsPerTest: 2, dataPerTest: 1 }),
     );
   }
 
@@ -42,22 +42,22 @@ export class World {
     return where === "areas" ? join(this.hosts.stage.root, "areas") : this.hosts.cacheRoot(where);
   }
 
+  /** @throws RangeError */
+  area(index: number): SampleArea {
+    const area = this.areas[index];
+    if (area === undefined) throw new RangeError(`there is no area ${index}`);
+    return area;
+  }
+
   /** An area as it is seen from the host that `.homehost` names. */
   atHome(area: SampleArea): SampleArea {
     return this.hosts.seenFrom(area, homeHostOf(area));
   }
 
-  /** Starts a host's worker on its own cable; one that gave up at once, as on a full disk, is started again. */
+  /** Starts a host's worker on its own cable. */
   async start(host: HostName, env: Record<string, string> = {}): Promise<void> {
     const own = { MTJOBS_REDIS_URL: `redis://127.0.0.1:${this.links[host].port}`, ...env };
-    for (let tries = 1; ; tries++) {
-      try {
-        this.workers.set(host, await this.hosts.start(host, "", own));
-        return;
-      } catch (error) {
-        if (tries === 5) throw error;
-      }
-    }
+    this.workers.set(host, await this.hosts.startManaged(host, "", own));
   }
 
   async kill(host: HostName): Promise<void> {

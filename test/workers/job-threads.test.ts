@@ -4,7 +4,7 @@ import { parsePayload } from "../../shared/queue/payload.ts";
 import type { Progress } from "../../shared/result.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { builtThreadUrl, JobThreads } from "../../workers/job-threads.ts";
-import { onStage } from "../support/queue-stage.ts";
+import { onStage, type QueueStage } from "../support/queue-stage.ts";
 
 const threadUrl = new URL("../support/scripted-job-thread.mjs", import.meta.url);
 const settings = resolveSettings({ flags: { host: "hostA" } });
@@ -15,16 +15,27 @@ const data = (area: string, script: string) => ({
   settings,
 });
 
+/** Runs `body` with threads for the scripted job, closed afterwards. */
+const withThreads = (body: (threads: JobThreads, stage: QueueStage) => Promise<void>) =>
+  onStage(async (stage) => {
+    const threads = new JobThreads(threadUrl);
+    try {
+      await body(threads, stage);
+    } finally {
+      threads.close();
+    }
+  });
+
 test("the thread of a job run from source is the built one", () => {
   expect(builtThreadUrl().pathname).toMatch(/\/dist\/workers\/job-thread\.js$/);
 });
 
 test("a thread gives the result, its story and a few progresses a second", () =>
-  onStage(async (stage) => {
+  withThreads(async (threads, stage) => {
     const area = stage.area("a", "hostA");
     const told: string[] = [];
     const progresses: Progress[] = [];
-    const done = new JobThreads(threadUrl).run(data(area, "hold"), {
+    const done = threads.run(data(area, "hold"), {
       onLog: (sentence) => told.push(sentence),
       onProgress: (progress) => {
         progresses.push(progress);
@@ -39,10 +50,10 @@ test("a thread gives the result, its story and a few progresses a second", () =>
   }));
 
 test("an aborted job stops with the reason it was given", () =>
-  onStage(async (stage) => {
+  withThreads(async (threads, stage) => {
     const area = stage.area("a", "hostA");
     const abort = new AbortController();
-    const done = new JobThreads(threadUrl).run(data(area, "hold"), { signal: abort.signal });
+    const done = threads.run(data(area, "hold"), { signal: abort.signal });
     await stage.traced(area, "begin");
     abort.abort(new JobsError("cancelled", "enough", { hint: "h" }));
     await expect(done).rejects.toMatchObject({ code: "cancelled", message: "enough", hint: "h" });
@@ -56,74 +67,58 @@ test("a thread that cannot be started is an error of its own", async () => {
 });
 
 test("a job that was aborted before it began starts no thread", () =>
-  onStage(async (stage) => {
+  withThreads(async (threads, stage) => {
     const area = stage.area("a", "hostA");
     const signal = AbortSignal.abort(new JobsError("cancelled", "enough"));
-    await expect(new JobThreads(threadUrl).run(data(area, "hold"), { signal })).rejects.toMatchObject({
+    await expect(threads.run(data(area, "hold"), { signal })).rejects.toMatchObject({
       code: "cancelled",
     });
     expect(stage.trace(area)).toEqual([]);
   }));
 
 test("a thread that did its job does the next one, and one whose job failed does not", () =>
-  onStage(async (stage) => {
+  withThreads(async (threads, stage) => {
     const area = stage.area("a", "hostA");
     stage.release(area);
-    const threads = new JobThreads(threadUrl);
-    try {
-      await threads.run(data(area, "hold"));
-      await threads.run(data(area, "hold"));
-      await expect(threads.run(data(area, "refuse"))).rejects.toMatchObject({ code: "pinned" });
-      await threads.run(data(area, "hold"));
-      const begun = stage.trace(area).filter(({ event }) => event === "begin");
-      const [first, second, third, fourth] = begun.map(({ thread }) => thread);
-      expect([second, third]).toEqual([first, first]);
-      expect(fourth).not.toBe(first);
-    } finally {
-      threads.close();
-    }
+    await threads.run(data(area, "hold"));
+    await threads.run(data(area, "hold"));
+    await expect(threads.run(data(area, "refuse"))).rejects.toMatchObject({ code: "pinned" });
+    await threads.run(data(area, "hold"));
+    const begun = stage.trace(area).filter(({ event }) => event === "begin");
+    const [first, second, third, fourth] = begun.map(({ thread }) => thread);
+    expect([second, third]).toEqual([first, first]);
+    expect(fourth).not.toBe(first);
   }));
 
 test("jobs at the same time have a thread each, of which one is kept", () =>
-  onStage(async (stage) => {
+  withThreads(async (threads, stage) => {
     const [one, two] = [stage.area("a", "hostA"), stage.area("b", "hostA")];
-    const threads = new JobThreads(threadUrl);
-    try {
-      const both = [threads.run(data(one, "hold")), threads.run(data(two, "hold"))];
-      await Promise.all([stage.traced(one, "begin"), stage.traced(two, "begin")]);
-      stage.release(one);
-      stage.release(two);
-      await Promise.all(both);
-      await threads.run(data(one, "hold"));
-      const threadsOf = (area: string) => stage.trace(area).map(({ thread }) => thread);
-      const [first, , again] = threadsOf(one);
-      const [other] = threadsOf(two);
-      expect(first).not.toBe(other);
-      expect([first, other]).toContain(again);
-    } finally {
-      threads.close();
-    }
+    const both = [threads.run(data(one, "hold")), threads.run(data(two, "hold"))];
+    await Promise.all([stage.traced(one, "begin"), stage.traced(two, "begin")]);
+    stage.release(one);
+    stage.release(two);
+    await Promise.all(both);
+    await threads.run(data(one, "hold"));
+    const threadsOf = (area: string) => stage.trace(area).map(({ thread }) => thread);
+    const [first, , again] = threadsOf(one);
+    const [other] = threadsOf(two);
+    expect(first).not.toBe(other);
+    expect([first, other]).toContain(again);
   }));
 
 test("a thread whose job was stopped after it had ended does the next job to its end", () =>
-  onStage(async (stage) => {
+  withThreads(async (threads, stage) => {
     const area = stage.area("a", "hostA");
     stage.release(area);
-    const threads = new JobThreads(threadUrl);
-    try {
-      const abort = new AbortController();
-      await threads.run(data(area, "hold"), { signal: abort.signal });
-      abort.abort(new JobsError("cancelled", "too late"));
-      expect(await threads.run(data(area, "hold"))).toMatchObject({ state: "completed" });
-    } finally {
-      threads.close();
-    }
+    const abort = new AbortController();
+    await threads.run(data(area, "hold"), { signal: abort.signal });
+    abort.abort(new JobsError("cancelled", "too late"));
+    expect(await threads.run(data(area, "hold"))).toMatchObject({ state: "completed" });
   }));
 
 test("threads that are closed end, the one at work with its job", () =>
-  onStage(async (stage) => {
+  withThreads(async (threads, stage) => {
     const area = stage.area("a", "hostA");
-    const threads = new JobThreads(threadUrl);
     const job = threads.run(data(area, "hold"));
     const [begun] = await stage.traced(area, "begin");
     threads.close();

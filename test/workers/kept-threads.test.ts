@@ -26,6 +26,13 @@ async function idOf(thread: Worker): Promise<number> {
   return id;
 }
 
+/** Two that are at work. */
+async function takeTwo(threads: KeptThreads): Promise<[Worker, Worker]> {
+  const both: [Worker, Worker] = [threads.take(), threads.take()];
+  await Promise.all(both.map(idOf));
+  return both;
+}
+
 test("a thread that was given back is the next one taken", async () => {
   const threads = keep(1);
   const first = threads.take();
@@ -38,8 +45,7 @@ test("a thread that was given back is the next one taken", async () => {
 
 test("no more threads wait for work than was asked for", async () => {
   const threads = keep(1);
-  const [first, second] = [threads.take(), threads.take()];
-  await Promise.all([idOf(first), idOf(second)]);
+  const [first, second] = await takeTwo(threads);
   threads.giveBack(first);
   threads.giveBack(second);
   await once(second, "exit");
@@ -63,8 +69,7 @@ test("a thread that ended while it waited is not handed out", async () => {
 
 test("once closed it ends the threads that wait, and those that are given back", async () => {
   const threads = keep(2);
-  const [first, second] = [threads.take(), threads.take()];
-  await Promise.all([idOf(first), idOf(second)]);
+  const [first, second] = await takeTwo(threads);
   threads.giveBack(first);
   threads.close();
   threads.giveBack(second);

@@ -1,36 +1,17 @@
 import { readdirSync, readlinkSync } from "node:fs";
-import { userInfo } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parsePayload } from "../../shared/queue/payload.ts";
-import { buildArea } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { runInline } from "../../workers/inline.ts";
-import { builtThreadUrl } from "../../workers/job-threads.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { realArea, realWorker } from "../support/real-worker.ts";
 
-const user = userInfo().username;
-
-function sampleArea(stage: QueueStage) {
-  const cacheRoot = join(stage.root, "cache");
-  return buildArea({
-    directory: join(stage.root, "a1"),
-    cacheRoot,
-    user,
-    host: "hostA",
-    runs: 12,
-    testsPerRun: 10,
-  });
-}
+const sampleArea = (stage: QueueStage) => realArea(stage, { runs: 12, testsPerRun: 10 });
 
 test("a worker's thread reduces a real area and its job carries the result", () =>
   onStage(async (stage) => {
     const area = sampleArea(stage);
-    await stage.worker("hostA", {
-      MTJOBS_CACHE_ROOT: area.cacheRoot,
-      MTJOBS_USER: user,
-      MTJOBS_TEST_THREAD: builtThreadUrl().href,
-    });
+    await realWorker(stage, area);
     const id = await stage.enqueue("hostA", area.directory, "%");
     const job = await stage.reach("hostA", id, "completed", 30_000);
     expect(job.returnvalue).toMatchObject({
@@ -45,15 +26,11 @@ test("a worker's thread reduces a real area and its job carries the result", () 
 test("a worker's thread brings the runs of a real area back", () =>
   onStage(async (stage) => {
     const area = sampleArea(stage);
-    const flags = { host: "hostA", cacheRoot: area.cacheRoot, user, areas: stage.root };
+    const flags = { host: "hostA", cacheRoot: area.cacheRoot, user: area.user, areas: stage.root };
     const settings = resolveSettings({ flags });
     const reduced = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
     await runInline("reduce", reduced, settings);
-    await stage.worker("hostA", {
-      MTJOBS_CACHE_ROOT: area.cacheRoot,
-      MTJOBS_USER: user,
-      MTJOBS_TEST_THREAD: builtThreadUrl().href,
-    });
+    await realWorker(stage, area);
     const id = "restore-by-hand";
     const data = { v: 1, area: area.directory, runId: [3, 4], grace: 0 };
     await stage.add("hostA", "restore", data, { jobId: id });
@@ -65,11 +42,7 @@ test("a worker's thread brings the runs of a real area back", () =>
 test.skipIf(process.platform !== "linux")("a job leaves no database open in the worker", () =>
   onStage(async (stage) => {
     const area = sampleArea(stage);
-    const worker = await stage.worker("hostA", {
-      MTJOBS_CACHE_ROOT: area.cacheRoot,
-      MTJOBS_USER: user,
-      MTJOBS_TEST_THREAD: builtThreadUrl().href,
-    });
+    const worker = await realWorker(stage, area);
     const opened = () =>
       readdirSync(`/proc/${worker.child.pid}/fd`)
         .map((fd) => readlinkSync(`/proc/${worker.child.pid}/fd/${fd}`))
@@ -97,7 +70,7 @@ test("the same job done inline needs no Redis and gives the same kind of result"
       flags: {
         host: "hostA",
         cacheRoot: area.cacheRoot,
-        user,
+        user: area.user,
         areas: stage.root,
         redisUrl: "redis://127.0.0.1:1",
       },

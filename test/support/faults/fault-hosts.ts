@@ -52,16 +52,9 @@ export class FaultHosts {
       // Long enough to write where nobody should once the home has moved.
       MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: 1500, roundMs: 3000 }),
     };
-    // On a machine that works on several cells a worker may give its Redis up before it has looked: its manager restarts it.
-    for (let tries = 1; ; tries++) {
-      try {
-        const worker = await this.hosts.start(sides[side], failpoint, env);
-        this.workers[side] = worker;
-        return worker;
-      } catch (error) {
-        if (tries === 3) throw error;
-      }
-    }
+    const worker = await this.hosts.startManaged(sides[side], failpoint, env);
+    this.workers[side] = worker;
+    return worker;
   }
 
   async kill(side: Side): Promise<void> {

@@ -1,7 +1,7 @@
-import Database from "better-sqlite3";
 import { expect } from "vitest";
 import { listHosts } from "../../../shared/queue/hosts.ts";
 import { assertOneHome } from "../assert-one-home.ts";
+import { fenceOf } from "../kill.ts";
 import type { Union } from "../oracle/records.ts";
 import { homeOf, migrationRow, unionAt } from "../two-hosts.ts";
 import { waitFor } from "../wait-for.ts";
@@ -76,17 +76,11 @@ interface Rest {
 }
 
 async function stateOf(stage: FaultHosts): Promise<Rest> {
-  const db = new Database(stage.area.megatestDb, { timeout: 10_000 });
-  try {
-    const fence = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mtjobs_fence'").get();
-    const holder = fence === undefined ? null : db.prepare("SELECT holder FROM mtjobs_fence").pluck().get();
-    const counts = Object.values(sides).map((host) =>
-      stage.hosts.stage.queue(host).getJobCounts("active", "waiting", "delayed"),
-    );
-    return { row: migrationRow(stage.area), holder: holder ?? null, jobs: await Promise.all(counts) };
-  } finally {
-    db.close();
-  }
+  const counts = Object.values(sides).map((host) =>
+    stage.hosts.stage.queue(host).getJobCounts("active", "waiting", "delayed"),
+  );
+  const holder = fenceOf(stage.area.megatestDb)?.holder ?? null;
+  return { row: migrationRow(stage.area), holder, jobs: await Promise.all(counts) };
 }
 
 /** The home works, and only the watch of the old one goes on; or it has ended. */

@@ -1,18 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { MtJobs } from "../../producers/mtjobs.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { MtJobs } from "../../entry/library.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
-
-const elsewhere = () => Promise.reject(new Error("not here"));
 
 /** A command waits for a second; the server answers a little later, and so does it the question whether it is there. */
 const silentMs = 1300;
 
 it.runIf(canStartServer)("a Redis that answers too late is out of reach, not an error of ours", () =>
   withServer([], async (url, server) => {
-    const settings = resolveSettings({ flags: { redisUrl: url, host: "hosta" } });
-    const mtjobs = new MtJobs(settings, { env: {}, cwd: "/", runInline: elsewhere, runRepair: elsewhere });
+    const mtjobs = new MtJobs({ redisUrl: url, host: "hosta" });
     try {
       expect(await mtjobs.jobs()).toEqual([]);
       server.signal("SIGSTOP");
