@@ -82,7 +82,9 @@ class Coordinator {
   async #look(refused?: JobsError): Promise<MigrateResult> {
     const look = await this.#with.look();
     if (look.own !== undefined) return await this.#goOn(look, look.own);
-    if (refused !== undefined) throw this.#failure(look, refused);
+    // Where the home has moved since it was asked, the new home's checks tell why better than the old one can.
+    const isStale = refused?.code === "not-home";
+    if (refused !== undefined && !isStale) throw this.#failure(look, refused);
     if (look.atHome) return completed(this.#subject(look), "already-home");
     const old = await this.#with.oldHost(look);
     const { takeover } = this.#with.payload;
@@ -90,6 +92,7 @@ class Coordinator {
     this.#with.at.checks = mergeChecks(look.checks, onHosts, takeover ? lostHomeChecks(look, old) : []);
     const against = refusal({ checks: this.#with.at.checks });
     if (against !== undefined) throw this.#failure(look, against);
+    if (refused !== undefined) throw this.#failure(look, refused);
     return takeover ? await this.#takeOver(look, old) : await this.#askCheck(look);
   }
 
