@@ -1,5 +1,5 @@
 /**
- * `node scripts/launch.mjs demo|test|faults|torture|bench [arguments]`: sets up all that is missing, runs the program,
+ * `node scripts/launch.mjs demo|test|faults|limits|torture|bench [arguments]`: sets up all that is missing, runs the program,
  * removes what it started, and exits as the program did. Needs Node 20 and npm, nothing else.
  */
 import { join } from "node:path";
@@ -25,11 +25,17 @@ const programs = {
     command: [...vitest, join("test", "faults"), "risen-rows", "one-job", "follow", "--reporter=verbose"],
     env: { MTJOBS_FAULTS: "all" },
   },
+  limits: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "limits"), "--disable-console-intercept"],
+    env: { MTJOBS_LIMITS: "full" },
+  },
   torture: {
     targets: [targets.product, targets.tests],
     command: [...vitest, join("test", "torture"), "--disable-console-intercept"],
     options: { minutes: "MTJOBS_TORTURE_MINUTES", seed: "MTJOBS_TORTURE_SEED" },
     env: { MTJOBS_TORTURE_MINUTES: "10", MTJOBS_TORTURE_SEED: String(Date.now() % 1_000_000) },
+    prepare: wantTracer,
   },
   bench: {
     targets: [targets.product, targets.tests],
@@ -65,6 +71,13 @@ async function needTool(tool, packages) {
   throw new SetupError(`install ${tool}, then run this again`);
 }
 
+/** Slows a worker's files down; where it cannot be had torture does without. */
+async function wantTracer() {
+  const packages = [["strace"]];
+  if (which("strace") === undefined)
+    await installPackages("strace", { apt: packages, dnf: packages, apk: packages });
+}
+
 /** What a program that takes whole numbers by name is told by its environment; undefined for one that takes its arguments. */
 function numbersFrom(options, args) {
   if (options === undefined) return undefined;
@@ -85,7 +98,7 @@ function numbersFrom(options, args) {
 async function launch(name, args) {
   const program = Object.hasOwn(programs, name ?? "") ? programs[name] : undefined;
   if (program === undefined)
-    throw new SetupError("usage: node scripts/launch.mjs demo|test|faults|torture|bench [arguments]", 2);
+    throw new SetupError(`usage: node scripts/launch.mjs ${Object.keys(programs).join("|")} [arguments]`, 2);
   if (Number(process.versions.node.split(".")[0]) < 20) {
     throw new SetupError(`Node 20 or later is needed; this is ${process.version}`);
   }

@@ -13,11 +13,8 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 const byRun = ["tests", "run_stats", "extradat"];
 const byTest = ["test_steps", "test_data", "test_rundat", "archives"];
 
-const doomed = (seconds: number) =>
-  `SELECT id FROM main.runs WHERE event_time < ${seconds} AND state <> 'deleted'`;
-
-function copySql(seconds: number): string {
-  const runs = doomed(seconds);
+function copySql(which: string): string {
+  const runs = `SELECT id FROM main.runs WHERE ${which}`;
   const tests = `SELECT id FROM main.tests WHERE run_id IN (${runs})`;
   return [
     `INSERT INTO done.runs SELECT * FROM main.runs WHERE id IN (${runs});`,
@@ -30,18 +27,18 @@ function copySql(seconds: number): string {
   ].join("\n");
 }
 
-function deleteSql(seconds: number): string {
-  const runs = doomed(seconds);
+function deleteSql(which: string): string {
+  const runs = `SELECT id FROM main.runs WHERE ${which}`;
   const tests = `SELECT id FROM main.tests WHERE run_id IN (${runs})`;
   return [
     ...byTest.map((table) => `DELETE FROM main.${table} WHERE test_id IN (${tests});`),
     ...byRun.map((table) => `DELETE FROM main.${table} WHERE run_id IN (${runs});`),
-    `DELETE FROM main.runs WHERE event_time < ${seconds} AND state <> 'deleted';`,
+    `DELETE FROM main.runs WHERE ${which};`,
   ].join("\n");
 }
 
-/** Runs the script over cache, ref and megatest.db; returns ms. `seconds`: runs older than this go. */
-export async function runHandScript(area: SampleArea, seconds: number): Promise<number> {
+/** Runs the script over cache, ref and megatest.db; returns ms. `which`: the SQL that the runs to move meet. */
+export async function runHandScript(area: SampleArea, which: string): Promise<number> {
   const completed = join(area.directory, "completed-runs.db");
   const schema = execFileSync("sqlite3", [area.megatestDb, ".schema --nosys"], { encoding: "utf8" });
   const started = performance.now();
@@ -50,11 +47,11 @@ export async function runHandScript(area: SampleArea, seconds: number): Promise<
   await shell(
     area.cacheDb,
     `${begin} ATTACH '${completed}' AS done; PRAGMA done.synchronous = FULL;
-     BEGIN IMMEDIATE; ${copySql(seconds)} COMMIT; DETACH done;
-     BEGIN IMMEDIATE; ${deleteSql(seconds)} COMMIT;`,
+     BEGIN IMMEDIATE; ${copySql(which)} COMMIT; DETACH done;
+     BEGIN IMMEDIATE; ${deleteSql(which)} COMMIT;`,
   );
   for (const db of [area.refDb, area.megatestDb]) {
-    await shell(db, `${begin} BEGIN IMMEDIATE; ${deleteSql(seconds)} COMMIT;`);
+    await shell(db, `${begin} BEGIN IMMEDIATE; ${deleteSql(which)} COMMIT;`);
   }
   return performance.now() - started;
 }

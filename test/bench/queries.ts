@@ -3,10 +3,11 @@ import { performance } from "node:perf_hooks";
 import Database from "better-sqlite3";
 import { FullDb } from "../../shared/full-db/full-db.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { record } from "../support/recorded.ts";
 import { benchArea, copyArea, days } from "./areas.ts";
 import { runReduce } from "./mtjobs-reduce.ts";
 import { type BenchQuery, joinQueries, megatestQueries, type Subject } from "./query-list.ts";
-import { say } from "./report.ts";
+import { median, say, tell } from "./report.ts";
 
 /** Each side of a comparison is run for about this long in a round, ms. */
 const share = 60;
@@ -23,9 +24,15 @@ export async function compareQueries(directory: string, runs: number, rounds: nu
   const subject = subjectOf(whole, runs);
   try {
     say("\nMegatest's kinds of query, full-db / undivided:");
-    summary(megatestQueries(subject).map((query) => compare(query, whole, full, rounds)));
+    const ratios = megatestQueries(subject).map((query) => compare(query, whole, full, rounds));
+    summary(
+      "Megatest's kinds of query in full-db mode / in one undivided database",
+      ["at most 1.3", "at most 2"],
+      ratios,
+    );
     say("\njoins, full-db / undivided (views alone / undivided, once):");
-    summary(joinQueries(subject).map((query) => compare(query, whole, full, rounds, views)));
+    const joins = joinQueries(subject).map((query) => compare(query, whole, full, rounds, views));
+    summary("joins, sub-selects and groups, the same", ["none", "at most 5"], joins);
   } finally {
     for (const db of [whole, full, views]) db.close();
   }
@@ -73,10 +80,17 @@ function compare(
   });
   const base = Math.min(...pairs.map(({ undivided }) => undivided));
   const ratio = Math.min(...pairs.map(({ divided }) => divided)) / base;
-  const other = views === undefined ? "" : ` (${(viewTime(views, query) / base).toFixed(1)})`;
+  const byViews = views === undefined ? undefined : viewTime(views, query) / base;
+  const other = byViews === undefined ? "" : ` (${byViews.toFixed(1)})`;
   say(
     `  ${ratio.toFixed(2).padStart(6)}${other.padStart(11)}  ${query.name}: ${a.length} rows, ${base.toFixed(3)} ms undivided`,
   );
+  record("queries", {
+    query: query.name,
+    rows: a.length,
+    ratio: Number(ratio.toFixed(3)),
+    ...(byViews === undefined ? {} : { views: Number(byViews.toPrecision(2)) }),
+  });
   return ratio;
 }
 
@@ -95,12 +109,7 @@ function sorted(rows: unknown[]): string {
   return JSON.stringify(rows.map((row) => JSON.stringify(row)).sort());
 }
 
-function summary(ratios: number[]): void {
-  say(`  median ${median(ratios).toFixed(2)}, largest ${Math.max(...ratios).toFixed(2)}`);
-}
-
-function median(numbers: number[]): number {
-  const ordered = numbers.toSorted((a, b) => a - b);
-  const half = (numbers.length - 1) / 2;
-  return ((ordered[Math.floor(half)] ?? 0) + (ordered[Math.ceil(half)] ?? 0)) / 2;
+function summary(figure: string, [aim, aimOfLargest]: [string, string], ratios: number[]): void {
+  tell({ figure: `${figure}, median`, aim, values: [median(ratios)] });
+  tell({ figure: `${figure}, largest`, aim: aimOfLargest, values: [Math.max(...ratios)] });
 }

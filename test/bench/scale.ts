@@ -6,7 +6,7 @@ import { compareEnqueue } from "./enqueue.ts";
 import { runFarm } from "./farm.ts";
 import { buildFarm } from "./farm-areas.ts";
 import { compareOverhead } from "./overhead.ts";
-import { say } from "./report.ts";
+import { say, tell } from "./report.ts";
 import { endProgram, processorTimeOf, startProgram } from "./worker-processes.ts";
 
 /** How an idle worker is looked at: it has this long to come to rest, and so many areas below its roots, ms. */
@@ -39,7 +39,9 @@ async function watchIdle(root: string): Promise<void> {
   await endProgram(worker);
   if (before === undefined || after === undefined) say("idle worker: needs /proc");
   else
-    say(
-      `idle worker with ${idleAreas} areas: ${((100 * 1000 * (after - before)) / watchMs).toFixed(2)} % of a core`,
-    );
+    tell({
+      figure: `an idle worker with ${idleAreas} areas, % of a core`,
+      aim: "under 1",
+      values: [(100 * 1000 * (after - before)) / watchMs],
+    });
 }

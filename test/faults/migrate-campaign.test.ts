@@ -6,6 +6,7 @@ import { outlive } from "../support/faults/outlive.ts";
 import { stepCases } from "../support/faults/steps.ts";
 import { mayMount } from "../support/mount-small.ts";
 import { canStartServer } from "../support/own-redis.ts";
+import { record } from "../support/recorded.ts";
 
 type Step = (typeof migrateSteps)[number];
 
@@ -35,6 +36,7 @@ describe.runIf(mayMount() && canStartServer).concurrent("a migration at a step, 
     async ({ step, fault }) => {
       const restMs = await outlive(step, fault);
       if (isCampaign) console.log(`${step}, ${fault}: at rest after ${restMs} ms`);
+      record("recovery", { fault, step, restMs });
     },
   );
 });

@@ -19,15 +19,21 @@ export interface Running {
 export interface CommandOptions {
   env?: Record<string, string>;
   cwd?: string;
+  /** Number of another user that it runs as; root alone may say so. */
+  uid?: number;
 }
 
 /** Starts the built command with nothing of this process's environment but PATH. */
-export function startCommand(args: readonly string[], { env = {}, cwd = "/" }: CommandOptions = {}): Running {
+export function startCommand(
+  args: readonly string[],
+  { env = {}, cwd = "/", ...user }: CommandOptions = {},
+): Running {
   const started = Date.now();
   const child = spawn(process.execPath, [script, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
     stdio: ["ignore", "pipe", "pipe"],
+    ...user,
   });
   const { stdout, stderr, ended } = collectOutput(child);
   const finished = ended.then((end) => ({ ...end, ms: Date.now() - started }));

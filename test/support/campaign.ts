@@ -3,6 +3,9 @@
  */
 export const isCampaign = process.env.MTJOBS_FAULTS === "all";
 
+/** True for `npm run limits`: areas as large as they may get, of which a test run takes a hundredth. */
+export const areFullSizes = process.env.MTJOBS_LIMITS === "full";
+
 /** All of the cases in a campaign; else the first `count` of them. */
 export function casesOf<Case>(cases: readonly Case[], count: number): Case[] {
   return isCampaign ? [...cases] : cases.slice(0, count);

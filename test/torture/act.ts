@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, fstatSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,7 +41,10 @@ export async function act(
     case "server":
       return await sync(world, world.area(deed.area), deed.forMs);
     case "corrupt a copy":
+      await world.hosts.migrate(world.area(deed.area), deed.to);
       return await corruptCopy(world.area(deed.area), deed.forMs);
+    case "slow down":
+      return await slowDown(world, deed);
     case "fill":
     case "make read-only":
       return await spoil(world, deed);
@@ -129,9 +134,27 @@ async function spoil(
   mend();
 }
 
+/** Every call that a worker makes to a file takes so much longer, as on a file server that has too much to do. */
+async function slowDown(
+  { workers }: World,
+  { host, callMs, forMs }: Extract<Deed, { do: "slow down" }>,
+): Promise<void> {
+  const calls = "openat,pread64,pwrite64,ftruncate,fdatasync,fsync,unlink,rename";
+  const pid = String(workers.get(host)?.child.pid);
+  const inject = `${calls}:delay_enter=${callMs * 1000}`;
+  const args = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", `inject=${inject}`, "-p", pid];
+  const tracer = spawn("strace", args, { stdio: "ignore" });
+  const ended = once(tracer, "exit");
+  // One that ends by itself was not let near the worker, or lost it.
+  const early = await Promise.race([ended, sleep(forMs)]);
+  if (early !== undefined) throw new Error(`strace ended with ${early}`);
+  tracer.kill();
+  await ended;
+}
+
 async function strike(
   world: World,
-  deed: Exclude<Deed, { area: number } | { where: unknown } | { do: "drain" }>,
+  deed: Exclude<Deed, { area: number } | { where: unknown } | { do: "drain" | "slow down" }>,
 ): Promise<void> {
   const { redis, links, workers } = world;
   switch (deed.do) {

@@ -34,9 +34,9 @@ export class Tally {
     }
   }
 
-  toString(): string {
-    const sorted = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1));
-    return sorted.map(([what, count]) => `${what} ${count}`).join(", ");
+  /** By what was counted, in the order of its letters. */
+  counts(): Record<string, number> {
+    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 }
 

@@ -10,8 +10,9 @@ export type Deed =
   | { do: "migrate"; area: number; to: HostName }
   | { do: "drain"; host: HostName }
   | { do: "client" | "server"; area: number; forMs: number }
-  | { do: "corrupt a copy"; area: number; forMs: number }
+  | { do: "corrupt a copy"; area: number; to: HostName; forMs: number }
   | { do: "kill" | "pause" | "cut off"; host: HostName; forMs: number }
+  | { do: "slow down"; host: HostName; callMs: number; forMs: number }
   | { do: "move the clock"; host: HostName; byMs: number; forMs: number }
   | { do: "kill Redis" | "freeze Redis"; forMs: number }
   | { do: "flush Redis" }
@@ -74,6 +75,7 @@ function onHost(host: HostName, random: Random, between: Between): Deed {
     () => ({ do: "kill", host, forMs: between(0, 3_000) }),
     () => ({ do: "pause", host, forMs: between(1_000, 15_000) }),
     () => ({ do: "cut off", host, forMs: between(1_000, 14_000) }),
+    () => ({ do: "slow down", host, callMs: between(5, 50), forMs: between(2_000, 10_000) }),
     () => ({ do: "move the clock", host, byMs: between(-600_000, 600_000), forMs: between(2_000, 8_000) }),
   ])();
 }
@@ -90,6 +92,6 @@ function elsewhere(random: Random, between: Between, area: () => number): Deed {
   return random.pick<() => Deed>([
     () => ({ do: "fill", where: random.pick(places), forMs: between(500, 5_000) }),
     () => ({ do: "make read-only", where: random.pick(places), forMs: between(500, 5_000) }),
-    () => ({ do: "corrupt a copy", area: area(), forMs: 10_000 }),
+    () => ({ do: "corrupt a copy", area: area(), to: random.pick(hostNames), forMs: 10_000 }),
   ])();
 }

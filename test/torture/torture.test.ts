@@ -6,6 +6,7 @@ import { seededRandom } from "../../shared/sample-area/random.ts";
 import { cleanUp } from "../support/megatest/cleanup.ts";
 import { readJournal } from "../support/megatest/processes.ts";
 import { canStartServer } from "../support/own-redis.ts";
+import { record } from "../support/recorded.ts";
 import { testRoot } from "../support/temp-directory.ts";
 import { unionAt } from "../support/two-hosts.ts";
 import { act } from "./act.ts";
@@ -77,6 +78,7 @@ describe.runIf(canStartServer)("hosts, areas and jobs under all that may befall 
     const history = new History();
     const tally = new Tally();
     let rounds = 0;
+    let violations = 1;
     await inWorld(areas, async (world) => {
       try {
         await Promise.all(hostNames.map((host) => world.start(host)));
@@ -88,13 +90,16 @@ describe.runIf(canStartServer)("hosts, areas and jobs under all that may befall 
           history.note(`round ${++rounds}`);
           await play(world, round, wasCleaned, { history, tally });
         } while (performance.now() < until);
-        tally.countJobs(world);
+        violations = 0;
       } catch (error) {
         console.error(`seed ${seed}, round ${rounds}: what was there is in ${keep(world, history, error)}`);
         throw error;
+      } finally {
+        tally.countJobs(world);
+        record("torture", { seed, minutes, rounds, violations, counts: tally.counts() });
       }
     });
-    console.info(`seed ${seed}: ${rounds} rounds; ${tally}`);
+    console.info(`seed ${seed}: ${rounds} rounds; ${JSON.stringify(tally.counts())}`);
     expect(rounds).toBeGreaterThan(0);
   });
 });
