@@ -68,7 +68,7 @@ const columns: Record<string, readonly string[]> = {
   migrations: ["migrate migrated"],
   "rolled back": ["migrate rolled-back"],
   "clients, syncs": ["client", "server"],
-  "kills, pauses": ["kill", "pause"],
+  "kills, pauses": ["kill", "pause", "pause Megatest"],
   "cuts, clocks": ["cut off", "move the clock"],
   Redis: ["kill Redis", "freeze Redis", "flush Redis"],
   disks: ["fill", "make read-only", "slow down"],

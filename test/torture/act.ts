@@ -156,7 +156,7 @@ async function strike(
   world: World,
   deed: Exclude<Deed, { area: number } | { where: unknown } | { do: "drain" | "slow down" }>,
 ): Promise<void> {
-  const { redis, links, workers } = world;
+  const { redis, links, workers, clients, servers } = world;
   switch (deed.do) {
     case "kill":
       await world.kill(deed.host);
@@ -179,6 +179,14 @@ async function strike(
       await sleep(deed.forMs);
       await world.kill(deed.host);
       return await world.start(deed.host);
+    }
+    case "pause Megatest": {
+      // Perhaps in the middle of a transaction, whose lock nobody else gets till it goes on.
+      const paused = [...clients, ...servers];
+      for (const one of paused) one.signal("SIGSTOP");
+      await sleep(deed.forMs);
+      for (const one of paused) one.signal("SIGCONT");
+      return;
     }
     case "kill Redis":
       await redis.kill();

@@ -14,6 +14,7 @@ export type Deed =
   | { do: "kill" | "pause" | "cut off"; host: HostName; forMs: number }
   | { do: "slow down"; host: HostName; callMs: number; forMs: number }
   | { do: "move the clock"; host: HostName; byMs: number; forMs: number }
+  | { do: "pause Megatest"; forMs: number }
   | { do: "kill Redis" | "freeze Redis"; forMs: number }
   | { do: "flush Redis" }
   | { do: "fill" | "make read-only"; where: Where; forMs: number };
@@ -92,6 +93,7 @@ function elsewhere(random: Random, between: Between, area: () => number): Deed {
   return random.pick<() => Deed>([
     () => ({ do: "fill", where: random.pick(places), forMs: between(500, 5_000) }),
     () => ({ do: "make read-only", where: random.pick(places), forMs: between(500, 5_000) }),
+    () => ({ do: "pause Megatest", forMs: between(500, 4_000) }),
     () => ({ do: "corrupt a copy", area: area(), to: random.pick(hostNames), forMs: 10_000 }),
   ])();
 }

@@ -22,6 +22,8 @@ export interface Emulated<Command, Report extends { type: string }> {
   ): Promise<Extract<Report, { type: T }>>;
   /** Resolves when the process has ended. */
   ended: Promise<void>;
+  /** Does nothing to one that has ended. */
+  signal(name: NodeJS.Signals): void;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
 }
@@ -127,6 +129,7 @@ function start<Command, Report extends { type: string }>(
       );
     },
     ended,
+    signal: (signal) => void child.kill(signal),
     kill: async () => {
       child.kill("SIGKILL");
       await ended;

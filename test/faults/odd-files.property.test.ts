@@ -1,0 +1,76 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openArea } from "../../shared/area/area.ts";
+import { appendHistory, readHistory } from "../../shared/area/history.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { isCampaign } from "../support/campaign.ts";
+import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
+import { runReduce, unionOf } from "../support/run-reduce.ts";
+import { buildTempArea } from "../support/temp-area.ts";
+
+const numRuns = isCampaign ? 500 : 25;
+
+/** Pieces that mean something in one of the files, in no order that anybody would write. */
+const pieces = [
+  ..."[setup]\n,[server]\n,[fields]\n,[homehost]\n,[reduce-records]\n,[include other.config]\n,[".split(","),
+  ..."homehost host-a\n,prefer host-a\n,area-name \n,old age=1d keep=2\n,#{getenv HOME},#{get setup x}".split(
+    ",",
+  ),
+  ...'#{shell false}\n,#{,},\n,\r\n, ,\t,\\,\0,=,%,10.0.0.1,host-a,host-b,..,/,{,},",null,7'.split(","),
+  '{"jobId":"x","state":"completed"}\n',
+  '{"id":"9de47b1f-f881-4ad0-a568-2a0093d94e58","inode":"1"}',
+];
+
+/** Bytes, pieces, and what was there with some of it gone or overwritten. */
+function spoilt(text: Buffer): fc.Arbitrary<Buffer> {
+  return fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    fc.array(fc.constantFrom(...pieces), { maxLength: 12 }).map((parts) => Buffer.from(parts.join(""))),
+    fc.tuple(fc.nat(text.length), fc.nat(20), fc.uint8Array({ maxLength: 10 })).map(([at, drop, added]) => {
+      return Buffer.concat([text.subarray(0, at), added, text.subarray(at + drop)]);
+    }),
+  );
+}
+
+const files = ["megatest.config", ".homehost", ".mtjobs/area-id", ".mtjobs/history.jsonl"] as const;
+
+/** Without a cache: one that the config names otherwise would be another area's. */
+function smallArea(): SampleArea {
+  const area = buildTempArea({ runs: 3, testsPerRun: 2, inFlight: 0, withCache: false });
+  appendHistory(openArea(area.directory), { jobId: "job-0", state: "completed" });
+  return area;
+}
+
+describe("a file of an area that holds anything", () => {
+  it.each(files)(
+    "%s: a job moves its run, or is refused with the reason, and nothing is lost",
+    async (name) => {
+      const model = smallArea();
+      await runReduce(model, { runname: undefined, runId: [1] });
+      const text = readFileSync(join(model.directory, name));
+      await fc.assert(
+        fc.asyncProperty(spoilt(text), async (bytes) => {
+          const area = smallArea();
+          const before = unionOf(area);
+          const file = join(area.directory, name);
+          mkdirSync(dirname(file), { recursive: true });
+          writeFileSync(file, bytes);
+          const end = await runReduce(area, { runname: undefined, runId: [1] }).catch(
+            (error: unknown) => error,
+          );
+          assertNothingLost(before, unionOf(area));
+          if (end instanceof JobsError) {
+            expect(end.code).not.toBe("internal");
+            expect(end.message).toContain(area.directory);
+          } else expect(end).toMatchObject({ result: { state: "completed", moved: { runs: 1 } } });
+          if (name === ".mtjobs/history.jsonl") readHistory(openArea(area.directory), { limit: 10 });
+        }),
+        { numRuns },
+      );
+    },
+    600_000,
+  );
+});
