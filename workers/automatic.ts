@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { Queue } from "bullmq";
 import type { ReducePolicy } from "../shared/area/reduce-policies.ts";
+import { builtFile } from "../shared/built-file.ts";
 import { toJobsError } from "../shared/errors.ts";
 import { deduplicationId, enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import { newJobId } from "../shared/queue/names.ts";
@@ -98,10 +99,8 @@ export class Automatic {
   }
 
   #look(): Promise<AreasLook> {
-    const here = import.meta.url;
-    // Node 20 runs no TypeScript in threads: from its source this file starts the built one.
-    const built = here.endsWith(".ts") ? "../dist/workers/look-thread.js" : "./look-thread.js";
-    const thread = new Worker(new URL(built, here), { workerData: this.#host.settings });
+    const url = builtFile("./look-thread.js", import.meta.url);
+    const thread = new Worker(url, { workerData: this.#host.settings });
     this.#thread = thread;
     return new Promise((resolve, reject) => {
       thread.on("message", resolve);

@@ -1,4 +1,5 @@
 import type { Worker } from "node:worker_threads";
+import { builtFile } from "../shared/built-file.ts";
 import { JobsError, toJobsError } from "../shared/errors.ts";
 import type { Progress } from "../shared/result.ts";
 import { KeptThreads } from "./kept-threads.ts";
@@ -20,12 +21,9 @@ export interface ThreadOptions {
   abandon?: AbortSignal;
 }
 
-/** The built thread, also when this file itself is run from its source (Node 20 runs no TypeScript in threads). */
+/** Where the threads' code is. */
 export function builtThreadUrl(): URL {
-  const here = import.meta.url;
-  return here.endsWith(".ts")
-    ? new URL("../dist/workers/job-thread.js", here)
-    : new URL("./job-thread.js", here);
+  return builtFile("./job-thread.js", import.meta.url);
 }
 
 function reasonOf(signal: AbortSignal): JobsError {

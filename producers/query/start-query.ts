@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { builtFile } from "../../shared/built-file.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/full-db/parameters.ts";
 import type { FromQuery, QueryRequest, ToQuery } from "./query-messages.ts";
@@ -11,14 +12,6 @@ export interface RunningQuery {
   batches(): AsyncGenerator<Value[][]>;
 }
 
-/** The built program, also when this file itself is run from its source (Node 20 runs no TypeScript). */
-function programPath(): string {
-  const here = import.meta.url;
-  return fileURLToPath(
-    here.endsWith(".ts") ? new URL("../../dist/producers/query/main.js", here) : new URL("./main.js", here),
-  );
-}
-
 /**
  * Starts a query; resolves once SQLite has understood it. Its process ends with the last row, at an error, when the
  * rows are not read to their end, or after `timeoutMs`, which also bounds how long it may hold its locks.
@@ -26,7 +19,7 @@ function programPath(): string {
  * @throws {JobsError} `bad-query`, `read-only`, `timeout`, `busy`, …
  */
 export async function startQuery(request: QueryRequest, timeoutMs: number): Promise<RunningQuery> {
-  const child = fork(programPath(), [], {
+  const child = fork(fileURLToPath(builtFile("./main.js", import.meta.url)), [], {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { builtFile } from "../../shared/built-file.ts";
 import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
 import type { FileDigest } from "../../shared/migration-row.ts";
 
@@ -44,7 +45,7 @@ export async function digestInThread(
 function checkInThread(file: string, signal: AbortSignal): Promise<FileDigest> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const thread = new Worker(threadUrl(), { workerData: file });
+    const thread = new Worker(builtFile("./digest-thread.js", import.meta.url), { workerData: file });
     const giveUp = () => void thread.terminate();
     signal.addEventListener("abort", giveUp, { once: true });
     let settle = () =>
@@ -64,12 +65,4 @@ function checkInThread(file: string, signal: AbortSignal): Promise<FileDigest> {
       settle();
     });
   });
-}
-
-/** The built thread, also when this file itself is run from its source (Node 20 runs no TypeScript in threads). */
-function threadUrl(): URL {
-  const here = import.meta.url;
-  return here.endsWith(".ts")
-    ? new URL("../../dist/workers/migrate/digest-thread.js", here)
-    : new URL("./digest-thread.js", here);
 }
