@@ -83,16 +83,14 @@ class Coordinator {
     const look = await this.#with.look();
     if (look.own !== undefined) return await this.#goOn(look, look.own);
     // Where the home has moved since it was asked, the new home's checks tell why better than the old one can.
-    const isStale = refused?.code === "not-home";
-    if (refused !== undefined && !isStale) throw this.#failure(look, refused);
+    if (refused !== undefined && refused.code !== "not-home") throw this.#failure(look, refused);
     if (look.atHome) return completed(this.#subject(look), "already-home");
     const old = await this.#with.oldHost(look);
     const { takeover } = this.#with.payload;
     const onHosts = await hostChecks(this.#with, look, old);
     this.#with.at.checks = mergeChecks(look.checks, onHosts, takeover ? lostHomeChecks(look, old) : []);
-    const against = refusal({ checks: this.#with.at.checks });
+    const against = refusal({ checks: this.#with.at.checks }) ?? refused;
     if (against !== undefined) throw this.#failure(look, against);
-    if (refused !== undefined) throw this.#failure(look, refused);
     return takeover ? await this.#takeOver(look, old) : await this.#askCheck(look);
   }
 
