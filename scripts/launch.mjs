@@ -2,6 +2,7 @@
  * `node scripts/launch.mjs demo|test|faults|limits|torture|bench [arguments]`: sets up all that is missing, runs the program,
  * removes what it started, and exits as the program did. Needs Node 20 and npm, nothing else.
  */
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildIfStale, targets } from "./build.mjs";
@@ -28,7 +29,8 @@ const programs = {
   limits: {
     targets: [targets.product, targets.tests],
     command: [...vitest, join("test", "limits"), "--disable-console-intercept"],
-    env: { MTJOBS_LIMITS: "full" },
+    // Several gigabytes, which memory may not have.
+    env: { MTJOBS_LIMITS: "full", TMPDIR: tmpdir() },
   },
   torture: {
     targets: [targets.product, targets.tests],

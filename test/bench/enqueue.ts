@@ -29,11 +29,7 @@ export async function compareEnqueue(
       `round ${round}: ${ours.toFixed(0)} jobs a second enqueued, ${bulk.toFixed(0)} by addBulk: ${(ours / bulk).toFixed(2)}`,
     );
   }
-  tell({
-    figure: "jobs enqueued a second by `enqueueAll`, checked and all / by BullMQ's `addBulk`, ready made",
-    aim: "at least 0.8",
-    values: ratios,
-  });
+  tell("enqueue", ratios);
 }
 
 /** The work of job `index`: every area has its turn. */

@@ -19,8 +19,7 @@ const hostsPerProcess = 10;
  * fast they were done, what was lost or done twice, and how memory grew.
  */
 export async function runFarm(root: string, size: Record<"hosts" | "areas" | "jobs", number>): Promise<void> {
-  const runs = size.jobs / size.areas;
-  const farm = buildFarm(root, { hosts: size.hosts, areas: size.areas, runs });
+  const farm = buildFarm(root, { hosts: size.hosts, areas: size.areas, runs: size.jobs / size.areas });
   const prefix = `bench-farm-${process.pid}`;
   const groups = Array.from({ length: Math.ceil(size.hosts / hostsPerProcess) }, (_, index) =>
     farm.hosts.slice(index * hostsPerProcess, (index + 1) * hostsPerProcess),
@@ -29,19 +28,10 @@ export async function runFarm(root: string, size: Record<"hosts" | "areas" | "jo
   const mtjobs = new MtJobs({ prefix, host: "bench", areas: [join(root, "areas")] });
   const processes: ChildProcess[] = [];
   try {
-    const jobs = Array.from({ length: runs }, (_, run) =>
-      farm.areas.map(({ directory }) => ({ job: "reduce" as const, area: directory, runId: [run + 1] })),
-    ).flat();
-    const redis = await connectRedis(mtjobs.settings.redisUrl);
-    await announce(redis, prefix, farm);
-    const queues = farm.hosts.map((host) => new Queue(queueName(host), { connection: redis, prefix }));
-    // Nobody begins before all are there: two cores are busy enough with fifty workers that start.
-    await Promise.all(queues.map((queue) => queue.pause()));
-    const { length: added } = (await mtjobs.enqueueAll(jobs)).filter(({ duplicate }) => !duplicate);
+    const { added, begin } = await enqueueFor(farm, mtjobs, prefix);
     processes.push(...(await Promise.all(groups.map(start))));
     const started = performance.now();
-    await Promise.all(queues.map((queue) => queue.resume()));
-    redis.disconnect();
+    await begin();
     const done = async () => (await countJobs(mtjobs, "completed")) + (await countJobs(mtjobs, "failed"));
     await until(async () => (await done()) >= size.jobs / 5);
     const early = processes.map(residentOf);
@@ -54,22 +44,34 @@ export async function runFarm(root: string, size: Record<"hosts" | "areas" | "jo
     say(
       `${added} jobs on ${size.areas} areas of ${size.hosts} hosts: ${(added / seconds).toFixed(0)} a second`,
     );
-    const wrong = await countWrong(farm, mtjobs);
-    tell({
-      figure: `of ${added} jobs on ${size.areas} areas of ${size.hosts} hosts, one process killed: jobs that failed, areas where a run is missing or stands twice`,
-      aim: "0",
-      values: [wrong],
-    });
-    if (wrong > 0) process.exitCode = 1;
-    tell({
-      figure: `memory of ${hostsPerProcess} hosts' workers after ${added} jobs / after a fifth of them`,
-      aim: "bounded",
-      values: early.slice(0, victim).map((bytes, index) => (late[index] ?? 0) / bytes),
-    });
+    await tellOutcome(farm, mtjobs);
+    const growth = early.slice(0, victim).map((bytes, index) => (late[index] ?? 0) / bytes);
+    if (growth.every(Number.isFinite)) tell("farm-memory", [Math.max(...growth)]);
   } finally {
     await mtjobs.close();
     await Promise.all(processes.map(endProgram));
   }
+}
+
+/** Enqueues a job for each run; nobody begins before `begin`, for two cores are busy enough with fifty workers that start. */
+async function enqueueFor(
+  farm: Farm,
+  mtjobs: MtJobs,
+  prefix: string,
+): Promise<{ added: number; begin(): Promise<void> }> {
+  const jobs = Array.from({ length: farm.runs }, (_, run) =>
+    farm.areas.map(({ directory }) => ({ job: "reduce" as const, area: directory, runId: [run + 1] })),
+  ).flat();
+  const redis = await connectRedis(mtjobs.settings.redisUrl);
+  await announce(redis, prefix, farm);
+  const queues = farm.hosts.map((host) => new Queue(queueName(host), { connection: redis, prefix }));
+  await Promise.all(queues.map((queue) => queue.pause()));
+  const { length: added } = (await mtjobs.enqueueAll(jobs)).filter(({ duplicate }) => !duplicate);
+  const begin = async () => {
+    await Promise.all(queues.map((queue) => queue.resume()));
+    redis.disconnect();
+  };
+  return { added, begin };
 }
 
 async function countJobs(mtjobs: MtJobs, state: string): Promise<number> {
@@ -82,8 +84,8 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo().catch(() => false))) await sleep(500);
 }
 
-/** Every run once in completed-runs.db and nowhere else; every run counted once in the history. */
-async function countWrong(farm: Farm, mtjobs: MtJobs): Promise<number> {
+/** Every run has to be in completed-runs.db once and nowhere else. What the history counts is told beside it. */
+async function tellOutcome(farm: Farm, mtjobs: MtJobs): Promise<void> {
   const failed = await countJobs(mtjobs, "failed");
   const lines = farm.areas.flatMap(({ directory }) =>
     readFileSync(join(directory, ".mtjobs", "history.jsonl"), "utf8")
@@ -98,5 +100,6 @@ async function countWrong(farm: Farm, mtjobs: MtJobs): Promise<number> {
     `failed: ${failed}; runs counted as moved: ${counted} of ${farm.areas.length * farm.runs}; jobs with a second line: ${repeated}; areas at fault: ${faults.length}`,
   );
   for (const fault of faults.slice(0, 10)) say(`  ${fault}`);
-  return failed + faults.length;
+  tell("farm-faults", [failed + faults.length]);
+  if (failed + faults.length > 0) process.exitCode = 1;
 }

@@ -30,7 +30,8 @@ const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));
 try {
   const wanted = (part: string) => values.only === undefined || values.only === part;
   if (wanted("reduce")) {
-    await compareWithScript();
+    await compareWithScript(join(directory, "reduce"));
+    rmSync(join(directory, "reduce"), { recursive: true });
     await compareGrowth(join(directory, "growth"), runs, rounds);
   }
   if (wanted("queries")) await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
@@ -47,9 +48,9 @@ interface Round {
 }
 
 /** The same nine tenths of the runs, by hand and by mtjobs: alone, and beside a client that writes to the cache. */
-async function compareWithScript(): Promise<void> {
-  const original = benchArea(join(directory, "original"), runs);
-  const area = copyArea(original, join(directory, "copy"));
+async function compareWithScript(place: string): Promise<void> {
+  const original = benchArea(join(place, "original"), runs);
+  const area = copyArea(original, join(place, "copy"));
   const cutoff = Math.floor(original.now - days * 0.1 * 86_400);
   const script = () => runHandScript(area, `event_time < ${cutoff} AND state <> 'deleted'`);
   const mtjobs = () => runReduce(area, ["--age", `${days * 0.1}d`]);
@@ -75,11 +76,10 @@ async function compareWithScript(): Promise<void> {
         `${oursBeside.value.ms.toFixed(0)} ms / ${scriptBeside.value.toFixed(0)} ms, its longest wait ${oursBeside.longestWaitMs.toFixed(0)} ms / ${scriptBeside.longestWaitMs.toFixed(0)} ms`,
     );
   }
-  const figure = (name: string, aim: string, of: keyof Round) =>
-    tell({ figure: `${name}, mtjobs / script`, aim, values: seen.map((one) => one[of]) });
-  figure("total time", "at most 1.5", "time");
-  figure("the same beside a writing client", "none: the script locks it out", "timeBeside");
-  figure("longest wait of a writing client", "at most 0.02", "wait");
+  const valuesOf = (name: keyof Round) => seen.map((one) => one[name]);
+  tell("time", valuesOf("time"));
+  tell("time-beside", valuesOf("timeBeside"));
+  tell("wait", valuesOf("wait"));
   await compareMemory(original, area, last);
 }
 
@@ -95,9 +95,5 @@ async function compareMemory(
     say("peak memory: needs /proc");
     return;
   }
-  tell({
-    figure: `peak memory, ${all.result.moved.runs} runs / ${few.result.moved.runs} runs`,
-    aim: "1: flat",
-    values: [all.peakBytes / few.peakBytes],
-  });
+  tell("memory", [all.peakBytes / few.peakBytes]);
 }

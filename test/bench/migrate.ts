@@ -48,12 +48,7 @@ export async function compareMigration(directory: string, rounds: number): Promi
       `round ${round + 1}: migration / by hand ${(ours / hand).toFixed(3)} (${ours.toFixed(0)} ms / ${hand.toFixed(0)} ms)`,
     );
   }
-  tell({
-    figure:
-      "time a pair of 200 MiB is closed for on its way to another host / copied by hand, with the same checks",
-    aim: "at most 1.5",
-    values: ratios,
-  });
+  tell("pair", ratios);
 }
 
 async function byHand(pair: CachePair, directory: string): Promise<number> {

@@ -3,11 +3,11 @@ import { performance } from "node:perf_hooks";
 import Database from "better-sqlite3";
 import { FullDb } from "../../shared/full-db/full-db.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { record } from "../support/recorded.ts";
+import { forgetRecorded, record } from "../support/recorded.ts";
 import { benchArea, copyArea, days } from "./areas.ts";
 import { runReduce } from "./mtjobs-reduce.ts";
 import { type BenchQuery, joinQueries, megatestQueries, type Subject } from "./query-list.ts";
-import { median, say, tell } from "./report.ts";
+import { median, options, say, tell } from "./report.ts";
 
 /** Each side of a comparison is run for about this long in a round, ms. */
 const share = 60;
@@ -18,6 +18,7 @@ export async function compareQueries(directory: string, runs: number, rounds: nu
   const area = copyArea(undivided, join(directory, "divided"));
   const { result } = await runReduce(area, ["--age", `${days * 0.1}d`]);
   say(`${result.moved.runs} of ${runs} runs moved; ${rounds} rounds of ${share} ms for each side of a query`);
+  forgetRecorded("queries");
   const whole = new Database(undivided.cacheDb, { readonly: true });
   const full = new FullDb(filesOf(area));
   const views = new FullDb(filesOf(area), { rewrite: false });
@@ -25,14 +26,11 @@ export async function compareQueries(directory: string, runs: number, rounds: nu
   try {
     say("\nMegatest's kinds of query, full-db / undivided:");
     const ratios = megatestQueries(subject).map((query) => compare(query, whole, full, rounds));
-    summary(
-      "Megatest's kinds of query in full-db mode / in one undivided database",
-      ["at most 1.3", "at most 2"],
-      ratios,
-    );
+    tell("query-median", [median(ratios)]);
+    tell("query-largest", [Math.max(...ratios)]);
     say("\njoins, full-db / undivided (views alone / undivided, once):");
     const joins = joinQueries(subject).map((query) => compare(query, whole, full, rounds, views));
-    summary("joins, sub-selects and groups, the same", ["none", "at most 5"], joins);
+    tell("join-largest", [Math.max(...joins)]);
   } finally {
     for (const db of [whole, full, views]) db.close();
   }
@@ -87,6 +85,7 @@ function compare(
   );
   record("queries", {
     query: query.name,
+    options,
     rows: a.length,
     ratio: Number(ratio.toFixed(3)),
     ...(byViews === undefined ? {} : { views: Number(byViews.toPrecision(2)) }),
@@ -107,9 +106,4 @@ function timed(work: () => unknown): number {
 
 function sorted(rows: unknown[]): string {
   return JSON.stringify(rows.map((row) => JSON.stringify(row)).sort());
-}
-
-function summary(figure: string, [aim, aimOfLargest]: [string, string], ratios: number[]): void {
-  tell({ figure: `${figure}, median`, aim, values: [median(ratios)] });
-  tell({ figure: `${figure}, largest`, aim: aimOfLargest, values: [Math.max(...ratios)] });
 }

@@ -1,18 +1,25 @@
-import { type Recorded, record } from "../support/recorded.ts";
+import { record } from "../support/recorded.ts";
+import { type BenchFigure, benchFigures } from "./figure-list.ts";
 
 /** One line of what a bench prints. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** The middle one, the upper of the two where their count is even. */
+/** The middle one; half way between the two where their count is even. NaN of none. */
 export function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number;
+  const ordered = numbers.toSorted((a, b) => a - b);
+  const half = (ordered.length - 1) / 2;
+  return ((ordered[Math.floor(half)] ?? Number.NaN) + (ordered[Math.ceil(half)] ?? Number.NaN)) / 2;
 }
 
+/** How the bench was called, for whoever wants to see the same. */
+export const options = process.argv.slice(2).join(" ");
+
 /** Says what a figure came to, and keeps it for docs/benchmarks.md. */
-export function tell({ figure, aim, values }: Recorded["bench"]): void {
+export function tell(figure: BenchFigure, values: readonly number[]): void {
+  const { says, aim } = benchFigures[figure];
   const of = values.length === 1 ? "" : ` (median of ${values.length})`;
-  say(`${figure}${of}: ${median(values).toFixed(3)}; aim: ${aim}`);
-  record("bench", { figure, aim, values: values.map((value) => Number(value.toFixed(3))) });
+  say(`${says}${of}: ${median(values).toFixed(3)}; aim: ${aim}`);
+  record("bench", { figure, options, values: values.map((value) => Number(value.toFixed(3))) });
 }

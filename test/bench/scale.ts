@@ -38,10 +38,5 @@ async function watchIdle(root: string): Promise<void> {
   const after = processorTimeOf(worker);
   await endProgram(worker);
   if (before === undefined || after === undefined) say("idle worker: needs /proc");
-  else
-    tell({
-      figure: `an idle worker with ${idleAreas} areas, % of a core`,
-      aim: "under 1",
-      values: [(100 * 1000 * (after - before)) / watchMs],
-    });
+  else tell("idle", [(100 * 1000 * (after - before)) / watchMs]);
 }

@@ -34,9 +34,13 @@ describe.runIf(mayMount() && canStartServer).concurrent("a migration at a step, 
   it.each(cells)(
     "at $step it outlives $fault, with one home and every row, and moves again",
     async ({ step, fault }) => {
-      const restMs = await outlive(step, fault);
-      if (isCampaign) console.log(`${step}, ${fault}: at rest after ${restMs} ms`);
-      record("recovery", { fault, step, restMs });
+      let restMs: number | null = null;
+      try {
+        restMs = await outlive(step, fault);
+        if (isCampaign) console.log(`${step}, ${fault}: at rest after ${restMs} ms`);
+      } finally {
+        record("recovery", { fault, step, restMs });
+      }
     },
   );
 });

@@ -1,14 +1,14 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../shared/area/area.ts";
-import { appendHistory, readHistory } from "../../shared/area/history.ts";
+import { readHistory } from "../../shared/area/history.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { isCampaign } from "../support/campaign.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { runReduce, unionOf } from "../support/run-reduce.ts";
+import { type Reduced, runReduce, unionOf } from "../support/run-reduce.ts";
 import { buildTempArea } from "../support/temp-area.ts";
 
 const numRuns = isCampaign ? 500 : 25;
@@ -37,40 +37,38 @@ function spoilt(text: Buffer): fc.Arbitrary<Buffer> {
 
 const files = ["megatest.config", ".homehost", ".mtjobs/area-id", ".mtjobs/history.jsonl"] as const;
 
-/** Without a cache: one that the config names otherwise would be another area's. */
-function smallArea(): SampleArea {
+/** Run 1 has moved. Without a cache: one that the config names otherwise would be another area's. */
+async function areaWithHistory(): Promise<SampleArea> {
   const area = buildTempArea({ runs: 3, testsPerRun: 2, inFlight: 0, withCache: false });
-  appendHistory(openArea(area.directory), { jobId: "job-0", state: "completed" });
+  await runReduce(area, { runname: undefined, runId: [1] });
   return area;
 }
 
-describe("a file of an area that holds anything", () => {
-  it.each(files)(
-    "%s: a job moves its run, or is refused with the reason, and nothing is lost",
-    async (name) => {
-      const model = smallArea();
-      await runReduce(model, { runname: undefined, runId: [1] });
-      const text = readFileSync(join(model.directory, name));
-      await fc.assert(
-        fc.asyncProperty(spoilt(text), async (bytes) => {
-          const area = smallArea();
-          const before = unionOf(area);
-          const file = join(area.directory, name);
-          mkdirSync(dirname(file), { recursive: true });
-          writeFileSync(file, bytes);
-          const end = await runReduce(area, { runname: undefined, runId: [1] }).catch(
-            (error: unknown) => error,
-          );
-          assertNothingLost(before, unionOf(area));
-          if (end instanceof JobsError) {
-            expect(end.code).not.toBe("internal");
-            expect(end.message).toContain(area.directory);
-          } else expect(end).toMatchObject({ result: { state: "completed", moved: { runs: 1 } } });
-          if (name === ".mtjobs/history.jsonl") readHistory(openArea(area.directory), { limit: 10 });
-        }),
-        { numRuns },
-      );
-    },
-    600_000,
-  );
+async function outlives(name: (typeof files)[number], bytes: Buffer): Promise<void> {
+  const area = await areaWithHistory();
+  const before = unionOf(area);
+  writeFileSync(join(area.directory, name), bytes);
+  const end = await runReduce(area, { runname: undefined, runId: [2] }).catch((error: unknown) => error);
+  assertNothingLost(before, unionOf(area));
+  if (end instanceof JobsError) {
+    expect(end.code).not.toBe("internal");
+    expect(end.message).toContain(area.directory);
+    return;
+  }
+  const { result } = end as Reduced;
+  // A history that lost a job's line has its figures counted by the next one.
+  expect(result.state).toBe("completed");
+  expect(result.runs.map(({ id }) => id)).toContain(2);
+  const told = readHistory(openArea(area.directory), { limit: 10 }).map(({ jobId }) => jobId);
+  expect(told).toContain(result.jobId);
+}
+
+describe("an area loses nothing, and a job moves its run or says why not, whatever somebody wrote", () => {
+  it.each(files)("into its %s", { timeout: 600_000 }, async (name) => {
+    const text = readFileSync(join((await areaWithHistory()).directory, name));
+    await fc.assert(
+      fc.asyncProperty(spoilt(text), (bytes) => outlives(name, bytes)),
+      { numRuns },
+    );
+  });
 });

@@ -16,9 +16,15 @@ export function documents(): Map<string, string> {
   return new Map([...plots, ...texts]);
 }
 
+/** The names of the tables that a document has a place for, and how many places it closes. */
+export function placesIn(text: string): { opened: string[]; closed: number } {
+  const opened = [...text.matchAll(/<!-- figures: (.*?) -->/g)].map(([, name]) => name ?? "");
+  return { opened, closed: text.split("<!-- end -->").length - 1 };
+}
+
 /** A document whose places for tables hold what was recorded. @throws RangeError for a name that no table has */
 export function withTables(text: string): string {
-  return text.replaceAll(/<!-- figures: ([a-z]+) -->\n.*?<!-- end -->/gs, (_, name: string) => {
+  return text.replaceAll(/<!-- figures: (.*?) -->\n.*?<!-- end -->/gs, (_, name: string) => {
     const make = tables[name];
     if (make === undefined) throw new RangeError(`no table is called ${name}`);
     return `<!-- figures: ${name} -->\n\n${make()}\n\n<!-- end -->`;

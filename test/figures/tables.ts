@@ -1,3 +1,4 @@
+import { benchFigures } from "../bench/figure-list.ts";
 import { median } from "../bench/report.ts";
 import { type Dated, type Recorded, readRecorded } from "../support/recorded.ts";
 
@@ -5,6 +6,7 @@ import { type Dated, type Recorded, readRecorded } from "../support/recorded.ts"
 export const tables: Record<string, () => string> = {
   bench: () => benchTable(readRecorded("bench")),
   queries: () => queryTable(readRecorded("queries")),
+  limits: () => limitsTable(readRecorded("limits")),
   recovery: () => recoveryTable(readRecorded("recovery")),
   torture: () => tortureTable(readRecorded("torture")),
 };
@@ -16,6 +18,7 @@ function table(header: readonly string[], rows: readonly (readonly (string | num
 
 /** On which days and machines the rows were found. */
 function found(rows: readonly Dated<object>[]): string {
+  if (rows.length === 0) return "\n\nNot recorded yet.";
   const days = [...new Set(rows.map(({ date }) => date))].sort();
   const machines = [...new Set(rows.map(({ machine }) => machine))];
   return `\n\nRecorded ${days.join(", ")} on ${machines.join("; ")}.`;
@@ -24,14 +27,14 @@ function found(rows: readonly Dated<object>[]): string {
 const short = (value: number) => (value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString());
 
 function benchTable(rows: readonly Dated<Recorded["bench"]>[]): string {
-  const cells = rows.map(({ figure, aim, values, date }) => {
-    const range =
-      values.length === 1
-        ? ""
-        : `${short(Math.min(...values))} to ${short(Math.max(...values))}, ${values.length} rounds`;
-    return [figure, short(median(values)), range, aim, date];
+  const order = Object.keys(benchFigures);
+  const sorted = rows.toSorted((a, b) => order.indexOf(a.figure) - order.indexOf(b.figure));
+  const cells = sorted.map(({ figure, options, values }) => {
+    const { says, aim } = benchFigures[figure];
+    const range = `${short(Math.min(...values))} to ${short(Math.max(...values))} in ${values.length} rounds`;
+    return [says, short(median(values)), values.length === 1 ? "" : range, aim, `\`${options}\``];
   });
-  return table(["figure", "median", "all", "aim", "day"], cells) + found(rows);
+  return table(["figure", "median", "all", "aim", "of `npm run bench --`"], cells) + found(rows);
 }
 
 function queryTable(rows: readonly Dated<Recorded["queries"]>[]): string {
@@ -44,44 +47,54 @@ function queryTable(rows: readonly Dated<Recorded["queries"]>[]): string {
   return table(["query", "rows", "full-db / undivided", "views alone"], cells) + found(rows);
 }
 
-function recoveryTable(rows: readonly Dated<Recorded["recovery"]>[]): string {
-  const faults = new Set(rows.map(({ fault }) => fault));
-  const line = (name: string, of: readonly Recorded["recovery"][]) => {
-    const seconds = of.map(({ restMs }) => restMs / 1000);
-    return [name, of.length, median(seconds).toFixed(1), Math.max(...seconds).toFixed(1)] as const;
-  };
-  const lines = [...faults].map((fault) =>
-    line(
-      fault,
-      rows.filter((row) => row.fault === fault),
-    ),
-  );
-  lines.sort((a, b) => Number(a[2]) - Number(b[2]) || Number(a[3]) - Number(b[3]));
-  if (rows.length > 0) lines.push(line("all", rows));
-  return table(["fault", "steps", "median, s", "largest, s"], lines) + found(rows);
+function limitsTable(rows: readonly Dated<Recorded["limits"]>[]): string {
+  const cells = rows.map(({ size, rows: count, outS, backS }) => [size, count, outS, backS]);
+  return table(["an area with", "rows", "out, s", "back, s"], cells) + found(rows);
 }
 
-/** What the counts of a torture are about, by column: faults, deeds, and what came of the jobs. */
-const columns: Record<string, readonly string[]> = {
-  "runs moved": ["runs of reduce"],
-  "brought back": ["runs of restore"],
-  migrations: ["migrate migrated"],
-  "rolled back": ["migrate rolled-back"],
-  "clients, syncs": ["client", "server"],
-  "kills, pauses": ["kill", "pause", "pause Megatest"],
-  "cuts, clocks": ["cut off", "move the clock"],
-  Redis: ["kill Redis", "freeze Redis", "flush Redis"],
-  disks: ["fill", "make read-only", "slow down"],
-  "spoilt copies": ["corrupt a copy"],
-};
+function recoveryTable(rows: readonly Dated<Recorded["recovery"]>[]): string {
+  const line = (name: string, of: readonly Recorded["recovery"][]) => {
+    const seconds = of.flatMap(({ restMs }) => (restMs === null ? [] : [restMs / 1000]));
+    const failed = of.length - seconds.length;
+    return [name, of.length, failed, median(seconds).toFixed(1), Math.max(...seconds).toFixed(1)] as const;
+  };
+  const names = [...new Set(rows.map(({ fault }) => fault))];
+  const lines = names.map((name) =>
+    line(
+      name,
+      rows.filter(({ fault }) => fault === name),
+    ),
+  );
+  lines.sort((a, b) => Number(a[3]) - Number(b[3]) || Number(a[4]) - Number(b[4]));
+  if (rows.length > 0) lines.push(line("all", rows));
+  return table(["fault", "steps", "not within a minute", "median, s", "largest, s"], lines) + found(rows);
+}
+
+/** What befalls hosts, Redis, disks and Megatest. */
+const faults = [
+  ...["kill", "pause", "cut off", "slow down", "move the clock", "pause Megatest"],
+  ...["kill Redis", "freeze Redis", "flush Redis", "fill", "make read-only", "corrupt a copy"],
+];
 
 function tortureTable(rows: readonly Dated<Recorded["torture"]>[]): string {
-  const cells = rows.map(({ seed, minutes, rounds, violations, counts }) => [
-    seed,
-    minutes,
-    rounds,
-    ...Object.values(columns).map((names) => names.reduce((sum, name) => sum + (counts[name] ?? 0), 0)),
-    violations,
-  ]);
-  return table(["seed", "minutes", "rounds", ...Object.keys(columns), "violations"], cells) + found(rows);
+  const cells = rows.map(({ seed, minutes, rounds, violations, counts }) => {
+    const of = (name: string) => counts[name] ?? 0;
+    const befell = faults.filter((name) => of(name) > 0).map((name) => `${name} ${of(name)}`);
+    const moved = [of("runs of reduce"), of("runs of restore")];
+    const homes = [of("migrate migrated"), of("migrate rolled-back")];
+    return [
+      seed,
+      minutes,
+      rounds,
+      ...moved,
+      ...homes,
+      of("client"),
+      of("server"),
+      befell.join(", "),
+      violations,
+    ];
+  });
+  const header =
+    "seed,minutes,rounds,runs moved,runs brought back,migrations,rolled back,clients,servers,faults,violations";
+  return table(header.split(","), cells) + found(rows);
 }

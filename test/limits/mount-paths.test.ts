@@ -54,6 +54,7 @@ describe.runIf(mayMount())("an area that is mounted at two paths", () => {
     const token = tokenOf(area);
     renameSync(area.cacheDirectory, cacheDirectoryOf(other));
     const second = await runReduce(other, { runname: undefined, runId: [2] });
+    expect(first.result.areaId).toMatch(/^[0-9a-f-]{36}$/);
     expect(second.result.areaId).toBe(first.result.areaId);
     expect(tokenOf(area)).toBe(token + 1);
   });

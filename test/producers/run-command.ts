@@ -19,8 +19,9 @@ export interface Running {
 export interface CommandOptions {
   env?: Record<string, string>;
   cwd?: string;
-  /** Number of another user that it runs as; root alone may say so. */
+  /** Numbers of another user and group that it runs as; root alone may say so. */
   uid?: number;
+  gid?: number;
 }
 
 /** Starts the built command with nothing of this process's environment but PATH. */

@@ -1,17 +1,20 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import type { BenchFigure } from "../bench/figure-list.ts";
 
 /** What commands found, by the file below docs/figures that keeps it; `npm run figures` writes docs/ from it. */
 export interface Recorded {
-  /** A figure of `npm run bench`: one value for each round. */
-  bench: { figure: string; aim: string; values: number[] };
+  /** One value for each round, or one that is the whole figure. */
+  bench: { figure: BenchFigure; options: string; values: number[] };
   /** Milliseconds that the same runs take to move out of an area of so many. */
-  growth: { runs: number; mtjobs: number; script: number };
+  growth: { runs: number; options: string; mtjobs: number; script: number };
   /** Time of a query in full-db mode, and (for joins) by the views alone, over that in one undivided database. */
-  queries: { query: string; rows: number; ratio: number; views?: number };
-  /** How long after a fault's end an area was at rest. */
-  recovery: { fault: string; step: string; restMs: number };
+  queries: { query: string; options: string; rows: number; ratio: number; views?: number };
+  /** Seconds that an area of the largest size takes. */
+  limits: { size: string; rows: number; outS: number; backS: number };
+  /** How long after a fault's end an area was at rest; null where it was not within a minute, or not as it should be. */
+  recovery: { fault: string; step: string; restMs: number | null };
   /** What befell the areas of one seed, and how often. */
   torture: {
     seed: number;
@@ -22,13 +25,14 @@ export interface Recorded {
   };
 }
 
-/** A row is replaced by one that is equal in these. */
+/** A row takes the place of one that is equal in these; where there are none each is added. */
 const keys = {
   bench: ["figure"],
   growth: ["runs"],
   queries: ["query"],
+  limits: ["size"],
   recovery: ["fault", "step"],
-  torture: ["seed", "minutes"],
+  torture: [],
 } as const satisfies { [Name in keyof Recorded]: readonly (keyof Recorded[Name])[] };
 
 /** With the day it was found, YYYY-MM-DD, and on what. */
@@ -40,19 +44,29 @@ function fileOf(name: keyof Recorded): string {
   return join(directory, `${name}.json`);
 }
 
+/** All rows that are kept, in the order in which they came; [] where there is no file. */
 export function readRecorded<Name extends keyof Recorded>(name: Name): Dated<Recorded[Name]>[] {
   const file = fileOf(name);
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Dated<Recorded[Name]>[]) : [];
 }
 
+/** Somebody wants what a command finds to be kept. */
+const isRecorded = process.env.MTJOBS_RECORD === "yes";
+
+/** Before rows that make sense only together are recorded anew. */
+export function forgetRecorded(name: keyof Recorded): void {
+  if (isRecorded) rmSync(fileOf(name), { force: true });
+}
+
 /** Keeps a row for docs/, where the command was run with MTJOBS_RECORD=yes. */
 export function record<Name extends keyof Recorded>(name: Name, row: Recorded[Name]): void {
-  if (process.env.MTJOBS_RECORD !== "yes") return;
-  const keyOf = (one: object) => JSON.stringify(keys[name].map((key) => one[key as keyof typeof one]));
+  if (!isRecorded) return;
   const machine = `${cpus().length} cores, Node ${process.versions.node}`;
   const dated = { ...row, date: new Date().toISOString().slice(0, 10), machine };
   const rows = readRecorded(name);
-  const at = rows.findIndex((other) => keyOf(other) === keyOf(row));
+  const names: readonly string[] = keys[name];
+  const keyOf = (one: object) => JSON.stringify(names.map((key) => one[key as keyof typeof one]));
+  const at = names.length === 0 ? -1 : rows.findIndex((other) => keyOf(other) === keyOf(row));
   rows.splice(at === -1 ? rows.length : at, at === -1 ? 0 : 1, dated);
   mkdirSync(directory, { recursive: true });
   // A line for each: what a later run changes can be seen.

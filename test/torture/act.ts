@@ -45,6 +45,8 @@ export async function act(
       return await corruptCopy(world.area(deed.area), deed.forMs);
     case "slow down":
       return await slowDown(world, deed);
+    case "pause Megatest":
+      return await pauseMegatest(world, deed.forMs);
     case "fill":
     case "make read-only":
       return await spoil(world, deed);
@@ -134,12 +136,14 @@ async function spoil(
   mend();
 }
 
-/** Every call that a worker makes to a file takes so much longer, as on a file server that has too much to do. */
+/** Reads, writes and syncs of databases by a worker take so much longer, as on a file server that has too much to do. */
 async function slowDown(
   { workers }: World,
   { host, callMs, forMs }: Extract<Deed, { do: "slow down" }>,
 ): Promise<void> {
-  const calls = "openat,pread64,pwrite64,ftruncate,fdatasync,fsync,unlink,rename";
+  // Not every machine has the older ones of these.
+  const calls =
+    "openat,pread64,pwrite64,ftruncate,fdatasync,fsync,?unlink,unlinkat,?rename,renameat,renameat2";
   const pid = String(workers.get(host)?.child.pid);
   const inject = `${calls}:delay_enter=${callMs * 1000}`;
   const args = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", `inject=${inject}`, "-p", pid];
@@ -149,14 +153,26 @@ async function slowDown(
   const early = await Promise.race([ended, sleep(forMs)]);
   if (early !== undefined) throw new Error(`strace ended with ${early}`);
   tracer.kill();
-  await ended;
+  if ((await Promise.race([ended, sleep(10_000)])) === undefined) tracer.kill("SIGKILL");
+}
+
+/** Perhaps in the middle of a transaction, whose lock nobody else gets till they go on. */
+async function pauseMegatest({ clients, servers }: World, forMs: number): Promise<void> {
+  const paused = [...clients, ...servers];
+  if (paused.length === 0) throw new Error("Megatest was not at work");
+  for (const one of paused) one.signal("SIGSTOP");
+  await sleep(forMs);
+  for (const one of paused) one.signal("SIGCONT");
 }
 
 async function strike(
   world: World,
-  deed: Exclude<Deed, { area: number } | { where: unknown } | { do: "drain" | "slow down" }>,
+  deed: Exclude<
+    Deed,
+    { area: number } | { where: unknown } | { do: "drain" | "slow down" | "pause Megatest" }
+  >,
 ): Promise<void> {
-  const { redis, links, workers, clients, servers } = world;
+  const { redis, links, workers } = world;
   switch (deed.do) {
     case "kill":
       await world.kill(deed.host);
@@ -179,14 +195,6 @@ async function strike(
       await sleep(deed.forMs);
       await world.kill(deed.host);
       return await world.start(deed.host);
-    }
-    case "pause Megatest": {
-      // Perhaps in the middle of a transaction, whose lock nobody else gets till it goes on.
-      const paused = [...clients, ...servers];
-      for (const one of paused) one.signal("SIGSTOP");
-      await sleep(deed.forMs);
-      for (const one of paused) one.signal("SIGCONT");
-      return;
     }
     case "kill Redis":
       await redis.kill();

@@ -1,4 +1,5 @@
-import { historyOf } from "../support/kill.ts";
+import { openArea } from "../../shared/area/area.ts";
+import { readHistory } from "../../shared/area/history.ts";
 import type { World } from "./world.ts";
 
 interface Line {
@@ -27,7 +28,10 @@ export class Tally {
   /** From the histories that the areas keep. */
   countJobs(world: World): void {
     for (const area of world.areas) {
-      for (const line of historyOf(area) as HistoryLine[]) {
+      // As the product reads it: a full disk may have torn a line.
+      for (const line of readHistory(openArea(area.directory), {
+        limit: 10_000,
+      }) as unknown as HistoryLine[]) {
         this.count(`${line.job} ${line.outcome ?? line.state}`);
         if (line.moved !== undefined) this.count(`runs of ${line.job}`, line.moved.runs);
       }

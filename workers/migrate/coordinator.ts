@@ -10,7 +10,7 @@ import { completed, failedAs } from "./describe-migration.ts";
 import { hostChecks, lostHomeChecks, serversOf, stoppedBy, unconfirmed } from "./host-checks.ts";
 import type { LookReport } from "./look.ts";
 import type { HandedOver } from "./perform-step.ts";
-import { cancelledError, onlyTimeIsLacking, refusal, undoneError } from "./refusal.ts";
+import { cancelledError, failed, onlyTimeIsLacking, refusal, undoneError } from "./refusal.ts";
 import { cancelStep, lookAtStep, removeStep } from "./step-jobs.ts";
 import { untilQuiet } from "./until-quiet.ts";
 import { defaultSettleMs } from "./watch.ts";
@@ -82,14 +82,16 @@ class Coordinator {
   async #look(refused?: JobsError): Promise<MigrateResult> {
     const look = await this.#with.look();
     if (look.own !== undefined) return await this.#goOn(look, look.own);
-    // Where the home has moved since it was asked, the new home's checks tell why better than the old one can.
+    // The host that was asked is the home no more: that speaks against it, with all else that does by now.
     if (refused !== undefined && refused.code !== "not-home") throw this.#failure(look, refused);
     if (look.atHome) return completed(this.#subject(look), "already-home");
     const old = await this.#with.oldHost(look);
     const { takeover } = this.#with.payload;
     const onHosts = await hostChecks(this.#with, look, old);
-    this.#with.at.checks = mergeChecks(look.checks, onHosts, takeover ? lostHomeChecks(look, old) : []);
-    const against = refusal({ checks: this.#with.at.checks }) ?? refused;
+    const moved = refused === undefined ? [] : [failed("from", refused.message)];
+    const lost = takeover ? lostHomeChecks(look, old) : [];
+    this.#with.at.checks = mergeChecks(look.checks, onHosts, lost, moved);
+    const against = refusal(this.#with.at);
     if (against !== undefined) throw this.#failure(look, against);
     return takeover ? await this.#takeOver(look, old) : await this.#askCheck(look);
   }
@@ -113,9 +115,8 @@ class Coordinator {
 
   async #askCheck(look: LookReport): Promise<never> {
     const old = await this.#with.oldHost(look);
-    const { quietFor } = this.#with.payload;
-    const { stopped } = this.#with.at;
-    return await this.#with.ask("check", old?.host ?? "", { quietFor, stopped, version: ownVersion() });
+    const asked = { ...this.#with.quiet, version: ownVersion() };
+    return await this.#with.ask("check", old?.host ?? "", asked);
   }
 
   async #stillWaiting(step: AskedStep): Promise<MigrateResult> {
@@ -156,10 +157,8 @@ class Coordinator {
   async #lockAndClose(look: LookReport): Promise<never> {
     const old = await this.#with.oldHost(look);
     const lockValue = await this.#with.handOver(await this.#with.lock(look));
-    const { quietFor } = this.#with.payload;
-    const { stopped } = this.#with.at;
     const homes = { toHome: look.toHome, fromHome: look.fromHome };
-    return await this.#with.ask("close", old?.host ?? "", { quietFor, stopped, lockValue, ...homes });
+    return await this.#with.ask("close", old?.host ?? "", { ...this.#with.quiet, lockValue, ...homes });
   }
 
   /** The migration has begun: its row tells what comes next. */

@@ -41,6 +41,11 @@ export class Dealings {
     return this.job.id ?? "";
   }
 
+  /** What the old home judges the quiet by. */
+  get quiet() {
+    return { quietFor: this.payload.quietFor, stopped: this.at.stopped };
+  }
+
   say(sentence: string): void {
     this.context.reporter.log(sentence);
   }
