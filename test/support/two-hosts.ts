@@ -115,7 +115,9 @@ export class Hosts {
     const data = { v: 1, area: area.directory, to, quietFor: 0, now: true, ...options };
     const payload = parsePayload("migrate", data);
     const { deduplication: _none, ...more } = enqueueOptions("migrate", payload, newJobId("migrate"));
-    return await this.stage.add(to, "migrate", payload, { ...more, backoff: 200 });
+    // Ten times as impatient as it is in earnest: its tries outlast a fault all the same.
+    const backoff = { type: "exponential", delay: 200 };
+    return await this.stage.add(to, "migrate", payload, { ...more, backoff });
   }
 
   /** Waits for a migration's end. */
