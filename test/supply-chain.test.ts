@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -63,6 +63,19 @@ describe("what is installed with the package", () => {
       .map(([path]) => nameOf(path));
     expect(scripts).toContain("better-sqlite3");
     expect(scripts.filter((name) => !Object.hasOwn(manifest.allowScripts, name))).toEqual([]);
+  });
+
+  it("has no flaw that the registry knows of", ({ skip }) => {
+    const { stdout } = spawnSync("npm", ["audit", "--json", "--omit=dev"], { cwd: root, encoding: "utf8" });
+    const audit = z
+      .object({
+        message: z.string().optional(),
+        vulnerabilities: z.record(z.string(), z.unknown()).optional(),
+      })
+      .parse(JSON.parse(stdout || "{}"));
+    // A mirror may keep packages and no advisories; without a network there are none either.
+    if (audit.vulnerabilities === undefined) skip(`the registry tells none: ${audit.message ?? "no answer"}`);
+    expect(Object.keys(audit.vulnerabilities ?? {})).toEqual([]);
   });
 
   it("is listed in a bill of materials that npm run sbom prints", () => {
