@@ -74,7 +74,7 @@ function plotRows(title: string, { type = "value", min, mark }: Axis, rows: read
   const medians = rows.flatMap(({ label, values }) => (values.length > 0 ? [[median(values), label]] : []));
   const line = { symbol: "none", silent: true, label: { show: false }, lineStyle: { color: color.script } };
   return render(title, frame + rowHeight * rows.length, {
-    grid: { left: 270, right: 30, top: 50, bottom: 45 },
+    grid: { left: 310, right: 30, top: 50, bottom: 45 },
     xAxis: { type, min },
     yAxis: { type: "category", data: rows.map(({ label }) => label), inverse: true },
     series: [

@@ -1,0 +1,43 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Company } from "../../../workers/move/company.ts";
+
+/** After how many ms under lock, in locks of 5 ms, the database is left alone. */
+function heldBeforeGap(company: Company): number {
+  let held = 0;
+  do held += 5;
+  while (company.gapAfter(5) === 0);
+  return held;
+}
+
+describe("a station's company", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it("is expected at first, when nobody can tell, and no longer after a second without any", () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const company = new Company();
+    company.note(7);
+    expect(company.isLikely).toBe(true);
+    vi.advanceTimersByTime(1_000);
+    company.note(7);
+    expect(company.isLikely).toBe(false);
+    company.note(8);
+    expect(company.isLikely).toBe(true);
+  });
+
+  it("is let in sooner while it is likely", () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const company = new Company();
+    company.note(1);
+    const likely = heldBeforeGap(company);
+    vi.advanceTimersByTime(1_000);
+    expect(likely).toBeLessThan(heldBeforeGap(company));
+  });
+
+  it("waits in SQLite for less than 60 ms where it is likely: a gap is there when it asks again after 53", () => {
+    const company = new Company();
+    company.note(1);
+    // The longest lock that a batch aims at may come on top of what was just below the limit.
+    expect(heldBeforeGap(company) - 5 + 25).toBeLessThanOrEqual(53);
+    expect(company.gapAfter(30)).toBeGreaterThan(25);
+  });
+});
