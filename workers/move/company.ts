@@ -4,8 +4,8 @@
  */
 const gapMs = 26;
 /**
- * After how long under lock the next gap comes, in ms: where somebody wrote a moment ago, and where nobody did. A lock of 25 ms
- * more may be in hand then: of two that ask again, the one after 53 ms is let in, and the one after 78 ms.
+ * After how long under lock the next gap comes, in ms: where somebody wrote a moment ago, and where nobody did. With a lock of
+ * 25 ms in hand a station's own locks end before somebody asks again for the one after 53 ms, for the other after 78.
  */
 const lockedMs = { busy: 27, quiet: 50 };
 /** For so many ms after a commit by somebody else gaps come closer together. */

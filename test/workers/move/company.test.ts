@@ -33,7 +33,7 @@ describe("a station's company", () => {
     expect(likely).toBeLessThan(heldBeforeGap(company));
   });
 
-  it("waits in SQLite for less than 60 ms where it is likely: a gap is there when it asks again after 53", () => {
+  it("finds a gap of a station when it asks again after 53 ms, where it is likely", () => {
     const company = new Company();
     company.note(1);
     // The longest lock that a batch aims at may come on top of what was just below the limit.
