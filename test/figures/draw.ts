@@ -21,7 +21,7 @@ export function drawAll(): Map<string, string> {
   ]);
 }
 
-const byHand = "the script by hand = 1; a dot for each round, a diamond for the median";
+const byHand = "the script by hand = 1; a dot for each round";
 
 function valuesOf(figure: BenchFigure): number[] {
   return readRecorded("bench").find((row) => row.figure === figure)?.values ?? [];
@@ -75,7 +75,7 @@ function plotRows(title: string, { type = "value", min, mark }: Axis, rows: read
   const line = { symbol: "none", silent: true, label: { show: false }, lineStyle: { color: color.script } };
   return render(title, frame + rowHeight * rows.length, {
     grid: { left: 310, right: 30, top: 50, bottom: 45 },
-    xAxis: { type, min },
+    xAxis: { type, min, max: endOf(type, Math.max(mark, ...rows.flatMap(({ values }) => values))) },
     yAxis: { type: "category", data: rows.map(({ label }) => label), inverse: true },
     series: [
       { type: "scatter", data: dots, symbolSize: 7, itemStyle: { color: color.mtjobs, opacity: 0.55 } },
@@ -89,6 +89,11 @@ function plotRows(title: string, { type = "value", min, mark }: Axis, rows: read
       },
     ],
   });
+}
+
+/** Where an axis ends on which `largest` is to be seen. */
+function endOf(type: "value" | "log", largest: number): number {
+  return type === "log" ? 10 ** Math.ceil(Math.log10(largest)) : Math.ceil(largest * 5 + 1) / 5;
 }
 
 function plotGrowth(): string {

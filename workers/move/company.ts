@@ -4,8 +4,8 @@
  */
 const gapMs = 26;
 /**
- * After how long under lock the next gap comes, in ms: where somebody wrote a moment ago, and where nobody did. With a lock of
- * 25 ms in hand a station's own locks end before somebody asks again for the one after 53 ms, for the other after 78.
+ * After how long under lock the next gap comes, in ms: where somebody wrote a moment ago, and where nobody did. Even with a
+ * lock of 25 ms in hand the station's own then end before somebody asks again after 53 ms, or after 78 ms.
  */
 const lockedMs = { busy: 27, quiet: 50 };
 /** For so many ms after a commit by somebody else gaps come closer together. */
