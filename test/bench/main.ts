@@ -15,20 +15,12 @@ import { say, tell } from "./report.ts";
 import { measureScale } from "./scale.ts";
 import { beside } from "./writing-client.ts";
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: "2000" },
-    jobs: { type: "string", default: "10000" },
-    rounds: { type: "string", default: "3" },
-    only: { type: "string" },
-  },
-});
-const runs = Number(values.runs);
-const rounds = Number(values.rounds);
+const parts = ["reduce", "queries", "migrate", "scale"];
+const { only, jobs, rounds, runs } = asked();
 
 const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));
 try {
-  const wanted = (part: string) => values.only === undefined || values.only === part;
+  const wanted = (part: string) => only === undefined || only === part;
   if (wanted("reduce")) {
     await compareWithScript(join(directory, "reduce"));
     rmSync(join(directory, "reduce"), { recursive: true });
@@ -36,9 +28,35 @@ try {
   }
   if (wanted("queries")) await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
   if (wanted("migrate")) await compareMigration(join(directory, "migrate"), rounds);
-  if (wanted("scale")) await measureScale(Number(values.jobs), rounds);
+  if (wanted("scale")) await measureScale(jobs, rounds);
 } finally {
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** What the command line asks for; ends the program where it is none that we know. */
+function asked(): { only: string | undefined; jobs: number; rounds: number; runs: number } {
+  const text = { type: "string" } as const;
+  try {
+    const { values } = parseArgs({ options: { runs: text, jobs: text, rounds: text, only: text } });
+    if (values.only !== undefined && !parts.includes(values.only))
+      throw new RangeError(`--only ${values.only}: there is no such part`);
+    const number = (name: "runs" | "jobs" | "rounds", otherwise: number) => {
+      const value = values[name] ?? String(otherwise);
+      if (!/^[1-9]\d*$/.test(value))
+        throw new RangeError(`--${name} ${value}: not a whole number of at least 1`);
+      return Number(value);
+    };
+    return {
+      only: values.only,
+      jobs: number("jobs", 10_000),
+      rounds: number("rounds", 3),
+      runs: number("runs", 2000),
+    };
+  } catch (error) {
+    const usage = `[--only ${parts.join("|")}] [--rounds N] [--runs N] [--jobs N]`;
+    process.stderr.write(`bench: ${(error as Error).message}; usage: npm run bench -- ${usage}\n`);
+    process.exit(2);
+  }
 }
 
 interface Round {

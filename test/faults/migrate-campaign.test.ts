@@ -20,7 +20,7 @@ const few: { step: Step; fault: FaultName }[] = [
 
 const cells = isCampaign ? migrateSteps.flatMap((step) => names.map((fault) => ({ step, fault }))) : few;
 
-// A fault lasts some 15 s, and then the area has a minute to come to rest.
+// A fault lasts up to 12 s, and then the area has a minute to come to rest.
 vi.setConfig({ testTimeout: 360_000, maxConcurrency: 3 });
 
 describe("the table of faults", () => {

@@ -29,7 +29,7 @@ function valuesOf(figure: BenchFigure): number[] {
 
 function plotThroughput(): string {
   const rate = (figure: BenchFigure) => valuesOf(figure).map((ratio) => 1 / ratio);
-  return plotRows(`Runs moved a second (${byHand})`, { min: 0, mark: 1 }, [
+  return plotRows(`Speed of a reduce (${byHand})`, { min: 0, mark: 1 }, [
     { label: "alone", values: rate("time") },
     { label: "beside a writing client", values: rate("time-beside") },
   ]);
@@ -52,7 +52,7 @@ function plotRecovery(): string {
   const rows = [...byFault]
     .map(([label, values]) => ({ label, values }))
     .sort((a, b) => median(a.values) - median(b.values));
-  const title = `Seconds from a fault's end until the area is at rest (a dot for each step, none below ${quickest})`;
+  const title = `Seconds from a fault's end until the area is at rest (less than ${quickest} is drawn there)`;
   return plotRows(title, { type: "log", min: quickest, mark: 60 }, rows);
 }
 
@@ -74,7 +74,7 @@ function plotRows(title: string, { type = "value", min, mark }: Axis, rows: read
   const medians = rows.flatMap(({ label, values }) => (values.length > 0 ? [[median(values), label]] : []));
   const line = { symbol: "none", silent: true, label: { show: false }, lineStyle: { color: color.script } };
   return render(title, frame + rowHeight * rows.length, {
-    grid: { left: 310, right: 30, top: 50, bottom: 45 },
+    grid: { left: 350, right: 30, top: 50, bottom: 45 },
     xAxis: { type, min, max: endOf(type, Math.max(mark, ...rows.flatMap(({ values }) => values))) },
     yAxis: { type: "category", data: rows.map(({ label }) => label), inverse: true },
     series: [

@@ -32,9 +32,15 @@ function benchTable(rows: readonly Dated<Recorded["bench"]>[]): string {
   const cells = sorted.map(({ figure, options, values }) => {
     const { says, aim } = benchFigures[figure];
     const range = `${short(Math.min(...values))} to ${short(Math.max(...values))} in ${values.length} rounds`;
-    return [says, short(median(values)), values.length === 1 ? "" : range, aim, `\`${options}\``];
+    return [
+      says,
+      short(median(values)),
+      values.length === 1 ? "measured once" : range,
+      aim,
+      `\`${options}\``,
+    ];
   });
-  return table(["figure", "median", "all", "aim", "of `npm run bench --`"], cells) + found(rows);
+  return table(["figure", "median", "range", "aim", "of `npm run bench --`"], cells) + found(rows);
 }
 
 function queryTable(rows: readonly Dated<Recorded["queries"]>[]): string {
@@ -44,7 +50,9 @@ function queryTable(rows: readonly Dated<Recorded["queries"]>[]): string {
     short(ratio),
     views === undefined ? "" : short(views),
   ]);
-  return table(["query", "rows", "full-db / undivided", "views alone"], cells) + found(rows);
+  return (
+    table(["query", "rows", "full-db / undivided", "views alone / undivided, once"], cells) + found(rows)
+  );
 }
 
 function limitsTable(rows: readonly Dated<Recorded["limits"]>[]): string {
@@ -67,7 +75,7 @@ function recoveryTable(rows: readonly Dated<Recorded["recovery"]>[]): string {
   );
   lines.sort((a, b) => Number(a[3]) - Number(b[3]) || Number(a[4]) - Number(b[4]));
   if (rows.length > 0) lines.push(line("all", rows));
-  return table(["fault", "steps", "not within a minute", "median, s", "largest, s"], lines) + found(rows);
+  return table(["fault", "steps", "failed", "median, s", "largest, s"], lines) + found(rows);
 }
 
 /** What befalls hosts, Redis, disks and Megatest. */

@@ -51,7 +51,12 @@ export function readRecorded<Name extends keyof Recorded>(name: Name): Dated<Rec
 }
 
 /** Somebody wants what a command finds to be kept. */
-const isRecorded = process.env.MTJOBS_RECORD === "yes";
+const isRecorded = wantsRecord(process.env.MTJOBS_RECORD);
+
+function wantsRecord(value: string | undefined): boolean {
+  if (value === undefined || value === "" || value === "yes") return value === "yes";
+  throw new RangeError(`MTJOBS_RECORD=${value}: write yes, or leave it out`);
+}
 
 /** Before rows that make sense only together are recorded anew. */
 export function forgetRecorded(name: keyof Recorded): void {
@@ -61,6 +66,8 @@ export function forgetRecorded(name: keyof Recorded): void {
 /** Keeps a row for docs/, where the command was run with MTJOBS_RECORD=yes. */
 export function record<Name extends keyof Recorded>(name: Name, row: Recorded[Name]): void {
   if (!isRecorded) return;
+  if (/:null\b|\[\]/.test(JSON.stringify({ ...row, restMs: 0 })))
+    throw new RangeError(`${name}: ${JSON.stringify(row)} is no figure`);
   const machine = `${cpus().length} cores, Node ${process.versions.node}`;
   const dated = { ...row, date: new Date().toISOString().slice(0, 10), machine };
   const rows = readRecorded(name);

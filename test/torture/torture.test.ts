@@ -77,6 +77,7 @@ describe.runIf(canStartServer)("hosts, areas and jobs under all that may befall 
     const random = seededRandom(seed);
     const history = new History();
     const tally = new Tally();
+    console.info(`seed ${seed}, ${minutes} minutes`);
     let rounds = 0;
     let violations = 1;
     await inWorld(areas, async (world) => {
@@ -99,7 +100,10 @@ describe.runIf(canStartServer)("hosts, areas and jobs under all that may befall 
         if (minutes > 0) record("torture", { seed, minutes, rounds, violations, counts: tally.counts() });
       }
     });
-    console.info(`seed ${seed}: ${rounds} rounds; ${JSON.stringify(tally.counts())}`);
+    const counts = JSON.stringify(tally.counts());
+    console.info(
+      `seed ${seed}: ${rounds} rounds, no violation; what was done, and what came of it: ${counts}`,
+    );
     expect(rounds).toBeGreaterThan(0);
   });
 });
