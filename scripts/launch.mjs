@@ -37,7 +37,7 @@ const programs = {
     command: [...vitest, join("test", "torture"), "--disable-console-intercept"],
     options: { minutes: "MTJOBS_TORTURE_MINUTES", seed: "MTJOBS_TORTURE_SEED" },
     env: { MTJOBS_TORTURE_MINUTES: "10", MTJOBS_TORTURE_SEED: String(Date.now() % 1_000_000) },
-    prepare: wantTracer,
+    prepare: wantStrace,
   },
   bench: {
     targets: [targets.product, targets.tests],
@@ -69,15 +69,17 @@ function unlessStopped() {
 
 /** A program of the system's that only this command needs. */
 async function needTool(tool, packages) {
-  if (which(tool) !== undefined || (await installPackages(`the ${tool} shell`, packages))) return;
+  if (await haveTool(tool, packages)) return;
   throw new SetupError(`install ${tool}, then run this again`);
 }
 
-/** Slows a worker's files down; where it cannot be had torture does without. */
-async function wantTracer() {
-  const packages = [["strace"]];
-  if (which("strace") === undefined)
-    await installPackages("strace", { apt: packages, dnf: packages, apk: packages });
+async function haveTool(tool, packages) {
+  return which(tool) !== undefined || (await installPackages(tool, packages));
+}
+
+/** Torture slows a worker's files down by it; where it cannot be had it does without. */
+async function wantStrace() {
+  await haveTool("strace", { apt: [["strace"]], dnf: [["strace"]], apk: [["strace"]] });
 }
 
 /** What a program that takes whole numbers by name is told by its environment; undefined for one that takes its arguments. */

@@ -4,7 +4,7 @@ import { forgetRecorded, record } from "../support/recorded.ts";
 import { benchArea, copyArea, resetArea } from "./areas.ts";
 import { runHandScript } from "./hand-script.ts";
 import { runReduce } from "./mtjobs-reduce.ts";
-import { median, options, say, tell } from "./report.ts";
+import { benchOptions, median, say, tell } from "./report.ts";
 
 /** An area of one size, what it is set back to, and what moving the same runs out of it took, ms. */
 interface Sized {
@@ -36,7 +36,12 @@ export async function compareGrowth(directory: string, runs: number, rounds: num
     say(
       `the same ${count} runs out of ${sized.size}: ${mtjobs.toFixed(0)} ms, the script ${script.toFixed(0)} ms (medians of ${rounds})`,
     );
-    record("growth", { runs: sized.size, options, mtjobs: Math.round(mtjobs), script: Math.round(script) });
+    record("growth", {
+      runs: sized.size,
+      options: benchOptions,
+      mtjobs: Math.round(mtjobs),
+      script: Math.round(script),
+    });
   }
   const [small, large] = [sizes[0] as Sized, sizes.at(-1) as Sized];
   tell(

@@ -7,7 +7,7 @@ import { forgetRecorded, record } from "../support/recorded.ts";
 import { benchArea, copyArea, days } from "./areas.ts";
 import { runReduce } from "./mtjobs-reduce.ts";
 import { type BenchQuery, joinQueries, megatestQueries, type Subject } from "./query-list.ts";
-import { median, options, say, tell } from "./report.ts";
+import { benchOptions, median, say, tell } from "./report.ts";
 
 /** Each side of a comparison is run for about this long in a round, ms. */
 const share = 60;
@@ -85,7 +85,7 @@ function compare(
   );
   record("queries", {
     query: query.name,
-    options,
+    options: benchOptions,
     rows: a.length,
     ratio: Number(ratio.toFixed(3)),
     ...(byViews === undefined ? {} : { views: Number(byViews.toPrecision(2)) }),

@@ -13,13 +13,15 @@ export function median(numbers: readonly number[]): number {
   return ((ordered[Math.floor(half)] ?? Number.NaN) + (ordered[Math.ceil(half)] ?? Number.NaN)) / 2;
 }
 
-/** How the bench was called, for whoever wants to see the same. */
-export const options = process.argv.slice(2).join(" ");
+/** For whoever wants to see the same. */
+export const benchOptions = process.argv.slice(2).join(" ");
 
 /** Says what a figure came to, and keeps it for docs/benchmarks.md. */
 export function tell(figure: BenchFigure, values: readonly number[]): void {
   const { says, aim } = benchFigures[figure];
+  if (values.length === 0 || !values.every(Number.isFinite))
+    throw new RangeError(`${says}: was not measured`);
   const of = values.length === 1 ? "" : ` (median of ${values.length})`;
   say(`${says}${of}: ${median(values).toFixed(3)}; aim: ${aim}`);
-  record("bench", { figure, options, values: values.map((value) => Number(value.toFixed(3))) });
+  record("bench", { figure, options: benchOptions, values: values.map((value) => Number(value.toFixed(3))) });
 }

@@ -165,6 +165,20 @@ async function pauseMegatest({ clients, servers }: World, forMs: number): Promis
   for (const one of paused) one.signal("SIGCONT");
 }
 
+/** Right for half of the time; then it jumps. */
+async function moveClock(
+  world: World,
+  { host, byMs, forMs }: Extract<Deed, { do: "move the clock" }>,
+): Promise<void> {
+  await world.kill(host);
+  const loader = new URL("clock-moved.mjs", import.meta.url).href;
+  const clock = `${byMs},${Date.now() + forMs / 2}`;
+  await world.start(host, { NODE_OPTIONS: `--import ${loader}`, MTJOBS_TEST_CLOCK: clock });
+  await sleep(forMs);
+  await world.kill(host);
+  await world.start(host);
+}
+
 async function strike(
   world: World,
   deed: Exclude<
@@ -187,15 +201,8 @@ async function strike(
       await links[deed.host].cut();
       await sleep(deed.forMs);
       return await links[deed.host].mend();
-    case "move the clock": {
-      await world.kill(deed.host);
-      const loader = new URL("clock-moved.mjs", import.meta.url).href;
-      const clock = `${deed.byMs},${Date.now() + deed.forMs / 2}`;
-      await world.start(deed.host, { NODE_OPTIONS: `--import ${loader}`, MTJOBS_TEST_CLOCK: clock });
-      await sleep(deed.forMs);
-      await world.kill(deed.host);
-      return await world.start(deed.host);
-    }
+    case "move the clock":
+      return await moveClock(world, deed);
     case "kill Redis":
       await redis.kill();
       await sleep(deed.forMs);

@@ -29,9 +29,8 @@ export class Tally {
   countJobs(world: World): void {
     for (const area of world.areas) {
       // As the product reads it: a full disk may have torn a line.
-      for (const line of readHistory(openArea(area.directory), {
-        limit: 10_000,
-      }) as unknown as HistoryLine[]) {
+      const lines: unknown = readHistory(openArea(area.directory), { limit: 10_000 });
+      for (const line of lines as HistoryLine[]) {
         this.count(`${line.job} ${line.outcome ?? line.state}`);
         if (line.moved !== undefined) this.count(`runs of ${line.job}`, line.moved.runs);
       }
