@@ -7,17 +7,18 @@ import { completedColumn, readColumn, readRows } from "../../support/read-rows.t
 import { runReduce, runRestore } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
-/** Run 1 has 6,000 tests and has moved: what the quickest disk takes several tenths of a second for. */
-async function largeRun() {
-  const area = buildTempArea({ runs: 3, testsPerRun: 2000, inFlight: 0, unsynced: false });
-  giveTestsTo(area, 1, [2, 3]);
+/** Run 1 has 2,000 tests for each of `runs`, and has moved: 6,000 take a quick disk several tenths of a second. */
+async function largeRun(runs = 3) {
+  const area = buildTempArea({ runs, testsPerRun: 2000, inFlight: 0, unsynced: false });
+  const others = Array.from({ length: runs - 1 }, (_, index) => index + 2);
+  giveTestsTo(area, 1, others);
   await runReduce(area, { runname: undefined, runId: [1] });
   return area;
 }
 
 describe("a restore of one large run", () => {
   it("asks between its slices whether megatest.db must be left to a sync, and waits for the answer", async () => {
-    const area = await largeRun();
+    const area = await largeRun(9);
     const [fence] = readRows(area.megatestDb, "SELECT token FROM mtjobs_fence");
     readRows(filesOf(area).completedDb, "UPDATE mtjobs_runs SET state = 'restoring' RETURNING run_id");
     const { megatestDb, completedDb } = filesOf(area);
@@ -47,8 +48,8 @@ describe("a restore of one large run", () => {
     } finally {
       await station.close();
     }
-    expect(inserted.filter((count) => count > 0 && count < 6000).length).toBeGreaterThan(0);
-    expect(readColumn(megatestDb, "SELECT count(*) FROM tests WHERE run_id = 1")).toEqual([6000]);
+    expect(inserted.filter((count) => count > 0 && count < 18_000).length).toBeGreaterThan(0);
+    expect(readColumn(megatestDb, "SELECT count(*) FROM tests WHERE run_id = 1")).toEqual([18_000]);
   });
 
   it("takes its copy out of completed-runs.db in several transactions, and readers get their turn", async () => {
