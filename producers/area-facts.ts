@@ -1,3 +1,4 @@
+import { type LeaseState, leaseState } from "../shared/lease/lease.ts";
 import type { Look, Part } from "./open-look.ts";
 
 /** A run as `status` names it. */
@@ -107,10 +108,10 @@ export interface FenceRow {
   renewed_at: number;
 }
 
-/** Null where nobody holds the area, or the lease has run out. */
+/** Null where nobody holds the area: the lease has run out, or is one that no honest clock made. */
 export function readLease(db: Look, now: number): Lease | null {
   const row = readFenceRow(db);
-  if (row === undefined || row.holder === null || row.expires_at <= now) return null;
+  if (row === undefined || row.holder === null || leaseStateOf(row, undefined, now) !== "held") return null;
   return {
     token: row.token,
     holder: row.holder,
@@ -119,6 +120,15 @@ export function readLease(db: Look, now: number): Lease | null {
     expiresAt: new Date(row.expires_at).toISOString(),
     renewedAt: new Date(row.renewed_at).toISOString(),
   };
+}
+
+/** @param host this host's name, to tell whether a holder here is dead; undefined: not asked */
+export function leaseStateOf(
+  { holder, expires_at }: FenceRow,
+  host: string | undefined,
+  now?: number,
+): LeaseState {
+  return leaseState({ holder, expiresAt: expires_at }, host, now);
 }
 
 /** Undefined where no job ever worked on the area. */

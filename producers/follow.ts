@@ -64,7 +64,7 @@ class Follower {
   private told = "";
   private servedAt: number | undefined;
   /** Since when the job has been where it is, as far as we know. */
-  private placedAt = Date.now();
+  private placedAt = performance.now();
   private unreachableSince: number | undefined;
 
   constructor(session: Session, place: JobPlace, options: FollowOptions) {
@@ -85,17 +85,17 @@ class Follower {
       const error = await toQueueError(thrown, this.session.redis, this.session.settings.redisUrl);
       if (error.code !== "redis-unreachable") throw error;
       if (this.unreachableSince === undefined) {
-        this.unreachableSince = Date.now();
+        this.unreachableSince = performance.now();
         this.options.onNote?.(`${error.message}; waiting for it to come back`);
       }
-      if (Date.now() - this.unreachableSince > outage) throw error;
+      if (performance.now() - this.unreachableSince > outage) throw error;
       return undefined;
     }
   }
 
   /** Waits until the next look. @throws {JobsError} `timeout` or `interrupted` */
   async pause(): Promise<void> {
-    const left = this.deadline - Date.now();
+    const left = this.deadline - performance.now();
     if (left <= 0) {
       throw this.stillRunning(
         "timeout",
@@ -138,7 +138,7 @@ class Follower {
     this.options.onNote?.(`${host} is not the area's home: the job went on to ${next.host} as ${next.jobId}`);
     this.place = next;
     this.servedAt = undefined;
-    this.placedAt = Date.now();
+    this.placedAt = performance.now();
     this.noteChange("forwarded");
     return undefined;
   }
@@ -175,10 +175,10 @@ class Follower {
     const { redis, settings } = this.session;
     const hosts = await listHosts(redis, settings.prefix);
     if (hosts.some((record) => record.host === this.place.host && record.alive)) {
-      this.servedAt = Date.now();
+      this.servedAt = performance.now();
       return;
     }
-    const since = Date.now() - (this.servedAt ?? this.placedAt);
+    const since = performance.now() - (this.servedAt ?? this.placedAt);
     if (since < (this.servedAt === undefined ? noWorkerAtStart : noWorkerLater)) return;
     const what = state === "active" ? "has stopped in the middle of it" : "serves it";
     throw this.stillRunning(

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import Redlock, { ExecutionError, Lock } from "redlock";
+import Redlock, { ExecutionError, type Lock } from "redlock";
 import { JobsError } from "../shared/errors.ts";
 import { type LockOwner, readLockOwner } from "../shared/queue/area-lock-key.ts";
 import { lockClient } from "../shared/queue/connections.ts";
-import { type AreaLock, HeldLock, isContention } from "./held-lock.ts";
+import { type AreaLock, HeldLock, isContention, lockOf } from "./held-lock.ts";
 
 export interface AreaLockOptions {
   /** How long a lock stands without renewal, in milliseconds. */
@@ -38,8 +38,17 @@ export class AreaLocks {
     return this.#taken.length;
   }
 
-  #keep(lock: Lock, owner: LockOwner, ttl: number): AreaLock {
-    const held = new HeldLock(this.#redlock, this.#clients[0], lock, owner, ttl);
+  /** @param asked `performance.now()` before the servers were asked: the lock stands for `ttl` from then on at least */
+  #keep({ resources, value }: Lock, asked: number, owner: LockOwner, ttl: number): AreaLock {
+    const held = new HeldLock({
+      redlock: this.#redlock,
+      ownerClient: this.#clients[0],
+      resources,
+      value,
+      asked,
+      owner,
+      ttl,
+    });
     this.#taken = [...this.#taken.filter(({ isHeld }) => isHeld), held];
     return held;
   }
@@ -50,15 +59,16 @@ export class AreaLocks {
    */
   async acquire(keys: string[], owner: LockOwner, options: AreaLockOptions = {}): Promise<AreaLock> {
     const { ttl = 10_000, wait = 1500 } = options;
-    const deadline = Date.now() + wait;
+    const deadline = performance.now() + wait;
     for (;;) {
+      const asked = performance.now();
       try {
         // Never Redlock's own retries here: it would count the wait for the lock as part of the lock's life.
         const lock = await this.#redlock.acquire(keys, ttl, { retryCount: 0 });
         // A server that hung may have answered when the lock was over.
-        if (lock.expiration > Date.now()) return this.#keep(lock, owner, ttl);
+        if (performance.now() - asked < ttl) return this.#keep(lock, asked, owner, ttl);
       } catch (error) {
-        if (Date.now() >= deadline) throw await this.#explain(error, keys);
+        if (performance.now() >= deadline) throw await this.#explain(error, keys);
       }
       await sleep(100 + Math.random() * 100);
     }
@@ -78,11 +88,10 @@ export class AreaLocks {
 
   /** undefined where too few servers have the lock with this value. */
   async #extend(keys: string[], value: string, owner: LockOwner, ttl: number): Promise<AreaLock | undefined> {
-    // How long it stands only the servers know: each extends it only where it has this very value.
-    const handed = new Lock(this.#redlock, keys, value, [], Date.now() + ttl);
+    const asked = performance.now();
     try {
-      const lock = await this.#redlock.extend(handed, ttl, { retryCount: 0 });
-      return this.#keep(lock, owner, ttl);
+      const lock = await this.#redlock.extend(lockOf(this.#redlock, keys, value), ttl, { retryCount: 0 });
+      return this.#keep(lock, asked, owner, ttl);
     } catch (error) {
       if (!(error instanceof ExecutionError)) throw error;
       return undefined;

@@ -1,4 +1,5 @@
 import { JobsError } from "../shared/errors.ts";
+import { leaseMs, leaseState } from "../shared/lease/lease.ts";
 import { type Connection, type Part, prepared } from "../shared/sqlite/connection.ts";
 import { hasTable } from "../shared/sqlite/table.ts";
 
@@ -21,9 +22,6 @@ export interface Fence {
   /** In the cache only: a refill from megatest.db was due when we first wrote, and is still to be settled. */
   refillDue: boolean;
 }
-
-/** How long a lease lasts without renewal, in ms. Longer than any pause a healthy worker shows. */
-export const leaseMs = 60_000;
 
 const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fence (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -65,24 +63,38 @@ export function readFence(db: Connection, part: Part): Fence | undefined {
   );
 }
 
+/** Who takes a lease: a process for one of its jobs, or a migration. */
+export interface LeaseClaim {
+  holder: string;
+  jobId: string;
+  /** Name of this host. */
+  host: string;
+  /** Ms since 1970. */
+  now: number;
+}
+
+/**
+ * @throws JobsError `locked` where another holder, or another job of this one, has a lease that still counts
+ */
+export function assertLeaseFree(current: Fence | undefined, claim: LeaseClaim): void {
+  if (current === undefined || leaseState(current, claim.host, claim.now) !== "held") return;
+  if (current.holder === claim.holder && current.jobId === claim.jobId) return;
+  throw new JobsError("locked", `the area is held by ${current.holder} for job ${current.jobId}`, {
+    hint: "wait until that job ends, or until its lease runs out",
+    details: { holder: current.holder, jobId: current.jobId, expiresAt: current.expiresAt },
+  });
+}
+
 /**
  * Takes the lease in megatest.db and issues the next token. Call inside a transaction on `area`.
  *
  * @param seen highest token found in the other databases: a lost table is rebuilt above it
- * @throws JobsError `locked` where another holder's lease has not run out
+ * @throws JobsError `locked`, see `assertLeaseFree`
  */
-export function takeLease(
-  db: Connection,
-  claim: { holder: string; jobId: string; now: number; seen: number },
-): number {
+export function takeLease(db: Connection, claim: LeaseClaim & { seen: number }): number {
   db.exec(createSql("area"));
   const current = readFence(db, "area");
-  if (current?.holder != null && current.holder !== claim.holder && current.expiresAt > claim.now) {
-    throw new JobsError("locked", `the area is held by ${current.holder} for job ${current.jobId}`, {
-      hint: "wait until that job ends, or until its lease runs out",
-      details: { holder: current.holder, jobId: current.jobId, expiresAt: current.expiresAt },
-    });
-  }
+  assertLeaseFree(current, claim);
   const token = Math.max(current?.token ?? 0, claim.seen) + 1;
   db.prepare(
     `INSERT INTO area.mtjobs_fence (id, token, holder, job_id, acquired_at, renewed_at, expires_at)

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type Redlock from "redlock";
-import { ExecutionError, type Lock, ResourceLockedError } from "redlock";
+import type { RedlockSettings } from "redlock";
+import { ExecutionError, Lock, ResourceLockedError } from "redlock";
 import { JobsError } from "../shared/errors.ts";
 import { type LockOwner, lockOwnerKey } from "../shared/queue/area-lock-key.ts";
 
@@ -25,32 +26,45 @@ export async function isContention(error: unknown): Promise<boolean> {
   return [...stats.votesAgainst.values()].some((vote) => vote instanceof ResourceLockedError);
 }
 
+/** A lock that is about to be extended. How long it stands only the servers know: each extends what has this very value. */
+export function lockOf(redlock: Redlock, resources: string[], value: string): Lock {
+  // Redlock refuses to extend what has run out by the host's clock, which may have been set meanwhile.
+  return new Lock(redlock, resources, value, [], Number.MAX_SAFE_INTEGER);
+}
+
+export interface HeldLockOptions {
+  redlock: Redlock;
+  ownerClient: Redis | undefined;
+  resources: string[];
+  /** The value under which the servers have it. */
+  value: string;
+  /** `performance.now()` before the servers were asked for it. */
+  asked: number;
+  owner: LockOwner;
+  /** Ms that it stands without renewal. */
+  ttl: number;
+}
+
 /** A lock in hand, renewed at a third of its life, given up a little before its end. */
 export class HeldLock implements AreaLock {
-  readonly #redlock: Redlock;
-  readonly #ownerClient: Redis | undefined;
-  readonly #owner: LockOwner;
-  readonly #ttl: number;
+  readonly #with: HeldLockOptions;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  #lock: Lock;
+  #asked: number;
   #renewing: Promise<void> | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #released = false;
 
-  constructor(redlock: Redlock, ownerClient: Redis | undefined, lock: Lock, owner: LockOwner, ttl: number) {
-    this.#redlock = redlock;
-    this.#ownerClient = ownerClient;
-    this.#lock = lock;
-    this.#owner = owner;
-    this.#ttl = ttl;
+  constructor(options: HeldLockOptions) {
+    this.#with = options;
+    this.#asked = options.asked;
     this.#watch();
     this.#writeOwner();
     this.#timer = setInterval(() => {
       this.#renewing ??= this.#renew().finally(() => {
         this.#renewing = undefined;
       });
-    }, ttl / 3);
+    }, options.ttl / 3);
   }
 
   get signal(): AbortSignal {
@@ -63,7 +77,9 @@ export class HeldLock implements AreaLock {
 
   async #renew(): Promise<void> {
     try {
-      this.#lock = await this.#redlock.extend(this.#lock, this.#ttl);
+      const asked = performance.now();
+      await this.#extend(this.#with.ttl);
+      this.#asked = asked;
       if (this.#released || this.signal.aborted) return;
       this.#watch();
       this.#writeOwner();
@@ -73,10 +89,15 @@ export class HeldLock implements AreaLock {
     }
   }
 
+  async #extend(ms: number, settings?: Partial<RedlockSettings>): Promise<void> {
+    const { redlock, resources, value } = this.#with;
+    await redlock.extend(lockOf(redlock, resources, value), ms, settings);
+  }
+
   /** (Re)starts the clock that ends our trust in the lock before the servers' clocks do. */
   #watch(): void {
     clearTimeout(this.#watchdog);
-    const left = this.#lock.expiration - Date.now() - this.#ttl / 10;
+    const left = this.#asked + 0.9 * this.#with.ttl - performance.now();
     this.#watchdog = setTimeout(() => this.#giveUp(), Math.max(0, left));
   }
 
@@ -91,10 +112,11 @@ export class HeldLock implements AreaLock {
     );
   }
 
-  #writeOwner(ms = this.#ttl): void {
-    for (const key of this.#lock.resources) {
+  #writeOwner(ms = this.#with.ttl): void {
+    const { ownerClient, owner, resources } = this.#with;
+    for (const key of resources) {
       // For people to read; the lock does not depend on it.
-      this.#ownerClient?.set(lockOwnerKey(key), JSON.stringify(this.#owner), "PX", ms).catch(() => {});
+      ownerClient?.set(lockOwnerKey(key), JSON.stringify(owner), "PX", ms).catch(() => {});
     }
   }
 
@@ -104,13 +126,13 @@ export class HeldLock implements AreaLock {
   }
 
   async handOver(ms: number): Promise<string> {
-    const { value } = this.#lock;
+    const { value } = this.#with;
     if (this.#released) return value;
     this.#released = true;
     this.#stopTimers();
     await this.#renewing;
     try {
-      this.#lock = await this.#redlock.extend(this.#lock, ms, { retryCount: 0 });
+      await this.#extend(ms, { retryCount: 0 });
       this.#writeOwner(ms);
     } catch {
       // Whoever adopts it takes it anew.
@@ -124,8 +146,9 @@ export class HeldLock implements AreaLock {
     this.#stopTimers();
     await this.#renewing;
     try {
-      await this.#redlock.release(this.#lock, { retryCount: 0 });
-      await this.#ownerClient?.del(this.#lock.resources.map(lockOwnerKey));
+      const { redlock, resources, value, ownerClient } = this.#with;
+      await redlock.release(lockOf(redlock, resources, value), { retryCount: 0 });
+      await ownerClient?.del(resources.map(lockOwnerKey));
     } catch {
       // It expires by itself within the ttl.
     }

@@ -20,7 +20,7 @@ export class JobRenewals {
 
   /** The locks of these jobs were taken or renewed now. */
   note(jobIds: readonly string[]): void {
-    for (const id of jobIds) this.#renewedAt.set(id, Date.now());
+    for (const id of jobIds) this.#renewedAt.set(id, performance.now());
   }
 
   /** Stops the job at its next batch: its lock is another's. */
@@ -31,7 +31,8 @@ export class JobRenewals {
   /** A renewal that hangs because Redis is away is neither a success nor a failure to BullMQ. */
   check(): void {
     for (const jobId of this.#running.keys()) {
-      if (Date.now() - (this.#renewedAt.get(jobId) ?? 0) > this.#lockDuration) this.lose(jobId);
+      if (performance.now() - (this.#renewedAt.get(jobId) ?? Number.NEGATIVE_INFINITY) > this.#lockDuration)
+        this.lose(jobId);
     }
     for (const jobId of this.#renewedAt.keys()) {
       if (!this.#running.has(jobId)) this.#renewedAt.delete(jobId);

@@ -20,7 +20,7 @@ export class Rounds {
   readonly #areas = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   readonly #over = new AbortController();
-  #rootsAt = 0;
+  #rootsAt = Number.NEGATIVE_INFINITY;
   #going: Promise<void> | undefined;
 
   constructor(host: JobHost, everyMs = roundMs) {
@@ -44,9 +44,9 @@ export class Rounds {
 
   async #go(): Promise<void> {
     const { settings, log, threads } = this.#host;
-    const everywhere = Date.now() - this.#rootsAt >= rootsEveryMs;
+    const everywhere = performance.now() - this.#rootsAt >= rootsEveryMs;
     if (!everywhere && this.#areas.size === 0) return;
-    if (everywhere) this.#rootsAt = Date.now();
+    if (everywhere) this.#rootsAt = performance.now();
     const areas = await this.#withMigrations();
     if (!everywhere && areas.length === 0) return;
     const data = {

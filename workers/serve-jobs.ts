@@ -18,18 +18,18 @@ const progressInterval = 300;
 function throttle(send: (progress: Progress) => void): { report(progress: Progress): void; flush(): void } {
   let last: Progress | undefined;
   let waiting: Progress | undefined;
-  let sentAt = 0;
+  let sentAt = Number.NEGATIVE_INFINITY;
   const pass = (progress: Progress) => {
     last = progress;
     waiting = undefined;
-    sentAt = Date.now();
+    sentAt = performance.now();
     send(progress);
   };
   return {
     report(progress) {
       // A job may go on with one object and change it: keep a copy of what it said now.
       const copy = structuredClone(progress);
-      if (copy.phase !== last?.phase || Date.now() - sentAt >= progressInterval) pass(copy);
+      if (copy.phase !== last?.phase || performance.now() - sentAt >= progressInterval) pass(copy);
       else waiting = copy;
     },
     flush() {

@@ -93,7 +93,7 @@ export class HostWorker {
   readonly #running = new Map<string, AbortController>();
   readonly #threads: JobThreads;
   readonly #renewals = new JobRenewals(this.#running, lockDuration);
-  #told = { message: "", at: 0 };
+  #told = { message: "", at: Number.NEGATIVE_INFINITY };
   #serving: Serving | undefined;
   #left: Promise<LeaveOutcome> | undefined;
 
@@ -197,8 +197,8 @@ export class HostWorker {
 
   /** While Redis is away the same error comes every second: one line for each kind of it a minute is enough. */
   #tellOnce(error: Error): void {
-    const again = error.message === this.#told.message && Date.now() - this.#told.at < 60_000;
-    if (!again) this.#told = { message: error.message, at: Date.now() };
+    const again = error.message === this.#told.message && performance.now() - this.#told.at < 60_000;
+    if (!again) this.#told = { message: error.message, at: performance.now() };
     this.#log[again ? "debug" : "warn"]({ err: error }, "queue");
   }
 

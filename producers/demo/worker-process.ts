@@ -57,12 +57,12 @@ async function untilServed(
   child: ChildProcess,
   { signal, log }: { signal: AbortSignal; log: () => string },
 ): Promise<void> {
-  const deadline = Date.now() + startDeadline;
+  const deadline = performance.now() + startDeadline;
   for (;;) {
     if (signal.aborted) throw new JobsError("interrupted", "interrupted");
     const hosts = await listHosts(redis, settings.prefix);
     if (hosts.some(({ host, alive }) => host === settings.host && alive)) return;
-    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+    if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
       throw new JobsError("no-worker", "the demo's worker did not start", {
         details: { exitCode: child.exitCode, log: log() },
         ...(log() === "" ? {} : { hint: `it said: ${log().trim()}` }),

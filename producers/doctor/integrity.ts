@@ -1,8 +1,7 @@
 import { statSync } from "node:fs";
-import { readFenceRow } from "../area-facts.ts";
+import { leaseStateOf, readFenceRow } from "../area-facts.ts";
 import { openLook, type Part } from "../open-look.ts";
 import { bytesText } from "../text/amounts.ts";
-import { isAtWork } from "./at-work.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";
@@ -73,7 +72,7 @@ function holderOf(file: string, host: string): string | undefined {
     const db = openLook({ area: file });
     try {
       const row = readFenceRow(db);
-      return row !== undefined && isAtWork(row, host) ? (row.holder ?? undefined) : undefined;
+      return row !== undefined && leaseStateOf(row, host) === "held" ? (row.holder ?? undefined) : undefined;
     } finally {
       db.close();
     }

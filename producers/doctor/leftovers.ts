@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { msSince } from "../../shared/elapsed.ts";
 import { plural } from "../../shared/plural.ts";
-import { readFenceRow, readStates } from "../area-facts.ts";
+import { leaseStateOf, readFenceRow, readStates } from "../area-facts.ts";
 import { openLook } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
-import { isAtWork } from "./at-work.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
@@ -28,7 +28,13 @@ function checkLease({ area, settings }: Patient): Check {
     const row = readFenceRow(db);
     if (row === undefined || row.holder === null) return good("lease", "nobody holds the area");
     const who = `${row.holder} for ${row.job_id ?? "?"}`;
-    if (isAtWork(row, settings.host)) return note("lease", `a job is at work: ${who}`);
+    const state = leaseStateOf(row, settings.host);
+    if (state === "held") return note("lease", `a job is at work: ${who}`);
+    if (state === "ahead") {
+      const until = new Date(Math.min(row.expires_at, 8.64e15)).toISOString();
+      const verdict = `the lease of ${who} ends ${until}, later than any lease lasts: the clock of its host was wrong`;
+      return bad("lease", verdict, { remedy: `set that clock; then ${repair} ends the lease` });
+    }
     const since = agoText(new Date(row.renewed_at).toISOString());
     return bad("lease", `${who} died at work, last heard of ${since}`, { remedy: repair });
   } finally {
@@ -44,7 +50,7 @@ function checkStates({ area, files, settings }: Patient): Check {
     const told = Object.entries(states).map(([state, count]) => `${plural(count, "run")} ${state}`);
     if (told.length === 0) return good("half-moved", "no run is half moved");
     const row = readFenceRow(db);
-    return row !== undefined && isAtWork(row, settings.host)
+    return row !== undefined && leaseStateOf(row, settings.host) === "held"
       ? note("half-moved", `a job holds the area: ${told.join(", ")}`, { details: states })
       : bad("half-moved", `a job died: ${told.join(", ")}`, { remedy: repair, details: states });
   } finally {
@@ -57,7 +63,7 @@ function checkFiles({ area }: Patient): Check {
   const old = readdirSync(area.privateDir).filter((name) => {
     if (!/\.tmp$|^clock-/.test(name)) return false;
     const stat = statSync(join(area.privateDir, name), { throwIfNoEntry: false });
-    return stat !== undefined && Date.now() - stat.mtimeMs > instantMs;
+    return stat !== undefined && msSince(stat.mtimeMs) > instantMs;
   });
   return old.length === 0
     ? good("left-files", "no file of a dead job lies about")

@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
 import { findCache } from "../../shared/area/cache.ts";
 import { homePolicy } from "../../shared/area/home-policy.ts";
-import { readFenceRow } from "../area-facts.ts";
+import { msSince } from "../../shared/elapsed.ts";
+import { leaseStateOf, readFenceRow } from "../area-facts.ts";
 import { type MigrationFacts, readClosed, readMigration, stateTexts } from "../migration-facts.ts";
 import { openLook } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
-import { isAtWork } from "./at-work.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
@@ -36,8 +36,11 @@ function look({ area, settings }: Patient): Stand {
   try {
     const migration = readMigration(db);
     const row = readFenceRow(db);
-    const recent = Date.now() - Date.parse(migration?.changedAt ?? "") < standsStillMs;
-    return { migration, atWork: recent || (row !== undefined && isAtWork(row, settings.host)) };
+    const recent = msSince(Date.parse(migration?.changedAt ?? "")) < standsStillMs;
+    return {
+      migration,
+      atWork: recent || (row !== undefined && leaseStateOf(row, settings.host) === "held"),
+    };
   } finally {
     db.close();
   }

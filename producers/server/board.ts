@@ -59,8 +59,8 @@ export async function addBoard(app: FastifyInstance, parts: ServerParts, write: 
           plainProblem(405, "the board only shows: the server was started without --board-write"),
         );
       }
-      if (looked === undefined || Date.now() - looked.at > freshFor)
-        looked = { at: Date.now(), done: showHosts() };
+      if (looked === undefined || performance.now() - looked.at > freshFor)
+        looked = { at: performance.now(), done: showHosts() };
       await looked.done;
     });
     // The policy forbids the page's fonts of another site; a page that does not ask for them has nothing to complain of.

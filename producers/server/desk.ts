@@ -87,14 +87,14 @@ export class Desk {
     if (known !== undefined && !isOld(known, diagnosedFor)) return known.answer;
     if (this.#diagnoses.size >= mostDiagnoses) this.#diagnoses.clear();
     const answer = this.#run<Diagnosis>(this.#slow, "diagnosis", { area });
-    this.#diagnoses.set(area, { at: Date.now(), answer });
+    this.#diagnoses.set(area, { at: performance.now(), answer });
     return answer;
   }
 
   /** All areas below the roots, as they were within the last 10 s. */
   areas(): Promise<FoundAreas> {
     if (this.#found === undefined || isOld(this.#found, freshFor)) {
-      this.#found = { at: Date.now(), answer: this.#run<FoundAreas>(this.#slow, "find", {}) };
+      this.#found = { at: performance.now(), answer: this.#run<FoundAreas>(this.#slow, "find", {}) };
     }
     return this.#found.answer;
   }
@@ -102,7 +102,7 @@ export class Desk {
   /** Sizes and last jobs of all areas, as they were within the last 30 s. */
   measures(): Promise<AreaMeasure[]> {
     if (this.#measured === undefined || isOld(this.#measured, measuredFor)) {
-      this.#measured = { at: Date.now(), answer: this.#run<AreaMeasure[]>(this.#slow, "measure", {}) };
+      this.#measured = { at: performance.now(), answer: this.#run<AreaMeasure[]>(this.#slow, "measure", {}) };
     }
     return this.#measured.answer;
   }
@@ -151,5 +151,5 @@ function threads(most: number): Tinypool {
 
 /** A failure counts as long as an answer: a file system that hangs must not be asked again at once. */
 function isOld({ at }: Remembered<unknown>, freshFor: number): boolean {
-  return Date.now() - at > freshFor;
+  return performance.now() - at > freshFor;
 }

@@ -36,7 +36,8 @@ export const healthRoute =
         },
       },
       async (_request, reply) => {
-        if (last === undefined || Date.now() - last.at > freshFor) last = { at: Date.now(), health: look() };
+        if (last === undefined || performance.now() - last.at > freshFor)
+          last = { at: performance.now(), health: look() };
         const health = await last.health;
         return reply.code(health.ok ? 200 : 503).send(health);
       },

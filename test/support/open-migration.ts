@@ -19,7 +19,13 @@ export function leaveMigration(
   try {
     const now = held ? Date.now() : Date.now() - 3_600_000;
     const token = transact(db, () => {
-      const taken = takeLease(db, { holder: "migration:migrate-1", jobId: "migrate-1", now, seen: 0 });
+      const taken = takeLease(db, {
+        holder: "migration:migrate-1",
+        jobId: "migrate-1",
+        host: "host-a",
+        now,
+        seen: 0,
+      });
       const homes = { from_home: "host-a", to_home: "10.0.0.2", from_host: "host-a", to_host: "host-b" };
       const row = { job_id: "migrate-1", requested_by: "ann@host-a", kind, source: "cache" as const };
       beginMigration(db, { ...row, ...homes }, taken);

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
 import { areaLockKeys, readLockOwner } from "../../shared/queue/area-lock-key.ts";
 import { AreaLocks } from "../../workers/area-lock.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
@@ -153,5 +154,24 @@ test("a lock that Redis lost after it was handed over is taken anew, unless anot
       const late = locks.adopt(keys, value, owner("migrate-2"));
       await expect(late).rejects.toMatchObject({ code: "locked" });
       await anew.release();
+    }),
+  ));
+
+test("a lock is kept and renewed while the host's clock is set ten seconds ahead or back", () =>
+  withRedis((redis, prefix, url) =>
+    withLocks([url], async (locks) => {
+      for (const byMs of [10_000, -10_000]) {
+        const keys = areaLockKeys(prefix, { realPath: "/a", areaId: String(byMs) });
+        const held = await locks.acquire(keys, owner("reduce-1"), { ttl: 1_500 });
+        vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + byMs });
+        try {
+          await sleep(3_000);
+          expect(held.signal.aborted).toBe(false);
+          expect(await readLockOwner(redis, keys)).toEqual(owner("reduce-1"));
+        } finally {
+          vi.useRealTimers();
+          await held.release();
+        }
+      }
     }),
   ));

@@ -1,3 +1,4 @@
+import { msSince } from "../../shared/elapsed.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { CheckReport, MigrateResult } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
@@ -122,7 +123,7 @@ class Coordinator {
   async #stillWaiting(step: AskedStep): Promise<MigrateResult> {
     const { at, context } = this.#with;
     const old = await this.#with.hostNamed(step.host);
-    if (old?.alive === true || Date.now() - step.since < patienceMs) throw this.#with.pause();
+    if (old?.alive === true || msSince(step.since) < patienceMs) throw this.#with.pause();
     const look = await this.#with.look();
     // It died when its part was done: that is in the row, and we go on from there.
     if (look.own !== undefined && look.own.state !== "closing") {
@@ -229,7 +230,7 @@ class Coordinator {
     if (at.watchSince === undefined) await this.#with.tendOn(row.from_host);
     at.watchSince ??= Date.now();
     const settleMs = context.host.settleMs ?? defaultSettleMs;
-    if (Date.now() - at.watchSince < settleMs + watchPatienceMs)
+    if (msSince(at.watchSince) < settleMs + watchPatienceMs)
       throw new Pause(Math.min(overseeMs, settleMs + 250));
     // The new home works; the row waits for the old one's worker.
     const detail = "the old home has not watched yet: it will when its worker is back";

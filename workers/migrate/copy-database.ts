@@ -18,13 +18,13 @@ const patienceMs = 5_000;
 export async function copyDatabase(from: string, to: string, signal: AbortSignal): Promise<void> {
   const source = new Database(from, { fileMustExist: true, timeout: 1_000 });
   try {
-    for (const deadline = Date.now() + patienceMs; ; ) {
+    for (const deadline = performance.now() + patienceMs; ; ) {
       try {
         await copyOnce(source, to, signal);
         return;
       } catch (error) {
         signal.throwIfAborted();
-        if (toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
+        if (toJobsError(error).code !== "busy" || performance.now() > deadline) throw error;
         await sleep(50);
       }
     }

@@ -5,6 +5,7 @@ import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import { decideHome, hostAddress, readHomehost } from "../../shared/area/homehost.ts";
 import { newestMtimeMs } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
+import { msSince } from "../../shared/elapsed.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
@@ -101,7 +102,7 @@ function rowChecks(db: Connection, { now, takeover }: MigratePayload): MigrateCh
     ];
   }
   const last = lastMigration(db);
-  const ago = last === undefined || last.state === "undone" ? Infinity : Date.now() - last.changed_at;
+  const ago = last === undefined || last.state === "undone" ? Infinity : msSince(last.changed_at);
   if (ago >= restMs || now) return [passed("last-migration", "no other migration lately")];
   const detail = `the area moved ${Math.round(ago / 1000)} s ago: a migration leaves it 10 minutes`;
   return [failed("last-migration", detail)];

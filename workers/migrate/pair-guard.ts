@@ -32,13 +32,13 @@ export async function withPairGuard<T>(
 }
 
 async function begin(db: Database.Database, directory: string, waitMs: number): Promise<void> {
-  for (const deadline = Date.now() + waitMs; ; ) {
+  for (const deadline = performance.now() + waitMs; ; ) {
     try {
       db.exec("BEGIN EXCLUSIVE");
       return;
     } catch (error) {
       if (toJobsError(error).code !== "busy") throw error;
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         throw new JobsError("busy", `another process works on the caches in ${directory}`, {
           cause: error,
           hint: "wait until it has ended; if it hangs, end it",

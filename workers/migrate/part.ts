@@ -3,6 +3,7 @@ import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
+import { leaseState } from "../../shared/lease/lease.ts";
 import { attach, type Connection } from "../../shared/sqlite/connection.ts";
 import { type Fence, proveToken, readFence, releaseLease } from "../fence.ts";
 import { CacheTimes, cacheTimesSetup } from "../move/cache-times.ts";
@@ -44,8 +45,8 @@ export interface PartOptions {
 const migrationHolder = (jobId: string): string => `migration:${jobId}`;
 
 /** True while a part of the migration is at work, or the next may still take it up. */
-export function isLeaseAlive(fence: Fence | undefined, jobId: string, now = Date.now()): boolean {
-  return fence?.holder === migrationHolder(jobId) && fence.expiresAt > now;
+export function isLeaseAlive(fence: Fence | undefined, jobId: string): boolean {
+  return fence?.holder === migrationHolder(jobId) && leaseState(fence, undefined) === "held";
 }
 
 /** How often a part renews the lease where no commit of its own does, ms. */

@@ -1,4 +1,5 @@
 import type { Area } from "../../shared/area/area.ts";
+import { msSince } from "../../shared/elapsed.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
@@ -23,7 +24,7 @@ export async function standsOf(
     return unfinishedMigrations(db).map((row) => ({
       row,
       files: readMigrationFiles(area, row.token),
-      idleMs: Date.now() - row.changed_at,
+      idleMs: msSince(row.changed_at),
       leaseAlive: row.job_id !== givenUp && isLeaseAlive(lease, row.job_id),
     }));
   });

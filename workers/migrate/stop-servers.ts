@@ -33,8 +33,8 @@ export async function stopServers(
     else left.push({ pid, reason });
   }
   for (const pid of told) signalServer(pid);
-  const deadline = Date.now() + waitMs;
-  while (told.some(isServer) && Date.now() < deadline) await rest(100, signal);
+  const deadline = performance.now() + waitMs;
+  while (told.some(isServer) && performance.now() < deadline) await rest(100, signal);
   for (const pid of told.filter(isServer)) left.push({ pid, reason: "it did not end in time" });
   const stopped = told.filter((pid) => !isServer(pid));
   const others = aliveServers(area, settings.host).filter(

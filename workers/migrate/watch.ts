@@ -25,7 +25,9 @@ export async function watch(area: Area, row: MigrationRow, context: JobContext):
   const settleMs = context.settleMs ?? defaultSettleMs;
   const now = Date.now();
   const begun = { since: now, until: now + settleMs, strays: 0, done: false };
-  const watched = readMigrationFiles(area, row.token).watched ?? begun;
+  const known = readMigrationFiles(area, row.token).watched;
+  // One that ends later than a watch lasts was begun before this host's clock was set back.
+  const watched = known !== undefined && known.until - now <= settleMs ? known : begun;
   const strays = await copyStrays(area, row, context);
   const done = now >= watched.until;
   writeWatched(area, row.token, { ...watched, strays, done });

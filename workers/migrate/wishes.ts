@@ -3,6 +3,7 @@ import { type HomePolicy, homePolicy, wantsArea } from "../../shared/area/home-p
 import { hostAddress, readHomehost } from "../../shared/area/homehost.ts";
 import { newestMtimeMs } from "../../shared/area/mtime.ts";
 import { liveServers } from "../../shared/area/servers.ts";
+import { msSince } from "../../shared/elapsed.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 
@@ -40,7 +41,7 @@ export async function wishFor(
   const last = await lastOf();
   if (last !== undefined && last.state !== "settled" && last.state !== "undone") return undefined;
   // One that was undone counts, too: what failed is not tried again every ten minutes.
-  const sinceLastMs = last === undefined ? undefined : now - last.changed_at;
+  const sinceLastMs = last === undefined ? undefined : msSince(last.changed_at, now);
   const wanted = wantsArea(policy, [home], self, sinceLastMs);
   return wanted ? { area: area.path, home, self, policy, sinceLastMs } : undefined;
 }

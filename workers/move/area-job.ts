@@ -14,7 +14,7 @@ import { mapChildren } from "./children.ts";
 import { compact } from "./compact.ts";
 import { countSides, type RunsBySide } from "./count-sides.ts";
 import { repairIdClashes } from "./id-clashes.ts";
-import { acquire, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
+import { acquire, assertAdmitted, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
 import { openMove, openPlace, type Place } from "./prepare.ts";
 import { prepareArea } from "./prepare-area.ts";
@@ -60,6 +60,7 @@ export async function workOnArea(
   const place = await openPlace(payload, context, tally);
   if (payload.dryRun) return direction.rehearse(place, tally, started);
 
+  await outwaitBusy(context.signal, () => assertAdmitted(place.files, context));
   const before = fileSizes(place.files);
   const areaId = await outwaitBusy(context.signal, () => prepareArea(place));
   context.failpoint("prepared");

@@ -1,8 +1,10 @@
 import type { JobContext } from "../../shared/job-context.ts";
+import { holderName } from "../../shared/lease/holder.ts";
+import { leaseMs } from "../../shared/lease/lease.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import {
+  assertLeaseFree,
   type Fence,
-  leaseMs,
   noteRefillDue,
   proveToken,
   raiseToken,
@@ -11,7 +13,8 @@ import {
   takeLease,
 } from "../fence.ts";
 import type { CacheTimes } from "./cache-times.ts";
-import { holderName, isDeadHolder } from "./holder.ts";
+import { connect } from "./databases.ts";
+import type { Files } from "./move.ts";
 import { outwaitBusy, rest, transact } from "./transaction.ts";
 
 export interface LeaseOptions {
@@ -33,6 +36,22 @@ export interface Claim {
 }
 
 /**
+ * Makes sure that this job may take the lease, before anything of the area is written, or its cache even opened: in WAL
+ * mode that leaves files beside it.
+ *
+ * @throws JobsError `locked` where another job holds it
+ */
+export function assertAdmitted(files: Files, { settings, jobId }: JobContext): void {
+  const db = connect(files, ["area"]);
+  try {
+    const { host } = settings;
+    assertLeaseFree(readFence(db, "area"), { holder: holderName(host), jobId, host, now: Date.now() });
+  } finally {
+    db.close();
+  }
+}
+
+/**
  * Takes the lease of the area and raises the token in every database that the job will write, before
  * anything else is written.
  *
@@ -43,24 +62,34 @@ export async function acquire(
   claim?: Claim,
 ): Promise<number> {
   const { signal, settings } = context;
-  const own = { holder: holderName(settings.host), jobId: context.jobId, meet: () => {} };
+  const { host } = settings;
+  const own = { holder: holderName(host), jobId: context.jobId, meet: () => {} };
   const { holder, jobId, meet } = claim ?? own;
-  if (refillDue) {
-    // One commit says that a refill was due and makes the cache the newer one: neither without the other.
-    await outwaitBusy(signal, () => transact(db, () => noteRefillDue(db, true)));
-  }
-  context.failpoint("refill-noted");
-  const seen = Math.max(0, ...parts.map((part) => readFence(db, part)?.token ?? 0));
-  const token = await outwaitBusy(signal, () => {
-    times.renew();
-    return transact(db, () => {
-      evictDead(db, settings.host);
+  const seen = await outwaitBusy(signal, () =>
+    Math.max(0, ...parts.map((part) => readFence(db, part)?.token ?? 0)),
+  );
+  // Where a refill is due the cache must not look newer before that is noted in it: until then Megatest would still make it.
+  const beforeCommit = refillDue ? () => {} : () => times.renew();
+  const token = await outwaitBusy(signal, () =>
+    transact(db, () => {
       meet(readFence(db, "area"));
-      return takeLease(db, { holder, jobId, now: Date.now(), seen });
-    });
-  });
+      const taken = takeLease(db, { holder, jobId, host, now: Date.now(), seen });
+      // Only now: who is refused leaves no trace.
+      beforeCommit();
+      return taken;
+    }),
+  );
   try {
     context.failpoint("lease-taken");
+    // One commit says that a refill was due and makes the cache the newer one: neither without the other.
+    if (refillDue) {
+      const noteIt = () => {
+        raiseToken(db, "cache", token);
+        noteRefillDue(db, true);
+      };
+      await outwaitBusy(signal, () => transact(db, noteIt));
+    }
+    context.failpoint("refill-noted");
     for (const part of parts.filter((candidate) => candidate !== "area")) {
       await outwaitBusy(signal, () => transact(db, () => raiseToken(db, part, token)));
     }
@@ -68,18 +97,10 @@ export async function acquire(
   } catch (error) {
     // A full disk on one side need not keep the area from whoever is next; where this fails too the lease runs out. That of a
     // migration is not this job's to give back.
-    if (claim === undefined) await release({ db, times }, token).catch(() => {});
+    if (claim === undefined) await giveBack(db, token, beforeCommit).catch(() => {});
     throw error;
   }
   return token;
-}
-
-/** The lease of a process of this host that is gone need not run out. */
-function evictDead(db: Connection, host: string): void {
-  const holder = readFence(db, "area")?.holder;
-  if (holder != null && isDeadHolder(holder, host)) {
-    db.exec("UPDATE area.mtjobs_fence SET holder = NULL, expires_at = 0 WHERE id = 1");
-  }
 }
 
 /** Gives the lease back; where that fails it runs out by itself. */
@@ -87,8 +108,12 @@ export async function release(
   { db, times }: Pick<LeaseOptions, "db" | "times">,
   token: number,
 ): Promise<void> {
+  await giveBack(db, token, () => times.renew());
+}
+
+async function giveBack(db: Connection, token: number, beforeCommit: () => void): Promise<void> {
   await outwaitBusy(new AbortController().signal, () => {
-    times.renew();
+    beforeCommit();
     transact(db, () => releaseLease(db, token));
   });
 }
@@ -96,7 +121,9 @@ export async function release(
 /** Renews the lease where no other commit to megatest.db did so lately. */
 export function renewLease(db: Connection, times: CacheTimes, token: number): void {
   const fence = readFence(db, "area");
-  if (fence !== undefined && fence.token === token && fence.expiresAt - Date.now() > leaseMs / 2) return;
+  const left = (fence?.expiresAt ?? 0) - Date.now();
+  // One that ends later than it should was made before this host's clock was set back: others would not believe it.
+  if (fence?.token === token && left > leaseMs / 2 && left <= leaseMs) return;
   times.renew();
   transact(db, () => proveToken(db, "area", token, Date.now()));
 }
@@ -107,9 +134,9 @@ export async function restUnderLease(
   token: number,
   ms: number,
 ): Promise<void> {
-  const until = Date.now() + ms;
-  while (Date.now() < until) {
-    await rest(Math.min(1000, until - Date.now()), context.signal);
+  const until = performance.now() + ms;
+  while (performance.now() < until) {
+    await rest(Math.min(1000, until - performance.now()), context.signal);
     await outwaitBusy(context.signal, () => renewLease(db, times, token));
   }
 }

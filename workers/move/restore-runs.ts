@@ -58,14 +58,14 @@ export async function restoreRuns(
       const undone = await undoRestore(move, sweeper.line, failed, deadAfter);
       for (const run of undone) tally.skip(run, conflicting.includes(run.id) ? "conflict" : "changed");
     }
-    waiting.push({ runs: without(bad), since: Date.now() });
+    waiting.push({ runs: without(bad), since: performance.now() });
     context.failpoint("whole");
-    while (waiting[0] !== undefined && waiting[0].since + grace <= Date.now())
+    while (waiting[0] !== undefined && waiting[0].since + grace <= performance.now())
       await letGo(move, (waiting.shift() as Whole).runs);
   }
   for (const { runs: whole, since } of waiting) {
     if (whole.length === 0) continue;
-    await rest(Math.max(0, since + grace - Date.now()));
+    await rest(Math.max(0, since + grace - performance.now()));
     await letGo(move, whole);
   }
 }

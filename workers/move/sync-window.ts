@@ -26,9 +26,9 @@ export class SyncWindow {
 
   /** Await before each batch of writes to megatest.db. */
   async enter(): Promise<void> {
-    this.#since ??= Date.now();
-    if (Date.now() - this.#since < writeMs) return;
+    this.#since ??= performance.now();
+    if (performance.now() - this.#since < writeMs) return;
     await this.#rest();
-    this.#since = Date.now();
+    this.#since = performance.now();
   }
 }

@@ -25,18 +25,17 @@ export function assertInWindow({ between, tz = ownZone(), dryRun }: Times, now =
 /** The time that one job has, from now on. Asked between batches. */
 export class TimeBudget {
   readonly #times: Times;
-  readonly #began: number;
+  readonly #began = performance.now();
 
-  constructor(times: Times, now = Date.now()) {
+  constructor(times: Times) {
     this.#times = times;
-    this.#began = now;
   }
 
   /** What has run out; undefined while there is time left. */
-  up(now = Date.now()): TimeUp["by"] | undefined {
+  up(): TimeUp["by"] | undefined {
     const { between, maxTime, tz = ownZone(), dryRun } = this.#times;
     if (dryRun) return undefined;
-    if (maxTime !== undefined && now - this.#began >= maxTime) return "max-time";
-    return between !== undefined && !isWithin(parseWindow(between), now, tz) ? "between" : undefined;
+    if (maxTime !== undefined && performance.now() - this.#began >= maxTime) return "max-time";
+    return between !== undefined && !isWithin(parseWindow(between), Date.now(), tz) ? "between" : undefined;
   }
 }

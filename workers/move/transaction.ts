@@ -17,13 +17,14 @@ const readersMs = 500;
  */
 export function transactPatiently<T>(db: Connection, body: () => T): T {
   return inTransaction(db, body, () => {
-    const deadline = Date.now() + readersMs;
+    const deadline = performance.now() + readersMs;
     for (;;) {
       try {
         db.exec("COMMIT");
         return;
       } catch (error) {
-        if (!db.inTransaction || toJobsError(error).code !== "busy" || Date.now() > deadline) throw error;
+        if (!db.inTransaction || toJobsError(error).code !== "busy" || performance.now() > deadline)
+          throw error;
       }
     }
   });
@@ -52,17 +53,17 @@ const patienceMs = 120_000;
  * turn. `attempt` must be safe to repeat.
  */
 export async function outwaitBusy<T>(signal: AbortSignal, attempt: () => T): Promise<T> {
-  const started = Date.now();
+  const started = performance.now();
   const deadline = started + patienceMs;
   for (let tries = 0; ; tries++) {
     try {
       const value = attempt();
-      if (tries > 0) tellFigure({ figure: "wait", ms: Date.now() - started });
+      if (tries > 0) tellFigure({ figure: "wait", ms: performance.now() - started });
       return value;
     } catch (error) {
       if (toJobsError(error).code !== "busy") throw error;
-      if (Date.now() > deadline) {
-        tellFigure({ figure: "wait", ms: Date.now() - started });
+      if (performance.now() > deadline) {
+        tellFigure({ figure: "wait", ms: performance.now() - started });
         throw error;
       }
       signal.throwIfAborted();

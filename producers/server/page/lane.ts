@@ -37,13 +37,15 @@ export class Lane<T> {
   /** Something has happened there: what is known is old. */
   outdate(path: string): void {
     const found = this.#found.get(path);
-    if (found !== undefined) found.at = 0;
+    if (found !== undefined) found.at = Number.NEGATIVE_INFINITY;
     this.#go();
   }
 
   #go(): void {
     const old = this.#wanted.filter(
-      (path) => !this.#asking.has(path) && Date.now() - (this.#found.get(path)?.at ?? 0) > this.#freshFor,
+      (path) =>
+        !this.#asking.has(path) &&
+        performance.now() - (this.#found.get(path)?.at ?? Number.NEGATIVE_INFINITY) > this.#freshFor,
     );
     for (const path of old.slice(0, this.#width - this.#asking.size)) void this.#ask(path);
   }
@@ -51,11 +53,11 @@ export class Lane<T> {
   async #ask(path: string): Promise<void> {
     this.#asking.add(path);
     try {
-      this.#found.set(path, { at: Date.now(), value: await this.#fetch(path) });
+      this.#found.set(path, { at: performance.now(), value: await this.#fetch(path) });
     } catch (error) {
       const { value } = this.#found.get(path) ?? {};
       const trouble = (error as Error).message;
-      this.#found.set(path, { at: Date.now(), trouble, ...(value === undefined ? {} : { value }) });
+      this.#found.set(path, { at: performance.now(), trouble, ...(value === undefined ? {} : { value }) });
     }
     this.#asking.delete(path);
     changed();

@@ -17,15 +17,22 @@ function windows(): { open: string; shut: string } {
   return { open: `${at(0)}-${at(3)}`, shut: `${at(3)}-${at(6)}` };
 }
 
-/** Puts the clock of this thread forward once the job has passed `step`. */
+/** Puts both clocks of this thread forward once the job has passed `step`. */
 function later(step: string, ms: number): (name: string) => void {
   return (name) => {
     if (name !== step || vi.isFakeTimers()) return;
+    const right = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => right() + ms);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
   };
 }
 
-afterEach(() => vi.useRealTimers());
+function rightClocks(): void {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+}
+
+afterEach(rightClocks);
 
 /** Three runs of more than half a batch each, most of whose tests have no rows of their own. */
 function largeArea(): SampleArea {
@@ -42,7 +49,7 @@ test("a reduce whose time is up finishes the batches in hand, says what is left,
   const area = largeArea();
   const before = unionOf(area);
   const first = await runReduce(area, { maxTime: hour }, { failpoint: later("copied", 2 * hour) });
-  vi.useRealTimers();
+  rightClocks();
   const { moved, timeUp, state, skippedCounts } = first.result;
   expect(state).toBe("completed");
   expect(moved.runs).toBeGreaterThan(0);
