@@ -103,14 +103,9 @@ class Coordinator {
     at.syncedAt = look.syncedAt;
     if (payload.dryRun) return completed(this.#subject(look), "migrated");
     this.#with.phase = "take-over";
-    const lock = await this.#with.lock(look);
-    try {
-      const fromHome = look.fromHome ?? "";
-      const homes = { fromHome, fromHost: old?.host ?? fromHome, toHome: look.toHome };
-      await this.#with.beginTakeOver(homes, lock);
-    } finally {
-      await this.#with.handOver(lock);
-    }
+    const fromHome = look.fromHome ?? "";
+    const homes = { fromHome, fromHost: old?.host ?? fromHome, toHome: look.toHome };
+    await this.#with.underLock(look, (lock) => this.#with.beginTakeOver(homes, lock));
     return await this.#look();
   }
 
@@ -201,32 +196,30 @@ class Coordinator {
   async #switch(look: LookReport): Promise<MigrateResult> {
     const { at } = this.#with;
     this.#with.phase = "switch";
-    const lock = await this.#with.lock(look);
-    let row: MigrationRow | undefined;
-    try {
-      const report = await this.#with.part("migrate-switch", lock);
-      at.checks = mergeChecks(at.checks, report.checks);
-      row = report.row;
-    } catch (thrown) {
-      const error = toJobsError(thrown);
-      if (error.code !== "rolled-back") throw error;
-      this.#with.say(`It is undone: ${error.message}.`);
-    } finally {
-      await this.#with.handOver(lock);
-    }
+    const row = await this.#with.underLock(look, async (lock) => {
+      try {
+        const report = await this.#with.part("migrate-switch", lock);
+        at.checks = mergeChecks(at.checks, report.checks);
+        return report.row;
+      } catch (thrown) {
+        const error = toJobsError(thrown);
+        if (error.code !== "rolled-back") throw error;
+        this.#with.say(`It is undone: ${error.message}.`);
+        return undefined;
+      }
+    });
     return row === undefined ? await this.#look() : await this.#goOn({ ...look, own: row }, row);
   }
 
   async #watch(look: LookReport, row: MigrationRow): Promise<MigrateResult> {
     const { at, context } = this.#with;
     this.#with.phase = "watch";
-    const lock = await this.#with.lock(look);
-    const { settled, strays } = await this.#with.part("migrate-oversee", lock);
-    if (settled) {
-      await lock.release();
-      return completed(this.#subject(look), "migrated", strays);
-    }
-    await this.#with.handOver(lock);
+    const { settled, strays } = await this.#with.underLock(look, async (lock) => {
+      const report = await this.#with.part("migrate-oversee", lock);
+      if (report.settled) await lock.release();
+      return report;
+    });
+    if (settled) return completed(this.#subject(look), "migrated", strays);
     if (at.watchSince === undefined) await this.#with.tendOn(row.from_host);
     at.watchSince ??= Date.now();
     const settleMs = context.host.settleMs ?? defaultSettleMs;

@@ -1,4 +1,5 @@
 import type { Job } from "bullmq";
+import { toJobsError } from "../../shared/errors.ts";
 import { areaIdLockKeys } from "../../shared/queue/area-lock-key.ts";
 import { findHost, type HostStatus } from "../../shared/queue/hosts.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
@@ -95,6 +96,22 @@ export class Dealings {
       since: new Date(this.job.timestamp).toISOString(),
     };
     return await locks.adopt(keys, this.at.lockValue, owner);
+  }
+
+  /**
+   * Does `body` under the migration's lock, and leaves the lock standing for the next part. Where `body` failed for good
+   * there is none, and the lock ends with it.
+   */
+  async underLock<T>(look: LookReport, body: (lock: AreaLock) => Promise<T>): Promise<T> {
+    const lock = await this.lock(look);
+    try {
+      return await body(lock);
+    } catch (error) {
+      if (!toJobsError(error).retriable) await lock.release();
+      throw error;
+    } finally {
+      await this.handOver(lock);
+    }
   }
 
   /** Leaves the lock standing for the next part, wherever that is. */

@@ -1,7 +1,7 @@
 import { appendHistory } from "../../shared/area/history.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { removeNextHomes } from "./home-switch.ts";
-import { mergeStrays, type StrayCounts } from "./merge-strays.ts";
+import { type MergedStrays, mergeStrays, type StrayCounts } from "./merge-strays.ts";
 import { readMigrationFiles, removeMigrationDirectory } from "./migration-files.ts";
 import { settledLine } from "./migration-history.ts";
 import { advance } from "./migration-table.ts";
@@ -14,18 +14,19 @@ export async function settle(part: MigrationPart, row: MigrationRow): Promise<St
   await commit(part, () => advance(part.db, row.token, "settled"));
   part.context.failpoint("migration-settled");
   await tidySettled(part, rowOf(part, row.job_id), strays);
-  return strays;
+  return { merged: strays.merged, kept: strays.kept };
 }
 
 /** What is left to do of a settled migration; may be repeated. */
 export async function tidySettled(
   part: MigrationPart,
   row: MigrationRow,
-  strays?: StrayCounts,
+  strays?: MergedStrays,
 ): Promise<void> {
-  appendHistory(part.area, settledLine(row, strays ?? { merged: 0, kept: 0 }));
+  const { merged = 0, kept = 0, done } = strays ?? {};
+  appendHistory(part.area, settledLine(row, { merged, kept }));
   removeNextHomes(part.area);
-  if (readMigrationFiles(part.area, row.token).there)
-    removeMigrationDirectory(part.area, row.token, strays === undefined || strays.kept > 0);
+  if (readMigrationFiles(part.area, row.token).there || strays !== undefined)
+    removeMigrationDirectory(part.area, row.token, done);
   await giveBack(part);
 }

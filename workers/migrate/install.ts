@@ -188,14 +188,15 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
 
 /**
  * Undoes what `installPair` did: what bears the migration's token goes, and a pair that it installed, unless a process has
- * it open; one that stood there before, or is open, stays closed, and tells that the home is still `home`. Call under the
- * pair guard.
+ * it open, or somebody has written to it: for the next migration to this host to bring home. One that stood there before, or
+ * stays, is closed, and tells that the home is still `home`. Call under the pair guard.
  */
 export function cleanPair(area: Area, settings: Settings, token: number, home: string): void {
   for (const { directory, pair } of ownPairs(area, settings)) {
     const reused = existsSync(reusedNote(directory, token));
-    if (pair !== undefined && readMark(pair).mark?.token === token) {
-      const isGone = !reused && removePair(directory);
+    const { mark, untouched } = pair === undefined ? {} : readMark(pair);
+    if (pair !== undefined && mark?.token === token) {
+      const isGone = !reused && untouched === true && removePair(directory);
       if (!isGone) tellPair(pair, home);
     }
     removeOwnFiles(directory, token);

@@ -15,13 +15,19 @@ export interface StrayCounts {
   kept: number;
 }
 
+export interface MergedStrays extends StrayCounts {
+  /** Numbers of the strays whose every row is at home now: their copies are needed no more. */
+  done: readonly number[];
+}
+
 /**
- * On the new home: brings home what was found written at a wrong place, and what a sync from there overwrote in
- * megatest.db. May be repeated: what came home is found there.
+ * On the home, which is the old one where a migration is undone: brings home what was found written at a wrong place, and
+ * what a sync from there overwrote in megatest.db. May be repeated: what came home is found there.
  */
-export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promise<StrayCounts> {
+export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promise<MergedStrays> {
   const { area, db, context, files, fenceToken, times } = part;
-  const total = { merged: 0, kept: 0 };
+  const done: number[] = [];
+  const total = { merged: 0, kept: 0, done };
   // Without a cache of its own the home reads megatest.db: nothing can have been written beside it.
   if (files.cache === undefined || !existsSync(files.completed)) return total;
   const move = moveOn(db, { area, files }, { payload: {}, job: "repair" }, context, new Tally());
@@ -37,13 +43,15 @@ export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promi
     const { merged, kept } = await mergeStray({ move, stray, base, beforeCommit });
     total.merged += merged;
     total.kept += kept;
+    if (kept === 0) done.push(n);
     context.failpoint("stray-merged");
   }
   total.merged += await mendOverwritten(move, beforeCommit);
   return total;
 }
 
-function strayNumbers(directory: string): number[] {
+/** Numbers of the strays of a migration that were copied to the area, in order. */
+export function strayNumbers(directory: string): number[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory)
     .flatMap((name) => /^stray-(\d{1,6})\.db$/.exec(name)?.[1] ?? [])

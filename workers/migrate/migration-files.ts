@@ -17,6 +17,7 @@ import { readBounded } from "../../shared/area/read-bounded.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { removeIfEmpty } from "./pair-files.ts";
 
 /** `.mtjobs/migration/<token>/`: what hosts hand to each other, and what one tells that may not write megatest.db. */
 
@@ -134,17 +135,19 @@ function writeMark(area: Area, token: number, name: string, text: string): void 
   syncDirectory(directory);
 }
 
-const strayName = /^stray-\d+(-ref)?\.db$/;
+const strayName = /^stray-(\d+)(?:-ref)?\.db$/;
 
-/** Removes the directory of a migration that has ended; strays of which something was kept stay where `keepStrays`. */
-export function removeMigrationDirectory(area: Area, token: number, keepStrays = false): void {
+/**
+ * Removes the directory of a migration that has ended. Strays stay, but for those numbered in `done`: another may have come
+ * meanwhile, and is the only copy of what it holds.
+ */
+export function removeMigrationDirectory(area: Area, token: number, done: readonly number[] = []): void {
   const directory = migrationDirectory(area, token);
-  if (!keepStrays) {
-    rmSync(directory, { recursive: true, force: true });
-    return;
-  }
+  if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) return;
   for (const name of readdirSync(directory)) {
-    if (!strayName.test(name)) rmSync(join(directory, name), { force: true });
+    const stray = strayName.exec(name)?.[1];
+    if (stray === undefined || done.includes(Number(stray)))
+      rmSync(join(directory, name), { recursive: true, force: true });
   }
-  if (readdirSync(directory).length === 0) rmSync(directory, { recursive: true });
+  removeIfEmpty(directory);
 }

@@ -27,8 +27,13 @@ export function settledLine(row: MigrationRow, strays: { merged: number; kept: n
   return { ...line(row, "migrated"), ...(isBack ? { jobId: `${row.job_id}.back` } : {}), strays };
 }
 
-/** The line of one that was undone, with why. */
-export function undoneLine(row: MigrationRow): HistoryLine {
+/** The line of one that was undone, with why, and what was brought home of strays that it had copied to the area. */
+export function undoneLine(row: MigrationRow, strays?: { merged: number; kept: number }): HistoryLine {
   const message = row.reason ?? "undone";
-  return { ...line(row, "rolled-back"), reason: message, error: { code: "rolled-back", message } };
+  return {
+    ...line(row, "rolled-back"),
+    reason: message,
+    error: { code: "rolled-back", message },
+    ...(strays === undefined ? {} : { strays: { merged: strays.merged, kept: strays.kept } }),
+  };
 }

@@ -64,13 +64,25 @@ async function perform(
   const isOver = duty === "open-old" || duty === "finish-undo" || row.job_id === givenUp;
   const lease = isOver ? "any" : "over";
   try {
-    await withPart({ context, area, pair, migration: row.job_id, lease }, (part) => act(duty, part, row));
+    await withPart({ context, area, pair, migration: row.job_id, lease }, (part) =>
+      actOrGiveBack(duty, part, row),
+    );
   } catch (error) {
     // Somebody of this migration took it up between our look and the lease.
     if (error instanceof JobsError && error.code === "locked" && lease === "over") return 1000;
     throw error;
   }
   return undefined;
+}
+
+/** What fails is tried again by the next round: until then the area need not be held. */
+async function actOrGiveBack(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {
+  try {
+    await act(duty, part, seen);
+  } catch (error) {
+    await giveBack(part).catch(() => {}); // overtaken, or out of reach: then the lease runs out by itself
+    throw error;
+  }
 }
 
 async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {

@@ -9,7 +9,13 @@ import { openPart } from "./closed.ts";
 import { isNewClean } from "./duty.ts";
 import { removeNextHomes, withdrawNextHome } from "./home-switch.ts";
 import { cleanPair } from "./install.ts";
-import { readMigrationFiles, removeMigrationDirectory, writeNewClean } from "./migration-files.ts";
+import { type MergedStrays, mergeStrays, strayNumbers } from "./merge-strays.ts";
+import {
+  migrationDirectory,
+  readMigrationFiles,
+  removeMigrationDirectory,
+  writeNewClean,
+} from "./migration-files.ts";
 import { undoneLine } from "./migration-history.ts";
 import { advance, migrationOf, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
@@ -53,19 +59,32 @@ export async function openOld(part: MigrationPart, row: MigrationRow): Promise<v
   await commit(part, () => note(db, row.token, "undoing", { old_ready: 1 }));
 }
 
-/** On the old home, once nothing is left on the new one. */
+/**
+ * On the old home, once nothing is left on the new one. What had been written to a pair that stood there was copied to the
+ * area, and counts as known there since: it comes home now.
+ */
 export async function finishUndo(part: MigrationPart, row: MigrationRow): Promise<void> {
   const { db, context } = part;
+  const strays = strayNumbers(migrationDirectory(part.area, row.token));
+  const merged = strays.length === 0 ? undefined : await mergeStrays(part, row);
   await commit(part, () => advance(db, row.token, "undone"));
   context.failpoint("migration-undone");
-  await tidyUndone(part, rowOf(part, row.job_id));
+  await tidyUndone(part, rowOf(part, row.job_id), merged);
 }
 
-/** What is left to do of an undone migration; may be repeated. */
-export async function tidyUndone(part: MigrationPart, row: MigrationRow): Promise<void> {
-  appendHistory(part.area, undoneLine(row));
+/**
+ * What is left to do of an undone migration; may be repeated.
+ *
+ * @param merged what was brought home of strays; undefined: not known, and their copies stay
+ */
+export async function tidyUndone(
+  part: MigrationPart,
+  row: MigrationRow,
+  merged?: MergedStrays,
+): Promise<void> {
+  appendHistory(part.area, undoneLine(row, merged));
   removeNextHomes(part.area);
-  removeMigrationDirectory(part.area, row.token);
+  removeMigrationDirectory(part.area, row.token, merged?.done);
   await giveBack(part);
 }
 
