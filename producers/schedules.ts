@@ -123,13 +123,23 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
   parseZone(tz, "--tz");
   const { getNextMillis } = await import("bullmq");
   const pattern = cron ?? "";
+  const turns: number[] = [];
+  for (let from = Date.now(); turns.length < turnsLookedAt; from = turns.at(-1) ?? from) {
+    const next = nextTurn(() => getNextMillis(from, { pattern, tz }));
+    if (next === undefined) break;
+    turns.push(next);
+  }
+  const hint = 'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"';
   // The parser takes an empty pattern for every minute.
-  if (pattern.trim() !== "" && nextTurn(() => getNextMillis(Date.now(), { pattern, tz })) !== undefined)
-    return { pattern, tz };
-  throw new JobsError("usage", `--cron: "${pattern}" is no cron pattern, or never comes`, {
-    hint: 'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"',
-  });
+  if (pattern.trim() === "" || turns.length === 0)
+    throw new JobsError("usage", `--cron: "${pattern}" is no cron pattern, or never comes`, { hint });
+  if (turns.some((turn, n) => n > 0 && turn - (turns[n - 1] ?? turn) < minute))
+    throw new JobsError("usage", `--cron: "${pattern}" comes more than once a minute`, { hint });
+  return { pattern, tz };
 }
+
+/** A pattern that names several seconds of a minute does so in each of its minutes: the first few turns show it. */
+const turnsLookedAt = 4;
 
 /** Undefined where the parser does not understand the pattern, or finds no time that fits it. */
 function nextTurn(parse: () => number | undefined): number | undefined {

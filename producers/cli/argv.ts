@@ -1,3 +1,5 @@
+import { JobsError } from "../../shared/errors.ts";
+
 /**
  * Megatest's users write long options with one dash (`-target x -runname y`) and verbs as options
  * (`-reduce-records`, `-restore-records`). This turns such an argument list into the usual spelling before it is parsed.
@@ -17,7 +19,10 @@ const oneDashWord = /^-(?<name>[A-Za-z][A-Za-z0-9-]+)(?<value>=.*)?$/s;
 /**
  * Pure. A verb found anywhere among the options becomes the first argument; one-dash words get their second
  * dash, unknown ones too, so that the parser can suggest the right one. The value after an option that takes
- * one, whatever it begins with, and all that follows `--` stay as they are.
+ * one, and all that follows `--`, stay as they are.
+ *
+ * @throws JobsError `usage` where the word after such an option begins with a dash: it is an option, and a value was
+ *   forgotten. A value that begins with a dash is joined by `=`.
  */
 export function normaliseArgv(
   args: readonly string[],
@@ -50,8 +55,15 @@ export function normaliseArgv(
     }
     out.push(name === "" ? word : `--${name}${value}`);
     if (value === "" && options.get(long) === true && rest + 1 < args.length)
-      out.push(args[++rest] as string);
+      out.push(checkedValue(long, args[++rest] as string));
   }
   const tail = args.slice(rest);
   return command === undefined ? [...out, ...tail] : [command, ...out, ...tail];
+}
+
+function checkedValue(option: string, value: string): string {
+  if (!value.startsWith("-")) return value;
+  throw new JobsError("usage", `--${option} needs a value, and ${value} begins with a dash`, {
+    hint: `give it a value before ${value}; one that begins with a dash is joined to it: --${option}=${value}`,
+  });
 }

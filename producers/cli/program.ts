@@ -49,10 +49,13 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   const program = assemble(deps, complaints, (value) => {
     outcome = value;
   });
-  const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs, verbValues });
-  const end = args.indexOf("--");
-  const json = (end < 0 ? args : args.slice(0, end)).includes("--json");
+  const end = given.indexOf("--");
+  const own = end < 0 ? given : given.slice(0, end);
+  const json = own.some(
+    (word, n) => /^--?json$/.test(word) || (word === "json" && /^--?dumpmode$/.test(own[n - 1] ?? "")),
+  );
   try {
+    const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs, verbValues });
     await program.parseAsync(args, { from: "user" });
     return outcome === undefined ? ExitCode.done : printOutcome(deps.io, outcome, json);
   } catch (error) {

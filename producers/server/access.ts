@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIPv6 } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { RateLimiterMemory } from "rate-limiter-flexible";
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { isLoopback } from "../listen-address.ts";
 import { plainProblem, sendProblem } from "./problems.ts";
 
@@ -16,9 +16,11 @@ declare module "fastify" {
   }
 }
 
-/** Wrong tokens that one address may try within `window` seconds; then none is looked at until they are over. */
+/** Wrong tokens of one address that are told to be wrong within `window` seconds; then none is until they are over. */
 const tries = 10;
 const window = 60;
+/** Characters of a token that cannot be guessed in any time: 64 bits and more where they are random hexadecimal digits. */
+export const shortestToken = 16;
 /** Characters of a URL; the paths of areas go up to 4096. */
 const longestUrl = 8192;
 
@@ -70,13 +72,20 @@ function isForeignName(host: string | undefined): boolean {
   return name !== "localhost" && !isLoopback(name);
 }
 
+/** What the limiter rejects with once its points are spent; any other error is thrown on. */
+function asLimit(reason: unknown): RateLimiterRes {
+  if (reason instanceof RateLimiterRes) return reason;
+  throw reason;
+}
+
 function refuse(reply: FastifyReply, status: number, detail: string): FastifyReply {
   return sendProblem(reply, plainProblem(status, detail));
 }
 
 /**
  * Lets in who has the token, as bearer or as the password of any user; everybody where there is none. Every route of
- * `app` stands behind it but those marked `open`, those that do not exist too.
+ * `app` stands behind it but those marked `open`, those that do not exist too. The count of wrong tokens keeps a log from
+ * filling up; against guessing stands the token's length alone (`shortestToken`).
  */
 export function guardAccess(app: FastifyInstance, token: string | undefined): void {
   const expected = token === undefined ? undefined : digest(token);
@@ -88,17 +97,17 @@ export function guardAccess(app: FastifyInstance, token: string | undefined): vo
     reply: FastifyReply,
     wanted: Buffer,
   ): Promise<FastifyReply | undefined> {
-    const key = addressKey(request.ip);
     const credentials = credentialsOf(request);
     request.caller = callerOf(request, credentials?.user);
     if (credentials !== undefined) {
-      const failed = await failures.get(key);
-      if (failed !== null && failed.consumedPoints >= tries) {
-        reply.header("retry-after", Math.ceil(failed.msBeforeNext / 1000));
+      // Never counted, nor refused for what others tried: behind one proxy a stranger could lock its owner out.
+      if (isSame(credentials.secret, wanted)) return undefined;
+      // Counted before anything is awaited: requests that come at once are counted one by one.
+      const over = await failures.consume(addressKey(request.ip)).then(() => undefined, asLimit);
+      if (over !== undefined) {
+        reply.header("retry-after", Math.ceil(over.msBeforeNext / 1000));
         return refuse(reply, 429, "too many wrong tokens from this address");
       }
-      if (isSame(credentials.secret, wanted)) return undefined;
-      await failures.penalty(key);
     }
     reply.header("www-authenticate", ['Bearer realm="mtjobs"', 'Basic realm="mtjobs", charset="UTF-8"']);
     return refuse(reply, 401, credentials === undefined ? "a token is needed" : "the token is wrong");

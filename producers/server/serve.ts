@@ -7,6 +7,7 @@ import { checkRedis } from "../../shared/queue/redis-check.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { assertGuarded, type ListenAddress } from "../listen-address.ts";
 import { openSession } from "../session.ts";
+import { shortestToken } from "./access.ts";
 import { buildApp } from "./build-app.ts";
 import { Desk } from "./desk.ts";
 import type { ServerParts } from "./server-parts.ts";
@@ -46,6 +47,11 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
         throw await toQueueError(error, session.redis, settings.redisUrl);
       }
     };
+    if (settings.token !== undefined && settings.token.length < shortestToken) {
+      log.warn(
+        `MTJOBS_TOKEN is shorter than ${shortestToken} characters and may be guessed: openssl rand -hex 16`,
+      );
+    }
     const app = await buildApp({ settings, session, desk, ask }, { ...options, log });
     await app.listen(listen).catch((error: unknown) => {
       throw new JobsError("io", `cannot listen on ${listen.host}:${listen.port}`, { cause: error });

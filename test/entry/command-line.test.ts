@@ -75,10 +75,19 @@ describe("the command line", () => {
       ["--on-conflict", "skip"],
       ["--grace", "2h"],
     ] as const) {
-      const { code, stderr } = await runCommand(["restore", option, value]);
+      const { code, stderr } = await runCommand(["restore", `${option}=${value}`]);
       expect(code).toBe(2);
       expect(stderr).toContain(`mtjobs: ${option}: "`);
     }
+  });
+
+  it("takes no option for the value of the one before it, and enqueues nothing", async () => {
+    const finished = await runCommand(["reduce", "/nowhere", "--state", "--inline", "--json"]);
+    expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+    expect(JSON.parse(finished.stdout).error).toMatchObject({
+      message: "--state needs a value, and --inline begins with a dash",
+      hint: expect.stringContaining("--state=--inline"),
+    });
   });
 
   it("has restore's own options for restore alone", async () => {

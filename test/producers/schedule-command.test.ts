@@ -106,6 +106,8 @@ test("what is no schedule is refused by name and adds nothing", () =>
       expect(await refused({})).toBe("usage: a schedule needs either --cron or --every");
       expect(await refused({ cron, every: 3_600_000 })).toMatch(/^usage: .*either --cron or --every/);
       expect(await refused({ cron: "61 2 * * *" })).toMatch(/^usage: .*"61 2 \* \* \*" is no cron pattern/);
+      for (const often of ["* * * * * *", "0,30 0 2 * * *", "*/20 * * * *  *", "@secondly"])
+        expect(await refused({ cron: often })).toMatch(/^usage: .*comes more than once a minute/);
       expect(await refused({ cron: "" })).toMatch(/^usage: .*"" is no cron pattern/);
       expect(await refused({ cron: "0 0 30 2 *" })).toMatch(/^usage: .*or never comes/);
       expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is no time zone/);

@@ -48,6 +48,12 @@ describe("the one-dash spelling", () => {
     expect(normalise(["list-runs", "w4%"])).toEqual(["list-runs", "w4%"]);
   });
 
+  it("takes no word that begins with a dash for an option's value, unless it is joined by =", () => {
+    for (const word of ["--inline", "-inline", "-", "--", "-5"])
+      expect(() => normalise(["reduce", "a", "--target", word])).toThrow(/^--target needs a value/);
+    expect(normalise(["reduce", "a", "-target=-5"])).toEqual(["reduce", "a", "--target=-5"]);
+  });
+
   it("takes -dumpmode json for --json", () => {
     expect(normalise(["-list-runs", "w4%", "-dumpmode", "json"])).toEqual([
       "list-runs",
@@ -63,14 +69,9 @@ describe("the one-dash spelling", () => {
     expect(normalise(["-V"])).toEqual(["-V"]);
   });
 
-  it("leaves a value that begins with a dash untouched", () => {
-    expect(normalise(["reduce", "-runname", "-target"])).toEqual(["reduce", "--runname", "-target"]);
-    expect(normalise(["reduce", "--runname", "-reduce-records"])).toEqual([
-      "reduce",
-      "--runname",
-      "-reduce-records",
-    ]);
+  it("leaves a value that is joined to its option untouched, whatever it begins with", () => {
     expect(normalise(["reduce", "--target=-runname"])).toEqual(["reduce", "--target=-runname"]);
+    expect(normalise(["reduce", "-target=-reduce-records"])).toEqual(["reduce", "--target=-reduce-records"]);
   });
 
   it("passes on everything after a double dash untouched", () => {

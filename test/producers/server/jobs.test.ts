@@ -195,6 +195,15 @@ describe("an Idempotency-Key", () => {
     expect(other.body.jobId).not.toBe(first.body.jobId);
   });
 
+  it("is not used up by a request that is refused: it may come again, mended", async () => {
+    const area = served.stage.area("mended", "hosto");
+    const refused = await post({ job: "reduce", area: `${area}-elsewhere`, runname: "x" }, key("k5"));
+    expect(refused).toMatchObject({ status: 404, body: { code: "not-an-area" } });
+    const mended = await post({ job: "reduce", area, runname: "x" }, key("k5"));
+    expect(mended).toMatchObject({ status: 202, body: { area } });
+    expect((await post({ job: "reduce", area, runname: "x" }, key("k5"))).body).toEqual(mended.body);
+  });
+
   it("is refused for another request", async () => {
     const area = served.stage.area("other", "hosto");
     await post({ job: "reduce", area, runname: "one" }, key("k3"));
