@@ -76,12 +76,12 @@ export interface MoveResult {
   late: number;
   /** By file name: `megatest.db`, `completed-runs.db`, `cache/megatest.db`, `cache/megatest_ref.db`. */
   bytes: Record<string, ByteChange>;
-  /** Sentences for the operator. */
+  /** Sentences for the operator, at most `listLimit`. */
   warnings: string[];
   elapsedMs: number;
 }
 
-/** `runs` and `skipped` hold at most this many each. */
+/** `runs`, `skipped` and `warnings` hold at most this many each. */
 export const listLimit = 1000;
 
 /** A few times a second at most, while a job runs. */

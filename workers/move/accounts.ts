@@ -1,4 +1,4 @@
-import { readHistory } from "../../shared/area/history.ts";
+import { jobsInHistory } from "../../shared/area/history.ts";
 import { targetSql } from "../../shared/patterns.ts";
 import type { MovedRun, RecordTable, RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
@@ -25,7 +25,7 @@ const chunk = 500;
 export async function takeOverCounts(move: Move): Promise<void> {
   const { db, context, token } = move;
   const others = unsettledJobs(move).filter((job) => job !== context.jobId);
-  const written = new Set(others.length > 0 ? jobsWithLine(move) : []);
+  const written = jobsInHistory(move.area, others);
   const dead = others.filter((job) => !written.has(job));
   const done = others.filter((job) => written.has(job));
   if (others.length > 0) {
@@ -105,10 +105,6 @@ function unsettledJobs({ db }: Move): string[] {
     )
     .pluck()
     .all();
-}
-
-function jobsWithLine({ area }: Move): string[] {
-  return readHistory(area, { limit: Number.MAX_SAFE_INTEGER }).map(({ jobId }) => jobId);
 }
 
 function countMoved(move: Move): void {

@@ -205,11 +205,24 @@ function sidesAfter({ db }: Move): RunsBySide | undefined {
   }
 }
 
+/** Warnings in a line of the history: the result has more of them, and whoever looks back a year from now reads few. */
+const warningsInHistory = 20;
+
 function historyLine(result: MoveResult, payload: MovePayload, sides: RunsBySide | undefined) {
-  const { runs: _runs, skipped: _skipped, ...counts } = result;
+  const { runs: _runs, skipped: _skipped, warnings, ...counts } = result;
   const { requestedBy, policy, schedule } = payload;
+  const moreWarnings = Math.max(0, warnings.length - warningsInHistory) || undefined;
   // JSON leaves out what is undefined.
-  return { at: new Date().toISOString(), requestedBy, policy, schedule, ...counts, sides };
+  return {
+    at: new Date().toISOString(),
+    requestedBy,
+    policy,
+    schedule,
+    ...counts,
+    warnings: warnings.slice(0, warningsInHistory),
+    moreWarnings,
+    sides,
+  };
 }
 
 /** A job put back by a leaving worker or held by a stop file, or tried again, is not finished: its line is written when it is. */

@@ -7,7 +7,10 @@ import {
   type TimeUp,
 } from "../../shared/result.ts";
 
-/** Counts what a job did. Counts are complete; lists stop at `listLimit`. */
+/** Characters of a warning: it may name a run of any length, or many ids. */
+const longestWarning = 1000;
+
+/** Counts what a job did. Counts are complete; lists, that of warnings too, stop at `listLimit`. */
 export class Tally {
   readonly moved: MoveResult["moved"] = {
     runs: 0,
@@ -23,6 +26,7 @@ export class Tally {
   readonly skipped: MoveResult["skipped"] = [];
   readonly skippedCounts: MoveResult["skippedCounts"] = {};
   readonly warnings: string[] = [];
+  readonly #warned = new Set<string>();
   /** By the interrupted job that had begun with them. */
   readonly undone: NonNullable<MoveResult["undone"]> = {};
   timeUp: MoveResult["timeUp"];
@@ -64,6 +68,13 @@ export class Tally {
 
   /** The same sentence is said once. */
   warn(sentence: string): void {
-    if (!this.warnings.includes(sentence)) this.warnings.push(sentence);
+    const said = sentence.length > longestWarning ? `${sentence.slice(0, longestWarning)}…` : sentence;
+    if (this.#warned.has(said)) return;
+    if (this.warnings.length >= listLimit) {
+      this.truncated = true;
+      return;
+    }
+    this.#warned.add(said);
+    this.warnings.push(said);
   }
 }

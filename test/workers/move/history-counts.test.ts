@@ -1,3 +1,5 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
@@ -156,5 +158,41 @@ describe("the history counts each restored run once", () => {
       ["next", 1, 900],
       ["rest", 1, 900],
     ]);
+  });
+});
+
+describe("a history with a line of some megabytes, as jobs with many warnings once left it", () => {
+  it("still tells which job counted a run, so that the next one counts none again", async () => {
+    const area = build(2);
+    await runReduce(area, {}, { jobId: "first" });
+    const warnings = Array.from(
+      { length: 90_000 },
+      (_, n) => `run ${n} stays: completed-runs.db does not take its rows`,
+    );
+    const line = { jobId: "wordy", state: "completed", moved: { runs: 0, tests: 0 }, warnings };
+    appendFileSync(join(area.directory, ".mtjobs", "history.jsonl"), `${JSON.stringify(line)}\n`);
+    const { result } = await runReduce(area, {}, { jobId: "second" });
+    expect(result.moved.runs).toBe(0);
+    expect(countedBy(area)).toEqual([
+      ["first", 2],
+      ["wordy", 0],
+      ["second", 0],
+    ]);
+  });
+
+  it("is left by no job any more: a line has 20 warnings, and says how many more the result has", async () => {
+    const area = build(1);
+    await runReduce(area, {}, { jobId: "first" });
+    const db = new Database(filesOf(area).completedDb);
+    const renumbered = db.prepare("INSERT INTO mtjobs_renumbered VALUES ('runs', ?, ?, 'first', 1)");
+    const runId = Array.from({ length: 1200 }, (_, n) => n + 1000);
+    for (const id of runId) renumbered.run(id, id + 100_000);
+    db.close();
+    const { result } = await runReduce(area, { runname: undefined, runId }, { jobId: "wordy" });
+    expect([result.warnings.length, result.truncated]).toEqual([1000, true]);
+    expect(result.warnings[0]).toBe("the run that had the id 1000 has the id 101000 now: ask for that");
+    const line = historyOf(area).at(-1) as { jobId: string; warnings?: string[] } | undefined;
+    expect(line).toMatchObject({ jobId: "wordy", moreWarnings: 980, truncated: true });
+    expect(line?.warnings).toEqual(result.warnings.slice(0, 20));
   });
 });
