@@ -7,8 +7,8 @@ import { migrateSteps } from "./migrate-steps.ts";
  */
 export const reduceSteps = [
   "prepared",
-  "refill-noted",
   "lease-taken",
+  "refill-noted",
   "tokens-raised",
   "settled-in-cache",
   "settled-in-area",

@@ -79,8 +79,8 @@ const lateIn = (place: Place): Case => ({
 
 const cases: Record<(typeof reduceSteps)[number], Case> = {
   prepared: plain,
-  "refill-noted": refill,
   "lease-taken": plain,
+  "refill-noted": refill,
   "tokens-raised": plain,
   "settled-in-cache": refill,
   "settled-in-area": refill,

@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { type JobStep, reduceSteps, restoreSteps } from "../../shared/job-steps.ts";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { changeInCacheOnly, changeInMegatestDbOnly } from "../support/area-traits.ts";
+import { casesOf } from "../support/campaign.ts";
+import { makeRefillDue } from "../support/edit-area.ts";
+import { LockHolder, type LockKind } from "../support/lock-holder.ts";
+import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
+import { runReduce, runRestore, unionOf } from "../support/run-reduce.ts";
+import { buildTempArea } from "../support/temp-area.ts";
+
+/** Ms: longer than SQLite itself waits in a job, and shorter than what a job gives up after. */
+const holdMs = 250;
+
+/** Within a transaction of the job's own nobody else can take a lock. */
+const inTransaction = /^deleted-in-/;
+
+type Target = readonly [database: "cache" | "ref" | "area" | "completed", kind: LockKind];
+const targets: readonly Target[] = [
+  ["completed", "reading"],
+  ["cache", "exclusive"],
+  ["area", "exclusive"],
+  ["ref", "exclusive"],
+  ["completed", "exclusive"],
+  ["area", "reading"],
+  ["cache", "reading"],
+];
+
+const holder = new LockHolder();
+afterAll(() => holder.close());
+
+function fileOf(area: SampleArea, database: Target[0]): string {
+  const { cacheDb: cache, refDb: ref, megatestDb } = area;
+  return { cache, ref, area: megatestDb, completed: join(area.directory, "completed-runs.db") }[database];
+}
+
+/** Takes the lock the first time that a job passes the step; `taken` says how often it was to be had. */
+function lockAt(area: SampleArea, step: JobStep, [database, kind]: Target) {
+  const seen = { passed: 0, taken: 0 };
+  const failpoint = (name: string) => {
+    if (name !== step || seen.passed++ > 0) return;
+    if (holder.hold(fileOf(area, database), kind, holdMs)) seen.taken++;
+  };
+  return { seen, failpoint };
+}
+
+const cells = (steps: readonly JobStep[]) =>
+  steps
+    .filter((step) => !inTransaction.test(step))
+    .flatMap((step, n) => {
+      // One target for each step in a test run, each in its turn; all of them in a campaign.
+      const turn = targets[n % targets.length] as Target;
+      return casesOf([turn, ...targets.filter((target) => target !== turn)], 1).map((target) => ({
+        step,
+        target,
+        what: `${target[1]} lock on ${target[0]}`,
+      }));
+    });
+
+describe("a short lock of somebody else neither ends a job nor hides what it did", () => {
+  it.each(cells(reduceSteps))("$what, at $step of a reduce", async ({ step, target }) => {
+    const area = buildTempArea({ runs: 9, testsPerRun: 6 });
+    changeInMegatestDbOnly(area, 1);
+    changeInCacheOnly(area, 2);
+    makeRefillDue(area);
+    const before = unionOf(area);
+    const { seen, failpoint } = lockAt(area, step, target);
+    const { result } = await runReduce(area, { compact: "always" }, { failpoint });
+    expect(result).toMatchObject({ state: "completed", moved: { runs: 7 } });
+    if (step !== "prepared") assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
+    expect(seen.passed === 0 || seen.taken === 1 || step === "prepared").toBe(true);
+  });
+
+  it.each(cells(restoreSteps))("$what, at $step of a restore", async ({ step, target }) => {
+    const area = buildTempArea({ runs: 6, testsPerRun: 6, inFlight: 0, unsynced: false });
+    await runReduce(area);
+    const before = unionOf(area);
+    const { failpoint } = lockAt(area, step, target);
+    const { result } = await runRestore(area, { compact: "always" }, { failpoint });
+    expect(result).toMatchObject({ state: "completed", moved: { runs: 6 } });
+    assertNothingLost(before, unionOf(area));
+  });
+});
