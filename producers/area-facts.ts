@@ -1,3 +1,4 @@
+import { quoteName } from "../shared/sqlite/connection.ts";
 import type { Look, Part } from "./open-look.ts";
 
 /** A run as `status` names it. */
@@ -56,7 +57,7 @@ function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DE
   const columns = columnsOf(db, part, "runs");
   const target = keys
     .filter((key) => columns.includes(key))
-    .map((key) => `coalesce("${key.replaceAll('"', '""')}", '')`)
+    .map((key) => `coalesce(${quoteName(key)}, '')`)
     .join(" || '/' || ");
   const run = db
     .prepare<[], { id: number; target: string; runname: string; begun: number | null }>(

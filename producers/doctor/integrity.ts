@@ -96,7 +96,8 @@ async function isInFlight({ area, cache }: Patient["files"], budget: Budget): Pr
       budget,
       sql: `SELECT count(*) FROM ${part}.tests WHERE id > :from AND id <= :to
         AND state IN ('RUNNING', 'LAUNCHED', 'REMOTEHOSTSTART')
-        AND coalesce(CAST(event_time AS INTEGER), 0) + max(0, coalesce(CAST(run_duration AS INTEGER), 0)) > ${since}`,
+        AND coalesce(CAST(event_time AS INTEGER), 0) + max(0, coalesce(CAST(run_duration AS INTEGER), 0)) > :since`,
+      parameters: { since },
     });
     return (sums[0] ?? 0) > 0;
   } finally {

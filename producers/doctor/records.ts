@@ -1,5 +1,6 @@
 import { targetKeys } from "../../shared/area/keys.ts";
 import { plural } from "../../shared/plural.ts";
+import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
@@ -132,9 +133,7 @@ async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<
 
 /** SQL: rows `a` and `b` have one name; NULL equals NULL. */
 const sameName = (columns: readonly string[]) =>
-  columns
-    .map((column) => `a."${column.replaceAll('"', '""')}" IS b."${column.replaceAll('"', '""')}"`)
-    .join(" AND ");
+  columns.map((column) => `a.${quoteName(column)} IS b.${quoteName(column)}`).join(" AND ");
 
 async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Check> {
   const name = `in-both/${nameOf[part]}`;

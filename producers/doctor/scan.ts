@@ -16,6 +16,15 @@ export class Budget {
   }
 }
 
+interface Scanned {
+  part: Part;
+  table: string;
+  sql: string;
+  budget: Budget;
+  /** What the statement takes besides. */
+  parameters?: Record<string, number>;
+}
+
 /**
  * Runs a counting statement over all rows of a table, a range of ids at a time: it takes `:from` (exclusive) and `:to`,
  * and its columns are numbers, which are summed.
@@ -24,7 +33,7 @@ export class Budget {
  */
 export async function sumOver(
   db: Look,
-  { part, table, sql, budget }: { part: Part; table: string; sql: string; budget: Budget },
+  { part, table, sql, budget, parameters = {} }: Scanned,
 ): Promise<{ sums: number[]; whole: boolean }> {
   const ends = db
     .prepare<[number], number | null>(
@@ -36,7 +45,7 @@ export async function sumOver(
   let from = Number.MIN_SAFE_INTEGER;
   for (let to = ends.get(from) ?? null; to !== null; to = ends.get(from) ?? null) {
     if (budget.spent) return { sums, whole: false };
-    const row = count.get({ from, to }) ?? [];
+    const row = count.get({ ...parameters, from, to }) ?? [];
     for (const [index, value] of row.entries()) sums[index] = (sums[index] ?? 0) + (value ?? 0);
     from = to;
     await yieldNow();

@@ -1,4 +1,4 @@
-import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
@@ -143,7 +143,7 @@ class AreaRows {
     prepared<[number, string, string, number]>(
       db,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${this.#table}', ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", this.#columns)}
+       SELECT ${quoteText(this.#table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", this.#columns)}
        FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
     ).run(id, reason, JSON.stringify(columns), id);
   }
@@ -208,7 +208,7 @@ class AreaRows {
     return prepared<{ all: string; rows: string }>(
       db,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${this.#table}', s.rowid, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
+       SELECT ${quoteText(this.#table)}, s.rowid, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
        FROM area.${this.#table} AS s WHERE (s.rowid IN (SELECT value FROM json_each(:rows))
          OR EXISTS (SELECT 1 FROM json_each(:rows) AS j CROSS JOIN ${part}.${this.#table} AS x ON x.rowid = j.value
            WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}

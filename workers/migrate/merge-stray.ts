@@ -1,5 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
@@ -157,7 +157,7 @@ function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan
       .pluck()
       .get(id) === 1;
   if (!synced) return !taken("cache", "0");
-  const named = naturalKey.map((name) => `x."${name}" IS s."${name}"`).join(" AND ");
+  const named = naturalKey.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`).join(" AND ");
   return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
 }
 
@@ -176,7 +176,7 @@ function keep(move: Move, record: RecordPlan, id: number, home: number, reason: 
   prepared<[number, string, string, number]>(
     db,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-     SELECT '${record.table}', ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
+     SELECT ${quoteText(record.table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
      FROM stray.${record.table} AS s WHERE s.id = ?`,
   ).run(home, reason, JSON.stringify(columns), id);
 }

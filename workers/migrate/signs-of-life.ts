@@ -47,10 +47,11 @@ export function readSigns(
     for (const table of identifiedTables) {
       const columns = new Set(columnNames(db, part, table));
       const filter = freshRows(db, part, table, { hasCache, hasRef });
-      const sign = signOf(db, part, table, columns, { hasRef, since: window.since });
+      const sign = signOf(db, part, table, columns, { hasRef });
       const where = `${filter} AND ${notNamed(table, "t", guardName, gapName) ?? "1"}`;
       if (sign !== undefined) lookForActivity(db, { part, table, sign, where }, window, signs);
-      if (table === "tests") signs.running.push(...runningTests(db, part, sign ?? "0", where));
+      if (table === "tests")
+        signs.running.push(...runningTests(db, part, { sign: sign ?? "0", where, since: window.since }));
     }
   }
   return signs;
@@ -81,14 +82,18 @@ function lookForActivity(db: Connection, look: Look, { since, until }: Window, s
   if (ahead > 0) signs.ahead += 1;
 }
 
-function runningTests(db: Connection, part: Side, sign: string, where: string): RunningTest[] {
+function runningTests(
+  db: Connection,
+  part: Side,
+  { sign, where, since }: Pick<Look, "sign" | "where"> & Pick<Window, "since">,
+): RunningTest[] {
   const read = prepared<Record<string, number>, RunningTest>(
     db,
     `SELECT t.run_id AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
          || CASE WHEN coalesce(t.item_path, '') = '' THEN '' ELSE '/' || t.item_path END AS test
        FROM ${part}.tests AS t WHERE t.id > :from AND t.id <= :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
   );
-  return [...ranges(db, part, "tests")].flatMap(([from, to]) => read.all({ from, to }));
+  return [...ranges(db, part, "tests")].flatMap(([from, to]) => read.all({ from, to, since }));
 }
 
 function* ranges(db: Connection, part: Side, table: IdentifiedTable): Iterable<readonly [number, number]> {
@@ -122,13 +127,13 @@ function differsFromRef(db: Connection, part: Side, table: IdentifiedTable): str
   return `NOT EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = t.id AND ${sameRow("r", "t", shared)})`;
 }
 
-/** SQL: a row's last sign of life, in seconds since 1970; undefined where the table has no time. */
+/** SQL: a row's last sign of life, in seconds since 1970; undefined where the table has no time. It may take `:since`. */
 function signOf(
   db: Connection,
   part: Side,
   table: IdentifiedTable,
   columns: ReadonlySet<string>,
-  { hasRef, since }: { hasRef: boolean; since: number },
+  { hasRef }: { hasRef: boolean },
 ): string | undefined {
   const times: string[] = [];
   if (columns.has("event_time")) times.push(table === "tests" ? lifeOf("t") : seconds("t.event_time"));
@@ -137,7 +142,7 @@ function signOf(
     const update = seconds("t.last_update");
     times.push(
       hasRef
-        ? `CASE WHEN ${update} > ${since} AND ${differsFromRef(db, part, table)} THEN ${update} ELSE 0 END`
+        ? `CASE WHEN ${update} > :since AND ${differsFromRef(db, part, table)} THEN ${update} ELSE 0 END`
         : update,
     );
   }

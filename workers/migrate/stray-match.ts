@@ -1,5 +1,5 @@
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
-import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
@@ -97,7 +97,7 @@ export class StrayMatch {
     // A table without an index on its parent was looked over once: see mapChildren.
     const mapped = part === "cache" && !synced && !this.#record.indexedIn("cache");
     const rows = mapped
-      ? `temp.children AS k ON k.part = 'cache' AND k.table_name = '${table}' AND k.parent = ${above}
+      ? `temp.children AS k ON k.part = 'cache' AND k.table_name = ${quoteText(table)} AND k.parent = ${above}
          CROSS JOIN cache.${table} AS x ON x.id = k.id`
       : `${part}.${table} AS x ON ${column === null ? "1" : `x.${column} IS ${above}`}`;
     return prepared<{ id: number; parent: number | null }, number>(

@@ -1,4 +1,4 @@
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
@@ -52,11 +52,11 @@ function attachedBlockSources(db: Connection): Source[] {
 function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly number[]): void {
   const columns = columnList(record.columnsIn(part));
   db.exec("DROP TABLE IF EXISTS temp.incoming; DROP TABLE IF EXISTS temp.replaced");
-  db.exec(
+  db.prepare<[string]>(
     `CREATE TEMP TABLE incoming AS SELECT ${columns} FROM ${part}.${record.table}
-     WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'));
-     CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`,
-  );
+     WHERE id IN (SELECT value FROM json_each(?))`,
+  ).run(JSON.stringify(ids));
+  db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
 }
 
 function absorbSynced(
@@ -103,7 +103,7 @@ function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string)
   const { db, part } = options;
   const { table } = record;
   const columns = record.columnsIn(part);
-  const renamed = `(SELECT value ->> 1 FROM json_each('${blocks}') WHERE value ->> 0 = x.archived)`;
+  const renamed = "(SELECT value ->> 1 FROM json_each(:blocks) WHERE value ->> 0 = x.archived)";
   const values = columns.map((name) =>
     blocks !== "[]" && name === "archived" ? `coalesce(${renamed}, x.archived)` : columnList([name], "x"),
   );
@@ -115,7 +115,7 @@ function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string)
       `INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
        SELECT ${values.join(", ")} FROM temp.incoming AS x WHERE ${mayJoin(options, record)}`,
     )
-    .run().changes;
+    .run({ blocks }).changes;
   if (table === "tests" && columns.includes("archived")) rememberBlocks(db, blocks);
   return added;
 }
@@ -236,7 +236,7 @@ function keep(
   return prepared(
     db,
     `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
-       SELECT '${record.table}', x.id, '${source}', ?, ?, ?, ?, ${rowLiteral("x", columns)},
+       SELECT ${quoteText(record.table)}, x.id, ${quoteText(source)}, ?, ?, ?, ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried(part, "completed"))}
        FROM ${table} AS x WHERE ${where}`,
   ).run(reason, jobId, Date.now(), JSON.stringify(columns)).changes;

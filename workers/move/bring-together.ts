@@ -2,6 +2,7 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import { plural } from "../../shared/plural.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
+import { quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { recordLosers } from "./copy.ts";
@@ -157,7 +158,7 @@ function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [num
   const { changes } = move.db
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
-       SELECT '${table}', m.id, CASE WHEN c.id IS NULL THEN 'alone' WHEN ${agreed} THEN 'area' ELSE 'cache' END
+       SELECT ${quoteText(table)}, m.id, CASE WHEN c.id IS NULL THEN 'alone' WHEN ${agreed} THEN 'area' ELSE 'cache' END
        FROM area.${table} AS m LEFT JOIN cache.${table} AS c ON c.id = m.id
        WHERE m.id > :from AND m.id <= :to AND (
          CASE WHEN c.id IS NULL THEN NOT (${deleted}) AND NOT (${renamed})
@@ -167,7 +168,7 @@ function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [num
   const missing = move.db
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
-       SELECT '${table}', c.id, 'missing' FROM cache.${table} AS c
+       SELECT ${quoteText(table)}, c.id, 'missing' FROM cache.${table} AS c
        WHERE c.id > :from AND c.id <= :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)
          AND ${notNamed(table, "c", gapName) ?? "1"}`,
     )
@@ -184,9 +185,9 @@ function noteLosers(move: Move, record: RecordPlan): void {
     move.db
       .prepare(
         `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-         SELECT '${record.table}', x.id, '${part}', ?, ?, ${rowLiteral("x", columns)},
+         SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
            ${rowLiteral("x", record.carried(part, "completed"))}
-         FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = '${winner}'`,
+         FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = ${quoteText(winner)}`,
       )
       .run(reason, JSON.stringify(columns));
   }
@@ -194,7 +195,7 @@ function noteLosers(move: Move, record: RecordPlan): void {
   move.db
     .prepare(
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${record.table}', x.id, 'area', 'replaced in the cache under another id', ?, ${rowLiteral("x", columns)},
+       SELECT ${quoteText(record.table)}, x.id, 'area', 'replaced in the cache under another id', ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried("area", "completed"))}
        FROM temp.differing AS f CROSS JOIN cache.${record.table} AS c ON c.id = f.id
        CROSS JOIN area.${record.table} AS x ON ${sameName("x", "c", record.naturalKey)}

@@ -1,5 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import { quoteText } from "../../shared/sqlite/connection.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -37,7 +38,7 @@ async function mapTable(
     )
     .pluck();
   const note = db.prepare(
-    `INSERT OR IGNORE INTO temp.children SELECT '${part}', '${table}', ${parent}, id FROM ${part}.${table}
+    `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM ${part}.${table}
      WHERE id > :from AND id <= :to AND ${parent} IS NOT NULL`,
   );
   const end = (await outwaitBusy(signal, () => highest.get())) ?? 0;
@@ -58,7 +59,7 @@ async function mapTable(
 export function childrenOf(part: Part, record: RecordPlan, parents: string, alias: string): string {
   return record.indexedIn(part)
     ? `${parents} AS s CROSS JOIN ${part}.${record.table} AS ${alias} ON ${alias}.${record.parent} = s.id`
-    : `${parents} AS s CROSS JOIN temp.children AS k ON k.part = '${part}' AND k.table_name = '${record.table}'
+    : `${parents} AS s CROSS JOIN temp.children AS k ON k.part = ${quoteText(part)} AND k.table_name = ${quoteText(record.table)}
          AND k.parent = s.id CROSS JOIN ${part}.${record.table} AS ${alias}
          ON ${alias}.id = k.id AND ${alias}.${record.parent} = s.id`;
 }
@@ -77,5 +78,5 @@ export function rowsOfSlice(part: Part, record: RecordPlan, alias: string): stri
     table === "tests"
       ? `${tests} AS s CROSS JOIN ${part}.tests AS ${alias} ON ${alias}.id = s.id`
       : childrenOf(part, record, tests, alias);
-  return `${rows} AND w.table_name = '${table}' AND ${alias}.id BETWEEN w.low AND w.high`;
+  return `${rows} AND w.table_name = ${quoteText(table)} AND ${alias}.id BETWEEN w.low AND w.high`;
 }

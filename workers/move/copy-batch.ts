@@ -1,7 +1,7 @@
 import { plural } from "../../shared/plural.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { RunLabel, SkipReason } from "../../shared/result.ts";
-import { isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
+import { isConstraintError, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { commitStage, type PendingStates, verifyCopy } from "./copy.ts";
 import { discardCopies } from "./discard.ts";
 import { findUnfit } from "./fitting.ts";
@@ -186,7 +186,7 @@ function dropFromStage({ db, records }: Move, runs: readonly number[]): void {
     const where = belongsTo(record, { runs: chosen, tests });
     prepared(
       db,
-      `DELETE FROM temp.losers WHERE table_name = '${table}'
+      `DELETE FROM temp.losers WHERE table_name = ${quoteText(table)}
          AND row_id IN (SELECT id FROM temp.stage_${table} WHERE ${where})`,
     ).run(list);
     prepared(db, `DELETE FROM temp.stage_${table} WHERE ${where}`).run(list);

@@ -1,5 +1,5 @@
 import { completedStates, uncountedStates } from "../../shared/full-db/sides.ts";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 
 /** Runs of megatest.db and of completed-runs.db, by file name. */
 export type RunsBySide = Record<"megatest.db" | "completed-runs.db", { runs: number }>;
@@ -17,7 +17,7 @@ export function countSides(db: Connection): RunsBySide {
 
 /** @param elsewhere states of a run that counts on the other side */
 function countRuns(db: Connection, part: "area" | "completed", elsewhere: readonly string[]): number {
-  const states = elsewhere.map((state) => `'${state}'`).join(", ");
+  const states = elsewhere.map((state) => `${quoteText(state)}`).join(", ");
   const slice = prepared(
     db,
     `SELECT count(*) AS seen, max(id) AS last, coalesce(sum(counts), 0) AS runs FROM (

@@ -1,5 +1,5 @@
 import { guardName } from "../../shared/id-guard-name.ts";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import { hiddenDatum, hiddenStep, type TableIds, writeHidden } from "./hidden-rows.ts";
 import type { Move, Source } from "./move.ts";
@@ -20,8 +20,11 @@ export type GuardIds = TableIds;
 
 /** The guards of a database; undefined where one is missing. */
 function readGuards(db: Connection, part: Source): GuardIds | undefined {
-  const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE runname = '${guardName}'`);
-  const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE run_id = ${run ?? "NULL"}`);
+  const isGuard = `runname = ${quoteText(guardName)}`;
+  const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE ${isGuard}`);
+  // By the index on run_id: without a guard the run is NULL, which is the run of no test.
+  const ofRun = `run_id = (SELECT max(id) FROM ${part}.runs WHERE ${isGuard})`;
+  const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE ${ofRun}`);
   const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE ${hiddenStep(guardName)}`);
   const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE ${hiddenDatum(guardName)}`);
   if (run === undefined || test === undefined || step === undefined || datum === undefined) return undefined;

@@ -31,12 +31,12 @@ function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
 }
 
 /** OR ABORT, whatever the schema says: a row must neither take the place of another nor be left out. */
-function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1"): void {
+function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1", ...run: [number?]): void {
   const names = columnList(columnsIn("completed"));
   prepared(
     db,
     `INSERT OR ABORT INTO completed.${table} (${names}) SELECT ${names} FROM temp.stage_${table} WHERE ${which}`,
-  ).run();
+  ).run(...run);
 }
 
 /**
@@ -63,10 +63,9 @@ export function findRefused(move: Move, runs: readonly number[]): Map<number, st
 
 /** Inserts one run's rows; where that fails none of them is left, and the reason is returned. */
 function tryRun({ db, records }: Move, run: number): string | undefined {
-  const rowsOf = { null: `id = ${run}`, run_id: `run_id = ${run}`, test_id: testsOf(run) };
   db.exec("SAVEPOINT one_run");
   try {
-    for (const record of records) insertRows(db, record, rowsOf[record.parent ?? "null"]);
+    for (const record of records) insertRows(db, record, rowsOfRun[record.parent ?? "id"], run);
     return undefined;
   } catch (error) {
     if (!isConstraintError(error)) throw error;
@@ -77,4 +76,9 @@ function tryRun({ db, records }: Move, run: number): string | undefined {
   }
 }
 
-const testsOf = (run: number) => `test_id IN (SELECT id FROM temp.stage_tests WHERE run_id = ${run})`;
+/** SQL by parent: the staged rows of one run; each takes its id. */
+const rowsOfRun = {
+  id: "id = ?",
+  run_id: "run_id = ?",
+  test_id: "test_id IN (SELECT id FROM temp.stage_tests WHERE run_id = ?)",
+};

@@ -1,6 +1,12 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
-import { type Connection, isConstraintError, isTaken, prepared } from "../../shared/sqlite/connection.ts";
+import {
+  type Connection,
+  isConstraintError,
+  isTaken,
+  prepared,
+  quoteText,
+} from "../../shared/sqlite/connection.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
@@ -186,7 +192,7 @@ export class Inserter {
     if (parent !== null && !record.indexedIn(part)) {
       prepared(
         db,
-        `INSERT OR IGNORE INTO temp.children SELECT '${part}', '${table}', ${parent}, id FROM temp.stage_${table}`,
+        `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM temp.stage_${table}`,
       ).run();
     }
   }

@@ -89,15 +89,18 @@ export const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0
 export const lifeOf = (alias: string) =>
   `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
 
+/** See `Move`. */
+type Recent = Pick<Move, "recentAfter">;
+
 function readRuns(move: Move): [number, string, string, string, number][] {
-  return prepared<[], [number, string, string, string, number]>(
+  return prepared<Recent, [number, string, string, string, number]>(
     move.db,
     `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
          max(${seconds("r.event_time")}, ${unsyncedUpdate(move, "runs", "r")})
        FROM temp.stage_runs AS r`,
   )
     .raw()
-    .all();
+    .all({ recentAfter: move.recentAfter });
 }
 
 /** Activity of tests, steps and data; where it is too long ago to matter a row is not even joined to its run. */
@@ -112,40 +115,40 @@ function readActivity(move: Move): [number, number][] {
     ["stage_test_data", unsyncedUpdate(move, "test_data", "x"), runOfTest],
   ].map(
     ([table, life, run]) => `SELECT ${run} AS run_id, life
-      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > ${move.recentAfter}`,
+      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > :recentAfter`,
   );
-  return prepared<[], [number, number]>(
+  return prepared<Recent, [number, number]>(
     move.db,
     `SELECT run_id, max(life) FROM (${parts.join(" UNION ALL ")}) WHERE run_id IS NOT NULL GROUP BY run_id`,
   )
     .raw()
-    .all();
+    .all({ recentAfter: move.recentAfter });
 }
 
 const runOfTest = "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = x.test_id)";
 
 /** Per run: the latest sign of life among its unfinished tests, and how many there are. */
 function readUnfinished(move: Move): [number, number, number][] {
-  return prepared<[], [number, number, number]>(
+  return prepared<Recent, [number, number, number]>(
     move.db,
     `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
            SELECT max(${seconds("s.event_time")}) FROM temp.stage_test_steps AS s WHERE s.test_id = t.id), 0))), count(*)
        FROM temp.stage_tests AS t WHERE ${isUnfinished(`${move.fresh}.tests`)} GROUP BY t.run_id`,
   )
     .raw()
-    .all();
+    .all({ recentAfter: move.recentAfter });
 }
 
 /**
  * `last_update` of a row that differs from the ref, else 0: only there it is the time of a write by a
- * client; elsewhere it tells when a sync or a refill ran.
+ * client; elsewhere it tells when a sync or a refill ran. It takes `:recentAfter`.
  */
 function unsyncedUpdate(move: Move, table: IdentifiedTable, alias: string): string {
   const plan = planOf(move, table);
   if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
   if (!move.sources.includes("ref")) return "0";
   // Most rows were last written long ago: only the recent ones are worth a look into the ref.
-  return `CASE WHEN ${seconds(`${alias}.last_update`)} > ${move.recentAfter} AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
+  return `CASE WHEN ${seconds(`${alias}.last_update`)} > :recentAfter AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
       WHERE synced.id = ${alias}.id AND ${sameRow("synced", alias, plan.carried("cache", "ref"))})
     THEN ${seconds(`${alias}.last_update`)} ELSE 0 END`;
 }

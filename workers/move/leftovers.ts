@@ -1,5 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { prepared } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
@@ -142,7 +142,7 @@ function runsOfMappedChildren(
   return db
     .prepare<[], number>(
       `SELECT DISTINCT (${run}) AS run FROM temp.children AS k
-       WHERE k.part = '${part}' AND k.table_name = '${table}'
+       WHERE k.part = ${quoteText(part)} AND k.table_name = ${quoteText(table)}
          AND EXISTS (SELECT 1 FROM completed.mtjobs_runs AS r WHERE r.run_id = run AND r.state = 'moved')
          AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS p WHERE p.id = run)`,
     )

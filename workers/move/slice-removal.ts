@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { JobStep } from "../../shared/job-steps.ts";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Company } from "./company.ts";
@@ -167,7 +167,7 @@ export class SliceRemover {
 }
 
 const bound = (end: "low" | "high", table: string) =>
-  `(SELECT ${end} FROM temp.slice_rows WHERE table_name = '${table}')`;
+  `(SELECT ${end} FROM temp.slice_rows WHERE table_name = ${quoteText(table)})`;
 
 /** Deletes the rows of the slice at hand but for those spared; returns how many. */
 function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: readonly number[]): number {

@@ -1,4 +1,4 @@
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
@@ -25,7 +25,7 @@ export function isAnother(record: RecordPlan): string {
 
 /** SQL: the row `x` is not an older version of the moved one that a sync or a refill has put back. */
 export function isNoKnownVersion(record: RecordPlan, part: Source): string {
-  return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${record.table}'
+  return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(record.table)}
     AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))})`;
 }
 
