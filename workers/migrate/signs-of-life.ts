@@ -1,5 +1,7 @@
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
+import type { RunId } from "../../shared/run-id.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { idRanges, shownIdSql } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../move/judge.ts";
@@ -11,7 +13,7 @@ const chunk = 5_000;
 
 /** A test that Megatest counts as running. */
 export interface RunningTest {
-  run: number;
+  run: RunId;
   /** Name and item path. */
   test: string;
   state: string;
@@ -68,13 +70,13 @@ interface Look {
 
 function lookForActivity(db: Connection, look: Look, { since, until }: Window, signs: Signs): void {
   const { part, table, sign, where } = look;
-  const read = prepared<Record<string, number>, { newest: number | null; ahead: number }>(
+  const read = prepared<Record<string, number | bigint>, { newest: number | null; ahead: number }>(
     db,
     `SELECT max(sign) FILTER (WHERE sign <= :until) AS newest, count(*) FILTER (WHERE sign > :until) AS ahead
-     FROM (SELECT ${sign} AS sign FROM ${part}.${table} AS t WHERE t.id > :from AND t.id <= :to AND ${sign} > :since AND ${where})`,
+     FROM (SELECT ${sign} AS sign FROM ${part}.${table} AS t WHERE t.id BETWEEN :from AND :to AND ${sign} > :since AND ${where})`,
   );
   let ahead = 0;
-  for (const [from, to] of ranges(db, part, table)) {
+  for (const [from, to] of idRanges(db, `${part}.${table}`, chunk)) {
     const found = read.get({ from, to, since, until });
     if (found?.newest != null) signs.newest = Math.max(signs.newest ?? 0, found.newest);
     ahead += found?.ahead ?? 0;
@@ -87,25 +89,13 @@ function runningTests(
   part: Side,
   { sign, where, since }: Pick<Look, "sign" | "where"> & Pick<Window, "since">,
 ): RunningTest[] {
-  const read = prepared<Record<string, number>, RunningTest>(
+  const read = prepared<Record<string, number | bigint>, RunningTest>(
     db,
-    `SELECT t.run_id AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
+    `SELECT ${shownIdSql("t.run_id")} AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
          || CASE WHEN coalesce(t.item_path, '') = '' THEN '' ELSE '/' || t.item_path END AS test
-       FROM ${part}.tests AS t WHERE t.id > :from AND t.id <= :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
+       FROM ${part}.tests AS t WHERE t.id BETWEEN :from AND :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
   );
-  return [...ranges(db, part, "tests")].flatMap(([from, to]) => read.all({ from, to, since }));
-}
-
-function* ranges(db: Connection, part: Side, table: IdentifiedTable): Iterable<readonly [number, number]> {
-  const last = prepared<[number], number | null>(
-    db,
-    `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
-  ).pluck();
-  let from = Number.MIN_SAFE_INTEGER;
-  for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
-    yield [from, to];
-    from = to;
-  }
+  return [...idRanges(db, `${part}.tests`, chunk)].flatMap(([from, to]) => read.all({ from, to, since }));
 }
 
 /** SQL: all rows of the cache; of megatest.db those that the cache lacks, and those that changed since both agreed. */

@@ -1,8 +1,8 @@
-import { setImmediate as yieldNow } from "node:timers/promises";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import { plural } from "../../shared/plural.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { quoteText } from "../../shared/sqlite/connection.ts";
+import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { recordLosers } from "./copy.ts";
@@ -61,31 +61,17 @@ const chunk = 500;
 async function settleTable(settling: Settling): Promise<number> {
   const { move, record } = settling;
   const { db, context } = move;
-  const end = db
-    .prepare<[], number | null>(
-      `SELECT max(id) FROM (SELECT max(id) AS id FROM cache.${record.table} UNION ALL SELECT max(id) FROM area.${record.table})`,
-    )
-    .pluck();
-  const nextId = db
-    .prepare<{ from: number }, number | null>(
-      `SELECT max(id) FROM (
-         SELECT id FROM (SELECT id FROM cache.${record.table} WHERE id > :from ORDER BY id LIMIT ${chunk})
-         UNION SELECT id FROM (SELECT id FROM area.${record.table} WHERE id > :from ORDER BY id LIMIT ${chunk})
-         ORDER BY id LIMIT ${chunk})`,
-    )
-    .pluck();
+  const last = preparedIds<{ from: bigint }, bigint | null>(
+    db,
+    `SELECT max(id) FROM (
+       SELECT id FROM (SELECT id FROM cache.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
+       UNION SELECT id FROM (SELECT id FROM area.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
+       ORDER BY id LIMIT ${chunk})`,
+  );
+  const { signal } = context;
+  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last.get({ from })));
   let rows = 0;
-  let from = Number.MIN_SAFE_INTEGER;
-  for (
-    let to = nextId.get({ from }) ?? null;
-    to !== null && from < (end.get() ?? 0);
-    to = nextId.get({ from }) ?? null
-  ) {
-    rows += await settleRange(settling, [from, to]);
-    from = to;
-    context.signal.throwIfAborted();
-    await yieldNow();
-  }
+  for await (const range of ranges) rows += await settleRange(settling, range);
   return rows;
 }
 
@@ -105,7 +91,7 @@ const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]
 
 async function settleRange(
   { move, record, direction, beforeCommit }: Settling,
-  range: readonly [number, number],
+  range: IdRange,
 ): Promise<number> {
   const { db, context } = move;
   const found = await outwaitBusy(context.signal, () => {
@@ -142,7 +128,7 @@ function leaveNewerElsewhere(db: Connection): number {
 }
 
 /** Notes which side is newer for each row that differs; see stage.ts for the rule. */
-function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [number, number]): number {
+function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRange): number {
   const { table } = record;
   const hasRef = move.sources.includes("ref");
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
@@ -160,7 +146,7 @@ function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [num
       `INSERT INTO temp.differing (table_name, id, winner)
        SELECT ${quoteText(table)}, m.id, CASE WHEN c.id IS NULL THEN 'alone' WHEN ${agreed} THEN 'area' ELSE 'cache' END
        FROM area.${table} AS m LEFT JOIN cache.${table} AS c ON c.id = m.id
-       WHERE m.id > :from AND m.id <= :to AND (
+       WHERE m.id BETWEEN :from AND :to AND (
          CASE WHEN c.id IS NULL THEN NOT (${deleted}) AND NOT (${renamed})
            ELSE NOT (${sameRow("c", "m", record.carried("cache", "area"))}) END)`,
     )
@@ -169,7 +155,7 @@ function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [num
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
        SELECT ${quoteText(table)}, c.id, 'missing' FROM cache.${table} AS c
-       WHERE c.id > :from AND c.id <= :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)
+       WHERE c.id BETWEEN :from AND :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)
          AND ${notNamed(table, "c", gapName) ?? "1"}`,
     )
     .run({ from, to });

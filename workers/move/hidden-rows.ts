@@ -9,7 +9,7 @@ import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
 import type { IdentifiedTable } from "./record-tables.ts";
 
 /** An id for each table whose ids Megatest hands out. */
-export type TableIds = Record<IdentifiedTable, number>;
+export type TableIds = Record<IdentifiedTable, bigint>;
 
 export interface HiddenRows {
   /** What runname, testname, step and variable hold. */

@@ -1,7 +1,9 @@
 import { guardName } from "../../shared/id-guard-name.ts";
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { largestId, preparedIds } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import { hiddenDatum, hiddenStep, type TableIds, writeHidden } from "./hidden-rows.ts";
+import { idAbove } from "./id-room.ts";
 import type { Move, Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { noteRepair } from "./repair-note.ts";
@@ -31,8 +33,8 @@ function readGuards(db: Connection, part: Source): GuardIds | undefined {
   return { runs: run, tests: test, test_steps: step, test_data: datum };
 }
 
-function guardId(db: Connection, sql: string): number | undefined {
-  return prepared<[], number | null>(db, sql).pluck().get() ?? undefined;
+function guardId(db: Connection, sql: string): bigint | undefined {
+  return preparedIds<[], bigint | null>(db, sql).get() ?? undefined;
 }
 
 /** True where every source has guards, the same ones, above everything in completed-runs.db. */
@@ -53,12 +55,12 @@ function areGuardsLost({ db, sources }: Move): boolean {
 }
 
 /** True where the id of a run is below the guard: so are the ids of its tests, unless they came late. */
-function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: number): boolean {
-  return (readGuards(db, fresh)?.runs ?? 0) > run;
+function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: bigint): boolean {
+  return (readGuards(db, fresh)?.runs ?? 0n) > run;
 }
 
-function highestId(db: Connection, part: string, table: IdentifiedTable): number {
-  return prepared<[], number | null>(db, `SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0;
+function highestId(db: Connection, part: string, table: IdentifiedTable): bigint {
+  return largestId(db, `${part}.${table}`) ?? 0n;
 }
 
 /**
@@ -90,7 +92,7 @@ export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<
 /** Once for all runs that are newer than the guards; otherwise each batch of them would raise them again. */
 export async function guardNewest(
   move: Move,
-  runs: readonly number[],
+  runs: readonly bigint[],
   beforeCommit: () => void,
 ): Promise<void> {
   const { signal } = move.context;
@@ -112,9 +114,9 @@ export async function guardAgain(move: Move, beforeCommit: () => void): Promise<
 
 function idsAbove({ db, sources }: Move, room: Partial<GuardIds>): GuardIds {
   const highest = (table: IdentifiedTable) =>
-    Math.max(...[...sources, "completed"].map((part) => highestId(db, part, table)));
+    largest([...sources, "completed"].map((part) => highestId(db, part, table)));
   return Object.fromEntries(
-    identifiedTables.map((table) => [table, highest(table) + (room[table] ?? 0) + 1]),
+    identifiedTables.map((table) => [table, idAbove(table, highest(table), room[table])]),
   ) as GuardIds;
 }
 
@@ -123,9 +125,13 @@ function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<G
   return Object.fromEntries(
     identifiedTables.map((table) => [
       table,
-      Math.max(ids[table], highestId(db, part, table) + (room[table] ?? 0) + 1),
+      largest([ids[table], idAbove(table, highestId(db, part, table), room[table])]),
     ]),
   ) as GuardIds;
+}
+
+function largest(ids: readonly bigint[]): bigint {
+  return ids.reduce((highest, id) => (id > highest ? id : highest));
 }
 
 function writeGuards({ db, keys }: Move, part: Source, ids: GuardIds): void {

@@ -1,4 +1,5 @@
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { originalBlock } from "./archive-blocks.ts";
 import { rowsOfSlice } from "./children.ts";
@@ -69,14 +70,14 @@ export function findMismatches(
   db: Connection,
   records: readonly RecordPlan[],
   comparison: Comparison,
-): Map<RecordPlan, number[]> {
+): Map<RecordPlan, bigint[]> {
   const { part, jobId: job } = comparison;
   const renamed = prepared(db, "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
-  const found = new Map<RecordPlan, number[]>();
+  const found = new Map<RecordPlan, bigint[]>();
   for (const record of records) {
     if (record.columnsIn(part).length === 0) continue;
     const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(part, record);
-    const ids = prepared<{ job: string }, number>(db, sql).pluck().all({ job });
+    const ids = preparedIds<{ job: string }>(db, sql).all({ job });
     if (ids.length > 0) found.set(record, ids);
   }
   return found;
