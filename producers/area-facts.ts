@@ -1,9 +1,11 @@
 import { type LeaseState, leaseState } from "../shared/lease/lease.ts";
+import { type RunId, shownId } from "../shared/run-id.ts";
+import { quoteName } from "../shared/sqlite/connection.ts";
 import type { Look, Part } from "./open-look.ts";
 
 /** A run as `status` names it. */
 export interface NamedRun {
-  id: number;
+  id: RunId;
   /** Key values joined by `/`. */
   target: string;
   runname: string;
@@ -57,18 +59,25 @@ function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DE
   const columns = columnsOf(db, part, "runs");
   const target = keys
     .filter((key) => columns.includes(key))
-    .map((key) => `coalesce("${key.replaceAll('"', '""')}", '')`)
+    .map((key) => `coalesce(${quoteName(key)}, '')`)
     .join(" || '/' || ");
   const run = db
-    .prepare<[], { id: number; target: string; runname: string; begun: number | null }>(
+    .prepare<[], { id: bigint; target: string; runname: string; begun: bigint | null }>(
       `SELECT id, ${target === "" ? "''" : target} AS target, coalesce(runname, '') AS runname,
          CAST(event_time AS INTEGER) AS begun
        FROM ${part}.runs WHERE ${shown} ORDER BY CAST(event_time AS INTEGER) ${order}, id ${order} LIMIT 1`,
     )
+    .safeIntegers()
     .get();
   if (run === undefined) return null;
-  const { begun, ...rest } = run;
-  return { ...rest, begunAt: begun === null ? null : new Date(begun * 1000).toISOString() };
+  const { id, target: values, runname, begun } = run;
+  return { id: shownId(id), target: values, runname, begunAt: begun === null ? null : isoOf(begun) };
+}
+
+/** @param seconds since 1970; null where no clock shows such a time */
+function isoOf(seconds: bigint): string | null {
+  const date = new Date(Number(seconds) * 1000);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 /** How many runs of completed-runs.db stand in each state but `moved`, by name; an unknown state by its own. */

@@ -2,15 +2,18 @@ import { targetKeys } from "../shared/area/keys.ts";
 import { locateFiles, type ReadFiles } from "../shared/full-db/locate.ts";
 import { openReader, type Reader, toReadError } from "../shared/full-db/open.ts";
 import { matchRun, targetSql } from "../shared/patterns.ts";
+import { type RunId, shownId } from "../shared/run-id.ts";
 import type { Settings } from "../shared/settings.ts";
 import { columnNames } from "../shared/sqlite/table.ts";
 
-/** A value of a record. */
+/** A value of a record; an integer as `RunId` says. */
 type Cell = string | number | null;
+/** As it is read. */
+type Stored = Cell | bigint;
 
 /** A run as `list-runs` tells it. */
 export interface ListedRun {
-  id: number;
+  id: RunId;
   /** Key values joined by `/`. */
   target: string;
   /** The keys, id, runname, state, status, owner, event_time, comment, fail_count and pass_count, as far as there are such columns. */
@@ -26,7 +29,7 @@ export interface ListRequest {
   target?: string | undefined;
   state?: string | undefined;
   status?: string | undefined;
-  runId?: readonly number[] | undefined;
+  runId?: readonly RunId[] | undefined;
   fullDb?: boolean;
 }
 
@@ -77,22 +80,25 @@ function* readRuns(
     const completed = union?.rule?.isCompleted("r.id") ?? "0";
     const { sql: where, parameters } = matchRun(targetSql(keys, "r"), request);
     const runs = db
-      .prepare<unknown[], Record<string, Cell>>(
+      .prepare<unknown[], Record<string, Stored>>(
         `SELECT r.*, ${targetSql(keys, "r")} AS mtjobs_target, ${completed} AS mtjobs_completed FROM runs AS r
          WHERE coalesce(r.state, '') <> 'deleted' AND ${where} ORDER BY r.event_time, r.id`,
       )
+      .safeIntegers()
       .all(...parameters);
-    const tests = db.prepare<[Cell], Record<string, Cell>>(
-      "SELECT * FROM tests WHERE run_id = ? AND coalesce(state, '') <> 'DELETED' ORDER BY testname, item_path, id",
-    );
+    const tests = db
+      .prepare<[Stored], Record<string, Stored>>(
+        "SELECT * FROM tests WHERE run_id = ? AND coalesce(state, '') <> 'DELETED' ORDER BY testname, item_path, id",
+      )
+      .safeIntegers();
     for (const run of runs) {
       yield {
-        id: Number(run.id),
+        id: shown(run.id) as RunId,
         target: String(run.mtjobs_target),
         fields: chosen(run, fields),
         ...(union === undefined
           ? {}
-          : { where: run.mtjobs_completed === 1 ? "completed-runs.db" : "megatest.db" }),
+          : { where: run.mtjobs_completed === 1n ? "completed-runs.db" : "megatest.db" }),
         tests: tests.all(run.id ?? null).map((test) => chosen(test, testFields)),
       };
     }
@@ -101,6 +107,10 @@ function* readRuns(
   }
 }
 
-function chosen(row: Record<string, Cell>, fields: readonly string[]): Record<string, Cell> {
-  return Object.fromEntries(fields.flatMap((field) => (field in row ? [[field, row[field] ?? null]] : [])));
+function chosen(row: Record<string, Stored>, fields: readonly string[]): Record<string, Cell> {
+  return Object.fromEntries(fields.flatMap((field) => (field in row ? [[field, shown(row[field])]] : [])));
+}
+
+function shown(value: Stored | undefined): Cell {
+  return typeof value === "bigint" ? shownId(value) : (value ?? null);
 }

@@ -38,6 +38,7 @@ const catalogue = {
   "too-soon": { exit: ExitCode.refused, retry: false },
   "still-alive": { exit: ExitCode.refused, retry: false },
   unconfirmed: { exit: ExitCode.refused, retry: false },
+  "ids-used-up": { exit: ExitCode.refused, retry: false },
   "outside-window": { exit: ExitCode.refused, retry: true },
   paused: { exit: ExitCode.refused, retry: true },
   // the world failed us; the work stays resumable

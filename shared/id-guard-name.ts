@@ -1,3 +1,4 @@
+import { quoteText } from "./sqlite/connection.ts";
 /** Runname and testname of the rows that keep ids of moved runs from being handed out again; step and variable, too. */
 export const guardName = "mtjobs-id-guard";
 
@@ -16,7 +17,7 @@ const nameColumns: Readonly<Record<string, string>> = {
 export function notNamed(table: string, alias: string, ...names: readonly string[]): string | undefined {
   const column = nameColumns[table];
   if (column === undefined) return undefined;
-  const other = names.map((name) => `${alias}.${column} IS NOT '${name}'`).join(" AND ");
+  const other = names.map((name) => `${alias}.${column} IS NOT ${quoteText(name)}`).join(" AND ");
   // A step or a datum of a test may be named as it likes.
   return column === "runname" || column === "testname"
     ? other

@@ -1,4 +1,6 @@
+import type { RunId } from "./run-id.ts";
 import { quoteName } from "./sqlite/connection.ts";
+import { idList } from "./sqlite/ids.ts";
 
 /**
  * Megatest's patterns: commas separate alternatives; one with `%` is a LIKE, any other a GLOB.
@@ -29,7 +31,7 @@ export interface RunSelectors {
   runname?: string | undefined;
   state?: string | undefined;
   status?: string | undefined;
-  runId?: readonly number[] | undefined;
+  runId?: readonly RunId[] | undefined;
 }
 
 /**
@@ -49,7 +51,7 @@ export function matchRun(target: string, chosen: RunSelectors): { sql: string; p
     pattern === undefined ? [] : [matchPatterns(value, pattern)],
   );
   if (chosen.runId !== undefined) {
-    const ids = JSON.stringify(chosen.runId);
+    const ids = idList(chosen.runId);
     terms.push({ sql: "r.id IN (SELECT value FROM json_each(?))", parameters: [ids] });
   }
   return {

@@ -1,3 +1,5 @@
+import type { RunId } from "./run-id.ts";
+
 /** What a finished job returns; the JSON that `--wait --json` and `--inline --json` print. */
 
 /** Tables whose rows belong to a run, in the order results list them. */
@@ -13,7 +15,7 @@ export const recordTables = [
 export type RecordTable = (typeof recordTables)[number];
 
 export interface RunLabel {
-  id: number;
+  id: RunId;
   /** Key values joined by `/`. */
   target: string;
   runname: string;
@@ -22,7 +24,7 @@ export interface RunLabel {
 /** A run that was moved. */
 export interface MovedRun extends RunLabel {
   /** The id it had, where that was given to another run meanwhile and it took a new one. */
-  previousId?: number;
+  previousId?: RunId;
 }
 
 /** Why a run that matches the patterns stays. */

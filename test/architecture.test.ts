@@ -109,6 +109,51 @@ test("no source file is longer than 250 lines, and no test file longer than 300"
   expect(longerThan(300, readSources(["test"], /\.ts$/))).toEqual([]);
 });
 
+/** Every place where source text puts a value between the quotes of an SQL text or name, instead of binding it, as `file:line`. */
+function quotedValues(sources: Sources): string[] {
+  const isSql =
+    /\b(SELECT|INSERT|UPDATE|DELETE|WHERE|FROM|VALUES|CREATE|ATTACH|PRAGMA|EXISTS|IS NOT|AS)\b|\bstate\b/;
+  // Between quotes; quotes doubled by hand; a list or a document of values as text.
+  const value = /'\$\{|"\$\{[^}]*\}" |replaceAll\((['"`])(?:'|\\'|"|\\")\1, |\$\{JSON\.stringify/;
+  return [...sources].flatMap(([path, text]) =>
+    text.split("\n").flatMap((line, index) => {
+      const around = text
+        .split("\n")
+        .slice(Math.max(0, index - 2), index + 3)
+        .join(" ");
+      return value.test(line) && isSql.test(around) ? [`${path}:${index + 1}`] : [];
+    }),
+  );
+}
+
+test("no source file puts a value into the text of SQL: values are bound, names and words go through one function each", () => {
+  const sources = readSources(layers, /\.ts$/);
+  sources.delete("shared/sqlite/connection.ts");
+  // Said to a person or a shell, not to SQLite.
+  for (const path of [...sources.keys()])
+    if (
+      /^producers\/(?!doctor|query)|^shared\/(queue|area)\//.test(path) &&
+      !/\bprepare\(/.test(sources.get(path) ?? "")
+    )
+      sources.delete(path);
+  expect(quotedValues(sources)).toEqual([]);
+});
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: what source text looks like
+test("the scan for values in SQL sees those that were there", () => {
+  const line = (text: string): Sources => new Map([["a.ts", `db.prepare(\`SELECT 1 FROM t\n${text}\`)`]]);
+  for (const text of [
+    "WHERE job_id = '${jobId}'",
+    "WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'))",
+    'WHERE x."${name}" IS NULL',
+    "ATTACH '${path.replaceAll(\"'\", \"''\")}' AS completed",
+    'WHERE a = ${text.replaceAll("\'", "\'\'")}',
+  ])
+    expect([text, quotedValues(line(text))]).toEqual([text, ["a.ts:2"]]);
+  expect(quotedValues(line("WHERE job_id = ? AND t = ${quoteText(table)}"))).toEqual([]);
+});
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: the same
+
 /** The packages that are loaded when `path` is: with all that it imports, but for types and what is imported later. */
 function loadedBy(path: string, sources: Sources, seen = new Set<string>()): string[] {
   if (seen.has(path)) return [];

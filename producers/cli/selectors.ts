@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { JobsError } from "../../shared/errors.ts";
+import { isIdText, type RunId, shownId } from "../../shared/run-id.ts";
 import { duration, pattern, wholeNumber } from "./option-values.ts";
 
 /** What the selectors mean that choose otherwise from one database than from another. */
@@ -8,8 +10,13 @@ export interface SelectorTexts {
 }
 
 /** Reads the value of `--run-id`. */
-export function runIds(text: string): number[] {
-  return text.split(",").map(wholeNumber("--run-id", 1));
+export function runIds(text: string): RunId[] {
+  return text.split(",").map((id) => {
+    if (isIdText(id.trim())) return shownId(BigInt(id));
+    throw new JobsError("usage", `--run-id: "${id}" is no id of a run`, {
+      hint: "write whole numbers, and commas between",
+    });
+  });
 }
 
 /** Adds the options that choose runs; several together narrow the choice. */

@@ -93,9 +93,10 @@ async function isInFlight({ area, cache }: Patient["files"], budget: Budget): Pr
       part,
       table: "tests",
       budget,
-      sql: `SELECT count(*) FROM ${part}.tests WHERE id > :from AND id <= :to
+      sql: `SELECT count(*) FROM ${part}.tests WHERE id BETWEEN :from AND :to
         AND state IN ('RUNNING', 'LAUNCHED', 'REMOTEHOSTSTART')
-        AND coalesce(CAST(event_time AS INTEGER), 0) + max(0, coalesce(CAST(run_duration AS INTEGER), 0)) > ${since}`,
+        AND coalesce(CAST(event_time AS INTEGER), 0) + max(0, coalesce(CAST(run_duration AS INTEGER), 0)) > :since`,
+      parameters: { since },
     });
     return (sums[0] ?? 0) > 0;
   } finally {

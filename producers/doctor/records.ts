@@ -1,5 +1,6 @@
 import { targetKeys } from "../../shared/area/keys.ts";
 import { plural } from "../../shared/plural.ts";
+import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
@@ -110,7 +111,7 @@ async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<
       part,
       table,
       budget,
-      sql: `SELECT count(*), ${moved} FROM ${part}.${table} AS x WHERE x.id > :from AND x.id <= :to
+      sql: `SELECT count(*), ${moved} FROM ${part}.${table} AS x WHERE x.id BETWEEN :from AND :to
         AND x.${column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${part}.${parent} AS p WHERE p.id = x.${column})`,
     });
     orphans += found.sums[0] ?? 0;
@@ -132,9 +133,7 @@ async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<
 
 /** SQL: rows `a` and `b` have one name; NULL equals NULL. */
 const sameName = (columns: readonly string[]) =>
-  columns
-    .map((column) => `a."${column.replaceAll('"', '""')}" IS b."${column.replaceAll('"', '""')}"`)
-    .join(" AND ");
+  columns.map((column) => `a.${quoteName(column)} IS b.${quoteName(column)}`).join(" AND ");
 
 async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Check> {
   const name = `in-both/${nameOf[part]}`;
@@ -143,7 +142,7 @@ async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Che
     table: "runs",
     budget,
     sql: `SELECT count(*) FROM completed.runs AS b CROSS JOIN ${part}.runs AS a ON a.id = b.id
-      WHERE b.id > :from AND b.id <= :to AND ${sameName(runName)}
+      WHERE b.id BETWEEN :from AND :to AND ${sameName(runName)}
         AND EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = b.id AND m.state = 'moved')`,
   });
   const [risen = 0] = sums;
@@ -175,7 +174,7 @@ async function checkIds({ db, part, budget, runName }: Scan): Promise<Check> {
       table,
       budget,
       sql: `SELECT count(*) FROM completed.${table} AS b CROSS JOIN ${part}.${table} AS a ON a.id = b.id
-        WHERE b.id > :from AND b.id <= :to AND NOT (${sameName(columns)})`,
+        WHERE b.id BETWEEN :from AND :to AND NOT (${sameName(columns)})`,
     });
     clashes[table] = found.sums[0] ?? 0;
     whole &&= found.whole;
@@ -185,7 +184,7 @@ async function checkIds({ db, part, budget, runName }: Scan): Promise<Check> {
     table: "runs",
     budget,
     sql: `SELECT count(*) FROM completed.runs AS b CROSS JOIN ${part}.runs AS a ON a.runname = b.runname
-      WHERE b.id > :from AND b.id <= :to AND a.id <> b.id AND ${sameName(runName)}`,
+      WHERE b.id BETWEEN :from AND :to AND a.id <> b.id AND ${sameName(runName)}`,
   });
   return unlessWhole(idsVerdict(name, clashes, twice.sums[0] ?? 0), whole && twice.whole);
 }

@@ -1,4 +1,5 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { idRanges } from "../../shared/sqlite/ids.ts";
 import type { Look, Part } from "../open-look.ts";
 
 /** Rows looked at in one statement: some milliseconds of a shared lock, in which Megatest's writers wait. */
@@ -16,29 +17,31 @@ export class Budget {
   }
 }
 
+interface Scanned {
+  part: Part;
+  table: string;
+  sql: string;
+  budget: Budget;
+  /** What the statement takes besides. */
+  parameters?: Record<string, number>;
+}
+
 /**
- * Runs a counting statement over all rows of a table, a range of ids at a time: it takes `:from` (exclusive) and `:to`,
+ * Runs a counting statement over all rows of a table, a range of ids at a time: it takes `:from` and `:to`, which are both looked at,
  * and its columns are numbers, which are summed.
  *
  * @returns the sums, and whether all rows were looked at before the time was spent
  */
 export async function sumOver(
   db: Look,
-  { part, table, sql, budget }: { part: Part; table: string; sql: string; budget: Budget },
+  { part, table, sql, budget, parameters = {} }: Scanned,
 ): Promise<{ sums: number[]; whole: boolean }> {
-  const ends = db
-    .prepare<[number], number | null>(
-      `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
-    )
-    .pluck();
-  const count = db.prepare<{ from: number; to: number }, (number | null)[]>(sql).raw();
+  const count = db.prepare<Record<string, number | bigint>, (number | null)[]>(sql).raw();
   const sums: number[] = [];
-  let from = Number.MIN_SAFE_INTEGER;
-  for (let to = ends.get(from) ?? null; to !== null; to = ends.get(from) ?? null) {
+  for (const [from, to] of idRanges(db, `${part}.${table}`, chunk)) {
     if (budget.spent) return { sums, whole: false };
-    const row = count.get({ from, to }) ?? [];
+    const row = count.get({ ...parameters, from, to }) ?? [];
     for (const [index, value] of row.entries()) sums[index] = (sums[index] ?? 0) + (value ?? 0);
-    from = to;
     await yieldNow();
   }
   return { sums, whole: true };

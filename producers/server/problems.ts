@@ -25,6 +25,7 @@ const statusOf: Record<ErrorCode, number> = {
   "too-soon": 409,
   "still-alive": 409,
   unconfirmed: 409,
+  "ids-used-up": 409,
   "outside-window": 409,
   paused: 409,
   "rolled-back": 409,

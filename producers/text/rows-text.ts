@@ -1,5 +1,6 @@
 import { stringify } from "csv-stringify/sync";
 import type { Value } from "../../shared/full-db/parameters.ts";
+import { shownId } from "../../shared/run-id.ts";
 import { printable } from "./table.ts";
 
 /** Column names as keys of JSON objects: of several alike the later ones get `:1`, `:2`, as SQLite names them. */
@@ -15,11 +16,7 @@ export function uniqueNames(columns: readonly string[]): string[] {
 
 /** A value as JSON can hold it: a large integer as text, a blob as `{ "base64": "…" }`. */
 export function jsonValue(value: Value): unknown {
-  if (typeof value === "bigint") {
-    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
-      ? Number(value)
-      : String(value);
-  }
+  if (typeof value === "bigint") return shownId(value);
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value;
 }

@@ -15,7 +15,8 @@ function testText(test: ListedRun["tests"][number]): string {
   const of = (field: string) => printable(String(test[field] ?? ""));
   const name = of("item_path") === "" ? of("testname") : `${of("testname")}/${of("item_path")}`;
   const time = Number(test.event_time);
-  const began = Number.isFinite(time) && time > 0 ? new Date(time * 1000).toISOString() : "";
+  // No calendar has a day for every integer.
+  const began = time > 0 && time <= 8.64e12 ? new Date(time * 1000).toISOString() : "";
   return [
     `  Test: ${name.padEnd(25)}`,
     `State: ${of("state").padEnd(15)}`,

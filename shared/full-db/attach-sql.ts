@@ -1,3 +1,4 @@
+import { quoteText } from "../sqlite/connection.ts";
 import type { ReadFiles } from "./locate.ts";
 import { openReader } from "./open.ts";
 import { viewStatements } from "./views.ts";
@@ -16,7 +17,7 @@ export function attachSql({ megatestDb, completedDb }: ReadFiles): string {
     const attach =
       union.rule === undefined
         ? "-- nothing was moved yet: there is no completed-runs.db to attach"
-        : `ATTACH '${completedDb.replaceAll("'", "''")}' AS completed;`;
+        : `ATTACH ${quoteText(completedDb)} AS completed;`;
     return [
       `-- For a connection to ${megatestDb.replaceAll(/\s/g, " ")}; queries only, please: restore runs to change them.`,
       attach,

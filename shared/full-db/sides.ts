@@ -1,5 +1,6 @@
 import { gapName, guardName, notNamed } from "../id-guard-name.ts";
 import type { Connection } from "../sqlite/connection.ts";
+import { quoteText } from "../sqlite/connection.ts";
 import { hasTable } from "../sqlite/table.ts";
 import type { Side, UnionTable } from "./union-tables.ts";
 
@@ -111,5 +112,5 @@ function notGuard(table: UnionTable, alias: string): string {
 }
 
 function literals(words: readonly string[]): string {
-  return words.map((word) => `'${word}'`).join(", ");
+  return words.map((word) => `${quoteText(word)}`).join(", ");
 }

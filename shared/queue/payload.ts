@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { JobsError } from "../errors.ts";
+import { isIdText } from "../run-id.ts";
 import { parseWindow, parseZone } from "../time-window.ts";
 import { defaultGraceMs, longestGraceMs } from "./grace.ts";
 import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
@@ -11,6 +12,12 @@ import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 
 const pattern = z.string().min(1, "is empty: leave it out, or write % for all").max(4096);
 const milliseconds = z.number().int().nonnegative();
+
+/** An id of 64 bits; see `RunId`. */
+const runId = z.union([
+  z.number().int(),
+  z.string().refine(isIdText, "is no integer of 64 bits in decimal digits"),
+]);
 
 /** A text that `parse` takes; its message where it does not. */
 const parsed = (parse: (text: string) => unknown) =>
@@ -34,7 +41,7 @@ export const selectorsSchema = z.strictObject({
   age: milliseconds.optional(),
   /** Leave the newest N per target. */
   keep: z.number().int().nonnegative().optional(),
-  runId: z.array(z.number().int().positive()).min(1).max(100_000).optional(),
+  runId: z.array(runId).min(1).max(100_000).optional(),
 });
 export type Selectors = z.infer<typeof selectorsSchema>;
 

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { quoteName } from "../sqlite/connection.ts";
 import type { Plan } from "./plan.ts";
 
 /** Inserts a row, its values in the order of the writer's columns. Returns its id. */
@@ -21,7 +22,7 @@ export function writerOf(db: Database.Database, plan: Plan): Writer {
     return (...values) =>
       Number(statement.run(...(plan.old ? values : [...values, plan.syncedAt])).lastInsertRowid);
   };
-  const keys = plan.keys.map((key) => `"${key}", `).join("");
+  const keys = plan.keys.map((key) => `${quoteName(key)}, `).join("");
   return {
     runs: insert(
       "runs",

@@ -1,3 +1,4 @@
+import { quoteName } from "../sqlite/connection.ts";
 /** The layout of a Megatest v1.65 database, for areas we make up: the demo, the bench and the tests. */
 
 export interface SchemaOptions {
@@ -106,7 +107,7 @@ const triggers: Readonly<Record<string, string>> = {
 /** One SQL script that creates tables, indexes and triggers in an empty database. */
 export function megatestSchema(options: SchemaOptions): string {
   const { keys, old = false, extraColumns = {} } = options;
-  const quoted = keys.map((key) => `"${key.replaceAll('"', '""')}"`);
+  const quoted = keys.map(quoteName);
   const keyList = (text: string) => withoutEmptyParts(text.replace("<keys>", quoted.join(", ")));
   const keyColumns = (text: string) =>
     withoutEmptyParts(text.replace("<keys>", quoted.map((key) => `${key} TEXT`).join(", ")));

@@ -48,6 +48,12 @@ export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** A text of ours (a table's name, a state) as SQL has it. What comes from outside is bound to a parameter instead. */
+export function quoteText(text: string): string {
+  if (text.includes("\0")) throw new TypeError("a text in SQL ends at a NUL");
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 /** True where SQLite refused a row: a UNIQUE, NOT NULL or CHECK constraint, or the type of a strict table. */
 export function isConstraintError(error: unknown): error is Error {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT");

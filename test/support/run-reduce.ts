@@ -121,9 +121,9 @@ export async function reduceSafely(
   return { ...reduced, before, after };
 }
 
-/** Ids of the runs that moved, in order. */
+/** Ids of the runs that moved, in order; none of them beyond 2^53. */
 export function movedIds(result: MoveResult): number[] {
-  return result.runs.map(({ id }: RunLabel) => id).sort((a, b) => a - b);
+  return result.runs.map(({ id }: RunLabel) => Number(id)).sort((a, b) => a - b);
 }
 
 /** Why each run that stayed did, by id. */

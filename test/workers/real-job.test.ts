@@ -39,6 +39,18 @@ test("a worker's thread brings the runs of a real area back", () =>
     expect((await stage.story("hostA", id)).at(-1)).toMatch(/^Done: restored 2 runs in [\d.]+ s; 0 stay\.$/);
   }));
 
+test("a job whose id is made of quotes and SQL is done by a worker as any other", () =>
+  onStage(async (stage) => {
+    const area = sampleArea(stage);
+    await realWorker(stage, area);
+    const data = { v: 1, area: area.directory, runname: "%" };
+    for (const [index, jobId] of ["o'brien", "x' OR '1' = '1", "x'; DROP TABLE runs; --"].entries()) {
+      await stage.add("hostA", "reduce", { ...data, runname: undefined, runId: [index + 1] }, { jobId });
+      const job = await stage.reach("hostA", jobId, "completed", 30_000);
+      expect(job.returnvalue).toMatchObject({ jobId, moved: { runs: 1 } });
+    }
+  }));
+
 test.skipIf(process.platform !== "linux")("a job leaves no database open in the worker", () =>
   onStage(async (stage) => {
     const area = sampleArea(stage);

@@ -4,8 +4,10 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import { ownVersion } from "../host-record.ts";
+import { assertIdRoom } from "../move/id-room.ts";
 import { openPlace, type Place } from "../move/prepare.ts";
 import { Tally } from "../move/tally.ts";
+import { outwaitBusy } from "../move/transaction.ts";
 import { openFileCheck, serverChecks } from "./in-use.ts";
 import { quietReport } from "./quiescence.ts";
 import { failed, passed } from "./refusal.ts";
@@ -20,6 +22,7 @@ export async function check(payload: CheckPayload, context: JobContext): Promise
   const versions = versionCheck(payload.version);
   try {
     const place = await openPlace(payload, context, new Tally());
+    await outwaitBusy(context.signal, () => assertIdRoom(place.files));
     // By this host's clock: to read the file server's takes a file there, and a check makes none.
     const report = await checkPlace(place, payload, context, 0);
     return { ...report, checks: [versions, ...report.checks] };

@@ -1,4 +1,4 @@
-import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken, readFence } from "../fence.ts";
 import { transact } from "../move/transaction.ts";
@@ -126,12 +126,12 @@ export function writeClosed(db: Connection, part: PairPart, body: () => void): v
 }
 
 function createTriggers(db: Connection, part: PairPart, movedTo: string): void {
-  const message = closingMessage(movedTo).replaceAll("'", "''");
+  const message = closingMessage(movedTo);
   for (const table of megatestTables(db, part)) {
     for (const event of ["insert", "update", "delete"]) {
       db.exec(`CREATE TRIGGER ${part}.${quoteName(`${prefix}${event}_${table}`)}
         BEFORE ${event.toUpperCase()} ON ${quoteName(table)}
-        BEGIN SELECT RAISE(ABORT, '${message}'); END`);
+        BEGIN SELECT RAISE(ABORT, ${quoteText(message)}); END`);
     }
   }
 }

@@ -4,7 +4,9 @@ import Database from "better-sqlite3";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import type { FileDigest } from "../../shared/migration-row.ts";
+import { lowestId } from "../../shared/run-id.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
+import { idAfter } from "../../shared/sqlite/ids.ts";
 
 /** What differs between the two ends of a migration, and says nothing of a record. */
 const leftOut = ["mtjobs_fence", "mtjobs_closed"];
@@ -108,21 +110,23 @@ function addByRowid(db: Database.Database, table: string, hash: Hash, signal: Ab
   const text = rowText(columns.map(({ name }) => name));
   // The rows come by rowid as they are read: to sort them once more would take as long as all else.
   const read = db
-    .prepare<[number], [number | null, number, Buffer | null]>(
+    .prepare<[bigint], [bigint | null, bigint, Buffer | null]>(
       `SELECT max(at), count(*), CAST(group_concat(text, '') AS BLOB) FROM (
          SELECT x.${rowid} AS at, ${text} AS text FROM ${quoteName(table)} AS x
-         WHERE x.${rowid} > ? AND ${notNamed(table, "x", gapName) ?? "1"} ORDER BY x.${rowid} LIMIT ${chunk})`,
+         WHERE x.${rowid} >= ? AND ${notNamed(table, "x", gapName) ?? "1"} ORDER BY x.${rowid} LIMIT ${chunk})`,
     )
+    .safeIntegers()
     .raw();
-  let [rows, from] = [0, Number.MIN_SAFE_INTEGER];
-  for (;;) {
-    const [last, count, content] = read.get(from) ?? [null, 0, null];
-    if (last === null || content === null) return rows;
+  let rows = 0;
+  for (let from: bigint | undefined = lowestId; from !== undefined; ) {
+    const [last, count, content]: [bigint | null, bigint, Buffer | null] = read.get(from) ?? [null, 0n, null];
+    if (last === null || content === null) break;
     hash.update(content);
-    rows += count;
-    from = last;
+    rows += Number(count);
+    from = idAfter(from, last);
     signal.throwIfAborted();
   }
+  return rows;
 }
 
 /** Megatest has no such table; one that somebody added is small. */

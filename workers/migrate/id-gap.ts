@@ -1,31 +1,30 @@
 import { gapName } from "../../shared/id-guard-name.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { largestId } from "../../shared/sqlite/ids.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { type TableIds, writeHidden } from "../move/hidden-rows.ts";
-import { identifiedTables } from "../move/record-tables.ts";
+import { idAbove } from "../move/id-room.ts";
+import { type IdentifiedTable, identifiedTables } from "../move/record-tables.ts";
 
 /** Ids of the rows that make the gap, by table. */
 export type GapIds = TableIds;
 
 /** More than an old home makes in rows before it notices that it is no home any more. */
-const width = 1_000_000;
+const width = 1_000_000n;
 
 /**
  * Ids a wide gap above every one in the databases given. The new home hands out ids above them, so a row that is made
  * on the old home by accident never has the id of one that was made on the new.
  */
 export function gapAbove(db: Connection, parts: readonly Part[]): GapIds {
-  const highest = (table: string) =>
-    Math.max(
-      0,
-      ...parts
-        .filter((part) => hasTable(db, part, table))
-        .map(
-          (part) =>
-            prepared<[], number | null>(db, `SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0,
-        ),
-    );
-  return Object.fromEntries(identifiedTables.map((table) => [table, highest(table) + width])) as GapIds;
+  const highest = (table: IdentifiedTable) =>
+    parts
+      .filter((part) => hasTable(db, part, table))
+      .map((part) => largestId(db, `${part}.${table}`) ?? 0n)
+      .reduce((most, id) => (id > most ? id : most), 0n);
+  return Object.fromEntries(
+    identifiedTables.map((table) => [table, idAbove(table, highest(table), width - 1n)]),
+  ) as GapIds;
 }
 
 /**

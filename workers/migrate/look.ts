@@ -13,6 +13,7 @@ import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
 import { assertMegatestSchema } from "../move/databases.ts";
+import { assertIdRoom } from "../move/id-room.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { readClosed } from "./closed.ts";
 import { assertHomehostFile } from "./home-switch.ts";
@@ -60,6 +61,7 @@ export async function look(payload: MigratePayload, context: JobContext): Promis
     syncedAt,
   };
   return await outwaitBusy(signal, () => {
+    assertIdRoom({ area: area.megatestDb, completed: area.completedDb });
     const db = openConnection({ area: area.megatestDb }, { busyTimeoutMs: 25 });
     try {
       const own = migrationOf(db, jobId);

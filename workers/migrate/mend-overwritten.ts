@@ -1,5 +1,5 @@
-import { setImmediate as yieldNow } from "node:timers/promises";
-import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { proveToken } from "../fence.ts";
 import { settleAll } from "../move/bring-together.ts";
@@ -31,26 +31,19 @@ async function restore(move: Move, record: RecordPlan, beforeCommit: () => void)
   const { db, context } = move;
   const { table, naturalKey } = record;
   const named = naturalKey.map((name) => `a.${quoteName(name)} IS c.${quoteName(name)}`).join(" AND ");
-  const last = prepared<[number], number | null>(
-    db,
-    `SELECT max(id) FROM (SELECT id FROM area.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
-  ).pluck();
-  const clobbered = prepared<[number, number], number>(
+  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`area.${table}`, chunk));
+  const clobbered = preparedIds<[bigint, bigint]>(
     db,
     `SELECT a.id FROM area.${table} AS a CROSS JOIN cache.${table} AS c ON c.id = a.id
-     WHERE a.id > ? AND a.id <= ? AND NOT (${named})`,
-  ).pluck();
+     WHERE a.id BETWEEN ? AND ? AND NOT (${named})`,
+  );
+  const { signal } = context;
   let rows = 0;
-  let from = Number.MIN_SAFE_INTEGER;
-  for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
-    const [after, end] = [from, to];
-    const ids = await outwaitBusy(context.signal, () => clobbered.all(after, end));
+  for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last.get(from)))) {
+    const ids = await outwaitBusy(signal, () => clobbered.all(...range));
     for (let at = 0; at < ids.length; at += piece)
       await replace(move, record, ids.slice(at, at + piece), beforeCommit);
     rows += ids.length;
-    from = to;
-    context.signal.throwIfAborted();
-    await yieldNow();
   }
   return rows;
 }
@@ -59,7 +52,7 @@ async function restore(move: Move, record: RecordPlan, beforeCommit: () => void)
 async function replace(
   move: Move,
   record: RecordPlan,
-  ids: readonly number[],
+  ids: readonly bigint[],
   beforeCommit: () => void,
 ): Promise<void> {
   const { db, context, token } = move;
@@ -85,7 +78,7 @@ async function replace(
  * same under that name: the stray that wrote them may be gone with its cache. What came home under another parent is
  * kept too: better twice than never.
  */
-function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly number[]): number {
+function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly bigint[]): number {
   const { table, naturalKey } = record;
   const all = record.columnsIn("area");
   const content = record
@@ -95,12 +88,12 @@ function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly number[])
   return prepared<{ columns: string; ids: string }>(
     db,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-     SELECT '${table}', a.id, 'area', 'its id or its name is another row''s at home', :columns, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
+     SELECT ${quoteText(table)}, a.id, 'area', 'its id or its name is another row''s at home', :columns, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
      FROM area.${table} AS a
      WHERE a.id IN (SELECT value FROM json_each(:ids) UNION SELECT n.id FROM json_each(:ids) AS j
          CROSS JOIN cache.${table} AS c ON c.id = j.value CROSS JOIN area.${table} AS n ON ${sameName("n", "c", naturalKey)})
        AND NOT EXISTS (SELECT 1 FROM cache.${table} AS n
          WHERE ${sameName("n", "a", naturalKey)} AND ${sameRow("n", "a", content, record.mixed)})
        AND NOT EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = a.id AND l.row = ${row})`,
-  ).run({ columns: JSON.stringify(all), ids: JSON.stringify(ids) }).changes;
+  ).run({ columns: JSON.stringify(all), ids: idList(ids) }).changes;
 }

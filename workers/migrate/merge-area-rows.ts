@@ -1,4 +1,5 @@
-import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
@@ -70,7 +71,7 @@ class AreaRows {
     const { db, context, token } = this.#move;
     const differing = `SELECT s.rowid FROM stray.${this.#table} AS s WHERE NOT EXISTS (SELECT 1
       FROM cache.${this.#table} AS x WHERE ${this.#named("x", "s")} AND ${sameRow("x", "s", this.#columns)})`;
-    const ids = await outwaitBusy(context.signal, () => prepared<[], number>(db, differing).pluck().all());
+    const ids = await outwaitBusy(context.signal, () => preparedIds<[]>(db, differing).all());
     if (ids.length === 0) return { merged: 0, kept: 0 };
     // Once the rows are at home any sync carries them, whatever becomes of this process.
     if (this.#synced) await this.#keepDisplaced("stray", ids);
@@ -91,7 +92,7 @@ class AreaRows {
   }
 
   /** @returns its rowid at home where it was written there, or stays aside; undefined where it needs nothing */
-  #apply(id: number): { home: number; isKept: boolean } | undefined {
+  #apply(id: bigint): { home: bigint; isKept: boolean } | undefined {
     const base = this.#inBase === undefined ? undefined : this.#find("base", id);
     if (base !== undefined && this.#isAsBase(base, "stray", id)) return undefined;
     const home = this.#find("cache", id);
@@ -101,7 +102,7 @@ class AreaRows {
       return { home, isKept: true };
     }
     const columns = columnList(this.#columns);
-    prepared<[number, number]>(
+    prepared<[bigint, bigint]>(
       this.#move.db,
       `UPDATE cache.${this.#table} SET (${columns}) =
          (SELECT ${columns} FROM stray.${this.#table} WHERE rowid = ?) WHERE rowid = ?`,
@@ -109,41 +110,43 @@ class AreaRows {
     return { home, isKept: false };
   }
 
-  #find(part: "cache" | "base", id: number): number | undefined {
+  #find(part: "cache" | "base", id: bigint): bigint | undefined {
     const named = this.#named("x", "s");
     const sql = `SELECT x.rowid FROM stray.${this.#table} AS s CROSS JOIN ${part}.${this.#table} AS x ON ${named}
       WHERE s.rowid = ?`;
-    return prepared<[number], number>(this.#move.db, sql).pluck().get(id);
+    return preparedIds<[bigint]>(this.#move.db, sql).get(id);
   }
 
-  #isAsBase(base: number, part: "stray" | "cache", id: number): boolean {
+  #isAsBase(base: bigint, part: "stray" | "cache", id: bigint): boolean {
     const sql = `SELECT ${sameRow("x", "y", this.#inBase ?? [])}
       FROM base.${this.#table} AS x, ${part}.${this.#table} AS y WHERE x.rowid = ? AND y.rowid = ?`;
-    return prepared<[number, number], number>(this.#move.db, sql).pluck().get(base, id) === 1;
+    return prepared<[bigint, bigint], number>(this.#move.db, sql).pluck().get(base, id) === 1;
   }
 
   /** Under its own id where that is free. */
-  #insert(id: number): number {
+  #insert(id: bigint): bigint {
     const { db } = this.#move;
     const columns = columnList(this.#columns);
     const free = `(SELECT CASE WHEN EXISTS (SELECT 1 FROM cache.${this.#table} WHERE rowid = s.rowid)
       THEN NULL ELSE s.rowid END)`;
-    const { lastInsertRowid } = prepared<[number]>(
+    const { lastInsertRowid } = prepared<[bigint]>(
       db,
       `INSERT INTO cache.${this.#table} (rowid, ${columns})
        SELECT ${free}, ${columns} FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
-    ).run(id);
-    return Number(lastInsertRowid);
+    )
+      .safeIntegers()
+      .run(id);
+    return BigInt(lastInsertRowid);
   }
 
-  #keep(id: number): void {
+  #keep(id: bigint): void {
     const { db } = this.#move;
     const columns = columnNames(db, "stray", this.#table);
     const reason = this.#synced ? "changed at home too" : "its id is another one's at home";
-    prepared<[number, string, string, number]>(
+    prepared<[bigint, string, string, bigint]>(
       db,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${this.#table}', ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", this.#columns)}
+       SELECT ${quoteText(this.#table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", this.#columns)}
        FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
     ).run(id, reason, JSON.stringify(columns), id);
   }
@@ -153,7 +156,7 @@ class AreaRows {
    *
    * @returns how many rows of megatest.db were kept aside for it
    */
-  async #carry(rows: readonly number[], beforeCommit: () => void): Promise<number> {
+  async #carry(rows: readonly bigint[], beforeCommit: () => void): Promise<number> {
     const { context, sources } = this.#move;
     const attempt = (part: "area" | "ref") =>
       outwaitBusy(context.signal, () => this.#write(part, rows, beforeCommit));
@@ -168,7 +171,7 @@ class AreaRows {
   }
 
   /** @returns false, having changed nothing, where a row that would give way is not kept yet */
-  #write(part: "area" | "ref", rows: readonly number[], beforeCommit: () => void): boolean {
+  #write(part: "area" | "ref", rows: readonly bigint[], beforeCommit: () => void): boolean {
     const { db, token } = this.#move;
     const columns = columnList(this.#commonWith(part, this.#columns));
     beforeCommit();
@@ -179,13 +182,13 @@ class AreaRows {
         db,
         `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
          FROM cache.${this.#table} WHERE rowid IN (SELECT value FROM json_each(?))`,
-      ).run(JSON.stringify(rows));
+      ).run(idList(rows));
       return true;
     });
   }
 
   /** What the rows of `part` will take the place of in megatest.db, and what nobody else has: somebody wrote it there alone. */
-  async #keepDisplaced(part: "stray" | "cache", rows: readonly number[]): Promise<number> {
+  async #keepDisplaced(part: "stray" | "cache", rows: readonly bigint[]): Promise<number> {
     if (!hasTable(this.#move.db, "area", this.#table)) return 0;
     clearScratch(this.#move.db, "losers");
     const noted = await outwaitBusy(this.#move.context.signal, () => this.#noteDisplaced(part, rows));
@@ -194,7 +197,7 @@ class AreaRows {
   }
 
   /** Adds them to `temp.losers`; returns how many were not there yet. */
-  #noteDisplaced(part: "stray" | "cache", rows: readonly number[]): number {
+  #noteDisplaced(part: "stray" | "cache", rows: readonly bigint[]): number {
     const { db, sources } = this.#move;
     const columns = this.#commonWith("area", this.#columns);
     const knownIn = ["cache", "stray", ...(this.#inBase === undefined ? [] : ["base"])];
@@ -208,11 +211,11 @@ class AreaRows {
     return prepared<{ all: string; rows: string }>(
       db,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${this.#table}', s.rowid, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
+       SELECT ${quoteText(this.#table)}, s.rowid, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
        FROM area.${this.#table} AS s WHERE (s.rowid IN (SELECT value FROM json_each(:rows))
          OR EXISTS (SELECT 1 FROM json_each(:rows) AS j CROSS JOIN ${part}.${this.#table} AS x ON x.rowid = j.value
            WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}
          AND NOT EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = s.rowid AND l.row = ${row})`,
-    ).run({ all: JSON.stringify(all), rows: JSON.stringify(rows) }).changes;
+    ).run({ all: JSON.stringify(all), rows: idList(rows) }).changes;
   }
 }

@@ -1,11 +1,14 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { highestId, lowestId } from "../../shared/run-id.ts";
+import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { idAfter, idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "../move/children.ts";
+import { idAbove } from "../move/id-room.ts";
 import type { Move } from "../move/move.ts";
-import type { RecordPlan } from "../move/record-tables.ts";
+import type { IdentifiedTable, RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
@@ -44,17 +47,16 @@ export async function mergeStray({ move, stray, base, beforeCommit }: MergeOptio
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
       const match = new StrayMatch(move, record, parents, base !== undefined);
-      const next = prepared<{ from: number }, number>(db, match.candidates(chunk)).pluck();
-      let from = Number.MIN_SAFE_INTEGER;
-      for (;;) {
-        const after = from;
+      const next = preparedIds<{ from: bigint }>(db, match.candidates(chunk));
+      for (let from: bigint | undefined = lowestId; from !== undefined; ) {
+        const after: bigint = from;
         const ids = await outwaitBusy(context.signal, () => next.all({ from: after }));
         const last = ids.at(-1);
         if (last === undefined) break;
         const { merged, kept } = await settle({ move, record, match, parents, ids, beforeCommit });
         total.merged += merged;
         total.kept += kept;
-        from = last;
+        from = idAfter(after, last);
         context.signal.throwIfAborted();
         await yieldNow();
       }
@@ -70,7 +72,7 @@ interface Settling {
   record: RecordPlan;
   match: StrayMatch;
   parents: ParentIds;
-  ids: readonly number[];
+  ids: readonly bigint[];
   beforeCommit(): void;
 }
 
@@ -87,7 +89,7 @@ async function settle(settling: Settling): Promise<Merged> {
   });
   const kept = written.filter((home) => home === "kept").length;
   if (kept > 0) await recordKept(move);
-  const homes = written.filter((home) => typeof home === "number");
+  const homes = written.filter((home) => typeof home === "bigint");
   if (record.synced && homes.length > 0) {
     // As Megatest's own sync: megatest.db before the ref knows of it.
     for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate))) {
@@ -104,7 +106,7 @@ async function settle(settling: Settling): Promise<Merged> {
 }
 
 /** Does with a row what is right. Returns its id at home where it was written, `kept` where it stays aside. */
-function apply(settling: Settling, id: number): number | "kept" | undefined {
+function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
   const { move, record, match, parents } = settling;
   const verdict = match.judge(id);
   if (verdict.does === "nothing") return undefined;
@@ -120,9 +122,9 @@ function apply(settling: Settling, id: number): number | "kept" | undefined {
   return home;
 }
 
-function update(move: Move, record: RecordPlan, id: number, home: number): number {
+function update(move: Move, record: RecordPlan, id: bigint, home: bigint): bigint {
   const columns = strayColumns(move, record);
-  prepared<[number, number]>(
+  prepared<[bigint, bigint]>(
     move.db,
     `UPDATE cache.${record.table} SET (${columnList(columns)}) =
        (SELECT ${columnList(columns, "s")} FROM stray.${record.table} AS s WHERE s.id = ?) WHERE id = ?`,
@@ -130,14 +132,14 @@ function update(move: Move, record: RecordPlan, id: number, home: number): numbe
   return home;
 }
 
-function insert(move: Move, record: RecordPlan, id: number, parent: number | null): number {
+function insert(move: Move, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
   const { db } = move;
   const { table } = record;
   const columns = strayColumns(move, record);
   const above =
     record.parent === null ? { names: [], values: "" } : { names: [record.parent], values: ":parent, " };
   const home = isFree(move, record, id) ? id : nextId(move, record);
-  prepared<{ home: number; id: number; parent: number | null }>(
+  prepared<{ home: bigint; id: bigint; parent: bigint | null }>(
     db,
     `INSERT INTO cache.${table} (${columnList(["id", ...above.names, ...columns])})
      SELECT :home, ${above.values}${columnList(columns, "s")} FROM stray.${table} AS s
@@ -147,9 +149,9 @@ function insert(move: Move, record: RecordPlan, id: number, parent: number | nul
 }
 
 /** In megatest.db the stray's own sync may have put it under its id. */
-function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan, id: number): boolean {
+function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan, id: bigint): boolean {
   const taken = (part: string, unless: string) =>
-    prepared<[number], number>(
+    prepared<[bigint], number>(
       db,
       `SELECT EXISTS (SELECT 1 FROM stray.${table} AS s CROSS JOIN ${part}.${table} AS x ON x.id = s.id
          WHERE s.id = ? AND NOT (${unless}))`,
@@ -157,26 +159,26 @@ function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan
       .pluck()
       .get(id) === 1;
   if (!synced) return !taken("cache", "0");
-  const named = naturalKey.map((name) => `x."${name}" IS s."${name}"`).join(" AND ");
+  const named = naturalKey.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`).join(" AND ");
   return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
 }
 
-function nextId({ db, sources }: Move, { table, synced }: RecordPlan): number {
-  const parts = synced ? [...sources, "completed"] : ["cache"];
-  const highest = parts.map(
-    (part) => prepared<[], number | null>(db, `SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0,
-  );
-  return Math.max(...highest) + 1;
+/** Above all others; of a table that never syncs below them, where there is no room above. */
+function nextId({ db, sources }: Move, { table, synced }: RecordPlan): bigint {
+  const names = (synced ? [...sources, "completed"] : ["cache"]).map((part) => `${part}.${table}`);
+  const highest = names.map((name) => largestId(db, name) ?? 0n).reduce((a, b) => (a > b ? a : b));
+  if (synced) return idAbove(table as IdentifiedTable, highest);
+  return highest < highestId ? highest + 1n : (smallestId(db, `cache.${table}`) ?? 0n) - 1n;
 }
 
-function keep(move: Move, record: RecordPlan, id: number, home: number, reason: string): void {
+function keep(move: Move, record: RecordPlan, id: bigint, home: bigint, reason: string): void {
   const { db } = move;
   const columns = columnNames(db, "stray", record.table);
   const carried = record.carried("cache", "completed").filter((name) => columns.includes(name));
-  prepared<[number, string, string, number]>(
+  prepared<[bigint, string, string, bigint]>(
     db,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-     SELECT '${record.table}', ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
+     SELECT ${quoteText(record.table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
      FROM stray.${record.table} AS s WHERE s.id = ?`,
   ).run(home, reason, JSON.stringify(columns), id);
 }
@@ -186,12 +188,12 @@ export function copyFromCache(
   db: Connection,
   record: RecordPlan,
   part: "area" | "ref",
-  ids: readonly number[],
+  ids: readonly bigint[],
 ): void {
   const columns = columnList(["id", ...record.carried("cache", part)]);
   prepared<[string]>(
     db,
     `INSERT OR REPLACE INTO ${part}.${record.table} (${columns})
      SELECT ${columns} FROM cache.${record.table} WHERE id IN (SELECT value FROM json_each(?))`,
-  ).run(JSON.stringify(ids));
+  ).run(idList(ids));
 }

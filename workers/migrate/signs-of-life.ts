@@ -1,5 +1,7 @@
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
+import type { RunId } from "../../shared/run-id.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { idRanges, shownIdSql } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../move/judge.ts";
@@ -11,7 +13,7 @@ const chunk = 5_000;
 
 /** A test that Megatest counts as running. */
 export interface RunningTest {
-  run: number;
+  run: RunId;
   /** Name and item path. */
   test: string;
   state: string;
@@ -47,10 +49,11 @@ export function readSigns(
     for (const table of identifiedTables) {
       const columns = new Set(columnNames(db, part, table));
       const filter = freshRows(db, part, table, { hasCache, hasRef });
-      const sign = signOf(db, part, table, columns, { hasRef, since: window.since });
+      const sign = signOf(db, part, table, columns, { hasRef });
       const where = `${filter} AND ${notNamed(table, "t", guardName, gapName) ?? "1"}`;
       if (sign !== undefined) lookForActivity(db, { part, table, sign, where }, window, signs);
-      if (table === "tests") signs.running.push(...runningTests(db, part, sign ?? "0", where));
+      if (table === "tests")
+        signs.running.push(...runningTests(db, part, { sign: sign ?? "0", where, since: window.since }));
     }
   }
   return signs;
@@ -67,13 +70,13 @@ interface Look {
 
 function lookForActivity(db: Connection, look: Look, { since, until }: Window, signs: Signs): void {
   const { part, table, sign, where } = look;
-  const read = prepared<Record<string, number>, { newest: number | null; ahead: number }>(
+  const read = prepared<Record<string, number | bigint>, { newest: number | null; ahead: number }>(
     db,
     `SELECT max(sign) FILTER (WHERE sign <= :until) AS newest, count(*) FILTER (WHERE sign > :until) AS ahead
-     FROM (SELECT ${sign} AS sign FROM ${part}.${table} AS t WHERE t.id > :from AND t.id <= :to AND ${sign} > :since AND ${where})`,
+     FROM (SELECT ${sign} AS sign FROM ${part}.${table} AS t WHERE t.id BETWEEN :from AND :to AND ${sign} > :since AND ${where})`,
   );
   let ahead = 0;
-  for (const [from, to] of ranges(db, part, table)) {
+  for (const [from, to] of idRanges(db, `${part}.${table}`, chunk)) {
     const found = read.get({ from, to, since, until });
     if (found?.newest != null) signs.newest = Math.max(signs.newest ?? 0, found.newest);
     ahead += found?.ahead ?? 0;
@@ -81,26 +84,18 @@ function lookForActivity(db: Connection, look: Look, { since, until }: Window, s
   if (ahead > 0) signs.ahead += 1;
 }
 
-function runningTests(db: Connection, part: Side, sign: string, where: string): RunningTest[] {
-  const read = prepared<Record<string, number>, RunningTest>(
+function runningTests(
+  db: Connection,
+  part: Side,
+  { sign, where, since }: Pick<Look, "sign" | "where"> & Pick<Window, "since">,
+): RunningTest[] {
+  const read = prepared<Record<string, number | bigint>, RunningTest>(
     db,
-    `SELECT t.run_id AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
+    `SELECT ${shownIdSql("t.run_id")} AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
          || CASE WHEN coalesce(t.item_path, '') = '' THEN '' ELSE '/' || t.item_path END AS test
-       FROM ${part}.tests AS t WHERE t.id > :from AND t.id <= :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
+       FROM ${part}.tests AS t WHERE t.id BETWEEN :from AND :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
   );
-  return [...ranges(db, part, "tests")].flatMap(([from, to]) => read.all({ from, to }));
-}
-
-function* ranges(db: Connection, part: Side, table: IdentifiedTable): Iterable<readonly [number, number]> {
-  const last = prepared<[number], number | null>(
-    db,
-    `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
-  ).pluck();
-  let from = Number.MIN_SAFE_INTEGER;
-  for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
-    yield [from, to];
-    from = to;
-  }
+  return [...idRanges(db, `${part}.tests`, chunk)].flatMap(([from, to]) => read.all({ from, to, since }));
 }
 
 /** SQL: all rows of the cache; of megatest.db those that the cache lacks, and those that changed since both agreed. */
@@ -122,13 +117,13 @@ function differsFromRef(db: Connection, part: Side, table: IdentifiedTable): str
   return `NOT EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = t.id AND ${sameRow("r", "t", shared)})`;
 }
 
-/** SQL: a row's last sign of life, in seconds since 1970; undefined where the table has no time. */
+/** SQL: a row's last sign of life, in seconds since 1970; undefined where the table has no time. It may take `:since`. */
 function signOf(
   db: Connection,
   part: Side,
   table: IdentifiedTable,
   columns: ReadonlySet<string>,
-  { hasRef, since }: { hasRef: boolean; since: number },
+  { hasRef }: { hasRef: boolean },
 ): string | undefined {
   const times: string[] = [];
   if (columns.has("event_time")) times.push(table === "tests" ? lifeOf("t") : seconds("t.event_time"));
@@ -137,7 +132,7 @@ function signOf(
     const update = seconds("t.last_update");
     times.push(
       hasRef
-        ? `CASE WHEN ${update} > ${since} AND ${differsFromRef(db, part, table)} THEN ${update} ELSE 0 END`
+        ? `CASE WHEN ${update} > :since AND ${differsFromRef(db, part, table)} THEN ${update} ELSE 0 END`
         : update,
     );
   }

@@ -1,5 +1,6 @@
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
-import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
@@ -19,11 +20,11 @@ export type Verdict =
   /** It is at home, or nothing changed. */
   | { does: "nothing" }
   /** Not at home: goes there, below that parent. */
-  | { does: "insert"; parent: number | null }
+  | { does: "insert"; parent: bigint | null }
   /** At home as it was when the stray began: takes the stray's values. */
-  | { does: "update"; home: number }
+  | { does: "update"; home: bigint }
   /** Changed at both, or its run or test is not at home: stays aside. */
-  | { does: "keep"; home: number | null; reason: string };
+  | { does: "keep"; home: bigint | null; reason: string };
 
 const nothing: Verdict = { does: "nothing" };
 
@@ -47,18 +48,18 @@ export class StrayMatch {
     this.#values = strayColumns(move, record).filter((name) => base?.has(name) ?? true);
   }
 
-  /** SQL: ids of stray rows after `:from` that the home's cache does not have just so, or that changed since the stray began. */
+  /** SQL: ids of stray rows from `:from` on that the home's cache does not have just so, or that changed since the stray began. */
   candidates(limit: number): string {
     const { table, parent } = this.#record;
     const columns = parent === null ? this.#values : [parent, ...this.#values];
     const same = (part: string) =>
       `EXISTS (SELECT 1 FROM ${part}.${table} AS x WHERE x.id = s.id AND ${sameRow("x", "s", columns)})`;
     const changed = this.#hasBase ? `(NOT ${same("base")} OR NOT ${same("cache")})` : `NOT ${same("cache")}`;
-    return `SELECT s.id FROM stray.${table} AS s WHERE s.id > :from AND ${changed}
+    return `SELECT s.id FROM stray.${table} AS s WHERE s.id >= :from AND ${changed}
       AND ${notNamed(table, "s", guardName, gapName) ?? "1"} ORDER BY s.id LIMIT ${limit}`;
   }
 
-  judge(id: number): Verdict {
+  judge(id: bigint): Verdict {
     const base = this.#hasBase ? this.#find("base", id, "same") : undefined;
     const unchanged = base !== undefined && this.#same("base", base, "stray", id);
     const parent = this.#parents.of(this.#record, id);
@@ -75,7 +76,7 @@ export class StrayMatch {
     return { does: "keep", home, reason: "changed at home too" };
   }
 
-  #judgeMissing(id: number, parent: number | null, unchanged: boolean): Verdict {
+  #judgeMissing(id: bigint, parent: bigint | null, unchanged: boolean): Verdict {
     // Deleted or moved at home; where the stray's sync brought it to megatest.db it is there.
     if (unchanged && this.#find("area", id, "same") !== id) return nothing;
     return this.#record.table === "runs" && this.#find("completed", id, null) !== undefined
@@ -84,34 +85,32 @@ export class StrayMatch {
   }
 
   /** True where it is in completed-runs.db just so. */
-  #isMoved(id: number): boolean {
+  #isMoved(id: bigint): boolean {
     const moved = this.#find("completed", id, "same");
     return moved !== undefined && this.#same("completed", moved, "stray", id);
   }
 
   /** The id of the row in `part` that has the stray row's name, below `parent`; `same`: below the stray row's own. */
-  #find(part: string, id: number, parent: number | null | "same"): number | undefined {
+  #find(part: string, id: bigint, parent: bigint | null | "same"): bigint | undefined {
     const { table, parent: column, synced } = this.#record;
     const above = parent === "same" ? `s.${column}` : ":parent";
     const named = this.#names.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`);
     // A table without an index on its parent was looked over once: see mapChildren.
     const mapped = part === "cache" && !synced && !this.#record.indexedIn("cache");
     const rows = mapped
-      ? `temp.children AS k ON k.part = 'cache' AND k.table_name = '${table}' AND k.parent = ${above}
+      ? `temp.children AS k ON k.part = 'cache' AND k.table_name = ${quoteText(table)} AND k.parent = ${above}
          CROSS JOIN cache.${table} AS x ON x.id = k.id`
       : `${part}.${table} AS x ON ${column === null ? "1" : `x.${column} IS ${above}`}`;
-    return prepared<{ id: number; parent: number | null }, number>(
+    return preparedIds<{ id: bigint; parent: bigint | null }>(
       this.#db,
       `SELECT x.id FROM stray.${table} AS s CROSS JOIN ${rows} WHERE ${[...named, "s.id = :id"].join(" AND ")}`,
-    )
-      .pluck()
-      .get({ id, parent: parent === "same" ? null : parent });
+    ).get({ id, parent: parent === "same" ? null : parent });
   }
 
-  #same(a: string, idA: number, b: string, idB: number): boolean {
+  #same(a: string, idA: bigint, b: string, idB: bigint): boolean {
     const { table } = this.#record;
     return (
-      prepared<[number, number], number>(
+      prepared<[bigint, bigint], number>(
         this.#db,
         `SELECT ${sameRow("x", "y", this.#values)} FROM ${a}.${table} AS x, ${b}.${table} AS y WHERE x.id = ? AND y.id = ?`,
       )
@@ -125,7 +124,7 @@ export class StrayMatch {
 export class ParentIds {
   readonly #db: Connection;
   readonly #records: readonly RecordPlan[];
-  readonly #known = new Map<string, number | undefined>();
+  readonly #known = new Map<string, bigint | undefined>();
 
   constructor({ db, records }: Pick<Move, "db" | "records">) {
     this.#db = db;
@@ -133,29 +132,27 @@ export class ParentIds {
   }
 
   /** Notes where a row went. */
-  note(table: MovedTable, id: number, home: number): void {
+  note(table: MovedTable, id: bigint, home: bigint): void {
     this.#known.set(`${table} ${id}`, home);
   }
 
   /** The home's id of the parent of a stray row; null for a run; undefined where the parent is not at home. */
-  of({ table, parent }: RecordPlan, id: number): number | null | undefined {
+  of({ table, parent }: RecordPlan, id: bigint): bigint | null | undefined {
     if (parent === null) return null;
-    const above = prepared<[number], number | null>(
+    const above = preparedIds<[bigint], bigint | null>(
       this.#db,
       `SELECT ${parent} FROM stray.${table} WHERE id = ?`,
-    )
-      .pluck()
-      .get(id);
+    ).get(id);
     return above == null ? undefined : this.#homeOf(parent === "run_id" ? "runs" : "tests", above);
   }
 
-  #homeOf(table: "runs" | "tests", id: number): number | undefined {
+  #homeOf(table: "runs" | "tests", id: bigint): bigint | undefined {
     const key = `${table} ${id}`;
     if (!this.#known.has(key)) this.#known.set(key, this.#look(table, id));
     return this.#known.get(key);
   }
 
-  #look(table: "runs" | "tests", id: number): number | undefined {
+  #look(table: "runs" | "tests", id: bigint): bigint | undefined {
     const record = this.#records.find((candidate) => candidate.table === table);
     if (record === undefined) return undefined;
     const above = this.of(record, id);
@@ -164,13 +161,11 @@ export class ParentIds {
       .filter((name) => name !== record.parent)
       .map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`);
     const below = record.parent === null ? "1" : `x.${record.parent} IS :above`;
-    return prepared<{ id: number; above: number | null }, number>(
+    return preparedIds<{ id: bigint; above: bigint | null }>(
       this.#db,
       `SELECT x.id FROM stray.${table} AS s CROSS JOIN cache.${table} AS x ON ${[below, ...named].join(" AND ")}
        WHERE s.id = :id`,
-    )
-      .pluck()
-      .get({ id, above });
+    ).get({ id, above });
   }
 }
 

@@ -2,6 +2,7 @@ import { openAllowedArea } from "../../shared/area/area.ts";
 import { findCache } from "../../shared/area/cache.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { filesOf } from "../move/databases.ts";
+import { assertIdRoom } from "../move/id-room.ts";
 import { prepareArea } from "../move/prepare-area.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { endLeft } from "./end-left.ts";
@@ -30,7 +31,9 @@ export async function beginTakeOver(
   const { settings, env, signal } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const pair = findCache(area, settings);
-  await outwaitBusy(signal, () => prepareArea({ area, files: filesOf(area, pair) }));
+  const files = filesOf(area, pair);
+  await outwaitBusy(signal, () => assertIdRoom(files));
+  await outwaitBusy(signal, () => prepareArea({ area, files }));
   return await withPart({ context, area, pair, migration: payload.migration, lease: "any" }, async (part) => {
     const row = {
       job_id: payload.migration,

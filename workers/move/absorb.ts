@@ -1,8 +1,15 @@
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { blockSources, bringArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
+import {
+  blockMap,
+  blockSources,
+  bringArchiveBlocks,
+  type RenamedBlocks,
+  stageArchiveBlocks,
+} from "./archive-blocks.ts";
 import { noteUnfit } from "./fitting.ts";
 import { sameAsCopy } from "./mismatch.ts";
 import type { Source } from "./move.ts";
@@ -27,7 +34,7 @@ export interface AbsorbOptions {
 export function absorb(
   options: AbsorbOptions,
   record: RecordPlan,
-  ids: readonly number[],
+  ids: readonly bigint[],
 ): { superseded: number; late: number } {
   readRows(options, record, ids);
   const archives =
@@ -45,24 +52,23 @@ export function absorb(
 
 /** A station has its own source attached, and with it those that blocks come from. */
 function attachedBlockSources(db: Connection): Source[] {
-  const attached = db.pragma("database_list") as { name: string }[];
-  return blockSources(attached.map(({ name }) => name as Source));
+  return blockSources((db.pragma("database_list") as { name: Source }[]).map(({ name }) => name));
 }
 
-function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly number[]): void {
+function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly bigint[]): void {
   const columns = columnList(record.columnsIn(part));
   db.exec("DROP TABLE IF EXISTS temp.incoming; DROP TABLE IF EXISTS temp.replaced");
-  db.exec(
+  db.prepare<[string]>(
     `CREATE TEMP TABLE incoming AS SELECT ${columns} FROM ${part}.${record.table}
-     WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'));
-     CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`,
-  );
+     WHERE id IN (SELECT value FROM json_each(?))`,
+  ).run(idList(ids));
+  db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
 }
 
 function absorbSynced(
   options: AbsorbOptions,
   record: RecordPlan,
-  renamedBlocks: [from: number, to: number][],
+  renamedBlocks: RenamedBlocks,
 ): { superseded: number; late: number } {
   const { db, part, fresh } = options;
   const wins = part === fresh;
@@ -83,7 +89,7 @@ function absorbSynced(
     db.exec(`INSERT INTO temp.replaced SELECT * FROM completed.${record.table} WHERE id IN ${rivals}`);
     replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
   }
-  const added = addIncoming(options, record, JSON.stringify(renamedBlocks));
+  const added = addIncoming(options, record, blockMap(renamedBlocks));
   restoreOwnColumns(options, record);
   noteUnfit(db, record, "temp.incoming");
   superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
@@ -103,7 +109,7 @@ function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string)
   const { db, part } = options;
   const { table } = record;
   const columns = record.columnsIn(part);
-  const renamed = `(SELECT value ->> 1 FROM json_each('${blocks}') WHERE value ->> 0 = x.archived)`;
+  const renamed = "(SELECT value ->> 1 FROM json_each(:blocks) WHERE value ->> 0 = x.archived)";
   const values = columns.map((name) =>
     blocks !== "[]" && name === "archived" ? `coalesce(${renamed}, x.archived)` : columnList([name], "x"),
   );
@@ -115,7 +121,7 @@ function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string)
       `INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
        SELECT ${values.join(", ")} FROM temp.incoming AS x WHERE ${mayJoin(options, record)}`,
     )
-    .run().changes;
+    .run({ blocks }).changes;
   if (table === "tests" && columns.includes("archived")) rememberBlocks(db, blocks);
   return added;
 }
@@ -181,15 +187,16 @@ function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { supersede
   const parented = mayJoin(options, record);
   noteUnfit(db, record, "temp.incoming");
   // Those that keep their ids first: a new id could be one of them.
-  const rows = prepared<[], [number, number]>(
+  const rows = prepared<[], [bigint, bigint]>(
     db,
     `SELECT x.rowid, EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) AS taken
      FROM temp.incoming AS x WHERE ${parented} AND NOT (${isUnfit}) ORDER BY taken`,
   )
+    .safeIntegers()
     .raw()
     .all();
   const insert = (columns: readonly string[]) =>
-    prepared<[number]>(
+    prepared<[bigint]>(
       db,
       `INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
          SELECT ${columnList(columns)} FROM temp.incoming WHERE rowid = ?`,
@@ -198,7 +205,7 @@ function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { supersede
   const [whole, renumbered] = [insert(columns), insert(columns.filter((name) => name !== "id"))];
   let late = 0;
   for (const [row, taken] of rows) {
-    const { changes } = (taken === 1 ? renumbered : whole).run(row);
+    const { changes } = (taken === 1n ? renumbered : whole).run(row);
     late += changes;
     if (changes === 0) prepared(db, "INSERT INTO temp.unfit VALUES (?)").run(row);
   }
@@ -236,7 +243,7 @@ function keep(
   return prepared(
     db,
     `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
-       SELECT '${record.table}', x.id, '${source}', ?, ?, ?, ?, ${rowLiteral("x", columns)},
+       SELECT ${quoteText(record.table)}, x.id, ${quoteText(source)}, ?, ?, ?, ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried(part, "completed"))}
        FROM ${table} AS x WHERE ${where}`,
   ).run(reason, jobId, Date.now(), JSON.stringify(columns)).changes;

@@ -1,9 +1,10 @@
 import { jobsInHistory } from "../../shared/area/history.ts";
 import { targetSql } from "../../shared/patterns.ts";
-import type { MovedRun, RecordTable, RunLabel } from "../../shared/result.ts";
+import type { MovedRun, RecordTable } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import type { Move } from "./move.ts";
+import { labelOf, type Run, runOf } from "./run.ts";
 import { runRows } from "./run-rows.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
@@ -50,11 +51,11 @@ export async function takeOverCounts(move: Move): Promise<void> {
 }
 
 /** Notes runs that are about to leave completed-runs.db, with their rows by table. Call inside the transaction that says so. */
-export function noteRestored({ db, context }: Move, runs: readonly MovedRun[], rows: RowCounts): void {
+export function noteRestored({ db, context }: Move, runs: readonly Run[], rows: RowCounts): void {
   prepared(db, "INSERT INTO completed.mtjobs_restored (job_id, at, runs, rows) VALUES (?, ?, ?, ?)").run(
     context.jobId,
     Date.now(),
-    JSON.stringify(runs),
+    JSON.stringify(runs.map(labelOf)),
     JSON.stringify(rows),
   );
 }
@@ -62,7 +63,7 @@ export function noteRestored({ db, context }: Move, runs: readonly MovedRun[], r
 type RowCounts = readonly (readonly [RecordTable, number])[];
 
 /** Counts runs in that are restored. */
-export function tallyRestored({ counts }: Move, runs: readonly MovedRun[], rows: RowCounts): void {
+export function tallyRestored({ counts }: Move, runs: readonly Run[], rows: RowCounts): void {
   for (const [table, count] of rows) {
     counts.restore.moved[table] += count;
     counts.restore.rowsDone += count;
@@ -77,7 +78,7 @@ function countRestored(move: Move): void {
     )
     .all(move.context.jobId);
   for (const { runs, rows } of noted)
-    tallyRestored(move, JSON.parse(runs) as MovedRun[], JSON.parse(rows) as RowCounts);
+    tallyRestored(move, (JSON.parse(runs) as MovedRun[]).map(runOf), JSON.parse(rows) as RowCounts);
 }
 
 /** Makes the tally what is committed, where the job did not come to write the last states of its runs. */
@@ -111,11 +112,12 @@ function countMoved(move: Move): void {
   const { db, keys, context, counts } = move;
   const tally = counts.reduce;
   const runs = db
-    .prepare<[string], RunLabel>(
+    .prepare<[string], Run>(
       `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
        FROM completed.mtjobs_runs AS m CROSS JOIN completed.runs AS r ON r.id = m.run_id
        WHERE m.state = 'moved' AND m.job_id = ?`,
     )
+    .safeIntegers()
     .all(context.jobId);
   for (let from = 0; from < runs.length; from += chunk) {
     const some = runs.slice(from, from + chunk);

@@ -1,4 +1,5 @@
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import type { Source } from "./move.ts";
@@ -51,59 +52,63 @@ function stageTable(db: Connection, parts: readonly Source[], table: ArchiveTabl
   }
 }
 
+/** Ids of blocks or disks that are another in completed-runs.db. */
+export type RenamedBlocks = [from: bigint, to: bigint][];
+
+/** They as one parameter: `value ->> 0` becomes `value ->> 1`. */
+export function blockMap(renamed: RenamedBlocks): string {
+  return `[${renamed.map(([from, to]) => `[${from},${to}]`).join(",")}]`;
+}
+
 /**
  * Adds the staged blocks and disks to completed-runs.db. Call inside its transaction.
  *
  * @returns the blocks that have another id there
  */
-export function bringArchiveBlocks(db: Connection): [from: number, to: number][] {
-  for (const [from, to] of bringRows(db, "archive_disks")) {
-    prepared(db, "UPDATE temp.stage_archive_blocks SET archive_disk_id = -? WHERE archive_disk_id = ?").run(
-      to,
-      from,
-    );
-  }
-  db.exec(
-    "UPDATE temp.stage_archive_blocks SET archive_disk_id = -archive_disk_id WHERE archive_disk_id < 0",
-  );
+export function bringArchiveBlocks(db: Connection): RenamedBlocks {
+  rename(db, "stage_archive_blocks", "archive_disk_id", blockMap(bringRows(db, "archive_disks")));
   return bringRows(db, "archive_blocks");
 }
 
 /** The same for the staged tests, which follow their blocks. */
 export function settleArchiveBlocks(db: Connection): void {
-  const map = JSON.stringify(bringArchiveBlocks(db));
+  const map = blockMap(bringArchiveBlocks(db));
   prepared(
     db,
     `INSERT OR REPLACE INTO completed.mtjobs_archived (test_id, original)
      SELECT id, archived FROM temp.stage_tests WHERE archived IN (SELECT value ->> 0 FROM json_each(?))`,
   ).run(map);
-  // One statement for all: one after the other could rename a row twice.
+  rename(db, "stage_tests", "archived", map);
+}
+
+/** One statement for all: one after the other could rename a row twice. */
+function rename(db: Connection, table: string, column: string, map: string): void {
   prepared(
     db,
-    `UPDATE temp.stage_tests SET archived = (SELECT value ->> 1 FROM json_each(:map) WHERE value ->> 0 = archived)
-     WHERE archived IN (SELECT value ->> 0 FROM json_each(:map))`,
+    `UPDATE temp.${table} SET ${column} = (SELECT value ->> 1 FROM json_each(:map) WHERE value ->> 0 = ${column})
+     WHERE ${column} IN (SELECT value ->> 0 FROM json_each(:map))`,
   ).run({ map });
 }
 
 /** Adds rows told by their path unless they are there; never overwrites. Returns the ids that changed. */
-function bringRows(db: Connection, table: ArchiveTable): [from: number, to: number][] {
+function bringRows(db: Connection, table: ArchiveTable): RenamedBlocks {
   const columns = columnNames(db, "completed", table);
   const rest = columnList(columns.filter((name) => name !== "id"));
-  const known = prepared<[number], number>(
+  const known = preparedIds<[bigint]>(
     db,
     `SELECT d.id FROM temp.stage_${table} AS x CROSS JOIN completed.${table} AS d ON d.disk_path IS x.disk_path
          WHERE x.id = ? ORDER BY d.id = x.id DESC LIMIT 1`,
-  ).pluck();
-  const insert = prepared<[number]>(
+  );
+  const insert = prepared<[bigint]>(
     db,
     `INSERT INTO completed.${table} (id, ${rest})
        SELECT CASE WHEN EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) THEN NULL ELSE x.id END, ${rest}
        FROM temp.stage_${table} AS x WHERE x.id = ?`,
-  );
-  const ids = prepared<[], number>(db, `SELECT id FROM temp.stage_${table}`).pluck().all();
+  ).safeIntegers();
+  const ids = preparedIds<[]>(db, `SELECT id FROM temp.stage_${table}`).all();
   return ids.flatMap((id) => {
-    const there = known.get(id) ?? Number(insert.run(id).lastInsertRowid);
-    return there === id ? [] : [[id, there] as [number, number]];
+    const there = known.get(id) ?? BigInt(insert.run(id).lastInsertRowid);
+    return there === id ? [] : [[id, there] as [bigint, bigint]];
   });
 }
 

@@ -1,7 +1,8 @@
-import { setImmediate as yieldNow } from "node:timers/promises";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import { plural } from "../../shared/plural.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
+import { quoteText } from "../../shared/sqlite/connection.ts";
+import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { recordLosers } from "./copy.ts";
@@ -60,31 +61,17 @@ const chunk = 500;
 async function settleTable(settling: Settling): Promise<number> {
   const { move, record } = settling;
   const { db, context } = move;
-  const end = db
-    .prepare<[], number | null>(
-      `SELECT max(id) FROM (SELECT max(id) AS id FROM cache.${record.table} UNION ALL SELECT max(id) FROM area.${record.table})`,
-    )
-    .pluck();
-  const nextId = db
-    .prepare<{ from: number }, number | null>(
-      `SELECT max(id) FROM (
-         SELECT id FROM (SELECT id FROM cache.${record.table} WHERE id > :from ORDER BY id LIMIT ${chunk})
-         UNION SELECT id FROM (SELECT id FROM area.${record.table} WHERE id > :from ORDER BY id LIMIT ${chunk})
-         ORDER BY id LIMIT ${chunk})`,
-    )
-    .pluck();
+  const last = preparedIds<{ from: bigint }, bigint | null>(
+    db,
+    `SELECT max(id) FROM (
+       SELECT id FROM (SELECT id FROM cache.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
+       UNION SELECT id FROM (SELECT id FROM area.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
+       ORDER BY id LIMIT ${chunk})`,
+  );
+  const { signal } = context;
+  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last.get({ from })));
   let rows = 0;
-  let from = Number.MIN_SAFE_INTEGER;
-  for (
-    let to = nextId.get({ from }) ?? null;
-    to !== null && from < (end.get() ?? 0);
-    to = nextId.get({ from }) ?? null
-  ) {
-    rows += await settleRange(settling, [from, to]);
-    from = to;
-    context.signal.throwIfAborted();
-    await yieldNow();
-  }
+  for await (const range of ranges) rows += await settleRange(settling, range);
   return rows;
 }
 
@@ -104,7 +91,7 @@ const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]
 
 async function settleRange(
   { move, record, direction, beforeCommit }: Settling,
-  range: readonly [number, number],
+  range: IdRange,
 ): Promise<number> {
   const { db, context } = move;
   const found = await outwaitBusy(context.signal, () => {
@@ -141,7 +128,7 @@ function leaveNewerElsewhere(db: Connection): number {
 }
 
 /** Notes which side is newer for each row that differs; see stage.ts for the rule. */
-function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [number, number]): number {
+function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRange): number {
   const { table } = record;
   const hasRef = move.sources.includes("ref");
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
@@ -157,9 +144,9 @@ function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [num
   const { changes } = move.db
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
-       SELECT '${table}', m.id, CASE WHEN c.id IS NULL THEN 'alone' WHEN ${agreed} THEN 'area' ELSE 'cache' END
+       SELECT ${quoteText(table)}, m.id, CASE WHEN c.id IS NULL THEN 'alone' WHEN ${agreed} THEN 'area' ELSE 'cache' END
        FROM area.${table} AS m LEFT JOIN cache.${table} AS c ON c.id = m.id
-       WHERE m.id > :from AND m.id <= :to AND (
+       WHERE m.id BETWEEN :from AND :to AND (
          CASE WHEN c.id IS NULL THEN NOT (${deleted}) AND NOT (${renamed})
            ELSE NOT (${sameRow("c", "m", record.carried("cache", "area"))}) END)`,
     )
@@ -167,8 +154,8 @@ function noteDiffering(move: Move, record: RecordPlan, [from, to]: readonly [num
   const missing = move.db
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
-       SELECT '${table}', c.id, 'missing' FROM cache.${table} AS c
-       WHERE c.id > :from AND c.id <= :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)
+       SELECT ${quoteText(table)}, c.id, 'missing' FROM cache.${table} AS c
+       WHERE c.id BETWEEN :from AND :to AND NOT EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)
          AND ${notNamed(table, "c", gapName) ?? "1"}`,
     )
     .run({ from, to });
@@ -184,9 +171,9 @@ function noteLosers(move: Move, record: RecordPlan): void {
     move.db
       .prepare(
         `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-         SELECT '${record.table}', x.id, '${part}', ?, ?, ${rowLiteral("x", columns)},
+         SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
            ${rowLiteral("x", record.carried(part, "completed"))}
-         FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = '${winner}'`,
+         FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = ${quoteText(winner)}`,
       )
       .run(reason, JSON.stringify(columns));
   }
@@ -194,7 +181,7 @@ function noteLosers(move: Move, record: RecordPlan): void {
   move.db
     .prepare(
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${record.table}', x.id, 'area', 'replaced in the cache under another id', ?, ${rowLiteral("x", columns)},
+       SELECT ${quoteText(record.table)}, x.id, 'area', 'replaced in the cache under another id', ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried("area", "completed"))}
        FROM temp.differing AS f CROSS JOIN cache.${record.table} AS c ON c.id = f.id
        CROSS JOIN area.${record.table} AS x ON ${sameName("x", "c", record.naturalKey)}

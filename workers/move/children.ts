@@ -1,5 +1,6 @@
-import { setImmediate as yieldNow } from "node:timers/promises";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import { quoteText } from "../../shared/sqlite/connection.ts";
+import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -30,35 +31,20 @@ async function mapTable(
   signal: AbortSignal,
 ): Promise<void> {
   db.prepare("DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(part, table);
-  const highest = db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck();
-  const last = db
-    .prepare<[number], number | null>(
-      `SELECT max(id) FROM (SELECT id FROM ${part}.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
-    )
-    .pluck();
-  const note = db.prepare(
-    `INSERT OR IGNORE INTO temp.children SELECT '${part}', '${table}', ${parent}, id FROM ${part}.${table}
-     WHERE id > :from AND id <= :to AND ${parent} IS NOT NULL`,
+  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
+  const note = db.prepare<[bigint, bigint]>(
+    `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM ${part}.${table}
+     WHERE id BETWEEN ? AND ? AND ${parent} IS NOT NULL`,
   );
-  const end = (await outwaitBusy(signal, () => highest.get())) ?? 0;
-  // Ids of zero and below are never handed out by SQLite but may have been written.
-  let from = Number.MIN_SAFE_INTEGER;
-  while (from < end) {
-    const after = from;
-    from = await outwaitBusy(signal, () => {
-      const to = last.get(after) ?? end;
-      note.run({ from: after, to });
-      return to;
-    });
-    await yieldNow();
-  }
+  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last.get(from)));
+  for await (const range of ranges) await outwaitBusy(signal, () => note.run(...range));
 }
 
 /** SQL, a FROM clause: the rows of a table in `part`, as `alias`, that hang on the ids of a table, as `s`. */
 export function childrenOf(part: Part, record: RecordPlan, parents: string, alias: string): string {
   return record.indexedIn(part)
     ? `${parents} AS s CROSS JOIN ${part}.${record.table} AS ${alias} ON ${alias}.${record.parent} = s.id`
-    : `${parents} AS s CROSS JOIN temp.children AS k ON k.part = '${part}' AND k.table_name = '${record.table}'
+    : `${parents} AS s CROSS JOIN temp.children AS k ON k.part = ${quoteText(part)} AND k.table_name = ${quoteText(record.table)}
          AND k.parent = s.id CROSS JOIN ${part}.${record.table} AS ${alias}
          ON ${alias}.id = k.id AND ${alias}.${record.parent} = s.id`;
 }
@@ -77,5 +63,5 @@ export function rowsOfSlice(part: Part, record: RecordPlan, alias: string): stri
     table === "tests"
       ? `${tests} AS s CROSS JOIN ${part}.tests AS ${alias} ON ${alias}.id = s.id`
       : childrenOf(part, record, tests, alias);
-  return `${rows} AND w.table_name = '${table}' AND ${alias}.id BETWEEN w.low AND w.high`;
+  return `${rows} AND w.table_name = ${quoteText(table)} AND ${alias}.id BETWEEN w.low AND w.high`;
 }

@@ -1,13 +1,14 @@
 import { matchRun, targetSql } from "../../shared/patterns.ts";
 import type { RestorePayload } from "../../shared/queue/payload.ts";
-import type { MovedRun } from "../../shared/result.ts";
 import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { type Candidate, labelOf, newestPerTarget } from "./choose.ts";
+import { type Candidate, candidates, newestPerTarget } from "./choose.ts";
 import { lifeOf, seconds } from "./judge.ts";
 import { type Move, planOf } from "./move.ts";
+import { labelOf, type Run } from "./run.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 import { warnOfUnknownIds } from "./unknown-ids.ts";
 
@@ -15,16 +16,17 @@ import { warnOfUnknownIds } from "./unknown-ids.ts";
  * The moved runs that match the patterns and ids given, oldest id first. Those that stay are tallied as skipped.
  * One whose target and name were registered again meanwhile stays, or takes a new name here, as the payload says.
  */
-export async function chooseMovedRuns(move: Move, payload: RestorePayload): Promise<MovedRun[]> {
+export async function chooseMovedRuns(move: Move, payload: RestorePayload): Promise<Run[]> {
   const { signal } = move.context;
   await warnOfUnknownIds(move, payload.runId, "completed");
   const matching = await outwaitBusy(signal, () => matchingRuns(move, payload));
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
   const homeless = homelessValues(move);
-  const chosen: MovedRun[] = [];
+  const chosen: Run[] = [];
   for (const run of matching) {
     const label = labelOf(run);
+    const { id, target, runname } = run;
     const left = await outwaitBusy(signal, () => homeless.find(({ has }) => has(run.id)));
     if (kept.has(run.id)) move.tally.skip(label, "kept");
     else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label, "locked");
@@ -36,9 +38,9 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column now`,
       );
     } else if (!(await outwaitBusy(signal, () => isRegisteredAgain(move, run.id))))
-      chosen.push(withPreviousId(move, label));
+      chosen.push(withPreviousId(move, { id, target, runname }));
     else if (payload.onConflict === "refuse") move.tally.skip(label, "conflict");
-    else chosen.push(withPreviousId(move, await rename(move, label)));
+    else chosen.push(withPreviousId(move, await rename(move, { id, target, runname })));
   }
   return chosen;
 }
@@ -46,7 +48,7 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
 interface Homeless {
   column: string;
   /** True where a row of the run has a value there that is not the column's default. */
-  has(run: number): boolean;
+  has(run: bigint): boolean;
 }
 
 /** Columns that only completed-runs.db has, as after a downgrade of Megatest: what stands there could not come back. */
@@ -61,30 +63,30 @@ function homelessValues({ db, records, sources }: Move): Homeless[] {
             : `completed.${table} AS d WHERE d.${parent ?? "id"} = ?`;
         const value = `d.${quoteName(name)}`;
         const found = db
-          .prepare<[number], number>(
+          .prepare<[bigint], number>(
             `SELECT EXISTS (SELECT 1 FROM ${rows} AND ${value} IS NOT NULL AND ${value} IS NOT (${defaultSql ?? "NULL"}))`,
           )
           .pluck();
-        return { column: `${table}.${name}`, has: (run: number) => found.get(run) === 1 };
+        return { column: `${table}.${name}`, has: (run: bigint) => found.get(run) === 1 };
       }),
   );
 }
 
 function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
   const { sql, parameters } = matchRun(targetSql(move.keys, "r"), payload);
-  return move.db
-    .prepare<unknown[], Candidate>(
-      `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
+  return candidates(
+    move.db,
+    `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
          coalesce(r.state, '') AS state, ${seconds("r.event_time")} AS eventTime
        FROM completed.runs AS r CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = r.id
        WHERE m.state = 'moved' AND ${sql} ORDER BY r.id`,
-    )
-    .all(...parameters);
+    parameters,
+  );
 }
 
 /** Seconds since 1970. */
 function lastActivity({ db }: Move, { id, eventTime }: Candidate): number {
-  const life = prepared<{ run: number }, number | null>(
+  const life = prepared<{ run: bigint }, number | null>(
     db,
     `SELECT max(life) FROM (
        SELECT max(${lifeOf("t")}) AS life FROM completed.tests AS t WHERE t.run_id = :run
@@ -94,11 +96,11 @@ function lastActivity({ db }: Move, { id, eventTime }: Candidate): number {
   return Math.max(eventTime, life.get({ run: id }) ?? 0);
 }
 
-function isRegisteredAgain(move: Move, run: number): boolean {
+function isRegisteredAgain(move: Move, run: bigint): boolean {
   const name = planOf(move, "runs").naturalKey;
   return move.sources.some(
     (part) =>
-      prepared<[number], number>(
+      prepared<[bigint], number>(
         move.db,
         `SELECT EXISTS (SELECT 1 FROM completed.runs AS r CROSS JOIN ${part}.runs AS o ON o.runname = r.runname
            WHERE r.id = ? AND ${sameRow("o", "r", name)})`,
@@ -109,7 +111,7 @@ function isRegisteredAgain(move: Move, run: number): boolean {
 }
 
 /** Gives a moved run the first free one of `<name>.restored`, `<name>.restored-2`, … A dry run only tells it. */
-async function rename(move: Move, run: MovedRun): Promise<MovedRun> {
+async function rename(move: Move, run: Run): Promise<Run> {
   const { db, context, token } = move;
   return outwaitBusy(context.signal, () => {
     let runname = `${run.runname}.restored`;
@@ -127,10 +129,10 @@ async function rename(move: Move, run: MovedRun): Promise<MovedRun> {
   });
 }
 
-function isTaken(move: Move, run: number, runname: string): boolean {
+function isTaken(move: Move, run: bigint, runname: string): boolean {
   return [...move.sources, "completed"].some(
     (part) =>
-      prepared<[string, number], number>(
+      prepared<[string, bigint], number>(
         move.db,
         `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS o CROSS JOIN completed.runs AS r
            WHERE o.runname = ? AND r.id = ? AND ${sameRow("o", "r", move.keys)})`,
@@ -141,13 +143,11 @@ function isTaken(move: Move, run: number, runname: string): boolean {
 }
 
 /** Tells the id a run had when it was moved, where it took a new one since. */
-function withPreviousId({ db }: Move, run: MovedRun): MovedRun {
-  const previousId = prepared<[number], number>(
+function withPreviousId({ db }: Move, run: Run): Run {
+  const previousId = preparedIds<[bigint]>(
     db,
     `SELECT n.old_id FROM completed.mtjobs_renumbered AS n CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = n.new_id
      WHERE n.table_name = 'runs' AND n.new_id = ? AND n.at >= m.changed_at ORDER BY n.at DESC LIMIT 1`,
-  )
-    .pluck()
-    .get(run.id);
+  ).get(run.id);
   return previousId === undefined ? run : { ...run, previousId };
 }

@@ -4,9 +4,11 @@ import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
 import { matchRun, targetSql } from "../../shared/patterns.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 
-import type { RunLabel } from "../../shared/result.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
+import { labelOf, type Run } from "./run.ts";
 import { outwaitBusy } from "./transaction.ts";
 import { warnOfUnknownIds } from "./unknown-ids.ts";
 
@@ -14,7 +16,7 @@ import { warnOfUnknownIds } from "./unknown-ids.ts";
 const chunk = 2_000;
 
 /** A run that matches. */
-export interface Candidate extends RunLabel {
+export interface Candidate extends Run {
   state: string;
   /** Seconds since 1970. */
   eventTime: number;
@@ -24,13 +26,13 @@ export interface Candidate extends RunLabel {
  * The runs that match the patterns and ids given, oldest id first. Those that their own row already keeps
  * back (`--keep`, `--age`, locked, a conflict) are tallied as skipped; what tests and steps say comes later.
  */
-export async function chooseRuns(move: Move, payload: ReducePayload, now: number): Promise<number[]> {
+export async function chooseRuns(move: Move, payload: ReducePayload, now: number): Promise<bigint[]> {
   await warnOfUnknownIds(move, payload.runId, "area");
   const matching = (await matchingRuns(move, payload)).filter((run) => run.state !== "deleted");
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const conflicting = await findConflicts(move, matching);
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (now - payload.age) / 1000;
-  const chosen: number[] = [];
+  const chosen: bigint[] = [];
   for (const run of matching) {
     if (kept.has(run.id)) move.tally.skip(labelOf(run), "kept");
     else if (conflicting.has(run.id)) move.tally.skip(labelOf(run), "conflict");
@@ -38,11 +40,18 @@ export async function chooseRuns(move: Move, payload: ReducePayload, now: number
     else if (run.eventTime > cutoff) move.tally.skip(labelOf(run), "recent");
     else chosen.push(run.id);
   }
-  return chosen.sort((a, b) => a - b);
+  return chosen.sort(byId);
 }
 
-/** What results say of a run. */
-export const labelOf = ({ id, target, runname }: RunLabel): RunLabel => ({ id, target, runname });
+const byId = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Runs as a statement reads them: `id`, `target`, `runname`, `state` and `eventTime`. */
+export function candidates(db: Connection, sql: string, parameters: readonly unknown[]): Candidate[] {
+  const rows = prepared<unknown[], Candidate>(db, sql)
+    .safeIntegers()
+    .all(...parameters);
+  return rows.map((run) => ({ ...run, eventTime: Number(run.eventTime) }));
+}
 
 async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candidate[]> {
   const runs: Candidate[] = [];
@@ -51,35 +60,26 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
     // The cache's row is the fresher one; megatest.db adds only what the cache lacks.
     const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
     const { sql, parameters } = matchRun(targetSql(move.keys, "r"), payload);
-    const read = move.db.prepare(
-      `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
-         coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime,
-         (${alone} AND ${notNamed("runs", "r", guardName, gapName)}
-           AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) AND ${sql}) AS matches
-       FROM ${part}.runs AS r WHERE r.id > ? ORDER BY r.id LIMIT ${chunk}`,
-    );
-    let from = Number.MIN_SAFE_INTEGER;
-    for (;;) {
-      const after = from;
-      const rows = (await outwaitBusy(move.context.signal, () =>
-        read.all(...parameters, after),
-      )) as (Candidate & { matches: number })[];
-      runs.push(...rows.filter((row) => row.matches === 1).map(({ matches: _, ...run }) => run));
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < chunk) break;
-      from = last.id;
-      await yieldNow();
+    const read = `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
+         coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime
+       FROM ${part}.runs AS r WHERE ${sql} AND r.id BETWEEN ? AND ? AND ${alone} AND ${notNamed("runs", "r", guardName, gapName)}
+         AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) ORDER BY r.id`;
+    const last = preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`${part}.runs`, chunk));
+    const { signal } = move.context;
+    for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last.get(from)))) {
+      const found = await outwaitBusy(signal, () => candidates(move.db, read, [...parameters, ...range]));
+      for (const run of found) runs.push(run);
     }
   }
   return runs;
 }
 
 /** The newest `keep` of each target. */
-export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<number> {
-  const kept = new Set<number>();
+export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<bigint> {
+  const kept = new Set<bigint>();
   if (keep === 0) return kept;
   const seen = new Map<string, number>();
-  for (const run of runs.toSorted((a, b) => b.eventTime - a.eventTime || b.id - a.id)) {
+  for (const run of runs.toSorted((a, b) => b.eventTime - a.eventTime || byId(b.id, a.id))) {
     const rank = seen.get(run.target) ?? 0;
     seen.set(run.target, rank + 1);
     if (rank < keep) kept.add(run.id);
@@ -91,8 +91,8 @@ export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<n
  * Runs whose target and name completed-runs.db already has under another id, or that megatest.db and the
  * cache know under two ids: nobody but a person can say which is meant.
  */
-async function findConflicts(move: Move, runs: readonly Candidate[]): Promise<Set<number>> {
-  const conflicts = new Set<number>();
+async function findConflicts(move: Move, runs: readonly Candidate[]): Promise<Set<bigint>> {
+  const conflicts = new Set<bigint>();
   for (let from = 0; from < runs.length; from += chunk) {
     const found = await outwaitBusy(move.context.signal, () =>
       conflictsAmong(move, runs.slice(from, from + chunk)),
@@ -103,22 +103,20 @@ async function findConflicts(move: Move, runs: readonly Candidate[]): Promise<Se
   return conflicts;
 }
 
-function conflictsAmong(move: Move, runs: readonly Candidate[]): number[] {
+function conflictsAmong(move: Move, runs: readonly Candidate[]): bigint[] {
   const name = planOf(move, "runs").naturalKey;
   const others = ["completed", ...(move.fresh === "cache" ? ["cache", "area"] : [])];
   const own = move.fresh === "cache" ? ["cache", "area"] : ["area"];
-  const conflicts: number[] = [];
-  const ids = JSON.stringify(runs.map((run) => run.id));
+  const conflicts: bigint[] = [];
+  const ids = idList(runs.map((run) => run.id));
   for (const part of own) {
     for (const other of others.filter((candidate) => candidate !== part)) {
-      const found = move.db
-        .prepare<[string], number>(
-          `SELECT r.id FROM json_each(?) AS j CROSS JOIN ${part}.runs AS r ON r.id = j.value
+      const found = preparedIds<[string]>(
+        move.db,
+        `SELECT r.id FROM json_each(?) AS j CROSS JOIN ${part}.runs AS r ON r.id = j.value
            CROSS JOIN ${other}.runs AS o ON o.runname = r.runname
            WHERE o.id <> r.id AND ${sameRow("o", "r", name)}`,
-        )
-        .pluck()
-        .all(ids);
+      ).all(ids);
       conflicts.push(...found);
     }
   }

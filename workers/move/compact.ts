@@ -28,7 +28,7 @@ const names = {
 export async function compact(
   move: Move,
   { mode, parts }: { mode: ReducePayload["compact"]; parts: readonly (Source | "completed")[] },
-  busyReason: () => string | undefined,
+  busyReason: () => Promise<string | undefined>,
   vacuum: (part: Source | "completed") => Promise<void>,
 ): Promise<void> {
   if (mode === "never") return;
@@ -42,7 +42,7 @@ export async function compact(
       continue;
     }
     // Who says always has looked himself; a lock that is held still puts it off.
-    const busy = mode === "auto" ? await outwaitBusy(move.context.signal, busyReason) : undefined;
+    const busy = mode === "auto" ? await busyReason() : undefined;
     const obstacle =
       busy === undefined
         ? lackOfSpace(move, part)

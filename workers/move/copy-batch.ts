@@ -1,7 +1,8 @@
 import { plural } from "../../shared/plural.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { RunLabel, SkipReason } from "../../shared/result.ts";
-import { isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
+import type { SkipReason } from "../../shared/result.ts";
+import { isConstraintError, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
 import { commitStage, type PendingStates, verifyCopy } from "./copy.ts";
 import { discardCopies } from "./discard.ts";
 import { findUnfit } from "./fitting.ts";
@@ -10,6 +11,7 @@ import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import { LargeTests } from "./large-tests.ts";
 import type { Move } from "./move.ts";
 import { belongsTo } from "./record-tables.ts";
+import { labelOf, type Run } from "./run.ts";
 import { gatherTests, SliceCutter } from "./slices.ts";
 import { clearStage, stageSlice } from "./stage.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -23,11 +25,11 @@ import { outwaitBusy } from "./transaction.ts";
  */
 export async function copyBatch(
   move: Move,
-  runs: readonly number[],
+  runs: readonly bigint[],
   payload: ReducePayload,
   pending: PendingStates,
   size = stageSize,
-): Promise<RunLabel[]> {
+): Promise<Run[]> {
   const { signal } = move.context;
   const { db, fresh, records, pace } = move;
   const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [fresh, "area"]));
@@ -61,13 +63,13 @@ export async function copyBatch(
 export const stageSize = 1000;
 
 interface Batch {
-  facts: Map<number, RunFacts>;
+  facts: Map<bigint, RunFacts>;
   /** Runs that stay; `undefined` where what their rows say is the reason. */
-  rejected: Map<number, SkipReason | undefined>;
+  rejected: Map<bigint, SkipReason | undefined>;
   /** Runs of which completed-runs.db holds something. */
-  committed: Set<number>;
+  committed: Set<bigint>;
   /** Runs of which the stage holds something. */
-  staged: Set<number>;
+  staged: Set<bigint>;
 }
 
 /** Judges what is staged, and commits and verifies what may go. In a dry run it only counts. */
@@ -93,7 +95,7 @@ async function flush(
 }
 
 /** An earlier part of a run that is cut may have been committed: it goes at the end of the batch. */
-function reject(move: Move, batch: Batch, runs: readonly number[], reason: SkipReason | undefined): void {
+function reject(move: Move, batch: Batch, runs: readonly bigint[], reason: SkipReason | undefined): void {
   if (runs.length === 0) return;
   for (const run of runs) batch.rejected.set(run, reason);
   dropFromStage(move, runs);
@@ -103,7 +105,7 @@ function reject(move: Move, batch: Batch, runs: readonly number[], reason: SkipR
 async function commitFitting(
   move: Move,
   batch: Batch,
-  going: readonly number[],
+  going: readonly bigint[],
   pending: PendingStates,
 ): Promise<void> {
   const { context, tally } = move;
@@ -142,7 +144,7 @@ function rejectUnfit(move: Move, batch: Batch): void {
 }
 
 /** As warnings name a run. */
-function nameOf({ facts }: Batch, id: number): string {
+function nameOf({ facts }: Batch, id: bigint): string {
   const run = facts.get(id);
   return `${id} (${run?.target ?? ""}/${run?.runname ?? ""})`;
 }
@@ -154,11 +156,11 @@ function isKeptBack(move: Move, run: RunFacts | undefined, payload: ReducePayloa
 
 function tally(
   move: Move,
-  runs: readonly number[],
+  runs: readonly bigint[],
   { facts, rejected }: Batch,
   payload: ReducePayload,
-): RunLabel[] {
-  const copied: RunLabel[] = [];
+): Run[] {
+  const copied: Run[] = [];
   for (const id of runs) {
     const run = facts.get(id);
     if (run === undefined) continue;
@@ -171,14 +173,14 @@ function tally(
           `run ${id} (${run.target}/${run.runname}) has ${plural(run.unfinishedTests, "unfinished test")} without a sign of life: taken for dead`,
         );
       }
-    } else if (reason !== undefined && reason !== "deleted") move.tally.skip(label, reason);
+    } else if (reason !== undefined && reason !== "deleted") move.tally.skip(labelOf(label), reason);
   }
   return copied;
 }
 
 /** Takes the rows of runs out of the stage. */
-function dropFromStage({ db, records }: Move, runs: readonly number[]): void {
-  const list = JSON.stringify(runs);
+function dropFromStage({ db, records }: Move, runs: readonly bigint[]): void {
+  const list = idList(runs);
   const chosen = "(SELECT value FROM json_each(?))";
   const tests = `(SELECT id FROM temp.stage_tests WHERE run_id IN ${chosen})`;
   for (const record of records.toReversed()) {
@@ -186,7 +188,7 @@ function dropFromStage({ db, records }: Move, runs: readonly number[]): void {
     const where = belongsTo(record, { runs: chosen, tests });
     prepared(
       db,
-      `DELETE FROM temp.losers WHERE table_name = '${table}'
+      `DELETE FROM temp.losers WHERE table_name = ${quoteText(table)}
          AND row_id IN (SELECT id FROM temp.stage_${table} WHERE ${where})`,
     ).run(list);
     prepared(db, `DELETE FROM temp.stage_${table} WHERE ${where}`).run(list);

@@ -24,14 +24,14 @@ export type RunState =
 
 /** Changes of state that the next commit into completed-runs.db carries along. */
 export class PendingStates {
-  #states = new Map<number, RunState>();
+  #states = new Map<bigint, RunState>();
 
-  set(runs: readonly number[], state: RunState): void {
+  set(runs: readonly bigint[], state: RunState): void {
     for (const run of runs) this.#states.set(run, state);
   }
 
   /** Forgets what was to be said of these runs. */
-  drop(runs: readonly number[]): void {
+  drop(runs: readonly bigint[]): void {
     for (const run of runs) this.#states.delete(run);
   }
 

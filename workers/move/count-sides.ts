@@ -1,5 +1,6 @@
 import { completedStates, uncountedStates } from "../../shared/full-db/sides.ts";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { idRanges } from "../../shared/sqlite/ids.ts";
 
 /** Runs of megatest.db and of completed-runs.db, by file name. */
 export type RunsBySide = Record<"megatest.db" | "completed-runs.db", { runs: number }>;
@@ -17,18 +18,13 @@ export function countSides(db: Connection): RunsBySide {
 
 /** @param elsewhere states of a run that counts on the other side */
 function countRuns(db: Connection, part: "area" | "completed", elsewhere: readonly string[]): number {
-  const states = elsewhere.map((state) => `'${state}'`).join(", ");
-  const slice = prepared(
+  const states = elsewhere.map((state) => `${quoteText(state)}`).join(", ");
+  const count = prepared<[bigint, bigint], number>(
     db,
-    `SELECT count(*) AS seen, max(id) AS last, coalesce(sum(counts), 0) AS runs FROM (
-       SELECT r.id, coalesce(r.state, '') <> 'deleted' AND NOT EXISTS (
-         SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id AND m.state IN (${states})) AS counts
-       FROM ${part}.runs AS r WHERE r.id > ? ORDER BY r.id LIMIT ${chunk})`,
-  );
-  for (let total = 0, from = Number.MIN_SAFE_INTEGER; ; ) {
-    const { seen, last, runs } = slice.get(from) as { seen: number; last: number; runs: number };
-    total += runs;
-    if (seen < chunk) return total;
-    from = last;
-  }
+    `SELECT count(*) FROM ${part}.runs AS r WHERE r.id BETWEEN ? AND ? AND coalesce(r.state, '') <> 'deleted'
+       AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id AND m.state IN (${states}))`,
+  ).pluck();
+  let total = 0;
+  for (const range of idRanges(db, `${part}.runs`, chunk)) total += count.get(...range) ?? 0;
+  return total;
 }

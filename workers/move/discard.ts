@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import type { Move } from "./move.ts";
@@ -18,20 +19,20 @@ const initial = 1000;
  * Takes copies out of completed-runs.db again, a large one in several transactions. Only for runs that count elsewhere:
  * of which nothing has been removed, or which are whole again.
  */
-export async function discardCopies(move: Move, runs: readonly number[]): Promise<void> {
+export async function discardCopies(move: Move, runs: readonly bigint[]): Promise<void> {
   const { db, context } = move;
-  const list = JSON.stringify(runs);
+  const list = idList(runs);
   const pace = new Pace("completed", aimMs, initial);
-  const some = prepared<[string, number], number>(
+  const some = preparedIds<[string, number]>(
     db,
     `SELECT id FROM completed.tests WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, id LIMIT ?`,
-  ).pluck();
+  );
   for (let isLast = false; !isLast; ) {
     await outwaitBusy(context.signal, () => {
       const started = performance.now();
       const tests = some.all(list, pace.size);
       isLast = tests.length < pace.size;
-      discard(move, { runs: list, tests: JSON.stringify(tests), isLast });
+      discard(move, { runs: list, tests: idList(tests), isLast });
       pace.hold(performance.now() - started);
       pace.settle(tests.length);
     });

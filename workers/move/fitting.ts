@@ -1,4 +1,5 @@
-import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { affinityOf } from "../../shared/sqlite/table.ts";
 import type { Move } from "./move.ts";
@@ -30,8 +31,8 @@ export function noteUnfit(db: Connection, record: RecordPlan, from: string): voi
 }
 
 /** Of the staged runs, those with a value that completed-runs.db would hold otherwise; with `table.column` of one each. */
-export function findUnfit({ db, records }: Move): Map<number, string> {
-  const found = new Map<number, string>();
+export function findUnfit({ db, records }: Move): Map<bigint, string> {
+  const found = new Map<bigint, string>();
   for (const record of records) {
     const { table, parent, mixed } = record;
     if (mixed.length === 0) continue;
@@ -44,13 +45,11 @@ export function findUnfit({ db, records }: Move): Map<number, string> {
           ? "s.run_id"
           : "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = s.test_id)";
     for (const column of mixed) {
-      const rows = prepared<[], number | null>(
+      const rows = preparedIds<[], bigint | null>(
         db,
         `SELECT DISTINCT ${run} FROM temp.fitted AS f CROSS JOIN ${stage} AS s ON s.rowid = f.row
          WHERE NOT (${sameRow("f", "s", [column], mixed)})`,
-      )
-        .pluck()
-        .all();
+      ).all();
       for (const id of rows) if (id !== null) found.set(id, `${table}.${column}`);
     }
   }

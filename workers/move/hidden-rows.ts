@@ -1,9 +1,15 @@
-import { type Connection, type Part, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import {
+  type Connection,
+  type Part,
+  prepared,
+  quoteName,
+  quoteText,
+} from "../../shared/sqlite/connection.ts";
 import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
 import type { IdentifiedTable } from "./record-tables.ts";
 
 /** An id for each table whose ids Megatest hands out. */
-export type TableIds = Record<IdentifiedTable, number>;
+export type TableIds = Record<IdentifiedTable, bigint>;
 
 export interface HiddenRows {
   /** What runname, testname, step and variable hold. */
@@ -15,20 +21,23 @@ export interface HiddenRows {
 }
 
 /** NULL names no test, ever; an index serves both. */
-export const hiddenStep = (name: string): string => `test_id IS NULL AND stepname = '${name}'`;
-export const hiddenDatum = (name: string): string => `test_id IS NULL AND variable = '${name}'`;
+export const hiddenStep = (name: string): string => `test_id IS NULL AND stepname = ${quoteText(name)}`;
+export const hiddenDatum = (name: string): string => `test_id IS NULL AND variable = ${quoteText(name)}`;
 
 /**
  * Puts the four rows of that name under the ids given, in place of those that stand there: a run in state `deleted`, a test
  * of it in state DELETED, a step and a datum of no test. Nobody of Megatest's shows them. Call inside a transaction.
  */
 export function writeHidden(db: Connection, part: Part, { name, ids, keys, comment }: HiddenRows): void {
-  const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = '${name}'`;
+  const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = ${quoteText(name)}`;
   // A clean-up may have removed the run and not yet its test: under the same id the new run would meet it.
   db.exec(`DELETE FROM ${part}.test_steps WHERE ${hiddenStep(name)};
-    DELETE FROM ${part}.test_data WHERE ${hiddenDatum(name)};
-    DELETE FROM ${part}.tests WHERE run_id IN (${oldRuns} UNION ALL VALUES (${ids.runs})) AND testname = '${name}';
-    DELETE FROM ${part}.runs WHERE runname = '${name}'`);
+    DELETE FROM ${part}.test_data WHERE ${hiddenDatum(name)}`);
+  prepared(
+    db,
+    `DELETE FROM ${part}.tests WHERE run_id IN (${oldRuns} UNION ALL SELECT ?) AND testname = ${quoteText(name)}`,
+  ).run(ids.runs);
+  db.exec(`DELETE FROM ${part}.runs WHERE runname = ${quoteText(name)}`);
   const target = Object.fromEntries(keys.map((key) => [key, ""]));
   insert(db, part, "runs", { ...target, id: ids.runs, runname: name, state: "deleted", comment });
   insert(db, part, "tests", {

@@ -1,5 +1,6 @@
-import { setImmediate as yieldNow } from "node:timers/promises";
 import { plural } from "../../shared/plural.ts";
+import { shownId } from "../../shared/run-id.ts";
+import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
@@ -29,7 +30,7 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
   const raised = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit));
   const room = await noteSharedIds(move);
   context.failpoint("clash-noted");
-  const shared = Object.values(room).some((count) => count > 0);
+  const shared = Object.values(room).some((count) => count > 0n);
   const guards = shared
     ? await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit, room))
     : raised;
@@ -62,10 +63,8 @@ async function noteSharedIds(move: Move): Promise<GuardIds> {
     move.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
       CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(identityOf(planOf(move, table)))})`);
     for (const part of move.sources) await noteSharedIn(move, part, table);
-    counts[table] = move.db
-      .prepare<[], number>(`SELECT count(DISTINCT id) FROM temp.shared_${table}`)
-      .pluck()
-      .get() as number;
+    const count = preparedIds<[]>(move.db, `SELECT count(DISTINCT id) FROM temp.shared_${table}`);
+    counts[table] = count.get() ?? 0n;
   }
   return counts as GuardIds;
 }
@@ -74,29 +73,21 @@ async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): P
   const plan = planOf(move, table);
   const name = columnList(identityOf(plan), "x");
   const known = table === "runs" ? isNoKnownVersion(plan, part) : "1";
-  const ends = move.db
-    .prepare<[number], number | null>(
-      `SELECT max(id) FROM (SELECT id FROM completed.${table} WHERE id > ? ORDER BY id LIMIT 5000)`,
-    )
-    .pluck();
-  const note = move.db.prepare(
+  const ends = preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`completed.${table}`, 5000));
+  const note = move.db.prepare<[bigint, bigint]>(
     `INSERT INTO temp.shared_${table} SELECT x.id, ${name} FROM completed.${table} AS d
-     CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id > ? AND d.id <= ? AND ${known}`,
+     CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id BETWEEN ? AND ? AND ${known}`,
   );
-  let from = Number.MIN_SAFE_INTEGER;
-  for (let to = ends.get(from) ?? null; to !== null; to = ends.get(from) ?? null) {
-    const range = [from, to] as const;
-    await outwaitBusy(move.context.signal, () => note.run(...range));
-    from = to;
-    await yieldNow();
-  }
+  const { signal } = move.context;
+  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => ends.get(from)));
+  for await (const range of ranges) await outwaitBusy(signal, () => note.run(...range));
 }
 
 /** One transaction for all tables, parents first: a child whose parent took a new id is told from a new one of the old id. */
 function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   const { db, token, context, counts } = move;
   let total = 0;
-  const renumbered: [old: number, id: number][] = [];
+  const renumbered: [old: bigint, id: bigint][] = [];
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
     // Megatest's triggers would set last_update; the rows must stay as they were.
@@ -105,7 +96,7 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
         const clashing = clashingIds(move, table);
         total += clashing.length;
         clashing.forEach((old, index) => {
-          const id = guards[table] - room[table] + index;
+          const id = guards[table] - room[table] + BigInt(index);
           giveNewId(move, table, old, id);
           if (table === "runs") renumbered.push([old, id]);
         });
@@ -113,7 +104,8 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
     });
     forgetRepair(move);
   });
-  for (const [old, id] of renumbered) for (const tally of Object.values(counts)) tally.renumber(old, id);
+  for (const [old, id] of renumbered)
+    for (const tally of Object.values(counts)) tally.renumber(shownId(old), shownId(id));
   if (total > 0) {
     context.log(
       `Ids had been handed out again: ${plural(total, "row")} of completed-runs.db took a new one.`,
@@ -125,15 +117,12 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   return total;
 }
 
-function clashingIds(move: Move, table: IdentifiedTable): number[] {
-  const { db } = move;
-  return db
-    .prepare<[], number>(
-      `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
+function clashingIds(move: Move, table: IdentifiedTable): bigint[] {
+  return preparedIds<[]>(
+    move.db,
+    `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
        WHERE ${isAnother(planOf(move, table))} ORDER BY d.id`,
-    )
-    .pluck()
-    .all();
+  ).all();
 }
 
 /** Columns that name an id of each table. */
@@ -155,7 +144,7 @@ const references: Record<IdentifiedTable, readonly (readonly [string, string])[]
   test_data: [],
 };
 
-function giveNewId({ db, context, records }: Move, table: IdentifiedTable, old: number, id: number): void {
+function giveNewId({ db, context, records }: Move, table: IdentifiedTable, old: bigint, id: bigint): void {
   db.prepare(`UPDATE completed.${table} SET id = ? WHERE id = ?`).run(id, old);
   for (const [child, column] of references[table]) {
     if (child.startsWith("mtjobs_") || records.some((record) => record.table === child)) {

@@ -1,7 +1,9 @@
 import { guardName } from "../../shared/id-guard-name.ts";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { largestId, preparedIds } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import { hiddenDatum, hiddenStep, type TableIds, writeHidden } from "./hidden-rows.ts";
+import { idAbove } from "./id-room.ts";
 import type { Move, Source } from "./move.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { noteRepair } from "./repair-note.ts";
@@ -20,16 +22,19 @@ export type GuardIds = TableIds;
 
 /** The guards of a database; undefined where one is missing. */
 function readGuards(db: Connection, part: Source): GuardIds | undefined {
-  const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE runname = '${guardName}'`);
-  const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE run_id = ${run ?? "NULL"}`);
+  const isGuard = `runname = ${quoteText(guardName)}`;
+  const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE ${isGuard}`);
+  // By the index on run_id: without a guard the run is NULL, which is the run of no test.
+  const ofRun = `run_id = (SELECT max(id) FROM ${part}.runs WHERE ${isGuard})`;
+  const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE ${ofRun}`);
   const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE ${hiddenStep(guardName)}`);
   const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE ${hiddenDatum(guardName)}`);
   if (run === undefined || test === undefined || step === undefined || datum === undefined) return undefined;
   return { runs: run, tests: test, test_steps: step, test_data: datum };
 }
 
-function guardId(db: Connection, sql: string): number | undefined {
-  return prepared<[], number | null>(db, sql).pluck().get() ?? undefined;
+function guardId(db: Connection, sql: string): bigint | undefined {
+  return preparedIds<[], bigint | null>(db, sql).get() ?? undefined;
 }
 
 /** True where every source has guards, the same ones, above everything in completed-runs.db. */
@@ -50,12 +55,12 @@ function areGuardsLost({ db, sources }: Move): boolean {
 }
 
 /** True where the id of a run is below the guard: so are the ids of its tests, unless they came late. */
-function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: number): boolean {
-  return (readGuards(db, fresh)?.runs ?? 0) > run;
+function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: bigint): boolean {
+  return (readGuards(db, fresh)?.runs ?? 0n) > run;
 }
 
-function highestId(db: Connection, part: string, table: IdentifiedTable): number {
-  return prepared<[], number | null>(db, `SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0;
+function highestId(db: Connection, part: string, table: IdentifiedTable): bigint {
+  return largestId(db, `${part}.${table}`) ?? 0n;
 }
 
 /**
@@ -87,7 +92,7 @@ export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<
 /** Once for all runs that are newer than the guards; otherwise each batch of them would raise them again. */
 export async function guardNewest(
   move: Move,
-  runs: readonly number[],
+  runs: readonly bigint[],
   beforeCommit: () => void,
 ): Promise<void> {
   const { signal } = move.context;
@@ -109,9 +114,9 @@ export async function guardAgain(move: Move, beforeCommit: () => void): Promise<
 
 function idsAbove({ db, sources }: Move, room: Partial<GuardIds>): GuardIds {
   const highest = (table: IdentifiedTable) =>
-    Math.max(...[...sources, "completed"].map((part) => highestId(db, part, table)));
+    largest([...sources, "completed"].map((part) => highestId(db, part, table)));
   return Object.fromEntries(
-    identifiedTables.map((table) => [table, highest(table) + (room[table] ?? 0) + 1]),
+    identifiedTables.map((table) => [table, idAbove(table, highest(table), room[table])]),
   ) as GuardIds;
 }
 
@@ -120,9 +125,13 @@ function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<G
   return Object.fromEntries(
     identifiedTables.map((table) => [
       table,
-      Math.max(ids[table], highestId(db, part, table) + (room[table] ?? 0) + 1),
+      largest([ids[table], idAbove(table, highestId(db, part, table), room[table])]),
     ]),
   ) as GuardIds;
+}
+
+function largest(ids: readonly bigint[]): bigint {
+  return ids.reduce((highest, id) => (id > highest ? id : highest));
 }
 
 function writeGuards({ db, keys }: Move, part: Source, ids: GuardIds): void {

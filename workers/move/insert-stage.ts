@@ -18,34 +18,39 @@ export function insertStage({ db, records }: Move): void {
  */
 export const belowAllIds = -(2 ** 40);
 
+/** No id of ours is below this by more than there are rows. */
+const lowestGiven = -(2n ** 62n);
+
 /** Ids of tables that never sync mean nothing outside their database: a taken one gives way to one of ours. */
 function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
   if (synced) return;
   const stage = `temp.stage_${table}`;
   const lowest = `(SELECT min(id) FROM (SELECT min(id) AS id FROM completed.${table} UNION ALL SELECT ${belowAllIds}))`;
+  // Where somebody has used the lowest ids of all, SQLite finds one.
+  const given = `iif(${lowest} > ${lowestGiven}, ${lowest} - n.rank, NULL)`;
   db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = s.id)
       OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row);
-    UPDATE ${stage} AS s SET id = ${lowest} - n.rank
+    UPDATE ${stage} AS s SET id = ${given}
       FROM (SELECT stage_row, row_number() OVER (ORDER BY stage_row) AS rank FROM ${stage} WHERE id IS NULL) AS n
       WHERE n.stage_row = s.stage_row`);
 }
 
 /** OR ABORT, whatever the schema says: a row must neither take the place of another nor be left out. */
-function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1"): void {
+function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1", ...run: [bigint?]): void {
   const names = columnList(columnsIn("completed"));
   prepared(
     db,
     `INSERT OR ABORT INTO completed.${table} (${names}) SELECT ${names} FROM temp.stage_${table} WHERE ${which}`,
-  ).run();
+  ).run(...run);
 }
 
 /**
  * Of the staged runs, those with rows that completed-runs.db does not take (two rows of one name, a NULL that
  * may not be), each with what SQLite says. Tries it out and commits nothing.
  */
-export function findRefused(move: Move, runs: readonly number[]): Map<number, string> {
+export function findRefused(move: Move, runs: readonly bigint[]): Map<bigint, string> {
   const { db, records } = move;
-  const refused = new Map<number, string>();
+  const refused = new Map<bigint, string>();
   db.exec("BEGIN");
   try {
     withoutTriggers(db, "completed", () => {
@@ -62,11 +67,10 @@ export function findRefused(move: Move, runs: readonly number[]): Map<number, st
 }
 
 /** Inserts one run's rows; where that fails none of them is left, and the reason is returned. */
-function tryRun({ db, records }: Move, run: number): string | undefined {
-  const rowsOf = { null: `id = ${run}`, run_id: `run_id = ${run}`, test_id: testsOf(run) };
+function tryRun({ db, records }: Move, run: bigint): string | undefined {
   db.exec("SAVEPOINT one_run");
   try {
-    for (const record of records) insertRows(db, record, rowsOf[record.parent ?? "null"]);
+    for (const record of records) insertRows(db, record, rowsOfRun[record.parent ?? "id"], run);
     return undefined;
   } catch (error) {
     if (!isConstraintError(error)) throw error;
@@ -77,4 +81,9 @@ function tryRun({ db, records }: Move, run: number): string | undefined {
   }
 }
 
-const testsOf = (run: number) => `test_id IN (SELECT id FROM temp.stage_tests WHERE run_id = ${run})`;
+/** SQL by parent: the staged rows of one run; each takes its id. */
+const rowsOfRun = {
+  id: "id = ?",
+  run_id: "run_id = ?",
+  test_id: "test_id IN (SELECT id FROM temp.stage_tests WHERE run_id = ?)",
+};

@@ -1,6 +1,13 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
-import { type Connection, isConstraintError, isTaken, prepared } from "../../shared/sqlite/connection.ts";
+import {
+  type Connection,
+  isConstraintError,
+  isTaken,
+  prepared,
+  quoteText,
+} from "../../shared/sqlite/connection.ts";
+import { largestId, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
@@ -16,16 +23,16 @@ import { outwaitBusy, transact } from "./transaction.ts";
 import { findIncomplete } from "./whole.ts";
 
 export interface Insertion {
-  runs: readonly number[];
+  runs: readonly bigint[];
   /** What `last_update` becomes, seconds since 1970; undefined: it comes back as it was. */
   touchedAt?: number | undefined;
 }
 
 export interface InsertionReport {
   /** Runs that met a row of the same name or id; a part of them may be in already. */
-  conflicting: number[];
+  conflicting: bigint[];
   /** Runs that are not whole after all: somebody wrote to them, or the database changed a value. */
-  incomplete: number[];
+  incomplete: bigint[];
 }
 
 /** Leaves the transaction: the run's name stands under another id, or its id is taken. */
@@ -71,7 +78,7 @@ export class Inserter {
   }
 
   /** Cuts the runs as completed-runs.db has them. */
-  #cutterOf(runs: readonly number[]): Promise<SliceCutter> {
+  #cutterOf(runs: readonly bigint[]): Promise<SliceCutter> {
     const { db, pace, records, signal } = this.#options;
     return outwaitBusy(signal, () => {
       const counts = gatherTests(db, runs, ["completed"]);
@@ -81,10 +88,10 @@ export class Inserter {
   }
 
   /** Of `runs`, those that are not here row by row as completed-runs.db has them. */
-  async findIncomplete({ runs, touchedAt }: Insertion): Promise<number[]> {
+  async findIncomplete({ runs, touchedAt }: Insertion): Promise<bigint[]> {
     const { db, part, pace, records, signal } = this.#options;
     const cutter = await this.#cutterOf(runs);
-    const found = new Set<number>();
+    const found = new Set<bigint>();
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       const current = slice;
       const incomplete = await outwaitBusy(signal, () => {
@@ -104,13 +111,13 @@ export class Inserter {
   /** One transaction. Returns what is in the way, having changed nothing. */
   async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
     const { db, part, fresh, records, company, pace, signal, failpoint } = this.#options;
-    const { tests, highest } = await outwaitBusy(signal, () => {
+    const { tests, ends } = await outwaitBusy(signal, () => {
       const work = enterSlice(db, slice);
       stageFromCompleted(db, part, records, touchedAt);
-      return { tests: work, highest: new Map(records.map(({ table }) => [table, highestId(db, table)])) };
+      return { tests: work, ends: new Map(records.map(({ table }) => [table, endsOf(db, table)])) };
     });
     try {
-      await outwaitBusy(signal, () => this.#commitStage(tests, highest, touchedAt));
+      await outwaitBusy(signal, () => this.#commitStage(tests, ends, touchedAt));
     } catch (error) {
       if (error instanceof ValueChanged) return "incomplete";
       if (error instanceof NameTaken) return "conflicting";
@@ -126,8 +133,8 @@ export class Inserter {
 
   /**
    * @param tests the work it is
-   * @param highest ids in completed-runs.db by table, which no row that gets a new id may take */
-  #commitStage(tests: number, highest: ReadonlyMap<string, number>, touchedAt: number | undefined): void {
+   * @param ends ids in completed-runs.db by table, which no row that gets a new id may take */
+  #commitStage(tests: number, ends: ReadonlyMap<string, Ends>, touchedAt: number | undefined): void {
     const { db, part, records, token, company, pace, beforeCommit } = this.#options;
     beforeCommit();
     let lockedAt = 0;
@@ -138,7 +145,7 @@ export class Inserter {
         company.note(readVersion(db, part));
         this.#refuseTakenName();
         withoutTriggers(db, part, () => {
-          for (const record of records) this.#insertTable(record, highest.get(record.table) ?? 0);
+          for (const record of records) this.#insertTable(record, ends.get(record.table) ?? noEnds);
         });
         // Committed, a changed value would pass for a client's, and be brought to the copy when the run is taken out again.
         const mixed = records.filter((record) => record.mixed.length > 0);
@@ -171,12 +178,12 @@ export class Inserter {
       throw new NameTaken("a run of that name or id is there");
   }
 
-  #insertTable(record: RecordPlan, highest: number): void {
+  #insertTable(record: RecordPlan, ends: Ends): void {
     const { db, part } = this.#options;
     const { table, parent, synced } = record;
     const columns = record.columnsIn(part);
     if (columns.length === 0) return;
-    if (!synced) giveFreeIds(db, part, table, highest);
+    if (!synced) giveFreeIds(db, part, table, ends);
     const names = columnList(columns);
     prepared(
       db,
@@ -186,32 +193,46 @@ export class Inserter {
     if (parent !== null && !record.indexedIn(part)) {
       prepared(
         db,
-        `INSERT OR IGNORE INTO temp.children SELECT '${part}', '${table}', ${parent}, id FROM temp.stage_${table}`,
+        `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM temp.stage_${table}`,
       ).run();
     }
   }
 }
 
+/** Up to here there is room above for any number of rows. */
+const roomBelow = 2n ** 62n;
+
 /**
  * Ids of tables that never sync are each database's own: one that is taken here, or that was given up in
  * completed-runs.db, gives way to the next free one.
  */
-function giveFreeIds(db: Connection, part: string, table: string, highest: number): void {
+function giveFreeIds(db: Connection, part: string, table: string, ends: Ends): void {
   const taken = `SELECT s.stage_row, row_number() OVER (ORDER BY s.stage_row) AS rank FROM temp.stage_${table} AS s
     WHERE s.id < ${belowAllIds} OR EXISTS (SELECT 1 FROM ${part}.${table} AS x WHERE x.id = s.id)`;
   const last = `max(:highest, coalesce((SELECT max(id) FROM ${part}.${table}), 0))`;
+  // Below all others where there is no room above.
+  const first = `min(:lowest, coalesce((SELECT min(id) FROM ${part}.${table}), 0))`;
   prepared(
     db,
-    `UPDATE temp.stage_${table} AS s SET id = ${last} + t.rank FROM (${taken}) AS t WHERE t.stage_row = s.stage_row`,
-  ).run({ highest });
+    `UPDATE temp.stage_${table} AS s SET id = iif(${last} < ${roomBelow}, ${last} + t.rank, ${first} - t.rank) FROM (${taken}) AS t WHERE t.stage_row = s.stage_row`,
+  ).run(ends);
 }
 
-function highestId(db: Connection, table: string): number {
-  return prepared<[], number | null>(db, `SELECT max(id) FROM completed.${table}`).pluck().get() ?? 0;
+/** The ids of a table in completed-runs.db lie between these; 0 without any. */
+interface Ends {
+  highest: bigint;
+  lowest: bigint;
+}
+
+const noEnds: Ends = { highest: 0n, lowest: 0n };
+
+function endsOf(db: Connection, table: string): Ends {
+  const name = `completed.${table}`;
+  return { highest: largestId(db, name) ?? 0n, lowest: smallestId(db, name) ?? 0n };
 }
 
 /** Those of `all` that are not among `some`. */
-export function difference(all: readonly number[], some: readonly number[]): number[] {
+export function difference(all: readonly bigint[], some: readonly bigint[]): bigint[] {
   const out = new Set(some);
   return all.filter((one) => !out.has(one));
 }

@@ -1,14 +1,15 @@
 import { targetSql } from "../../shared/patterns.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { RunLabel, SkipReason } from "../../shared/result.ts";
+import type { SkipReason } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
 import type { IdentifiedTable } from "./record-tables.ts";
+import type { Run } from "./run.ts";
 import { isUnfinished } from "./test-states.ts";
 
 /** What the staged rows of a run tell about it; slices of one run add up. */
-export interface RunFacts extends RunLabel {
+export interface RunFacts extends Run {
   state: string;
   /** False for a run whose row was nowhere to be read: a client deleted it since it was chosen. */
   exists: boolean;
@@ -25,10 +26,10 @@ export const defaultDeadAfterMs = 24 * 3600 * 1000;
 /** Facts of the runs whose rows are staged, by run id. */
 export function gatherFacts(
   move: Move,
-  runs: readonly number[],
-  known: ReadonlyMap<number, RunFacts>,
-): Map<number, RunFacts> {
-  const facts = new Map<number, RunFacts>();
+  runs: readonly bigint[],
+  known: ReadonlyMap<bigint, RunFacts>,
+): Map<bigint, RunFacts> {
+  const facts = new Map<bigint, RunFacts>();
   for (const id of runs) {
     facts.set(id, { ...(known.get(id) ?? unknownRun(id)) });
   }
@@ -40,23 +41,23 @@ export function gatherFacts(
         target,
         runname,
         state,
-        activity: Math.max(run.activity, activity),
+        activity: Math.max(run.activity, Number(activity)),
       });
   }
   for (const [id, activity] of readActivity(move)) {
     const run = facts.get(id);
-    if (run !== undefined) run.activity = Math.max(run.activity, activity);
+    if (run !== undefined) run.activity = Math.max(run.activity, Number(activity));
   }
   for (const [id, life, count] of readUnfinished(move)) {
     const run = facts.get(id);
     if (run === undefined) continue;
-    run.unfinished = Math.max(run.unfinished ?? 0, life);
-    run.unfinishedTests += count;
+    run.unfinished = Math.max(run.unfinished ?? 0, Number(life));
+    run.unfinishedTests += Number(count);
   }
   return facts;
 }
 
-function unknownRun(id: number): RunFacts {
+function unknownRun(id: bigint): RunFacts {
   return {
     id,
     target: "",
@@ -89,19 +90,23 @@ export const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0
 export const lifeOf = (alias: string) =>
   `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
 
-function readRuns(move: Move): [number, string, string, string, number][] {
-  return prepared<[], [number, string, string, string, number]>(
+/** See `Move`. */
+type Recent = Pick<Move, "recentAfter">;
+
+function readRuns(move: Move): [bigint, string, string, string, bigint][] {
+  return prepared<Recent, [bigint, string, string, string, bigint]>(
     move.db,
     `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
          max(${seconds("r.event_time")}, ${unsyncedUpdate(move, "runs", "r")})
        FROM temp.stage_runs AS r`,
   )
+    .safeIntegers()
     .raw()
-    .all();
+    .all({ recentAfter: move.recentAfter });
 }
 
 /** Activity of tests, steps and data; where it is too long ago to matter a row is not even joined to its run. */
-function readActivity(move: Move): [number, number][] {
+function readActivity(move: Move): [bigint, bigint][] {
   const parts = [
     ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(move, "tests", "x")})`, "x.run_id"],
     [
@@ -112,40 +117,42 @@ function readActivity(move: Move): [number, number][] {
     ["stage_test_data", unsyncedUpdate(move, "test_data", "x"), runOfTest],
   ].map(
     ([table, life, run]) => `SELECT ${run} AS run_id, life
-      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > ${move.recentAfter}`,
+      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > :recentAfter`,
   );
-  return prepared<[], [number, number]>(
+  return prepared<Recent, [bigint, bigint]>(
     move.db,
     `SELECT run_id, max(life) FROM (${parts.join(" UNION ALL ")}) WHERE run_id IS NOT NULL GROUP BY run_id`,
   )
+    .safeIntegers()
     .raw()
-    .all();
+    .all({ recentAfter: move.recentAfter });
 }
 
 const runOfTest = "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = x.test_id)";
 
 /** Per run: the latest sign of life among its unfinished tests, and how many there are. */
-function readUnfinished(move: Move): [number, number, number][] {
-  return prepared<[], [number, number, number]>(
+function readUnfinished(move: Move): [bigint, bigint, bigint][] {
+  return prepared<Recent, [bigint, bigint, bigint]>(
     move.db,
     `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
            SELECT max(${seconds("s.event_time")}) FROM temp.stage_test_steps AS s WHERE s.test_id = t.id), 0))), count(*)
        FROM temp.stage_tests AS t WHERE ${isUnfinished(`${move.fresh}.tests`)} GROUP BY t.run_id`,
   )
+    .safeIntegers()
     .raw()
-    .all();
+    .all({ recentAfter: move.recentAfter });
 }
 
 /**
  * `last_update` of a row that differs from the ref, else 0: only there it is the time of a write by a
- * client; elsewhere it tells when a sync or a refill ran.
+ * client; elsewhere it tells when a sync or a refill ran. It takes `:recentAfter`.
  */
 function unsyncedUpdate(move: Move, table: IdentifiedTable, alias: string): string {
   const plan = planOf(move, table);
   if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
   if (!move.sources.includes("ref")) return "0";
   // Most rows were last written long ago: only the recent ones are worth a look into the ref.
-  return `CASE WHEN ${seconds(`${alias}.last_update`)} > ${move.recentAfter} AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
+  return `CASE WHEN ${seconds(`${alias}.last_update`)} > :recentAfter AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
       WHERE synced.id = ${alias}.id AND ${sameRow("synced", alias, plan.carried("cache", "ref"))})
     THEN ${seconds(`${alias}.last_update`)} ELSE 0 END`;
 }

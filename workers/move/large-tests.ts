@@ -1,4 +1,6 @@
+import { lowestId } from "../../shared/run-id.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { childrenOf } from "./children.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
@@ -14,22 +16,22 @@ const rowsPerTest = 10;
 /** Some of one test's rows in one table, by id; both ends belong to it, undefined is no bound. */
 export interface Piece {
   table: string;
-  from: number | undefined;
-  to: number | undefined;
+  from: bigint | undefined;
+  to: bigint | undefined;
   /** The work it makes, in tests of the usual kind. */
   weight: number;
 }
 
 interface LargeTest {
-  test: number;
+  test: bigint;
   /** By table: the ids at which its rows may be cut. */
-  cuts: Map<string, number[]>;
+  cuts: Map<string, bigint[]>;
 }
 
 /** Of the tests in `temp.batch_tests`, those with so many rows in a table that one lock over them would last. */
 export class LargeTests {
   /** By run, in the order of ids. */
-  readonly #found = new Map<number, LargeTest[]>();
+  readonly #found = new Map<bigint, LargeTest[]>();
 
   /**
    * Looks through the tests gathered, a short statement at a time. Tables that never sync are left out: there a row is
@@ -40,17 +42,17 @@ export class LargeTests {
       if (record.parent === "test_id" && record.synced && record.columnsIn(part).length > 0)
         this.#find(db, part, record);
     }
-    for (const tests of this.#found.values()) tests.sort((a, b) => a.test - b.test);
+    for (const tests of this.#found.values()) tests.sort((a, b) => (a.test < b.test ? -1 : 1));
   }
 
   /** The first large test of a run with an id of `from` or above. */
-  next(run: number, from: number): LargeTest | undefined {
+  next(run: bigint, from: bigint): LargeTest | undefined {
     return this.#found.get(run)?.find(({ test }) => test >= from);
   }
 
   /** A table's rows in pieces, each of the size, in tests, that is right when it is asked for. */
-  *pieces(table: string, cuts: readonly number[], size: () => number): Generator<Piece> {
-    let from: number | undefined;
+  *pieces(table: string, cuts: readonly bigint[], size: () => number): Generator<Piece> {
+    let from: bigint | undefined;
     for (let index = 0; ; ) {
       const steps = Math.max(1, Math.round((size() * rowsPerTest) / step));
       index += steps;
@@ -58,7 +60,7 @@ export class LargeTests {
       yield {
         table,
         from,
-        to: below === undefined ? undefined : below - 1,
+        to: below === undefined ? undefined : below - 1n,
         weight: (steps * step) / rowsPerTest,
       };
       if (below === undefined) return;
@@ -67,29 +69,30 @@ export class LargeTests {
   }
 
   #find(db: Connection, part: Part, record: RecordPlan): void {
-    const large = prepared<[], [run: number, test: number]>(
+    const large = prepared<[], [run: bigint, test: bigint]>(
       db,
       `SELECT s.run_id, s.id FROM ${childrenOf(part, record, "temp.batch_tests", "x")}
        GROUP BY s.run_id, s.id HAVING count(*) > ${largeAbove}`,
-    ).raw();
-    const next = prepared<[number, number], number>(
+    )
+      .safeIntegers()
+      .raw();
+    const next = preparedIds<[bigint, bigint]>(
       db,
       `SELECT x.id FROM ${childrenOf(part, record, "(SELECT ? AS id)", "x")} WHERE x.id >= ? ORDER BY x.id LIMIT 1 OFFSET ${step}`,
-    ).pluck();
+    );
     for (const [run, test] of large.all()) {
-      const cuts: number[] = [];
-      for (let at = next.get(test, Number.MIN_SAFE_INTEGER); at !== undefined; at = next.get(test, at))
-        cuts.push(at);
+      const cuts: bigint[] = [];
+      for (let at = next.get(test, lowestId); at !== undefined; at = next.get(test, at)) cuts.push(at);
       this.#note(run, test).cuts.set(record.table, cuts);
     }
   }
 
-  #note(run: number, test: number): LargeTest {
+  #note(run: bigint, test: bigint): LargeTest {
     const tests = this.#found.get(run) ?? [];
     this.#found.set(run, tests);
     const known = tests.find((one) => one.test === test);
     if (known !== undefined) return known;
-    const found = { test, cuts: new Map<string, number[]>() };
+    const found = { test, cuts: new Map<string, bigint[]>() };
     tests.push(found);
     return found;
   }

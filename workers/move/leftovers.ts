@@ -1,5 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { prepared } from "../../shared/sqlite/connection.ts";
+import { lowestId } from "../../shared/run-id.ts";
+import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
@@ -13,8 +15,8 @@ const chunk = 2_000;
  * Of `runs`, which stand in completed-runs.db, those that have any row in `part`. Looks only; a few
  * milliseconds of a shared lock for each statement.
  */
-export async function runsWithRows(move: Move, part: Source, runs: readonly number[]): Promise<number[]> {
-  const found: number[] = [];
+export async function runsWithRows(move: Move, part: Source, runs: readonly bigint[]): Promise<bigint[]> {
+  const found: bigint[] = [];
   for (const run of runs) {
     if (await hasRows(move, part, run)) found.push(run);
     await yieldNow();
@@ -22,9 +24,9 @@ export async function runsWithRows(move: Move, part: Source, runs: readonly numb
   return found;
 }
 
-async function hasRows(move: Move, part: Source, run: number): Promise<boolean> {
+async function hasRows(move: Move, part: Source, run: bigint): Promise<boolean> {
   const { db, context } = move;
-  const itself = prepared<{ run: number }, number>(
+  const itself = prepared<{ run: bigint }, number>(
     db,
     `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
        OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
@@ -38,10 +40,10 @@ async function hasRows(move: Move, part: Source, run: number): Promise<boolean> 
     );
   if (byTest.length === 0) return false;
   const children = prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
-  const ids = prepared<[number], number>(db, "SELECT id FROM completed.tests WHERE run_id = ?").pluck();
+  const ids = preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?");
   const tests = await outwaitBusy(context.signal, () => ids.all(run));
   for (let from = 0; from < tests.length; from += chunk) {
-    const some = JSON.stringify(tests.slice(from, from + chunk));
+    const some = idList(tests.slice(from, from + chunk));
     if ((await outwaitBusy(context.signal, () => children.get({ tests: some }))) === 1) return true;
     await yieldNow();
   }
@@ -52,8 +54,8 @@ async function hasRows(move: Move, part: Source, run: number): Promise<boolean> 
  * Moved runs that something in `part` points at: a run put back, a test without its run, a step or datum
  * without its test. One cheap look: by index over the runs, and over steps and data newer than last time.
  */
-export async function lateRuns(move: Move, part: Source): Promise<Set<number>> {
-  const found = new Set<number>();
+export async function lateRuns(move: Move, part: Source): Promise<Set<bigint>> {
+  const found = new Set<bigint>();
   for (const run of await movedRunsNamedBy(move, part)) found.add(run);
   for (const table of ["test_steps", "test_data"] as const) {
     for (const run of await runsOfNewChildren(move, part, table)) found.add(run);
@@ -63,8 +65,8 @@ export async function lateRuns(move: Move, part: Source): Promise<Set<number>> {
 }
 
 /** Moved runs that rows of tables without an index name, by the map that `mapChildren` made last. */
-export async function runsWithUnindexedRows(move: Move, part: Source): Promise<number[]> {
-  const found: number[] = [];
+export async function runsWithUnindexedRows(move: Move, part: Source): Promise<bigint[]> {
+  const found: bigint[] = [];
   for (const { table, parent, indexedIn } of move.records) {
     if (parent === null || indexedIn(part)) continue;
     const runs = await outwaitBusy(move.context.signal, () =>
@@ -75,28 +77,32 @@ export async function runsWithUnindexedRows(move: Move, part: Source): Promise<n
   return found;
 }
 
+/** What stands in run_id: a number as a rule. */
+type Named = bigint | number | string | Buffer;
+
 /** Skips through the index on tests.run_id, and through the runs themselves. */
-async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<number[]> {
+async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<bigint[]> {
   const walk = (next: string) => `WITH RECURSIVE named(id, n) AS (
       SELECT (${next.replace(":after", ":from")}), 1
       UNION ALL SELECT (${next.replace(":after", "named.id")}), n + 1 FROM named
         WHERE named.id IS NOT NULL AND n < ${chunk})
     SELECT named.id, (SELECT state FROM completed.mtjobs_runs AS r WHERE r.run_id = named.id) FROM named
     WHERE named.id IS NOT NULL`;
-  const found: number[] = [];
+  const found: bigint[] = [];
   for (const next of [
     `SELECT min(run_id) FROM ${part}.tests WHERE run_id > :after`,
     `SELECT min(id) FROM ${part}.runs WHERE id > :after`,
   ]) {
-    const read = db.prepare<{ from: number }, [number, string | null]>(walk(next)).raw();
-    let from = Number.MIN_SAFE_INTEGER;
-    for (;;) {
-      const after = from;
-      const rows = await outwaitBusy(context.signal, () => read.all({ from: after }));
-      for (const [id, state] of rows) if (state === "moved") found.push(id);
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      from = last[0];
+    const read = prepared<{ from: Named }, [Named, string | null]>(db, walk(next)).safeIntegers().raw();
+
+    for (let from: Named | undefined = Number.NEGATIVE_INFINITY; from !== undefined; ) {
+      const after: Named = from;
+      const rows: [Named, string | null][] = await outwaitBusy(context.signal, () =>
+        read.all({ from: after }),
+      );
+      for (const [id, state] of rows) if (state === "moved") found.push(id as bigint);
+      from = rows.at(-1)?.[0];
+      context.signal.throwIfAborted();
       await yieldNow();
     }
   }
@@ -107,25 +113,25 @@ async function runsOfNewChildren(
   { db, context }: Move,
   part: Source,
   table: "test_steps" | "test_data",
-): Promise<number[]> {
-  let from = await outwaitBusy(context.signal, () => seenUpTo({ db }, part, table));
-  const read = db
-    .prepare<{ from: number }, [number, number | null]>(
-      `SELECT x.id, (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
+): Promise<bigint[]> {
+  const { signal } = context;
+  const seen = await outwaitBusy(signal, () => seenUpTo({ db }, part, table));
+  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
+  const read = preparedIds<[bigint, bigint], bigint | null>(
+    db,
+    `SELECT DISTINCT (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
        WHERE t.id = x.test_id AND r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id))
-     FROM ${part}.${table} AS x WHERE x.id > :from ORDER BY x.id LIMIT ${chunk}`,
-    )
-    .raw();
-  const found: number[] = [];
-  for (;;) {
-    const after = from;
-    const rows = await outwaitBusy(context.signal, () => read.all({ from: after }));
-    for (const [, run] of rows) if (run !== null) found.push(run);
-    const last = rows.at(-1);
-    if (last === undefined) return found;
-    from = last[0];
-    await yieldNow();
+     FROM ${part}.${table} AS x WHERE x.id BETWEEN ? AND ?`,
+  );
+  const found: bigint[] = [];
+  const first = seen === undefined ? lowestId : idAfter(seen, seen);
+  if (first === undefined) return found;
+  const next = (from: bigint) => outwaitBusy(signal, () => last.get(from > first ? from : first));
+  for await (const [from, to] of walkIds(signal, next)) {
+    const runs = await outwaitBusy(signal, () => read.all(from > first ? from : first, to));
+    for (const run of runs) if (run !== null) found.push(run);
   }
+  return found;
 }
 
 function runsOfMappedChildren(
@@ -133,48 +139,43 @@ function runsOfMappedChildren(
   part: Source,
   table: string,
   parent: "run_id" | "test_id",
-): number[] {
+): bigint[] {
   const run =
     parent === "run_id"
       ? "SELECT k.parent AS run_id"
       : `SELECT t.run_id FROM completed.tests AS t WHERE t.id = k.parent
            AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = k.parent)`;
-  return db
-    .prepare<[], number>(
-      `SELECT DISTINCT (${run}) AS run FROM temp.children AS k
-       WHERE k.part = '${part}' AND k.table_name = '${table}'
+  return preparedIds<[]>(
+    db,
+    `SELECT DISTINCT (${run}) AS run FROM temp.children AS k
+       WHERE k.part = ${quoteText(part)} AND k.table_name = ${quoteText(table)}
          AND EXISTS (SELECT 1 FROM completed.mtjobs_runs AS r WHERE r.run_id = run AND r.state = 'moved')
          AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS p WHERE p.id = run)`,
-    )
-    .pluck()
-    .all();
+  ).all();
 }
 
 /** A mark above every id there is was set in a cache that has been made anew since: it counts no more. */
-function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): number {
-  const highest = db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0;
-  const seen =
-    db
-      .prepare<[string, string], number>(
-        "SELECT id FROM completed.mtjobs_seen WHERE part = ? AND table_name = ?",
-      )
-      .pluck()
-      .get(part, table) ?? Number.MIN_SAFE_INTEGER;
-  return seen > highest ? Number.MIN_SAFE_INTEGER : seen;
+function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): bigint | undefined {
+  const highest = largestId(db, `${part}.${table}`) ?? 0n;
+  const seen = preparedIds<[string, string]>(
+    db,
+    "SELECT id FROM completed.mtjobs_seen WHERE part = ? AND table_name = ?",
+  ).get(part, table);
+  return seen === undefined || seen > highest ? undefined : seen;
 }
 
 /** Highest ids of steps and data now; what is at or below them has been looked at once `writeSeen` commits. */
-export function readSeen({ db, sources }: Move): [string, string, number][] {
+export function readSeen({ db, sources }: Move): [string, string, bigint][] {
   return sources.flatMap((part) =>
-    ["test_steps", "test_data"].map((table): [string, string, number] => [
+    ["test_steps", "test_data"].map((table): [string, string, bigint] => [
       part,
       table,
-      db.prepare<[], number | null>(`SELECT max(id) FROM ${part}.${table}`).pluck().get() ?? 0,
+      largestId(db, `${part}.${table}`) ?? 0n,
     ]),
   );
 }
 
-export function writeSeen({ db, token }: Move, seen: readonly [string, string, number][]): void {
+export function writeSeen({ db, token }: Move, seen: readonly [string, string, bigint][]): void {
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
     const write = db.prepare("INSERT OR REPLACE INTO completed.mtjobs_seen VALUES (?, ?, ?)");

@@ -10,13 +10,13 @@ import { outwaitBusy } from "./transaction.ts";
 const chunk = 2_000;
 
 /** True where a test of the run, not of another one that has its id now, may still report: then its rows must not go. */
-export async function isAlive(move: Move, run: number, deadAfterMs: number): Promise<boolean> {
+export async function isAlive(move: Move, run: bigint, deadAfterMs: number): Promise<boolean> {
   const { db, fresh, context } = move;
   const strange = () => strangeRuns(db, fresh, planOf(move, "runs"), [run]);
   if ((await outwaitBusy(context.signal, strange)).length > 0) return false;
   const life =
     "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
-  const alive = prepared<[number, number], number>(
+  const alive = prepared<[bigint, number], number>(
     db,
     `SELECT EXISTS (SELECT 1 FROM temp.slice_tests AS s CROSS JOIN ${fresh}.tests AS t ON t.id = s.id
        WHERE t.run_id = ? AND ${life} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,

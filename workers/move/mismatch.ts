@@ -1,4 +1,5 @@
-import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { originalBlock } from "./archive-blocks.ts";
 import { rowsOfSlice } from "./children.ts";
@@ -34,20 +35,20 @@ export interface Comparison {
   strict: boolean;
 }
 
-/** A SELECT of the ids of a synced table's rows that differ. */
+/** A SELECT of the ids of a synced table's rows that differ; it takes `:job`. */
 function differingRows(
-  { part, fresh, jobId, strict }: Comparison,
+  { part, fresh, strict }: Comparison,
   record: RecordPlan,
   renamedBlocks: boolean,
 ): string {
   const { table } = record;
   // Where clients write, a value that once lost may have been written anew: only what this job saw here counts.
-  const recorded = strict && part === fresh ? `p.source = '${part}' AND p.job_id = '${jobId}'` : "1";
+  const recorded = strict && part === fresh ? `p.source = ${quoteText(part)} AND p.job_id = :job` : "1";
   const columns = comparedColumns(part, record, fresh);
   const same = renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
   return `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} LEFT JOIN completed.${table} AS d ON d.id = x.id
     WHERE (d.id IS NULL OR NOT (${same}))
-      AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${table}'
+      AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(table)}
         AND p.row_id = x.id AND ${recorded} AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
         AND p.carried <> '')`;
 }
@@ -60,7 +61,7 @@ function unknownRows(part: Source, record: RecordPlan): string {
   const known = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
     CROSS JOIN completed.${record.table} AS d ON d.${quoteName(record.parent ?? "id")} = s.id`;
   return `SELECT x.id FROM (${unmatchedRows(rows, known, { columns, compared: columns, mixed: record.mixed })}) AS x
-    WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${record.table}'
+    WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(record.table)}
       AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)})`;
 }
 
@@ -69,14 +70,14 @@ export function findMismatches(
   db: Connection,
   records: readonly RecordPlan[],
   comparison: Comparison,
-): Map<RecordPlan, number[]> {
-  const { part } = comparison;
+): Map<RecordPlan, bigint[]> {
+  const { part, jobId: job } = comparison;
   const renamed = prepared(db, "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
-  const found = new Map<RecordPlan, number[]>();
+  const found = new Map<RecordPlan, bigint[]>();
   for (const record of records) {
     if (record.columnsIn(part).length === 0) continue;
     const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(part, record);
-    const ids = prepared<[], number>(db, sql).pluck().all();
+    const ids = preparedIds<{ job: string }>(db, sql).all({ job });
     if (ids.length > 0) found.set(record, ids);
   }
   return found;

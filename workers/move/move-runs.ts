@@ -1,5 +1,4 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { commitStates, PendingStates } from "./copy.ts";
 import { copyBatch, stageSize } from "./copy-batch.ts";
@@ -9,6 +8,7 @@ import { endEarly } from "./end-early.ts";
 import { guardAgain } from "./id-guards.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
+import { labelOf, type Run } from "./run.ts";
 import { runRows } from "./run-rows.ts";
 import { outwaitBusy, stopGraceMs } from "./transaction.ts";
 
@@ -24,7 +24,7 @@ const growth = 1.2;
 
 /** Runs whose copies are complete, and what the sources' versions were before they were read. */
 interface CopiedBatch {
-  runs: readonly RunLabel[];
+  runs: readonly Run[];
   readAt: Versions;
 }
 
@@ -43,8 +43,8 @@ export class RunMover {
   readonly #beforeCommit: () => void;
   readonly #pending = new PendingStates();
   readonly #ahead = new Set<Promise<void>>();
-  readonly #copies = new Map<number, number>();
-  #waiting: number[];
+  readonly #copies = new Map<bigint, number>();
+  #waiting: bigint[];
   /** Tests in the next batch. */
   #size = stageSize;
   #total: number;
@@ -54,7 +54,7 @@ export class RunMover {
   constructor(
     move: Move,
     line: RemovalLine,
-    options: { runs: readonly number[]; payload: ReducePayload; beforeCommit: () => void },
+    options: { runs: readonly bigint[]; payload: ReducePayload; beforeCommit: () => void },
   ) {
     this.#move = move;
     this.#line = line;
@@ -130,17 +130,17 @@ export class RunMover {
   }
 
   /** As many runs as make a batch of the size that locks allow; at least one. */
-  async #takeBatch(): Promise<number[]> {
+  async #takeBatch(): Promise<bigint[]> {
     const { db, fresh, context } = this.#move;
     const size = this.#size;
-    const count = prepared<[number], number>(
+    const count = prepared<[bigint], number>(
       db,
       `SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`,
     ).pluck();
-    const batch: number[] = [];
+    const batch: bigint[] = [];
     let tests = 0;
     while (this.#waiting.length > 0 && tests < size) {
-      const run = this.#waiting[0] as number;
+      const run = this.#waiting[0] as bigint;
       const more = await outwaitBusy(context.signal, () => count.get(run) ?? 0);
       if (batch.length > 0 && tests + more > size * 1.25) break;
       batch.push(run);
@@ -175,7 +175,7 @@ export class RunMover {
     const changed = new Set(report.changed);
     const left = runs.filter(({ id }) => report.left.includes(id));
     for (const run of left) {
-      tally.skip(run, "in-flight");
+      tally.skip(labelOf(run), "in-flight");
       tally.warn(
         `run ${run.id} (${run.target}/${run.runname}) came to life half moved: a later job finishes it`,
       );
@@ -198,7 +198,7 @@ export class RunMover {
   }
 
   /** A client wrote to these after they were copied; nothing of them was removed, so the copies may go. */
-  async #copyAgain(runs: readonly RunLabel[]): Promise<void> {
+  async #copyAgain(runs: readonly Run[]): Promise<void> {
     const move = this.#move;
     await discardCopies(
       move,
@@ -206,7 +206,7 @@ export class RunMover {
     );
     for (const run of runs) {
       if ((this.#copies.get(run.id) ?? 0) < maxCopies) this.#waiting.push(run.id);
-      else move.tally.skip(run, "changed");
+      else move.tally.skip(labelOf(run), "changed");
     }
   }
 

@@ -3,6 +3,7 @@ import { assertSingleCache } from "../../shared/area/foreign-caches.ts";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { type Connection, openConnection, prepared } from "../../shared/sqlite/connection.ts";
+import { idRanges } from "../../shared/sqlite/ids.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 
@@ -43,19 +44,11 @@ const chunk = 5_000;
 
 function hasUnknownRow(db: Connection, table: IdentifiedTable, known: readonly string[]): boolean {
   const unknown = known.map((part) => `NOT EXISTS (SELECT 1 FROM ${part}.${table} AS k WHERE k.id = c.id)`);
-  const last = prepared<[number], number | null>(
-    db,
-    `SELECT max(id) FROM (SELECT id FROM cache.${table} WHERE id > ? ORDER BY id LIMIT ${chunk})`,
-  ).pluck();
-  const found = prepared<[number, number], number>(
+  const found = prepared<[bigint, bigint], number>(
     db,
     `SELECT EXISTS (SELECT 1 FROM cache.${table} AS c
-       WHERE ${["c.id > ? AND c.id <= ?", notNamed(table, "c", gapName) ?? "1", ...unknown].join(" AND ")})`,
+       WHERE ${["c.id BETWEEN ? AND ?", notNamed(table, "c", gapName) ?? "1", ...unknown].join(" AND ")})`,
   ).pluck();
-  let from = Number.MIN_SAFE_INTEGER;
-  for (let to = last.get(from) ?? null; to !== null; to = last.get(from) ?? null) {
-    if (found.get(from, to) === 1) return true;
-    from = to;
-  }
+  for (const range of idRanges(db, `cache.${table}`, chunk)) if (found.get(...range) === 1) return true;
   return false;
 }

@@ -26,6 +26,9 @@ const recordShapes: readonly RecordShape[] = [
   { table: "archives", parent: "test_id", synced: false },
 ];
 
+/** Tables that Megatest never syncs: an id of theirs means a row of one database alone. */
+export const unsyncedTables = recordShapes.filter(({ synced }) => !synced).map(({ table }) => table);
+
 /** Tables whose ids Megatest hands out and other tables or people refer to. */
 export const identifiedTables = ["runs", "tests", "test_steps", "test_data"] as const;
 export type IdentifiedTable = (typeof identifiedTables)[number];

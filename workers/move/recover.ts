@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { targetSql } from "../../shared/patterns.ts";
 import { plural } from "../../shared/plural.ts";
-import type { RunLabel } from "../../shared/result.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { commitStates, PendingStates, type RunState } from "./copy.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
@@ -13,6 +13,7 @@ import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
 import { dropRestored, letGo, undoRestore } from "./restore-runs.ts";
+import { labelOf, type Run } from "./run.ts";
 import { runRows } from "./run-rows.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -44,7 +45,7 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
   const { context, tally, counts } = move;
   const copying = runsIn(move, "copying");
   const removing = runsIn(move, "removing");
-  const untouched: RunLabel[] = [];
+  const untouched: Run[] = [];
   for (const run of removing) {
     if (await isUntouched(move, run.id)) untouched.push(run);
   }
@@ -63,7 +64,7 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
   for (const run of removing.filter((candidate) => !untouched.includes(candidate))) {
     context.signal.throwIfAborted();
     if (await isAlive(move, run.id, deadAfterMs)) {
-      tally.skip(run, "in-flight");
+      tally.skip(labelOf(run), "in-flight");
       tally.warn(
         `run ${run.id} (${run.target}/${run.runname}) is half moved and alive again: the next job finishes it`,
       );
@@ -96,7 +97,7 @@ async function finishRestores(
     runs: restoring.map(({ id }) => id),
     touchedAt: Math.floor(move.now / 1000),
   });
-  const isWhole = ({ id }: RunLabel) => !incomplete.includes(id);
+  const isWhole = ({ id }: Run) => !incomplete.includes(id);
   const undone = await undoRestore(
     move,
     line,
@@ -114,18 +115,19 @@ async function finishRestores(
   context.log(`Restored ${plural(whole.length, "run")} that an interrupted job had brought back.`);
 }
 
-function runsIn({ db, keys }: Move, state: RunState): RunLabel[] {
-  return db
-    .prepare<[string], RunLabel>(
-      `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
+function runsIn({ db, keys }: Move, state: RunState): Run[] {
+  return prepared<[string], Run>(
+    db,
+    `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
        FROM completed.mtjobs_runs AS m LEFT JOIN completed.runs AS r ON r.id = m.run_id
        WHERE m.state = ? ORDER BY m.run_id`,
-    )
+  )
+    .safeIntegers()
     .all(state);
 }
 
 /** True where every row of the copy still stands in the freshest source, as it was copied. Looks at a slice at a time. */
-async function isUntouched(move: Move, run: number): Promise<boolean> {
+async function isUntouched(move: Move, run: bigint): Promise<boolean> {
   const { db, context, pace, records } = move;
   const cutter = await outwaitBusy(context.signal, () => {
     const counts = gatherTests(db, [run], ["completed"]);

@@ -40,7 +40,7 @@ export class RemovalLine {
    * @param options.readAt `versions` before the runs were copied; without it every row is compared
    */
   async remove(
-    runs: readonly number[],
+    runs: readonly bigint[],
     absorbing: boolean,
     { readAt }: { readAt?: Versions } = {},
   ): Promise<RemovalReport> {
@@ -93,7 +93,7 @@ export class RemovalLine {
    *
    * @param touchedAt as in `Insertion`
    */
-  async findIncomplete({ runs, touchedAt }: Insertion): Promise<number[]> {
+  async findIncomplete({ runs, touchedAt }: Insertion): Promise<bigint[]> {
     const stations = await this.#stations();
     const found = await Promise.all(stations.map((station) => station.findIncomplete({ runs, touchedAt })));
     return [...new Set(found.flat())];

@@ -13,19 +13,19 @@ export interface RemovalReport {
   /** Rows deleted, by table. */
   removed: Record<string, number>;
   /** Runs that were changed after they were copied, and of which nothing has been removed. */
-  changed: number[];
+  changed: bigint[];
   /** Runs that came to life when a part of them had been removed: they are left as they are. */
-  left: number[];
+  left: bigint[];
   /** Versions kept because they were neither what was copied nor known. */
   superseded: number;
   /** Rows that completed-runs.db did not have yet. */
   late: number;
   /** Runs with ids that mean other records in a database now; those stay where they are. */
-  strangers: number[];
+  strangers: bigint[];
 }
 
 export interface Removal {
-  runs: readonly number[];
+  runs: readonly bigint[];
   /**
    * true: a row that differs is kept (or brought to the copy) and then removed; false: the run it belongs to
    * is left alone and reported as changed. Once a run is cut, its rest is absorbed.
@@ -41,7 +41,7 @@ export class Remover {
   readonly #slices: SliceRemover;
   #readAt: number | undefined;
   #absorbing = false;
-  readonly #strangers = new Set<number>();
+  readonly #strangers = new Set<bigint>();
 
   constructor(options: RemoverOptions) {
     this.#options = options;
@@ -89,7 +89,7 @@ export class Remover {
   }
 
   /** A cut run is compared to its end before its first slice goes: from then on it cannot be left whole. */
-  async #hasChanged(runs: readonly number[], large: LargeTests): Promise<boolean> {
+  async #hasChanged(runs: readonly bigint[], large: LargeTests): Promise<boolean> {
     const { db, records, pace, signal } = this.#options;
     const cutter = new SliceCutter(
       db,
@@ -114,7 +114,7 @@ export class Remover {
   }
 
   /** Removes one slice; returns the runs that must stay as they are now, noted in the report. */
-  async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly number[]> {
+  async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly bigint[]> {
     const { failpoint, part, signal } = this.#options;
     for (;;) {
       const blocked = await this.#slices.remove(slice, {

@@ -1,6 +1,6 @@
 import type { RestorePayload } from "../../shared/queue/payload.ts";
-import type { MovedRun, RunLabel } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import { noteRestored, tallyRestored } from "./accounts.ts";
 import type { RunState } from "./copy.ts";
@@ -12,13 +12,14 @@ import { defaultDeadAfterMs } from "./judge.ts";
 import { isAlive } from "./live-tests.ts";
 import type { Move } from "./move.ts";
 import type { RemovalLine } from "./removal-line.ts";
+import { labelOf, type Run } from "./run.ts";
 import { runRows } from "./run-rows.ts";
 import type { Site } from "./site.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** Runs that stand whole in every source, and since when. */
 interface Whole {
-  runs: readonly MovedRun[];
+  runs: readonly Run[];
   /** Milliseconds since 1970. */
   since: number;
 }
@@ -30,7 +31,7 @@ interface Whole {
  */
 export async function restoreRuns(
   site: Site,
-  runs: readonly MovedRun[],
+  runs: readonly Run[],
   { touch, grace, deadAfter }: RestorePayload,
 ): Promise<void> {
   const { move, sweeper, rest } = site;
@@ -51,12 +52,13 @@ export async function restoreRuns(
     context.failpoint("restoring");
     const ids = batch.map(({ id }) => id);
     const { conflicting, incomplete } = await sweeper.line.insert({ runs: ids, touchedAt });
-    const without = (some: readonly number[]) => batch.filter(({ id }) => !some.includes(id));
+    const without = (some: readonly bigint[]) => batch.filter(({ id }) => !some.includes(id));
     const bad = [...conflicting, ...incomplete];
     if (bad.length > 0) {
       const failed = batch.filter(({ id }) => bad.includes(id));
       const undone = await undoRestore(move, sweeper.line, failed, deadAfter);
-      for (const run of undone) tally.skip(run, conflicting.includes(run.id) ? "conflict" : "changed");
+      for (const run of undone)
+        tally.skip(labelOf(run), conflicting.includes(run.id) ? "conflict" : "changed");
     }
     waiting.push({ runs: without(bad), since: performance.now() });
     context.failpoint("whole");
@@ -71,12 +73,12 @@ export async function restoreRuns(
 }
 
 /** Runs grouped so that a batch has about as many tests as are staged together. */
-async function batchesOf({ db, context }: Move, runs: readonly MovedRun[]): Promise<MovedRun[][]> {
-  const count = prepared<[number], number>(
+async function batchesOf({ db, context }: Move, runs: readonly Run[]): Promise<Run[][]> {
+  const count = prepared<[bigint], number>(
     db,
     "SELECT count(*) FROM completed.tests WHERE run_id = ?",
   ).pluck();
-  const batches: MovedRun[][] = [];
+  const batches: Run[][] = [];
   let tests = Number.POSITIVE_INFINITY;
   for (const run of runs) {
     const more = await outwaitBusy(context.signal, () => count.get(run.id) ?? 0);
@@ -91,7 +93,7 @@ async function batchesOf({ db, context }: Move, runs: readonly MovedRun[]): Prom
 }
 
 /** The sources count from the commit of the state on, and the runs as restored; then the copies go. */
-export async function letGo(move: Move, runs: readonly MovedRun[]): Promise<void> {
+export async function letGo(move: Move, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
   const { context } = move;
   const ids = runs.map(({ id }) => id);
@@ -103,7 +105,7 @@ export async function letGo(move: Move, runs: readonly MovedRun[]): Promise<void
 }
 
 /** The copies of runs that are restored go. */
-export async function dropRestored(move: Move, runs: readonly RunLabel[]): Promise<void> {
+export async function dropRestored(move: Move, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
   const { context } = move;
   const ids = runs.map(({ id }) => id);
@@ -120,14 +122,14 @@ export async function dropRestored(move: Move, runs: readonly RunLabel[]): Promi
 export async function undoRestore(
   move: Move,
   line: RemovalLine,
-  runs: readonly RunLabel[],
+  runs: readonly Run[],
   deadAfterMs = defaultDeadAfterMs,
-): Promise<RunLabel[]> {
+): Promise<Run[]> {
   const { context, tally } = move;
-  const undone: RunLabel[] = [];
+  const undone: Run[] = [];
   for (const run of runs) {
     if (await isAlive(move, run.id, deadAfterMs)) {
-      tally.skip(run, "in-flight");
+      tally.skip(labelOf(run), "in-flight");
       tally.warn(
         `run ${run.id} (${run.target}/${run.runname}) is half restored and alive again: a later job finishes it`,
       );
@@ -149,7 +151,7 @@ export async function undoRestore(
  */
 async function setRestoreState(
   { db, token, context }: Move,
-  runs: readonly RunLabel[],
+  runs: readonly Run[],
   state: RunState,
   also?: () => void,
 ): Promise<void> {
@@ -161,7 +163,7 @@ async function setRestoreState(
         db,
         `UPDATE completed.mtjobs_runs SET state = ?, looked_at = 0
          WHERE run_id IN (SELECT value FROM json_each(?))`,
-      ).run(state, JSON.stringify(runs.map(({ id }) => id)));
+      ).run(state, idList(runs.map(({ id }) => id)));
       also?.();
     }),
   );

@@ -1,13 +1,14 @@
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
 import type { Move } from "./move.ts";
 import type { MovedTable } from "./record-tables.ts";
 
 /** How many rows of each table completed-runs.db holds for these runs; the runs themselves not among them. */
 export function runRows(
   { db, records }: Move,
-  runs: readonly number[],
+  runs: readonly bigint[],
 ): [Exclude<MovedTable, "runs">, number][] {
-  const list = JSON.stringify(runs);
+  const list = idList(runs);
   return records.flatMap(({ table, parent }) => {
     if (table === "runs") return [];
     const from =

@@ -1,4 +1,4 @@
-import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
@@ -25,7 +25,7 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
       table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT
     );`);
   for (const { table, parent, synced, target } of records) {
-    if (parent === "test_id") db.exec(`INSERT OR IGNORE INTO temp.test_tables VALUES ('${table}')`);
+    if (parent === "test_id") db.exec(`INSERT OR IGNORE INTO temp.test_tables VALUES (${quoteText(table)})`);
     // No types: a value is kept just as it was read. Ids of tables that never sync may clash between the
     // sources until they are renumbered; there a number of our own tells the rows apart.
     const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";

@@ -1,5 +1,6 @@
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import type { Slice } from "./slices.ts";
@@ -8,15 +9,15 @@ import { isUnfinished } from "./test-states.ts";
 
 /** What is looked at under the lock before a slice's rows are deleted. */
 
-export type Mismatches = ReadonlyMap<RecordPlan, readonly number[]>;
+export type Mismatches = ReadonlyMap<RecordPlan, readonly bigint[]>;
 
 /** Leaves the transaction with what is in the way. */
 export class Blocked extends Error {
   readonly mismatches: Mismatches;
-  readonly runs: readonly number[];
+  readonly runs: readonly bigint[];
   readonly alive: boolean;
 
-  constructor(mismatches: Mismatches, runs: readonly number[], alive: boolean) {
+  constructor(mismatches: Mismatches, runs: readonly bigint[], alive: boolean) {
     super("rows differ from their copies");
     this.mismatches = mismatches;
     this.runs = runs;
@@ -44,19 +45,17 @@ export function lookAtSlice(
     );
   }
   const runs = records.find(({ table }) => table === "runs");
-  const tests = prepared<[string], number>(
+  const tests = preparedIds<[string]>(
     db,
     `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
      WHERE x.run_id NOT IN (SELECT value FROM json_each(?))`,
-  )
-    .pluck()
-    .all(JSON.stringify(slice.runs));
+  ).all(idList(slice.runs));
   return { runs: runs === undefined ? [] : strangeRuns(db, part, runs, slice.runs), tests };
 }
 
 /** The runs of the slice that rows belong to; all of them where that cannot be told. */
-function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Slice): readonly number[] {
-  const runs = new Set<number>();
+function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Slice): readonly bigint[] {
+  const runs = new Set<bigint>();
   for (const [{ table, parent }, ids] of mismatches) {
     const owner =
       parent === null
@@ -65,12 +64,10 @@ function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Sli
           ? "x.run_id"
           : `coalesce((SELECT t.run_id FROM ${part}.tests AS t WHERE t.id = x.test_id),
               (SELECT t.run_id FROM completed.tests AS t WHERE t.id = x.test_id))`;
-    const found = prepared<[string], number>(
+    const found = preparedIds<[string]>(
       db,
       `SELECT DISTINCT ${owner} FROM ${part}.${table} AS x WHERE x.id IN (SELECT value FROM json_each(?))`,
-    )
-      .pluck()
-      .all(JSON.stringify(ids));
+    ).all(idList(ids));
     for (const run of found) runs.add(run);
   }
   const ours = slice.runs.filter((run) => runs.has(run));
@@ -88,19 +85,17 @@ function isAnyAlive(db: Connection, part: Source, mismatches: Mismatches): boole
            WHERE t.id IN (SELECT value FROM json_each(?)) AND ${isUnfinished(`${part}.tests`)})`,
       )
         .pluck()
-        .get(JSON.stringify(ids)) === 1,
+        .get(idList(ids)) === 1,
   );
 }
 
 /** The last line of defence: no row leaves a source unless its run's copy is complete and counts. */
-export function assertCopied(db: Connection, runs: readonly number[]): void {
-  const missing = prepared<[string], number>(
+export function assertCopied(db: Connection, runs: readonly bigint[]): void {
+  const missing = preparedIds<[string]>(
     db,
     `SELECT value FROM json_each(?) WHERE value NOT IN
          (SELECT run_id FROM completed.mtjobs_runs WHERE state IN ('removing', 'moved', 'restoring'))`,
-  )
-    .pluck()
-    .all(JSON.stringify(runs));
+  ).all(idList(runs));
   if (missing.length > 0) {
     throw new JobsError(
       "internal",

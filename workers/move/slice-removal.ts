@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { JobStep } from "../../shared/job-steps.ts";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Company } from "./company.ts";
@@ -45,7 +46,7 @@ export interface SliceRemoval {
   /** Rows deleted so far, by table; added to. */
   removed: Record<string, number>;
   /** Runs of which ids are others' here; added to. */
-  strangers: Set<number>;
+  strangers: Set<bigint>;
 }
 
 /** What a slice was found to be. */
@@ -167,10 +168,10 @@ export class SliceRemover {
 }
 
 const bound = (end: "low" | "high", table: string) =>
-  `(SELECT ${end} FROM temp.slice_rows WHERE table_name = '${table}')`;
+  `(SELECT ${end} FROM temp.slice_rows WHERE table_name = ${quoteText(table)})`;
 
 /** Deletes the rows of the slice at hand but for those spared; returns how many. */
-function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: readonly number[]): number {
+function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: readonly bigint[]): number {
   const { table, parent } = record;
   if (record.columnsIn(part).length === 0) return 0;
   const indexed = record.indexedIn(part);
@@ -186,5 +187,5 @@ function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: r
   const rows = `DELETE FROM ${part}.${table} WHERE ${where}`;
   if (spared.length === 0) return prepared(db, rows).run().changes;
   const others = "id NOT IN (SELECT value FROM json_each(?))";
-  return prepared<[string]>(db, `${rows} AND ${others}`).run(JSON.stringify(spared)).changes;
+  return prepared<[string]>(db, `${rows} AND ${others}`).run(idList(spared)).changes;
 }

@@ -1,4 +1,6 @@
+import { highestId, lowestId } from "../../shared/run-id.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { idAfter, preparedIds } from "../../shared/sqlite/ids.ts";
 import type { LargeTests, Piece } from "./large-tests.ts";
 import { clearScratch } from "./scratch.ts";
 
@@ -7,9 +9,9 @@ import { clearScratch } from "./scratch.ts";
  * fit; a run too large for one slice is cut, and its row and its own tables go with its first slice.
  */
 export interface Slice {
-  runs: readonly number[];
-  /** Of a run that is cut: its tests from the id `from` on and below the id `below`. */
-  part?: { first: boolean; from: number; below: number };
+  runs: readonly bigint[];
+  /** Of a run that is cut: its tests from the id `from` on, and below the id `below` where there is one. */
+  part?: { first: boolean; from: bigint; below: bigint | undefined };
   /** Of a part that is one large test: some of its rows in one table, or all but those in some tables. */
   rows?: Piece | { except: readonly string[] };
   /** The next slice has more of the same test. */
@@ -31,9 +33,9 @@ const gatherChunk = 20_000;
 /** Fills `temp.batch_tests` with the tests of `runs` in all `parts`; returns how many each run has. */
 export function gatherTests(
   db: Connection,
-  runs: readonly number[],
+  runs: readonly bigint[],
   parts: readonly Part[],
-): Map<number, number> {
+): Map<bigint, number> {
   clearScratch(db, "batch_runs", "batch_tests");
   const note = prepared(db, "INSERT OR IGNORE INTO temp.batch_runs VALUES (?)");
   for (const run of runs) note.run(run);
@@ -55,13 +57,14 @@ export function gatherTests(
     for (let offset = gatherChunk; offset < (total.get() ?? 0); offset += gatherChunk) gather.run(offset);
   }
   const counts = new Map(runs.map((run) => [run, 0]));
-  for (const [run, count] of prepared<[], [number, number]>(
+  for (const [run, count] of prepared<[], [bigint, bigint]>(
     db,
     "SELECT run_id, count(*) FROM temp.batch_tests GROUP BY run_id",
   )
+    .safeIntegers()
     .raw()
     .all()) {
-    counts.set(run, count);
+    counts.set(run, Number(count));
   }
   return counts;
 }
@@ -70,9 +73,9 @@ export function gatherTests(
 export class SliceCutter {
   readonly #db: Connection;
   readonly #size: () => number;
-  readonly #counts: ReadonlyMap<number, number>;
+  readonly #counts: ReadonlyMap<bigint, number>;
   readonly #large: LargeCut | undefined;
-  #runs: (readonly [run: number, tests: number])[];
+  #runs: (readonly [run: bigint, tests: number])[];
   /** The rest of a run that is being cut. */
   #cut: Generator<Slice> | undefined;
 
@@ -80,7 +83,7 @@ export class SliceCutter {
    * @param counts tests by run, as `gatherTests` returns them
    * @param large without it each test is worked on as a whole
    */
-  constructor(db: Connection, counts: ReadonlyMap<number, number>, size: () => number, large?: LargeCut) {
+  constructor(db: Connection, counts: ReadonlyMap<bigint, number>, size: () => number, large?: LargeCut) {
     this.#db = db;
     this.#size = size;
     this.#counts = counts;
@@ -101,7 +104,7 @@ export class SliceCutter {
       this.#cut = this.#cutRun(first[0]);
       return this.next();
     }
-    const runs: number[] = [];
+    const runs: bigint[] = [];
     for (let tests = 0; this.#runs[0] !== undefined; ) {
       const [run, count] = this.#runs[0];
       // A run without tests costs about as much as one test.
@@ -119,49 +122,47 @@ export class SliceCutter {
   }
 
   /** These runs, which fit into one slice, are to come again. */
-  putBack(runs: readonly number[]): void {
+  putBack(runs: readonly bigint[]): void {
     this.#runs.unshift(...runs.map((run) => [run, this.#counts.get(run) ?? 0] as const));
   }
 
   /** A run that nearly fits is not cut: the size is an aim, with room above it. */
-  #mustBeCut([run, tests]: readonly [run: number, tests: number], size: number): boolean {
-    return tests > size * 1.5 || this.#nextLarge(run, Number.MIN_SAFE_INTEGER) !== undefined;
+  #mustBeCut([run, tests]: readonly [run: bigint, tests: number], size: number): boolean {
+    return tests > size * 1.5 || this.#nextLarge(run, lowestId) !== undefined;
   }
 
-  #nextLarge(run: number, from: number) {
+  #nextLarge(run: bigint, from: bigint) {
     return this.#large?.tests.next(run, from);
   }
 
   /** Up to its first large test a run is cut by the number of tests, and so on from there. */
-  *#cutRun(run: number): Generator<Slice> {
-    const at = prepared<[number, number, number], number>(
+  *#cutRun(run: bigint): Generator<Slice> {
+    const at = preparedIds<[bigint, bigint, number]>(
       this.#db,
       "SELECT id FROM temp.batch_tests WHERE run_id = ? AND id >= ? ORDER BY id LIMIT 1 OFFSET ?",
-    ).pluck();
-    let from = Number.MIN_SAFE_INTEGER;
-    for (let first = true; ; first = false) {
+    );
+    let [from, first] = [lowestId, true];
+    for (;;) {
       const large = this.#nextLarge(run, from);
       const nearest = at.get(run, from, 0);
       if (nearest === undefined && !first) return;
+      let below: bigint | undefined;
       if (large !== undefined && large.test === nearest) {
-        yield* this.#cutTest(run, { first, from, below: large.test + 1 }, large.cuts);
-        from = large.test + 1;
-        continue;
+        below = idAfter(from, large.test);
+        yield* this.#cutTest(run, { first, from, below }, large.cuts);
+      } else {
+        below = lower(at.get(run, from, this.#size()), large?.test);
+        yield { runs: [run], part: { first, from, below } };
       }
-      const below = Math.min(
-        at.get(run, from, this.#size()) ?? Number.MAX_SAFE_INTEGER,
-        large?.test ?? Number.MAX_SAFE_INTEGER,
-      );
-      yield { runs: [run], part: { first, from, below } };
-      if (below === Number.MAX_SAFE_INTEGER) return;
-      from = below;
+      if (below === undefined) return;
+      [from, first] = [below, false];
     }
   }
 
   *#cutTest(
-    run: number,
+    run: bigint,
     part: NonNullable<Slice["part"]>,
-    cuts: ReadonlyMap<string, readonly number[]>,
+    cuts: ReadonlyMap<string, readonly bigint[]>,
   ): Generator<Slice> {
     const slice = { runs: [run], part: { ...part, first: false } };
     const parentsFirst = this.#large?.order === "parents-first";
@@ -182,6 +183,13 @@ export class SliceCutter {
     if (!parentsFirst) yield slice;
   }
 }
+
+/** The lower of two ids, or the one there is. */
+function lower(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a;
+}
+
+const lastOf = ({ below }: NonNullable<Slice["part"]>) => (below === undefined ? highestId : below - 1n);
 
 /**
  * Fills `temp.slice_runs`, `temp.slice_tests` and `temp.slice_rows`; the runs' own rows belong to the first slice of a run only.
@@ -205,8 +213,8 @@ export function enterSlice(db: Connection, slice: Slice): number {
       : prepared(
           db,
           `INSERT OR IGNORE INTO temp.slice_tests
-             SELECT id FROM temp.batch_tests WHERE run_id = ? AND id >= ? AND id < ?`,
-        ).run(slice.runs[0], slice.part.from, slice.part.below);
+             SELECT id FROM temp.batch_tests WHERE run_id = ? AND id BETWEEN ? AND ?`,
+        ).run(slice.runs[0], slice.part.from, lastOf(slice.part));
   if (rows !== undefined && "table" in rows) {
     enterRows(db, "SELECT :table AS table_name", rows);
     return rows.weight;

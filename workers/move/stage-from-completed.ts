@@ -28,11 +28,11 @@ export function stageFromCompleted(
       db,
       `INSERT INTO temp.stage_${record.table} (${row}${columnList(columns)})
        SELECT ${record.synced ? "" : "d.id, "}${values} FROM ${copiesOfSlice(record)}`,
-    ).run();
+    ).run({ touchedAt });
   }
 }
 
 function valueIn({ table }: RecordPlan, name: string, touchedAt: number | undefined): string {
-  if (name === "last_update" && touchedAt !== undefined) return String(touchedAt);
+  if (name === "last_update" && touchedAt !== undefined) return ":touchedAt";
   return table === "tests" && name === "archived" ? originalBlock("d") : `d.${quoteName(name)}`;
 }

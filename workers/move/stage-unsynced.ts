@@ -6,7 +6,7 @@ import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
 
-/** What is added to the ids of megatest.db's rows of tables that never sync, to tell staged rows apart by a number. */
+/** Staged rows of tables that never sync are numbered: the freshest database's from 1, megatest.db's from here. */
 const aboveFresh = 2 ** 52;
 
 /** Rows of a table that never syncs: the cache's, and those that megatest.db alone has, told by parent and content. */
@@ -44,16 +44,19 @@ async function addUnsynced(move: Move, record: RecordPlan, part: Source, select:
   if (columns.length === 0) return;
   const isFresh = part === move.fresh;
   const rest = columns.filter((name) => name !== "id");
+  const last = isFresh
+    ? `coalesce((SELECT max(stage_row) FROM temp.stage_${record.table} WHERE stage_row <= ${aboveFresh}), 0)`
+    : `max(${aboveFresh}, coalesce((SELECT max(stage_row) FROM temp.stage_${record.table}), 0))`;
   const added = await readSources(
     move,
     `INSERT INTO temp.stage_${record.table} (${columnList(["stage_row", "id", ...rest])})
-     SELECT ${isFresh ? 0 : aboveFresh} + n.id, ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
+     SELECT ${last} + row_number() OVER (), ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
   );
   if (isFresh || added === 0) return;
   // An id that any row of the cache has is that row's, whenever it comes.
   await readSources(
     move,
     `UPDATE temp.stage_${record.table} AS n SET id = NULL
-     WHERE ${isOfSlice(record)} AND stage_row > ${aboveFresh / 2} AND EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id)`,
+     WHERE ${isOfSlice(record)} AND stage_row > ${aboveFresh} AND EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id)`,
   );
 }

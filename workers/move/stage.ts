@@ -1,4 +1,4 @@
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
@@ -80,7 +80,7 @@ async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
   const found = await readSources(
     move,
     `INSERT OR IGNORE INTO temp.differing (table_name, id)
-       SELECT '${table}', m.id FROM ${rowsOfSlice("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
+       SELECT ${quoteText(table)}, m.id FROM ${rowsOfSlice("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
        WHERE ${differs}`,
   );
   if (found === 0) return 0;
@@ -91,7 +91,7 @@ async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
          WHEN ${standsElsewhereInCache(record)} THEN 'none'
          ELSE 'alone' END
        FROM area.${table} AS m LEFT JOIN temp.stage_${table} AS c ON c.id = m.id WHERE m.id = f.id AND ${differs})
-     WHERE f.table_name = '${table}'`,
+     WHERE f.table_name = ${quoteText(table)}`,
   );
   // A row that somebody removed or made equal meanwhile has nothing to say.
   const gone = prepared(move.db, "DELETE FROM temp.differing WHERE winner IS NULL").run();
@@ -140,10 +140,10 @@ async function keep(move: Move, record: RecordPlan, { winner, loser: part, reaso
   await readSources(
     move,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${record.table}', x.id, '${part}', ?, ?, ${rowLiteral("x", columns)},
+       SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried(part, "completed"))}
        FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id
-       WHERE f.table_name = '${record.table}' AND f.winner = '${winner}'`,
+       WHERE f.table_name = ${quoteText(record.table)} AND f.winner = ${quoteText(winner)}`,
     reason,
     JSON.stringify(columns),
   );
@@ -170,7 +170,7 @@ async function keepChildrenOf(move: Move, lost: string): Promise<void> {
     await readSources(
       move,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-       SELECT '${record.table}', x.id, 'area', 'its test was replaced under another id', ?,
+       SELECT ${quoteText(record.table)}, x.id, 'area', 'its test was replaced under another id', ?,
          ${rowLiteral("x", columns)}, ${rowLiteral("x", record.carried("area", "completed"))}
        FROM ${rowsOfSlice("area", record, "x")} WHERE s.id IN (${lost})`,
       JSON.stringify(columns),
@@ -182,7 +182,7 @@ async function keepChildrenOf(move: Move, lost: string): Promise<void> {
 async function takeWinners(move: Move, record: RecordPlan): Promise<void> {
   const { table } = record;
   const chosen = (winner: string) =>
-    `(SELECT id FROM temp.differing WHERE table_name = '${table}' AND winner = '${winner}')`;
+    `(SELECT id FROM temp.differing WHERE table_name = ${quoteText(table)} AND winner = ${quoteText(winner)})`;
   const carried = record.carried("cache", "area");
   await readSources(
     move,

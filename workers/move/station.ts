@@ -119,7 +119,7 @@ export class Station {
   }
 
   /** See `Inserter`. */
-  findIncomplete(runs: Insertion): Promise<number[]> {
+  findIncomplete(runs: Insertion): Promise<bigint[]> {
     return this.#inserter.findIncomplete(runs);
   }
 

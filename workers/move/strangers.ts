@@ -1,4 +1,5 @@
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, quoteText } from "../../shared/sqlite/connection.ts";
+import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
@@ -10,7 +11,7 @@ import type { RecordPlan } from "./record-tables.ts";
  */
 
 /** Rows by table, by id. */
-export type RowIds = Map<RecordPlan, readonly number[]>;
+export type RowIds = Map<RecordPlan, readonly bigint[]>;
 
 /** The columns that tell one record from another under the same id. A run registered again under its old name began later. */
 export function identityOf({ table, naturalKey, columnsIn }: RecordPlan): readonly string[] {
@@ -25,7 +26,7 @@ export function isAnother(record: RecordPlan): string {
 
 /** SQL: the row `x` is not an older version of the moved one that a sync or a refill has put back. */
 export function isNoKnownVersion(record: RecordPlan, part: Source): string {
-  return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = '${record.table}'
+  return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(record.table)}
     AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))})`;
 }
 
@@ -34,15 +35,13 @@ export function strangeRuns(
   db: Connection,
   part: Source,
   record: RecordPlan,
-  runs: readonly number[],
-): number[] {
-  return prepared<[string], number>(
+  runs: readonly bigint[],
+): bigint[] {
+  return preparedIds<[string]>(
     db,
     `SELECT x.id FROM json_each(?) AS j CROSS JOIN ${part}.runs AS x ON x.id = j.value
      CROSS JOIN completed.runs AS d ON d.id = x.id WHERE ${isAnother(record)} AND ${isNoKnownVersion(record, part)}`,
-  )
-    .pluck()
-    .all(JSON.stringify(runs));
+  ).all(idList(runs));
 }
 
 interface Suspects {
@@ -58,8 +57,8 @@ interface Suspects {
 
 /** Strangers by id. */
 export interface Known {
-  runs: readonly number[];
-  tests: readonly number[];
+  runs: readonly bigint[];
+  tests: readonly bigint[];
 }
 
 /**
@@ -92,49 +91,43 @@ function strangersAmong(
   db: Connection,
   part: Source,
   record: RecordPlan,
-  rows: readonly number[],
-  parents: readonly number[],
-): number[] {
+  rows: readonly bigint[],
+  parents: readonly bigint[],
+): bigint[] {
   if (rows.length === 0) return [];
   const { table, parent, synced } = record;
   const hangs = parent === null ? "0" : `x.${parent} IN (SELECT value FROM json_each(:parents))`;
   const another = synced
     ? `EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id AND ${isAnother(record)})`
     : "0";
-  return prepared<{ rows: string; parents: string }, number>(
+  return preparedIds<{ rows: string; parents: string }>(
     db,
     `SELECT x.id FROM json_each(:rows) AS j CROSS JOIN ${part}.${table} AS x ON x.id = j.value
      WHERE ${hangs} OR ${another}`,
-  )
-    .pluck()
-    .all({ rows: JSON.stringify(rows), parents: JSON.stringify(parents) });
+  ).all({ rows: idList(rows), parents: idList(parents) });
 }
 
-function rowsUnder(db: Connection, part: Source, record: RecordPlan, parents: readonly number[]): number[] {
+function rowsUnder(db: Connection, part: Source, record: RecordPlan, parents: readonly bigint[]): bigint[] {
   if (parents.length === 0 || record.columnsIn(part).length === 0) return [];
-  return prepared<[string], number>(
+  return preparedIds<[string]>(
     db,
     `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} WHERE s.id IN (SELECT value FROM json_each(?))`,
-  )
-    .pluck()
-    .all(JSON.stringify(parents));
+  ).all(idList(parents));
 }
 
 /** The runs of completed-runs.db that the strangers' ids belong to. */
-export function runsNamedBy(db: Connection, strangers: RowIds): number[] {
-  const runs = new Set<number>();
+export function runsNamedBy(db: Connection, strangers: RowIds): bigint[] {
+  const runs = new Set<bigint>();
   for (const [{ table, parent, synced }, ids] of strangers) {
     if (!synced) continue;
     const run =
       parent === "test_id"
         ? "(SELECT t.run_id FROM completed.tests AS t WHERE t.id = d.test_id)"
         : `d.${parent ?? "id"}`;
-    const found = prepared<[string], number | null>(
+    const found = preparedIds<[string], bigint | null>(
       db,
       `SELECT DISTINCT ${run} FROM json_each(?) AS j CROSS JOIN completed.${table} AS d ON d.id = j.value`,
-    )
-      .pluck()
-      .all(JSON.stringify(ids));
+    ).all(idList(ids));
     for (const id of found) if (id !== null) runs.add(id);
   }
   return [...runs];

@@ -1,4 +1,5 @@
 import { plural } from "../../shared/plural.ts";
+import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "./children.ts";
 import { countRemoval } from "./count-removal.ts";
@@ -28,12 +29,12 @@ export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<voi
   const moved = move.db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = 'moved')");
   if (moved.pluck().get() !== 1) return;
   const seen = await outwaitBusy(context.signal, () => readSeen(move));
-  const suspects = new Set<number>();
+  const suspects = new Set<bigint>();
   for (const part of sources) for (const run of await lateRuns(move, part)) suspects.add(run);
-  const fresh = move.db
-    .prepare<[], number>("SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0")
-    .pluck()
-    .all();
+  const fresh = preparedIds<[]>(
+    move.db,
+    "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0",
+  ).all();
   for (const part of sources) for (const run of await runsWithRows(move, part, fresh)) suspects.add(run);
   const left = await absorbAll(move, sweeper, [...suspects]);
   await outwaitBusy(context.signal, () => {
@@ -47,13 +48,11 @@ export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<voi
 }
 
 /** The runs that this job moved. */
-export function movedBy({ db, context }: Move): number[] {
-  return db
-    .prepare<[string], number>(
-      "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
-    )
-    .pluck()
-    .all(context.jobId);
+export function movedBy({ db, context }: Move): bigint[] {
+  return preparedIds<[string]>(
+    db,
+    "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
+  ).all(context.jobId);
 }
 
 /**
@@ -65,7 +64,7 @@ export function movedBy({ db, context }: Move): number[] {
 export async function lookAgain(
   move: Move,
   sweeper: Sweeper,
-  runs: readonly number[],
+  runs: readonly bigint[],
   { rest, since }: { rest: (() => Promise<void>) | undefined; since: Versions },
 ): Promise<void> {
   const { line } = sweeper;
@@ -75,7 +74,7 @@ export async function lookAgain(
     // Without a live server only a database that somebody else wrote to can hold anything.
     const now = await line.versions();
     const written = move.sources.filter((part) => rest !== undefined || now.get(part) !== since.get(part));
-    const risen = new Set<number>();
+    const risen = new Set<bigint>();
     for (const part of written) for (const run of await leftIn(move, part, runs)) risen.add(run);
     if (risen.size === 0) return;
     move.context.log(`Rows of ${plural(risen.size, "moved run")} came back or late: they are removed again.`);
@@ -85,7 +84,7 @@ export async function lookAgain(
   move.tally.warn("a sync kept putting rows of moved runs back; the next job removes them");
 }
 
-async function leftIn(move: Move, part: Source, runs: readonly number[]): Promise<number[]> {
+async function leftIn(move: Move, part: Source, runs: readonly bigint[]): Promise<bigint[]> {
   await mapChildren(move.db, part, move.records, move.context.signal);
   return [...(await runsWithRows(move, part, runs)), ...(await runsWithUnindexedRows(move, part))];
 }
@@ -94,8 +93,8 @@ async function leftIn(move: Move, part: Source, runs: readonly number[]): Promis
 async function absorbAll(
   move: Move,
   { line, beforeCommit }: Sweeper,
-  suspects: readonly number[],
-): Promise<number[]> {
+  suspects: readonly bigint[],
+): Promise<bigint[]> {
   if (suspects.length === 0) return [];
   const alive = await aliveAmong(move, suspects);
   const runs = suspects.filter((run) => !alive.includes(run));
@@ -112,8 +111,8 @@ async function absorbAll(
   return [...left];
 }
 
-async function aliveAmong(move: Move, runs: readonly number[]): Promise<number[]> {
-  const alive: number[] = [];
+async function aliveAmong(move: Move, runs: readonly bigint[]): Promise<bigint[]> {
+  const alive: bigint[] = [];
   for (const run of runs) {
     if (await isAlive(move, run, defaultDeadAfterMs)) alive.push(run);
   }
@@ -125,12 +124,12 @@ async function aliveAmong(move: Move, runs: readonly number[]): Promise<number[]
   return alive;
 }
 
-function markLookedAt({ db, token }: Move, runs: readonly number[]): void {
+function markLookedAt({ db, token }: Move, runs: readonly bigint[]): void {
   if (runs.length === 0) return;
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
     db.prepare(
       "UPDATE completed.mtjobs_runs SET looked_at = ? WHERE run_id IN (SELECT value FROM json_each(?))",
-    ).run(Date.now(), JSON.stringify(runs));
+    ).run(Date.now(), idList(runs));
   });
 }

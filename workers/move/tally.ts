@@ -7,6 +7,9 @@ import {
   type TimeUp,
 } from "../../shared/result.ts";
 
+import type { RunId } from "../../shared/run-id.ts";
+import { labelOf, type Run } from "./run.ts";
+
 /** Characters of a warning: it may name a run of any length, or many ids. */
 const longestWarning = 1000;
 
@@ -36,9 +39,9 @@ export class Tally {
   /** Rows removed from the sources so far; only for progress. */
   rowsDone = 0;
 
-  movedRun(run: MovedRun): void {
+  movedRun(run: Run): void {
     this.moved.runs++;
-    if (this.runs.length < listLimit) this.runs.push(run);
+    if (this.runs.length < listLimit) this.runs.push(labelOf(run));
     else this.truncated = true;
   }
 
@@ -49,7 +52,7 @@ export class Tally {
   }
 
   /** A run counted as moved took a new id meanwhile. */
-  renumber(old: number, id: number): void {
+  renumber(old: RunId, id: RunId): void {
     const index = this.runs.findIndex((run) => run.id === old);
     const run = this.runs[index];
     if (run !== undefined) this.runs[index] = { ...run, id, previousId: run.previousId ?? old };

@@ -1,3 +1,5 @@
+import { quoteText } from "../../shared/sqlite/connection.ts";
+
 /** Which tests Megatest may still write to. */
 
 /** A test in one of these states has ended. Any other state, also one we do not know, counts as unfinished. */
@@ -6,7 +8,7 @@ const ended = ["COMPLETED", "KILLED", "STUCK", "INCOMPLETE", "ARCHIVED", "DEAD",
 /** A test that never started and, with one of these statuses, never will. */
 const neverToRun = ["PREQ_FAIL", "PREQ_DISCARDED", "BLOCKED", "ZERO_ITEMS", "TIMED_OUT", "TEN_STRIKES"];
 
-const sqlList = (words: readonly string[]) => words.map((word) => `'${word}'`).join(", ");
+const sqlList = (words: readonly string[]) => words.map((word) => `${quoteText(word)}`).join(", ");
 
 /** States of a test that runs, or is about to. */
 const running = ["RUNNING", "LAUNCHED", "REMOTEHOSTSTART"];

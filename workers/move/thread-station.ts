@@ -15,7 +15,7 @@ export type StationRequest =
 export type StationCall = StationRequest | { call: "abort"; error: ErrorDocument } | { call: "entered" };
 
 /** What a call comes back with: the report of `remove` or `insert`, runs, the number of `version`. */
-export type StationValue = RemovalReport | InsertionReport | number[] | number | undefined;
+export type StationValue = RemovalReport | InsertionReport | bigint[] | number | undefined;
 
 export type StationReply =
   | { ask: "enter" }
@@ -95,8 +95,8 @@ export class ThreadStation {
   }
 
   /** See `Inserter`. */
-  findIncomplete(insertion: Insertion): Promise<number[]> {
-    return this.#call({ id: 0, call: "find-incomplete", insertion }) as Promise<number[]>;
+  findIncomplete(insertion: Insertion): Promise<bigint[]> {
+    return this.#call({ id: 0, call: "find-incomplete", insertion }) as Promise<bigint[]>;
   }
 
   /** Keeps the thread for the next job where nothing went wrong in this one. */

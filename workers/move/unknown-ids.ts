@@ -1,4 +1,6 @@
+import type { RunId } from "../../shared/run-id.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import type { Move } from "./move.ts";
 import { outwaitBusy } from "./transaction.ts";
 
@@ -8,15 +10,15 @@ const named = 20;
 /** Warns of ids asked for that no run has where the job looks, and says what became of those that it knows of. */
 export async function warnOfUnknownIds(
   move: Move,
-  asked: readonly number[] | undefined,
+  asked: readonly RunId[] | undefined,
   where: "area" | "completed",
 ): Promise<void> {
   if (asked === undefined) return;
   const { tally, context } = move;
   const missing = await outwaitBusy(context.signal, () => idsWithoutRun(move, asked, where));
   const file = where === "area" ? "megatest.db and its cache" : "completed-runs.db";
-  const unknown: number[] = [];
-  const elsewhere: number[] = [];
+  const unknown: bigint[] = [];
+  const elsewhere: bigint[] = [];
   for (const id of missing) {
     const now = await outwaitBusy(context.signal, () => newIdOf(move, id));
     if (now !== undefined) tally.warn(`the run that had the id ${id} has the id ${now} now: ask for that`);
@@ -28,7 +30,7 @@ export async function warnOfUnknownIds(
   if (unknown.length > 0) tally.warn(`no run in ${file} has these ids: ${listed(unknown)}`);
 }
 
-function listed(ids: readonly number[]): string {
+function listed(ids: readonly bigint[]): string {
   const more = ids.length > named ? ` and ${ids.length - named} more` : "";
   return `${ids.slice(0, named).join(", ")}${more}`;
 }
@@ -46,29 +48,27 @@ function hasRun({ fresh }: Move, where: "area" | "completed"): string {
     .join(" OR ");
 }
 
-function idsWithoutRun(move: Move, asked: readonly number[], where: "area" | "completed"): number[] {
-  return prepared<[string], number>(
+function idsWithoutRun(move: Move, asked: readonly RunId[], where: "area" | "completed"): bigint[] {
+  return preparedIds<[string]>(
     move.db,
     `SELECT DISTINCT j.value FROM json_each(?) AS j WHERE NOT (${hasRun(move, where)}) ORDER BY 1`,
-  )
-    .pluck()
-    .all(JSON.stringify(asked));
+  ).all(idList(asked));
 }
 
-function isOnTheOtherSide(move: Move, id: number, where: "area" | "completed"): boolean {
+function isOnTheOtherSide(move: Move, id: bigint, where: "area" | "completed"): boolean {
   const other = where === "area" ? "completed" : "area";
   const sql = `SELECT 1 FROM json_each(?) AS j WHERE ${hasRun(move, other)}`;
-  return prepared<[string]>(move.db, sql).get(JSON.stringify([id])) !== undefined;
+  return prepared<[string]>(move.db, sql).get(idList([id])) !== undefined;
 }
 
 /** The id that a run of this id took last; undefined where it took none. */
-function newIdOf({ db }: Move, id: number): number | undefined {
-  const next = prepared<[number], number>(
+function newIdOf({ db }: Move, id: bigint): bigint | undefined {
+  const next = preparedIds<[bigint]>(
     db,
     `SELECT new_id FROM completed.mtjobs_renumbered WHERE table_name = 'runs' AND old_id = ? AND new_id > old_id
      ORDER BY at DESC, new_id DESC LIMIT 1`,
-  ).pluck();
-  let last: number | undefined;
+  );
+  let last: bigint | undefined;
   // New ids are above every old one, so this comes to an end.
   for (let now = next.get(id); now !== undefined; now = next.get(now)) last = now;
   return last;

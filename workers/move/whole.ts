@@ -1,4 +1,5 @@
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
 import { sameAsCopy } from "./mismatch.ts";
@@ -17,16 +18,14 @@ export function findIncomplete(
   part: Source,
   records: readonly RecordPlan[],
   { touched }: { touched: boolean },
-): number[] | undefined {
-  const found = new Set<number>();
+): bigint[] | undefined {
+  const found = new Set<bigint>();
   for (const record of records) {
     const missing = missingRows(part, record, touched);
-    const owners = prepared<[], number | null>(
+    const owners = preparedIds<[], bigint | null>(
       db,
       `SELECT DISTINCT ${ownerOf(record)} FROM (${missing}) AS d`,
-    )
-      .pluck()
-      .all();
+    ).all();
     for (const run of owners) {
       if (run === null) return undefined;
       found.add(run);

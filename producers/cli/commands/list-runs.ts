@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
+import type { RunId } from "../../../shared/run-id.ts";
 import type { ListedRun, RunList } from "../../list-runs.ts";
 import { runText } from "../../text/runs-text.ts";
 import { write } from "../../text/write.ts";
@@ -54,7 +55,7 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
     target: pattern("target"),
     state: pattern("state"),
     status: pattern("status"),
-    runId: options.runId as number[] | undefined,
+    runId: options.runId as RunId[] | undefined,
     fullDb,
   };
   const { listRuns } = await import("../../list-runs.ts");

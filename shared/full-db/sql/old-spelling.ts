@@ -1,4 +1,5 @@
 import type { Connection } from "../../sqlite/connection.ts";
+import { quoteText } from "../../sqlite/connection.ts";
 import { isToken, nameOf, type Token } from "./tokens.ts";
 
 const rowids = new Set(["rowid", "_rowid_", "oid"]);
@@ -24,7 +25,7 @@ function spell(token: Token, names: ReadonlySet<string>): string {
   const name = nameOf(token);
   if (name === undefined || names.has(name)) return token.text;
   if (token.kind === "word") return rowids.has(name) ? "id" : token.text;
-  return token.text.startsWith('"') ? `'${token.value.replaceAll("'", "''")}'` : token.text;
+  return token.text.startsWith('"') ? quoteText(token.value) : token.text;
 }
 
 /** Tables and columns of the databases, and what the query itself names with AS, in lower case. */

@@ -25,7 +25,7 @@ function areaWithGap() {
 describe("the gap of a new homehost", () => {
   it("lies a million above every id, in cache and ref alone, and neither sync nor refill carries it anywhere", async () => {
     const { area, ids } = areaWithGap();
-    expect(ids.runs).toBe(1_000_004);
+    expect(ids.runs).toBe(1_000_004n);
     const rows = (file: string) =>
       ["runs", "tests", "test_steps", "test_data"].flatMap((table) =>
         readRows(file, `SELECT * FROM ${table} WHERE id >= 1000000`),
@@ -44,7 +44,7 @@ describe("the gap of a new homehost", () => {
     const run = client.registerRun({ sysname: "a", fsname: "b", datapath: "c" }, "new");
     const test = client.registerTest(run, "t");
     client.close();
-    expect([run, test]).toEqual([ids.runs + 1, ids.tests + 1]);
+    expect([run, test]).toEqual([Number(ids.runs) + 1, Number(ids.tests) + 1]);
   });
 
   it("never moves and is never told of, and a reduce beside it loses nothing", async () => {

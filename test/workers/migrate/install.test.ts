@@ -103,7 +103,7 @@ describe("installing a pair where none stands", () => {
     const client = openClient(pair.megatestDb);
     const run = client.registerRun({ sysname: "a", fsname: "b", datapath: "c" }, "new");
     client.close();
-    expect(run).toBe(pairs.gap.runs + 1);
+    expect(run).toBe(Number(pairs.gap.runs) + 1);
   });
 
   it.each(["pair-copied", "pair-installed"])("goes on after it died at %s", async (died) => {

@@ -44,7 +44,7 @@ describe("a restore of one large run", () => {
       },
     );
     try {
-      expect(await station.insert({ runs: [1] })).toEqual({ conflicting: [], incomplete: [] });
+      expect(await station.insert({ runs: [1n] })).toEqual({ conflicting: [], incomplete: [] });
     } finally {
       await station.close();
     }

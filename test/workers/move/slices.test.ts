@@ -7,7 +7,7 @@ import { buildTempArea } from "../../support/temp-area.ts";
 
 describe("the slices of a batch", () => {
   let db: Connection;
-  let counts: Map<number, number>;
+  let counts: Map<bigint, number>;
 
   /** Run 1 has 95 tests with gaps between their ids, one of them below zero; runs 2 and 3 have three, run 4 none. */
   beforeEach(() => {
@@ -20,7 +20,7 @@ describe("the slices of a batch", () => {
     );
     db = openConnection({ cache: area.cacheDb });
     createScratch(db, []);
-    counts = gatherTests(db, [1, 2, 3, 4], ["cache"]);
+    counts = gatherTests(db, [1n, 2n, 3n, 4n], ["cache"]);
   });
 
   afterEach(() => db.close());
@@ -42,7 +42,7 @@ describe("the slices of a batch", () => {
       let asked = 0;
       const cutter = new SliceCutter(
         db,
-        new Map([[1, counts.get(1) ?? 0]]),
+        new Map([[1n, counts.get(1n) ?? 0]]),
         () => sizes[asked++ % sizes.length] ?? 1,
       );
       const tests: number[] = [];
@@ -63,18 +63,18 @@ describe("the slices of a batch", () => {
     const cutter = new SliceCutter(db, counts, () => 20);
     const slices: Slice[] = [];
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) slices.push(slice);
-    expect(slices.at(-1)).toEqual({ runs: [2, 3, 4] });
-    expect(testsIn({ runs: [2, 3, 4] })).toEqual(testsOf("2, 3, 4"));
-    expect(slices.slice(0, -1).every(({ runs }) => runs[0] === 1)).toBe(true);
+    expect(slices.at(-1)).toEqual({ runs: [2n, 3n, 4n] });
+    expect(testsIn({ runs: [2n, 3n, 4n] })).toEqual(testsOf("2, 3, 4"));
+    expect(slices.slice(0, -1).every(({ runs }) => runs[0] === 1n)).toBe(true);
   });
 
   it("leave out the rest of a cut run that is to stay, and give back runs that were put back", () => {
     const cutter = new SliceCutter(db, counts, () => 20);
     cutter.next();
     cutter.skipRest();
-    expect(cutter.next()).toEqual({ runs: [2, 3, 4] });
-    cutter.putBack([2, 4]);
-    expect(cutter.next()).toEqual({ runs: [2, 4] });
+    expect(cutter.next()).toEqual({ runs: [2n, 3n, 4n] });
+    cutter.putBack([2n, 4n]);
+    expect(cutter.next()).toEqual({ runs: [2n, 4n] });
     expect(cutter.next()).toBeUndefined();
   });
 });

@@ -1,0 +1,114 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { check } from "../../../workers/migrate/check.ts";
+import { mendOverwritten } from "../../../workers/migrate/mend-overwritten.ts";
+import { mergeStray } from "../../../workers/migrate/merge-stray.ts";
+import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
+import { openToWrite } from "../../support/divided-area.ts";
+import { edit, settleTimes } from "../../support/edit-area.ts";
+import { farIds, giveId, recordTables } from "../../support/far-ids.ts";
+import { fingerprint } from "../../support/fingerprint.ts";
+import {
+  buildForTwo,
+  closeByHand,
+  contextOn,
+  migrateByHand,
+  seenFromSide,
+  takeOverByHand,
+} from "../../support/migration-hosts.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { readColumn } from "../../support/read-rows.ts";
+import { runReduce, unionOf } from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { withMove } from "../../support/with-move.ts";
+
+const largest = 2n ** 63n - 1n;
+
+describe("an area with ids that no JavaScript number holds", () => {
+  it.each(farIds)("moves to another homehost row by row, and goes on there: from %d on", async (id) => {
+    const root = temporaryDirectory();
+    const { area, place } = buildForTwo(root, { unsynced: false });
+    for (const table of [...recordTables].reverse()) {
+      giveId(area, table, 2, id);
+      giveId(area, table, 3, id + 1n);
+    }
+    changeInCacheOnly(area, 1);
+    changeInMegatestDbOnly(area, 1);
+    const before = unionOf(area);
+    await migrateByHand({ ...place, jobId: "m-1" });
+    const there = seenFromSide(area, root, "new");
+    assertNothingLost(before, unionOf(there), { anyLastUpdate: true });
+    const { result } = await runReduce(there);
+    expect(result.moved.runs).toBe(3);
+    assertNothingLost(before, unionOf(there), { anyLastUpdate: true });
+  });
+
+  it.each(recordTables.slice(0, 4))(
+    "is refused by name with nothing changed where there is no room for the gap: %s",
+    async (table) => {
+      const root = temporaryDirectory();
+      const { area, place } = buildForTwo(root, { unsynced: false });
+      giveId(area, table, 2, largest - 999_999n);
+      const before = fingerprint(root);
+      const options = { ...place, jobId: "m-1" };
+      const payload = { v: 1, area: place.area, requestedBy: "a@b", step: "check" } as const;
+      const refused = { code: "ids-used-up" };
+      await expect(
+        check({ ...payload, version: "0.0.0", quietFor: 0, stopped: [] } as never, contextOn("old", options)),
+      ).rejects.toMatchObject(refused);
+      await expect(closeByHand(options)).rejects.toMatchObject(refused);
+      await expect(takeOverByHand(options)).rejects.toMatchObject(refused);
+      expect(fingerprint(root)).toEqual(before);
+    },
+  );
+});
+
+describe("a stray with ids that no JavaScript number holds", () => {
+  it.each(farIds)("comes home with all that was written to it: from %d on", async (id) => {
+    const home = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+    for (const table of [...recordTables].reverse()) giveId(home, table, 2, id);
+    const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
+    copyFileSync(home.cacheDb, stray);
+    copyFileSync(home.refDb, base);
+    openToWrite(stray, (db) => {
+      db.exec(`UPDATE tests SET comment = 'stray' WHERE run_id = ${id};
+        INSERT INTO runs (id, runname) VALUES (${id + 1n}, 'new');
+        INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (${id + 1n}, ${id + 1n}, 't', '', 'COMPLETED');
+        INSERT INTO test_steps (id, test_id, stepname, state) VALUES (${id + 1n}, ${id + 1n}, 's', 'end');
+        INSERT INTO test_rundat (id, test_id, cpuload) VALUES (${id + 1n}, ${id + 1n}, 5)`);
+    });
+    settleTimes(home);
+    const merged = await withMove(home, async (move, beforeCommit) => {
+      const first = await mergeStray({ move, stray, base, beforeCommit });
+      expect((await mergeStray({ move, stray, base, beforeCommit })).merged).toBe(0);
+      await mendOverwritten(move, beforeCommit);
+      return first;
+    });
+    expect(merged).toEqual({ merged: 7, kept: 0 });
+    for (const file of [home.cacheDb, home.refDb, home.megatestDb]) {
+      expect(readColumn(file, "SELECT count(*) FROM tests WHERE comment = 'stray'")).toEqual([3]);
+      const found = `SELECT CAST(t.id AS TEXT) FROM runs AS r JOIN tests AS t ON t.run_id = r.id
+        JOIN test_steps AS s ON s.test_id = t.id WHERE r.runname = 'new'`;
+      expect(readColumn(file, found)).toEqual([String(id + 1n)]);
+    }
+  });
+
+  it("gets an id below all others in a table that never syncs, where the largest is used at home", async () => {
+    const home = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+    giveId(home, "test_rundat", 2, largest, ["cache"]);
+    const stray = join(home.directory, "stray.db");
+    copyFileSync(home.cacheDb, stray);
+    const added = "INSERT INTO test_rundat (id, test_id, cpuload) VALUES (900, 2, ";
+    openToWrite(stray, (db) => db.exec(`${added} 71)`));
+    edit(home, ["cache"], (db) => db.exec(`${added} 72)`));
+    await withMove(home, async (move, beforeCommit) => {
+      const o = { move, stray, base: undefined, beforeCommit };
+      expect((await mergeStray(o)).merged).toBe(1);
+    });
+    expect(
+      readColumn(home.cacheDb, "SELECT id FROM test_rundat WHERE cpuload IN (71, 72) ORDER BY id"),
+    ).toEqual([0, 900]);
+  });
+});
