@@ -2,7 +2,6 @@ import {
   closeSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -14,7 +13,7 @@ import { z } from "zod";
 import type { Area } from "../../shared/area/area.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { readBounded } from "../../shared/area/read-bounded.ts";
-import { syncDirectory } from "../../shared/area/sync-directory.ts";
+import { makeDirectory, syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError } from "../../shared/errors.ts";
 
@@ -55,14 +54,9 @@ export function ensureMigrationDirectory(area: Area, token: number): string {
   const directory = migrationDirectory(area, token);
   const { mode } = lstatSync(area.privateDir);
   for (const path of [migrations(area), directory]) {
-    try {
-      mkdirSync(path, mode & 0o777);
-    } catch (error) {
-      if (systemCode(error) !== "EEXIST") throw error;
-    }
+    makeDirectory(path, mode & 0o777);
     assertDirectory(path);
   }
-  syncDirectory(migrations(area));
   return directory;
 }
 
