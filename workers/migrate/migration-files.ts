@@ -31,7 +31,7 @@ export type Watched = z.infer<typeof watchedSchema>;
 
 /** What the files of a migration tell. */
 export interface MigrationFiles {
-  /** Something is in the directory but strays that are kept for people to look at. */
+  /** The directory is there, with more than strays that are kept for people to look at, or with nothing. */
   there: boolean;
   /** Undoing: nothing of ours is left on the new home. */
   newClean: boolean;
@@ -85,7 +85,9 @@ export function readMigrationFiles(area: Area, token: number): MigrationFiles {
   const stat = lstatSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) return { there: false, newClean: false, watched: undefined };
   assertDirectory(directory);
-  const there = readdirSync(directory).some((name) => !strayName.test(name));
+  const names = readdirSync(directory);
+  // Whoever removed it may have died before its own name was gone.
+  const there = names.length === 0 || names.some((name) => !strayName.test(name));
   return { there, newClean: isFile(join(directory, "new-clean")), watched: readWatched(directory) };
 }
 
