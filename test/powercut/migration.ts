@@ -23,6 +23,7 @@ import {
   type Recording,
   record,
   someOf,
+  traceProgram,
   traceRunning,
 } from "./recording.ts";
 import type { Scenario, StageOptions } from "./scenarios.ts";
@@ -48,9 +49,10 @@ async function recordMigration({
     for (const host of both) mkdirSync(hosts.cacheRoot(host), { recursive: true });
     const back = random.below(3) === 0;
     const failure = random.pick(failures);
+    const stray = failure === "" && random.below(2) === 0;
     if (back) await moveOnce(hosts, area);
     const [from, to]: Host[] = back ? ["host-b", "host-a"] : ["host-a", "host-b"];
-    const recording = await recordMove(hosts, area, { to: to as Host, failure });
+    const recording = await recordMove(hosts, area, { to: to as Host, failure, stray });
     stage = { area: hosts.seenFrom(area, from as Host), recording };
   });
   return stage as NonNullable<typeof stage>;
@@ -67,10 +69,12 @@ async function moveOnce(hosts: Hosts, area: SampleArea): Promise<void> {
 async function recordMove(
   hosts: Hosts,
   area: SampleArea,
-  { to, failure }: { to: Host; failure: string },
+  { to, failure, stray }: { to: Host; failure: string; stray: boolean },
 ): Promise<Recording> {
+  // Long enough to write where nobody should once the home has moved.
+  const env = { MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: stray ? 4000 : 300, roundMs: 3000 }) };
   const workers = await Promise.all(
-    both.map(async (host) => [host, await hosts.start(host, host === to ? failure : "")] as const),
+    both.map(async (host) => [host, await hosts.start(host, host === to ? failure : "", env)] as const),
   );
   const roots = [join(hosts.stage.root, "areas"), ...both.map((host) => hosts.cacheRoot(host))];
   return await record(roots, async (traces) => {
@@ -78,13 +82,37 @@ async function recordMove(
       workers.map(([host, { child }]) => traceRunning(join(traces, host), child.pid ?? 0)),
     );
     const id = await hosts.migrate(area, to);
+    if (stray) await writeToOld(hosts, area, to, join(traces, "writer"));
     if (failure === "") await hosts.migrated(to, id);
     else await hosts.settled(area, "undone");
     const ended = tracers.map((tracer) => once(tracer, "close"));
     for (const [, { child }] of workers) child.kill("SIGKILL");
     await Promise.all(ended);
-    return both;
+    return stray ? [...both, "writer"] : both;
   });
+}
+
+/** A process that did not notice writes to the closed pair of the old home, and that is seen there. */
+async function writeToOld(hosts: Hosts, area: SampleArea, to: Host, trace: string): Promise<void> {
+  await hosts.settled(area, "switched");
+  const writer = new URL("../../dist-test/test/support/write-against.js", import.meta.url).href;
+  const { cacheDb } = hosts.pairOn(area, to === "host-b" ? "host-a" : "host-b");
+  const code = "import(process.argv[1]).then(({ writeAgainst }) => writeAgainst(process.argv[2]))";
+  await traceProgram(trace, ["-e", code, writer, cacheDb], {});
+}
+
+/** True where what that process wrote is in a cache; false where it cannot be told without changing the file. */
+function hasStray(cacheDb: string): boolean {
+  try {
+    const db = new Database(cacheDb, { readonly: true });
+    try {
+      return db.prepare("SELECT 1 FROM tests WHERE testname = 'unnoticed'").get() !== undefined;
+    } finally {
+      db.close();
+    }
+  } catch {
+    return false;
+  }
 }
 
 /** What a job on a host is given; the host's worker is a process of its own in earnest. */
@@ -140,8 +168,12 @@ async function goOn(area: SampleArea, host: Host): Promise<void> {
   await switchOver({ area: area.directory, migration }, contextOn(host, area, migration)).catch(() => {});
 }
 
-/** Everybody is back: one home, whole. */
-async function comeToRest(area: SampleArea, before: Union): Promise<void> {
+/**
+ * Everybody is back: one home, whole.
+ *
+ * @param stray what was written to the old home after all had reached its disk
+ */
+async function comeToRest(area: SampleArea, before: Union, stray: boolean): Promise<void> {
   await tendAll(area, both);
   const row = migrationRow(area);
   if (row !== undefined && row.state !== "settled" && row.state !== "undone")
@@ -151,14 +183,17 @@ async function comeToRest(area: SampleArea, before: Union): Promise<void> {
   await runJob("repair", payload, contextOn(home, area, "next"));
   const other = seenFrom(area, home === "host-a" ? "host-b" : "host-a");
   assertOneHome(seenFrom(area, home), other, before, { anyLastUpdate: true });
+  if (stray && !hasStray(seenFrom(area, home).cacheDb))
+    throw new Error("what a stray held did not come home");
 }
 
 /** All lose power in the same moment, and Redis with them. */
 export const allAtOnce: Scenario = {
   record: recordMigration,
   recover: async ({ area, before, random }) => {
+    const stray = hasStray(area.cacheDb);
     if (random.below(3) === 0) for (const host of both) await goOn(area, host);
-    await comeToRest(area, before);
+    await comeToRest(area, before, stray);
   },
 };
 
@@ -168,10 +203,11 @@ export const oneAlone: Scenario = {
   cuts: cutsOfOne,
   recover: async ({ area, before, random, cut }) => {
     const lost = cut.losers?.[0]?.[0];
+    const stray = hasStray(area.cacheDb);
     const others = both.filter((host) => host !== lost);
     for (const host of others) if (random.below(2) === 0) await goOn(area, host);
     await tendAll(area, others);
-    await comeToRest(area, before);
+    await comeToRest(area, before, stray);
   },
 };
 
