@@ -1,5 +1,5 @@
 /**
- * `node scripts/launch.mjs demo|test|faults|limits|torture|bench [arguments]`: sets up all that is missing, runs the program,
+ * `node scripts/launch.mjs demo|test|faults|limits|torture|powercut|bench [arguments]`: sets up all that is missing, runs the program,
  * removes what it started, and exits as the program did. Needs Node 20 and npm, nothing else.
  */
 import { tmpdir } from "node:os";
@@ -39,6 +39,13 @@ const programs = {
     env: { MTJOBS_TORTURE_MINUTES: "10", MTJOBS_TORTURE_SEED: String(Date.now() % 1_000_000) },
     prepare: wantStrace,
   },
+  powercut: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "powercut"), "--disable-console-intercept"],
+    options: { minutes: "MTJOBS_POWERCUT_MINUTES", seed: "MTJOBS_POWERCUT_SEED" },
+    env: { MTJOBS_POWERCUT_MINUTES: "10", MTJOBS_POWERCUT_SEED: String(Date.now() % 1_000_000) },
+    prepare: needStrace,
+  },
   bench: {
     targets: [targets.product, targets.tests],
     command: [join("dist-test", "test", "bench", "main.js")],
@@ -77,9 +84,15 @@ async function haveTool(tool, packages) {
   return which(tool) !== undefined || (await installPackages(tool, packages));
 }
 
+const strace = { apt: [["strace"]], dnf: [["strace"]], apk: [["strace"]] };
+
+async function needStrace() {
+  await needTool("strace", strace);
+}
+
 /** Torture slows a worker's files down by it; where it cannot be had it does without. */
 async function wantStrace() {
-  await haveTool("strace", { apt: [["strace"]], dnf: [["strace"]], apk: [["strace"]] });
+  await haveTool("strace", strace);
 }
 
 /** What a program that takes whole numbers by name is told by its environment; undefined for one that takes its arguments. */

@@ -14,6 +14,7 @@ import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import type { CachePair } from "./cache.ts";
+import { syncDirectory } from "./sync-directory.ts";
 import { systemCode } from "./system-code.ts";
 
 /**
@@ -84,6 +85,8 @@ export function ensurePrivateDir(area: Area): void {
     throw new JobsError("not-an-area", `${area.privateDir} is not a directory`);
   }
   applyOwner(area.privateDir, lstatSync(area.privateDir), statSync(area.megatestDb));
+  // What is put into it later is durable only if its own name is.
+  syncDirectory(area.realPath);
 }
 
 function applyOwner(path: string, stat: Stats, model: Stats): void {

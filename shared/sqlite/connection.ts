@@ -1,4 +1,6 @@
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
+import { canSyncDirectory } from "../area/sync-directory.ts";
 
 /**
  * A connection whose main database is an empty one in memory; every file is attached under a name that
@@ -16,7 +18,7 @@ export interface ConnectionOptions {
 
 /**
  * Opens a connection and attaches the files given. The files must exist.
- * `synchronous` is FULL throughout: what is removed from one file must be durable in another first.
+ * Every commit is durable (`commitDurably`): what is removed from one file must be durable in another first.
  */
 export function openConnection(
   files: Partial<Record<Part, string>>,
@@ -39,8 +41,17 @@ export function openConnection(
 /** Attaches one more file, which must exist. */
 export function attach(db: Connection, part: Part, file: string): void {
   db.prepare(`ATTACH ? AS ${part}`).run(file);
-  db.pragma(`${part}.synchronous = FULL`);
+  commitDurably(db, part, file);
   db.pragma(`${part}.cache_size = -16000`);
+}
+
+/**
+ * Lets commits to an attached file outlast a power cut. With a rollback journal a commit ends with the journal's removal:
+ * FULL does not force that to disk, and a journal that comes back rolls the commit back; EXTRA syncs the directory too.
+ * Where a directory cannot be synced EXTRA would call each commit failed after it was made; names are written through there.
+ */
+export function commitDurably(db: Connection, part: Part | "main", file: string): void {
+  db.pragma(`${part}.synchronous = ${canSyncDirectory(dirname(file)) ? "EXTRA" : "FULL"}`);
 }
 
 /** An SQL identifier in quotes. */

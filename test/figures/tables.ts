@@ -9,6 +9,7 @@ export const tables: Record<string, () => string> = {
   limits: () => limitsTable(readRecorded("limits")),
   recovery: () => recoveryTable(readRecorded("recovery")),
   torture: () => tortureTable(readRecorded("torture")),
+  powercut: () => powercutTable(readRecorded("powercut")),
 };
 
 function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
@@ -76,6 +77,11 @@ function recoveryTable(rows: readonly Dated<Recorded["recovery"]>[]): string {
   lines.sort((a, b) => Number(a[3]) - Number(b[3]) || Number(a[4]) - Number(b[4]));
   if (rows.length > 0) lines.push(line("all", rows));
   return table(["fault", "steps", "failed", "median, s", "largest, s"], lines) + found(rows);
+}
+
+function powercutTable(rows: readonly Dated<Recorded["powercut"]>[]): string {
+  const cells = rows.map(({ scenario, recordings, tried, losses }) => [scenario, recordings, tried, losses]);
+  return table(["what lost power", "recorded", "cuts", "losses"], cells) + found(rows);
 }
 
 /** What befalls hosts, Redis, disks and Megatest. */

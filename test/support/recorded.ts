@@ -23,6 +23,15 @@ export interface Recorded {
     violations: number;
     counts: Record<string, number>;
   };
+  /** In how many states of their disks machines lost power while one thing was done, and in how many a row was lost by it. */
+  powercut: {
+    scenario: string;
+    seed: number;
+    minutes: number;
+    recordings: number;
+    tried: number;
+    losses: number;
+  };
 }
 
 /** A row takes the place of one that is equal in these; where there are none each is added. */
@@ -33,6 +42,7 @@ const keys = {
   limits: ["size"],
   recovery: ["fault", "step"],
   torture: [],
+  powercut: ["scenario"],
 } as const satisfies { [Name in keyof Recorded]: readonly (keyof Recorded[Name])[] };
 
 /** With the day it was found, YYYY-MM-DD, and on what. */

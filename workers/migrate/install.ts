@@ -93,12 +93,13 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
       hint: "end the processes that use it, see whether megatest.db has all its rows, and remove it",
     });
   }
-  const reused = existsSync(reusedNote(place.directory, o.token));
-  removeOwnFiles(makePlace(o.settings, place));
+  const note = reusedNote(place.directory, o.token);
+  const stands = place.standing !== undefined && place.mark !== undefined;
+  removeOwnFiles(makePlace(o.settings, place), undefined, stands ? note : undefined);
   if (place.standing === undefined || place.mark === undefined) return place;
-  if (reused || place.mark.token !== o.token) {
-    createLike(reusedNote(place.directory, o.token), o.area.megatestDb);
-  }
+  if (place.mark.token !== o.token) createLike(note, o.area.megatestDb);
+  // Before the pair bears this migration's token: without the note undoing would remove it.
+  syncDirectory(place.directory);
   if (place.mark.token !== o.token && !place.untouched) {
     const { megatestDb: cache, refDb: ref, directory: at } = place.standing;
     const { area, partToken, signal } = o;

@@ -2,7 +2,6 @@ import {
   closeSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -14,7 +13,7 @@ import { z } from "zod";
 import type { Area } from "../../shared/area/area.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { readBounded } from "../../shared/area/read-bounded.ts";
-import { syncDirectory } from "../../shared/area/sync-directory.ts";
+import { makeDirectory, syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { removeIfEmpty } from "./pair-files.ts";
@@ -33,7 +32,7 @@ export type Watched = z.infer<typeof watchedSchema>;
 
 /** What the files of a migration tell. */
 export interface MigrationFiles {
-  /** Something is in the directory but strays that are kept for people to look at. */
+  /** The directory is there, with more than strays that are kept for people to look at, or with nothing. */
   there: boolean;
   /** Undoing: nothing of ours is left on the new home. */
   newClean: boolean;
@@ -56,14 +55,9 @@ export function ensureMigrationDirectory(area: Area, token: number): string {
   const directory = migrationDirectory(area, token);
   const { mode } = lstatSync(area.privateDir);
   for (const path of [migrations(area), directory]) {
-    try {
-      mkdirSync(path, mode & 0o777);
-    } catch (error) {
-      if (systemCode(error) !== "EEXIST") throw error;
-    }
+    makeDirectory(path, mode & 0o777);
     assertDirectory(path);
   }
-  syncDirectory(migrations(area));
   return directory;
 }
 
@@ -92,7 +86,9 @@ export function readMigrationFiles(area: Area, token: number): MigrationFiles {
   const stat = lstatSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) return { there: false, newClean: false, watched: undefined };
   assertDirectory(directory);
-  const there = readdirSync(directory).some((name) => !strayName.test(name));
+  const names = readdirSync(directory);
+  // Whoever removed it may have died before its own name was gone.
+  const there = names.length === 0 || names.some((name) => !strayName.test(name));
   return { there, newClean: isFile(join(directory, "new-clean")), watched: readWatched(directory) };
 }
 

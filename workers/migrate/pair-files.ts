@@ -1,13 +1,15 @@
 import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt, cacheDirectories, findCache } from "../../shared/area/cache.ts";
 import { openFiles } from "../../shared/area/open-files.ts";
 import { createLike } from "../../shared/area/ownership.ts";
+import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
 import { type ClosedMark, isUntouched, type PairPart, readClosed } from "./closed.ts";
+import { syncFile } from "./copy-database.ts";
 import { ensureCacheDirectory } from "./pair-guard.ts";
 
 /** Names of a pair's files, by part, as Megatest has them. */
@@ -72,10 +74,11 @@ export function hasOwnFiles(directory: string): boolean {
   return listNames(directory).some((name) => ownName.test(name));
 }
 
-/** Removes what migrations put beside a pair: this one, or without a token any. Only under the guard. */
-export function removeOwnFiles(directory: string, token?: number): void {
+/** Removes what migrations put beside a pair: this one, or without a token any; but for the file `kept`. Only under the guard. */
+export function removeOwnFiles(directory: string, token?: number, kept?: string): void {
   const own = token === undefined ? ownName : new RegExp(`^\\.mtjobs-${token}-`);
-  for (const name of listNames(directory)) if (own.test(name)) rmSync(join(directory, name), { force: true });
+  const files = listNames(directory).flatMap((name) => (own.test(name) ? [join(directory, name)] : []));
+  for (const file of files) if (file !== kept) rmSync(file, { force: true });
 }
 
 function listNames(directory: string): string[] {
@@ -90,6 +93,8 @@ function listNames(directory: string): string[] {
 /** A journal that outlived its database would be rolled back into the next one of its name. */
 export function removeSidecars(file: string): void {
   for (const suffix of sidecars) rmSync(file + suffix, { force: true });
+  // None may come back by a power cut, either.
+  syncDirectory(dirname(file));
 }
 
 /** Says beside each database that it is whole, so that no Megatest makes it anew. */
@@ -99,6 +104,7 @@ export function writeReadyMarks(directory: string, model: string): void {
     const mark = readyMark(directory, name);
     createLike(mark, model);
     if (statSync(mark).size === 0) writeFileSync(mark, "database initialised\n");
+    syncFile(mark);
   }
 }
 
@@ -117,6 +123,7 @@ export function removePair(directory: string): boolean {
   for (const name of Object.values(pairNames)) rmSync(readyMark(directory, name), { force: true });
   for (const file of files) {
     rmSync(file, { force: true });
+    // Syncs the directory, too.
     removeSidecars(file);
   }
   return true;

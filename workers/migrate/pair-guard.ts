@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { makeDirectory } from "../../shared/area/sync-directory.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 
@@ -52,9 +53,10 @@ async function begin(db: Database.Database, directory: string, waitMs: number): 
 /** The directory below which all caches of this user are; made where it is missing. */
 export function ensureCacheDirectory({ cacheRoot, user }: Settings, ...below: readonly string[]): string {
   let path = cacheRoot;
+  mkdirSync(path, { recursive: true, mode: 0o755 });
   for (const name of [user, "megatest_localdb", ...below]) {
     path = join(path, name);
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeDirectory(path, 0o755);
     const stat = lstatSync(path);
     const self = process.geteuid?.() ?? stat.uid;
     // Everybody may write to /tmp: what another made there is not for us to fill.

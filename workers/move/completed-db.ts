@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { JobsError } from "../../shared/errors.ts";
-import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
+import { type Connection, commitDurably, quoteName } from "../../shared/sqlite/connection.ts";
 import { readColumns } from "../../shared/sqlite/table.ts";
 
 /**
@@ -88,7 +88,7 @@ export function ensureCompletedDb(path: string, sources: readonly string[]): voi
         hint: "close the programs that have it open, then run the job again",
       });
     }
-    db.pragma("synchronous = FULL");
+    commitDurably(db, "main", path);
     sources
       .filter((source) => existsSync(source))
       .forEach((source, index) => {

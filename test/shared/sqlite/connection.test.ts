@@ -1,10 +1,15 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canSyncDirectory, syncDirectory } from "../../../shared/area/sync-directory.ts";
 import {
   type Connection,
+  commitDurably,
   isConstraintError,
   openConnection,
   prepared,
 } from "../../../shared/sqlite/connection.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
 
 describe("a statement that is prepared once", () => {
   let db: Connection;
@@ -51,5 +56,29 @@ describe("a statement that is prepared once", () => {
     };
     expect(failure("INSERT INTO t (a) VALUES ('x'), ('x')")).toBe(true);
     expect(failure("INSERT INTO nowhere VALUES (1)")).toBe(false);
+  });
+});
+
+describe("an attached file", () => {
+  it("is committed to with its directory synced, so that no journal comes back by a power cut", () => {
+    const file = join(temporaryDirectory(), "a.db");
+    writeFileSync(file, "");
+    const db = openConnection({ area: file });
+    expect(db.pragma("area.synchronous", { simple: true })).toBe(3);
+    db.close();
+  });
+});
+
+describe.runIf(process.platform === "linux")("a file system that cannot sync a directory", () => {
+  it("is told from one that can, and a database there is committed to without", () => {
+    expect([canSyncDirectory("/proc"), canSyncDirectory(temporaryDirectory())]).toEqual([false, true]);
+    const db = openConnection({});
+    commitDurably(db, "main", "/proc/none.db");
+    expect(db.pragma("main.synchronous", { simple: true })).toBe(2);
+    db.close();
+  });
+
+  it("lets names be made there all the same", () => {
+    expect(() => syncDirectory("/proc")).not.toThrow();
   });
 });

@@ -1,0 +1,21 @@
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const top = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The command as it was built. */
+export const rightBuild = join(top, "dist", "entry", "mtjobs.js");
+
+/** A copy of the build below `directory` whose commits do not sync the directory of a journal they removed; its command. */
+export function wrongBuild(directory: string): string {
+  cpSync(join(top, "dist"), join(directory, "dist"), { recursive: true });
+  cpSync(join(top, "package.json"), join(directory, "package.json"));
+  symlinkSync(join(top, "node_modules"), join(directory, "node_modules"));
+  const file = join(directory, "dist", "shared", "sqlite", "connection.js");
+  const right = readFileSync(file, "utf8");
+  const wrong = right.replaceAll('"EXTRA"', '"FULL"');
+  if (wrong === right) throw new Error(`${file} says nothing of EXTRA`);
+  writeFileSync(file, wrong);
+  return join(directory, "dist", "entry", "mtjobs.js");
+}

@@ -1,0 +1,71 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
+import { record } from "../support/recorded.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+import { rightBuild, wrongBuild } from "./builds.ts";
+import { type Campaign, replayKept, type Turn, takeTurn } from "./campaign.ts";
+import { canTrace, everything, oldNames } from "./recording.ts";
+import { type ScenarioName, scenarios } from "./scenarios.ts";
+
+/** `npm run powercut -- --minutes 60 --seed 7`; a test run takes a few cuts of each. */
+const minutes = Number(process.env.MTJOBS_POWERCUT_MINUTES ?? 0);
+const seed = Number(process.env.MTJOBS_POWERCUT_SEED ?? 1);
+/** What an earlier one kept, to be tried once more. */
+const kept = process.env.MTJOBS_POWERCUT_REPLAY ?? "";
+
+const names = Object.keys(scenarios) as ScenarioName[];
+vi.setConfig({ testTimeout: minutes * 60_000 + 240_000 });
+
+function tell(name: ScenarioName, { recordings, tried, losses }: Campaign): void {
+  const found = losses === 0 ? "nothing lost" : `${losses} LOSSES`;
+  console.info(`${name}: ${recordings} recorded, ${tried} cuts tried, ${found}`);
+}
+
+/** Turns about, till the time is up: each records its scenario anew and cuts it short for as long as the others do. */
+async function run(campaigns: Map<ScenarioName, Campaign>, turn: Turn): Promise<void> {
+  const until = performance.now() + minutes * 60_000;
+  for (let round = 0; round === 0 || performance.now() < until; round++) {
+    for (const name of names) {
+      if (round > 0 && performance.now() > until) return;
+      const before = campaigns.get(name) ?? { recordings: 0, tried: 0, losses: 0 };
+      campaigns.set(name, await takeTurn(name, before, { ...turn, seed: seed + round * names.length }));
+    }
+  }
+}
+
+if (!canTrace) console.info("powercut: skipped, for strace is missing here or may not follow a process");
+
+describe.runIf(canTrace && kept === "")("a power cut at any moment", () => {
+  it("of a job or a migration loses no row", async () => {
+    const campaigns = new Map<ScenarioName, Campaign>();
+    if (minutes > 0) console.info(`seed ${seed}, ${minutes} minutes`);
+    const turn = minutes > 0 ? { cuts: 250, forMs: 30_000 } : { cuts: 12, forMs: 3_000 };
+    try {
+      await run(campaigns, { ...turn, seed, command: rightBuild });
+    } finally {
+      for (const [name, campaign] of campaigns) {
+        if (minutes > 0) tell(name, campaign);
+        if (minutes > 0) record("powercut", { scenario: name, seed, minutes, ...campaign });
+      }
+    }
+    const lost = [...campaigns].filter(([, { losses }]) => losses > 0).map(([name]) => name);
+    expect(lost).toEqual([]);
+    expect([...campaigns.values()].every(({ tried }) => tried > 0)).toBe(true);
+  });
+
+  it("of a reduce that was built to leave directories unsynced loses rows, and that is found and can be seen again", async () => {
+    const to = join(temporaryDirectory(), "kept");
+    mkdirSync(to);
+    const command = wrongBuild(temporaryDirectory());
+    // The area's journals are back, and the cache has lost what it was to lose.
+    const turn = { seed, command, cuts: 600, forMs: 60_000, most: 1, to, ways: [[oldNames, everything]] };
+    const { losses, kept: found } = await takeTurn("a reduce", { recordings: 0, tried: 0, losses: 0 }, turn);
+    expect(losses).toBe(1);
+    await expect(replayKept(found ?? "", { removed: true })).rejects.toThrow(/problems in/);
+  });
+});
+
+describe.runIf(canTrace && kept !== "")("a power cut that lost something", () => {
+  it("is tried again", () => replayKept(kept));
+});

@@ -1,0 +1,139 @@
+import { statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import type { Random } from "../../shared/sample-area/random.ts";
+import { assertReleased } from "../support/kill.ts";
+import { openAsMegatest } from "../support/megatest/refill.ts";
+import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
+import type { Union } from "../support/oracle/records.ts";
+import { runReduce, runRepair, runRestore } from "../support/run-reduce.ts";
+import { unionAt } from "../support/two-hosts.ts";
+import { allAtOnce, oneAlone } from "./migration.ts";
+import { type Cut, type Recording, record, traceProgram } from "./recording.ts";
+
+export interface StageOptions {
+  /** A directory of its own. */
+  root: string;
+  random: Random;
+  /** The command, built right or wrong. */
+  command: string;
+}
+
+/** A job that was recorded, ready to be cut short. */
+export interface Stage {
+  /** As it was seen from its home before. */
+  area: SampleArea;
+  recording: Recording;
+}
+
+/** Something that a power cut is to befall. */
+export interface Scenario {
+  /** Does it once, and records it. */
+  record(options: StageOptions): Promise<Stage>;
+  /** Where the power is lost; everywhere at once where it is left out. */
+  cuts?(recording: Recording, random: Random): Iterable<Cut>;
+  /** What is done once the machines have power again; rejects where something was lost since `before`. */
+  recover(stage: { area: SampleArea; before: Union; random: Random; cut: Cut }): Promise<void>;
+}
+
+/** Small, with rows of every table, some of which only the cache has. */
+function smallArea({ root, random }: StageOptions, options: Partial<SampleAreaOptions> = {}): SampleArea {
+  const area = buildArea({
+    directory: join(root, "areas", "a1"),
+    cacheRoot: join(root, "cache"),
+    user: "ann",
+    host: "host-a",
+    runs: 3 + random.below(3),
+    testsPerRun: 3 + random.below(4),
+    stepsPerTest: 2,
+    dataPerTest: 1,
+    seed: 1 + random.below(1000),
+    cacheWal: random.below(3) === 0,
+    ...options,
+  });
+  if (random.below(2) === 0) age(area);
+  return area;
+}
+
+/**
+ * As if nobody had worked here for an hour. So where a cut takes the cache's time back and not that of megatest.db, a
+ * refill is due afterwards.
+ */
+function age(area: SampleArea): void {
+  for (const file of [area.megatestDb, area.cacheDb, area.refDb]) {
+    const then = statSync(file).mtimeMs / 1000 - 3600;
+    utimesSync(file, then, then);
+  }
+}
+
+/** Area and cache have a file system each. */
+async function recordJob(
+  { root, command }: StageOptions,
+  area: SampleArea,
+  [name = "", ...flags]: readonly string[],
+): Promise<Stage> {
+  const recording = await record([join(root, "areas"), join(root, "cache")], async (traces) => {
+    const args = [command, name, area.directory, "--runname", "%", "--inline", "--json", ...flags];
+    await traceProgram(join(traces, "job"), args, {
+      MTJOBS_HOST: area.host,
+      MTJOBS_USER: area.user,
+      MTJOBS_CACHE_ROOT: area.cacheRoot,
+      MTJOBS_REDIS_URL: "redis://127.0.0.1:1",
+    });
+    return ["job"];
+  });
+  return { area, recording };
+}
+
+type Job = (area: SampleArea) => Promise<unknown>;
+
+const recoverBy =
+  (...jobs: readonly [Job, ...Job[]]): Scenario["recover"] =>
+  async ({ area, before, random }) => {
+    // Somebody of Megatest may be quicker than the next job.
+    if (random.below(3) === 0) await openAsMegatest(area);
+    await random.pick(jobs)(area);
+    assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
+    assertReleased(area);
+  };
+
+/** The next job may be another one. What was half restored is kept for its readers for 10 s then: so but now and then. */
+const afterReduce = recoverBy(runReduce, runReduce, runRestore, runRepair);
+const afterRestore = recoverBy(...many(runRestore, 12), runReduce, runRepair);
+
+function many<T>(one: T, count: number): [T, ...T[]] {
+  return [one, ...Array.from({ length: count - 1 }, () => one)];
+}
+
+const restore = ["restore", "--grace", "0s"];
+
+export const scenarios = {
+  "a reduce": {
+    record: (o) => recordJob(o, smallArea(o), ["reduce", "--compact", "never"]),
+    recover: afterReduce,
+  },
+  "a restore": {
+    record: async (o) => {
+      const area = smallArea(o, { unsynced: false, inFlight: 0 });
+      await runReduce(area);
+      return await recordJob(o, area, [...restore, "--compact", "never"]);
+    },
+    recover: afterRestore,
+  },
+  "a reduce that compacts": {
+    record: (o) => recordJob(o, smallArea(o), ["reduce", "--compact", "always"]),
+    recover: afterReduce,
+  },
+  "a restore that compacts": {
+    record: async (o) => {
+      const area = smallArea(o);
+      await runReduce(area, { runname: undefined, runId: [1, 2] });
+      return await recordJob(o, area, [...restore, "--compact", "always"]);
+    },
+    recover: afterRestore,
+  },
+  "a migration, all machines at once": allAtOnce,
+  "a migration, one machine alone": oneAlone,
+} as const satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof scenarios;

@@ -1,0 +1,16 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { buildForTwo, migrateByHand, tendBoth } from "../../support/migration-hosts.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+
+it("the directory of an ended migration that was emptied, whose own name a power cut kept, goes with the next look", async () => {
+  const { area, place } = buildForTwo(temporaryDirectory());
+  const migration = { ...place, jobId: "migrate-1" };
+  await migrateByHand(migration);
+  const directory = join(area.directory, ".mtjobs", "migration", "1");
+  expect(existsSync(directory)).toBe(false);
+  mkdirSync(directory);
+  await tendBoth(migration);
+  expect(existsSync(directory)).toBe(false);
+});
