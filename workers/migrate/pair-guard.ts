@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync } from "node:fs";
+import { closeSync, constants, lstatSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 
@@ -21,7 +22,7 @@ export async function withPairGuard<T>(
   waitMs = patienceMs,
 ): Promise<T> {
   const directory = ensureCacheDirectory(settings);
-  const db = new Database(join(directory, ".mtjobs-guard.db"), { timeout: 25 });
+  const db = new Database(ensureGuard(directory), { timeout: 25, fileMustExist: true });
   try {
     await begin(db, directory, waitMs);
     return await body();
@@ -29,6 +30,21 @@ export async function withPairGuard<T>(
     // Rolls back; nothing was written.
     db.close();
   }
+}
+
+/** The guard's file, made where it is missing and never opened where it is there: SQLite may hold a lock on it here. */
+function ensureGuard(directory: string): string {
+  const file = join(directory, ".mtjobs-guard.db");
+  try {
+    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
+    closeSync(openSync(file, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o644));
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
+  if (lstatSync(file).isFile()) return file;
+  throw new JobsError("not-owner", `${file} is not a regular file`, {
+    hint: "see who put it there, and remove it",
+  });
 }
 
 async function begin(db: Database.Database, directory: string, waitMs: number): Promise<void> {
