@@ -2,7 +2,7 @@ import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
-import { createLike } from "../../shared/area/ownership.ts";
+import { createLike, createNewLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { FileDigest } from "../../shared/migration-row.ts";
@@ -126,7 +126,7 @@ export async function copyParts(
     const from = sources[part];
     if (from === undefined) continue;
     const file = temporaryFile(directory, token, part);
-    createLike(file, area.megatestDb);
+    createNewLike(file, area.megatestDb);
     await copyDatabase(from, file, signal);
     leaveWal(file);
     files[part] = file;

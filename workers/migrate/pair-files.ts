@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt, cacheDirectories, findCache } from "../../shared/area/cache.ts";
@@ -65,7 +65,7 @@ export function reusedNote(directory: string, token: number): string {
   return join(directory, `.mtjobs-${token}-reused`);
 }
 
-const ownName = /^\.mtjobs-\d+-/;
+const ownName = /^\.mtjobs-(\d+|new)-/;
 
 /** True where some migration has put something beside a pair. */
 export function hasOwnFiles(directory: string): boolean {
@@ -96,9 +96,7 @@ export function removeSidecars(file: string): void {
 export function writeReadyMarks(directory: string, model: string): void {
   for (const name of Object.values(pairNames)) {
     if (!existsSync(join(directory, name))) continue;
-    const mark = readyMark(directory, name);
-    createLike(mark, model);
-    if (statSync(mark).size === 0) writeFileSync(mark, "database initialised\n");
+    createLike(readyMark(directory, name), model, "database initialised\n");
   }
 }
 
