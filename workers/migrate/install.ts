@@ -154,7 +154,7 @@ export async function putPair(o: Installing, place: PairPlace, files: Files): Pr
   for (const part of parts.toReversed()) await putFile(o, place, part, files[part] ?? "");
   writeReadyMarks(place.directory, o.area.megatestDb);
   syncDirectory(place.directory);
-  const pair = cacheAt(place.directory);
+  const pair = cacheAt(place.directory, o.settings);
   if (pair === undefined || readMark(pair).mark?.token !== o.token) {
     throw new JobsError("conflict", `${place.directory} was changed while the pair was installed`, {
       hint: "see what else works on the caches of this host",

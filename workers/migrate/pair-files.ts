@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt, cacheDirectories, findCache } from "../../shared/area/cache.ts";
 import { openFiles } from "../../shared/area/open-files.ts";
+import { isOwnDirectory } from "../../shared/area/own-path.ts";
 import { createLike } from "../../shared/area/ownership.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import type { Settings } from "../../shared/settings.ts";
@@ -129,10 +130,17 @@ export function removeIfEmpty(directory: string): void {
   }
 }
 
-/** The pairs of this area that this user may have on this host, with their directories. */
+/**
+ * The pairs of this area that this user may have on this host, with their directories; one that is another user's, or that
+ * others may exchange, is left out where it holds no pair.
+ *
+ * @throws JobsError `not-owner` as `findCache`
+ */
 export function ownPairs(
   area: Area,
   settings: Settings,
 ): { directory: string; pair: CachePair | undefined }[] {
-  return cacheDirectories(area, settings).map((directory) => ({ directory, pair: cacheAt(directory) }));
+  return cacheDirectories(area, settings)
+    .map((directory) => ({ directory, pair: cacheAt(directory, settings) }))
+    .filter(({ directory, pair }) => pair !== undefined || isOwnDirectory(settings, directory));
 }

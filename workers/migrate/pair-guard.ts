@@ -2,6 +2,7 @@ import { closeSync, constants, lstatSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { checkOwnDirectory } from "../../shared/area/own-path.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
@@ -71,14 +72,8 @@ export function ensureCacheDirectory({ cacheRoot, user }: Settings, ...below: re
   for (const name of [user, "megatest_localdb", ...below]) {
     path = join(path, name);
     mkdirSync(path, { recursive: true, mode: 0o755 });
-    const stat = lstatSync(path);
-    const self = process.geteuid?.() ?? stat.uid;
     // Everybody may write to /tmp: what another made there is not for us to fill.
-    if (stat.isDirectory() && (stat.uid === self || self === 0)) continue;
-    throw new JobsError("not-owner", `${path} is ${stat.isDirectory() ? "another user's" : "no directory"}`, {
-      hint: "see who put it there, and remove it",
-      details: { path, owner: stat.uid },
-    });
+    checkOwnDirectory({ cacheRoot, user }, path);
   }
   return path;
 }

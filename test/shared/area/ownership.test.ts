@@ -29,7 +29,7 @@ function scene() {
   const give = (uid: number, ...names: string[]) => {
     for (const name of names) chownSync(join(root, name), uid, uid);
   };
-  return { root, area, cache: cacheAt(join(root, "cache")), give };
+  return { root, area, cache: cacheAt(join(root, "cache"), settingsFor({ cacheRoot: root })), give };
 }
 
 /** Runs `act` while another process, an unprivileged user's, replaces `path` by a link to `target` whenever it is there. */
