@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import Database from "better-sqlite3";
 import { JobsError } from "../shared/errors.ts";
+import { type Connection, openConnection, openToLook } from "../shared/sqlite/connection.ts";
 import { hasHotJournal, journalMode, walBytes } from "../shared/sqlite/journal.ts";
 
 /** A database of an area by the part it plays; the name under which it is attached. */
 export type Part = "area" | "cache" | "ref" | "completed";
 
-export type Look = Database.Database;
+export type Look = Connection;
 
 /** Milliseconds to wait for a database that is being written; then it is reported as busy. */
 const patience = 500;
@@ -20,27 +20,19 @@ const patience = 500;
  */
 export function openLook(files: Partial<Record<Part, string>>): Look {
   const given = Object.entries(files) as [Part, string][];
+  if (given.length === 0) throw new TypeError("nothing to look at");
   const modes = new Map(given.map(([part, file]) => [part, assertReadable(part, file)]));
+  const inWal = given.filter(([part]) => modes.get(part) === "wal");
   // Closing a connection that may write puts what is left in a log into the database.
-  const readonly = given.some(([part, file]) => modes.get(part) === "wal" && walBytes(file) > 0);
-  for (const [part, file] of given) {
+  const readonly = inWal.length === 0 || inWal.some(([, file]) => walBytes(file) > 0);
+  for (const [, file] of readonly ? inWal : []) {
     // A connection that may not write makes a log that is missing, and leaves it behind.
-    if (readonly && modes.get(part) === "wal" && !existsSync(`${file}-wal`))
-      throw notNow(file, "is in WAL mode and closed");
+    if (!existsSync(`${file}-wal`)) throw notNow(file, "is in WAL mode and closed");
   }
-  const [first] = given;
-  if (first === undefined) throw new TypeError("nothing to look at");
-  // In memory no connection is for reading only: the first file stands for it, and is attached a second time.
-  const db = new Database(readonly ? first[1] : ":memory:", { readonly, timeout: patience });
-  try {
-    for (const [part, file] of given) db.prepare(`ATTACH ? AS ${part}`).run(file);
-    db.pragma("query_only = ON");
-    db.pragma("foreign_keys = OFF");
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+  const options = { busyTimeoutMs: patience };
+  const db = readonly ? openToLook(files, options) : openConnection(files, options);
+  db.pragma("query_only = ON");
+  return db;
 }
 
 function assertReadable(part: Part, file: string): ReturnType<typeof journalMode> {

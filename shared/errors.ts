@@ -133,6 +133,12 @@ export function toJobsError(error: unknown): JobsError {
       hint: "another process holds the database; the job is tried again by itself",
     });
   }
+  if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {
+    return new JobsError("busy", `a writer is at work, or died and left a journal: ${message}`, {
+      cause: error,
+      hint: "reading only may not roll it back; any client of Megatest's, or a job on the area, does",
+    });
+  }
   if (code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT") {
     return new JobsError("disk-full", `no space left: ${message}`, {
       cause: error,

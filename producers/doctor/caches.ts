@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type FoundCache, findCaches } from "../../shared/area/foreign-caches.ts";
+import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
+import { findStrangePart } from "../../shared/sqlite/one-area.ts";
+import { openLook, type Part } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
@@ -17,6 +20,7 @@ export async function checkCaches(patient: Patient): Promise<Check[]> {
   return [
     ...(await examine("caches", () => checkPairs(patient))),
     ...(await examine("cache", () => checkOwn(patient))),
+    ...(await examine("one-area", () => checkOneArea(patient))),
   ];
 }
 
@@ -87,4 +91,21 @@ function checkOwn({ area, cache }: Patient): Check[] {
     ];
   }
   return [good("cache", "the cache is whole, and no refill is due")];
+}
+
+/** A job makes sure of the same before it changes anything. */
+function checkOneArea({ area, cache, files }: Patient): Check[] {
+  if (cache === undefined || typeof cache === "string") return [];
+  const db = openLook(files);
+  try {
+    const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (strange === undefined) return [good("one-area", "cache and megatest.db are of one area")];
+    return [
+      bad("one-area", `${files[strange]} has no run in common with megatest.db: it is another area's`, {
+        remedy: "see how it came there, and move it away: Megatest makes this area's cache anew",
+      }),
+    ];
+  } finally {
+    db.close();
+  }
 }

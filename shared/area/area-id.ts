@@ -1,14 +1,5 @@
 import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { linkSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Area } from "./area.ts";
@@ -80,14 +71,7 @@ function claim(path: string, identity: Identity, area: Area): Identity {
 
 function writeTemporary(identity: Identity, area: Area): string {
   const path = join(area.privateDir, `area-id.${randomUUID()}.tmp`);
-  createLike(path, area.megatestDb);
-  const fd = openSync(path, "r+");
-  try {
-    writeSync(fd, `${JSON.stringify(identity)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  createLike(path, area.megatestDb, `${JSON.stringify(identity)}\n`);
   return path;
 }
 

@@ -1,9 +1,8 @@
-import { lstatSync, type Stats, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
-import { systemCode } from "./system-code.ts";
+import { type CachePlace, checkOwnDatabase, checkOwnDirectory } from "./own-path.ts";
 
 /** The databases that Megatest reads and writes on the homehost in place of megatest.db. */
 export interface CachePair {
@@ -19,37 +18,26 @@ export function cacheDirectories(area: Area, settings: Settings): string[] {
   return [...new Set([area.path, area.realPath])].map((path) => join(base, path.replaceAll("/", ".")));
 }
 
-/** This user's cache; of two the one that changed last. Undefined where there is none; none is ever created here. */
+/**
+ * This user's cache; of two the one that changed last. Undefined where there is none; none is ever created here.
+ *
+ * @throws JobsError `not-owner` where somebody else could have put it there: see `checkOwnDirectory`
+ */
 export function findCache(area: Area, settings: Settings): CachePair | undefined {
   const pairs = cacheDirectories(area, settings)
-    .map(cacheAt)
+    .map((directory) => cacheAt(directory, settings))
     .filter((pair) => pair !== undefined);
   return pairs.sort((a, b) => changed(b) - changed(a))[0];
 }
 
-/** The pair in a directory; undefined without a megatest.db. A link or anything but a file in its place is `not-owner`. */
-export function cacheAt(directory: string): CachePair | undefined {
+/** The pair in a directory; undefined without a megatest.db. Throws as `findCache`. */
+export function cacheAt(directory: string, place: CachePlace): CachePair | undefined {
   const megatestDb = join(directory, "megatest.db");
   const refDb = join(directory, "megatest_ref.db");
-  if (!isDatabase(megatestDb)) return undefined;
-  return { directory, megatestDb, refDb: isDatabase(refDb) ? refDb : undefined };
-}
-
-function isDatabase(path: string): boolean {
-  let stat: Stats | undefined;
-  try {
-    stat = lstatSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    throw new JobsError("not-owner", `${path} cannot be looked at (${systemCode(error)})`, {
-      cause: error,
-      hint: "run mtjobs as the user whose cache it is, and set MTJOBS_USER to that user's name",
-    });
-  }
-  if (stat === undefined || stat.isFile()) return stat !== undefined;
-  // Everybody may write to /tmp: a link there may lead anywhere.
-  throw new JobsError("not-owner", `${path} is not a regular file`, {
-    hint: "see who put it there, and remove it",
-  });
+  // By whatever way: nobody needs to care for the way to a place where nothing is.
+  if (!checkOwnDatabase(place, megatestDb)) return undefined;
+  checkOwnDirectory(place, directory);
+  return { directory, megatestDb, refDb: checkOwnDatabase(place, refDb) ? refDb : undefined };
 }
 
 /** In WAL mode the database itself changes only at checkpoints. */

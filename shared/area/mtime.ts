@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import {
   closeSync,
   fstatSync,
+  lutimesSync,
   openSync,
   readdirSync,
   statSync,
   unlinkSync,
-  utimesSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -40,9 +40,9 @@ export function refillDue(area: Area, cache: { directory: string } | undefined):
   return ours !== undefined && cached !== undefined && ours - cached > refillMarginMs;
 }
 
-/** Sets a file's modification time. Opens nothing, so it is safe beside open SQLite databases. */
+/** Sets a file's modification time, and follows no link. Opens nothing, so it is safe beside open SQLite databases. */
 export function touch(path: string, timeMs: number): void {
-  utimesSync(path, timeMs / 1000, timeMs / 1000);
+  lutimesSync(path, timeMs / 1000, timeMs / 1000);
 }
 
 /**

@@ -1,15 +1,22 @@
+import { randomUUID } from "node:crypto";
 import {
   accessSync,
-  chmodSync,
-  chownSync,
   closeSync,
   constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
+  rmSync,
   type Stats,
   statSync,
+  writeSync,
 } from "node:fs";
+import { dirname, join } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
@@ -60,19 +67,68 @@ function isAccessible(path: string, isDirectory: boolean): boolean {
   }
 }
 
+/** Begins the name of a file that is being made; what a killed process left of it belongs to nobody. */
+const newPrefix = ".mtjobs-new-";
+
 /**
- * Creates `path` empty where it is missing, and gives it owner, group and mode of `modelPath`. Owner and group are left
- * where this user may not change them; then the group gets no more than everybody. Never opens an existing file.
+ * Creates `path` where it is missing, with owner, group and mode of `modelPath` and durable content, all of it before the
+ * name is there. Owner and group are left where this user may not change them; then the group gets no more than
+ * everybody. An existing file is neither opened nor changed. Returns whether it was made.
+ *
+ * Others may write to the directory: only the descriptor of the file that was just made is given away, never a name, behind
+ * which another file may stand by then.
+ *
+ * @throws JobsError `not-an-area` where anything but a regular file stands there, or somebody works against us
  */
-export function createLike(path: string, modelPath: string): void {
+export function createLike(path: string, modelPath: string, content = ""): boolean {
+  if (isThere(path)) return false;
+  const made = join(dirname(path), `${newPrefix}${randomUUID()}`);
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
+  const fd = openSync(made, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o600);
   try {
-    closeSync(openSync(path, "wx", 0o600));
+    applyOwner(fd, statSync(modelPath));
+    const bytes = Buffer.from(content);
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    if (bytes.length > 0) fsyncSync(fd);
+    return linkMade(made, path, fd);
+  } finally {
+    closeSync(fd);
+    rmSync(made, { force: true });
+  }
+}
+
+/** The same for a file that must not be there yet. @throws JobsError `conflict` where it is */
+export function createNewLike(path: string, modelPath: string, content = ""): void {
+  if (createLike(path, modelPath, content)) return;
+  throw new JobsError("conflict", `${path} was made by somebody else`, {
+    hint: "see who else writes to that directory",
+  });
+}
+
+function isThere(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return stat !== undefined;
+  throw new JobsError("not-an-area", `${path} is not a regular file`);
+}
+
+function linkMade(made: string, path: string, fd: number): boolean {
+  try {
+    linkSync(made, path);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
+    // NFS may report this of a link that it made itself.
+    if (!isThere(path) || !isSame(path, fd)) return false;
   }
-  const stat = lstatSync(path);
-  if (!stat.isFile()) throw new JobsError("not-an-area", `${path} is not a regular file`);
-  applyOwner(path, stat, statSync(modelPath));
+  if (isSame(path, fd)) return true;
+  throw new JobsError("not-an-area", `${path} was exchanged while it was made`, {
+    hint: "see who else writes to that directory",
+  });
+}
+
+function isSame(path: string, fd: number): boolean {
+  const here = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const ours = fstatSync(fd, { bigint: true });
+  return here?.dev === ours.dev && here.ino === ours.ino;
 }
 
 /** Creates the area's `.mtjobs` like megatest.db, enterable by whoever may read that. An existing one is left as it is. */
@@ -84,22 +140,31 @@ export function ensurePrivateDir(area: Area): void {
     if (lstatSync(area.privateDir).isDirectory()) return;
     throw new JobsError("not-an-area", `${area.privateDir} is not a directory`);
   }
-  applyOwner(area.privateDir, lstatSync(area.privateDir), statSync(area.megatestDb));
+  const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+  const fd = openSync(area.privateDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    // Another directory may stand there by now: nobody else enters the one that was just made, and nothing is in it.
+    const { mode, nlink } = fstatSync(fd);
+    if ((mode & 0o077) === 0 && nlink <= 2) applyOwner(fd, statSync(area.megatestDb));
+  } finally {
+    closeSync(fd);
+  }
   // What is put into it later is durable only if its own name is.
   syncDirectory(area.realPath);
 }
 
-function applyOwner(path: string, stat: Stats, model: Stats): void {
+function applyOwner(fd: number, model: Stats): void {
+  const stat = fstatSync(fd);
   let sameGroup = stat.gid === model.gid;
-  if (stat.uid !== model.uid || !sameGroup) sameGroup = tryChown(path, stat, model);
+  if (stat.uid !== model.uid || !sameGroup) sameGroup = tryChown(fd, stat, model);
   const mode = directoryMode(sameGroup ? model.mode : groupAsOthers(model.mode), stat.isDirectory());
-  if ((stat.mode & 0o777) !== mode) chmodSync(path, mode);
+  if ((stat.mode & 0o777) !== mode) fchmodSync(fd, mode);
 }
 
-function tryChown(path: string, stat: Stats, model: Stats): boolean {
+function tryChown(fd: number, stat: Stats, model: Stats): boolean {
   for (const uid of [model.uid, stat.uid]) {
     try {
-      chownSync(path, uid, model.gid);
+      fchownSync(fd, uid, model.gid);
       return true;
     } catch (error) {
       if (systemCode(error) !== "EPERM") throw error;

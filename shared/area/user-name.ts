@@ -1,11 +1,27 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
+/** What was asked for lately; caches are looked at with every scrape of all areas. */
+const known = new Map<string, { uid: number | undefined; askedAt: number }>();
+const keptMs = 60_000;
+
 /**
  * The number of a user, from wherever this system keeps its users (files, LDAP, …). Undefined where no user has the
- * name. Runs `id`, without a shell; where that is missing, reads `/etc/passwd`.
+ * name; a number, as a container's user may have for a name, stands for itself. Runs `id`, without a shell, once a minute
+ * for each name; where that is missing, reads `/etc/passwd`.
  */
 export function userId(name: string): number | undefined {
+  const now = performance.now();
+  const before = known.get(name);
+  if (before !== undefined && now - before.askedAt < keptMs) return before.uid;
+  if (known.size > 1_000) known.clear();
+  const uid = ask(name);
+  known.set(name, { uid, askedAt: now });
+  return uid;
+}
+
+function ask(name: string): number | undefined {
+  if (/^\d{1,10}$/.test(name)) return Number(name);
   if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return undefined;
   try {
     const output = execFileSync("id", ["-u", "--", name], {

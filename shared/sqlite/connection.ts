@@ -17,14 +17,18 @@ export interface ConnectionOptions {
 }
 
 /**
- * Opens a connection and attaches the files given. The files must exist.
+ * Opens a connection and attaches the files given. The files must exist: none is made, by whatever name, not even where
+ * one vanished an instant ago. An empty file in its place would pass for a database, and the ids begin at 1 there.
  * Every commit is durable (`commitDurably`): what is removed from one file must be durable in another first.
+ *
+ * @throws SqliteError `SQLITE_CANTOPEN`, which names the file
  */
 export function openConnection(
   files: Partial<Record<Part, string>>,
   options: ConnectionOptions = {},
 ): Connection {
-  const db = new Database(":memory:", { timeout: options.busyTimeoutMs ?? 1000 });
+  // What is attached is opened as this one is: to read and write, and not to create.
+  const db = new Database(":memory:", { timeout: options.busyTimeoutMs ?? 1000, fileMustExist: true });
   // Megatest's own connections do not enforce foreign keys; better-sqlite3 turns them on.
   db.pragma("foreign_keys = OFF");
   // Large look-up tables go to a temporary file rather than into memory.
@@ -36,6 +40,40 @@ export function openConnection(
     throw error;
   }
   return db;
+}
+
+/**
+ * The same for reading only: no statement writes to a file, no journal is rolled back and none is made. Only for files
+ * that are not in WAL mode, or whose log is there: to read one whose log is not would make that, and leave it behind.
+ *
+ * @throws SqliteError `SQLITE_READONLY_ROLLBACK` at the first statement where a dead writer left a hot journal
+ */
+export function openToLook(
+  files: Readonly<Record<string, string>>,
+  options: ConnectionOptions = {},
+): Connection {
+  // No database in memory is for reading only, but one that comes from a buffer: and so is what is attached to it.
+  const db = new Database(emptyDatabase(), { timeout: options.busyTimeoutMs ?? 1000, readonly: true });
+  try {
+    db.pragma("foreign_keys = OFF");
+    db.pragma("temp_store = FILE");
+    for (const [part, file] of Object.entries(files)) db.prepare(`ATTACH ? AS ${quoteName(part)}`).run(file);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return db;
+}
+
+/** A database without a table, as bytes; an empty buffer is none. */
+function emptyDatabase(): Buffer {
+  const db = new Database(":memory:");
+  try {
+    db.pragma("user_version = 1");
+    return db.serialize();
+  } finally {
+    db.close();
+  }
 }
 
 /** Attaches one more file, which must exist. */

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from "node:fs";
 
 /**
  * What stands in a database's header: `wal`, `rollback`, `empty` for a file without a byte, `foreign` for one that is
@@ -20,8 +20,9 @@ export function journalMode(file: string): "wal" | "rollback" | "empty" | "forei
  */
 export function hasHotJournal(file: string): boolean {
   const path = `${file}-journal`;
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
-  const fd = openSync(path, "r");
+  // SQLite follows no link here either; a FIFO would keep whoever opens it waiting.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const first = Buffer.alloc(1);
     return readSync(fd, first, 0, 1, 0) === 1 && first[0] !== 0;

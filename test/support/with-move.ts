@@ -1,3 +1,4 @@
+import { createLike } from "../../shared/area/ownership.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { parsePayload } from "../../shared/queue/payload.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
@@ -31,6 +32,7 @@ export async function withMove<T>(
   const tally = new Tally();
   const payload = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
   const place = await openPlace(payload, context, tally);
+  createLike(place.files.completed, place.files.area);
   ensureCompletedDb(place.files.completed, [place.files.area]);
   const move = openMove(place, { payload, job: "reduce" }, context, tally);
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));

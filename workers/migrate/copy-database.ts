@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, constants, fsyncSync, lstatSync, openSync, unlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
@@ -10,8 +10,8 @@ const step = 2_000;
 const patienceMs = 5_000;
 
 /**
- * Copies a database with SQLite's backup: a consistent state of `from`, whoever has it open, into `to`, which is made, or
- * whose content is replaced in place in one transaction, whoever has it open.
+ * Copies a database with SQLite's backup: a consistent state of `from`, whoever has it open, into `to`, a file that is there
+ * and whose content is replaced in place in one transaction, whoever has it open.
  *
  * @throws JobsError `busy` where somebody keeps either file locked; `disk-full`, `io`; the signal's reason
  */
@@ -35,10 +35,13 @@ export async function copyDatabase(from: string, to: string, signal: AbortSignal
 
 /** @throws JobsError `busy` where a step met a lock */
 async function copyOnce(source: Database.Database, to: string, signal: AbortSignal): Promise<void> {
+  const target = inodeOf(to);
+  if (target === undefined) throw notThere(to);
   let left = Number.POSITIVE_INFINITY;
   const { totalPages } = await source.backup(to, {
     progress: ({ remainingPages }) => {
       signal.throwIfAborted();
+      assertSame(to, target);
       // A step that met a lock copied nothing; so did one that began anew, after a write to the source.
       if (remainingPages >= left) throw busy(source.name, to);
       left = remainingPages;
@@ -54,6 +57,25 @@ function busy(from: string, to: string): JobsError {
     hint: "see which process reads or writes it; the job is tried again by itself",
   });
 }
+
+/** Device and inode of a regular file; undefined for anything else. */
+function inodeOf(path: string): string | undefined {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat?.isFile() === true ? `${stat.dev}:${stat.ino}` : undefined;
+}
+
+/** SQLite's backup makes a target that vanished since it was looked at: what it began there goes. */
+function assertSame(to: string, target: string): void {
+  const now = inodeOf(to);
+  if (now === target) return;
+  if (now !== undefined && lstatSync(to).size === 0) unlinkSync(to);
+  throw notThere(to);
+}
+
+const notThere = (file: string) =>
+  new JobsError("io", `${file} is gone, or no regular file`, {
+    hint: "see what else works in that directory; nothing was made there",
+  });
 
 /**
  * Takes a database that nobody else has open out of WAL mode, as SQLite's backup keeps the mode of its source: on a network
@@ -77,7 +99,7 @@ export function leaveWal(file: string): void {
  * descriptor of it drops the locks that SQLite holds on it.
  */
 export function syncFile(path: string): void {
-  const fd = openSync(path, "r+");
+  const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     fsyncSync(fd);
   } finally {

@@ -1,18 +1,8 @@
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { lstatSync, readdirSync, renameSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { readHomehost } from "../../shared/area/homehost.ts";
-import { createLike } from "../../shared/area/ownership.ts";
+import { createNewLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError } from "../../shared/errors.ts";
@@ -31,14 +21,9 @@ function nextHomeFile(area: Area, token: number): string {
 /** Writes what `.homehost` is to hold under the token's name, durable, with owner and mode of `.homehost`. */
 export function writeNextHome(area: Area, home: string, token: number): void {
   const file = nextHomeFile(area, token);
-  createLike(file, area.homehostFile);
-  const fd = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW);
-  try {
-    writeSync(fd, `${home}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  // Of a part that died while it wrote; this one holds the same right.
+  rmSync(file, { force: true });
+  createNewLike(file, area.homehostFile, `${home}\n`);
   syncDirectory(area.realPath);
 }
 

@@ -2,7 +2,7 @@ import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
-import { createLike } from "../../shared/area/ownership.ts";
+import { createLike, createNewLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { FileDigest } from "../../shared/migration-row.ts";
@@ -127,7 +127,7 @@ export async function copyParts(
     const from = sources[part];
     if (from === undefined) continue;
     const file = temporaryFile(directory, token, part);
-    createLike(file, area.megatestDb);
+    createNewLike(file, area.megatestDb);
     await copyDatabase(from, file, signal);
     leaveWal(file);
     files[part] = file;
@@ -155,7 +155,7 @@ export async function putPair(o: Installing, place: PairPlace, files: Files): Pr
   for (const part of parts.toReversed()) await putFile(o, place, part, files[part] ?? "");
   writeReadyMarks(place.directory, o.area.megatestDb);
   syncDirectory(place.directory);
-  const pair = cacheAt(place.directory);
+  const pair = cacheAt(place.directory, o.settings);
   if (pair === undefined || readMark(pair).mark?.token !== o.token) {
     throw new JobsError("conflict", `${place.directory} was changed while the pair was installed`, {
       hint: "see what else works on the caches of this host",

@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { lstatSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Area } from "../../shared/area/area.ts";
-import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
+import { createNewLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { readBounded } from "../../shared/area/read-bounded.ts";
 import { makeDirectory, syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
@@ -119,14 +110,7 @@ function writeMark(area: Area, token: number, name: string, text: string): void 
   const directory = ensureMigrationDirectory(area, token);
   const temporary = join(directory, `${name}.${process.pid}.tmp`);
   rmSync(temporary, { force: true });
-  createLike(temporary, area.megatestDb);
-  const fd = openSync(temporary, "r+");
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  createNewLike(temporary, area.megatestDb, text);
   renameSync(temporary, join(directory, name));
   syncDirectory(directory);
 }

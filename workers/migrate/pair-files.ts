@@ -1,8 +1,9 @@
-import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt, cacheDirectories, findCache } from "../../shared/area/cache.ts";
 import { openFiles } from "../../shared/area/open-files.ts";
+import { isOwnDirectory } from "../../shared/area/own-path.ts";
 import { createLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
@@ -67,7 +68,7 @@ export function reusedNote(directory: string, token: number): string {
   return join(directory, `.mtjobs-${token}-reused`);
 }
 
-const ownName = /^\.mtjobs-\d+-/;
+const ownName = /^\.mtjobs-(\d+|new)-/;
 
 /** True where some migration has put something beside a pair. */
 export function hasOwnFiles(directory: string): boolean {
@@ -102,8 +103,7 @@ export function writeReadyMarks(directory: string, model: string): void {
   for (const name of Object.values(pairNames)) {
     if (!existsSync(join(directory, name))) continue;
     const mark = readyMark(directory, name);
-    createLike(mark, model);
-    if (statSync(mark).size === 0) writeFileSync(mark, "database initialised\n");
+    createLike(mark, model, "database initialised\n");
     syncFile(mark);
   }
 }
@@ -138,10 +138,17 @@ export function removeIfEmpty(directory: string): void {
   }
 }
 
-/** The pairs of this area that this user may have on this host, with their directories. */
+/**
+ * The pairs of this area that this user may have on this host, with their directories; one that is another user's, or that
+ * others may exchange, is left out where it holds no pair.
+ *
+ * @throws JobsError `not-owner` as `findCache`
+ */
 export function ownPairs(
   area: Area,
   settings: Settings,
 ): { directory: string; pair: CachePair | undefined }[] {
-  return cacheDirectories(area, settings).map((directory) => ({ directory, pair: cacheAt(directory) }));
+  return cacheDirectories(area, settings)
+    .map((directory) => ({ directory, pair: cacheAt(directory, settings) }))
+    .filter(({ directory, pair }) => pair !== undefined || isOwnDirectory(settings, directory));
 }

@@ -1,8 +1,10 @@
-import { lstatSync, mkdirSync } from "node:fs";
+import { closeSync, constants, lstatSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { checkOwnDirectory } from "../../shared/area/own-path.ts";
 import { makeDirectory } from "../../shared/area/sync-directory.ts";
+import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 
@@ -22,7 +24,7 @@ export async function withPairGuard<T>(
   waitMs = patienceMs,
 ): Promise<T> {
   const directory = ensureCacheDirectory(settings);
-  const db = new Database(join(directory, ".mtjobs-guard.db"), { timeout: 25 });
+  const db = new Database(ensureGuard(directory), { timeout: 25, fileMustExist: true });
   try {
     await begin(db, directory, waitMs);
     return await body();
@@ -30,6 +32,21 @@ export async function withPairGuard<T>(
     // Rolls back; nothing was written.
     db.close();
   }
+}
+
+/** The guard's file, made where it is missing and never opened where it is there: SQLite may hold a lock on it here. */
+function ensureGuard(directory: string): string {
+  const file = join(directory, ".mtjobs-guard.db");
+  try {
+    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
+    closeSync(openSync(file, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o644));
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
+  if (lstatSync(file).isFile()) return file;
+  throw new JobsError("not-owner", `${file} is not a regular file`, {
+    hint: "see who put it there, and remove it",
+  });
 }
 
 async function begin(db: Database.Database, directory: string, waitMs: number): Promise<void> {
@@ -57,14 +74,8 @@ export function ensureCacheDirectory({ cacheRoot, user }: Settings, ...below: re
   for (const name of [user, "megatest_localdb", ...below]) {
     path = join(path, name);
     makeDirectory(path, 0o755);
-    const stat = lstatSync(path);
-    const self = process.geteuid?.() ?? stat.uid;
     // Everybody may write to /tmp: what another made there is not for us to fill.
-    if (stat.isDirectory() && (stat.uid === self || self === 0)) continue;
-    throw new JobsError("not-owner", `${path} is ${stat.isDirectory() ? "another user's" : "no directory"}`, {
-      hint: "see who put it there, and remove it",
-      details: { path, owner: stat.uid },
-    });
+    checkOwnDirectory({ cacheRoot, user }, path);
   }
   return path;
 }

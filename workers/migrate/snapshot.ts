@@ -1,7 +1,7 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { CachePair } from "../../shared/area/cache.ts";
-import { createLike } from "../../shared/area/ownership.ts";
+import { createNewLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { copyDatabase, leaveWal, syncFile } from "./copy-database.ts";
 
@@ -48,7 +48,7 @@ export async function copyAside({ from, target, partToken, model, signal }: Copy
   // What the same part left when it died: nobody else knows the name.
   remove();
   try {
-    createLike(temporary, model);
+    createNewLike(temporary, model);
     await copyDatabase(from, temporary, signal);
     leaveWal(temporary);
     syncFile(temporary);

@@ -6,7 +6,7 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
 import type { MovedTable, RecordPlan } from "../move/record-tables.ts";
 
-/** Files attached beside those of the area: `stray`, and where there is one `base`, what it began with. */
+/** Files attached beside those of the area: `stray`, and where there is one `base`, what it began with. They must exist. */
 export function attachStray(db: Connection, stray: string, base: string | undefined): () => void {
   const files = base === undefined ? { stray } : { stray, base };
   for (const [name, file] of Object.entries(files)) db.prepare(`ATTACH ? AS ${name}`).run(file);

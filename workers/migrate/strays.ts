@@ -29,15 +29,15 @@ export function findStrays(area: Area, settings: Settings, closed: ClosedMark): 
   const known = new Set(own.map(({ directory }) => directory));
   const others = findCaches(area, settings)
     .caches.filter(({ directory, mtimeMs }) => !known.has(directory) && mtimeMs > closed.closedAt)
-    .flatMap(({ directory }) => readable(directory));
+    .flatMap(({ directory }) => readable(directory, settings));
   return [...own, ...others]
     .filter((pair) => !isClosedBy(pair, closed.token))
     .map(({ directory, megatestDb, refDb }) => ({ cache: megatestDb, ref: refDb, directory }));
 }
 
-function readable(directory: string): CachePair[] {
+function readable(directory: string, settings: Settings): CachePair[] {
   try {
-    const pair = cacheAt(directory);
+    const pair = cacheAt(directory, settings);
     return pair === undefined ? [] : [pair];
   } catch {
     return [];

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, commitDurably, quoteName } from "../../shared/sqlite/connection.ts";
@@ -73,13 +72,14 @@ interface SchemaObject {
 }
 
 /**
- * Creates completed-runs.db, or brings it up to the schemas in hand, in one transaction.
+ * Fills an empty completed-runs.db, or brings it up to the schemas in hand, in one transaction.
  *
- * @param path completed-runs.db; may be missing or empty
- * @param sources databases whose tables and columns it must have, megatest.db first
+ * @param path completed-runs.db; may be empty, and must exist
+ * @param sources databases whose tables and columns it must have, megatest.db first; they must exist
  */
 export function ensureCompletedDb(path: string, sources: readonly string[]): void {
-  const db = new Database(path, { timeout: 1000 });
+  // Not for reading only: a cache in WAL mode is left as it was only by who may write to it.
+  const db = new Database(path, { timeout: 1000, fileMustExist: true });
   try {
     db.pragma("foreign_keys = OFF");
     // Never WAL: the file lives on a file system that several hosts share.
@@ -89,12 +89,10 @@ export function ensureCompletedDb(path: string, sources: readonly string[]): voi
       });
     }
     commitDurably(db, "main", path);
-    sources
-      .filter((source) => existsSync(source))
-      .forEach((source, index) => {
-        db.prepare(`ATTACH ? AS source${index}`).run(source);
-      });
-    const parts = sources.filter((source) => existsSync(source)).map((_, index) => `source${index}`);
+    const parts = sources.map((source, index) => {
+      db.prepare(`ATTACH ? AS source${index}`).run(source);
+      return `source${index}`;
+    });
     const objects = parts.map((part) => readSchema(db, part));
     db.transaction(() => {
       parts.forEach((part, index) => {

@@ -7,7 +7,7 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { type Files, removalOrder, type Source } from "./move.ts";
 
 /** How long SQLite itself waits for a lock, in ms; what is longer is waited out with pauses between. */
-const busyTimeoutMs = 25;
+export const busyTimeoutMs = 25;
 
 export function filesOf(area: Area, cache: CachePair | undefined): Files {
   return {

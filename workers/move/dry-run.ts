@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
@@ -80,6 +80,7 @@ async function rehearse(
       ? place.files.completed
       : join(scratch, "completed-runs.db");
     if (completed !== place.files.completed) {
+      writeFileSync(completed, "", { flag: "wx" });
       ensureCompletedDb(completed, [
         place.files.area,
         ...(place.files.cache === undefined ? [] : [place.files.cache]),

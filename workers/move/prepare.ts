@@ -14,12 +14,14 @@ import { columnNames } from "../../shared/sqlite/table.ts";
 import { assertMegatestSchema, connect, filesOf, hotJournals, sourcesOf } from "./databases.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import type { Files, Move } from "./move.ts";
+import { assertOneArea } from "./one-area.ts";
 import { checkOtherCaches } from "./other-caches.ts";
 import { Pace } from "./pace.ts";
 import { planRecords } from "./record-tables.ts";
 import { createScratch } from "./scratch.ts";
 import { Tally } from "./tally.ts";
 import { TimeBudget } from "./time-budget.ts";
+import { outwaitBusy } from "./transaction.ts";
 
 /** The area of a job with its cache, looked at and found fit to work on. */
 export interface Place {
@@ -36,7 +38,7 @@ export interface Place {
  * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
  */
 export async function openPlace(
-  payload: Pick<MovePayload, "area">,
+  payload: Pick<MovePayload, "area"> & Partial<Pick<MovePayload, "dryRun">>,
   context: JobContext,
   tally: Tally,
 ): Promise<Place> {
@@ -59,12 +61,18 @@ export async function openPlace(
   const due = refillDue(area, cache);
   assertReadWrite(area, cache, settings);
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
+  const files = filesOf(area, cache);
+  // Reading only, but not as who may write does: what a dead writer left is not rolled back for that.
+  if (payload.dryRun === true) refuseHotJournals(files);
+  if (cache !== undefined) {
+    await outwaitBusy(context.signal, () => assertOneArea(area, cache, completed));
+  }
   for (const warning of checkOtherCaches(area, settings, completed)) tally.warn(warning);
   if (atHome === undefined) say(noHomehost(settings.host));
   if (cache === undefined) {
     say("there is no cache on this host: only megatest.db is worked on, and no cache is made");
   }
-  return { area, cache, files: filesOf(area, cache), refillDue: due };
+  return { area, cache, files, refillDue: due };
 }
 
 const noHomehost = (host: string) =>

@@ -26,6 +26,12 @@ describe("the doctor on records", () => {
     expect(diagnosis).toMatchObject({ ok: true, area: area.directory, areaId: expect.any(String) });
   });
 
+  it("finds the cache of another area in the place of this one's", async () => {
+    const area = healthyArea();
+    edit(area, ["cache", "ref"], (db) => db.exec("UPDATE runs SET event_time = event_time - 1"));
+    expect(faultsOf(await diagnoseArea(area))).toEqual(["one-area"]);
+  });
+
   it("tells orphans from rows that came late for a moved run", async () => {
     const area = await reducedArea();
     addOrphans(area);

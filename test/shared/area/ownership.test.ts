@@ -1,4 +1,16 @@
-import { chmodSync, chownSync, lstatSync, statSync, symlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
@@ -17,7 +29,26 @@ function scene() {
   const give = (uid: number, ...names: string[]) => {
     for (const name of names) chownSync(join(root, name), uid, uid);
   };
-  return { root, area, cache: cacheAt(join(root, "cache")), give };
+  return { root, area, cache: cacheAt(join(root, "cache"), settingsFor({ cacheRoot: root })), give };
+}
+
+/** Runs `act` while another process, an unprivileged user's, replaces `path` by a link to `target` whenever it is there. */
+async function swapWhile(path: string, target: string, act: () => void): Promise<void> {
+  const code = `const fs = require('fs'); process.stdout.write('on');
+    const [path, target] = process.argv.slice(1);
+    for (;;) { try { fs.symlinkSync(target, path + '.link'); } catch {}
+      try { if (!fs.lstatSync(path).isSymbolicLink()) fs.renameSync(path + '.link', path); } catch {} }`;
+  const child = spawn(process.execPath, ["-e", code, path, target], {
+    stdio: ["ignore", "pipe", "inherit"],
+    uid: nobody,
+  });
+  try {
+    await once(child.stdout, "data");
+    act();
+  } finally {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
 }
 
 const all = ["area", "area/megatest.db", "cache", "cache/megatest.db", "cache/megatest_ref.db"];
@@ -69,10 +100,53 @@ describe("a file of ours", () => {
     chmodSync(model, 0o664);
     createLike(join(root, "new"), model);
     expect(statSync(join(root, "new"))).toMatchObject({ size: 0, mode: 0o100664 });
-    const old = writeFile(join(root, "old"), "kept");
-    chmodSync(old, 0o600);
-    createLike(old, model);
-    expect(statSync(old)).toMatchObject({ size: 4, mode: 0o100664 });
+    expect(readdirSync(root).sort()).toEqual(["model", "new"]);
+  });
+
+  it("is written with its content, and is left as it is once it is there", () => {
+    const root = temporaryDirectory();
+    const model = writeFile(join(root, "model"), "");
+    chmodSync(model, 0o664);
+    expect(createLike(join(root, "new"), model, "first")).toBe(true);
+    chmodSync(join(root, "new"), 0o600);
+    expect(createLike(join(root, "new"), model, "second")).toBe(false);
+    expect(readFileSync(join(root, "new"), "utf8")).toBe("first");
+    expect(statSync(join(root, "new")).mode & 0o777).toBe(0o600);
+  });
+
+  it.runIf(isRoot)(
+    "is nobody else's file that was put in its place: what only root may read stays so",
+    () => {
+      const root = temporaryDirectory();
+      const model = writeFile(join(root, "model"), "");
+      chownSync(model, nobody, nobody);
+      chmodSync(model, 0o666);
+      const secret = writeFile(join(root, "secret"), "for root alone");
+      chmodSync(secret, 0o600);
+      linkSync(secret, join(root, "planted"));
+      createLike(join(root, "planted"), model);
+      expect(statSync(secret)).toMatchObject({ uid: 0, gid: 0, mode: 0o100600 });
+    },
+  );
+
+  it.runIf(isRoot)("gives nothing away to a process that swaps it for a link all the while", async () => {
+    const root = temporaryDirectory();
+    const model = writeFile(join(root, "model"), "");
+    chownSync(model, nobody, nobody);
+    const secret = writeFile(join(root, "secret"), "for root alone");
+    chmodSync(secret, 0o600);
+    chmodSync(root, 0o777);
+    await swapWhile(join(root, "swapped"), secret, () => {
+      for (let n = 0; n < 2_000 && statSync(secret).uid === 0; n++) {
+        try {
+          createLike(join(root, "swapped"), model);
+        } catch {
+          // a link stood there
+        }
+        rmSync(join(root, "swapped"), { force: true });
+      }
+    });
+    expect(statSync(secret)).toMatchObject({ uid: 0, gid: 0, mode: 0o100600 });
   });
 
   it.runIf(isRoot)("gets owner and group of the model where we may give them", () => {

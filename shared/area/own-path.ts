@@ -1,0 +1,106 @@
+import { lstatSync, type Stats } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { JobsError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import { systemCode } from "./system-code.ts";
+import { userId } from "./user-name.ts";
+
+/** Where this user's caches are: what stands below `cacheRoot` may be anybody's, for everybody may write to /tmp. */
+export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
+
+/**
+ * Makes sure that nobody but the user whose caches they are (and root) can have put a directory below the cache root
+ * where it is, or can exchange it: each one on the way is a directory, no link, belongs to that user or root, and is not
+ * everybody's to write to. A group that its owner lets write is trusted, as Megatest makes directories so under many a
+ * umask. Undefined where nothing stands there; the cache root itself is the operator's to choose.
+ *
+ * @throws JobsError `not-owner`, which names what is wrong
+ */
+export function checkOwnDirectory(place: CachePlace, directory: string): Stats | undefined {
+  let path = place.cacheRoot;
+  let stat: Stats | undefined;
+  for (const name of relative(place.cacheRoot, directory).split(sep)) {
+    path = join(path, name);
+    stat = look(path);
+    if (stat === undefined) return undefined;
+    assertOwn(place, path, stat, "a directory");
+  }
+  return stat;
+}
+
+/** True where a directory below the cache root is there and `checkOwnDirectory` has nothing against it. */
+export function isOwnDirectory(place: CachePlace, directory: string): boolean {
+  try {
+    return checkOwnDirectory(place, directory) !== undefined;
+  } catch (error) {
+    if (error instanceof JobsError && error.code === "not-owner") return false;
+    throw error;
+  }
+}
+
+/** What SQLite may find, or make, beside a database. */
+const sidecars = ["-journal", "-wal", "-shm"];
+
+/**
+ * The same for a database in such a directory and what lies beside it; false where there is none.
+ *
+ * @throws JobsError `not-owner`
+ */
+export function checkOwnDatabase(place: CachePlace, path: string): boolean {
+  const stat = look(path);
+  if (stat === undefined) return false;
+  for (const [file, found] of [
+    [path, stat] as const,
+    ...sidecars.map((suffix) => [path + suffix, look(path + suffix)] as const),
+  ]) {
+    if (found !== undefined) assertOwn(place, file, found, "a regular file");
+  }
+  return true;
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (systemCode(error) === "ENOTDIR") return undefined;
+    throw new JobsError("not-owner", `${path} cannot be looked at (${systemCode(error)})`, {
+      cause: error,
+      hint: "run mtjobs as the user whose cache it is, and set MTJOBS_USER to that user's name",
+    });
+  }
+}
+
+function assertOwn(
+  { user }: CachePlace,
+  path: string,
+  stat: Stats,
+  what: "a directory" | "a regular file",
+): void {
+  const isKind = what === "a directory" ? stat.isDirectory() : stat.isFile();
+  if (!isKind) {
+    throw new JobsError("not-owner", `${path} is ${stat.isSymbolicLink() ? "a link, not" : "not"} ${what}`, {
+      hint: "see who put it there, and remove it",
+    });
+  }
+  if (!mayOwn(stat.uid, user)) {
+    throw new JobsError(
+      "not-owner",
+      `${path} belongs to user ${stat.uid}, who is neither root nor "${user}"`,
+      {
+        hint: "see who put it there, and remove it; MTJOBS_USER says whose caches are used",
+        details: { path, owner: stat.uid },
+      },
+    );
+  }
+  // In a sticky directory nobody renames or removes what is not his.
+  if (stat.isDirectory() && (stat.mode & 0o002) !== 0 && (stat.mode & 0o1000) === 0) {
+    throw new JobsError("not-owner", `everybody may write to ${path}, and exchange what is in it`, {
+      hint: `see that nobody did, then: chmod o-w ${path}`,
+      details: { path, owner: stat.uid },
+    });
+  }
+}
+
+function mayOwn(uid: number, user: string): boolean {
+  return uid === 0 || uid === process.geteuid?.() || uid === userId(user);
+}

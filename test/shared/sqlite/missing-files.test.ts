@@ -1,0 +1,79 @@
+import { existsSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { attach, openConnection, openToLook } from "../../../shared/sqlite/connection.ts";
+import { copyDatabase } from "../../../workers/migrate/copy-database.ts";
+import { withPairGuard } from "../../../workers/migrate/pair-guard.ts";
+import { attachStray } from "../../../workers/migrate/stray-match.ts";
+import { ensureCompletedDb } from "../../../workers/move/completed-db.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { settingsFor } from "../area/small-area.ts";
+
+const never = new AbortController().signal;
+
+/** A directory with one database `there`, and a name where nothing is. */
+function scene() {
+  const directory = temporaryDirectory();
+  const there = join(directory, "there.db");
+  const db = new Database(there);
+  db.exec("CREATE TABLE runs (id INTEGER PRIMARY KEY)");
+  db.close();
+  return { directory, there, gone: join(directory, "gone ? # % é.db") };
+}
+
+describe("a database that is gone when it is opened", () => {
+  it("is not made by opening it, and the error names it", () => {
+    const { directory, there, gone } = scene();
+    expect(() => openConnection({ area: there, cache: gone })).toThrow(gone);
+    expect(() => openToLook({ area: there, cache: gone })).toThrow(gone);
+    const db = openConnection({ area: there });
+    expect(() => attach(db, "cache", gone)).toThrow(gone);
+    expect(() => attachStray(db, gone, undefined)).toThrow(gone);
+    db.close();
+    expect(readdirSync(directory)).toEqual(["there.db"]);
+  });
+
+  it("is not made as completed-runs.db, nor as what that is made of", () => {
+    const { directory, there, gone } = scene();
+    expect(() => ensureCompletedDb(gone, [there])).toThrow("unable to open database file");
+    expect(() => ensureCompletedDb(there, [gone])).toThrow(gone);
+    expect(readdirSync(directory)).toEqual(["there.db"]);
+  });
+
+  it("is not made as the target of a copy that was to replace its content", async () => {
+    const { directory, there, gone } = scene();
+    await expect(copyDatabase(there, gone, never)).rejects.toMatchObject({
+      code: "io",
+      message: expect.stringContaining(gone),
+    });
+    expect(readdirSync(directory)).toEqual(["there.db"]);
+  });
+
+  it("is read and written by its name, whatever is in that name", () => {
+    const { there, gone } = scene();
+    renameSync(there, gone);
+    const db = openConnection({ area: gone });
+    db.exec("INSERT INTO area.runs VALUES (1)");
+    db.close();
+    const look = openToLook({ area: gone });
+    expect(look.prepare("SELECT count(*) FROM area.runs").pluck().get()).toBe(1);
+    expect(() => look.exec("INSERT INTO area.runs VALUES (2)")).toThrow("readonly");
+    look.close();
+  });
+});
+
+describe("the guard of a host's caches", () => {
+  it("is not opened where a link stands in its place, nor made where that leads", async () => {
+    const { directory } = scene();
+    const settings = settingsFor({ cacheRoot: directory, user: "ann" });
+    await withPairGuard(settings, async () => {});
+    const guard = join(directory, "ann/megatest_localdb/.mtjobs-guard.db");
+    rmSync(guard);
+    symlinkSync(join(directory, "elsewhere"), guard);
+    await expect(withPairGuard(settings, async () => {})).rejects.toMatchObject({ code: "not-owner" });
+    expect(existsSync(join(directory, "elsewhere"))).toBe(false);
+    writeFileSync(join(directory, "elsewhere"), "");
+    await expect(withPairGuard(settings, async () => {})).rejects.toMatchObject({ code: "not-owner" });
+  });
+});

@@ -1,0 +1,48 @@
+import type { Area } from "../../shared/area/area.ts";
+import type { CachePair } from "../../shared/area/cache.ts";
+import { targetKeys } from "../../shared/area/keys.ts";
+import { JobsError } from "../../shared/errors.ts";
+import { openConnection, openToLook, type Part } from "../../shared/sqlite/connection.ts";
+import { hasHotJournal, walBytes } from "../../shared/sqlite/journal.ts";
+import { findStrangePart } from "../../shared/sqlite/one-area.ts";
+import { busyTimeoutMs } from "./databases.ts";
+
+/**
+ * Makes sure, by what they hold and not by their names, that cache, ref and megatest.db are of one area: what a job takes
+ * for moved is removed from all three. Changes nothing.
+ *
+ * @throws JobsError `conflict`
+ */
+export function assertOneArea(area: Area, cache: CachePair, completed: string | undefined): void {
+  const files: Partial<Record<Part, string>> = {
+    area: area.megatestDb,
+    cache: cache.megatestDb,
+    ...(cache.refDb === undefined ? {} : { ref: cache.refDb }),
+    ...(completed === undefined ? {} : { completed }),
+  };
+  const db = open(Object.values(files))(files, { busyTimeoutMs });
+  try {
+    db.pragma("query_only = ON");
+    const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (strange === undefined) return;
+    const what = strange === "cache" ? "cache" : "cache's ref";
+    throw new JobsError(
+      "conflict",
+      `the ${what} in ${cache.directory} has no run in common with ${area.megatestDb}: it is another area's`,
+      {
+        hint: "see how it came there; once it is moved away, Megatest makes a cache of this area's anew",
+        details: { part: strange, directory: cache.directory },
+      },
+    );
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * To close a connection that may write puts what is left in a log into the database: the cache would look newer than it is.
+ * One that may not write cannot read what a dead writer left in a journal, and makes a log that is missing.
+ */
+function open(files: readonly string[]): typeof openConnection {
+  return files.some((file) => walBytes(file) > 0) && !files.some(hasHotJournal) ? openToLook : openConnection;
+}
