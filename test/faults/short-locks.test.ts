@@ -1,17 +1,27 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type JobStep, reduceSteps, restoreSteps } from "../../shared/job-steps.ts";
+import { migrateSteps } from "../../shared/migrate-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../support/area-traits.ts";
 import { casesOf } from "../support/campaign.ts";
 import { makeRefillDue } from "../support/edit-area.ts";
 import { LockHolder, type LockKind } from "../support/lock-holder.ts";
+import { buildForTwo, migrateByHand, seenFromSide } from "../support/migration-hosts.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import { runReduce, runRestore, unionOf } from "../support/run-reduce.ts";
 import { buildTempArea } from "../support/temp-area.ts";
+import { temporaryDirectory } from "../support/temp-directory.ts";
+import { homeOf, migrationRow, unionAt } from "../support/two-hosts.ts";
+import { writeAgainst } from "../support/write-against.ts";
 
 /** Ms: longer than SQLite itself waits in a job, and shorter than what a job gives up after. */
 const holdMs = 250;
+/** Ms: parts of a migration work in threads where SQLite itself waits for a second. */
+const migrationHoldMs = 1_500;
+
+/** These happen only where a migration is undone. */
+const undoing = new Set<JobStep>(["old-opened", "new-cleaned", "migration-undone"]);
 
 /** Within a transaction of the job's own nobody else can take a lock. */
 const inTransaction = /^deleted-in-/;
@@ -36,11 +46,11 @@ function fileOf(area: SampleArea, database: Target[0]): string {
 }
 
 /** Takes the lock the first time that a job passes the step; `taken` says how often it was to be had. */
-function lockAt(area: SampleArea, step: JobStep, [database, kind]: Target) {
+function lockAt(area: SampleArea, step: JobStep, [database, kind]: Target, ms = holdMs) {
   const seen = { passed: 0, taken: 0 };
   const failpoint = (name: string) => {
     if (name !== step || seen.passed++ > 0) return;
-    if (holder.hold(fileOf(area, database), kind, holdMs)) seen.taken++;
+    if (holder.hold(fileOf(area, database), kind, ms)) seen.taken++;
   };
   return { seen, failpoint };
 }
@@ -81,4 +91,19 @@ describe("a short lock of somebody else neither ends a job nor hides what it did
     expect(result).toMatchObject({ state: "completed", moved: { runs: 6 } });
     assertNothingLost(before, unionOf(area));
   });
+
+  it.each(casesOf(cells(migrateSteps.filter((step) => !undoing.has(step))), 5))(
+    "$what, at $step of a migration",
+    async ({ step, target }) => {
+      const { area, place } = buildForTwo(temporaryDirectory());
+      await runReduce(area, { runname: undefined, runId: [1] });
+      const before = unionAt(area);
+      const { failpoint } = lockAt(area, step, target, migrationHoldMs);
+      const between = (when: string) => when === "watch" && writeAgainst(area.cacheDb);
+      await migrateByHand({ ...place, jobId: "migrate-1", failpoint, between });
+      const there = seenFromSide(area, place.root, "new");
+      expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["settled", "10.9.0.2\n"]);
+      assertNothingLost(before, unionAt(there), { newRecords: true });
+    },
+  );
 });

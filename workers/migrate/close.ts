@@ -18,7 +18,7 @@ import { digestInThread } from "./digest-in-thread.ts";
 import { gather, gatherLate } from "./gather.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { advance, beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
-import { commit, giveBack, handOver, type MigrationPart, withPart } from "./part.ts";
+import { commit, giveBack, handOver, type MigrationPart, read, withPart } from "./part.ts";
 import { refusal, undoneError } from "./refusal.ts";
 import { writeSnapshot } from "./snapshot.ts";
 import { rowOf, undoOnOld } from "./undo.ts";
@@ -49,9 +49,11 @@ export async function close(payload: ClosePayload, context: JobContext): Promise
   const { area, cache: pair, refillDue } = place;
   const options = { context, area, pair, migration: payload.migration, lease: "any", refillDue } as const;
   return await withPart(options, async (part) => {
-    const move = moveOn(part.db, place, { payload: {}, job: "repair" }, context, tally);
+    const move = await read(part, () =>
+      moveOn(part.db, place, { payload: {}, job: "repair" }, context, tally),
+    );
     move.token = part.fenceToken;
-    const known = migrationOf(part.db, payload.migration);
+    const known = await read(part, () => migrationOf(part.db, payload.migration));
     if (known !== undefined && !part.wasAlive && isBefore(known)) {
       await undoOnOld(part, known, "the part that closed the old home died, and nobody took it up in time");
     }
@@ -70,7 +72,7 @@ async function begin(
 ): Promise<CheckReport["checks"]> {
   const { context, db } = part;
   try {
-    refuseWhereOpen(db);
+    await read(part, () => refuseWhereOpen(db));
     const report = await checkPlace(place, payload, context, clockSkewMs(place.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;
@@ -100,7 +102,7 @@ async function closing(
   payload: ClosePayload,
   checks: CheckReport["checks"],
 ): Promise<CloseReport> {
-  const row = rowOf(part, payload.migration);
+  const row = await rowOf(part, payload.migration);
   if (row.state === "undoing" || row.state === "undone") throw undoneError(row);
   try {
     if (row.state === "closing") {
@@ -123,7 +125,7 @@ async function closePair(part: MigrationPart, move: Move, row: MigrationRow): Pr
   if (files.cache === undefined) return;
   const renew = () => times.renew();
   const mark = { token: row.token, movedTo: row.to_home, closedAt: Date.now() };
-  if (readClosed(db, "cache") === undefined) {
+  if ((await read(part, () => readClosed(db, "cache"))) === undefined) {
     const rows = await gather(move, renew);
     await outwaitBusy(context.signal, () => settleRefill(db, fenceToken));
     context.log(`${rows} rows that cache and megatest.db did not share are in both.`);
@@ -176,8 +178,8 @@ async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promi
   const error = toJobsError(thrown);
   // Put back, or overtaken: whoever comes next goes on within the lease's life, or undoes.
   if (error.code === "stopped" || error.code === "lost-lease") return;
-  const row = migrationOf(part.db, jobId);
   try {
+    const row = await read(part, () => migrationOf(part.db, jobId));
     if (row === undefined) await giveBack(part);
     else if (isBefore(row)) await undoOnOld(part, row, error.message);
   } catch (why) {

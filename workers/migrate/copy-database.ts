@@ -7,7 +7,7 @@ import { JobsError, toJobsError } from "../../shared/errors.ts";
 const step = 2_000;
 
 /** For how long a copy waits for a reader or writer of either file before it gives up, in ms. */
-const patienceMs = 5_000;
+const patienceMs = 30_000;
 
 /**
  * Copies a database with SQLite's backup: a consistent state of `from`, whoever has it open, into `to`, a file that is there

@@ -3,7 +3,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { removeNextHomes } from "./home-switch.ts";
 import { settledLine, undoneLine } from "./migration-history.ts";
 import { advance, openMigration } from "./migration-table.ts";
-import { commit, type MigrationPart } from "./part.ts";
+import { commit, type MigrationPart, read } from "./part.ts";
 import { decide, rowOf } from "./undo.ts";
 
 /**
@@ -15,7 +15,7 @@ import { decide, rowOf } from "./undo.ts";
  */
 export async function endLeft(part: MigrationPart, home: string): Promise<void> {
   const { area, context, db } = part;
-  let row = openMigration(db);
+  let row = await read(part, () => openMigration(db));
   if (row === undefined) return;
   const reason = `take-over ${context.jobId} ended it: ${home} is gone`;
   if (row.state !== "undoing" && row.state !== "switched") row = await decide(part, row, reason);
@@ -28,7 +28,7 @@ export async function endLeft(part: MigrationPart, home: string): Promise<void> 
   }
   const { token, state } = row;
   await commit(part, () => advance(db, token, isSwitched ? "settled" : "undone"));
-  const ended = rowOf(part, row.job_id);
+  const ended = await rowOf(part, row.job_id);
   appendHistory(
     area,
     isSwitched ? settledLine(ended, { merged: 0, kept: 0 }) : undoneLine({ ...ended, reason }),

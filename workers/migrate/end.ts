@@ -13,7 +13,7 @@ export async function settle(part: MigrationPart, row: MigrationRow): Promise<St
   const strays = await mergeStrays(part, row);
   await commit(part, () => advance(part.db, row.token, "settled"));
   part.context.failpoint("migration-settled");
-  await tidySettled(part, rowOf(part, row.job_id), strays);
+  await tidySettled(part, await rowOf(part, row.job_id), strays);
   return { merged: strays.merged, kept: strays.kept };
 }
 

@@ -9,7 +9,7 @@ import type { FileDigest } from "../../shared/migration-row.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
 import { proveToken, raiseToken } from "../fence.ts";
-import { transact } from "../move/transaction.ts";
+import { outwaitBusy, transact } from "../move/transaction.ts";
 import { noteKnown, type PairPart, tellHome, writeClosed } from "./closed.ts";
 import { copyDatabase, leaveWal, syncFile } from "./copy-database.ts";
 import { sameDigest } from "./digest.ts";
@@ -175,15 +175,19 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
     // A process may have it open: its content is replaced, not the file.
     await copyDatabase(file, target, o.signal);
     rmSync(file);
-    const db = openConnection({ [part]: target });
-    try {
-      transact(db, () => {
-        proveToken(db, part, o.partToken, Date.now());
-        noteKnown(db, part);
-      });
-    } finally {
-      db.close();
-    }
+    await outwaitBusy(o.signal, () => markKnown(target, part, o.partToken));
+  }
+}
+
+function markKnown(file: string, part: PairPart, partToken: number): void {
+  const db = openConnection({ [part]: file }, { busyTimeoutMs: 25 });
+  try {
+    transact(db, () => {
+      proveToken(db, part, partToken, Date.now());
+      noteKnown(db, part);
+    });
+  } finally {
+    db.close();
   }
 }
 

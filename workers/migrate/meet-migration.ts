@@ -4,7 +4,7 @@ import { outwaitBusy, transact } from "../move/transaction.ts";
 import { openPart, readClosed } from "./closed.ts";
 import { sideOf } from "./duty.ts";
 import { openMigration } from "./migration-table.ts";
-import type { MigrationPart } from "./part.ts";
+import { type MigrationPart, read } from "./part.ts";
 import { openNew } from "./switch.ts";
 import { decide, openOld } from "./undo.ts";
 
@@ -18,7 +18,7 @@ const beforeSwitch = ["closing", "closed", "installed", "intent"];
  */
 export async function meetMigration(part: MigrationPart): Promise<void> {
   const { db, context } = part;
-  let row = openMigration(db);
+  let row = await read(part, () => openMigration(db));
   const side = row === undefined ? undefined : sideOf(row, context.settings.host);
   if (row !== undefined && side === "old") {
     if (beforeSwitch.includes(row.state)) row = await decide(part, row, `job ${context.jobId} found it left`);
@@ -37,7 +37,8 @@ function moved(homehost: string): JobsError {
 
 /** This host is the home, and its cache is closed: somebody wrote `.homehost` by hand. That is theirs to choose. */
 async function adopt({ db, files, fenceToken, context }: MigrationPart): Promise<void> {
-  if (files.cache === undefined || readClosed(db, "cache") === undefined) return;
+  if (files.cache === undefined) return;
+  if ((await outwaitBusy(context.signal, () => readClosed(db, "cache"))) === undefined) return;
   context.log(".homehost was changed by hand: the cache that a migration closed here is opened again.");
   // What megatest.db got meanwhile is brought to it next, as after a refill that was due.
   await outwaitBusy(context.signal, () => transact(db, () => noteRefillDue(db, true)));

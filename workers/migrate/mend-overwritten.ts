@@ -31,16 +31,17 @@ async function restore(move: Move, record: RecordPlan, beforeCommit: () => void)
   const { db, context } = move;
   const { table, naturalKey } = record;
   const named = naturalKey.map((name) => `a.${quoteName(name)} IS c.${quoteName(name)}`).join(" AND ");
-  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`area.${table}`, chunk));
-  const clobbered = preparedIds<[bigint, bigint]>(
-    db,
-    `SELECT a.id FROM area.${table} AS a CROSS JOIN cache.${table} AS c ON c.id = a.id
+  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`area.${table}`, chunk));
+  const clobbered = () =>
+    preparedIds<[bigint, bigint]>(
+      db,
+      `SELECT a.id FROM area.${table} AS a CROSS JOIN cache.${table} AS c ON c.id = a.id
      WHERE a.id BETWEEN ? AND ? AND NOT (${named})`,
-  );
+    );
   const { signal } = context;
   let rows = 0;
-  for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last.get(from)))) {
-    const ids = await outwaitBusy(signal, () => clobbered.all(...range));
+  for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)))) {
+    const ids = await outwaitBusy(signal, () => clobbered().all(...range));
     for (let at = 0; at < ids.length; at += piece)
       await replace(move, record, ids.slice(at, at + piece), beforeCommit);
     rows += ids.length;

@@ -32,8 +32,12 @@ export async function mergeAreaRows(
 ): Promise<{ merged: number; kept: number }> {
   const total = { merged: 0, kept: 0 };
   for (const { table, names } of areaTables) {
-    if (!["stray", "cache"].every((part) => hasTable(move.db, part, table))) continue;
-    const rows = new AreaRows(move, { table, names }, hasBase && hasTable(move.db, "base", table));
+    const rows = await outwaitBusy(move.context.signal, () =>
+      ["stray", "cache"].every((part) => hasTable(move.db, part, table))
+        ? new AreaRows(move, { table, names }, hasBase && hasTable(move.db, "base", table))
+        : undefined,
+    );
+    if (rows === undefined) continue;
     const { merged, kept } = await rows.settle(beforeCommit);
     total.merged += merged;
     total.kept += kept;

@@ -46,11 +46,14 @@ export async function mergeStray({ move, stray, base, beforeCommit }: MergeOptio
     const parents = new ParentIds(move);
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
-      const match = new StrayMatch(move, record, parents, base !== undefined);
-      const next = preparedIds<{ from: bigint }>(db, match.candidates(chunk));
+      const match = await outwaitBusy(
+        context.signal,
+        () => new StrayMatch(move, record, parents, base !== undefined),
+      );
+      const next = () => preparedIds<{ from: bigint }>(db, match.candidates(chunk));
       for (let from: bigint | undefined = lowestId; from !== undefined; ) {
         const after: bigint = from;
-        const ids = await outwaitBusy(context.signal, () => next.all({ from: after }));
+        const ids = await outwaitBusy(context.signal, () => next().all({ from: after }));
         const last = ids.at(-1);
         if (last === undefined) break;
         const { merged, kept } = await settle({ move, record, match, parents, ids, beforeCommit });

@@ -6,7 +6,7 @@ import { Tally } from "../move/tally.ts";
 import { mendOverwritten } from "./mend-overwritten.ts";
 import { mergeStray } from "./merge-stray.ts";
 import { baseFile, migrationDirectory } from "./migration-files.ts";
-import type { MigrationPart } from "./part.ts";
+import { type MigrationPart, read } from "./part.ts";
 import { snapshotNames } from "./snapshot.ts";
 import { strayFiles } from "./strays.ts";
 
@@ -30,7 +30,9 @@ export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promi
   const total = { merged: 0, kept: 0, done };
   // Without a cache of its own the home reads megatest.db: nothing can have been written beside it.
   if (files.cache === undefined || !existsSync(files.completed)) return total;
-  const move = moveOn(db, { area, files }, { payload: {}, job: "repair" }, context, new Tally());
+  const move = await read(part, () =>
+    moveOn(db, { area, files }, { payload: {}, job: "repair" }, context, new Tally()),
+  );
   move.token = fenceToken;
   const beforeCommit = () => times.renew();
   const directory = migrationDirectory(area, row.token);

@@ -25,7 +25,7 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
     lease: "any",
   } as const;
   return await withPart(options, async (part) => {
-    const row = rowOf(part, payload.migration);
+    const row = await rowOf(part, payload.migration);
     if (row.state === "switched" && readMigrationFiles(area, row.token).watched?.done === true)
       return { settled: true, strays: await settle(part, row) };
     // A part before this one died when it had settled.

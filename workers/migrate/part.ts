@@ -102,6 +102,11 @@ function renewQuietly({ db, times, fenceToken }: MigrationPart): void {
   }
 }
 
+/** Reads from the databases of a part, however long somebody else keeps one of them locked. `body` may be repeated. */
+export function read<T>({ context }: Pick<MigrationPart, "context">, body: () => T): Promise<T> {
+  return outwaitBusy(context.signal, body);
+}
+
 /** One commit to megatest.db, under the token, with the cache made the newer file before. */
 export async function commit(part: MigrationPart, body: () => void): Promise<void> {
   const { db, times, fenceToken, context } = part;
@@ -125,9 +130,11 @@ export async function giveBack(part: MigrationPart): Promise<void> {
 }
 
 /** Attaches a pair that came to this host meanwhile, under this part's token. */
-export function takePair(part: MigrationPart, pair: CachePair): void {
-  if (part.files.cache === undefined) attach(part.db, "cache", pair.megatestDb);
-  if (part.files.ref === undefined && pair.refDb !== undefined) attach(part.db, "ref", pair.refDb);
+export async function takePair(part: MigrationPart, pair: CachePair): Promise<void> {
+  const { files, db } = part;
+  if (files.cache === undefined) await read(part, () => attach(db, "cache", pair.megatestDb));
+  const { refDb } = pair;
+  if (files.ref === undefined && refDb !== undefined) await read(part, () => attach(db, "ref", refDb));
   part.pair = pair;
   part.files = filesOf(part.area, pair);
   part.times = new CacheTimes(cacheTimesSetup(part.area, pair));

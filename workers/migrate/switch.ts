@@ -17,7 +17,7 @@ import { baseFile, ensureMigrationDirectory, migrationDirectory } from "./migrat
 import { settledLine } from "./migration-history.ts";
 import { advance, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, giveBack, handOver, type MigrationPart, takePair, withPart } from "./part.ts";
+import { commit, giveBack, handOver, type MigrationPart, read, takePair, withPart } from "./part.ts";
 import { passed, undoneError } from "./refusal.ts";
 import { copyAside } from "./snapshot.ts";
 import { cleanNew, decide, rowOf } from "./undo.ts";
@@ -56,30 +56,30 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
   return await withPart(options, async (part) => {
     const checks: MigrateCheck[] = [];
     try {
-      if (!part.wasAlive && isBefore(rowOf(part, payload.migration))) {
+      if (!part.wasAlive && isBefore(await rowOf(part, payload.migration))) {
         throw new JobsError("rolled-back", "its lease ran out before the new home took it up");
       }
-      if (payload.cancelled === true && isBefore(rowOf(part, payload.migration)))
+      if (payload.cancelled === true && isBefore(await rowOf(part, payload.migration)))
         throw new JobsError("cancelled", "somebody cancelled it");
       await toSwitched(part, payload.migration, checks);
     } catch (error) {
       await leave(part, payload.migration, error);
     }
-    const row = rowOf(part, payload.migration);
+    const row = await rowOf(part, payload.migration);
     if (row.state === "switched" && row.new_ready === 0) await openNew(part, row);
     if (row.kind === "takeover") await endTakeOver(part, row);
     else await handOver(part);
-    return { checks, row: rowOf(part, payload.migration) };
+    return { checks, row: await rowOf(part, payload.migration) };
   });
 }
 
 const isBefore = ({ state }: MigrationRow) => ["closed", "installed", "intent"].includes(state);
 
 async function toSwitched(part: MigrationPart, jobId: string, checks: MigrateCheck[]): Promise<void> {
-  let row = rowOf(part, jobId);
+  let row = await rowOf(part, jobId);
   if (row.state === "closed") {
     await install(part, row, checks);
-    row = rowOf(part, jobId);
+    row = await rowOf(part, jobId);
   }
   if (row.state === "intent") row = await takeIntentBack(part, row);
   if (row.state === "installed") await rename(part, row, checks);
@@ -93,21 +93,22 @@ async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCh
     await commit(part, () => {});
     return row.source === "cache" ? await fromSnapshot(part, row) : await fromBase(part, row);
   });
-  takePair(part, pair);
+  await takePair(part, pair);
   if (row.source === "cache") checks.push(passed("digest", "every row of the new pair is as in the old one"));
   checks.push(passed("integrity", "SQLite finds the new pair sound"));
   await commit(part, () => advance(db, row.token, "installed"));
   context.failpoint("migration-installed");
 }
 
-function installing({ area, db, context, fenceToken, files }: MigrationPart, row: MigrationRow) {
+async function installing(part: MigrationPart, row: MigrationRow) {
+  const { area, db, context, fenceToken, files } = part;
   const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
   return {
     area,
     settings: context.settings,
     token: row.token,
     partToken: fenceToken,
-    gapAbove: gapAbove(db, parts),
+    gapAbove: await read(part, () => gapAbove(db, parts)),
     signal: context.signal,
     failpoint: (step: "pair-copied" | "pair-installed") => context.failpoint(step),
   };
@@ -115,7 +116,7 @@ function installing({ area, db, context, fenceToken, files }: MigrationPart, row
 
 async function fromSnapshot(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
   const snapshot = migrationDirectory(part.area, row.token);
-  return await installPair({ ...installing(part, row), snapshot, digests: row.digests ?? {} });
+  return await installPair({ ...(await installing(part, row)), snapshot, digests: row.digests ?? {} });
 }
 
 /** The old home had no cache, or is gone: the pair is made of megatest.db, which is kept as it was. */
@@ -127,7 +128,7 @@ async function fromBase(part: MigrationPart, row: MigrationRow): Promise<CachePa
     const { megatestDb: from } = area;
     await copyAside({ from, target: base, partToken: fenceToken, model: from, signal: context.signal });
   }
-  return await buildPair({ ...installing(part, row), base, directory, movedTo: row.to_home });
+  return await buildPair({ ...(await installing(part, row)), base, directory, movedTo: row.to_home });
 }
 
 /** A part before us committed its intent and died: either it renamed, or it never will. */
@@ -136,7 +137,7 @@ async function takeIntentBack(part: MigrationPart, row: MigrationRow): Promise<M
   if (row.switch_token !== null) withdrawNextHome(area, row.switch_token);
   const to = readHomehost(area).value === row.to_home ? "switched" : "installed";
   await commit(part, () => advance(db, row.token, to));
-  return rowOf(part, row.job_id);
+  return await rowOf(part, row.job_id);
 }
 
 async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
@@ -161,7 +162,7 @@ async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateChe
 export async function openNew(part: MigrationPart, row: MigrationRow): Promise<void> {
   const { area, db, context, fenceToken } = part;
   const pair = findCache(area, context.settings);
-  if (pair !== undefined) takePair(part, pair);
+  if (pair !== undefined) await takePair(part, pair);
   part.times.renew();
   for (const name of ["ref", "cache"] as const) {
     if (part.files[name] !== undefined)
@@ -187,7 +188,7 @@ async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promi
   const error = toJobsError(thrown);
   // Put back, or overtaken: whoever comes next goes on within the lease's life, or undoes.
   if (error.code === "stopped" || error.code === "lost-lease") throw error;
-  let row = rowOf(part, jobId);
+  let row = await rowOf(part, jobId);
   if (isBefore(row)) row = await decide(part, row, error.message);
   if (row.state === "switched" || row.state === "settled") return;
   if (row.state === "undoing") await cleanNew(area, row, context);

@@ -8,7 +8,7 @@ import { outwaitBusy } from "../move/transaction.ts";
 import { endLeft } from "./end-left.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
-import { commit, handOver, withPart } from "./part.ts";
+import { commit, handOver, read, withPart } from "./part.ts";
 import { rowOf } from "./undo.ts";
 
 /** What is known of a home that is gone. */
@@ -45,7 +45,7 @@ export async function beginTakeOver(
       to_host: settings.host,
       source: "megatest.db",
     } as const;
-    const isNew = migrationOf(part.db, payload.migration) === undefined;
+    const isNew = (await read(part, () => migrationOf(part.db, payload.migration))) === undefined;
     if (isNew) await endLeft(part, payload.fromHome);
     await commit(part, () => {
       // Taken up again where it had begun.
@@ -53,7 +53,7 @@ export async function beginTakeOver(
       refuseWhereOpen(part.db);
       beginMigration(part.db, row, part.fenceToken, "closed");
     });
-    ensureMigrationDirectory(area, rowOf(part, payload.migration).token);
+    ensureMigrationDirectory(area, (await rowOf(part, payload.migration)).token);
     await handOver(part);
     return { token: part.fenceToken };
   });

@@ -86,7 +86,7 @@ async function actOrGiveBack(duty: Duty, part: MigrationPart, seen: MigrationRow
 }
 
 async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {
-  const row = rowOf(part, seen.job_id);
+  const row = await rowOf(part, seen.job_id);
   // Decided by another host between our look and the lease: the next round sees what is left.
   if (row.state !== seen.state) return;
   // These end the migration, and with it its lease.

@@ -19,12 +19,12 @@ import {
 import { undoneLine } from "./migration-history.ts";
 import { advance, migrationOf, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, giveBack, type MigrationPart } from "./part.ts";
+import { commit, giveBack, type MigrationPart, read } from "./part.ts";
 import { standsOf } from "./stand.ts";
 
 /** The row as it stands now. */
-export function rowOf(part: MigrationPart, jobId: string): MigrationRow {
-  const row = migrationOf(part.db, jobId);
+export async function rowOf(part: MigrationPart, jobId: string): Promise<MigrationRow> {
+  const row = await read(part, () => migrationOf(part.db, jobId));
   if (row !== undefined) return row;
   throw new JobsError("rolled-back", "this migration has no row in megatest.db", {
     hint: "megatest.db was replaced meanwhile; look at .homehost and ask again",
@@ -41,11 +41,11 @@ export async function decide(part: MigrationPart, row: MigrationRow, reason: str
     withdrawNextHome(area, row.switch_token);
     if (readHomehost(area).value === row.to_home) {
       await commit(part, () => advance(db, row.token, "switched"));
-      return rowOf(part, row.job_id);
+      return await rowOf(part, row.job_id);
     }
   }
   await commit(part, () => advance(db, row.token, "undoing", { reason }));
-  return rowOf(part, row.job_id);
+  return await rowOf(part, row.job_id);
 }
 
 /** On the old home, in `undoing`: its pair takes writes again. The ref first, for a sync writes there before anywhere else. */
@@ -69,7 +69,7 @@ export async function finishUndo(part: MigrationPart, row: MigrationRow): Promis
   const merged = strays.length === 0 ? undefined : await mergeStrays(part, row);
   await commit(part, () => advance(db, row.token, "undone"));
   context.failpoint("migration-undone");
-  await tidyUndone(part, rowOf(part, row.job_id), merged);
+  await tidyUndone(part, await rowOf(part, row.job_id), merged);
 }
 
 /**
@@ -92,7 +92,7 @@ export async function tidyUndone(
 export async function undoOnOld(part: MigrationPart, row: MigrationRow, reason: string): Promise<void> {
   const undoing = row.state === "undoing" ? row : await decide(part, row, reason);
   if (undoing.old_ready === 0) await openOld(part, undoing);
-  const opened = rowOf(part, row.job_id);
+  const opened = await rowOf(part, row.job_id);
   if (isNewClean(opened, readMigrationFiles(part.area, row.token))) await finishUndo(part, opened);
   else await giveBack(part);
 }

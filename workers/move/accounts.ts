@@ -25,7 +25,8 @@ const chunk = 500;
  */
 export async function takeOverCounts(move: Move): Promise<void> {
   const { db, context, token } = move;
-  const others = unsettledJobs(move).filter((job) => job !== context.jobId);
+  const unsettled = await outwaitBusy(context.signal, () => unsettledJobs(move));
+  const others = unsettled.filter((job) => job !== context.jobId);
   const written = jobsInHistory(move.area, others);
   const dead = others.filter((job) => !written.has(job));
   const done = others.filter((job) => written.has(job));
@@ -46,8 +47,8 @@ export async function takeOverCounts(move: Move): Promise<void> {
     );
   }
   if (dead.length > 0) context.log(`What ${dead.join(", ")} moved before it died is counted with this job.`);
-  countMoved(move);
-  countRestored(move);
+  await countMoved(move, context.signal);
+  await countRestored(move);
 }
 
 /** Notes runs that are about to leave completed-runs.db, with their rows by table. Call inside the transaction that says so. */
@@ -71,30 +72,39 @@ export function tallyRestored({ counts }: Move, runs: readonly Run[], rows: RowC
   for (const run of runs) counts.restore.movedRun(run);
 }
 
-function countRestored(move: Move): void {
-  const noted = move.db
-    .prepare<[string], { runs: string; rows: string }>(
-      "SELECT runs, rows FROM completed.mtjobs_restored WHERE job_id = ? ORDER BY id",
-    )
-    .all(move.context.jobId);
+async function countRestored(move: Move): Promise<void> {
+  const { db, context } = move;
+  const noted = await outwaitBusy(context.signal, () =>
+    db
+      .prepare<[string], { runs: string; rows: string }>(
+        "SELECT runs, rows FROM completed.mtjobs_restored WHERE job_id = ? ORDER BY id",
+      )
+      .all(context.jobId),
+  );
   for (const { runs, rows } of noted)
     tallyRestored(move, (JSON.parse(runs) as MovedRun[]).map(runOf), JSON.parse(rows) as RowCounts);
 }
 
-/** Makes the tally what is committed, where the job did not come to write the last states of its runs. */
-export function settleCounts(move: Move): void {
+/**
+ * Makes the tally what is committed, where the job did not come to write the last states of its runs.
+ *
+ * @param signal ends the waiting for a busy database; not the job's own where that has failed, perhaps by it
+ */
+export async function settleCounts(move: Move, signal: AbortSignal): Promise<void> {
   const { db, context, counts } = move;
   const tally = counts.reduce;
-  const committed = db
-    .prepare<[string], number>(
-      "SELECT count(*) FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
-    )
-    .pluck()
-    .get(context.jobId);
+  const committed = await outwaitBusy(signal, () =>
+    db
+      .prepare<[string], number>(
+        "SELECT count(*) FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
+      )
+      .pluck()
+      .get(context.jobId),
+  );
   // The tally holds all that is committed, and perhaps more.
   if (committed === tally.moved.runs) return;
   tally.forgetMoved();
-  countMoved(move);
+  await countMoved(move, signal);
 }
 
 /** Jobs that moved runs nobody has looked at again since, or brought some back; the last job's, unless some died. */
@@ -108,23 +118,23 @@ function unsettledJobs({ db }: Move): string[] {
     .all();
 }
 
-function countMoved(move: Move): void {
+async function countMoved(move: Move, signal: AbortSignal): Promise<void> {
   const { db, keys, context, counts } = move;
   const tally = counts.reduce;
-  const runs = db
-    .prepare<[string], Run>(
-      `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
-       FROM completed.mtjobs_runs AS m CROSS JOIN completed.runs AS r ON r.id = m.run_id
-       WHERE m.state = 'moved' AND m.job_id = ?`,
-    )
-    .safeIntegers()
-    .all(context.jobId);
+  const runs = await outwaitBusy(signal, () =>
+    db
+      .prepare<[string], Run>(
+        `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
+         FROM completed.mtjobs_runs AS m CROSS JOIN completed.runs AS r ON r.id = m.run_id
+         WHERE m.state = 'moved' AND m.job_id = ?`,
+      )
+      .safeIntegers()
+      .all(context.jobId),
+  );
   for (let from = 0; from < runs.length; from += chunk) {
     const some = runs.slice(from, from + chunk);
-    const rows = runRows(
-      move,
-      some.map(({ id }) => id),
-    );
+    const ids = some.map(({ id }) => id);
+    const rows = await outwaitBusy(signal, () => runRows(move, ids));
     for (const [table, count] of rows) tally.moved[table] += count;
     for (const run of some) tally.movedRun(run);
   }

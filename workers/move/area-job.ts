@@ -12,7 +12,6 @@ import { bringTogether } from "./bring-together.ts";
 import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
 import { compact } from "./compact.ts";
-import { countSides, type RunsBySide } from "./count-sides.ts";
 import { repairIdClashes } from "./id-clashes.ts";
 import { assertIdRoom } from "./id-room.ts";
 import { acquire, assertAdmitted, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
@@ -20,6 +19,7 @@ import type { Move, Source } from "./move.ts";
 import { openMove, openPlace, type Place } from "./prepare.ts";
 import { prepareArea } from "./prepare-area.ts";
 import { aliveServers, quietReason } from "./quiet.ts";
+import { historyLine, noteFailure, sidesAfter } from "./record-outcome.ts";
 import { finishInterrupted } from "./recover.ts";
 import { RemovalLine } from "./removal-line.ts";
 import { describeResult, fileSizes } from "./report.ts";
@@ -78,15 +78,15 @@ export async function workOnArea(
   };
   try {
     move.token = await acquire(lease);
-    const report = () => {
-      settleCounts(move);
+    const report = async (signal: AbortSignal) => {
+      await settleCounts(move, signal);
       return describeResult({ move, payload, job, areaId, before, started });
     };
     try {
       await endMigration(move, place, times);
       await tidyAndPerform(move, place, payload, lease, direction);
-      const result = report();
-      const sides = sidesAfter(move);
+      const result = await report(context.signal);
+      const sides = await sidesAfter(move, context.signal);
       // Only a holder writes history: one that was overtaken at its last step ends here.
       await outwaitBusy(context.signal, () => renewLease(move.db, lease.times, move.token));
       appendHistory(place.area, historyLine(result, payload, sides));
@@ -97,7 +97,10 @@ export async function workOnArea(
       throw error;
     } finally {
       context.failpoint("releasing");
-      await release(lease, move.token);
+      // All is done, or has failed for a reason of its own: the lease of one that cannot be reached runs out.
+      await release(lease, move.token).catch((error: unknown) =>
+        context.log(`The lease could not be given back, and runs out: ${toJobsError(error).message}.`),
+      );
     }
   } finally {
     move.db.close();
@@ -191,60 +194,5 @@ async function vacuum({ files, token }: Move, part: Source | "completed", renew:
   } finally {
     clearInterval(timer);
     renew();
-  }
-}
-
-function stateAfter(error: unknown): MoveResult["state"] {
-  return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";
-}
-
-/** Undefined where they cannot be counted just now: all is done, and no job fails by that. */
-function sidesAfter({ db }: Move): RunsBySide | undefined {
-  try {
-    return countSides(db);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Warnings in a line of the history: the result has more of them, and whoever looks back a year from now reads few. */
-const warningsInHistory = 20;
-
-function historyLine(result: MoveResult, payload: MovePayload, sides: RunsBySide | undefined) {
-  const { runs: _runs, skipped: _skipped, warnings, ...counts } = result;
-  const { requestedBy, policy, schedule } = payload;
-  const moreWarnings = Math.max(0, warnings.length - warningsInHistory) || undefined;
-  // JSON leaves out what is undefined.
-  return {
-    at: new Date().toISOString(),
-    requestedBy,
-    policy,
-    schedule,
-    ...counts,
-    warnings: warnings.slice(0, warningsInHistory),
-    moreWarnings,
-    sides,
-  };
-}
-
-/** A job put back by a leaving worker or held by a stop file, or tried again, is not finished: its line is written when it is. */
-async function noteFailure(
-  move: Move,
-  payload: MovePayload,
-  report: () => MoveResult,
-  thrown: unknown,
-): Promise<void> {
-  const error = toJobsError(thrown);
-  if (error.code === "stopped" || error.code === "lost-lease" || error.code === "paused") return;
-  if (error.retriable && move.context.triedAgain === true) return;
-  try {
-    const result = { ...report(), state: stateAfter(error) };
-    appendHistory(move.area, {
-      ...historyLine(result, payload, sidesAfter(move)),
-      error: { code: error.code, message: error.message },
-    });
-  } catch (why) {
-    // The job's own failure must reach the caller. Without a line, the next job counts what was moved.
-    move.context.log(`The history could not be written: ${toJobsError(why).message}.`);
   }
 }

@@ -20,7 +20,9 @@ import { outwaitBusy, transact } from "./transaction.ts";
  * That it is due stands in the cache, committed together with the time that hides it.
  */
 export async function bringTogether(move: Move, beforeCommit: () => void): Promise<void> {
-  if (move.fresh !== "cache" || readFence(move.db, "cache")?.refillDue !== true) return;
+  if (move.fresh !== "cache") return;
+  const fence = await outwaitBusy(move.context.signal, () => readFence(move.db, "cache"));
+  if (fence?.refillDue !== true) return;
   move.context.log("megatest.db was newer than the cache: both are brought together before anything moves.");
   const rows = await settleAll(move, "both", beforeCommit);
   await outwaitBusy(move.context.signal, () =>
@@ -61,15 +63,16 @@ const chunk = 500;
 async function settleTable(settling: Settling): Promise<number> {
   const { move, record } = settling;
   const { db, context } = move;
-  const last = preparedIds<{ from: bigint }, bigint | null>(
-    db,
-    `SELECT max(id) FROM (
+  const last = () =>
+    preparedIds<{ from: bigint }, bigint | null>(
+      db,
+      `SELECT max(id) FROM (
        SELECT id FROM (SELECT id FROM cache.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
        UNION SELECT id FROM (SELECT id FROM area.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
        ORDER BY id LIMIT ${chunk})`,
-  );
+    );
   const { signal } = context;
-  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last.get({ from })));
+  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last().get({ from })));
   let rows = 0;
   for await (const range of ranges) rows += await settleRange(settling, range);
   return rows;
@@ -104,13 +107,17 @@ async function settleRange(
     clearScratch(db, "losers");
     noteLosers(move, record);
   });
-  transact(db, () => {
-    proveToken(db, "completed", move.token, Date.now());
-    recordLosers(move, Date.now());
-  });
+  await outwaitBusy(context.signal, () =>
+    transact(db, () => {
+      proveToken(db, "completed", move.token, Date.now());
+      recordLosers(move, Date.now());
+    }),
+  );
   // Read once: cache, ref and megatest.db must get the same values, whatever a client writes meanwhile.
-  capture(move, record, "area", "('area', 'alone')");
-  capture(move, record, "cache", "('cache', 'missing')");
+  await outwaitBusy(context.signal, () => {
+    capture(move, record, "area", "('area', 'alone')");
+    capture(move, record, "cache", "('cache', 'missing')");
+  });
   for (const [part, from] of routes[direction]) {
     if (!move.sources.includes(part)) continue;
     await outwaitBusy(context.signal, () => {

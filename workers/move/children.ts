@@ -1,5 +1,4 @@
-import type { Connection, Part } from "../../shared/sqlite/connection.ts";
-import { quoteText } from "../../shared/sqlite/connection.ts";
+import { type Connection, type Part, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -31,13 +30,15 @@ async function mapTable(
   signal: AbortSignal,
 ): Promise<void> {
   db.prepare("DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(part, table);
-  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
-  const note = db.prepare<[bigint, bigint]>(
-    `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM ${part}.${table}
+  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
+  const note = () =>
+    prepared<[bigint, bigint]>(
+      db,
+      `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM ${part}.${table}
      WHERE id BETWEEN ? AND ? AND ${parent} IS NOT NULL`,
-  );
-  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last.get(from)));
-  for await (const range of ranges) await outwaitBusy(signal, () => note.run(...range));
+    );
+  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)));
+  for await (const range of ranges) await outwaitBusy(signal, () => note().run(...range));
 }
 
 /** SQL, a FROM clause: the rows of a table in `part`, as `alias`, that hang on the ids of a table, as `s`. */

@@ -38,9 +38,9 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column now`,
       );
     } else if (!(await outwaitBusy(signal, () => isRegisteredAgain(move, run.id))))
-      chosen.push(withPreviousId(move, { id, target, runname }));
+      chosen.push(await withPreviousId(move, { id, target, runname }));
     else if (payload.onConflict === "refuse") move.tally.skip(label, "conflict");
-    else chosen.push(withPreviousId(move, await rename(move, { id, target, runname })));
+    else chosen.push(await withPreviousId(move, await rename(move, { id, target, runname })));
   }
   return chosen;
 }
@@ -143,11 +143,13 @@ function isTaken(move: Move, run: bigint, runname: string): boolean {
 }
 
 /** Tells the id a run had when it was moved, where it took a new one since. */
-function withPreviousId({ db }: Move, run: Run): Run {
-  const previousId = preparedIds<[bigint]>(
-    db,
-    `SELECT n.old_id FROM completed.mtjobs_renumbered AS n CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = n.new_id
-     WHERE n.table_name = 'runs' AND n.new_id = ? AND n.at >= m.changed_at ORDER BY n.at DESC LIMIT 1`,
-  ).get(run.id);
+async function withPreviousId({ db, context }: Move, run: Run): Promise<Run> {
+  const previousId = await outwaitBusy(context.signal, () =>
+    preparedIds<[bigint]>(
+      db,
+      `SELECT n.old_id FROM completed.mtjobs_renumbered AS n CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = n.new_id
+       WHERE n.table_name = 'runs' AND n.new_id = ? AND n.at >= m.changed_at ORDER BY n.at DESC LIMIT 1`,
+    ).get(run.id),
+  );
   return previousId === undefined ? run : { ...run, previousId };
 }

@@ -64,9 +64,9 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
          coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime
        FROM ${part}.runs AS r WHERE ${sql} AND r.id BETWEEN ? AND ? AND ${alone} AND ${notNamed("runs", "r", guardName, gapName)}
          AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) ORDER BY r.id`;
-    const last = preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`${part}.runs`, chunk));
+    const last = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`${part}.runs`, chunk));
     const { signal } = move.context;
-    for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last.get(from)))) {
+    for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)))) {
       const found = await outwaitBusy(signal, () => candidates(move.db, read, [...parameters, ...range]));
       for (const run of found) runs.push(run);
     }

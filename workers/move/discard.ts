@@ -23,14 +23,15 @@ export async function discardCopies(move: Move, runs: readonly bigint[]): Promis
   const { db, context } = move;
   const list = idList(runs);
   const pace = new Pace("completed", aimMs, initial);
-  const some = preparedIds<[string, number]>(
-    db,
-    `SELECT id FROM completed.tests WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, id LIMIT ?`,
-  );
+  const some = () =>
+    preparedIds<[string, number]>(
+      db,
+      `SELECT id FROM completed.tests WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, id LIMIT ?`,
+    );
   for (let isLast = false; !isLast; ) {
     await outwaitBusy(context.signal, () => {
       const started = performance.now();
-      const tests = some.all(list, pace.size);
+      const tests = some().all(list, pace.size);
       isLast = tests.length < pace.size;
       discard(move, { runs: list, tests: idList(tests), isLast });
       pace.hold(performance.now() - started);

@@ -1,5 +1,6 @@
 import { plural } from "../../shared/plural.ts";
 import { shownId } from "../../shared/run-id.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
@@ -20,10 +21,14 @@ import { outwaitBusy, transact } from "./transaction.ts";
  */
 export async function repairIdClashes(move: Move, beforeCommit: () => void): Promise<number> {
   const { db, context } = move;
-  const empty = db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1;
+  const empty = await outwaitBusy(
+    context.signal,
+    () => db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1,
+  );
   const held = await outwaitBusy(context.signal, () => guardsHold(move));
   const standIns = await outwaitBusy(context.signal, () => hasNewRunUnderOldId(move));
-  if (empty || (held && !standIns && !isRepairPending(move))) return 0;
+  const pending = await outwaitBusy(context.signal, () => isRepairPending(move));
+  if (empty || (held && !standIns && !pending)) return 0;
   // From here on guards may stand while clashes are left: a job that dies in between must look again.
   await outwaitBusy(context.signal, () => noteRepair(move));
   // Guards first: from then on no id is handed out that a moved row has, and what is noted is all there is.
@@ -73,14 +78,16 @@ async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): P
   const plan = planOf(move, table);
   const name = columnList(identityOf(plan), "x");
   const known = table === "runs" ? isNoKnownVersion(plan, part) : "1";
-  const ends = preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`completed.${table}`, 5000));
-  const note = move.db.prepare<[bigint, bigint]>(
-    `INSERT INTO temp.shared_${table} SELECT x.id, ${name} FROM completed.${table} AS d
+  const ends = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`completed.${table}`, 5000));
+  const note = () =>
+    prepared<[bigint, bigint]>(
+      move.db,
+      `INSERT INTO temp.shared_${table} SELECT x.id, ${name} FROM completed.${table} AS d
      CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id BETWEEN ? AND ? AND ${known}`,
-  );
+    );
   const { signal } = move.context;
-  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => ends.get(from)));
-  for await (const range of ranges) await outwaitBusy(signal, () => note.run(...range));
+  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => ends().get(from)));
+  for await (const range of ranges) await outwaitBusy(signal, () => note().run(...range));
 }
 
 /** One transaction for all tables, parents first: a child whose parent took a new id is told from a new one of the old id. */

@@ -26,12 +26,13 @@ export async function runsWithRows(move: Move, part: Source, runs: readonly bigi
 
 async function hasRows(move: Move, part: Source, run: bigint): Promise<boolean> {
   const { db, context } = move;
-  const itself = prepared<{ run: bigint }, number>(
-    db,
-    `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
-       OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
-  ).pluck();
-  if ((await outwaitBusy(context.signal, () => itself.get({ run }))) === 1) return true;
+  const itself = () =>
+    prepared<{ run: bigint }, number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
+         OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
+    ).pluck();
+  if ((await outwaitBusy(context.signal, () => itself().get({ run }))) === 1) return true;
   const byTest = move.records
     .filter((record) => record.parent === "test_id" && record.indexedIn(part))
     .map(
@@ -39,12 +40,13 @@ async function hasRows(move: Move, part: Source, run: bigint): Promise<boolean> 
         CROSS JOIN ${part}.${table} AS x ON x.test_id = t.value)`,
     );
   if (byTest.length === 0) return false;
-  const children = prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
-  const ids = preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?");
-  const tests = await outwaitBusy(context.signal, () => ids.all(run));
+  const children = () => prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
+  const tests = await outwaitBusy(context.signal, () =>
+    preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?").all(run),
+  );
   for (let from = 0; from < tests.length; from += chunk) {
     const some = idList(tests.slice(from, from + chunk));
-    if ((await outwaitBusy(context.signal, () => children.get({ tests: some }))) === 1) return true;
+    if ((await outwaitBusy(context.signal, () => children().get({ tests: some }))) === 1) return true;
     await yieldNow();
   }
   return false;
@@ -93,12 +95,11 @@ async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<bi
     `SELECT min(run_id) FROM ${part}.tests WHERE run_id > :after`,
     `SELECT min(id) FROM ${part}.runs WHERE id > :after`,
   ]) {
-    const read = prepared<{ from: Named }, [Named, string | null]>(db, walk(next)).safeIntegers().raw();
-
+    const read = () => prepared<{ from: Named }, [Named, string | null]>(db, walk(next)).safeIntegers().raw();
     for (let from: Named | undefined = Number.NEGATIVE_INFINITY; from !== undefined; ) {
       const after: Named = from;
       const rows: [Named, string | null][] = await outwaitBusy(context.signal, () =>
-        read.all({ from: after }),
+        read().all({ from: after }),
       );
       for (const [id, state] of rows) if (state === "moved") found.push(id as bigint);
       from = rows.at(-1)?.[0];
@@ -116,19 +117,17 @@ async function runsOfNewChildren(
 ): Promise<bigint[]> {
   const { signal } = context;
   const seen = await outwaitBusy(signal, () => seenUpTo({ db }, part, table));
-  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
-  const read = preparedIds<[bigint, bigint], bigint | null>(
-    db,
-    `SELECT DISTINCT (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
+  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
+  const rowsOf = `SELECT DISTINCT (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
        WHERE t.id = x.test_id AND r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id))
-     FROM ${part}.${table} AS x WHERE x.id BETWEEN ? AND ?`,
-  );
+     FROM ${part}.${table} AS x WHERE x.id BETWEEN ? AND ?`;
+  const read = () => preparedIds<[bigint, bigint], bigint | null>(db, rowsOf);
   const found: bigint[] = [];
   const first = seen === undefined ? lowestId : idAfter(seen, seen);
   if (first === undefined) return found;
-  const next = (from: bigint) => outwaitBusy(signal, () => last.get(from > first ? from : first));
+  const next = (from: bigint) => outwaitBusy(signal, () => last().get(from > first ? from : first));
   for await (const [from, to] of walkIds(signal, next)) {
-    const runs = await outwaitBusy(signal, () => read.all(from > first ? from : first, to));
+    const runs = await outwaitBusy(signal, () => read().all(from > first ? from : first, to));
     for (const run of runs) if (run !== null) found.push(run);
   }
   return found;

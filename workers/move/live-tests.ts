@@ -16,17 +16,18 @@ export async function isAlive(move: Move, run: bigint, deadAfterMs: number): Pro
   if ((await outwaitBusy(context.signal, strange)).length > 0) return false;
   const life =
     "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
-  const alive = prepared<[bigint, number], number>(
-    db,
-    `SELECT EXISTS (SELECT 1 FROM temp.slice_tests AS s CROSS JOIN ${fresh}.tests AS t ON t.id = s.id
+  const alive = () =>
+    prepared<[bigint, number], number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM temp.slice_tests AS s CROSS JOIN ${fresh}.tests AS t ON t.id = s.id
        WHERE t.run_id = ? AND ${life} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
-  ).pluck();
+    ).pluck();
   const since = (Date.now() - deadAfterMs) / 1000;
   const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], [fresh]));
   const cutter = new SliceCutter(db, counts, () => chunk);
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     enterSlice(db, slice);
-    if ((await outwaitBusy(context.signal, () => alive.get(run, since))) === 1) return true;
+    if ((await outwaitBusy(context.signal, () => alive().get(run, since))) === 1) return true;
     await yieldNow();
   }
   return false;

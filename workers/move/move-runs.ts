@@ -133,15 +133,13 @@ export class RunMover {
   async #takeBatch(): Promise<bigint[]> {
     const { db, fresh, context } = this.#move;
     const size = this.#size;
-    const count = prepared<[bigint], number>(
-      db,
-      `SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`,
-    ).pluck();
+    const count = () =>
+      prepared<[bigint], number>(db, `SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`).pluck();
     const batch: bigint[] = [];
     let tests = 0;
     while (this.#waiting.length > 0 && tests < size) {
       const run = this.#waiting[0] as bigint;
-      const more = await outwaitBusy(context.signal, () => count.get(run) ?? 0);
+      const more = await outwaitBusy(context.signal, () => count().get(run) ?? 0);
       if (batch.length > 0 && tests + more > size * 1.25) break;
       batch.push(run);
       this.#waiting.shift();

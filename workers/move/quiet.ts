@@ -28,16 +28,17 @@ export async function quietReason(move: Move, area: Area): Promise<string | unde
 /** True where a test gave a sign of life within a day and has not ended. */
 async function isAnythingInFlight({ db, fresh, context }: Move): Promise<boolean> {
   const { signal } = context;
-  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`${fresh}.tests`, chunk));
-  const found = prepared<{ from: bigint; to: bigint; since: number }, number>(
-    db,
-    `SELECT EXISTS (SELECT 1 FROM ${fresh}.tests AS t WHERE t.id BETWEEN :from AND :to
+  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${fresh}.tests`, chunk));
+  const found = () =>
+    prepared<{ from: bigint; to: bigint; since: number }, number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM ${fresh}.tests AS t WHERE t.id BETWEEN :from AND :to
        AND t.state IN ('RUNNING', 'LAUNCHED', 'REMOTEHOSTSTART')
        AND coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0)) > :since)`,
-  ).pluck();
+    ).pluck();
   const since = Date.now() / 1000 - 24 * 3600;
-  for await (const [from, to] of walkIds(signal, (next) => outwaitBusy(signal, () => last.get(next)))) {
-    if ((await outwaitBusy(signal, () => found.get({ from, to, since }))) === 1) return true;
+  for await (const [from, to] of walkIds(signal, (next) => outwaitBusy(signal, () => last().get(next)))) {
+    if ((await outwaitBusy(signal, () => found().get({ from, to, since }))) === 1) return true;
   }
   return false;
 }

@@ -24,8 +24,8 @@ import { findIncomplete } from "./whole.ts";
  * is whole where it was, and may be chosen anew. Where removing had begun there is only one way: forward.
  */
 export async function finishInterrupted(move: Move, line: RemovalLine, options: Recovery): Promise<void> {
-  if (runsIn(move, "removing").length + runsIn(move, "restoring").length > 0)
-    await guardAgain(move, options.beforeCommit);
+  const halfway = [...(await runsIn(move, "removing")), ...(await runsIn(move, "restoring"))];
+  if (halfway.length > 0) await guardAgain(move, options.beforeCommit);
   await finishReduces(move, line, options.deadAfterMs);
   await finishRestores(move, line, options);
 }
@@ -43,8 +43,8 @@ export interface Recovery {
 
 async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaultDeadAfterMs): Promise<void> {
   const { context, tally, counts } = move;
-  const copying = runsIn(move, "copying");
-  const removing = runsIn(move, "removing");
+  const copying = await runsIn(move, "copying");
+  const removing = await runsIn(move, "removing");
   const untouched: Run[] = [];
   for (const run of removing) {
     if (await isUntouched(move, run.id)) untouched.push(run);
@@ -89,8 +89,8 @@ async function finishRestores(
   { deadAfterMs, grace, rest }: Recovery,
 ): Promise<void> {
   const { context } = move;
-  await dropRestored(move, runsIn(move, "restored"));
-  const restoring = runsIn(move, "restoring");
+  await dropRestored(move, await runsIn(move, "restored"));
+  const restoring = await runsIn(move, "restoring");
   if (restoring.length === 0) return;
   // The dead job may have been asked to touch them: then `last_update` is not as it was, whenever that was.
   const incomplete = await line.findIncomplete({
@@ -115,15 +115,17 @@ async function finishRestores(
   context.log(`Restored ${plural(whole.length, "run")} that an interrupted job had brought back.`);
 }
 
-function runsIn({ db, keys }: Move, state: RunState): Run[] {
-  return prepared<[string], Run>(
-    db,
-    `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
-       FROM completed.mtjobs_runs AS m LEFT JOIN completed.runs AS r ON r.id = m.run_id
-       WHERE m.state = ? ORDER BY m.run_id`,
-  )
-    .safeIntegers()
-    .all(state);
+async function runsIn({ db, keys, context }: Move, state: RunState): Promise<Run[]> {
+  return await outwaitBusy(context.signal, () =>
+    prepared<[string], Run>(
+      db,
+      `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
+         FROM completed.mtjobs_runs AS m LEFT JOIN completed.runs AS r ON r.id = m.run_id
+         WHERE m.state = ? ORDER BY m.run_id`,
+    )
+      .safeIntegers()
+      .all(state),
+  );
 }
 
 /** True where every row of the copy still stands in the freshest source, as it was copied. Looks at a slice at a time. */

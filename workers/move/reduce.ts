@@ -33,6 +33,6 @@ async function moveOut({ move, sweeper, syncPass }: Site, payload: ReducePayload
   const since = runs.length === 0 ? new Map() : await line.versions();
   await new RunMover(move, line, { runs, payload, beforeCommit }).run();
   context.failpoint("moved");
-  await lookAgain(move, sweeper, movedBy(move), { rest: syncPass, since });
+  await lookAgain(move, sweeper, await movedBy(move), { rest: syncPass, since });
   context.failpoint("looked-again");
 }

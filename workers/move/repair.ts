@@ -16,7 +16,7 @@ export function repair(payload: ReducePayload, context: JobContext): Promise<Mov
     job: "repair",
     compacted: () => [],
     rehearse: (place, tally, started) => rehearseReduce(place, payload, context, tally, started),
-    perform: ({ move, sweeper, syncPass }) =>
-      lookAgain(move, sweeper, movedBy(move), { rest: syncPass, since: new Map() }),
+    perform: async ({ move, sweeper, syncPass }) =>
+      lookAgain(move, sweeper, await movedBy(move), { rest: syncPass, since: new Map() }),
   });
 }

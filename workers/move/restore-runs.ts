@@ -74,14 +74,12 @@ export async function restoreRuns(
 
 /** Runs grouped so that a batch has about as many tests as are staged together. */
 async function batchesOf({ db, context }: Move, runs: readonly Run[]): Promise<Run[][]> {
-  const count = prepared<[bigint], number>(
-    db,
-    "SELECT count(*) FROM completed.tests WHERE run_id = ?",
-  ).pluck();
+  const count = () =>
+    prepared<[bigint], number>(db, "SELECT count(*) FROM completed.tests WHERE run_id = ?").pluck();
   const batches: Run[][] = [];
   let tests = Number.POSITIVE_INFINITY;
   for (const run of runs) {
-    const more = await outwaitBusy(context.signal, () => count.get(run.id) ?? 0);
+    const more = await outwaitBusy(context.signal, () => count().get(run.id) ?? 0);
     if (tests + more > stageSize) {
       batches.push([]);
       tests = 0;

@@ -26,15 +26,21 @@ const chunk = 200;
  */
 export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<void> {
   const { context, sources } = move;
-  const moved = move.db.prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = 'moved')");
-  if (moved.pluck().get() !== 1) return;
+  const hasMoved = () =>
+    move.db
+      .prepare("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = 'moved')")
+      .pluck()
+      .get() === 1;
+  if (!(await outwaitBusy(context.signal, hasMoved))) return;
   const seen = await outwaitBusy(context.signal, () => readSeen(move));
   const suspects = new Set<bigint>();
   for (const part of sources) for (const run of await lateRuns(move, part)) suspects.add(run);
-  const fresh = preparedIds<[]>(
-    move.db,
-    "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0",
-  ).all();
+  const fresh = await outwaitBusy(context.signal, () =>
+    preparedIds<[]>(
+      move.db,
+      "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0",
+    ).all(),
+  );
   for (const part of sources) for (const run of await runsWithRows(move, part, fresh)) suspects.add(run);
   const left = await absorbAll(move, sweeper, [...suspects]);
   await outwaitBusy(context.signal, () => {
@@ -48,11 +54,13 @@ export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<voi
 }
 
 /** The runs that this job moved. */
-export function movedBy({ db, context }: Move): bigint[] {
-  return preparedIds<[string]>(
-    db,
-    "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
-  ).all(context.jobId);
+export async function movedBy({ db, context }: Move): Promise<bigint[]> {
+  return await outwaitBusy(context.signal, () =>
+    preparedIds<[string]>(
+      db,
+      "SELECT run_id FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
+    ).all(context.jobId),
+  );
 }
 
 /**
