@@ -40,7 +40,7 @@ describe.runIf(canTrace && kept === "")("a power cut at any moment", () => {
   it("of a job or a migration loses no row", async () => {
     const campaigns = new Map<ScenarioName, Campaign>();
     if (minutes > 0) console.info(`seed ${seed}, ${minutes} minutes`);
-    const turn = minutes > 0 ? { cuts: 250, forMs: 30_000 } : { cuts: 12, forMs: 3_000 };
+    const turn = minutes > 0 ? { cuts: 250, forMs: 30_000 } : { cuts: 8, forMs: 2_500 };
     try {
       await run(campaigns, { ...turn, seed, command: rightBuild });
     } finally {

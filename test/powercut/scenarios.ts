@@ -36,8 +36,11 @@ export interface Scenario {
   recover(stage: { area: SampleArea; before: Union; random: Random; cut: Cut }): Promise<void>;
 }
 
-/** Small, with rows of every table, some of which only the cache has. */
-function smallArea({ root, random }: StageOptions, options: Partial<SampleAreaOptions> = {}): SampleArea {
+/** So much that a job takes two batches, the second of which is copied while the first is removed. */
+const large = { runs: 6, testsPerRun: 250, stepsPerTest: 1, dataPerTest: 0 };
+
+/** With rows of every table, some of which only the cache has; small, but for one in five. */
+function sampleArea({ root, random }: StageOptions, options: Partial<SampleAreaOptions> = {}): SampleArea {
   const area = buildArea({
     directory: join(root, "areas", "a1"),
     cacheRoot: join(root, "cache"),
@@ -49,6 +52,7 @@ function smallArea({ root, random }: StageOptions, options: Partial<SampleAreaOp
     dataPerTest: 1,
     seed: 1 + random.below(1000),
     cacheWal: random.below(3) === 0,
+    ...(random.below(5) === 0 ? large : {}),
     ...options,
   });
   if (random.below(2) === 0) age(area);
@@ -109,24 +113,24 @@ const restore = ["restore", "--grace", "0s"];
 
 export const scenarios = {
   "a reduce": {
-    record: (o) => recordJob(o, smallArea(o), ["reduce", "--compact", "never"]),
+    record: (o) => recordJob(o, sampleArea(o), ["reduce", "--compact", "never"]),
     recover: afterReduce,
   },
   "a restore": {
     record: async (o) => {
-      const area = smallArea(o, { unsynced: false, inFlight: 0 });
+      const area = sampleArea(o, { unsynced: false, inFlight: 0 });
       await runReduce(area);
       return await recordJob(o, area, [...restore, "--compact", "never"]);
     },
     recover: afterRestore,
   },
   "a reduce that compacts": {
-    record: (o) => recordJob(o, smallArea(o), ["reduce", "--compact", "always"]),
+    record: (o) => recordJob(o, sampleArea(o), ["reduce", "--compact", "always"]),
     recover: afterReduce,
   },
   "a restore that compacts": {
     record: async (o) => {
-      const area = smallArea(o);
+      const area = sampleArea(o);
       await runReduce(area, { runname: undefined, runId: [1, 2] });
       return await recordJob(o, area, [...restore, "--compact", "always"]);
     },
