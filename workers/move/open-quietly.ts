@@ -3,14 +3,16 @@ import { hasHotJournal, walBytes } from "../../shared/sqlite/journal.ts";
 import { busyTimeoutMs } from "./databases.ts";
 
 /**
- * Opens databases that a job may write to, for a look before it does. To close a connection that may write puts what is left
- * in a log into the database, and the cache would look newer than it is; one that may not write cannot read what a dead
- * writer left in a journal, and leaves a log that it made. So each where it does no harm.
+ * Opens databases of an area for a look. None is written to, but for what a dead writer left in a journal: only who may write
+ * can read that. So too a cache that may be in WAL mode with no log beside it: who may not write leaves behind the log that he
+ * makes. Where there is a log he it is who may not write, for to close what may puts the log into the database, and the
+ * cache would look newer than it is.
  */
-export function openQuietly(files: Partial<Record<Part, string>>): Connection {
+export function openQuietly(files: Partial<Record<Part, string>>, timeoutMs = busyTimeoutMs): Connection {
   const all = Object.values(files);
-  const readonly = all.some((file) => walBytes(file) > 0) && !all.some(hasHotJournal);
-  const db = (readonly ? openToLook : openConnection)(files, { busyTimeoutMs });
+  const mayBeWal = files.cache !== undefined || files.ref !== undefined;
+  const readonly = (!mayBeWal || all.some((file) => walBytes(file) > 0)) && !all.some(hasHotJournal);
+  const db = (readonly ? openToLook : openConnection)(files, { busyTimeoutMs: timeoutMs });
   db.pragma("query_only = ON");
   return db;
 }
