@@ -98,10 +98,19 @@ function inspect(
     megatestDb,
     owner,
     ownerUid,
-    mtimeMs: newestMtimeMs(directory, "megatest.db") ?? 0,
+    mtimeMs: changedAt(directory, files),
     openBy: openBy(files, ownerUid),
     selected,
   };
+}
+
+/** Who may enter a directory, and not list it, sees what he knows the name of. */
+function changedAt(directory: string, files: readonly string[]): number {
+  try {
+    return newestMtimeMs(directory, "megatest.db") ?? 0;
+  } catch {
+    return Math.max(0, ...files.map((file) => look(file, [])?.mtimeMs ?? 0));
+  }
 }
 
 function openBy(files: string[], ownerUid: number): number[] | "unknown" {
@@ -161,6 +170,8 @@ function useOf(cache: FoundCache, lacksRows: LacksRows, warnings: string[]): str
     return lacksRows(cache.megatestDb, cache.ownerUid) ? "holds rows that megatest.db lacks" : undefined;
   } catch (error) {
     if (error instanceof JobsError && error.code === "busy") return "it is being written to";
+    // Of what is ours to mend the job says no more than that: it is not for a warning.
+    if (error instanceof JobsError && error.code === "disk-full") throw error;
     const reason = error instanceof JobsError ? error.message : systemCode(error) || String(error);
     warnings.push(`the cache ${cache.megatestDb} cannot be read (${reason})`);
     return undefined;
