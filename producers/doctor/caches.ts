@@ -28,7 +28,7 @@ function checkPairs({ area, settings }: Patient): Check[] {
   const { caches, warnings } = findCaches(area, settings);
   const details = { caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: iso(mtimeMs) })) };
   const told = caches.map(describe).join("; ");
-  const used = caches.filter((cache) => !cache.selected && isInUse(cache));
+  const used = caches.filter((cache) => !cache.selected && cache.mayWrite && isInUse(cache));
   const unseen: Check[] =
     warnings.length === 0
       ? []
@@ -54,15 +54,16 @@ function isInUse({ openBy, mtimeMs }: FoundCache): boolean {
   return (openBy !== "unknown" && openBy.length > 0) || Date.now() - mtimeMs < recentMs;
 }
 
-function describe({ directory, owner, openBy, mtimeMs, selected }: FoundCache): string {
+function describe({ directory, owner, openBy, mtimeMs, selected, mayWrite }: FoundCache): string {
   const holders =
     openBy === "unknown"
       ? "who has it open cannot be seen"
       : openBy.length === 0
         ? "nobody has it open"
         : `open in process ${openBy.join(", ")}`;
+  const counts = mayWrite ? "" : "who may not write to megatest.db, so it does not count, ";
   const which = selected ? "the one jobs work on, " : "";
-  return `${directory} (${which}of ${owner}, changed ${agoText(iso(mtimeMs))}, ${holders})`;
+  return `${directory} (${which}of ${owner}, ${counts}changed ${agoText(iso(mtimeMs))}, ${holders})`;
 }
 
 function checkOwn({ area, cache }: Patient): Check[] {

@@ -6,6 +6,7 @@ import type { Area } from "./area.ts";
 import { configuredName } from "./area-name.ts";
 import { cacheDirectories, findCache } from "./cache.ts";
 import { readDottedPath } from "./dotted-path.ts";
+import { mayWrite } from "./may-write.ts";
 import { newestMtimeMs } from "./mtime.ts";
 import { openFiles } from "./open-files.ts";
 import { systemCode } from "./system-code.ts";
@@ -15,8 +16,11 @@ import { userId } from "./user-name.ts";
 export interface FoundCache {
   directory: string;
   megatestDb: string;
-  /** Name of the user it belongs to. */
+  /** Name and number of the user it belongs to. */
   owner: string;
+  ownerUid: number;
+  /** False where that user could not write to megatest.db: what is in such a cache can never be synced, and it does not count. */
+  mayWrite: boolean;
   /** Newest change of its `megatest.db*`, ms since 1970. */
   mtimeMs: number;
   /** Other processes that have it open; `"unknown"` where none is seen, but some of its owner's cannot be inspected. */
@@ -24,6 +28,8 @@ export interface FoundCache {
   /** True for the pair that these settings select. */
   selected: boolean;
 }
+
+export type LacksRows = (dbPath: string, ownerUid: number) => boolean;
 
 export interface CacheSearch {
   caches: FoundCache[];
@@ -42,19 +48,27 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
   const caches: FoundCache[] = [];
   for (const owner of list(settings.cacheRoot, warnings)) {
     const problems: string[] = [];
-    const candidates = candidatesIn(join(settings.cacheRoot, owner, "megatest_localdb"), area, own, problems);
-    if (candidates.length === 0 && problems.length === 0) continue;
+    const databases = join(settings.cacheRoot, owner, "megatest_localdb");
+    // Its owner first: to read many odd names takes long, and anybody can make them.
+    if (!isDirectory(databases, problems) && problems.length === 0) continue;
     const uid = lstatSync(join(settings.cacheRoot, owner), { throwIfNoEntry: false })?.uid;
     // Anybody can make a directory with somebody's name: only the user of that name keeps a cache there.
     if (uid === undefined || (owner !== settings.user && userId(owner) !== uid)) continue;
+    const candidates = candidatesIn(databases, area, own, problems);
     warnings.push(...problems);
-    caches.push(...candidates.map((at) => inspect(at, owner, uid, at === selected)));
+    if (candidates.length === 0) continue;
+    const isWriter = mayWrite(area.megatestDb, { uid, name: owner });
+    caches.push(
+      ...candidates.map((at) => ({
+        ...inspect(at, owner, uid, at === selected),
+        mayWrite: isWriter,
+      })),
+    );
   }
   return { caches, warnings };
 }
 
 function candidatesIn(databases: string, area: Area, own: string[], problems: string[]): string[] {
-  if (!isDirectory(databases, problems)) return [];
   const id = statSync(area.realPath, { bigint: true });
   const mayBeOurs = (directory: string) =>
     own.includes(directory) || readDottedPath(basename(directory), id) !== "other-area";
@@ -68,17 +82,35 @@ function candidatesIn(databases: string, area: Area, own: string[], problems: st
     .filter((directory) => look(join(directory, "megatest.db"), problems)?.isFile() === true);
 }
 
-function inspect(directory: string, owner: string, ownerUid: number, selected: boolean): FoundCache {
+function inspect(
+  directory: string,
+  owner: string,
+  ownerUid: number,
+  selected: boolean,
+): Omit<FoundCache, "mayWrite"> {
   const megatestDb = join(directory, "megatest.db");
-  const files = ["megatest.db", "megatest.db-wal", "megatest_ref.db"].map((name) => join(directory, name));
+  // Behind a link any file may be, which all sorts of processes have open.
+  const files = ["megatest.db", "megatest.db-wal", "megatest_ref.db"]
+    .map((name) => join(directory, name))
+    .filter((file) => look(file, [])?.isFile() === true);
   return {
     directory,
     megatestDb,
     owner,
-    mtimeMs: newestMtimeMs(directory, "megatest.db") ?? 0,
+    ownerUid,
+    mtimeMs: changedAt(directory, files),
     openBy: openBy(files, ownerUid),
     selected,
   };
+}
+
+/** Who may enter a directory, and not list it, sees what he knows the name of. */
+function changedAt(directory: string, files: readonly string[]): number {
+  try {
+    return newestMtimeMs(directory, "megatest.db") ?? 0;
+  } catch {
+    return Math.max(0, ...files.map((file) => look(file, [])?.mtimeMs ?? 0));
+  }
 }
 
 function openBy(files: string[], ownerUid: number): number[] | "unknown" {
@@ -90,19 +122,21 @@ function openBy(files: string[], ownerUid: number): number[] | "unknown" {
   return pids.length === 0 && unseen ? "unknown" : pids;
 }
 
+/** The largest, in bytes, that another user's cache of the area can have become by Megatest's doing; what is larger is not read. */
+export function largestCache({ megatestDb, completedDb }: Area): number {
+  const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return 2 * (sizeOf(megatestDb) + sizeOf(completedDb)) + 2 ** 30;
+}
+
 /**
  * Makes sure that the selected pair is the only one in use: open in another process, changed within a day, or holding
- * a row that megatest.db lacks (`lacksRows`, asked last). Else throws `several-caches` naming all.
- * Returns warnings on what could not be inspected.
+ * a row that megatest.db lacks (`lacksRows`, asked last, with whose file it must be). Only caches of users who could write
+ * to megatest.db count. Else throws `several-caches` naming all. Returns warnings on what could not be inspected.
  */
-export function assertSingleCache(
-  area: Area,
-  settings: Settings,
-  lacksRows: (dbPath: string) => boolean,
-): string[] {
+export function assertSingleCache(area: Area, settings: Settings, lacksRows: LacksRows): string[] {
   const { caches, warnings } = findCaches(area, settings);
   const used = caches.flatMap((cache) => {
-    if (cache.selected) return [];
+    if (cache.selected || !cache.mayWrite) return [];
     const reason = useOf(cache, lacksRows, warnings);
     return reason === undefined ? [] : [{ directory: cache.directory, owner: cache.owner, reason }];
   });
@@ -125,11 +159,7 @@ export function assertSingleCache(
   );
 }
 
-function useOf(
-  cache: FoundCache,
-  lacksRows: (dbPath: string) => boolean,
-  warnings: string[],
-): string | undefined {
+function useOf(cache: FoundCache, lacksRows: LacksRows, warnings: string[]): string | undefined {
   if (cache.openBy !== "unknown" && cache.openBy.length > 0)
     return `open in process ${cache.openBy.join(", ")}`;
   if (Date.now() - cache.mtimeMs < recentMs) return "changed within a day";
@@ -137,9 +167,13 @@ function useOf(
     warnings.push(`it cannot be seen whether a process of ${cache.owner} has ${cache.directory} open`);
   }
   try {
-    return lacksRows(cache.megatestDb) ? "holds rows that megatest.db lacks" : undefined;
+    return lacksRows(cache.megatestDb, cache.ownerUid) ? "holds rows that megatest.db lacks" : undefined;
   } catch (error) {
-    warnings.push(`the cache ${cache.megatestDb} cannot be read (${systemCode(error) || String(error)})`);
+    if (error instanceof JobsError && error.code === "busy") return "it is being written to";
+    // Of what is ours to mend the job says no more than that: it is not for a warning.
+    if (error instanceof JobsError && error.code === "disk-full") throw error;
+    const reason = error instanceof JobsError ? error.message : systemCode(error) || String(error);
+    warnings.push(`the cache ${cache.megatestDb} cannot be read (${reason})`);
     return undefined;
   }
 }

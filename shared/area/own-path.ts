@@ -10,8 +10,8 @@ export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
 
 /**
  * Makes sure that nobody but the user whose caches they are (and root) can have put a directory below the cache root
- * where it is, or can exchange it: each one on the way is a directory, no link, belongs to that user or root, and is not
- * everybody's to write to. A group that its owner lets write is trusted, as Megatest makes directories so under many a
+ * where it is, can exchange it, or put anything into it: each one on the way is a directory, no link, belongs to that user or
+ * root, and is not everybody's to write to, sticky or not. A group that its owner lets write is trusted, as Megatest makes directories so under many a
  * umask. Undefined where nothing stands there; the cache root itself is the operator's to choose.
  *
  * @throws JobsError `not-owner`, which names what is wrong
@@ -49,11 +49,14 @@ const sidecars = ["-journal", "-wal", "-shm"];
 export function checkOwnDatabase(place: CachePlace, path: string): boolean {
   const stat = look(path);
   if (stat === undefined) return false;
-  for (const [file, found] of [
-    [path, stat] as const,
-    ...sidecars.map((suffix) => [path + suffix, look(path + suffix)] as const),
-  ]) {
-    if (found !== undefined) assertOwn(place, file, found, "a regular file");
+  assertOwn(place, path, stat, "a regular file");
+  for (const suffix of sidecars) {
+    const file = path + suffix;
+    const beside = look(file);
+    if (beside === undefined) continue;
+    // Whoever of the group looks at a database in WAL mode makes these. A journal may name files, which SQLite removes.
+    if (suffix === "-journal") assertOwn(place, file, beside, "a regular file");
+    else assertKind(file, beside, "a regular file");
   }
   return true;
 }
@@ -70,18 +73,17 @@ function look(path: string): Stats | undefined {
   }
 }
 
-function assertOwn(
-  { user }: CachePlace,
-  path: string,
-  stat: Stats,
-  what: "a directory" | "a regular file",
-): void {
-  const isKind = what === "a directory" ? stat.isDirectory() : stat.isFile();
-  if (!isKind) {
-    throw new JobsError("not-owner", `${path} is ${stat.isSymbolicLink() ? "a link, not" : "not"} ${what}`, {
-      hint: "see who put it there, and remove it",
-    });
-  }
+type Kind = "a directory" | "a regular file";
+
+function assertKind(path: string, stat: Stats, kind: Kind): void {
+  if (kind === "a directory" ? stat.isDirectory() : stat.isFile()) return;
+  throw new JobsError("not-owner", `${path} is ${stat.isSymbolicLink() ? "a link, not" : "not"} ${kind}`, {
+    hint: "see who put it there, and remove it",
+  });
+}
+
+function assertOwn({ user }: CachePlace, path: string, stat: Stats, kind: Kind): void {
+  assertKind(path, stat, kind);
   if (!mayOwn(stat.uid, user)) {
     throw new JobsError(
       "not-owner",
@@ -92,9 +94,9 @@ function assertOwn(
       },
     );
   }
-  // In a sticky directory nobody renames or removes what is not his.
-  if (stat.isDirectory() && (stat.mode & 0o002) !== 0 && (stat.mode & 0o1000) === 0) {
-    throw new JobsError("not-owner", `everybody may write to ${path}, and exchange what is in it`, {
+  // Where it is sticky, too: nobody could exchange what is there, but put a journal beside it.
+  if (stat.isDirectory() && (stat.mode & 0o002) !== 0) {
+    throw new JobsError("not-owner", `everybody may write to ${path}`, {
       hint: `see that nobody did, then: chmod o-w ${path}`,
       details: { path, owner: stat.uid },
     });

@@ -42,3 +42,31 @@ function fromPasswd(name: string): number | undefined {
   const uid = line?.split(":")[2];
   return uid === undefined ? undefined : Number(uid);
 }
+
+/**
+ * The numbers of all groups that a user is in, as far as this system tells by `id`, or else by `/etc/passwd` and `/etc/group`.
+ * Asked anew each time: who was put into a group a moment ago may write.
+ */
+export function groupIds(name: string): number[] {
+  if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return [];
+  try {
+    const output = execFileSync("id", ["-G", "--", name], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      timeout: 10_000,
+    });
+    return output.trim().split(/\s+/).map(Number);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? groupsFromFiles(name) : [];
+  }
+}
+
+function groupsFromFiles(name: string): number[] {
+  const linesOf = (file: string) =>
+    readFileSync(file, "utf8")
+      .split("\n")
+      .map((line) => line.split(":"));
+  const own = linesOf("/etc/passwd").filter(([user]) => user === name);
+  const named = linesOf("/etc/group").filter(([, , , members]) => members?.split(",").includes(name));
+  return [...own.map((fields) => Number(fields[3])), ...named.map((fields) => Number(fields[2]))];
+}

@@ -22,7 +22,11 @@ export function findStrangePart(
   keys: readonly string[],
   parts: readonly Part[],
 ): PairPart | undefined {
-  const there = parts.filter((part) => hasTable(db, part, "runs"));
+  // Without these columns it is no database of Megatest's, which is said by whoever opens it to work on it.
+  const there = parts.filter((part) => {
+    const columns = columnNames(db, part, "runs");
+    return columns.includes("id") && columns.includes("runname");
+  });
   const look = new Comparison(db, keys, there);
   const inArea = there.includes("area") && look.hasOwnRuns();
   const isKnown = inArea || look.hasRuns("completed");

@@ -11,9 +11,10 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
-import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
 import { assertMegatestSchema } from "../move/databases.ts";
 import { assertIdRoom } from "../move/id-room.ts";
+import { openQuietly } from "../move/open-quietly.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { readClosed } from "./closed.ts";
 import { assertHomehostFile } from "./home-switch.ts";
@@ -62,7 +63,7 @@ export async function look(payload: MigratePayload, context: JobContext): Promis
   };
   return await outwaitBusy(signal, () => {
     assertIdRoom({ area: area.megatestDb, completed: area.completedDb });
-    const db = openConnection({ area: area.megatestDb }, { busyTimeoutMs: 25 });
+    const db = openQuietly({ area: area.megatestDb });
     try {
       const own = migrationOf(db, jobId);
       const leaseAlive = own !== undefined && isLeaseAlive(leaseOf(db), jobId);
@@ -134,7 +135,7 @@ function areaChecks(db: Connection, area: Area, { settings }: JobContext): Migra
 /** A pair of ours from before is used again; one that is open may hold what nobody else has. */
 function pairCheck(pair: CachePair | undefined): MigrateCheck {
   if (pair === undefined) return passed("caches", "the new home has no cache of the area yet");
-  const db = openConnection({ cache: pair.megatestDb }, { busyTimeoutMs: 25 });
+  const db = openQuietly({ cache: pair.megatestDb });
   try {
     return readClosed(db, "cache") === undefined
       ? failed(

@@ -18,6 +18,10 @@ const watchedSchema = z.object({
   /** How many strays it copied here. */
   strays: z.number().int().nonnegative(),
   done: z.boolean(),
+  /** Other users' caches among them, by directory: as which stray, and how lately they had changed then, ms since 1970. */
+  copied: z
+    .record(z.string(), z.object({ n: z.number().int().positive(), changedAt: z.number() }))
+    .optional(),
 });
 export type Watched = z.infer<typeof watchedSchema>;
 
@@ -87,11 +91,14 @@ function isFile(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
+/** Room for the paths of as many of other users' caches as are copied. */
+const watchedBytes = 1024 * 1024;
+
 function readWatched(directory: string): Watched | undefined {
   const file = join(directory, "watched.json");
   if (!isFile(file)) return undefined;
   try {
-    return watchedSchema.parse(JSON.parse(readBounded(file, { maxBytes: 4096, code: "corrupt" })));
+    return watchedSchema.parse(JSON.parse(readBounded(file, { maxBytes: watchedBytes, code: "corrupt" })));
   } catch {
     return undefined; // torn or not ours: the watch begins anew
   }

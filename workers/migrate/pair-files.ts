@@ -8,7 +8,7 @@ import { createLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { openConnection } from "../../shared/sqlite/connection.ts";
+import { openQuietly } from "../move/open-quietly.ts";
 import { type ClosedMark, isUntouched, type PairPart, readClosed } from "./closed.ts";
 import { syncFile } from "./copy-database.ts";
 import { ensureCacheDirectory } from "./pair-guard.ts";
@@ -41,9 +41,9 @@ export function findPlace(area: Area, settings: Settings): PairPlace {
 
 /** What the databases of a pair say about their being closed. */
 export function readMark(pair: CachePair): Pick<PairPlace, "mark" | "untouched"> {
-  const db = openConnection(
+  const db = openQuietly(
     { cache: pair.megatestDb, ...(pair.refDb === undefined ? {} : { ref: pair.refDb }) },
-    { busyTimeoutMs: 1_000 },
+    1_000,
   );
   try {
     const untouched = isUntouched(db, "cache") && (pair.refDb === undefined || isUntouched(db, "ref"));

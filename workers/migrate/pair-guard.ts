@@ -1,8 +1,8 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { checkOwnDirectory } from "../../shared/area/own-path.ts";
+import { checkOwnDatabase, checkOwnDirectory } from "../../shared/area/own-path.ts";
 import { makeDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
@@ -24,7 +24,7 @@ export async function withPairGuard<T>(
   waitMs = patienceMs,
 ): Promise<T> {
   const directory = ensureCacheDirectory(settings);
-  const db = new Database(ensureGuard(directory), { timeout: 25, fileMustExist: true });
+  const db = new Database(ensureGuard(directory, settings), { timeout: 25, fileMustExist: true });
   try {
     await begin(db, directory, waitMs);
     return await body();
@@ -35,7 +35,7 @@ export async function withPairGuard<T>(
 }
 
 /** The guard's file, made where it is missing and never opened where it is there: SQLite may hold a lock on it here. */
-function ensureGuard(directory: string): string {
+function ensureGuard(directory: string, settings: Settings): string {
   const file = join(directory, ".mtjobs-guard.db");
   try {
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
@@ -43,10 +43,8 @@ function ensureGuard(directory: string): string {
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
   }
-  if (lstatSync(file).isFile()) return file;
-  throw new JobsError("not-owner", `${file} is not a regular file`, {
-    hint: "see who put it there, and remove it",
-  });
+  checkOwnDatabase(settings, file);
+  return file;
 }
 
 async function begin(db: Database.Database, directory: string, waitMs: number): Promise<void> {

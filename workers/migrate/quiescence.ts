@@ -1,7 +1,7 @@
 import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
-import { openConnection } from "../../shared/sqlite/connection.ts";
 import { assertMegatestSchema } from "../move/databases.ts";
 import type { Files } from "../move/move.ts";
+import { openQuietly } from "../move/open-quietly.ts";
 import { type RunningTest, readSigns, type Signs } from "./signs-of-life.ts";
 
 export interface QuietOptions {
@@ -43,7 +43,7 @@ export function quietReport({ files, quietForMs, now, skewMs }: QuietOptions): C
 
 function read(files: Files, window: { since: number; until: number }): Signs {
   const { completed: _, ...sources } = files;
-  const db = openConnection(sources, { busyTimeoutMs: 5_000 });
+  const db = openQuietly(sources, 5_000);
   try {
     assertMegatestSchema(db, files);
     return readSigns(db, { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined }, window);

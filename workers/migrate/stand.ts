@@ -2,7 +2,8 @@ import type { Area } from "../../shared/area/area.ts";
 import { msSince } from "../../shared/elapsed.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { openQuietly } from "../move/open-quietly.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { type Duty, dutyOf, type MigrationStand, type Side, sideOf } from "./duty.ts";
 import { readMigrationFiles } from "./migration-files.ts";
@@ -44,7 +45,7 @@ async function readArea<T>(
   read: (db: Connection) => T,
 ): Promise<T> {
   return await outwaitBusy(signal, () => {
-    const db = openConnection({ area: megatestDb }, { busyTimeoutMs: 25 });
+    const db = openQuietly({ area: megatestDb });
     try {
       return read(db);
     } finally {

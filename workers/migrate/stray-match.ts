@@ -1,3 +1,5 @@
+import { lstatSync } from "node:fs";
+import { JobsError } from "../../shared/errors.ts";
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
@@ -6,13 +8,34 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
 import type { MovedTable, RecordPlan } from "../move/record-tables.ts";
 
-/** Files attached beside those of the area: `stray`, and where there is one `base`, what it began with. They must exist. */
+/**
+ * Files attached beside those of the area: `stray`, and where there is one `base`, what it began with. They must exist, and
+ * what they say in their schemas is not run.
+ *
+ * @throws JobsError `conflict` where something lies beside one: they were copied whole, and no journal is theirs
+ */
 export function attachStray(db: Connection, stray: string, base: string | undefined): () => void {
   const files = base === undefined ? { stray } : { stray, base };
+  for (const file of Object.values(files)) assertAlone(file);
+  db.pragma("trusted_schema = OFF");
   for (const [name, file] of Object.entries(files)) db.prepare(`ATTACH ? AS ${name}`).run(file);
   return () => {
     for (const name of Object.keys(files)) db.exec(`DETACH ${name}`);
+    db.pragma("trusted_schema = ON");
   };
+}
+
+function assertAlone(file: string): void {
+  for (const suffix of ["-journal", "-wal"]) {
+    if (lstatSync(file + suffix, { throwIfNoEntry: false }) === undefined) continue;
+    throw new JobsError(
+      "conflict",
+      `${file}${suffix} lies beside the copy of a cache that was copied whole`,
+      {
+        hint: "see who put it there, and remove it",
+      },
+    );
+  }
 }
 
 /** What to do with a row of a stray. */

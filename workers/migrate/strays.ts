@@ -2,13 +2,15 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
-import { findCaches } from "../../shared/area/foreign-caches.ts";
+import { type FoundCache, findCaches, largestCache } from "../../shared/area/foreign-caches.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
+import { copyPrivately, type Expected, type PrivateCopy } from "../../shared/sqlite/private-copy.ts";
 import { proveToken, raiseToken, readFence } from "../fence.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
-import { ownPairs, readMark } from "./pair-files.ts";
+import { assertSound } from "./digest.ts";
+import { ownPairs, pairNames, readMark } from "./pair-files.ts";
 import { copyAside } from "./snapshot.ts";
 
 /** A cache at a place where nobody should write any more. */
@@ -17,22 +19,62 @@ export interface Stray {
   /** What it last agreed on with megatest.db; undefined where it has none. */
   ref: string | undefined;
   directory: string;
+  /** Where it is another user's: SQLite opens private copies of it alone, and it is not closed. */
+  foreign?: Foreign;
 }
+
+interface Foreign extends Expected {
+  owner: string;
+  /** Newest change of it when it was found, ms since 1970. */
+  changedAt: number;
+}
+
+/** Other users' caches that are copied already, by directory: as which stray, and how lately they had changed then. */
+export type CopiedStrays = Readonly<Record<string, { n: number; changedAt: number }>>;
 
 /**
  * Caches of the area on this host that somebody may have written to since its pair was closed: one of this user's that this
- * migration did not close, or that somebody opened again; one of another user or path that changed since. Those that
- * cannot be read are left out: see the check `caches`.
+ * migration did not close, or that somebody opened again; one of another path that changed since; one of another user who
+ * could write to megatest.db that changed since it was copied. What others wrote is no record of the area's.
  */
-export function findStrays(area: Area, settings: Settings, closed: ClosedMark): Stray[] {
+export function findStrays(
+  area: Area,
+  settings: Settings,
+  closed: ClosedMark,
+  copied: CopiedStrays = {},
+): Stray[] {
   const own = ownPairs(area, settings).flatMap(({ pair }) => (pair === undefined ? [] : [pair]));
   const known = new Set(own.map(({ directory }) => directory));
-  const others = findCaches(area, settings)
-    .caches.filter(({ directory, mtimeMs }) => !known.has(directory) && mtimeMs > closed.closedAt)
+  const others = findCaches(area, settings).caches.filter(
+    ({ directory, mayWrite, mtimeMs }) =>
+      mayWrite && !known.has(directory) && isNewer(mtimeMs, copied[directory]?.changedAt, closed),
+  );
+  const maxBytes = largestCache(area);
+  const closable = others
+    .filter((cache) => isOurs(cache, settings))
     .flatMap(({ directory }) => readable(directory, settings));
-  return [...own, ...others]
+  const foreign = others
+    .filter((cache) => !isOurs(cache, settings))
+    .map(({ directory, megatestDb, owner, ownerUid: uid, mtimeMs: changedAt }) => ({
+      cache: megatestDb,
+      ref: join(directory, pairNames.ref),
+      directory,
+      foreign: { uid, maxBytes, owner, changedAt },
+    }));
+  const ours = [...own, ...closable]
     .filter((pair) => !isClosedBy(pair, closed.token))
     .map(({ directory, megatestDb, refDb }) => ({ cache: megatestDb, ref: refDb, directory }));
+  return [...ours, ...foreign];
+}
+
+/** Its owner may set any time: one that was copied is copied again once it has another. */
+const isNewer = (mtimeMs: number, copiedAt: number | undefined, { closedAt }: ClosedMark) =>
+  copiedAt === undefined ? mtimeMs > closedAt : mtimeMs !== copiedAt;
+
+/** By another path, of the user this process runs as, or as root for. */
+function isOurs({ owner, ownerUid }: FoundCache, settings: Settings): boolean {
+  const self = process.geteuid?.();
+  return ownerUid === self || (self === 0 && owner === settings.user);
 }
 
 function readable(directory: string, settings: Settings): CachePair[] {
@@ -99,6 +141,44 @@ function withStray(stray: Stray, body: (db: Connection, part: PairPart) => void)
     if (stray.ref !== undefined) body(db, "ref");
   } finally {
     db.close();
+  }
+}
+
+/**
+ * Copies another user's cache to the area, its ref first where that can be had. It stays open: to close it SQLite would have to
+ * write where that user may plant what he likes. May be repeated under the same number, once it changed again.
+ *
+ * @throws JobsError as `copyPrivately`, `corrupt` for a damaged one; what kept it from being written to the area
+ */
+export async function exportForeign(
+  { cache, ref }: Stray,
+  foreign: Expected,
+  o: Pick<ExportOptions, "directory" | "n" | "partToken" | "model" | "signal">,
+): Promise<void> {
+  const { partToken, model, signal } = o;
+  const to = strayFiles(o.directory, o.n);
+  const copies: PrivateCopy[] = [];
+  try {
+    const copy = copyPrivately(cache, foreign);
+    copies.push(copy);
+    assertSound(copy.file);
+    const base = ref === undefined ? undefined : copyOrNone(ref, foreign);
+    if (base !== undefined) {
+      copies.push(base);
+      await copyAside({ from: base.file, target: to.ref, partToken, model, signal });
+    }
+    await copyAside({ from: copy.file, target: to.cache, partToken, model, signal });
+  } finally {
+    for (const copy of copies) copy.remove();
+  }
+}
+
+/** Without a ref of its own a stray is compared with what the migration has. */
+function copyOrNone(ref: string, foreign: Expected): PrivateCopy | undefined {
+  try {
+    return copyPrivately(ref, foreign);
+  } catch {
+    return undefined;
   }
 }
 

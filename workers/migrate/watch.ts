@@ -1,19 +1,36 @@
 import { existsSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import { findCache } from "../../shared/area/cache.ts";
+import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
+import type { Expected } from "../../shared/sqlite/private-copy.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import type { ClosedMark } from "./closed.ts";
-import { ensureMigrationDirectory, readMigrationFiles, writeWatched } from "./migration-files.ts";
+import {
+  ensureMigrationDirectory,
+  readMigrationFiles,
+  type Watched,
+  writeWatched,
+} from "./migration-files.ts";
 import { readMark } from "./pair-files.ts";
-import { exportStray, findStrays, strayFiles } from "./strays.ts";
+import {
+  type CopiedStrays,
+  exportForeign,
+  exportStray,
+  findStrays,
+  type Stray,
+  strayFiles,
+} from "./strays.ts";
 
 /** Longer than anybody holds what a file server told of `.homehost` (60 s), ms. */
 export const defaultSettleMs = 75_000;
 
 /** A stray that is found sooner is written to for less long, ms. */
 const longestPauseMs = 5_000;
+
+/** So many strays are more than there are users of an area; who makes more fills a disk. */
+const mostForeign = 100;
 
 /**
  * One look of the old home, after the switch, for processes that did not notice: what they wrote is closed as well and
@@ -24,39 +41,68 @@ const longestPauseMs = 5_000;
 export async function watch(area: Area, row: MigrationRow, context: JobContext): Promise<number | undefined> {
   const settleMs = context.settleMs ?? defaultSettleMs;
   const now = Date.now();
-  const begun = { since: now, until: now + settleMs, strays: 0, done: false };
+  const begun: Watched = { since: now, until: now + settleMs, strays: 0, done: false };
   const known = readMigrationFiles(area, row.token).watched;
   // One that ends later than a watch lasts was begun before this host's clock was set back.
   const watched = known !== undefined && known.until - now <= settleMs ? known : begun;
-  const strays = await copyStrays(area, row, context);
+  const found = await copyStrays(area, row, context, known?.copied ?? {});
   const done = now >= watched.until;
-  writeWatched(area, row.token, { ...watched, strays, done });
+  writeWatched(area, row.token, { ...watched, ...found, done });
   return done ? undefined : Math.min(watched.until - now, settleMs / 3, longestPauseMs);
 }
 
-/** @returns how many strays the area has by now */
-async function copyStrays(area: Area, row: MigrationRow, context: JobContext): Promise<number> {
+/** @returns how many strays the area has by now, and which of them are other users' */
+async function copyStrays(
+  area: Area,
+  row: MigrationRow,
+  context: JobContext,
+  before: CopiedStrays,
+): Promise<{ strays: number; copied: CopiedStrays }> {
   const { settings, signal } = context;
   const directory = ensureMigrationDirectory(area, row.token);
   // What is there was copied whole, whether or not whoever did it came to say so.
   let count = 0;
   while (existsSync(strayFiles(directory, count + 1).cache)) count++;
   const closed = markOf(area, row, context);
-  for (const stray of await outwaitBusy(signal, () => findStrays(area, settings, closed))) {
-    await exportStray(stray, {
-      closed,
-      directory,
-      n: ++count,
-      partToken: row.token,
-      model: area.megatestDb,
-      signal,
-    });
+  const copied = { ...before };
+  const o = { directory, partToken: row.token, model: area.megatestDb, signal };
+  for (const stray of await outwaitBusy(signal, () => findStrays(area, settings, closed, copied))) {
+    const { foreign } = stray;
+    if (foreign === undefined) await exportStray(stray, { ...o, closed, n: ++count });
+    else {
+      const n = copied[stray.directory]?.n ?? count + 1;
+      if (n > mostForeign) continue;
+      if (!(await exportOrTell(stray, foreign, { ...o, n }, context))) continue;
+      copied[stray.directory] = { n, changedAt: foreign.changedAt };
+      count = Math.max(count, n);
+    }
     context.failpoint("stray-copied");
     context.log(
       `${stray.directory} was written to after the homehost had moved: its rows go to the new home.`,
     );
+    if (foreign !== undefined)
+      context.log(
+        `It is ${foreign.owner}'s and stays open: end what writes to it, for nobody else looks there.`,
+      );
   }
-  return count;
+  return { strays: count, copied };
+}
+
+/** Another user's cache must not keep a migration from its end: the next look tries again. Returns whether it is copied. */
+async function exportOrTell(
+  stray: Stray,
+  foreign: Expected,
+  o: Parameters<typeof exportForeign>[2],
+  context: JobContext,
+): Promise<boolean> {
+  try {
+    await exportForeign(stray, foreign, o);
+    return true;
+  } catch (thrown) {
+    o.signal.throwIfAborted();
+    context.log(`${stray.directory} cannot be copied just now: ${toJobsError(thrown).message}.`);
+    return false;
+  }
 }
 
 /** How the migration closed the old home; as it would have where there was no pair to close. */

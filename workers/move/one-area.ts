@@ -2,10 +2,9 @@ import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { openConnection, openToLook, type Part } from "../../shared/sqlite/connection.ts";
-import { hasHotJournal, walBytes } from "../../shared/sqlite/journal.ts";
+import type { Part } from "../../shared/sqlite/connection.ts";
 import { findStrangePart } from "../../shared/sqlite/one-area.ts";
-import { busyTimeoutMs } from "./databases.ts";
+import { openQuietly } from "./open-quietly.ts";
 
 /**
  * Makes sure, by what they hold and not by their names, that cache, ref and megatest.db are of one area: what a job takes
@@ -20,9 +19,8 @@ export function assertOneArea(area: Area, cache: CachePair, completed: string | 
     ...(cache.refDb === undefined ? {} : { ref: cache.refDb }),
     ...(completed === undefined ? {} : { completed }),
   };
-  const db = open(Object.values(files))(files, { busyTimeoutMs });
+  const db = openQuietly(files);
   try {
-    db.pragma("query_only = ON");
     const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
     if (strange === undefined) return;
     const what = strange === "cache" ? "cache" : "cache's ref";
@@ -37,12 +35,4 @@ export function assertOneArea(area: Area, cache: CachePair, completed: string | 
   } finally {
     db.close();
   }
-}
-
-/**
- * To close a connection that may write puts what is left in a log into the database: the cache would look newer than it is.
- * One that may not write cannot read what a dead writer left in a journal, and makes a log that is missing.
- */
-function open(files: readonly string[]): typeof openConnection {
-  return files.some((file) => walBytes(file) > 0) && !files.some(hasHotJournal) ? openToLook : openConnection;
 }

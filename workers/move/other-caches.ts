@@ -1,32 +1,43 @@
 import type { Area } from "../../shared/area/area.ts";
-import { assertSingleCache } from "../../shared/area/foreign-caches.ts";
+import { assertSingleCache, largestCache } from "../../shared/area/foreign-caches.ts";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { type Connection, openConnection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idRanges } from "../../shared/sqlite/ids.ts";
+import { copyPrivately } from "../../shared/sqlite/private-copy.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
+import { openQuietly } from "./open-quietly.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 
 /**
- * Makes sure that no other cache of the area holds what we would not see.
+ * Makes sure that no other cache of the area holds what we would not see. SQLite opens a private copy of it alone: see
+ * `copyPrivately`.
  *
  * @returns sentences on what could not be inspected
  * @throws JobsError `several-caches`
  */
 export function checkOtherCaches(area: Area, settings: Settings, completedDb: string | undefined): string[] {
-  return assertSingleCache(area, settings, (cacheDb) =>
-    holdsUnknownRows(cacheDb, area.megatestDb, completedDb),
-  );
+  const maxBytes = largestCache(area);
+  return assertSingleCache(area, settings, (cacheDb, uid) => {
+    const copy = copyPrivately(cacheDb, { uid, maxBytes });
+    try {
+      return holdsUnknownRows(copy.file, area.megatestDb, completedDb);
+    } finally {
+      copy.remove();
+    }
+  });
 }
 
 /** True where a cache has a row that neither megatest.db nor completed-runs.db has. */
 function holdsUnknownRows(cacheDb: string, megatestDb: string, completedDb: string | undefined): boolean {
-  const db = openConnection({
+  const db = openQuietly({
     cache: cacheDb,
     area: megatestDb,
     ...(completedDb === undefined ? {} : { completed: completedDb }),
   });
   try {
+    // What a stranger's schema says is not run.
+    db.pragma("trusted_schema = OFF");
     return identifiedTables.some((table) => {
       if (!hasTable(db, "cache", table)) return false;
       const known = (["area", ...(completedDb === undefined ? [] : ["completed"])] as const).filter((part) =>

@@ -1,9 +1,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, openSync, rmSync, truncateSync, utimesSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { addRunningTest } from "../../support/area-traits.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
@@ -103,6 +114,25 @@ describe("the doctor on what lies around", () => {
     addSecondCache(area, "root");
     expect(faultsOf(await diagnoseArea(area))).toEqual(["caches"]);
   });
+
+  it.runIf(isRoot)(
+    "counts another user's cache as a job does: only where he could write to megatest.db",
+    async () => {
+      const area = healthyArea();
+      addSecondCache(area, "nobody");
+      chownSync(join(area.cacheRoot, "nobody"), nobody, nobody);
+      const check = checkOf(await diagnoseArea(area), "caches");
+      expect(check).toMatchObject({
+        ok: true,
+        details: { caches: [{}, { owner: "nobody", mayWrite: false }] },
+      });
+      expect(check.verdict).toContain("does not count");
+      await reduceSafely(area, { runname: undefined, runId: [1] });
+      chmodSync(area.megatestDb, 0o666);
+      expect(faultsOf(await diagnoseArea(area))).toEqual(["caches"]);
+      await expect(reduceSafely(area)).rejects.toMatchObject({ code: "several-caches" });
+    },
+  );
 
   it("notes a cache without its marks, and a refill that is due", async () => {
     const area = healthyArea();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { assertSingleCache, findCaches } from "../../../shared/area/foreign-caches.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { asUser, holdOpen, isRoot, nobody } from "./file-holder.ts";
 import { errorOf, makeArea, settingsFor, writeFile } from "./small-area.ts";
@@ -115,6 +116,19 @@ describe("searching an area's caches", () => {
   });
 });
 
+describe.runIf(isRoot)("another user's directory", () => {
+  it("that may be entered and not listed keeps nobody from finding the caches, nor from seeing that one is in use", () => {
+    const { root, area, settings, put } = scene();
+    const directory = put("root", area.path, { age: Date.now() / 1000 });
+    chmodSync(root, 0o755);
+    chmodSync(directory, 0o711);
+    asUser(nobody, () => {
+      expect(findCaches(area, settings).caches).toMatchObject([{ directory, mtimeMs: expect.any(Number) }]);
+      expect(errorOf(() => assertSingleCache(area, settings, never)).code).toBe("several-caches");
+    });
+  });
+});
+
 describe("the rule of a single cache in use", () => {
   it("lets the selected pair pass, however busy it is, beside unused ones", async () => {
     const { area, settings, put } = scene();
@@ -164,6 +178,16 @@ describe("the rule of a single cache in use", () => {
     expect(errorOf(() => assertSingleCache(area, settings, lacksRows)).code).toBe("several-caches");
     expect(asked).toEqual([join(other, "megatest.db")]);
     rmSync(selected, { recursive: true });
+  });
+
+  it("does not pass a cache that is being written to, nor one that there is no room to copy", () => {
+    const { area, settings, put } = scene();
+    put(me, area.path);
+    const fail = (code: "busy" | "disk-full") => () => {
+      throw new JobsError(code, "so it is");
+    };
+    expect(errorOf(() => assertSingleCache(area, settings, fail("busy"))).code).toBe("several-caches");
+    expect(errorOf(() => assertSingleCache(area, settings, fail("disk-full"))).code).toBe("disk-full");
   });
 
   it("warns of a cache that cannot be read instead of failing", () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { withPairGuard } from "../../../workers/migrate/pair-guard.ts";
 import { attachStray } from "../../../workers/migrate/stray-match.ts";
 import { ensureCompletedDb } from "../../../workers/move/completed-db.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { isRoot, nobody } from "../area/file-holder.ts";
 import { settingsFor } from "../area/small-area.ts";
 
 const never = new AbortController().signal;
@@ -76,4 +77,16 @@ describe("the guard of a host's caches", () => {
     writeFileSync(join(directory, "elsewhere"), "");
     await expect(withPairGuard(settings, async () => {})).rejects.toMatchObject({ code: "not-owner" });
   });
+
+  it.runIf(isRoot)(
+    "is not opened where it is somebody else's, who may have put a journal beside it",
+    async () => {
+      const { directory } = scene();
+      const settings = settingsFor({ cacheRoot: directory, user: "ann" });
+      await withPairGuard(settings, async () => {});
+      const guard = join(directory, "ann/megatest_localdb/.mtjobs-guard.db");
+      chownSync(guard, nobody, nobody);
+      await expect(withPairGuard(settings, async () => {})).rejects.toMatchObject({ code: "not-owner" });
+    },
+  );
 });

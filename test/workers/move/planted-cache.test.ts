@@ -96,7 +96,7 @@ describe("a cache that others may exchange", () => {
     },
   );
 
-  it("is not worked on where everybody may write to a directory on the way, and is where that one is sticky", async () => {
+  it("is not worked on where everybody may write to a directory on the way, be it sticky, and is where a group may", async () => {
     const { a } = twoAreas();
     const path = join(a.cacheRoot, "ann/megatest_localdb");
     chmodSync(path, 0o777);
@@ -105,9 +105,9 @@ describe("a cache that others may exchange", () => {
       hint: expect.stringContaining("o-w"),
     });
     chmodSync(path, 0o1777);
-    expect((await reduceSafely(a)).result.moved.runs).toBe(4);
+    await expect(runReduce(a)).rejects.toMatchObject({ code: "not-owner" });
     chmodSync(path, 0o775);
-    expect((await reduceSafely(a)).result.moved.runs).toBe(0);
+    expect((await reduceSafely(a)).result.moved.runs).toBe(4);
   });
 });
 

@@ -1,0 +1,210 @@
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { systemCode } from "../area/system-code.ts";
+import { JobsError } from "../errors.ts";
+
+/** What is known of somebody else's database before it is read. */
+export interface Expected {
+  /** Whose it must be. */
+  uid: number;
+  /** The largest that it and each file beside it may be, in bytes. */
+  maxBytes: number;
+}
+
+export interface PrivateCopy {
+  /** A database in rollback mode with nothing beside it, in a directory that nobody else may enter. */
+  file: string;
+  /** Removes it; call once no connection has it open. */
+  remove(): void;
+}
+
+/**
+ * Copies a database that stands where somebody else may write. Nothing of SQLite's is let near the original: it would play
+ * back a journal that was planted there, remove whatever file that names as its super-journal, and make files. Each file
+ * is read through a descriptor that followed no link and could not be made to wait, once that turned out to be a regular
+ * file of its owner's, under no second name, and no larger than it may be. What a dead writer left is brought in order in
+ * the copy. Never for a database that a connection of this process may have open: to close a descriptor of it drops the
+ * locks that SQLite holds on it.
+ *
+ * @throws JobsError `not-owner` for what is not so; `busy` where it is being written to; `corrupt` where its journal names
+ *   another file; `disk-full`; `io` where it is gone or cannot be read
+ */
+export function copyPrivately(path: string, expected: Expected): PrivateCopy {
+  const directory = mkdtempSync(join(tmpdir(), "mtjobs-copy-"));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  try {
+    const file = join(directory, "copy.db");
+    for (let left = 3; !copyAtRest(path, file, expected); left--) {
+      if (left === 1) throw new JobsError("busy", `${path} is being written to`);
+      pauseForTick();
+    }
+    settle(file);
+    return { file, remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+interface Source {
+  suffix: string;
+  fd: number;
+  stat: BigIntStats;
+}
+
+/** A write less than this before we look may have the same time as one after it; ms. */
+const tickMs = 20;
+
+/** Blocks this thread, as SQLite does while it waits. */
+function pauseForTick(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * tickMs);
+}
+
+const suffixes = ["", "-journal", "-wal"] as const;
+
+/** Returns whether all of it was copied while nobody wrote to any of it. */
+function copyAtRest(path: string, file: string, expected: Expected): boolean {
+  const sources: Source[] = [];
+  try {
+    for (const suffix of suffixes) {
+      const source = open(path, suffix, expected);
+      if (source !== undefined) sources.push(source);
+    }
+    if (sources[0]?.suffix !== "") throw new JobsError("io", `${path} is gone`);
+    if (sources.some(({ stat }) => Number(stat.ctimeMs) > Date.now() - tickMs)) return false;
+    assertRoom(path, file, sources);
+    for (const source of sources) copyBytes(source, file + source.suffix);
+    return suffixes.every((suffix) => isAsBefore(path, suffix, sources));
+  } finally {
+    for (const { fd } of sources) closeSync(fd);
+  }
+}
+
+/** Undefined where there is no such file. */
+function open(path: string, suffix: string, { uid, maxBytes }: Expected): Source | undefined {
+  const name = path + suffix;
+  // To open some devices acts on them: look before, and again at what was opened.
+  if (!isThere(name)) return undefined;
+  const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+  let fd: number;
+  try {
+    fd = openSync(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  const stat = fstatSync(fd, { bigint: true });
+  const problem = problemOf(stat, uid, maxBytes);
+  if (problem === undefined) return { suffix, fd, stat };
+  closeSync(fd);
+  throw new JobsError("not-owner", `${name} ${problem}`, { hint: "see who put it there; it was not read" });
+}
+
+function isThere(name: string): boolean {
+  const stat = lstatSync(name, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return stat !== undefined;
+  throw new JobsError("not-owner", `${name} is not a regular file`, {
+    hint: "see who put it there; it was not read",
+  });
+}
+
+function problemOf(stat: BigIntStats, uid: number, maxBytes: number): string | undefined {
+  if (!stat.isFile()) return "is not a regular file";
+  if (stat.uid !== BigInt(uid)) return `belongs to user ${stat.uid}, not to ${uid}`;
+  if (stat.nlink !== 1n) return "has another name too";
+  if (stat.size > BigInt(maxBytes))
+    return `is larger than ${maxBytes} bytes, more than a cache of the area may be`;
+  return undefined;
+}
+
+function assertRoom(path: string, file: string, sources: readonly Source[]): void {
+  const { bavail, bsize } = statfsSync(join(file, ".."));
+  const needed = sources.reduce((sum, { stat }) => sum + Number(stat.size), 0);
+  // To bring it in order may take as much again as lies beside it.
+  if (bavail * bsize >= 2 * needed) return;
+  throw new JobsError("disk-full", `there is no room in ${tmpdir()} for a copy of ${path}`, {
+    hint: `free ${2 * needed} bytes there, or set TMPDIR`,
+  });
+}
+
+const partBytes = 1024 * 1024;
+
+function copyBytes({ suffix, fd, stat }: Source, target: string): void {
+  if (suffix === "-journal" && !isHot(fd)) return;
+  const buffer = Buffer.allocUnsafe(partBytes);
+  const to = openSync(target, "wx", 0o600);
+  try {
+    for (let at = 0; at < Number(stat.size); ) {
+      const read = readSync(fd, buffer, 0, Math.min(partBytes, Number(stat.size) - at), at);
+      if (read === 0) break; // it became shorter, which is seen afterwards
+      for (let written = 0; written < read; ) written += writeSync(to, buffer, written, read - written);
+      at += read;
+    }
+  } finally {
+    closeSync(to);
+  }
+}
+
+/** SQLite zeroes the beginning of a journal that it keeps. */
+function isHot(fd: number): boolean {
+  const first = Buffer.alloc(1);
+  return readSync(fd, first, 0, 1, 0) === 1 && first[0] !== 0;
+}
+
+function isAsBefore(path: string, suffix: string, sources: readonly Source[]): boolean {
+  const source = sources.find((one) => one.suffix === suffix);
+  const now = lstatSync(path + suffix, { bigint: true, throwIfNoEntry: false });
+  if (source === undefined) return now === undefined;
+  const { stat } = source;
+  return (
+    now?.ino === stat.ino && now.dev === stat.dev && now.size === stat.size && now.ctimeNs === stat.ctimeNs
+  );
+}
+
+/** Plays back the copy's own journal and log, and leaves one file. */
+function settle(file: string): void {
+  assertNoSuperJournal(`${file}-journal`);
+  const db = new Database(file, { fileMustExist: true, timeout: 0 });
+  try {
+    db.pragma("trusted_schema = OFF");
+    db.pragma("locking_mode = EXCLUSIVE");
+    db.pragma("journal_mode = DELETE");
+    db.prepare("SELECT count(*) FROM sqlite_schema").get();
+  } finally {
+    db.close();
+  }
+}
+
+/** Ends a journal that is one of several, and names, by its absolute path, the file that ties them. */
+const superMagic = Buffer.from("d9d505f920a163d7", "hex");
+
+/** Megatest's transactions and ours are of one file each: a journal that names another file was made for that file's sake. */
+function assertNoSuperJournal(journal: string): void {
+  const size = lstatSync(journal, { throwIfNoEntry: false })?.size ?? 0;
+  if (size < superMagic.length) return;
+  const fd = openSync(journal, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const end = Buffer.alloc(superMagic.length);
+    readSync(fd, end, 0, end.length, size - end.length);
+    if (!end.equals(superMagic)) return;
+  } finally {
+    closeSync(fd);
+  }
+  throw new JobsError("corrupt", "its journal names another file, which to play it back would remove", {
+    hint: "see who put it there; nothing was opened",
+  });
+}

@@ -1,0 +1,128 @@
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  utimesSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openArea } from "../../../shared/area/area.ts";
+import { largestCache } from "../../../shared/area/foreign-caches.ts";
+import { readMigrationFiles } from "../../../workers/migrate/migration-files.ts";
+import { oversee } from "../../../workers/migrate/oversee.ts";
+import { lastMigrationOf } from "../../../workers/migrate/stand.ts";
+import { strayFiles } from "../../../workers/migrate/strays.ts";
+import { watch } from "../../../workers/migrate/watch.ts";
+import { isRoot, nobody } from "../../shared/area/file-holder.ts";
+import { openToWrite } from "../../support/divided-area.ts";
+import { plantJournal } from "../../support/hot-journal.ts";
+import {
+  buildForTwo,
+  closeByHand,
+  contextOn,
+  switchByHand,
+  tendBoth,
+} from "../../support/migration-hosts.ts";
+import { addSecondCache } from "../../support/odd-values.ts";
+import { readColumn } from "../../support/read-rows.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { unionAt } from "../../support/two-hosts.ts";
+
+/** An area that has just moved, and on its old home a cache of `nobody` that was written to since. */
+async function scene(mode: number) {
+  const root = temporaryDirectory();
+  const { area, place } = buildForTwo(root);
+  chmodSync(area.megatestDb, mode);
+  const o = { ...place, jobId: "migrate-1" };
+  cpSync(area.cacheDirectory, join(root, "before"), { recursive: true });
+  await closeByHand(o);
+  await switchByHand(o);
+  const second = addSecondCache(area, "nobody");
+  cpSync(join(root, "before"), second.cacheDirectory, { recursive: true });
+  const write = (sql: string) => openToWrite(second.cacheDb, (db) => db.exec(sql));
+  write("INSERT INTO runs (runname, state, event_time) VALUES ('of a stranger', 'new', 5)");
+  const own = (agoSeconds = 0) => {
+    for (let at = second.cacheDirectory; at !== area.cacheRoot; at = dirname(at))
+      chownSync(at, nobody, nobody);
+    for (const name of readdirSync(second.cacheDirectory)) {
+      chownSync(join(second.cacheDirectory, name), nobody, nobody);
+    }
+    const at = Date.now() / 1000 + 1 - agoSeconds;
+    utimesSync(second.cacheDb, at, at);
+  };
+  own();
+  const opened = openArea(area.directory);
+  const row = await lastMigrationOf(opened, contextOn("old", o));
+  if (row === undefined) throw new Error("not migrated");
+  const files = () => readMigrationFiles(opened, row.token).watched;
+  const stray = strayFiles(join(area.directory, ".mtjobs/migration", String(row.token)), 1);
+  const look = (settleMs = 60_000) => watch(opened, row, { ...contextOn("old", o), settleMs });
+  return { area, o, second, write, own, row, files, stray, look, opened };
+}
+
+const bytesOf = (file: string) => readFileSync(file).toString("latin1");
+
+describe.runIf(isRoot)("a cache of another user that changed once the homehost had moved", () => {
+  it("is no stray where that user may not write to megatest.db: nothing of it comes home", async () => {
+    const { area, o, look, files, stray } = await scene(0o644);
+    const before = unionAt(area);
+    await look(0);
+    expect(files()?.strays).toBe(0);
+    expect(existsSync(stray.cache)).toBe(false);
+    await tendBoth(o);
+    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    expect(unionAt(area)).toEqual(before);
+  });
+
+  it("comes home where that user may, from a copy: it is neither changed nor closed", async () => {
+    const { area, o, second, look, files, stray } = await scene(0o666);
+    const before = bytesOf(second.cacheDb);
+    await look(0);
+    expect(files()).toMatchObject({ strays: 1, copied: { [second.cacheDirectory]: { n: 1 } } });
+    expect(readColumn(stray.cache, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([1]);
+    expect(existsSync(stray.ref)).toBe(true);
+    await tendBoth(o);
+    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    expect(readColumn(area.megatestDb, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([
+      1,
+    ]);
+    expect(bytesOf(second.cacheDb)).toBe(before);
+  });
+
+  it("is copied again under the same number when it changed again, and only then", async () => {
+    const { write, own, look, files, stray } = await scene(0o666);
+    await look();
+    const first = bytesOf(stray.cache);
+    await look();
+    expect(bytesOf(stray.cache)).toBe(first);
+    write("UPDATE runs SET status = 'later' WHERE runname = 'of a stranger'");
+    own(-5);
+    await look();
+    expect(files()?.strays).toBe(1);
+    expect(readColumn(stray.cache, "SELECT status FROM runs WHERE runname = 'of a stranger'")).toEqual([
+      "later",
+    ]);
+  });
+
+  it("costs no file where a journal is planted beside it", async () => {
+    const { area, second, own, look, files } = await scene(0o666);
+    plantJournal(second.cacheDb, area.megatestDb);
+    own();
+    const before = bytesOf(area.megatestDb);
+    await look();
+    expect(bytesOf(area.megatestDb)).toBe(before);
+    expect(files()?.strays).toBe(0);
+  });
+
+  it("is not copied where it is larger than a cache of the area can be", async () => {
+    const { second, own, look, files, opened } = await scene(0o666);
+    truncateSync(second.cacheDb, largestCache(opened) + 4096);
+    own();
+    await look();
+    expect(files()?.strays).toBe(0);
+  });
+});

@@ -1,0 +1,18 @@
+import { type Connection, openConnection, openToLook, type Part } from "../../shared/sqlite/connection.ts";
+import { hasHotJournal, walBytes } from "../../shared/sqlite/journal.ts";
+import { busyTimeoutMs } from "./databases.ts";
+
+/**
+ * Opens databases of an area for a look. None is written to, but for what a dead writer left in a journal: only who may write
+ * can read that. So too a cache that may be in WAL mode with no log beside it: who may not write leaves behind the log that he
+ * makes. Where there is a log he it is who may not write, for to close what may puts the log into the database, and the
+ * cache would look newer than it is.
+ */
+export function openQuietly(files: Partial<Record<Part, string>>, timeoutMs = busyTimeoutMs): Connection {
+  const all = Object.values(files);
+  const mayBeWal = files.cache !== undefined || files.ref !== undefined;
+  const readonly = (!mayBeWal || all.some((file) => walBytes(file) > 0)) && !all.some(hasHotJournal);
+  const db = (readonly ? openToLook : openConnection)(files, { busyTimeoutMs: timeoutMs });
+  db.pragma("query_only = ON");
+  return db;
+}
