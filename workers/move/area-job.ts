@@ -13,8 +13,8 @@ import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
 import { compact } from "./compact.ts";
 import { countSides, type RunsBySide } from "./count-sides.ts";
+import { assertFit } from "./fit-area.ts";
 import { repairIdClashes } from "./id-clashes.ts";
-import { assertIdRoom } from "./id-room.ts";
 import { acquire, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
 import { openMove, openPlace, type Place } from "./prepare.ts";
@@ -62,7 +62,7 @@ export async function workOnArea(
   if (payload.dryRun) return direction.rehearse(place, tally, started);
 
   const before = fileSizes(place.files);
-  await outwaitBusy(context.signal, () => assertIdRoom(place.files));
+  await outwaitBusy(context.signal, () => assertFit(place.files, tally));
   const areaId = await outwaitBusy(context.signal, () => prepareArea(place));
   context.failpoint("prepared");
   const { job } = direction;
