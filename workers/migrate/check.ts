@@ -49,7 +49,7 @@ export async function checkPlace(
   skewMs: number,
 ): Promise<CheckReport> {
   const { area, cache, files } = place;
-  const quiet = quietReport({ files, quietForMs, now: Date.now(), skewMs });
+  const quiet = await quietReport({ files, quietForMs, now: Date.now(), skewMs, signal: context.signal });
   const pairBytes = cache === undefined ? 0 : sizeOf(cache.megatestDb) + sizeOf(cache.refDb);
   return {
     ...quiet,

@@ -227,7 +227,7 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
       : "1";
   // The same name under another id: Megatest's sync replaces that row, and a row of the cache gives way to none.
   const clash = part === "cache" ? "IGNORE" : "REPLACE";
-  transact(db, () => {
+  const schema = transact(db, () => {
     proveToken(db, part, token, Date.now());
     plans.assertCurrent(part);
     withoutQuotingTriggers(db, part, () => {
@@ -241,6 +241,7 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
        SELECT ${columns} FROM ${winning} AS w WHERE NOT EXISTS (SELECT 1 FROM ${part}.${table} AS t WHERE t.id = w.id)`,
       );
     });
-    plans.noteOwnChange(part);
+    return plans.versionOf(part);
   });
+  plans.noteOwnChange(part, schema);
 }

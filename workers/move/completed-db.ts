@@ -226,8 +226,13 @@ function missingColumns(db: Connection, part: string, table: { schema: string; n
     .map((column) => {
       const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
       const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
-      return `ALTER TABLE ${schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${column.type}${rest}`;
+      return `ALTER TABLE ${schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${typeSql(column.type)}${rest}`;
     });
+}
+
+/** A declared type as it is taken in a statement: one that a schema quoted must be quoted again. */
+function typeSql(type: string): string {
+  return /^([A-Za-z_][\w ]*(\([\w ,.+-]*\))?)?$/.test(type) ? type : quoteName(type);
 }
 
 function indexParents(db: Connection): void {

@@ -142,7 +142,7 @@ export class Inserter {
     beforeCommit();
     let lockedAt = 0;
     try {
-      transact(db, () => {
+      const schema = transact(db, () => {
         proveToken(db, part, token, Date.now());
         plans.assertCurrent(part);
         lockedAt = performance.now();
@@ -155,9 +155,9 @@ export class Inserter {
         const mixed = records.filter((record) => record.mixed.length > 0);
         if (findIncomplete(db, part, mixed, { touched: touchedAt !== undefined })?.length !== 0)
           throw new ValueChanged("a value would change");
-        // Triggers that were set aside.
-        plans.noteOwnChange(part);
+        return plans.versionOf(part);
       });
+      plans.noteOwnChange(part, schema);
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);

@@ -1,7 +1,6 @@
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import { widenCompleted } from "./completed-db.ts";
-import type { Source } from "./move.ts";
 import { planRecords, type RecordPlan } from "./record-tables.ts";
 import { createScratch } from "./scratch.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
@@ -9,7 +8,7 @@ import { outwaitBusy, transact } from "./transaction.ts";
 interface Planned {
   db: Connection;
   /** Databases whose schemas are watched. */
-  sources: readonly Source[];
+  sources: readonly Part[];
   keys: readonly string[];
 }
 
@@ -24,7 +23,7 @@ export class Plans {
   /** The same objects all along: a renewal changes what they say. */
   readonly records: readonly RecordPlan[];
   readonly #of: Planned;
-  readonly #versions = new Map<Source, number>();
+  readonly #versions = new Map<Part, number>();
   readonly #began: ReadonlyMap<RecordPlan["table"], ReadonlySet<string>>;
 
   constructor(of: Planned) {
@@ -38,18 +37,23 @@ export class Plans {
   }
 
   /** True where nobody has changed a schema since the plans were made; asked under a lock it stays so until the lock goes. */
-  isCurrent(...parts: readonly Source[]): boolean {
+  isCurrent(...parts: readonly Part[]): boolean {
     return parts.every((part) => schemaVersion(this.#of.db, part) === this.#versions.get(part));
   }
 
   /** @throws SchemaChanged */
-  assertCurrent(part: Source): void {
+  assertCurrent(part: Part): void {
     if (!this.isCurrent(part)) throw new SchemaChanged(`the schema of ${part} has changed`);
   }
 
-  /** Call before the commit of a transaction of ours that changed the schema itself, having asked at its beginning. */
-  noteOwnChange(part: Source): void {
-    this.#versions.set(part, schemaVersion(this.#of.db, part));
+  /** For `noteOwnChange`: asked at the end of a transaction of ours that may have set triggers aside. */
+  versionOf(part: Part): number {
+    return schemaVersion(this.#of.db, part);
+  }
+
+  /** Call once such a transaction, which asked whether the plans are current, has committed. */
+  noteOwnChange(part: Part, version: number): void {
+    this.#versions.set(part, version);
   }
 
   /** Columns that came to completed-runs.db after the first plans were made: what was copied before has nothing in them. */
@@ -85,7 +89,7 @@ export class Plans {
 
   /** First of all: what changes while the tables are read is seen by the next who asks. */
   #note(): void {
-    for (const part of this.#of.sources) this.noteOwnChange(part);
+    for (const part of this.#of.sources) this.#versions.set(part, this.versionOf(part));
   }
 
   #read(): RecordPlan[] {

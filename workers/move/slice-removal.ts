@@ -139,7 +139,7 @@ export class SliceRemover {
     const { db, part, plans, records, token, pace, beforeCommit, failpoint } = this.#options;
     const tests = enterSlice(db, slice);
     beforeCommit();
-    let lockedAt = 0;
+    let [lockedAt, schema] = [0, 0];
     const removed: [string, number][] = [];
     let spared: RowIds = seen?.spared ?? new Map();
     try {
@@ -158,11 +158,12 @@ export class SliceRemover {
           for (const record of records.toReversed())
             removed.push([record.table, deleteSlice(db, part, record, spared.get(record) ?? [])]);
         });
-        plans.noteOwnChange(part);
+        schema = plans.versionOf(part);
         failpoint(`deleted-in-${part}`);
         return true;
       });
       if (!isDone) return false;
+      plans.noteOwnChange(part, schema);
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);
