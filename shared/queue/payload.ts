@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { JobsError } from "../errors.ts";
-import { isIdText } from "../run-id.ts";
+import { isIdText, shownId } from "../run-id.ts";
 import { parseWindow, parseZone } from "../time-window.ts";
 import { defaultGraceMs, longestGraceMs } from "./grace.ts";
 import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
@@ -16,7 +16,12 @@ const milliseconds = z.number().int().nonnegative();
 /** An id of 64 bits; see `RunId`. */
 const runId = z.union([
   z.number().int(),
-  z.string().refine(isIdText, "is no integer of 64 bits in decimal digits"),
+  z
+    .string()
+    .refine(
+      (text) => isIdText(text) && typeof shownId(BigInt(text)) === "string",
+      "is no integer of 64 bits in decimal digits that is beyond 2^53 - 1: a smaller one is a number",
+    ),
 ]);
 
 /** A text that `parse` takes; its message where it does not. */

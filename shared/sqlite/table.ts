@@ -1,4 +1,4 @@
-import { type Connection, quoteName } from "./connection.ts";
+import { type Connection, quoteName, quoteText } from "./connection.ts";
 
 export interface Column {
   name: string;
@@ -22,6 +22,14 @@ export function readColumns(db: Connection, part: string, table: string): Column
     notNull: row.notnull !== 0,
     defaultSql: row.dflt_value,
   }));
+}
+
+/** A column's default as an expression: a bare or double-quoted word is text in DEFAULT, and a name anywhere else. */
+export function defaultExpression({ defaultSql }: Pick<Column, "defaultSql">): string {
+  if (defaultSql === null) return "NULL";
+  if (/^"([^"]|"")*"$/.test(defaultSql)) return quoteText(defaultSql.slice(1, -1).replaceAll('""', '"'));
+  const isWord = /^[a-z_]\w*$/i.test(defaultSql) && !/^(null|true|false|current_\w+)$/i.test(defaultSql);
+  return isWord ? quoteText(defaultSql) : defaultSql;
 }
 
 /** Names of the columns of a table; [] where there is no such table. */

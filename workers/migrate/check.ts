@@ -4,7 +4,7 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import { ownVersion } from "../host-record.ts";
-import { assertIdRoom } from "../move/id-room.ts";
+import { assertFit } from "../move/fit-area.ts";
 import { openPlace, type Place } from "../move/prepare.ts";
 import { Tally } from "../move/tally.ts";
 import { outwaitBusy } from "../move/transaction.ts";
@@ -22,7 +22,7 @@ export async function check(payload: CheckPayload, context: JobContext): Promise
   const versions = versionCheck(payload.version);
   try {
     const place = await openPlace(payload, context, new Tally());
-    await outwaitBusy(context.signal, () => assertIdRoom(place.files));
+    await outwaitBusy(context.signal, () => assertFit(place.files, new Tally()));
     // By this host's clock: to read the file server's takes a file there, and a check makes none.
     const report = await checkPlace(place, payload, context, 0);
     return { ...report, checks: [versions, ...report.checks] };
@@ -49,9 +49,7 @@ export async function checkPlace(
   skewMs: number,
 ): Promise<CheckReport> {
   const { area, cache, files } = place;
-  const quiet = await outwaitBusy(context.signal, () =>
-    quietReport({ files, quietForMs, now: Date.now(), skewMs }),
-  );
+  const quiet = await quietReport({ files, quietForMs, now: Date.now(), skewMs, signal: context.signal });
   const pairBytes = cache === undefined ? 0 : sizeOf(cache.megatestDb) + sizeOf(cache.refDb);
   return {
     ...quiet,

@@ -6,7 +6,7 @@ import type { CheckReport } from "../../shared/migrate-result.ts";
 import type { FileDigest, MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import { noteRefillDue, proveToken } from "../fence.ts";
-import { assertIdRoom } from "../move/id-room.ts";
+import { assertFit } from "../move/fit-area.ts";
 import type { Move } from "../move/move.ts";
 import { moveOn, openPlace, type Place } from "../move/prepare.ts";
 import { prepareArea } from "../move/prepare-area.ts";
@@ -44,7 +44,7 @@ export interface CloseReport {
 export async function close(payload: ClosePayload, context: JobContext): Promise<CloseReport> {
   const tally = new Tally();
   const place = await openPlace(payload, context, tally);
-  await outwaitBusy(context.signal, () => assertIdRoom(place.files));
+  await outwaitBusy(context.signal, () => assertFit(place.files, tally));
   await outwaitBusy(context.signal, () => prepareArea(place));
   const { area, cache: pair, refillDue } = place;
   const options = { context, area, pair, migration: payload.migration, lease: "any", refillDue } as const;

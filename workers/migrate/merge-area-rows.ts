@@ -2,6 +2,7 @@ import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.t
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import type { Move } from "../move/move.ts";
 import { clearScratch } from "../move/scratch.ts";
@@ -83,7 +84,7 @@ class AreaRows {
       clearScratch(db, "losers");
       return transact(db, () => {
         proveToken(db, "cache", token, Date.now());
-        return ids.map((id) => this.#apply(id));
+        return withoutQuotingTriggers(db, "cache", () => ids.map((id) => this.#apply(id)));
       });
     });
     const done = homes.filter((home) => home !== undefined);
@@ -182,11 +183,13 @@ class AreaRows {
     return transact(db, () => {
       proveToken(db, part, token, Date.now());
       if (part === "area" && this.#noteDisplaced("cache", rows) > 0) return false;
-      prepared<[string]>(
-        db,
-        `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
-         FROM cache.${this.#table} WHERE rowid IN (SELECT value FROM json_each(?))`,
-      ).run(idList(rows));
+      withoutQuotingTriggers(db, part, () =>
+        prepared<[string]>(
+          db,
+          `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
+           FROM cache.${this.#table} WHERE rowid IN (SELECT value FROM json_each(?))`,
+        ).run(idList(rows)),
+      );
       return true;
     });
   }

@@ -4,6 +4,7 @@ import { type Connection, prepared, quoteName, quoteText } from "../../shared/sq
 import { idAfter, idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "../move/children.ts";
 import { idAbove } from "../move/id-room.ts";
@@ -87,7 +88,7 @@ async function settle(settling: Settling): Promise<Merged> {
     clearScratch(db, "losers");
     return transact(db, () => {
       proveToken(db, "cache", token, Date.now());
-      return settling.ids.map((id) => apply(settling, id));
+      return withoutQuotingTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
     });
   });
   const kept = written.filter((home) => home === "kept").length;
@@ -194,9 +195,11 @@ export function copyFromCache(
   ids: readonly bigint[],
 ): void {
   const columns = columnList(["id", ...record.carried("cache", part)]);
-  prepared<[string]>(
-    db,
-    `INSERT OR REPLACE INTO ${part}.${record.table} (${columns})
-     SELECT ${columns} FROM cache.${record.table} WHERE id IN (SELECT value FROM json_each(?))`,
-  ).run(idList(ids));
+  withoutQuotingTriggers(db, part, () =>
+    prepared<[string]>(
+      db,
+      `INSERT OR REPLACE INTO ${part}.${record.table} (${columns})
+       SELECT ${columns} FROM cache.${record.table} WHERE id IN (SELECT value FROM json_each(?))`,
+    ).run(idList(ids)),
+  );
 }

@@ -12,6 +12,7 @@ export interface QuietOptions {
   now: number;
   /** Ms by which the area's file system is ahead of this host; negative: behind. */
   skewMs: number;
+  signal: AbortSignal;
 }
 
 /** Clocks of hosts may differ by this many seconds; a time further ahead is a mistake in the record. */
@@ -25,11 +26,17 @@ const named = 20;
  * without a sign of life for longer do not block: they are counted as stuck. `earliestAt` is when the newest sign will
  * be old enough.
  */
-export function quietReport({ files, quietForMs, now, skewMs }: QuietOptions): CheckReport {
+export async function quietReport({
+  files,
+  quietForMs,
+  now,
+  skewMs,
+  signal,
+}: QuietOptions): Promise<CheckReport> {
   // Whoever wrote a time had a clock between these two.
   const since = Math.floor((Math.min(now, now + skewMs) - quietForMs) / 1000);
   const until = Math.ceil(Math.max(now, now + skewMs) / 1000) + aheadMargin;
-  const signs = read(files, { since, until });
+  const signs = await read(files, { since, until }, signal);
   const alive = signs.running.filter(({ sign }) => sign > since);
   const checks = [
     testsCheck(alive, signs.running.length - alive.length, stuckOf(signs, since)),
@@ -41,12 +48,17 @@ export function quietReport({ files, quietForMs, now, skewMs }: QuietOptions): C
   return newest > until ? { checks } : { checks, earliestAt: newest * 1000 + quietForMs + 1000 };
 }
 
-function read(files: Files, window: { since: number; until: number }): Signs {
+async function read(
+  files: Files,
+  window: { since: number; until: number },
+  signal: AbortSignal,
+): Promise<Signs> {
   const { completed: _, ...sources } = files;
   const db = openQuietly(sources, 5_000);
   try {
     assertMegatestSchema(db, files);
-    return readSigns(db, { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined }, window);
+    const given = { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined };
+    return await readSigns(db, given, window, signal);
   } finally {
     db.close();
   }

@@ -1,7 +1,7 @@
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
 import type { RunId } from "../../shared/run-id.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
-import { idRanges, shownIdSql } from "../../shared/sqlite/ids.ts";
+import { lastOfNext, preparedIds, shownIdSql, walkIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../move/judge.ts";
@@ -39,11 +39,12 @@ export interface Window {
 type Side = "cache" | "area";
 
 /** Reads the signs of life on each row's freshest side: the cache's, and of megatest.db what it lacks or has newer. */
-export function readSigns(
+export async function readSigns(
   db: Connection,
   { hasCache, hasRef }: { hasCache: boolean; hasRef: boolean },
   window: Window,
-): Signs {
+  signal: AbortSignal,
+): Promise<Signs> {
   const signs: Signs = { running: [], newest: undefined, ahead: 0 };
   for (const part of hasCache ? (["cache", "area"] as const) : (["area"] as const)) {
     for (const table of identifiedTables) {
@@ -51,9 +52,16 @@ export function readSigns(
       const filter = freshRows(db, part, table, { hasCache, hasRef });
       const sign = signOf(db, part, table, columns, { hasRef });
       const where = `${filter} AND ${notNamed(table, "t", guardName, gapName) ?? "1"}`;
-      if (sign !== undefined) lookForActivity(db, { part, table, sign, where }, window, signs);
+      if (sign !== undefined)
+        await lookForActivity(db, { part, table, sign, where }, { ...window, signal }, signs);
       if (table === "tests")
-        signs.running.push(...runningTests(db, part, { sign: sign ?? "0", where, since: window.since }));
+        for await (const running of runningTests(db, part, {
+          sign: sign ?? "0",
+          where,
+          since: window.since,
+          signal,
+        }))
+          signs.running.push(running);
     }
   }
   return signs;
@@ -68,7 +76,12 @@ interface Look {
   where: string;
 }
 
-function lookForActivity(db: Connection, look: Look, { since, until }: Window, signs: Signs): void {
+async function lookForActivity(
+  db: Connection,
+  look: Look,
+  { since, until, signal }: Window & { signal: AbortSignal },
+  signs: Signs,
+): Promise<void> {
   const { part, table, sign, where } = look;
   const read = prepared<Record<string, number | bigint>, { newest: number | null; ahead: number }>(
     db,
@@ -76,7 +89,7 @@ function lookForActivity(db: Connection, look: Look, { since, until }: Window, s
      FROM (SELECT ${sign} AS sign FROM ${part}.${table} AS t WHERE t.id BETWEEN :from AND :to AND ${sign} > :since AND ${where})`,
   );
   let ahead = 0;
-  for (const [from, to] of idRanges(db, `${part}.${table}`, chunk)) {
+  for await (const [from, to] of ranges(db, part, table, signal)) {
     const found = read.get({ from, to, since, until });
     if (found?.newest != null) signs.newest = Math.max(signs.newest ?? 0, found.newest);
     ahead += found?.ahead ?? 0;
@@ -84,18 +97,23 @@ function lookForActivity(db: Connection, look: Look, { since, until }: Window, s
   if (ahead > 0) signs.ahead += 1;
 }
 
-function runningTests(
+async function* runningTests(
   db: Connection,
   part: Side,
-  { sign, where, since }: Pick<Look, "sign" | "where"> & Pick<Window, "since">,
-): RunningTest[] {
+  { sign, where, since, signal }: Pick<Look, "sign" | "where"> & { since: number; signal: AbortSignal },
+): AsyncGenerator<RunningTest> {
   const read = prepared<Record<string, number | bigint>, RunningTest>(
     db,
     `SELECT ${shownIdSql("t.run_id")} AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
          || CASE WHEN coalesce(t.item_path, '') = '' THEN '' ELSE '/' || t.item_path END AS test
        FROM ${part}.tests AS t WHERE t.id BETWEEN :from AND :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
   );
-  return [...idRanges(db, `${part}.tests`, chunk)].flatMap(([from, to]) => read.all({ from, to, since }));
+  for await (const [from, to] of ranges(db, part, "tests", signal)) yield* read.all({ from, to, since });
+}
+
+function ranges(db: Connection, part: Side, table: IdentifiedTable, signal: AbortSignal) {
+  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
+  return walkIds(signal, async (from) => last.get(from));
 }
 
 /** SQL: all rows of the cache; of megatest.db those that the cache lacks, and those that changed since both agreed. */

@@ -2,8 +2,9 @@ import { openAllowedArea } from "../../shared/area/area.ts";
 import { findCache } from "../../shared/area/cache.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { filesOf } from "../move/databases.ts";
-import { assertIdRoom } from "../move/id-room.ts";
+import { assertFit } from "../move/fit-area.ts";
 import { prepareArea } from "../move/prepare-area.ts";
+import { Tally } from "../move/tally.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { endLeft } from "./end-left.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
@@ -32,7 +33,7 @@ export async function beginTakeOver(
   const area = openAllowedArea(payload.area, settings, env);
   const pair = findCache(area, settings);
   const files = filesOf(area, pair);
-  await outwaitBusy(signal, () => assertIdRoom(files));
+  await outwaitBusy(signal, () => assertFit(files, new Tally()));
   await outwaitBusy(signal, () => prepareArea({ area, files }));
   return await withPart({ context, area, pair, migration: payload.migration, lease: "any" }, async (part) => {
     const row = {

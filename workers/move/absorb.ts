@@ -1,6 +1,6 @@
-import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
-import { columnList, rowLiteral, sameName } from "../../shared/sqlite/row-sql.ts";
+import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import {
@@ -11,19 +11,11 @@ import {
   stageArchiveBlocks,
 } from "./archive-blocks.ts";
 import { noteUnfit } from "./fitting.ts";
-import { sameAsCopy } from "./mismatch.ts";
+import { type AbsorbOptions, keep, keepChildren } from "./keep-aside.ts";
+import { carriedOrNew, sameAsCopy } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
-
-export interface AbsorbOptions {
-  part: Source;
-  fresh: Source;
-  db: Connection;
-  records: readonly RecordPlan[];
-  token: number;
-  jobId: string;
-}
 
 /**
  * Brings rows of one table of a source that completed-runs.db does not know into it, before they are removed: a row it
@@ -89,19 +81,20 @@ function absorbSynced(
     db.exec(`INSERT INTO temp.replaced SELECT * FROM completed.${record.table} WHERE id IN ${rivals}`);
     replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
   }
-  const added = addIncoming(options, record, blockMap(renamedBlocks));
+  const late = addIncoming(options, record, blockMap(renamedBlocks));
   restoreOwnColumns(options, record);
   noteUnfit(db, record, "temp.incoming");
   superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
+  const known = carriedOrNew(record, part, wins ? [] : options.plans.appearedIn(record));
   superseded += keep(
     options,
     record,
     "temp.incoming",
     `NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
-       AND ${sameAsCopy(record, record.carried(part, "completed"))})`,
+       AND ${sameAsCopy(record, known)})`,
     "an older or stray version",
   );
-  return { superseded, late: Math.max(0, added - replaced) };
+  return { superseded, late: Math.max(0, late - replaced) };
 }
 
 /** Adds the rows whose ids are free, tests with the block ids that completed-runs.db has for them; returns how many. */
@@ -164,19 +157,6 @@ function rivalRows(record: RecordPlan, part: Source): string {
     WHERE ${record.table === "tests" ? seen : "1"}`;
 }
 
-/** What hangs on tests of ours that came again under other ids is kept aside, as it is of such a test in megatest.db. */
-function keepChildren(options: AbsorbOptions, tests: string): number {
-  const { db, records } = options;
-  let superseded = 0;
-  for (const child of records.filter(({ parent }) => parent === "test_id")) {
-    const rows = `completed.${child.table}`;
-    superseded += keep(options, child, rows, `x.test_id IN ${tests}`, "its test came again under another id");
-    db.exec(`DELETE FROM ${rows} WHERE test_id IN ${tests}`);
-  }
-  db.exec(`DELETE FROM completed.mtjobs_archived WHERE test_id IN ${tests}`);
-  return superseded;
-}
-
 /**
  * Adds the rows under new ids where theirs are taken. One whose test is not in completed-runs.db, or that
  * does not fit there as it is, is kept aside.
@@ -229,22 +209,3 @@ function mayJoin({ part }: AbsorbOptions, { parent }: RecordPlan): string {
 const isUnfit = "x.rowid IN (SELECT row FROM temp.unfit)";
 
 const doesNotFit = "completed-runs.db cannot hold it as it is";
-
-/** Records rows in `mtjobs_superseded`; returns how many. */
-function keep(
-  { db, part, jobId }: AbsorbOptions,
-  record: RecordPlan,
-  table: string,
-  where: string,
-  reason: string,
-): number {
-  const source = table.startsWith("completed") ? "completed" : part;
-  const columns = record.columnsIn(source);
-  return prepared(
-    db,
-    `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
-       SELECT ${quoteText(record.table)}, x.id, ${quoteText(source)}, ?, ?, ?, ?, ${rowLiteral("x", columns)},
-         ${rowLiteral("x", record.carried(part, "completed"))}
-       FROM ${table} AS x WHERE ${where}`,
-  ).run(reason, jobId, Date.now(), JSON.stringify(columns)).changes;
-}

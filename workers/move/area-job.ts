@@ -12,8 +12,8 @@ import { bringTogether } from "./bring-together.ts";
 import { CacheTimes, cacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
 import { compact } from "./compact.ts";
+import { assertFit } from "./fit-area.ts";
 import { repairIdClashes } from "./id-clashes.ts";
-import { assertIdRoom } from "./id-room.ts";
 import { acquire, assertAdmitted, type LeaseOptions, release, renewLease, restUnderLease } from "./lease.ts";
 import type { Move, Source } from "./move.ts";
 import { openMove, openPlace, type Place } from "./prepare.ts";
@@ -63,7 +63,7 @@ export async function workOnArea(
 
   await outwaitBusy(context.signal, () => assertAdmitted(place.files, context));
   const before = fileSizes(place.files);
-  await outwaitBusy(context.signal, () => assertIdRoom(place.files));
+  await outwaitBusy(context.signal, () => assertFit(place.files, tally));
   const areaId = await outwaitBusy(context.signal, () => prepareArea(place));
   context.failpoint("prepared");
   const { job } = direction;

@@ -4,9 +4,11 @@ import type { Connection } from "../../shared/sqlite/connection.ts";
 import { quoteText } from "../../shared/sqlite/connection.ts";
 import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { recordLosers } from "./copy.ts";
 import type { Move, Source } from "./move.ts";
+import { SchemaChanged } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { identifiedTables } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
@@ -74,7 +76,7 @@ async function settleTable(settling: Settling): Promise<number> {
   const { signal } = context;
   const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last().get({ from })));
   let rows = 0;
-  for await (const range of ranges) rows += await settleRange(settling, range);
+  for await (const range of ranges) rows += await settleWithPlans(settling, range);
   return rows;
 }
 
@@ -91,6 +93,19 @@ const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]
     ["ref", "cache"],
   ],
 };
+
+/** Once more where somebody has changed a schema meanwhile: what a row of it held besides would not be kept. */
+async function settleWithPlans(settling: Settling, range: IdRange): Promise<number> {
+  const { plans, token, context } = settling.move;
+  for (;;) {
+    await plans.renew(token, context.signal);
+    try {
+      return await settleRange(settling, range);
+    } catch (error) {
+      if (!(error instanceof SchemaChanged)) throw error;
+    }
+  }
+}
 
 async function settleRange(
   { move, record, direction, beforeCommit }: Settling,
@@ -205,7 +220,7 @@ function capture(move: Move, record: RecordPlan, from: "cache" | "area", winners
 
 /** Writes the winning rows as Megatest's own copying does: carried columns, defaults elsewhere in a new row. */
 function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" | "area"): void {
-  const { db, token } = move;
+  const { db, plans, token } = move;
   const { table } = record;
   const here = new Set(record.columnsIn(part));
   const rest = record.carried("cache", "area").filter((name) => here.has(name));
@@ -219,16 +234,21 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
       : "1";
   // The same name under another id: Megatest's sync replaces that row, and a row of the cache gives way to none.
   const clash = part === "cache" ? "IGNORE" : "REPLACE";
-  transact(db, () => {
+  const schema = transact(db, () => {
     proveToken(db, part, token, Date.now());
-    db.exec(
-      `UPDATE OR ${clash} ${part}.${table} AS t SET (${columnList(rest)}) =
+    plans.assertCurrent(part);
+    withoutQuotingTriggers(db, part, () => {
+      db.exec(
+        `UPDATE OR ${clash} ${part}.${table} AS t SET (${columnList(rest)}) =
          (SELECT ${columnList(rest, "w")} FROM ${winning} AS w WHERE w.id = t.id)
        WHERE t.id IN (SELECT id FROM ${winning}) AND ${unchanged}`,
-    );
-    db.exec(
-      `INSERT OR ${clash} INTO ${part}.${table} (${columns})
+      );
+      db.exec(
+        `INSERT OR ${clash} INTO ${part}.${table} (${columns})
        SELECT ${columns} FROM ${winning} AS w WHERE NOT EXISTS (SELECT 1 FROM ${part}.${table} AS t WHERE t.id = w.id)`,
-    );
+      );
+    });
+    return plans.versionOf(part);
   });
+  plans.noteOwnChange(part, schema);
 }

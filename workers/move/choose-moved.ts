@@ -3,6 +3,7 @@ import type { RestorePayload } from "../../shared/queue/payload.ts";
 import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import { defaultExpression } from "../../shared/sqlite/table.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { type Candidate, candidates, newestPerTarget } from "./choose.ts";
@@ -64,7 +65,7 @@ function homelessValues({ db, records, sources }: Move): Homeless[] {
         const value = `d.${quoteName(name)}`;
         const found = db
           .prepare<[bigint], number>(
-            `SELECT EXISTS (SELECT 1 FROM ${rows} AND ${value} IS NOT NULL AND ${value} IS NOT (${defaultSql ?? "NULL"}))`,
+            `SELECT EXISTS (SELECT 1 FROM ${rows} AND ${value} IS NOT NULL AND ${value} IS NOT (${defaultExpression({ defaultSql })}))`,
           )
           .pluck();
         return { column: `${table}.${name}`, has: (run: bigint) => found.get(run) === 1 };

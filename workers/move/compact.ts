@@ -55,10 +55,10 @@ export async function compact(
       await vacuum(part);
       move.context.log(`Compacted ${name}.`);
     } catch (error) {
-      if (toJobsError(error).code !== "busy") throw error;
-      move.tally.warn(
-        `${name} keeps its free space, it was not vacuumed: another program is using it; the next job tries again`,
-      );
+      const { code, message } = toJobsError(error);
+      if (code !== "busy" && code !== "unknown-schema") throw error;
+      const why = code === "busy" ? "another program is using it; the next job tries again" : message;
+      move.tally.warn(`${name} keeps its free space, it was not vacuumed: ${why}`);
     }
   }
   // Only whoever moved something wonders why a file is as large as before.

@@ -1,7 +1,14 @@
 import Database from "better-sqlite3";
 import { JobsError } from "../../shared/errors.ts";
-import { type Connection, commitDurably, quoteName } from "../../shared/sqlite/connection.ts";
+import { recordTables as recordTableNames } from "../../shared/result.ts";
+import {
+  type Connection,
+  commitDurably,
+  isConstraintError,
+  quoteName,
+} from "../../shared/sqlite/connection.ts";
 import { readColumns } from "../../shared/sqlite/table.ts";
+import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
 
 /**
  * completed-runs.db: a full Megatest database made from the schema of megatest.db, with tables of ours
@@ -65,14 +72,12 @@ const ownIndexes: readonly (readonly [string, string])[] = [
   ["archives", "test_id"],
 ];
 
-interface SchemaObject {
-  type: "table" | "index" | "trigger" | "view";
-  name: string;
-  sql: string;
-}
+/** Tables without which there is no moving a run; an index on them must be one that this SQLite can keep. */
+const recordTables: ReadonlySet<string> = new Set(["runs", ...recordTableNames]);
 
 /**
- * Fills an empty completed-runs.db, or brings it up to the schemas in hand, in one transaction.
+ * Fills an empty completed-runs.db, or brings it up to the schemas in hand, in one transaction. `assertFitSchemas` says what of them
+ * it will not have.
  *
  * @param path completed-runs.db; may be empty, and must exist
  * @param sources databases whose tables and columns it must have, megatest.db first; they must exist
@@ -89,27 +94,47 @@ export function ensureCompletedDb(path: string, sources: readonly string[]): voi
       });
     }
     commitDurably(db, "main", path);
-    const parts = sources.map((source, index) => {
-      db.prepare(`ATTACH ? AS source${index}`).run(source);
-      return `source${index}`;
-    });
-    const objects = parts.map((part) => readSchema(db, part));
-    db.transaction(() => {
-      parts.forEach((part, index) => {
-        adoptSchema(db, part, objects[index] ?? []);
-      });
-      db.exec(ownTables);
-      indexParents(db);
-    })();
+    adoptSchemas(db, sources, () => {});
   } finally {
     db.close();
   }
 }
 
+/**
+ * Tries the schemas in memory, before anything is written.
+ *
+ * @param warn is told what completed-runs.db will not have, a sentence each
+ * @throws JobsError `unknown-schema` where a record table cannot be made there, or its rows not written to where they are
+ */
+export function assertFitSchemas(sources: readonly string[], warn: (sentence: string) => void): void {
+  // Neither this nor what is attached to it is made where it is missing.
+  const db = new Database(":memory:", { timeout: 1000, fileMustExist: true });
+  try {
+    adoptSchemas(db, sources, warn);
+  } finally {
+    db.close();
+  }
+}
+
+function adoptSchemas(db: Connection, sources: readonly string[], warn: (sentence: string) => void): void {
+  const parts = sources.map((source, index) => {
+    db.prepare(`ATTACH ? AS source${index}`).run(source);
+    return { part: `source${index}`, file: source };
+  });
+  const objects = parts.map(({ part }) => readSchema(db, part));
+  db.transaction(() => {
+    parts.forEach((source, index) => {
+      adoptSchema(db, source, objects[index] ?? [], warn);
+    });
+    db.exec(ownTables);
+    indexParents(db);
+  })();
+}
+
 function readSchema(db: Connection, part: string): SchemaObject[] {
   return db
     .prepare<[], SchemaObject>(
-      `SELECT type, name, sql FROM ${part}.sqlite_schema
+      `SELECT type, name, tbl_name AS "table", sql FROM ${part}.sqlite_schema
        WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND tbl_name NOT LIKE 'mtjobs\\_%' ESCAPE '\\'
          AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\'
        ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END`,
@@ -117,28 +142,102 @@ function readSchema(db: Connection, part: string): SchemaObject[] {
     .all();
 }
 
-function adoptSchema(db: Connection, part: string, objects: readonly SchemaObject[]): void {
+interface SchemaSource {
+  part: string;
+  file: string;
+}
+
+function adoptSchema(
+  db: Connection,
+  source: SchemaSource,
+  objects: readonly SchemaObject[],
+  warn: (sentence: string) => void,
+): void {
   const present = new Set(
     db.prepare<[], string>("SELECT type || ' ' || lower(name) FROM main.sqlite_schema").pluck().all(),
   );
-  for (const object of objects) {
+  const virtual = objects.filter(({ sql }) => /^CREATE\s+VIRTUAL\b/i.test(sql)).map(({ name }) => name);
+  for (const name of virtual) warn(`completed-runs.db has no ${name}: a virtual table serves queries only`);
+  // A virtual table keeps its content in tables that are named after it.
+  const isLeft = (table: string) => virtual.some((name) => table === name || table.startsWith(`${name}_`));
+  for (const object of objects.filter(({ table }) => !isLeft(table))) {
     const known = present.has(`${object.type} ${object.name.toLowerCase()}`);
-    if (known && object.type === "table") widen(db, part, object.name);
-    else if (!known) db.exec(object.sql);
+    if (known && object.type === "table") {
+      const table = { schema: "main", name: object.name };
+      for (const sql of missingColumns(db, source.part, table)) db.exec(sql);
+    } else if (!known) create(db, source, object, warn);
   }
 }
 
-/** Adds the columns that `part` has and ours lacks. SQLite refuses a computed default here: none is set then. */
-function widen(db: Connection, part: string, table: string): void {
-  const have = new Set(readColumns(db, "main", table).map((column) => column.name.toLowerCase()));
-  for (const column of readColumns(db, part, table)) {
-    if (have.has(column.name.toLowerCase())) continue;
-    const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
-    const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
-    db.exec(
-      `ALTER TABLE main.${quoteName(table)} ADD COLUMN ${quoteName(column.name)} ${column.type}${rest}`,
-    );
+/** Word for word where SQLite takes it so, else with its text in single quotes. */
+function create(
+  db: Connection,
+  { part, file }: SchemaSource,
+  object: SchemaObject,
+  warn: (sentence: string) => void,
+): void {
+  const { type, name, table, sql } = object;
+  try {
+    try {
+      db.exec(sql);
+    } catch (error) {
+      if (!isNotUnderstood(error)) throw error;
+      db.exec(respelled(db, part, object));
+    }
+  } catch (error) {
+    if (!isNotUnderstood(error) && !isConstraintError(error)) throw error;
+    const { message } = error;
+    // Where the index is kept up, every write to the table needs what is missing here.
+    const needed = (type === "table" || type === "index") && recordTables.has(table.toLowerCase());
+    if (needed && isNotUnderstood(error)) {
+      throw new JobsError(
+        "unknown-schema",
+        `${type} ${name} of ${file} is none that our SQLite can keep: ${message}`,
+        {
+          hint: "drop what was added to the table, or write it without functions and collations of programs of your own; nothing was changed",
+          details: { file, type, name },
+        },
+      );
+    }
+    warn(`completed-runs.db has no ${name}: ${message}`);
   }
+}
+
+/**
+ * Adds the columns that tables of `part` have and those of completed-runs.db, attached as `completed`, lack. Call inside its
+ * transaction.
+ *
+ * @param run runs a statement
+ * @returns whether there was any
+ */
+export function widenCompleted(db: Connection, part: string, run: (sql: string) => unknown): boolean {
+  const names = db
+    .prepare<[], string>(
+      "SELECT name FROM completed.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\'",
+    )
+    .pluck()
+    .all();
+  const statements = names.flatMap((name) => missingColumns(db, part, { schema: "completed", name }));
+  for (const sql of statements) run(sql);
+  return statements.length > 0;
+}
+
+/** SQL that adds each column that `part` has and ours lacks. SQLite refuses a computed default here: none is set then. */
+function missingColumns(db: Connection, part: string, table: { schema: string; name: string }): string[] {
+  const { schema, name } = table;
+  const have = new Set(readColumns(db, schema, name).map((column) => column.name.toLowerCase()));
+  return readColumns(db, part, name)
+    .filter((column) => !have.has(column.name.toLowerCase()))
+    .map((column) => {
+      const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
+      const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
+      return `ALTER TABLE ${schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${typeSql(column.type)}${rest}`;
+    });
+}
+
+/** A declared type as it is taken in a statement: one that a schema quoted must be quoted again. */
+function typeSql(type: string): string {
+  return /^([A-Za-z_][\w ]*(\([\w ,.+-]*\))?)?$/.test(type) ? type : quoteName(type);
 }
 
 function indexParents(db: Connection): void {

@@ -11,7 +11,7 @@ import { chooseMovedRuns } from "./choose-moved.ts";
 import { ensureCompletedDb } from "./completed-db.ts";
 import { PendingStates } from "./copy.ts";
 import { copyBatch } from "./copy-batch.ts";
-import { assertIdRoom } from "./id-room.ts";
+import { assertFit } from "./fit-area.ts";
 import type { Move } from "./move.ts";
 import { openMove, type Place, refuseHotJournals } from "./prepare.ts";
 import { describeResult, fileSizes } from "./report.ts";
@@ -73,7 +73,7 @@ async function rehearse(
   look: (move: Move) => Promise<void>,
 ): Promise<MoveResult> {
   refuseHotJournals(place.files);
-  await outwaitBusy(context.signal, () => assertIdRoom(place.files));
+  await outwaitBusy(context.signal, () => assertFit(place.files, tally));
   const scratch = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
   try {
     const completed = existsSync(place.files.completed)

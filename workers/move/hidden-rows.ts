@@ -6,6 +6,7 @@ import {
   quoteText,
 } from "../../shared/sqlite/connection.ts";
 import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import type { IdentifiedTable } from "./record-tables.ts";
 
 /** An id for each table whose ids Megatest hands out. */
@@ -28,7 +29,11 @@ export const hiddenDatum = (name: string): string => `test_id IS NULL AND variab
  * Puts the four rows of that name under the ids given, in place of those that stand there: a run in state `deleted`, a test
  * of it in state DELETED, a step and a datum of no test. Nobody of Megatest's shows them. Call inside a transaction.
  */
-export function writeHidden(db: Connection, part: Part, { name, ids, keys, comment }: HiddenRows): void {
+export function writeHidden(db: Connection, part: Part, rows: HiddenRows): void {
+  withoutTriggers(db, part, () => replaceHidden(db, part, rows));
+}
+
+function replaceHidden(db: Connection, part: Part, { name, ids, keys, comment }: HiddenRows): void {
   const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = ${quoteText(name)}`;
   // A clean-up may have removed the run and not yet its test: under the same id the new run would meet it.
   db.exec(`DELETE FROM ${part}.test_steps WHERE ${hiddenStep(name)};

@@ -11,6 +11,7 @@ import { largestId, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
+import { mapChildren } from "./children.ts";
 import { belowAllIds } from "./insert-stage.ts";
 import { LargeTests } from "./large-tests.ts";
 import { prepareSlice } from "./measure-commit.ts";
@@ -110,7 +111,7 @@ export class Inserter {
 
   /** One transaction. Returns what is in the way, having changed nothing. */
   async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
-    const { db, part, fresh, records, company, pace, signal, failpoint } = this.#options;
+    const { db, part, fresh, plans, records, token, company, pace, signal, failpoint } = this.#options;
     const { tests, ends } = await outwaitBusy(signal, () => {
       const work = enterSlice(db, slice);
       stageFromCompleted(db, part, records, touchedAt);
@@ -123,7 +124,9 @@ export class Inserter {
       if (error instanceof NameTaken) return "conflicting";
       // A row that came since the ids were looked at is in the way, of the run itself or of another.
       if (isConstraintError(error)) return isTaken(error) ? "incomplete" : "conflicting";
-      throw error;
+      if (!(await plans.renew(token, signal))) throw error;
+      await mapChildren(db, part, records, signal);
+      return this.#insertSlice(slice, touchedAt);
     }
     failpoint(`inserted-in-${part}`);
     const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
@@ -135,12 +138,13 @@ export class Inserter {
    * @param tests the work it is
    * @param ends ids in completed-runs.db by table, which no row that gets a new id may take */
   #commitStage(tests: number, ends: ReadonlyMap<string, Ends>, touchedAt: number | undefined): void {
-    const { db, part, records, token, company, pace, beforeCommit } = this.#options;
+    const { db, part, plans, records, token, company, pace, beforeCommit } = this.#options;
     beforeCommit();
     let lockedAt = 0;
     try {
-      transact(db, () => {
+      const schema = transact(db, () => {
         proveToken(db, part, token, Date.now());
+        plans.assertCurrent(part);
         lockedAt = performance.now();
         company.note(readVersion(db, part));
         this.#refuseTakenName();
@@ -151,7 +155,9 @@ export class Inserter {
         const mixed = records.filter((record) => record.mixed.length > 0);
         if (findIncomplete(db, part, mixed, { touched: touchedAt !== undefined })?.length !== 0)
           throw new ValueChanged("a value would change");
+        return plans.versionOf(part);
       });
+      plans.noteOwnChange(part, schema);
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);

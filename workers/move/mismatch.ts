@@ -12,11 +12,23 @@ import { unmatchedRows } from "./unsynced-rows.ts";
  * version that was recorded as superseded either.
  */
 
-/** Columns to compare: all in the cache, whose rows were copied; elsewhere those that the sync carries. */
-function comparedColumns(part: Source, record: RecordPlan, fresh: Source): readonly string[] {
+/** Columns to compare: all in the cache, whose rows were copied; elsewhere those that the sync carries, and what came since. */
+function comparedColumns({ part, fresh, appeared }: Comparison, record: RecordPlan): readonly string[] {
   return part === fresh
     ? record.columnsIn(part).filter((name) => name !== "id")
-    : record.carried(part, "completed");
+    : carriedOrNew(record, part, appeared(record));
+}
+
+/** The columns that the sync carries, and of those that were added to the table meanwhile what `part` has. */
+export function carriedOrNew(
+  record: RecordPlan,
+  part: Source,
+  appeared: readonly string[],
+): readonly string[] {
+  const carried = record.carried(part, "completed");
+  if (appeared.length === 0) return carried;
+  const here = record.columnsIn(part);
+  return [...carried, ...appeared.filter((name) => here.includes(name) && !carried.includes(name))];
 }
 
 /** True where the row `x` is what `d` of completed-runs.db was copied from: a test's block may have a new id there. */
@@ -33,18 +45,17 @@ export interface Comparison {
   jobId: string;
   /** False for what comes back after a run has moved: there any version ever recorded is known. */
   strict: boolean;
+  /** Columns that were added to a table after the job began. */
+  appeared(record: RecordPlan): readonly string[];
 }
 
 /** A SELECT of the ids of a synced table's rows that differ; it takes `:job`. */
-function differingRows(
-  { part, fresh, strict }: Comparison,
-  record: RecordPlan,
-  renamedBlocks: boolean,
-): string {
+function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks: boolean): string {
   const { table } = record;
+  const { part, fresh, strict } = comparison;
   // Where clients write, a value that once lost may have been written anew: only what this job saw here counts.
   const recorded = strict && part === fresh ? `p.source = ${quoteText(part)} AND p.job_id = :job` : "1";
-  const columns = comparedColumns(part, record, fresh);
+  const columns = comparedColumns(comparison, record);
   const same = renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
   return `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} LEFT JOIN completed.${table} AS d ON d.id = x.id
     WHERE (d.id IS NULL OR NOT (${same}))

@@ -112,6 +112,8 @@ export class RunMover {
     if (batch.length === 0) return nothing;
     for (const run of batch) this.#copies.set(run, (this.#copies.get(run) ?? 0) + 1);
     const readAt = await this.#versions();
+    // From here on whoever changes a schema changes the version too, and the rows are compared before they go.
+    await this.#move.plans.renew(this.#move.token, context.signal);
     const runs = await copyBatch(this.#move, batch, this.#payload, this.#pending, this.#size);
     this.#size = Math.min(this.#size * growth, largestBatch);
     return { runs, readAt };

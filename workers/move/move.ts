@@ -2,6 +2,7 @@ import type { Area } from "../../shared/area/area.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import type { Pace } from "./pace.ts";
+import type { Plans } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import type { Tally } from "./tally.ts";
 import type { TimeBudget } from "./time-budget.ts";
@@ -31,6 +32,8 @@ export interface Move {
   db: Connection;
   /** Target keys of the area, in order. */
   keys: readonly string[];
+  plans: Plans;
+  /** Those of `plans`. */
   records: readonly RecordPlan[];
   /** The fence's token; 0 in a dry run, which commits nothing. */
   token: number;

@@ -17,8 +17,7 @@ import type { Files, Move } from "./move.ts";
 import { assertOneArea } from "./one-area.ts";
 import { checkOtherCaches } from "./other-caches.ts";
 import { Pace } from "./pace.ts";
-import { planRecords } from "./record-tables.ts";
-import { createScratch } from "./scratch.ts";
+import { Plans } from "./plans.ts";
 import { Tally } from "./tally.ts";
 import { TimeBudget } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -116,6 +115,7 @@ export function moveOn(
   const keys = knownKeys(db, area);
   const now = Date.now();
   const fresh = sources.includes("cache") ? "cache" : "area";
+  const plans = new Plans({ db, sources, keys });
   const move: Move = {
     context,
     area,
@@ -124,7 +124,8 @@ export function moveOn(
     fresh,
     db,
     keys,
-    records: planRecords(db, [...sources, "completed"], keys),
+    plans,
+    records: plans.records,
     token: 0,
     pace: new Pace(fresh),
     time: new TimeBudget(payload),
@@ -135,7 +136,6 @@ export function moveOn(
     tally,
     counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
   };
-  createScratch(db, move.records);
   return move;
 }
 

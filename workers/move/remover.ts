@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
 import { absorb } from "./absorb.ts";
+import { mapChildren } from "./children.ts";
 import { LargeTests } from "./large-tests.ts";
 import { prepareSlice } from "./measure-commit.ts";
 import { findMismatches } from "./mismatch.ts";
@@ -68,13 +69,7 @@ export class Remover {
     const cutter = new SliceCutter(db, counts, size, { tests: large, order: "children-first" });
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       await prepareSlice(this.#options);
-      if (slice.part?.first === true && !absorbing && (await this.#hasChanged(slice.runs, large))) {
-        report.changed.push(...slice.runs);
-        cutter.skipRest();
-        continue;
-      }
-      const force = absorbing || slice.part?.first === false;
-      const stay = await this.#removeSlice(slice, force, report);
+      const stay = await this.#tryWithPlans(() => this.#removeUnlessChanged(slice, large, report));
       if (stay.length > 0) {
         cutter.skipRest();
         const { runs: tried } = slice;
@@ -86,6 +81,34 @@ export class Remover {
     }
     report.strangers.push(...this.#strangers);
     return report;
+  }
+
+  /** Makes an attempt again, with new plans, where somebody has changed the schema meanwhile. */
+  async #tryWithPlans<T>(attempt: () => Promise<T>): Promise<T> {
+    const { plans, token, part, records, db, signal } = this.#options;
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(await plans.renew(token, signal).catch(() => false))) throw error;
+        // What was copied was copied without what is new.
+        this.#readAt = undefined;
+        await mapChildren(db, part, records, signal);
+      }
+    }
+  }
+
+  /** Returns the runs that must stay as they are now, noted in the report. */
+  async #removeUnlessChanged(
+    slice: Slice,
+    large: LargeTests,
+    report: RemovalReport,
+  ): Promise<readonly bigint[]> {
+    if (slice.part?.first === true && !this.#absorbing && (await this.#hasChanged(slice.runs, large))) {
+      report.changed.push(...slice.runs);
+      return slice.runs;
+    }
+    return this.#removeSlice(slice, this.#absorbing || slice.part?.first === false, report);
   }
 
   /** A cut run is compared to its end before its first slice goes: from then on it cannot be left whole. */

@@ -2,12 +2,14 @@ import { performance } from "node:perf_hooks";
 import type { JobStep } from "../../shared/job-steps.ts";
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
+import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Company } from "./company.ts";
 import { type Comparison, findMismatches } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { Pace } from "./pace.ts";
+import type { Plans } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { Blocked, lookAtSlice, refuseMismatches } from "./slice-check.ts";
 import { enterSlice, type Slice } from "./slices.ts";
@@ -21,6 +23,8 @@ export interface RemoverOptions {
   fresh: Source;
   /** Attached: the part and completed-runs.db. */
   db: Connection;
+  plans: Plans;
+  /** Those of `plans`. */
   records: readonly RecordPlan[];
   token: number;
   jobId: string;
@@ -72,8 +76,8 @@ export class SliceRemover {
 
   /** How rows are compared; `absorbing`: any version that was ever recorded is known. */
   comparison(absorbing: boolean): Comparison {
-    const { part, fresh, jobId } = this.#options;
-    return { part, fresh, jobId, strict: !absorbing };
+    const { part, fresh, jobId, plans } = this.#options;
+    return { part, fresh, jobId, strict: !absorbing, appeared: (record) => plans.appearedIn(record) };
   }
 
   /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
@@ -132,10 +136,10 @@ export class SliceRemover {
    * @throws Blocked
    */
   #delete(slice: Slice, how: SliceRemoval, seen?: Compared): boolean {
-    const { db, part, records, token, pace, beforeCommit, failpoint } = this.#options;
+    const { db, part, plans, records, token, pace, beforeCommit, failpoint } = this.#options;
     const tests = enterSlice(db, slice);
     beforeCommit();
-    let lockedAt = 0;
+    let [lockedAt, schema] = [0, 0];
     const removed: [string, number][] = [];
     let spared: RowIds = seen?.spared ?? new Map();
     try {
@@ -143,18 +147,23 @@ export class SliceRemover {
         // First the lock that only our own copying can hold up, so that nobody waits on us meanwhile.
         if (seen === undefined) prepared(db, "SELECT 1 FROM completed.mtjobs_fence").get();
         proveToken(db, part, token, Date.now());
+        plans.assertCurrent(part);
         lockedAt = performance.now();
         const version = readVersion(db, part);
         this.#options.company.note(version);
         if (seen === undefined) spared = this.#refuseNews(slice, how, version);
         else if (version !== seen.version) return false;
         else lookAtSlice(db, part, records, slice);
-        for (const record of records.toReversed())
-          removed.push([record.table, deleteSlice(db, part, record, spared.get(record) ?? [])]);
+        withoutTriggers(db, part, () => {
+          for (const record of records.toReversed())
+            removed.push([record.table, deleteSlice(db, part, record, spared.get(record) ?? [])]);
+        });
+        schema = plans.versionOf(part);
         failpoint(`deleted-in-${part}`);
         return true;
       });
       if (!isDone) return false;
+      plans.noteOwnChange(part, schema);
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);

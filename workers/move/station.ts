@@ -10,9 +10,8 @@ import { Inserter, type Insertion, type InsertionReport } from "./inserter.ts";
 import { measureCommit } from "./measure-commit.ts";
 import type { Files, Source } from "./move.ts";
 import { Pace } from "./pace.ts";
-import { planRecords } from "./record-tables.ts";
+import { Plans } from "./plans.ts";
 import { type Removal, type RemovalReport, Remover } from "./remover.ts";
-import { createScratch } from "./scratch.ts";
 import { type RemoverOptions, readVersion } from "./slice-removal.ts";
 import { outwaitBusy } from "./transaction.ts";
 
@@ -66,6 +65,7 @@ export class Station {
   private constructor(
     setup: StationSetup,
     db: Connection,
+    plans: Plans,
     { stop, lost }: StationSignals,
     { failpoint, enter }: StationHooks,
   ) {
@@ -78,7 +78,8 @@ export class Station {
     const options: RemoverOptions = {
       ...setup,
       db,
-      records: planRecords(db, [setup.part, "completed"], setup.keys),
+      plans,
+      records: plans.records,
       pace,
       company: new Company(),
       signal: lost,
@@ -100,13 +101,13 @@ export class Station {
     const parts = [...new Set([setup.part, ...others, "completed" as const])];
     const db = await outwaitBusy(signal, () => connect(setup.files, parts));
     try {
+      const { part, keys } = setup;
       // A slice relies on no other one's commit, and each syncs the directory as its journal is made: once at the end of a
       // batch is enough, where nobody waits for the lock. What goes to completed-runs.db is durable at once.
-      db.pragma(`${setup.part}.synchronous = FULL`);
-      const records = await outwaitBusy(signal, () => planRecords(db, [setup.part, "completed"], setup.keys));
-      createScratch(db, records);
-      await mapChildren(db, setup.part, records, signal);
-      const station = new Station(setup, db, signals, hooks);
+      db.pragma(`${part}.synchronous = FULL`);
+      const plans = await outwaitBusy(signal, () => new Plans({ db, sources: [part], keys }));
+      await mapChildren(db, part, plans.records, signal);
+      const station = new Station(setup, db, plans, signals, hooks);
       for (let sample = 0; sample < 3; sample++) await measureCommit(station.#options);
       return station;
     } catch (error) {
@@ -139,8 +140,9 @@ export class Station {
 
   /** Looks anew over the tables without an index: rows may have come since. */
   async refresh(): Promise<void> {
-    const { part, keys } = this.#setup;
-    await mapChildren(this.#db, part, planRecords(this.#db, [part, "completed"], keys), this.#signal);
+    const { plans, token } = this.#options;
+    await plans.renew(token, this.#signal);
+    await mapChildren(this.#db, this.#setup.part, plans.records, this.#signal);
   }
 
   /** See `readVersion`. */

@@ -3,6 +3,7 @@ import type { Part } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
 import { connect } from "./databases.ts";
 import type { Files } from "./move.ts";
+import { isNotUnderstood } from "./site-schema.ts";
 import { stationThreads } from "./station-threads.ts";
 
 /** A database to be rewritten, by the job that has this token. Plain data, so that it may be sent to a thread. */
@@ -18,7 +19,13 @@ export function vacuum({ files, part, token }: Vacuum): void {
   try {
     db.pragma("busy_timeout = 0");
     proveToken(db, part, token, Date.now());
-    db.exec(`VACUUM ${part}`);
+    try {
+      db.exec(`VACUUM ${part}`);
+    } catch (error) {
+      // It makes every table and index anew.
+      if (!isNotUnderstood(error)) throw error;
+      throw new JobsError("unknown-schema", `its schema cannot be made anew by our SQLite: ${error.message}`);
+    }
     // In WAL mode the smaller file is only in the log until then.
     db.pragma(`${part}.wal_checkpoint(TRUNCATE)`);
   } finally {

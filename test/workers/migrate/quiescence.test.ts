@@ -30,10 +30,18 @@ const report = (area: SampleArea, options: object = {}) => {
   const { megatestDb, cacheDb, refDb, completedDb } = filesOf(area);
   if (cacheDb === undefined || refDb === undefined) throw new Error("an area without a cache");
   const files = { area: megatestDb, cache: cacheDb, ref: refDb, completed: completedDb };
-  return quietReport({ files, quietForMs: 30 * minute * 1000, now, skewMs: 0, ...options });
+  return quietReport({
+    files,
+    quietForMs: 30 * minute * 1000,
+    now,
+    skewMs: 0,
+    signal: new AbortController().signal,
+    ...options,
+  });
 };
 
-const verdicts = (area: SampleArea) => report(area).checks.map(({ name, ok }) => `${name} ${ok}`);
+const verdicts = async (area: SampleArea) =>
+  (await report(area)).checks.map(({ name, ok }) => `${name} ${ok}`);
 
 /** Sets a test's state, when it began, and for how long it ran when it last reported. */
 const setTest = (area: SampleArea, places: readonly Place[], state: string, began: number, duration = 0) =>
@@ -44,9 +52,9 @@ const setTest = (area: SampleArea, places: readonly Place[], state: string, bega
   );
 
 describe("an area is quiet", () => {
-  it("where all databases agree and nothing happened lately, though a sync ran a moment ago", () => {
+  it("where all databases agree and nothing happened lately, though a sync ran a moment ago", async () => {
     const area = quietArea();
-    expect(report(area)).toEqual({
+    expect(await report(area)).toEqual({
       checks: [
         expect.objectContaining({ name: "tests", ok: true }),
         expect.objectContaining({ name: "activity", ok: true }),
@@ -56,10 +64,10 @@ describe("an area is quiet", () => {
 
   it.each(["RUNNING", "LAUNCHED", "REMOTEHOSTSTART"])(
     "with a test that is stuck in %s, which is counted",
-    (state) => {
+    async (state) => {
       const area = quietArea();
       setTest(area, everywhere, state, ago(5 * 3600), 3600);
-      const { checks, earliestAt } = report(area);
+      const { checks, earliestAt } = await report(area);
       expect(checks[0]).toMatchObject({
         ok: true,
         facts: { running: 0, stuck: 1, stuckTests: [{ run: 1, state }] },
@@ -68,33 +76,35 @@ describe("an area is quiet", () => {
     },
   );
 
-  it("with the summary row of an itemized test that says it runs", () => {
+  it("with the summary row of an itemized test that says it runs", async () => {
     const area = quietArea();
     edit(area, everywhere, (db) => {
       db.exec(`UPDATE tests SET uname = 'n/a', item_path = '' WHERE id = 1;
         UPDATE tests SET testname = (SELECT testname FROM tests WHERE id = 1), item_path = 'a/b' WHERE id = 2`);
     });
     setTest(area, everywhere, "RUNNING", ago(3600));
-    expect(report(area).checks[0]).toMatchObject({ ok: true, facts: { stuck: 0 } });
+    expect((await report(area)).checks[0]).toMatchObject({ ok: true, facts: { stuck: 0 } });
   });
 
-  it("where megatest.db alone still says what the cache has corrected since", () => {
+  it("where megatest.db alone still says what the cache has corrected since", async () => {
     const area = quietArea();
     setTest(area, everywhere, "RUNNING", ago(3600), 3500);
     setTest(area, ["cache"], "COMPLETED", ago(86_400));
-    expect(verdicts(area)).toEqual(["tests true", "activity true"]);
+    expect(await verdicts(area)).toEqual(["tests true", "activity true"]);
   });
 });
 
 describe("an area is not quiet", () => {
   it.each(["RUNNING", "LAUNCHED", "REMOTEHOSTSTART"])(
     "while a test in %s showed a sign of life lately",
-    (state) => {
+    async (state) => {
       const area = quietArea();
       setTest(area, ["cache"], state, ago(3600), 3600 - 10 * minute);
-      expect(verdicts(area)).toEqual(["tests false", "activity false"]);
-      expect(report(area).earliestAt).toBe(now + 20 * minute * 1000 + 1000);
-      expect(report(area).checks[0]).toMatchObject({ facts: { running: 1, tests: [{ run: 1, state }] } });
+      expect(await verdicts(area)).toEqual(["tests false", "activity false"]);
+      expect((await report(area)).earliestAt).toBe(now + 20 * minute * 1000 + 1000);
+      expect((await report(area)).checks[0]).toMatchObject({
+        facts: { running: 1, tests: [{ run: 1, state }] },
+      });
     },
   );
 
@@ -118,59 +128,59 @@ describe("an area is not quiet", () => {
       ["area"],
       "UPDATE tests SET run_duration = 0, event_time = ? WHERE id = 5",
     ],
-  ] as const)("for half an hour after %s", (_, places, sql) => {
+  ] as const)("for half an hour after %s", async (_, places, sql) => {
     const area = quietArea();
     edit(area, places, (db) => db.prepare(sql).run(ago(29 * minute)));
-    expect(verdicts(area)).toEqual(["tests true", "activity false"]);
-    expect(report(area).earliestAt).toBe(now + minute * 1000 + 1000);
+    expect(await verdicts(area)).toEqual(["tests true", "activity false"]);
+    expect((await report(area)).earliestAt).toBe(now + minute * 1000 + 1000);
     edit(area, places, (db) => db.prepare(sql).run(ago(31 * minute)));
-    expect(verdicts(area)).toEqual(["tests true", "activity true"]);
+    expect(await verdicts(area)).toEqual(["tests true", "activity true"]);
   });
 
-  it("where a test runs that megatest.db alone has", () => {
+  it("where a test runs that megatest.db alone has", async () => {
     const area = quietArea();
     setTest(area, everywhere, "RUNNING", ago(60));
     edit(area, ["cache", "ref"], (db) => db.exec("DELETE FROM tests WHERE id = 1"));
-    expect(verdicts(area)[0]).toBe("tests false");
+    expect((await verdicts(area))[0]).toBe("tests false");
   });
 
-  it("by megatest.db alone where there is no cache", () => {
+  it("by megatest.db alone where there is no cache", async () => {
     const area = quietArea();
     setTest(area, ["area"], "RUNNING", ago(60));
     const { megatestDb, completedDb } = filesOf(area);
     const files = { area: megatestDb, completed: completedDb };
-    expect(report(area, { files }).checks[0]?.ok).toBe(false);
+    expect((await report(area, { files })).checks[0]?.ok).toBe(false);
   });
 
-  it("where clocks differ, until both say so", () => {
+  it("where clocks differ, until both say so", async () => {
     const area = quietArea();
     edit(area, ["cache"], (db) =>
       db.prepare("UPDATE runs SET last_update = 0, event_time = ?").run(ago(31 * minute)),
     );
-    expect(report(area, { skewMs: -2 * minute * 1000 }).checks[1]?.ok).toBe(false);
-    expect(report(area, { skewMs: 2 * minute * 1000 }).checks[1]?.ok).toBe(true);
+    expect((await report(area, { skewMs: -2 * minute * 1000 })).checks[1]?.ok).toBe(false);
+    expect((await report(area, { skewMs: 2 * minute * 1000 })).checks[1]?.ok).toBe(true);
   });
 });
 
 describe("times that cannot be", () => {
-  it("do not keep an area busy for ever, but a test that runs in the future does, and no time is promised", () => {
+  it("do not keep an area busy for ever, but a test that runs in the future does, and no time is promised", async () => {
     const area = quietArea();
     edit(area, ["cache"], (db) =>
       db.prepare("UPDATE runs SET last_update = 0, event_time = ? WHERE id = 1").run(ago(-86_400 * 365)),
     );
-    expect(report(area).checks[1]).toMatchObject({ ok: true, facts: { tablesAhead: 1 } });
+    expect((await report(area)).checks[1]).toMatchObject({ ok: true, facts: { tablesAhead: 1 } });
     setTest(area, ["cache"], "RUNNING", 4e12);
-    expect(report(area).checks[0]?.ok).toBe(false);
-    expect(report(area).earliestAt).toBeUndefined();
+    expect((await report(area)).checks[0]?.ok).toBe(false);
+    expect((await report(area)).earliestAt).toBeUndefined();
   });
 
-  it("are no time at all where they are no numbers", () => {
+  it("are no time at all where they are no numbers", async () => {
     const area = quietArea();
     edit(area, ["cache"], (db) =>
       db.exec(
         "UPDATE tests SET last_update = 0, event_time = 'soon', run_duration = x'ff', state = 'RUNNING'",
       ),
     );
-    expect(report(area).checks[0]).toMatchObject({ ok: true, facts: { stuck: 9 } });
+    expect((await report(area)).checks[0]).toMatchObject({ ok: true, facts: { stuck: 9 } });
   });
 });

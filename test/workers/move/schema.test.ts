@@ -40,6 +40,17 @@ describe("completed-runs.db", () => {
     expect(age).toBeLessThan(10);
   });
 
+  it("gets a column whose declared type would be more than a type if it were taken as it is", async () => {
+    const area = buildTempArea(fourRuns);
+    await runReduce(area, onlyRun(1));
+    edit(area, everywhere, (db) =>
+      db.exec(`ALTER TABLE runs ADD COLUMN site "INT; DROP TABLE runs; --"; UPDATE runs SET site = 7`),
+    );
+    const { result } = await reduceSafely(area);
+    expect(result.moved.runs).toBe(3);
+    expect(completedColumn(area, "SELECT site FROM runs ORDER BY id")).toEqual([null, 7, 7, 7]);
+  });
+
   it("has columns and tables that nobody foresaw, with what they hold", async () => {
     const area = buildTempArea({
       ...fourRuns,

@@ -1,0 +1,47 @@
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { rowLiteral } from "../../shared/sqlite/row-sql.ts";
+import type { Source } from "./move.ts";
+import type { Plans } from "./plans.ts";
+import type { RecordPlan } from "./record-tables.ts";
+
+export interface AbsorbOptions {
+  part: Source;
+  fresh: Source;
+  db: Connection;
+  plans: Plans;
+  records: readonly RecordPlan[];
+  token: number;
+  jobId: string;
+}
+
+/** What hangs on tests of ours that came again under other ids is kept aside, as it is of such a test in megatest.db. */
+export function keepChildren(options: AbsorbOptions, tests: string): number {
+  const { db, records } = options;
+  let superseded = 0;
+  for (const child of records.filter(({ parent }) => parent === "test_id")) {
+    const rows = `completed.${child.table}`;
+    superseded += keep(options, child, rows, `x.test_id IN ${tests}`, "its test came again under another id");
+    db.exec(`DELETE FROM ${rows} WHERE test_id IN ${tests}`);
+  }
+  db.exec(`DELETE FROM completed.mtjobs_archived WHERE test_id IN ${tests}`);
+  return superseded;
+}
+
+/** Records rows in `mtjobs_superseded`; returns how many. */
+export function keep(
+  { db, part, jobId }: AbsorbOptions,
+  record: RecordPlan,
+  table: string,
+  where: string,
+  reason: string,
+): number {
+  const source = table.startsWith("completed") ? "completed" : part;
+  const columns = record.columnsIn(source);
+  return prepared(
+    db,
+    `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+       SELECT ${quoteText(record.table)}, x.id, ${quoteText(source)}, ?, ?, ?, ?, ${rowLiteral("x", columns)},
+         ${rowLiteral("x", record.carried(part, "completed"))}
+       FROM ${table} AS x WHERE ${where}`,
+  ).run(reason, jobId, Date.now(), JSON.stringify(columns)).changes;
+}

@@ -1,0 +1,103 @@
+import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { proveToken } from "../fence.ts";
+import { widenCompleted } from "./completed-db.ts";
+import { planRecords, type RecordPlan } from "./record-tables.ts";
+import { createScratch } from "./scratch.ts";
+import { outwaitBusy, transact } from "./transaction.ts";
+
+interface Planned {
+  db: Connection;
+  /** Databases whose schemas are watched. */
+  sources: readonly Part[];
+  keys: readonly string[];
+}
+
+/** Leaves the transaction: a table has changed since the plans were made, and what they do not know of would be lost. */
+export class SchemaChanged extends Error {}
+
+/**
+ * The plans of one connection, and the schemas that they were made of: a site may add a column to a table, and fill it,
+ * while a job is at work. Whoever removes or overwrites rows asks under the lock whether the schema still stands.
+ */
+export class Plans {
+  /** The same objects all along: a renewal changes what they say. */
+  readonly records: readonly RecordPlan[];
+  readonly #of: Planned;
+  readonly #versions = new Map<Part, number>();
+  readonly #began: ReadonlyMap<RecordPlan["table"], ReadonlySet<string>>;
+
+  constructor(of: Planned) {
+    this.#of = of;
+    this.#note();
+    this.records = this.#read();
+    this.#began = new Map(
+      this.records.map(({ table, target }) => [table, new Set(target.map(({ name }) => name))]),
+    );
+    createScratch(of.db, this.records);
+  }
+
+  /** True where nobody has changed a schema since the plans were made; asked under a lock it stays so until the lock goes. */
+  isCurrent(...parts: readonly Part[]): boolean {
+    return parts.every((part) => schemaVersion(this.#of.db, part) === this.#versions.get(part));
+  }
+
+  /** @throws SchemaChanged */
+  assertCurrent(part: Part): void {
+    if (!this.isCurrent(part)) throw new SchemaChanged(`the schema of ${part} has changed`);
+  }
+
+  /** For `noteOwnChange`: asked at the end of a transaction of ours that may have set triggers aside. */
+  versionOf(part: Part): number {
+    return schemaVersion(this.#of.db, part);
+  }
+
+  /** Call once such a transaction, which asked whether the plans are current, has committed. */
+  noteOwnChange(part: Part, version: number): void {
+    this.#versions.set(part, version);
+  }
+
+  /** Columns that came to completed-runs.db after the first plans were made: what was copied before has nothing in them. */
+  appearedIn({ table, target }: RecordPlan): string[] {
+    const began = this.#began.get(table);
+    return target.map(({ name }) => name).filter((name) => began?.has(name) === false);
+  }
+
+  /**
+   * Where a schema has changed: adds columns that are new to completed-runs.db, and makes the plans anew. Between slices and
+   * batches only, for the stage is made anew with them.
+   *
+   * @returns whether it had
+   */
+  async renew(token: number, signal: AbortSignal): Promise<boolean> {
+    const { db, sources } = this.#of;
+    if (await outwaitBusy(signal, () => this.isCurrent(...sources))) return false;
+    await outwaitBusy(signal, () => {
+      this.#note();
+      for (const part of sources) {
+        if (!widenCompleted(db, part, () => false)) continue;
+        transact(db, () => {
+          proveToken(db, "completed", token, Date.now());
+          widenCompleted(db, part, (sql) => void db.exec(sql));
+        });
+      }
+      const known = new Map(this.#read().map((plan) => [plan.table, plan]));
+      for (const record of this.records) Object.assign(record, known.get(record.table));
+      createScratch(db, this.records);
+    });
+    return true;
+  }
+
+  /** First of all: what changes while the tables are read is seen by the next who asks. */
+  #note(): void {
+    for (const part of this.#of.sources) this.#versions.set(part, this.versionOf(part));
+  }
+
+  #read(): RecordPlan[] {
+    const { db, sources, keys } = this.#of;
+    return planRecords(db, [...sources, "completed"], keys);
+  }
+}
+
+function schemaVersion(db: Connection, part: Part): number {
+  return prepared<[], number>(db, `PRAGMA ${part}.schema_version`).pluck().get() ?? 0;
+}

@@ -1,0 +1,37 @@
+import Database from "better-sqlite3";
+import { tokenize } from "../../shared/full-db/sql/tokens.ts";
+import { type Connection, quoteText } from "../../shared/sqlite/connection.ts";
+
+/**
+ * What a site added to its schema. The SQLite of Megatest and of the shell takes a double-quoted word for text where it
+ * names nothing; the one we are built with does so in a schema that it reads, but not in a statement that makes one.
+ */
+export interface SchemaObject {
+  type: "table" | "index" | "trigger" | "view";
+  name: string;
+  /** Of the table that it is, or belongs to. */
+  table: string;
+  sql: string;
+}
+
+/** The statement that made an object of `part`, with text in single quotes. */
+export function respelled(db: Connection, part: string, { table, name, sql }: SchemaObject): string {
+  const columns = db
+    .prepare<[string, string], string>("SELECT lower(name) FROM pragma_table_xinfo(?, ?)")
+    .pluck()
+    .all(table, part);
+  const known = new Set([...columns, table.toLowerCase(), name.toLowerCase()]);
+  let out = "";
+  let from = 0;
+  for (const { kind, text, value, start, end } of tokenize(sql)) {
+    const isText = kind === "quoted-name" && text.startsWith('"') && !known.has(value.toLowerCase());
+    out += sql.slice(from, start) + (isText ? quoteText(value) : text);
+    from = end;
+  }
+  return out + sql.slice(from);
+}
+
+/** True where SQLite did not understand a statement: an unknown name, function, collation or module. */
+export function isNotUnderstood(error: unknown): error is Error & { code: string } {
+  return error instanceof Database.SqliteError && error.code === "SQLITE_ERROR";
+}
