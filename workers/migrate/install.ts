@@ -87,7 +87,7 @@ type Files = Partial<Record<PairPart, string>>;
 
 /** Makes room: what earlier tries left goes, and what stands there must be closed. */
 export async function preparePlace(o: Installing, directory: string): Promise<PairPlace> {
-  const place = findPlace(o.area, o.settings);
+  const place = await outwaitBusy(o.signal, () => findPlace(o.area, o.settings));
   if (place.standing !== undefined && place.mark === undefined) {
     throw new JobsError("conflict", `${place.directory} holds a cache that no migration closed`, {
       hint: "end the processes that use it, see whether megatest.db has all its rows, and remove it",
@@ -156,7 +156,8 @@ export async function putPair(o: Installing, place: PairPlace, files: Files): Pr
   writeReadyMarks(place.directory, o.area.megatestDb);
   syncDirectory(place.directory);
   const pair = cacheAt(place.directory, o.settings);
-  if (pair === undefined || readMark(pair).mark?.token !== o.token) {
+  const mark = pair === undefined ? undefined : await outwaitBusy(o.signal, () => readMark(pair).mark);
+  if (pair === undefined || mark?.token !== o.token) {
     throw new JobsError("conflict", `${place.directory} was changed while the pair was installed`, {
       hint: "see what else works on the caches of this host",
     });
@@ -196,13 +197,18 @@ function markKnown(file: string, part: PairPart, partToken: number): void {
  * it open, or somebody has written to it: for the next migration to this host to bring home. One that stood there before, or
  * stays, is closed, and tells that the home is still `home`. Call under the pair guard.
  */
-export function cleanPair(area: Area, settings: Settings, token: number, home: string): void {
+export async function cleanPair(
+  { area, settings, signal }: Pick<Installing, "area" | "settings" | "signal">,
+  token: number,
+  home: string,
+): Promise<void> {
   for (const { directory, pair } of ownPairs(area, settings)) {
     const reused = existsSync(reusedNote(directory, token));
-    const { mark, untouched } = pair === undefined ? {} : readMark(pair);
-    if (pair !== undefined && mark?.token === token) {
-      const isGone = !reused && untouched === true && removePair(directory);
-      if (!isGone) tellPair(pair, home);
+    if (pair !== undefined) {
+      const { mark, untouched } = await outwaitBusy(signal, () => readMark(pair));
+      const isOurs = mark?.token === token;
+      const isGone = isOurs && !reused && untouched && removePair(directory);
+      if (isOurs && !isGone) await outwaitBusy(signal, () => tellPair(pair, home));
     }
     removeOwnFiles(directory, token);
     removeIfEmpty(directory);
@@ -210,7 +216,7 @@ export function cleanPair(area: Area, settings: Settings, token: number, home: s
 }
 
 function tellPair({ megatestDb: cache, refDb: ref }: CachePair, home: string): void {
-  const db = openConnection({ cache, ...(ref === undefined ? {} : { ref }) });
+  const db = openConnection({ cache, ...(ref === undefined ? {} : { ref }) }, { busyTimeoutMs: 25 });
   try {
     tellHome(db, "cache", home);
     if (ref !== undefined) tellHome(db, "ref", home);

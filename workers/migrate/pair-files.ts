@@ -41,10 +41,10 @@ export function findPlace(area: Area, settings: Settings): PairPlace {
 
 /** What the databases of a pair say about their being closed. */
 export function readMark(pair: CachePair): Pick<PairPlace, "mark" | "untouched"> {
-  const db = openQuietly(
-    { cache: pair.megatestDb, ...(pair.refDb === undefined ? {} : { ref: pair.refDb }) },
-    1_000,
-  );
+  const db = openQuietly({
+    cache: pair.megatestDb,
+    ...(pair.refDb === undefined ? {} : { ref: pair.refDb }),
+  });
   try {
     const untouched = isUntouched(db, "cache") && (pair.refDb === undefined || isUntouched(db, "ref"));
     return { mark: readClosed(db, "cache"), untouched };

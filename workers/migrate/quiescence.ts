@@ -2,6 +2,7 @@ import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
 import { assertMegatestSchema } from "../move/databases.ts";
 import type { Files } from "../move/move.ts";
 import { openQuietly } from "../move/open-quietly.ts";
+import { outwaitBusy } from "../move/transaction.ts";
 import { type RunningTest, readSigns, type Signs } from "./signs-of-life.ts";
 
 export interface QuietOptions {
@@ -54,9 +55,9 @@ async function read(
   signal: AbortSignal,
 ): Promise<Signs> {
   const { completed: _, ...sources } = files;
-  const db = openQuietly(sources, 5_000);
+  const db = await outwaitBusy(signal, () => openQuietly(sources));
   try {
-    assertMegatestSchema(db, files);
+    await outwaitBusy(signal, () => assertMegatestSchema(db, files));
     const given = { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined };
     return await readSigns(db, given, window, signal);
   } finally {

@@ -7,6 +7,7 @@ import { columnNames } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../move/judge.ts";
 import { type IdentifiedTable, identifiedTables } from "../move/record-tables.ts";
 import { isRunning } from "../move/test-states.ts";
+import { outwaitBusy } from "../move/transaction.ts";
 
 /** Rows looked at in one statement: a few milliseconds of a shared lock. */
 const chunk = 5_000;
@@ -48,9 +49,10 @@ export async function readSigns(
   const signs: Signs = { running: [], newest: undefined, ahead: 0 };
   for (const part of hasCache ? (["cache", "area"] as const) : (["area"] as const)) {
     for (const table of identifiedTables) {
-      const columns = new Set(columnNames(db, part, table));
-      const filter = freshRows(db, part, table, { hasCache, hasRef });
-      const sign = signOf(db, part, table, columns, { hasRef });
+      const { filter, sign } = await outwaitBusy(signal, () => ({
+        filter: freshRows(db, part, table, { hasCache, hasRef }),
+        sign: signOf(db, part, table, new Set(columnNames(db, part, table)), { hasRef }),
+      }));
       const where = `${filter} AND ${notNamed(table, "t", guardName, gapName) ?? "1"}`;
       if (sign !== undefined)
         await lookForActivity(db, { part, table, sign, where }, { ...window, signal }, signs);
@@ -83,14 +85,15 @@ async function lookForActivity(
   signs: Signs,
 ): Promise<void> {
   const { part, table, sign, where } = look;
-  const read = prepared<Record<string, number | bigint>, { newest: number | null; ahead: number }>(
-    db,
-    `SELECT max(sign) FILTER (WHERE sign <= :until) AS newest, count(*) FILTER (WHERE sign > :until) AS ahead
+  const read = () =>
+    prepared<Record<string, number | bigint>, { newest: number | null; ahead: number }>(
+      db,
+      `SELECT max(sign) FILTER (WHERE sign <= :until) AS newest, count(*) FILTER (WHERE sign > :until) AS ahead
      FROM (SELECT ${sign} AS sign FROM ${part}.${table} AS t WHERE t.id BETWEEN :from AND :to AND ${sign} > :since AND ${where})`,
-  );
+    );
   let ahead = 0;
   for await (const [from, to] of ranges(db, part, table, signal)) {
-    const found = read.get({ from, to, since, until });
+    const found = await outwaitBusy(signal, () => read().get({ from, to, since, until }));
     if (found?.newest != null) signs.newest = Math.max(signs.newest ?? 0, found.newest);
     ahead += found?.ahead ?? 0;
   }
@@ -102,18 +105,20 @@ async function* runningTests(
   part: Side,
   { sign, where, since, signal }: Pick<Look, "sign" | "where"> & { since: number; signal: AbortSignal },
 ): AsyncGenerator<RunningTest> {
-  const read = prepared<Record<string, number | bigint>, RunningTest>(
-    db,
-    `SELECT ${shownIdSql("t.run_id")} AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
+  const read = () =>
+    prepared<Record<string, number | bigint>, RunningTest>(
+      db,
+      `SELECT ${shownIdSql("t.run_id")} AS run, t.state AS state, ${sign} AS sign, coalesce(t.testname, '')
          || CASE WHEN coalesce(t.item_path, '') = '' THEN '' ELSE '/' || t.item_path END AS test
        FROM ${part}.tests AS t WHERE t.id BETWEEN :from AND :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
-  );
-  for await (const [from, to] of ranges(db, part, "tests", signal)) yield* read.all({ from, to, since });
+    );
+  for await (const [from, to] of ranges(db, part, "tests", signal))
+    yield* await outwaitBusy(signal, () => read().all({ from, to, since }));
 }
 
 function ranges(db: Connection, part: Side, table: IdentifiedTable, signal: AbortSignal) {
-  const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
-  return walkIds(signal, async (from) => last.get(from));
+  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
+  return walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)));
 }
 
 /** SQL: all rows of the cache; of megatest.db those that the cache lacks, and those that changed since both agreed. */

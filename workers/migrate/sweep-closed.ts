@@ -1,6 +1,7 @@
 import type { Area } from "../../shared/area/area.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import type { JobContext } from "../../shared/job-context.ts";
+import { outwaitBusy } from "../move/transaction.ts";
 import { hasOwnFiles, ownPairs, readMark, removeIfEmpty, removeOwnFiles, removePair } from "./pair-files.ts";
 import { withPairGuard } from "./pair-guard.ts";
 import { standsOf } from "./stand.ts";
@@ -13,15 +14,17 @@ const keptMs = 7 * 24 * 3_600_000;
  * process has them open; and what migrations that ended without this host left beside them. Nothing happens where this host is the home, or has a part in a migration that goes on.
  */
 export async function sweepClosed(area: Area, context: JobContext, now = Date.now()): Promise<void> {
-  const { settings } = context;
+  const { settings, signal } = context;
   const old = () =>
-    ownPairs(area, settings).filter(({ pair }) => {
-      if (pair === undefined) return false;
-      const { mark, untouched } = readMark(pair);
-      return mark !== undefined && untouched && now - mark.closedAt > keptMs;
-    });
+    outwaitBusy(signal, () =>
+      ownPairs(area, settings).filter(({ pair }) => {
+        if (pair === undefined) return false;
+        const { mark, untouched } = readMark(pair);
+        return mark !== undefined && untouched && now - mark.closedAt > keptMs;
+      }),
+    );
   const left = () => ownPairs(area, settings).filter(({ directory }) => hasOwnFiles(directory));
-  if (old().length === 0 && left().length === 0) return;
+  if ((await old()).length === 0 && left().length === 0) return;
   await withPairGuard(settings, async () => {
     const { atHome } = await decideHome(readHomehost(area), settings);
     const stands = await standsOf(area, context);
@@ -30,7 +33,7 @@ export async function sweepClosed(area: Area, context: JobContext, now = Date.no
       removeOwnFiles(directory);
       removeIfEmpty(directory);
     }
-    for (const { directory } of old()) {
+    for (const { directory } of await old()) {
       if (removePair(directory)) context.log(`${directory} is removed: the homehost moved away long ago.`);
     }
   });

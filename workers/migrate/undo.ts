@@ -103,7 +103,7 @@ export async function cleanNew(area: Area, row: MigrationRow, context: JobContex
     // Only a migration that is undone for good may lose its pair, and this is for good.
     const stands = await standsOf(area, context);
     if (stands.some(({ row: { token, state } }) => token === row.token && state === "undoing"))
-      cleanPair(area, context.settings, row.token, row.from_home);
+      await cleanPair({ area, ...context }, row.token, row.from_home);
   });
   context.failpoint("new-cleaned");
   writeNewClean(area, row.token);

@@ -63,7 +63,7 @@ async function copyStrays(
   // What is there was copied whole, whether or not whoever did it came to say so.
   let count = 0;
   while (existsSync(strayFiles(directory, count + 1).cache)) count++;
-  const closed = markOf(area, row, context);
+  const closed = await outwaitBusy(signal, () => markOf(area, row, context));
   const copied = { ...before };
   const o = { directory, partToken: row.token, model: area.megatestDb, signal };
   for (const stray of await outwaitBusy(signal, () => findStrays(area, settings, closed, copied))) {

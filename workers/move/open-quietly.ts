@@ -8,11 +8,11 @@ import { busyTimeoutMs } from "./databases.ts";
  * makes. Where there is a log he it is who may not write, for to close what may puts the log into the database, and the
  * cache would look newer than it is.
  */
-export function openQuietly(files: Partial<Record<Part, string>>, timeoutMs = busyTimeoutMs): Connection {
+export function openQuietly(files: Partial<Record<Part, string>>): Connection {
   const all = Object.values(files);
   const mayBeWal = files.cache !== undefined || files.ref !== undefined;
   const readonly = (!mayBeWal || all.some((file) => walBytes(file) > 0)) && !all.some(hasHotJournal);
-  const db = (readonly ? openToLook : openConnection)(files, { busyTimeoutMs: timeoutMs });
+  const db = (readonly ? openToLook : openConnection)(files, { busyTimeoutMs });
   db.pragma("query_only = ON");
   return db;
 }

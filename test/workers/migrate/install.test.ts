@@ -64,6 +64,9 @@ async function withClosedPair(wal = false): Promise<TwoPairs> {
   return { ...pairs, mark: { ...pairs.mark, token: 20 } };
 }
 
+const clean = ({ area, new: settings }: TwoPairs, token: number) =>
+  cleanPair({ area, settings, signal: new AbortController().signal }, token, "10.0.0.1");
+
 describe("installing a pair where none stands", () => {
   it.each([false, true])(
     "brings every row of every table, closed, sound and marked as ready (WAL: %s)",
@@ -126,7 +129,7 @@ describe("installing a pair where none stands", () => {
     );
     await expect(install(pairs, expected)).rejects.toMatchObject({ code: "corrupt" });
     expect(() => pairAt(pairs.area, pairs.new)).toThrow(/no pair/);
-    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
+    await clean(pairs, 7);
     expect(readdirSync(join(pairs.new.cacheRoot, "ann", "megatest_localdb", pairs.area.name))).toEqual([]);
   });
 
@@ -134,8 +137,8 @@ describe("installing a pair where none stands", () => {
     const pairs = twoPairs();
     await install(pairs, await takeSnapshot(pairs));
     const { directory } = pairAt(pairs.area, pairs.new);
-    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
-    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
+    await clean(pairs, 7);
+    await clean(pairs, 7);
     expect(existsSync(directory)).toBe(false);
   });
 
@@ -143,7 +146,7 @@ describe("installing a pair where none stands", () => {
     const pairs = twoPairs();
     const pair = await install(pairs, await takeSnapshot(pairs));
     await holdOpen(pair.refDb ?? "");
-    cleanPair(pairs.area, pairs.new, 7, "10.0.0.1");
+    await clean(pairs, 7);
     expect(stateOf(pair)[0]?.closed).toBe(7);
   });
 
@@ -180,7 +183,7 @@ describe.each([false, true])("installing over a closed pair of an earlier migrat
   it("leaves it closed where it is undone, and telling whose home it still is", async () => {
     const pairs = await withClosedPair(wal);
     const pair = await install(pairs, await takeSnapshot(pairs));
-    cleanPair(pairs.area, pairs.new, 20, "10.0.0.1");
+    await clean(pairs, 20);
     expect(stateOf(pair)[0]).toMatchObject({ closed: 20, untouched: true });
     expect(() => openToWrite(pair.megatestDb, (db) => db.exec("DELETE FROM tests"))).toThrow(
       closingMessage("10.0.0.1"),

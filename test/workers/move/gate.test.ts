@@ -18,6 +18,8 @@ const outside = new Map<string, string>();
 /** Only what is called by the product, and not by a test's own helpers between jobs. */
 const productFrame = /\/(?:workers|shared)\/(?!.*\.test\.ts)/;
 const isOfJob = (stack: string) => /\/workers\/(?:move|migrate)\/(?!\S*\.test\.ts)/.test(stack);
+/** Files of ours that nobody else opens: a pair before it stands in its place, and the guard, which is a lock itself. */
+const onOwnFile = /\/workers\/migrate\/(?:build-pair|pair-guard)\.ts|at putPair /;
 /** Tables of a connection's own need no lock; what ends a transaction may need one. */
 const needsLock = (sql: string) => /\b(?:cache|ref|area|completed)\b|^\s*(?:COMMIT|BEGIN)/i.test(sql);
 
@@ -31,7 +33,7 @@ function watch(target: object, names: readonly string[]): () => void {
     methods[name] = function (...args) {
       const sql = String(this.source ?? args[0]);
       const stack = new Error().stack ?? "";
-      if (needsLock(sql) && isOfJob(stack) && !stack.includes("outwaitBusy")) {
+      if (needsLock(sql) && isOfJob(stack) && !stack.includes("outwaitBusy") && !onOwnFile.test(stack)) {
         const frames = stack.split("\n").filter((line) => productFrame.test(line));
         outside.set(frames.slice(0, 4).join("\n"), sql);
       }
