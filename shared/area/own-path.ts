@@ -12,8 +12,8 @@ export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
 /**
  * Makes sure that nobody but the user whose caches they are (and root) can have put a directory below the cache root
  * where it is, can exchange it, or put anything into it: each one on the way is a directory, no link, belongs to that user or
- * root, and is not everybody's to write to, sticky or not. A group that its owner lets write is trusted, as Megatest makes directories so under many a
- * umask. Undefined where nothing stands there; the cache root itself is the operator's to choose.
+ * root, and is not everybody's to write to, sticky or not. A group that its owner lets write is trusted: under many a umask
+ * Megatest makes directories so. Undefined where nothing stands there; the cache root itself is the operator's to choose.
  *
  * @throws JobsError `not-owner`, which names what is wrong
  */
