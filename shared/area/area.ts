@@ -2,6 +2,7 @@ import { lstatSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
+import { namesAnotherFile } from "../sqlite/journal.ts";
 import { areaName } from "./area-name.ts";
 import { type MegatestConfig, readConfig } from "./config.ts";
 import { isInside, resolveInside, resolveRoots } from "./roots.ts";
@@ -44,7 +45,8 @@ export function openAllowedArea(
 }
 
 /** Names in an area that we write to, or that SQLite would follow for us. */
-const ownFiles = ["completed-runs.db", "completed-runs.db-journal", "megatest.db-journal", "megatest.db-wal"];
+const journals = ["completed-runs.db-journal", "megatest.db-journal"];
+const ownFiles = ["completed-runs.db", ...journals, "megatest.db-wal"];
 
 /**
  * Looks at an area without changing it.
@@ -59,6 +61,10 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
   }
   const megatestDb = ownDatabase(given, realPath);
   for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
+  for (const name of journals) {
+    if (namesAnotherFile(join(realPath, name)))
+      throw notAnArea(given, `its ${name} names another file, which to play it back would remove`);
+  }
   for (const name of [".mtjobs", ".mtjobs/migration"])
     assertPlain(realPath, name, (stat) => stat.isDirectory());
   const file = join(realPath, "megatest.config");

@@ -2,6 +2,7 @@ import { lstatSync, type Stats } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
+import { namesAnotherFile } from "../sqlite/journal.ts";
 import { systemCode } from "./system-code.ts";
 import { userId } from "./user-name.ts";
 
@@ -11,8 +12,8 @@ export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
 /**
  * Makes sure that nobody but the user whose caches they are (and root) can have put a directory below the cache root
  * where it is, can exchange it, or put anything into it: each one on the way is a directory, no link, belongs to that user or
- * root, and is not everybody's to write to, sticky or not. A group that its owner lets write is trusted, as Megatest makes directories so under many a
- * umask. Undefined where nothing stands there; the cache root itself is the operator's to choose.
+ * root, and is not everybody's to write to, sticky or not. A group that its owner lets write is trusted: under many a umask
+ * Megatest makes directories so. Undefined where nothing stands there; the cache root itself is the operator's to choose.
  *
  * @throws JobsError `not-owner`, which names what is wrong
  */
@@ -55,8 +56,11 @@ export function checkOwnDatabase(place: CachePlace, path: string): boolean {
     const beside = look(file);
     if (beside === undefined) continue;
     // Whoever of the group looks at a database in WAL mode makes these. A journal may name files, which SQLite removes.
-    if (suffix === "-journal") assertOwn(place, file, beside, "a regular file");
-    else assertKind(file, beside, "a regular file");
+    if (suffix !== "-journal") assertKind(file, beside, "a regular file");
+    else {
+      assertOwn(place, file, beside, "a regular file");
+      assertHarmless(file);
+    }
   }
   return true;
 }
@@ -71,6 +75,13 @@ function look(path: string): Stats | undefined {
       hint: "run mtjobs as the user whose cache it is, and set MTJOBS_USER to that user's name",
     });
   }
+}
+
+function assertHarmless(journal: string): void {
+  if (!namesAnotherFile(journal)) return;
+  throw new JobsError("not-owner", `${journal} names another file, which to play it back would remove`, {
+    hint: "no Megatest makes such a journal: see who put it there, and remove it",
+  });
 }
 
 type Kind = "a directory" | "a regular file";

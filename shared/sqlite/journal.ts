@@ -31,6 +31,36 @@ export function hasHotJournal(file: string): boolean {
   }
 }
 
+/** Ends a journal that is one of several, and names, by its absolute path, the file that ties them. */
+const superMagic = Buffer.from("d9d505f920a163d7", "hex");
+
+/** The length of the name, a checksum, and the mark. */
+const tailBytes = 16;
+
+/**
+ * True where a journal names another file, its super-journal, which SQLite removes when it plays the journal back, whatever file
+ * that is. Transactions of Megatest's and ours are of one file each: such a journal was made for that file's sake. False
+ * where there is no such file, or no regular one.
+ */
+export function namesAnotherFile(journal: string): boolean {
+  const size = lstatSync(journal, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= tailBytes) return false;
+  let fd: number;
+  try {
+    fd = openSync(journal, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return false; // gone by now, or a link, which SQLite follows as little
+  }
+  try {
+    const end = Buffer.alloc(tailBytes);
+    readSync(fd, end, 0, tailBytes, size - tailBytes);
+    const length = end.readUInt32BE(0);
+    return end.subarray(8).equals(superMagic) && length > 0 && length <= size - tailBytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Bytes in the write-ahead log; 0 where there is none. */
 export function walBytes(file: string): number {
   return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;

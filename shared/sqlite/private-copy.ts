@@ -16,6 +16,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { systemCode } from "../area/system-code.ts";
 import { JobsError } from "../errors.ts";
+import { namesAnotherFile } from "./journal.ts";
 
 /** What is known of somebody else's database before it is read. */
 export interface Expected {
@@ -177,7 +178,11 @@ function isAsBefore(path: string, suffix: string, sources: readonly Source[]): b
 
 /** Plays back the copy's own journal and log, and leaves one file. */
 function settle(file: string): void {
-  assertNoSuperJournal(`${file}-journal`);
+  if (namesAnotherFile(`${file}-journal`)) {
+    throw new JobsError("corrupt", "its journal names another file, which to play it back would remove", {
+      hint: "see who put it there; nothing was opened",
+    });
+  }
   const db = new Database(file, { fileMustExist: true, timeout: 0 });
   try {
     db.pragma("trusted_schema = OFF");
@@ -187,24 +192,4 @@ function settle(file: string): void {
   } finally {
     db.close();
   }
-}
-
-/** Ends a journal that is one of several, and names, by its absolute path, the file that ties them. */
-const superMagic = Buffer.from("d9d505f920a163d7", "hex");
-
-/** Megatest's transactions and ours are of one file each: a journal that names another file was made for that file's sake. */
-function assertNoSuperJournal(journal: string): void {
-  const size = lstatSync(journal, { throwIfNoEntry: false })?.size ?? 0;
-  if (size < superMagic.length) return;
-  const fd = openSync(journal, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const end = Buffer.alloc(superMagic.length);
-    readSync(fd, end, 0, end.length, size - end.length);
-    if (!end.equals(superMagic)) return;
-  } finally {
-    closeSync(fd);
-  }
-  throw new JobsError("corrupt", "its journal names another file, which to play it back would remove", {
-    hint: "see who put it there; nothing was opened",
-  });
 }

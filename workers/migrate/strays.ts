@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
 import { type FoundCache, findCaches, largestCache } from "../../shared/area/foreign-caches.ts";
+import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
 import { copyPrivately, type Expected, type PrivateCopy } from "../../shared/sqlite/private-copy.ts";
@@ -148,37 +149,44 @@ function withStray(stray: Stray, body: (db: Connection, part: PairPart) => void)
  * Copies another user's cache to the area, its ref first where that can be had. It stays open: to close it SQLite would have to
  * write where that user may plant what he likes. May be repeated under the same number, once it changed again.
  *
- * @throws JobsError as `copyPrivately`, `corrupt` for a damaged one; what kept it from being written to the area
+ * @returns why it is no cache that could be brought home; undefined once it is copied
+ * @throws JobsError `busy` where it is written to all the time; what keeps us from copying
  */
 export async function exportForeign(
   { cache, ref }: Stray,
   foreign: Expected,
   o: Pick<ExportOptions, "directory" | "n" | "partToken" | "model" | "signal">,
-): Promise<void> {
+): Promise<string | undefined> {
   const { partToken, model, signal } = o;
   const to = strayFiles(o.directory, o.n);
-  const copies: PrivateCopy[] = [];
+  const copy = await outwaitBusy(signal, () => copySound(cache, foreign));
+  if (typeof copy === "string") return copy;
+  let base: PrivateCopy | string | undefined;
   try {
-    const copy = copyPrivately(cache, foreign);
-    copies.push(copy);
-    assertSound(copy.file);
-    const base = ref === undefined ? undefined : copyOrNone(ref, foreign);
-    if (base !== undefined) {
-      copies.push(base);
+    // Without a sound ref of its own a stray is compared with what the migration has.
+    if (ref !== undefined) base = await outwaitBusy(signal, () => copySound(ref, foreign));
+    if (typeof base === "object")
       await copyAside({ from: base.file, target: to.ref, partToken, model, signal });
-    }
     await copyAside({ from: copy.file, target: to.cache, partToken, model, signal });
   } finally {
-    for (const copy of copies) copy.remove();
+    copy.remove();
+    if (typeof base === "object") base.remove();
   }
+  return undefined;
 }
 
-/** Without a ref of its own a stray is compared with what the migration has. */
-function copyOrNone(ref: string, foreign: Expected): PrivateCopy | undefined {
+/** A private copy that SQLite finds sound, or a sentence on what is wrong with what its owner has there. */
+function copySound(file: string, expected: Expected): PrivateCopy | string {
+  let copy: PrivateCopy | undefined;
   try {
-    return copyPrivately(ref, foreign);
-  } catch {
-    return undefined;
+    copy = copyPrivately(file, expected);
+    assertSound(copy.file);
+    return copy;
+  } catch (thrown) {
+    copy?.remove();
+    const error = toJobsError(thrown);
+    if (["not-owner", "corrupt", "io"].includes(error.code)) return error.message;
+    throw error;
   }
 }
 

@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import { findCache } from "../../shared/area/cache.ts";
-import { toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import type { Expected } from "../../shared/sqlite/private-copy.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import type { ClosedMark } from "./closed.ts";
 import {
@@ -14,14 +12,7 @@ import {
   writeWatched,
 } from "./migration-files.ts";
 import { readMark } from "./pair-files.ts";
-import {
-  type CopiedStrays,
-  exportForeign,
-  exportStray,
-  findStrays,
-  type Stray,
-  strayFiles,
-} from "./strays.ts";
+import { type CopiedStrays, exportForeign, exportStray, findStrays, strayFiles } from "./strays.ts";
 
 /** Longer than anybody holds what a file server told of `.homehost` (60 s), ms. */
 export const defaultSettleMs = 75_000;
@@ -31,6 +22,7 @@ const longestPauseMs = 5_000;
 
 /** So many strays are more than there are users of an area; who makes more fills a disk. */
 const mostForeign = 100;
+const tooMany = `there are more than ${mostForeign} of the kind`;
 
 /**
  * One look of the old home, after the switch, for processes that did not notice: what they wrote is closed as well and
@@ -71,8 +63,12 @@ async function copyStrays(
     if (foreign === undefined) await exportStray(stray, { ...o, closed, n: ++count });
     else {
       const n = copied[stray.directory]?.n ?? count + 1;
-      if (n > mostForeign) continue;
-      if (!(await exportOrTell(stray, foreign, { ...o, n }, context))) continue;
+      const problem = n > mostForeign ? tooMany : await exportForeign(stray, foreign, { ...o, n });
+      if (problem !== undefined) {
+        // It must not keep a migration from its end; the next look tries again.
+        context.log(`${stray.directory} of ${foreign.owner} is not brought home: ${problem}.`);
+        continue;
+      }
       copied[stray.directory] = { n, changedAt: foreign.changedAt };
       count = Math.max(count, n);
     }
@@ -86,23 +82,6 @@ async function copyStrays(
       );
   }
   return { strays: count, copied };
-}
-
-/** Another user's cache must not keep a migration from its end: the next look tries again. Returns whether it is copied. */
-async function exportOrTell(
-  stray: Stray,
-  foreign: Expected,
-  o: Parameters<typeof exportForeign>[2],
-  context: JobContext,
-): Promise<boolean> {
-  try {
-    await exportForeign(stray, foreign, o);
-    return true;
-  } catch (thrown) {
-    o.signal.throwIfAborted();
-    context.log(`${stray.directory} cannot be copied just now: ${toJobsError(thrown).message}.`);
-    return false;
-  }
 }
 
 /** How the migration closed the old home; as it would have where there was no pair to close. */

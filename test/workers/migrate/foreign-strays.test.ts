@@ -3,8 +3,10 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   truncateSync,
   utimesSync,
 } from "node:fs";
@@ -106,6 +108,17 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     expect(readColumn(stray.cache, "SELECT status FROM runs WHERE runname = 'of a stranger'")).toEqual([
       "later",
     ]);
+  });
+
+  it("ends no watch as seen where it is the area that cannot be written to", async () => {
+    const { row, look, files, stray } = await scene(0o666);
+    const obstacle = `${stray.cache}.${row.token}.tmp`;
+    mkdirSync(obstacle);
+    await expect(look(0)).rejects.toThrow();
+    expect(files()).toBeUndefined();
+    rmdirSync(obstacle);
+    await look(0);
+    expect(files()).toMatchObject({ strays: 1, done: true });
   });
 
   it("costs no file where a journal is planted beside it", async () => {

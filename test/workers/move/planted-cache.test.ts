@@ -1,10 +1,11 @@
-import { chmodSync, chownSync, cpSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
-import { edit, settleTimes } from "../../support/edit-area.ts";
+import { edit, fileOf, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
+import { plantJournal } from "../../support/hot-journal.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { movedIds, reduceSafely, runReduce, runRestore, unionOf } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
@@ -75,6 +76,24 @@ describe("a cache that is reached through a link", () => {
         code: "not-owner",
         message: expect.stringContaining(path),
       });
+      expect(all()).toEqual(before);
+    },
+  );
+});
+
+describe("a journal that names another file, which SQLite would remove", () => {
+  it.each(["cache", "ref", "area"] as const)(
+    "ends the job where it lies beside the %s, and the file stays",
+    async (place) => {
+      const { a, all } = twoAreas();
+      const victim = join(a.cacheRoot, "victim");
+      writeFileSync(victim, "anything");
+      plantJournal(fileOf(a, place), victim);
+      const before = all();
+      const code = place === "area" ? "not-an-area" : "not-owner";
+      const refusal = { code, message: expect.stringContaining("-journal names another file") };
+      await expect(runReduce(a)).rejects.toMatchObject(refusal);
+      await expect(runReduce(a, { dryRun: true })).rejects.toMatchObject(refusal);
       expect(all()).toEqual(before);
     },
   );
