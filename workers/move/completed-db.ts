@@ -1,14 +1,10 @@
 import Database from "better-sqlite3";
 import { JobsError } from "../../shared/errors.ts";
 import { recordTables as recordTableNames } from "../../shared/result.ts";
-import {
-  type Connection,
-  commitDurably,
-  isConstraintError,
-  quoteName,
-} from "../../shared/sqlite/connection.ts";
+import { type Connection, commitDurably, isConstraintError } from "../../shared/sqlite/connection.ts";
 import { readColumns } from "../../shared/sqlite/table.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
+import { missingColumns } from "./widen.ts";
 
 /**
  * completed-runs.db: a full Megatest database made from the schema of megatest.db, with tables of ours
@@ -71,6 +67,11 @@ const ownIndexes: readonly (readonly [string, string])[] = [
   ["test_rundat", "test_id"],
   ["archives", "test_id"],
 ];
+
+/** What Megatest has besides. */
+const otherTables: ReadonlySet<string> = new Set(
+  "keys metadat test_meta archive_disks archive_blocks archive_allocations tasks_queue access_log".split(" "),
+);
 
 /** Tables without which there is no moving a run; an index on them must be one that this SQLite can keep. */
 const recordTables: ReadonlySet<string> = new Set(["runs", ...recordTableNames]);
@@ -158,8 +159,10 @@ function adoptSchema(
   );
   const virtual = objects.filter(({ sql }) => /^CREATE\s+VIRTUAL\b/i.test(sql)).map(({ name }) => name);
   for (const name of virtual) warn(`completed-runs.db has no ${name}: a virtual table serves queries only`);
-  // A virtual table keeps its content in tables that are named after it.
-  const isLeft = (table: string) => virtual.some((name) => table === name || table.startsWith(`${name}_`));
+  // A virtual table keeps its content in tables that are named after it; one may be named `test`.
+  const isMegatests = (table: string) => recordTables.has(table) || otherTables.has(table);
+  const isLeft = (table: string) =>
+    virtual.some((name) => table === name || (table.startsWith(`${name}_`) && !isMegatests(table)));
   for (const object of objects.filter(({ table }) => !isLeft(table))) {
     const known = present.has(`${object.type} ${object.name.toLowerCase()}`);
     if (known && object.type === "table") {
@@ -201,43 +204,6 @@ function create(
     }
     warn(`completed-runs.db has no ${name}: ${message}`);
   }
-}
-
-/**
- * Adds the columns that tables of `part` have and those of completed-runs.db, attached as `completed`, lack. Call inside its
- * transaction.
- *
- * @param run runs a statement
- * @returns whether there was any
- */
-export function widenCompleted(db: Connection, part: string, run: (sql: string) => unknown): boolean {
-  const names = db
-    .prepare<[], string>(
-      "SELECT name FROM completed.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\'",
-    )
-    .pluck()
-    .all();
-  const statements = names.flatMap((name) => missingColumns(db, part, { schema: "completed", name }));
-  for (const sql of statements) run(sql);
-  return statements.length > 0;
-}
-
-/** SQL that adds each column that `part` has and ours lacks. SQLite refuses a computed default here: none is set then. */
-function missingColumns(db: Connection, part: string, table: { schema: string; name: string }): string[] {
-  const { schema, name } = table;
-  const have = new Set(readColumns(db, schema, name).map((column) => column.name.toLowerCase()));
-  return readColumns(db, part, name)
-    .filter((column) => !have.has(column.name.toLowerCase()))
-    .map((column) => {
-      const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
-      const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
-      return `ALTER TABLE ${schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${typeSql(column.type)}${rest}`;
-    });
-}
-
-/** A declared type as it is taken in a statement: one that a schema quoted must be quoted again. */
-function typeSql(type: string): string {
-  return /^([A-Za-z_][\w ]*(\([\w ,.+-]*\))?)?$/.test(type) ? type : quoteName(type);
 }
 
 function indexParents(db: Connection): void {

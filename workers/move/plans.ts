@@ -1,9 +1,9 @@
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import { proveToken } from "../fence.ts";
-import { widenCompleted } from "./completed-db.ts";
 import { planRecords, type RecordPlan } from "./record-tables.ts";
 import { createScratch } from "./scratch.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
+import { widenCompleted } from "./widen.ts";
 
 interface Planned {
   db: Connection;
@@ -15,6 +15,8 @@ interface Planned {
 /** Leaves the transaction: a table has changed since the plans were made, and what they do not know of would be lost. */
 export class SchemaChanged extends Error {}
 
+const none: readonly string[] = [];
+
 /**
  * The plans of one connection, and the schemas that they were made of: a site may add a column to a table, and fill it,
  * while a job is at work. Whoever removes or overwrites rows asks under the lock whether the schema still stands.
@@ -24,6 +26,7 @@ export class Plans {
   readonly records: readonly RecordPlan[];
   readonly #of: Planned;
   readonly #versions = new Map<Part, number>();
+  readonly #appeared = new Map<RecordPlan["table"], readonly string[]>();
   readonly #began: ReadonlyMap<RecordPlan["table"], ReadonlySet<string>>;
 
   constructor(of: Planned) {
@@ -57,9 +60,8 @@ export class Plans {
   }
 
   /** Columns that came to completed-runs.db after the first plans were made: what was copied before has nothing in them. */
-  appearedIn({ table, target }: RecordPlan): string[] {
-    const began = this.#began.get(table);
-    return target.map(({ name }) => name).filter((name) => began?.has(name) === false);
+  appearedIn({ table }: RecordPlan): readonly string[] {
+    return this.#appeared.get(table) ?? none;
   }
 
   /**
@@ -81,7 +83,15 @@ export class Plans {
         });
       }
       const known = new Map(this.#read().map((plan) => [plan.table, plan]));
-      for (const record of this.records) Object.assign(record, known.get(record.table));
+      for (const record of this.records) {
+        Object.assign(record, known.get(record.table));
+        const names = record.target.map(({ name }) => name);
+        const before = this.#began.get(record.table);
+        this.#appeared.set(
+          record.table,
+          names.filter((name) => before?.has(name) === false),
+        );
+      }
       createScratch(db, this.records);
     });
     return true;

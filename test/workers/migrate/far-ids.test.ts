@@ -1,7 +1,10 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { MigratePayload } from "../../../shared/queue/migrate-payload.ts";
+import { parsePayload } from "../../../shared/queue/payload.ts";
 import { check } from "../../../workers/migrate/check.ts";
+import { look } from "../../../workers/migrate/look.ts";
 import { mendOverwritten } from "../../../workers/migrate/mend-overwritten.ts";
 import { mergeStray } from "../../../workers/migrate/merge-stray.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
@@ -58,6 +61,8 @@ describe("an area with ids that no JavaScript number holds", () => {
       await expect(
         check({ ...payload, version: "0.0.0", quietFor: 0, stopped: [] } as never, contextOn("old", options)),
       ).rejects.toMatchObject(refused);
+      const asked = parsePayload("migrate", { v: 1, area: place.area, to: "host-new" });
+      await expect(look(asked as MigratePayload, contextOn("new", options))).rejects.toMatchObject(refused);
       await expect(closeByHand(options)).rejects.toMatchObject(refused);
       await expect(takeOverByHand(options)).rejects.toMatchObject(refused);
       expect(fingerprint(root)).toEqual(before);

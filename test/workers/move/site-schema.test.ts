@@ -131,6 +131,7 @@ describe("what serves queries only", () => {
     edit(area, everywhere, (db) => {
       db.function("site_sound", { deterministic: true }, (text) => String(text));
       db.exec(`CREATE VIRTUAL TABLE site_words USING fts5(testname, comment, content='tests', content_rowid='id');
+        CREATE VIRTUAL TABLE test USING fts4(a);
         CREATE INDEX site_index ON test_meta (site_sound(testname));
         CREATE TRIGGER site_words_insert AFTER INSERT ON tests
           BEGIN INSERT INTO site_words (rowid, testname, comment) VALUES (new.id, new.testname, new.comment); END`);
@@ -138,8 +139,10 @@ describe("what serves queries only", () => {
     const dry = await runReduce(area, { dryRun: true });
     const { result } = await runReduce(area);
     expect([result.moved.runs, dry.result.warnings]).toEqual([3, result.warnings]);
+    expect(result.moved.test_steps).toBeGreaterThan(0);
     expect(result.warnings).toEqual([
       "completed-runs.db has no site_words: a virtual table serves queries only",
+      "completed-runs.db has no test: a virtual table serves queries only",
       expect.stringMatching(/^completed-runs\.db has no site_index: no such function/),
     ]);
     expect((await runRestore(area)).result.moved.runs).toBe(3);
