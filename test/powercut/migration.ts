@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, statSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { JobContext } from "../../shared/job-context.ts";
@@ -168,6 +168,17 @@ async function goOn(area: SampleArea, host: Host): Promise<void> {
   await switchOver({ area: area.directory, migration }, contextOn(host, area, migration)).catch(() => {});
 }
 
+/** Where power went after the end, strays stay for people to look at: whether something of them was kept is not known any more. */
+function forgetKept({ directory }: SampleArea): void {
+  const migrations = join(directory, ".mtjobs", "migration");
+  if (!existsSync(migrations)) return;
+  for (const name of readdirSync(migrations)) {
+    const files = readdirSync(join(migrations, name));
+    if (files.length > 0 && files.every((file) => file.startsWith("stray-")))
+      rmSync(join(migrations, name), { recursive: true });
+  }
+}
+
 /**
  * Everybody is back: one home, whole.
  *
@@ -182,6 +193,7 @@ async function comeToRest(area: SampleArea, before: Union, stray: boolean): Prom
   const payload = parsePayload("reduce", { v: 1, area: area.directory, runId: [1_000_000] });
   await runJob("repair", payload, contextOn(home, area, "next"));
   const other = seenFrom(area, home === "host-a" ? "host-b" : "host-a");
+  forgetKept(area);
   assertOneHome(seenFrom(area, home), other, before, { anyLastUpdate: true });
   if (stray && !hasStray(seenFrom(area, home).cacheDb))
     throw new Error("what a stray held did not come home");
