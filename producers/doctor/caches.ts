@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type FoundCache, findCaches } from "../../shared/area/foreign-caches.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
+import { msSince } from "../../shared/elapsed.ts";
 import { findStrangePart } from "../../shared/sqlite/one-area.ts";
 import { openLook, type Part } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
@@ -51,7 +52,7 @@ function checkPairs({ area, settings }: Patient): Check[] {
 const iso = (ms: number) => new Date(ms).toISOString();
 
 function isInUse({ openBy, mtimeMs }: FoundCache): boolean {
-  return (openBy !== "unknown" && openBy.length > 0) || Date.now() - mtimeMs < recentMs;
+  return (openBy !== "unknown" && openBy.length > 0) || msSince(mtimeMs) < recentMs;
 }
 
 function describe({ directory, owner, openBy, mtimeMs, selected, mayWrite }: FoundCache): string {

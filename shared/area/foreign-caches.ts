@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { msSince } from "../elapsed.ts";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
@@ -10,7 +11,7 @@ import { mayWrite } from "./may-write.ts";
 import { newestMtimeMs } from "./mtime.ts";
 import { openFiles } from "./open-files.ts";
 import { systemCode } from "./system-code.ts";
-import { userId } from "./user-name.ts";
+import { userName } from "./user-name.ts";
 
 /** A cache on this host that may be the area's: each user and each path of the area has one of its own. */
 export interface FoundCache {
@@ -52,8 +53,9 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
     // Its owner first: to read many odd names takes long, and anybody can make them.
     if (!isDirectory(databases, problems) && problems.length === 0) continue;
     const uid = lstatSync(join(settings.cacheRoot, owner), { throwIfNoEntry: false })?.uid;
-    // Anybody can make a directory with somebody's name: only the user of that name keeps a cache there.
-    if (uid === undefined || (owner !== settings.user && userId(owner) !== uid)) continue;
+    // Anybody can make a directory with somebody's name: only the user of that name keeps a cache there. Asked by number,
+    // so that a hundred directories of one user cost one question.
+    if (uid === undefined || (owner !== settings.user && userName(uid) !== owner)) continue;
     const candidates = candidatesIn(databases, area, own, problems);
     warnings.push(...problems);
     if (candidates.length === 0) continue;
@@ -162,7 +164,7 @@ export function assertSingleCache(area: Area, settings: Settings, lacksRows: Lac
 function useOf(cache: FoundCache, lacksRows: LacksRows, warnings: string[]): string | undefined {
   if (cache.openBy !== "unknown" && cache.openBy.length > 0)
     return `open in process ${cache.openBy.join(", ")}`;
-  if (Date.now() - cache.mtimeMs < recentMs) return "changed within a day";
+  if (msSince(cache.mtimeMs) < recentMs) return "changed within a day";
   if (cache.openBy === "unknown") {
     warnings.push(`it cannot be seen whether a process of ${cache.owner} has ${cache.directory} open`);
   }

@@ -1,47 +1,63 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** What was asked for lately; caches are looked at with every scrape of all areas. */
-const known = new Map<string, { uid: number | undefined; askedAt: number }>();
+/** Caches are looked at with every scrape of all areas: for how long an answer is good, in ms. */
 const keptMs = 60_000;
+
+/** `ask`, once in `keptMs` for each argument. */
+function remembered<Key, Answer>(ask: (key: Key) => Answer): (key: Key) => Answer {
+  const known = new Map<Key, { answer: Answer; askedAt: number }>();
+  return (key) => {
+    const now = performance.now();
+    const before = known.get(key);
+    if (before !== undefined && now - before.askedAt < keptMs) return before.answer;
+    if (known.size > 1_000) known.clear();
+    const answer = ask(key);
+    known.set(key, { answer, askedAt: now });
+    return answer;
+  };
+}
 
 /**
  * The number of a user, from wherever this system keeps its users (files, LDAP, …). Undefined where no user has the
  * name; a number, as a container's user may have for a name, stands for itself. Runs `id`, without a shell, once a minute
  * for each name; where that is missing, reads `/etc/passwd`.
  */
-export function userId(name: string): number | undefined {
-  const now = performance.now();
-  const before = known.get(name);
-  if (before !== undefined && now - before.askedAt < keptMs) return before.uid;
-  if (known.size > 1_000) known.clear();
-  const uid = ask(name);
-  known.set(name, { uid, askedAt: now });
-  return uid;
-}
-
-function ask(name: string): number | undefined {
+export const userId = remembered((name: string): number | undefined => {
   if (/^\d{1,10}$/.test(name)) return Number(name);
   if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return undefined;
+  const uid = askSystem(["-u", "--", name], () => passwdLines().find(([user]) => user === name)?.[2]);
+  return uid === undefined ? undefined : Number(uid);
+});
+
+/** The name of a user by number, as Megatest puts it into the cache's path; the number itself for a user without a name. */
+export const userName = remembered((uid: number): string => {
+  const number = String(uid);
+  return (
+    askSystem(["-un", "--", number], () => passwdLines().find(([, , id]) => id === number)?.[0]) ?? number
+  );
+});
+
+/** What `id` says, or where that is missing the file; undefined where there is no such user. */
+function askSystem(args: readonly string[], fromFile: () => string | undefined): string | undefined {
   try {
-    const output = execFileSync("id", ["-u", "--", name], {
+    const output = execFileSync("id", args, {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
       timeout: 10_000,
     });
-    return Number(output.trim());
+    return output.trim();
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? fromPasswd(name) : undefined;
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? fromFile() : undefined;
   }
 }
 
-function fromPasswd(name: string): number | undefined {
-  const line = readFileSync("/etc/passwd", "utf8")
+const linesOf = (file: string) =>
+  readFileSync(file, "utf8")
     .split("\n")
-    .find((entry) => entry.startsWith(`${name}:`));
-  const uid = line?.split(":")[2];
-  return uid === undefined ? undefined : Number(uid);
-}
+    .map((line) => line.split(":"));
+
+const passwdLines = () => linesOf("/etc/passwd");
 
 /**
  * The numbers of all groups that a user is in, as far as this system tells by `id`, or else by `/etc/passwd` and `/etc/group`.
@@ -49,24 +65,12 @@ function fromPasswd(name: string): number | undefined {
  */
 export function groupIds(name: string): number[] {
   if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return [];
-  try {
-    const output = execFileSync("id", ["-G", "--", name], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-      timeout: 10_000,
-    });
-    return output.trim().split(/\s+/).map(Number);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? groupsFromFiles(name) : [];
-  }
+  const numbers = askSystem(["-G", "--", name], () => groupsFromFiles(name));
+  return numbers === undefined || numbers === "" ? [] : numbers.split(/\s+/).map(Number);
 }
 
-function groupsFromFiles(name: string): number[] {
-  const linesOf = (file: string) =>
-    readFileSync(file, "utf8")
-      .split("\n")
-      .map((line) => line.split(":"));
-  const own = linesOf("/etc/passwd").filter(([user]) => user === name);
+function groupsFromFiles(name: string): string {
+  const own = passwdLines().filter(([user]) => user === name);
   const named = linesOf("/etc/group").filter(([, , , members]) => members?.split(",").includes(name));
-  return [...own.map((fields) => Number(fields[3])), ...named.map((fields) => Number(fields[2]))];
+  return [...own.map((fields) => fields[3]), ...named.map((fields) => fields[2])].join(" ");
 }

@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -92,6 +102,33 @@ describe("searching an area's caches", () => {
     put("no-such-user", area.path);
     if (isRoot) put("nobody", area.path);
     expect(findCaches(area, settings).caches).toEqual([]);
+  });
+
+  it("asks once who a stranger is who made a hundred directories with others' names", () => {
+    const { root, area, settings, put } = scene();
+    for (let n = 0; n < 100; n++) put(`user${n}`, area.path);
+    // An `id` that counts how often it is run.
+    const asked = join(root, "asked");
+    const directory = join(root, "bin");
+    mkdirSync(directory);
+    writeFileSync(join(directory, "id"), `#!/bin/sh\necho "$@" >> ${asked}\necho stranger\n`, {
+      mode: 0o755,
+    });
+    const { PATH } = process.env;
+    process.env.PATH = `${directory}:${PATH}`;
+    try {
+      expect(findCaches(area, settings).caches).toEqual([]);
+    } finally {
+      process.env.PATH = PATH;
+    }
+    const lines = existsSync(asked) ? readFileSync(asked, "utf8").trim().split("\n") : [];
+    expect(lines.length).toBeLessThanOrEqual(1);
+  });
+
+  it("does not take a cache for one in use because its time is a year ahead", () => {
+    const { area, settings, put } = scene();
+    put(me, area.path, { age: Date.now() / 1000 + 365 * 86_400 });
+    expect(assertSingleCache(area, settings, never)).toEqual([]);
   });
 
   it("reads a name with more readings than stars in bounded time, and keeps its cache", () => {
