@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { seededRandom } from "../../shared/sample-area/random.ts";
@@ -7,7 +7,7 @@ import { unionAt } from "../support/two-hosts.ts";
 import type { Reached } from "./cut.ts";
 import { type Loss, layOutCut, play } from "./play.ts";
 import { type Cut, cutsOf, nothing, type Recording } from "./recording.ts";
-import { type Scenario, type ScenarioName, type Stage, scenarios } from "./scenarios.ts";
+import { type Scenario, type ScenarioName, type Stage, type StageOptions, scenarios } from "./scenarios.ts";
 
 /** What came of a scenario so far. */
 export interface Campaign {
@@ -39,7 +39,7 @@ export async function takeTurn(
   const random = seededRandom(turn.seed);
   const root = mkdtempSync(join(testRoot(), "mtjobs-power-"));
   const scenario: Scenario = scenarios[name];
-  const stage = await scenario.record({ root, random, command: turn.command });
+  const stage = await recordPatiently(name, { root, random, command: turn.command });
   const { recording, area } = stage;
   const rows = rowsBefore(stage);
   const cuts = scenario.cuts?.(recording, random) ?? cutsOf(recording, random, turn.ways);
@@ -68,6 +68,20 @@ export async function takeTurn(
     losses: before.losses + losses.length,
     ...(kept === undefined ? {} : { kept }),
   };
+}
+
+/** On a machine that has too much to do a job, or a migration, may not come to its end in time: another one will. */
+async function recordPatiently(name: ScenarioName, options: StageOptions): Promise<Stage> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await scenarios[name].record(options);
+    } catch (error) {
+      for (const left of readdirSync(options.root))
+        rmSync(join(options.root, left), { recursive: true, force: true });
+      if (tries === 3) throw error;
+      console.info(`${name} is recorded once more: ${firstLines(String(error))}`);
+    }
+  }
 }
 
 const firstLines = (text: string): string => text.split("\n").slice(0, 3).join("; ");
