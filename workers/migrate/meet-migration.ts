@@ -18,6 +18,7 @@ const beforeSwitch = ["closing", "closed", "installed", "intent"];
  */
 export async function meetMigration(part: MigrationPart): Promise<void> {
   const { db, context } = part;
+  const hadCache = part.files.cache !== undefined;
   let row = await read(part, () => openMigration(db));
   const side = row === undefined ? undefined : sideOf(row, context.settings.host);
   if (row !== undefined && side === "old") {
@@ -25,7 +26,19 @@ export async function meetMigration(part: MigrationPart): Promise<void> {
     if (row.state === "switched") throw moved(row.to_home);
     if (row.state === "undoing" && row.old_ready === 0) await openOld(part, row);
   } else if (row?.state === "switched" && side === "new" && row.new_ready === 0) await openNew(part, row);
+  if (!hadCache && part.files.cache !== undefined) throw putBack();
   await adopt(part);
+}
+
+/** The job was made without a cache, as if megatest.db had all there is. */
+function putBack(): JobsError {
+  return new JobsError(
+    "busy",
+    "the area's cache was gone, and is back from the copy that a migration had made",
+    {
+      hint: "a job in a queue begins anew by itself; run one with --inline again",
+    },
+  );
 }
 
 function moved(homehost: string): JobsError {

@@ -11,13 +11,12 @@ import { outwaitBusy } from "../move/transaction.ts";
 import { buildPair } from "./build-pair.ts";
 import { openPart } from "./closed.ts";
 import { switchHome, withdrawNextHome, writeNextHome } from "./home-switch.ts";
-import { gapAbove } from "./id-gap.ts";
-import { installPair } from "./install.ts";
-import { baseFile, ensureMigrationDirectory, migrationDirectory } from "./migration-files.ts";
+import { baseFile, ensureMigrationDirectory } from "./migration-files.ts";
 import { settledLine } from "./migration-history.ts";
 import { advance, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, giveBack, handOver, type MigrationPart, read, takePair, withPart } from "./part.ts";
+import { commit, giveBack, handOver, type MigrationPart, takePair, withPart } from "./part.ts";
+import { fromSnapshot, installing, pairToOpen } from "./put-back.ts";
 import { passed, undoneError } from "./refusal.ts";
 import { copyAside } from "./snapshot.ts";
 import { cleanNew, decide, rowOf } from "./undo.ts";
@@ -100,25 +99,6 @@ async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCh
   context.failpoint("migration-installed");
 }
 
-async function installing(part: MigrationPart, row: MigrationRow) {
-  const { area, db, context, fenceToken, files } = part;
-  const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
-  return {
-    area,
-    settings: context.settings,
-    token: row.token,
-    partToken: fenceToken,
-    gapAbove: await read(part, () => gapAbove(db, parts)),
-    signal: context.signal,
-    failpoint: (step: "pair-copied" | "pair-installed") => context.failpoint(step),
-  };
-}
-
-async function fromSnapshot(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
-  const snapshot = migrationDirectory(part.area, row.token);
-  return await installPair({ ...(await installing(part, row)), snapshot, digests: row.digests ?? {} });
-}
-
 /** The old home had no cache, or is gone: the pair is made of megatest.db, which is kept as it was. */
 async function fromBase(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
   const { area, context, fenceToken } = part;
@@ -160,8 +140,8 @@ async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateChe
 
 /** The new pair takes writes. The ref first, for a sync writes there before anywhere else. */
 export async function openNew(part: MigrationPart, row: MigrationRow): Promise<void> {
-  const { area, db, context, fenceToken } = part;
-  const pair = findCache(area, context.settings);
+  const { db, context, fenceToken } = part;
+  const pair = await pairToOpen(part, row);
   if (pair !== undefined) await takePair(part, pair);
   part.times.renew();
   for (const name of ["ref", "cache"] as const) {

@@ -19,7 +19,8 @@ import {
 import { undoneLine } from "./migration-history.ts";
 import { advance, migrationOf, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, giveBack, type MigrationPart, read } from "./part.ts";
+import { commit, giveBack, type MigrationPart, read, takePair } from "./part.ts";
+import { pairToOpen } from "./put-back.ts";
 import { standsOf } from "./stand.ts";
 
 /** The row as it stands now. */
@@ -50,10 +51,13 @@ export async function decide(part: MigrationPart, row: MigrationRow, reason: str
 
 /** On the old home, in `undoing`: its pair takes writes again. The ref first, for a sync writes there before anywhere else. */
 export async function openOld(part: MigrationPart, row: MigrationRow): Promise<void> {
-  const { db, context, files, fenceToken } = part;
+  const { db, context, fenceToken } = part;
+  const pair = await pairToOpen(part, row);
+  if (pair !== undefined) await takePair(part, pair);
   part.times.renew();
   for (const name of ["ref", "cache"] as const) {
-    if (files[name] !== undefined) await outwaitBusy(context.signal, () => openPart(db, name, fenceToken));
+    if (part.files[name] !== undefined)
+      await outwaitBusy(context.signal, () => openPart(db, name, fenceToken));
   }
   context.failpoint("old-opened");
   await commit(part, () => note(db, row.token, "undoing", { old_ready: 1 }));

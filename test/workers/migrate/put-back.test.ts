@@ -1,0 +1,90 @@
+import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { JobsError } from "../../../shared/errors.ts";
+import type { JobStep } from "../../../shared/job-steps.ts";
+import { parsePayload } from "../../../shared/queue/payload.ts";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { runJob } from "../../../workers/run-job.ts";
+import {
+  buildForTwo,
+  contextOn,
+  migrateByHand,
+  type Place,
+  seenFromSide,
+  tendBoth,
+} from "../../support/migration-hosts.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { readColumn } from "../../support/read-rows.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
+
+/** Leaves a migration as it stands after a step, where its machine lost power. */
+async function leaveAt(step: JobStep, place: Place): Promise<void> {
+  const failpoint = (name: JobStep) => {
+    if (name === step) throw new JobsError("lost-lease", `left at ${step}`);
+  };
+  await expect(migrateByHand({ ...place, jobId: "migrate-1", failpoint })).rejects.toThrow();
+}
+
+/** What a machine does with its /tmp as it starts. */
+const emptyCacheRoot = ({ cacheRoot }: SampleArea) => rmSync(cacheRoot, { recursive: true });
+
+/** What the first Megatest does that finds no cache: both files are made of megatest.db, and hold what syncs alone. */
+function makeCacheAnew({ megatestDb, cacheDb, refDb }: SampleArea): void {
+  mkdirSync(dirname(cacheDb), { recursive: true });
+  for (const file of [cacheDb, refDb]) {
+    cpSync(megatestDb, file);
+    const db = new Database(file);
+    db.exec(`DELETE FROM run_stats; DELETE FROM extradat; DELETE FROM test_rundat; DELETE FROM archives;
+      DROP TABLE mtjobs_fence; DROP TABLE mtjobs_migrations`);
+    db.close();
+  }
+}
+
+const statsIn = (file: string) => readColumn(file, "SELECT count(*) FROM run_stats")[0];
+
+describe("a migration whose machine lost power and empties /tmp as it starts", () => {
+  it.each([false, true])(
+    "gives an old home its pair back (made anew by Megatest meanwhile: %s)",
+    async (anew) => {
+      const { area, place } = buildForTwo(temporaryDirectory());
+      const before = unionAt(area);
+      const stats = statsIn(area.cacheDb);
+      await leaveAt("migration-closed", place);
+      emptyCacheRoot(area);
+      if (anew) makeCacheAnew(area);
+      letLeaseRunOut(area);
+      await tendBoth({ ...place, jobId: "migrate-1" });
+      expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["undone", "10.9.0.1\n"]);
+      expect([statsIn(area.cacheDb), isClosed(area.cacheDb)]).toEqual([stats, false]);
+      assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
+    },
+  );
+
+  it("gives a new home its pair back before anybody works there", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const before = unionAt(area);
+    await leaveAt("migration-switched", place);
+    const there = seenFromSide(area, place.root, "new");
+    emptyCacheRoot(there);
+    letLeaseRunOut(area);
+    await tendBoth({ ...place, jobId: "migrate-1" });
+    expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["settled", "10.9.0.2\n"]);
+    assertNothingLost(before, unionAt(there), { anyLastUpdate: true });
+  });
+
+  it("lets a job that comes first begin anew, for it began as if there were no cache", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const before = unionAt(area);
+    await leaveAt("migration-closed", place);
+    emptyCacheRoot(area);
+    letLeaseRunOut(area);
+    const payload = parsePayload("reduce", { v: 1, area: place.area, runname: "%", compact: "never" });
+    const reduce = () => runJob("reduce", payload, contextOn("old", { ...place, jobId: "reduce-1" }));
+    await expect(reduce()).rejects.toMatchObject({ code: "busy" });
+    expect(await reduce()).toMatchObject({ state: "completed", moved: { runs: 3 } });
+    assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
+  });
+});

@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+import { gapAbove } from "./id-gap.ts";
+import { type Installing, installPair } from "./install.ts";
+import { strayNumbers } from "./merge-strays.ts";
+import { migrationDirectory } from "./migration-files.ts";
+import { readMark } from "./pair-files.ts";
+import { withPairGuard } from "./pair-guard.ts";
+import { commit, type MigrationPart, read } from "./part.ts";
+import { copyAside, snapshotNames } from "./snapshot.ts";
+import { strayFiles } from "./strays.ts";
+
+/** What every way to a pair on this host is told. */
+export async function installing(part: MigrationPart, row: MigrationRow): Promise<Installing> {
+  const { area, db, context, fenceToken, files } = part;
+  const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
+  return {
+    area,
+    settings: context.settings,
+    token: row.token,
+    partToken: fenceToken,
+    gapAbove: await read(part, () => gapAbove(db, parts)),
+    signal: context.signal,
+    failpoint: (step) => context.failpoint(step),
+  };
+}
+
+/** Installs the snapshot in the area as this host's pair, closed still. Call under the pair guard. */
+export async function fromSnapshot(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
+  const snapshot = migrationDirectory(part.area, row.token);
+  return await installPair({ ...(await installing(part, row)), snapshot, digests: row.digests ?? {} });
+}
+
+/**
+ * The pair on this host that is to be opened; undefined where there is none. A power cut empties a cache root that is in memory,
+ * or cleaned as the machine starts, and the snapshot in the area is then the only copy of some rows: a pair that is gone is put
+ * back from it, and for one that is not the closed one, as Megatest makes it anew, the snapshot is left as a stray to be merged.
+ */
+export async function pairToOpen(part: MigrationPart, row: MigrationRow): Promise<CachePair | undefined> {
+  const { area, context } = part;
+  const pair = findCache(area, context.settings);
+  const directory = migrationDirectory(area, row.token);
+  if (row.source !== "cache" || !existsSync(join(directory, snapshotNames.cache))) return pair;
+  if (pair === undefined) {
+    context.log("The pair is gone from this host: it is put back from its copy in the area.");
+    return await withPairGuard(context.settings, async () => {
+      await commit(part, () => {});
+      return await fromSnapshot(part, row);
+    });
+  }
+  const mark = await read(part, () => readMark(pair).mark);
+  if (mark?.token !== row.token) await leaveAsStray(part, directory);
+  return pair;
+}
+
+/** Rows that are at home just so are found there by the merge: this may be one time too many. */
+async function leaveAsStray({ area, fenceToken, context }: MigrationPart, directory: string): Promise<void> {
+  const to = strayFiles(directory, Math.max(0, ...strayNumbers(directory)) + 1);
+  const options = { partToken: fenceToken, model: area.megatestDb, signal: context.signal };
+  const ref = join(directory, snapshotNames.ref);
+  if (existsSync(ref)) await copyAside({ ...options, from: ref, target: to.ref });
+  await copyAside({ ...options, from: join(directory, snapshotNames.cache), target: to.cache });
+}
