@@ -114,7 +114,7 @@ function quotedValues(sources: Sources): string[] {
   const isSql =
     /\b(SELECT|INSERT|UPDATE|DELETE|WHERE|FROM|VALUES|CREATE|ATTACH|PRAGMA|EXISTS|IS NOT|AS)\b|\bstate\b/;
   // Between quotes; quotes doubled by hand; a list or a document of values as text.
-  const value = /'\$\{|"\$\{[^}]*\}" |replaceAll\((['"`])(?:'|\\'|"|\\")\1, |\$\{JSON\.stringify/;
+  const value = /'\$\{|"\$\{[^}]*\}"|replaceAll\((['"`])(?:'|\\'|"|\\")\1, |\$\{JSON\.stringify/;
   return [...sources].flatMap(([path, text]) =>
     text.split("\n").flatMap((line, index) => {
       const around = text
@@ -146,6 +146,9 @@ test("the scan for values in SQL sees those that were there", () => {
     "WHERE job_id = '${jobId}'",
     "WHERE id IN (SELECT value FROM json_each('${JSON.stringify(ids)}'))",
     'WHERE x."${name}" IS NULL',
+    'SELECT "${name}", id FROM t',
+    'INSERT INTO t ("${name}") VALUES (?)',
+    'WHERE a."${name}"=?',
     "ATTACH '${path.replaceAll(\"'\", \"''\")}' AS completed",
     'WHERE a = ${text.replaceAll("\'", "\'\'")}',
   ])

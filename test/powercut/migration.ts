@@ -165,7 +165,12 @@ async function goOn(area: SampleArea, host: Host): Promise<void> {
   if (row === undefined || row.to_host !== host || row.state === "closing") return;
   setLease(area, Date.now() + 60_000);
   const migration = String(row.job_id);
-  await switchOver({ area: area.directory, migration }, contextOn(host, area, migration)).catch(() => {});
+  await switchOver({ area: area.directory, migration }, contextOn(host, area, migration)).catch(
+    (error: unknown) => {
+      // Undone, or not to be gone on with: the rounds see to it. A slip of ours is none of these.
+      if ([TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind)) throw error;
+    },
+  );
 }
 
 /** Where power went after the end, strays stay for people to look at: whether something of them was kept is not known any more. */

@@ -18,7 +18,8 @@ parentPort.on("message", ({ file, kind, ms, timeout }) => {
       if (sql.startsWith("SELECT")) db.prepare(sql).get();
       else db.exec(sql);
     }
-  } catch {
+  } catch (error) {
+    if (!error.code?.startsWith("SQLITE_BUSY")) throw error;
     isTaken = false;
   }
   Atomics.store(state, 0, isTaken ? 1 : 2);

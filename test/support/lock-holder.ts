@@ -10,12 +10,12 @@ export class LockHolder {
     workerData: this.#state.buffer,
   });
 
-  /** Returns once the lock is taken, and lets it go after `ms`; false where it could not be had, for another holds it. */
-  hold(file: string, kind: LockKind, ms: number): boolean {
+  /** Returns once the lock is taken, and lets it go after `ms`. Throws where it is not to be had within some seconds. */
+  hold(file: string, kind: LockKind, ms: number): void {
     Atomics.store(this.#state, 0, 0);
-    this.#thread.postMessage({ file, kind, ms, timeout: 100 });
+    this.#thread.postMessage({ file, kind, ms, timeout: 5_000 });
     Atomics.wait(this.#state, 0, 0, 10_000);
-    return Atomics.load(this.#state, 0) === 1;
+    if (Atomics.load(this.#state, 0) !== 1) throw new Error(`no ${kind} lock is to be had on ${file}`);
   }
 
   async close(): Promise<void> {
