@@ -73,17 +73,20 @@ function contentOf(
 ): Buffer {
   // Of one file all, of another nothing: what a cut leaves of several files is seldom alike.
   const how = data === "some" ? random.pick(["synced", "all", "some"]) : data;
-  const choose = <Value>(versions: readonly { value: Value; by: string }[], old: Value): Value => {
-    const kept = versions.findLastIndex(({ by }) => !mayLose(by));
-    const values = [old, ...versions.map(({ value }) => value)].slice(kept + 1);
-    const at = how === "synced" ? 0 : how === "all" ? values.length - 1 : random.below(values.length);
-    return values[at] ?? old;
+  /** How many of them, in their order, have reached the disk: those at least that nobody may lose. */
+  const reached = (versions: readonly { by: string }[]): number => {
+    const least = versions.findLastIndex(({ by }) => !mayLose(by)) + 1;
+    if (how === "synced") return least;
+    return how === "all" ? versions.length : least + random.below(versions.length - least + 1);
   };
-  const size = choose(inode.sizes, inode.synced.length);
-  const content = Buffer.alloc(size);
-  inode.synced.copy(content);
-  for (const [index, versions] of inode.pages)
-    if (index * pageBytes < size) choose(versions, inode.syncedPage(index)).copy(content, index * pageBytes);
+  const epoch = reached(inode.truncations);
+  const sizes = inode.sizes.filter((version) => version.epoch === epoch);
+  const atFirst = inode.truncations[epoch - 1]?.value ?? inode.synced.length;
+  const content = Buffer.alloc(sizes[reached(sizes) - 1]?.value ?? atFirst);
+  for (let index = 0; index * pageBytes < content.length; index++) {
+    const versions = (inode.pages.get(index) ?? []).filter((version) => version.epoch <= epoch);
+    inode.pageAs(index, versions[reached(versions) - 1], epoch).copy(content, index * pageBytes);
+  }
   return content;
 }
 

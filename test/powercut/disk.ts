@@ -4,10 +4,12 @@ import type { Call, Deed } from "./calls.ts";
 export const pageBytes = 4096;
 
 /** One state of a page, or of a file's size, since the file was last synced. */
-interface Version<Value> {
+export interface Version<Value> {
   value: Value;
   /** Whose write it was. */
   by: string;
+  /** How often the file had been made shorter by then, since the last sync. */
+  epoch: number;
 }
 
 /** A file or a directory, whatever its names are. */
@@ -18,6 +20,8 @@ export class Inode {
   synced: Buffer;
   readonly pages = new Map<number, Version<Buffer>[]>();
   sizes: Version<number>[] = [];
+  /** The sizes that it was made shorter to. The journal has that as a whole: of no page alone is it on disk. */
+  truncations: Omit<Version<number>, "epoch">[] = [];
   /** Ms since 1970, as a sync left it. */
   syncedMs: number;
 
@@ -34,12 +38,16 @@ export class Inode {
 
   /** A page as it is now, whole. */
   page(index: number): Buffer {
-    return this.pages.get(index)?.at(-1)?.value ?? this.syncedPage(index);
+    return this.pageAs(index, this.pages.get(index)?.at(-1), this.truncations.length);
   }
 
-  syncedPage(index: number): Buffer {
+  /** A page as one of its versions has it (undefined: as it was synced), after so many of the truncations. */
+  pageAs(index: number, version: Version<Buffer> | undefined, epoch: number): Buffer {
     const page = Buffer.alloc(pageBytes);
-    this.synced.subarray(index * pageBytes, (index + 1) * pageBytes).copy(page);
+    const value = version?.value ?? this.synced.subarray(index * pageBytes, (index + 1) * pageBytes);
+    value.copy(page);
+    for (const { value: size } of this.truncations.slice(version?.epoch ?? 0, epoch))
+      page.fill(0, Math.min(pageBytes, Math.max(0, size - index * pageBytes)));
     return page;
   }
 
@@ -53,34 +61,30 @@ export class Inode {
       this.#note(index, page, by);
       at += count;
     }
-    if (offset + data.length > this.size) this.sizes.push({ value: offset + data.length, by });
+    if (offset + data.length > this.size)
+      this.sizes.push({ value: offset + data.length, by, epoch: this.truncations.length });
   }
 
   truncate(size: number, by: string): void {
-    const last = Math.ceil(this.size / pageBytes);
-    for (let index = Math.floor(size / pageBytes); index < last; index++) {
-      const page = Buffer.from(this.page(index));
-      page.fill(0, Math.max(0, size - index * pageBytes));
-      this.#note(index, page, by);
-    }
-    this.sizes.push({ value: size, by });
+    if (size < this.size) this.truncations.push({ value: size, by });
+    this.sizes.push({ value: size, by, epoch: this.truncations.length });
   }
 
   /** All that was written is on the disk. */
   sync(ms: number): void {
     const content = Buffer.alloc(this.size);
-    this.synced.copy(content);
-    for (const [index, versions] of this.pages)
-      if (index * pageBytes < content.length) versions.at(-1)?.value.copy(content, index * pageBytes);
+    for (let index = 0; index * pageBytes < content.length; index++)
+      this.page(index).copy(content, index * pageBytes);
     this.synced = content;
     this.pages.clear();
     this.sizes = [];
+    this.truncations = [];
     this.syncedMs = ms;
   }
 
   #note(index: number, value: Buffer, by: string): void {
     const versions = this.pages.get(index) ?? [];
-    versions.push({ value, by });
+    versions.push({ value, by, epoch: this.truncations.length });
     this.pages.set(index, versions);
   }
 }
@@ -110,7 +114,8 @@ export function enter(names: Names, entry: Entry): void {
 
 /**
  * A file system with a journal of its metadata, as ext4 and XFS have: names reach the disk in their order, up to any point
- * behind the last that was forced; what is written to a file in any subset of its pages, until the file is synced. The sync
+ * behind the last that was forced; what is written to a file in any subset of its pages, until the file is synced; that it was
+ * made shorter as a whole, as names. The sync
  * of a directory forces all names before it; that of a file its own content, size and time, and no name, for POSIX
  * promises none.
  */
