@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Area, openAllowedArea } from "../shared/area/area.ts";
+import { type Area, openAreaToLook } from "../shared/area/area.ts";
 import { readAreaId } from "../shared/area/area-id.ts";
 import { findCache } from "../shared/area/cache.ts";
 import { type HistoryLine, readHistory } from "../shared/area/history.ts";
@@ -49,7 +49,7 @@ export async function areaStatus(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<AreaStatus> {
-  const area = openAllowedArea(resolve(cwd, path), settings, env);
+  const area = openAreaToLook(resolve(cwd, path), settings, env);
   const problems: string[] = [];
   const look = <T>(read: () => T, otherwise: T): T => {
     try {

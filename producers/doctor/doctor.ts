@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { openAllowedArea } from "../../shared/area/area.ts";
+import { openAreaToLook } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { checkCaches } from "./caches.ts";
@@ -32,7 +32,7 @@ export async function diagnose(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<Diagnosis> {
-  const area = openAllowedArea(resolve(cwd, path), settings, env);
+  const area = openAreaToLook(resolve(cwd, path), settings, env);
   const patient = await meet(area, settings);
   const budget = new Budget();
   const checks = [

@@ -2,7 +2,7 @@ import { lstatSync, type Stats } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
-import { namesAnotherFile } from "../sqlite/journal.ts";
+import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { systemCode } from "./system-code.ts";
 import { userId } from "./user-name.ts";
 
@@ -59,7 +59,7 @@ export function checkOwnDatabase(place: CachePlace, path: string): boolean {
     if (suffix !== "-journal") assertKind(file, beside, "a regular file");
     else {
       assertOwn(place, file, beside, "a regular file");
-      assertHarmless(file);
+      assertHarmlessJournal(path);
     }
   }
   return true;
@@ -75,13 +75,6 @@ function look(path: string): Stats | undefined {
       hint: "run mtjobs as the user whose cache it is, and set MTJOBS_USER to that user's name",
     });
   }
-}
-
-function assertHarmless(journal: string): void {
-  if (!namesAnotherFile(journal)) return;
-  throw new JobsError("not-owner", `${journal} names another file, which to play it back would remove`, {
-    hint: "no Megatest makes such a journal: see who put it there, and remove it",
-  });
 }
 
 type Kind = "a directory" | "a regular file";
