@@ -4,6 +4,7 @@ import { readAreaId } from "../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { findPause } from "../../shared/area/pause.ts";
 import { readPolicies } from "../../shared/area/reduce-policies.ts";
+import { JobsError } from "../../shared/errors.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
@@ -17,7 +18,7 @@ export async function checkPlace(patient: Patient): Promise<Check[]> {
     ...checkPinned(patient),
     checkServers(patient),
     ...(await examine("owners", () => {
-      const cache = typeof patient.cache === "string" ? undefined : patient.cache;
+      const cache = patient.cache instanceof JobsError ? undefined : patient.cache;
       assertReadWrite(patient.area, cache, patient.settings);
       return [good("owners", "this user may read and write all that a job works on")];
     })),

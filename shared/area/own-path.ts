@@ -81,8 +81,10 @@ type Kind = "a directory" | "a regular file";
 
 function assertKind(path: string, stat: Stats, kind: Kind): void {
   if (kind === "a directory" ? stat.isDirectory() : stat.isFile()) return;
+  const elsewhere =
+    kind === "a directory" ? "; to keep caches on another disk, mount it there (mount --bind)" : "";
   throw new JobsError("not-owner", `${path} is ${stat.isSymbolicLink() ? "a link, not" : "not"} ${kind}`, {
-    hint: "see who put it there, and remove it",
+    hint: `see who put it there and what is behind it before you remove it${elsewhere}`,
   });
 }
 
@@ -93,7 +95,7 @@ function assertOwn({ user }: CachePlace, path: string, stat: Stats, kind: Kind):
       "not-owner",
       `${path} belongs to user ${stat.uid}, who is neither root nor "${user}"`,
       {
-        hint: "see who put it there, and remove it; MTJOBS_USER says whose caches are used",
+        hint: "see who put it there and what is in it before you remove it; MTJOBS_USER says whose caches are used",
         details: { path, owner: stat.uid },
       },
     );

@@ -32,7 +32,7 @@ function assertAlone(file: string): void {
       "conflict",
       `${file}${suffix} lies beside the copy of a cache that was copied whole`,
       {
-        hint: "see who put it there, and remove it",
+        hint: "see who put it there and what is behind it before you remove it",
       },
     );
   }

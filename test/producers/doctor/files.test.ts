@@ -7,6 +7,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -25,7 +26,7 @@ import { edit, makeRefillDue } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 import { plantJournal } from "../../support/hot-journal.ts";
 import { addSecondCache, leaveHotJournal, makeCacheWal } from "../../support/odd-values.ts";
-import { reduceSafely } from "../../support/run-reduce.ts";
+import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
 import { filesOf } from "../../support/temp-area.ts";
 import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./diagnose-area.ts";
 
@@ -138,6 +139,23 @@ describe("the doctor on databases", () => {
 });
 
 describe("the doctor on what lies around", () => {
+  it("warns of what a link in the cache's path leads to before it says to remove it, as a job does", async () => {
+    const area = healthyArea();
+    const aside = join(area.cacheRoot, "aside");
+    renameSync(area.cacheDirectory, aside);
+    symlinkSync(aside, area.cacheDirectory);
+    const hint =
+      "see who put it there and what is behind it before you remove it; to keep caches on another disk, mount it there (mount --bind)";
+    const message = `${area.cacheDirectory} is a link, not a directory`;
+    expect(checkOf(await diagnoseArea(area), "cache")).toMatchObject({
+      ok: false,
+      verdict: message,
+      remedy: hint,
+      details: { code: "not-owner" },
+    });
+    await expect(runReduce(area)).rejects.toMatchObject({ code: "not-owner", message, hint });
+  });
+
   it("names every cache, who has it open, and refuses more than one in use", async () => {
     const area = healthyArea();
     const holder = spawn("sleep", ["60"], {
