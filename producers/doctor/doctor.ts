@@ -4,6 +4,7 @@ import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { checkCaches } from "./caches.ts";
 import type { Check } from "./check.ts";
+import { checkFitness } from "./fitness.ts";
 import { checkIntegrity } from "./integrity.ts";
 import { checkJournals } from "./journals.ts";
 import { checkLeftovers } from "./leftovers.ts";
@@ -41,6 +42,7 @@ export async function diagnose(
     ...(await checkJournals(patient)),
     ...(await checkLeftovers(patient)),
     ...(await checkMigrations(patient)),
+    ...(await checkFitness(patient)),
     ...(await checkRecords(patient, budget)),
     ...(await checkIntegrity(patient, budget)),
   ];
