@@ -25,7 +25,7 @@ export interface AreaStatus extends DatabaseFacts {
   /** Whether this host is the homehost; null where nobody can tell. */
   atHome: boolean | null;
   homeReason: string;
-  /** Directory of this user's cache on this host; null where there is none. */
+  /** Directory of this user's cache on this host; null where there is none, or it was refused: then `cacheOnlyRuns` is null, too. */
   cache: string | null;
   /** By file name; a file that is not there is left out. */
   bytes: Record<string, number>;
@@ -61,7 +61,8 @@ export async function areaStatus(
   };
   const homehost = look(() => readHomehost(area), { value: undefined, pinned: false });
   const home = await decideHome(homehost, settings);
-  const cache = look(() => findCache(area, settings), undefined);
+  const found = look(() => findCache(area, settings), null);
+  const cache = found ?? undefined;
   const facts = readDatabases(area, cache);
   const servers = look(() => liveServers(area, Date.now(), settings.host), []);
   const areaId = look(() => readAreaId(area), null);
@@ -82,6 +83,7 @@ export async function areaStatus(
     policies: policies.map(({ name }) => ({ name, text: area.config.get(policySection, name) ?? "" })),
     paused: (await findPause(area.realPath, settings.areas)) ?? null,
     ...facts,
+    cacheOnlyRuns: found === null ? null : facts.cacheOnlyRuns,
     problems: [...facts.problems, ...problems, ...wrong, ...area.config.warnings],
   };
 }

@@ -20,6 +20,7 @@ import { areaStatus } from "../../../producers/area-status.ts";
 import { listRuns } from "../../../producers/list-runs.ts";
 import { checkMigrate } from "../../../producers/migrate-request.ts";
 import { checkRequest } from "../../../producers/move-request.ts";
+import { areaStatusText } from "../../../producers/text/status-text.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { addRunningTest } from "../../support/area-traits.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";
@@ -139,7 +140,7 @@ describe("the doctor on databases", () => {
 });
 
 describe("the doctor on what lies around", () => {
-  it("warns of what a link in the cache's path leads to before it says to remove it, as a job does", async () => {
+  it("warns of what a link in the cache's path leads to before it says to remove it, as a job does and status", async () => {
     const area = healthyArea();
     const aside = join(area.cacheRoot, "aside");
     renameSync(area.cacheDirectory, aside);
@@ -154,6 +155,10 @@ describe("the doctor on what lies around", () => {
       details: { code: "not-owner" },
     });
     await expect(runReduce(area)).rejects.toMatchObject({ code: "not-owner", message, hint });
+    const status = await areaStatus(area.directory, placeOf(area));
+    expect(status).toMatchObject({ cache: null, cacheOnlyRuns: null, problems: [message] });
+    const text = areaStatusText(status, { jobs: [], automatic: [] });
+    expect(text).toMatch(/^cache +not looked at: see below$/m);
   });
 
   it("names every cache, who has it open, and refuses more than one in use", async () => {

@@ -102,6 +102,10 @@ describe("the doctor on records", () => {
       details: { orphans: 2, ofMovedRuns: 0 },
     });
     expect(orphans.ok).toBe(true);
+    edit(area, ["cache"], (db) => db.exec("DELETE FROM test_steps WHERE test_id = 9876543"));
+    expect(checkOf(await diagnoseArea(area), "orphans/cache/megatest.db").verdict).toMatch(
+      /^1 row has no run /,
+    );
     addTestIn(area, ["area"], 1, "came_late");
     const late = await diagnoseArea(area);
     expect(faultsOf(late)).toEqual(["orphans/megatest.db"]);
@@ -121,7 +125,10 @@ describe("the doctor on records", () => {
     settleTimes(area);
     const diagnosis = await diagnoseArea(area);
     expect(faultsOf(diagnosis)).toEqual(["in-both/megatest.db"]);
-    expect(checkOf(diagnosis, "in-both/megatest.db").details).toEqual({ runs: 1 });
+    expect(checkOf(diagnosis, "in-both/megatest.db")).toMatchObject({
+      verdict: expect.stringMatching(/^1 moved run stands here too/),
+      details: { runs: 1 },
+    });
   });
 
   it("finds ids that were handed out again, and names under two ids", async () => {
@@ -142,6 +149,7 @@ describe("the doctor on records", () => {
     settleTimes(other);
     expect(checkOf(await diagnoseArea(other), "ids/megatest.db")).toMatchObject({
       ok: null,
+      verdict: expect.stringMatching(/^1 run has the target and name/),
       details: { namesTwice: 1 },
     });
   });
