@@ -62,9 +62,13 @@ function checkHomehost({ homehost, home, settings }: Patient): Check {
     });
   }
   if (homehost.value === undefined) {
-    return bad("homehost", ".homehost is missing or empty: whoever looks first makes his host the homehost", {
-      remedy: "start Megatest once on the host where the area shall live",
-    });
+    return bad(
+      "homehost",
+      ".homehost is missing or empty: the first to look makes its own host the homehost",
+      {
+        remedy: "start Megatest once on the host where the area shall live",
+      },
+    );
   }
   const details = { homehost: homehost.value, host: settings.host };
   if (home.atHome === true) return good("homehost", home.reason, { details });
