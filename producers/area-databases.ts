@@ -3,6 +3,7 @@ import type { Area } from "../shared/area/area.ts";
 import type { CachePair } from "../shared/area/cache.ts";
 import { targetKeys } from "../shared/area/keys.ts";
 import { toJobsError } from "../shared/errors.ts";
+import { namesAnotherFile } from "../shared/sqlite/journal.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./area-facts.ts";
 import { type MigrationFacts, readMigration } from "./migration-facts.ts";
 import { type Look, openLook, type Part } from "./open-look.ts";
@@ -44,12 +45,14 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
     lease: readLease(db, now),
     migration: readMigration(db),
   }));
-  const done = existsSync(completedDb)
-    ? attempt({ completed: completedDb }, problems, (db) => ({
-        ...readSide(db, "completed", keys),
-        states: readStates(db),
-      }))
-    : undefined;
+  // A journal that was planted before there is a database keeps every job out.
+  const done =
+    existsSync(completedDb) || namesAnotherFile(`${completedDb}-journal`)
+      ? attempt({ completed: completedDb }, problems, (db) => ({
+          ...readSide(db, "completed", keys),
+          states: readStates(db),
+        }))
+      : undefined;
   // What could not be read alone would only keep the cache from being read beside it.
   const known = {
     ...(ours === null ? {} : { area: megatestDb }),

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Area, openAllowedArea } from "../shared/area/area.ts";
+import { type Area, openAreaToLook } from "../shared/area/area.ts";
 import { readAreaId } from "../shared/area/area-id.ts";
 import { findCache } from "../shared/area/cache.ts";
 import { type HistoryLine, readHistory } from "../shared/area/history.ts";
@@ -25,7 +25,7 @@ export interface AreaStatus extends DatabaseFacts {
   /** Whether this host is the homehost; null where nobody can tell. */
   atHome: boolean | null;
   homeReason: string;
-  /** Directory of this user's cache on this host; null where there is none. */
+  /** Directory of this user's cache on this host; null where there is none, or it was refused: then `cacheOnlyRuns` is null, too. */
   cache: string | null;
   /** By file name; a file that is not there is left out. */
   bytes: Record<string, number>;
@@ -49,7 +49,7 @@ export async function areaStatus(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<AreaStatus> {
-  const area = openAllowedArea(resolve(cwd, path), settings, env);
+  const area = openAreaToLook(resolve(cwd, path), settings, env);
   const problems: string[] = [];
   const look = <T>(read: () => T, otherwise: T): T => {
     try {
@@ -61,7 +61,8 @@ export async function areaStatus(
   };
   const homehost = look(() => readHomehost(area), { value: undefined, pinned: false });
   const home = await decideHome(homehost, settings);
-  const cache = look(() => findCache(area, settings), undefined);
+  const found = look(() => findCache(area, settings), null);
+  const cache = found ?? undefined;
   const facts = readDatabases(area, cache);
   const servers = look(() => liveServers(area, Date.now(), settings.host), []);
   const areaId = look(() => readAreaId(area), null);
@@ -82,6 +83,7 @@ export async function areaStatus(
     policies: policies.map(({ name }) => ({ name, text: area.config.get(policySection, name) ?? "" })),
     paused: (await findPause(area.realPath, settings.areas)) ?? null,
     ...facts,
+    cacheOnlyRuns: found === null ? null : facts.cacheOnlyRuns,
     problems: [...facts.problems, ...problems, ...wrong, ...area.config.warnings],
   };
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { JobsError } from "../shared/errors.ts";
 import { type Connection, openConnection, openToLook } from "../shared/sqlite/connection.ts";
-import { hasHotJournal, journalMode, walBytes } from "../shared/sqlite/journal.ts";
+import { assertHarmlessJournal, hasHotJournal, journalMode, walBytes } from "../shared/sqlite/journal.ts";
 
 /** A database of an area by the part it plays; the name under which it is attached. */
 export type Part = "area" | "cache" | "ref" | "completed";
@@ -16,7 +16,7 @@ const patience = 500;
  * only be read by rolling back a journal, or would need a log made beside it, is refused.
  *
  * @throws {JobsError} `busy` where a writer died in one or is at work; `io` where megatest.db or completed-runs.db is in
- *   WAL mode; what SQLite throws, where one cannot be opened
+ *   WAL mode; `not-owner` where a journal names another file, which SQLite might remove; what SQLite throws, where one cannot be opened
  */
 export function openLook(files: Partial<Record<Part, string>>): Look {
   const given = Object.entries(files) as [Part, string][];
@@ -36,6 +36,7 @@ export function openLook(files: Partial<Record<Part, string>>): Look {
 }
 
 function assertReadable(part: Part, file: string): ReturnType<typeof journalMode> {
+  assertHarmlessJournal(file);
   const mode = journalMode(file);
   if (hasHotJournal(file)) throw notNow(file, "has a hot journal: a writer is at work, or died");
   if (mode === "wal" && (part === "area" || part === "completed"))

@@ -118,7 +118,9 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
   }
   if (every !== undefined) {
     if (every >= minute) return { every };
-    throw new JobsError("usage", "--every: less than a minute is too often");
+    throw new JobsError("usage", "--every: less than a minute is too often", {
+      hint: "a minute is the least: --every 1m",
+    });
   }
   parseZone(tz, "--tz");
   const { getNextMillis } = await import("bullmq");
@@ -129,7 +131,8 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
     if (next === undefined) break;
     turns.push(next);
   }
-  const hint = 'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"';
+  const hint =
+    'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"; of seconds, in front of them, only one may be named';
   // The parser takes an empty pattern for every minute.
   if (pattern.trim() === "" || turns.length === 0)
     throw new JobsError("usage", `--cron: "${pattern}" is no cron pattern, or never comes`, { hint });

@@ -6,7 +6,7 @@ import type { Settings } from "../shared/settings.ts";
 
 /** Where the areas below the roots are at home. */
 export interface Survey {
-  /** By path; without one where whoever looks first makes his host the home. */
+  /** By path; without one where the first to look makes its own host the home. */
   homes: Map<string, string | undefined>;
   /** Areas of which it could not be told. */
   unclear: { area: string; error: ErrorDocument }[];

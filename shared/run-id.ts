@@ -13,9 +13,12 @@ export function shownId(id: bigint): RunId {
   return id >= Number.MIN_SAFE_INTEGER && id <= Number.MAX_SAFE_INTEGER ? Number(id) : String(id);
 }
 
-/** True for an integer of 64 bits in decimal digits, without needless zeros. */
+/** Decimal digits without needless zeros, as many as 64 bits may have. */
+export const idDigits = /^(0|-?[1-9]\d{0,18})$/;
+
+/** True for an integer of 64 bits in such digits. */
 export function isIdText(text: string): boolean {
-  if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return false;
+  if (!idDigits.test(text)) return false;
   const id = BigInt(text);
   return id >= lowestId && id <= highestId;
 }

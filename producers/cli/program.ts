@@ -144,6 +144,7 @@ function longOptions(program: Command): Map<string, boolean> {
 const programHelp = `
 AREA is the path of a Megatest area; left out, the working directory.
 Long options may be written with one dash, as Megatest's are.
+A value that begins with a dash is joined to its option by "=": --run-id=-5.
 
 Start here:
   mtjobs demo                                       # the whole story on a made-up area

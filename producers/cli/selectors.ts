@@ -14,7 +14,7 @@ export function runIds(text: string): RunId[] {
   return text.split(",").map((id) => {
     if (isIdText(id.trim())) return shownId(BigInt(id));
     throw new JobsError("usage", `--run-id: "${id}" is no id of a run`, {
-      hint: "write whole numbers, and commas between",
+      hint: "ids are whole numbers from -2^63 to 2^63 - 1, with commas between",
     });
   });
 }

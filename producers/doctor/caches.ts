@@ -4,6 +4,7 @@ import { type FoundCache, findCaches } from "../../shared/area/foreign-caches.ts
 import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
 import { msSince } from "../../shared/elapsed.ts";
+import { JobsError } from "../../shared/errors.ts";
 import { findStrangePart } from "../../shared/sqlite/one-area.ts";
 import { openLook, type Part } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
@@ -68,7 +69,7 @@ function describe({ directory, owner, openBy, mtimeMs, selected, mayWrite }: Fou
 }
 
 function checkOwn({ area, cache }: Patient): Check[] {
-  if (typeof cache === "string") return [bad("cache", cache)];
+  if (cache instanceof JobsError) throw cache;
   if (cache === undefined) {
     return [
       good("cache", "this user has no cache here: megatest.db alone counts, and Megatest fills one from it"),
@@ -97,7 +98,7 @@ function checkOwn({ area, cache }: Patient): Check[] {
 
 /** A job makes sure of the same before it changes anything. */
 function checkOneArea({ area, cache, files }: Patient): Check[] {
-  if (cache === undefined || typeof cache === "string") return [];
+  if (cache === undefined || cache instanceof JobsError) return [];
   const db = openLook(files);
   try {
     const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
-import { openAllowedArea } from "../../shared/area/area.ts";
+import { openAreaToLook } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { checkCaches } from "./caches.ts";
 import type { Check } from "./check.ts";
+import { checkFitness } from "./fitness.ts";
 import { checkIntegrity } from "./integrity.ts";
 import { checkJournals } from "./journals.ts";
 import { checkLeftovers } from "./leftovers.ts";
@@ -32,7 +33,7 @@ export async function diagnose(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<Diagnosis> {
-  const area = openAllowedArea(resolve(cwd, path), settings, env);
+  const area = openAreaToLook(resolve(cwd, path), settings, env);
   const patient = await meet(area, settings);
   const budget = new Budget();
   const checks = [
@@ -41,6 +42,7 @@ export async function diagnose(
     ...(await checkJournals(patient)),
     ...(await checkLeftovers(patient)),
     ...(await checkMigrations(patient)),
+    ...(await checkFitness(patient)),
     ...(await checkRecords(patient, budget)),
     ...(await checkIntegrity(patient, budget)),
   ];

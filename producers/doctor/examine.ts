@@ -29,5 +29,5 @@ export async function examine(
 
 /** completed-runs.db is the first thing that a job makes. */
 function hasWorked({ checks }: Diagnosis): boolean {
-  return checks.some(({ name }) => name === "journal/completed-runs.db");
+  return checks.some(({ name }) => name === "integrity/completed-runs.db");
 }

@@ -1,7 +1,13 @@
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { openFiles } from "../../shared/area/open-files.ts";
-import { hasHotJournal, journalMode, walBytes } from "../../shared/sqlite/journal.ts";
+import {
+  assertHarmlessJournal,
+  hasHotJournal,
+  journalMode,
+  namesAnotherFile,
+  walBytes,
+} from "../../shared/sqlite/journal.ts";
 import type { Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
@@ -20,9 +26,11 @@ const networkTypes = new Map([
 ]);
 
 /** Journal modes, write-ahead logs where none may be, and journals that a dead writer left. */
-export async function checkJournals({ files }: Patient): Promise<Check[]> {
+export async function checkJournals({ area, files }: Patient): Promise<Check[]> {
   const checks: Check[] = [];
-  for (const [part, file] of Object.entries(files) as [Part, string][]) {
+  // A journal may wait for the first job to make the database beside it.
+  const early = namesAnotherFile(`${area.completedDb}-journal`) ? { completed: area.completedDb } : {};
+  for (const [part, file] of Object.entries({ ...files, ...early }) as [Part, string][]) {
     const name = `journal/${nameOf[part]}`;
     checks.push(...(await examine(name, () => [checkJournal(name, part, file)])));
   }
@@ -30,6 +38,7 @@ export async function checkJournals({ files }: Patient): Promise<Check[]> {
 }
 
 function checkJournal(name: string, part: Part, file: string): Check {
+  assertHarmlessJournal(file);
   const mode = journalMode(file);
   if (mode === "foreign" || (mode === "empty" && part !== "completed")) {
     return bad(name, `${file} is no SQLite database`, { remedy: "restore it from a backup" });

@@ -3,7 +3,7 @@ import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import { decideHome, type HomeDecision, type Homehost, readHomehost } from "../../shared/area/homehost.ts";
 import { liveServers, type MegatestServer } from "../../shared/area/servers.ts";
-import { toJobsError } from "../../shared/errors.ts";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 import type { Part } from "../open-look.ts";
 
@@ -14,7 +14,7 @@ export interface Patient {
   homehost: Homehost | string;
   home: HomeDecision;
   /** This user's cache on this host; undefined where there is none, or this is not the homehost. */
-  cache: CachePair | undefined | string;
+  cache: CachePair | undefined | JobsError;
   servers: MegatestServer[] | string;
   /** The databases that are there, by part. */
   files: Partial<Record<Part, string>>;
@@ -34,8 +34,8 @@ export async function meet(area: Area, settings: Settings): Promise<Patient> {
     typeof homehost === "string"
       ? { atHome: undefined, reason: homehost }
       : await decideHome(homehost, settings);
-  const cache = home.atHome === false ? undefined : attempt(() => findCache(area, settings));
-  const pair = typeof cache === "string" ? undefined : cache;
+  const cache = home.atHome === false ? undefined : tryFindCache(area, settings);
+  const pair = cache instanceof JobsError ? undefined : cache;
   return {
     area,
     settings,
@@ -50,6 +50,14 @@ export async function meet(area: Area, settings: Settings): Promise<Patient> {
       ...(pair?.refDb === undefined ? {} : { ref: pair.refDb }),
     },
   };
+}
+
+function tryFindCache(area: Area, settings: Settings): CachePair | undefined | JobsError {
+  try {
+    return findCache(area, settings);
+  } catch (error) {
+    return toJobsError(error);
+  }
 }
 
 function attempt<T>(look: () => T): T | string {

@@ -4,6 +4,7 @@ import { readAreaId } from "../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { findPause } from "../../shared/area/pause.ts";
 import { readPolicies } from "../../shared/area/reduce-policies.ts";
+import { JobsError } from "../../shared/errors.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
@@ -17,7 +18,7 @@ export async function checkPlace(patient: Patient): Promise<Check[]> {
     ...checkPinned(patient),
     checkServers(patient),
     ...(await examine("owners", () => {
-      const cache = typeof patient.cache === "string" ? undefined : patient.cache;
+      const cache = patient.cache instanceof JobsError ? undefined : patient.cache;
       assertReadWrite(patient.area, cache, patient.settings);
       return [good("owners", "this user may read and write all that a job works on")];
     })),
@@ -61,9 +62,13 @@ function checkHomehost({ homehost, home, settings }: Patient): Check {
     });
   }
   if (homehost.value === undefined) {
-    return bad("homehost", ".homehost is missing or empty: whoever looks first makes his host the homehost", {
-      remedy: "start Megatest once on the host where the area shall live",
-    });
+    return bad(
+      "homehost",
+      ".homehost is missing or empty: the first to look makes its own host the homehost",
+      {
+        remedy: "start Megatest once on the host where the area shall live",
+      },
+    );
   }
   const details = { homehost: homehost.value, host: settings.host };
   if (home.atHome === true) return good("homehost", home.reason, { details });

@@ -124,7 +124,7 @@ async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<
     return bad(name, verdict, { remedy: `${repair}, brings them there`, details });
   }
   if (orphans > 0) {
-    const verdict = `${plural(orphans, "row")} have no run or test, here or in completed-runs.db`;
+    const verdict = `${plural(orphans, "row")} ${orphans === 1 ? "has" : "have"} no run or test, here or in completed-runs.db`;
     const remedy = "none needed: Megatest's -cleanup-db deletes them";
     return unlessWhole(note(name, verdict, { remedy, details }), whole);
   }
@@ -150,7 +150,7 @@ async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Che
     risen > 0
       ? bad(
           name,
-          `${plural(risen, "moved run")} stand here too: a sync, a refill or a restored backup put them back`,
+          `${plural(risen, "moved run")} ${risen === 1 ? "stands" : "stand"} here too: a sync, a refill or a restored backup put them back`,
           {
             remedy: `${repair}, removes them again; not after a backup of one file alone was restored: then restore both`,
             details: { runs: risen },
@@ -200,7 +200,7 @@ function idsVerdict(name: string, clashes: Record<string, number>, twice: number
     });
   }
   if (twice > 0) {
-    const verdict = `${plural(twice, "run")} have the target and name of a moved one under another id`;
+    const verdict = `${plural(twice, "run")} ${twice === 1 ? "has" : "have"} the target and name of a moved one under another id`;
     return note(name, verdict, {
       remedy: "rename or delete one of the two: a reduce leaves them as conflict",
       details,

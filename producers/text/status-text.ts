@@ -51,7 +51,7 @@ export function areaStatusText(
     ["name", status.name],
     ["id", status.areaId ?? "none yet (the first job makes it)"],
     ["home", `${status.homeReason}${status.pinned ? " (pinned in megatest.config)" : ""}`],
-    ["cache", status.cache ?? "none on this host for this user"],
+    ["cache", cacheText(status)],
     [
       "runs",
       `${countOrUnknown(status.runs)} in megatest.db, ${countOrUnknown(status.completedRuns)} in completed-runs.db`,
@@ -87,6 +87,11 @@ export function areaStatusText(
   if (failing !== "") parts.push(failing);
   for (const problem of status.problems) parts.push(`warning: ${printable(problem)}`);
   return parts.join("\n\n");
+}
+
+function cacheText({ cache, cacheOnlyRuns }: AreaStatus): string {
+  if (cache !== null) return cache;
+  return cacheOnlyRuns === null ? "not looked at: see below" : "none on this host for this user";
 }
 
 function holderText({ held, lease }: AreaStatus): string {

@@ -2,7 +2,7 @@ import { lstatSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
-import { namesAnotherFile } from "../sqlite/journal.ts";
+import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { areaName } from "./area-name.ts";
 import { type MegatestConfig, readConfig } from "./config.ts";
 import { isInside, resolveInside, resolveRoots } from "./roots.ts";
@@ -34,9 +34,23 @@ export interface OpenAreaOptions {
 
 /**
  * Opens an area where the settings allow it: below `settings.areas`, or anywhere where no root was given, as a
- * person's own command may (a worker refuses to start without roots). Throws as `openArea` does.
+ * person's own command may (a worker refuses to start without roots).
+ *
+ * @throws JobsError as `openArea`, and `not-owner` where a journal lies beside a database of the area that names another
+ *   file: SQLite would remove that when it opens the database
  */
 export function openAllowedArea(
+  path: string,
+  settings: Pick<Settings, "areas">,
+  env: NodeJS.ProcessEnv,
+): Area {
+  const area = openAreaToLook(path, settings, env);
+  for (const file of [area.megatestDb, area.completedDb]) assertHarmlessJournal(file);
+  return area;
+}
+
+/** The same for who tells what is wrong with an area, and opens no database before `assertHarmlessJournal`. Throws as `openArea`. */
+export function openAreaToLook(
   path: string,
   settings: Pick<Settings, "areas">,
   env: NodeJS.ProcessEnv,
@@ -45,8 +59,7 @@ export function openAllowedArea(
 }
 
 /** Names in an area that we write to, or that SQLite would follow for us. */
-const journals = ["completed-runs.db-journal", "megatest.db-journal"];
-const ownFiles = ["completed-runs.db", ...journals, "megatest.db-wal"];
+const ownFiles = ["completed-runs.db", "completed-runs.db-journal", "megatest.db-journal", "megatest.db-wal"];
 
 /**
  * Looks at an area without changing it.
@@ -61,10 +74,6 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
   }
   const megatestDb = ownDatabase(given, realPath);
   for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
-  for (const name of journals) {
-    if (namesAnotherFile(join(realPath, name)))
-      throw notAnArea(given, `its ${name} names another file, which to play it back would remove`);
-  }
   for (const name of [".mtjobs", ".mtjobs/migration"])
     assertPlain(realPath, name, (stat) => stat.isDirectory());
   const file = join(realPath, "megatest.config");

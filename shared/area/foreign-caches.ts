@@ -106,7 +106,7 @@ function inspect(
   };
 }
 
-/** Who may enter a directory, and not list it, sees what he knows the name of. */
+/** Those who may enter a directory, and not list it, see what they know the name of. */
 function changedAt(directory: string, files: readonly string[]): number {
   try {
     return newestMtimeMs(directory, "megatest.db") ?? 0;

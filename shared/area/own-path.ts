@@ -2,7 +2,7 @@ import { lstatSync, type Stats } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
-import { namesAnotherFile } from "../sqlite/journal.ts";
+import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { systemCode } from "./system-code.ts";
 import { userId } from "./user-name.ts";
 
@@ -59,7 +59,7 @@ export function checkOwnDatabase(place: CachePlace, path: string): boolean {
     if (suffix !== "-journal") assertKind(file, beside, "a regular file");
     else {
       assertOwn(place, file, beside, "a regular file");
-      assertHarmless(file);
+      assertHarmlessJournal(path);
     }
   }
   return true;
@@ -77,19 +77,14 @@ function look(path: string): Stats | undefined {
   }
 }
 
-function assertHarmless(journal: string): void {
-  if (!namesAnotherFile(journal)) return;
-  throw new JobsError("not-owner", `${journal} names another file, which to play it back would remove`, {
-    hint: "no Megatest makes such a journal: see who put it there, and remove it",
-  });
-}
-
 type Kind = "a directory" | "a regular file";
 
 function assertKind(path: string, stat: Stats, kind: Kind): void {
   if (kind === "a directory" ? stat.isDirectory() : stat.isFile()) return;
+  const elsewhere =
+    kind === "a directory" ? "; to keep caches on another disk, mount it there (mount --bind)" : "";
   throw new JobsError("not-owner", `${path} is ${stat.isSymbolicLink() ? "a link, not" : "not"} ${kind}`, {
-    hint: "see who put it there, and remove it",
+    hint: `see who put it there and what is behind it before you remove it${elsewhere}`,
   });
 }
 
@@ -100,7 +95,7 @@ function assertOwn({ user }: CachePlace, path: string, stat: Stats, kind: Kind):
       "not-owner",
       `${path} belongs to user ${stat.uid}, who is neither root nor "${user}"`,
       {
-        hint: "see who put it there, and remove it; MTJOBS_USER says whose caches are used",
+        hint: "see who put it there and what is in it before you remove it; MTJOBS_USER says whose caches are used",
         details: { path, owner: stat.uid },
       },
     );

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { JobsOptions, KeepJobs } from "bullmq";
+import { shownId } from "../run-id.ts";
 import type { MigratePayload } from "./migrate-payload.ts";
 import type { JobName, JobPayload } from "./payload.ts";
 
@@ -33,6 +34,8 @@ function canonical(value: unknown): unknown {
  */
 export function deduplicationId(name: Name, payload: Payload): string {
   const work = Object.fromEntries(Object.entries(payload).filter(([member]) => !askers.has(member)));
+  // A small id may be written either way.
+  if ("runId" in payload) work.runId = payload.runId?.map((id) => shownId(BigInt(id)));
   const hash = createHash("sha256").update(JSON.stringify([name, canonical(work)]));
   return `${name}-${hash.digest("hex").slice(0, 32)}`;
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { JobsError } from "../errors.ts";
-import { isIdText, shownId } from "../run-id.ts";
+import { idDigits, isIdText } from "../run-id.ts";
 import { parseWindow, parseZone } from "../time-window.ts";
 import { defaultGraceMs, longestGraceMs } from "./grace.ts";
 import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
@@ -13,16 +13,18 @@ import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 const pattern = z.string().min(1, "is empty: leave it out, or write % for all").max(4096);
 const milliseconds = z.number().int().nonnegative();
 
-/** An id of 64 bits; see `RunId`. */
-const runId = z.union([
-  z.number().int(),
-  z
-    .string()
-    .refine(
-      (text) => isIdText(text) && typeof shownId(BigInt(text)) === "string",
-      "is no integer of 64 bits in decimal digits that is beyond 2^53 - 1: a smaller one is a number",
-    ),
-]);
+const whatAnIdIs = "an id is a whole number from -2^63 to 2^63 - 1, as a string beyond 2^53 - 1";
+
+/** An id of 64 bits; see `RunId`. A small one may be a string, too. */
+const runId = z
+  .union(
+    [
+      z.int(whatAnIdIs),
+      z.string().regex(idDigits, { error: whatAnIdIs, abort: true }).refine(isIdText, whatAnIdIs),
+    ],
+    whatAnIdIs,
+  )
+  .describe(whatAnIdIs);
 
 /** A text that `parse` takes; its message where it does not. */
 const parsed = (parse: (text: string) => unknown) =>

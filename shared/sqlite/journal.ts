@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from "node:fs";
+import { JobsError } from "../errors.ts";
 
 /**
  * What stands in a database's header: `wal`, `rollback`, `empty` for a file without a byte, `foreign` for one that is
@@ -59,6 +60,15 @@ export function namesAnotherFile(journal: string): boolean {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Ask before SQLite opens the database `file`. @throws JobsError `not-owner` where `namesAnotherFile` of its journal */
+export function assertHarmlessJournal(file: string): void {
+  const journal = `${file}-journal`;
+  if (!namesAnotherFile(journal)) return;
+  throw new JobsError("not-owner", `${journal} names another file, which SQLite would remove`, {
+    hint: "no Megatest makes such a journal: see who put it there, then move it away; nothing was opened",
+  });
 }
 
 /** Bytes in the write-ahead log; 0 where there is none. */

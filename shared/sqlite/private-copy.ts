@@ -179,7 +179,7 @@ function isAsBefore(path: string, suffix: string, sources: readonly Source[]): b
 /** Plays back the copy's own journal and log, and leaves one file. */
 function settle(file: string): void {
   if (namesAnotherFile(`${file}-journal`)) {
-    throw new JobsError("corrupt", "its journal names another file, which to play it back would remove", {
+    throw new JobsError("corrupt", "its journal names another file, which SQLite would remove", {
       hint: "see who put it there; nothing was opened",
     });
   }

@@ -108,6 +108,13 @@ test("what is no schedule is refused by name and adds nothing", () =>
       expect(await refused({ cron: "61 2 * * *" })).toMatch(/^usage: .*"61 2 \* \* \*" is no cron pattern/);
       for (const often of ["* * * * * *", "0,30 0 2 * * *", "*/20 * * * *  *", "@secondly"])
         expect(await refused({ cron: often })).toMatch(/^usage: .*comes more than once a minute/);
+      await expect(addSchedule(session, checked, { cron: "*/30 * * * * *" })).rejects.toMatchObject({
+        hint: 'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"; of seconds, in front of them, only one may be named',
+      });
+      await expect(addSchedule(session, checked, { every: 59_999 })).rejects.toMatchObject({
+        message: expect.stringContaining("less than a minute"),
+        hint: "a minute is the least: --every 1m",
+      });
       expect(await refused({ cron: "" })).toMatch(/^usage: .*"" is no cron pattern/);
       expect(await refused({ cron: "0 0 30 2 *" })).toMatch(/^usage: .*or never comes/);
       expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is no time zone/);

@@ -7,7 +7,7 @@ import type { FileDigest } from "../../shared/migration-row.ts";
 import { lowestId } from "../../shared/run-id.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { idAfter } from "../../shared/sqlite/ids.ts";
-import { isNotUnderstood } from "../move/site-schema.ts";
+import { isNotUnderstood } from "../../shared/sqlite/site-schema.ts";
 
 /** What differs between the two ends of a migration, and says nothing of a record. */
 const leftOut = ["mtjobs_fence", "mtjobs_closed"];

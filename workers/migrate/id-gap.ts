@@ -1,10 +1,10 @@
 import { gapName } from "../../shared/id-guard-name.ts";
+import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { type TableIds, writeHidden } from "../move/hidden-rows.ts";
-import { idAbove } from "../move/id-room.ts";
-import { type IdentifiedTable, identifiedTables } from "../move/record-tables.ts";
 
 /** Ids of the rows that make the gap, by table. */
 export type GapIds = TableIds;

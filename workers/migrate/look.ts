@@ -13,7 +13,7 @@ import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { assertMegatestSchema } from "../move/databases.ts";
-import { assertIdRoom } from "../move/id-room.ts";
+import { assertIdRoom } from "../move/fit-area.ts";
 import { openQuietly } from "../move/open-quietly.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { readClosed } from "./closed.ts";

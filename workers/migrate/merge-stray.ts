@@ -1,15 +1,16 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import type { IdentifiedTable } from "../../shared/record-tables.ts";
 import { highestId, lowestId } from "../../shared/run-id.ts";
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { idAfter, idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "../move/children.ts";
-import { idAbove } from "../move/id-room.ts";
 import type { Move } from "../move/move.ts";
-import type { IdentifiedTable, RecordPlan } from "../move/record-tables.ts";
+import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";

@@ -1,11 +1,11 @@
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
+import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import type { RunId } from "../../shared/run-id.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, shownIdSql, walkIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../move/judge.ts";
-import { type IdentifiedTable, identifiedTables } from "../move/record-tables.ts";
 import { isRunning } from "../move/test-states.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 

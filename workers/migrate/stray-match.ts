@@ -1,12 +1,13 @@
 import { lstatSync } from "node:fs";
 import { JobsError } from "../../shared/errors.ts";
 import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
+import type { MovedTable } from "../../shared/record-tables.ts";
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
-import type { MovedTable, RecordPlan } from "../move/record-tables.ts";
+import type { RecordPlan } from "../move/record-tables.ts";
 
 /**
  * Files attached beside those of the area: `stray`, and where there is one `base`, what it began with. They must exist, and
@@ -32,7 +33,7 @@ function assertAlone(file: string): void {
       "conflict",
       `${file}${suffix} lies beside the copy of a cache that was copied whole`,
       {
-        hint: "see who put it there, and remove it",
+        hint: "see who put it there and what is behind it before you remove it",
       },
     );
   }

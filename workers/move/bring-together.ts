@@ -1,4 +1,5 @@
 import { plural } from "../../shared/plural.ts";
+import { identifiedTables } from "../../shared/record-tables.ts";
 import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
@@ -8,7 +9,6 @@ import { leaveNewerElsewhere, noteDiffering, noteLosers } from "./differing-rows
 import type { Move, Source } from "./move.ts";
 import { SchemaChanged } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
-import { identifiedTables } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 

@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { openConnection, type Part } from "../../shared/sqlite/connection.ts";
+import { assertRoomIn } from "../../shared/sqlite/id-room.ts";
 import { assertFitSchemas } from "./completed-db.ts";
-import { assertIdRoom } from "./id-room.ts";
+import { busyTimeoutMs } from "./databases.ts";
 import type { Files } from "./move.ts";
 import type { Tally } from "./tally.ts";
 
@@ -14,4 +17,17 @@ export function assertFit(files: Files, tally: Pick<Tally, "warn">): void {
   assertIdRoom(files);
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
   assertFitSchemas(sources, (sentence) => tally.warn(sentence));
+}
+
+/** `assertRoomIn` each of the files that is there. @throws JobsError `ids-used-up` */
+export function assertIdRoom(files: Partial<Files>): void {
+  const { completed, ...sources } = files;
+  const given: Partial<Record<Part, string>> = sources;
+  if (completed !== undefined && existsSync(completed)) given.completed = completed;
+  const db = openConnection(given, { busyTimeoutMs });
+  try {
+    for (const [part, file] of Object.entries(given) as [Part, string][]) assertRoomIn(db, part, file);
+  } finally {
+    db.close();
+  }
 }

@@ -1,3 +1,4 @@
+import type { IdentifiedTable } from "../../shared/record-tables.ts";
 import {
   type Connection,
   type Part,
@@ -7,7 +8,6 @@ import {
 } from "../../shared/sqlite/connection.ts";
 import { affinityOf, readColumns } from "../../shared/sqlite/table.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import type { IdentifiedTable } from "./record-tables.ts";
 
 /** An id for each table whose ids Megatest hands out. */
 export type TableIds = Record<IdentifiedTable, bigint>;

@@ -1,4 +1,5 @@
 import { plural } from "../../shared/plural.ts";
+import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import { shownId } from "../../shared/run-id.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
@@ -7,7 +8,6 @@ import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
 import { type Move, planOf, type Source } from "./move.ts";
-import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { forgetRepair, isRepairPending, noteRepair } from "./repair-note.ts";
 import { identityOf, isAnother, isNoKnownVersion } from "./strangers.ts";
 import { outwaitBusy, transact } from "./transaction.ts";

@@ -1,11 +1,11 @@
 import { guardName } from "../../shared/id-guard-name.ts";
+import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId, preparedIds } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import { hiddenDatum, hiddenStep, type TableIds, writeHidden } from "./hidden-rows.ts";
-import { idAbove } from "./id-room.ts";
 import type { Move, Source } from "./move.ts";
-import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 import { noteRepair } from "./repair-note.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 

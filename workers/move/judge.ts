@@ -1,10 +1,10 @@
 import { targetSql } from "../../shared/patterns.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { IdentifiedTable } from "../../shared/record-tables.ts";
 import type { SkipReason } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
-import type { IdentifiedTable } from "./record-tables.ts";
 import type { Run } from "./run.ts";
 import { isUnfinished } from "./test-states.ts";
 

@@ -1,13 +1,13 @@
 import type { Area } from "../../shared/area/area.ts";
 import { assertSingleCache, largestCache } from "../../shared/area/foreign-caches.ts";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
+import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idRanges } from "../../shared/sqlite/ids.ts";
 import { copyPrivately } from "../../shared/sqlite/private-copy.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { openQuietly } from "./open-quietly.ts";
-import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 
 /**
  * Makes sure that no other cache of the area holds what we would not see. SQLite opens a private copy of it alone: see

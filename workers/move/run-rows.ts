@@ -1,7 +1,7 @@
+import type { MovedTable } from "../../shared/record-tables.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import type { Move } from "./move.ts";
-import type { MovedTable } from "./record-tables.ts";
 
 /** How many rows of each table completed-runs.db holds for these runs; the runs themselves not among them. */
 export function runRows(

@@ -1,9 +1,9 @@
 import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
+import { isNotUnderstood } from "../../shared/sqlite/site-schema.ts";
 import { proveToken } from "../fence.ts";
 import { connect } from "./databases.ts";
 import type { Files } from "./move.ts";
-import { isNotUnderstood } from "./site-schema.ts";
 import { stationThreads } from "./station-threads.ts";
 
 /** A database to be rewritten, by the job that has this token. Plain data, so that it may be sent to a thread. */

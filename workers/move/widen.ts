@@ -1,5 +1,5 @@
-import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
-import { readColumns } from "../../shared/sqlite/table.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { missingColumns } from "../../shared/sqlite/missing-columns.ts";
 
 /**
  * Adds the columns that tables of `part` have and those of completed-runs.db, attached as `completed`, lack. Call inside its
@@ -15,29 +15,9 @@ export function widenCompleted(db: Connection, part: string, run: (sql: string) 
     )
     .pluck()
     .all();
-  const statements = names.flatMap((name) => missingColumns(db, part, { schema: "completed", name }));
+  const statements = names.flatMap((name) =>
+    missingColumns(name, { db, schema: part }, { db, schema: "completed" }),
+  );
   for (const sql of statements) run(sql);
   return statements.length > 0;
-}
-
-/** SQL that adds each column that `part` has and ours lacks. SQLite refuses a computed default here: none is set then. */
-export function missingColumns(
-  db: Connection,
-  part: string,
-  table: { schema: string; name: string },
-): string[] {
-  const { schema, name } = table;
-  const have = new Set(readColumns(db, schema, name).map((column) => column.name.toLowerCase()));
-  return readColumns(db, part, name)
-    .filter((column) => !have.has(column.name.toLowerCase()))
-    .map((column) => {
-      const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
-      const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
-      return `ALTER TABLE ${schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${typeSql(column.type)}${rest}`;
-    });
-}
-
-/** A declared type as it is taken in a statement: one that a schema quoted must be quoted again. */
-function typeSql(type: string): string {
-  return /^([A-Za-z_][\w ]*(\([\w ,.+-]*\))?)?$/.test(type) ? type : quoteName(type);
 }

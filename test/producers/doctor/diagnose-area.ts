@@ -14,12 +14,16 @@ export function healthyArea(runs = 4): SampleArea {
 
 /** What the doctor says of an area, looked at from `host`. */
 export function diagnoseArea(area: SampleArea, host = area.host): Promise<Diagnosis> {
-  const { user, cacheRoot } = area;
-  return diagnose(area.directory, {
+  return diagnose(area.directory, placeOf(area, host));
+}
+
+/** Where the doctor looks from. */
+export function placeOf({ user, cacheRoot, host: home }: SampleArea, host = home) {
+  return {
     settings: resolveSettings({ flags: { host, user, cacheRoot, address: "10.9.9.9" } }),
     cwd: "/",
     env: {},
-  });
+  };
 }
 
 /** One check by its name; fails where there is none. */

@@ -5,7 +5,9 @@ import {
   chownSync,
   mkdirSync,
   openSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -14,14 +16,20 @@ import {
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { areaStatus } from "../../../producers/area-status.ts";
+import { listRuns } from "../../../producers/list-runs.ts";
+import { checkMigrate } from "../../../producers/migrate-request.ts";
+import { checkRequest } from "../../../producers/move-request.ts";
+import { areaStatusText } from "../../../producers/text/status-text.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { addRunningTest } from "../../support/area-traits.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
+import { plantJournal } from "../../support/hot-journal.ts";
 import { addSecondCache, leaveHotJournal, makeCacheWal } from "../../support/odd-values.ts";
-import { reduceSafely } from "../../support/run-reduce.ts";
+import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
 import { filesOf } from "../../support/temp-area.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./diagnose-area.ts";
 
 describe("the doctor on databases", () => {
   it("changes no byte and no time of any file, and creates nothing, whatever the state", async () => {
@@ -87,6 +95,37 @@ describe("the doctor on databases", () => {
     expect(checkOf(await diagnoseArea(wal), "journal/cache/megatest.db")).toMatchObject({ ok: true });
   });
 
+  it.each(["megatest.db", "completed-runs.db"])(
+    "finds a journal that names another file beside %s, where all else is refused, and opens nothing",
+    async (name) => {
+      const area = healthyArea();
+      const journal = join(area.directory, `${name}-journal`);
+      const victim = join(area.cacheRoot, "victim");
+      writeFileSync(victim, "anything");
+      plantJournal(area.megatestDb, victim);
+      renameSync(`${area.megatestDb}-journal`, journal);
+      const before = fingerprint(area.directory, area.cacheRoot);
+      const message = `${journal} names another file, which SQLite would remove`;
+      const diagnosis = await diagnoseArea(area);
+      expect(diagnosis.ok).toBe(false);
+      expect(checkOf(diagnosis, "homehost").ok).toBe(true);
+      expect(checkOf(diagnosis, `journal/${name}`)).toMatchObject({
+        ok: false,
+        verdict: message,
+        remedy: expect.stringContaining("see who put it there"),
+        details: { code: "not-owner" },
+      });
+      const place = placeOf(area);
+      expect((await areaStatus(area.directory, place)).problems.join()).toContain(message);
+      const refusal = { code: "not-owner", message };
+      const request = { area: area.directory, runname: "%" };
+      await expect(checkRequest("reduce", request, place)).rejects.toMatchObject(refusal);
+      await expect(checkMigrate(area.directory, { to: "b" }, place)).rejects.toMatchObject(refusal);
+      await expect(listRuns(area.directory, {}, place)).rejects.toMatchObject(refusal);
+      expect(fingerprint(area.directory, area.cacheRoot)).toEqual(before);
+    },
+  );
+
   it("checks integrity in full only where the area is quiet, and says why not", async () => {
     const area = healthyArea();
     await reduceSafely(area, { runname: undefined, runId: [1] });
@@ -101,6 +140,27 @@ describe("the doctor on databases", () => {
 });
 
 describe("the doctor on what lies around", () => {
+  it("warns of what a link in the cache's path leads to before it says to remove it, as a job does and status", async () => {
+    const area = healthyArea();
+    const aside = join(area.cacheRoot, "aside");
+    renameSync(area.cacheDirectory, aside);
+    symlinkSync(aside, area.cacheDirectory);
+    const hint =
+      "see who put it there and what is behind it before you remove it; to keep caches on another disk, mount it there (mount --bind)";
+    const message = `${area.cacheDirectory} is a link, not a directory`;
+    expect(checkOf(await diagnoseArea(area), "cache")).toMatchObject({
+      ok: false,
+      verdict: message,
+      remedy: hint,
+      details: { code: "not-owner" },
+    });
+    await expect(runReduce(area)).rejects.toMatchObject({ code: "not-owner", message, hint });
+    const status = await areaStatus(area.directory, placeOf(area));
+    expect(status).toMatchObject({ cache: null, cacheOnlyRuns: null, problems: [message] });
+    const text = areaStatusText(status, { jobs: [], automatic: [] });
+    expect(text).toMatch(/^cache +not looked at: see below$/m);
+  });
+
   it("names every cache, who has it open, and refuses more than one in use", async () => {
     const area = healthyArea();
     const holder = spawn("sleep", ["60"], {

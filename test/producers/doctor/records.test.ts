@@ -1,10 +1,13 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import type { JobsError } from "../../../shared/errors.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { addOrphans, addTestIn } from "../../support/area-traits.ts";
 import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
+import { giveId } from "../../support/far-ids.ts";
+import { fingerprint } from "../../support/fingerprint.ts";
 import { reduceAndKill } from "../../support/kill.ts";
-import { reduceSafely } from "../../support/run-reduce.ts";
+import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
 import { filesOf } from "../../support/temp-area.ts";
 import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
 
@@ -26,6 +29,64 @@ describe("the doctor on records", () => {
     expect(diagnosis).toMatchObject({ ok: true, area: area.directory, areaId: expect.any(String) });
   });
 
+  it("finds an id without room above it, and what no completed-runs.db could keep, as a job does", async () => {
+    const used = healthyArea();
+    giveId(used, "test_steps", 2, 2n ** 63n - 1n);
+    const refused = await runReduce(used).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "ids-used-up",
+      hint: expect.stringContaining("in megatest.db, the"),
+    });
+    const found = await diagnoseArea(used);
+    for (const name of ["id-room/megatest.db", "id-room/cache/megatest.db", "id-room/cache/megatest_ref.db"])
+      expect(checkOf(found, name)).toMatchObject({
+        ok: false,
+        verdict: expect.stringContaining("table test_steps of "),
+        remedy: (refused as JobsError).hint,
+        details: { code: "ids-used-up" },
+      });
+    const site = healthyArea();
+    edit(site, everywhere, (db) => {
+      db.function("site_fn", { deterministic: true }, (text) => String(text));
+      db.exec("CREATE INDEX site_index ON tests (site_fn(testname))");
+    });
+    const unfit = await runReduce(site).catch((error: unknown) => error);
+    expect(unfit).toMatchObject({ code: "unknown-schema" });
+    const before = fingerprint(site.directory, site.cacheRoot);
+    expect(checkOf(await diagnoseArea(site), "site-schema")).toMatchObject({
+      ok: false,
+      verdict: (unfit as JobsError).message,
+      remedy: (unfit as JobsError).hint,
+      details: { code: "unknown-schema" },
+    });
+    expect(fingerprint(site.directory, site.cacheRoot)).toEqual(before);
+  });
+
+  it("says of an id in completed-runs.db that it is that file's row which must get another", async () => {
+    const area = await reducedArea();
+    const db = new Database(filesOf(area).completedDb);
+    db.prepare("UPDATE test_data SET id = ? WHERE id = (SELECT max(id) FROM test_data)").run(2n ** 63n - 1n);
+    db.close();
+    const refused = await runReduce(area).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "ids-used-up",
+      hint: expect.stringContaining("in completed-runs.db"),
+    });
+    expect(checkOf(await diagnoseArea(area), "id-room/completed-runs.db")).toMatchObject({
+      ok: false,
+      remedy: (refused as JobsError).hint,
+    });
+  });
+
+  it("notes what a site added that completed-runs.db will not have", async () => {
+    const area = healthyArea();
+    edit(area, ["area"], (db) => db.exec("CREATE VIRTUAL TABLE words USING fts5 (word)"));
+    expect(checkOf(await diagnoseArea(area), "site-schema")).toMatchObject({
+      ok: null,
+      verdict: expect.stringContaining('completed-runs.db has no "words"'),
+    });
+  });
+
   it("finds the cache of another area in the place of this one's", async () => {
     const area = healthyArea();
     edit(area, ["cache", "ref"], (db) => db.exec("UPDATE runs SET event_time = event_time - 1"));
@@ -41,6 +102,10 @@ describe("the doctor on records", () => {
       details: { orphans: 2, ofMovedRuns: 0 },
     });
     expect(orphans.ok).toBe(true);
+    edit(area, ["cache"], (db) => db.exec("DELETE FROM test_steps WHERE test_id = 9876543"));
+    expect(checkOf(await diagnoseArea(area), "orphans/cache/megatest.db").verdict).toMatch(
+      /^1 row has no run /,
+    );
     addTestIn(area, ["area"], 1, "came_late");
     const late = await diagnoseArea(area);
     expect(faultsOf(late)).toEqual(["orphans/megatest.db"]);
@@ -60,7 +125,10 @@ describe("the doctor on records", () => {
     settleTimes(area);
     const diagnosis = await diagnoseArea(area);
     expect(faultsOf(diagnosis)).toEqual(["in-both/megatest.db"]);
-    expect(checkOf(diagnosis, "in-both/megatest.db").details).toEqual({ runs: 1 });
+    expect(checkOf(diagnosis, "in-both/megatest.db")).toMatchObject({
+      verdict: expect.stringMatching(/^1 moved run stands here too/),
+      details: { runs: 1 },
+    });
   });
 
   it("finds ids that were handed out again, and names under two ids", async () => {
@@ -81,6 +149,7 @@ describe("the doctor on records", () => {
     settleTimes(other);
     expect(checkOf(await diagnoseArea(other), "ids/megatest.db")).toMatchObject({
       ok: null,
+      verdict: expect.stringMatching(/^1 run has the target and name/),
       details: { namesTwice: 1 },
     });
   });

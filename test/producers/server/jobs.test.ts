@@ -141,7 +141,7 @@ describe("jobs over HTTP", () => {
     [{ job: "reduce", area: "relative", runname: "%" }, "area"],
     [{ job: "reduce", area: "/a", runname: "%", onConflict: "rename" }, "onConflict"],
     [{ job: "reduce", area: "/a", age: "30 days" }, "age"],
-    [{ job: "reduce", area: "/a", runId: ["7"] }, "runId"],
+    [{ job: "reduce", area: "/a", runId: ["07"] }, "runId.0: an id is a whole number from -2^63 to"],
     [{ job: "reduce", area: "/a", runname: "%", inline: true }, "inline"],
     [{ job: "repair", area: "/a" }, "job"],
     [{ job: "migrate-step", area: "/a", step: "tend" }, "job"],

@@ -15,6 +15,9 @@ test("the same work asked for by two people in another order of members is one j
   expect(deduplicationId("reduce", payload({ runId: [1, 2] }))).not.toBe(
     deduplicationId("reduce", payload({ runId: [2, 1] })),
   );
+  expect(deduplicationId("reduce", payload({ runId: ["1", 2] }))).toBe(
+    deduplicationId("reduce", payload({ runId: [1, "2"] })),
+  );
 });
 
 test("a second request while the first is unfinished gets the first one's id", () =>

@@ -106,7 +106,10 @@ describe("a private copy of somebody else's database", () => {
     const victim = join(root, "victim");
     writeFileSync(victim, "anything");
     plantJournal(file, victim);
-    expect(errorOf(() => copyPrivately(file, expected)).code).toBe("corrupt");
+    expect(errorOf(() => copyPrivately(file, expected))).toMatchObject({
+      code: "corrupt",
+      message: expect.stringContaining("names another file, which SQLite would remove"),
+    });
     expect(existsSync(victim)).toBe(true);
     expect(readdirSync(join(root, "tmp"))).toEqual([]);
     // Of that kind it is: SQLite removes the file where it opens the original.

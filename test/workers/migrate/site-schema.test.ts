@@ -57,7 +57,7 @@ it("an area moves with a table that only the site's programs can compute", async
   const { result } = await runReduce(there);
   expect([result.moved.runs, result.warnings]).toEqual([
     3,
-    ["completed-runs.db has no site_sounds: no such function: site_sound"],
+    ['completed-runs.db has no "site_sounds": no such function: site_sound'],
   ]);
 });
 

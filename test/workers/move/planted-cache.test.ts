@@ -82,16 +82,19 @@ describe("a cache that is reached through a link", () => {
 });
 
 describe("a journal that names another file, which SQLite would remove", () => {
-  it.each(["cache", "ref", "area"] as const)(
+  it.each(["cache", "ref", "area", "completed"] as const)(
     "ends the job where it lies beside the %s, and the file stays",
     async (place) => {
       const { a, all } = twoAreas();
+      if (place === "completed") await reduceSafely(a, { runname: undefined, runId: [1] });
       const victim = join(a.cacheRoot, "victim");
       writeFileSync(victim, "anything");
-      plantJournal(fileOf(a, place), victim);
+      plantJournal(place === "completed" ? join(a.directory, "completed-runs.db") : fileOf(a, place), victim);
       const before = all();
-      const code = place === "area" ? "not-an-area" : "not-owner";
-      const refusal = { code, message: expect.stringContaining("-journal names another file") };
+      const refusal = {
+        code: "not-owner",
+        message: expect.stringContaining("-journal names another file, which SQLite would remove"),
+      };
       await expect(runReduce(a)).rejects.toMatchObject(refusal);
       await expect(runReduce(a, { dryRun: true })).rejects.toMatchObject(refusal);
       expect(all()).toEqual(before);

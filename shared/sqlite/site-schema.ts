@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
-import { tokenize } from "../../shared/full-db/sql/tokens.ts";
-import { type Connection, quoteText } from "../../shared/sqlite/connection.ts";
+import { tokenize } from "../full-db/sql/tokens.ts";
+import { type Connection, quoteText } from "./connection.ts";
 
 /**
  * What a site added to its schema. The SQLite of Megatest and of the shell takes a double-quoted word for text where it

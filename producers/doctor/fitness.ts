@@ -1,0 +1,39 @@
+import { trySchemas } from "../../shared/sqlite/completed-schema.ts";
+import { assertRoomIn } from "../../shared/sqlite/id-room.ts";
+import { openLook, type Part } from "../open-look.ts";
+import { type Check, examine, good, note } from "./check.ts";
+import { nameOf, type Patient } from "./patient.ts";
+
+/** What every job asks of ids and schemas before it writes anything. */
+export async function checkFitness(patient: Patient): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const [part, file] of Object.entries(patient.files) as [Part, string][]) {
+    const name = `id-room/${nameOf[part]}`;
+    checks.push(...(await examine(name, () => [checkIdRoom(name, part, file)])));
+  }
+  return [...checks, ...(await examine("site-schema", () => [checkSiteSchema(patient)]))];
+}
+
+function checkIdRoom(name: string, part: Part, file: string): Check {
+  const db = openLook({ [part]: file });
+  try {
+    assertRoomIn(db, part, file);
+    return good(name, "there is room above its ids");
+  } finally {
+    db.close();
+  }
+}
+
+function checkSiteSchema({ files: { area, cache } }: Patient): Check {
+  const files = { ...(area === undefined ? {} : { area }), ...(cache === undefined ? {} : { cache }) };
+  const db = openLook(files);
+  try {
+    const left: string[] = [];
+    const sources = Object.entries(files).map(([part, file]) => ({ db, part, file }));
+    trySchemas(sources, (sentence) => left.push(sentence));
+    if (left.length === 0) return good("site-schema", "completed-runs.db can have all that the schema has");
+    return note("site-schema", left.join("; "), { details: { left } });
+  } finally {
+    db.close();
+  }
+}

@@ -1,0 +1,58 @@
+import { JobsError } from "../errors.ts";
+import { type IdentifiedTable, identifiedTables, unsyncedTables } from "../record-tables.ts";
+import { highestId, lowestId, shownId } from "../run-id.ts";
+import type { Connection, Part } from "./connection.ts";
+import { largestId, smallestId } from "./ids.ts";
+import { columnNames } from "./table.ts";
+
+/** How many ids must be free at an end of a table: for guards, for rows that take new ones, for a migration's gap. */
+const room = 2n ** 40n;
+
+/**
+ * SQLite has no id above 2^63 - 1, and once that is used it hands out random ones: no guard could stand above it, and no gap.
+ *
+ * @param file what is attached as `part`
+ * @throws JobsError `ids-used-up`
+ */
+export function assertRoomIn(db: Connection, part: Part, file: string): void {
+  for (const table of identifiedTables) {
+    const id = endOf(db, part, table, "largest");
+    if (id > highestId - room) throw usedUp(file, table, id, part === "completed" ? moved : everywhere);
+  }
+  // Ids of these mean nothing elsewhere: new ones are found at either end.
+  for (const table of unsyncedTables) {
+    const id = endOf(db, part, table, "largest");
+    if (id > highestId - room && endOf(db, part, table, "smallest") < lowestId + room)
+      throw usedUp(file, table, id, alone);
+  }
+}
+
+function endOf(db: Connection, part: Part, table: string, end: "largest" | "smallest"): bigint {
+  if (!columnNames(db, part, table).includes("id")) return 0n;
+  const name = `${part}.${table}`;
+  return (end === "largest" ? largestId(db, name) : smallestId(db, name)) ?? 0n;
+}
+
+/** The next id above `id`, and `more` above that; a row may have come since `assertRoomIn`. @throws JobsError `ids-used-up` */
+export function idAbove(table: IdentifiedTable, id: bigint, more = 0n): bigint {
+  const next = id + more + 1n;
+  if (next > highestId) throw usedUp("the area", table, id, anywhere);
+  return next;
+}
+
+const everywhere =
+  "with no Megatest at work, give that row a lower id in megatest.db, the cache and its ref, and what refers to it; then run the job again";
+const moved =
+  "with no job at work, give that row a lower id that none of the area's databases has, in completed-runs.db, and what refers to it there (of a run also in mtjobs_runs); then run the job again";
+const alone =
+  "with neither Megatest nor a job at work, give that row a free id nearer to 0 in that file: no other names it; then run the job again";
+const anywhere =
+  "with neither Megatest nor a job at work, give that row a lower id in each of the area's databases that has it, and what refers to it; then run the job again";
+
+function usedUp(file: string, table: string, id: bigint, hint: string): JobsError {
+  return new JobsError(
+    "ids-used-up",
+    `table ${table} of ${file} has a row with the id ${id}: there is no room above it`,
+    { hint, details: { file, table, id: shownId(id) } },
+  );
+}
