@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { msSince } from "../elapsed.ts";
-import { JobsError } from "../errors.ts";
+import { JobsError, toJobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import { configuredName } from "./area-name.ts";
@@ -133,7 +133,8 @@ export function largestCache({ megatestDb, completedDb }: Area): number {
 /**
  * Makes sure that the selected pair is the only one in use: open in another process, changed within a day, or holding
  * a row that megatest.db lacks (`lacksRows`, asked last, with whose file it must be). Only caches of users who could write
- * to megatest.db count. Else throws `several-caches` naming all. Returns warnings on what could not be inspected.
+ * to megatest.db count. Else throws `several-caches` naming all, and `busy` errors of `lacksRows` as they are. Returns
+ * warnings on what could not be inspected.
  */
 export function assertSingleCache(area: Area, settings: Settings, lacksRows: LacksRows): string[] {
   const { caches, warnings } = findCaches(area, settings);
@@ -174,6 +175,8 @@ function useOf(cache: FoundCache, lacksRows: LacksRows, warnings: string[]): str
     if (error instanceof JobsError && error.code === "busy") return "it is being written to";
     // Of what is ours to mend the job says no more than that: it is not for a warning.
     if (error instanceof JobsError && error.code === "disk-full") throw error;
+    // The area's own databases are locked just now: that says nothing of this cache, and passes.
+    if (toJobsError(error).code === "busy") throw error;
     const reason = error instanceof JobsError ? error.message : systemCode(error) || String(error);
     warnings.push(`the cache ${cache.megatestDb} cannot be read (${reason})`);
     return undefined;

@@ -61,12 +61,13 @@ const passwdLines = () => linesOf("/etc/passwd");
 
 /**
  * The numbers of all groups that a user is in, as far as this system tells by `id`, or else by `/etc/passwd` and `/etc/group`.
- * Asked anew each time: who was put into a group a moment ago may write.
+ * Asked anew each time: who was put into a group a moment ago may write. Undefined where it does not know the user, such as
+ * a container's number, or does not answer.
  */
-export function groupIds(name: string): number[] {
-  if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return [];
+export function groupIds(name: string): number[] | undefined {
+  if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return undefined;
   const numbers = askSystem(["-G", "--", name], () => groupsFromFiles(name));
-  return numbers === undefined || numbers === "" ? [] : numbers.split(/\s+/).map(Number);
+  return numbers === undefined || numbers === "" ? undefined : numbers.split(/\s+/).map(Number);
 }
 
 function groupsFromFiles(name: string): string {

@@ -1,6 +1,5 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { toJobsError } from "../../shared/errors.ts";
@@ -90,6 +89,15 @@ describe("a lease", () => {
 });
 
 describe("a clock that is set while a job is at work", () => {
+  it("lets the cache be touched at once where it was set ahead, as megatest.db is written to by the new time", () => {
+    const area = buildTempArea({ runs: 2 });
+    const times = new CacheTimes({ file: area.cacheDb, aheadMs: 0 });
+    times.renew();
+    setClock(15_000);
+    times.renew();
+    expect(Math.abs(statSync(area.cacheDb).mtimeMs - Date.now())).toBeLessThan(1_000);
+  });
+
   it("neither ends nor prolongs the waiting for a busy database", async () => {
     const file = join(temporaryDirectory(), "busy.db");
     const [holder, waiting] = [new Database(file), new Database(file, { timeout: 0 })];
@@ -112,12 +120,11 @@ describe("a clock that is set while a job is at work", () => {
     waiting.close();
   });
 
-  it("does not keep the cache from being the newer file", async () => {
+  it("does not keep the cache from being the newer file where it was set back", () => {
     const area = buildTempArea({ runs: 2 });
     const times = new CacheTimes({ file: area.cacheDb, aheadMs: 0 });
     times.renew();
     setClock(-hourMs);
-    await sleep(1_100);
     times.renew();
     expect(Math.abs(statSync(area.cacheDb).mtimeMs - Date.now())).toBeLessThan(1_000);
   });

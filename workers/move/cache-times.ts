@@ -26,6 +26,8 @@ export function cacheTimesSetup(area: Area, cache: CachePair | undefined): Cache
 export class CacheTimes {
   readonly #setup: CacheTimesSetup;
   #renewedAt = Number.NEGATIVE_INFINITY;
+  /** By the clock that may be set. */
+  #touchedAt = Number.NEGATIVE_INFINITY;
 
   constructor(setup: CacheTimesSetup) {
     this.#setup = setup;
@@ -33,10 +35,13 @@ export class CacheTimes {
 
   /** Call right before each transaction that writes to megatest.db. */
   renew(): void {
-    // The interval by a clock that nobody sets: were this host's set back, the cache would not be touched for as long.
     const now = performance.now();
-    if (this.#setup.file === undefined || now - this.#renewedAt < renewalMs) return;
-    touch(this.#setup.file, Date.now() + this.#setup.aheadMs);
+    const wall = Date.now();
+    // By both clocks: this one may be set, back or ahead, and stands for what Megatest compares; that one stops in a suspend.
+    const isRecent = now - this.#renewedAt < renewalMs && Math.abs(wall - this.#touchedAt) < renewalMs;
+    if (this.#setup.file === undefined || isRecent) return;
+    touch(this.#setup.file, wall + this.#setup.aheadMs);
     this.#renewedAt = now;
+    this.#touchedAt = wall;
   }
 }

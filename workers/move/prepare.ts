@@ -66,7 +66,8 @@ export async function openPlace(
   if (cache !== undefined) {
     await outwaitBusy(context.signal, () => assertOneArea(area, cache, completed));
   }
-  for (const warning of checkOtherCaches(area, settings, completed)) tally.warn(warning);
+  const others = await outwaitBusy(context.signal, () => checkOtherCaches(area, settings, completed));
+  for (const warning of others) tally.warn(warning);
   if (atHome === undefined) say(noHomehost(settings.host));
   if (cache === undefined) {
     say("there is no cache on this host: only megatest.db is worked on, and no cache is made");

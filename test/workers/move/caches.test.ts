@@ -1,11 +1,21 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { edit } from "../../support/edit-area.ts";
+import { edit, makeRefillDue } from "../../support/edit-area.ts";
+import { LockHolder } from "../../support/lock-holder.ts";
 import { addSecondCache, makeCacheWal } from "../../support/odd-values.ts";
 import { readColumn } from "../../support/read-rows.ts";
 import { reduceSafely, runReduce, runReduceProcess } from "../../support/run-reduce.ts";
@@ -59,6 +69,21 @@ describe.runIf(process.getuid?.() === 0)("another cache that may be this area's"
       code: "several-caches",
       message: expect.stringContaining(second.cacheDirectory),
     });
+  });
+
+  it("is refused for such a row also where megatest.db is locked for a moment as it is looked for", async () => {
+    const { area, second } = areaWithSecondCache();
+    const db = new Database(second.cacheDb);
+    db.exec("INSERT INTO runs (id, runname, state) VALUES (4711, 'only here', 'new')");
+    db.close();
+    age(second.cacheDirectory);
+    const holder = new LockHolder();
+    try {
+      holder.hold(area.megatestDb, "exclusive", 300);
+      await expect(runReduce(area)).rejects.toMatchObject({ code: "several-caches" });
+    } finally {
+      await holder.close();
+    }
   });
 
   it("is refused for the last of more rows than one look takes in", async () => {
@@ -120,6 +145,27 @@ describe("an area without a cache on this host", () => {
 });
 
 describe("a cache in WAL mode", () => {
+  it("with a log that a dead writer left is not made to look newer by a job or a dry run that is refused", async () => {
+    const area = buildTempArea({ runs: 3, cacheWal: true });
+    const log = `${area.cacheDb}-wal`;
+    const writer = new Database(area.cacheDb);
+    writer.exec("UPDATE runs SET comment = 'logged'");
+    const bytes = readFileSync(log);
+    writer.close();
+    writeFileSync(log, bytes);
+    edit(area, ["area"], (db) =>
+      db.exec("INSERT INTO runs (id, runname, state) VALUES (9223372036854775807, 'last', 'new')"),
+    );
+    makeRefillDue(area);
+    const then = Date.now() / 1000 - 120;
+    utimesSync(log, then, then);
+    for (const dryRun of [true, false]) {
+      await expect(runReduce(area, { dryRun })).rejects.toMatchObject({ code: "ids-used-up" });
+      expect(statSync(area.cacheDb).mtimeMs / 1000).toBeLessThan(then + 60);
+      expect(readFileSync(log)).toHaveLength(bytes.length);
+    }
+  });
+
   it("is reduced like any other and stays in that mode", async () => {
     const area = buildTempArea({ runs: 6 });
     makeCacheWal(area);
