@@ -103,7 +103,11 @@ async function closing(
   checks: CheckReport["checks"],
 ): Promise<CloseReport> {
   const row = await rowOf(part, payload.migration);
-  if (row.state === "undoing" || row.state === "undone") throw undoneError(row);
+  if (row.state === "undoing" || row.state === "undone") {
+    // A worker that was paused: the migration has ended without it, and nobody need wait for the lease that it took.
+    await giveBack(part).catch(() => {});
+    throw undoneError(row);
+  }
   try {
     if (row.state === "closing") {
       await closePair(part, move, row);

@@ -172,5 +172,6 @@ async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promi
   if (isBefore(row)) row = await decide(part, row, error.message);
   if (row.state === "switched" || row.state === "settled") return;
   if (row.state === "undoing") await cleanNew(area, row, context);
+  if (row.state === "undone") await giveBack(part).catch(() => {}); // it has ended: nobody need wait for this lease
   throw error.code === "rolled-back" ? error : undoneError(row);
 }

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { assertSingleCache, findCaches } from "../../../shared/area/foreign-caches.ts";
@@ -215,6 +216,15 @@ describe("the rule of a single cache in use", () => {
     expect(errorOf(() => assertSingleCache(area, settings, lacksRows)).code).toBe("several-caches");
     expect(asked).toEqual([join(other, "megatest.db")]);
     rmSync(selected, { recursive: true });
+  });
+
+  it("judges no cache while the area's own databases are locked: whoever asked waits, and asks again", () => {
+    const { area, settings, put } = scene();
+    put(me, area.path);
+    const locked = () => {
+      throw new Database.SqliteError("database is locked", "SQLITE_BUSY");
+    };
+    expect(() => assertSingleCache(area, settings, locked)).toThrow("database is locked");
   });
 
   it("does not pass a cache that is being written to, nor one that there is no room to copy", () => {

@@ -10,10 +10,12 @@ import { addRunIn } from "../../support/area-traits.ts";
 import {
   addresses,
   buildForTwo,
+  closeByHand,
   contextOn,
   migrateByHand,
   type Place,
   seenFromSide,
+  switchByHand,
   tendBoth,
 } from "../../support/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
@@ -96,6 +98,18 @@ describe("a migration that stands in closing while its lease lives", () => {
     });
     expect([isClosed(area.cacheDb), migrationRow(area)?.state]).toEqual([false, "undone"]);
     assertNothingLost(before, unionAt(area));
+  });
+});
+
+describe("a part of a migration that has been undone", () => {
+  it.each([closeByHand, switchByHand])("holds nobody up when it wakes: %o", async (part) => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    await leaveAt("migration-closed", place);
+    letLeaseRunOut(area);
+    await tendBoth({ ...place, jobId: "migrate-1" });
+    expect(migrationRow(area)?.state).toBe("undone");
+    await expect(part({ ...place, jobId: "migrate-1" })).rejects.toMatchObject({ code: "rolled-back" });
+    expect(await reduceOn("old", place)).toMatchObject({ state: "completed" });
   });
 });
 

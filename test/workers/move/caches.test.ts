@@ -15,7 +15,6 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";
-import { LockHolder } from "../../support/lock-holder.ts";
 import { addSecondCache, makeCacheWal } from "../../support/odd-values.ts";
 import { readColumn } from "../../support/read-rows.ts";
 import { reduceSafely, runReduce, runReduceProcess } from "../../support/run-reduce.ts";
@@ -69,21 +68,6 @@ describe.runIf(process.getuid?.() === 0)("another cache that may be this area's"
       code: "several-caches",
       message: expect.stringContaining(second.cacheDirectory),
     });
-  });
-
-  it("is refused for such a row also where megatest.db is locked for a moment as it is looked for", async () => {
-    const { area, second } = areaWithSecondCache();
-    const db = new Database(second.cacheDb);
-    db.exec("INSERT INTO runs (id, runname, state) VALUES (4711, 'only here', 'new')");
-    db.close();
-    age(second.cacheDirectory);
-    const holder = new LockHolder();
-    try {
-      holder.hold(area.megatestDb, "exclusive", 300);
-      await expect(runReduce(area)).rejects.toMatchObject({ code: "several-caches" });
-    } finally {
-      await holder.close();
-    }
   });
 
   it("is refused for the last of more rows than one look takes in", async () => {
