@@ -1,6 +1,7 @@
 import { type LeaseState, leaseState } from "../shared/lease/lease.ts";
 import { type RunId, shownId } from "../shared/run-id.ts";
 import { quoteName } from "../shared/sqlite/connection.ts";
+import { isoTime } from "./iso-time.ts";
 import type { Look, Part } from "./open-look.ts";
 
 /** A run as `status` names it. */
@@ -125,9 +126,9 @@ export function readLease(db: Look, now: number): Lease | null {
     token: row.token,
     holder: row.holder,
     jobId: row.job_id,
-    since: new Date(row.acquired_at).toISOString(),
-    expiresAt: new Date(row.expires_at).toISOString(),
-    renewedAt: new Date(row.renewed_at).toISOString(),
+    since: isoTime(row.acquired_at),
+    expiresAt: isoTime(row.expires_at),
+    renewedAt: isoTime(row.renewed_at),
   };
 }
 

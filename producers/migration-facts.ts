@@ -1,5 +1,6 @@
 import type { MigrationState } from "../shared/migration-row.ts";
 import { hasTable } from "./area-facts.ts";
+import { isoTime } from "./iso-time.ts";
 import type { Look } from "./open-look.ts";
 
 /** The last migration of an area, as megatest.db tells. Times are ISO 8601. */
@@ -25,8 +26,6 @@ export interface MigrationFacts {
 
 type Row = Omit<MigrationFacts, "open" | "begunAt" | "changedAt"> & { begunAt: number; changedAt: number };
 
-const iso = (ms: number) => new Date(ms).toISOString();
-
 /** Null where the area was never migrated. */
 export function readMigration(db: Look): MigrationFacts | null {
   if (!hasTable(db, "area", "mtjobs_migrations")) return null;
@@ -39,7 +38,7 @@ export function readMigration(db: Look): MigrationFacts | null {
     .get();
   if (row === undefined) return null;
   const open = row.state !== "settled" && row.state !== "undone";
-  return { ...row, open, begunAt: iso(row.begunAt), changedAt: iso(row.changedAt) };
+  return { ...row, open, begunAt: isoTime(row.begunAt), changedAt: isoTime(row.changedAt) };
 }
 
 /** What a state means, for people. */
@@ -70,5 +69,5 @@ export function readClosed(db: Look): ClosedFacts | null {
       "SELECT token, moved_to AS movedTo, closed_at AS closedAt FROM cache.mtjobs_closed WHERE id = 1",
     )
     .get();
-  return row === undefined ? null : { ...row, closedAt: iso(row.closedAt) };
+  return row === undefined ? null : { ...row, closedAt: isoTime(row.closedAt) };
 }

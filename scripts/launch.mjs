@@ -95,31 +95,54 @@ async function wantStrace() {
   await haveTool("strace", strace);
 }
 
-/** What a program that takes whole numbers by name is told by its environment; undefined for one that takes its arguments. */
-function numbersFrom(options, args) {
+/**
+ * What a program that takes whole numbers by name is told by its environment; undefined for one that takes its arguments,
+ * "help" where that is asked for.
+ */
+function numbersFrom(options, args, usage) {
   if (options === undefined) return undefined;
-  const names = Object.keys(options);
-  const usage = `usage: ${names.map((name) => `[--${name} NUMBER]`).join(" ")}`;
+  const wrong = (message) => new SetupError(`${message}; ${usage}`, 2);
   try {
     const { values } = parseArgs({
       args,
-      options: Object.fromEntries(names.map((name) => [name, { type: "string" }])),
+      options: {
+        ...Object.fromEntries(Object.keys(options).map((name) => [name, { type: "string" }])),
+        help: { type: "boolean", short: "h" },
+      },
     });
-    if (Object.values(values).some((value) => !/^\d+$/.test(value))) throw new TypeError("no whole number");
+    if (values.help === true) return "help";
+    for (const [name, value] of Object.entries(values)) {
+      if (!/^\d+$/.test(value)) throw wrong(`--${name}: "${value}" is not a whole number`);
+    }
     return Object.fromEntries(Object.entries(values).map(([name, value]) => [options[name], value]));
   } catch (error) {
-    throw new SetupError(`${error.message}; ${usage}`, 2);
+    throw error instanceof SetupError ? error : wrong(error.message);
   }
+}
+
+function usageOf(name, options = {}) {
+  const named = Object.keys(options).map((option) => `[--${option} NUMBER]`);
+  return `usage: npm run ${name} -- ${named.join(" ")}`;
+}
+
+function printUsage(usage) {
+  process.stdout.write(`${usage}\n`);
+  return 0;
 }
 
 async function launch(name, args) {
   const program = Object.hasOwn(programs, name ?? "") ? programs[name] : undefined;
-  if (program === undefined)
-    throw new SetupError(`usage: node scripts/launch.mjs ${Object.keys(programs).join("|")} [arguments]`, 2);
+  if (program === undefined) {
+    const usage = `usage: node scripts/launch.mjs ${Object.keys(programs).join("|")} [arguments]`;
+    if (name === "--help" || name === "-h") return printUsage(usage);
+    throw new SetupError(usage, 2);
+  }
   if (Number(process.versions.node.split(".")[0]) < 20) {
     throw new SetupError(`Node 20 or later is needed; this is ${process.version}`);
   }
-  const numbers = numbersFrom(program.options, args);
+  const usage = usageOf(name, program.options);
+  const numbers = numbersFrom(program.options, args, usage);
+  if (numbers === "help") return printUsage(usage);
   takeSignals();
   await installDependencies();
   for (const target of program.targets) {

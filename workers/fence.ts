@@ -1,5 +1,6 @@
 import { JobsError } from "../shared/errors.ts";
 import { leaseMs, leaseState } from "../shared/lease/lease.ts";
+import { assertRises } from "../shared/lease/token.ts";
 import { type Connection, type Part, prepared } from "../shared/sqlite/connection.ts";
 import { hasTable } from "../shared/sqlite/table.ts";
 
@@ -34,6 +35,7 @@ const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fen
   refill_due INTEGER NOT NULL DEFAULT 0
 )`;
 
+/** Undefined where no job ever wrote to the database. @throws JobsError `corrupt` where the token can rise no more */
 export function readFence(db: Connection, part: Part): Fence | undefined {
   if (!hasTable(db, part, "mtjobs_fence")) return undefined;
   const row = db
@@ -51,16 +53,16 @@ export function readFence(db: Connection, part: Part): Fence | undefined {
       `SELECT token, holder, job_id, acquired_at, expires_at, refill_due FROM ${part}.mtjobs_fence WHERE id = 1`,
     )
     .get();
-  return (
-    row && {
-      token: row.token,
-      holder: row.holder,
-      jobId: row.job_id,
-      acquiredAt: row.acquired_at,
-      expiresAt: row.expires_at,
-      refillDue: row.refill_due !== 0,
-    }
-  );
+  if (row === undefined) return undefined;
+  assertRises(db, part, row.token);
+  return {
+    token: row.token,
+    holder: row.holder,
+    jobId: row.job_id,
+    acquiredAt: row.acquired_at,
+    expiresAt: row.expires_at,
+    refillDue: row.refill_due !== 0,
+  };
 }
 
 /** Who takes a lease: a process for one of its jobs, or a migration. */

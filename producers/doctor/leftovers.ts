@@ -1,12 +1,14 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { msSince } from "../../shared/elapsed.ts";
+import { assertRises } from "../../shared/lease/token.ts";
 import { plural } from "../../shared/plural.ts";
-import { leaseStateOf, readFenceRow, readStates } from "../area-facts.ts";
-import { openLook } from "../open-look.ts";
+import { hasTable, leaseStateOf, readFenceRow, readStates } from "../area-facts.ts";
+import { isoTime } from "../iso-time.ts";
+import { openLook, type Part } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import { nameOf, type Patient } from "./patient.ts";
 
 /** A file of ours that is there for an instant is left over after this, in ms. */
 const instantMs = 3_600_000;
@@ -17,6 +19,7 @@ const repair = "mtjobs doctor --repair, or any job";
 export async function checkLeftovers(patient: Patient): Promise<Check[]> {
   return [
     ...(await examine("lease", () => [checkLease(patient)])),
+    ...(await checkTokens(patient)),
     ...(await examine("half-moved", () => [checkStates(patient)])),
     ...(await examine("left-files", () => [checkFiles(patient)])),
   ];
@@ -31,15 +34,42 @@ function checkLease({ area, settings }: Patient): Check {
     const state = leaseStateOf(row, settings.host);
     if (state === "held") return note("lease", `a job is at work: ${who}`);
     if (state === "ahead") {
-      const until = new Date(Math.min(row.expires_at, 8.64e15)).toISOString();
-      const verdict = `the lease of ${who} ends ${until}, later than any lease lasts: the clock of its host was wrong`;
-      return bad("lease", verdict, { remedy: `set that clock; then ${repair} ends the lease` });
+      const until = isoTime(row.expires_at);
+      const [ends, remedy] = Number.isFinite(row.expires_at)
+        ? [
+            `${until}, later than any lease lasts: the clock of its host was wrong`,
+            `set that clock; then ${repair} ends the lease`,
+          ]
+        : ["at what is no time", `${repair}, ends the lease`];
+      return bad("lease", `the lease of ${who} ends ${ends}`, { remedy });
     }
-    const since = agoText(new Date(row.renewed_at).toISOString());
+    const since = agoText(isoTime(row.renewed_at));
     return bad("lease", `${who} died at work, last heard of ${since}`, { remedy: repair });
   } finally {
     db.close();
   }
+}
+
+/** Says nothing of a token that can rise. */
+async function checkTokens({ files }: Patient): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const [part, file] of Object.entries(files) as [Part, string][]) {
+    const found = await examine(`fence/${nameOf[part]}`, () => {
+      const db = openLook({ [part]: file });
+      try {
+        const row = hasTable(db, part, "mtjobs_fence")
+          ? db.prepare<[], { token: unknown }>(`SELECT token FROM ${part}.mtjobs_fence WHERE id = 1`).get()
+          : undefined;
+        if (row !== undefined) assertRises(db, part, row.token);
+        return [];
+      } finally {
+        db.close();
+      }
+    });
+    // What else keeps a file from being looked at is said of it elsewhere.
+    checks.push(...found.filter(({ details }) => details?.code === "corrupt"));
+  }
+  return checks;
 }
 
 function checkStates({ area, files, settings }: Patient): Check {

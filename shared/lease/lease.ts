@@ -10,14 +10,14 @@ const mostAheadMs = 60_000;
 export interface Lease {
   /** Null where nobody does. */
   holder: string | null;
-  /** Ms since 1970, by the holder's clock. */
+  /** Ms since 1970, by the holder's clock. A table holds what it was given: it may be no number. */
   expiresAt: number;
 }
 
 /**
  * Whether a lease keeps others out, as seen from `host` at `now` (ms since 1970). Only `held` does. `expired`: it was not
  * renewed in time. `dead`: its process ran on this host and is gone; never told without a `host`. `ahead`: it ends later
- * than any lease lasts, so the clock that it was made by was wrong.
+ * than any lease lasts, so the clock that it was made by was wrong, or at what is no time.
  */
 export type LeaseState = "free" | "held" | "expired" | "dead" | "ahead";
 
@@ -29,5 +29,6 @@ export function leaseState(
   if (holder === null) return "free";
   if (expiresAt <= now) return "expired";
   if (host !== undefined && isDeadHolder(holder, host)) return "dead";
+  if (!Number.isFinite(expiresAt)) return "ahead";
   return expiresAt > now + leaseMs + mostAheadMs ? "ahead" : "held";
 }

@@ -69,9 +69,29 @@ test("a launcher without a program to launch tells how it is used and exits 2", 
 
 test("a launcher whose program takes whole numbers refuses anything else, and exits 2", async () => {
   const launch = join(root, "scripts", "launch.mjs");
-  for (const args of [["--seed", "x"], ["--minutes"], ["--hours", "1"], ["7"]]) {
+  for (const [args, named] of [
+    [["--seed", "x"], '--seed: "x" is not a whole number'],
+    [["--seed", "1", "--minutes=1.5"], '--minutes: "1.5" is not a whole number'],
+    [["--minutes"], "--minutes"],
+    [["--hours", "1"], "--hours"],
+    [["7"], "7"],
+  ] as const) {
     const { status, stderr } = await new Machine().run([launch, "torture", ...args]);
     expect(status).toBe(2);
-    expect(stderr).toContain("usage: [--minutes NUMBER] [--seed NUMBER]");
+    expect(stderr).toContain(named);
+    expect(stderr).toContain("usage: npm run torture -- [--minutes NUMBER] [--seed NUMBER]");
+  }
+});
+
+test("a launcher that is asked for help prints the usage on stdout, starts nothing, and exits 0", async () => {
+  const launch = join(root, "scripts", "launch.mjs");
+  for (const [args, usage] of [
+    [["--help"], "usage: node scripts/launch.mjs demo|"],
+    [["powercut", "--help"], "usage: npm run powercut -- [--minutes NUMBER] [--seed NUMBER]"],
+    [["torture", "--seed", "7", "-h"], "usage: npm run torture -- [--minutes NUMBER] [--seed NUMBER]"],
+  ] as const) {
+    const { status, stdout, stderr } = await new Machine().run([launch, ...args]);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(usage);
   }
 });

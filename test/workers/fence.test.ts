@@ -1,5 +1,7 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import type { JobsError } from "../../shared/errors.ts";
+import { leaseState } from "../../shared/lease/lease.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../workers/job-threads.ts";
 import { assertFinished, assertReleased, type FencePart, fenceFile, fencesOf } from "../support/kill.ts";
@@ -91,6 +93,47 @@ describe("the fence", () => {
       const job = await stage.reach(area.host, id, "completed", 30_000);
       expect(job.returnvalue).toMatchObject({ moved: { runs: 5 } });
     }));
+
+  it.each(["x'00'", "'never'", "9e999", "9223372036854775807"])(
+    "takes over a lease that ends at %s, which is no time or a far one, from a process that it cannot see",
+    async (end) => {
+      const area = await fencedArea();
+      holdElsewhere(area, 0);
+      change(
+        area,
+        "area",
+        `UPDATE mtjobs_fence SET expires_at = ${end}, renewed_at = ${end}, acquired_at = ${end}`,
+      );
+      expect(leaseState({ holder: "host-b/7/7", expiresAt: Number.NaN }, "host-a")).toBe("ahead");
+      expect(movedIds((await runReduce(area, { runname: undefined, runId: [2] })).result)).toEqual([2]);
+    },
+  );
+
+  it.each(
+    parts.flatMap((part) =>
+      ["9007199254740991", "4611686018427387904", "'none'"].map((token) => [part, token] as const),
+    ),
+  )(
+    "refuses a token of %s that is %s, for none is above it, and says how to mend that",
+    async (part, token) => {
+      const area = await fencedArea();
+      const before = contentOf(area, "area");
+      change(area, part, `UPDATE mtjobs_fence SET token = ${token}`);
+      const error = await runReduce(area, { runname: undefined, runId: [2] }).catch(
+        (thrown: unknown) => thrown,
+      );
+      const shown = token.replaceAll("'", "");
+      expect(error).toMatchObject({
+        code: "corrupt",
+        message: `the token ${shown} in table mtjobs_fence of ${fenceFile(area, part)} is none above which there is another`,
+      });
+      expect(contentOf(area, "area")).toEqual(before);
+      const sql = /'(?<sql>UPDATE [^']*)'/.exec((error as JobsError).hint ?? "")?.groups?.sql ?? "";
+      change(area, part, sql);
+      expect(movedIds((await runReduce(area, { runname: undefined, runId: [2] })).result)).toEqual([2]);
+      expect(fencesOf(area).completed?.token).toBe(fencesOf(area).area?.token);
+    },
+  );
 
   it("takes a lease that has run out without asking who held it", async () => {
     const area = await fencedArea();

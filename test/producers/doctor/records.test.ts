@@ -1,5 +1,6 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { areaStatus } from "../../../producers/area-status.ts";
 import type { JobsError } from "../../../shared/errors.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { addOrphans, addTestIn } from "../../support/area-traits.ts";
@@ -9,7 +10,7 @@ import { fingerprint } from "../../support/fingerprint.ts";
 import { reduceAndKill } from "../../support/kill.ts";
 import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
 import { filesOf } from "../../support/temp-area.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./diagnose-area.ts";
 
 async function reducedArea(): Promise<SampleArea> {
   const area = healthyArea();
@@ -166,6 +167,31 @@ describe("the doctor on records", () => {
     expect(checkOf(diagnosis, "half-moved")).toMatchObject({
       verdict: "a job died: 3 runs removing, 1 run restoring",
       details: { removing: 3, restoring: 1 },
+    });
+  });
+
+  it("tells of a fence with odd values what is wrong with it, and so does status", async () => {
+    const area = await reducedArea();
+    const set = (values: string) =>
+      edit(area, ["area"], (db) => db.exec(`UPDATE mtjobs_fence SET ${values}`));
+    set("holder = 'host-x/1/0', job_id = 'j', renewed_at = 9e18, acquired_at = 'then', expires_at = 7");
+    expect(checkOf(await diagnoseArea(area), "lease")).toMatchObject({
+      verdict: expect.stringMatching(/^host-x\/1\/0 for j died at work, last heard of /),
+    });
+    set("expires_at = 'never'");
+    expect(checkOf(await diagnoseArea(area), "lease")).toMatchObject({
+      ok: false,
+      verdict: "the lease of host-x/1/0 for j ends at what is no time",
+      remedy: expect.stringContaining("ends the lease"),
+    });
+    set(`expires_at = ${Date.now() + 60_000}`);
+    const status = await areaStatus(area.directory, placeOf(area));
+    expect(status).toMatchObject({ lease: { since: "1970-01-01T00:00:00.000Z" }, problems: [] });
+    set("holder = NULL, token = 9007199254740993");
+    expect(checkOf(await diagnoseArea(area), "fence/megatest.db")).toMatchObject({
+      ok: false,
+      verdict: expect.stringContaining("the token 9007199254740993 in table mtjobs_fence of "),
+      remedy: expect.stringContaining("sqlite3 "),
     });
   });
 

@@ -1,0 +1,31 @@
+import { JobsError } from "../errors.ts";
+import type { Connection, Part } from "../sqlite/connection.ts";
+
+/** Above the token of any area: each job takes one. */
+const aboveAll = 1_000_000_000;
+
+/**
+ * Makes sure that the token read from the fence of `part` is a number above which there is another: one that does not rise keeps
+ * no holder that was overtaken from committing.
+ *
+ * @throws JobsError `corrupt`, which names the file
+ */
+export function assertRises(db: Connection, part: Part, token: unknown): void {
+  if (Number.isSafeInteger(token) && token !== Number.MAX_SAFE_INTEGER) return;
+  const file = db
+    .prepare<[string], string>("SELECT file FROM pragma_database_list WHERE name = ?")
+    .pluck()
+    .get(part);
+  const text = db
+    .prepare<[], string>(`SELECT CAST(token AS TEXT) FROM ${part}.mtjobs_fence WHERE id = 1`)
+    .pluck()
+    .get();
+  throw new JobsError(
+    "corrupt",
+    `the token ${text} in table mtjobs_fence of ${file} is none above which there is another`,
+    {
+      hint: `with no worker and no job at work on the area: sqlite3 ${file} 'UPDATE mtjobs_fence SET token = ${aboveAll}'`,
+      details: { file, token: String(text) },
+    },
+  );
+}
