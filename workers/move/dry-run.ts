@@ -13,6 +13,7 @@ import { PendingStates } from "./copy.ts";
 import { copyBatch } from "./copy-batch.ts";
 import { assertFit } from "./fit-area.ts";
 import type { Move } from "./move.ts";
+import { keepLog } from "./open-quietly.ts";
 import { openMove, type Place, refuseHotJournals } from "./prepare.ts";
 import { describeResult, fileSizes } from "./report.ts";
 import { runRows } from "./run-rows.ts";
@@ -74,6 +75,7 @@ async function rehearse(
 ): Promise<MoveResult> {
   refuseHotJournals(place.files);
   await outwaitBusy(context.signal, () => assertFit(place.files, tally));
+  const release = await outwaitBusy(context.signal, () => keepLog(place.files));
   const scratch = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
   try {
     const completed = existsSync(place.files.completed)
@@ -81,10 +83,8 @@ async function rehearse(
       : join(scratch, "completed-runs.db");
     if (completed !== place.files.completed) {
       writeFileSync(completed, "", { flag: "wx" });
-      ensureCompletedDb(completed, [
-        place.files.area,
-        ...(place.files.cache === undefined ? [] : [place.files.cache]),
-      ]);
+      const sources = [place.files.area, ...(place.files.cache === undefined ? [] : [place.files.cache])];
+      await outwaitBusy(context.signal, () => ensureCompletedDb(completed, sources));
     }
     const files = { ...place.files, completed };
     const move = await outwaitBusy(context.signal, () => openMove({ ...place, files }, what, context, tally));
@@ -102,6 +102,7 @@ async function rehearse(
       move.db.close();
     }
   } finally {
+    release();
     rmSync(scratch, { recursive: true, force: true });
   }
 }

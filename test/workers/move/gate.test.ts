@@ -66,8 +66,10 @@ describe("every statement of a job on an area's databases waits for a lock of so
     const area = buildTempArea({ runs: 9, testsPerRun: 6 });
     changeInMegatestDbOnly(area, 1);
     changeInCacheOnly(area, 2);
+    await runReduce(area, { dryRun: true });
     makeRefillDue(area);
     await runReduce(area, { compact: "always" });
+    await runRestore(area, { dryRun: true });
     await runRestore(area, { compact: "always", runname: undefined, runId: [1, 2] });
     addTestIn(area, ["cache"], 3, "came_late");
     await runRepair(area);
