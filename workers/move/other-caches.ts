@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import { assertSingleCache, largestCache } from "../../shared/area/foreign-caches.ts";
 import { gapName, notNamed } from "../../shared/id-guard-name.ts";
@@ -19,13 +20,33 @@ import { openQuietly } from "./open-quietly.ts";
 export function checkOtherCaches(area: Area, settings: Settings, completedDb: string | undefined): string[] {
   const maxBytes = largestCache(area);
   return assertSingleCache(area, settings, (cacheDb, uid) => {
+    const seen = signOf(cacheDb, area.megatestDb, completedDb);
+    if (harmless.get(cacheDb) === seen) return false;
     const copy = copyPrivately(cacheDb, { uid, maxBytes });
     try {
-      return holdsUnknownRows(copy.file, area.megatestDb, completedDb);
+      const isHarmful = holdsUnknownRows(copy.file, area.megatestDb, completedDb);
+      if (harmless.size > mostRemembered) harmless.clear();
+      if (!isHarmful) harmless.set(cacheDb, seen);
+      return isHarmful;
     } finally {
       copy.remove();
     }
   });
+}
+
+/**
+ * Caches that held nothing else when this process looked, by path, as they were then. They stay in /tmp for ever: with many
+ * users a copy of each would take longer than the job.
+ */
+const harmless = new Map<string, string>();
+const mostRemembered = 1_000;
+
+/** What tells that a cache was written to since, or that the area's databases are other files. */
+function signOf(cacheDb: string, megatestDb: string, completedDb = ""): string {
+  const stat = (path: string) => lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const cache = [cacheDb, `${cacheDb}-wal`].map(stat);
+  const area = [megatestDb, completedDb].map((path) => stat(path)?.ino);
+  return [...cache.flatMap((file) => [file?.ino, file?.size, file?.ctimeNs]), ...area].join();
 }
 
 /** True where a cache has a row that neither megatest.db nor completed-runs.db has. */

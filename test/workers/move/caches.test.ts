@@ -70,6 +70,19 @@ describe.runIf(process.getuid?.() === 0)("another cache that may be this area's"
     });
   });
 
+  it("is refused for a row that came since it was found to hold nothing else", async () => {
+    const { area, second } = areaWithSecondCache();
+    bringUp(area, second.cacheDb);
+    age(second.cacheDirectory);
+    for (let n = 0; n < 2; n++)
+      expect((await runReduce(area, { runname: "none" })).result.moved.runs).toBe(0);
+    const db = new Database(second.cacheDb);
+    db.exec("INSERT INTO test_steps (test_id, stepname, state) VALUES (1, 'unseen', 'end')");
+    db.close();
+    age(second.cacheDirectory);
+    await expect(runReduce(area)).rejects.toMatchObject({ code: "several-caches" });
+  });
+
   it("is refused for the last of more rows than one look takes in", async () => {
     const { area, second } = areaWithSecondCache();
     const many = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
