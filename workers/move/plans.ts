@@ -25,13 +25,13 @@ export class Plans {
   /** The same objects all along: a renewal changes what they say. */
   readonly records: readonly RecordPlan[];
   readonly #of: Planned;
-  readonly #versions = new Map<Part, number>();
+  #versions: Map<Part, number>;
   readonly #appeared = new Map<RecordPlan["table"], readonly string[]>();
   readonly #began: ReadonlyMap<RecordPlan["table"], ReadonlySet<string>>;
 
   constructor(of: Planned) {
     this.#of = of;
-    this.#note();
+    this.#versions = this.#readVersions();
     this.records = this.#read();
     this.#began = new Map(
       this.records.map(({ table, target }) => [table, new Set(target.map(({ name }) => name))]),
@@ -66,7 +66,7 @@ export class Plans {
 
   /**
    * Where a schema has changed: adds columns that are new to completed-runs.db, and makes the plans anew. Between slices and
-   * batches only, for the stage is made anew with them.
+   * batches only, for the stage is made anew with them. Where that fails the plans stay out of date, and say so.
    *
    * @returns whether it had
    */
@@ -74,7 +74,7 @@ export class Plans {
     const { db, sources } = this.#of;
     if (await outwaitBusy(signal, () => this.isCurrent(...sources))) return false;
     await outwaitBusy(signal, () => {
-      this.#note();
+      const versions = this.#readVersions();
       for (const part of sources) {
         if (!widenCompleted(db, part, () => false)) continue;
         transact(db, () => {
@@ -82,7 +82,10 @@ export class Plans {
           widenCompleted(db, part, (sql) => void db.exec(sql));
         });
       }
-      const known = new Map(this.#read().map((plan) => [plan.table, plan]));
+      const plans = this.#read();
+      createScratch(db, plans);
+      // Current only now that nothing can fail any more: who asks after a renewal that did fail must begin another.
+      const known = new Map(plans.map((plan) => [plan.table, plan]));
       for (const record of this.records) {
         Object.assign(record, known.get(record.table));
         const names = record.target.map(({ name }) => name);
@@ -92,14 +95,14 @@ export class Plans {
           names.filter((name) => before?.has(name) === false),
         );
       }
-      createScratch(db, this.records);
+      this.#versions = versions;
     });
     return true;
   }
 
   /** First of all: what changes while the tables are read is seen by the next who asks. */
-  #note(): void {
-    for (const part of this.#of.sources) this.#versions.set(part, this.versionOf(part));
+  #readVersions(): Map<Part, number> {
+    return new Map(this.#of.sources.map((part) => [part, this.versionOf(part)]));
   }
 
   #read(): RecordPlan[] {
