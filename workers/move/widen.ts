@@ -1,5 +1,5 @@
 import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
-import { readColumns } from "../../shared/sqlite/table.ts";
+import { isComputed, readColumns } from "../../shared/sqlite/table.ts";
 
 /**
  * Adds the columns that tables of `part` have and those of completed-runs.db, attached as `completed`, lack. Call inside its
@@ -31,7 +31,7 @@ export function missingColumns(
   return readColumns(db, part, name)
     .filter((column) => !have.has(column.name.toLowerCase()))
     .map((column) => {
-      const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
+      const constant = column.defaultSql !== null && !isComputed(column.defaultSql);
       const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
       return `ALTER TABLE ${schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${typeSql(column.type)}${rest}`;
     });
