@@ -1,5 +1,5 @@
 import { type Connection, quoteName } from "./connection.ts";
-import { readColumns } from "./table.ts";
+import { isComputed, readColumns } from "./table.ts";
 
 /** A table of an attached database; its columns may be read through another connection than they are added by. */
 export interface TableOf {
@@ -18,7 +18,7 @@ export function missingColumns(name: string, source: TableOf, target: TableOf): 
   return readColumns(source.db, source.schema, name)
     .filter((column) => !have.has(column.name.toLowerCase()))
     .map((column) => {
-      const constant = column.defaultSql !== null && !/[(]|current_/i.test(column.defaultSql);
+      const constant = column.defaultSql !== null && !isComputed(column.defaultSql);
       const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
       return `ALTER TABLE ${target.schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${typeSql(column.type)}${rest}`;
     });

@@ -32,6 +32,11 @@ export function defaultExpression({ defaultSql }: Pick<Column, "defaultSql">): s
   return isWord ? quoteText(defaultSql) : defaultSql;
 }
 
+/** True for a default that SQLite works out for each row: no `ALTER TABLE` may add a column with one. */
+export function isComputed(defaultSql: string | null): boolean {
+  return defaultSql !== null && /[(]|current_/i.test(defaultSql);
+}
+
 /** Names of the columns of a table; [] where there is no such table. */
 export function columnNames(db: Connection, part: string, table: string): string[] {
   return readColumns(db, part, table).map((column) => column.name);

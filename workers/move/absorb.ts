@@ -12,7 +12,7 @@ import {
 } from "./archive-blocks.ts";
 import { noteUnfit } from "./fitting.ts";
 import { type AbsorbOptions, keep, keepChildren } from "./keep-aside.ts";
-import { carriedOrNew, sameAsCopy } from "./mismatch.ts";
+import { addsNothing, sameAsCopy } from "./mismatch.ts";
 import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
@@ -85,13 +85,13 @@ function absorbSynced(
   restoreOwnColumns(options, record);
   noteUnfit(db, record, "temp.incoming");
   superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
-  const known = carriedOrNew(record, part, wins ? [] : options.plans.appearedIn(record));
+  const isKnown = `${sameAsCopy(record, record.carried(part, "completed"))} AND ${wins ? "1" : addsNothing(record, part)}`;
   superseded += keep(
     options,
     record,
     "temp.incoming",
     `NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
-       AND ${sameAsCopy(record, known)})`,
+       AND ${isKnown})`,
     "an older or stray version",
   );
   return { superseded, late: Math.max(0, late - replaced) };

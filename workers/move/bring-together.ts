@@ -4,7 +4,7 @@ import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
-import { recordLosers } from "./copy.ts";
+import { commitLosers } from "./copy.ts";
 import { leaveNewerElsewhere, noteDiffering, noteLosers } from "./differing-rows.ts";
 import type { Move, Source } from "./move.ts";
 import { SchemaChanged } from "./plans.ts";
@@ -120,12 +120,7 @@ async function settleRange(
     clearScratch(db, "losers");
     noteLosers(move, record);
   });
-  await outwaitBusy(context.signal, () =>
-    transact(db, () => {
-      proveToken(db, "completed", move.token, Date.now());
-      recordLosers(move, Date.now());
-    }),
-  );
+  await commitLosers(move);
   // Read once: cache, ref and megatest.db must get the same values, whatever a client writes meanwhile.
   await outwaitBusy(context.signal, () => {
     capture(move, record, "area", "('area', 'alone')");

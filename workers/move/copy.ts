@@ -6,7 +6,7 @@ import { proveToken } from "../fence.ts";
 import { blockSources, settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { insertStage } from "./insert-stage.ts";
 import { type Move, planOf } from "./move.ts";
-import { transact, transactPatiently } from "./transaction.ts";
+import { outwaitBusy, transact, transactPatiently } from "./transaction.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
 /** Where a run of completed-runs.db stands. */
@@ -74,28 +74,43 @@ export function commitStage(move: Move, pending: PendingStates): void {
   const archives =
     planOf(move, "tests").columnsIn("completed").includes("archived") &&
     stageArchiveBlocks(db, blockSources(move.sources), "temp.stage_tests");
-  transactPatiently(db, () => {
+  const kept = transactPatiently(db, () => {
     proveToken(db, "completed", move.token, now);
     pending.write(move, now);
     withoutTriggers(db, "completed", () => {
       if (archives) settleArchiveBlocks(db);
       insertStage(move);
     });
-    recordLosers(move, now);
+    return recordLosers(move, now);
   });
   pending.written();
+  move.tally.superseded += kept;
 }
 
-/** Writes `temp.losers` into the table that keeps them, each version once. */
-export function recordLosers(move: Move, now: number): void {
-  const { changes } = prepared(
-    move.db,
+/** Commits the losing versions alone: before what they stood for is overwritten. */
+export async function commitLosers(move: Move): Promise<void> {
+  const { db, context, token, tally } = move;
+  const kept = await outwaitBusy(context.signal, () =>
+    transact(db, () => {
+      proveToken(db, "completed", token, Date.now());
+      return recordLosers(move, Date.now());
+    }),
+  );
+  tally.superseded += kept;
+}
+
+/**
+ * Writes `temp.losers` into the table that keeps them, each version once; returns how many. They are counted once they
+ * are committed: a commit that meets a reader is made again, with all that went before.
+ */
+function recordLosers({ db, context }: Move, now: number): number {
+  return prepared(
+    db,
     `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
        SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.losers AS l
        WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
          AND p.row_id = l.row_id AND p.row = l.row)`,
-  ).run(move.context.jobId, now);
-  move.tally.superseded += changes;
+  ).run(context.jobId, now).changes;
 }
 
 /**

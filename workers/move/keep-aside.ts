@@ -1,14 +1,12 @@
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import type { Source } from "./move.ts";
-import type { Plans } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 export interface AbsorbOptions {
   part: Source;
   fresh: Source;
   db: Connection;
-  plans: Plans;
   records: readonly RecordPlan[];
   token: number;
   jobId: string;

@@ -1,6 +1,7 @@
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { defaultExpression } from "../../shared/sqlite/table.ts";
 import { originalBlock } from "./archive-blocks.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Source } from "./move.ts";
@@ -12,30 +13,26 @@ import { unmatchedRows } from "./unsynced-rows.ts";
  * version that was recorded as superseded either.
  */
 
-/** Columns to compare: all in the cache, whose rows were copied; elsewhere those that the sync carries, and what came since. */
-function comparedColumns({ part, fresh, appeared }: Comparison, record: RecordPlan): readonly string[] {
-  return part === fresh
-    ? record.columnsIn(part).filter((name) => name !== "id")
-    : carriedOrNew(record, part, appeared(record));
-}
-
-/** The columns that the sync carries, and of those that were added to the table meanwhile what `part` has. */
-export function carriedOrNew(
-  record: RecordPlan,
-  part: Source,
-  appeared: readonly string[],
-): readonly string[] {
-  const carried = record.carried(part, "completed");
-  if (appeared.length === 0) return carried;
-  const here = record.columnsIn(part);
-  return [...carried, ...appeared.filter((name) => here.includes(name) && !carried.includes(name))];
-}
-
 /** True where the row `x` is what `d` of completed-runs.db was copied from: a test's block may have a new id there. */
 export function sameAsCopy(record: RecordPlan, columns: readonly string[]): string {
   const plain = columns.filter((name) => record.table !== "tests" || name !== "archived");
   const same = sameRow("x", "d", plain, record.mixed);
   return plain.length === columns.length ? same : `${same} AND x.archived IS ${originalBlock("d")}`;
+}
+
+/**
+ * True where the row `x` of a later part holds nothing in the columns that the sync does not carry that `d` lacks: its values
+ * came from there where the fresh part has no such column, or came after the copy was made. A default says nothing: a sync
+ * that puts a row back leaves it so.
+ */
+export function addsNothing(record: RecordPlan, part: Source): string {
+  const each = record
+    .uncarried(part)
+    .map(
+      (column) =>
+        `(${sameRow("x", "d", [column.name], record.mixed)} OR x.${quoteName(column.name)} IS (${defaultExpression(column)}) COLLATE BINARY)`,
+    );
+  return each.length === 0 ? "1" : each.join(" AND ");
 }
 
 export interface Comparison {
@@ -45,23 +42,53 @@ export interface Comparison {
   jobId: string;
   /** False for what comes back after a run has moved: there any version ever recorded is known. */
   strict: boolean;
-  /** Columns that were added to a table after the job began. */
-  appeared(record: RecordPlan): readonly string[];
+}
+
+/** What a row `x` is compared by with its copy `d`, as SQL, and with a version `p` that was kept. */
+interface Likeness {
+  /** Every value that counts is the copy's. */
+  same: (renamedBlocks: boolean) => string;
+  /** The version of these carried values counts as kept. */
+  kept: string;
+}
+
+const like = (record: RecordPlan, columns: readonly string[]) => (renamedBlocks: boolean) =>
+  renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
+
+/** All columns in the fresh part, whose rows were copied; elsewhere those that the sync carries, and what the copy has nothing for. */
+function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Likeness {
+  const all = record.columnsIn(part);
+  const carried = record.carried(part, "completed");
+  // A version is kept with every column it had then: one that has another value in one now is another version.
+  const whole = `p.row = ${rowLiteral("x", all)}`;
+  if (part !== fresh) {
+    const rest = addsNothing(record, part);
+    return {
+      same: (renamed) => `${like(record, carried)(renamed)} AND ${rest}`,
+      kept: rest === "1" ? rest : `(${rest} OR ${whole})`,
+    };
+  }
+  const columns = all.filter((name) => name !== "id");
+  const rest = columns.filter((name) => !carried.includes(name));
+  if (!strict) return { same: like(record, columns), kept: "1" };
+  // Where clients write, a value that once lost may have been written anew: only what this job saw here counts.
+  return {
+    same: like(record, columns),
+    kept: `p.source = ${quoteText(part)} AND p.job_id = :job
+      AND (d.id IS NULL OR ${sameRow("x", "d", rest, record.mixed)} OR ${whole})`,
+  };
 }
 
 /** A SELECT of the ids of a synced table's rows that differ; it takes `:job`. */
 function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks: boolean): string {
   const { table } = record;
-  const { part, fresh, strict } = comparison;
-  // Where clients write, a value that once lost may have been written anew: only what this job saw here counts.
-  const recorded = strict && part === fresh ? `p.source = ${quoteText(part)} AND p.job_id = :job` : "1";
-  const columns = comparedColumns(comparison, record);
-  const same = renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
+  const { part } = comparison;
+  const { same, kept } = likenessIn(comparison, record);
   return `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} LEFT JOIN completed.${table} AS d ON d.id = x.id
-    WHERE (d.id IS NULL OR NOT (${same}))
+    WHERE (d.id IS NULL OR NOT (${same(renamedBlocks)}))
       AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(table)}
-        AND p.row_id = x.id AND ${recorded} AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
-        AND p.carried <> '')`;
+        AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
+        AND p.carried <> '' AND ${kept})`;
 }
 
 /** A SELECT of the ids of a never-synced table's rows that completed-runs.db has no partner for. */

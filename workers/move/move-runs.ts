@@ -181,13 +181,8 @@ export class RunMover {
       );
     }
     const moved = runs.filter(({ id }) => !changed.has(id) && !report.left.includes(id));
-    await outwaitBusy(context.signal, () => {
-      for (const [table, count] of runRows(
-        move,
-        moved.map(({ id }) => id),
-      ))
-        tally.moved[table] += count;
-    });
+    const rows = await outwaitBusy(context.signal, () => runRows(move, idsOf({ runs: moved })));
+    for (const [table, count] of rows) tally.moved[table] += count;
     for (const run of moved) tally.movedRun(run);
     tally.rowsDone += Object.values(report.removed).reduce((sum, count) => sum + count, 0);
     this.#pending.set(

@@ -15,8 +15,6 @@ interface Planned {
 /** Leaves the transaction: a table has changed since the plans were made, and what they do not know of would be lost. */
 export class SchemaChanged extends Error {}
 
-const none: readonly string[] = [];
-
 /**
  * The plans of one connection, and the schemas that they were made of: a site may add a column to a table, and fill it,
  * while a job is at work. Whoever removes or overwrites rows asks under the lock whether the schema still stands.
@@ -25,17 +23,12 @@ export class Plans {
   /** The same objects all along: a renewal changes what they say. */
   readonly records: readonly RecordPlan[];
   readonly #of: Planned;
-  readonly #versions = new Map<Part, number>();
-  readonly #appeared = new Map<RecordPlan["table"], readonly string[]>();
-  readonly #began: ReadonlyMap<RecordPlan["table"], ReadonlySet<string>>;
+  #versions: Map<Part, number>;
 
   constructor(of: Planned) {
     this.#of = of;
-    this.#note();
+    this.#versions = this.#readVersions();
     this.records = this.#read();
-    this.#began = new Map(
-      this.records.map(({ table, target }) => [table, new Set(target.map(({ name }) => name))]),
-    );
     createScratch(of.db, this.records);
   }
 
@@ -59,14 +52,9 @@ export class Plans {
     this.#versions.set(part, version);
   }
 
-  /** Columns that came to completed-runs.db after the first plans were made: what was copied before has nothing in them. */
-  appearedIn({ table }: RecordPlan): readonly string[] {
-    return this.#appeared.get(table) ?? none;
-  }
-
   /**
    * Where a schema has changed: adds columns that are new to completed-runs.db, and makes the plans anew. Between slices and
-   * batches only, for the stage is made anew with them.
+   * batches only, for the stage is made anew with them. Where that fails the plans stay out of date, and say so.
    *
    * @returns whether it had
    */
@@ -74,38 +62,36 @@ export class Plans {
     const { db, sources } = this.#of;
     if (await outwaitBusy(signal, () => this.isCurrent(...sources))) return false;
     await outwaitBusy(signal, () => {
-      this.#note();
-      for (const part of sources) {
-        if (!widenCompleted(db, part, () => false)) continue;
-        transact(db, () => {
-          proveToken(db, "completed", token, Date.now());
-          widenCompleted(db, part, (sql) => void db.exec(sql));
-        });
-      }
-      const known = new Map(this.#read().map((plan) => [plan.table, plan]));
-      for (const record of this.records) {
-        Object.assign(record, known.get(record.table));
-        const names = record.target.map(({ name }) => name);
-        const before = this.#began.get(record.table);
-        this.#appeared.set(
-          record.table,
-          names.filter((name) => before?.has(name) === false),
-        );
-      }
-      createScratch(db, this.records);
+      const versions = this.#readVersions();
+      for (const part of sources) widen(db, part, token);
+      const plans = this.#read();
+      createScratch(db, plans);
+      // Current only now that nothing can fail any more: who asks after a renewal that did fail must begin another.
+      const known = new Map(plans.map((plan) => [plan.table, plan]));
+      for (const record of this.records) Object.assign(record, known.get(record.table));
+      this.#versions = versions;
     });
     return true;
   }
 
   /** First of all: what changes while the tables are read is seen by the next who asks. */
-  #note(): void {
-    for (const part of this.#of.sources) this.#versions.set(part, this.versionOf(part));
+  #readVersions(): Map<Part, number> {
+    return new Map(this.#of.sources.map((part) => [part, this.versionOf(part)]));
   }
 
   #read(): RecordPlan[] {
     const { db, sources, keys } = this.#of;
     return planRecords(db, [...sources, "completed"], keys);
   }
+}
+
+/** Adds what completed-runs.db lacks. */
+export function widen(db: Connection, part: Part, token: number): void {
+  if (!widenCompleted(db, part, () => false)) return;
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    widenCompleted(db, part, (sql) => void db.exec(sql));
+  });
 }
 
 function schemaVersion(db: Connection, part: Part): number {

@@ -1,6 +1,6 @@
 import { type IdentifiedTable, type RecordShape, recordShapes } from "../../shared/record-tables.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
-import { affinityOf, type Column, isIndexedBy, readColumns } from "../../shared/sqlite/table.ts";
+import { affinityOf, type Column, isComputed, isIndexedBy, readColumns } from "../../shared/sqlite/table.ts";
 
 /**
  * The columns Megatest's sync carries (beside the target keys of runs): everything else takes its default
@@ -29,6 +29,11 @@ export interface RecordPlan extends RecordShape {
   columnsIn(part: Part): readonly string[];
   /** Columns the sync carries that both parts have; [] for a table that never syncs. */
   carried(a: Part, b: Part): readonly string[];
+  /**
+   * The part's columns that the sync does not carry and that hold a value of the site's, with the part's own defaults; [] for a
+   * table that never syncs. A default that is computed, as that of `last_update` is, tells when a copy was made.
+   */
+  uncarried(part: Part): readonly Column[];
   naturalKey: readonly string[];
   /** The columns of completed-runs.db's table. */
   target: readonly Column[];
@@ -51,18 +56,31 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
     const target = declared.map(({ name }) => name);
     if (!target.includes("id")) return [];
     const columns = new Map<Part, readonly string[]>();
+    const uncarried = new Map<Part, readonly Column[]>();
+    const carried = shape.synced ? carriedColumns(shape.table as IdentifiedTable, keys) : [];
     const affinities = new Map<string, Set<string>>();
     const indexed = new Map<Part, boolean>();
     for (const part of parts) {
       // SQLite takes names that differ in case for one.
       const here = new Map(
-        readColumns(db, part, shape.table).map(({ name, type }) => [name.toLowerCase(), affinityOf(type)]),
+        readColumns(db, part, shape.table).map((column) => [column.name.toLowerCase(), column]),
       );
-      for (const [name, affinity] of here)
-        affinities.set(name, new Set([...(affinities.get(name) ?? []), affinity]));
+      for (const [name, { type }] of here)
+        affinities.set(name, new Set([...(affinities.get(name) ?? []), affinityOf(type)]));
       columns.set(
         part,
         target.filter((name) => here.has(name.toLowerCase())),
+      );
+      uncarried.set(
+        part,
+        shape.synced
+          ? target.flatMap((name) => {
+              const column = here.get(name.toLowerCase());
+              return column === undefined || carried.includes(name) || tellsNothing(column)
+                ? []
+                : [{ ...column, name }];
+            })
+          : [],
       );
       indexed.set(part, shape.parent === null || isIndexedBy(db, part, shape.table, shape.parent));
     }
@@ -72,10 +90,10 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
         ...shape,
         columnsIn,
         carried: (a: Part, b: Part) => {
-          if (!shape.synced) return [];
           const inBoth = new Set(columnsIn(a).filter((name) => columnsIn(b).includes(name)));
-          return carriedColumns(shape.table as IdentifiedTable, keys).filter((name) => inBoth.has(name));
+          return carried.filter((name) => inBoth.has(name));
         },
+        uncarried: (part: Part) => uncarried.get(part) ?? [],
         target: declared,
         mixed: target.filter((name) => (affinities.get(name.toLowerCase())?.size ?? 0) > 1),
         naturalKey: shape.synced ? naturalKey(shape.table as IdentifiedTable, keys) : [],
@@ -83,6 +101,11 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
       },
     ];
   });
+}
+
+/** True for the id, and for a column that says when a row was written to one database. */
+function tellsNothing({ name, defaultSql }: Column): boolean {
+  return /^(id|last_update)$/i.test(name) || isComputed(defaultSql);
 }
 
 /** Columns the sync carries, without `id`. */

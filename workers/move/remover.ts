@@ -83,14 +83,14 @@ export class Remover {
     return report;
   }
 
-  /** Makes an attempt again, with new plans, where somebody has changed the schema meanwhile. */
+  /** Makes an attempt again, with new plans, where somebody has changed the schema meanwhile; what keeps them from being made is the error then. */
   async #tryWithPlans<T>(attempt: () => Promise<T>): Promise<T> {
     const { plans, token, part, records, db, signal } = this.#options;
     for (;;) {
       try {
         return await attempt();
       } catch (error) {
-        if (!(await plans.renew(token, signal).catch(() => false))) throw error;
+        if (!(await plans.renew(token, signal))) throw error;
         // What was copied was copied without what is new.
         this.#readAt = undefined;
         await mapChildren(db, part, records, signal);

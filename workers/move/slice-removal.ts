@@ -19,7 +19,7 @@ import { outwaitBusy, transact } from "./transaction.ts";
 /** What a remover needs; small enough to be rebuilt in a thread of its own. */
 export interface RemoverOptions {
   part: Source;
-  /** The part that holds the freshest data: there every column counts, elsewhere those the sync carries. */
+  /** The part that holds the freshest data: its rows are what was copied. */
   fresh: Source;
   /** Attached: the part and completed-runs.db. */
   db: Connection;
@@ -76,8 +76,8 @@ export class SliceRemover {
 
   /** How rows are compared; `absorbing`: any version that was ever recorded is known. */
   comparison(absorbing: boolean): Comparison {
-    const { part, fresh, jobId, plans } = this.#options;
-    return { part, fresh, jobId, strict: !absorbing, appeared: (record) => plans.appearedIn(record) };
+    const { part, fresh, jobId } = this.#options;
+    return { part, fresh, jobId, strict: !absorbing };
   }
 
   /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */

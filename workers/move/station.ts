@@ -10,7 +10,7 @@ import { Inserter, type Insertion, type InsertionReport } from "./inserter.ts";
 import { measureCommit } from "./measure-commit.ts";
 import type { Files, Source } from "./move.ts";
 import { Pace } from "./pace.ts";
-import { Plans } from "./plans.ts";
+import { Plans, widen } from "./plans.ts";
 import { type Removal, type RemovalReport, Remover } from "./remover.ts";
 import { type RemoverOptions, readVersion } from "./slice-removal.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -105,6 +105,8 @@ export class Station {
       // A slice relies on no other one's commit, and each syncs the directory as its journal is made: once at the end of a
       // batch is enough, where nobody waits for the lock. What goes to completed-runs.db is durable at once.
       db.pragma(`${part}.synchronous = FULL`);
+      // A column that the ref alone has came to completed-runs.db with none of the others.
+      if (part === "ref") await outwaitBusy(signal, () => widen(db, part, setup.token));
       const plans = await outwaitBusy(signal, () => new Plans({ db, sources: [part], keys }));
       await mapChildren(db, part, plans.records, signal);
       const station = new Station(setup, db, plans, signals, hooks);

@@ -75,8 +75,9 @@ describe("a column that is added and filled while runs move", () => {
       const before = unionOf(area);
       await runReduce(area, {}, { failpoint: widenAt(area, step) });
       assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
-      expect(keptVersions(area, "tests", 3, "site")).toEqual(['"tests 3"']);
-      expect(keptVersions(area, "test_steps", 3, "site")).toEqual(['"test_steps 3"']);
+      // The ref's row is a version of its own where it was written in another second.
+      for (const table of ["tests", "test_steps"])
+        expect([...new Set(keptVersions(area, table, 3, "site"))]).toEqual([`"${table} 3"`]);
     },
   );
 

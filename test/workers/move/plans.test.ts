@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, it } from "vitest";
+import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
+import { Plans } from "../../../workers/move/plans.ts";
+import { LockHolder } from "../../support/lock-holder.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+
+const schema = `CREATE TABLE runs (id INTEGER PRIMARY KEY, runname TEXT);
+  CREATE TABLE tests (id INTEGER PRIMARY KEY, run_id INTEGER, testname TEXT, item_path TEXT);
+  CREATE TABLE test_steps (id INTEGER PRIMARY KEY, test_id INTEGER, stepname TEXT, state TEXT);
+  CREATE TABLE test_data (id INTEGER PRIMARY KEY, test_id INTEGER, category TEXT, variable TEXT);
+  CREATE TABLE mtjobs_fence (id INTEGER PRIMARY KEY, token INTEGER, holder TEXT, renewed_at INT, expires_at INT);
+  INSERT INTO mtjobs_fence VALUES (1, 1, NULL, 0, 0)`;
+
+function run(file: string, sql: string): void {
+  const db = new Database(file);
+  db.exec(sql);
+  db.close();
+}
+
+const knows = (plans: Plans) =>
+  plans.records
+    .find(({ table }) => table === "tests")
+    ?.columnsIn("area")
+    .includes("site");
+
+it("plans whose renewal fails stay out of date, until one succeeds", async () => {
+  const directory = temporaryDirectory();
+  const [area, completed] = [join(directory, "area.db"), join(directory, "completed.db")];
+  for (const file of [area, completed]) run(file, schema);
+  const db: Connection = openConnection({ area, completed }, { busyTimeoutMs: 25 });
+  const reader = new LockHolder();
+  try {
+    const plans = new Plans({ db, sources: ["area"], keys: [] });
+    run(area, "ALTER TABLE tests ADD COLUMN site TEXT");
+    reader.hold(completed, "reading", 1_000);
+    const { signal } = new AbortController();
+    const stopped = AbortSignal.any([signal, AbortSignal.timeout(200)]);
+    await expect(plans.renew(1, stopped)).rejects.toThrow();
+    expect([plans.isCurrent("area"), knows(plans)]).toEqual([false, false]);
+    expect(() => plans.assertCurrent("area")).toThrow("the schema of area has changed");
+    expect(await plans.renew(1, signal)).toBe(true);
+    expect([plans.isCurrent("area"), knows(plans)]).toEqual([true, true]);
+    expect(await plans.renew(1, signal)).toBe(false);
+  } finally {
+    await reader.close();
+    db.close();
+  }
+});
