@@ -43,7 +43,7 @@ export interface Installing {
   partToken: number;
   gapAbove: GapIds;
   signal: AbortSignal;
-  failpoint(step: "pair-copied" | "pair-installed"): void;
+  failpoint(step: "pair-copied" | "pair-replaced" | "pair-installed"): void;
 }
 
 export interface InstallOptions extends Installing {
@@ -100,10 +100,12 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
   if (place.mark.token !== o.token) createLike(note, o.area.megatestDb);
   // Before the pair bears this migration's token: without the note undoing would remove it.
   syncDirectory(place.directory);
-  if (place.mark.token !== o.token && !place.untouched) {
-    const { megatestDb: cache, refDb: ref, directory: at } = place.standing;
+  // Of the cache alone: into the ref an earlier part may have written, and died.
+  if (place.mark.token !== o.token && !place.cacheUntouched) {
+    const { megatestDb: cache, refDb, directory: at } = place.standing;
     const { area, partToken, signal } = o;
-    const stray = { cache, ref, directory: at };
+    // Compared with another migration's ref, what is older in the cache would pass for what changed there.
+    const stray = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
     await exportStray(stray, {
       closed: place.mark,
       directory,
@@ -175,6 +177,7 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
   } else {
     // A process may have it open: its content is replaced, not the file.
     await copyDatabase(file, target, o.signal);
+    o.failpoint("pair-replaced");
     rmSync(file);
     await outwaitBusy(o.signal, () => markKnown(target, part, o.partToken));
   }
