@@ -81,13 +81,14 @@ interface Settling {
 }
 
 async function settle(settling: Settling): Promise<Merged> {
-  const { move, record, beforeCommit } = settling;
+  const { move, record, parents, beforeCommit } = settling;
   const { db, context, sources, token } = move;
   // Judged under the lock: a client of the home may register the same row meanwhile.
   const written = await outwaitBusy(context.signal, () => {
     clearScratch(db, "losers");
     return transact(db, () => {
       proveToken(db, "cache", token, Date.now());
+      parents.forget();
       return withoutQuotingTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
     });
   });
@@ -111,19 +112,16 @@ async function settle(settling: Settling): Promise<Merged> {
 
 /** Does with a row what is right. Returns its id at home where it was written, `kept` where it stays aside. */
 function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
-  const { move, record, match, parents } = settling;
+  const { move, record, match } = settling;
   const verdict = match.judge(id);
   if (verdict.does === "nothing") return undefined;
   if (verdict.does === "keep") {
     keep(move, record, id, verdict.home ?? id, verdict.reason);
     return "kept";
   }
-  const home =
-    verdict.does === "update"
-      ? update(move, record, id, verdict.home)
-      : insert(move, record, id, verdict.parent);
-  parents.note(record.table, id, home);
-  return home;
+  return verdict.does === "update"
+    ? update(move, record, id, verdict.home)
+    : insert(move, record, id, verdict.parent);
 }
 
 function update(move: Move, record: RecordPlan, id: bigint, home: bigint): bigint {

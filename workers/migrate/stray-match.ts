@@ -143,7 +143,7 @@ export class StrayMatch {
   }
 }
 
-/** Which row at home a run or test of a stray is. */
+/** Which row at home a run or test of a stray is; remembered for as long as nobody else can write to the home's cache. */
 export class ParentIds {
   readonly #db: Connection;
   readonly #records: readonly RecordPlan[];
@@ -154,9 +154,9 @@ export class ParentIds {
     this.#records = records;
   }
 
-  /** Notes where a row went. */
-  note(table: MovedTable, id: bigint, home: bigint): void {
-    this.#known.set(`${table} ${id}`, home);
+  /** Call under each lock anew: before it a client of the home may have written, and a try that rolled back brought nothing. */
+  forget(): void {
+    this.#known.clear();
   }
 
   /** The home's id of the parent of a stray row; null for a run; undefined where the parent is not at home. */
