@@ -42,7 +42,8 @@ export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promi
     // home has overwritten that in megatest.db. Stray 0 parted in an earlier migration, whose files are gone.
     const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
     const base = [...parted, ref].find((file) => existsSync(file));
-    const { merged, kept } = await mergeStray({ move, stray, base, beforeCommit });
+    const own = base !== ref && existsSync(ref) ? ref : undefined;
+    const { merged, kept } = await mergeStray({ move, stray, base, own, beforeCommit });
     total.merged += merged;
     total.kept += kept;
     if (kept === 0) done.push(n);

@@ -30,7 +30,7 @@ describe("a database that is gone when it is opened", () => {
     expect(() => openToLook({ area: there, cache: gone })).toThrow(gone);
     const db = openConnection({ area: there });
     expect(() => attach(db, "cache", gone)).toThrow(gone);
-    expect(() => attachStray(db, gone, undefined)).toThrow(gone);
+    expect(() => attachStray(db, { stray: gone, base: undefined })).toThrow(gone);
     db.close();
     expect(readdirSync(directory)).toEqual(["there.db"]);
   });
