@@ -23,6 +23,19 @@ function scene() {
   return { directory, there, gone: join(directory, "gone ? # % é.db") };
 }
 
+describe("a database that cannot be attached", () => {
+  it("is not left attached where what comes after that fails, so that it may be tried again", () => {
+    const { directory, there } = scene();
+    const db = openConnection({});
+    db.exec("BEGIN");
+    expect(() => attach(db, "cache", there)).toThrow("inside a transaction");
+    db.exec("COMMIT");
+    attach(db, "cache", there);
+    db.close();
+    expect(readdirSync(directory)).toEqual(["there.db"]);
+  });
+});
+
 describe("a database that is gone when it is opened", () => {
   it("is not made by opening it, and the error names it", () => {
     const { directory, there, gone } = scene();
