@@ -198,7 +198,8 @@ function markKnown(file: string, part: PairPart, partToken: number): void {
 /**
  * Undoes what `installPair` did: what bears the migration's token goes, and a pair that it installed, unless a process has
  * it open, or somebody has written to it: for the next migration to this host to bring home. One that stood there before, or
- * stays, is closed, and tells that the home is still `home`. Call under the pair guard.
+ * stays, is closed, and tells that the home is still `home`. Call under the pair guard. May be repeated until `endCleaning`:
+ * the note that a pair stood there before stays till then.
  */
 export async function cleanPair(
   { area, settings, signal }: Pick<Installing, "area" | "settings" | "signal">,
@@ -206,13 +207,22 @@ export async function cleanPair(
   home: string,
 ): Promise<void> {
   for (const { directory, pair } of ownPairs(area, settings)) {
-    const reused = existsSync(reusedNote(directory, token));
+    const note = reusedNote(directory, token);
+    const reused = existsSync(note);
     if (pair !== undefined) {
       const { mark, untouched } = await outwaitBusy(signal, () => readMark(pair));
       const isOurs = mark?.token === token;
       const isGone = isOurs && !reused && untouched && removePair(directory);
       if (isOurs && !isGone) await outwaitBusy(signal, () => tellPair(pair, home));
     }
+    removeOwnFiles(directory, token, note);
+    removeIfEmpty(directory);
+  }
+}
+
+/** The last of what `cleanPair` does, once the area says that it is done. Call under the pair guard. */
+export function endCleaning({ area, settings }: Pick<Installing, "area" | "settings">, token: number): void {
+  for (const { directory } of ownPairs(area, settings)) {
     removeOwnFiles(directory, token);
     removeIfEmpty(directory);
   }

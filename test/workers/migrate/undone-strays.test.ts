@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -80,6 +80,22 @@ function backSince() {
   edit(area, everywhere, (db) => db.exec("UPDATE tests SET comment = 'newer'"));
   return { area, place, there };
 }
+
+it("a closed pair that stood there before is left also where the cleaning dies before it has said so", async () => {
+  const { area, place } = buildForTwo(temporaryDirectory());
+  const there = seenFromSide(area, place.root, "new");
+  leaveClosedPair(area, there);
+  const o = { ...place, jobId: "migrate-1" };
+  const failpoint = (name: JobStep) => {
+    if (name === "pair-installed") throw new JobsError("conflict", "it fails");
+    if (name === "new-cleaned") throw new JobsError("stopped", "it dies");
+  };
+  await expect(migrateByHand({ ...o, failpoint })).rejects.toMatchObject({ code: "stopped" });
+  await tendBoth(o);
+  expect(migrationRow(area)?.state).toBe("undone");
+  expect(isClosed(there.cacheDb)).toBe(true);
+  expect(readdirSync(there.cacheDirectory).filter((name) => name.startsWith(".mtjobs"))).toEqual([]);
+});
 
 describe("a migration that dies while it writes over a closed pair of an earlier one", () => {
   const comments = (file: string) =>
