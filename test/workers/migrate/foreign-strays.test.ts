@@ -24,6 +24,7 @@ import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { plantJournal } from "../../support/hot-journal.ts";
+import { historyOf } from "../../support/kill.ts";
 import {
   buildForTwo,
   closeByHand,
@@ -96,6 +97,9 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
       1,
     ]);
     expect(bytesOf(second.cacheDb)).toBe(before);
+    expect(historyOf(area).at(-1)).toMatchObject({
+      warnings: [expect.stringMatching(`${second.cacheDirectory} is nobody's and stays open: `)],
+    });
   });
 
   it("brings nothing older over what the home had before it moved", async () => {
@@ -148,10 +152,17 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
   });
 
   it("is not copied where it is larger than a cache of the area can be", async () => {
-    const { second, own, look, files, opened } = await scene(0o666);
+    const { area, o, second, own, look, files, opened } = await scene(0o666);
     truncateSync(second.cacheDb, largestCache(opened) + 4096);
     own();
-    await look();
+    await look(0);
     expect(files()?.strays).toBe(0);
+    // Exit 0 alone would say that all is well.
+    await tendBoth(o);
+    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    expect(historyOf(area).at(-1)).toMatchObject({
+      outcome: "migrated",
+      warnings: [expect.stringMatching(`${second.cacheDirectory} of nobody is not brought home: `)],
+    });
   });
 });
