@@ -41,6 +41,17 @@ export function readMigration(db: Look): MigrationFacts | null {
   return { ...row, open, begunAt: isoTime(row.begunAt), changedAt: isoTime(row.changedAt) };
 }
 
+/** Tokens of an area's migrations of which something is left to be done. */
+export function openMigrationTokens(db: Look): number[] {
+  if (!hasTable(db, "area", "mtjobs_migrations")) return [];
+  return db
+    .prepare<[], number>(
+      "SELECT token FROM area.mtjobs_migrations WHERE state NOT IN ('settled', 'undone') ORDER BY token",
+    )
+    .pluck()
+    .all();
+}
+
 /** What a state means, for people. */
 export const stateTexts: Record<MigrationState, string> = {
   closing: "the old home brings its databases together and closes its cache",

@@ -10,6 +10,7 @@ export const migrateSteps = [
   "snapshot-written",
   "migration-closed",
   "pair-copied",
+  "pair-replaced",
   "pair-installed",
   "migration-installed",
   "home-written",

@@ -7,6 +7,7 @@ import { type MigrationFacts, readClosed, readMigration, stateTexts } from "../m
 import { openLook } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
+import { checkLeftStrays } from "./left-strays.ts";
 import type { Patient } from "./patient.ts";
 
 /** A migration of which nothing has been heard for this long, in ms, stands still: workers settle it in less. */
@@ -27,6 +28,7 @@ export async function checkMigrations(patient: Patient): Promise<Check[]> {
     })),
     ...(await examine("closed-cache", () => checkClosed(patient, stand))),
     ...(await examine("home-files", () => [checkHomeFiles(patient, stand)])),
+    ...(await examine("left-strays", () => [checkLeftStrays(patient)])),
     ...(await examine("home-policy", () => [checkPolicy(patient)])),
   ];
 }

@@ -76,11 +76,16 @@ function emptyDatabase(): Buffer {
   }
 }
 
-/** Attaches one more file, which must exist. */
+/** Attaches one more file, which must exist; wholly or not at all, so that it may be tried again. */
 export function attach(db: Connection, part: Part, file: string): void {
   db.prepare(`ATTACH ? AS ${part}`).run(file);
-  commitDurably(db, part, file);
-  db.pragma(`${part}.cache_size = -16000`);
+  try {
+    commitDurably(db, part, file);
+    db.pragma(`${part}.cache_size = -16000`);
+  } catch (error) {
+    db.exec(`DETACH ${part}`);
+    throw error;
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 import { migrateSteps } from "../../shared/migrate-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { assertOneHome } from "../support/assert-one-home.ts";
+import { leaveClosedPair } from "../support/closed-pair.ts";
 import {
   addresses,
   buildForTwo,
@@ -21,7 +22,7 @@ import { homeOf, letLeaseRunOut, migrationRow, unionAt } from "../support/two-ho
 
 interface Case {
   /** What it takes that the step is passed. */
-  trouble?: "conflict" | "stray";
+  trouble?: "conflict" | "stray" | "reused";
   /** Where the migration ends if nobody goes on with it in time. */
   late: "undone" | "settled";
 }
@@ -37,6 +38,7 @@ const cases: Record<(typeof migrateSteps)[number], Case> = {
   "snapshot-written": undone,
   "migration-closed": undone,
   "pair-copied": undone,
+  "pair-replaced": { trouble: "reused", late: "undone" },
   "pair-installed": undone,
   "migration-installed": undone,
   "home-written": undone,
@@ -85,6 +87,7 @@ describe("a migration whose worker is killed, and which nobody goes on with in t
     "at $step is brought to one home by the two hosts' rounds, and moves when it is asked to again",
     async ({ step, trouble, late }) => {
       const { area, place } = buildForTwo(temporaryDirectory());
+      if (trouble === "reused") leaveClosedPair(area, seenFromSide(area, place.root, "new"));
       const before = unionAt(area);
       await killAt(step, { ...place, jobId: "migrate-1", trouble, cacheDb: area.cacheDb });
       if (trouble === "conflict") writeFileSync(join(area.directory, ".homehost"), `${addresses.old}\n`);

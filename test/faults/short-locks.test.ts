@@ -5,6 +5,7 @@ import { migrateSteps } from "../../shared/migrate-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../support/area-traits.ts";
 import { casesOf } from "../support/campaign.ts";
+import { leaveClosedPair } from "../support/closed-pair.ts";
 import { makeRefillDue } from "../support/edit-area.ts";
 import { LockHolder, type LockKind } from "../support/lock-holder.ts";
 import { buildForTwo, migrateByHand, seenFromSide } from "../support/migration-hosts.ts";
@@ -107,6 +108,7 @@ describe("a short lock of somebody else neither ends a job nor hides what it did
 
   it.each(casesOf(cells(migrateSteps), 5))("$what, at $step of a migration", async ({ step, target }) => {
     const { area, place } = buildForTwo(temporaryDirectory());
+    if (step === "pair-replaced") leaveClosedPair(area, seenFromSide(area, place.root, "new"));
     await runReduce(area, { runname: undefined, runId: [1] });
     const before = unionAt(area);
     const { seen, failpoint } = lockAt(area, step, target, migrationHoldMs);

@@ -8,7 +8,7 @@ import { writeAgainst } from "./write-against.ts";
 interface Order extends Place {
   jobId: string;
   /** `conflict`: somebody changes .homehost, so it is undone. `stray`: a process writes to the old cache after all. */
-  trouble?: "conflict" | "stray";
+  trouble?: "conflict" | "stray" | "reused";
   /** The old home's cache. */
   cacheDb: string;
 }

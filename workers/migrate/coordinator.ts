@@ -214,12 +214,12 @@ class Coordinator {
   async #watch(look: LookReport, row: MigrationRow): Promise<MigrateResult> {
     const { at, context } = this.#with;
     this.#with.phase = "watch";
-    const { settled, strays } = await this.#with.underLock(look, async (lock) => {
-      const report = await this.#with.part("migrate-oversee", lock);
-      if (report.settled) await lock.release();
-      return report;
+    const report = await this.#with.underLock(look, async (lock) => {
+      const seen = await this.#with.part("migrate-oversee", lock);
+      if (seen.settled) await lock.release();
+      return seen;
     });
-    if (settled) return completed(this.#subject(look), "migrated", strays);
+    if (report.settled) return completed(this.#subject(look), "migrated", report);
     if (at.watchSince === undefined) await this.#with.tendOn(row.from_host);
     at.watchSince ??= Date.now();
     const settleMs = context.host.settleMs ?? defaultSettleMs;

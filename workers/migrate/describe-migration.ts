@@ -3,8 +3,8 @@ import { JobsError } from "../../shared/errors.ts";
 import type { MigrateOutcome, MigrateResult } from "../../shared/migrate-result.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import type { Coordination } from "./coordination.ts";
+import type { Settled } from "./end.ts";
 import type { LookReport } from "./look.ts";
-import type { StrayCounts } from "./merge-strays.ts";
 
 /** What a result is made of. */
 export interface MigrationSubject {
@@ -20,9 +20,9 @@ export interface MigrationSubject {
 export function completed(
   subject: MigrationSubject,
   outcome: MigrateOutcome,
-  strays: StrayCounts = { merged: 0, kept: 0 },
+  { strays, warnings }: Settled = { strays: { merged: 0, kept: 0 }, warnings: [] },
 ): MigrateResult {
-  return { ...describe(subject), state: "completed", outcome, strays };
+  return { ...describe(subject), state: "completed", outcome, strays, warnings: [...warnings] };
 }
 
 /** The error of one that did not, with its document in `details.result`. */

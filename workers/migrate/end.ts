@@ -8,25 +8,33 @@ import { advance } from "./migration-table.ts";
 import { commit, giveBack, type MigrationPart } from "./part.ts";
 import { rowOf } from "./undo.ts";
 
+export interface Settled {
+  strays: StrayCounts;
+  /** Sentences for people: what did not come home, or is written to still. */
+  warnings: readonly string[];
+}
+
 /** On the new home, once the old one has watched to the end: brings strays home and ends the migration. */
-export async function settle(part: MigrationPart, row: MigrationRow): Promise<StrayCounts> {
+export async function settle(part: MigrationPart, row: MigrationRow): Promise<Settled> {
   const strays = await mergeStrays(part, row);
   await commit(part, () => advance(part.db, row.token, "settled"));
   part.context.failpoint("migration-settled");
-  await tidySettled(part, await rowOf(part, row.job_id), strays);
-  return { merged: strays.merged, kept: strays.kept };
+  const warnings = await tidySettled(part, await rowOf(part, row.job_id), strays);
+  return { strays: { merged: strays.merged, kept: strays.kept }, warnings };
 }
 
-/** What is left to do of a settled migration; may be repeated. */
+/** What is left to do of a settled migration; may be repeated. Returns sentences for people. */
 export async function tidySettled(
   part: MigrationPart,
   row: MigrationRow,
   strays?: MergedStrays,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { merged = 0, kept = 0, done } = strays ?? {};
-  appendHistory(part.area, settledLine(row, { merged, kept }));
+  const { there, watched } = readMigrationFiles(part.area, row.token);
+  const warnings = [...(strays?.warnings ?? []), ...Object.values(watched?.problems ?? {})];
+  appendHistory(part.area, settledLine(row, { merged, kept }, warnings));
   removeNextHomes(part.area);
-  if (readMigrationFiles(part.area, row.token).there || strays !== undefined)
-    removeMigrationDirectory(part.area, row.token, done);
+  if (there || strays !== undefined) removeMigrationDirectory(part.area, row.token, done);
   await giveBack(part);
+  return warnings;
 }

@@ -43,7 +43,7 @@ export interface Installing {
   partToken: number;
   gapAbove: GapIds;
   signal: AbortSignal;
-  failpoint(step: "pair-copied" | "pair-installed"): void;
+  failpoint(step: "pair-copied" | "pair-replaced" | "pair-installed"): void;
 }
 
 export interface InstallOptions extends Installing {
@@ -100,10 +100,12 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
   if (place.mark.token !== o.token) createLike(note, o.area.megatestDb);
   // Before the pair bears this migration's token: without the note undoing would remove it.
   syncDirectory(place.directory);
-  if (place.mark.token !== o.token && !place.untouched) {
-    const { megatestDb: cache, refDb: ref, directory: at } = place.standing;
+  // Of the cache alone: into the ref an earlier part may have written, and died.
+  if (place.mark.token !== o.token && !place.cacheUntouched) {
+    const { megatestDb: cache, refDb, directory: at } = place.standing;
     const { area, partToken, signal } = o;
-    const stray = { cache, ref, directory: at };
+    // Compared with another migration's ref, what is older in the cache would pass for what changed there.
+    const stray = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
     await exportStray(stray, {
       closed: place.mark,
       directory,
@@ -175,6 +177,7 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
   } else {
     // A process may have it open: its content is replaced, not the file.
     await copyDatabase(file, target, o.signal);
+    o.failpoint("pair-replaced");
     rmSync(file);
     await outwaitBusy(o.signal, () => markKnown(target, part, o.partToken));
   }
@@ -195,7 +198,8 @@ function markKnown(file: string, part: PairPart, partToken: number): void {
 /**
  * Undoes what `installPair` did: what bears the migration's token goes, and a pair that it installed, unless a process has
  * it open, or somebody has written to it: for the next migration to this host to bring home. One that stood there before, or
- * stays, is closed, and tells that the home is still `home`. Call under the pair guard.
+ * stays, is closed, and tells that the home is still `home`. Call under the pair guard. May be repeated until `endCleaning`:
+ * the note that a pair stood there before stays till then.
  */
 export async function cleanPair(
   { area, settings, signal }: Pick<Installing, "area" | "settings" | "signal">,
@@ -203,13 +207,22 @@ export async function cleanPair(
   home: string,
 ): Promise<void> {
   for (const { directory, pair } of ownPairs(area, settings)) {
-    const reused = existsSync(reusedNote(directory, token));
+    const note = reusedNote(directory, token);
+    const reused = existsSync(note);
     if (pair !== undefined) {
       const { mark, untouched } = await outwaitBusy(signal, () => readMark(pair));
       const isOurs = mark?.token === token;
       const isGone = isOurs && !reused && untouched && removePair(directory);
       if (isOurs && !isGone) await outwaitBusy(signal, () => tellPair(pair, home));
     }
+    removeOwnFiles(directory, token, note);
+    removeIfEmpty(directory);
+  }
+}
+
+/** The last of what `cleanPair` does, once the area says that it is done. Call under the pair guard. */
+export function endCleaning({ area, settings }: Pick<Installing, "area" | "settings">, token: number): void {
+  for (const { directory } of ownPairs(area, settings)) {
     removeOwnFiles(directory, token);
     removeIfEmpty(directory);
   }

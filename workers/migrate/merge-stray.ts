@@ -15,15 +15,11 @@ import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
 import { recordKept } from "./record-kept.ts";
-import { attachStray, ParentIds, StrayMatch, strayColumns } from "./stray-match.ts";
+import { attachStray, ParentIds, type StrayFiles, StrayMatch, strayColumns } from "./stray-match.ts";
 
-export interface MergeOptions {
+export interface MergeOptions extends StrayFiles {
   /** The home's databases, under the lease; with a cache. */
   move: Move;
-  /** Copy of the stray in the area. */
-  stray: string;
-  /** What it began with: its ref's copy, or megatest.db as a take-over found it; undefined where there is none. */
-  base: string | undefined;
   beforeCommit(): void;
 }
 
@@ -39,19 +35,16 @@ const chunk = 100;
  * Brings home what was written at a wrong place, parents first. May be repeated: what is home already is found there. What
  * changed at both stays as it is at home; the stray's version is kept in completed-runs.db, once.
  */
-export async function mergeStray({ move, stray, base, beforeCommit }: MergeOptions): Promise<Merged> {
+export async function mergeStray({ move, beforeCommit, ...files }: MergeOptions): Promise<Merged> {
   const { db, records, context } = move;
-  const detach = attachStray(db, stray, base);
+  const detach = attachStray(db, files);
   try {
-    const total: Merged = await mergeAreaRows(move, base !== undefined, beforeCommit);
+    const total: Merged = await mergeAreaRows(move, files.base !== undefined, beforeCommit);
     await mapChildren(db, "cache", records, context.signal);
     const parents = new ParentIds(move);
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
-      const match = await outwaitBusy(
-        context.signal,
-        () => new StrayMatch(move, record, parents, base !== undefined),
-      );
+      const match = await outwaitBusy(context.signal, () => new StrayMatch(move, record, parents, files));
       const next = () => preparedIds<{ from: bigint }>(db, match.candidates(chunk));
       for (let from: bigint | undefined = lowestId; from !== undefined; ) {
         const after: bigint = from;
@@ -82,13 +75,14 @@ interface Settling {
 }
 
 async function settle(settling: Settling): Promise<Merged> {
-  const { move, record, beforeCommit } = settling;
+  const { move, record, parents, beforeCommit } = settling;
   const { db, context, sources, token } = move;
   // Judged under the lock: a client of the home may register the same row meanwhile.
   const written = await outwaitBusy(context.signal, () => {
     clearScratch(db, "losers");
     return transact(db, () => {
       proveToken(db, "cache", token, Date.now());
+      parents.forget();
       return withoutQuotingTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
     });
   });
@@ -112,19 +106,16 @@ async function settle(settling: Settling): Promise<Merged> {
 
 /** Does with a row what is right. Returns its id at home where it was written, `kept` where it stays aside. */
 function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
-  const { move, record, match, parents } = settling;
+  const { move, record, match } = settling;
   const verdict = match.judge(id);
   if (verdict.does === "nothing") return undefined;
   if (verdict.does === "keep") {
     keep(move, record, id, verdict.home ?? id, verdict.reason);
     return "kept";
   }
-  const home =
-    verdict.does === "update"
-      ? update(move, record, id, verdict.home)
-      : insert(move, record, id, verdict.parent);
-  parents.note(record.table, id, home);
-  return home;
+  return verdict.does === "update"
+    ? update(move, record, id, verdict.home)
+    : insert(move, record, id, verdict.parent);
 }
 
 function update(move: Move, record: RecordPlan, id: bigint, home: bigint): bigint {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { MigrationRow } from "../../shared/migration-row.ts";
+import { plural } from "../../shared/plural.ts";
 import { moveOn } from "../move/prepare.ts";
 import { Tally } from "../move/tally.ts";
 import { mendOverwritten } from "./mend-overwritten.ts";
@@ -16,6 +17,8 @@ export interface StrayCounts {
 }
 
 export interface MergedStrays extends StrayCounts {
+  /** Sentences for people: what of them stays where it is. */
+  warnings: readonly string[];
   /** Numbers of the strays whose every row is at home now: their copies are needed no more. */
   done: readonly number[];
 }
@@ -27,22 +30,24 @@ export interface MergedStrays extends StrayCounts {
 export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promise<MergedStrays> {
   const { area, db, context, files, fenceToken, times } = part;
   const done: number[] = [];
-  const total = { merged: 0, kept: 0, done };
-  // Without a cache of its own the home reads megatest.db: nothing can have been written beside it.
-  if (files.cache === undefined || !existsSync(files.completed)) return total;
+  const total = { merged: 0, kept: 0, done, warnings: [] };
+  const directory = migrationDirectory(area, row.token);
+  const missing =
+    files.cache === undefined ? "a cache" : existsSync(files.completed) ? undefined : "completed-runs.db";
+  if (missing !== undefined) return { ...total, warnings: notMerged(directory, missing) };
   const move = await read(part, () =>
     moveOn(db, { area, files }, { payload: {}, job: "repair" }, context, new Tally()),
   );
   move.token = fenceToken;
   const beforeCommit = () => times.renew();
-  const directory = migrationDirectory(area, row.token);
   for (const n of strayNumbers(directory)) {
     const { cache: stray, ref } = strayFiles(directory, n);
     // Its own ref moves on with each sync of its own: what it synced would pass for unchanged, also where a sync of the
     // home has overwritten that in megatest.db. Stray 0 parted in an earlier migration, whose files are gone.
     const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
     const base = [...parted, ref].find((file) => existsSync(file));
-    const { merged, kept } = await mergeStray({ move, stray, base, beforeCommit });
+    const own = base !== ref && existsSync(ref) ? ref : undefined;
+    const { merged, kept } = await mergeStray({ move, stray, base, own, beforeCommit });
     total.merged += merged;
     total.kept += kept;
     if (kept === 0) done.push(n);
@@ -50,6 +55,14 @@ export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promi
   }
   total.merged += await mendOverwritten(move, beforeCommit);
   return total;
+}
+
+function notMerged(directory: string, missing: string): string[] {
+  const count = strayNumbers(directory).length;
+  if (count === 0) return [];
+  return [
+    `${plural(count, "stray")} in ${directory} did not come home, for the home is without ${missing}: they stay there.`,
+  ];
 }
 
 /** Numbers of the strays of a migration that were copied to the area, in order. */

@@ -22,6 +22,8 @@ const watchedSchema = z.object({
   copied: z
     .record(z.string(), z.object({ n: z.number().int().positive(), changedAt: z.number() }))
     .optional(),
+  /** What a person should know of other users' caches, by directory: one sentence each. */
+  problems: z.record(z.string(), z.string()).optional(),
 });
 export type Watched = z.infer<typeof watchedSchema>;
 

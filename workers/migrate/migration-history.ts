@@ -1,6 +1,7 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
 import type { MigrateOutcome } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
+import type { MergedStrays, StrayCounts } from "./merge-strays.ts";
 
 function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
   return {
@@ -22,18 +23,37 @@ function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
 }
 
 /** The line of a migration that has ended well; of a take-over a second one, once the lost home is back. */
-export function settledLine(row: MigrationRow, strays: { merged: number; kept: number }): HistoryLine {
+export function settledLine(
+  row: MigrationRow,
+  strays: StrayCounts,
+  warnings: readonly string[] = [],
+): HistoryLine {
   const isBack = row.kind === "takeover" && row.state === "settled";
-  return { ...line(row, "migrated"), ...(isBack ? { jobId: `${row.job_id}.back` } : {}), strays };
+  return {
+    ...line(row, "migrated"),
+    ...(isBack ? { jobId: `${row.job_id}.back` } : {}),
+    strays,
+    ...told(warnings),
+  };
+}
+
+/** As many as the other jobs' lines have; with how many more there were. */
+const mostWarnings = 20;
+
+function told(warnings: readonly string[]): Partial<HistoryLine> {
+  if (warnings.length === 0) return {};
+  const more = warnings.length - mostWarnings;
+  return { warnings: warnings.slice(0, mostWarnings), ...(more > 0 ? { moreWarnings: more } : {}) };
 }
 
 /** The line of one that was undone, with why, and what was brought home of strays that it had copied to the area. */
-export function undoneLine(row: MigrationRow, strays?: { merged: number; kept: number }): HistoryLine {
+export function undoneLine(row: MigrationRow, strays?: MergedStrays): HistoryLine {
   const message = row.reason ?? "undone";
   return {
     ...line(row, "rolled-back"),
     reason: message,
     error: { code: "rolled-back", message },
     ...(strays === undefined ? {} : { strays: { merged: strays.merged, kept: strays.kept } }),
+    ...told(strays?.warnings ?? []),
   };
 }

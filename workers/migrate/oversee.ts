@@ -1,16 +1,14 @@
 import { openAllowedArea } from "../../shared/area/area.ts";
 import { findCache } from "../../shared/area/cache.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import { settle, tidySettled } from "./end.ts";
-import type { StrayCounts } from "./merge-strays.ts";
+import { type Settled, settle, tidySettled } from "./end.ts";
 import { readMigrationFiles } from "./migration-files.ts";
 import { handOver, withPart } from "./part.ts";
 import type { PartPayload } from "./switch.ts";
 import { rowOf } from "./undo.ts";
 
-export interface OverseeReport {
+export interface OverseeReport extends Settled {
   settled: boolean;
-  strays: StrayCounts;
 }
 
 /** On the new home, while the old one watches: keeps the lease, and ends the migration once the watch is over. */
@@ -27,10 +25,11 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
   return await withPart(options, async (part) => {
     const row = await rowOf(part, payload.migration);
     if (row.state === "switched" && readMigrationFiles(area, row.token).watched?.done === true)
-      return { settled: true, strays: await settle(part, row) };
+      return { settled: true, ...(await settle(part, row)) };
+    const settled = row.state === "settled";
     // A part before this one died when it had settled.
-    if (row.state === "settled") await tidySettled(part, row);
-    else await handOver(part);
-    return { settled: row.state === "settled", strays: { merged: 0, kept: 0 } };
+    const warnings = settled ? await tidySettled(part, row) : [];
+    if (!settled) await handOver(part);
+    return { settled, strays: { merged: 0, kept: 0 }, warnings };
   });
 }

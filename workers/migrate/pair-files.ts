@@ -19,15 +19,25 @@ export const pairNames = { cache: "megatest.db", ref: "megatest_ref.db" } as con
 /** What SQLite puts beside a database. */
 const sidecars = ["-journal", "-wal", "-shm"];
 
+/** What the databases of a pair say about their being closed. */
+export interface PairMark {
+  /** Of the cache; undefined where it is open. */
+  mark: ClosedMark | undefined;
+  /** Nobody can have written to either file since it was closed. */
+  untouched: boolean;
+  /** The same of the cache alone: a part that died while it installed a pair may have written to the ref. */
+  cacheUntouched: boolean;
+  /** One migration closed both: the ref holds what this cache had agreed on with megatest.db. False without a ref. */
+  isRefOfCache: boolean;
+}
+
 /** Where a pair goes on this host, and what stands there. */
-export interface PairPlace {
+export interface PairPlace extends PairMark {
   directory: string;
   standing: CachePair | undefined;
-  /** The mark of the standing cache; undefined where it is open. */
-  mark: ClosedMark | undefined;
-  /** Nobody can have written to the standing pair since it was closed. */
-  untouched: boolean;
 }
+
+const open: PairMark = { mark: undefined, untouched: false, cacheUntouched: false, isRefOfCache: false };
 
 /** Where this host's Megatest looks for the area's cache. Opens what stands there, and makes nothing. */
 export function findPlace(area: Area, settings: Settings): PairPlace {
@@ -35,19 +45,23 @@ export function findPlace(area: Area, settings: Settings): PairPlace {
   const [first] = cacheDirectories(area, settings);
   if (first === undefined) throw new TypeError("an area has a directory for its cache");
   return standing === undefined
-    ? { directory: first, standing, mark: undefined, untouched: false }
+    ? { directory: first, standing, ...open }
     : { directory: standing.directory, standing, ...readMark(standing) };
 }
 
 /** What the databases of a pair say about their being closed. */
-export function readMark(pair: CachePair): Pick<PairPlace, "mark" | "untouched"> {
+export function readMark(pair: CachePair): PairMark {
   const db = openQuietly({
     cache: pair.megatestDb,
     ...(pair.refDb === undefined ? {} : { ref: pair.refDb }),
   });
   try {
-    const untouched = isUntouched(db, "cache") && (pair.refDb === undefined || isUntouched(db, "ref"));
-    return { mark: readClosed(db, "cache"), untouched };
+    const mark = readClosed(db, "cache");
+    const cacheUntouched = isUntouched(db, "cache");
+    const hasRef = pair.refDb !== undefined;
+    const untouched = cacheUntouched && (!hasRef || isUntouched(db, "ref"));
+    const isRefOfCache = hasRef && mark !== undefined && readClosed(db, "ref")?.token === mark.token;
+    return { mark, untouched, cacheUntouched, isRefOfCache };
   } finally {
     db.close();
   }

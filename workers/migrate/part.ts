@@ -129,12 +129,15 @@ export async function giveBack(part: MigrationPart): Promise<void> {
   await commit(part, () => releaseLease(part.db, part.fenceToken));
 }
 
-/** Attaches a pair that came to this host meanwhile, under this part's token. */
+/** Attaches a pair that came to this host meanwhile, under this part's token. May be repeated. */
 export async function takePair(part: MigrationPart, pair: CachePair): Promise<void> {
-  const { files, db } = part;
-  if (files.cache === undefined) await read(part, () => attach(db, "cache", pair.megatestDb));
-  const { refDb } = pair;
-  if (files.ref === undefined && refDb !== undefined) await read(part, () => attach(db, "ref", refDb));
+  const { db } = part;
+  for (const [name, file] of [["cache", pair.megatestDb] as const, ["ref", pair.refDb] as const]) {
+    if (part.files[name] !== undefined || file === undefined) continue;
+    await read(part, () => attach(db, name, file));
+    // At once: what is attached cannot be attached again, and the next file may fail.
+    part.files = { ...part.files, [name]: file };
+  }
   part.pair = pair;
   part.files = filesOf(part.area, pair);
   part.times = new CacheTimes(cacheTimesSetup(part.area, pair));

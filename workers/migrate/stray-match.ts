@@ -9,19 +9,30 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 
+/** Copies in the area that are merged. */
+export interface StrayFiles {
+  stray: string;
+  /** What it began with: its ref's copy, or megatest.db as a take-over found it; undefined where there is none. */
+  base: string | undefined;
+  /** Where it is not the base: its ref's copy, what it had synced. */
+  own?: string | undefined;
+}
+
 /**
- * Files attached beside those of the area: `stray`, and where there is one `base`, what it began with. They must exist, and
- * what they say in their schemas is not run.
+ * Files attached beside those of the area, each under the name it has here. They must exist, and what they say in their
+ * schemas is not run.
  *
  * @throws JobsError `conflict` where something lies beside one: they were copied whole, and no journal is theirs
  */
-export function attachStray(db: Connection, stray: string, base: string | undefined): () => void {
-  const files = base === undefined ? { stray } : { stray, base };
-  for (const file of Object.values(files)) assertAlone(file);
+export function attachStray(db: Connection, { stray, base, own }: StrayFiles): () => void {
+  const files = Object.entries({ stray, base, own }).flatMap(([name, file]) =>
+    file === undefined ? [] : [{ name, file }],
+  );
+  for (const { file } of files) assertAlone(file);
   db.pragma("trusted_schema = OFF");
-  for (const [name, file] of Object.entries(files)) db.prepare(`ATTACH ? AS ${name}`).run(file);
+  for (const { name, file } of files) db.prepare(`ATTACH ? AS ${name}`).run(file);
   return () => {
-    for (const name of Object.keys(files)) db.exec(`DETACH ${name}`);
+    for (const { name } of files) db.exec(`DETACH ${name}`);
     db.pragma("trusted_schema = ON");
   };
 }
@@ -59,17 +70,23 @@ export class StrayMatch {
   readonly #names: readonly string[];
   readonly #values: readonly string[];
   readonly #hasBase: boolean;
+  /** Those of them that its own ref has too; undefined where that is the base, or there is none. */
+  readonly #inOwn: readonly string[] | undefined;
   readonly #parents: ParentIds;
 
-  constructor(move: Move, record: RecordPlan, parents: ParentIds, hasBase: boolean) {
+  constructor(move: Move, record: RecordPlan, parents: ParentIds, files: StrayFiles) {
     this.#db = move.db;
     this.#record = record;
     this.#parents = parents;
     this.#names = namesOf(record).filter((name) => name !== record.parent);
     // The ref knows nothing of tables that never sync.
-    this.#hasBase = hasBase && record.synced && hasTable(move.db, "base", record.table);
+    const has = (name: "base" | "own") =>
+      files[name] !== undefined && record.synced && hasTable(move.db, name, record.table);
+    this.#hasBase = has("base");
     const base = this.#hasBase ? new Set(columnNames(move.db, "base", record.table)) : undefined;
     this.#values = strayColumns(move, record).filter((name) => base?.has(name) ?? true);
+    const own = has("own") ? new Set(columnNames(move.db, "own", record.table)) : undefined;
+    this.#inOwn = own === undefined ? undefined : this.#values.filter((name) => own.has(name));
   }
 
   /** SQL: ids of stray rows from `:from` on that the home's cache does not have just so, or that changed since the stray began. */
@@ -96,8 +113,27 @@ export class StrayMatch {
     if (home === undefined) return this.#judgeMissing(id, parent, unchanged);
     // What the stray's sync brought to megatest.db is settled from there.
     if (unchanged || this.#same("cache", home, "stray", id)) return nothing;
-    if (base !== undefined && this.#same("cache", home, "base", base)) return { does: "update", home };
-    return { does: "keep", home, reason: "changed at home too" };
+    if (base === undefined || !this.#same("cache", home, "base", base))
+      return { does: "keep", home, reason: "changed at home too" };
+    return this.#isNewer(id, base, parent)
+      ? { does: "update", home }
+      : { does: "keep", home, reason: "megatest.db had got another value before" };
+  }
+
+  /**
+   * True where what a stray's row differs by from the base is later than that: its own ref has it as the base does, or the
+   * stray's sync was the last to write it to megatest.db. A row that was another one there before may be older than the base.
+   */
+  #isNewer(id: bigint, base: bigint, parent: bigint | null): boolean {
+    const columns = this.#inOwn;
+    if (columns === undefined) return true;
+    const own = this.#find("own", id, "same");
+    if (own === undefined) return false;
+    if (this.#same("own", own, "base", base, columns)) return true;
+    const area = this.#find("area", id, parent);
+    const there = this.#record.columnsIn("area");
+    const common = columns.filter((name) => there.includes(name));
+    return area !== undefined && this.#same("own", own, "area", area, common);
   }
 
   #judgeMissing(id: bigint, parent: bigint | null, unchanged: boolean): Verdict {
@@ -131,12 +167,12 @@ export class StrayMatch {
     ).get({ id, parent: parent === "same" ? null : parent });
   }
 
-  #same(a: string, idA: bigint, b: string, idB: bigint): boolean {
+  #same(a: string, idA: bigint, b: string, idB: bigint, values = this.#values): boolean {
     const { table } = this.#record;
     return (
       prepared<[bigint, bigint], number>(
         this.#db,
-        `SELECT ${sameRow("x", "y", this.#values)} FROM ${a}.${table} AS x, ${b}.${table} AS y WHERE x.id = ? AND y.id = ?`,
+        `SELECT ${sameRow("x", "y", values)} FROM ${a}.${table} AS x, ${b}.${table} AS y WHERE x.id = ? AND y.id = ?`,
       )
         .pluck()
         .get(idA, idB) === 1
@@ -144,7 +180,7 @@ export class StrayMatch {
   }
 }
 
-/** Which row at home a run or test of a stray is. */
+/** Which row at home a run or test of a stray is; remembered for as long as nobody else can write to the home's cache. */
 export class ParentIds {
   readonly #db: Connection;
   readonly #records: readonly RecordPlan[];
@@ -155,9 +191,9 @@ export class ParentIds {
     this.#records = records;
   }
 
-  /** Notes where a row went. */
-  note(table: MovedTable, id: bigint, home: bigint): void {
-    this.#known.set(`${table} ${id}`, home);
+  /** Call under each lock anew: before it a client of the home may have written, and a try that rolled back brought nothing. */
+  forget(): void {
+    this.#known.clear();
   }
 
   /** The home's id of the parent of a stray row; null for a run; undefined where the parent is not at home. */

@@ -92,7 +92,8 @@ async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise
   // These end the migration, and with it its lease.
   if (duty === "finish-undo") return await finishUndo(part, row);
   if (duty === "settle") return void (await settle(part, row));
-  if (duty === "tidy") return await (row.state === "undone" ? tidyUndone(part, row) : tidySettled(part, row));
+  if (duty === "tidy")
+    return void (await (row.state === "undone" ? tidyUndone(part, row) : tidySettled(part, row)));
   if (duty === "decide") await decide(part, row, "nobody went on with it within the lease's life");
   else if (duty === "open-old") await openOld(part, row);
   else if (duty === "open-new") await openNew(part, row);

@@ -8,7 +8,7 @@ import { outwaitBusy } from "../move/transaction.ts";
 import { openPart } from "./closed.ts";
 import { isNewClean } from "./duty.ts";
 import { removeNextHomes, withdrawNextHome } from "./home-switch.ts";
-import { cleanPair } from "./install.ts";
+import { cleanPair, endCleaning } from "./install.ts";
 import { type MergedStrays, mergeStrays, strayNumbers } from "./merge-strays.ts";
 import {
   migrationDirectory,
@@ -106,9 +106,12 @@ export async function cleanNew(area: Area, row: MigrationRow, context: JobContex
   await withPairGuard(context.settings, async () => {
     // Only a migration that is undone for good may lose its pair, and this is for good.
     const stands = await standsOf(area, context);
-    if (stands.some(({ row: { token, state } }) => token === row.token && state === "undoing"))
+    const isUndoing = stands.some(({ row: { token, state } }) => token === row.token && state === "undoing");
+    // Once it is done nothing tells any more that a pair stood there before.
+    if (isUndoing && !readMigrationFiles(area, row.token).newClean)
       await cleanPair({ area, ...context }, row.token, row.from_home);
+    context.failpoint("new-cleaned");
+    writeNewClean(area, row.token);
+    endCleaning({ area, ...context }, row.token);
   });
-  context.failpoint("new-cleaned");
-  writeNewClean(area, row.token);
 }

@@ -22,6 +22,8 @@ const longestPauseMs = 5_000;
 
 /** So many strays are more than there are users of an area; who makes more fills a disk. */
 const mostForeign = 100;
+/** As many as a line of the history has warnings. */
+const mostProblems = 20;
 const tooMany = `there are more than ${mostForeign} of the kind`;
 
 /**
@@ -37,26 +39,29 @@ export async function watch(area: Area, row: MigrationRow, context: JobContext):
   const known = readMigrationFiles(area, row.token).watched;
   // One that ends later than a watch lasts was begun before this host's clock was set back.
   const watched = known !== undefined && known.until - now <= settleMs ? known : begun;
-  const found = await copyStrays(area, row, context, known?.copied ?? {});
+  const found = await copyStrays(area, row, context, known ?? begun);
   const done = now >= watched.until;
   writeWatched(area, row.token, { ...watched, ...found, done });
   return done ? undefined : Math.min(watched.until - now, settleMs / 3, longestPauseMs);
 }
 
-/** @returns how many strays the area has by now, and which of them are other users' */
+/** @returns how many strays the area has by now, which of them are other users', and what is to be told of those */
 async function copyStrays(
   area: Area,
   row: MigrationRow,
   context: JobContext,
-  before: CopiedStrays,
-): Promise<{ strays: number; copied: CopiedStrays }> {
+  before: Watched,
+): Promise<{ strays: number; copied: CopiedStrays; problems: Record<string, string> }> {
   const { settings, signal } = context;
   const directory = ensureMigrationDirectory(area, row.token);
-  // What is there was copied whole, whether or not whoever did it came to say so.
-  let count = 0;
-  while (existsSync(strayFiles(directory, count + 1).cache)) count++;
+  let count = countStrays(directory);
   const closed = await outwaitBusy(signal, () => markOf(area, row, context));
-  const copied = { ...before };
+  const copied = { ...before.copied };
+  const problems = { ...before.problems };
+  const tell = (of: string, sentence: string) => {
+    context.log(sentence);
+    noteProblem(problems, of, sentence);
+  };
   const o = { directory, partToken: row.token, model: area.megatestDb, signal };
   for (const stray of await outwaitBusy(signal, () => findStrays(area, settings, closed, copied))) {
     const { foreign } = stray;
@@ -66,7 +71,7 @@ async function copyStrays(
       const problem = n > mostForeign ? tooMany : await exportForeign(stray, foreign, { ...o, n });
       if (problem !== undefined) {
         // It must not keep a migration from its end; the next look tries again.
-        context.log(`${stray.directory} of ${foreign.owner} is not brought home: ${problem}.`);
+        tell(stray.directory, `${stray.directory} of ${foreign.owner} is not brought home: ${problem}.`);
         continue;
       }
       copied[stray.directory] = { n, changedAt: foreign.changedAt };
@@ -76,12 +81,24 @@ async function copyStrays(
     context.log(
       `${stray.directory} was written to after the homehost had moved: its rows go to the new home.`,
     );
-    if (foreign !== undefined)
-      context.log(
-        `It is ${foreign.owner}'s and stays open: end what writes to it, for nobody else looks there.`,
-      );
+    if (foreign !== undefined) tell(stray.directory, staysOpen(stray.directory, foreign.owner));
   }
-  return { strays: count, copied };
+  return { strays: count, copied, problems };
+}
+
+/** What is there was copied whole, whether or not whoever did it came to say so. */
+function countStrays(directory: string): number {
+  let count = 0;
+  while (existsSync(strayFiles(directory, count + 1).cache)) count++;
+  return count;
+}
+
+const staysOpen = (directory: string, owner: string) =>
+  `${directory} is ${owner}'s and stays open: end what writes to it, for nobody else looks there.`;
+
+function noteProblem(problems: Record<string, string>, directory: string, sentence: string): void {
+  const isKnown = Object.hasOwn(problems, directory);
+  if (isKnown || Object.keys(problems).length < mostProblems) problems[directory] = sentence;
 }
 
 /** How the migration closed the old home; as it would have where there was no pair to close. */

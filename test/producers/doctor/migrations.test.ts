@@ -1,12 +1,14 @@
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/area-status.ts";
 import { areaStatusText } from "../../../producers/text/status-text.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../../shared/settings.ts";
+import { openToWrite } from "../../support/divided-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 import { leaveMigration } from "../../support/open-migration.ts";
+import { readColumn } from "../../support/read-rows.ts";
 import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
 
 const toHostB = ["closed", "installed", "intent", "switched"] as const;
@@ -19,7 +21,7 @@ function statusOf({ directory, host, user, cacheRoot }: SampleArea) {
 describe("the doctor on migrations", () => {
   it("finds nothing to say of an area that was never migrated", async () => {
     const diagnosis = await diagnoseArea(healthyArea());
-    for (const name of ["migration", "closed-cache", "home-files", "home-policy"])
+    for (const name of ["migration", "closed-cache", "home-files", "left-strays", "home-policy"])
       expect(checkOf(diagnosis, name)).toMatchObject({ ok: true });
   });
 
@@ -41,6 +43,28 @@ describe("the doctor on migrations", () => {
       ok: null,
       details: { files: [".homehost.mtjobs-7"] },
     });
+  });
+
+  it("lists strays that migrations which have ended left, and not those of one that goes on", async () => {
+    const area = healthyArea();
+    leaveMigration(area, [...toHostB, "settled"]);
+    const token = Number(readColumn(area.megatestDb, "SELECT max(token) FROM mtjobs_migrations")[0]);
+    const strayOf = (n: number) => {
+      const directory = join(area.directory, ".mtjobs", "migration", String(n));
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, "stray-1.db"), "");
+      writeFileSync(join(directory, "stray-1-ref.db"), "");
+      return join(directory, "stray-1.db");
+    };
+    expect(checkOf(await diagnoseArea(area), "left-strays")).toMatchObject({ ok: true });
+    const left = strayOf(token);
+    expect(checkOf(await diagnoseArea(area), "left-strays")).toMatchObject({
+      ok: null,
+      verdict: expect.stringContaining(left),
+      details: { files: [left], count: 1 },
+    });
+    openToWrite(area.megatestDb, (db) => db.exec("UPDATE mtjobs_migrations SET state = 'switched'"));
+    expect(checkOf(await diagnoseArea(area), "left-strays")).toMatchObject({ ok: true });
   });
 
   it("says on the old home where the area went, and who still has to come back", async () => {

@@ -23,6 +23,19 @@ function scene() {
   return { directory, there, gone: join(directory, "gone ? # % é.db") };
 }
 
+describe("a database that cannot be attached", () => {
+  it("is not left attached where what comes after that fails, so that it may be tried again", () => {
+    const { directory, there } = scene();
+    const db = openConnection({});
+    db.exec("BEGIN");
+    expect(() => attach(db, "cache", there)).toThrow("inside a transaction");
+    db.exec("COMMIT");
+    attach(db, "cache", there);
+    db.close();
+    expect(readdirSync(directory)).toEqual(["there.db"]);
+  });
+});
+
 describe("a database that is gone when it is opened", () => {
   it("is not made by opening it, and the error names it", () => {
     const { directory, there, gone } = scene();
@@ -30,7 +43,7 @@ describe("a database that is gone when it is opened", () => {
     expect(() => openToLook({ area: there, cache: gone })).toThrow(gone);
     const db = openConnection({ area: there });
     expect(() => attach(db, "cache", gone)).toThrow(gone);
-    expect(() => attachStray(db, gone, undefined)).toThrow(gone);
+    expect(() => attachStray(db, { stray: gone, base: undefined })).toThrow(gone);
     db.close();
     expect(readdirSync(directory)).toEqual(["there.db"]);
   });

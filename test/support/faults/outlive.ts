@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { listHosts } from "../../../shared/queue/hosts.ts";
 import { assertOneHome } from "../assert-one-home.ts";
+import { leaveClosedPair } from "../closed-pair.ts";
 import { fenceOf } from "../kill.ts";
 import type { Union } from "../oracle/records.ts";
 import { homeOf, migrationRow, unionAt } from "../two-hosts.ts";
@@ -21,8 +22,9 @@ const endedWithinMs = 90_000;
 export async function outlive(step: keyof typeof stepCases, name: FaultName): Promise<number> {
   let restMs = 0;
   await onFaultHosts(async (stage) => {
-    const before = unionAt(stage.area);
     const { on, needs } = stepCases[step];
+    if (needs === "reused") leaveClosedPair(stage.area, stage.hosts.seenFrom(stage.area, sides.new));
+    const before = unionAt(stage.area);
     const fault = faults[name];
     await startBoth(stage, step);
     await stage.hosts.migrate(stage.area, "host-b");

@@ -5,8 +5,11 @@ import type { Side } from "./fault-hosts.ts";
 export interface StepCase {
   /** Whose worker passes it. */
   on: Side;
-  /** `undone`: it has to fail first, at this failpoint of that side. `stray`: somebody writes to the old cache. */
-  needs?: { errorOn: Side; at: string } | "stray";
+  /**
+   * `undone`: it has to fail first, at this failpoint of that side. `stray`: somebody writes to the old cache.
+   * `reused`: a closed pair of an earlier migration stands on the new home.
+   */
+  needs?: { errorOn: Side; at: string } | "stray" | "reused";
 }
 
 const onOld: StepCase = { on: "old" };
@@ -21,6 +24,7 @@ export const stepCases: Record<(typeof migrateSteps)[number], StepCase> = {
   "snapshot-written": onOld,
   "migration-closed": onOld,
   "pair-copied": onNew,
+  "pair-replaced": { on: "new", needs: "reused" },
   "pair-installed": onNew,
   "migration-installed": onNew,
   "home-written": onNew,

@@ -14,6 +14,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { largestCache } from "../../../shared/area/foreign-caches.ts";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { readMigrationFiles } from "../../../workers/migrate/migration-files.ts";
 import { oversee } from "../../../workers/migrate/oversee.ts";
 import { lastMigrationOf } from "../../../workers/migrate/stand.ts";
@@ -21,7 +22,9 @@ import { strayFiles } from "../../../workers/migrate/strays.ts";
 import { watch } from "../../../workers/migrate/watch.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { openToWrite } from "../../support/divided-area.ts";
+import { edit, everywhere } from "../../support/edit-area.ts";
 import { plantJournal } from "../../support/hot-journal.ts";
+import { historyOf } from "../../support/kill.ts";
 import {
   buildForTwo,
   closeByHand,
@@ -35,12 +38,13 @@ import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { unionAt } from "../../support/two-hosts.ts";
 
 /** An area that has just moved, and on its old home a cache of `nobody` that was written to since. */
-async function scene(mode: number) {
+async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {
   const root = temporaryDirectory();
   const { area, place } = buildForTwo(root);
   chmodSync(area.megatestDb, mode);
   const o = { ...place, jobId: "migrate-1" };
   cpSync(area.cacheDirectory, join(root, "before"), { recursive: true });
+  meanwhile(area);
   await closeByHand(o);
   await switchByHand(o);
   const second = addSecondCache(area, "nobody");
@@ -93,6 +97,22 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
       1,
     ]);
     expect(bytesOf(second.cacheDb)).toBe(before);
+    expect(historyOf(area).at(-1)).toMatchObject({
+      warnings: [expect.stringMatching(`${second.cacheDirectory} is nobody's and stays open: `)],
+    });
+  });
+
+  it("brings nothing older over what the home had before it moved", async () => {
+    const { area, o, look } = await scene(0o666, (area) =>
+      edit(area, everywhere, (db) => db.exec("UPDATE tests SET comment = 'newer' WHERE id = 2")),
+    );
+    await look(0);
+    await tendBoth(o);
+    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    expect(readColumn(area.megatestDb, "SELECT comment FROM tests WHERE id = 2")).toEqual(["newer"]);
+    expect(readColumn(area.megatestDb, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([
+      1,
+    ]);
   });
 
   it("is copied again under the same number when it changed again, and only then", async () => {
@@ -132,10 +152,17 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
   });
 
   it("is not copied where it is larger than a cache of the area can be", async () => {
-    const { second, own, look, files, opened } = await scene(0o666);
+    const { area, o, second, own, look, files, opened } = await scene(0o666);
     truncateSync(second.cacheDb, largestCache(opened) + 4096);
     own();
-    await look();
+    await look(0);
     expect(files()?.strays).toBe(0);
+    // Exit 0 alone would say that all is well.
+    await tendBoth(o);
+    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    expect(historyOf(area).at(-1)).toMatchObject({
+      outcome: "migrated",
+      warnings: [expect.stringMatching(`${second.cacheDirectory} of nobody is not brought home: `)],
+    });
   });
 });

@@ -8,7 +8,7 @@ import { readFence } from "../../../workers/fence.ts";
 import { buildPair } from "../../../workers/migrate/build-pair.ts";
 import { closingMessage, isUntouched, openPart, readClosed } from "../../../workers/migrate/closed.ts";
 import { digestOf, integrityOf } from "../../../workers/migrate/digest.ts";
-import { cleanPair } from "../../../workers/migrate/install.ts";
+import { cleanPair, endCleaning } from "../../../workers/migrate/install.ts";
 import { holdOpen } from "../../shared/area/file-holder.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { openClient } from "../../support/megatest/client.ts";
@@ -184,6 +184,8 @@ describe.each([false, true])("installing over a closed pair of an earlier migrat
     const pairs = await withClosedPair(wal);
     const pair = await install(pairs, await takeSnapshot(pairs));
     await clean(pairs, 20);
+    await clean(pairs, 20);
+    endCleaning({ area: pairs.area, settings: pairs.new }, 20);
     expect(stateOf(pair)[0]).toMatchObject({ closed: 20, untouched: true });
     expect(() => openToWrite(pair.megatestDb, (db) => db.exec("DELETE FROM tests"))).toThrow(
       closingMessage("10.0.0.1"),

@@ -1,5 +1,6 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { mendOverwritten } from "../../../workers/migrate/mend-overwritten.ts";
@@ -164,6 +165,38 @@ describe("a row of a stray", () => {
     const steps = `SELECT stepname FROM test_steps WHERE test_id = (SELECT id FROM tests WHERE run_id =
       (SELECT id FROM runs WHERE runname = 'both')) ORDER BY 1`;
     expect(readColumn(at.home.cacheDb, steps)).toEqual(["step 0", "step 1"]);
+  });
+
+  it("that a client registers while the merge waits for a reader is the client's, and its tests go below that", async () => {
+    const at = fork();
+    const run = "INSERT INTO runs (id, runname, state, event_time) VALUES";
+    write(
+      at.stray,
+      `${run} (900, 'night', 'new', 5); INSERT INTO tests (id, run_id, testname, item_path) VALUES (900, 900, 't1', '')`,
+    );
+    settleTimes(at.home);
+    let tries = 0;
+    await withMove(at.home, async (move, beforeCommit) => {
+      const reader = new Database(at.home.cacheDb);
+      const rows = reader.prepare("SELECT * FROM runs").iterate();
+      rows.next();
+      move.db.function("tried", () => ++tries);
+      move.db.exec("CREATE TEMP TRIGGER first_try AFTER INSERT ON cache.runs BEGIN SELECT tried(); END");
+      // The first try is over once a timer fires after it: the thread waits for the reader until then.
+      const timer = setInterval(() => {
+        if (tries === 0) return;
+        clearInterval(timer);
+        rows.return?.();
+        reader.close();
+        write(at.home.cacheDb, `${run} (901, 'night', 'running', 99)`);
+      }, 1);
+      await mergeStray({ move, stray: at.stray, base: at.base, beforeCommit });
+    });
+    expect(tries).toBe(1);
+    expect(readColumn(at.home.cacheDb, "SELECT id FROM runs WHERE runname = 'night'")).toEqual([901]);
+    expect(
+      readColumn(at.home.cacheDb, "SELECT run_id FROM tests WHERE testname = 't1' AND id >= 900"),
+    ).toEqual([901]);
   });
 
   it("that was reported again under a new id is still the same row", async () => {

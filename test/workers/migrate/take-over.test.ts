@@ -10,6 +10,8 @@ import { baseFile } from "../../../workers/migrate/migration-files.ts";
 import { signsOfLife } from "../../../workers/migrate/signs-of-old-home.ts";
 import { sweepClosed } from "../../../workers/migrate/sweep-closed.ts";
 import { holdOpen } from "../../shared/area/file-holder.ts";
+import { openToWrite } from "../../support/divided-area.ts";
+import { edit } from "../../support/edit-area.ts";
 import { historyOf } from "../../support/kill.ts";
 import {
   addresses,
@@ -22,6 +24,7 @@ import {
   tendBoth,
 } from "../../support/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { keptVersions, readColumn } from "../../support/read-rows.ts";
 import { runReduce } from "../../support/run-reduce.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
@@ -68,6 +71,35 @@ describe("a take-over", () => {
     expect(migrationRow(area)).toMatchObject({ state: "settled" });
     expect(historyOf(area).filter(({ jobId }) => jobId.startsWith("migrate-1"))).toHaveLength(2);
     await expect(runReduce(area, { runname: "none" })).rejects.toMatchObject({ code: "not-home" });
+  });
+
+  it("leaves what others had written to megatest.db before as it is, where the lost home has an older value", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory(), { unsynced: false });
+    edit(area, ["area"], (db) => db.exec("UPDATE tests SET comment = 'newer' WHERE id = 2"));
+    const o = { ...place, jobId: "migrate-1" };
+    await takeOverByHand(o);
+    await tendBoth(o);
+    const there = seenFromSide(area, place.root, "new");
+    const comments = [there.cacheDb, there.refDb, area.megatestDb].map((file) =>
+      readColumn(file, "SELECT comment FROM tests WHERE id = 2"),
+    );
+    expect(comments).toEqual([["newer"], ["newer"], ["newer"]]);
+    expect(keptVersions(area, "tests", 2, "comment")).toHaveLength(1);
+  });
+
+  it("brings home what the lost home wrote and synced while it was believed to be off", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory(), { unsynced: false });
+    const o = { ...place, jobId: "migrate-1" };
+    await takeOverByHand(o);
+    for (const file of [area.cacheDb, area.refDb, area.megatestDb])
+      openToWrite(file, (db) => db.exec("UPDATE tests SET comment = 'later' WHERE id = 2"));
+    await tendBoth(o);
+    const there = seenFromSide(area, place.root, "new");
+    const comments = [there.cacheDb, there.refDb, area.megatestDb].map((file) =>
+      readColumn(file, "SELECT comment FROM tests WHERE id = 2"),
+    );
+    expect(comments).toEqual([["later"], ["later"], ["later"]]);
+    expect(keptVersions(area, "tests", 2, "comment")).toEqual([]);
   });
 
   it("leaves the lost home's cache closed, which goes a week later unless a process has it open", async () => {

@@ -1,14 +1,11 @@
-import { cpSync, existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../shared/job-steps.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../../workers/fence.ts";
-import { closePart } from "../../../workers/migrate/closed.ts";
-import { transact } from "../../../workers/move/transaction.ts";
+import { leaveClosedPair } from "../../support/closed-pair.ts";
+import { edit, everywhere } from "../../support/edit-area.ts";
 import {
   buildForTwo,
   migrateByHand,
@@ -17,22 +14,9 @@ import {
   tendBoth,
 } from "../../support/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { readColumn } from "../../support/read-rows.ts";
+import { keptVersions, readColumn } from "../../support/read-rows.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { homeOf, isClosed, migrationRow, unionAt } from "../../support/two-hosts.ts";
-
-/** A pair as an earlier migration, token 1, left it on the new home. */
-function leaveClosedPair(area: SampleArea, there: SampleArea): void {
-  mkdirSync(dirname(there.cacheDirectory), { recursive: true });
-  cpSync(area.cacheDirectory, there.cacheDirectory, { recursive: true });
-  const db = openConnection({ area: area.megatestDb, cache: there.cacheDb, ref: there.refDb });
-  transact(db, () => raiseToken(db, "area", 1));
-  for (const part of ["cache", "ref"] as const) {
-    transact(db, () => raiseToken(db, part, 1));
-    closePart(db, part, { token: 1, movedTo: "10.9.0.1", closedAt: Date.now() }, 1);
-  }
-  db.close();
-}
 
 /** What nobody should do, and somebody does: a run is written to a closed cache. */
 function writeByForce(file: string): void {
@@ -43,10 +27,11 @@ function writeByForce(file: string): void {
   db.close();
 }
 
-/** A migration that fails for good at a step, and is undone. */
-async function undoneAt(step: JobStep, place: Place, meanwhile = () => {}): Promise<void> {
+/** A migration that fails for good at a step, the nth time that it passes it, and is undone. */
+async function undoneAt(step: JobStep, place: Place, meanwhile = () => {}, nth = 1): Promise<void> {
+  let passed = 0;
   const failpoint = (name: JobStep) => {
-    if (name !== step) return;
+    if (name !== step || ++passed !== nth) return;
     meanwhile();
     throw new JobsError("conflict", `it fails at ${step}`);
   };
@@ -83,6 +68,69 @@ describe("a migration that is undone", () => {
     expect(migrationRow(area)?.state).toBe("undone");
     expect([byForce(there.cacheDb), isClosed(there.cacheDb)]).toEqual([[1], true]);
     await migrateByHand({ ...place, jobId: "migrate-2" });
+    expect([there.cacheDb, area.megatestDb].map(byForce)).toEqual([[1], [1]]);
+  });
+});
+
+/** An area that was on the new host once, and whose tests have changed at home since it came back. */
+function backSince() {
+  const { area, place } = buildForTwo(temporaryDirectory());
+  const there = seenFromSide(area, place.root, "new");
+  leaveClosedPair(area, there);
+  edit(area, everywhere, (db) => db.exec("UPDATE tests SET comment = 'newer'"));
+  return { area, place, there };
+}
+
+it("a closed pair that stood there before is left also where the cleaning dies before it has said so", async () => {
+  const { area, place } = buildForTwo(temporaryDirectory());
+  const there = seenFromSide(area, place.root, "new");
+  leaveClosedPair(area, there);
+  const o = { ...place, jobId: "migrate-1" };
+  const failpoint = (name: JobStep) => {
+    if (name === "pair-installed") throw new JobsError("conflict", "it fails");
+    if (name === "new-cleaned") throw new JobsError("stopped", "it dies");
+  };
+  await expect(migrateByHand({ ...o, failpoint })).rejects.toMatchObject({ code: "stopped" });
+  await tendBoth(o);
+  expect(migrationRow(area)?.state).toBe("undone");
+  expect(isClosed(there.cacheDb)).toBe(true);
+  expect(readdirSync(there.cacheDirectory).filter((name) => name.startsWith(".mtjobs"))).toEqual([]);
+});
+
+describe("a migration that dies while it writes over a closed pair of an earlier one", () => {
+  const comments = (file: string) =>
+    readColumn(file, "SELECT DISTINCT comment FROM tests WHERE testname <> 'mtjobs-id-gap'");
+
+  it.each([
+    { written: "the ref alone", nth: 1 },
+    { written: "both files", nth: 2 },
+  ])("and is undone leaves the next one nothing old to bring home: $written", async ({ nth }) => {
+    const { area, place, there } = backSince();
+    await undoneAt("pair-replaced", place, undefined, nth);
+    await migrateByHand({ ...place, jobId: "migrate-2" });
+    expect(migrationRow(area)).toMatchObject({ job_id: "migrate-2", state: "settled" });
+    expect([there.cacheDb, there.refDb, area.megatestDb].map(comments)).toEqual(Array(3).fill(["newer"]));
+    expect(keptVersions(area, "tests", 1, "comment")).toEqual([]);
+  });
+
+  it("and is taken up again brings nothing old home", async () => {
+    const { area, place, there } = backSince();
+    const o = { ...place, jobId: "migrate-1" };
+    const failpoint = (name: JobStep) => {
+      if (name === "pair-replaced") throw new JobsError("stopped", "it dies");
+    };
+    await expect(migrateByHand({ ...o, failpoint })).rejects.toMatchObject({ code: "stopped" });
+    await migrateByHand(o);
+    expect(migrationRow(area)?.state).toBe("settled");
+    expect([there.cacheDb, there.refDb, area.megatestDb].map(comments)).toEqual(Array(3).fill(["newer"]));
+  });
+
+  it("keeps aside, and brings over nothing newer, what somebody then writes to the cache that the ref is not of", async () => {
+    const { area, place, there } = backSince();
+    await undoneAt("pair-replaced", place);
+    writeByForce(there.cacheDb);
+    await migrateByHand({ ...place, jobId: "migrate-2" });
+    expect([there.cacheDb, there.refDb, area.megatestDb].map(comments)).toEqual(Array(3).fill(["newer"]));
     expect([there.cacheDb, area.megatestDb].map(byForce)).toEqual([[1], [1]]);
   });
 });

@@ -1,0 +1,23 @@
+import { cpSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { openConnection } from "../../shared/sqlite/connection.ts";
+import { raiseToken } from "../../workers/fence.ts";
+import { closePart } from "../../workers/migrate/closed.ts";
+import { transact } from "../../workers/move/transaction.ts";
+
+/** A pair of the area as an earlier migration, token 1, left it on another host: as it is at home now, and closed. */
+export function leaveClosedPair(
+  area: SampleArea,
+  there: Pick<SampleArea, "cacheDirectory" | "cacheDb" | "refDb">,
+): void {
+  mkdirSync(dirname(there.cacheDirectory), { recursive: true });
+  cpSync(area.cacheDirectory, there.cacheDirectory, { recursive: true });
+  const db = openConnection({ area: area.megatestDb, cache: there.cacheDb, ref: there.refDb });
+  transact(db, () => raiseToken(db, "area", 1));
+  for (const part of ["cache", "ref"] as const) {
+    transact(db, () => raiseToken(db, part, 1));
+    closePart(db, part, { token: 1, movedTo: "10.9.0.1", closedAt: Date.now() }, 1);
+  }
+  db.close();
+}

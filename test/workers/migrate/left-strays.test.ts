@@ -1,0 +1,33 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { openArea } from "../../../shared/area/area.ts";
+import { strayNumbers } from "../../../workers/migrate/merge-strays.ts";
+import { oversee } from "../../../workers/migrate/oversee.ts";
+import { lastMigrationOf } from "../../../workers/migrate/stand.ts";
+import { watch } from "../../../workers/migrate/watch.ts";
+import { historyOf } from "../../support/kill.ts";
+import { buildForTwo, closeByHand, contextOn, switchByHand } from "../../support/migration-hosts.ts";
+import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { writeAgainst } from "../../support/write-against.ts";
+
+it("a migration whose home has nothing to merge strays with says in its result and its history that they stay", async () => {
+  const { area, place } = buildForTwo(temporaryDirectory());
+  const o = { ...place, jobId: "migrate-1" };
+  await closeByHand(o);
+  await switchByHand(o);
+  writeAgainst(area.cacheDb);
+  rmSync(join(area.directory, "completed-runs.db"));
+  const opened = openArea(area.directory);
+  const row = await lastMigrationOf(opened, contextOn("old", o));
+  if (row === undefined) throw new Error("not migrated");
+  await watch(opened, row, contextOn("old", o));
+  const report = await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+  const directory = join(area.directory, ".mtjobs", "migration", String(row.token));
+  expect(strayNumbers(directory)).toEqual([1]);
+  const warnings = [
+    `1 stray in ${directory} did not come home, for the home is without completed-runs.db: they stay there.`,
+  ];
+  expect(report).toMatchObject({ settled: true, warnings });
+  expect(historyOf(area).at(-1)).toMatchObject({ outcome: "migrated", warnings });
+});
