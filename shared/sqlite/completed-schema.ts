@@ -131,7 +131,8 @@ function adoptSchema(
     db.prepare<[], string>("SELECT type || ' ' || lower(name) FROM main.sqlite_schema").pluck().all(),
   );
   const virtual = objects.filter(({ sql }) => /^CREATE\s+VIRTUAL\b/i.test(sql)).map(({ name }) => name);
-  for (const name of virtual) warn(`completed-runs.db has no "${name}": a virtual table serves queries only`);
+  for (const name of virtual)
+    warn(`completed-runs.db will not have the virtual table ${name}, which serves queries only`);
   // A virtual table keeps its content in tables that are named after it; one may be named `test`.
   const isMegatests = (table: string) => recordTables.has(table) || otherTables.has(table);
   const isLeft = (table: string) =>

@@ -141,8 +141,8 @@ describe("what serves queries only", () => {
     expect([result.moved.runs, dry.result.warnings]).toEqual([3, result.warnings]);
     expect(result.moved.test_steps).toBeGreaterThan(0);
     expect(result.warnings).toEqual([
-      'completed-runs.db has no "site_words": a virtual table serves queries only',
-      'completed-runs.db has no "test": a virtual table serves queries only',
+      "completed-runs.db will not have the virtual table site_words, which serves queries only",
+      "completed-runs.db will not have the virtual table test, which serves queries only",
       expect.stringMatching(/^completed-runs\.db has no "site_index": no such function/),
     ]);
     expect((await runRestore(area)).result.moved.runs).toBe(3);
