@@ -122,13 +122,14 @@ export function fenceOf(file: string): FenceRow | undefined {
   }
 }
 
-/** The lines of the area's history, oldest first. */
+/** The lines of the area's history, oldest first. One that power tore, of which the file has the length alone, is skipped. */
 export function historyOf(area: SampleArea): { jobId: string; state: string }[] {
   const file = join(area.directory, ".mtjobs", "history.jsonl");
   if (!isThere(file)) return [];
   return readFileSync(file, "utf8")
     .trimEnd()
     .split("\n")
+    .filter((line) => !line.includes("\0"))
     .map((line) => JSON.parse(line) as { jobId: string; state: string });
 }
 
