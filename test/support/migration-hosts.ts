@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
 import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
@@ -91,6 +93,19 @@ export async function migrateByHand(o: RunOptions): Promise<void> {
   o.between?.("watch");
   await tendBoth(o);
   await oversee({ area: o.area, migration: o.jobId }, contextOn("new", o));
+}
+
+/** Leaves a migration as it stands after a step, as a worker does that has lost its lock, or a machine its power. */
+export async function leaveAt(step: JobStep, place: Place): Promise<void> {
+  let isLeft = false;
+  const failpoint = (name: JobStep) => {
+    if (step === "old-opened" && name === "migration-gathered") throw new Error("so that it is undone");
+    if (name !== step) return;
+    isLeft = true;
+    throw new JobsError("lost-lease", `left at ${step}`);
+  };
+  await assert.rejects(migrateByHand({ ...place, jobId: "migrate-1", failpoint }));
+  assert.ok(isLeft, `the migration did not come to ${step}`);
 }
 
 export async function closeByHand(o: RunOptions): Promise<void> {

@@ -1,8 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../shared/job-steps.ts";
 import { parsePayload } from "../../../shared/queue/payload.ts";
 import { tend } from "../../../workers/migrate/tend.ts";
 import { runJob } from "../../../workers/run-job.ts";
@@ -12,6 +10,7 @@ import {
   buildForTwo,
   closeByHand,
   contextOn,
+  leaveAt,
   migrateByHand,
   type Place,
   seenFromSide,
@@ -21,16 +20,6 @@ import {
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
-
-/** Leaves a migration as it stands after a step, as a worker does that has lost its lock. */
-async function leaveAt(step: JobStep, place: Place): Promise<void> {
-  const failpoint = (name: JobStep) => {
-    if (name === step) throw new JobsError("lost-lease", `left at ${step}`);
-  };
-  await expect(migrateByHand({ ...place, jobId: "migrate-1", failpoint })).rejects.toMatchObject({
-    code: "lost-lease",
-  });
-}
 
 async function tendOn(side: "old" | "new", place: Place, givenUp?: string) {
   const payload = { v: 1, area: place.area, requestedBy: "rounds", step: "tend" } as const;

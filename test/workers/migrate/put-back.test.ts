@@ -2,31 +2,14 @@ import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../shared/job-steps.ts";
 import { parsePayload } from "../../../shared/queue/payload.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { runJob } from "../../../workers/run-job.ts";
-import {
-  buildForTwo,
-  contextOn,
-  migrateByHand,
-  type Place,
-  seenFromSide,
-  tendBoth,
-} from "../../support/migration-hosts.ts";
+import { buildForTwo, contextOn, leaveAt, seenFromSide, tendBoth } from "../../support/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { readColumn } from "../../support/read-rows.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
-
-/** Leaves a migration as it stands after a step, where its machine lost power. */
-async function leaveAt(step: JobStep, place: Place): Promise<void> {
-  const failpoint = (name: JobStep) => {
-    if (name === step) throw new JobsError("lost-lease", `left at ${step}`);
-  };
-  await expect(migrateByHand({ ...place, jobId: "migrate-1", failpoint })).rejects.toThrow();
-}
 
 /** What a machine does with its /tmp as it starts. */
 const emptyCacheRoot = ({ cacheRoot }: SampleArea) => rmSync(cacheRoot, { recursive: true });

@@ -3,8 +3,6 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../shared/job-steps.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { baseFile } from "../../../workers/migrate/migration-files.ts";
 import { signsOfLife } from "../../../workers/migrate/signs-of-old-home.ts";
@@ -17,8 +15,8 @@ import {
   addresses,
   buildForTwo,
   contextOn,
+  leaveAt,
   migrateByHand,
-  type RunOptions,
   seenFromSide,
   takeOverByHand,
   tendBoth,
@@ -29,16 +27,6 @@ import { runReduce } from "../../support/run-reduce.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
 import { waitFor } from "../../support/wait-for.ts";
-
-/** Leaves a migration as it stands after a step, as hosts that die there do. */
-async function leaveAt(step: JobStep, o: RunOptions): Promise<void> {
-  const isUndoing = step === "old-opened";
-  const failpoint = (name: JobStep) => {
-    if (isUndoing && name === "migration-gathered") throw new Error("so that it is undone");
-    if (name === step) throw new JobsError("lost-lease", `left at ${step}`);
-  };
-  await migrateByHand({ ...o, failpoint }).catch(() => {});
-}
 
 /** Of the migrations of an area, the first one first. */
 function statesOf(area: SampleArea): unknown[] {
@@ -134,7 +122,7 @@ describe("a take-over", () => {
     async ({ step, ended }) => {
       const { area, place } = buildForTwo(temporaryDirectory());
       const before = unionAt(area);
-      await leaveAt(step, { ...place, jobId: "migrate-1" });
+      await leaveAt(step, place);
       await expect(takeOverByHand({ ...place, jobId: "migrate-2" })).rejects.toMatchObject({
         code: "locked",
       });
@@ -160,7 +148,7 @@ describe("a take-over", () => {
     const { area, place } = buildForTwo(temporaryDirectory());
     const before = unionAt(area);
     // Moved to the new host, which dies with its pair still closed: the old one takes over.
-    await leaveAt("migration-switched", { ...place, jobId: "migrate-1" });
+    await leaveAt("migration-switched", place);
     letLeaseRunOut(area);
     await takeOverByHand({ ...place, jobId: "migrate-2" }, "old");
     expect(homeOf(area)).toBe(`${addresses.old}\n`);
