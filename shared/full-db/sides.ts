@@ -1,6 +1,5 @@
 import { gapName, guardName, notNamed } from "../id-guard-name.ts";
-import type { Connection } from "../sqlite/connection.ts";
-import { quoteText } from "../sqlite/connection.ts";
+import { type Connection, quoteTexts } from "../sqlite/connection.ts";
 import { hasTable } from "../sqlite/table.ts";
 import type { Side, UnionTable } from "./union-tables.ts";
 
@@ -45,7 +44,7 @@ export function readRule(db: Connection): Rule {
   if (!ours) return ruleWithForeignRuns("0", "0");
   const known = (run: string, more: string) =>
     `EXISTS (SELECT 1 FROM completed.mtjobs_runs AS mtjobs_r WHERE mtjobs_r.run_id = ${run}${more})`;
-  const counts = (run: string) => known(run, ` AND mtjobs_r.state IN (${literals(completedStates)})`);
+  const counts = (run: string) => known(run, ` AND mtjobs_r.state IN (${quoteTexts(completedStates)})`);
   const foreign = db
     .prepare(`SELECT EXISTS (SELECT 1 FROM completed.runs WHERE NOT ${known("runs.id", "")})`)
     .pluck()
@@ -53,7 +52,7 @@ export function readRule(db: Connection): Rule {
   if (foreign === 1) return ruleWithForeignRuns(counts, (run) => known(run, ""));
   return {
     isCompleted: counts,
-    uncounted: `SELECT run_id FROM completed.mtjobs_runs WHERE state IN (${literals(uncountedStates)})`,
+    uncounted: `SELECT run_id FROM completed.mtjobs_runs WHERE state IN (${quoteTexts(uncountedStates)})`,
   };
 }
 
@@ -109,8 +108,4 @@ function runOfTest(side: Side, test: string): string {
 /** True for all but the rows that guard ids, or keep them apart. */
 function notGuard(table: UnionTable, alias: string): string {
   return notNamed(table.name, alias, guardName, gapName) ?? "";
-}
-
-function literals(words: readonly string[]): string {
-  return words.map((word) => `${quoteText(word)}`).join(", ");
 }

@@ -1,5 +1,5 @@
 import { type Connection, quoteName } from "../sqlite/connection.ts";
-import { type Column, defaultExpression } from "../sqlite/table.ts";
+import { type Column, defaultExpression, isComputed } from "../sqlite/table.ts";
 import { countsOn, type Rule } from "./sides.ts";
 import { schemaViews } from "./sql/schema-tables.ts";
 import type { Side, UnionTable } from "./union-tables.ts";
@@ -62,8 +62,7 @@ const originalBlock =
 
 /** A constant default with the column's affinity; one that is computed for each new row is NULL for an old one. */
 function defaultOf({ defaultSql, type }: Column): string {
-  const constant = defaultSql !== null && !/[(]|current_/i.test(defaultSql);
-  const value = constant ? defaultExpression({ defaultSql }) : "NULL";
+  const value = isComputed(defaultSql) ? "NULL" : defaultExpression({ defaultSql });
   return type === "" ? value : `CAST(${value} AS ${castable(type)})`;
 }
 

@@ -1,4 +1,5 @@
 import { quoteName } from "../sqlite/connection.ts";
+
 /** The layout of a Megatest v1.65 database, for areas we make up: the demo, the bench and the tests. */
 
 export interface SchemaOptions {

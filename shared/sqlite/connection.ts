@@ -110,6 +110,11 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** Such texts with commas between, for `IN (…)`. */
+export function quoteTexts(texts: readonly string[]): string {
+  return texts.map(quoteText).join(", ");
+}
+
 /** True where SQLite refused a row: a UNIQUE, NOT NULL or CHECK constraint, or the type of a strict table. */
 export function isConstraintError(error: unknown): error is Error {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT");

@@ -3,12 +3,12 @@ import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/id
 import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { proveToken } from "../fence.ts";
 import { settleAll } from "../move/bring-together.ts";
+import { commitLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { copyFromCache } from "./merge-stray.ts";
-import { recordKept } from "./record-kept.ts";
 
 /** Rows of megatest.db looked at in one statement. */
 const chunk = 2_000;
@@ -60,7 +60,7 @@ async function replace(
   clearScratch(db, "losers");
   await outwaitBusy(context.signal, () => noteDisplaced(move, record, ids));
   for (let isDone = false; !isDone; ) {
-    await recordKept(move);
+    await commitLosers(move);
     isDone = await outwaitBusy(context.signal, () => {
       beforeCommit();
       return transact(db, () => {

@@ -4,10 +4,10 @@ import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts"
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
+import { commitLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
-import { recordKept } from "./record-kept.ts";
 
 interface AreaTable {
   table: string;
@@ -89,7 +89,7 @@ class AreaRows {
     });
     const done = homes.filter((home) => home !== undefined);
     const kept = done.filter(({ isKept }) => isKept).length;
-    if (kept > 0) await recordKept(this.#move);
+    if (kept > 0) await commitLosers(this.#move);
     // Also what stays as it is at home: the stray's sync may have overwritten it in megatest.db.
     const carried = done.map(({ home }) => home);
     const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried, beforeCommit) : 0;
@@ -199,7 +199,7 @@ class AreaRows {
     if (!hasTable(this.#move.db, "area", this.#table)) return 0;
     clearScratch(this.#move.db, "losers");
     const noted = await outwaitBusy(this.#move.context.signal, () => this.#noteDisplaced(part, rows));
-    if (noted > 0) await recordKept(this.#move);
+    if (noted > 0) await commitLosers(this.#move);
     return noted;
   }
 

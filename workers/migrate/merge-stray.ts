@@ -9,12 +9,12 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "../move/children.ts";
+import { commitLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
-import { recordKept } from "./record-kept.ts";
 import { attachStray, ParentIds, type StrayFiles, StrayMatch, strayColumns } from "./stray-match.ts";
 
 export interface MergeOptions extends StrayFiles {
@@ -87,7 +87,7 @@ async function settle(settling: Settling): Promise<Merged> {
     });
   });
   const kept = written.filter((home) => home === "kept").length;
-  if (kept > 0) await recordKept(move);
+  if (kept > 0) await commitLosers(move);
   const homes = written.filter((home) => typeof home === "bigint");
   if (record.synced && homes.length > 0) {
     // As Megatest's own sync: megatest.db before the ref knows of it.

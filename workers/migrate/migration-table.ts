@@ -8,7 +8,7 @@ import {
   migrationStates,
   nextStates,
 } from "../../shared/migration-row.ts";
-import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteTexts } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 
 /** The migrations of an area: a row each in `mtjobs_migrations` of megatest.db, written only under the fence. */
@@ -144,7 +144,7 @@ function update(
   const { changes: rows } = db
     .prepare(
       `UPDATE area.mtjobs_migrations SET ${sets.join(", ")}
-       WHERE token = :token AND state IN (${from.map((state) => `${quoteText(state)}`).join(", ")})`,
+       WHERE token = :token AND state IN (${quoteTexts(from)})`,
     )
     .run({ ...values, token, now: Date.now() });
   if (rows === 1) return;

@@ -1,5 +1,5 @@
 import { completedStates, uncountedStates } from "../../shared/full-db/sides.ts";
-import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteTexts } from "../../shared/sqlite/connection.ts";
 import { idRanges } from "../../shared/sqlite/ids.ts";
 
 /** Runs of megatest.db and of completed-runs.db, by file name. */
@@ -18,7 +18,7 @@ export function countSides(db: Connection): RunsBySide {
 
 /** @param elsewhere states of a run that counts on the other side */
 function countRuns(db: Connection, part: "area" | "completed", elsewhere: readonly string[]): number {
-  const states = elsewhere.map((state) => `${quoteText(state)}`).join(", ");
+  const states = quoteTexts(elsewhere);
   const count = prepared<[bigint, bigint], number>(
     db,
     `SELECT count(*) FROM ${part}.runs AS r WHERE r.id BETWEEN ? AND ? AND coalesce(r.state, '') <> 'deleted'

@@ -1,4 +1,4 @@
-import { quoteText } from "../../shared/sqlite/connection.ts";
+import { quoteTexts } from "../../shared/sqlite/connection.ts";
 
 /** Which tests Megatest may still write to. */
 
@@ -7,8 +7,6 @@ const ended = ["COMPLETED", "KILLED", "STUCK", "INCOMPLETE", "ARCHIVED", "DEAD",
 
 /** A test that never started and, with one of these statuses, never will. */
 const neverToRun = ["PREQ_FAIL", "PREQ_DISCARDED", "BLOCKED", "ZERO_ITEMS", "TIMED_OUT", "TEN_STRIKES"];
-
-const sqlList = (words: readonly string[]) => words.map((word) => `${quoteText(word)}`).join(", ");
 
 /** States of a test that runs, or is about to. */
 const running = ["RUNNING", "LAUNCHED", "REMOTEHOSTSTART"];
@@ -19,14 +17,14 @@ const running = ["RUNNING", "LAUNCHED", "REMOTEHOSTSTART"];
  * when it counts what is running.
  */
 export function isUnfinished(tests: string): string {
-  return `coalesce(t.state, '') NOT IN (${sqlList(ended)})
-    AND NOT (t.state = 'NOT_STARTED' AND coalesce(t.status, '') IN (${sqlList(neverToRun)}))
+  return `coalesce(t.state, '') NOT IN (${quoteTexts(ended)})
+    AND NOT (t.state = 'NOT_STARTED' AND coalesce(t.status, '') IN (${quoteTexts(neverToRun)}))
     AND NOT ${isToplevel(tests)}`;
 }
 
 /** SQL that is true for a test `t` of table `tests` that Megatest counts as running. */
 export function isRunning(tests: string): string {
-  return `t.state IN (${sqlList(running)}) AND NOT ${isToplevel(tests)}`;
+  return `t.state IN (${quoteTexts(running)}) AND NOT ${isToplevel(tests)}`;
 }
 
 function isToplevel(tests: string): string {

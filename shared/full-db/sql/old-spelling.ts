@@ -1,5 +1,4 @@
-import type { Connection } from "../../sqlite/connection.ts";
-import { quoteText } from "../../sqlite/connection.ts";
+import { type Connection, quoteText } from "../../sqlite/connection.ts";
 import { isToken, nameOf, type Token } from "./tokens.ts";
 
 const rowids = new Set(["rowid", "_rowid_", "oid"]);
