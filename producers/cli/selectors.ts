@@ -13,7 +13,7 @@ export interface SelectorTexts {
 export function runIds(text: string): RunId[] {
   return text.split(",").map((id) => {
     if (isIdText(id.trim())) return shownId(BigInt(id));
-    throw new JobsError("usage", `--run-id: "${id}" is no id of a run`, {
+    throw new JobsError("usage", `--run-id: "${id}" is not the id of a run`, {
       hint: "ids are whole numbers from -2^63 to 2^63 - 1, with commas between",
     });
   });
