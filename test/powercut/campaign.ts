@@ -84,7 +84,12 @@ async function recordPatiently(name: ScenarioName, options: StageOptions): Promi
   }
 }
 
-const firstLines = (text: string): string => text.split("\n").slice(0, 3).join("; ");
+const firstLines = (text: string): string =>
+  text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(0, 8)
+    .join("; ");
 
 function rowsBefore({ recording, area }: Stage) {
   layOutCut(recording, { upTo: 0, reached: recording.disks.map(() => nothing), seed: 1 });

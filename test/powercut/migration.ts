@@ -81,13 +81,16 @@ async function recordMove(
     const tracers = await Promise.all(
       workers.map(([host, { child }]) => traceRunning(join(traces, host), child.pid ?? 0)),
     );
-    const id = await hosts.migrate(area, to);
-    if (stray) await writeToOld(hosts, area, to, join(traces, "writer"));
-    if (failure === "") await hosts.migrated(to, id);
-    else await hosts.settled(area, "undone");
     const ended = tracers.map((tracer) => once(tracer, "close"));
-    for (const [, { child }] of workers) child.kill("SIGKILL");
-    await Promise.all(ended);
+    try {
+      const id = await hosts.migrate(area, to);
+      if (stray) await writeToOld(hosts, area, to, join(traces, "writer"));
+      if (failure === "") await hosts.migrated(to, id);
+      else await hosts.settled(area, "undone");
+    } finally {
+      for (const [, { child }] of workers) child.kill("SIGKILL");
+      await Promise.all(ended);
+    }
     return stray ? [...both, "writer"] : both;
   });
 }

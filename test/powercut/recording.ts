@@ -54,7 +54,7 @@ export async function traceProgram(
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`the job to be recorded ended with ${code}: ${stderr.slice(-2000)}`);
+  if (code !== 0) throw new Error(`${args.at(-2)} ${args.at(-1)} ended with ${code}: ${stderr.slice(-2000)}`);
 }
 
 /** Has strace follow a process that runs already; resolves once it does. */
