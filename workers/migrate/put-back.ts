@@ -4,7 +4,6 @@ import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { gapAbove } from "./id-gap.ts";
 import { type Installing, installPair } from "./install.ts";
-import { strayNumbers } from "./merge-strays.ts";
 import { migrationDirectory } from "./migration-files.ts";
 import { readMark } from "./pair-files.ts";
 import { withPairGuard } from "./pair-guard.ts";
@@ -55,9 +54,13 @@ export async function pairToOpen(part: MigrationPart, row: MigrationRow): Promis
   return pair;
 }
 
-/** Rows that are at home just so are found there by the merge: this may be one time too many. */
+/** The number of the stray that is made of the snapshot. A watch, which may be at work on another host, counts its own from 1. */
+const snapshotStray = 999_999;
+
+/** May be repeated: a stray's cache is copied last, so where it is there all of it is. */
 async function leaveAsStray({ area, fenceToken, context }: MigrationPart, directory: string): Promise<void> {
-  const to = strayFiles(directory, Math.max(0, ...strayNumbers(directory)) + 1);
+  const to = strayFiles(directory, snapshotStray);
+  if (existsSync(to.cache)) return;
   const options = { partToken: fenceToken, model: area.megatestDb, signal: context.signal };
   const ref = join(directory, snapshotNames.ref);
   if (existsSync(ref)) await copyAside({ ...options, from: ref, target: to.ref });

@@ -1,7 +1,9 @@
-import { cpSync, mkdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { JobsError } from "../../../shared/errors.ts";
+import type { JobStep } from "../../../shared/job-steps.ts";
 import { parsePayload } from "../../../shared/queue/payload.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { runJob } from "../../../workers/run-job.ts";
@@ -45,6 +47,23 @@ describe("a migration whose machine lost power and empties /tmp as it starts", (
       assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
     },
   );
+
+  it("leaves its copy to be merged once, however often the opening fails", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    await leaveAt("migration-closed", place);
+    emptyCacheRoot(area);
+    makeCacheAnew(area);
+    letLeaseRunOut(area);
+    const failpoint = (step: JobStep) => {
+      if (step === "old-opened") throw new JobsError("io", "it fails here");
+    };
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const opening = tendBoth({ ...place, jobId: "migrate-1", failpoint });
+      await expect(opening).rejects.toMatchObject({ code: "io", message: "it fails here" });
+    }
+    const directory = join(area.directory, ".mtjobs", "migration", String(migrationRow(area)?.token));
+    expect(readdirSync(directory).filter((name) => /^stray-\d+\.db$/.test(name))).toHaveLength(1);
+  });
 
   it("gives a new home its pair back before anybody works there", async () => {
     const { area, place } = buildForTwo(temporaryDirectory());
