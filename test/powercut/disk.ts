@@ -113,11 +113,10 @@ export function enter(names: Names, entry: Entry): void {
 }
 
 /**
- * A file system with a journal of its metadata, as ext4 and XFS have: names reach the disk in their order, up to any point
- * behind the last that was forced; what is written to a file in any subset of its pages, until the file is synced; that it was
- * made shorter as a whole, as names. The sync
- * of a directory forces all names before it; that of a file its own content, size and time, and no name, for POSIX
- * promises none.
+ * A file system with a journal of its metadata, as ext4 and XFS have. Names reach the disk in their order, up to any point
+ * behind the last that was forced. What is written to a file reaches it in any subset of its pages, until the file is synced;
+ * that a file was made shorter reaches it as a whole, like a name. The sync of a directory forces all names before it; that of
+ * a file forces its own content, size and time, and no name, for POSIX promises none.
  */
 export class Disk {
   readonly root: string;
