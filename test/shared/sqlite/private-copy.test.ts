@@ -159,8 +159,10 @@ describe("a private copy of somebody else's database", () => {
 
   it("is of one moment or is busy while somebody writes all the time, and always sound", async () => {
     const code = `const Database = require(process.argv[2]); const db = new Database(process.argv[1]);
-      db.pragma('synchronous = OFF'); db.exec('CREATE TABLE a (x); CREATE TABLE b (x)'); process.stdout.write('on');
-      for (let n = 0; ; n++) db.exec('BEGIN; INSERT INTO a VALUES (' + n + '); INSERT INTO b VALUES (' + n + '); COMMIT');`;
+      db.pragma('synchronous = OFF');
+      db.exec('CREATE TABLE a (x); INSERT INTO a VALUES (0); CREATE TABLE filler (x); INSERT INTO filler VALUES (zeroblob(8000000));');
+      db.exec('CREATE TABLE b (x); INSERT INTO b VALUES (0)'); process.stdout.write('on');
+      for (;;) db.exec('BEGIN; UPDATE a SET x = x + 1; UPDATE b SET x = x + 1; COMMIT');`;
     const writer = spawn(
       process.execPath,
       ["-e", code, file, createRequire(import.meta.url).resolve("better-sqlite3")],
@@ -173,9 +175,8 @@ describe("a private copy of somebody else's database", () => {
           const copy = copyPrivately(file, { ...expected, maxBytes: 2 ** 30 });
           const db = new Database(copy.file);
           expect(db.pragma("integrity_check", { simple: true })).toBe("ok");
-          expect(db.prepare("SELECT (SELECT count(*) FROM a) - (SELECT count(*) FROM b)").pluck().get()).toBe(
-            0,
-          );
+          // One is on the first pages of the file, the other on the last.
+          expect(db.prepare("SELECT (SELECT x FROM a) - (SELECT x FROM b)").pluck().get()).toBe(0);
           db.close();
           copy.remove();
         } catch (error) {
