@@ -30,3 +30,16 @@ export const unsyncedTables = recordShapes.filter(({ synced }) => !synced).map((
 /** Tables whose ids Megatest hands out and other tables or people refer to. */
 export const identifiedTables = ["runs", "tests", "test_steps", "test_data"] as const;
 export type IdentifiedTable = (typeof identifiedTables)[number];
+
+/**
+ * What describes the area rather than a run, with the columns that name a row. The sync carries tables whose rows have
+ * names; the others go by their ids, as tests.archived names a block.
+ */
+export const areaTables: Readonly<Record<string, readonly string[]>> = {
+  keys: ["fieldname"],
+  metadat: ["var"],
+  test_meta: ["testname"],
+  archive_disks: [],
+  archive_blocks: [],
+  archive_allocations: [],
+};

@@ -1,3 +1,4 @@
+import { areaTables } from "../../shared/record-tables.ts";
 import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
@@ -8,34 +9,21 @@ import { commitLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
+import type { StrayFiles } from "./stray-match.ts";
 
-interface AreaTable {
-  table: string;
-  /** Columns that name a row; none where its id does, as tests.archived names a block. */
-  names: readonly string[];
-}
-
-/** What describes the area rather than a run: the sync carries the tables whose rows have names. */
-const areaTables: readonly AreaTable[] = [
-  { table: "keys", names: ["fieldname"] },
-  { table: "metadat", names: ["var"] },
-  { table: "test_meta", names: ["testname"] },
-  { table: "archive_disks", names: [] },
-  { table: "archive_blocks", names: [] },
-  { table: "archive_allocations", names: [] },
-];
+type Compared = Pick<StrayFiles, "base" | "own">;
 
 /** The area's own rows of a stray, which is attached: see mergeStray, whose rules are these. */
 export async function mergeAreaRows(
   move: Move,
-  hasBase: boolean,
+  files: Compared,
   beforeCommit: () => void,
 ): Promise<{ merged: number; kept: number }> {
   const total = { merged: 0, kept: 0 };
-  for (const { table, names } of areaTables) {
+  for (const [table, names] of Object.entries(areaTables)) {
     const rows = await outwaitBusy(move.context.signal, () =>
       ["stray", "cache"].every((part) => hasTable(move.db, part, table))
-        ? new AreaRows(move, { table, names }, hasBase && hasTable(move.db, "base", table))
+        ? new AreaRows(move, table, names, files)
         : undefined,
     );
     if (rows === undefined) continue;
@@ -55,8 +43,10 @@ class AreaRows {
   readonly #columns: readonly string[];
   /** Those of them that the base has too; undefined where there is no base. */
   readonly #inBase: readonly string[] | undefined;
+  /** Those of them that its own ref has too; null where there is none, undefined where that is the base. */
+  readonly #inOwn: readonly string[] | null | undefined;
 
-  constructor(move: Move, { table, names }: AreaTable, hasBase: boolean) {
+  constructor(move: Move, table: string, names: readonly string[], files: Compared) {
     this.#move = move;
     this.#table = table;
     this.#synced = names.length > 0;
@@ -64,7 +54,13 @@ class AreaRows {
     this.#named = (a, b) => matched.map((n) => `${a}.${quoteName(n)} IS ${b}.${quoteName(n)}`).join(" AND ");
     const ofHome = columnNames(move.db, "cache", table).filter((name) => name !== "id");
     this.#columns = this.#commonWith("stray", ofHome);
-    this.#inBase = hasBase && this.#synced ? this.#commonWith("base", this.#columns) : undefined;
+    // The ref knows nothing of tables that never sync.
+    const common = (name: "base" | "own") =>
+      files[name] != null && this.#synced && hasTable(move.db, name, table)
+        ? this.#commonWith(name, this.#inBase ?? this.#columns)
+        : null;
+    this.#inBase = common("base") ?? undefined;
+    this.#inOwn = files.own === undefined ? undefined : common("own");
   }
 
   #commonWith(part: string, columns: readonly string[]): readonly string[] {
@@ -99,11 +95,12 @@ class AreaRows {
   /** @returns its rowid at home where it was written there, or stays aside; undefined where it needs nothing */
   #apply(id: bigint): { home: bigint; isKept: boolean } | undefined {
     const base = this.#inBase === undefined ? undefined : this.#find("base", id);
-    if (base !== undefined && this.#isAsBase(base, "stray", id)) return undefined;
+    if (base !== undefined && this.#isSame("base", base, "stray", id)) return undefined;
     const home = this.#find("cache", id);
     if (home === undefined) return { home: this.#insert(id), isKept: false };
-    if (base === undefined || !this.#isAsBase(base, "cache", home)) {
-      this.#keep(id);
+    const reason = this.#whyKept(id, base, home);
+    if (reason !== undefined) {
+      this.#keep(id, reason);
       return { home, isKept: true };
     }
     const columns = columnList(this.#columns);
@@ -115,17 +112,36 @@ class AreaRows {
     return { home, isKept: false };
   }
 
-  #find(part: "cache" | "base", id: bigint): bigint | undefined {
+  /** Undefined where the home takes the stray's values. */
+  #whyKept(id: bigint, base: bigint | undefined, home: bigint): string | undefined {
+    if (!this.#synced) return "its id is another one's at home";
+    if (base === undefined || !this.#isSame("base", base, "cache", home)) return "changed at home too";
+    return this.#isNewer(id, base) ? undefined : "megatest.db had got another value before";
+  }
+
+  /** As `StrayMatch` judges it. */
+  #isNewer(id: bigint, base: bigint): boolean {
+    const columns = this.#inOwn;
+    if (columns == null) return columns === undefined;
+    const own = this.#find("own", id);
+    if (own === undefined) return false;
+    if (this.#isSame("base", base, "own", own, columns)) return true;
+    if (!hasTable(this.#move.db, "area", this.#table)) return false;
+    const area = this.#find("area", id);
+    return area !== undefined && this.#isSame("own", own, "area", area, this.#commonWith("area", columns));
+  }
+
+  #find(part: "cache" | "base" | "own" | "area", id: bigint): bigint | undefined {
     const named = this.#named("x", "s");
     const sql = `SELECT x.rowid FROM stray.${this.#table} AS s CROSS JOIN ${part}.${this.#table} AS x ON ${named}
       WHERE s.rowid = ?`;
     return preparedIds<[bigint]>(this.#move.db, sql).get(id);
   }
 
-  #isAsBase(base: bigint, part: "stray" | "cache", id: bigint): boolean {
-    const sql = `SELECT ${sameRow("x", "y", this.#inBase ?? [])}
-      FROM base.${this.#table} AS x, ${part}.${this.#table} AS y WHERE x.rowid = ? AND y.rowid = ?`;
-    return prepared<[bigint, bigint], number>(this.#move.db, sql).pluck().get(base, id) === 1;
+  #isSame(a: string, idA: bigint, b: string, idB: bigint, columns = this.#inBase ?? []): boolean {
+    const sql = `SELECT ${sameRow("x", "y", columns)}
+      FROM ${a}.${this.#table} AS x, ${b}.${this.#table} AS y WHERE x.rowid = ? AND y.rowid = ?`;
+    return prepared<[bigint, bigint], number>(this.#move.db, sql).pluck().get(idA, idB) === 1;
   }
 
   /** Under its own id where that is free. */
@@ -144,10 +160,9 @@ class AreaRows {
     return BigInt(lastInsertRowid);
   }
 
-  #keep(id: bigint): void {
+  #keep(id: bigint, reason: string): void {
     const { db } = this.#move;
     const columns = columnNames(db, "stray", this.#table);
-    const reason = this.#synced ? "changed at home too" : "its id is another one's at home";
     prepared<[bigint, string, string, bigint]>(
       db,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)

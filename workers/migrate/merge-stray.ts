@@ -39,7 +39,7 @@ export async function mergeStray({ move, beforeCommit, ...files }: MergeOptions)
   const { db, records, context } = move;
   const detach = attachStray(db, files);
   try {
-    const total: Merged = await mergeAreaRows(move, files.base !== undefined, beforeCommit);
+    const total: Merged = await mergeAreaRows(move, files, beforeCommit);
     await mapChildren(db, "cache", records, context.signal);
     const parents = new ParentIds(move);
     for (const record of records) {

@@ -46,7 +46,7 @@ export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promi
     // home has overwritten that in megatest.db. Stray 0 parted in an earlier migration, whose files are gone.
     const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
     const base = [...parted, ref].find((file) => existsSync(file));
-    const own = base !== ref && existsSync(ref) ? ref : undefined;
+    const own = base === ref ? undefined : existsSync(ref) ? ref : null;
     const { merged, kept } = await mergeStray({ move, stray, base, own, beforeCommit });
     total.merged += merged;
     total.kept += kept;

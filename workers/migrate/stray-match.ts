@@ -14,8 +14,8 @@ export interface StrayFiles {
   stray: string;
   /** What it began with: its ref's copy, or megatest.db as a take-over found it; undefined where there is none. */
   base: string | undefined;
-  /** Where it is not the base: its ref's copy, what it had synced. */
-  own?: string | undefined;
+  /** Where it is not the base: its ref's copy, what it had synced. Null where it has none: no row tells how old it is then. */
+  own?: string | null | undefined;
 }
 
 /**
@@ -26,7 +26,7 @@ export interface StrayFiles {
  */
 export function attachStray(db: Connection, { stray, base, own }: StrayFiles): () => void {
   const files = Object.entries({ stray, base, own }).flatMap(([name, file]) =>
-    file === undefined ? [] : [{ name, file }],
+    file == null ? [] : [{ name, file }],
   );
   for (const { file } of files) assertAlone(file);
   db.pragma("trusted_schema = OFF");
@@ -70,8 +70,8 @@ export class StrayMatch {
   readonly #names: readonly string[];
   readonly #values: readonly string[];
   readonly #hasBase: boolean;
-  /** Those of them that its own ref has too; undefined where that is the base, or there is none. */
-  readonly #inOwn: readonly string[] | undefined;
+  /** Those of them that its own ref has too; null where there is none, undefined where that is the base. */
+  readonly #inOwn: readonly string[] | null | undefined;
   readonly #parents: ParentIds;
 
   constructor(move: Move, record: RecordPlan, parents: ParentIds, files: StrayFiles) {
@@ -81,12 +81,12 @@ export class StrayMatch {
     this.#names = namesOf(record).filter((name) => name !== record.parent);
     // The ref knows nothing of tables that never sync.
     const has = (name: "base" | "own") =>
-      files[name] !== undefined && record.synced && hasTable(move.db, name, record.table);
+      files[name] != null && record.synced && hasTable(move.db, name, record.table);
     this.#hasBase = has("base");
     const base = this.#hasBase ? new Set(columnNames(move.db, "base", record.table)) : undefined;
     this.#values = strayColumns(move, record).filter((name) => base?.has(name) ?? true);
-    const own = has("own") ? new Set(columnNames(move.db, "own", record.table)) : undefined;
-    this.#inOwn = own === undefined ? undefined : this.#values.filter((name) => own.has(name));
+    const own = has("own") ? new Set(columnNames(move.db, "own", record.table)) : null;
+    this.#inOwn = files.own === undefined ? undefined : own && this.#values.filter((name) => own.has(name));
   }
 
   /** SQL: ids of stray rows from `:from` on that the home's cache does not have just so, or that changed since the stray began. */
@@ -126,7 +126,7 @@ export class StrayMatch {
    */
   #isNewer(id: bigint, base: bigint, parent: bigint | null): boolean {
     const columns = this.#inOwn;
-    if (columns === undefined) return true;
+    if (columns == null) return columns === undefined;
     const own = this.#find("own", id, "same");
     if (own === undefined) return false;
     if (this.#same("own", own, "base", base, columns)) return true;

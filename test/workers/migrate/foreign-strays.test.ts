@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   truncateSync,
   utimesSync,
 } from "node:fs";
@@ -33,7 +34,7 @@ import {
   tendBoth,
 } from "../../support/migration-hosts.ts";
 import { addSecondCache } from "../../support/odd-values.ts";
-import { readColumn } from "../../support/read-rows.ts";
+import { keptVersions, readColumn } from "../../support/read-rows.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { unionAt } from "../../support/two-hosts.ts";
 
@@ -102,18 +103,28 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     });
   });
 
-  it("brings nothing older over what the home had before it moved", async () => {
-    const { area, o, look } = await scene(0o666, (area) =>
-      edit(area, everywhere, (db) => db.exec("UPDATE tests SET comment = 'newer' WHERE id = 2")),
-    );
-    await look(0);
-    await tendBoth(o);
-    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
-    expect(readColumn(area.megatestDb, "SELECT comment FROM tests WHERE id = 2")).toEqual(["newer"]);
-    expect(readColumn(area.megatestDb, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([
-      1,
-    ]);
-  });
+  it.each(["with its ref", "without one"])(
+    "brings nothing older over what the home had before it moved, %s",
+    async (kind) => {
+      const newer = `UPDATE tests SET comment = 'newer' WHERE id = 2; UPDATE metadat SET val = 'newer' WHERE rowid = 1;
+        UPDATE test_meta SET description = 'newer' WHERE rowid = 1`;
+      const { area, o, look, second } = await scene(0o666, (area) =>
+        edit(area, everywhere, (db) => db.exec(newer)),
+      );
+      if (kind === "without one") rmSync(second.refDb);
+      await look(0);
+      await tendBoth(o);
+      await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+      for (const sql of [
+        "SELECT comment FROM tests WHERE id = 2",
+        "SELECT val FROM metadat WHERE rowid = 1",
+        "SELECT description FROM test_meta WHERE rowid = 1",
+        "SELECT 'newer' FROM runs WHERE runname = 'of a stranger'",
+      ])
+        expect(readColumn(area.megatestDb, sql)).toEqual(["newer"]);
+      expect(keptVersions(area, "metadat", 1, "val")).toHaveLength(1);
+    },
+  );
 
   it("is copied again under the same number when it changed again, and only then", async () => {
     const { write, own, look, files, stray } = await scene(0o666);
