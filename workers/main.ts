@@ -1,3 +1,4 @@
+import { toJobsError } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
 import { flushTraces, startTracing } from "../shared/queue/tracing.ts";
 import type { Settings } from "../shared/settings.ts";
@@ -38,8 +39,8 @@ export async function runWorker(
   try {
     if (listen !== undefined) log.info(`metrics at ${await metrics?.listen(listen)}`);
     await startTracing(settings);
-    await worker.start();
-    const signal = await told;
+    const signal = await serve(worker, told);
+    if (signal === undefined) return 0;
     log.info(`${signal}: finishing the batch in hand`);
     const outcome = await worker.stop();
     log.info(
@@ -52,6 +53,22 @@ export async function runWorker(
     metrics?.close();
     end();
   }
+}
+
+/** Returns the signal that ends the worker once it serves; undefined if it came before, while the worker waited for Redis. */
+async function serve(worker: HostWorker, told: Promise<Signal>): Promise<Signal | undefined> {
+  let isServing = false;
+  void told.then(async () => {
+    if (!isServing) await worker.stop();
+  });
+  try {
+    await worker.start();
+  } catch (error) {
+    if (toJobsError(error).code === "stopped") return undefined;
+    throw error;
+  }
+  isServing = true;
+  return await told;
 }
 
 function firstSignal(onSecond: (signal: Signal) => void): { promise: Promise<Signal>; end: () => void } {

@@ -10,6 +10,7 @@ import { clearCancel, isCancelRequested } from "../shared/queue/cancel.ts";
 import type { Forwarded } from "../shared/queue/forwarded.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
 import { type MoveName, type MovePayload, parsePayload } from "../shared/queue/payload.ts";
+import { isReply } from "../shared/queue/reply-error.ts";
 import type { MoveResult } from "../shared/result.ts";
 import { forwardJob } from "./forward-job.ts";
 import type { JobHost } from "./job-host.ts";
@@ -78,9 +79,10 @@ function endOf({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResult): st
 /** Forwarding is nothing but talk with Redis: what goes wrong there may be gone by the time somebody looks. */
 function outage(error: unknown): never {
   if (error instanceof JobsError) throw error;
-  throw new JobsError("redis-unreachable", "Redis did not answer while the job was forwarded", {
-    cause: error,
-  });
+  const what = isReply(error)
+    ? `refused to forward the job: ${error.message}`
+    : "did not answer while the job was forwarded";
+  throw new JobsError("redis-unreachable", `Redis ${what}`, { cause: error });
 }
 
 /**
@@ -90,7 +92,10 @@ function outage(error: unknown): never {
 function lateAnswer(error: unknown): never {
   const isOther = [JobsError, DelayedError, TypeError, RangeError, ReferenceError];
   if (isOther.some((kind) => error instanceof kind)) throw error;
-  throw new JobsError("redis-unreachable", "Redis did not answer the migration in time", { cause: error });
+  const what = isReply(error)
+    ? `refused a command of the migration: ${error.message}`
+    : "did not answer the migration in time";
+  throw new JobsError("redis-unreachable", `Redis ${what}`, { cause: error });
 }
 
 async function perform(

@@ -2,24 +2,18 @@ import { type Job, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
-import {
-  connectRedis,
-  openQueue,
-  type PatientConnection,
-  patientConnection,
-} from "../shared/queue/connections.ts";
+import { type PatientConnection, patientConnection } from "../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../shared/queue/enqueue-options.ts";
-import { announceHost, type HostRecord, heartbeatInterval, withdrawHost } from "../shared/queue/hosts.ts";
+import { type HostRecord, heartbeatInterval, withdrawHost } from "../shared/queue/hosts.ts";
 import { queueName } from "../shared/queue/names.ts";
-import { checkRedis } from "../shared/queue/redis-check.ts";
 import { tracing } from "../shared/queue/tracing.ts";
 import type { Settings } from "../shared/settings.ts";
 import { AreaLocks } from "./area-lock.ts";
 import { Automatic } from "./automatic.ts";
-import { hostRecord } from "./host-record.ts";
 import type { JobHost } from "./job-host.ts";
 import { JobRenewals } from "./job-renewals.ts";
 import { JobThreads } from "./job-threads.ts";
+import { announce, joinQueue } from "./join-queue.ts";
 import { wakeWaiter } from "./migrate/perform-step.ts";
 import { noteEnd } from "./note-end.ts";
 import { processJob } from "./process-job.ts";
@@ -53,6 +47,8 @@ const maxStalledCount = 5;
 /** Milliseconds a step in hand may take after `stop()` before it is given up; then until the connections are. */
 const stepGrace = 4000;
 const leaveGrace = 6000;
+
+const stopped = () => new JobsError("stopped", "the worker is leaving");
 
 /** `abandoned`: a step would not end; the caller should end the process without waiting for threads. */
 export type LeaveOutcome = "left" | "abandoned";
@@ -104,17 +100,13 @@ export class HostWorker {
     this.#threads = new JobThreads(options.threadUrl);
   }
 
-  /** Resolves when the queue is served. Rejects, with nothing left open, where a check fails. */
+  /** Resolves when the queue is served. Rejects, with nothing left open, if a check fails or `stop` was called before. */
   async start(): Promise<void> {
     const settings = this.#settings;
     checkStart(settings, this.#log);
-    const redis = await connectRedis(settings.redisUrl);
-    redis.on("error", (error) => this.#log.debug({ err: error }, "Redis connection"));
-    const queue = openQueue(redis, settings, settings.host);
+    const joined = await joinQueue(settings, this.#log, this.#leaving.signal);
+    const { redis, queue, record, facts } = joined;
     try {
-      const facts = await checkRedis(redis, settings.redisUrl);
-      const record = await hostRecord(settings);
-      await this.#beat(redis, queue, record);
       const locks = new AreaLocks(settings.lockRedisUrls);
       const host = this.#host({ redis, locks });
       const patient = patientConnection(settings.redisUrl);
@@ -123,7 +115,7 @@ export class HostWorker {
       host.onArea = (area) => rounds.note(area);
       const heartbeat = setInterval(() => {
         this.#renewals.check();
-        this.#beat(redis, queue, record).catch((error: unknown) =>
+        announce(settings, joined).catch((error: unknown) =>
           this.#log.debug({ err: error }, "could not announce this host"),
         );
       }, heartbeatInterval);
@@ -202,12 +194,6 @@ export class HostWorker {
     this.#log[again ? "debug" : "warn"]({ err: error }, "queue");
   }
 
-  async #beat(redis: Redis, queue: Queue, record: HostRecord): Promise<void> {
-    // One job at a time even with two workers on the host; said again each time in case Redis was emptied.
-    await queue.setGlobalConcurrency(1);
-    await announceHost(redis, this.#settings.prefix, record);
-  }
-
   /** Takes no more jobs, puts the one in hand back at its next batch, and leaves. Safe to call at any time, and twice. */
   stop(): Promise<LeaveOutcome> {
     this.#left ??= this.#leave();
@@ -221,14 +207,17 @@ export class HostWorker {
 
   async #leave(): Promise<LeaveOutcome> {
     const serving = this.#serving;
-    if (serving === undefined) return "left";
+    if (serving === undefined) {
+      this.#leaving.abort(stopped());
+      return "left";
+    }
     clearInterval(serving.heartbeat);
     const roundsOver = serving.rounds.stop();
     serving.automatic.stop();
     this.#threads.close();
     // First close, then abort: else the job put back would be taken again by ourselves.
     const closed = serving.worker.close().then(() => "left" as const);
-    this.#leaving.abort(new JobsError("stopped", "the worker is leaving"));
+    this.#leaving.abort(stopped());
     const step = setTimeout(() => this.#abandon.abort(), stepGrace);
     let patience: NodeJS.Timeout | undefined;
     const tooLong = new Promise<"abandoned">((resolve) => {

@@ -1,10 +1,11 @@
 import { type ConnectionOptions, Queue } from "bullmq";
-import { Cluster, Redis, ReplyError } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { queueName } from "./names.ts";
 import { unreachable } from "./outage.ts";
 import { redisPlace, withoutPassword } from "./redis-url.ts";
+import { isReply, replyError } from "./reply-error.ts";
 import { tracing } from "./tracing.ts";
 
 // BullMQ and ioredis take half a second to load on a slow machine: on the producers' side session.ts alone imports this
@@ -21,6 +22,7 @@ interface Behaviour {
   commandTimeout?: number;
   disconnectTimeout?: number;
   lazyConnect?: boolean;
+  enableReadyCheck?: boolean;
   enableOfflineQueue?: boolean;
 }
 
@@ -61,6 +63,8 @@ export function patientConnection(url: string): PatientConnection {
 /** For everything that answers a person: a command fails within a second, and later ones find Redis again. */
 const failFast: Behaviour = {
   lazyConnect: true,
+  // It would wait in silence for a server that loads its data; the first command's reply says so.
+  enableReadyCheck: false,
   // ioredis keeps the process alive this long after disconnect() where the connection had failed.
   disconnectTimeout: 100,
   enableOfflineQueue: false,
@@ -87,14 +91,9 @@ export function lockClient(url: string): Redis {
   return client;
 }
 
-/** True for what Redis itself answered, as a refused password; false for a connection that failed. */
-function isReply(error: unknown): error is Error {
-  return error instanceof ReplyError || (error instanceof Error && error.name === "ReplyError");
-}
-
 /**
- * A connected fail-fast client. Rejects within 3 s: `redis-unreachable` where nobody answers, `bad-redis`
- * where the server refuses us. The caller ends it with `disconnect()`.
+ * A connected fail-fast client. Rejects within 3 s: `redis-unreachable` if there is no answer or the server takes no
+ * commands for a while, `bad-redis` if it refuses us. The caller ends it with `disconnect()`.
  */
 export async function connectRedis(url: string): Promise<Redis> {
   const redis = clientOf(url, failFast);
@@ -113,9 +112,11 @@ export async function connectRedis(url: string): Promise<Redis> {
     return redis;
   } catch (error) {
     redis.disconnect();
+    const refusal = replyError(error, url);
+    if (refusal !== undefined) throw refusal;
     if (isReply(error)) {
       throw new JobsError("bad-redis", `Redis at ${withoutPassword(url)} refuses us: ${error.message}`, {
-        hint: "check user and password in MTJOBS_REDIS_URL",
+        hint: "see the server's log and its configuration",
         cause: error,
       });
     }

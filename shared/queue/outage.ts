@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { type ErrorOptions, JobsError, toJobsError } from "../errors.ts";
 import { withoutPassword } from "./redis-url.ts";
+import { replyError } from "./reply-error.ts";
 
 /** `redis-unreachable`, naming the server at `url`. */
 export function unreachable(url: string, cause: unknown): JobsError {
@@ -20,9 +21,14 @@ export function unreachable(url: string, cause: unknown): JobsError {
 /** What ioredis says of a command without an answer, also where Redis or this process was only slow; it has no class or code for it. */
 const late = "Command timed out";
 
-/** Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, or too late; else as it is. */
+/**
+ * Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, answers too late, or takes no
+ * commands for a while; `bad-redis` where it refuses them; else as it is.
+ */
 export async function toQueueError(error: unknown, redis: Redis, url: string): Promise<JobsError> {
   if (error instanceof JobsError) return error;
+  const refused = replyError(error, url);
+  if (refused !== undefined) return refused;
   if (error instanceof Error && error.message === late) return unreachable(url, error);
   try {
     await redis.ping();

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import getPort from "get-port";
+import type { Redis } from "ioredis";
 import { connectRedis } from "../../shared/queue/connections.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -67,4 +68,18 @@ export async function withServer(
     await kill();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** From then on the server refuses each write with MISCONF, as one with a full disk does. Returns what ends that. */
+export async function refuseWrites(redis: Redis): Promise<() => Promise<void>> {
+  const [, directory = ""] = (await redis.config("GET", "dir")) as string[];
+  rmSync(directory, { recursive: true });
+  await redis.config("SET", "save", "3600 1");
+  await redis.bgsave();
+  await waitFor("the save to fail", async () =>
+    (await redis.info("persistence")).includes("rdb_last_bgsave_status:err"),
+  );
+  return async () => {
+    await redis.config("SET", "save", "");
+  };
 }

@@ -1,0 +1,97 @@
+import { JobsError } from "../errors.ts";
+import { withoutPassword } from "./redis-url.ts";
+
+/** Error replies by which Redis refuses a command, and what to do about each. */
+interface Refusal {
+  /** The error code of the reply, or how an `ERR` reply without one begins. */
+  reply: RegExp;
+  /** True if the same command can succeed later without a change of settings. */
+  passes: boolean;
+  hint: string;
+}
+
+/** Source: the error replies of Redis 6.2 to 8 and Valkey (`shared.*err` in server.c, acl.c, networking.c). */
+const refusals: readonly Refusal[] = [
+  {
+    reply: /^(WRONGPASS|NOAUTH|ERR invalid password|ERR Client sent AUTH|ERR AUTH )/,
+    passes: false,
+    hint: "check user and password in MTJOBS_REDIS_URL",
+  },
+  {
+    reply: /^NOPERM/,
+    passes: false,
+    hint: "give this user the rights that docs/deploy.md lists (ACL SETUSER)",
+  },
+  {
+    reply: /^(ERR DB index is out of range|ERR invalid DB index|ERR SELECT is not allowed)/,
+    passes: false,
+    hint: "check the database number in MTJOBS_REDIS_URL; the server's setting `databases` says how many there are",
+  },
+  {
+    reply: /^DENIED/,
+    passes: false,
+    hint: "set a password or `protected-mode no` on the server, or use an address of its loopback interface",
+  },
+  { reply: /^LOADING/, passes: true, hint: "Redis is starting; try again when it has loaded its data" },
+  {
+    reply: /^BUSY\b/,
+    passes: true,
+    hint: "a script of another client is running; wait for its end, or end it: redis-cli SCRIPT KILL",
+  },
+  {
+    reply: /^MISCONF/,
+    passes: true,
+    hint: "Redis cannot save its data and takes no writes; see its log, usually its disk is full",
+  },
+  {
+    reply: /^OOM/,
+    passes: true,
+    hint: "Redis has reached its maxmemory; raise it, or remove what fills it",
+  },
+  {
+    reply: /^READONLY/,
+    passes: true,
+    hint: "this server is a replica; wait for the end of the failover, or name the master in MTJOBS_REDIS_URL",
+  },
+  { reply: /^MASTERDOWN/, passes: true, hint: "this server is a replica that has lost its master" },
+  { reply: /^(CLUSTERDOWN|TRYAGAIN)/, passes: true, hint: "see CLUSTER INFO and the logs of the nodes" },
+  { reply: /^NOREPLICAS/, passes: true, hint: "start the replicas that min-replicas-to-write asks for" },
+  {
+    reply: /^ERR max number of clients/,
+    passes: true,
+    hint: "raise maxclients on the server, or end idle clients",
+  },
+];
+
+/** Redis 6.2 puts a refusal that a script meets behind the place in the script. */
+const inScript = /^ERR Error running script .*?: -?(?=[A-Z]{3,} )/;
+
+/** True for what Redis itself answered; false for a failed connection. */
+export function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
+/**
+ * The error for a reply by which Redis refuses commands, in the words of Redis: `redis-unreachable` if that passes
+ * (`details.reply` holds the reply's code), `bad-redis` if it does not; undefined for any other error.
+ */
+export function replyError(error: unknown, url: string): JobsError | undefined {
+  if (!isReply(error)) return undefined;
+  const message = error.message.replace(inScript, "");
+  const refusal = refusals.find(({ reply }) => reply.test(message));
+  if (refusal === undefined) return undefined;
+  const at = withoutPassword(url);
+  const [reply = ""] = message.split(" ", 1);
+  return new JobsError(
+    refusal.passes ? "redis-unreachable" : "bad-redis",
+    `Redis at ${at} ${refusal.passes ? "takes no commands now" : "refuses us"}: ${message}`,
+    { hint: refusal.hint, cause: error, details: { url: at, reply } },
+  );
+}
+
+/** True for a refusal by Redis that ends without a change of settings. */
+export function isPassing(error: unknown): boolean {
+  return (
+    error instanceof JobsError && error.code === "redis-unreachable" && error.details?.reply !== undefined
+  );
+}
