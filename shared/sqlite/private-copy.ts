@@ -87,6 +87,8 @@ function copyAtRest(path: string, file: string, expected: Expected): boolean {
     }
     if (sources[0]?.suffix !== "") throw new JobsError("io", `${path} is gone`);
     if (sources.some(({ stat }) => Number(stat.ctimeMs) > Date.now() - tickMs)) return false;
+    // What an earlier try copied is of another moment: its journal would be played back over this one.
+    for (const suffix of suffixes) rmSync(file + suffix, { force: true });
     assertRoom(path, file, sources);
     for (const source of sources) copyBytes(source, file + source.suffix);
     return suffixes.every((suffix) => isAsBefore(path, suffix, sources));
