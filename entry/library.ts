@@ -1,5 +1,6 @@
 import { MtJobs as Producer } from "../producers/mtjobs.ts";
 import { readSettingsFile, resolveSettings, type Settings } from "../shared/settings.ts";
+import { workingDirectory } from "../shared/working-directory.ts";
 
 /**
  * The library: what the command `mtjobs` does, for programs.
@@ -21,7 +22,7 @@ export class MtJobs extends Producer {
   constructor(settings: Partial<Settings> = {}) {
     super(resolveSettings({ flags: settings, env: process.env, file: readSettingsFile() }), {
       env: process.env,
-      cwd: process.cwd(),
+      cwd: workingDirectory(),
       runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
       runRepair: async (...job) => (await import("../workers/inline.ts")).runRepair(...job),
     });

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { buildProgram } from "../producers/cli/program.ts";
 import { ExitCode } from "../shared/errors.ts";
+import { workingDirectory } from "../shared/working-directory.ts";
 
 // The command `mtjobs`: brings producers and workers together, and owns this process.
 
@@ -33,16 +34,25 @@ function ownVersion(): string {
 
 let interrupt: AbortSignal | undefined;
 
-// Whoever reads our output may have seen enough (`mtjobs jobs | head`).
+const cwd = workingDirectory();
+try {
+  process.cwd();
+} catch {
+  // It was removed. Node, its threads and its children cannot start there.
+  process.chdir("/");
+}
+
+// The reader of the output may have seen enough (`mtjobs jobs | head`). Any other error is told at the end.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(ExitCode.done);
+  if (error.code === "EPIPE") process.exit(ExitCode.done);
 });
+// Nowhere is left to tell it; the work, and its exit code, do not depend on it.
+process.stderr.on("error", () => {});
 
 const program = buildProgram({
   io: {
     env: process.env,
-    cwd: process.cwd(),
+    cwd,
     get stdin() {
       return process.stdin;
     },

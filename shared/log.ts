@@ -14,8 +14,12 @@ export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger
     base: { pid: process.pid, host: settings.host },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }));
-  return pino(options, pretty({ destination: 2, sync: true, colorize: true, ignore: "pid" }));
+  const lines = process.stderr.isTTY
+    ? pretty({ destination: 2, sync: true, colorize: true, ignore: "pid" })
+    : pino.destination({ dest: 2, sync: true });
+  // A worker goes on though the disk of its log is full; there is no other place to say so.
+  lines.on("error", () => {});
+  return pino(options, lines);
 }
 
 /** The same log with job and area on every line (the host is on each already). */

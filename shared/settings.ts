@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { currentUser } from "./current-user.ts";
 import { JobsError } from "./errors.ts";
+import { workingDirectory } from "./working-directory.ts";
 
 /** What the command and the library run with. Every member has an environment variable `MTJOBS_…`. */
 export interface Settings {
@@ -142,18 +143,24 @@ function badSetting(name: string, problem: string): JobsError {
   });
 }
 
-/** The first `mtjobs.json` of the working directory and `~/.config/mtjobs/`; `{}` where there is none. */
-export function readSettingsFile(
-  directories = [process.cwd(), join(homedir(), ".config", "mtjobs")],
-): unknown {
+/**
+ * The first `mtjobs.json` of the working directory and `~/.config/mtjobs/`; `{}` if there is none. A home that cannot be
+ * entered, as that of another user after `su`, holds no settings for this process.
+ *
+ * @throws JobsError `bad-settings` if a file is there that cannot be read, or is not JSON
+ */
+export function readSettingsFile(directories = [workingDirectory(), ...homeSettings()]): unknown {
   for (const directory of directories) {
     const path = join(directory, "mtjobs.json");
+    if (!canSee(path)) continue;
     let text: string;
     try {
       text = readFileSync(path, "utf8");
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
-      throw new JobsError("bad-settings", `${path} cannot be read`, { cause: error });
+      throw new JobsError("bad-settings", `${path} cannot be read: ${(error as Error).message}`, {
+        cause: error,
+        hint: "mend its permissions, or move it away",
+      });
     }
     try {
       return JSON.parse(text);
@@ -164,4 +171,23 @@ export function readSettingsFile(
     }
   }
   return {};
+}
+
+/** A user without a name has no home, and an empty HOME is none. */
+function homeSettings(): string[] {
+  try {
+    const home = homedir();
+    return isAbsolute(home) ? [join(home, ".config", "mtjobs")] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** False if there is no such file, or its directory cannot be entered. */
+function canSee(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }

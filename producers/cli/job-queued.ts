@@ -39,7 +39,7 @@ export function queued<Result extends JobResult>(
     const enqueued = await enqueue(session);
     return context.options.wait === true
       ? await follow(context, session, enqueued, asked)
-      : { document: enqueued, text: enqueuedText(enqueued) };
+      : { document: enqueued, text: enqueuedText(enqueued), changed: true };
   });
 }
 
@@ -67,8 +67,10 @@ async function follow<Result extends JobResult>(
       onNote: display.note,
     });
     display.end();
-    if (error === undefined)
-      return { document: result, text: jobResultText(result), exit: exit?.(result) ?? ExitCode.done };
+    if (error === undefined) {
+      const code = exit?.(result) ?? ExitCode.done;
+      return { document: result, text: jobResultText(result), exit: code, changed: true };
+    }
     const told = failedMigration(error);
     if (told !== undefined)
       return { document: told.result, text: jobResultText(told.result), error: told.error };

@@ -1,4 +1,5 @@
 import type { JobsError } from "../../shared/errors.ts";
+import { printable } from "../text/table.ts";
 import type { CliIo } from "./io.ts";
 
 /** What a command ends with. It is printed in one place, so that `--json` is always one document. */
@@ -13,6 +14,8 @@ export interface Outcome {
   error?: JobsError;
   /** Exit code where there is no error; 0 where it is left out. */
   exit?: number;
+  /** True if the command has changed something: its exit code tells of that, even if the document cannot be written. */
+  changed?: true;
 }
 
 /** Prints an outcome and returns the exit code. */
@@ -41,6 +44,6 @@ export function printError(io: CliIo, error: JobsError, json: boolean): number {
 }
 
 function writeError(io: CliIo, error: JobsError): void {
-  io.stderr.write(`mtjobs: ${error.message}\n`);
-  if (error.hint !== undefined) io.stderr.write(`  hint: ${error.hint}\n`);
+  io.stderr.write(`mtjobs: ${printable(error.message)}\n`);
+  if (error.hint !== undefined) io.stderr.write(`  hint: ${printable(error.hint)}\n`);
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { ExitCode, JobsError, toJobsError } from "../../shared/errors.ts";
 import { readSettingsFile, resolveSettings } from "../../shared/settings.ts";
+import { writeFailure } from "../text/write.ts";
 import { normaliseArgv } from "./argv.ts";
 import { addSharedOptions, type Bind, settingKeys } from "./command.ts";
 import { addAttachSql } from "./commands/attach-sql.ts";
@@ -45,9 +46,28 @@ export function buildProgram(deps: CliDeps): Program {
 
 async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number> {
   let outcome: Outcome | undefined;
+  const code = await runCommand(deps, given, (value) => {
+    outcome = value;
+  });
+  const failure = await writeFailure(deps.io.stdout);
+  if (failure === undefined) return code;
+  const { message, hint } = toJobsError(failure);
+  const done = outcome?.changed === true ? "; what was asked for is done" : "";
+  deps.io.stderr.write(`mtjobs: the output could not be written: ${message}${done}\n`);
+  if (hint !== undefined) deps.io.stderr.write(`  hint: ${hint}\n`);
+  return code === ExitCode.done && outcome?.changed !== true ? ExitCode.failed : code;
+}
+
+async function runCommand(
+  deps: CliDeps,
+  given: readonly string[],
+  onOutcome: (outcome: Outcome) => void,
+): Promise<number> {
+  let outcome: Outcome | undefined;
   const complaints: string[] = [];
   const program = assemble(deps, complaints, (value) => {
     outcome = value;
+    onOutcome(value);
   });
   const end = given.indexOf("--");
   const own = end < 0 ? given : given.slice(0, end);

@@ -34,6 +34,6 @@ export const addCancel: AddCommand = (program, bind) => {
       requested: `${jobId}: asked to stop on ${host}; it ends at its next batch`,
       finished: `${jobId}: had finished already on ${host}`,
     }[outcome];
-    return { document: { jobId, host, outcome }, text };
+    return { document: { jobId, host, outcome }, text, changed: true };
   });
 };

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { ExitCode } from "../../../shared/errors.ts";
 import type { Examination } from "../../doctor/examine.ts";
 import type { RepairRequest } from "../../run-inline.ts";
 import { doctorText } from "../../text/doctor-text.ts";
@@ -43,7 +44,12 @@ async function doctor(context: CommandContext, deps: CliDeps): Promise<Outcome> 
   const place = { settings, cwd: io.cwd, env: io.env };
   const found = await examine(args[0] ?? io.cwd, place, options.repair === true ? mend : undefined);
   const text = `${repairText(found)}${doctorText(found)}`;
-  return found.ok ? { document: found, text } : { document: found, text, exit: 1 };
+  return {
+    document: found,
+    text,
+    exit: found.ok ? ExitCode.done : ExitCode.failed,
+    ...(options.repair === true ? { changed: true } : {}),
+  };
 }
 
 function repairText({ repair }: Examination): string {

@@ -57,7 +57,7 @@ export const addUndrain: AddCommand = (program, bind) => {
   bind(command, async ({ settings, args }) => {
     const undrained = await withSession(settings, (session) => undrainHost(session, args[0] as string));
     const text = `${undrained.host} ${undrained.was ? "takes areas again" : "was not drained"}`;
-    return { document: undrained, text };
+    return { document: undrained, text, changed: true };
   });
 };
 
@@ -78,7 +78,7 @@ async function drain({ io, settings, options, args, json }: CommandContext): Pro
   const { error, ...result } = await withSession(settings, (session) =>
     drainHost(session, args[0] as string, asked, hooks),
   );
-  const outcome = { document: result, text: drainText(result) };
+  const outcome = { document: result, text: drainText(result), changed: true } as const;
   return error === undefined
     ? { ...outcome, exit: exitOf(result) }
     : { ...outcome, error: JobsError.fromDocument(error) };

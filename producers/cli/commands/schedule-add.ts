@@ -102,5 +102,6 @@ async function addOne(
   const schedule = await withSession(settings, (session) =>
     addSchedule(session, checked, { name, cron, tz, every }),
   );
-  return { document: schedule, text: `${schedule.name}: ${oftenText(schedule)}, next at ${schedule.next}` };
+  const text = `${schedule.name}: ${oftenText(schedule)}, next at ${schedule.next}`;
+  return { document: schedule, text, changed: true };
 }

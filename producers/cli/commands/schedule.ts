@@ -69,6 +69,6 @@ function addRemove(parent: Command, bind: Bind): void {
   teach(command, { examples: [["mtjobs schedule remove reduce-a1", "end it"]], exits: unreachable });
   bind(command, async ({ settings, args }) => {
     const removed = await withSession(settings, (session) => removeSchedule(session, args[0] ?? ""));
-    return { document: { ...removed, removed: true }, text: `${removed.name}: removed` };
+    return { document: { ...removed, removed: true }, text: `${removed.name}: removed`, changed: true };
   });
 }
