@@ -6,6 +6,12 @@ export const guardName = "mtjobs-id-guard";
 /** The same of the rows that keep the ids of an area's new homehost apart from those of the old one. */
 export const gapName = "mtjobs-id-gap";
 
+/**
+ * When these rows say that they began, seconds since 1970: Megatest deletes hidden tests by their age. As far ahead as a time
+ * may be that every client can still read.
+ */
+export const hiddenTime = 4_102_444_800;
+
 /** Tables that have such a row, and the column that names it. */
 const nameColumns: Readonly<Record<string, string>> = {
   runs: "runname",

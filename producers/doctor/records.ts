@@ -4,6 +4,7 @@ import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
+import { checkGuards } from "./guards.ts";
 import { nameOf, type Patient } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";
 
@@ -38,7 +39,7 @@ export async function checkRecords(patient: Patient, budget: Budget): Promise<Ch
       ...(await examine(`records/${nameOf[part]}`, () => checkSource(patient, part, isFit, budget))),
     );
   }
-  return checks;
+  return [...checks, ...(await checkGuards(patient, (part) => part === "ref" || isFit(part)))];
 }
 
 function checkSchema(name: string, { area }: Patient, part: Part, file: string): Check {

@@ -1,10 +1,13 @@
 import { gapName } from "../../shared/id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { isWhole, readHidden, type TableIds, writeHidden } from "../../shared/sqlite/hidden-rows.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
-import { type TableIds, writeHidden } from "../move/hidden-rows.ts";
+import { proveToken } from "../fence.ts";
+import type { Move } from "../move/move.ts";
+import { outwaitBusy, transact } from "../move/transaction.ts";
 
 /** Ids of the rows that make the gap, by table. */
 export type GapIds = TableIds;
@@ -44,4 +47,42 @@ export function writeGap(db: Connection, ids: GapIds, parts: readonly ("cache" |
     const comment = "keeps ids of the new homehost apart from those of the old one; see megatest-jobs";
     writeHidden(db, part, { name: gapName, ids, keys, comment });
   }
+}
+
+/**
+ * Puts back what Megatest has deleted of a gap (its clean-up deletes hidden runs and tests, and leaves a step and a datum of no
+ * test), and gives the rows of an earlier version a time that its `-remove-runs` spares. Where no row is left, there was none: a
+ * cache that was made anew has no gap.
+ */
+export async function mendGap(
+  { db, sources, token, context }: Pick<Move, "db" | "sources" | "token" | "context">,
+  beforeCommit: () => void,
+): Promise<void> {
+  const parts = (["cache", "ref"] as const).filter((part) => sources.includes(part));
+  const ids = await outwaitBusy(context.signal, () => missingGap(db, parts, sources));
+  if (ids === undefined) return;
+  for (const part of parts) {
+    await outwaitBusy(context.signal, () => {
+      beforeCommit();
+      transact(db, () => {
+        proveToken(db, part, token, Date.now());
+        writeGap(db, ids, [part]);
+      });
+    });
+  }
+}
+
+/** The ids that the gap's rows are to have; undefined where all of them stand, or none. */
+function missingGap(
+  db: Connection,
+  parts: readonly ("cache" | "ref")[],
+  sources: readonly Part[],
+): GapIds | undefined {
+  const found = parts.map((part) => readHidden(db, part, gapName));
+  const standing = Object.assign({}, ...found.toReversed().map(({ ids }) => ids)) as Partial<GapIds>;
+  if (Object.keys(standing).length === 0) return undefined;
+  const isSame = ({ ids }: { ids: Partial<GapIds> }) =>
+    identifiedTables.every((table) => ids[table] === standing[table]);
+  if (isWhole(standing) && found.every((gap) => gap.areLasting && isSame(gap))) return undefined;
+  return { ...gapAbove(db, [...sources, "completed"]), ...standing };
 }

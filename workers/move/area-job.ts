@@ -116,6 +116,8 @@ async function endMigration(move: Move, { area, cache: pair }: Place, times: Cac
   if (!(await outwaitBusy(context.signal, isMarked))) return;
   const { meetMigration } = await import("../migrate/meet-migration.ts");
   await meetMigration({ context, area, pair, db, files, fenceToken, times, wasAlive: false });
+  const { mendGap } = await import("../migrate/id-gap.ts");
+  await mendGap(move, () => times.renew());
 }
 
 /** The steps under the lease. */

@@ -1,10 +1,10 @@
 import { guardName } from "../../shared/id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
-import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { isWhole, readHidden, type TableIds, writeHidden } from "../../shared/sqlite/hidden-rows.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
-import { largestId, preparedIds } from "../../shared/sqlite/ids.ts";
+import { largestId } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
-import { hiddenDatum, hiddenStep, type TableIds, writeHidden } from "./hidden-rows.ts";
 import type { Move, Source } from "./move.ts";
 import { noteRepair } from "./repair-note.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
@@ -22,26 +22,16 @@ export type GuardIds = TableIds;
 
 /** The guards of a database; undefined where one is missing. */
 function readGuards(db: Connection, part: Source): GuardIds | undefined {
-  const isGuard = `runname = ${quoteText(guardName)}`;
-  const run = guardId(db, `SELECT max(id) FROM ${part}.runs WHERE ${isGuard}`);
-  // By the index on run_id: without a guard the run is NULL, which is the run of no test.
-  const ofRun = `run_id = (SELECT max(id) FROM ${part}.runs WHERE ${isGuard})`;
-  const test = guardId(db, `SELECT max(id) FROM ${part}.tests WHERE ${ofRun}`);
-  const step = guardId(db, `SELECT max(id) FROM ${part}.test_steps WHERE ${hiddenStep(guardName)}`);
-  const datum = guardId(db, `SELECT max(id) FROM ${part}.test_data WHERE ${hiddenDatum(guardName)}`);
-  if (run === undefined || test === undefined || step === undefined || datum === undefined) return undefined;
-  return { runs: run, tests: test, test_steps: step, test_data: datum };
+  const { ids } = readHidden(db, part, guardName);
+  return isWhole(ids) ? ids : undefined;
 }
 
-function guardId(db: Connection, sql: string): bigint | undefined {
-  return preparedIds<[], bigint | null>(db, sql).get() ?? undefined;
-}
-
-/** True where every source has guards, the same ones, above everything in completed-runs.db. */
+/** True where every source has guards, the same ones, above everything in completed-runs.db, and such as last. */
 export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boolean {
-  const all = sources.map((part) => readGuards(db, part));
+  const all = sources.map((part) => readHidden(db, part, guardName));
+  if (!all.every(({ areLasting }) => areLasting)) return false;
   return identifiedTables.every((table) => {
-    const ids = new Set(all.map((guards) => guards?.[table]));
+    const ids = new Set(all.map((guards) => guards.ids[table]));
     const [id] = ids;
     return ids.size === 1 && id !== undefined && id > highestId(db, "completed", table);
   });

@@ -1,15 +1,18 @@
 import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { gapAbove, writeGap } from "../../../workers/migrate/id-gap.ts";
+import { gapAbove, mendGap, writeGap } from "../../../workers/migrate/id-gap.ts";
 import { transact } from "../../../workers/move/transaction.ts";
 import { fullRows, readFilesOf } from "../../support/divided-area.ts";
-import { settleTimes } from "../../support/edit-area.ts";
+import { edit, settleTimes } from "../../support/edit-area.ts";
+import { cleanUp, removeRuns } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { refill } from "../../support/megatest/refill.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { readColumn, readRows } from "../../support/read-rows.ts";
 import { movedIds, reduceSafely } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
+import { withMove } from "../../support/with-move.ts";
 
 function areaWithGap() {
   const area = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
@@ -60,4 +63,43 @@ describe("the gap of a new homehost", () => {
       expect(readColumn(area.cacheDb, `SELECT count(*) FROM ${table} WHERE id >= 1000000`)).toEqual([2]);
     }
   });
+
+  it("outlasts Megatest's -remove-runs", () => {
+    const { area } = areaWithGap();
+    const before = gapRows(area.cacheDb);
+    removeRuns(area.cacheDb, [1]);
+    expect(gapRows(area.cacheDb)).toEqual(before);
+  });
+
+  it("is put back by the next job where a -cleanup-db removed a part of it, and made lasting where it is an old one", async () => {
+    const { area, ids } = areaWithGap();
+    const old = buildTempArea({ runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false });
+    await mend(old);
+    expect(gapRows(old.cacheDb)).toEqual([]);
+    cleanUp([area.cacheDb, area.refDb]);
+    settleTimes(area);
+    expect(gapRows(area.cacheDb)).toHaveLength(2);
+    await mend(area);
+    expect(gapRows(area.cacheDb)).toHaveLength(4);
+    expect(gapRows(area.refDb)).toEqual(gapRows(area.cacheDb));
+    expect(gapRows(area.cacheDb).every(({ id }) => Number(id) > 1_000_000)).toBe(true);
+    edit(area, ["cache", "ref"], (db) =>
+      db.exec("UPDATE tests SET event_time = 0 WHERE testname = 'mtjobs-id-gap'"),
+    );
+    const [run] = gapRows(area.cacheDb);
+    await mend(area);
+    removeRuns(area.cacheDb, []);
+    expect(gapRows(area.cacheDb)[0]).toEqual(run);
+    expect(gapRows(area.cacheDb)).toHaveLength(4);
+    expect(gapRows(area.cacheDb)[2]).toEqual({ id: Number(ids.test_steps) });
+  });
 });
+
+const mend = (area: SampleArea) => withMove(area, (move, beforeCommit) => mendGap(move, beforeCommit));
+
+const gapRows = (file: string) => [
+  ...readRows(file, "SELECT id FROM runs WHERE runname = 'mtjobs-id-gap'"),
+  ...readRows(file, "SELECT id, event_time FROM tests WHERE testname = 'mtjobs-id-gap'"),
+  ...readRows(file, "SELECT id FROM test_steps WHERE stepname = 'mtjobs-id-gap'"),
+  ...readRows(file, "SELECT id FROM test_data WHERE variable = 'mtjobs-id-gap'"),
+];

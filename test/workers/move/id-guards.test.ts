@@ -148,7 +148,7 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
     const before = Object.values(sql).map(told);
     await reduceSafely(area, { runname: "nothing" }, { losses: { newIds: true } });
     expect(Object.values(sql).map(told)).toEqual(before);
-    expect(told("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'")).toEqual([5]);
+    expect(told("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'")).toEqual([6]);
   });
 
   it("the new runs move under their own ids, beside the renumbered ones", async () => {

@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import { gapName, guardName } from "../../shared/id-guard-name.ts";
+import { identifiedTables } from "../../shared/record-tables.ts";
+import { isWhole, readHidden, type TableIds } from "../../shared/sqlite/hidden-rows.ts";
+import { largestId } from "../../shared/sqlite/ids.ts";
+import { hasTable } from "../area-facts.ts";
+import { type Look, openLook, type Part } from "../open-look.ts";
+import { bad, type Check, examine, good, note } from "./check.ts";
+import { nameOf, type Patient } from "./patient.ts";
+
+const repair = "mtjobs doctor --repair, or any job";
+
+/** Whether the rows stand that keep ids of moved runs from being handed out again, and those of a migration's gap. */
+export async function checkGuards({ files }: Patient, isFit: (part: Part) => boolean): Promise<Check[]> {
+  const { completed } = files;
+  if (completed === undefined || !existsSync(completed) || !isFit("completed")) return [];
+  const checks: Check[] = [];
+  for (const part of ["area", "cache", "ref"] as const) {
+    const file = files[part];
+    if (file === undefined || !isFit(part)) continue;
+    const name = `guards/${nameOf[part]}`;
+    checks.push(...(await examine(name, () => [checkPart(name, part, { [part]: file, completed })])));
+  }
+  return checks;
+}
+
+function checkPart(name: string, part: Part, files: Partial<Record<Part, string>>): Check {
+  const db = openLook(files);
+  try {
+    if (!hasTable(db, part, "runs") || !hasMoved(db))
+      return good(name, "no run has moved: no id needs a guard");
+    const { ids, areLasting } = readHidden(db, part, guardName);
+    const missing = identifiedTables.filter((table) => (ids[table] ?? 0n) <= highest(db, table));
+    if (missing.length > 0)
+      return bad(name, `${missingText(missing, ids)}: Megatest may hand out ids of moved records again`, {
+        remedy: `${repair}, puts them back; soon, before new runs are registered`,
+        details: { missing },
+      });
+    if (!areLasting)
+      return note(
+        name,
+        "the guard of test ids is an earlier version's, which Megatest's -remove-runs deletes",
+        {
+          remedy: `${repair}, makes one that lasts`,
+        },
+      );
+    return checkGap(name, db, part);
+  } finally {
+    db.close();
+  }
+}
+
+function missingText(missing: readonly string[], ids: Partial<TableIds>): string {
+  const few = Object.keys(ids).length === 0;
+  return few ? "the rows that guard ids are gone" : `no row guards the ids of ${missing.join(", ")}`;
+}
+
+function checkGap(name: string, db: Look, part: Part): Check {
+  const gap = readHidden(db, part, gapName);
+  const begun = Object.keys(gap.ids).length > 0;
+  if (begun && !(isWhole(gap.ids) && gap.areLasting))
+    return note(name, "a part of the migration's gap in ids is gone, or one that -remove-runs deletes", {
+      remedy: `${repair}, puts it back`,
+    });
+  return good(name, "hidden rows guard the ids of what has moved");
+}
+
+const hasMoved = (db: Look) =>
+  db
+    .prepare<[], number>("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')")
+    .pluck()
+    .get() === 1;
+
+const highest = (db: Look, table: string) => largestId(db, `completed.${table}`) ?? 0n;
