@@ -145,6 +145,12 @@ export function toJobsError(error: unknown): JobsError {
       hint: "free space on the file system, then run the job again: it goes on where it stopped",
     });
   }
+  if (code === "SQLITE_CONSTRAINT_TRIGGER") {
+    return new JobsError("unknown-schema", `a trigger of the database forbids a change: ${message}`, {
+      cause: error,
+      hint: "see which of its triggers says so, and take it away; the change was undone, and the next job goes on from there",
+    });
+  }
   if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
     return new JobsError("corrupt", `damaged database: ${message}`, {
       cause: error,

@@ -1,4 +1,6 @@
-import { type Connection, type Part, prepared, quoteName } from "./connection.ts";
+import { type Connection, isConstraintError, type Part, prepared, quoteName } from "./connection.ts";
+import { isNotUnderstood } from "./site-schema.ts";
+import { hasTable } from "./table.ts";
 
 /** A trigger as SQLite keeps it: its text begins with its name and names no database. */
 interface Trigger {
@@ -29,25 +31,53 @@ export function withoutAnyTriggers<T>(db: Connection, part: Part, body: () => T)
 }
 
 /**
- * The same for a `body` that does as Megatest's own sync does, whose triggers fire: without those that have a word in double
- * quotes. Megatest's have none, and our SQLite may not take it for the text that a site meant, and then no row could be written.
+ * The same for a `body` that does as Megatest's own sync does, whose triggers fire: without those that may forbid what it does, or
+ * ignore it, and those that have a word in double quotes. Megatest's have neither, and our SQLite may not take such a word for the text
+ * that a site meant. Where one of the others fails, `body` is done again with Megatest's alone: it must be safe to repeat.
  */
-export function withoutQuotingTriggers<T>(db: Connection, part: Part, body: () => T): T {
-  return setAside(
-    db,
-    part,
-    readTriggers(db, part).filter(({ sql }) => sql.includes('"')),
-    body,
-  );
+export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): T {
+  const all = readTriggers(db, part);
+  const doubtful = all.filter(({ sql }) => sql.includes('"') || mayForbid(sql));
+  const others = all.filter((trigger) => !doubtful.includes(trigger) && !stampsUpdates(trigger));
+  return setAside(db, part, doubtful, () => {
+    if (others.length === 0) return body();
+    db.exec("SAVEPOINT mtjobs_sync");
+    try {
+      const value = body();
+      db.exec("RELEASE mtjobs_sync");
+      return value;
+    } catch (error) {
+      // Not where that ended the transaction.
+      if (!db.inTransaction || !(isConstraintError(error) || isNotUnderstood(error))) throw error;
+      db.exec("ROLLBACK TO mtjobs_sync; RELEASE mtjobs_sync");
+      return setAside(db, part, others, body);
+    }
+  });
 }
 
-/** All but ours, which close a database. */
+/** Names of the triggers that may forbid or ignore a change. */
+export function forbiddingTriggers(db: Connection, part: Part): string[] {
+  return readTriggers(db, part)
+    .filter(({ sql }) => mayForbid(sql))
+    .map(({ name }) => name);
+}
+
+const mayForbid = (sql: string) => /\braise\s*\(/i.test(sql);
+
+/** Those of Megatest, which set `last_update`. */
+const stampsUpdates = ({ name, sql }: Trigger) => /^update_\w+_trigger$/i.test(name) && onUpdate.test(sql);
+
+/** What the triggers that close a database are named like. */
+export const closingPrefix = "mtjobs_closed_";
+
+/** All but those that close a database, where it is closed. */
 function readTriggers(db: Connection, part: Part): Trigger[] {
-  return prepared<[], Trigger>(
+  const prefix = hasTable(db, part, "mtjobs_closed") ? closingPrefix : null;
+  return prepared<{ prefix: string | null }, Trigger>(
     db,
     `SELECT name, sql FROM ${part}.sqlite_schema
-     WHERE type = 'trigger' AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\' ORDER BY rowid`,
-  ).all();
+     WHERE type = 'trigger' AND (:prefix IS NULL OR substr(name, 1, length(:prefix)) <> :prefix) ORDER BY rowid`,
+  ).all({ prefix });
 }
 
 function setAside<T>(db: Connection, part: Part, triggers: readonly Trigger[], body: () => T): T {

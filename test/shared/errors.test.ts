@@ -54,6 +54,7 @@ describe("an error of somebody else", () => {
     ["SQLITE_IOERR_WRITE", "io"],
     ["SQLITE_READONLY", "io"],
     ["EACCES", "io"],
+    ["SQLITE_CONSTRAINT_TRIGGER", "unknown-schema"],
     ["SQLITE_CONSTRAINT_UNIQUE", "internal"],
     ["ERR_INVALID_ARG_TYPE", "internal"],
     ["", "internal"],

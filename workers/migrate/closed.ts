@@ -1,5 +1,6 @@
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
+import { closingPrefix } from "../../shared/sqlite/triggers.ts";
 import { proveToken, readFence } from "../fence.ts";
 import { transact } from "../move/transaction.ts";
 
@@ -26,7 +27,7 @@ export interface ClosedMark {
   changeCounter: number;
 }
 
-const prefix = "mtjobs_closed_";
+const prefix = closingPrefix;
 
 /** What a process is told that writes to a closed pair. */
 export const closingMessage = (movedTo: string): string => `homehost moved to ${movedTo}`;

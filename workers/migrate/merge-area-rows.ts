@@ -3,7 +3,7 @@ import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.t
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
-import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
+import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { commitLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
@@ -80,7 +80,7 @@ class AreaRows {
       clearScratch(db, "losers");
       return transact(db, () => {
         proveToken(db, "cache", token, Date.now());
-        return withoutQuotingTriggers(db, "cache", () => ids.map((id) => this.#apply(id)));
+        return withSyncTriggers(db, "cache", () => ids.map((id) => this.#apply(id)));
       });
     });
     const done = homes.filter((home) => home !== undefined);
@@ -198,7 +198,7 @@ class AreaRows {
     return transact(db, () => {
       proveToken(db, part, token, Date.now());
       if (part === "area" && this.#noteDisplaced("cache", rows) > 0) return false;
-      withoutQuotingTriggers(db, part, () =>
+      withSyncTriggers(db, part, () =>
         prepared<[string]>(
           db,
           `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}

@@ -6,7 +6,7 @@ import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { idAfter, idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
-import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
+import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { mapChildren } from "../move/children.ts";
 import { commitLosers } from "../move/copy.ts";
@@ -83,7 +83,7 @@ async function settle(settling: Settling): Promise<Merged> {
     return transact(db, () => {
       proveToken(db, "cache", token, Date.now());
       parents.forget();
-      return withoutQuotingTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
+      return withSyncTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
     });
   });
   const kept = written.filter((home) => home === "kept").length;
@@ -187,7 +187,7 @@ export function copyFromCache(
   ids: readonly bigint[],
 ): void {
   const columns = columnList(["id", ...record.carried("cache", part)]);
-  withoutQuotingTriggers(db, part, () =>
+  withSyncTriggers(db, part, () =>
     prepared<[string]>(
       db,
       `INSERT OR REPLACE INTO ${part}.${record.table} (${columns})

@@ -2,7 +2,7 @@ import { plural } from "../../shared/plural.ts";
 import { identifiedTables } from "../../shared/record-tables.ts";
 import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
-import { withoutQuotingTriggers } from "../../shared/sqlite/triggers.ts";
+import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { commitLosers } from "./copy.ts";
 import { leaveNewerElsewhere, noteDiffering, noteLosers } from "./differing-rows.ts";
@@ -162,7 +162,7 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
   const schema = transact(db, () => {
     proveToken(db, part, token, Date.now());
     plans.assertCurrent(part);
-    withoutQuotingTriggers(db, part, () => {
+    withSyncTriggers(db, part, () => {
       db.exec(
         `UPDATE OR ${clash} ${part}.${table} AS t SET (${columnList(rest)}) =
          (SELECT ${columnList(rest, "w")} FROM ${winning} AS w WHERE w.id = t.id)

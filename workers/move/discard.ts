@@ -4,6 +4,7 @@ import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
+import { assertGone } from "./assert-gone.ts";
 import type { Move } from "./move.ts";
 import { Pace } from "./pace.ts";
 import { belongsTo } from "./record-tables.ts";
@@ -66,7 +67,9 @@ function discard({ db, token, records }: Move, { runs, tests, isLast }: Part): v
         if (!isOfTests && !isLast) continue;
         const where =
           record.table === "tests" ? `id IN ${chosen}` : belongsTo(record, { runs: chosen, tests: chosen });
-        prepared(db, `DELETE FROM completed.${record.table} WHERE ${where}`).run(isOfTests ? tests : runs);
+        const [going, parameters] = [`completed.${record.table} WHERE ${where}`, [isOfTests ? tests : runs]];
+        prepared(db, `DELETE FROM ${going}`).run(...parameters);
+        assertGone(db, "completed", record.table, { going, parameters });
       }
     });
     if (isLast) prepared(db, `DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(runs);

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { assertRoomIn } from "../../shared/sqlite/id-room.ts";
+import { forbiddingTriggers } from "../../shared/sqlite/triggers.ts";
 import { assertFitSchemas } from "./completed-db.ts";
 import { busyTimeoutMs } from "./databases.ts";
-import type { Files } from "./move.ts";
+import { type Files, removalOrder } from "./move.ts";
 import { keepLog } from "./open-quietly.ts";
 import type { Tally } from "./tally.ts";
 
@@ -20,6 +21,7 @@ export function assertFit(files: Files, tally: Pick<Tally, "warn">): void {
   try {
     assertIdRoom(files);
     assertFitSchemas(sources, (sentence) => tally.warn(sentence));
+    warnOfTriggers(files, tally);
   } finally {
     release();
   }
@@ -33,6 +35,24 @@ export function assertIdRoom(files: Partial<Files>): void {
   const db = openConnection(given, { busyTimeoutMs });
   try {
     for (const [part, file] of Object.entries(given) as [Part, string][]) assertRoomIn(db, part, file);
+  } finally {
+    db.close();
+  }
+}
+
+/** What a site's triggers forbid is done all the same: it should know. */
+function warnOfTriggers(files: Files, tally: Pick<Tally, "warn">): void {
+  const { completed: _, ...sources } = files;
+  const db = openConnection(sources, { busyTimeoutMs });
+  try {
+    const where = new Map<string, string[]>();
+    for (const part of removalOrder.filter((source) => sources[source] !== undefined))
+      for (const name of forbiddingTriggers(db, part))
+        where.set(name, [...(where.get(name) ?? []), sources[part] ?? ""]);
+    for (const [name, found] of where)
+      tally.warn(
+        `the trigger ${name} may forbid what a job does: it is set aside while rows are written or removed (in ${found.join(", ")})`,
+      );
   } finally {
     db.close();
   }

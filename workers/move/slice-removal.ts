@@ -4,6 +4,7 @@ import { type Connection, prepared, quoteText } from "../../shared/sqlite/connec
 import { idList } from "../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
+import { assertGone } from "./assert-gone.ts";
 import { rowsOfSlice } from "./children.ts";
 import type { Company } from "./company.ts";
 import { type Comparison, findMismatches } from "./mismatch.ts";
@@ -193,8 +194,10 @@ function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: r
         : parent === "run_id" && indexed
           ? "run_id IN (SELECT id FROM temp.slice_runs)"
           : `id IN (SELECT x.id FROM ${rowsOfSlice(part, record, "x")})`;
-  const rows = `DELETE FROM ${part}.${table} WHERE ${where}`;
-  if (spared.length === 0) return prepared(db, rows).run().changes;
-  const others = "id NOT IN (SELECT value FROM json_each(?))";
-  return prepared<[string]>(db, `${rows} AND ${others}`).run(idList(spared)).changes;
+  const rows = `${part}.${table} WHERE ${where}`;
+  const others = " AND id NOT IN (SELECT value FROM json_each(?))";
+  const [going, parameters] = spared.length === 0 ? [rows, []] : [rows + others, [idList(spared)]];
+  const { changes } = prepared<string[]>(db, `DELETE FROM ${going}`).run(...parameters);
+  assertGone(db, part, table, { going, parameters });
+  return changes;
 }

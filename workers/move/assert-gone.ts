@@ -1,0 +1,35 @@
+import { JobsError } from "../../shared/errors.ts";
+import { plural } from "../../shared/plural.ts";
+import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+
+/** Rows that were to go: a table with a condition, as it stands after `FROM`, and what it is bound to. */
+export interface Going {
+  going: string;
+  parameters: readonly string[];
+}
+
+/**
+ * Looks, in the transaction that deleted rows, for any that are left: SQLite says of one that a trigger kept neither that it stayed
+ * nor why.
+ *
+ * @throws JobsError `unknown-schema`
+ */
+export function assertGone(db: Connection, part: Part, table: string, { going, parameters }: Going): void {
+  const count = prepared<readonly string[] & unknown[], number>(db, `SELECT count(*) FROM ${going}`).pluck();
+  const left = count.get(...parameters) ?? 0;
+  if (left === 0) return;
+  const file = fileOf(db, part);
+  throw new JobsError(
+    "unknown-schema",
+    `${plural(left, "row")} of table ${table} cannot be deleted from ${file}`,
+    {
+      hint: "see which of its triggers, or what else, keeps them there, and take that away; this change was undone, and the next job goes on from here",
+      details: { file, table, rows: left },
+    },
+  );
+}
+
+function fileOf(db: Connection, part: Part): string {
+  const attached = db.pragma("database_list") as { name: string; file: string }[];
+  return attached.find(({ name }) => name === part)?.file ?? part;
+}
