@@ -12,6 +12,14 @@ export const gapName = "mtjobs-id-gap";
  */
 export const hiddenTime = 4_102_444_800;
 
+/**
+ * The same for a site whose rows may say no time after 2038. What is at or after it counts as far ahead.
+ */
+export const nearerHiddenTime = 2_147_483_647;
+
+/** What a step and a datum of these have for a test where a site lets no row have none: an id that no test ever gets. */
+export const noTest = Number.MAX_SAFE_INTEGER;
+
 /** Tables that have such a row, and the column that names it. */
 const nameColumns: Readonly<Record<string, string>> = {
   runs: "runname",
@@ -28,5 +36,9 @@ export function notNamed(table: string, alias: string, ...names: readonly string
   // A step or a datum of a test may be named as it likes.
   return column === "runname" || column === "testname"
     ? other
-    : `(${alias}.test_id IS NOT NULL OR (${other}))`;
+    : `(coalesce(${alias}.test_id, ${noTest}) <> ${noTest} OR (${other}))`;
 }
+
+/** SQL: a step or a datum that is named so, and is of no test. An index serves it. */
+export const hiddenChild = (column: "stepname" | "variable", name: string): string =>
+  `(test_id IS NULL OR test_id = ${noTest}) AND ${column} = ${quoteText(name)}`;

@@ -1,4 +1,5 @@
 import { trySchemas } from "../../shared/sqlite/completed-schema.ts";
+import { assertGuardsFit } from "../../shared/sqlite/hidden-rows.ts";
 import { assertRoomIn } from "../../shared/sqlite/id-room.ts";
 import { openLook, type Part } from "../open-look.ts";
 import { type Check, examine, good, note } from "./check.ts";
@@ -24,13 +25,15 @@ function checkIdRoom(name: string, part: Part, file: string): Check {
   }
 }
 
-function checkSiteSchema({ files: { area, cache } }: Patient): Check {
-  const files = { ...(area === undefined ? {} : { area }), ...(cache === undefined ? {} : { cache }) };
-  const db = openLook(files);
+function checkSiteSchema({ files: { area = "", cache, ref } }: Patient): Check {
+  const files = { area, ...(cache === undefined ? {} : { cache }) };
+  const all: Partial<Record<Part, string>> = { ...files, ...(ref === undefined ? {} : { ref }) };
+  const db = openLook(all);
   try {
     const left: string[] = [];
     const sources = Object.entries(files).map(([part, file]) => ({ db, part, file }));
     trySchemas(sources, (sentence) => left.push(sentence));
+    assertGuardsFit(db, Object.keys(all) as Part[]);
     if (left.length === 0) return good("site-schema", "completed-runs.db can have all that the schema has");
     return note("site-schema", left.join("; "), { details: { left } });
   } finally {

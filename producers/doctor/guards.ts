@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { gapName, guardName } from "../../shared/id-guard-name.ts";
 import { identifiedTables } from "../../shared/record-tables.ts";
-import { isWhole, readHidden, type TableIds } from "../../shared/sqlite/hidden-rows.ts";
+import { isWhole, readHidden } from "../../shared/sqlite/hidden-rows.ts";
+import type { TableIds } from "../../shared/sqlite/hidden-values.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
 import { hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";

@@ -1,57 +1,57 @@
-import { hiddenTime } from "../id-guard-name.ts";
+import { guardName, hiddenChild, nearerHiddenTime } from "../id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../record-tables.ts";
-import { type Connection, type Part, prepared, quoteName, quoteText } from "./connection.ts";
-import { preparedIds } from "./ids.ts";
-import { affinityOf, columnNames, readColumns } from "./table.ts";
+import { type Connection, isConstraintError, type Part, prepared, quoteText } from "./connection.ts";
+import {
+  fitHidden,
+  type HiddenRows,
+  type HiddenValues,
+  insertHidden,
+  keysIn,
+  type TableIds,
+  takesNone,
+} from "./hidden-values.ts";
+import { idAbove } from "./id-room.ts";
+import { largestId, preparedIds } from "./ids.ts";
+import { columnNames, hasTable } from "./table.ts";
 import { withoutTriggers } from "./triggers.ts";
-
-/** An id for each table whose ids Megatest hands out. */
-export type TableIds = Record<IdentifiedTable, bigint>;
-
-export interface HiddenRows {
-  /** What runname, testname, step and variable hold. */
-  name: string;
-  ids: TableIds;
-  /** Target keys of the area. */
-  keys: readonly string[];
-  comment: string;
-}
-
-/** NULL names no test, ever; an index serves both. */
-const hiddenStep = (name: string): string => `test_id IS NULL AND stepname = ${quoteText(name)}`;
-const hiddenDatum = (name: string): string => `test_id IS NULL AND variable = ${quoteText(name)}`;
 
 /**
  * Puts the four rows of that name under the ids given, in place of those that stand there: a run in state `deleted`, a test
  * of it in state DELETED, a step and a datum of no test. Nobody of Megatest's shows them. Call inside a transaction.
+ *
+ * @throws JobsError `unknown-schema` where a constraint of the site lets no such row be
  */
 export function writeHidden(db: Connection, part: Part, rows: HiddenRows): void {
-  withoutTriggers(db, part, () => replaceHidden(db, part, rows));
+  // Fixed values everywhere, so that the row is the same in each database.
+  const values = fitHidden(db, rows);
+  withoutTriggers(db, part, () => replaceHidden(db, part, rows, values));
 }
 
-function replaceHidden(db: Connection, part: Part, { name, ids, keys, comment }: HiddenRows): void {
+function replaceHidden(
+  db: Connection,
+  part: Part,
+  { name, ids }: HiddenRows,
+  values: Record<IdentifiedTable, HiddenValues>,
+): void {
   const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = ${quoteText(name)}`;
   // A clean-up may have removed the run and not yet its test: under the same id the new run would meet it.
-  db.exec(`DELETE FROM ${part}.test_steps WHERE ${hiddenStep(name)};
-    DELETE FROM ${part}.test_data WHERE ${hiddenDatum(name)}`);
+  db.exec(`DELETE FROM ${part}.test_steps WHERE ${hiddenChild("stepname", name)};
+    DELETE FROM ${part}.test_data WHERE ${hiddenChild("variable", name)}`);
   prepared(
     db,
     `DELETE FROM ${part}.tests WHERE run_id IN (${oldRuns} UNION ALL SELECT ?) AND testname = ${quoteText(name)}`,
   ).run(ids.runs);
   db.exec(`DELETE FROM ${part}.runs WHERE runname = ${quoteText(name)}`);
-  const target = Object.fromEntries(keys.map((key) => [key, ""]));
-  insert(db, part, "runs", { ...target, id: ids.runs, runname: name, state: "deleted", comment });
-  insert(db, part, "tests", {
-    id: ids.tests,
-    run_id: ids.runs,
-    testname: name,
-    item_path: "",
-    state: "DELETED",
-    status: "n/a",
-    comment,
-  });
-  insert(db, part, "test_steps", { id: ids.test_steps, test_id: null, stepname: name, comment });
-  insert(db, part, "test_data", { id: ids.test_data, test_id: null, variable: name, comment });
+  for (const table of identifiedTables) insert(db, part, table, values[table]);
+}
+
+function insert(db: Connection, part: Part, table: IdentifiedTable, values: HiddenValues): void {
+  try {
+    insertHidden(db, part, table, values);
+  } catch (error) {
+    if (!isConstraintError(error)) throw error;
+    throw takesNone(db, part, table, error.message);
+  }
 }
 
 /**
@@ -76,14 +76,14 @@ export function readHidden(
     "tests",
     `run_id = (SELECT max(id) FROM ${part}.runs WHERE ${ofName}) AND testname = ${quoteText(name)}`,
   );
-  note("test_steps", hiddenStep(name));
-  note("test_data", hiddenDatum(name));
+  note("test_steps", hiddenChild("stepname", name));
+  note("test_data", hiddenChild("variable", name));
   return { ids, areLasting: isLasting(db, part, ids.tests) };
 }
 
 function isLasting(db: Connection, part: Part, test: bigint | undefined): boolean {
   if (test === undefined || !columnNames(db, part, "tests").includes("event_time")) return true;
-  const sql = `SELECT event_time = ${hiddenTime} FROM ${part}.tests WHERE id = ?`;
+  const sql = `SELECT event_time >= ${nearerHiddenTime} FROM ${part}.tests WHERE id = ?`;
   return prepared<[bigint], number | null>(db, sql).pluck().get(test) === 1;
 }
 
@@ -92,18 +92,23 @@ export function isWhole(ids: Partial<TableIds>): ids is TableIds {
   return identifiedTables.every((table) => ids[table] !== undefined);
 }
 
-/** Fixed values everywhere, so that the row is the same in each database; other columns are NULL or zero. */
-function insert(db: Connection, part: Part, table: IdentifiedTable, values: Record<string, unknown>): void {
-  const columns = readColumns(db, part, table);
-  const filled = columns.map(({ name, type, notNull }) => {
-    if (name in values) return values[name];
-    if (name === "event_time") return hiddenTime;
-    if (name.endsWith("_time") || name === "last_update") return 0;
-    return notNull ? (affinityOf(type) === "TEXT" ? "" : 0) : null;
-  });
-  prepared(
-    db,
-    `INSERT INTO ${part}.${table} (${columns.map(({ name }) => quoteName(name)).join(", ")})
-     VALUES (${columns.map(() => "?").join(", ")})`,
-  ).run(...filled);
+export const guardComment = "keeps ids of moved runs from being handed out again; see megatest-jobs";
+
+/**
+ * Makes sure that the databases attached, megatest.db among them, would take guards, before anything is written.
+ *
+ * @throws JobsError `unknown-schema`, `ids-used-up`
+ */
+export function assertGuardsFit(db: Connection, parts: readonly Part[]): void {
+  const next = (table: IdentifiedTable) => {
+    const ids = parts
+      .filter((part) => hasTable(db, part, table))
+      .map((part) => largestId(db, `${part}.${table}`) ?? 0n);
+    return idAbove(
+      table,
+      ids.reduce((most, id) => (id > most ? id : most), 0n),
+    );
+  };
+  const ids = Object.fromEntries(identifiedTables.map((table) => [table, next(table)])) as TableIds;
+  fitHidden(db, { name: guardName, ids, keys: keysIn(db, "area"), comment: guardComment });
 }

@@ -1,4 +1,4 @@
-import { gapName, guardName, notNamed } from "../id-guard-name.ts";
+import { gapName, guardName, noTest, notNamed } from "../id-guard-name.ts";
 import { type Connection, type Part, quoteName } from "./connection.ts";
 import { columnNames, hasTable } from "./table.ts";
 
@@ -46,7 +46,7 @@ const real = notNamed("runs", "x", guardName, gapName) ?? "1";
 const guards = [
   ["runs", "x.runname = :name"],
   ["tests", "x.run_id = (SELECT max(id) FROM area.runs WHERE runname = :name) AND x.testname = :name"],
-  ["test_data", "x.test_id IS NULL AND x.variable = :name"],
+  ["test_data", `(x.test_id IS NULL OR x.test_id = ${noTest}) AND x.variable = :name`],
 ] as const;
 
 class Comparison {

@@ -8,6 +8,7 @@ import { assertFit } from "../move/fit-area.ts";
 import { openPlace, type Place } from "../move/prepare.ts";
 import { Tally } from "../move/tally.ts";
 import { outwaitBusy } from "../move/transaction.ts";
+import { assertGapFit } from "./id-gap.ts";
 import { openFileCheck, serverChecks } from "./in-use.ts";
 import { quietReport } from "./quiescence.ts";
 import { failed, passed } from "./refusal.ts";
@@ -23,6 +24,7 @@ export async function check(payload: CheckPayload, context: JobContext): Promise
   try {
     const place = await openPlace(payload, context, new Tally());
     await outwaitBusy(context.signal, () => assertFit(place.files, new Tally()));
+    await outwaitBusy(context.signal, () => assertGapFit(place.files));
     // By this host's clock: to read the file server's takes a file there, and a check makes none.
     const report = await checkPlace(place, payload, context, 0);
     return { ...report, checks: [versions, ...report.checks] };

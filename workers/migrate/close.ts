@@ -16,6 +16,7 @@ import { checkPlace } from "./check.ts";
 import { closePart, readClosed } from "./closed.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { gather, gatherLate } from "./gather.ts";
+import { assertGapFit } from "./id-gap.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { advance, beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
 import { commit, giveBack, handOver, type MigrationPart, read, withPart } from "./part.ts";
@@ -45,6 +46,7 @@ export async function close(payload: ClosePayload, context: JobContext): Promise
   const tally = new Tally();
   const place = await openPlace(payload, context, tally);
   await outwaitBusy(context.signal, () => assertFit(place.files, tally));
+  await outwaitBusy(context.signal, () => assertGapFit(place.files));
   await outwaitBusy(context.signal, () => prepareArea(place));
   const { area, cache: pair, refillDue } = place;
   const options = { context, area, pair, migration: payload.migration, lease: "any", refillDue } as const;

@@ -1,12 +1,15 @@
+import { existsSync } from "node:fs";
 import { gapName } from "../../shared/id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
-import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
-import { isWhole, readHidden, type TableIds, writeHidden } from "../../shared/sqlite/hidden-rows.ts";
+import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
+import { isWhole, readHidden, writeHidden } from "../../shared/sqlite/hidden-rows.ts";
+import { fitHidden, keysIn, type TableIds } from "../../shared/sqlite/hidden-values.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
-import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
-import type { Move } from "../move/move.ts";
+import { busyTimeoutMs } from "../move/databases.ts";
+import type { Files, Move } from "../move/move.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 
 /** Ids of the rows that make the gap, by table. */
@@ -36,16 +39,22 @@ export function gapAbove(db: Connection, parts: readonly Part[]): GapIds {
  * a transaction.
  */
 export function writeGap(db: Connection, ids: GapIds, parts: readonly ("cache" | "ref")[]): void {
-  for (const part of parts) {
-    const columns = new Set(columnNames(db, part, "runs"));
-    const keys = hasTable(db, part, "keys")
-      ? prepared<[], string>(db, `SELECT fieldname FROM ${part}.keys`)
-          .pluck()
-          .all()
-          .filter((key) => columns.has(key))
-      : [];
-    const comment = "keeps ids of the new homehost apart from those of the old one; see megatest-jobs";
-    writeHidden(db, part, { name: gapName, ids, keys, comment });
+  for (const part of parts)
+    writeHidden(db, part, { name: gapName, ids, keys: keysIn(db, part), comment: gapComment });
+}
+
+const gapComment = "keeps ids of the new homehost apart from those of the old one; see megatest-jobs";
+
+/** Makes sure that a copy of the pair would take the gap, before a migration begins. @throws JobsError `unknown-schema`, `ids-used-up` */
+export function assertGapFit({ completed, ...sources }: Files): void {
+  const files: Partial<Record<Part, string>> = sources;
+  if (existsSync(completed)) files.completed = completed;
+  const db = openConnection(files, { busyTimeoutMs });
+  try {
+    const ids = gapAbove(db, Object.keys(files) as Part[]);
+    fitHidden(db, { name: gapName, ids, keys: keysIn(db, "area"), comment: gapComment });
+  } finally {
+    db.close();
   }
 }
 

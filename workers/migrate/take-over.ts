@@ -7,6 +7,7 @@ import { prepareArea } from "../move/prepare-area.ts";
 import { Tally } from "../move/tally.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { endLeft } from "./end-left.ts";
+import { assertGapFit } from "./id-gap.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
 import { commit, handOver, read, withPart } from "./part.ts";
@@ -34,6 +35,7 @@ export async function beginTakeOver(
   const pair = findCache(area, settings);
   const files = filesOf(area, pair);
   await outwaitBusy(signal, () => assertFit(files, new Tally()));
+  await outwaitBusy(signal, () => assertGapFit(files));
   await outwaitBusy(signal, () => prepareArea({ area, files }));
   return await withPart({ context, area, pair, migration: payload.migration, lease: "any" }, async (part) => {
     const row = {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { openConnection, type Part } from "../../shared/sqlite/connection.ts";
+import { assertGuardsFit } from "../../shared/sqlite/hidden-rows.ts";
 import { assertRoomIn } from "../../shared/sqlite/id-room.ts";
 import { forbiddingTriggers } from "../../shared/sqlite/triggers.ts";
 import { assertFitSchemas } from "./completed-db.ts";
@@ -21,20 +22,34 @@ export function assertFit(files: Files, tally: Pick<Tally, "warn">): void {
   try {
     assertIdRoom(files);
     assertFitSchemas(sources, (sentence) => tally.warn(sentence));
+    assertGuardRows(files);
     warnOfTriggers(files, tally);
   } finally {
     release();
   }
 }
 
+function existing({ completed, ...sources }: Partial<Files>): Partial<Record<Part, string>> {
+  return completed !== undefined && existsSync(completed) ? { ...sources, completed } : sources;
+}
+
 /** `assertRoomIn` each of the files that is there. @throws JobsError `ids-used-up` */
 export function assertIdRoom(files: Partial<Files>): void {
-  const { completed, ...sources } = files;
-  const given: Partial<Record<Part, string>> = sources;
-  if (completed !== undefined && existsSync(completed)) given.completed = completed;
+  const given = existing(files);
   const db = openConnection(given, { busyTimeoutMs });
   try {
     for (const [part, file] of Object.entries(given) as [Part, string][]) assertRoomIn(db, part, file);
+  } finally {
+    db.close();
+  }
+}
+
+/** @throws JobsError `unknown-schema` where a constraint lets no row of ours be that guards ids */
+function assertGuardRows(files: Files): void {
+  const given = existing(files);
+  const db = openConnection(given, { busyTimeoutMs });
+  try {
+    assertGuardsFit(db, Object.keys(given) as Part[]);
   } finally {
     db.close();
   }

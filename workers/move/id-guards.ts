@@ -1,7 +1,8 @@
 import { guardName } from "../../shared/id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
-import { isWhole, readHidden, type TableIds, writeHidden } from "../../shared/sqlite/hidden-rows.ts";
+import { guardComment, isWhole, readHidden, writeHidden } from "../../shared/sqlite/hidden-rows.ts";
+import type { TableIds } from "../../shared/sqlite/hidden-values.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
@@ -125,6 +126,5 @@ function largest(ids: readonly bigint[]): bigint {
 }
 
 function writeGuards({ db, keys }: Move, part: Source, ids: GuardIds): void {
-  const comment = "keeps ids of moved runs from being handed out again; see megatest-jobs";
-  writeHidden(db, part, { name: guardName, ids, keys, comment });
+  writeHidden(db, part, { name: guardName, ids, keys, comment: guardComment });
 }

@@ -1,0 +1,212 @@
+import { JobsError } from "../errors.ts";
+import { hiddenTime, nearerHiddenTime, noTest, notNamed } from "../id-guard-name.ts";
+import { type IdentifiedTable, identifiedTables } from "../record-tables.ts";
+import { type Connection, isConstraintError, type Part, prepared, quoteName } from "./connection.ts";
+import {
+  affinityOf,
+  type Column,
+  columnNames,
+  defaultExpression,
+  hasTable,
+  isComputed,
+  readColumns,
+} from "./table.ts";
+import { emptyCopy, isConstrained, uniqueIndexes } from "./table-copy.ts";
+
+/** An id for each table whose ids Megatest hands out. */
+export type TableIds = Record<IdentifiedTable, bigint>;
+
+export interface HiddenRows {
+  /** What runname, testname, step and variable hold. */
+  name: string;
+  ids: TableIds;
+  /** Target keys of the area. */
+  keys: readonly string[];
+  comment: string;
+}
+
+/** What a hidden row holds in a column; the same in each database that has the column. */
+export type HiddenValues = (column: Column) => unknown;
+
+/** One way to fill what does not matter; a site's constraints may forbid the first. */
+interface Choice {
+  rest: "nothing" | "defaults" | "words";
+  test: number | null;
+  time: number;
+}
+
+const choices: readonly Choice[] = (["nothing", "defaults", "words"] as const).flatMap((rest) =>
+  [null, noTest].flatMap((test) => [hiddenTime, nearerHiddenTime].map((time) => ({ rest, test, time }))),
+);
+
+/**
+ * Values of the rows that every database attached takes, as far as that can be told without writing: tried on empty copies in
+ * memory, and against what its unique indexes hold.
+ *
+ * @throws JobsError `unknown-schema` where there are none
+ */
+export function fitHidden(db: Connection, rows: HiddenRows): Record<IdentifiedTable, HiddenValues> {
+  const [first] = choices;
+  const parts = attachedParts(db).filter((part) => isConstrained(db, part, identifiedTables));
+  // Megatest's own tables take the first, and there must be little to do: the caller may hold a lock.
+  if (parts.length === 0 && first !== undefined)
+    return fromTables((table) => valuesOf(db, table, rows, first));
+  const copies = parts.map((part) => ({ part, copy: emptyCopy(db, part, identifiedTables) }));
+  try {
+    return fromTables((table) => fitTable(db, copies, table, rows));
+  } finally {
+    for (const { copy } of copies) copy.close();
+  }
+}
+
+const fromTables = (valuesFor: (table: IdentifiedTable) => HiddenValues) =>
+  Object.fromEntries(identifiedTables.map((table) => [table, valuesFor(table)])) as Record<
+    IdentifiedTable,
+    HiddenValues
+  >;
+
+/** The target keys that the database names, as far as its runs have such columns. */
+export function keysIn(db: Connection, part: Part): string[] {
+  if (!hasTable(db, part, "keys")) return [];
+  const columns = new Set(columnNames(db, part, "runs").map((name) => name.toLowerCase()));
+  const keys = db.prepare<[], string>(`SELECT fieldname FROM ${part}.keys`).pluck().all();
+  return keys.filter((key) => columns.has(key.toLowerCase()));
+}
+
+function attachedParts(db: Connection): Part[] {
+  const names = (db.pragma("database_list") as { name: string }[]).map(({ name }) => name);
+  return (["cache", "ref", "area"] as const).filter((part) => names.includes(part));
+}
+
+function fitTable(
+  db: Connection,
+  copies: readonly { part: Part; copy: Connection }[],
+  table: IdentifiedTable,
+  rows: HiddenRows,
+): HiddenValues {
+  let refusal: JobsError | undefined;
+  for (const choice of choices) {
+    const values = valuesOf(db, table, rows, choice);
+    const refused = copies
+      .map(({ part, copy }) => ({ part, why: whyRefused(db, copy, { part, table, rows, values }) }))
+      .find(({ why }) => why !== undefined);
+    if (refused === undefined) return values;
+    refusal ??= takesNone(db, refused.part, table, refused.why ?? "");
+  }
+  throw refusal ?? new TypeError("no choice");
+}
+
+/** What stands in the way of a row; undefined where nothing does. */
+function whyRefused(
+  db: Connection,
+  copy: Connection,
+  {
+    part,
+    table,
+    rows,
+    values,
+  }: { part: Part; table: IdentifiedTable; rows: HiddenRows; values: HiddenValues },
+): string | undefined {
+  if (!hasTable(db, part, table)) return undefined;
+  try {
+    copy.exec(`DELETE FROM main.${table}`);
+    insertHidden(copy, "main", table, values);
+  } catch (error) {
+    if (isConstraintError(error)) return error.message;
+    throw error;
+  }
+  const columns = new Map(readColumns(db, part, table).map((column) => [column.name.toLowerCase(), column]));
+  for (const { name, columns: indexed, where } of uniqueIndexes(db, part, table)) {
+    const held = indexed
+      .map((column) => columns.get(column.toLowerCase()))
+      .map((column) => column && values(column));
+    if (held.some((value) => value === null || value === undefined)) continue;
+    const same = indexed.map((column) => `x.${quoteName(column)} = ?`).join(" AND ");
+    const isThere = copy.prepare(`SELECT 1 FROM main.${table} WHERE ${where}`).get() !== undefined;
+    const other = `SELECT 1 FROM ${part}.${table} AS x WHERE ${same} AND ${where} AND ${notNamed(table, "x", rows.name)}`;
+    if (isThere && db.prepare<unknown[]>(other).get(...held) !== undefined)
+      return `the unique index ${name} has such a row`;
+  }
+  return undefined;
+}
+
+/** Puts a row into a table of `part`. */
+export function insertHidden(
+  db: Connection,
+  part: Part | "main",
+  table: IdentifiedTable,
+  values: HiddenValues,
+): void {
+  const columns = readColumns(db, part, table);
+  prepared<unknown[]>(
+    db,
+    `INSERT INTO ${part}.${table} (${columns.map(({ name }) => quoteName(name)).join(", ")})
+     VALUES (${columns.map(() => "?").join(", ")})`,
+  ).run(...columns.map(values));
+}
+
+function valuesOf(db: Connection, table: IdentifiedTable, rows: HiddenRows, choice: Choice): HiddenValues {
+  const given = new Map(
+    Object.entries(givenValues(db, table, rows, choice)).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  return (column) => {
+    const name = column.name.toLowerCase();
+    if (given.has(name)) return given.get(name);
+    if (name === "event_time") return choice.time;
+    // A directory that a row names may be removed with it.
+    if (choice.rest === "words" && /dir$/.test(name)) return "/tmp/badname";
+    if (name.endsWith("_time") || name === "last_update") return 0;
+    return otherValue(db, column, rows.name, choice);
+  };
+}
+
+function otherValue(db: Connection, column: Column, word: string, { rest }: Choice): unknown {
+  const isText = affinityOf(column.type) === "TEXT";
+  if (rest === "words") return isText ? word : 1;
+  if (rest === "defaults" && column.defaultSql !== null && !isComputed(column.defaultSql))
+    return db
+      .prepare(`SELECT ${defaultExpression(column)}`)
+      .pluck()
+      .get();
+  if (!column.notNull) return null;
+  return isText ? "" : 0;
+}
+
+function givenValues(
+  db: Connection,
+  table: IdentifiedTable,
+  { name, ids, keys, comment: text }: HiddenRows,
+  { rest, test }: Choice,
+): Record<string, unknown> {
+  const [id, comment] = [ids[table], rest === "nothing" ? text : ""];
+  if (table === "runs") {
+    // Megatest itself makes `x` of an empty value; a list of values has those of some run in it.
+    const example = rest === "words" ? exampleRun(db, keys) : {};
+    const target = Object.fromEntries(
+      keys.map((key) => [key, example[key] ?? (rest === "nothing" ? "" : "x")]),
+    );
+    return { ...target, id, runname: name, state: "deleted", comment };
+  }
+  if (table === "tests") {
+    const own = { run_id: ids.runs, testname: name, item_path: "" };
+    return { id, ...own, state: "DELETED", status: "n/a", comment };
+  }
+  return { id, test_id: test, [table === "test_steps" ? "stepname" : "variable"]: name, comment };
+}
+
+function exampleRun(db: Connection, keys: readonly string[]): Record<string, unknown> {
+  const part = attachedParts(db).at(-1);
+  if (part === undefined || keys.length === 0) return {};
+  const list = keys.map((key) => `${quoteName(key)} AS ${quoteName(key)}`).join(", ");
+  const sql = `SELECT ${list} FROM ${part}.runs AS x WHERE coalesce(x.state, '') <> 'deleted' ORDER BY id LIMIT 1`;
+  return (db.prepare(sql).get() ?? {}) as Record<string, unknown>;
+}
+
+export function takesNone(db: Connection, part: Part, table: string, why: string): JobsError {
+  const attached = db.pragma("database_list") as { name: string; file: string }[];
+  const file = attached.find(({ name }) => name === part)?.file ?? part;
+  return new JobsError("unknown-schema", `table ${table} of ${file} takes no row that guards ids: ${why}`, {
+    hint: "let the constraint allow a hidden row (see docs/operations.md, what a site adds to the schema), or drop it",
+    details: { file, table },
+  });
+}

@@ -1,0 +1,82 @@
+import Database from "better-sqlite3";
+import { tokenize } from "../full-db/sql/tokens.ts";
+import { type Connection, quoteTexts } from "./connection.ts";
+import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
+
+/** A database in memory with the tables named as `part` has them, empty, with their indexes and no trigger. */
+export function emptyCopy(db: Connection, part: string, tables: readonly string[]): Connection {
+  const copy = new Database(":memory:");
+  try {
+    copy.pragma("foreign_keys = OFF");
+    for (const object of objectsOf(db, part, tables)) {
+      try {
+        copy.exec(respelled(db, part, object));
+      } catch (error) {
+        // Said by name where schemas are tried; without an index a table can still be tried.
+        if (!isNotUnderstood(error) || object.type === "table") throw error;
+      }
+    }
+    return copy;
+  } catch (error) {
+    copy.close();
+    throw error;
+  }
+}
+
+function objectsOf(db: Connection, part: string, tables: readonly string[]): SchemaObject[] {
+  return db
+    .prepare<[], SchemaObject>(
+      `SELECT type, name, tbl_name AS "table", sql FROM ${part}.sqlite_schema
+       WHERE sql IS NOT NULL AND type IN ('table', 'index') AND lower(tbl_name) IN (${quoteTexts(tables)})
+       ORDER BY type DESC`,
+    )
+    .all();
+}
+
+/** A unique index over columns: those with an expression are left out. */
+export interface UniqueIndex {
+  name: string;
+  columns: readonly string[];
+  /** SQL: which rows it holds. */
+  where: string;
+}
+
+export function uniqueIndexes(db: Connection, part: string, table: string): UniqueIndex[] {
+  const indexes = db
+    .prepare<[string, string], { name: string; partial: number }>(
+      `SELECT name, partial FROM pragma_index_list(?, ?) WHERE "unique" = 1`,
+    )
+    .all(table, part);
+  return indexes.flatMap(({ name, partial }) => {
+    const columns = db
+      .prepare<[string, string], string | null>("SELECT name FROM pragma_index_info(?, ?) ORDER BY seqno")
+      .pluck()
+      .all(name, part);
+    if (columns.includes(null)) return [];
+    const where = partial === 1 ? conditionOf(db, part, table, name) : "1";
+    return where === undefined ? [] : [{ name, columns: columns as string[], where }];
+  });
+}
+
+function conditionOf(db: Connection, part: string, table: string, name: string): string | undefined {
+  const object = objectsOf(db, part, [table]).find((index) => index.name === name);
+  if (object === undefined) return undefined;
+  const sql = respelled(db, part, object);
+  const where = tokenize(sql).findLast(({ kind, value }) => kind === "word" && value === "WHERE");
+  return where === undefined ? undefined : `(${sql.slice(where.end)})`;
+}
+
+/** True where the schema asks more of a row than Megatest's own does: its one constraint is a UNIQUE in some tables. */
+export function isConstrained(db: Connection, part: string, tables: readonly string[]): boolean {
+  return (
+    db
+      .prepare<{ part: string }, number>(
+        `SELECT EXISTS (SELECT 1 FROM ${part}.sqlite_schema AS s WHERE lower(tbl_name) IN (${quoteTexts(tables)}) AND CASE type
+           WHEN 'table' THEN sql LIKE '%check%' OR sql LIKE '%not%null%' OR sql LIKE '%strict%'
+             OR (SELECT count(*) FROM pragma_index_list(s.name, :part) WHERE origin <> 'c') > 1
+           WHEN 'index' THEN sql LIKE '%unique%' END)`,
+      )
+      .pluck()
+      .get({ part }) === 1
+  );
+}
