@@ -1,6 +1,7 @@
 import { type LeaseState, leaseState } from "../shared/lease/lease.ts";
 import { type RunId, shownId } from "../shared/run-id.ts";
 import { quoteName } from "../shared/sqlite/connection.ts";
+import { NameSet } from "../shared/sqlite/names.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Look, Part } from "./open-look.ts";
 
@@ -57,9 +58,9 @@ export function readSide(db: Look, part: Part, keys: readonly string[]): Side {
 }
 
 function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DESC"): NamedRun | null {
-  const columns = columnsOf(db, part, "runs");
+  const columns = new NameSet(columnsOf(db, part, "runs"));
   const target = keys
-    .filter((key) => columns.includes(key))
+    .filter((key) => columns.has(key))
     .map((key) => `coalesce(${quoteName(key)}, '')`)
     .join(" || '/' || ");
   const run = db

@@ -4,6 +4,7 @@ import { openReader, type Reader, toReadError } from "../shared/full-db/open.ts"
 import { matchRun, targetSql } from "../shared/patterns.ts";
 import { type RunId, shownId } from "../shared/run-id.ts";
 import type { Settings } from "../shared/settings.ts";
+import { foldName, NameSet } from "../shared/sqlite/names.ts";
 import { columnNames } from "../shared/sqlite/table.ts";
 
 /** A value of a record; an integer as `RunId` says. */
@@ -74,9 +75,9 @@ function* readRuns(
   request: ListRequest,
 ): Generator<ListedRun> {
   try {
-    const present = columnNames(db, "main", "runs");
-    const keys = configured.filter((key) => present.includes(key));
-    const fields = [...keys, ...runFields.filter((field) => present.includes(field))];
+    const present = new NameSet(columnNames(db, "main", "runs"));
+    const keys = configured.filter((key) => present.has(key));
+    const fields = [...keys, ...runFields.filter((field) => present.has(field))];
     const completed = union?.rule?.isCompleted("r.id") ?? "0";
     const { sql: where, parameters } = matchRun(targetSql(keys, "r"), request);
     const runs = db
@@ -91,7 +92,7 @@ function* readRuns(
         "SELECT * FROM tests WHERE run_id = ? AND coalesce(state, '') <> 'DELETED' ORDER BY testname, item_path, id",
       )
       .safeIntegers();
-    for (const run of runs) {
+    for (const run of runs.map(folded)) {
       yield {
         id: shown(run.id) as RunId,
         target: String(run.mtjobs_target),
@@ -99,7 +100,7 @@ function* readRuns(
         ...(union === undefined
           ? {}
           : { where: run.mtjobs_completed === 1n ? "completed-runs.db" : "megatest.db" }),
-        tests: tests.all(run.id ?? null).map((test) => chosen(test, testFields)),
+        tests: tests.all(run.id ?? null).map((test) => chosen(folded(test), testFields)),
       };
     }
   } catch (error) {
@@ -107,8 +108,15 @@ function* readRuns(
   }
 }
 
+/** A row by its columns' names as SQLite compares them. */
+function folded(row: Record<string, Stored>): Record<string, Stored> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [foldName(name), value]));
+}
+
 function chosen(row: Record<string, Stored>, fields: readonly string[]): Record<string, Cell> {
-  return Object.fromEntries(fields.flatMap((field) => (field in row ? [[field, shown(row[field])]] : [])));
+  return Object.fromEntries(
+    fields.flatMap((field) => (foldName(field) in row ? [[field, shown(row[foldName(field)])]] : [])),
+  );
 }
 
 function shown(value: Stored | undefined): Cell {

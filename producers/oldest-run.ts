@@ -3,6 +3,7 @@ import type { Area } from "../shared/area/area.ts";
 import { targetKeys } from "../shared/area/keys.ts";
 import { type ReducePolicy, readPolicies } from "../shared/area/reduce-policies.ts";
 import { matchRun, targetSql } from "../shared/patterns.ts";
+import { NameSet } from "../shared/sqlite/names.ts";
 import { columnsOf } from "./area-facts.ts";
 import { type Look, openLook } from "./open-look.ts";
 
@@ -55,9 +56,9 @@ function readOrNull(area: Area, now: number): number | null {
  * tells; without such a line, that of all runs that are neither hidden nor locked. Seconds since 1970; null without any.
  */
 function readOldest(db: Look, area: Area, now: number): number | null {
-  const columns = columnsOf(db, "area", "runs");
+  const columns = new NameSet(columnsOf(db, "area", "runs"));
   const target = targetSql(
-    targetKeys(area.config).filter((key) => columns.includes(key)),
+    targetKeys(area.config).filter((key) => columns.has(key)),
     "r",
   );
   const { policies } = readPolicies(area.config);

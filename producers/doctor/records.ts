@@ -1,6 +1,7 @@
 import { targetKeys } from "../../shared/area/keys.ts";
 import { plural } from "../../shared/plural.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
@@ -51,8 +52,8 @@ function checkSchema(name: string, { area }: Patient, part: Part, file: string):
         remedy: "see what it is, and restore the right one",
       });
     }
-    const columns = columnsOf(db, part, "runs");
-    const keys = targetKeys(area.config).filter((key) => !columns.includes(key));
+    const columns = new NameSet(columnsOf(db, part, "runs"));
+    const keys = targetKeys(area.config).filter((key) => !columns.has(key));
     if (keys.length > 0) {
       return bad(name, `table runs has no column ${keys.join(", ")}, which [fields] names`, {
         remedy: "make [fields] in megatest.config agree with the database",

@@ -1,5 +1,6 @@
 import type { Connection } from "../sqlite/connection.ts";
-import { type Column, readColumns } from "../sqlite/table.ts";
+import { foldName } from "../sqlite/names.ts";
+import { type Column, declaredColumns } from "../sqlite/table.ts";
 
 /** The database a connection was opened with (megatest.db, or the cache), and what is attached to it. */
 export type Side = "main" | "completed";
@@ -31,7 +32,7 @@ export type ReferenceColumns = ReadonlyMap<string, readonly Column[]>;
 
 /** The columns of a database's main schema, to be the reference for another connection. */
 export function readReference(db: Connection): ReferenceColumns {
-  return new Map(shapes.map(({ name }) => [name, readColumns(db, "main", name)]));
+  return new Map(shapes.map(({ name }) => [name, declaredColumns(db, "main", name)]));
 }
 
 /**
@@ -46,7 +47,7 @@ export function readUnionTables(
   reference: ReferenceColumns = readReference(db),
 ): UnionTable[] {
   const names = (side: Side, table: string) => {
-    const columns = readColumns(db, side, table).map((column) => column.name.toLowerCase());
+    const columns = declaredColumns(db, side, table).map((column) => foldName(column.name));
     // Without a column that says whose a row is, nothing of it can be told apart.
     return columns.includes("id") ? columns : undefined;
   };

@@ -1,4 +1,5 @@
 import { type Connection, quoteName } from "../sqlite/connection.ts";
+import { foldName } from "../sqlite/names.ts";
 import { type Column, defaultExpression, isComputed } from "../sqlite/table.ts";
 import { countsOn, type Rule } from "./sides.ts";
 import { schemaViews } from "./sql/schema-tables.ts";
@@ -40,7 +41,7 @@ export function selectedColumns(side: Side, table: UnionTable, union: Union): st
   return table.columns
     .map((column) => {
       const name = quoteName(column.name);
-      const key = column.name.toLowerCase();
+      const key = foldName(column.name);
       if (table.present[side]?.includes(key) !== true) return `${defaultOf(column)} AS ${name}`;
       return isRenamed(side, table, key, union) ? `${originalBlock} AS ${name}` : `x.${name}`;
     })

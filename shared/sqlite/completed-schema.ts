@@ -3,6 +3,7 @@ import { JobsError } from "../errors.ts";
 import { recordTables as recordTableNames } from "../result.ts";
 import { type Connection, isConstraintError } from "./connection.ts";
 import { missingColumns } from "./missing-columns.ts";
+import { foldName } from "./names.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
 import { readColumns } from "./table.ts";
 
@@ -136,9 +137,11 @@ function adoptSchema(
   // A virtual table keeps its content in tables that are named after it; one may be named `test`.
   const isMegatests = (table: string) => recordTables.has(table) || otherTables.has(table);
   const isLeft = (table: string) =>
-    virtual.some((name) => table === name || (table.startsWith(`${name}_`) && !isMegatests(table)));
-  for (const object of objects.filter(({ table }) => !isLeft(table))) {
-    const known = present.has(`${object.type} ${object.name.toLowerCase()}`);
+    virtual
+      .map(foldName)
+      .some((name) => table === name || (table.startsWith(`${name}_`) && !isMegatests(table)));
+  for (const object of objects.filter(({ table }) => !isLeft(foldName(table)))) {
+    const known = present.has(`${object.type} ${foldName(object.name)}`);
     if (known && object.type === "table") {
       for (const sql of missingColumns(
         object.name,
@@ -169,7 +172,7 @@ function create(
     if (!isNotUnderstood(error) && !isConstraintError(error)) throw error;
     const { message } = error;
     // Where the index is kept up, every write to the table needs what is missing here.
-    const needed = (type === "table" || type === "index") && recordTables.has(table.toLowerCase());
+    const needed = (type === "table" || type === "index") && recordTables.has(foldName(table));
     if (needed && isNotUnderstood(error)) {
       throw new JobsError(
         "unknown-schema",

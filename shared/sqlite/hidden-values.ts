@@ -2,6 +2,7 @@ import { JobsError } from "../errors.ts";
 import { hiddenTime, nearerHiddenTime, noTest, notNamed } from "../id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../record-tables.ts";
 import { type Connection, isConstraintError, type Part, prepared, quoteName } from "./connection.ts";
+import { foldName, NameSet } from "./names.ts";
 import {
   affinityOf,
   type Column,
@@ -68,9 +69,9 @@ const fromTables = (valuesFor: (table: IdentifiedTable) => HiddenValues) =>
 /** The target keys that the database names, as far as its runs have such columns. */
 export function keysIn(db: Connection, part: Part): string[] {
   if (!hasTable(db, part, "keys")) return [];
-  const columns = new Set(columnNames(db, part, "runs").map((name) => name.toLowerCase()));
+  const columns = new NameSet(columnNames(db, part, "runs"));
   const keys = db.prepare<[], string>(`SELECT fieldname FROM ${part}.keys`).pluck().all();
-  return keys.filter((key) => columns.has(key.toLowerCase()));
+  return keys.filter((key) => columns.has(key));
 }
 
 function attachedParts(db: Connection): Part[] {
@@ -115,10 +116,10 @@ function whyRefused(
     if (isConstraintError(error)) return error.message;
     throw error;
   }
-  const columns = new Map(readColumns(db, part, table).map((column) => [column.name.toLowerCase(), column]));
+  const columns = new Map(readColumns(db, part, table).map((column) => [foldName(column.name), column]));
   for (const { name, columns: indexed, where } of uniqueIndexes(db, part, table)) {
     const held = indexed
-      .map((column) => columns.get(column.toLowerCase()))
+      .map((column) => columns.get(foldName(column)))
       .map((column) => column && values(column));
     if (held.some((value) => value === null || value === undefined)) continue;
     const same = indexed.map((column) => `x.${quoteName(column)} = ?`).join(" AND ");
@@ -147,10 +148,10 @@ export function insertHidden(
 
 function valuesOf(db: Connection, table: IdentifiedTable, rows: HiddenRows, choice: Choice): HiddenValues {
   const given = new Map(
-    Object.entries(givenValues(db, table, rows, choice)).map(([name, value]) => [name.toLowerCase(), value]),
+    Object.entries(givenValues(db, table, rows, choice)).map(([name, value]) => [foldName(name), value]),
   );
   return (column) => {
-    const name = column.name.toLowerCase();
+    const name = foldName(column.name);
     if (given.has(name)) return given.get(name);
     if (name === "event_time") return choice.time;
     // A directory that a row names may be removed with it.

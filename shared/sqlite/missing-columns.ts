@@ -1,4 +1,5 @@
 import { type Connection, quoteName } from "./connection.ts";
+import { foldName } from "./names.ts";
 import { isComputed, readColumns } from "./table.ts";
 
 /** A table of an attached database; its columns may be read through another connection than they are added by. */
@@ -12,11 +13,9 @@ export interface TableOf {
  * here: none is set then.
  */
 export function missingColumns(name: string, source: TableOf, target: TableOf): string[] {
-  const have = new Set(
-    readColumns(target.db, target.schema, name).map((column) => column.name.toLowerCase()),
-  );
+  const have = new Set(readColumns(target.db, target.schema, name).map((column) => foldName(column.name)));
   return readColumns(source.db, source.schema, name)
-    .filter((column) => !have.has(column.name.toLowerCase()))
+    .filter((column) => !have.has(foldName(column.name)))
     .map((column) => {
       const constant = column.defaultSql !== null && !isComputed(column.defaultSql);
       const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";

@@ -1,5 +1,6 @@
 import { gapName, guardName, noTest, notNamed } from "../id-guard-name.ts";
 import { type Connection, type Part, quoteName } from "./connection.ts";
+import { NameSet } from "./names.ts";
 import { columnNames, hasTable } from "./table.ts";
 
 type PairPart = "cache" | "ref";
@@ -102,10 +103,10 @@ class Comparison {
 
   /** SQL: `o`, a run of `other`, has the name of `x`, one of `part`, and began with it. */
   #same(part: Part, other: Part): string {
-    const here = columnNames(this.#db, part, "runs");
-    const there = new Set(columnNames(this.#db, other, "runs"));
+    const here = new NameSet(columnNames(this.#db, part, "runs"));
+    const there = new NameSet(columnNames(this.#db, other, "runs"));
     return ["runname", ...this.#keys, "event_time"]
-      .filter((name) => there.has(name) && here.includes(name))
+      .filter((name) => there.has(name) && here.has(name))
       .map((name) => `o.${quoteName(name)} IS x.${quoteName(name)}`)
       .join(" AND ");
   }

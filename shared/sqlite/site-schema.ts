@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import { tokenize } from "../full-db/sql/tokens.ts";
 import { type Connection, quoteText } from "./connection.ts";
+import { foldName } from "./names.ts";
 
 /**
  * What a site added to its schema. The SQLite of Megatest and of the shell takes a double-quoted word for text where it
@@ -20,11 +21,11 @@ export function respelled(db: Connection, part: string, { table, name, sql }: Sc
     .prepare<[string, string], string>("SELECT lower(name) FROM pragma_table_xinfo(?, ?)")
     .pluck()
     .all(table, part);
-  const known = new Set([...columns, table.toLowerCase(), name.toLowerCase()]);
+  const known = new Set([...columns, foldName(table), foldName(name)]);
   let out = "";
   let from = 0;
   for (const { kind, text, value, start, end } of tokenize(sql)) {
-    const isText = kind === "quoted-name" && text.startsWith('"') && !known.has(value.toLowerCase());
+    const isText = kind === "quoted-name" && text.startsWith('"') && !known.has(foldName(value));
     out += sql.slice(from, start) + (isText ? quoteText(value) : text);
     from = end;
   }

@@ -1,4 +1,5 @@
 import { type Connection, quoteName, quoteText } from "./connection.ts";
+import { respell } from "./names.ts";
 
 export interface Column {
   name: string;
@@ -9,8 +10,31 @@ export interface Column {
   defaultSql: string | null;
 }
 
-/** The ordinary columns of a table in order (generated and hidden ones left out); [] where there is no such table. */
+/**
+ * Columns that code of ours names. A schema may spell them in other letters, which is all one to SQLite, and to no comparison of ours: so they
+ * are read in this spelling.
+ */
+const ownSpelling =
+  `id run_id test_id runname contour state status owner event_time comment fail_count pass_count last_update count key val
+  testname host cpuload diskfree uname rundir shortdir item_path attemptnum final_logf logdat run_duration archived stepname logfile category
+  variable value expected tol units type update_time diskusage archive_type du archive_path disk_path archive_disk_id archive_block_id
+  fieldname fieldtype var`.split(/\s+/);
+
+/**
+ * The ordinary columns of a table in order (generated and hidden ones left out); [] where there is no such table. Names that code of
+ * ours has are spelled as there, others as declared.
+ */
 export function readColumns(db: Connection, part: string, table: string): Column[] {
+  const columns = declaredColumns(db, part, table);
+  const names = respell(
+    columns.map(({ name }) => name),
+    ownSpelling,
+  );
+  return columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
+}
+
+/** The same with each name as the schema spells it. */
+export function declaredColumns(db: Connection, part: string, table: string): Column[] {
   const rows = db
     .prepare<[string, string], { name: string; type: string; notnull: number; dflt_value: string | null }>(
       `SELECT name, type, "notnull", dflt_value FROM pragma_table_xinfo(?, ?) WHERE hidden = 0 ORDER BY cid`,

@@ -7,6 +7,7 @@ import type { FileDigest } from "../../shared/migration-row.ts";
 import { lowestId } from "../../shared/run-id.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { idAfter } from "../../shared/sqlite/ids.ts";
+import { foldName } from "../../shared/sqlite/names.ts";
 import { isNotUnderstood } from "../../shared/sqlite/site-schema.ts";
 
 /** What differs between the two ends of a migration, and says nothing of a record. */
@@ -127,7 +128,7 @@ function columnsOf(db: Database.Database, table: string): Column[] {
 
 function addByRowid(db: Database.Database, table: string, hash: Hash, signal: AbortSignal): number {
   const columns = columnsOf(db, table);
-  const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+  const taken = new Set(columns.map(({ name }) => foldName(name)));
   const rowid = ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? "rowid";
   const text = rowText(columns.map(({ name }) => name));
   // The rows come by rowid as they are read: to sort them once more would take as long as all else.

@@ -1,6 +1,7 @@
 import { areaTables } from "../../shared/record-tables.ts";
 import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
@@ -64,7 +65,7 @@ class AreaRows {
   }
 
   #commonWith(part: string, columns: readonly string[]): readonly string[] {
-    const there = new Set(columnNames(this.#move.db, part, this.#table));
+    const there = new NameSet(columnNames(this.#move.db, part, this.#table));
     return columns.filter((name) => there.has(name));
   }
 

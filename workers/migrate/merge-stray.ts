@@ -4,6 +4,7 @@ import { highestId, lowestId } from "../../shared/run-id.ts";
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { idAfter, idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
@@ -170,7 +171,8 @@ function nextId({ db, sources }: Move, { table, synced }: RecordPlan): bigint {
 function keep(move: Move, record: RecordPlan, id: bigint, home: bigint, reason: string): void {
   const { db } = move;
   const columns = columnNames(db, "stray", record.table);
-  const carried = record.carried("cache", "completed").filter((name) => columns.includes(name));
+  const there = new NameSet(columns);
+  const carried = record.carried("cache", "completed").filter((name) => there.has(name));
   prepared<[bigint, string, string, bigint]>(
     db,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)

@@ -3,6 +3,7 @@ import { type IdentifiedTable, identifiedTables } from "../../shared/record-tabl
 import type { RunId } from "../../shared/run-id.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, shownIdSql, walkIds } from "../../shared/sqlite/ids.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../move/judge.ts";
@@ -135,7 +136,7 @@ function freshRows(
 
 /** SQL: true where a client or somebody else changed the row since the last sync. */
 function differsFromRef(db: Connection, part: Side, table: IdentifiedTable): string {
-  const there = new Set(columnNames(db, "ref", table));
+  const there = new NameSet(columnNames(db, "ref", table));
   const shared = columnNames(db, part, table).filter((name) => there.has(name) && name !== "last_update");
   return `NOT EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = t.id AND ${sameRow("r", "t", shared)})`;
 }

@@ -4,6 +4,7 @@ import { gapName, guardName, notNamed } from "../../shared/id-guard-name.ts";
 import type { MovedTable } from "../../shared/record-tables.ts";
 import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
@@ -83,9 +84,9 @@ export class StrayMatch {
     const has = (name: "base" | "own") =>
       files[name] != null && record.synced && hasTable(move.db, name, record.table);
     this.#hasBase = has("base");
-    const base = this.#hasBase ? new Set(columnNames(move.db, "base", record.table)) : undefined;
+    const base = this.#hasBase ? new NameSet(columnNames(move.db, "base", record.table)) : undefined;
     this.#values = strayColumns(move, record).filter((name) => base?.has(name) ?? true);
-    const own = has("own") ? new Set(columnNames(move.db, "own", record.table)) : null;
+    const own = has("own") ? new NameSet(columnNames(move.db, "own", record.table)) : null;
     this.#inOwn = files.own === undefined ? undefined : own && this.#values.filter((name) => own.has(name));
   }
 
@@ -243,8 +244,7 @@ function namesOf(record: RecordPlan): readonly string[] {
 
 /** Columns that say what a row of a stray holds: neither its id, nor whose it is, nor when a copy was made. */
 export function strayColumns({ db }: Pick<Move, "db">, record: RecordPlan): string[] {
-  const there = new Set(columnNames(db, "stray", record.table));
-  return record
-    .columnsIn("cache")
-    .filter((name) => there.has(name) && !["id", "last_update", record.parent].includes(name));
+  const there = new NameSet(columnNames(db, "stray", record.table));
+  const says = (name: string) => there.has(name) && !["id", "last_update", record.parent].includes(name);
+  return record.columnsIn("cache").filter(says);
 }

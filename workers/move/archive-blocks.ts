@@ -1,5 +1,6 @@
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import type { Source } from "./move.ts";
@@ -43,7 +44,7 @@ function stageTable(db: Connection, parts: readonly Source[], table: ArchiveTabl
     `CREATE TEMP TABLE IF NOT EXISTS stage_${table} (${names.join(", ")}); DELETE FROM temp.stage_${table}`,
   );
   for (const part of parts) {
-    const here = new Set(columnNames(db, part, table));
+    const here = new NameSet(columnNames(db, part, table));
     const common = columnList(columns.filter((name) => here.has(name)));
     if (common === "") continue;
     db.exec(

@@ -1,4 +1,5 @@
 import { quoteName } from "../../shared/sqlite/connection.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
@@ -29,7 +30,7 @@ export async function bringAreaRows(move: Move): Promise<void> {
 }
 
 function addMissing({ db, token }: Move, part: Source, table: string, name: string): void {
-  const here = new Set(columnNames(db, part, table));
+  const here = new NameSet(columnNames(db, part, table));
   const columns = columnNames(db, "completed", table).filter((column) => here.has(column));
   if (!columns.includes(name)) return;
   // Read into a table of ours first: no lock on the source lasts while completed-runs.db commits.

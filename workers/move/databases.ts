@@ -3,6 +3,7 @@ import type { CachePair } from "../../shared/area/cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { hasHotJournal } from "../../shared/sqlite/journal.ts";
+import { foldName } from "../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { type Files, removalOrder, type Source } from "./move.ts";
 
@@ -43,7 +44,7 @@ export function assertMegatestSchema(db: Connection, files: Files): void {
   for (const part of sourcesOf(files)) {
     for (const [table, columns] of Object.entries(needed)) {
       if (!hasTable(db, part, table)) refuse(`${files[part]} has no table ${table}`);
-      const here = new Set(columnNames(db, part, table).map((name) => name.toLowerCase()));
+      const here = new Set(columnNames(db, part, table).map((name) => foldName(name)));
       const missing = columns.find((name) => !here.has(name));
       if (missing !== undefined) refuse(`table ${table} of ${files[part]} has no column ${missing}`);
     }

@@ -10,6 +10,7 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { assertMegatestSchema, connect, filesOf, hotJournals, sourcesOf } from "./databases.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
@@ -142,7 +143,7 @@ export function moveOn(
 
 function knownKeys(db: Connection, area: Area): string[] {
   const keys = targetKeys(area.config);
-  const columns = new Set(columnNames(db, "area", "runs"));
+  const columns = new NameSet(columnNames(db, "area", "runs"));
   const missing = keys.filter((key) => !columns.has(key));
   if (missing.length === 0) return keys;
   throw new JobsError(

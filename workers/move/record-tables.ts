@@ -1,5 +1,6 @@
 import { type IdentifiedTable, type RecordShape, recordShapes } from "../../shared/record-tables.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import { foldName, respell } from "../../shared/sqlite/names.ts";
 import { affinityOf, type Column, isComputed, isIndexedBy, readColumns } from "../../shared/sqlite/table.ts";
 
 /**
@@ -52,8 +53,11 @@ export function belongsTo({ parent }: RecordShape, { runs, tests }: { runs: stri
 /** Reads the plan of every record table that completed-runs.db has. `keys` are the target keys of runs. */
 export function planRecords(db: Connection, parts: readonly Part[], keys: readonly string[]): RecordPlan[] {
   return recordShapes.flatMap((shape) => {
-    const declared = readColumns(db, "completed", shape.table);
-    const target = declared.map(({ name }) => name);
+    const columnsThere = readColumns(db, "completed", shape.table);
+    const target = respell(
+      columnsThere.map(({ name }) => name),
+      keys,
+    );
     if (!target.includes("id")) return [];
     const columns = new Map<Part, readonly string[]>();
     const uncarried = new Map<Part, readonly Column[]>();
@@ -63,19 +67,19 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
     for (const part of parts) {
       // SQLite takes names that differ in case for one.
       const here = new Map(
-        readColumns(db, part, shape.table).map((column) => [column.name.toLowerCase(), column]),
+        readColumns(db, part, shape.table).map((column) => [foldName(column.name), column]),
       );
       for (const [name, { type }] of here)
         affinities.set(name, new Set([...(affinities.get(name) ?? []), affinityOf(type)]));
       columns.set(
         part,
-        target.filter((name) => here.has(name.toLowerCase())),
+        target.filter((name) => here.has(foldName(name))),
       );
       uncarried.set(
         part,
         shape.synced
           ? target.flatMap((name) => {
-              const column = here.get(name.toLowerCase());
+              const column = here.get(foldName(name));
               return column === undefined || carried.includes(name) || tellsNothing(column)
                 ? []
                 : [{ ...column, name }];
@@ -94,8 +98,8 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
           return carried.filter((name) => inBoth.has(name));
         },
         uncarried: (part: Part) => uncarried.get(part) ?? [],
-        target: declared,
-        mixed: target.filter((name) => (affinities.get(name.toLowerCase())?.size ?? 0) > 1),
+        target: columnsThere.map((column, index) => ({ ...column, name: target[index] ?? column.name })),
+        mixed: target.filter((name) => (affinities.get(foldName(name))?.size ?? 0) > 1),
         naturalKey: shape.synced ? naturalKey(shape.table as IdentifiedTable, keys) : [],
         indexedIn: (part: Part) => indexed.get(part) ?? false,
       },

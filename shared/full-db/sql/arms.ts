@@ -1,4 +1,5 @@
 import { quoteName } from "../../sqlite/connection.ts";
+import { foldName } from "../../sqlite/names.ts";
 import { countsOn } from "../sides.ts";
 import type { Side } from "../union-tables.ts";
 import { isRenamed, selectedColumns, type Union } from "../views.ts";
@@ -39,7 +40,7 @@ export function joinOn(side: Side, join: Join): string {
 /** The table itself where it has the columns of megatest.db, else a sub-select that SQLite merges into the join. */
 function sourceOn(side: Side, { table }: Source, { union, used }: Join): string {
   const name = `${side}.${quoteName(table.name)}`;
-  const columns = table.columns.map((column) => column.name.toLowerCase());
+  const columns = table.columns.map((column) => foldName(column.name));
   const here = table.present[side] ?? [];
   const same = here.length === columns.length && columns.every((column, index) => here[index] === column);
   const renamed = columns.some(

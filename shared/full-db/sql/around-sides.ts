@@ -1,4 +1,5 @@
 import { quoteName } from "../../sqlite/connection.ts";
+import { foldName } from "../../sqlite/names.ts";
 import { type Join, joinOn } from "./arms.ts";
 import { isReserved } from "./keywords.ts";
 import { aliasName, orderTerms } from "./order.ts";
@@ -38,7 +39,7 @@ export function rewriteAroundSides(
   tail: Tail,
 ): string | undefined {
   const exports = new Exports();
-  const aliases = new Set(columns.flatMap(({ alias }) => (alias === undefined ? [] : [alias.toLowerCase()])));
+  const aliases = new Set(columns.flatMap(({ alias }) => (alias === undefined ? [] : [foldName(alias)])));
   const outside = (pieces: readonly Piece[], known: ReadonlySet<string>) =>
     renamed(pieces, known, exports, join);
   const list = columns.map(({ reference, expression, name }) => {
@@ -125,7 +126,7 @@ function renamed(
     } else if (
       found === "unknown" &&
       !isWord(pieces[at + 1], ".") &&
-      (keyword || aliases.has(piece.value.toLowerCase()))
+      (keyword || aliases.has(foldName(piece.value)))
     ) {
       out.push(piece);
     } else return undefined;

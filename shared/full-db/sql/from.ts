@@ -1,3 +1,4 @@
+import { foldName } from "../../sqlite/names.ts";
 import type { UnionTable } from "../union-tables.ts";
 import { isReserved } from "./keywords.ts";
 import { isWord, type Piece } from "./pieces.ts";
@@ -50,7 +51,7 @@ export function parseFrom(
       on: condition.on,
     });
   }
-  const names = new Set(sources.map(({ alias }) => alias.toLowerCase()));
+  const names = new Set(sources.map(({ alias }) => foldName(alias)));
   return names.size === sources.length ? sources : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { foldName } from "../../sqlite/names.ts";
 import type { Source } from "./from.ts";
 import { isReserved } from "./keywords.ts";
 import { isWord, type Piece, splitList, textOf, withoutParentheses } from "./pieces.ts";
@@ -39,7 +40,7 @@ export function mayUseAlias(
   columns: readonly ResultColumn[],
   sources: readonly Source[],
 ): boolean {
-  const aliases = new Set(columns.flatMap(({ alias }) => (alias === undefined ? [] : [alias.toLowerCase()])));
+  const aliases = new Set(columns.flatMap(({ alias }) => (alias === undefined ? [] : [foldName(alias)])));
   if (aliases.size === 0) return false;
   return expression.some((piece, at) => {
     if (piece.kind === "select") return true;
@@ -62,7 +63,7 @@ export function placeOf(
   if (expression.length === 1 && first !== undefined) {
     if (first.kind === "number" && /^\d+$/.test(first.text)) return Number(first.text);
     const name = aliasName(first);
-    const place = columns.findIndex(({ alias }) => alias !== undefined && alias.toLowerCase() === name);
+    const place = columns.findIndex(({ alias }) => alias !== undefined && foldName(alias) === name);
     if (name !== undefined && place >= 0) return place + 1;
   }
   const column = asColumn(expression, sources);
@@ -77,5 +78,5 @@ export function placeOf(
 /** The name that a piece may be as an alias, in lower case; undefined for anything else. */
 export function aliasName(piece: Piece): string | undefined {
   const isName = piece.kind === "quoted-name" || (piece.kind === "word" && !isReserved(piece.value));
-  return isName ? piece.value.toLowerCase() : undefined;
+  return isName ? foldName(piece.value) : undefined;
 }

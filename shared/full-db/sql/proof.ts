@@ -1,3 +1,4 @@
+import { foldName } from "../../sqlite/names.ts";
 import type { Source } from "./from.ts";
 import { findOutside, isWord, type Piece, splitAt, withoutParentheses } from "./pieces.ts";
 import { asColumn, type Reference } from "./references.ts";
@@ -8,7 +9,7 @@ export type Kind = "run" | "test";
 /** The run or test a column names; undefined for other columns. */
 export function kindOf({ source, column }: Pick<Reference, "source" | "column">): Kind | undefined {
   const { name, owner } = source.table;
-  const lower = column.toLowerCase();
+  const lower = foldName(column);
   if (lower === "id" && name === "runs") return "run";
   if (lower === "id" && name === "tests") return "test";
   if (owner === "id" || lower !== owner) return undefined;

@@ -1,3 +1,4 @@
+import { foldName } from "../../sqlite/names.ts";
 import type { Source } from "./from.ts";
 import { isWord, type Piece } from "./pieces.ts";
 import { nameOf, type Token } from "./tokens.ts";
@@ -20,7 +21,7 @@ export function resolveAt(pieces: readonly Piece[], at: number, sources: readonl
   if (first === undefined) return "unknown";
   if (isWord(pieces[at + 1], ".")) {
     const column = nameAt(pieces[at + 2]);
-    const source = sources.find(({ alias }) => alias.toLowerCase() === first);
+    const source = sources.find(({ alias }) => foldName(alias) === first);
     if (source === undefined || column === undefined || isWord(pieces[at + 3], ".")) return "unknown";
     const spelled = spelling(source, column);
     return spelled === undefined ? "unknown" : { source, column: spelled, length: 3 };
@@ -41,7 +42,7 @@ export function asColumn(pieces: readonly Piece[], sources: readonly Source[]): 
 }
 
 function spelling({ table }: Source, column: string): string | undefined {
-  return table.columns.find(({ name }) => name.toLowerCase() === column)?.name;
+  return table.columns.find(({ name }) => foldName(name) === column)?.name;
 }
 
 function nameAt(piece: Piece | undefined): string | undefined {

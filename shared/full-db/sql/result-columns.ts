@@ -1,3 +1,4 @@
+import { foldName } from "../../sqlite/names.ts";
 import type { Source } from "./from.ts";
 import { isWord, originalText, type Piece } from "./pieces.ts";
 import { asColumn, type Reference } from "./references.ts";
@@ -45,6 +46,6 @@ function starredSources(expression: readonly Piece[], sources: readonly Source[]
   if (expression.length === 1 && isWord(expression[0], "*")) return [...sources];
   if (expression.length !== 3 || !isWord(expression[1], ".") || !isWord(expression[2], "*")) return undefined;
   const first = expression[0];
-  const name = first?.kind === "word" || first?.kind === "quoted-name" ? first.value.toLowerCase() : "";
-  return sources.filter(({ alias }) => alias.toLowerCase() === name);
+  const name = first?.kind === "word" || first?.kind === "quoted-name" ? foldName(first.value) : "";
+  return sources.filter(({ alias }) => foldName(alias) === name);
 }

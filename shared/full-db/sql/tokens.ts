@@ -1,3 +1,4 @@
+import { foldName, upperName } from "../../sqlite/names.ts";
 /** A piece of SQL text, comments and blanks left out. */
 export interface Token {
   kind: "word" | "quoted-name" | "string" | "number" | "parameter" | "symbol";
@@ -40,7 +41,7 @@ const patterns = [
 ].join("|");
 
 function describe(text: string, groups: Record<string, string | undefined>): Pick<Token, "kind" | "value"> {
-  if (groups.word !== undefined) return { kind: "word", value: text.toUpperCase() };
+  if (groups.word !== undefined) return { kind: "word", value: upperName(text) };
   if (groups.string !== undefined) return { kind: "string", value: unquote(text, "'") };
   if (groups.quoted !== undefined) {
     return {
@@ -71,6 +72,6 @@ export function isToken(token: Token | undefined, ...values: string[]): boolean 
 
 /** The name that a bare or quoted word stands for, in lower case; undefined for any other token. */
 export function nameOf(token: Token | undefined): string | undefined {
-  if (token?.kind === "word" || token?.kind === "quoted-name") return token.value.toLowerCase();
+  if (token?.kind === "word" || token?.kind === "quoted-name") return foldName(token.value);
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { quoteName } from "../../sqlite/connection.ts";
+import { foldName } from "../../sqlite/names.ts";
 import { type Join, joinOn } from "./arms.ts";
 import { mayUseAlias, orderTerms, placeOf } from "./order.ts";
 import { type Piece, splitList, textOf } from "./pieces.ts";
@@ -77,7 +78,7 @@ export function groupsWithinSides(core: Core, join: Join): boolean {
   return splitList(core.groupBy ?? []).some((term) => {
     const column = asColumn(term, sources);
     if (column === undefined || kindOf(column) === undefined) return false;
-    if (!column.source.optional && column.column.toLowerCase() === "id") return true;
+    if (!column.source.optional && foldName(column.column) === "id") return true;
     return equal.some(({ source, column: name }) => source === column.source && name === column.column);
   });
 }

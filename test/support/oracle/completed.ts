@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
+import { foldName } from "../../../shared/sqlite/names.ts";
 import { type Value, valueSql } from "./snapshot.ts";
 
 /** How far a run's move has come, as completed-runs.db says. */
@@ -32,7 +33,7 @@ export function readSuperseded(completedDb: string | undefined): SupersededRow[]
       )
       .all() as { table: string; rowId: number | null; columns: string; literals: string }[];
     return kept.map(({ table, rowId, columns, literals }) => {
-      const names = JSON.parse(columns) as string[];
+      const names = (JSON.parse(columns) as string[]).map(foldName);
       const places = names.map((_, index) => `c${index}`);
       const values = db
         .prepare(

@@ -1,3 +1,4 @@
+import { foldName } from "../../../shared/sqlite/names.ts";
 import type { Building, Space } from "./records.ts";
 import type { Identified, Row } from "./rows.ts";
 import { showValue } from "./snapshot.ts";
@@ -11,7 +12,7 @@ export function pathOf(
   counts: Map<string, number>,
 ): string | undefined {
   const columns = shape.table === "runs" ? [...state.keys, ...shape.natural] : shape.natural;
-  const values = columns.map((column) => row.get(column) ?? "n");
+  const values = columns.map((column) => row.get(foldName(column)) ?? "n");
   const parent = parentPath(state, shape, space, row);
   if (parent === undefined) return undefined;
   const named = `${parent}${shape.table}:${values.map(showValue).join("|")}`;

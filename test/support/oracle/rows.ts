@@ -1,3 +1,4 @@
+import { foldName } from "../../../shared/sqlite/names.ts";
 import type { Snapshot, Value } from "./snapshot.ts";
 
 /** A row by column. */
@@ -13,7 +14,7 @@ export function rowsOf(from: Snapshot, table: string): Row[] {
   const content = from.tables.get(table);
   if (content === undefined) return [];
   return content.rows.map(
-    (row) => new Map(content.columns.map((column, index) => [column, row[index] ?? "n"])),
+    (row) => new Map(content.columns.map((column, index) => [foldName(column), row[index] ?? "n"])),
   );
 }
 
