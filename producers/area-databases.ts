@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import type { Area } from "../shared/area/area.ts";
 import type { CachePair } from "../shared/area/cache.ts";
 import { targetKeys } from "../shared/area/keys.ts";
-import { toJobsError } from "../shared/errors.ts";
-import { namesAnotherFile } from "../shared/sqlite/journal.ts";
+import { nameBusy } from "../shared/sqlite/busy-holders.ts";
+import { hasContent, namesAnotherFile } from "../shared/sqlite/journal.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./area-facts.ts";
 import { type MigrationFacts, readMigration } from "./migration-facts.ts";
 import { type Look, openLook, type Part } from "./open-look.ts";
@@ -47,7 +46,7 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
   }));
   // A journal that was planted before there is a database keeps every job out.
   const done =
-    existsSync(completedDb) || namesAnotherFile(`${completedDb}-journal`)
+    hasContent(completedDb) || namesAnotherFile(`${completedDb}-journal`)
       ? attempt({ completed: completedDb }, problems, (db) => ({
           ...readSide(db, "completed", keys),
           states: readStates(db),
@@ -84,7 +83,9 @@ function attempt<T>(files: Files, problems: string[], read: (db: Look) => T): T 
     db = openLook(files);
     return read(db);
   } catch (error) {
-    problems.push(`${Object.values(files).at(-1)} cannot be read: ${toJobsError(error).message}`);
+    problems.push(
+      `${Object.values(files).at(-1)} cannot be read: ${nameBusy(error, Object.values(files)).message}`,
+    );
     return null;
   } finally {
     db?.close();

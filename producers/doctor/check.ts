@@ -1,4 +1,5 @@
-import { toJobsError } from "../../shared/errors.ts";
+import { nameBusy } from "../../shared/sqlite/busy-holders.ts";
+import { filesAtHand } from "../../shared/sqlite/connection.ts";
 
 /** One question about an area, and its answer. */
 export interface Check {
@@ -46,7 +47,7 @@ export async function examine(name: string, look: () => Check[] | Promise<Check[
   try {
     return await look();
   } catch (thrown) {
-    const { code, message, hint } = toJobsError(thrown);
+    const { code, message, hint } = nameBusy(thrown, filesAtHand());
     const rest = { ...(hint === undefined ? {} : { remedy: hint }), details: { code } };
     return [code === "busy" ? note(name, `not looked at: ${message}`, rest) : bad(name, message, rest)];
   }

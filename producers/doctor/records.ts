@@ -1,6 +1,9 @@
 import { targetKeys } from "../../shared/area/keys.ts";
+import { guardName } from "../../shared/id-guard-name.ts";
 import { plural } from "../../shared/plural.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
+import { readHidden } from "../../shared/sqlite/hidden-rows.ts";
+import { hasContent } from "../../shared/sqlite/journal.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
@@ -43,7 +46,26 @@ export async function checkRecords(patient: Patient, budget: Budget): Promise<Ch
   return [...checks, ...(await checkGuards(patient, (part) => part === "ref" || isFit(part)))];
 }
 
-function checkSchema(name: string, { area }: Patient, part: Part, file: string): Check {
+/** A job fills it; where runs had moved it was not always empty. */
+function checkEmpty(name: string, { files }: Patient): Check {
+  const db = openLook({ area: files.area ?? "" });
+  try {
+    const { ids } = readHidden(db, "area", guardName);
+    return Object.keys(ids).length === 0
+      ? note(name, "it is empty: a job ended before it had made its tables, and no run has moved yet", {
+          remedy: "none needed: the next job fills it",
+        })
+      : bad(name, "it is empty, though runs have moved there: what was in it is gone from it", {
+          remedy: "restore it from a backup before any job runs: the next one would begin it anew",
+        });
+  } finally {
+    db.close();
+  }
+}
+
+function checkSchema(name: string, patient: Patient, part: Part, file: string): Check {
+  if (part === "completed" && !hasContent(file)) return checkEmpty(name, patient);
+  const { area } = patient;
   const db = openLook({ [part]: file });
   try {
     const missing = tables.filter((table) => !hasTable(db, part, table));

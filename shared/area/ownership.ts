@@ -80,14 +80,14 @@ const newPrefix = ".mtjobs-new-";
  *
  * @throws JobsError `not-an-area` where anything but a regular file stands there, or somebody works against us
  */
-export function createLike(path: string, modelPath: string, content = ""): boolean {
+export function createLike(path: string, modelPath: string, content: string | Buffer = ""): boolean {
   if (isThere(path)) return false;
   const made = join(dirname(path), `${newPrefix}${randomUUID()}`);
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
   const fd = openSync(made, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o600);
   try {
     applyOwner(fd, statSync(modelPath));
-    const bytes = Buffer.from(content);
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     if (bytes.length > 0) fsyncSync(fd);
     return linkMade(made, path, fd);

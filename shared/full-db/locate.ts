@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
 import { type Area, openAllowedArea } from "../area/area.ts";
 import { findCache } from "../area/cache.ts";
 import { decideHome, readHomehost } from "../area/homehost.ts";
 import { refillDue } from "../area/mtime.ts";
 import type { Settings } from "../settings.ts";
+import { hasContent } from "../sqlite/journal.ts";
 
 /** The files that queries on an area read. */
 export interface ReadFiles {
@@ -43,7 +43,7 @@ export async function locateFiles(
   };
 }
 
-/** True once there is a completed-runs.db; an instant later it may be filled. */
+/** True once there is a completed-runs.db with tables in it. */
 export function hasCompleted(files: Pick<ReadFiles, "completedDb">): boolean {
-  return existsSync(files.completedDb);
+  return hasContent(files.completedDb);
 }

@@ -1,5 +1,6 @@
 import Database from "better-sqlite3";
-import { JobsError, toJobsError } from "../errors.ts";
+import { JobsError } from "../errors.ts";
+import { nameBusy } from "../sqlite/busy-holders.ts";
 import type { Connection } from "../sqlite/connection.ts";
 import { hasTable } from "../sqlite/table.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
@@ -110,10 +111,11 @@ export function toReadError(error: unknown, files: ReadFiles): JobsError {
       },
     );
   }
-  const mapped = toJobsError(error);
+  const mapped = nameBusy(error, [files.main, files.completedDb]);
   if (mapped.code !== "busy") return mapped;
   return new JobsError("busy", mapped.message, {
     hint: "another process is writing; try again",
     cause: error,
+    ...(mapped.details === undefined ? {} : { details: mapped.details }),
   });
 }

@@ -8,6 +8,23 @@ import { canSyncDirectory } from "../area/sync-directory.ts";
  */
 export type Connection = Database.Database;
 
+/** Files of this thread's connections, to tell which of them was busy: those that are open, and what was opened last. */
+const attached = new Map<Connection, Set<string>>();
+let last: ReadonlySet<string> = new Set();
+
+function noteAttached(db: Connection, file: string): void {
+  for (const known of attached.keys()) if (!known.open) attached.delete(known);
+  const files = attached.get(db) ?? new Set();
+  attached.set(db, files.add(file));
+  last = files;
+}
+
+/** The databases that this thread works with, or did a moment ago. */
+export function filesAtHand(): string[] {
+  const open = [...attached].filter(([db]) => db.open).flatMap(([, files]) => [...files]);
+  return [...new Set([...open, ...last])];
+}
+
 /** The part a file plays: the name under which it is attached. */
 export type Part = "area" | "cache" | "ref" | "completed";
 
@@ -57,7 +74,10 @@ export function openToLook(
   try {
     db.pragma("foreign_keys = OFF");
     db.pragma("temp_store = FILE");
-    for (const [part, file] of Object.entries(files)) db.prepare(`ATTACH ? AS ${quoteName(part)}`).run(file);
+    for (const [part, file] of Object.entries(files)) {
+      noteAttached(db, file);
+      db.prepare(`ATTACH ? AS ${quoteName(part)}`).run(file);
+    }
   } catch (error) {
     db.close();
     throw error;
@@ -78,6 +98,7 @@ function emptyDatabase(): Buffer {
 
 /** Attaches one more file, which must exist; wholly or not at all, so that it may be tried again. */
 export function attach(db: Connection, part: Part, file: string): void {
+  noteAttached(db, file);
   db.prepare(`ATTACH ? AS ${part}`).run(file);
   try {
     commitDurably(db, part, file);

@@ -93,3 +93,8 @@ export function assertHarmlessJournal(file: string): void {
 export function walBytes(file: string): number {
   return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }
+
+/** False for a file that is not there, and for one of 0 bytes: a database without a table, which a failure may have left. */
+export function hasContent(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}

@@ -33,6 +33,19 @@ export function ensureCompletedDb(path: string, sources: readonly string[]): voi
   }
 }
 
+/** The bytes of a completed-runs.db without a run. */
+export function newCompletedDb(sources: readonly string[]): Buffer {
+  // Neither this nor what is attached to it is made where it is missing.
+  const db = new Database(":memory:", { timeout: 1000, fileMustExist: true });
+  try {
+    db.pragma("foreign_keys = OFF");
+    adoptSchemas(db, attachAll(db, sources), () => {});
+    return db.serialize();
+  } finally {
+    db.close();
+  }
+}
+
 /** `trySchemas` of the files, before anything is written. */
 export function assertFitSchemas(sources: readonly string[], warn: (sentence: string) => void): void {
   // Neither this nor what is attached to it is made where it is missing.

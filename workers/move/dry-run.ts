@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
+import { hasContent } from "../../shared/sqlite/journal.ts";
 import { mapChildren } from "./children.ts";
 import { chooseRuns } from "./choose.ts";
 import { chooseMovedRuns } from "./choose-moved.ts";
@@ -78,7 +79,7 @@ async function rehearse(
   const release = await outwaitBusy(context.signal, () => keepLog(place.files));
   const scratch = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
   try {
-    const completed = existsSync(place.files.completed)
+    const completed = hasContent(place.files.completed)
       ? place.files.completed
       : join(scratch, "completed-runs.db");
     if (completed !== place.files.completed) {

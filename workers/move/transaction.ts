@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toJobsError } from "../../shared/errors.ts";
-import type { Connection } from "../../shared/sqlite/connection.ts";
+import { nameBusy } from "../../shared/sqlite/busy-holders.ts";
+import { type Connection, filesAtHand } from "../../shared/sqlite/connection.ts";
 import { tellFigure } from "../figures.ts";
 
 /** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself locks nothing. */
@@ -51,10 +52,16 @@ const patienceMs = 120_000;
 /**
  * Calls `attempt` until the database is not busy, with growing, jittered pauses in which others get their
  * turn. `attempt` must be safe to repeat.
+ *
+ * @throws JobsError `busy`, with the database and who holds it, once it has waited for `patience` ms
  */
-export async function outwaitBusy<T>(signal: AbortSignal, attempt: () => T): Promise<T> {
+export async function outwaitBusy<T>(
+  signal: AbortSignal,
+  attempt: () => T,
+  patience = patienceMs,
+): Promise<T> {
   const started = performance.now();
-  const deadline = started + patienceMs;
+  const deadline = started + patience;
   for (let tries = 0; ; tries++) {
     try {
       const value = attempt();
@@ -64,7 +71,7 @@ export async function outwaitBusy<T>(signal: AbortSignal, attempt: () => T): Pro
       if (toJobsError(error).code !== "busy") throw error;
       if (performance.now() > deadline) {
         tellFigure({ figure: "wait", ms: performance.now() - started });
-        throw error;
+        throw nameBusy(error, filesAtHand());
       }
       signal.throwIfAborted();
       await rest(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), signal);

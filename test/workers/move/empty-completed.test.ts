@@ -1,0 +1,83 @@
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { areaStatus } from "../../../producers/area-status.ts";
+import { openArea } from "../../../shared/area/area.ts";
+import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { prepareArea } from "../../../workers/move/prepare-area.ts";
+import { checkOf, diagnoseArea, faultsOf, placeOf } from "../../producers/doctor/diagnose-area.ts";
+import { edit, settleTimes } from "../../support/edit-area.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { completedColumn } from "../../support/read-rows.ts";
+import { reduceSafely, runReduce, unionOf } from "../../support/run-reduce.ts";
+import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+
+const small = () => buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
+
+const prepare = (area: SampleArea) =>
+  prepareArea({
+    area: openArea(area.directory),
+    files: {
+      area: area.megatestDb,
+      cache: area.cacheDb,
+      ref: area.refDb,
+      completed: filesOf(area).completedDb,
+    },
+  });
+
+describe("completed-runs.db", () => {
+  it("has its tables from the instant that it is there: a failure before that leaves no file of that name", () => {
+    const area = small();
+    const { completedDb } = filesOf(area);
+    const failing = small();
+    // Told of before anything is made; here it stands for whatever may fail in between.
+    edit(failing, ["area"], (db) => {
+      db.function("site_fn", { deterministic: true }, (text) => String(text));
+      db.exec("CREATE INDEX site_index ON tests (site_fn(testname))");
+    });
+    expect(() => prepare(failing)).toThrow("site_fn");
+    expect(existsSync(filesOf(failing).completedDb)).toBe(false);
+    prepare(area);
+    expect(completedColumn(area, "SELECT count(*) FROM mtjobs_runs")).toEqual([0]);
+    expect(completedColumn(area, "PRAGMA journal_mode")).toEqual(["delete"]);
+    expect(statSync(completedDb).mode & 0o777).toBe(statSync(area.megatestDb).mode & 0o777);
+    for (const { directory } of [area, failing])
+      expect(readdirSync(directory).filter((name) => name.startsWith(".mtjobs-new-"))).toEqual([]);
+    const made = statSync(completedDb);
+    prepare(area);
+    expect(statSync(completedDb)).toMatchObject({ ino: made.ino, mtimeMs: made.mtimeMs });
+  });
+
+  it("of 0 bytes, as an earlier version may have left it, is told of as such, shown as none, and filled by the next job", async () => {
+    const area = small();
+    const { completedDb } = filesOf(area);
+    writeFileSync(completedDb, "");
+    settleTimes(area);
+    const before = unionOf(area);
+    const found = await diagnoseArea(area);
+    expect(faultsOf(found)).toEqual([]);
+    expect(checkOf(found, "schema/completed-runs.db")).toMatchObject({
+      ok: null,
+      verdict: "it is empty: a job ended before it had made its tables, and no run has moved yet",
+      remedy: "none needed: the next job fills it",
+    });
+    const status = await areaStatus(area.directory, placeOf(area));
+    expect(status).toMatchObject({ completedRuns: 0, problems: [] });
+    const dry = await runReduce(area, { dryRun: true });
+    expect([dry.result.moved.runs, statSync(completedDb).size]).toEqual([4, 0]);
+    expect((await runReduce(area)).result.moved.runs).toBe(4);
+    assertNothingLost(before, unionOf(area));
+  });
+
+  it("of 0 bytes where runs had moved is another thing: what was in it is to be restored", async () => {
+    const area = small();
+    await reduceSafely(area, { runname: undefined, runId: [1, 2] });
+    writeFileSync(filesOf(area).completedDb, "");
+    settleTimes(area);
+    const found = await diagnoseArea(area);
+    expect(faultsOf(found)).toContain("schema/completed-runs.db");
+    expect(checkOf(found, "schema/completed-runs.db")).toMatchObject({
+      verdict: "it is empty, though runs have moved there: what was in it is gone from it",
+      remedy: "restore it from a backup before any job runs: the next one would begin it anew",
+    });
+  });
+});
