@@ -1,18 +1,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type FoundCache, findCaches } from "../../shared/area/foreign-caches.ts";
+import type { FoundCache } from "../../shared/area/foreign-caches.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
-import { msSince } from "../../shared/elapsed.ts";
+import { findOtherCaches, type UsedCache } from "../../shared/area/single-cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { findStrangePart } from "../../shared/sqlite/one-area.ts";
+import { cacheReader } from "../../shared/sqlite/read-cache.ts";
 import { openLook, type Part } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
-
-/** A cache that changed within this many ms is in use. */
-const recentMs = 24 * 3_600_000;
 
 /** Every cache pair of the area on this host, who has it open, and the state of the one a job works on. */
 export async function checkCaches(patient: Patient): Promise<Check[]> {
@@ -26,21 +24,27 @@ export async function checkCaches(patient: Patient): Promise<Check[]> {
   ];
 }
 
-function checkPairs({ area, settings }: Patient): Check[] {
-  const { caches, warnings } = findCaches(area, settings);
+/** What counts as in use is what a job refuses. */
+function checkPairs({ area, settings, files }: Patient): Check[] {
+  const read = cacheReader(area, files.completed, openLook);
+  const { caches, warnings, used, ofOtherAreas } = findOtherCaches(area, settings, read);
   const details = { caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: iso(mtimeMs) })) };
-  const told = caches.map(describe).join("; ");
-  const used = caches.filter((cache) => !cache.selected && cache.mayWrite && isInUse(cache));
+  const isOthers = ({ directory }: FoundCache) => ofOtherAreas.includes(directory);
+  const told = caches.map((cache) => describe(cache, isOthers(cache))).join("; ");
   const unseen: Check[] =
     warnings.length === 0
       ? []
       : [note("caches-unseen", warnings.join("; "), { remedy: "run it as root to see them all" })];
   if (used.length > 0) {
     return [
-      bad("caches", `more than one cache is in use, and a job sees one: ${told}`, {
-        remedy: "end the processes that use the others, let Megatest sync, then remove what nobody needs",
-        details,
-      }),
+      bad(
+        "caches",
+        `more than one cache is in use, and a job sees one: ${used.map(useText).join("; ")}; ${told}`,
+        {
+          remedy: "end the processes that use the others, let Megatest sync, then remove what nobody needs",
+          details,
+        },
+      ),
       ...unseen,
     ];
   }
@@ -52,18 +56,23 @@ function checkPairs({ area, settings }: Patient): Check[] {
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-function isInUse({ openBy, mtimeMs }: FoundCache): boolean {
-  return (openBy !== "unknown" && openBy.length > 0) || msSince(mtimeMs) < recentMs;
-}
+const useText = ({ directory, reason }: UsedCache) => `${directory} ${reason}`;
 
-function describe({ directory, owner, openBy, mtimeMs, selected, mayWrite }: FoundCache): string {
+function describe(
+  { directory, owner, openBy, mtimeMs, selected, mayWrite }: FoundCache,
+  isOthers: boolean,
+): string {
   const holders =
     openBy === "unknown"
       ? "who has it open cannot be seen"
       : openBy.length === 0
         ? "nobody has it open"
         : `open in process ${openBy.join(", ")}`;
-  const counts = mayWrite ? "" : "who may not write to megatest.db, so it does not count, ";
+  const counts = mayWrite
+    ? isOthers
+      ? "holds no run of this area, so it does not count, "
+      : ""
+    : "who may not write to megatest.db, so it does not count, ";
   const which = selected ? "the one jobs work on, " : "";
   return `${directory} (${which}of ${owner}, ${counts}changed ${agoText(iso(mtimeMs))}, ${holders})`;
 }

@@ -23,11 +23,7 @@ export function findStrangePart(
   keys: readonly string[],
   parts: readonly Part[],
 ): PairPart | undefined {
-  // Without these columns it is no database of Megatest's, which is said by whoever opens it to work on it.
-  const there = parts.filter((part) => {
-    const columns = columnNames(db, part, "runs");
-    return columns.includes("id") && columns.includes("runname");
-  });
+  const there = withRuns(db, parts);
   const look = new Comparison(db, keys, there);
   const inArea = there.includes("area") && look.hasOwnRuns();
   const isKnown = inArea || look.hasRuns("completed");
@@ -36,6 +32,23 @@ export function findStrangePart(
   if (inRef && isKnown && !refShares) return "ref";
   if (refShares || !inArea || !look.hasRuns("cache")) return undefined;
   return look.shares("cache") ? undefined : "cache";
+}
+
+/**
+ * Whether another cache, attached as `cache`, may be this area's: it has a run in common with megatest.db or
+ * completed-runs.db, by whatever id, or the guards of ids.
+ */
+export function sharesRun(db: Connection, keys: readonly string[], parts: readonly Part[]): boolean {
+  const look = new Comparison(db, keys, withRuns(db, parts));
+  return look.hasRuns("cache") && (look.shares("cache") || look.sharesRunByName("cache"));
+}
+
+/** Without these columns it is no database of Megatest's, which is said by whoever opens it to work on it. */
+function withRuns(db: Connection, parts: readonly Part[]): Part[] {
+  return parts.filter((part) => {
+    const columns = columnNames(db, part, "runs");
+    return columns.includes("id") && columns.includes("runname");
+  });
 }
 
 const real = notNamed("runs", "x", guardName, gapName) ?? "1";
@@ -80,6 +93,11 @@ class Comparison {
       this.#sharesRun(part, "completed", byName) ||
       this.#sharesGuards(part)
     );
+  }
+
+  /** A run of megatest.db's by its name alone: a restore may have given it another id. */
+  sharesRunByName(part: PairPart): boolean {
+    return this.#sharesRun(part, "area", "o.runname = x.runname");
   }
 
   #sharesRun(part: PairPart, other: "area" | "completed", joined: string): boolean {

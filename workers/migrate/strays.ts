@@ -1,13 +1,15 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
 import { type FoundCache, findCaches, largestCache } from "../../shared/area/foreign-caches.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { type Connection, openConnection } from "../../shared/sqlite/connection.ts";
+import { type Connection, openConnection, openToLook } from "../../shared/sqlite/connection.ts";
 import { copyPrivately, type Expected, type PrivateCopy } from "../../shared/sqlite/private-copy.ts";
+import { cacheReader } from "../../shared/sqlite/read-cache.ts";
 import { proveToken, raiseToken, readFence } from "../fence.ts";
+import { busyTimeoutMs } from "../move/databases.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
 import { assertSound } from "./digest.ts";
@@ -36,7 +38,10 @@ export type CopiedStrays = Readonly<Record<string, { n: number; changedAt: numbe
 /**
  * Caches of the area on this host that somebody may have written to since its pair was closed: one of this user's that this
  * migration did not close, or that somebody opened again; one of another path that changed since; one of another user who
- * could write to megatest.db that changed since it was copied. What others wrote is no record of the area's.
+ * could write to megatest.db that changed since it was copied. What others wrote is no record of the area's, nor what another
+ * area's cache holds.
+ *
+ * @throws JobsError `busy` where another cache, or the area's databases, are being written to
  */
 export function findStrays(
   area: Area,
@@ -46,10 +51,11 @@ export function findStrays(
 ): Stray[] {
   const own = ownPairs(area, settings).flatMap(({ pair }) => (pair === undefined ? [] : [pair]));
   const known = new Set(own.map(({ directory }) => directory));
-  const others = findCaches(area, settings).caches.filter(
+  const changed = findCaches(area, settings).caches.filter(
     ({ directory, mayWrite, mtimeMs }) =>
       mayWrite && !known.has(directory) && isNewer(mtimeMs, copied[directory]?.changedAt, closed),
   );
+  const others = changed.length === 0 ? [] : changed.filter(holdsRunsOf(area));
   const maxBytes = largestCache(area);
   const closable = others
     .filter((cache) => isOurs(cache, settings))
@@ -66,6 +72,24 @@ export function findStrays(
     .filter((pair) => !isClosedBy(pair, closed.token))
     .map(({ directory, megatestDb, refDb }) => ({ cache: megatestDb, ref: refDb, directory }));
   return [...ours, ...foreign];
+}
+
+/**
+ * Another area's cache is none of this one's strays, whatever its name may stand for: as a job has it. What cannot be read
+ * now is said when it is to be copied.
+ */
+function holdsRunsOf(area: Area): (cache: FoundCache) => boolean {
+  const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
+  // The area's databases are the new home's by now: nothing is rolled back there.
+  const read = cacheReader(area, completed, (files) => openToLook(files, { busyTimeoutMs }));
+  return (cache) => {
+    try {
+      return read(cache) !== "another-area";
+    } catch (error) {
+      if (toJobsError(error).code === "busy") throw error;
+      return true;
+    }
+  };
 }
 
 /** Its owner may set any time: one that was copied is copied again once it has another. */

@@ -5,18 +5,20 @@ import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
+import { assertSingleCache } from "../../shared/area/single-cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
+import { cacheReader } from "../../shared/sqlite/read-cache.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { assertMegatestSchema, connect, filesOf, hotJournals, sourcesOf } from "./databases.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import type { Files, Move } from "./move.ts";
 import { assertOneArea } from "./one-area.ts";
-import { checkOtherCaches } from "./other-caches.ts";
+import { openQuietly } from "./open-quietly.ts";
 import { Pace } from "./pace.ts";
 import { Plans } from "./plans.ts";
 import { Tally } from "./tally.ts";
@@ -67,7 +69,9 @@ export async function openPlace(
   if (cache !== undefined) {
     await outwaitBusy(context.signal, () => assertOneArea(area, cache, completed));
   }
-  const others = await outwaitBusy(context.signal, () => checkOtherCaches(area, settings, completed));
+  const others = await outwaitBusy(context.signal, () =>
+    assertSingleCache(area, settings, cacheReader(area, completed, openQuietly)),
+  );
   for (const warning of others) tally.warn(warning);
   if (atHome === undefined) say(noHomehost(settings.host));
   if (cache === undefined) {

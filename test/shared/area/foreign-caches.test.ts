@@ -14,7 +14,8 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { assertSingleCache, findCaches } from "../../../shared/area/foreign-caches.ts";
+import { type FoundCache, findCaches } from "../../../shared/area/foreign-caches.ts";
+import { assertSingleCache } from "../../../shared/area/single-cache.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { asUser, holdOpen, isRoot, nobody } from "./file-holder.ts";
@@ -33,7 +34,7 @@ function scene(config = "[setup]\narea-name suite\n") {
     { name = area.name, age = dayOld, uid = process.getuid?.() ?? 0 } = {},
   ) => {
     const directory = join(settings.cacheRoot, owner, "megatest_localdb", name, path.replaceAll("/", "."));
-    const file = writeFile(join(directory, "megatest.db"), "");
+    const file = writeFile(join(directory, "megatest.db"), "rows");
     utimesSync(file, age, age);
     if (uid !== process.getuid?.())
       for (const at of [file, directory, join(settings.cacheRoot, owner)]) chownSync(at, uid, uid);
@@ -43,7 +44,7 @@ function scene(config = "[setup]\narea-name suite\n") {
 }
 
 const me = userInfo().username;
-const never = () => false;
+const never = () => "known-rows" as const;
 
 describe("searching an area's caches", () => {
   it("finds the selected pair and those of other users and other paths", () => {
@@ -194,6 +195,22 @@ describe("the rule of a single cache in use", () => {
     expect(error.message).toContain(other);
   });
 
+  it("passes one without a byte in it, however new, unless a process has it open", async () => {
+    const { area, settings, put } = scene();
+    const file = writeFile(join(put(me, area.path), "megatest.db"), "");
+    expect(assertSingleCache(area, settings, never)).toEqual([]);
+    if (process.platform !== "linux") return;
+    await holdOpen(file);
+    expect(errorOf(() => assertSingleCache(area, settings, never)).code).toBe("several-caches");
+  });
+
+  it("passes one that holds no run of this area, however new, where its name is not this area's path", () => {
+    const { area, settings, put } = scene();
+    put(me, "/mnt/gone", { age: Date.now() / 1000 });
+    expect(assertSingleCache(area, settings, () => "another-area")).toEqual([]);
+    expect(errorOf(() => assertSingleCache(area, settings, never)).code).toBe("several-caches");
+  });
+
   it("refuses the one cache in use where it is not the selected one", () => {
     const { area, settings, put } = scene();
     put(me, area.path, { age: Date.now() / 1000 });
@@ -212,8 +229,11 @@ describe("the rule of a single cache in use", () => {
     const selected = put("hostuser", area.path);
     const other = put(me, area.path);
     const asked: string[] = [];
-    const lacksRows = (path: string) => asked.push(path) > 0;
-    expect(errorOf(() => assertSingleCache(area, settings, lacksRows)).code).toBe("several-caches");
+    const read = ({ megatestDb }: FoundCache) => {
+      asked.push(megatestDb);
+      return "unknown-rows" as const;
+    };
+    expect(errorOf(() => assertSingleCache(area, settings, read)).code).toBe("several-caches");
     expect(asked).toEqual([join(other, "megatest.db")]);
     rmSync(selected, { recursive: true });
   });

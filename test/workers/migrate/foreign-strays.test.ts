@@ -103,6 +103,19 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     });
   });
 
+  it("is no stray where it holds no run of the area, as what an area leaves that was deleted", async () => {
+    const { area, o, second, own, look, files } = await scene(0o666);
+    const others = "UPDATE runs SET event_time = event_time + 7, runname = 'x' || runname";
+    for (const file of [second.cacheDb, second.refDb]) openToWrite(file, (db) => db.exec(others));
+    own(-5);
+    const before = unionAt(area);
+    await look(0);
+    expect(files()).toMatchObject({ strays: 0, problems: {} });
+    await tendBoth(o);
+    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    expect(unionAt(area)).toEqual(before);
+  });
+
   it.each(["with its ref", "without one"])(
     "brings nothing older over what the home had before it moved, %s",
     async (kind) => {

@@ -1,0 +1,115 @@
+import { statSync } from "node:fs";
+import { msSince } from "../elapsed.ts";
+import { JobsError, toJobsError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import type { Area } from "./area.ts";
+import { type CacheSearch, type FoundCache, findCaches } from "./foreign-caches.ts";
+import { systemCode } from "./system-code.ts";
+
+/** A cache that changed within this many ms is in use. */
+const recentMs = 24 * 3_600_000;
+
+/**
+ * What another cache holds: no run of this area, rows that neither megatest.db nor completed-runs.db has, or nothing
+ * that those lack.
+ */
+export type CacheContent = "another-area" | "unknown-rows" | "known-rows";
+
+/** Reads another cache. @throws what keeps it from being read; `busy` where it is being written to */
+export type CacheReader = (cache: FoundCache) => CacheContent;
+
+/** A cache beside the selected one that counts, and why. */
+export interface UsedCache {
+  directory: string;
+  owner: string;
+  reason: string;
+}
+
+/** What is there besides the selected pair. */
+export interface OtherCaches extends CacheSearch {
+  used: UsedCache[];
+  /** Directories of those that hold no run of this area. */
+  ofOtherAreas: string[];
+}
+
+/**
+ * Which caches besides the selected pair are in use: open in another process, changed within a day, or holding a row that
+ * megatest.db lacks. Only caches of users who could write to megatest.db count, and of those only this area's: whose name
+ * can be its path, and which share a run with it (`read`). Throws `busy` where the area's own databases are locked.
+ */
+export function findOtherCaches(area: Area, settings: Settings, read: CacheReader): OtherCaches {
+  const { caches, warnings } = findCaches(area, settings);
+  const ofOtherAreas: string[] = [];
+  const used = caches.flatMap((cache) => {
+    if (cache.selected || !cache.mayWrite) return [];
+    const reason = useOf(cache, read, warnings);
+    if (reason === "another-area") ofOtherAreas.push(cache.directory);
+    if (reason === undefined || reason === "another-area") return [];
+    return [{ directory: cache.directory, owner: cache.owner, reason }];
+  });
+  return { caches, warnings, used, ofOtherAreas };
+}
+
+/**
+ * Makes sure that the selected pair is the only one in use, as `findOtherCaches` has it. Else throws `several-caches` naming
+ * all. Returns warnings on what could not be inspected.
+ */
+export function assertSingleCache(area: Area, settings: Settings, read: CacheReader): string[] {
+  const { caches, warnings, used } = findOtherCaches(area, settings, read);
+  if (used.length === 0) return warnings;
+  const selected = caches.find((cache) => cache.selected)?.directory;
+  const others = used
+    .map(({ directory, owner, reason }) => `${directory} (of ${owner}; ${reason})`)
+    .join(", ");
+  const message =
+    selected === undefined
+      ? `caches of other users or paths are in use: ${others}`
+      : `besides ${selected}, in use: ${others}`;
+  throw new JobsError(
+    "several-caches",
+    `the area has more than the one cache this job works on; ${message}`,
+    {
+      hint: "end the processes that use them, let Megatest sync, and remove the caches that are not needed any more",
+      details: { selected: selected ?? null, inUse: used },
+    },
+  );
+}
+
+/** Why a cache counts as in use; undefined where it does not. */
+function useOf(cache: FoundCache, read: CacheReader, warnings: string[]): string | undefined {
+  // Where Megatest makes a database, or could not: nothing is in it.
+  if (!isOpen(cache) && isEmpty(cache)) return undefined;
+  const sign = signOfUse(cache);
+  // By the path of this area and open: whatever it holds just now, this area's rows are next.
+  if (sign !== undefined && cache.reading === "same" && isOpen(cache)) return sign;
+  if (cache.openBy === "unknown" && sign === undefined) {
+    warnings.push(`it cannot be seen whether a process of ${cache.owner} has ${cache.directory} open`);
+  }
+  try {
+    const content = read(cache);
+    if (content === "another-area") return content;
+    return sign ?? (content === "unknown-rows" ? "holds rows that megatest.db lacks" : undefined);
+  } catch (error) {
+    if (error instanceof JobsError && error.code === "busy") return "it is being written to";
+    // Of what is ours to mend the job says no more than that: it is not for a warning.
+    if (error instanceof JobsError && error.code === "disk-full") throw error;
+    // The area's own databases are locked just now: that says nothing of this cache, and passes.
+    if (toJobsError(error).code === "busy") throw error;
+    const reason = error instanceof JobsError ? error.message : systemCode(error) || String(error);
+    warnings.push(`the cache ${cache.megatestDb} cannot be read (${reason})`);
+    return sign;
+  }
+}
+
+const isOpen = ({ openBy }: FoundCache) => openBy !== "unknown" && openBy.length > 0;
+
+function isEmpty({ megatestDb }: FoundCache): boolean {
+  const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return ["", "-wal", "-journal"].every((suffix) => sizeOf(megatestDb + suffix) === 0);
+}
+
+function signOfUse(cache: FoundCache): string | undefined {
+  if (cache.openBy !== "unknown" && cache.openBy.length > 0)
+    return `open in process ${cache.openBy.join(", ")}`;
+  return msSince(cache.mtimeMs) < recentMs ? "changed within a day" : undefined;
+}

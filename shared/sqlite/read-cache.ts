@@ -1,0 +1,138 @@
+import { lstatSync } from "node:fs";
+import { join } from "node:path";
+import type { Area } from "../area/area.ts";
+import { type FoundCache, largestCache } from "../area/foreign-caches.ts";
+import { targetKeys } from "../area/keys.ts";
+import type { CacheContent, CacheReader } from "../area/single-cache.ts";
+import { gapName, notNamed } from "../id-guard-name.ts";
+import { type IdentifiedTable, identifiedTables } from "../record-tables.ts";
+import { type Connection, type Part, prepared } from "./connection.ts";
+import { idRanges } from "./ids.ts";
+import { findStrangePart, sharesRun } from "./one-area.ts";
+import { copyPrivately, type PrivateCopy } from "./private-copy.ts";
+import { hasTable } from "./table.ts";
+
+/** Opens databases for a look, as a job or as one who only looks may. */
+export type Opener = (files: Partial<Record<Part, string>>) => Connection;
+
+/**
+ * Reads other caches of an area. SQLite opens a private copy of each alone: see `copyPrivately`.
+ *
+ * @param completed completed-runs.db, where it is there
+ * @param open opens the copy beside megatest.db and completed-runs.db
+ */
+export function cacheReader(area: Area, completed: string | undefined, open: Opener): CacheReader {
+  const maxBytes = largestCache(area);
+  return (cache) => {
+    const sign = signOf(cache, area.megatestDb, completed);
+    const before = known.get(cache.directory);
+    if (before?.sign === sign) return before.content;
+    const copies: PrivateCopy[] = [];
+    const copy = (file: string) => {
+      const made = copyPrivately(file, { uid: cache.ownerUid, maxBytes });
+      copies.push(made);
+      return made.file;
+    };
+    try {
+      const content = contentOf(cache, area, completed, copy, open);
+      if (known.size > mostRemembered) known.clear();
+      // Rows that megatest.db lacks may be there a moment later, and the cache is as it was.
+      if (content !== "unknown-rows") known.set(cache.directory, { sign, content });
+      return content;
+    } finally {
+      for (const { remove } of copies) remove();
+    }
+  };
+}
+
+/**
+ * Caches that held nothing else when this process looked, as they were then. They stay in /tmp for ever: with many users a
+ * copy of each would take longer than the job.
+ */
+const known = new Map<string, { sign: string; content: CacheContent }>();
+const mostRemembered = 1_000;
+
+/** What tells that a cache was written to or synced since, or that the area's databases are other files. */
+function signOf({ megatestDb, directory }: FoundCache, areaDb: string, completed = ""): string {
+  const stat = (path: string) => lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const cache = [megatestDb, `${megatestDb}-wal`, join(directory, refName)].map(stat);
+  const area = [areaDb, completed].map((path) => stat(path)?.ino);
+  return [...cache.flatMap((file) => [file?.ino, file?.size, file?.ctimeNs]), ...area].join();
+}
+
+const refName = "megatest_ref.db";
+
+function contentOf(
+  cache: FoundCache,
+  area: Area,
+  completed: string | undefined,
+  copy: (file: string) => string,
+  open: Opener,
+): CacheContent {
+  const files: Partial<Record<Part, string>> = {
+    area: area.megatestDb,
+    cache: copy(cache.megatestDb),
+    ...(completed === undefined ? {} : { completed }),
+  };
+  const keys = targetKeys(area.config);
+  return looking(open, files, (db) => {
+    if (!sharesRun(db, keys, partsOf(files))) {
+      // By this area's path it may be one that was just made, and has rows that no sync has carried yet.
+      const isOthers = cache.reading !== "same" || isStrange(cache, files, keys, copy, open);
+      if (isOthers) return "another-area";
+    }
+    return holdsUnknownRows(db, completed !== undefined) ? "unknown-rows" : "known-rows";
+  });
+}
+
+const partsOf = (files: Partial<Record<Part, string>>) => Object.keys(files) as Part[];
+
+/** The ref tells most: all that is in it was in the megatest.db of its area. */
+function isStrange(
+  { directory }: FoundCache,
+  files: Partial<Record<Part, string>>,
+  keys: readonly string[],
+  copy: (file: string) => string,
+  open: Opener,
+): boolean {
+  const ref = join(directory, refName);
+  const hasRef = lstatSync(ref, { throwIfNoEntry: false })?.isFile() === true;
+  const all = hasRef ? { ...files, ref: copy(ref) } : files;
+  return looking(open, all, (db) => findStrangePart(db, keys, partsOf(all)) !== undefined);
+}
+
+function looking<T>(open: Opener, files: Partial<Record<Part, string>>, look: (db: Connection) => T): T {
+  const db = open(files);
+  try {
+    // What a stranger's schema says is not run.
+    db.pragma("trusted_schema = OFF");
+    return look(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** True where a cache has a row that neither megatest.db nor completed-runs.db has. */
+function holdsUnknownRows(db: Connection, hasCompleted: boolean): boolean {
+  return identifiedTables.some((table) => {
+    if (!hasTable(db, "cache", table)) return false;
+    const parts = (["area", ...(hasCompleted ? ["completed"] : [])] as const).filter((part) =>
+      hasTable(db, part, table),
+    );
+    return hasUnknownRow(db, table, parts);
+  });
+}
+
+/** Rows looked at in one statement: a few milliseconds of a shared lock. */
+const chunk = 5_000;
+
+function hasUnknownRow(db: Connection, table: IdentifiedTable, parts: readonly string[]): boolean {
+  const unknown = parts.map((part) => `NOT EXISTS (SELECT 1 FROM ${part}.${table} AS k WHERE k.id = c.id)`);
+  const found = prepared<[bigint, bigint], number>(
+    db,
+    `SELECT EXISTS (SELECT 1 FROM cache.${table} AS c
+       WHERE ${["c.id BETWEEN ? AND ?", notNamed(table, "c", gapName) ?? "1", ...unknown].join(" AND ")})`,
+  ).pluck();
+  for (const range of idRanges(db, `cache.${table}`, chunk)) if (found.get(...range) === 1) return true;
+  return false;
+}
