@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { hostAddress } from "../shared/area/homehost.ts";
 import { JobsError } from "../shared/errors.ts";
 import { openQueue } from "../shared/queue/connections.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
@@ -55,6 +56,8 @@ function idElsewhere({ id = "", name, timestamp }: Job, host: string): string {
   return `${name}-${hash.digest("hex").slice(0, 16)}`;
 }
 
+const selfText = (settings: Settings) => hostAddress(settings).catch(() => "a name without an address");
+
 /**
  * Adds the job under the same id (a mere number excepted) to the queue of the area's homehost. Safe to repeat.
  * Rejects with `no-worker` where no host is known by that name or address, with `not-home` where the hosts send the job
@@ -72,7 +75,7 @@ export async function forwardJob(
       "no-worker",
       `the area's homehost is ${homehost}, and no worker is known by that name`,
       {
-        hint: "start mtjobs worker there, with MTJOBS_HOST or MTJOBS_ADDRESS as .homehost says",
+        hint: `start mtjobs worker there, with MTJOBS_HOST or MTJOBS_ADDRESS as .homehost says; ${settings.host} is ${await selfText(settings)}`,
         details: { homehost },
       },
     );

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { hostAddress } from "../shared/area/homehost.ts";
+import { reachableAddress } from "../shared/area/homehost.ts";
 import type { HostRecord } from "../shared/queue/hosts.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -16,7 +16,7 @@ export async function hostRecord(settings: Settings): Promise<HostRecord> {
   return {
     host: settings.host,
     // A host without an address can still be named in .homehost.
-    address: await hostAddress(settings).catch(() => null),
+    address: await reachableAddress(settings).catch(() => null),
     version: ownVersion(),
     pid: process.pid,
     user: settings.user,

@@ -1,6 +1,7 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
+import { isLoopback } from "../../shared/area/homehost.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { findPause } from "../../shared/area/pause.ts";
 import { readPolicies } from "../../shared/area/reduce-policies.ts";
@@ -71,9 +72,16 @@ function checkHomehost({ homehost, home, settings }: Patient): Check {
     );
   }
   const details = { homehost: homehost.value, host: settings.host };
+  if (home.atHome === true && isLoopback(homehost.value) && settings.address === undefined) {
+    const verdict = `${home.reason}, which is loopback: each host whose name resolves to nothing else takes itself for the home`;
+    return note("homehost", verdict, {
+      remedy: `let the resolver know another address of ${settings.host}, then with Megatest ended write it into .homehost`,
+      details,
+    });
+  }
   if (home.atHome === true) return good("homehost", home.reason, { details });
   return note("homehost", `${home.reason}: the caches, and who uses them, are seen only there`, {
-    remedy: `run mtjobs doctor on ${homehost.value} as well`,
+    remedy: `run mtjobs doctor on ${homehost.value} as well; if this host is it, set MTJOBS_ADDRESS=${homehost.value}`,
     details,
   });
 }

@@ -21,6 +21,8 @@ export interface HomeDecision {
   atHome: boolean | undefined;
   /** One sentence for the operator. */
   reason: string;
+  /** This host's, which `.homehost` was compared with; undefined where its name alone was, or it has none. */
+  address?: string;
 }
 
 const maxBytes = 1024;
@@ -60,17 +62,41 @@ function checked(value: string, where: string): string {
   );
 }
 
+/** True for an address that means another host on each host. */
+export const isLoopback = (address: string) => address.startsWith("127.");
+
 /**
- * This host's address as Megatest computes it: the last one not in 127/8 that the resolver returns for its name.
- * `settings.address` overrides it. `bad-settings` where there is none.
+ * This host's address as Megatest computes it: the last one not in 127/8 that the resolver returns for its name, and where
+ * there is none of that kind, the first (`127.0.1.1` on Debian). `settings.address` overrides it.
+ *
+ * @throws JobsError `bad-settings` where the name has no address at all
  */
-export async function hostAddress(settings: Settings): Promise<string> {
+export async function hostAddress(settings: Pick<Settings, "address" | "host">): Promise<string> {
   if (settings.address !== undefined) return settings.address;
-  const best = (await addressesOf(settings.host)).filter((address) => !address.startsWith("127.")).at(-1);
+  const all = await addressesOf(settings.host);
+  const best = all.filter((address) => !isLoopback(address)).at(-1) ?? all[0];
   if (best !== undefined) return best;
-  throw new JobsError("bad-settings", `the resolver knows no address of ${settings.host} but loopback`, {
-    hint: "set MTJOBS_ADDRESS to the address other hosts reach this one at",
+  throw new JobsError("bad-settings", `the resolver knows no IPv4 address of ${settings.host}`, {
+    hint: setAddress,
   });
+}
+
+const setAddress = "set MTJOBS_ADDRESS to the address other hosts reach this one at";
+
+/**
+ * The same where it may be told to other hosts, as a homehost's or in Redis: a loopback address only where the settings
+ * say so, for every other host would take it for its own.
+ *
+ * @throws JobsError `bad-settings` where there is none
+ */
+export async function reachableAddress(settings: Pick<Settings, "address" | "host">): Promise<string> {
+  const address = await hostAddress(settings);
+  if (settings.address !== undefined || !isLoopback(address)) return address;
+  throw new JobsError(
+    "bad-settings",
+    `the resolver knows no address of ${settings.host} but ${address}, which is loopback`,
+    { hint: setAddress },
+  );
 }
 
 async function addressesOf(host: string): Promise<string[]> {
@@ -105,6 +131,7 @@ export async function decideHome({ value }: Homehost, settings: Settings): Promi
   return {
     atHome,
     reason: `the homehost is ${value}, this host is ${settings.host} (${address})`,
+    address,
   };
 }
 

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { ensureAreaId, readAreaId } from "../../shared/area/area-id.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
-import { decideHome, hostAddress, readHomehost } from "../../shared/area/homehost.ts";
+import { decideHome, reachableAddress, readHomehost } from "../../shared/area/homehost.ts";
 import { newestMtimeMs } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { msSince } from "../../shared/elapsed.ts";
@@ -51,7 +51,7 @@ export async function look(payload: MigratePayload, context: JobContext): Promis
   const area = openAllowedArea(payload.area, settings, env);
   const homehost = readHomehost(area);
   const { atHome } = await decideHome(homehost, settings);
-  const address = await hostAddress(settings).catch((error: unknown) => error);
+  const address = await reachableAddress(settings).catch((error: unknown) => error);
   const toHome = typeof address === "string" ? address : settings.host;
   const syncedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
   const base = {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
-import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
+import { decideHome, type HomeDecision, isLoopback, readHomehost } from "../../shared/area/homehost.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
@@ -10,6 +10,7 @@ import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
+import type { Settings } from "../../shared/settings.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
@@ -48,17 +49,9 @@ export async function openPlace(
   const area = openAllowedArea(payload.area, settings, env);
   const say = warner(area, context, tally);
   const homehost = readHomehost(area);
-  const { atHome } = await decideHome(homehost, settings);
-  if (atHome === false) {
-    throw new JobsError(
-      "not-home",
-      `${settings.host} is not the homehost of ${area.path}: ${homehost.value} is`,
-      {
-        hint: `run the job on ${homehost.value}; the freshest data is in its cache`,
-        details: { homehost: homehost.value ?? null },
-      },
-    );
-  }
+  const home = await decideHome(homehost, settings);
+  const { atHome } = home;
+  if (atHome === false) throw notHome(area, String(homehost.value), home, settings);
   const cache = findCache(area, settings);
   const due = refillDue(area, cache);
   assertReadWrite(area, cache, settings);
@@ -74,11 +67,23 @@ export async function openPlace(
   );
   for (const warning of others) tally.warn(warning);
   if (atHome === undefined) say(noHomehost(settings.host));
+  if (cache === undefined && isLoopback(homehost.value ?? "")) say(anyHome(String(homehost.value)));
   if (cache === undefined) {
     say("there is no cache on this host: only megatest.db is worked on, and no cache is made");
   }
   return { area, cache, files, refillDue: due };
 }
+
+function notHome(area: Area, homehost: string, { address }: HomeDecision, settings: Settings): JobsError {
+  const self = `${settings.host}${address === undefined ? ", which has no address" : ` (${address})`}`;
+  return new JobsError("not-home", `${settings.host} is not the homehost of ${area.path}: ${homehost} is`, {
+    hint: `run the job on ${homehost}: the freshest data is in its cache; this host is ${self}: if it is the homehost, set MTJOBS_ADDRESS=${homehost}`,
+    details: { homehost, host: settings.host, address: address ?? null },
+  });
+}
+
+const anyHome = (homehost: string) =>
+  `.homehost is ${homehost}, by which each host whose name resolves to nothing else takes itself for the home; another host may have a cache with newer data`;
 
 const noHomehost = (host: string) =>
   `the area has no homehost (.homehost is missing or empty): the job takes ${host} for it; another host may have a cache with newer data`;

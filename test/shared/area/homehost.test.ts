@@ -3,8 +3,13 @@ import { existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { decideHome, hostAddress, isAtHome, readHomehost } from "../../../shared/area/homehost.ts";
-import { JobsError } from "../../../shared/errors.ts";
+import {
+  decideHome,
+  hostAddress,
+  isAtHome,
+  reachableAddress,
+  readHomehost,
+} from "../../../shared/area/homehost.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { errorOf, makeArea, settingsFor } from "./small-area.ts";
 
@@ -76,10 +81,22 @@ describe("being at home", () => {
     expect(await isAtHome(homehost, settingsFor())).toBe(false);
   });
 
-  it("is false with a reason where this host has no address to compare", async () => {
+  it.each(["localhost", "no-such-host.invalid"])(
+    "is false with a reason where %s is this host's name, which resolves to no address of that kind",
+    async (host) => {
+      const settings = settingsFor({ host, address: undefined });
+      const decision = await decideHome({ value: "10.1.2.3", pinned: false }, settings);
+      expect(decision).toMatchObject({ atHome: false, reason: expect.stringContaining(host) });
+    },
+  );
+
+  it("is true by a loopback address where the host's name resolves to nothing else, as Megatest has it", async () => {
     const settings = settingsFor({ host: "localhost", address: undefined });
-    const decision = await decideHome({ value: "10.1.2.3", pinned: false }, settings);
-    expect(decision).toMatchObject({ atHome: false, reason: expect.stringContaining("localhost") });
+    expect(await isAtHome({ value: "127.0.0.1", pinned: false }, settings)).toBe(true);
+    expect(await isAtHome({ value: "127.0.0.1", pinned: false }, settingsFor())).toBe(false);
+    expect(await isAtHome({ value: "127.0.0.1", pinned: false }, { ...settings, address: "10.1.2.3" })).toBe(
+      false,
+    );
   });
 });
 
@@ -92,14 +109,30 @@ describe("this host's address", () => {
     expect(await hostAddress(settingsFor({ host: "192.0.2.7", address: undefined }))).toBe("192.0.2.7");
   });
 
-  it.each(["localhost", "no-such-host.invalid"])(
-    "is an error for %s, which has none but loopback",
-    async (host) => {
-      const error = await hostAddress(settingsFor({ host, address: undefined })).catch(
-        (thrown: unknown) => thrown,
-      );
-      expect(error).toBeInstanceOf(JobsError);
-      expect(error).toMatchObject({ code: "bad-settings", hint: expect.stringContaining("MTJOBS_ADDRESS") });
-    },
-  );
+  it.each([
+    ["localhost", "127.0.0.1"],
+    ["127.0.1.1", "127.0.1.1"],
+  ])("is the loopback one where %s resolves to nothing else", async (host, address) => {
+    expect(await hostAddress(settingsFor({ host, address: undefined }))).toBe(address);
+  });
+
+  it.each([
+    ["localhost", "loopback"],
+    ["no-such-host.invalid", "no IPv4 address"],
+  ])("at which others reach it is an error for %s", async (host, reason) => {
+    const error = await reachableAddress(settingsFor({ host, address: undefined })).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({
+      code: "bad-settings",
+      message: expect.stringContaining(reason),
+      hint: expect.stringContaining("MTJOBS_ADDRESS"),
+    });
+    expect(await reachableAddress(settingsFor({ host, address: "127.0.0.5" }))).toBe("127.0.0.5");
+  });
+
+  it("is an error for a name that does not resolve", async () => {
+    const settings = settingsFor({ host: "no-such-host.invalid", address: undefined });
+    await expect(hostAddress(settings)).rejects.toMatchObject({ code: "bad-settings" });
+  });
 });

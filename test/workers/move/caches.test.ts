@@ -182,10 +182,36 @@ describe("a cache in WAL mode", () => {
 describe("a host that is not the homehost", () => {
   it("is refused with the homehost's name, before anything is written", async () => {
     const area = buildTempArea({ runs: 4, inFlight: 0, host: "host-b" });
-    const refusal = { code: "not-home", exitCode: 3, message: expect.stringContaining("host-b") };
+    const refusal = {
+      code: "not-home",
+      exitCode: 3,
+      message: expect.stringContaining("host-b"),
+      hint: expect.stringContaining("set MTJOBS_ADDRESS=host-b"),
+    };
     await expect(runReduce(area, {}, { host: "host-a" })).rejects.toMatchObject(refusal);
     await expect(runReduce(area, { dryRun: true }, { host: "host-a" })).rejects.toMatchObject(refusal);
     expect(readdirSync(area.directory)).not.toContain(".mtjobs");
+  });
+
+  it("is told both addresses, and the setting that makes it the homehost", async () => {
+    const area = buildTempArea({ runs: 4, inFlight: 0, host: "10.1.1.7" });
+    await expect(runReduce(area, {}, { host: "127.0.1.1" })).rejects.toMatchObject({
+      code: "not-home",
+      hint: expect.stringMatching(
+        /10\.1\.1\.7.*this host is 127\.0\.1\.1 \(127\.0\.1\.1\).*MTJOBS_ADDRESS=10\.1\.1\.7/,
+      ),
+      details: { homehost: "10.1.1.7", address: "127.0.1.1" },
+    });
+  });
+
+  it("is at home by a loopback address that its name resolves to, and says so where it has no cache", async () => {
+    const area = buildTempArea({ runs: 4, inFlight: 0, host: "127.0.0.1" });
+    const { result } = await runReduce(area, {}, { host: "localhost" });
+    expect(result.moved.runs).toBe(4);
+    expect(result.warnings).toEqual([]);
+    const bare = buildTempArea({ runs: 4, inFlight: 0, host: "127.0.0.1", withCache: false });
+    const { warnings } = (await runReduce(bare, {}, { host: "localhost" })).result;
+    expect(warnings.join()).toContain("takes itself for the home");
   });
 
   it("ends the command with exit code 3 and the error as JSON", async () => {
