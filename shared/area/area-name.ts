@@ -7,20 +7,35 @@ export function configuredName(config: MegatestConfig): string | undefined {
   return config.get("setup", "area-name") ?? config.get("setup", "testsuite");
 }
 
-/** The area's name in cache paths. `bad-config` for one that would lead out of the cache root. */
+/**
+ * The area's name in cache paths, byte by byte: blanks at its end are part of it. `bad-config` for one that would lead out of
+ * the cache root, or cannot be a directory's.
+ */
 export function areaName(path: string, config: MegatestConfig, env: NodeJS.ProcessEnv): string {
   const name = configuredName(config) ?? env.MT_TESTSUITE_NAME ?? withoutExtension(basename(path));
-  if (name === "" || name === "." || name === ".." || /[/\0\n]/.test(name)) {
-    throw new JobsError(
-      "bad-config",
-      `${path}: the area's name ${JSON.stringify(name)} cannot be part of a path`,
-      {
-        hint: "set [setup] area-name in megatest.config to a plain name",
-      },
-    );
-  }
-  return name;
+  const problem = problemOf(name);
+  if (problem === undefined) return name;
+  throw new JobsError(
+    "bad-config",
+    `${path}: the area's name ${JSON.stringify(name.slice(0, 300))} ${problem}`,
+    {
+      hint: "set [setup] area-name in megatest.config to a plain name",
+    },
+  );
 }
+
+function problemOf(name: string): string | undefined {
+  if (name.trim() === "" || name === "." || name === ".." || /[/\0\n]/.test(name))
+    return "cannot be part of a path";
+  // In place of bytes that are no UTF-8: the cache is in a directory with those.
+  if (name.includes("\ufffd"))
+    return "holds bytes that are not UTF-8, and mtjobs cannot open a cache by them";
+  const bytes = Buffer.byteLength(name);
+  return bytes > longestName ? `has ${bytes} bytes, and a directory's has ${longestName} at most` : undefined;
+}
+
+/** Of a file or directory, in bytes, on all that Megatest runs on. */
+export const longestName = 255;
 
 /** `area.v2` → `area`; a name that only begins or ends with a dot has no extension. */
 function withoutExtension(base: string): string {

@@ -1,7 +1,9 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
+import { longestName } from "./area-name.ts";
 import { type CachePlace, checkOwnDatabase, checkOwnDirectory } from "./own-path.ts";
 
 /** The databases that Megatest reads and writes on the homehost in place of megatest.db. */
@@ -12,10 +14,26 @@ export interface CachePair {
   refDb: string | undefined;
 }
 
-/** Where this user's cache of the area may be: for the path as given and, where it differs, as resolved. */
+/**
+ * Where this user's cache of the area may be: for the path as given and, where it differs, as resolved.
+ *
+ * @throws JobsError `not-an-area` where no directory can have the name of either
+ */
 export function cacheDirectories(area: Area, settings: Settings): string[] {
   const base = join(settings.cacheRoot, settings.user, "megatest_localdb", area.name);
-  return [...new Set([area.path, area.realPath])].map((path) => join(base, path.replaceAll("/", ".")));
+  return cacheNames(area).map((name) => join(base, name));
+}
+
+/** The names of its caches' directories. Throws as `cacheDirectories`. */
+export function cacheNames({ path, realPath }: Pick<Area, "path" | "realPath">): string[] {
+  const names = [...new Set([path, realPath])].map((at) => at.replaceAll("/", "."));
+  const possible = names.filter((name) => Buffer.byteLength(name) <= longestName);
+  if (possible.length > 0) return possible;
+  throw new JobsError(
+    "not-an-area",
+    `the path ${path} has ${Buffer.byteLength(path)} bytes: Megatest names a cache's directory by it, and such a name has ${longestName} at most`,
+    { hint: "use the area by a shorter path: a link to it will do" },
+  );
 }
 
 /**

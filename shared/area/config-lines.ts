@@ -1,6 +1,13 @@
 import { dirname, resolve } from "node:path";
 import { JobsError } from "../errors.ts";
-import { type ConfigLine, type ReaderState, resolveText } from "./config-values.ts";
+import { applyPattern } from "./config-patterns.ts";
+import {
+  type ConfigLine,
+  type ReaderState,
+  resolveText,
+  takeSetting,
+  trimBlankEnd,
+} from "./config-values.ts";
 import { readBounded } from "./read-bounded.ts";
 import { resolveInside } from "./roots.ts";
 import { systemCode } from "./system-code.ts";
@@ -40,7 +47,7 @@ export function* configLines(
     }
     const included = takeHeader(state, header, line.where);
     if (included === undefined) continue;
-    const path = resolve(dirname(file), included);
+    const path = resolve(dirname(file), atHome(included, state.env));
     const section = state.section;
     if (resolveInside(path, roots) === undefined) {
       state.warnings.push(`${line.where}: include ${included} was not found; skipped`);
@@ -48,10 +55,17 @@ export function* configLines(
     // What an include says goes on in the section it stands in; its own sections end with it.
     state.section = section;
   }
+  applyPattern(state);
+}
+
+/** A path below a home directory where it begins with a tilde, as Megatest's Scheme has it. */
+function atHome(path: string, env: NodeJS.ProcessEnv): string {
+  if (!path.startsWith("~")) return path;
+  return path.startsWith("~/") ? `${env.HOME ?? ""}${path.slice(1)}` : `/home/${path.slice(1)}`;
 }
 
 function headerOf(text: string): string | undefined {
-  const line = text.trimEnd();
+  const line = trimBlankEnd(text);
   return line.startsWith("[") && line.endsWith("]") ? line.slice(1, -1) : undefined;
 }
 
@@ -62,14 +76,23 @@ function takeHeader(state: ReaderState, header: string, where: string): string |
   if ("unresolved" in name) {
     state.warnings.push(`${where}: [${header}] ${name.unresolved}; skipped`);
     // The lines below such a section header belong to nobody knows what: kept apart under its raw text.
-    if (!/^include\s/.test(header)) state.section = `[${header}]`;
+    if (!/^include\s/.test(header)) enter(state, `[${header}]`);
     return undefined;
   }
   if (/^include\s/.test(name.text)) return name.text.slice("include".length).trim();
-  if (/^scriptinc\s/.test(name.text)) {
+  const setting = /^configf:settings\s+(\S+)\s+(\S+)$/.exec(name.text);
+  if (setting !== null) takeSetting(state, setting[1] ?? "", setting[2] ?? "");
+  else if (/^scriptinc\s/.test(name.text)) {
     state.warnings.push(`${where}: [${name.text}] is never run; skipped`);
-  } else if (!/^configf:settings\s/.test(name.text)) state.section = name.text;
+  } else enter(state, name.text);
   return undefined;
+}
+
+function enter(state: ReaderState, section: string): void {
+  applyPattern(state);
+  state.section = section;
+  // A pattern reaches it though it holds nothing.
+  if (!state.sections.has(section)) state.sections.set(section, new Map());
 }
 
 function readText(file: string, budget: Budget): string {

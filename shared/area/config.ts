@@ -6,7 +6,8 @@ import type { Resolved } from "./directives.ts";
 /** An area's megatest.config, read whole. No directive that runs something was run. */
 export interface MegatestConfig {
   /**
-   * The last value given, trimmed; "" for a name without one; undefined where the config does not name it.
+   * The last value given, with what blanks it ends in, as Megatest has it; "" for a name without one; undefined where the
+   * config does not name it.
    * A value that needs a directive that is never run throws `bad-config`.
    */
   get(section: string, name: string): string | undefined;
@@ -37,7 +38,10 @@ export function readConfig({ file, areaPath, roots, env }: ConfigSources): Megat
     warnings: [],
     section: "default",
     continued: undefined,
+    indent: undefined,
+    trims: false,
     expanded: 0,
+    work: 0,
   };
   for (const line of configLines(file, roots, state)) takeLine(state, line);
   return describe(state, file);

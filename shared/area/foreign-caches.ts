@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import { configuredName } from "./area-name.ts";
-import { cacheDirectories, findCache } from "./cache.ts";
+import { cacheDirectories, cacheNames, findCache } from "./cache.ts";
 import { type DottedReading, readDottedPath } from "./dotted-path.ts";
 import { mayWrite } from "./may-write.ts";
 import { newestMtimeMs } from "./mtime.ts";
@@ -28,6 +28,11 @@ export interface FoundCache {
   selected: boolean;
   /** What its name can stand for on this host: `"same"` is the area's path. Another area's that exists is left out. */
   reading: Exclude<DottedReading, "other-area">;
+  /**
+   * Of one by the area's very path, where these settings select none: the other name of the area that it stands under;
+   * null where that is not UTF-8, so that only a program that takes bytes can open it. Else undefined.
+   */
+  otherName: string | null | undefined;
 }
 
 export interface CacheSearch {
@@ -36,7 +41,10 @@ export interface CacheSearch {
   warnings: string[];
 }
 
-/** Every cache under the cache root that may be this area's, by whatever user and path. */
+/**
+ * Every cache under the cache root that may be this area's, by whatever user and path. By whatever name too, where the one
+ * that these settings select is not there: the area may have another name to Megatest than to us.
+ */
 export function findCaches(area: Area, settings: Settings): CacheSearch {
   const warnings: string[] = [];
   const selected = findCache(area, settings)?.directory;
@@ -51,39 +59,85 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
     // Anybody can make a directory with somebody's name: only the user of that name keeps a cache there. Asked by number,
     // so that a hundred directories of one user cost one question.
     if (uid === undefined || (owner !== settings.user && userName(uid) !== owner)) continue;
-    const candidates = candidatesIn(databases, area, own, problems);
+    const search = { area, own, everyName: selected === undefined };
+    const candidates = candidatesIn(databases, search, problems);
     warnings.push(...problems);
     if (candidates.length === 0) continue;
     const isWriter = mayWrite(area.megatestDb, { uid, name: owner });
     caches.push(
-      ...candidates.map(({ directory, reading }) => ({
+      ...candidates.map(({ directory, ...rest }) => ({
         ...inspect(directory, owner, uid, directory === selected),
         mayWrite: isWriter,
-        reading,
+        ...rest,
       })),
     );
   }
   return { caches, warnings };
 }
 
-type Candidate = Pick<FoundCache, "directory" | "reading">;
+type Candidate = Pick<FoundCache, "directory" | "reading" | "otherName">;
 
-function candidatesIn(databases: string, area: Area, own: string[], problems: string[]): Candidate[] {
+interface Search {
+  area: Area;
+  /** Where this user's cache may be. */
+  own: string[];
+  everyName: boolean;
+}
+
+function candidatesIn(databases: string, { area, own, everyName }: Search, problems: string[]): Candidate[] {
   const id = statSync(area.realPath, { bigint: true });
   const read = (directory: string): DottedReading =>
     own.includes(directory) ? "same" : readDottedPath(basename(directory), id);
   // A name from the config is the same for everybody; one made of the path differs by path.
-  const names = configuredName(area.config) === undefined ? list(databases, problems) : [area.name];
-  return names
+  const isNamed = configuredName(area.config) !== undefined;
+  const exact = cacheNames(area);
+  const names = isNamed && !everyName ? [area.name] : list(databases, problems);
+  const found = names
     .map((name) => join(databases, name))
     .filter((directory) => isDirectory(directory, problems))
     .flatMap((directory) => list(directory, problems).map((dotted) => join(directory, dotted)))
     .filter((directory) => basename(directory).startsWith("."))
-    .flatMap((directory) => {
+    .flatMap((directory): Candidate[] => {
+      const name = basename(dirname(directory));
+      const isOther = everyName && name !== area.name && exact.includes(basename(directory));
+      if (isNamed && name !== area.name && !isOther) return [];
       const reading = read(directory);
-      return reading === "other-area" ? [] : [{ directory, reading }];
+      return reading === "other-area" ? [] : [{ directory, reading, otherName: isOther ? name : undefined }];
     })
     .filter(({ directory }) => look(join(directory, "megatest.db"), problems)?.isFile() === true);
+  return everyName ? [...found, ...unreadableIn(databases, exact)] : found;
+}
+
+/** Caches by the area's path, below names that a text of ours cannot hold. */
+function unreadableIn(databases: string, exact: readonly string[]): Candidate[] {
+  return listBytes(databases)
+    .filter((name) => !Buffer.from(name.toString()).equals(name))
+    .flatMap((name) => exact.map((dotted) => ({ name, dotted })))
+    .filter(({ name, dotted }) => {
+      const below = [`${databases}/`, name, `/${dotted}/megatest.db`].map((part) => Buffer.from(part));
+      return (lookAtBytes(Buffer.concat(below))?.size ?? 0) > 0;
+    })
+    .map(({ name, dotted }) => ({
+      directory: join(databases, name.toString(), dotted),
+      reading: "same",
+      otherName: null,
+    }));
+}
+
+function listBytes(directory: string): Buffer[] {
+  try {
+    return readdirSync(directory, { encoding: "buffer" });
+  } catch {
+    return []; // told by who lists it as text
+  }
+}
+
+function lookAtBytes(path: Buffer): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function inspect(
@@ -91,7 +145,7 @@ function inspect(
   owner: string,
   ownerUid: number,
   selected: boolean,
-): Omit<FoundCache, "mayWrite" | "reading"> {
+): Omit<FoundCache, "mayWrite" | "reading" | "otherName"> {
   const megatestDb = join(directory, "megatest.db");
   // Behind a link any file may be, which all sorts of processes have open.
   const files = ["megatest.db", "megatest.db-wal", "megatest_ref.db"]

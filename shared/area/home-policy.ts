@@ -22,7 +22,7 @@ const defaultQuietFor = "30m";
  * @throws {JobsError} `bad-config` for a value that is none
  */
 export function homePolicy(config: Pick<MegatestConfig, "get">): HomePolicy {
-  const migrate = config.get("homehost", "migrate") ?? "never";
+  const migrate = config.get("homehost", "migrate")?.trim() ?? "never";
   if (migrate !== "auto" && migrate !== "never") throw wrong("migrate", migrate, "it must be auto or never");
   const prefer = (config.get("homehost", "prefer") ?? "").split(/[\s,]+/).filter((name) => name !== "");
   const nameless = prefer.find((name) => !/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(name));
@@ -32,7 +32,7 @@ export function homePolicy(config: Pick<MegatestConfig, "get">): HomePolicy {
 }
 
 function quietFor(config: Pick<MegatestConfig, "get">): number {
-  const text = config.get("homehost", "quiet-for") ?? defaultQuietFor;
+  const text = config.get("homehost", "quiet-for")?.trim() ?? defaultQuietFor;
   try {
     return parseDuration(text);
   } catch (error) {

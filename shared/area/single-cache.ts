@@ -34,7 +34,7 @@ export interface OtherCaches extends CacheSearch {
 
 /**
  * Which caches besides the selected pair are in use: open in another process, changed within a day, or holding a row that
- * megatest.db lacks. Only caches of users who could write to megatest.db count, and of those only this area's: whose name
+ * megatest.db lacks; or by this area's path under another name, where there is no selected pair. Only caches of users who could write to megatest.db count, and of those only this area's: whose name
  * can be its path, and which share a run with it (`read`). Throws `busy` where the area's own databases are locked.
  */
 export function findOtherCaches(area: Area, settings: Settings, read: CacheReader): OtherCaches {
@@ -42,7 +42,7 @@ export function findOtherCaches(area: Area, settings: Settings, read: CacheReade
   const ofOtherAreas: string[] = [];
   const used = caches.flatMap((cache) => {
     if (cache.selected || !cache.mayWrite) return [];
-    const reason = useOf(cache, read, warnings);
+    const reason = useOf(cache, area.name, read, warnings);
     if (reason === "another-area") ofOtherAreas.push(cache.directory);
     if (reason === undefined || reason === "another-area") return [];
     return [{ directory: cache.directory, owner: cache.owner, reason }];
@@ -63,28 +63,34 @@ export function assertSingleCache(area: Area, settings: Settings, read: CacheRea
     .join(", ");
   const message =
     selected === undefined
-      ? `caches of other users or paths are in use: ${others}`
-      : `besides ${selected}, in use: ${others}`;
-  throw new JobsError(
-    "several-caches",
-    `the area has more than the one cache this job works on; ${message}`,
-    {
-      hint: "end the processes that use them, let Megatest sync, and remove the caches that are not needed any more",
-      details: { selected: selected ?? null, inUse: used },
-    },
-  );
+      ? `this job finds no cache in its place, and the area has others: ${others}`
+      : `the area has more than the one cache this job works on; besides ${selected}, in use: ${others}`;
+  const misnamed = caches.filter(({ otherName }) => otherName !== undefined);
+  const isMisnamed = misnamed.some((cache) => used.some(({ directory }) => directory === cache.directory));
+  throw new JobsError("several-caches", message, {
+    hint: isMisnamed
+      ? "see which name Megatest gives the area ([setup] area-name or testsuite, MT_TESTSUITE_NAME, the directory); once Megatest has synced a cache that is not used any more, remove it"
+      : "end the processes that use them, let Megatest sync, and remove the caches that are not needed any more",
+    details: { selected: selected ?? null, inUse: used },
+  });
 }
 
 /** Why a cache counts as in use; undefined where it does not. */
-function useOf(cache: FoundCache, read: CacheReader, warnings: string[]): string | undefined {
+function useOf(
+  cache: FoundCache,
+  areaName: string,
+  read: CacheReader,
+  warnings: string[],
+): string | undefined {
   // Where Megatest makes a database, or could not: nothing is in it.
-  if (!isOpen(cache) && isEmpty(cache)) return undefined;
-  const sign = signOfUse(cache);
+  if (cache.otherName !== null && !isOpen(cache) && isEmpty(cache)) return undefined;
+  const sign = nameProblem(cache, areaName) ?? signOfUse(cache);
   // By the path of this area and open: whatever it holds just now, this area's rows are next.
   if (sign !== undefined && cache.reading === "same" && isOpen(cache)) return sign;
   if (cache.openBy === "unknown" && sign === undefined) {
     warnings.push(`it cannot be seen whether a process of ${cache.owner} has ${cache.directory} open`);
   }
+  if (cache.otherName === null) return sign;
   try {
     const content = read(cache);
     if (content === "another-area") return content;
@@ -106,6 +112,13 @@ const isOpen = ({ openBy }: FoundCache) => openBy !== "unknown" && openBy.length
 function isEmpty({ megatestDb }: FoundCache): boolean {
   const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return ["", "-wal", "-journal"].every((suffix) => sizeOf(megatestDb + suffix) === 0);
+}
+
+/** One that Megatest uses while we would take megatest.db for all there is. */
+function nameProblem({ otherName }: FoundCache, areaName: string): string | undefined {
+  if (otherName === undefined) return undefined;
+  if (otherName === null) return "stands under a name that is not UTF-8";
+  return `stands under the name ${JSON.stringify(otherName)}, and not ${JSON.stringify(areaName)}`;
 }
 
 function signOfUse(cache: FoundCache): string | undefined {

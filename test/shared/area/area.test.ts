@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
@@ -59,6 +59,29 @@ describe("opening an area", () => {
       expect(errorOf(() => openArea(path)).code).toBe("bad-config");
     },
   );
+
+  it("keeps blanks at the end of a name, which are part of its cache's path", () => {
+    for (const name of ["foo  ", "foo\t", "bücher \u00a0"]) {
+      const path = makeArea(temporaryDirectory(), { "megatest.config": `[setup]\narea-name ${name}\n` });
+      expect(openArea(path).name).toBe(name);
+    }
+  });
+
+  it("refuses a name in bytes that are not UTF-8, by which no cache could be opened, and one longer than a directory's", () => {
+    const path = makeArea(temporaryDirectory());
+    writeFileSync(
+      join(path, "megatest.config"),
+      Buffer.from("# caf\xe9\n[setup]\narea-name caf\xe9\n", "latin1"),
+    );
+    expect(errorOf(() => openArea(path))).toMatchObject({
+      code: "bad-config",
+      message: expect.stringContaining("not UTF-8"),
+    });
+    writeFileSync(join(path, "megatest.config"), Buffer.from("# caf\xe9\n[setup]\narea-name x\n", "latin1"));
+    expect(openArea(path).name).toBe("x");
+    writeFileSync(join(path, "megatest.config"), `[setup]\narea-name ${"ü".repeat(128)}\n`);
+    expect(errorOf(() => openArea(path)).message).toContain("256 bytes");
+  });
 
   it("refuses an area name that only a command could tell, without running it", () => {
     const root = temporaryDirectory();

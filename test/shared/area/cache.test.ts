@@ -31,6 +31,23 @@ describe("this user's cache", () => {
     expect(cacheDirectories(area, settingsFor())).toHaveLength(1);
   });
 
+  it("of an area whose path is longer than a directory's name may be is said to be that; a link is a way out", () => {
+    const root = temporaryDirectory();
+    const long = makeArea(join(root, ...Array.from({ length: 6 }, () => "ü".repeat(22)), "area"));
+    const settings = settingsFor({ cacheRoot: join(root, "tmp"), user: "ann" });
+    expect(errorOf(() => findCache(openArea(long), settings))).toMatchObject({
+      code: "not-an-area",
+      message: expect.stringMatching(/^the path .* has \d{3} bytes: .* has 255 at most$/),
+      hint: expect.stringContaining("shorter path"),
+    });
+    symlinkSync(long, join(root, "short"));
+    const area = openArea(join(root, "short"));
+    expect(findCache(area, settings)).toBeUndefined();
+    const [directory = ""] = cacheDirectories(area, settings);
+    const megatestDb = writeFile(join(directory, "megatest.db"), "");
+    expect(findCache(area, settings)).toMatchObject({ megatestDb });
+  });
+
   it("is undefined where there is no directory, or no megatest.db in it", () => {
     const { area, settings, given } = areaWithAlias();
     expect(findCache(area, settings)).toBeUndefined();

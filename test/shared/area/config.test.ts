@@ -176,6 +176,14 @@ describe("includes of megatest.config", () => {
     expect(config.get("own", "b")).toBe("2");
   });
 
+  it("are found below the user's home directory where they begin with a tilde", () => {
+    const directory = temporaryDirectory();
+    writeFile(join(directory, "home/x.config"), "[s]\na 1\n");
+    const env = { HOME: join(directory, "home") };
+    expect(read("[include ~/x.config]\n", env, directory).get("s", "a")).toBe("1");
+    expect(read("[include ~nobody-of-that-name/x]\n", env, directory).warnings.join()).toContain("not found");
+  });
+
   it("are found by a safe directive in their path", () => {
     const directory = temporaryDirectory();
     writeFile(join(directory, "x.config"), "[s]\na 1\n");
