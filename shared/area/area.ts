@@ -70,7 +70,7 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
   const realRoots = roots === undefined ? undefined : resolveRoots(roots);
   const realPath = resolveInside(given, realRoots);
   if (realPath === undefined || !statSync(realPath).isDirectory()) {
-    throw notAnArea(given, "no directory can be reached there");
+    throw notAnArea(given, `no directory can be reached there${isText(given) ? "" : `; ${notText}`}`);
   }
   const megatestDb = ownDatabase(given, realPath);
   for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
@@ -106,6 +106,10 @@ function assertPlain(area: string, name: string, isPlain: (stat: Stats) => boole
   const stat = lstatSync(join(area, name), { throwIfNoEntry: false });
   if (stat !== undefined && !isPlain(stat)) throw notAnArea(area, `its ${name} is a link or of another kind`);
 }
+
+/** In place of bytes that are no UTF-8 a text of ours holds something else. */
+export const isText = (path: string) => !path.includes("\ufffd");
+export const notText = "its path holds bytes that are not UTF-8, by which mtjobs can open nothing";
 
 function notAnArea(path: string, reason: string): JobsError {
   return new JobsError("not-an-area", `${path} is not a Megatest area: ${reason}`, {

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
@@ -13,8 +13,11 @@ import { userName } from "./user-name.ts";
 
 /** A cache on this host that may be the area's: each user and each path of the area has one of its own. */
 export interface FoundCache {
+  /** As its user names it; links in it are followed, to look only. */
   directory: string;
+  /** Its database and that one's ref (which may not be there), with links resolved. */
   megatestDb: string;
+  refDb: string;
   /** Name and number of the user it belongs to. */
   owner: string;
   ownerUid: number;
@@ -49,6 +52,7 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
   const warnings: string[] = [];
   const selected = findCache(area, settings)?.directory;
   const own = cacheDirectories(area, settings);
+  const selectedFile = selected === undefined ? undefined : identityOf(join(selected, "megatest.db"));
   const caches: FoundCache[] = [];
   for (const owner of list(settings.cacheRoot, warnings)) {
     const problems: string[] = [];
@@ -64,13 +68,15 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
     warnings.push(...problems);
     if (candidates.length === 0) continue;
     const isWriter = mayWrite(area.megatestDb, { uid, name: owner });
-    caches.push(
-      ...candidates.map(({ directory, ...rest }) => ({
-        ...inspect(directory, owner, uid, directory === selected),
-        mayWrite: isWriter,
-        ...rest,
-      })),
-    );
+    const found = candidates.map(({ directory, ...rest }) => ({
+      ...inspect(directory, owner, uid, directory === selected),
+      mayWrite: isWriter,
+      ...rest,
+    }));
+    // By a link it may be the selected pair under another name.
+    const isSelected = ({ megatestDb }: FoundCache) =>
+      selectedFile !== undefined && identityOf(megatestDb) === selectedFile;
+    caches.push(...found.filter((cache) => cache.selected || !isSelected(cache)));
   }
   return { caches, warnings };
 }
@@ -146,26 +152,39 @@ function inspect(
   ownerUid: number,
   selected: boolean,
 ): Omit<FoundCache, "mayWrite" | "reading" | "otherName"> {
-  const megatestDb = join(directory, "megatest.db");
-  // Behind a link any file may be, which all sorts of processes have open.
-  const files = ["megatest.db", "megatest.db-wal", "megatest_ref.db"]
-    .map((name) => join(directory, name))
-    .filter((file) => look(file, [])?.isFile() === true);
+  const megatestDb = realFile(join(directory, "megatest.db"));
+  const refDb = realFile(join(directory, "megatest_ref.db"));
+  const files = [megatestDb, `${megatestDb}-wal`, refDb].filter((file) => look(file, [])?.isFile() === true);
   return {
     directory,
     megatestDb,
+    refDb,
     owner,
     ownerUid,
-    mtimeMs: changedAt(directory, files),
+    mtimeMs: changedAt(megatestDb, files),
     openBy: openBy(files, ownerUid),
     selected,
   };
 }
 
-/** Those who may enter a directory, and not list it, see what they know the name of. */
-function changedAt(directory: string, files: readonly string[]): number {
+/** With links resolved; as it is where nothing is there. */
+function realFile(path: string): string {
   try {
-    return newestMtimeMs(directory, "megatest.db") ?? 0;
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
+}
+
+function identityOf(path: string): string | undefined {
+  const stat = look(path, []);
+  return stat && `${stat.dev}:${stat.ino}`;
+}
+
+/** Those who may enter a directory, and not list it, see what they know the name of. */
+function changedAt(megatestDb: string, files: readonly string[]): number {
+  try {
+    return newestMtimeMs(dirname(megatestDb), basename(megatestDb)) ?? 0;
   } catch {
     return Math.max(0, ...files.map((file) => look(file, [])?.mtimeMs ?? 0));
   }
@@ -201,7 +220,8 @@ function isDirectory(path: string, problems: string[]): boolean {
 
 function look(path: string, problems: string[]): Stats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false });
+    // A cache behind a link is a cache. Nothing is written there, and what is read is looked at first.
+    return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
     report(path, error, problems);
     return undefined;

@@ -1,6 +1,7 @@
 import { type Dirent, lstatSync, readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import { JobsError } from "../errors.ts";
+import { isText, notText } from "./area.ts";
 import { resolveInside, resolveRoots } from "./roots.ts";
 import { systemCode } from "./system-code.ts";
 
@@ -75,6 +76,8 @@ function below({ path, depth }: Place, warn: (sentence: string) => void): Place[
     return [];
   }
   const start = path.endsWith(sep) ? path : path + sep;
+  for (const { name } of entries.filter(({ name }) => !isText(name)))
+    warn(`${join(path, name)} is not looked into: ${notText}`);
   return entries
     .filter((entry) => !entry.name.startsWith(".") && (entry.isDirectory() || entry.isSymbolicLink()))
     .map(({ name }) => ({ path: start + name, depth: depth + 1 }))

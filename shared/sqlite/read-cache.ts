@@ -1,5 +1,4 @@
 import { lstatSync } from "node:fs";
-import { join } from "node:path";
 import type { Area } from "../area/area.ts";
 import { type FoundCache, largestCache } from "../area/foreign-caches.ts";
 import { targetKeys } from "../area/keys.ts";
@@ -53,14 +52,12 @@ const known = new Map<string, { sign: string; content: CacheContent }>();
 const mostRemembered = 1_000;
 
 /** What tells that a cache was written to or synced since, or that the area's databases are other files. */
-function signOf({ megatestDb, directory }: FoundCache, areaDb: string, completed = ""): string {
+function signOf({ megatestDb, refDb }: FoundCache, areaDb: string, completed = ""): string {
   const stat = (path: string) => lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  const cache = [megatestDb, `${megatestDb}-wal`, join(directory, refName)].map(stat);
+  const cache = [megatestDb, `${megatestDb}-wal`, refDb].map(stat);
   const area = [areaDb, completed].map((path) => stat(path)?.ino);
   return [...cache.flatMap((file) => [file?.ino, file?.size, file?.ctimeNs]), ...area].join();
 }
-
-const refName = "megatest_ref.db";
 
 function contentOf(
   cache: FoundCache,
@@ -89,15 +86,14 @@ const partsOf = (files: Partial<Record<Part, string>>) => Object.keys(files) as 
 
 /** The ref tells most: all that is in it was in the megatest.db of its area. */
 function isStrange(
-  { directory }: FoundCache,
+  { refDb }: FoundCache,
   files: Partial<Record<Part, string>>,
   keys: readonly string[],
   copy: (file: string) => string,
   open: Opener,
 ): boolean {
-  const ref = join(directory, refName);
-  const hasRef = lstatSync(ref, { throwIfNoEntry: false })?.isFile() === true;
-  const all = hasRef ? { ...files, ref: copy(ref) } : files;
+  const hasRef = lstatSync(refDb, { throwIfNoEntry: false })?.isFile() === true;
+  const all = hasRef ? { ...files, ref: copy(refDb) } : files;
   return looking(open, all, (db) => findStrangePart(db, keys, partsOf(all)) !== undefined);
 }
 

@@ -13,7 +13,7 @@ import { busyTimeoutMs } from "../move/databases.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
 import { assertSound } from "./digest.ts";
-import { ownPairs, pairNames, readMark } from "./pair-files.ts";
+import { ownPairs, readMark } from "./pair-files.ts";
 import { copyAside } from "./snapshot.ts";
 
 /** A cache at a place where nobody should write any more. */
@@ -60,11 +60,13 @@ export function findStrays(
   const closable = others
     .filter((cache) => isOurs(cache, settings))
     .flatMap(({ directory }) => readable(directory, settings));
+  // One of this user's behind a link is copied as another user's is: nothing is written through a link.
+  const isClosable = new Set(closable.map(({ directory }) => directory));
   const foreign = others
-    .filter((cache) => !isOurs(cache, settings))
-    .map(({ directory, megatestDb, owner, ownerUid: uid, mtimeMs: changedAt }) => ({
+    .filter(({ directory }) => !isClosable.has(directory))
+    .map(({ directory, megatestDb, refDb, owner, ownerUid: uid, mtimeMs: changedAt }) => ({
       cache: megatestDb,
-      ref: join(directory, pairNames.ref),
+      ref: refDb,
       directory,
       foreign: { uid, maxBytes, owner, changedAt },
     }));

@@ -98,6 +98,14 @@ describe("opening an area", () => {
     expect(errorOf(() => openArea(path)).code).toBe("not-an-area");
   });
 
+  it("says of a path that is not UTF-8 that it is not", () => {
+    const path = makeArea(temporaryDirectory());
+    expect(errorOf(() => openArea(join(path, "caf\ufffd")))).toMatchObject({
+      code: "not-an-area",
+      message: expect.stringContaining("bytes that are not UTF-8"),
+    });
+  });
+
   it("refuses a file, and a path where nothing is, as no area", () => {
     const root = temporaryDirectory();
     writeFile(join(root, "file"), "");

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, rmdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type ListAreasOptions, listAreas } from "../../../shared/area/list-areas.ts";
@@ -22,6 +22,16 @@ describe("the areas below the roots", () => {
     const single = makeArea(join(temporaryDirectory(), "alone"));
     expect(look([root, single])).toEqual({ areas: [single, ...inRoot], warnings: [] });
     expect(look([root], { depth: 1 }).areas).toEqual([inRoot[0]]);
+  });
+
+  it("are not found by bytes that are not UTF-8, and that is told", () => {
+    const root = temporaryDirectory();
+    const name = Buffer.concat([Buffer.from(`${root}/`), Buffer.from("caf\xe9", "latin1")]);
+    mkdirSync(name);
+    const { areas, warnings } = look([root]);
+    rmdirSync(name);
+    expect(areas).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining("bytes that are not UTF-8")]);
   });
 
   it("are each listed once, by their shortest path, and links lead neither out of the roots nor round", () => {
