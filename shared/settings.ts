@@ -3,6 +3,7 @@ import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { currentUser } from "./current-user.ts";
 import { JobsError } from "./errors.ts";
+import { homeName } from "./home-name.ts";
 import { workingDirectory } from "./working-directory.ts";
 
 /** What the command and the library run with. Every member has an environment variable `MTJOBS_…`. */
@@ -73,7 +74,10 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
     lockRedisUrls: [list(",", redisUrl), () => []],
     prefix: [notEmpty, () => "{mtjobs}"],
     host: [text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a host name"), hostname],
-    address: [notEmpty, () => undefined],
+    address: [
+      text(homeName, "must be an address or a host name, alone, as .homehost holds it"),
+      () => undefined,
+    ],
     areas: [list(":", text(/^\//, "must be absolute paths")), () => []],
     cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
     user: [text(/^[^/\0]+$/, "must be a user name"), () => currentUser().username],

@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { currentUser } from "../shared/current-user.ts";
 import { JobsError } from "../shared/errors.ts";
+import { homeName } from "../shared/home-name.ts";
 import type { Logger } from "../shared/log.ts";
 import type { Settings } from "../shared/settings.ts";
 
@@ -9,6 +10,11 @@ export function checkStart(settings: Settings, log: Logger): void {
   if (settings.areas.length === 0) {
     throw new JobsError("bad-settings", "a worker needs the directories that hold its areas", {
       hint: "set MTJOBS_AREAS to their absolute paths, separated by colons: it touches nothing outside them",
+    });
+  }
+  if (!homeName.test(settings.host)) {
+    throw new JobsError("bad-settings", `${JSON.stringify(settings.host)} cannot be this host's name`, {
+      hint: "set MTJOBS_HOST to a name that .homehost may hold: letters, digits, dots and dashes",
     });
   }
   const { uid, username } = currentUser();

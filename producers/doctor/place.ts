@@ -5,6 +5,7 @@ import { isLoopback } from "../../shared/area/homehost.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { findPause } from "../../shared/area/pause.ts";
 import { readPolicies } from "../../shared/area/reduce-policies.ts";
+import { spanText } from "../../shared/area/servers.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
@@ -56,10 +57,15 @@ async function checkPause({ area, settings }: Patient): Promise<Check[]> {
   ];
 }
 
-function checkHomehost({ homehost, home, settings }: Patient): Check {
+function checkHomehost({ area, homehost, home, settings }: Patient): Check {
   if (typeof homehost === "string") {
     return bad("homehost", homehost, {
       remedy: "write the homehost's address or name, alone, into .homehost",
+    });
+  }
+  if (homehost.value === undefined && existsSync(area.homehostFile)) {
+    return bad("homehost", ".homehost is empty: to Megatest no host is the home, and none becomes it", {
+      remedy: "with Megatest ended, write the address of the host that has the area's cache into it",
     });
   }
   if (homehost.value === undefined) {
@@ -98,10 +104,22 @@ function checkServers({ servers }: Patient): Check {
   const silent = servers.filter(({ state }) => state === "stale-alive");
   const alive = servers.filter(({ state }) => state === "live");
   const names = (some: typeof servers) =>
-    some.map(({ pid, host, address }) => `pid ${pid} at ${address ?? host}`).join(", ");
+    some
+      .map(({ pid, host, address, aheadMs }) => {
+        const odd = aheadMs === undefined ? "" : ` (its log is dated ${spanText(aheadMs)} ahead)`;
+        return `pid ${pid} at ${address ?? host}${odd}`;
+      })
+      .join(", ");
+  const ahead = alive.filter(({ aheadMs }) => aheadMs !== undefined);
   if (silent.length > 0) {
     return note("servers", `a server's process lives and its log is silent: ${names(silent)}`, {
       remedy: "see whether it hangs; Megatest's clients take it for dead and start another",
+    });
+  }
+  if (ahead.length > 0) {
+    return note("servers", `a server's log is dated ahead, so that it looks alive: ${names(ahead)}`, {
+      remedy:
+        "see whether the process lives; if it does not, set the log's time: touch logs/server-PID-HOST.log",
     });
   }
   return alive.length > 1

@@ -1,4 +1,5 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
+import { spanText } from "../../shared/area/servers.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { verbOf } from "../../shared/job-verbs.ts";
 import { plural } from "../../shared/plural.ts";
@@ -70,7 +71,9 @@ export function areaStatusText(
     server.state,
     server.address ?? server.host,
     `pid ${server.pid}`,
-    `touched its log ${agoText(new Date(server.logMtimeMs).toISOString())}`,
+    server.aheadMs === undefined
+      ? `touched its log ${agoText(new Date(server.logMtimeMs).toISOString())}`
+      : `its log is dated ${spanText(server.aheadMs)} ahead`,
   ]);
   if (servers.length > 0) parts.push(`Megatest's servers:\n${textTable(servers, { indent: "  " })}`);
   const unfinished = jobs.map((job) => [

@@ -1,5 +1,6 @@
 import { parseDuration } from "../duration.ts";
 import { JobsError } from "../errors.ts";
+import { homeName } from "../home-name.ts";
 import type { MegatestConfig } from "./config.ts";
 
 /** What `[homehost]` of an area's megatest.config says about where it shall live. */
@@ -25,7 +26,7 @@ export function homePolicy(config: Pick<MegatestConfig, "get">): HomePolicy {
   const migrate = config.get("homehost", "migrate")?.trim() ?? "never";
   if (migrate !== "auto" && migrate !== "never") throw wrong("migrate", migrate, "it must be auto or never");
   const prefer = (config.get("homehost", "prefer") ?? "").split(/[\s,]+/).filter((name) => name !== "");
-  const nameless = prefer.find((name) => !/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(name));
+  const nameless = prefer.find((name) => !homeName.test(name));
   if (nameless !== undefined) throw wrong("prefer", nameless, "it must be host names, comma-separated");
   const pinned = (config.get("server", "homehost") ?? "") !== "";
   return { prefer, migrate: pinned ? "never" : migrate, quietForMs: quietFor(config) };

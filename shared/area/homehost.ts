@@ -1,6 +1,7 @@
 import { type LookupAddress, lookup } from "node:dns";
 import { promisify } from "node:util";
 import { JobsError } from "../errors.ts";
+import { homeName } from "../home-name.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import { readBounded } from "./read-bounded.ts";
@@ -46,13 +47,14 @@ export function readHomehost(area: Area): Homehost {
       cause: error,
     });
   }
-  const line = text.split("\n", 1)[0] ?? "";
+  // Megatest's reader takes both ends of a line.
+  const line = text.split(/\r?\n/, 1)[0] ?? "";
   return { value: line === "" ? undefined : checked(line, area.homehostFile), pinned: false };
 }
 
 /** Megatest compares to the letter, trailing blanks included: what looks right but is not must not pass. */
 function checked(value: string, where: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(value)) return value;
+  if (homeName.test(value)) return value;
   throw new JobsError(
     "bad-config",
     `${where} holds ${JSON.stringify(value.slice(0, 80))}, which is no host`,
@@ -113,7 +115,8 @@ export async function decideHome({ value }: Homehost, settings: Settings): Promi
   if (value === undefined) {
     return {
       atHome: undefined,
-      reason: "the area has no homehost yet: start Megatest once where it shall be",
+      reason:
+        "the area has no homehost: .homehost is missing (start Megatest once where it shall be) or empty (write the host's address into it)",
     };
   }
   if (value === settings.host) return { atHome: true, reason: `the homehost is this host, ${value}` };

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { plural } from "../plural.ts";
 import type { Area } from "./area.ts";
 import { readHead } from "./read-bounded.ts";
 import { systemCode } from "./system-code.ts";
@@ -15,6 +16,11 @@ export interface MegatestServer {
   /** Ms since 1970; undefined as the address is. */
   startedAt: number | undefined;
   logMtimeMs: number;
+  /**
+   * Ms by which the log is dated ahead, where that is more than a clock explains: to Megatest's clients the server is usable
+   * until then, whether or not it lives.
+   */
+  aheadMs?: number;
   /** `live`: it touched its log lately. `stale-alive`: it did not, but its process, on this host, goes on. */
   state: "live" | "stale-alive" | "stale";
 }
@@ -38,9 +44,28 @@ export function liveServers(area: Area, now = Date.now(), host = hostname()): Me
       const log = { pid: Number(match[1]), host: match[2] ?? "", logMtimeMs: stat.mtimeMs };
       const state = stateOf(log, now, host);
       const start = state === "stale" ? undefined : startOf(join(directory, name));
-      return [{ ...log, state, address: start?.address, startedAt: start?.startedAt }];
+      const aheadMs = log.logMtimeMs - now;
+      const ahead = aheadMs > liveMs ? { aheadMs } : {};
+      return [{ ...log, ...ahead, state, address: start?.address, startedAt: start?.startedAt }];
     })
     .sort((a, b) => b.logMtimeMs - a.logMtimeMs);
+}
+
+/** Which server it is, and what is odd about it. */
+export function serverText({ pid, host, aheadMs }: MegatestServer): string {
+  return `pid ${pid} on ${host}${aheadMs === undefined ? "" : `, whose log is dated ${spanText(aheadMs)} ahead`}`;
+}
+
+/** `90 seconds`, `60 minutes`, `300 days` */
+export function spanText(ms: number): string {
+  const units = [
+    ["second", 1_000],
+    ["minute", 60_000],
+    ["hour", 3_600_000],
+    ["day", 86_400_000],
+  ] as const;
+  const [unit, size] = units.findLast(([, size]) => ms >= 2 * size) ?? units[0];
+  return plural(Math.round(ms / size), unit);
 }
 
 function listLogs(directory: string): string[] {

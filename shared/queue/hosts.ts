@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { homeName } from "../home-name.ts";
 import { redisKey } from "./names.ts";
 
 /** What a host's worker tells the others about itself. */
@@ -43,10 +44,23 @@ export async function withdrawHost(redis: Redis, prefix: string, record: HostRec
   if ((await redis.get(key)) === String(record.pid)) await redis.del(key);
 }
 
+/** Nothing for what is no host's record; without an address where it is one that no `.homehost` may hold. */
+function readRecord(text: string): (HostRecord & { seenAt: string })[] {
+  try {
+    const record = JSON.parse(text) as HostRecord & { seenAt: string };
+    if (typeof record.host !== "string" || !homeName.test(record.host)) return [];
+    const { address } = record;
+    const isAddress = typeof address === "string" && homeName.test(address);
+    return [{ ...record, address: isAddress ? address : null }];
+  } catch {
+    return [];
+  }
+}
+
 /** Every host that ever had a worker here, by name. */
 export async function listHosts(redis: Redis, prefix: string): Promise<HostStatus[]> {
   const records = Object.values(await redis.hgetall(hostsKey(prefix)))
-    .map((text) => JSON.parse(text) as HostRecord & { seenAt: string })
+    .flatMap(readRecord)
     .sort((a, b) => (a.host < b.host ? -1 : 1));
   if (records.length === 0) return [];
   const alive = await redis.mget(records.map((record) => aliveKey(prefix, record.host)));

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { homeName } from "../home-name.ts";
 
 /** The data of a migration's jobs, plain JSON, version 1. */
 
 const milliseconds = z.number().int().nonnegative();
-const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, "must be a host name or an address");
+const hostName = z.string().regex(homeName, "must be a host name or an address");
 const base = {
   v: z.literal(1),
   /** Absolute path of the area, as the worker's host mounts it. */

@@ -51,6 +51,21 @@ describe("settings", () => {
     expect(resolveSettings({ file: { areas: ["/a:b"] } }).areas).toEqual(["/a:b"]);
   });
 
+  it.each(["10.0.0.2/24", "10.0.0.2 ", "a b", "-x", "10.0.0.2\n", "{}"])(
+    "refuse the address %j, which no .homehost may hold",
+    (address) => {
+      expect(() => resolveSettings({ flags: { address } })).toThrow(badSettings);
+      expect(() => resolveSettings({ env: { MTJOBS_ADDRESS: address } })).toThrow(badSettings);
+    },
+  );
+
+  it.each(["10.0.0.2", "host-b.site", "fe80::1"])(
+    "take the address %s, as .homehost may hold it",
+    (address) => {
+      expect(resolveSettings({ flags: { address } }).address).toBe(address);
+    },
+  );
+
   it("take the queue's server for locks where no other is named", () => {
     expect(resolveSettings({ env: { MTJOBS_REDIS_URL: "redis://x:1" } }).lockRedisUrls).toEqual([
       "redis://x:1",

@@ -21,6 +21,18 @@ test("a worker without MTJOBS_AREAS refuses to start", () =>
     expect(text).toContain('"bad-settings"');
   }));
 
+test.each([
+  ["MTJOBS_ADDRESS", "10.0.0.2/24"],
+  ["MTJOBS_HOST", "host b"],
+])("a worker that %s gives the name %j refuses to start: no .homehost may hold it", (name, value) =>
+  onStage(async (stage) => {
+    const { code, text } = await refusal(stage, { [name]: value });
+    expect(code).toBe(2);
+    expect(text).toContain('"bad-settings"');
+    expect(text).toContain(name);
+  }),
+);
+
 test("a worker whose Redis is away says so at once and leaves", () =>
   onStage(async (stage) => {
     const startedAt = Date.now();

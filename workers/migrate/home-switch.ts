@@ -6,6 +6,7 @@ import { createNewLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { homeName } from "../../shared/home-name.ts";
 
 /**
  * `.homehost` changes only by renaming over it a file whose name holds the token that may do so. It is never absent:
@@ -18,8 +19,17 @@ function nextHomeFile(area: Area, token: number): string {
   return join(area.realPath, `.homehost.mtjobs-${token}`);
 }
 
-/** Writes what `.homehost` is to hold under the token's name, durable, with owner and mode of `.homehost`. */
+/**
+ * Writes what `.homehost` is to hold under the token's name, durable, with owner and mode of `.homehost`.
+ *
+ * @throws JobsError `bad-settings` for what nobody would read from it
+ */
 export function writeNextHome(area: Area, home: string, token: number): void {
+  if (!homeName.test(home)) {
+    throw new JobsError("bad-settings", `${JSON.stringify(home)} is nothing that .homehost may hold`, {
+      hint: "set MTJOBS_ADDRESS on the new home to its address",
+    });
+  }
   const file = nextHomeFile(area, token);
   // Of a part that died while it wrote; this one holds the same right.
   rmSync(file, { force: true });

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
 import { openFiles } from "../../shared/area/open-files.ts";
-import type { MegatestServer } from "../../shared/area/servers.ts";
+import { type MegatestServer, serverText } from "../../shared/area/servers.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { aliveServers } from "../move/quiet.ts";
@@ -26,8 +26,11 @@ export function serverChecks(
 
 /** The same of servers that were found already. */
 export function describeServers(alive: readonly MegatestServer[]): MigrateCheck {
-  const servers = alive.map(({ host, pid, state }) => ({ host, pid, state }));
-  const names = servers.map(({ host, pid }) => `pid ${pid} on ${host}`).join(", ");
+  const servers = alive.map(({ host, pid, state, aheadMs }) => ({
+    ...{ host, pid, state },
+    ...(aheadMs === undefined ? {} : { logAheadMs: Math.round(aheadMs) }),
+  }));
+  const names = alive.map(serverText).join("; ");
   return {
     name: "servers",
     ok: servers.length === 0,

@@ -7,6 +7,7 @@ import { newestMtimeMs } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { msSince } from "../../shared/elapsed.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { homeName } from "../../shared/home-name.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
@@ -89,9 +90,11 @@ export async function look(payload: MigratePayload, context: JobContext): Promis
 }
 
 function targetCheck(address: unknown, toHome: string): MigrateCheck {
-  return typeof address === "string"
+  if (typeof address !== "string")
+    return failed("target", address instanceof Error ? address.message : "this host has no address");
+  return homeName.test(toHome)
     ? passed("target", `.homehost is to hold ${toHome}`)
-    : failed("target", address instanceof Error ? address.message : "this host has no address");
+    : failed("target", `.homehost cannot hold ${JSON.stringify(toHome)}: see MTJOBS_ADDRESS`);
 }
 
 function rowChecks(db: Connection, { now, takeover }: MigratePayload): MigrateCheck[] {

@@ -1,6 +1,6 @@
 import type { Area } from "../../shared/area/area.ts";
 import { newestMtimeMs } from "../../shared/area/mtime.ts";
-import { liveServers } from "../../shared/area/servers.ts";
+import { liveServers, spanText } from "../../shared/area/servers.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import { failed, passed } from "./refusal.ts";
 
@@ -12,12 +12,18 @@ export function signsOfLife(area: Area, now = Date.now()): MigrateCheck {
   const changedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
   const touched = liveServers(area, now)[0]?.logMtimeMs ?? 0;
   const signs = [
-    ...(now - changedAt < silenceMs ? [`megatest.db changed ${secondsAgo(now - changedAt)}`] : []),
-    ...(now - touched < silenceMs ? [`a Megatest server touched its log ${secondsAgo(now - touched)}`] : []),
+    ...(now - changedAt < silenceMs ? [`megatest.db ${whenText("changed", now - changedAt)}`] : []),
+    ...(now - touched < silenceMs ? [`a Megatest server's log ${whenText("changed", now - touched)}`] : []),
   ];
   return signs.length === 0
     ? passed("signs-of-life", "neither megatest.db nor a server's log has changed for 5 minutes")
     : failed("signs-of-life", signs.join(", and "));
 }
 
-const secondsAgo = (ms: number) => `${Math.max(0, Math.round(ms / 1000))} s ago`;
+/** Clocks may differ by less than this. */
+const clockMs = 16_000;
+
+const whenText = (did: string, ms: number) =>
+  ms < -clockMs
+    ? `is dated ${spanText(-ms)} ahead: set its time (touch) if nobody writes to it`
+    : `${did} ${Math.max(0, Math.round(ms / 1000))} s ago`;

@@ -1,6 +1,6 @@
 import type { Area } from "../../shared/area/area.ts";
 import { clockSkewMs } from "../../shared/area/mtime.ts";
-import { liveServers, type MegatestServer } from "../../shared/area/servers.ts";
+import { liveServers, type MegatestServer, serverText } from "../../shared/area/servers.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import type { Move } from "./move.ts";
@@ -21,7 +21,7 @@ export function aliveServers(area: Area, host: string, skewMs = clockSkewMs(area
 /** Why the area is not quiet: a live server, or a test in flight; undefined where it is. */
 export async function quietReason(move: Move, area: Area): Promise<string | undefined> {
   const [server] = aliveServers(area, move.context.settings.host);
-  if (server !== undefined) return `a Megatest server is alive (pid ${server.pid} on ${server.host})`;
+  if (server !== undefined) return `a Megatest server is alive (${serverText(server)})`;
   return (await isAnythingInFlight(move)) ? "tests are in flight" : undefined;
 }
 

@@ -211,6 +211,11 @@ describe("the doctor on what lies around", () => {
     const area = healthyArea();
     writeFileSync(join(area.directory, ".homehost"), "two words\n");
     expect(faultsOf(await diagnoseArea(area))).toEqual(["homehost"]);
+    writeFileSync(join(area.directory, ".homehost"), "\r\n");
+    expect(checkOf(await diagnoseArea(area), "homehost")).toMatchObject({
+      ok: false,
+      verdict: expect.stringContaining("is empty: to Megatest no host is the home"),
+    });
     rmSync(join(area.directory, ".homehost"));
     expect(checkOf(await diagnoseArea(area), "homehost")).toMatchObject({
       ok: false,

@@ -18,6 +18,9 @@ describe("the homehost", () => {
     ["10.1.2.3\n", "10.1.2.3"],
     ["host-b.example.org", "host-b.example.org"],
     ["hostA\nrest\n", "hostA"],
+    ["10.1.2.3\r\n", "10.1.2.3"],
+    ["hostA\r\nrest\r\n", "hostA"],
+    ["\r\n", undefined],
     ["", undefined],
     ["\n", undefined],
   ])("is read from %j as %j", (text, value) => {
@@ -39,13 +42,19 @@ describe("the homehost", () => {
     });
   });
 
-  it.each(["10.1.2.3 \n", "a b\n", "-rf\n", "$(reboot)\n", "\u0000\u0001", "x".repeat(5000), "host\r\n"])(
-    "is a clear error where the file holds %j",
-    (text) => {
-      const area = openArea(makeArea(temporaryDirectory(), { ".homehost": text }));
-      expect(errorOf(() => readHomehost(area)).code).toBe("bad-config");
-    },
-  );
+  it.each([
+    "10.1.2.3 \n",
+    "a b\n",
+    "-rf\n",
+    "$(reboot)\n",
+    "\u0000\u0001",
+    "x".repeat(5000),
+    "host\r\r\n",
+    "host\rb\n",
+  ])("is a clear error where the file holds %j", (text) => {
+    const area = openArea(makeArea(temporaryDirectory(), { ".homehost": text }));
+    expect(errorOf(() => readHomehost(area)).code).toBe("bad-config");
+  });
 
   it("is a clear error at once where the file is a FIFO", () => {
     const area = openArea(makeArea(temporaryDirectory()));

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Area, openArea } from "../../../shared/area/area.ts";
-import { liveServers } from "../../../shared/area/servers.ts";
+import { liveServers, type MegatestServer, serverText } from "../../../shared/area/servers.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { holdOpen } from "./file-holder.ts";
 import { makeArea, writeFile } from "./small-area.ts";
@@ -37,6 +37,18 @@ describe("an area's Megatest servers", () => {
       { pid: 77, host: "host-b.site", state: "live", address: "10.1.2.3:4567", startedAt: 1_700_000_000_500 },
       { pid: 78, host: "hostB", state: "stale" },
     ]);
+  });
+
+  it("are named where their log is dated ahead by more than one is touched late", () => {
+    const area = newArea();
+    writeLog(area, "server-1-hostB.log", -3_600_000);
+    writeLog(area, "server-2-hostB.log", -10_000);
+    const [ahead, live] = liveServers(area, now);
+    expect(ahead).toMatchObject({ pid: 1, state: "live", aheadMs: expect.closeTo(3_600_000, -2) });
+    expect(live).toMatchObject({ pid: 2, state: "live" });
+    expect(live).not.toHaveProperty("aheadMs");
+    expect(serverText(ahead as MegatestServer)).toBe("pid 1 on hostB, whose log is dated 60 minutes ahead");
+    expect(serverText(live as MegatestServer)).toBe("pid 2 on hostB");
   });
 
   it("are stale but alive where the log is old and the process, on this host, goes on", async () => {

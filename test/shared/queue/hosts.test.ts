@@ -49,3 +49,14 @@ test("an announcement runs out by itself", () =>
     expect(left).toBeGreaterThan(5000);
     expect(left).toBeLessThanOrEqual(12_000);
   }));
+
+test("a record that some other program left, or an address that no .homehost may hold, names no host", () =>
+  withRedis(async (redis, prefix) => {
+    await announceHost(redis, prefix, record("hostA", "10.0.0.2/24"));
+    await announceHost(redis, prefix, record("host b", "10.0.0.3"));
+    await redis.hset(`${prefix}:hosts`, "x", "no JSON", "y", "null");
+    expect((await listHosts(redis, prefix)).map(({ host, address }) => [host, address])).toEqual([
+      ["hostA", null],
+    ]);
+    expect(await findHost(redis, prefix, "10.0.0.2/24")).toBeUndefined();
+  }));

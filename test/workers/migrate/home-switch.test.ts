@@ -37,6 +37,13 @@ describe("the switch of .homehost", () => {
     expect(existsSync(join(area.realPath, ".homehost.mtjobs-5"))).toBe(false);
   });
 
+  it("writes nothing that nobody would read from it", () => {
+    const area = areaAtHome();
+    for (const home of ["10.0.0.2/24", "10.0.0.2 ", "a b", ""])
+      expect(() => writeNextHome(area, home, 5)).toThrow(expect.objectContaining({ code: "bad-settings" }));
+    expect(readdirSync(area.realPath).filter((name) => name.startsWith(".homehost."))).toEqual([]);
+  });
+
   it("fails for a token whose file was taken away before, and changes nothing", () => {
     const area = areaAtHome();
     writeNextHome(area, "10.0.0.2", 5);
