@@ -1,4 +1,5 @@
 import { targetKeys } from "../shared/area/keys.ts";
+import { formerDirectory } from "../shared/former-directory.ts";
 import { locateFiles, type ReadFiles } from "../shared/full-db/locate.ts";
 import { openReader, type Reader, toReadError } from "../shared/full-db/open.ts";
 import { matchRun, targetSql } from "../shared/patterns.ts";
@@ -35,7 +36,9 @@ export interface ListRequest {
 }
 
 const runFields = "id runname state status owner event_time comment fail_count pass_count".split(" ");
-const testFields = "id testname item_path state status run_duration event_time host comment".split(" ");
+const testFields = "id testname item_path state status run_duration event_time host comment rundir".split(
+  " ",
+);
 
 /** What was found, to be read run by run. */
 export interface RunList {
@@ -100,7 +103,7 @@ function* readRuns(
         ...(union === undefined
           ? {}
           : { where: run.mtjobs_completed === 1n ? "completed-runs.db" : "megatest.db" }),
-        tests: tests.all(run.id ?? null).map((test) => chosen(folded(test), testFields)),
+        tests: tests.all(run.id ?? null).map((test) => withFormerDirectory(chosen(folded(test), testFields))),
       };
     }
   } catch (error) {
@@ -117,6 +120,11 @@ function chosen(row: Record<string, Stored>, fields: readonly string[]): Record<
   return Object.fromEntries(
     fields.flatMap((field) => (foldName(field) in row ? [[field, shown(row[foldName(field)])]] : [])),
   );
+}
+
+function withFormerDirectory(test: Record<string, Cell>): Record<string, Cell> {
+  const former = formerDirectory(test.rundir);
+  return former === undefined ? test : { ...test, formerRundir: former };
 }
 
 function shown(value: Stored | undefined): Cell {

@@ -25,6 +25,8 @@ export interface RunLabel {
 export interface MovedRun extends RunLabel {
   /** The id it had, where that was given to another run meanwhile and it took a new one. */
   previousId?: RunId;
+  /** The name it had, where that was registered again meanwhile and it came back under another. */
+  previousRunname?: string;
 }
 
 /** Why a run that matches the patterns stays. */

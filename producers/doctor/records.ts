@@ -8,6 +8,7 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
+import { checkDirectories } from "./directories.ts";
 import { checkGuards } from "./guards.ts";
 import { nameOf, type Patient } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";
@@ -106,6 +107,7 @@ async function checkSource(
     const scan: Scan = { db, part, budget, runName: ["runname", ...keys], withCompleted };
     return [
       await checkOrphans(scan),
+      unlessWhole(...(await checkDirectories(scan, keys))),
       ...(withCompleted ? [await checkRunsInBoth(scan), await checkIds(scan)] : []),
     ];
   } finally {

@@ -61,11 +61,13 @@ function movedText({ moved }: MoveResult): string {
   return textTable(rows, { right: [1], indent: "  " });
 }
 
-/** The runs by their names, those first that came back under another id: whoever knew the old one must see it. */
+/** The runs by their names, those first that came back under another id or name: who knew the old one must see it. */
 function runsText({ runs, moved, dryRun }: MoveResult): string {
   const came = dryRun ? "would come back as" : "came back as";
-  const anew = ({ id, previousId }: MovedRun) =>
-    previousId === undefined ? [] : [`run ${previousId} ${came} ${id}`];
+  const anew = ({ id, runname, previousId, previousRunname }: MovedRun) => [
+    ...(previousId === undefined ? [] : [`run ${previousId} ${came} ${id}`]),
+    ...(previousRunname === undefined ? [] : [`${previousRunname} ${came} ${runname}`]),
+  ];
   const named = [...runs]
     .sort((a, b) => anew(b).length - anew(a).length)
     .slice(0, namedRuns)

@@ -4,13 +4,12 @@ import { prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { defaultExpression } from "../../shared/sqlite/table.ts";
-import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
 import { type Candidate, candidates, newestPerTarget } from "./choose.ts";
 import { lifeOf, seconds } from "./judge.ts";
 import { type Move, planOf } from "./move.ts";
+import { markForeignDirectories, renameRun } from "./rename-run.ts";
 import { labelOf, type Run } from "./run.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import { outwaitBusy } from "./transaction.ts";
 import { warnOfUnknownIds } from "./unknown-ids.ts";
 
 /**
@@ -39,9 +38,9 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column now`,
       );
     } else if (!(await outwaitBusy(signal, () => isRegisteredAgain(move, run.id))))
-      chosen.push(await withPreviousId(move, { id, target, runname }));
+      chosen.push(await withPreviousId(move, await markForeignDirectories(move, { id, target, runname })));
     else if (payload.onConflict === "refuse") move.tally.skip(label, "conflict");
-    else chosen.push(await withPreviousId(move, await rename(move, { id, target, runname })));
+    else chosen.push(await withPreviousId(move, await renameRun(move, { id, target, runname })));
   }
   return chosen;
 }
@@ -108,38 +107,6 @@ function isRegisteredAgain(move: Move, run: bigint): boolean {
       )
         .pluck()
         .get(run) === 1,
-  );
-}
-
-/** Gives a moved run the first free one of `<name>.restored`, `<name>.restored-2`, … A dry run only tells it. */
-async function rename(move: Move, run: Run): Promise<Run> {
-  const { db, context, token } = move;
-  return outwaitBusy(context.signal, () => {
-    let runname = `${run.runname}.restored`;
-    for (let count = 2; isTaken(move, run.id, runname); count++) runname = `${run.runname}.restored-${count}`;
-    if (token !== 0) {
-      transact(db, () => {
-        proveToken(db, "completed", token, Date.now());
-        withoutAnyTriggers(db, "completed", () => {
-          prepared(db, "UPDATE completed.runs SET runname = ? WHERE id = ?").run(runname, run.id);
-        });
-      });
-      context.failpoint("renamed");
-    }
-    return { ...run, runname };
-  });
-}
-
-function isTaken(move: Move, run: bigint, runname: string): boolean {
-  return [...move.sources, "completed"].some(
-    (part) =>
-      prepared<[string, bigint], number>(
-        move.db,
-        `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS o CROSS JOIN completed.runs AS r
-           WHERE o.runname = ? AND r.id = ? AND ${sameRow("o", "r", move.keys)})`,
-      )
-        .pluck()
-        .get(runname, run) === 1,
   );
 }
 

@@ -9,16 +9,24 @@ export interface Run {
   runname: string;
   /** See `MovedRun`. */
   previousId?: bigint;
+  /** See `MovedRun`. */
+  previousRunname?: string;
 }
 
 /** What results say of a run. */
-export function labelOf({ id, target, runname, previousId }: Run): MovedRun {
-  const label = { id: shownId(id), target, runname };
-  return previousId === undefined ? label : { ...label, previousId: shownId(previousId) };
+export function labelOf({ id, target, runname, previousId, previousRunname }: Run): MovedRun {
+  return {
+    ...{ id: shownId(id), target, runname },
+    ...(previousId === undefined ? {} : { previousId: shownId(previousId) }),
+    ...(previousRunname === undefined ? {} : { previousRunname }),
+  };
 }
 
 /** The run that `labelOf` made this of. */
-export function runOf({ id, target, runname, previousId }: MovedRun): Run {
-  const run = { id: BigInt(id), target, runname };
-  return previousId === undefined ? run : { ...run, previousId: BigInt(previousId) };
+export function runOf({ id, target, runname, previousId, previousRunname }: MovedRun): Run {
+  return {
+    ...{ id: BigInt(id), target, runname },
+    ...(previousId === undefined ? {} : { previousId: BigInt(previousId) }),
+    ...(previousRunname === undefined ? {} : { previousRunname }),
+  };
 }

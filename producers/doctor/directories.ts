@@ -1,0 +1,50 @@
+import { namesDirectory } from "../../shared/former-directory.ts";
+import { plural } from "../../shared/plural.ts";
+import { quoteName } from "../../shared/sqlite/connection.ts";
+import { columnsOf } from "../area-facts.ts";
+import type { Look, Part } from "../open-look.ts";
+import { bad, type Check, good } from "./check.ts";
+import { nameOf } from "./patient.ts";
+import { type Budget, sumOver } from "./scan.ts";
+
+/**
+ * Runs that an earlier version of this program brought back under another name, and whose tests name the directories of the run
+ * that has the old name now.
+ *
+ * @returns the check, and whether all runs were looked at
+ */
+export async function checkDirectories(
+  { db, part, budget }: { db: Look; part: Part; budget: Budget },
+  keys: readonly string[],
+): Promise<[Check, boolean]> {
+  const name = `directories/${nameOf[part]}`;
+  if (!columnsOf(db, part, "tests").some((column) => column.toLowerCase() === "rundir"))
+    return [good(name, "tests name no directories"), true];
+  const sameTarget = ["", ...keys.map((key) => `o.${quoteName(key)} IS r.${quoteName(key)}`)].join(" AND ");
+  const { sums, whole } = await sumOver(db, {
+    part,
+    table: "runs",
+    budget,
+    sql: `SELECT count(*) FROM ${part}.runs AS r WHERE r.id BETWEEN :from AND :to
+      AND instr(r.runname, '.restored') > 1 AND coalesce(r.state, '') <> 'deleted'
+      AND EXISTS (SELECT 1 FROM ${part}.runs AS o
+        CROSS JOIN ${part}.tests AS a ON a.run_id = r.id
+        CROSS JOIN ${part}.tests AS b ON b.run_id = o.id AND b.testname IS a.testname AND b.item_path IS a.item_path
+        WHERE o.runname = substr(r.runname, 1, instr(r.runname, '.restored') - 1)${sameTarget}
+          AND ${namesDirectory("a.rundir")} AND a.rundir = b.rundir)`,
+  });
+  const [runs = 0] = sums;
+  const check =
+    runs > 0
+      ? bad(
+          name,
+          `the tests of ${plural(runs, "run")} named .restored name the directories of the run that has the old name: -remove-runs would remove its results`,
+          {
+            remedy:
+              "reduce and restore the runs named .restored: this version leaves them no directory of another run",
+            details: { runs },
+          },
+        )
+      : good(name, "no run that came back under another name names another run's directories");
+  return [check, whole];
+}
