@@ -21,22 +21,38 @@ const refillMarginMs = 10_000;
  * there. An empty write-ahead log and its index tell of no change: whoever opens the database makes them, and they go.
  */
 export function newestMtimeMs(directory: string, prefix: string): number | undefined {
-  let newest: number | undefined;
-  for (const name of readdirSync(directory)) {
-    if (!name.startsWith(prefix) || name.endsWith("-shm")) continue;
-    // A journal may be gone again by now.
-    const stat = statSync(join(directory, name), { throwIfNoEntry: false });
-    if (stat === undefined || (name.endsWith("-wal") && stat.size === 0)) continue;
-    if (newest === undefined || stat.mtimeMs > newest) newest = stat.mtimeMs;
-  }
-  return newest;
+  return newest(
+    directory,
+    prefix,
+    (name, size) => !name.endsWith("-shm") && !(name.endsWith("-wal") && size === 0),
+  );
 }
 
-/** True where Megatest, opening the cache now, would overwrite it from megatest.db. Without a cache there is nothing to refill. */
+function newest(
+  directory: string,
+  prefix: string,
+  counts: (name: string, size: number) => boolean,
+): number | undefined {
+  let latest: number | undefined;
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(prefix)) continue;
+    // A journal may be gone again by now.
+    const stat = statSync(join(directory, name), { throwIfNoEntry: false });
+    if (stat === undefined || !counts(name, stat.size)) continue;
+    if (latest === undefined || stat.mtimeMs > latest) latest = stat.mtimeMs;
+  }
+  return latest;
+}
+
+/**
+ * True where Megatest, opening the cache now, would overwrite it from megatest.db. It counts every file whose name begins
+ * with `megatest.db`: `-shm`, an empty `-wal` and `.lock` too. Without a cache there is nothing to refill.
+ */
 export function refillDue(area: Area, cache: { directory: string } | undefined): boolean {
   if (cache === undefined) return false;
-  const ours = newestMtimeMs(area.realPath, "megatest.db");
-  const cached = newestMtimeMs(cache.directory, "megatest.db");
+  const every = () => true;
+  const ours = newest(area.realPath, "megatest.db", every);
+  const cached = newest(cache.directory, "megatest.db", every);
   return ours !== undefined && cached !== undefined && ours - cached > refillMarginMs;
 }
 

@@ -50,7 +50,9 @@ async function clientOf(area: SampleArea, name: string, testIds: readonly number
 }
 
 function meanwhileArea(cacheWal: boolean): SampleArea {
-  const area = buildTempArea({ runs: 12, testsPerRun: 300, stepsPerTest: 2, dataPerTest: 1, cacheWal });
+  // Both kinds of sync, one with each kind of journal.
+  const kind = { cacheWal, syncsLastUpdate: cacheWal };
+  const area = buildTempArea({ runs: 12, testsPerRun: 300, stepsPerTest: 2, dataPerTest: 1, ...kind });
   giveTestsTo(area, 1, [2, 3, 4]);
   return area;
 }

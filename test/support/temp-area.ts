@@ -1,12 +1,22 @@
 import { join } from "node:path";
 import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import { carryLastUpdate } from "./carry-last-update.ts";
+import type { Trio } from "./megatest/copy-changes.ts";
 import type { AreaFiles } from "./oracle/records.ts";
 import { temporaryDirectory } from "./temp-directory.ts";
 
+export interface TempAreaOptions extends SampleAreaOptions {
+  /** The area's Megatest is of the kind whose sync carries `last_update`; default false. */
+  syncsLastUpdate: boolean;
+}
+
 /** A small area in a temporary directory of its own, with its cache beside it; 12 runs of 10 tests unless said otherwise. */
-export function buildTempArea(options: Partial<SampleAreaOptions> = {}): SampleArea {
+export function buildTempArea({
+  syncsLastUpdate = false,
+  ...options
+}: Partial<TempAreaOptions> = {}): SampleArea & Pick<Trio, "syncsLastUpdate"> {
   const root = temporaryDirectory();
-  return buildArea({
+  const area = buildArea({
     directory: join(root, "areas", "a1"),
     cacheRoot: join(root, "cache"),
     user: "ann",
@@ -15,6 +25,9 @@ export function buildTempArea(options: Partial<SampleAreaOptions> = {}): SampleA
     testsPerRun: 10,
     ...options,
   });
+  if (!syncsLastUpdate) return area;
+  carryLastUpdate(area);
+  return { ...area, syncsLastUpdate };
 }
 
 /** The files of an area as the comparer takes them, completed-runs.db with them. */

@@ -67,7 +67,7 @@ async function replace(
         proveToken(db, "area", token, Date.now());
         // Another version that a sync wrote meanwhile is kept first.
         if (noteDisplaced(move, record, ids) > 0) return false;
-        copyFromCache(db, record, "area", ids);
+        copyFromCache(move, record, "area", ids);
         return true;
       });
     });

@@ -1,7 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import type { IdentifiedTable } from "../../shared/record-tables.ts";
 import { highestId, lowestId } from "../../shared/run-id.ts";
-import { type Connection, prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { idAfter, idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
@@ -14,6 +14,7 @@ import { commitLosers } from "../move/copy.ts";
 import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
+import { writtenColumns } from "../move/sync-kind.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
 import { attachStray, ParentIds, type StrayFiles, StrayMatch, strayColumns } from "./stray-match.ts";
@@ -97,7 +98,7 @@ async function settle(settling: Settling): Promise<Merged> {
         beforeCommit();
         transact(db, () => {
           proveToken(db, part, token, Date.now());
-          copyFromCache(db, record, part, homes);
+          copyFromCache(move, record, part, homes);
         });
       });
     }
@@ -183,12 +184,13 @@ function keep(move: Move, record: RecordPlan, id: bigint, home: bigint, reason: 
 
 /** Writes rows of the cache to another database as Megatest's sync does: the columns it carries, and by name over any other id. */
 export function copyFromCache(
-  db: Connection,
+  move: Move,
   record: RecordPlan,
   part: "area" | "ref",
   ids: readonly bigint[],
 ): void {
-  const columns = columnList(["id", ...record.carried("cache", part)]);
+  const { db } = move;
+  const columns = columnList(["id", ...writtenColumns(move, record, "cache", part)]);
   withSyncTriggers(db, part, () =>
     prepared<[string]>(
       db,

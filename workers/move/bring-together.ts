@@ -2,7 +2,7 @@ import { plural } from "../../shared/plural.ts";
 import { identifiedTables } from "../../shared/record-tables.ts";
 import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
-import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
+import { withoutStampingTriggers, withSyncTriggers } from "../../shared/sqlite/triggers.ts";
 import { noteRefillDue, proveToken, readFence } from "../fence.ts";
 import { commitLosers } from "./copy.ts";
 import { leaveNewerElsewhere, noteDiffering, noteLosers } from "./differing-rows.ts";
@@ -10,6 +10,7 @@ import type { Move, Source } from "./move.ts";
 import { SchemaChanged } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
+import { syncsLastUpdate, writtenColumns } from "./sync-kind.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
@@ -139,16 +140,20 @@ async function settleRange(
 
 function capture(move: Move, record: RecordPlan, from: "cache" | "area", winners: string): void {
   move.db.exec(`DROP TABLE IF EXISTS temp.winning_${from};
-    CREATE TEMP TABLE winning_${from} AS SELECT ${columnList(["id", ...record.carried("cache", "area")])}
+    CREATE TEMP TABLE winning_${from} AS SELECT ${columnList(["id", ...writtenColumns(move, record, "cache", "area")])}
     FROM ${from}.${record.table} WHERE id IN (SELECT id FROM temp.differing WHERE winner IN ${winners})`);
 }
 
-/** Writes the winning rows as Megatest's own copying does: carried columns, defaults elsewhere in a new row. */
+/**
+ * Writes the winning rows as this area's Megatest does: carried columns, defaults elsewhere in a new row. `last_update` is
+ * one time in all of them where its sync carries that, or each sync and each refill would find these rows different again.
+ */
 function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" | "area"): void {
   const { db, plans, token } = move;
   const { table } = record;
   const here = new Set(record.columnsIn(part));
-  const rest = record.carried("cache", "area").filter((name) => here.has(name));
+  const rest = writtenColumns(move, record, "cache", "area").filter((name) => here.has(name));
+  const quietly = syncsLastUpdate(move) ? withoutStampingTriggers : withSyncTriggers;
   const columns = columnList(["id", ...rest]);
   const winning = `temp.winning_${from}`;
   // A client that wrote to the cache since has the last word: only the version judged is overwritten.
@@ -162,7 +167,7 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
   const schema = transact(db, () => {
     proveToken(db, part, token, Date.now());
     plans.assertCurrent(part);
-    withSyncTriggers(db, part, () => {
+    quietly(db, part, () => {
       db.exec(
         `UPDATE OR ${clash} ${part}.${table} AS t SET (${columnList(rest)}) =
          (SELECT ${columnList(rest, "w")} FROM ${winning} AS w WHERE w.id = t.id)

@@ -1,11 +1,11 @@
 import { statSync } from "node:fs";
 
-/** Megatest's sync pauses while megatest.db changes; we write no longer than this at a stretch, in ms. */
+/** Up to 1.6501 Megatest's sync pauses while megatest.db changes; we write no longer than this at a stretch, in ms. */
 const writeMs = 8_000;
 
 /**
  * How long megatest.db is then left alone, in ms: 4 s until the sync believes it, 5 s until its next round,
- * and the time of the round itself.
+ * and the time of the round itself. The newer kind waits for nothing once megatest.db has changed: it takes less.
  */
 export function syncPassMs(cacheFile: string | undefined): number {
   const bytes = cacheFile === undefined ? 0 : (statSync(cacheFile, { throwIfNoEntry: false })?.size ?? 0);

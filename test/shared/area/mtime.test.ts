@@ -51,6 +51,25 @@ describe("modification times", () => {
     expect(refillDue(openArea(path), { directory: join(root, "cache") })).toBe(due);
   });
 
+  it.each([
+    ["area", "megatest.db-shm", true],
+    ["area", "megatest.db-wal", true],
+    ["area", "megatest.db.lock", true],
+    ["cache", "megatest.db-shm", false],
+    ["cache", "megatest.db-wal", false],
+    ["cache", "megatest.db.lock", false],
+  ])(
+    "count every file beside a database for a refill, also an empty one: in the %s %s",
+    (place, name, due) => {
+      const root = temporaryDirectory();
+      const path = makeArea(join(root, "area"));
+      fileAt(join(path, "megatest.db"), due ? 1000 : 1011);
+      fileAt(join(root, "cache/megatest.db"), 1000);
+      fileAt(join(place === "area" ? path : join(root, "cache"), name), 1011, "");
+      expect(refillDue(openArea(path), { directory: join(root, "cache") })).toBe(due);
+    },
+  );
+
   it("make no refill due without a cache", () => {
     expect(refillDue(openArea(makeArea(temporaryDirectory())), undefined)).toBe(false);
     const root = temporaryDirectory();

@@ -10,8 +10,20 @@ export interface CarriedTable {
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** The tables in the order of a sync. `keys` are the area's target keys. */
-export function carriedTables(keys: readonly string[]): CarriedTable[] {
+/**
+ * The tables in the order of a sync. `keys` are the area's target keys.
+ *
+ * @param lastUpdate true for the kind that carries `last_update`: since mid-2017, 1.6428 of v1.64 and 1.6506, not 1.6501
+ */
+export function carriedTables(keys: readonly string[], lastUpdate = false): CarriedTable[] {
+  const timed = new Set(lastUpdate ? ["runs", "tests", "test_steps", "test_data"] : []);
+  return undated(keys).map(({ table, columns }) => ({
+    table,
+    columns: timed.has(table) ? [...columns, "last_update"] : columns,
+  }));
+}
+
+function undated(keys: readonly string[]): CarriedTable[] {
   return [
     { table: "keys", columns: words("id fieldname fieldtype") },
     { table: "metadat", columns: words("var val") },

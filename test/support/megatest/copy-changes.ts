@@ -6,6 +6,8 @@ export interface Trio {
   cacheDb: string;
   refDb: string;
   megatestDb: string;
+  /** True: this Megatest's sync carries `last_update`; default false. */
+  syncsLastUpdate?: boolean;
 }
 
 /** A moment inside the copying of one table. At `source-read` the source's rows are in memory, the reference's are not yet. */
@@ -17,6 +19,8 @@ export interface CopyRoute {
   reference: string;
   /** Written second. */
   target: string;
+  /** As `Trio`. */
+  syncsLastUpdate?: boolean | undefined;
 }
 
 export interface CopyOptions {
@@ -28,7 +32,10 @@ export interface CopyOptions {
   batchRows?: number;
 }
 
-type Part = keyof CopyRoute;
+/** It begins a new one once there are more than 100. */
+const megatestBatch = 101;
+
+type Part = "source" | "reference" | "target";
 
 /**
  * Copies table by table what differs between source and reference, as Megatest does: the columns of its
@@ -47,7 +54,7 @@ export async function copyChanges(
       db.pragma(`${part}.synchronous = OFF`);
     }
     const written: Record<string, number> = {};
-    for (const spec of carriedTables(targetKeys(db))) {
+    for (const spec of carriedTables(targetKeys(db), route.syncsLastUpdate)) {
       const count = await copyTable(db, spec, options);
       if (count > 0) written[spec.table] = count;
     }
@@ -71,9 +78,9 @@ async function copyTable(db: Database.Database, spec: CarriedTable, options: Cop
     LEFT JOIN main.seen_reference AS r ON r.c0 IS f.c0
     WHERE NOT (${seenColumns.map((c) => `f.${c} IS r.${c} AND typeof(f.${c}) = typeof(r.${c})`).join(" AND ")})`);
   const count = (db.prepare("SELECT count(*) AS n FROM main.changed").get() as { n: number }).n;
-  write(db, "reference", table, columns, count, options.batchRows ?? 100);
+  write(db, "reference", table, columns, count, options.batchRows ?? megatestBatch);
   await at("first-written");
-  write(db, "target", table, columns, count, options.batchRows ?? 100);
+  write(db, "target", table, columns, count, options.batchRows ?? megatestBatch);
   db.exec("DROP TABLE main.seen_source; DROP TABLE main.seen_reference; DROP TABLE main.changed");
   await at("table-done");
   return count;

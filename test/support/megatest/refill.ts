@@ -10,9 +10,10 @@ export function isRefillDue(trio: Pick<Trio, "cacheDb" | "megatestDb">): boolean
   return newestOf(trio.megatestDb) - newestOf(trio.cacheDb) > refillAfterMs;
 }
 
-/** Overwrites ref and cache with every row of megatest.db that differs from the ref; `last_update` becomes now. */
+/** Overwrites ref and cache with every row of megatest.db that differs from the ref; `last_update` becomes now unless it is carried. */
 export async function refill(trio: Trio, options: CopyOptions = {}): Promise<Record<string, number>> {
-  return copyChanges({ source: trio.megatestDb, reference: trio.refDb, target: trio.cacheDb }, options);
+  const { megatestDb, refDb, cacheDb, syncsLastUpdate } = trio;
+  return copyChanges({ source: megatestDb, reference: refDb, target: cacheDb, syncsLastUpdate }, options);
 }
 
 /** What a Megatest process does as it opens the cache. Returns null where no refill was due. */
@@ -23,7 +24,7 @@ export async function openAsMegatest(
   return isRefillDue(trio) ? refill(trio, options) : null;
 }
 
-/** The newest modification of the file and of whatever lies beside it under a name that begins with its own. */
+/** The newest modification of the file and of all beside it whose names begin with its own: `-shm`, an empty `-wal` and `.lock` too. */
 function newestOf(file: string): number {
   const names = readdirSync(dirname(file)).filter((name) => name.startsWith(basename(file)));
   return Math.max(0, ...names.map((name) => modifiedAt(join(dirname(file), name))));

@@ -9,7 +9,7 @@ export interface ServerOptions extends Trio {
   syncEveryMs: number;
   /** Milliseconds between touches of the log; default 2,000. */
   touchEveryMs?: number;
-  /** Milliseconds megatest.db must have been left alone before a sync; default Megatest's 4,000. */
+  /** Milliseconds megatest.db must have been left alone before a sync; default Megatest's, as `SyncOptions`. */
   quietMs?: number;
 }
 

@@ -51,9 +51,12 @@ async function serve(): Promise<void> {
   writeFileSync(log, `SERVER STARTED: ${options.host}:8080 AT ${Math.floor(Date.now() / 1000)}\n`);
   const touching = setInterval(() => utimesSync(log, new Date(), new Date()), options.touchEveryMs ?? 2000);
   report({ type: "started", refilled, log });
+  let lastBegunAt: number | undefined;
   while (!stopping) {
     const quiet = options.quietMs === undefined ? {} : { quietMs: options.quietMs };
-    const result = await syncOnce(options, { at: holdIfTold, ...quiet });
+    const begunAt = Date.now();
+    const result = await syncOnce(options, { at: holdIfTold, lastBegunAt, ...quiet });
+    if (result.ran) lastBegunAt = begunAt;
     report({ type: "synced", ...result });
     if (!stopping) await waitForNextSync();
   }

@@ -16,7 +16,7 @@ import { buildTempArea } from "../temp-area.ts";
 import { carriedTables } from "./carried-tables.ts";
 import { cleanUp } from "./cleanup.ts";
 import { openAsMegatest } from "./refill.ts";
-import { syncOnce } from "./sync.ts";
+import { pauseMs, syncOnce } from "./sync.ts";
 
 function value(file: string, sql: string, ...values: unknown[]): unknown {
   const db = new Database(file, { readonly: true });
@@ -69,6 +69,35 @@ describe("the emulated sync", () => {
       value(area.megatestDb, "SELECT last_update FROM tests WHERE id = ?", testId),
     ).toBeGreaterThanOrEqual(begun);
     expect(value(area.megatestDb, "SELECT max(author) FROM test_meta")).toBe("");
+  });
+
+  it("carries last_update as it is where it is of the newer kind, and so does a refill", async () => {
+    const area = buildTempArea({ syncsLastUpdate: true, unsynced: false });
+    expect((await syncOnce(area)).rows).toEqual({});
+    const testId = changeInCacheOnly(area, 2);
+    edit(area, ["cache"], (db) => {
+      db.exec("DROP TRIGGER update_tests_trigger");
+      db.prepare("UPDATE tests SET last_update = 77 WHERE id = ?").run(testId);
+    });
+    expect((await syncOnce(area, { quietMs: 0 })).rows).toEqual({ tests: 1 });
+    const times = [area.refDb, area.megatestDb].map((file) =>
+      value(file, "SELECT last_update FROM tests WHERE id = ?", testId),
+    );
+    expect(times).toEqual([77, 77]);
+    const mine = changeInMegatestDbOnly(area, 3, "mine");
+    const time = value(area.megatestDb, "SELECT last_update FROM tests WHERE id = ?", mine);
+    makeRefillDue(area);
+    await openAsMegatest(area);
+    expect(value(area.cacheDb, "SELECT last_update FROM tests WHERE id = ?", mine)).toBe(time);
+  });
+
+  it("of the newer kind waits 3 s and 30 times the load, only where megatest.db is older than the last sync", async () => {
+    const area = buildTempArea({ syncsLastUpdate: true });
+    const present = Date.now();
+    utimesSync(area.megatestDb, new Date(present - 2000), new Date(present - 2000));
+    expect((await syncOnce(area, { lastBegunAt: present - 1000 })).ran).toBe(false);
+    expect((await syncOnce(area, { lastBegunAt: present - 2500 })).ran).toBe(true);
+    expect(pauseMs(3)).toBe(93_000);
   });
 
   it("never carries a deletion, and brings back what left the ref but not the cache", async () => {

@@ -27,27 +27,30 @@ const comments = (area: SampleArea, id: number) =>
   );
 
 describe("before a pair is closed", () => {
-  it("what either side alone has, or has newer, reaches the other, also where no refill is due", async () => {
-    const area = buildTempArea({ runs: 6 });
-    const here = addRunIn(area, ["cache"], "run here");
-    const there = addTestIn(area, ["area"], 3, "there");
-    changeInMegatestDbOnly(area, 1, "newer there");
-    changeInCacheOnly(area, 4, "newer here");
-    const before = unionOf(area);
-    const rows = await withMove(area, async (move, renew) => {
-      const found = await gather(move, renew);
-      expect(await gather(move, renew)).toBe(0);
-      return found;
-    });
-    expect(rows).toBeGreaterThan(3);
-    expect(comments(area, firstTestOf(area, 1))).toEqual(["newer there", "newer there", "newer there"]);
-    expect(comments(area, firstTestOf(area, 4))).toEqual(["newer here", "newer here", "newer here"]);
-    expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toHaveLength(1);
-    expect(readColumn(area.megatestDb, "SELECT id FROM runs WHERE id = ?", here)).toEqual([here]);
-    expect(readColumn(area.cacheDb, "SELECT id FROM tests WHERE id = ?", there)).toEqual([there]);
-    expect({ ...(await syncOnce(area, { quietMs: 0 })).rows, ...(await refill(area)) }).toEqual({});
-    assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
-  });
+  it.each([{ syncsLastUpdate: false }, { syncsLastUpdate: true }])(
+    "what either side alone has, or has newer, reaches the other, no refill being due, with $syncsLastUpdate",
+    async (kind) => {
+      const area = buildTempArea({ runs: 6, ...kind });
+      const here = addRunIn(area, ["cache"], "run here");
+      const there = addTestIn(area, ["area"], 3, "there");
+      changeInMegatestDbOnly(area, 1, "newer there");
+      changeInCacheOnly(area, 4, "newer here");
+      const before = unionOf(area);
+      const rows = await withMove(area, async (move, renew) => {
+        const found = await gather(move, renew);
+        expect(await gather(move, renew)).toBe(0);
+        return found;
+      });
+      expect(rows).toBeGreaterThan(3);
+      expect(comments(area, firstTestOf(area, 1))).toEqual(["newer there", "newer there", "newer there"]);
+      expect(comments(area, firstTestOf(area, 4))).toEqual(["newer here", "newer here", "newer here"]);
+      expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toHaveLength(1);
+      expect(readColumn(area.megatestDb, "SELECT id FROM runs WHERE id = ?", here)).toEqual([here]);
+      expect(readColumn(area.cacheDb, "SELECT id FROM tests WHERE id = ?", there)).toEqual([there]);
+      expect({ ...(await syncOnce(area, { quietMs: 0 })).rows, ...(await refill(area)) }).toEqual({});
+      assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
+    },
+  );
 
   it("the rows of a gap stay out of megatest.db", async () => {
     const area = buildTempArea({ runs: 3 });

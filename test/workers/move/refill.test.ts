@@ -1,5 +1,5 @@
 import { readdirSync, utimesSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import {
   addRunIn,
@@ -23,8 +23,12 @@ import { watchTimes } from "../../support/watch-times.ts";
 const nothing = { runname: "no such run" };
 const options = { losses: { anyLastUpdate: true } };
 
+/** Both kinds of sync are in use. */
+let syncsLastUpdate = false;
+const kinds = [{ syncsLastUpdate: false }, { syncsLastUpdate: true }];
+
 function dueArea(change: (area: SampleArea) => void, cacheWal = false): SampleArea {
-  const area = buildTempArea({ runs: 6, cacheWal });
+  const area = buildTempArea({ runs: 6, cacheWal, syncsLastUpdate });
   change(area);
   makeRefillDue(area);
   return area;
@@ -40,105 +44,112 @@ async function leftToCarry(area: SampleArea): Promise<object> {
   return { ...(await syncOnce(area, { quietMs: 0 })).rows, ...(await refill(area)) };
 }
 
-describe("where a refill is due when a job begins", () => {
-  it("what changed in megatest.db alone reaches cache and ref", async () => {
-    const area = dueArea((at) => changeInMegatestDbOnly(at, 1, "there"));
-    const { story } = await reduceSafely(area, nothing, options);
-    expect(comments(area, firstTestOf(area, 1))).toEqual(["there", "there", "there"]);
-    expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toHaveLength(1);
-    expect(story.join(" ")).toContain("brought together");
-  });
-
-  it("what changed in the cache alone reaches ref and megatest.db, which a refill would have lost", async () => {
-    const area = dueArea((at) => changeInCacheOnly(at, 1, "here"));
-    await reduceSafely(area, nothing, options);
-    expect(comments(area, firstTestOf(area, 1))).toEqual(["here", "here", "here"]);
-  });
-
-  it("what changed on both sides is the cache's, and megatest.db's version is kept", async () => {
-    const area = dueArea((at) => {
-      changeInMegatestDbOnly(at, 1, "there");
-      changeInCacheOnly(at, 1, "here");
+describe.each(kinds)(
+  "where a refill is due when a job begins, last_update carried: $syncsLastUpdate",
+  (kind) => {
+    beforeEach(() => {
+      ({ syncsLastUpdate } = kind);
     });
-    await reduceSafely(area, nothing, options);
-    expect(comments(area, firstTestOf(area, 1))).toEqual(["here", "here", "here"]);
-    expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toContain('"there"');
-  });
 
-  it("what a killed sync left out reaches megatest.db", async () => {
-    const area = dueArea((at) => leaveMegatestDbBehind(at, 1, "left out"));
-    await reduceSafely(area, nothing, options);
-    expect(comments(area, firstTestOf(area, 1))).toEqual(["left out", "left out", "left out"]);
-  });
-
-  it("rows that one side alone has reach the other, and nothing is left for a sync or a refill", async () => {
-    let [here, there, runHere, runThere] = [0, 0, 0, 0];
-    const area = dueArea((at) => {
-      here = addTestIn(at, ["cache"], 2, "here");
-      there = addTestIn(at, ["area"], 3, "there");
-      runHere = addRunIn(at, ["cache"], "run here");
-      runThere = addRunIn(at, ["area"], "run there");
-      reportStepAgain(at, 1);
+    it("what changed in megatest.db alone reaches cache and ref", async () => {
+      const area = dueArea((at) => changeInMegatestDbOnly(at, 1, "there"));
+      const { story } = await reduceSafely(area, nothing, options);
+      expect(comments(area, firstTestOf(area, 1))).toEqual(["there", "there", "there"]);
+      expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toHaveLength(1);
+      expect(story.join(" ")).toContain("brought together");
     });
-    await reduceSafely(area, nothing, options);
-    for (const file of [area.cacheDb, area.refDb, area.megatestDb]) {
-      expect(readColumn(file, "SELECT id FROM tests WHERE id IN (?, ?) ORDER BY id", here, there)).toEqual([
-        here,
-        there,
-      ]);
-      expect(
-        readColumn(file, "SELECT id FROM runs WHERE id IN (?, ?) ORDER BY id", runHere, runThere),
-      ).toEqual([runHere, runThere]);
-    }
-    expect(await leftToCarry(area)).toEqual({});
-  });
 
-  it("everything comes together with a cache in WAL mode too, and then the runs move", async () => {
-    const area = dueArea((at) => {
-      changeInMegatestDbOnly(at, 1, "there");
-      changeInCacheOnly(at, 4, "here");
-      addTestIn(at, ["area"], 3, "there");
-    }, true);
-    const { result } = await reduceSafely(area, {}, options);
-    expect(result.moved.runs).toBe(4);
-    expect(isRefillDue(area)).toBe(false);
-  });
+    it("what changed in the cache alone reaches ref and megatest.db, which a refill would have lost", async () => {
+      const area = dueArea((at) => changeInCacheOnly(at, 1, "here"));
+      await reduceSafely(area, nothing, options);
+      expect(comments(area, firstTestOf(area, 1))).toEqual(["here", "here", "here"]);
+    });
 
-  it.each([
-    ["lease-taken", true],
-    ["refill-noted", false],
-    ["tokens-raised", false],
-    ["brought-together", false],
-  ])(
-    "after a job killed at %s a refill is due: %s; and the next one brings together what was due",
-    async (step, stillDue) => {
+    it("what changed on both sides is the cache's, and megatest.db's version is kept", async () => {
+      const area = dueArea((at) => {
+        changeInMegatestDbOnly(at, 1, "there");
+        changeInCacheOnly(at, 1, "here");
+      });
+      await reduceSafely(area, nothing, options);
+      expect(comments(area, firstTestOf(area, 1))).toEqual(["here", "here", "here"]);
+      expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toContain('"there"');
+    });
+
+    it("what a killed sync left out reaches megatest.db", async () => {
+      const area = dueArea((at) => leaveMegatestDbBehind(at, 1, "left out"));
+      await reduceSafely(area, nothing, options);
+      expect(comments(area, firstTestOf(area, 1))).toEqual(["left out", "left out", "left out"]);
+    });
+
+    it("rows that one side alone has reach the other, and nothing is left for a sync or a refill", async () => {
+      let [here, there, runHere, runThere] = [0, 0, 0, 0];
+      const area = dueArea((at) => {
+        here = addTestIn(at, ["cache"], 2, "here");
+        there = addTestIn(at, ["area"], 3, "there");
+        runHere = addRunIn(at, ["cache"], "run here");
+        runThere = addRunIn(at, ["area"], "run there");
+        reportStepAgain(at, 1);
+      });
+      await reduceSafely(area, nothing, options);
+      for (const file of [area.cacheDb, area.refDb, area.megatestDb]) {
+        expect(readColumn(file, "SELECT id FROM tests WHERE id IN (?, ?) ORDER BY id", here, there)).toEqual([
+          here,
+          there,
+        ]);
+        expect(
+          readColumn(file, "SELECT id FROM runs WHERE id IN (?, ?) ORDER BY id", runHere, runThere),
+        ).toEqual([runHere, runThere]);
+      }
+      expect(await leftToCarry(area)).toEqual({});
+    });
+
+    it("everything comes together with a cache in WAL mode too, and then the runs move", async () => {
       const area = dueArea((at) => {
         changeInMegatestDbOnly(at, 1, "there");
         changeInCacheOnly(at, 4, "here");
-      });
-      const before = unionOf(area);
-      const killed = await runReduceProcess(area, ["--runname", "none"], {
-        MTJOBS_FAILPOINT: `${step}=kill`,
-      });
-      expect(killed.signal).toBe("SIGKILL");
-      expect(isRefillDue(area)).toBe(stillDue);
-      await runReduce(area, nothing);
-      expect(comments(area, firstTestOf(area, 1))).toEqual(["there", "there", "there"]);
-      expect(comments(area, firstTestOf(area, 4))).toEqual(["here", "here", "here"]);
-      assertNothingLost(before, unionOf(area), options.losses);
-    },
-  );
+        addTestIn(at, ["area"], 3, "there");
+      }, true);
+      const { result } = await reduceSafely(area, {}, options);
+      expect(result.moved.runs).toBe(4);
+      expect(isRefillDue(area)).toBe(false);
+    });
 
-  it("nothing is brought together where megatest.db is newer by less than Megatest minds", async () => {
-    const area = buildTempArea({ runs: 6 });
-    changeInMegatestDbOnly(area, 1, "there");
-    const present = Date.now() / 1000;
-    utimesSync(area.megatestDb, present - 60, present - 60);
-    utimesSync(area.cacheDb, present - 68, present - 68);
-    await reduceSafely(area, nothing);
-    expect(readColumn(area.cacheDb, "SELECT count(*) FROM tests WHERE comment = 'there'")).toEqual([0]);
-  });
-});
+    it.each([
+      ["lease-taken", true],
+      ["refill-noted", false],
+      ["tokens-raised", false],
+      ["brought-together", false],
+    ])(
+      "after a job killed at %s a refill is due: %s; and the next one brings together what was due",
+      async (step, stillDue) => {
+        const area = dueArea((at) => {
+          changeInMegatestDbOnly(at, 1, "there");
+          changeInCacheOnly(at, 4, "here");
+        });
+        const before = unionOf(area);
+        const killed = await runReduceProcess(area, ["--runname", "none"], {
+          MTJOBS_FAILPOINT: `${step}=kill`,
+        });
+        expect(killed.signal).toBe("SIGKILL");
+        expect(isRefillDue(area)).toBe(stillDue);
+        await runReduce(area, nothing);
+        expect(comments(area, firstTestOf(area, 1))).toEqual(["there", "there", "there"]);
+        expect(comments(area, firstTestOf(area, 4))).toEqual(["here", "here", "here"]);
+        assertNothingLost(before, unionOf(area), options.losses);
+      },
+    );
+
+    it("nothing is brought together where megatest.db is newer by less than Megatest minds", async () => {
+      const area = buildTempArea({ runs: 6 });
+      changeInMegatestDbOnly(area, 1, "there");
+      const present = Date.now() / 1000;
+      utimesSync(area.megatestDb, present - 60, present - 60);
+      utimesSync(area.cacheDb, present - 68, present - 68);
+      await reduceSafely(area, nothing);
+      expect(readColumn(area.cacheDb, "SELECT count(*) FROM tests WHERE comment = 'there'")).toEqual([0]);
+    });
+  },
+);
 
 describe("a job never makes megatest.db newer than the cache by what Megatest minds", () => {
   it.each([false, true])(

@@ -52,6 +52,7 @@ const storyOfAnArea = fc.record({
     cacheWal: fc.boolean(),
     withCache: fc.integer({ min: 0, max: 4 }).map((chance) => chance > 0),
     unsynced: fc.boolean(),
+    syncsLastUpdate: fc.boolean(),
   }),
   first: job("reduce"),
   steps: fc.array(step, { minLength: 3, maxLength: 7, size: "max" }),

@@ -1,0 +1,58 @@
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import { type Move, planOf } from "./move.ts";
+import type { RecordPlan } from "./record-tables.ts";
+
+/** The newest tests of the cache that are asked. */
+const sample = 500;
+
+const learned = new WeakMap<Connection, boolean>();
+
+/**
+ * True where this area's Megatest is of the kind whose sync carries `last_update` (since mid-2017: 1.6428 of v1.64, 1.6506),
+ * false for the kind that leaves it to each database's default (1.6501 and before). The databases tell: of a row on which cache,
+ * ref and megatest.db agree they hold one time, or those of the write and of the sync. Asked once for each connection,
+ * before a job writes such rows. Without a cache and a ref nothing is to be told: false.
+ */
+export function syncsLastUpdate(move: Move): boolean {
+  const known = learned.get(move.db);
+  if (known !== undefined) return known;
+  const found = ask(move);
+  learned.set(move.db, found);
+  return found;
+}
+
+function ask(move: Move): boolean {
+  const tests = planOf(move, "tests");
+  if (
+    !(["cache", "ref", "area"] as const).every((part) => move.sources.includes(part) && isTimed(tests, part))
+  )
+    return false;
+  const same = (part: "ref" | "area", alias: string) =>
+    sameRow("c", alias, tests.carried("cache", part), tests.mixed);
+  const [told = 0, alike = 0] =
+    move.db
+      .prepare<[], [number, number | null]>(
+        `SELECT count(*), sum(c.last_update IS r.last_update AND c.last_update IS m.last_update)
+         FROM (SELECT * FROM cache.tests ORDER BY id DESC LIMIT ${sample}) AS c
+         CROSS JOIN ref.tests AS r ON r.id = c.id CROSS JOIN area.tests AS m ON m.id = c.id
+         WHERE ${same("ref", "r")} AND ${same("area", "m")}`,
+      )
+      .raw()
+      .get() ?? [];
+  return told > 0 && (alike ?? 0) * 2 > told;
+}
+
+/** The columns that Megatest's sync writes from `a` to `b` in this area, without `id`. */
+export function writtenColumns(
+  move: Move,
+  record: RecordPlan,
+  a: "cache" | "area",
+  b: "cache" | "ref" | "area",
+): string[] {
+  const timed = isTimed(record, a) && isTimed(record, b) && syncsLastUpdate(move);
+  return [...record.carried(a, b), ...(timed ? ["last_update"] : [])];
+}
+
+const isTimed = (record: RecordPlan, part: "cache" | "ref" | "area") =>
+  record.synced && record.columnsIn(part).includes("last_update");
