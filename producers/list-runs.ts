@@ -1,28 +1,36 @@
 import { targetKeys } from "../shared/area/keys.ts";
-import { formerDirectory } from "../shared/former-directory.ts";
 import { locateFiles, type ReadFiles } from "../shared/full-db/locate.ts";
 import { openReader, type Reader, toReadError } from "../shared/full-db/open.ts";
+import { noMatchText } from "../shared/no-match.ts";
 import { matchRun, targetSql } from "../shared/patterns.ts";
-import { type RunId, shownId } from "../shared/run-id.ts";
+import type { RunId } from "../shared/run-id.ts";
 import type { Settings } from "../shared/settings.ts";
 import { foldName, NameSet } from "../shared/sqlite/names.ts";
 import { columnNames } from "../shared/sqlite/table.ts";
 
-/** A value of a record; an integer as `RunId` says. */
-type Cell = string | number | null;
-/** As it is read. */
-type Stored = Cell | bigint;
+/** A value as it is read: integers as bigints, so that a whole number of a REAL column stays one. */
+export type Stored = string | number | bigint | Buffer | null;
+
+export type StoredRow = Record<string, Stored>;
+
+/** A test as `list-runs` tells it. */
+export interface ListedTest {
+  fields: StoredRow;
+  /** Of a test that is not PASS, WARN or NOT_STARTED. */
+  steps?: StoredRow[];
+}
 
 /** A run as `list-runs` tells it. */
 export interface ListedRun {
-  id: RunId;
+  id: bigint;
   /** Key values joined by `/`. */
   target: string;
   /** The keys, id, runname, state, status, owner, event_time, comment, fail_count and pass_count, as far as there are such columns. */
-  fields: Record<string, Cell>;
+  fields: StoredRow;
   /** In full-db mode only. */
   where?: "megatest.db" | "completed-runs.db";
-  tests: Record<string, Cell>[];
+  /** As Megatest lists them: by name and item, descending. */
+  tests: ListedTest[];
 }
 
 /** Which runs; all that is given must hold. Patterns are Megatest's. */
@@ -36,9 +44,10 @@ export interface ListRequest {
 }
 
 const runFields = "id runname state status owner event_time comment fail_count pass_count".split(" ");
-const testFields = "id testname item_path state status run_duration event_time host comment rundir".split(
-  " ",
-);
+const testFields =
+  `id testname item_path state status run_duration event_time host comment cpuload diskfree uname rundir shortdir
+  final_logf attemptnum archived`.split(/\s+/);
+const stepFields = "id stepname state status event_time comment logfile".split(" ");
 
 /** What was found, to be read run by run. */
 export interface RunList {
@@ -46,6 +55,8 @@ export interface RunList {
   source: ReadFiles["source"];
   /** Each run is read with its tests in statements of their own, so that no lock lasts. */
   runs(): Generator<ListedRun>;
+  /** Says why patterns match no run; undefined where there is none that could match. */
+  noMatch(): string | undefined;
   close(): void;
 }
 
@@ -63,10 +74,15 @@ export async function listRuns(
   const { area, files } = await locateFiles(path, { settings, env });
   const reader = openReader(files, { fullDb: request.fullDb === true });
   const keys = targetKeys(area.config);
+  const present = () => {
+    const columns = new NameSet(columnNames(reader.db, "main", "runs"));
+    return { columns, keys: keys.filter((key) => columns.has(key)) };
+  };
   return {
     area: area.path,
     source: files.source,
-    runs: () => readRuns(reader, files, keys, request),
+    runs: () => readRuns(reader, files, present, request),
+    noMatch: () => noMatchText(reader.db, "runs", present().keys, request),
     close: () => reader.close(),
   };
 }
@@ -74,36 +90,49 @@ export async function listRuns(
 function* readRuns(
   { db, union }: Reader,
   files: ReadFiles,
-  configured: readonly string[],
+  present: () => { columns: NameSet; keys: string[] },
   request: ListRequest,
 ): Generator<ListedRun> {
   try {
-    const present = new NameSet(columnNames(db, "main", "runs"));
-    const keys = configured.filter((key) => present.has(key));
-    const fields = [...keys, ...runFields.filter((field) => present.has(field))];
+    const { columns, keys } = present();
+    const fields = [...keys, ...runFields.filter((field) => columns.has(field))];
     const completed = union?.rule?.isCompleted("r.id") ?? "0";
-    const { sql: where, parameters } = matchRun(targetSql(keys, "r"), request);
+    const { sql: where, parameters } = matchRun(keys, request);
     const runs = db
-      .prepare<unknown[], Record<string, Stored>>(
+      .prepare<unknown[], StoredRow>(
         `SELECT r.*, ${targetSql(keys, "r")} AS mtjobs_target, ${completed} AS mtjobs_completed FROM runs AS r
          WHERE coalesce(r.state, '') <> 'deleted' AND ${where} ORDER BY r.event_time, r.id`,
       )
       .safeIntegers()
       .all(...parameters);
     const tests = db
-      .prepare<[Stored], Record<string, Stored>>(
-        "SELECT * FROM tests WHERE run_id = ? AND coalesce(state, '') <> 'DELETED' ORDER BY testname, item_path, id",
+      .prepare<[Stored], StoredRow>(
+        `SELECT * FROM tests WHERE run_id = ? AND coalesce(state, '') <> 'DELETED'
+         ORDER BY testname DESC, item_path DESC, id DESC`,
+      )
+      .safeIntegers();
+    const steps = db
+      .prepare<[Stored], StoredRow>(
+        "SELECT * FROM test_steps WHERE test_id = ? AND status <> 'DELETED' ORDER BY id",
       )
       .safeIntegers();
     for (const run of runs.map(folded)) {
       yield {
-        id: shown(run.id) as RunId,
+        id: run.id as bigint,
         target: String(run.mtjobs_target),
         fields: chosen(run, fields),
         ...(union === undefined
           ? {}
           : { where: run.mtjobs_completed === 1n ? "completed-runs.db" : "megatest.db" }),
-        tests: tests.all(run.id ?? null).map((test) => withFormerDirectory(chosen(folded(test), testFields))),
+        tests: tests
+          .all(run.id ?? null)
+          .map(folded)
+          .map((test) => ({
+            fields: chosen(test, testFields),
+            ...(needsNoLook(test)
+              ? {}
+              : { steps: steps.all(test.id ?? null).map((step) => chosen(folded(step), stepFields)) }),
+          })),
       };
     }
   } catch (error) {
@@ -112,21 +141,17 @@ function* readRuns(
 }
 
 /** A row by its columns' names as SQLite compares them. */
-function folded(row: Record<string, Stored>): Record<string, Stored> {
+function folded(row: StoredRow): StoredRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [foldName(name), value]));
 }
 
-function chosen(row: Record<string, Stored>, fields: readonly string[]): Record<string, Cell> {
+/** Of these Megatest prints one line. */
+function needsNoLook({ state, status }: StoredRow): boolean {
+  return status === "PASS" || status === "WARN" || state === "NOT_STARTED";
+}
+
+function chosen(row: StoredRow, fields: readonly string[]): StoredRow {
   return Object.fromEntries(
-    fields.flatMap((field) => (foldName(field) in row ? [[field, shown(row[foldName(field)])]] : [])),
+    fields.flatMap((field) => (foldName(field) in row ? [[field, row[foldName(field)] ?? null]] : [])),
   );
-}
-
-function withFormerDirectory(test: Record<string, Cell>): Record<string, Cell> {
-  const former = formerDirectory(test.rundir);
-  return former === undefined ? test : { ...test, formerRundir: former };
-}
-
-function shown(value: Stored | undefined): Cell {
-  return typeof value === "bigint" ? shownId(value) : (value ?? null);
 }

@@ -57,22 +57,19 @@ function readOrNull(area: Area, now: number): number | null {
  */
 function readOldest(db: Look, area: Area, now: number): number | null {
   const columns = new NameSet(columnsOf(db, "area", "runs"));
-  const target = targetSql(
-    targetKeys(area.config).filter((key) => columns.has(key)),
-    "r",
-  );
+  const keys = targetKeys(area.config).filter((key) => columns.has(key));
   const { policies } = readPolicies(area.config);
   const requests: Request[] = policies.length === 0 ? [{}] : policies.map(({ request }) => request);
-  const found = requests.map((request) => oldestOf(db, target, request, now)).filter((each) => each !== null);
+  const found = requests.map((request) => oldestOf(db, keys, request, now)).filter((each) => each !== null);
   return found.length === 0 ? null : Math.min(...found);
 }
 
-function oldestOf(db: Look, target: string, request: Request, now: number): number | null {
-  const matching = matchRun(target, request);
+function oldestOf(db: Look, keys: readonly string[], request: Request, now: number): number | null {
+  const matching = matchRun(keys, request);
   const stays = request.includeLocked === true ? "'deleted'" : "'deleted', 'locked'";
   const sql = `SELECT min(began) FROM (
     SELECT CAST(r.event_time AS INTEGER) AS began, row_number() OVER (
-      PARTITION BY ${target} ORDER BY CAST(r.event_time AS INTEGER) DESC, r.id DESC) AS place
+      PARTITION BY ${targetSql(keys, "r")} ORDER BY CAST(r.event_time AS INTEGER) DESC, r.id DESC) AS place
     FROM area.runs AS r
     WHERE coalesce(r.state, '') NOT IN (${stays}) AND ${matching.sql})
     WHERE place > ? AND began < ?`;

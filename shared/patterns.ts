@@ -14,9 +14,37 @@ function matchPatterns(value: string, patterns: string): { sql: string; paramete
     .map((pattern) => pattern.trim())
     .filter((pattern) => pattern !== "");
   if (parameters.length === 0) return { sql: "0", parameters };
-  const terms = parameters.map((pattern) => `${value} ${pattern.includes("%") ? "LIKE" : "GLOB"} ?`);
+  const terms = parameters.map((pattern) => `${value} ${operatorOf(pattern)} ?`);
   return { sql: `(${terms.join(" OR ")})`, parameters };
 }
+
+/**
+ * The same for a target. A pattern with as many parts as there are keys holds key by key, as with Megatest (`ub%/v*`); any
+ * other is held against the whole target, so that `ubuntu/%` means whatever follows.
+ */
+function matchTarget(
+  keys: readonly string[],
+  alias: string,
+  patterns: string,
+): { sql: string; parameters: string[] } {
+  const terms = patterns.split(",").map((pattern) => {
+    const parts = pattern.trim().split("/");
+    if (keys.length < 2 || parts.length !== keys.length)
+      return matchPatterns(targetSql(keys, alias), pattern);
+    return {
+      sql: keys
+        .map((key, index) => `coalesce(${alias}.${quoteName(key)}, '') ${operatorOf(parts[index] ?? "")} ?`)
+        .join(" AND "),
+      parameters: parts,
+    };
+  });
+  return {
+    sql: `(${terms.map(({ sql }) => `(${sql})`).join(" OR ")})`,
+    parameters: terms.flatMap(({ parameters }) => parameters),
+  };
+}
+
+const operatorOf = (pattern: string) => (pattern.includes("%") ? "LIKE" : "GLOB");
 
 /** SQL for a target: the key values joined by `/`. */
 export function targetSql(keys: readonly string[], alias: string): string {
@@ -37,12 +65,14 @@ export interface RunSelectors {
 /**
  * What must hold of a row `r` of runs.
  *
- * @param target SQL expression for its target
+ * @param keys the target keys that are columns of it
  * @returns SQL with `?` for each of `parameters`
  */
-export function matchRun(target: string, chosen: RunSelectors): { sql: string; parameters: string[] } {
+export function matchRun(
+  keys: readonly string[],
+  chosen: RunSelectors,
+): { sql: string; parameters: string[] } {
   const patterns = [
-    [target, chosen.target],
     ["coalesce(r.runname, '')", chosen.runname],
     ["coalesce(r.state, '')", chosen.state],
     ["coalesce(r.status, '')", chosen.status],
@@ -50,6 +80,7 @@ export function matchRun(target: string, chosen: RunSelectors): { sql: string; p
   const terms = patterns.flatMap(([value, pattern]) =>
     pattern === undefined ? [] : [matchPatterns(value, pattern)],
   );
+  if (chosen.target !== undefined) terms.unshift(matchTarget(keys, "r", chosen.target));
   if (chosen.runId !== undefined) {
     const ids = idList(chosen.runId);
     terms.push({ sql: "r.id IN (SELECT value FROM json_each(?))", parameters: [ids] });

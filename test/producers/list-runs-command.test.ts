@@ -3,6 +3,8 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { divideArea } from "../support/divided-area.ts";
 import { edit, everywhere } from "../support/edit-area.ts";
 import { readRows } from "../support/read-rows.ts";
+import { realShapeArea, realShapeListRuns } from "../support/real-shape.ts";
+import { runReduce, runRestore } from "../support/run-reduce.ts";
 import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
 
 function run(area: SampleArea, args: readonly string[], cwd = "/") {
@@ -21,20 +23,103 @@ async function listed(
 const ids = (runs: { id: number }[]) => runs.map(({ id }) => id).sort((a, b) => a - b);
 
 describe("mtjobs list-runs", () => {
-  it("prints a line of fields for each run, then one for each of its tests, as Megatest does", async () => {
-    const { area, undivided } = await divideArea([1, 2]);
-    const [row = {}] = readRows(undivided, "SELECT * FROM runs WHERE id = 3");
-    const { stdout, code } = await run(area, ["list-runs", area.directory, String(row.runname)]);
-    expect(code).toBe(0);
-    const [head = "", ...tests] = stdout.trimEnd().split("\n");
-    const target = area.keys.map((key) => row[key]).join("/");
-    const keys = area.keys.map((key) => `${key}: ${row[key]} `).join("");
-    expect(head).toBe(
-      `Run: ${target}/${row.runname} ${keys}id: 3 runname: ${row.runname} state: ${row.state} status: ${row.status} owner: ${row.owner} event_time: ${row.event_time} comment: ${row.comment} fail_count: ${row.fail_count} pass_count: ${row.pass_count} `,
-    );
-    expect(tests.length).toBe(10);
-    for (const line of tests)
-      expect(line).toMatch(/^ {2}Test: \S+ +State: \S+ +Status: \S+ +Runtime: +\d+s Time: \S+ +Host: /);
+  it("prints of an area in the shape of a real one what the real Megatest prints, to the byte", async () => {
+    const area = realShapeArea(2);
+    const { stdout, stderr, code } = await run(area, ["list-runs", area.directory, "%"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(realShapeListRuns(area));
+  });
+
+  it("writes a real number as Scheme does, pads by bytes, and leaves out a step that is hidden", async () => {
+    const area = realShapeArea(2);
+    edit(area, everywhere, (db) => {
+      db.exec("UPDATE tests SET cpuload = 0.1 + 0.2, diskfree = 7.0, testname = 'größe' WHERE id = 5");
+      db.exec("UPDATE test_steps SET status = 'DELETED' WHERE test_id = 5 AND state = 'start'");
+      db.exec("UPDATE tests SET status = 'WARN' WHERE id = 2");
+      db.exec("UPDATE tests SET state = 'NOT_STARTED', status = 'n/a' WHERE id = 20");
+    });
+    const { stdout } = await run(area, ["list-runs", area.directory, "wk0*", "--run-id", "1,4"]);
+    expect(stdout).toContain(`  Test: größe(south)${" ".repeat(11)} State: `);
+    expect(stdout).toContain("\n         cpuload:  0.3\n         diskfree: 7\n");
+    expect(stdout.match(/^ {4}Step: /gm)?.length).toBe(1);
+    expect(stdout.match(/^ {9}rundir: /gm)?.length).toBe(2);
+  });
+
+  it("tells programs times as ISO, where each test ran, and the steps of those that did not pass", async () => {
+    const area = realShapeArea(2);
+    const document = documentOf(await run(area, ["list-runs", area.directory, "wk02", "--json"]));
+    const [only] = document.runs as { tests: Record<string, unknown>[] }[];
+    const began = readRows(area.cacheDb, "SELECT event_time FROM runs WHERE id = 4")[0]?.event_time;
+    expect(only).toMatchObject({ at: new Date(Number(began) * 1000).toISOString(), event_time: began });
+    const bySteps = only?.tests.map(({ testname, item_path, steps }) => [
+      `${testname}/${item_path}`,
+      (steps as unknown[] | undefined)?.length,
+    ]);
+    expect(bySteps).toEqual([
+      ["summary/", undefined],
+      ["matrix/south", 2],
+      ["matrix/north", undefined],
+      ["matrix/", 0],
+      ["basic/", undefined],
+    ]);
+    expect(only?.tests[1]).toMatchObject({
+      cpuload: 4.13,
+      rundir: "/proj/links/q1/sles/7.2/wk02/matrix/south",
+      steps: [
+        { stepname: "probe", state: "start", at: expect.stringMatching(/^\d{4}-.*Z$/) },
+        { state: "end" },
+      ],
+    });
+  });
+
+  it("takes a target pattern key by key, and one of other parts for the whole target", async () => {
+    const area = realShapeArea(2);
+    for (const [pattern, expected] of [
+      ["sl%/7*", [1, 4]],
+      ["%/7.2", [4, 5]],
+      ["SLES/%", []],
+      ["s%s/7.1,arch/*", [1, 5]],
+      ["sles%", [1, 4]],
+      ["%", [1, 4, 5]],
+      ["a_ch/%", []],
+    ] as const)
+      expect([pattern, ids(await listed(area, ["--target", pattern]))]).toEqual([pattern, expected]);
+  });
+
+  it("says where patterns match nothing what targets, names and states look like here", async () => {
+    const area = realShapeArea(2);
+    const wrong = await run(area, [
+      "list-runs",
+      area.directory,
+      "wk%",
+      "--target",
+      "sles",
+      "--state",
+      "COMPLETED",
+    ]);
+    expect([wrong.code, wrong.stdout]).toEqual([0, ""]);
+    const told =
+      "no run matches --target sles and --runname wk% and --state COMPLETED; the newest runs here have targets arch/7.2, sles/7.2, sles/7.1; names wk01, wk02; states new, locked; statuses n/a, checked";
+    expect(wrong.stderr).toBe(`mtjobs: ${told}\n`);
+    const json = await run(area, [
+      "list-runs",
+      area.directory,
+      "wk%",
+      "--target",
+      "sles",
+      "--state",
+      "COMPLETED",
+      "--json",
+    ]);
+    expect(documentOf(json)).toMatchObject({ runs: [], warnings: [told] });
+    const { result } = await runReduce(area, { runname: "r%" });
+    expect(result.warnings).toEqual([
+      expect.stringMatching(/^no run matches --runname r%; .*names wk01, wk02;/),
+    ]);
+    await runReduce(area, { runname: "wk%", includeLocked: true });
+    const back = await runRestore(area, { target: "sles/8%" });
+    expect(back.result.warnings).toEqual([expect.stringContaining("no run matches --target sles/8%; ")]);
+    expect((await runReduce(area, { runname: "x%" })).result.warnings).toEqual([]);
   });
 
   it("lists the runs of both databases with --full-db, and says of each where it is", async () => {

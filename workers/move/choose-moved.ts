@@ -10,7 +10,7 @@ import { type Move, planOf } from "./move.ts";
 import { markForeignDirectories, renameRun } from "./rename-run.ts";
 import { labelOf, type Run } from "./run.ts";
 import { outwaitBusy } from "./transaction.ts";
-import { warnOfUnknownIds } from "./unknown-ids.ts";
+import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
 /**
  * The moved runs that match the patterns and ids given, oldest id first. Those that stay are tallied as skipped.
@@ -20,6 +20,7 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
   const { signal } = move.context;
   await warnOfUnknownIds(move, payload.runId, "completed");
   const matching = await outwaitBusy(signal, () => matchingRuns(move, payload));
+  if (matching.length === 0) await warnOfNoMatch(move, payload, "completed");
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
   const homeless = homelessValues(move);
@@ -73,7 +74,7 @@ function homelessValues({ db, records, sources }: Move): Homeless[] {
 }
 
 function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
-  const { sql, parameters } = matchRun(targetSql(move.keys, "r"), payload);
+  const { sql, parameters } = matchRun(move.keys, payload);
   return candidates(
     move.db,
     `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,

@@ -10,7 +10,7 @@ import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
 import { labelOf, type Run } from "./run.ts";
 import { outwaitBusy } from "./transaction.ts";
-import { warnOfUnknownIds } from "./unknown-ids.ts";
+import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
 /** Rows of `runs` looked at in one statement. */
 const chunk = 2_000;
@@ -29,6 +29,7 @@ export interface Candidate extends Run {
 export async function chooseRuns(move: Move, payload: ReducePayload, now: number): Promise<bigint[]> {
   await warnOfUnknownIds(move, payload.runId, "area");
   const matching = (await matchingRuns(move, payload)).filter((run) => run.state !== "deleted");
+  if (matching.length === 0) await warnOfNoMatch(move, payload, move.fresh);
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const conflicting = await findConflicts(move, matching);
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (now - payload.age) / 1000;
@@ -59,7 +60,7 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
   for (const part of parts) {
     // The cache's row is the fresher one; megatest.db adds only what the cache lacks.
     const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
-    const { sql, parameters } = matchRun(targetSql(move.keys, "r"), payload);
+    const { sql, parameters } = matchRun(move.keys, payload);
     const read = `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
          coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime
        FROM ${part}.runs AS r WHERE ${sql} AND r.id BETWEEN ? AND ? AND ${alone} AND ${notNamed("runs", "r", guardName, gapName)}

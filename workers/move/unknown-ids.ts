@@ -1,3 +1,5 @@
+import { noMatchText } from "../../shared/no-match.ts";
+import type { RunSelectors } from "../../shared/patterns.ts";
 import type { RunId } from "../../shared/run-id.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
@@ -28,6 +30,17 @@ export async function warnOfUnknownIds(
   const other = where === "area" ? "completed-runs.db" : "megatest.db or its cache";
   if (elsewhere.length > 0) tally.warn(`not in ${file} but in ${other} already: ${listed(elsewhere)}`);
   if (unknown.length > 0) tally.warn(`no run in ${file} has these ids: ${listed(unknown)}`);
+}
+
+/** Warns where patterns match no run of the part, though it has some, and says what its runs look like. */
+export async function warnOfNoMatch(
+  move: Move,
+  selectors: RunSelectors,
+  part: "cache" | "area" | "completed",
+): Promise<void> {
+  const { db, keys, tally, context } = move;
+  const sentence = await outwaitBusy(context.signal, () => noMatchText(db, `${part}.runs`, keys, selectors));
+  if (sentence !== undefined) tally.warn(sentence);
 }
 
 function listed(ids: readonly bigint[]): string {

@@ -1,11 +1,13 @@
 import type { Writable } from "node:stream";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { RunId } from "../../../shared/run-id.ts";
-import type { ListedRun, RunList } from "../../list-runs.ts";
-import { runText } from "../../text/runs-text.ts";
+import type { RunList } from "../../list-runs.ts";
+import { runDocument, runText } from "../../text/runs-text.ts";
+import { printable } from "../../text/table.ts";
 import { write } from "../../text/write.ts";
 import { areaAndMore } from "../area-argument.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
+import type { CliIo } from "../io.ts";
 import type { Outcome } from "../outcome.ts";
 import { runIds } from "../selectors.ts";
 
@@ -23,7 +25,7 @@ export const addListRuns: AddCommand = (program, bind) => {
       "the run's name; % makes it a LIKE, without one it is a GLOB, commas separate alternatives",
     )
     .option("--runname <pattern>", "the same as PATT")
-    .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%")
+    .option("--target <pattern>", "a pattern for each key, joined by /, such as ub%/nfs/*")
     .option("--state <list>", "the run's state")
     .option("--status <list>", "the run's status")
     .option("--run-id <list>", "ids, comma-separated", runIds)
@@ -61,7 +63,7 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
   const { listRuns } = await import("../../list-runs.ts");
   const list = await listRuns(area, request, { settings, env: io.env });
   try {
-    const error = json ? await printJson(list, fullDb, io.stdout) : await printText(list, io.stdout);
+    const error = json ? await printJson(list, fullDb, io.stdout) : await printText(list, io);
     return { document: undefined, text: "", printed: true, ...(error === undefined ? {} : { error }) };
   } finally {
     list.close();
@@ -69,9 +71,15 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
 }
 
 /** Run by run, so that memory stays flat. */
-async function printText(list: RunList, stdout: Writable): Promise<JobsError | undefined> {
+async function printText(list: RunList, { stdout, stderr }: CliIo): Promise<JobsError | undefined> {
   try {
-    for (const run of list.runs()) await write(stdout, runText(run));
+    let found = false;
+    for (const run of list.runs()) {
+      found = true;
+      await write(stdout, runText(run));
+    }
+    const note = found ? undefined : list.noMatch();
+    if (note !== undefined) stderr.write(`mtjobs: ${printable(note)}\n`);
     return undefined;
   } catch (error) {
     return toJobsError(error);
@@ -84,18 +92,21 @@ async function printJson(list: RunList, fullDb: boolean, stdout: Writable): Prom
   await write(stdout, `${head.slice(0, -1)},"runs":[`);
   let error: JobsError | undefined;
   let separator = "\n";
+  let warnings: string[] = [];
   try {
     for (const run of list.runs()) {
-      await write(stdout, separator + JSON.stringify(documentOf(run)));
+      await write(stdout, separator + JSON.stringify(runDocument(run)));
       separator = ",\n";
     }
+    const note = separator === "\n" ? list.noMatch() : undefined;
+    if (note !== undefined) warnings = [note];
   } catch (thrown) {
     error = toJobsError(thrown);
   }
-  await write(stdout, `\n]${error === undefined ? "" : `,"error":${JSON.stringify(error.toDocument())}`}}\n`);
+  const told = warnings.length === 0 ? "" : `,"warnings":${JSON.stringify(warnings)}`;
+  await write(
+    stdout,
+    `\n]${told}${error === undefined ? "" : `,"error":${JSON.stringify(error.toDocument())}`}}\n`,
+  );
   return error;
-}
-
-function documentOf({ fields, tests, ...run }: ListedRun): Record<string, unknown> {
-  return { ...fields, ...run, tests };
 }

@@ -17,7 +17,7 @@ export function addReduce(program: Command, bind: Bind, deps: CliDeps): void {
     dryRun: "say what would move and change nothing",
     lesson: {
       notes: [
-        "A selector must be given: --runname % means every run. In a pattern % means LIKE, without one it is a GLOB;\ncommas separate alternatives. Durations: 500ms, 90s, 30m, 12h, 30d, 8w.",
+        "A selector must be given: --runname % means every run. In a pattern % means LIKE, without one it is a GLOB;\ncommas separate alternatives. A finished run has the\nstate new and the status n/a unless somebody set them. Durations: 500ms, 90s, 30m, 12h, 30d, 8w.",
       ],
       examples: [
         ["mtjobs reduce /areas/a1 --age 30d --dry-run --wait", "what is older than 30 days"],

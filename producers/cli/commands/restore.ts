@@ -20,7 +20,7 @@ export function addRestore(program: Command, bind: Bind, deps: CliDeps): void {
     addOptions,
     lesson: {
       notes: [
-        "A selector must be given: --runname % means every run. They choose among the runs in completed-runs.db. In a\npattern % means LIKE, without one it is a GLOB; commas separate alternatives. Durations: 500ms, 90s, 30m, 12h, 30d, 8w.",
+        "A selector must be given: --runname % means every run. They choose among the runs in completed-runs.db. In a\npattern % means LIKE, without one it is a GLOB; commas separate alternatives. A finished run has the\nstate new and the status n/a unless somebody set them. Durations: 500ms, 90s, 30m, 12h, 30d, 8w.",
         "Where a run of the same target and name was registered meanwhile, the one in completed-runs.db stays there, as\n`conflict`; with --on-conflict rename it comes back as <runname>.restored, and its\ntests name no directory any more: those they had are the other run's, and -remove-runs would remove them.\nA run whose id was given to another meanwhile has a new id in completed-runs.db already and comes back under it;\nthe result names both.",
         "The next reduce that a run matches moves it to completed-runs.db again.",
       ],

@@ -20,8 +20,8 @@ describe("a full-db connection", () => {
 
   it.each([
     [
-      'SELECT id FROM runs WHERE state = "COMPLETED" ORDER BY rowid DESC',
-      "SELECT id FROM runs WHERE state = 'COMPLETED' ORDER BY id DESC",
+      'SELECT id FROM runs WHERE state = "new" ORDER BY rowid DESC',
+      "SELECT id FROM runs WHERE state = 'new' ORDER BY id DESC",
     ],
     [
       `SELECT count(*) AS "how many" FROM tests WHERE status IN ("PASS", "it's") AND "state" <> "x"`,

@@ -9,7 +9,7 @@ import { movedIds, reduceSafely, runReduce, skippedBy, unionOf } from "../../sup
 import { stoppedReduce } from "../../support/stopped-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
-const nothing = { runname: "no such run" };
+const nothing = { runname: undefined, keep: 1000 };
 
 /** Runs 1 and 2 of three have moved. */
 async function movedArea(): Promise<SampleArea> {

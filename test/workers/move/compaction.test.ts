@@ -58,7 +58,7 @@ describe("compaction", () => {
     expect(result.warnings).toEqual([
       expect.stringMatching(/^the cache, the cache's ref, and megatest.db stayed as large: under 8 MiB/),
     ]);
-    const next = await reduceSafely(area, { runname: "none", compact: "auto" });
+    const next = await reduceSafely(area, { runname: undefined, keep: 1000, compact: "auto" });
     expect(next.result.warnings).toEqual([]);
   });
 
@@ -76,7 +76,7 @@ describe("compaction", () => {
     const area = fatArea();
     await reduceSafely(area, { runname: undefined, runId: [1], compact: "never" });
     expect(freePages(area.cacheDb)).toBeGreaterThan(700);
-    await reduceSafely(area, { runname: "none", compact: "always" });
+    await reduceSafely(area, { runname: undefined, keep: 1000, compact: "always" });
     expect([area.cacheDb, area.refDb, area.megatestDb].map(freePages)).toEqual([0, 0, 0]);
     await reduceSafely(area, { ...onlyOld, compact: "never" });
     expect(freePages(area.cacheDb)).toBeGreaterThan(1000);
@@ -91,7 +91,7 @@ describe("compaction", () => {
     );
     expect(freePages(area.megatestDb)).toBeGreaterThan(2000);
     edit(area, everywhere, (db) => db.exec("UPDATE tests SET state = 'COMPLETED'"));
-    const next = await reduceSafely(area, { runname: "none", compact: "auto" });
+    const next = await reduceSafely(area, { runname: undefined, keep: 1000, compact: "auto" });
     expect(next.result.warnings).toEqual([]);
     expect(freePages(area.megatestDb)).toBe(0);
   });
@@ -113,7 +113,11 @@ describe("compaction", () => {
     const reader = new Database(area.refDb);
     const rows = reader.prepare("SELECT id FROM test_steps").iterate();
     const failpoint = (name: string) => void (name === "looked-again" && rows.next());
-    const { result } = await runReduce(area, { runname: "none", compact: "auto" }, { failpoint });
+    const { result } = await runReduce(
+      area,
+      { runname: undefined, keep: 1000, compact: "auto" },
+      { failpoint },
+    );
     rows.return?.();
     reader.close();
     expect(result.warnings).toHaveLength(1);

@@ -1,0 +1,44 @@
+import { type RunSelectors, targetSql } from "./patterns.ts";
+import type { Connection } from "./sqlite/connection.ts";
+
+/** Different values named of each. */
+const named = 5;
+
+const options = [
+  ["target", "--target"],
+  ["runname", "--runname"],
+  ["state", "--state"],
+  ["status", "--status"],
+] as const;
+
+/**
+ * Says that patterns match no run, and what targets, names, states and statuses look like here; undefined where none but `%` was
+ * given, or there is no run that could match.
+ *
+ * @param table of runs; hidden ones do not count
+ * @param keys the target keys that are columns of it
+ */
+export function noMatchText(
+  db: Connection,
+  table: string,
+  keys: readonly string[],
+  chosen: RunSelectors,
+): string | undefined {
+  const given = options.flatMap(([name, option]) =>
+    chosen[name] === undefined || chosen[name] === "%" ? [] : [`${option} ${chosen[name]}`],
+  );
+  if (given.length === 0) return undefined;
+  const values = (sql: string) =>
+    db
+      .prepare<[], string>(
+        `SELECT value FROM (SELECT ${sql} AS value, r.id AS id FROM ${table} AS r
+           WHERE coalesce(r.state, '') <> 'deleted' ORDER BY r.id DESC LIMIT 10000)
+         GROUP BY value ORDER BY max(id) DESC LIMIT ${named}`,
+      )
+      .pluck()
+      .all()
+      .join(", ");
+  const names = values("coalesce(r.runname, '')");
+  if (names === "") return undefined;
+  return `no run matches ${given.join(" and ")}; the newest runs here have targets ${values(targetSql(keys, "r"))}; names ${names}; states ${values("coalesce(r.state, '')")}; statuses ${values("coalesce(r.status, '')")}`;
+}
