@@ -74,8 +74,10 @@ export interface MoveResult {
   /** There where its time was up before all was done; what it did is done. */
   timeUp?: TimeUp;
   truncated?: true;
-  /** Rows whose losing version was kept in completed-runs.db (`mtjobs_superseded`). */
+  /** Rows that were changed in two places, whose losing version was kept in completed-runs.db (`mtjobs_superseded`). */
   superseded: number;
+  /** Older versions kept besides, of rows that were only not synced yet: they lost against nothing. There where it is not 0. */
+  unsynced?: number;
   /** Rows that came late for runs moved earlier and were brought to them. */
   late: number;
   /** By file name: `megatest.db`, `completed-runs.db`, `cache/megatest.db`, `cache/megatest_ref.db`. */

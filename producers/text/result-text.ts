@@ -45,15 +45,28 @@ export function resultText(result: MoveResult): string {
     const { by, left } = result.timeUp;
     parts.push(`time is up (${by}): ${plural(left, "run")} left for the next job`);
   }
-  if (result.superseded > 0) {
-    parts.push(
-      `${plural(result.superseded, "row")} lost against a newer version and ${result.superseded === 1 ? "is" : "are"} kept in completed-runs.db`,
-    );
-  }
+  parts.push(keptText(result));
   if (result.late > 0) parts.push(`${plural(result.late, "late row")} brought to runs moved earlier`);
   parts.push(leftoversText(result));
   for (const warning of result.warnings) parts.push(`warning: ${printable(warning)}`);
   return parts.filter((part) => part !== "").join("\n\n");
+}
+
+/** A row that was only not synced yet has lost against nothing. */
+function keptText({ superseded, unsynced = 0 }: MoveResult): string {
+  const are = (count: number) => (count === 1 ? "is" : "are");
+  return [
+    ...(superseded > 0
+      ? [
+          `${plural(superseded, "row")} lost against a newer version and ${are(superseded)} kept in completed-runs.db`,
+        ]
+      : []),
+    ...(unsynced > 0
+      ? [
+          `${plural(unsynced, "older value")} of rows that were not synced yet ${are(unsynced)} kept in completed-runs.db`,
+        ]
+      : []),
+  ].join("\n");
 }
 
 function movedText({ moved }: MoveResult): string {

@@ -30,7 +30,7 @@ export async function check(payload: CheckPayload, context: JobContext): Promise
     return { ...report, checks: [versions, ...report.checks] };
   } catch (error) {
     if (!(error instanceof JobsError) || error.code !== "several-caches") throw error;
-    return { checks: [versions, failed("caches", error.message)] };
+    return { checks: [versions, failed("caches", `on ${context.settings.host}: ${error.message}`)] };
   }
 }
 
@@ -58,7 +58,7 @@ export async function checkPlace(
     checks: [
       ...quiet.checks,
       serverChecks(area, context.settings, skewMs, stopped),
-      ...(cache === undefined ? [] : [openFileCheck(cache, process.pid)]),
+      ...(cache === undefined ? [] : [openFileCheck(cache, process.pid, context.settings.host)]),
       passed("caches", cache === undefined ? "there is no cache" : "one cache is in use"),
       spaceCheck("space-area", area.realPath, pairBytes),
     ],

@@ -43,7 +43,7 @@ export function describeServers(alive: readonly MegatestServer[]): MigrateCheck 
  * The check `open-files`: which other processes of this host have a database of the pair open. Where the system does not
  * tell, that alone does not hold a migration up.
  */
-export function openFileCheck(pair: CachePair, ownPid: number): MigrateCheck {
+export function openFileCheck(pair: CachePair, ownPid: number, host: string): MigrateCheck {
   const databases = [pair.megatestDb, ...(pair.refDb === undefined ? [] : [pair.refDb])];
   const open = openFiles(databases.flatMap((file) => [file, `${file}-wal`, `${file}-journal`]));
   if (open === "unknown") {
@@ -55,7 +55,7 @@ export function openFileCheck(pair: CachePair, ownPid: number): MigrateCheck {
   }
   const pids = open.pids.filter((pid) => pid !== ownPid);
   if (pids.length > 0) {
-    const detail = `the cache is open in process ${pids.join(", ")}`;
+    const detail = `the cache on ${host} is open in process ${pids.join(", ")}`;
     return { name: "open-files", ok: false, detail, facts: { pids } };
   }
   const unseen = open.uninspected.filter(({ uid }) => mayWrite(databases, uid)).map(({ pid }) => pid);

@@ -89,7 +89,8 @@ type Files = Partial<Record<PairPart, string>>;
 export async function preparePlace(o: Installing, directory: string): Promise<PairPlace> {
   const place = await outwaitBusy(o.signal, () => findPlace(o.area, o.settings));
   if (place.standing !== undefined && place.mark === undefined) {
-    throw new JobsError("conflict", `${place.directory} holds a cache that no migration closed`, {
+    const { host } = o.settings;
+    throw new JobsError("conflict", `${place.directory} on ${host} holds a cache that no migration closed`, {
       hint: "end the processes that use it, see whether megatest.db has all its rows, and remove it",
     });
   }

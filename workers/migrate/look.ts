@@ -19,7 +19,9 @@ import { openQuietly } from "../move/open-quietly.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { readClosed } from "./closed.ts";
 import { assertHomehostFile } from "./home-switch.ts";
+import { openFileCheck } from "./in-use.ts";
 import { lastMigration, migrationOf, openMigration } from "./migration-table.ts";
+import { isEmptyPair } from "./pair-files.ts";
 import { isLeaseAlive, leaseOf } from "./part.ts";
 import { failed, passed } from "./refusal.ts";
 import { signsOfLife } from "./signs-of-old-home.ts";
@@ -126,7 +128,7 @@ function areaChecks(db: Connection, area: Area, { settings }: JobContext): Migra
     assertHomehostFile(area);
     const pair = findCache(area, settings);
     assertReadWrite(area, pair, settings);
-    checks.push(pairCheck(pair));
+    checks.push(pairCheck(pair, settings.host));
   } catch (error) {
     if (!(error instanceof JobsError)) throw error;
     checks.push(failed("target", error.message));
@@ -136,14 +138,20 @@ function areaChecks(db: Connection, area: Area, { settings }: JobContext): Migra
 }
 
 /** A pair of ours from before is used again; one that is open may hold what nobody else has. */
-function pairCheck(pair: CachePair | undefined): MigrateCheck {
+function pairCheck(pair: CachePair | undefined, host: string): MigrateCheck {
   if (pair === undefined) return passed("caches", "the new home has no cache of the area yet");
+  if (isEmptyPair(pair)) {
+    const open = openFileCheck(pair, process.pid, host);
+    return open.ok === false
+      ? failed("caches", `${open.detail}, though that is not the home (${pair.directory})`)
+      : passed("caches", "the new home's cache holds nothing, and is made anew");
+  }
   const db = openQuietly({ cache: pair.megatestDb });
   try {
     return readClosed(db, "cache") === undefined
       ? failed(
           "caches",
-          `${pair.directory} holds a cache that is open to writers, though this host is not the home`,
+          `${host} is not the home, and has a cache of the area that is open to writers: ${pair.directory}; end what uses it there, see whether megatest.db has all its rows, and remove it`,
         )
       : passed("caches", "the new home's closed cache of before is used again");
   } finally {

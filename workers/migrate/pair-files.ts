@@ -143,6 +143,17 @@ export function removePair(directory: string): boolean {
   return true;
 }
 
+/**
+ * True for a pair without a byte in any of its files: a Megatest that was looking, or died, made it, and nothing was ever in it.
+ * Whether a process has it open is for `removePair` to see.
+ */
+export function isEmptyPair({ directory }: Pick<CachePair, "directory">): boolean {
+  const files = Object.values(pairNames).flatMap((name) =>
+    ["", "-journal", "-wal"].map((suffix) => join(directory, name + suffix)),
+  );
+  return files.every((file) => (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0);
+}
+
 /** Removes a directory where nothing is left in it. */
 export function removeIfEmpty(directory: string): void {
   try {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { openAllowedArea } from "../../shared/area/area.ts";
-import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import type { CachePair } from "../../shared/area/cache.ts";
 import { appendHistory } from "../../shared/area/history.ts";
 import { readHomehost } from "../../shared/area/homehost.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
@@ -19,6 +19,7 @@ import { commit, giveBack, handOver, type MigrationPart, takePair, withPart } fr
 import { fromSnapshot, installing, pairToOpen } from "./put-back.ts";
 import { passed, undoneError } from "./refusal.ts";
 import { copyAside } from "./snapshot.ts";
+import { findStandingPair } from "./standing-pair.ts";
 import { cleanNew, decide, rowOf } from "./undo.ts";
 
 /** What a part of the coordinating job is given. */
@@ -48,7 +49,7 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
   const options = {
     context,
     area,
-    pair: findCache(area, settings),
+    pair: await findStandingPair(area, settings),
     migration: payload.migration,
     lease: "any",
   } as const;

@@ -1,5 +1,4 @@
 import { openAllowedArea } from "../../shared/area/area.ts";
-import { findCache } from "../../shared/area/cache.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { filesOf } from "../move/databases.ts";
 import { assertFit } from "../move/fit-area.ts";
@@ -11,6 +10,7 @@ import { assertGapFit } from "./id-gap.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
 import { commit, handOver, read, withPart } from "./part.ts";
+import { findStandingPair } from "./standing-pair.ts";
 import { rowOf } from "./undo.ts";
 
 /** What is known of a home that is gone. */
@@ -32,7 +32,7 @@ export async function beginTakeOver(
 ): Promise<{ token: number }> {
   const { settings, env, signal } = context;
   const area = openAllowedArea(payload.area, settings, env);
-  const pair = findCache(area, settings);
+  const pair = await findStandingPair(area, settings);
   const files = filesOf(area, pair);
   await outwaitBusy(signal, () => assertFit(files, new Tally()));
   await outwaitBusy(signal, () => assertGapFit(files));

@@ -17,17 +17,20 @@ import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { transact } from "./transaction.ts";
 
+export interface Absorbed {
+  superseded: number;
+  /** Versions of the ref's of rows that changed since it agreed with the cache. */
+  unsynced: number;
+  late: number;
+}
+
 /**
  * Brings rows of one table of a source that completed-runs.db does not know into it, before they are removed: a row it
  * lacks is added; of two versions the cache's wins, and the other one is kept in `mtjobs_superseded`.
  *
  * The source is read first, into a temporary table; no lock on it lasts while completed-runs.db commits.
  */
-export function absorb(
-  options: AbsorbOptions,
-  record: RecordPlan,
-  ids: readonly bigint[],
-): { superseded: number; late: number } {
+export function absorb(options: AbsorbOptions, record: RecordPlan, ids: readonly bigint[]): Absorbed {
   readRows(options, record, ids);
   const archives =
     record.table === "tests" &&
@@ -57,11 +60,7 @@ function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly
   db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
 }
 
-function absorbSynced(
-  options: AbsorbOptions,
-  record: RecordPlan,
-  renamedBlocks: RenamedBlocks,
-): { superseded: number; late: number } {
+function absorbSynced(options: AbsorbOptions, record: RecordPlan, renamedBlocks: RenamedBlocks): Absorbed {
   const { db, part, fresh } = options;
   const wins = part === fresh;
   let superseded = 0;
@@ -85,16 +84,20 @@ function absorbSynced(
   restoreOwnColumns(options, record);
   noteUnfit(db, record, "temp.incoming");
   superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
+  const isThere = `EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
   const isKnown = `${sameAsCopy(record, record.carried(part, "completed"))} AND ${wins ? "1" : addsNothing(record, part)}`;
-  superseded += keep(
-    options,
-    record,
-    "temp.incoming",
-    `NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
+  const keepOlder = (which: string) =>
+    keep(
+      options,
+      record,
+      "temp.incoming",
+      `${which} AND NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
        AND ${isKnown})`,
-    "an older or stray version",
-  );
-  return { superseded, late: Math.max(0, late - replaced) };
+      "an older or stray version",
+    );
+  const unsynced = part === "ref" ? keepOlder(isThere) : 0;
+  superseded += keepOlder(part === "ref" ? `NOT ${isThere}` : "1");
+  return { superseded, unsynced, late: Math.max(0, late - replaced) };
 }
 
 /** Adds the rows whose ids are free, tests with the block ids that completed-runs.db has for them; returns how many. */
@@ -161,7 +164,7 @@ function rivalRows(record: RecordPlan, part: Source): string {
  * Adds the rows under new ids where theirs are taken. One whose test is not in completed-runs.db, or that
  * does not fit there as it is, is kept aside.
  */
-function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { superseded: number; late: number } {
+function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): Absorbed {
   const { db, part } = options;
   const { table } = record;
   const parented = mayJoin(options, record);
@@ -192,7 +195,7 @@ function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): { supersede
   const superseded =
     keep(options, record, "temp.incoming", `NOT (${parented})`, "a stray row") +
     keep(options, record, "temp.incoming", `${parented} AND ${isUnfit}`, doesNotFit);
-  return { superseded, late };
+  return { superseded, unsynced: 0, late };
 }
 
 /**

@@ -84,33 +84,46 @@ export function commitStage(move: Move, pending: PendingStates): void {
     return recordLosers(move, now);
   });
   pending.written();
-  move.tally.superseded += kept;
+  countKept(move, kept);
 }
 
 /** Commits the losing versions alone: before what they stood for is overwritten. */
 export async function commitLosers(move: Move): Promise<void> {
-  const { db, context, token, tally } = move;
+  const { db, context, token } = move;
   const kept = await outwaitBusy(context.signal, () =>
     transact(db, () => {
       proveToken(db, "completed", token, Date.now());
       return recordLosers(move, Date.now());
     }),
   );
-  tally.superseded += kept;
+  countKept(move, kept);
+}
+
+interface Kept {
+  conflicts: number;
+  /** Versions of rows that were only not synced yet. */
+  unsynced: number;
+}
+
+function countKept({ tally }: Move, { conflicts, unsynced }: Kept): void {
+  tally.superseded += conflicts;
+  tally.unsynced += unsynced;
 }
 
 /**
  * Writes `temp.losers` into the table that keeps them, each version once; returns how many. They are counted once they
  * are committed: a commit that meets a reader is made again, with all that went before.
  */
-function recordLosers({ db, context }: Move, now: number): number {
-  return prepared(
-    db,
-    `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+function recordLosers({ db, context }: Move, now: number): Kept {
+  const record = (unsynced: 0 | 1) =>
+    prepared(
+      db,
+      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
        SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.losers AS l
-       WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
+       WHERE l.unsynced = ? AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
          AND p.row_id = l.row_id AND p.row = l.row)`,
-  ).run(context.jobId, now).changes;
+    ).run(context.jobId, now, unsynced).changes;
+  return { conflicts: record(0), unsynced: record(1) };
 }
 
 /**

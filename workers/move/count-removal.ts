@@ -6,10 +6,16 @@ import { outwaitBusy } from "./transaction.ts";
 /** Counts what a removal found. Where ids of ours mean other records now, they are to be mended before the job ends. */
 export async function countRemoval(
   move: Move,
-  { superseded, late, strangers }: Pick<RemovalReport, "superseded" | "late" | "strangers">,
+  {
+    superseded,
+    unsynced,
+    late,
+    strangers,
+  }: Pick<RemovalReport, "superseded" | "unsynced" | "late" | "strangers">,
 ): Promise<void> {
   const { context, tally } = move;
   tally.superseded += superseded;
+  tally.unsynced += unsynced;
   tally.late += late;
   if (strangers.length === 0) return;
   await outwaitBusy(context.signal, () => noteRepair(move));

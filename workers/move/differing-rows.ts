@@ -2,7 +2,7 @@ import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import { type Connection, quoteText } from "../../shared/sqlite/connection.ts";
 import type { IdRange } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
-import type { Move } from "./move.ts";
+import type { Move, Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /** Which rows of cache and megatest.db differ, which version is the newer one, and what is kept of the other: `temp.differing`, `temp.losers`. */
@@ -47,6 +47,16 @@ export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRang
   return changes + missing.changes;
 }
 
+/**
+ * SQL: megatest.db's row `x` is what the ref has, so that the cache's newer one was only not synced yet, and nothing was changed
+ * in two places. Without a ref nobody can tell.
+ */
+export function isUnsynced(move: Move, record: RecordPlan, loser: Source): string {
+  if (loser !== "area" || !move.sources.includes("ref")) return "0";
+  return `EXISTS (SELECT 1 FROM ref.${record.table} AS r WHERE r.id = x.id
+    AND ${sameRow("x", "r", record.carried("area", "ref"), record.mixed)})`;
+}
+
 /** Notes in `temp.losers` the versions that are about to be overwritten. */
 export function noteLosers(move: Move, record: RecordPlan): void {
   for (const [part, winner, reason] of [
@@ -56,9 +66,9 @@ export function noteLosers(move: Move, record: RecordPlan): void {
     const columns = record.columnsIn(part);
     move.db
       .prepare(
-        `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+        `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried, unsynced)
          SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
-           ${rowLiteral("x", record.carried(part, "completed"))}
+           ${rowLiteral("x", record.carried(part, "completed"))}, ${isUnsynced(move, record, part)}
          FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = ${quoteText(winner)}`,
       )
       .run(reason, JSON.stringify(columns));

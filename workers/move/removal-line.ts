@@ -49,6 +49,7 @@ export class RemovalLine {
       changed: [],
       left: [],
       superseded: 0,
+      unsynced: 0,
       late: 0,
       strangers: [],
     };
@@ -126,6 +127,7 @@ function add(total: RemovalReport, report: RemovalReport): void {
   total.changed.push(...report.changed);
   total.left.push(...report.left);
   total.superseded += report.superseded;
+  total.unsynced += report.unsynced;
   total.late += report.late;
   total.strangers.push(...report.strangers);
 }

@@ -19,6 +19,8 @@ export interface RemovalReport {
   left: bigint[];
   /** Versions kept because they were neither what was copied nor known. */
   superseded: number;
+  /** Versions kept besides, of rows that were only not synced yet. */
+  unsynced: number;
   /** Rows that completed-runs.db did not have yet. */
   late: number;
   /** Runs with ids that mean other records in a database now; those stay where they are. */
@@ -56,6 +58,7 @@ export class Remover {
       changed: [],
       left: [],
       superseded: 0,
+      unsynced: 0,
       late: 0,
       strangers: [],
     };
@@ -162,6 +165,7 @@ export class Remover {
       for (const [record, ids] of blocked.mismatches) {
         const kept = await outwaitBusy(signal, () => absorb(this.#options, record, ids));
         report.superseded += kept.superseded;
+        report.unsynced += kept.unsynced;
         report.late += kept.late;
       }
       failpoint(`absorbed-from-${part}`);

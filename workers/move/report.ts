@@ -51,6 +51,7 @@ export function describeResult({ move, job, payload, areaId, before, started }: 
     ...(tally.timeUp === undefined ? {} : { timeUp: tally.timeUp }),
     ...(tally.truncated ? { truncated: true as const } : {}),
     superseded: tally.superseded,
+    ...(tally.unsynced > 0 ? { unsynced: tally.unsynced } : {}),
     late: tally.late,
     bytes: Object.fromEntries(
       Object.entries(after).map(([name, bytes]) => [name, { before: before[name] ?? bytes, after: bytes }]),

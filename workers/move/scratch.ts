@@ -22,7 +22,8 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
       table_name TEXT, id INTEGER, winner TEXT, PRIMARY KEY (table_name, id)
     ) WITHOUT ROWID;
     CREATE TEMP TABLE IF NOT EXISTS losers (
-      table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT
+      table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT,
+      unsynced INTEGER NOT NULL DEFAULT 0
     );`);
   for (const { table, parent, synced, target } of records) {
     if (parent === "test_id") db.exec(`INSERT OR IGNORE INTO temp.test_tables VALUES (${quoteText(table)})`);

@@ -1,6 +1,7 @@
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { rowsOfSlice } from "./children.ts";
+import { isUnsynced } from "./differing-rows.ts";
 import { type Move, plansBy, type Source } from "./move.ts";
 import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -139,9 +140,9 @@ async function keep(move: Move, record: RecordPlan, { winner, loser: part, reaso
   const columns = record.columnsIn(part);
   await readSources(
     move,
-    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried, unsynced)
        SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
-         ${rowLiteral("x", record.carried(part, "completed"))}
+         ${rowLiteral("x", record.carried(part, "completed"))}, ${winner === "cache" ? isUnsynced(move, record, part) : "0"}
        FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id
        WHERE f.table_name = ${quoteText(record.table)} AND f.winner = ${quoteText(winner)}`,
     reason,

@@ -34,6 +34,8 @@ export class Tally {
   readonly undone: NonNullable<MoveResult["undone"]> = {};
   timeUp: MoveResult["timeUp"];
   superseded = 0;
+  /** Older versions kept besides, that stood against nothing: their rows were only not synced yet. */
+  unsynced = 0;
   late = 0;
   truncated = false;
   /** Rows removed from the sources so far; only for progress. */

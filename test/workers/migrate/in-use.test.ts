@@ -95,12 +95,12 @@ describe("processes that have a pair open", () => {
   it("hold a migration up, named by their numbers, whichever database it is; this one does not", async () => {
     const pairs = twoPairs();
     const pair = pairAt(pairs.area, pairs.old);
-    expect(openFileCheck(pair, process.pid).ok).not.toBe(false);
+    expect(openFileCheck(pair, process.pid, "host-a").ok).not.toBe(false);
     const pids = [await holdOpen(pair.refDb ?? ""), await holdOpen(pair.megatestDb)];
-    const check = openFileCheck(pair, process.pid);
+    const check = openFileCheck(pair, process.pid, "host-a");
     expect(check).toMatchObject({ name: "open-files", ok: false });
     expect(check.facts?.pids).toEqual(expect.arrayContaining(pids));
-    expect(openFileCheck({ ...pair, refDb: undefined }, pids[1] ?? 0).ok).not.toBe(false);
+    expect(openFileCheck({ ...pair, refDb: undefined }, pids[1] ?? 0, "host-a").ok).not.toBe(false);
   });
 });
 

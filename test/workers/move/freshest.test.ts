@@ -49,6 +49,8 @@ describe("of a row that cache and megatest.db have otherwise", () => {
     area: [string, number];
     moves: string;
     kept: string[];
+    /** Of those kept, what was only not synced yet. */
+    unsynced?: number;
   }>([
     {
       title: "the cache's version moves where only the cache changed since the last sync",
@@ -57,6 +59,7 @@ describe("of a row that cache and megatest.db have otherwise", () => {
       area: ["old", early],
       moves: "new",
       kept: ["old"],
+      unsynced: 1,
     },
     {
       title: "the cache's version moves where both changed since",
@@ -65,6 +68,7 @@ describe("of a row that cache and megatest.db have otherwise", () => {
       area: ["new there", late],
       moves: "new here",
       kept: ["new there", "old"],
+      unsynced: 1,
     },
     {
       title:
@@ -98,8 +102,9 @@ describe("of a row that cache and megatest.db have otherwise", () => {
       area: ["there", late],
       moves: "changed",
       kept: ["there", "old"],
+      unsynced: 1,
     },
-  ])("$title", async ({ cache, ref, area: there, moves, kept }) => {
+  ])("$title", async ({ cache, ref, area: there, moves, kept, unsynced = 0 }) => {
     const area = agreedArea();
     write(area, "cache", ...cache);
     write(area, "ref", ...ref);
@@ -109,7 +114,7 @@ describe("of a row that cache and megatest.db have otherwise", () => {
     expect(commentOf(area, id)).toBe(moves);
     expect(completedColumn(area, "SELECT last_update FROM tests WHERE id = ?", id)).toEqual([cache[1]]);
     expect(keptVersions(area, "tests", id, "comment")).toEqual(kept.map((text) => JSON.stringify(text)));
-    expect(result.superseded).toBe(kept.length);
+    expect([result.superseded, result.unsynced ?? 0]).toEqual([kept.length - unsynced, unsynced]);
   });
 
   it("the cache's version moves where the ref never saw it", async () => {

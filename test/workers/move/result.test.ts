@@ -45,6 +45,7 @@ describe("the result of a reduce", () => {
       skipped: expect.any(Array),
       skippedCounts: { locked: 1, "in-flight": 2 },
       superseded: expect.any(Number),
+      unsynced: expect.any(Number),
       late: 0,
       bytes: Object.fromEntries(
         ["megatest.db", "completed-runs.db", "cache/megatest.db", "cache/megatest_ref.db"].map((name) => [
@@ -84,13 +85,13 @@ describe("the result of a reduce", () => {
     );
   });
 
-  it("counts every version kept as superseded", async () => {
+  it("counts every version kept, those of rows not synced yet for themselves", async () => {
     const area = buildTempArea({ runs: 5, inFlight: 0, unsynced: false });
     changeInCacheOnly(area, 1);
     changeInCacheOnly(area, 4);
     addTestIn(area, ["cache"], 2, "new");
     const { result } = await reduceSafely(area);
-    expect(result.superseded).toBe(2);
+    expect(result).toMatchObject({ superseded: 0, unsynced: 2 });
     expect(completedColumn(area, "SELECT count(*) FROM mtjobs_superseded")).toEqual([2]);
   });
 

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { resultText } from "../../../producers/text/result-text.ts";
 import type { MoveResult } from "../../../shared/result.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { changeInMegatestDbOnly } from "../../support/area-traits.ts";
+import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";
 import { LockHolder } from "../../support/lock-holder.ts";
 import { completedColumn } from "../../support/read-rows.ts";
@@ -46,7 +47,35 @@ describe("versions that are kept while somebody reads completed-runs.db", () => 
     const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false });
     edit(area, ["cache"], (db) => db.exec("UPDATE tests SET comment = 'newer'"));
     edit(area, ["ref", "area"], (db) => db.exec("UPDATE tests SET comment = 'older'"));
-    const { superseded } = await reduceBesideReader(area, {}, { step: "late-collected", ms: 1_500 });
-    expect([superseded, kept(area)]).toEqual([30, [30]]);
+    const result = await reduceBesideReader(area, {}, { step: "late-collected", ms: 1_500 });
+    expect(result).toMatchObject({ superseded: 0, unsynced: 30 });
+    expect(kept(area)).toEqual([30]);
+  });
+});
+
+describe("a row that was only not synced yet", () => {
+  it("is no conflict: it is counted as what it is, beside the one row that was changed in two places", async () => {
+    const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false });
+    changeInCacheOnly(area, 1);
+    changeInCacheOnly(area, 2);
+    const set = (comment: string) =>
+      `UPDATE tests SET comment = '${comment}' WHERE id = (SELECT max(id) FROM tests WHERE run_id = 3)`;
+    edit(area, ["cache"], (db) => db.exec(set("here")));
+    edit(area, ["area"], (db) => db.exec(set("there")));
+    const { result } = await runReduce(area);
+    // Of the row that was changed twice, what both once agreed on is kept from the ref.
+    expect(result).toMatchObject({ superseded: 1, unsynced: 3 });
+    expect(resultText(result)).toContain(
+      "\n1 row lost against a newer version and is kept in completed-runs.db\n3 older values of",
+    );
+  });
+
+  it("is told as no conflict at all where there is none", async () => {
+    const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false });
+    changeInCacheOnly(area, 1);
+    makeRefillDue(area);
+    const text = resultText((await runReduce(area)).result);
+    expect(text).not.toContain("lost against");
+    expect(text).toContain("1 older value of rows that were not synced yet is kept");
   });
 });
