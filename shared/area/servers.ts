@@ -122,8 +122,8 @@ function readProc(pid: number | "", name: string): string | undefined {
   }
 }
 
-/** Ms since 1970, from the start in hundredths of a second after boot. */
-function startedAtMs(pid: number): number | undefined {
+/** When a process started, ms since 1970, from hundredths of a second after boot; undefined where /proc does not tell. */
+export function startedAtMs(pid: number): number | undefined {
   const stat = readProc(pid, "stat");
   const uptime = readProc("", "uptime");
   // The command in parentheses may hold anything; what follows it is numbers.

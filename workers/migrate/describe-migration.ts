@@ -5,6 +5,7 @@ import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import type { Coordination } from "./coordination.ts";
 import type { Settled } from "./end.ts";
 import type { LookReport } from "./look.ts";
+import { startServer } from "./old-clients.ts";
 
 /** What a result is made of. */
 export interface MigrationSubject {
@@ -22,7 +23,17 @@ export function completed(
   outcome: MigrateOutcome,
   { strays, warnings }: Settled = { strays: { merged: 0, kept: 0 }, warnings: [] },
 ): MigrateResult {
-  return { ...describe(subject), state: "completed", outcome, strays, warnings: [...warnings] };
+  const ended = outcome === "migrated" && !subject.payload.dryRun ? serverWarnings(subject) : [];
+  return { ...describe(subject), state: "completed", outcome, strays, warnings: [...ended, ...warnings] };
+}
+
+/** Clients on other hosts go on once a server runs on the new home, and none starts by itself: the old one is asked. */
+function serverWarnings({ at, host, payload }: MigrationSubject): string[] {
+  if (at.stopped.length === 0) return [];
+  const names = at.stopped.map(({ host: old, pid }) => `${pid} on ${old}`).join(", ");
+  return [
+    `--stop-servers ended the Megatest server ${names}: clients on other hosts that were started before wait until one runs on the new home; ${startServer(host, payload.area)}`,
+  ];
 }
 
 /** The error of one that did not, with its document in `details.result`. */

@@ -3,6 +3,7 @@ import { findCache } from "../../shared/area/cache.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { type Settled, settle, tidySettled } from "./end.ts";
 import { readMigrationFiles } from "./migration-files.ts";
+import { oldClientWarnings } from "./old-clients.ts";
 import { handOver, withPart } from "./part.ts";
 import type { PartPayload } from "./switch.ts";
 import { rowOf } from "./undo.ts";
@@ -24,8 +25,14 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
   } as const;
   return await withPart(options, async (part) => {
     const row = await rowOf(part, payload.migration);
-    if (row.state === "switched" && readMigrationFiles(area, row.token).watched?.done === true)
-      return { settled: true, ...(await settle(part, row)) };
+    if (row.state === "switched" && readMigrationFiles(area, row.token).watched?.done === true) {
+      const { warnings, ...rest } = await settle(part, row);
+      return {
+        settled: true,
+        ...rest,
+        warnings: [...warnings, ...oldClientWarnings(area, settings.host, row)],
+      };
+    }
     const settled = row.state === "settled";
     // A part before this one died when it had settled.
     const warnings = settled ? await tidySettled(part, row) : [];

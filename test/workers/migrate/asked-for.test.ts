@@ -67,7 +67,16 @@ describe("a migration", () => {
       expect([code, details?.checks]).toEqual(["not-quiescent", ["servers"]]);
       const before = unionAt(served);
       const id = await hosts.migrate(served, "host-b", { stopServers: true });
-      expect((await hosts.migrated("host-b", id)).returnvalue).toMatchObject({ outcome: "migrated" });
+      expect((await hosts.migrated("host-b", id)).returnvalue).toMatchObject({
+        outcome: "migrated",
+        warnings: [
+          expect.stringMatching(
+            new RegExp(
+              `ended the Megatest server ${server.pid} on .*start a server on host-b: cd ${served.directory} && megatest -server -$`,
+            ),
+          ),
+        ],
+      });
       expect((await ended)[1]).toBe("SIGTERM");
       assertNothingLost(before, unionAt(hosts.seenFrom(served, "host-b")));
 

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename } from "node:path";
+import type { Area } from "../../shared/area/area.ts";
+import { isInside } from "../../shared/area/roots.ts";
+import { startedAtMs } from "../../shared/area/servers.ts";
+import type { MigrationRow } from "../../shared/migration-row.ts";
+
+/** A process of Megatest's on this host that took another host for the home when it was started, and does so for its whole life. */
+interface OldClient {
+  pid: number;
+  command: string;
+}
+
+const programs = /^(megatest|mtest|dboard|mdboard|dashboard|mtut|mtutil)$/;
+/** Processes that a warning names. */
+const named = 20;
+const longestCommand = 120;
+
+/**
+ * Megatest's clients of the area on this host, which is its home by now, that were started before. They ask for a server on the
+ * old home, which is refused there, and hang until one runs here. Only those whose working directory this user may see.
+ */
+function oldClients(area: Area, switchedAt: number): OldClient[] {
+  return listPids().flatMap((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
+      const isClient = words.some((word) => programs.test(basename(word))) && !words.includes("-server");
+      const startedAt = startedAtMs(pid);
+      if (!isClient || startedAt === undefined || startedAt > switchedAt) return [];
+      if (!isInside(realpathSync(`/proc/${pid}/cwd`), area.realPath)) return [];
+      return [{ pid, command: words.join(" ").slice(0, longestCommand) }];
+    } catch {
+      return []; // it ended meanwhile, or is not for us to see
+    }
+  });
+}
+
+function listPids(): number[] {
+  try {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** A sentence about them, for the result of a migration; none where there is no such client. */
+export function oldClientWarnings(area: Area, host: string, row: Pick<MigrationRow, "begun_at">): string[] {
+  const clients = oldClients(area, row.begun_at);
+  if (clients.length === 0) return [];
+  const names = clients.slice(0, named).map(({ pid, command }) => `${pid} (${command})`);
+  const more = clients.length > named ? ` and ${clients.length - named} more` : "";
+  const verb = clients.length === 1 ? "was" : "were";
+  return [
+    `on ${host} process ${names.join(", ")}${more} ${verb} started before the move: ${startServer(host, area.path)}, or end and start ${clients.length === 1 ? "it" : "them"} again`,
+  ];
+}
+
+/** How a server is started on the new home: without one, clients of before ask the old home for it, and are refused. */
+export const startServer = (host: string, area: string) =>
+  `start a server on ${host}: cd ${shellWord(area)} && megatest -server -`;
+
+const shellWord = (text: string) =>
+  /^[\w/.:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
