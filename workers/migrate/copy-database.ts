@@ -78,6 +78,35 @@ const notThere = (file: string) =>
   });
 
 /**
+ * Gives a database that nobody else has open the size of pages that `target` has, if that is in WAL mode: such a database keeps
+ * its size, and SQLite's backup into it fails (SQLITE_READONLY), however often it is tried.
+ */
+export function takePageSize(file: string, target: string): void {
+  const size = walPageSize(target);
+  if (size === undefined) return;
+  const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
+  try {
+    if (db.pragma("page_size", { simple: true }) === size) return;
+    // It takes effect with the vacuum, in rollback mode alone.
+    db.pragma(`page_size = ${size}`);
+    db.exec("VACUUM");
+  } finally {
+    db.close();
+  }
+}
+
+/** Undefined for a database that is not in WAL mode. */
+function walPageSize(path: string): number | undefined {
+  const db = new Database(path, { fileMustExist: true, timeout: 1_000 });
+  try {
+    const isWal = db.pragma("journal_mode", { simple: true }) === "wal";
+    return isWal ? Number(db.pragma("page_size", { simple: true })) : undefined;
+  } finally {
+    db.close();
+  }
+}
+
+/**
  * Takes a database that nobody else has open out of WAL mode, as SQLite's backup keeps the mode of its source: on a network
  * file system, and for its only file to be all of it.
  */

@@ -11,7 +11,7 @@ import { openConnection } from "../../shared/sqlite/connection.ts";
 import { proveToken, raiseToken } from "../fence.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { noteKnown, type PairPart, tellHome, writeClosed } from "./closed.ts";
-import { copyDatabase, leaveWal, syncFile } from "./copy-database.ts";
+import { copyDatabase, leaveWal, syncFile, takePageSize } from "./copy-database.ts";
 import { sameDigest } from "./digest.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { type GapIds, writeGap } from "./id-gap.ts";
@@ -177,6 +177,7 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
     renameSync(file, target);
   } else {
     // A process may have it open: its content is replaced, not the file.
+    await outwaitBusy(o.signal, () => takePageSize(file, target));
     await copyDatabase(file, target, o.signal);
     o.failpoint("pair-replaced");
     rmSync(file);

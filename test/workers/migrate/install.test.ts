@@ -159,6 +159,25 @@ describe("installing a pair where none stands", () => {
 });
 
 describe.each([false, true])("installing over a closed pair of an earlier migration (WAL: %s)", (wal) => {
+  it.each([1024, 16_384])(
+    "replaces what the file holds where its pages have another size, %i bytes",
+    async (size) => {
+      const pairs = await withClosedPair(wal);
+      const standing = pairAt(pairs.area, pairs.new);
+      const reader = new Database(standing.megatestDb);
+      onTestFinished(() => void reader.close());
+      expect(reader.prepare("SELECT count(*) FROM tests WHERE comment = 'since'").pluck().get()).toBe(0);
+      const source = pairAt(pairs.area, pairs.old);
+      for (const file of [source.megatestDb, source.refDb ?? ""])
+        openToWrite(file, (db) => db.exec(`PRAGMA page_size = ${size}; VACUUM`));
+      const expected = await takeSnapshot(pairs);
+      const pair = await install(pairs, expected);
+      expect(digests(pair).cache.sha256).toBe(expected.cache.sha256);
+      expect(reader.prepare("SELECT count(*) FROM tests WHERE comment = 'since'").pluck().get()).toBe(12);
+      expect(readColumn(pair.megatestDb, "PRAGMA integrity_check")).toEqual(["ok"]);
+    },
+  );
+
   it("replaces what the file holds, so that a process which has it open reads the new rows and may write none", async () => {
     const pairs = await withClosedPair(wal);
     const reader = new Database(pairAt(pairs.area, pairs.new).megatestDb);
