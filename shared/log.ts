@@ -13,6 +13,7 @@ export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger
     level: settings.logLevel,
     base: { pid: process.pid, host: settings.host },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: errorForLog },
   };
   const lines = process.stderr.isTTY
     ? pretty({ destination: 2, sync: true, colorize: true, ignore: "pid" })
@@ -20,6 +21,15 @@ export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger
   // A worker goes on though the disk of its log is full; there is no other place to say so.
   lines.on("error", () => {});
   return pino(options, lines);
+}
+
+/** What ioredis throws holds the command, and that of a refused password is AUTH with it. */
+function errorForLog(error: Error): object {
+  const { command: _command, ...shown } = pino.stdSerializers.err(error) as unknown as Record<
+    string,
+    unknown
+  >;
+  return shown;
 }
 
 /** The same log with job and area on every line (the host is on each already). */

@@ -169,8 +169,10 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
     try {
       return JSON.parse(text);
     } catch (error) {
-      throw new JobsError("bad-settings", `${path} is not JSON: ${(error as Error).message}`, {
-        cause: error,
+      // What the parser says holds a piece of the file, and that may be a secret: only where it stopped is told.
+      const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
+      throw new JobsError("bad-settings", `${path} is not JSON${place === undefined ? "" : `, ${place}`}`, {
+        hint: "it holds one JSON object, with every text in double quotes",
       });
     }
   }

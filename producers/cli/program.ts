@@ -91,7 +91,10 @@ async function runCommand(
 
 /** The parser's complaint as an error of ours; its second line is its suggestion. */
 function usageError(error: CommanderError): JobsError {
-  const [message = "", suggestion = ""] = error.message.split("\n");
+  // The value of an option that is misspelt may be a secret.
+  const [message = "", suggestion = ""] = error.message
+    .replace(/(unknown option '[^'=]*)=[^\n]*/, "$1'")
+    .split("\n");
   return new JobsError("usage", message.replace(/^error: /, ""), {
     hint: suggestion === "" ? "see mtjobs --help" : suggestion.replace(/^\((.*)\)$/, "$1"),
   });

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import helmet from "@fastify/helmet";
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { guardAccess } from "./access.ts";
 import { areaRoutes } from "./area-routes.ts";
@@ -33,7 +33,7 @@ export interface AppOptions {
 /** The HTTP server, not yet listening. */
 export async function buildApp(parts: ServerParts, options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
-    loggerInstance: options.log,
+    loggerInstance: options.log.child({}, { serializers: { req: requestForLog } }),
     bodyLimit: largestBody,
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: "idle",
@@ -86,6 +86,15 @@ async function addHeaders(app: FastifyInstance): Promise<void> {
     const { url = "" } = request.raw;
     if (!/\/static\//.test(url)) reply.header("cache-control", "no-store");
   });
+}
+
+/** A token has no place in a query, and who puts one there must not find it in a log. */
+function requestForLog({ method, url, host, ip, socket }: FastifyRequest): Record<string, unknown> {
+  const [path = "", ...query] = url.split("?");
+  return {
+    ...{ method, url: query.length === 0 ? path : `${path}?…`, host },
+    ...{ remoteAddress: ip, remotePort: socket.remotePort },
+  };
 }
 
 /** What Node could not read as a request: there is no request to answer through. */

@@ -35,22 +35,23 @@ const defaultPorts: Record<RedisKind, number> = { server: 6379, sentinel: 26379,
  */
 export function redisPlace(url: string): RedisPlace {
   const [, secure, kind = "server"] = /^redis(s?)(?:\+(sentinel|cluster))?:/.exec(url) ?? [];
-  const parsed = new URL(withOneHost(url));
+  assertEscaped(url);
+  const parsed = parse(url);
   const path = parsed.pathname.slice(1);
   const login = {
-    ...(parsed.username === "" ? {} : { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password === "" ? {} : { password: decodeURIComponent(parsed.password) }),
+    ...(parsed.username === "" ? {} : { username: decoded(url, parsed.username) }),
+    ...(parsed.password === "" ? {} : { password: decoded(url, parsed.password) }),
     ...(secure === "s" ? { tls: {} } : {}),
   };
   if (parsed.protocol === "unix:")
-    return server({ path: decodeURIComponent(parsed.pathname), ...login, ...database(url, parsed, "") });
+    return server({ path: decoded(url, parsed.pathname), ...login, ...database(url, parsed, "") });
   const nodes = hostsOf(url).map((each) => nodeOf(url, each, kind as RedisKind));
   if (kind === "cluster") {
     if (path !== "" || parsed.searchParams.has("db")) throw bad(url, "a cluster has no database numbers");
     return { kind, nodes, options: login };
   }
   if (kind === "sentinel") {
-    const name = decodeURIComponent(path);
+    const name = decoded(url, path);
     if (name === "") throw bad(url, "the name of the master is missing: redis+sentinel://host:26379/NAME");
     // By itself ioredis speaks plainly here, whatever is said of TLS for the master.
     const secured = secure === "s" ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {};
@@ -65,7 +66,7 @@ const server = (options: RedisPlace["options"]): RedisPlace => ({ kind: "server"
 
 function database(url: string, parsed: URL, path: string): { db?: number } {
   const db = parsed.searchParams.get("db") ?? path;
-  if (!/^\d*$/.test(db)) throw bad(url, `"${db}" is not a database number`);
+  if (!/^\d*$/.test(db)) throw bad(url, "what follows the host is not a database number");
   return db === "" ? {} : { db: Number(db) };
 }
 
@@ -82,7 +83,7 @@ function withOneHost(url: string): string {
 
 function nodeOf(url: string, text: string, kind: RedisKind): { host: string; port: number } {
   const match = /^(?<host>\[[\da-fA-F:.]+\]|[^:[\]]*)(?::(?<port>\d{1,5}))?$/.exec(text);
-  if (match?.groups === undefined) throw bad(url, `"${text}" is not host or host:port`);
+  if (match?.groups === undefined) throw bad(url, "what it names is not host or host:port");
   const { host = "", port } = match.groups;
   return {
     host: host.replace(/^\[|\]$/g, "") || "127.0.0.1",
@@ -93,7 +94,71 @@ function nodeOf(url: string, text: string, kind: RedisKind): { host: string; por
 const bad = (url: string, why: string) =>
   new JobsError("bad-settings", `Redis URL ${withoutPassword(url)}: ${why}`);
 
-/** The URL as it may be shown in a message or a log. */
-export function withoutPassword(url: string): string {
-  return url.replace(/^([\w+]+:\/\/[^:/?#]*):[^/?#]*@/, "$1:***@");
+/** A user or a password with one of these in it would be read as a shorter one, and the rest as host, path or query. */
+function assertEscaped(url: string): void {
+  const { login = "", rest = "" } = partsOf(url);
+  if (
+    /[/?#]/.test(login) ||
+    /%(?![\da-f]{2})/i.test(login) ||
+    (url.startsWith("unix:") && !rest.startsWith("/"))
+  ) {
+    throw bad(
+      url,
+      "in user and password / ? # and % must be percent-encoded (%2F, %3F, %23, %25), and a socket has an absolute path",
+    );
+  }
 }
+
+function parse(url: string): URL {
+  // WHATWG's URL knows no host that begins a path of a socket with a login.
+  const plain = url.startsWith("unix:") ? url.replace(/^(unix:\/\/[^/]*@)/, "$1localhost") : withOneHost(url);
+  try {
+    return new URL(plain);
+  } catch {
+    // Its own error holds the whole URL.
+    throw bad(url, "it cannot be read");
+  }
+}
+
+function decoded(url: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw bad(url, "a % in it is not followed by two hexadecimal digits");
+  }
+}
+
+interface Parts {
+  scheme?: string;
+  /** All before the last `@`: a password may hold every character. */
+  login?: string | undefined;
+  /** Hosts, path and query. */
+  rest?: string;
+}
+
+function partsOf(url: string): Parts {
+  const [, scheme, after = ""] = /^([a-z+]+:\/\/)(.*)$/s.exec(url) ?? [];
+  if (scheme === undefined) return {};
+  const at = scheme === "unix://" && after.startsWith("/") ? -1 : after.lastIndexOf("@");
+  return { scheme, login: at < 0 ? undefined : after.slice(0, at), rest: after.slice(at + 1) };
+}
+
+const shownHosts = /^(\[[\da-f:.]+\]|[a-z\d._-]*)(:\d{1,5})?(,(\[[\da-f:.]+\]|[a-z\d._-]*)(:\d{1,5})?)*$/i;
+
+/**
+ * The URL as it may be shown in a message or a log: the user, `***` for the password, the hosts, the database's number or the name of the
+ * master. Whatever is not clearly one of these may be a piece of a password that was not escaped, and is `***` too.
+ */
+export function withoutPassword(url: string): string {
+  const { scheme, login, rest = "" } = partsOf(url);
+  if (scheme === undefined) return "***";
+  const user = login?.includes(":") === true ? `${login.slice(0, login.indexOf(":"))}:` : "";
+  const shownLogin = login === undefined ? "" : `${/[/?#%]/.test(user) ? "" : user}***@`;
+  const [, hosts = "", path = "", query = ""] = /^([^/?#]*)([^?#]*)(.*)$/s.exec(rest) ?? [];
+  if (scheme === "unix://") return `${scheme}${shownLogin}${hosts === "" ? path : "***"}${shownQuery(query)}`;
+  const shown = shownHosts.test(hosts) ? hosts : "***";
+  const isPlain = path === "" || /^\/\d*$/.test(path) || /sentinel/.test(scheme);
+  return `${scheme}${shownLogin}${shown}${isPlain ? path : "/***"}${shownQuery(query)}`;
+}
+
+const shownQuery = (query: string) => (query === "" || /^\?db=\d*$/.test(query) ? query : "?***");
