@@ -63,11 +63,11 @@ describe("a secret in a Redis URL", () => {
   it.each(["/", "#", "?", "%"])(
     "with %s that is not escaped is refused with what to write instead",
     (character) => {
-      const escape = encodeURIComponent(character);
+      const encoded = encodeURIComponent(character);
       expect(() => redisPlace(`redis://me:one${character}two@h:7000/3`)).toThrow(
         /^Redis URL redis:\/\/me:\*\*\*@h:7000\/3: .*percent-encoded/,
       );
-      expect(redisPlace(`redis://me:one${escape}two@h:7000/3`).options).toMatchObject({
+      expect(redisPlace(`redis://me:one${encoded}two@h:7000/3`).options).toMatchObject({
         username: "me",
         password: `one${character}two`,
       });
