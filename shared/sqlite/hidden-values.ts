@@ -68,7 +68,7 @@ const fromTables = (valuesFor: (table: IdentifiedTable) => HiddenValues) =>
 
 /** The target keys that the database names, as far as its runs have such columns. */
 export function keysIn(db: Connection, part: Part): string[] {
-  if (!hasTable(db, part, "keys")) return [];
+  if (!columnNames(db, part, "keys").includes("fieldname")) return [];
   const columns = new NameSet(columnNames(db, part, "runs"));
   const keys = db.prepare<[], string>(`SELECT fieldname FROM ${part}.keys`).pluck().all();
   return keys.filter((key) => columns.has(key));
@@ -199,7 +199,10 @@ function exampleRun(db: Connection, keys: readonly string[]): Record<string, unk
   const part = attachedParts(db).at(-1);
   if (part === undefined || keys.length === 0) return {};
   const list = keys.map((key) => `${quoteName(key)} AS ${quoteName(key)}`).join(", ");
-  const sql = `SELECT ${list} FROM ${part}.runs AS x WHERE coalesce(x.state, '') <> 'deleted' ORDER BY id LIMIT 1`;
+  const isShown = columnNames(db, part, "runs").includes("state")
+    ? "coalesce(x.state, '') <> 'deleted'"
+    : "1";
+  const sql = `SELECT ${list} FROM ${part}.runs AS x WHERE ${isShown} ORDER BY id LIMIT 1`;
   return (db.prepare(sql).get() ?? {}) as Record<string, unknown>;
 }
 

@@ -6,7 +6,7 @@ import { isWhole, readHidden, writeHidden } from "../../shared/sqlite/hidden-row
 import { fitHidden, keysIn, type TableIds } from "../../shared/sqlite/hidden-values.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
-import { hasTable } from "../../shared/sqlite/table.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
 import { busyTimeoutMs } from "../move/databases.ts";
 import type { Files, Move } from "../move/move.ts";
@@ -25,7 +25,7 @@ const width = 1_000_000n;
 export function gapAbove(db: Connection, parts: readonly Part[]): GapIds {
   const highest = (table: IdentifiedTable) =>
     parts
-      .filter((part) => hasTable(db, part, table))
+      .filter((part) => columnNames(db, part, table).includes("id"))
       .map((part) => largestId(db, `${part}.${table}`) ?? 0n)
       .reduce((most, id) => (id > most ? id : most), 0n);
   return Object.fromEntries(
