@@ -4,6 +4,7 @@ import { targetKeys } from "../shared/area/keys.ts";
 import { type ReducePolicy, readPolicies } from "../shared/area/reduce-policies.ts";
 import { matchRun, targetSql } from "../shared/patterns.ts";
 import { NameSet } from "../shared/sqlite/names.ts";
+import { isOddTime } from "../shared/sqlite/times.ts";
 import { columnsOf } from "./area-facts.ts";
 import { type Look, openLook } from "./open-look.ts";
 
@@ -71,7 +72,7 @@ function oldestOf(db: Look, keys: readonly string[], request: Request, now: numb
     SELECT CAST(r.event_time AS INTEGER) AS began, row_number() OVER (
       PARTITION BY ${targetSql(keys, "r")} ORDER BY CAST(r.event_time AS INTEGER) DESC, r.id DESC) AS place
     FROM area.runs AS r
-    WHERE coalesce(r.state, '') NOT IN (${stays}) AND ${matching.sql})
+    WHERE NOT ${isOddTime("r.event_time")} AND coalesce(r.state, '') NOT IN (${stays}) AND ${matching.sql})
     WHERE place > ? AND began < ?`;
   const youngest = (now - (request.age ?? 0)) / 1000;
   const parameters = [...matching.parameters, request.keep ?? 0, youngest];

@@ -7,6 +7,7 @@ import { findOtherCaches, type UsedCache } from "../../shared/area/single-cache.
 import { JobsError } from "../../shared/errors.ts";
 import { findStrangePart } from "../../shared/sqlite/one-area.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
+import { isoTime } from "../iso-time.ts";
 import { openLook, type Part } from "../open-look.ts";
 import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
@@ -28,7 +29,9 @@ export async function checkCaches(patient: Patient): Promise<Check[]> {
 function checkPairs({ area, settings, files }: Patient): Check[] {
   const read = cacheReader(area, files.completed, openLook);
   const { caches, warnings, used, ofOtherAreas } = findOtherCaches(area, settings, read);
-  const details = { caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: iso(mtimeMs) })) };
+  const details = {
+    caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: isoTime(mtimeMs) })),
+  };
   const isOthers = ({ directory }: FoundCache) => ofOtherAreas.includes(directory);
   const told = caches.map((cache) => describe(cache, isOthers(cache))).join("; ");
   const unseen: Check[] =
@@ -54,8 +57,6 @@ function checkPairs({ area, settings, files }: Patient): Check[] {
   ];
 }
 
-const iso = (ms: number) => new Date(ms).toISOString();
-
 const useText = ({ directory, reason }: UsedCache) => `${directory} ${reason}`;
 
 function describe(
@@ -74,7 +75,7 @@ function describe(
       : ""
     : "who may not write to megatest.db, so it does not count, ";
   const which = selected ? "the one jobs work on, " : "";
-  return `${directory} (${which}of ${owner}, ${counts}changed ${agoText(iso(mtimeMs))}, ${holders})`;
+  return `${directory} (${which}of ${owner}, ${counts}changed ${agoText(isoTime(mtimeMs))}, ${holders})`;
 }
 
 function checkOwn({ area, cache }: Patient): Check[] {

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { lifeOf } from "../../shared/sqlite/times.ts";
 import { leaseStateOf, readFenceRow } from "../area-facts.ts";
 import { openLook, type Part } from "../open-look.ts";
 import { bytesText } from "../text/amounts.ts";
@@ -95,7 +96,7 @@ async function isInFlight({ area, cache }: Patient["files"], budget: Budget): Pr
       budget,
       sql: `SELECT count(*) FROM ${part}.tests WHERE id BETWEEN :from AND :to
         AND state IN ('RUNNING', 'LAUNCHED', 'REMOTEHOSTSTART')
-        AND coalesce(CAST(event_time AS INTEGER), 0) + max(0, coalesce(CAST(run_duration AS INTEGER), 0)) > :since`,
+        AND ${lifeOf("tests")} > :since`,
       parameters: { since },
     });
     return (sums[0] ?? 0) > 0;

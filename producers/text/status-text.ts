@@ -8,6 +8,7 @@ import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
 import type { AutomaticStatus } from "../automatic-status.ts";
 import type { FarmStatus, QueueStatus } from "../farm-status.ts";
+import { isoTime } from "../iso-time.ts";
 import type { JobView } from "../job-view.ts";
 import { stateTexts } from "../migration-facts.ts";
 import { agoText, bytesText, countText } from "./amounts.ts";
@@ -72,7 +73,7 @@ export function areaStatusText(
     server.address ?? server.host,
     `pid ${server.pid}`,
     server.aheadMs === undefined
-      ? `touched its log ${agoText(new Date(server.logMtimeMs).toISOString())}`
+      ? `touched its log ${agoText(isoTime(server.logMtimeMs))}`
       : `its log is dated ${spanText(server.aheadMs)} ahead`,
   ]);
   if (servers.length > 0) parts.push(`Megatest's servers:\n${textTable(servers, { indent: "  " })}`);

@@ -6,7 +6,7 @@ import { lastOfNext, preparedIds, shownIdSql, walkIds } from "../../shared/sqlit
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
-import { lifeOf, seconds } from "../move/judge.ts";
+import { numericLifeOf as lifeOf, numericSeconds as seconds } from "../../shared/sqlite/times.ts";
 import { isRunning } from "../move/test-states.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 

@@ -7,6 +7,7 @@ import type { ReducePayload } from "../../shared/queue/payload.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import { oddTime, seconds } from "../../shared/sqlite/times.ts";
 import { type Move, planOf } from "./move.ts";
 import { labelOf, type Run } from "./run.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -38,8 +39,13 @@ export async function chooseRuns(move: Move, payload: ReducePayload, now: number
     if (kept.has(run.id)) move.tally.skip(labelOf(run), "kept");
     else if (conflicting.has(run.id)) move.tally.skip(labelOf(run), "conflict");
     else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(labelOf(run), "locked");
-    else if (run.eventTime > cutoff) move.tally.skip(labelOf(run), "recent");
-    else chosen.push(run.id);
+    else if (run.eventTime > cutoff) {
+      move.tally.skip(labelOf(run), "recent");
+      if (run.eventTime === oddTime)
+        move.tally.warn(
+          `run ${run.id} (${run.target}/${run.runname}) stays: its event_time is no time in seconds`,
+        );
+    } else chosen.push(run.id);
   }
   return chosen.sort(byId);
 }
@@ -62,7 +68,7 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
     const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
     const { sql, parameters } = matchRun(move.keys, payload);
     const read = `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
-         coalesce(r.state, '') AS state, coalesce(CAST(r.event_time AS INTEGER), 0) AS eventTime
+         coalesce(r.state, '') AS state, ${seconds("r.event_time")} AS eventTime
        FROM ${part}.runs AS r WHERE ${sql} AND r.id BETWEEN ? AND ? AND ${alone} AND ${notNamed("runs", "r", guardName, gapName)}
          AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) ORDER BY r.id`;
     const last = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`${part}.runs`, chunk));

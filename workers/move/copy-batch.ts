@@ -173,7 +173,13 @@ function tally(
           `run ${id} (${run.target}/${run.runname}) has ${plural(run.unfinishedTests, "unfinished test")} without a sign of life: taken for dead`,
         );
       }
-    } else if (reason !== undefined && reason !== "deleted") move.tally.skip(labelOf(label), reason);
+    } else if (reason !== undefined && reason !== "deleted") {
+      move.tally.skip(labelOf(label), reason);
+      if (run.oddTime !== undefined && (reason === "recent" || reason === "in-flight"))
+        move.tally.warn(
+          `run ${id} (${run.target}/${run.runname}) stays: ${run.oddTime}, which is no time in seconds`,
+        );
+    }
   }
   return copied;
 }

@@ -4,6 +4,7 @@ import type { IdentifiedTable } from "../../shared/record-tables.ts";
 import type { SkipReason } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import { isOddTime, lifeOf, seconds } from "../../shared/sqlite/times.ts";
 import { type Move, planOf } from "./move.ts";
 import type { Run } from "./run.ts";
 import { isUnfinished } from "./test-states.ts";
@@ -18,6 +19,8 @@ export interface RunFacts extends Run {
   /** Last sign of life of the liveliest unfinished test, seconds since 1970; undefined where all have ended. */
   unfinished: number | undefined;
   unfinishedTests: number;
+  /** Where some time of it is no number of seconds: which, and what it holds. */
+  oddTime: string | undefined;
 }
 
 /** Without `--dead-after`: after a day Megatest itself takes any unfinished test for dead. In ms. */
@@ -54,7 +57,29 @@ export function gatherFacts(
     run.unfinished = Math.max(run.unfinished ?? 0, Number(life));
     run.unfinishedTests += Number(count);
   }
+  for (const [id, what] of readOddTimes(move)) {
+    const run = facts.get(id);
+    if (run !== undefined) run.oddTime ??= what;
+  }
   return facts;
+}
+
+/** One for each run that has such a time. */
+function readOddTimes(move: Move): [bigint, string][] {
+  const value = (alias: string) => `substr(quote(${alias}.event_time), 1, 60)`;
+  return prepared<[], [bigint, string]>(
+    move.db,
+    `SELECT run_id, min(what) FROM (
+       SELECT r.id AS run_id, 'its event_time is ' || ${value("r")} AS what FROM temp.stage_runs AS r WHERE ${isOddTime("r.event_time")}
+       UNION ALL SELECT x.run_id, 'event_time of test ' || x.id || ' is ' || ${value("x")} FROM temp.stage_tests AS x
+         WHERE ${isOddTime("x.event_time")}
+       UNION ALL SELECT ${runOfTest}, 'event_time of a step of test ' || x.test_id || ' is ' || ${value("x")}
+         FROM temp.stage_test_steps AS x WHERE ${isOddTime("x.event_time")})
+     WHERE run_id IS NOT NULL GROUP BY run_id`,
+  )
+    .safeIntegers()
+    .raw()
+    .all();
 }
 
 function unknownRun(id: bigint): RunFacts {
@@ -67,6 +92,7 @@ function unknownRun(id: bigint): RunFacts {
     activity: 0,
     unfinished: undefined,
     unfinishedTests: 0,
+    oddTime: undefined,
   };
 }
 
@@ -83,12 +109,6 @@ export function judge(
   if (payload.age !== undefined && run.activity > (now - payload.age) / 1000) return "recent";
   return undefined;
 }
-
-/** SQL: a time as seconds since 1970; 0 where there is none. */
-export const seconds = (value: string) => `coalesce(CAST(${value} AS INTEGER), 0)`;
-/** SQL: the last sign of life of a test. */
-export const lifeOf = (alias: string) =>
-  `${seconds(`${alias}.event_time`)} + max(0, ${seconds(`${alias}.run_duration`)})`;
 
 /** See `Move`. */
 type Recent = Pick<Move, "recentAfter">;

@@ -1,5 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { lifeOf } from "../../shared/sqlite/times.ts";
 import { type Move, planOf } from "./move.ts";
 import { enterSlice, gatherTests, SliceCutter } from "./slices.ts";
 import { strangeRuns } from "./strangers.ts";
@@ -14,13 +15,11 @@ export async function isAlive(move: Move, run: bigint, deadAfterMs: number): Pro
   const { db, fresh, context } = move;
   const strange = () => strangeRuns(db, fresh, planOf(move, "runs"), [run]);
   if ((await outwaitBusy(context.signal, strange)).length > 0) return false;
-  const life =
-    "coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0))";
   const alive = () =>
     prepared<[bigint, number], number>(
       db,
       `SELECT EXISTS (SELECT 1 FROM temp.slice_tests AS s CROSS JOIN ${fresh}.tests AS t ON t.id = s.id
-       WHERE t.run_id = ? AND ${life} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
+       WHERE t.run_id = ? AND ${lifeOf("t")} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
     ).pluck();
   const since = (Date.now() - deadAfterMs) / 1000;
   const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], [fresh]));

@@ -3,6 +3,7 @@ import { clockSkewMs } from "../../shared/area/mtime.ts";
 import { liveServers, type MegatestServer, serverText } from "../../shared/area/servers.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
+import { lifeOf } from "../../shared/sqlite/times.ts";
 import type { Move } from "./move.ts";
 import { outwaitBusy } from "./transaction.ts";
 
@@ -34,7 +35,7 @@ async function isAnythingInFlight({ db, fresh, context }: Move): Promise<boolean
       db,
       `SELECT EXISTS (SELECT 1 FROM ${fresh}.tests AS t WHERE t.id BETWEEN :from AND :to
        AND t.state IN ('RUNNING', 'LAUNCHED', 'REMOTEHOSTSTART')
-       AND coalesce(CAST(t.event_time AS INTEGER), 0) + max(0, coalesce(CAST(t.run_duration AS INTEGER), 0)) > :since)`,
+       AND ${lifeOf("t")} > :since)`,
     ).pluck();
   const since = Date.now() / 1000 - 24 * 3600;
   for await (const [from, to] of walkIds(signal, (next) => outwaitBusy(signal, () => last().get(next)))) {

@@ -174,6 +174,19 @@ describe("times that cannot be", () => {
     expect((await report(area)).earliestAt).toBeUndefined();
   });
 
+  it.each([`'${new Date().toISOString()}'`, `${Date.now()}`])(
+    "hold it up where a running test has one in another unit, %s: it is not dead by that",
+    async (value) => {
+      const area = quietArea();
+      edit(area, ["cache"], (db) =>
+        db.exec(
+          `UPDATE tests SET event_time = ${value}, state = 'RUNNING' WHERE id = (SELECT min(id) FROM tests)`,
+        ),
+      );
+      expect((await report(area)).checks[0]).toMatchObject({ ok: false, facts: { running: 1 } });
+    },
+  );
+
   it("are no time at all where they are no numbers", async () => {
     const area = quietArea();
     edit(area, ["cache"], (db) =>

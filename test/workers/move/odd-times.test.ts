@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { areaStatus } from "../../../producers/area-status.ts";
+import { placeOf } from "../../producers/doctor/diagnose-area.ts";
+import { firstTestOf } from "../../support/area-traits.ts";
+import { edit, everywhere } from "../../support/edit-area.ts";
+import { movedIds, reduceSafely } from "../../support/run-reduce.ts";
+import { buildTempArea } from "../../support/temp-area.ts";
+
+const old = {
+  runs: 4,
+  testsPerRun: 3,
+  inFlight: 0,
+  unsynced: false,
+  days: 400,
+  now: Math.floor(Date.now() / 1000) - 90 * 86_400,
+};
+const monthMs = 30 * 86_400_000;
+const odd: [string, string][] = [
+  ["ISO text", `'${new Date().toISOString()}'`],
+  ["milliseconds", `${Date.now()}`],
+  ["a time beyond dates", "9000000000000000000"],
+  ["a blob", "x'01'"],
+];
+
+function area() {
+  const built = buildTempArea(old);
+  const then = old.now - 86_400;
+  edit(built, everywhere, (db) => {
+    db.exec(`UPDATE runs SET event_time = ${then}; UPDATE tests SET event_time = ${then}, run_duration = 60;
+      UPDATE test_steps SET event_time = ${then}`);
+  });
+  return built;
+}
+
+describe.each(odd)("a time that is %s", (_, value) => {
+  it.each([
+    ["its run", () => `UPDATE runs SET event_time = ${value} WHERE id = 2`],
+    ["a test", (test: number) => `UPDATE tests SET event_time = ${value} WHERE id = ${test}`],
+    ["a step", (test: number) => `UPDATE test_steps SET event_time = ${value} WHERE test_id = ${test}`],
+  ])("of %s keeps the run where an age is asked for, and is named", async (_, change) => {
+    const a = area();
+    edit(a, everywhere, (db) => db.exec(change(firstTestOf(a, 2))));
+    const { result } = await reduceSafely(a, { age: monthMs });
+    expect(movedIds(result)).toEqual([1, 3, 4]);
+    expect(result.skipped).toMatchObject([{ id: 2, reason: "recent" }]);
+    expect(result.warnings.join()).toMatch(/run 2 .* stays: .* no time in seconds/);
+  });
+
+  it("of a running test does not make it dead", async () => {
+    const a = area();
+    edit(a, everywhere, (db) =>
+      db.exec(`UPDATE tests SET state = 'RUNNING', event_time = ${value} WHERE id = ${firstTestOf(a, 2)}`),
+    );
+    const { result } = await reduceSafely(a);
+    expect(result.skipped).toMatchObject([{ id: 2, reason: "in-flight" }]);
+    expect(result.warnings.join()).toMatch(/event_time of test \d+ is .* no time in seconds/);
+  });
+
+  it("keeps neither status nor the list of runs from telling of the area", async () => {
+    const a = area();
+    edit(a, everywhere, (db) =>
+      db.exec(
+        `UPDATE runs SET event_time = ${value} WHERE id = 2; UPDATE tests SET event_time = ${value} WHERE run_id = 2`,
+      ),
+    );
+    const status = await areaStatus(a.directory, placeOf(a));
+    expect(status).toMatchObject({ runs: 4, problems: [] });
+    // Neither the oldest nor the newest.
+    expect(JSON.stringify(status.sides)).not.toContain('"id":2,');
+  });
+});
+
+it("a number of seconds that an old schema keeps as text is a time", async () => {
+  const a = area();
+  edit(a, everywhere, (db) => db.exec("UPDATE runs SET event_time = CAST(event_time AS TEXT)"));
+  expect(movedIds((await reduceSafely(a, { age: monthMs })).result)).toEqual([1, 2, 3, 4]);
+});
