@@ -29,21 +29,21 @@ const latest = 1_809_356_786;
 
 export type RealShape = SampleArea & Required<Pick<Trio, "syncsLastUpdate">>;
 
-/** Builds the area in a temporary directory of its own; its last change was an hour ago. */
-export function realShapeArea(stage: Stage): RealShape {
+/** Where the area is, and whose; a temporary directory of its own unless said otherwise. */
+export type RealPlace = Pick<SampleArea, "directory" | "cacheRoot" | "user" | "host">;
+
+function ownPlace(): RealPlace {
   const root = temporaryDirectory();
-  const place = {
-    directory: join(root, "proj", "q1"),
-    areaName: "q1",
-    cacheRoot: join(root, "tmp"),
-    user: "kim",
-    host: "lab3",
-    keys: ["PLATFORM", "BRANCH"],
-  };
+  return { directory: join(root, "proj", "q1"), cacheRoot: join(root, "tmp"), user: "kim", host: "lab3" };
+}
+
+/** Builds the area; its last change was an hour ago. */
+export function realShapeArea(stage: Stage, at: RealPlace = ownPlace()): RealShape {
+  const place = { ...at, areaName: "q1", keys: ["PLATFORM", "BRANCH"] };
   const cacheDirectory = cacheDirectoryOf(place);
   mkdirSync(join(place.directory, "logs"), { recursive: true });
   mkdirSync(cacheDirectory, { recursive: true });
-  writeFileSync(join(place.directory, ".homehost"), "lab3\n");
+  writeFileSync(join(place.directory, ".homehost"), `${place.host}\n`);
   writeFileSync(join(place.directory, "megatest.config"), config);
   const now = Math.floor(Date.now() / 1000);
   const area = {
