@@ -42,10 +42,8 @@ try {
   process.chdir("/");
 }
 
-// The reader of the output may have seen enough (`mtjobs jobs | head`). Any other error is told at the end.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(ExitCode.done);
-});
+// It reaches who writes, and is told at the end.
+process.stdout.on("error", () => {});
 // Nowhere is left to tell it; the work, and its exit code, do not depend on it.
 process.stderr.on("error", () => {});
 

@@ -21,6 +21,7 @@ export interface Outcome {
 /** Prints an outcome and returns the exit code. */
 export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number {
   const { document, text, error, printed } = outcome;
+  if (isClosedPipe(error)) return outcome.exit ?? 0;
   if (printed === true) {
     if (error !== undefined && !json) writeError(io, error);
   } else if (json) {
@@ -41,6 +42,12 @@ export function printError(io: CliIo, error: JobsError, json: boolean): number {
   if (json) io.stdout.write(`${JSON.stringify({ error: error.toDocument() }, null, 2)}\n`);
   else writeError(io, error);
   return error.exitCode;
+}
+
+/** True if the reader of the output has seen enough (`mtjobs list-runs | head`): no error of the command. */
+export function isClosedPipe(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ("code" in error && error.code === "EPIPE") || isClosedPipe(error.cause);
 }
 
 function writeError(io: CliIo, error: JobsError): void {

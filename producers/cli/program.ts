@@ -23,7 +23,7 @@ import { addServe } from "./commands/serve.ts";
 import { addStatus } from "./commands/status.ts";
 import { addWorker } from "./commands/worker.ts";
 import type { CliDeps } from "./deps.ts";
-import { type Outcome, printError, printOutcome } from "./outcome.ts";
+import { isClosedPipe, type Outcome, printError, printOutcome } from "./outcome.ts";
 
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([
@@ -50,7 +50,7 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
     outcome = value;
   });
   const failure = await writeFailure(deps.io.stdout);
-  if (failure === undefined) return code;
+  if (failure === undefined || isClosedPipe(failure)) return code;
   const { message, hint } = toJobsError(failure);
   const done = outcome?.changed === true ? "; what was asked for is done" : "";
   deps.io.stderr.write(`mtjobs: the output could not be written: ${message}${done}\n`);
@@ -79,6 +79,7 @@ async function runCommand(
     await program.parseAsync(args, { from: "user" });
     return outcome === undefined ? ExitCode.done : printOutcome(deps.io, outcome, json);
   } catch (error) {
+    if (isClosedPipe(error)) return ExitCode.done;
     if (!(error instanceof CommanderError)) return printError(deps.io, toJobsError(error), json);
     if (error.exitCode === 0) return ExitCode.done;
     if (error.code !== "commander.help") return printError(deps.io, usageError(error), json);

@@ -144,6 +144,40 @@ describe.runIf(process.platform === "linux")("a full disk behind the output", ()
   });
 });
 
+describe("a reader of the output that has gone", () => {
+  async function runIntoClosedPipe(args: readonly string[], env: Record<string, string>) {
+    const child = spawn(
+      "sh",
+      ["-c", '{ "$0" "$@"; echo "exit $?" >&2; } | sleep 0', process.execPath, script, ...args],
+      {
+        cwd: "/",
+        env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    return (await collectOutput(child).ended).stderr;
+  }
+
+  it("is no error of what prints alone", async () => {
+    const area = smallArea();
+    for (const args of [
+      ["list-runs", area.directory],
+      ["list-runs", area.directory, "--json"],
+      ["query", area.directory, "SELECT hex(zeroblob(1000000)) AS x", "--csv"],
+      ["status", area.directory],
+    ])
+      expect(await runIntoClosedPipe(args, envOf(area))).toBe("exit 0\n");
+  });
+
+  it("makes no refusal and no failure pass for done", async () => {
+    const area = smallArea();
+    expect(await runIntoClosedPipe(["status", "/nonexistent", "--json"], {})).toBe("exit 2\n");
+    const env = { ...envOf(area), MTJOBS_HOST: "elsewhere" };
+    const args = ["reduce", area.directory, "--runname", "%", "--inline", "--json"];
+    expect(await runIntoClosedPipe(args, env)).toBe("exit 3\n");
+  });
+});
+
 it("control characters in a path that is refused do not reach the terminal", async () => {
   const { code, stderr } = await runCommand(["status", "/no\u001b[31mwhere\n\u0007\u202e"]);
   expect(code).toBe(2);
