@@ -2,7 +2,7 @@ import { type LeaseState, leaseState } from "../shared/lease/lease.ts";
 import { type RunId, shownId } from "../shared/run-id.ts";
 import { quoteName } from "../shared/sqlite/connection.ts";
 import { NameSet } from "../shared/sqlite/names.ts";
-import { isOddTime } from "../shared/sqlite/times.ts";
+import { isOddTime, seconds } from "../shared/sqlite/times.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Look, Part } from "./open-look.ts";
 
@@ -64,13 +64,11 @@ function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DE
     .filter((key) => columns.has(key))
     .map((key) => `coalesce(${quoteName(key)}, '')`)
     .join(" || '/' || ");
-  // No time in seconds is neither the oldest nor the newest.
-  const odd = isOddTime("event_time");
   const run = db
     .prepare<[], { id: bigint; target: string; runname: string; begun: bigint | null }>(
       `SELECT id, ${target === "" ? "''" : target} AS target, coalesce(runname, '') AS runname,
-         CASE WHEN ${odd} THEN NULL ELSE CAST(event_time AS INTEGER) END AS begun
-       FROM ${part}.runs WHERE ${shown} ORDER BY ${odd}, CAST(event_time AS INTEGER) ${order}, id ${order} LIMIT 1`,
+         CASE WHEN ${isOddTime("event_time")} THEN NULL ELSE CAST(event_time AS INTEGER) END AS begun
+       FROM ${part}.runs WHERE ${shown} ORDER BY ${seconds("event_time")} ${order}, id ${order} LIMIT 1`,
     )
     .safeIntegers()
     .get();
