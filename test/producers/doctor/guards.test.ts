@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
-import { cleanUp, removeRuns } from "../../support/megatest/cleanup.ts";
+import { cleanUp } from "../../support/megatest/cleanup.ts";
+import { removeRuns } from "../../support/megatest/remove-runs.ts";
 import { reduceSafely, runRepair } from "../../support/run-reduce.ts";
 import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
 

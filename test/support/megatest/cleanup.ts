@@ -43,29 +43,6 @@ function adjustTargets(db: Database.Database): void {
   });
 }
 
-/** Seconds for which Megatest keeps a hidden test. */
-const keptHidden = 30 * 24 * 3600;
-
-/**
- * Megatest's `-remove-runs` on the cache: hides the runs given with their tests, deletes their steps and data, and then, as every
- * `-remove-runs` does, all hidden tests that are older than 30 days, whosever they are.
- */
-export function removeRuns(cacheDb: string, runIds: readonly number[]): void {
-  withDatabase(cacheDb, (db) => {
-    for (const run of runIds) {
-      for (const table of ["test_steps", "test_data"])
-        db.prepare(`DELETE FROM ${table} WHERE test_id IN (SELECT id FROM tests WHERE run_id = ?)`).run(run);
-      db.prepare("UPDATE tests SET state = 'DELETED', status = 'n/a', comment = '' WHERE run_id = ?").run(
-        run,
-      );
-      db.prepare("UPDATE runs SET state = 'deleted', comment = '' WHERE id = ?").run(run);
-    }
-    db.prepare("DELETE FROM tests WHERE state = 'DELETED' AND event_time < ?").run(
-      Math.floor(Date.now() / 1000) - keptHidden,
-    );
-  });
-}
-
 /** What Megatest does to megatest.db after a sync failed. */
 export function repair(megatestDb: string): void {
   withDatabase(megatestDb, (db) => db.exec("DELETE FROM tests WHERE state = 'DELETED'"));

@@ -9,44 +9,62 @@ interface Removable {
 }
 
 export interface RemoveOptions {
-  cacheDb: string;
-  runId: number;
-  /** Everything that is removed lies below: an emulation must not reach out of its test. */
-  within: string;
+  /** Everything that is removed lies below: an emulation must not reach out of its test. Without it no directory is removed. */
+  within?: string;
   /** Where Megatest was started: a relative `rundir` begins there. */
   cwd?: string;
 }
 
+/** Seconds for which Megatest keeps a hidden test. */
+const keptHidden = 30 * 24 * 3600;
+
 /**
- * Megatest's `-remove-runs` of one run with all its tests: the directory that each test's `rundir` names, through the
- * link, and the link; then the rows, which stay in the cache as hidden ones. Returns the directories that were removed.
- * A locked run stays.
+ * Megatest's `-remove-runs` of runs with all their tests: the directory that each test's `rundir` names, through the link, and
+ * the link; then the rows, which stay in the cache as hidden ones. A locked run stays. At last, as every `-remove-runs` does, all
+ * hidden tests that are older than 30 days, whatever run they belong to.
+ *
+ * @returns the directories that were removed
  */
-export function removeRun({ cacheDb, runId, within, cwd = within }: RemoveOptions): string[] {
+export function removeRuns(
+  cacheDb: string,
+  runIds: readonly number[],
+  { within, cwd = within }: RemoveOptions = {},
+): string[] {
   const db = new Database(cacheDb, { timeout: 136_000, fileMustExist: true });
   try {
     db.pragma("foreign_keys = OFF");
     db.pragma("synchronous = OFF");
-    const state = db.prepare("SELECT state FROM runs WHERE id = ?").pluck().get(runId);
-    if (state === "locked" || state === "deleted") return [];
-    const tests = db
-      .prepare(
-        "SELECT id, rundir FROM tests WHERE run_id = ? AND state <> 'DELETED' ORDER BY length(rundir) DESC",
-      )
-      .all(runId) as Removable[];
-    const removed = tests.flatMap(({ id, rundir }) => {
-      const gone = removeDirectory(resolve(cwd, rundir ?? ""), within);
-      for (const table of ["test_steps", "test_data"])
-        db.prepare(`DELETE FROM ${table} WHERE test_id = ?`).run(id);
-      db.prepare("UPDATE tests SET state = 'DELETED', status = 'n/a', comment = '' WHERE id = ?").run(id);
-      return gone;
-    });
-    db.prepare("UPDATE runs SET state = 'deleted', comment = '' WHERE id = ?").run(runId);
-    db.exec("DELETE FROM tests WHERE state = 'DELETED' AND event_time < strftime('%s', 'now') - 30 * 86400");
+    const removed: string[] = [];
+    for (const runId of runIds) {
+      for (const rundir of hideRun(db, runId))
+        if (within !== undefined && cwd !== undefined)
+          removed.push(...removeDirectory(resolve(cwd, rundir), within));
+    }
+    db.prepare("DELETE FROM tests WHERE state = 'DELETED' AND event_time < ?").run(
+      Math.floor(Date.now() / 1000) - keptHidden,
+    );
     return removed;
   } finally {
     db.close();
   }
+}
+
+/** Returns what its tests' `rundir` name, the longest first. */
+function hideRun(db: Database.Database, runId: number): string[] {
+  const state = db.prepare("SELECT state FROM runs WHERE id = ?").pluck().get(runId);
+  if (state === "locked" || state === "deleted") return [];
+  const tests = db
+    .prepare(
+      "SELECT id, rundir FROM tests WHERE run_id = ? AND state <> 'DELETED' ORDER BY length(rundir) DESC",
+    )
+    .all(runId) as Removable[];
+  for (const { id } of tests) {
+    for (const table of ["test_steps", "test_data"])
+      db.prepare(`DELETE FROM ${table} WHERE test_id = ?`).run(id);
+    db.prepare("UPDATE tests SET state = 'DELETED', status = 'n/a', comment = '' WHERE id = ?").run(id);
+  }
+  db.prepare("UPDATE runs SET state = 'deleted', comment = '' WHERE id = ?").run(runId);
+  return tests.map(({ rundir }) => rundir ?? "");
 }
 
 function removeDirectory(rundir: string, within: string): string[] {

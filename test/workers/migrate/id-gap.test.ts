@@ -5,9 +5,10 @@ import { gapAbove, mendGap, writeGap } from "../../../workers/migrate/id-gap.ts"
 import { transact } from "../../../workers/move/transaction.ts";
 import { fullRows, readFilesOf } from "../../support/divided-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";
-import { cleanUp, removeRuns } from "../../support/megatest/cleanup.ts";
+import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { refill } from "../../support/megatest/refill.ts";
+import { removeRuns } from "../../support/megatest/remove-runs.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { readColumn, readRows } from "../../support/read-rows.ts";
 import { movedIds, reduceSafely } from "../../support/run-reduce.ts";

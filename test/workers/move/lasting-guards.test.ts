@@ -6,8 +6,9 @@ import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { quietReport } from "../../../workers/migrate/quiescence.ts";
 import { placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
-import { cleanUp, removeRuns, repair } from "../../support/megatest/cleanup.ts";
+import { cleanUp, repair } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";
+import { removeRuns } from "../../support/megatest/remove-runs.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
 import { reduceSafely, runReduce, runRepair } from "../../support/run-reduce.ts";
@@ -73,7 +74,7 @@ describe("the guards of ids", () => {
     expect(after.sides?.["megatest.db"]?.newest).toEqual(before.sides?.["megatest.db"]?.newest);
     expect((await quietness(area, 1000)).checks).toEqual(quiet.checks);
     const list = await listRuns(area.directory, {}, place);
-    expect([...list.runs()].map(({ id }) => id)).toEqual([1, 3]);
+    expect([...list.runs()].map(({ id }) => id)).toEqual([1n, 3n]);
     list.close();
   });
 

@@ -5,7 +5,7 @@ import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.t
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { isRefillDue, openAsMegatest, refill } from "../../support/megatest/refill.ts";
-import { removeRun } from "../../support/megatest/remove-runs.ts";
+import { removeRuns } from "../../support/megatest/remove-runs.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { diff } from "../../support/oracle/diff.ts";
@@ -40,10 +40,16 @@ describe("the emulation, held against an area in the shape of a real one", () =>
 
   it("removes run 5 as -remove-runs did, which leaves its rows hidden, and nothing to area and ref", () => {
     const [area, after] = [realShapeArea(2), realShapeArea(3)];
-    expect(removeRun({ cacheDb: area.cacheDb, runId: 5, within: area.directory })).toEqual([]);
-    expect(removeRun({ cacheDb: area.cacheDb, runId: 1, within: area.directory })).toEqual([]);
+    expect(removeRuns(area.cacheDb, [5], { within: area.directory })).toEqual([]);
+    expect(removeRuns(area.cacheDb, [1], { within: area.directory })).toEqual([]);
     // It also counted the tests of each state anew.
     expect(differences(area, after).filter((line) => !line.startsWith("run_stats "))).toEqual([]);
+  });
+
+  it("cleans up from stage 3 to stage 4 as -cleanup-db did", () => {
+    const [area, after] = [realShapeArea(3), realShapeArea(4)];
+    cleanUp([area.cacheDb]);
+    expect(diff(snapshot(after.cacheDb), snapshot(area.cacheDb))).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@ import { runDocument } from "../../../producers/text/runs-text.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
-import { removeRun } from "../../support/megatest/remove-runs.ts";
+import { removeRuns } from "../../support/megatest/remove-runs.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
 import { atRest, run2 } from "../../support/reduced-area.ts";
 import { runReduce, runRestore } from "../../support/run-reduce.ts";
@@ -68,11 +68,9 @@ describe("a run that comes back under another name", () => {
     const area = await runAgain();
     await runRestore(area, anew);
     const results = directoriesOf(area, 50).map((path) => join(path, "result.txt"));
-    expect(removeRun({ cacheDb: area.cacheDb, runId: 2, within: area.directory })).toEqual([]);
+    expect(removeRuns(area.cacheDb, [2], { within: area.directory })).toEqual([]);
     for (const file of results) expect(readFileSync(file, "utf8")).toBe("of run 50\n");
-    expect(removeRun({ cacheDb: area.cacheDb, runId: 50, within: area.directory })).toHaveLength(
-      new Set(results).size,
-    );
+    expect(removeRuns(area.cacheDb, [50], { within: area.directory })).toHaveLength(new Set(results).size);
   });
 
   it("keeps what its tests named, in every database, in a second reduce and a later restore", async () => {
