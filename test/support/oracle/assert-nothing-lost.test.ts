@@ -181,7 +181,7 @@ describe("assertNothingLost", () => {
     const before = unionOfRuns(filesOf(area));
     lockRun(area, 7);
     expect(() => assertNothingLost(before, unionOfRuns(filesOf(area)))).toThrow(
-      /state was "COMPLETED", is "locked"/,
+      /state was "new", is "locked"/,
     );
   });
 });
