@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
 import { JobsError } from "../../shared/errors.ts";
@@ -63,4 +64,20 @@ function refuse(what: string): never {
  */
 export function hotJournals(files: Files): string[] {
   return Object.values(files).filter((file) => file !== undefined && hasHotJournal(file));
+}
+
+/**
+ * SQLite would play a journal back over the database that a job makes in place of one that is gone.
+ *
+ * @throws JobsError `conflict`
+ */
+export function assertNoJournalLeft({ completed }: Files): void {
+  if (existsSync(completed) || !hasHotJournal(completed)) return;
+  throw new JobsError(
+    "conflict",
+    `${completed} is gone, and its journal ${completed}-journal is still there`,
+    {
+      hint: "put back the completed-runs.db that it belongs to; where that is lost for good, move the journal away",
+    },
+  );
 }

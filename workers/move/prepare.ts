@@ -15,7 +15,14 @@ import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
-import { assertMegatestSchema, connect, filesOf, hotJournals, sourcesOf } from "./databases.ts";
+import {
+  assertMegatestSchema,
+  assertNoJournalLeft,
+  connect,
+  filesOf,
+  hotJournals,
+  sourcesOf,
+} from "./databases.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import type { Files, Move } from "./move.ts";
 import { assertOneArea } from "./one-area.ts";
@@ -58,6 +65,7 @@ export async function openPlace(
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
   const files = filesOf(area, cache);
   // Reading only, but not as who may write does: what a dead writer left is not rolled back for that.
+  assertNoJournalLeft(files);
   if (payload.dryRun === true) refuseHotJournals(files);
   if (cache !== undefined) {
     await outwaitBusy(context.signal, () => assertOneArea(area, cache, completed));
