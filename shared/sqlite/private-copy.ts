@@ -98,10 +98,12 @@ function copyAtRest(path: string, file: string, expected: Expected): boolean {
 }
 
 /** Undefined where there is no such file. */
-function open(path: string, suffix: string, { uid, maxBytes }: Expected): Source | undefined {
+function open(path: string, suffix: string, expected: Expected): Source | undefined {
   const name = path + suffix;
-  // To open some devices acts on them: look before, and again at what was opened.
-  if (!isThere(name)) return undefined;
+  // To open some devices acts on them, and to close a file of ours drops our locks on it: look before, and again at what was opened.
+  const before = lstatSync(name, { bigint: true, throwIfNoEntry: false });
+  if (before === undefined) return undefined;
+  assertTheirs(name, before, expected);
   const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
   let fd: number;
   try {
@@ -110,19 +112,20 @@ function open(path: string, suffix: string, { uid, maxBytes }: Expected): Source
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
-  const stat = fstatSync(fd, { bigint: true });
-  const problem = problemOf(stat, uid, maxBytes);
-  if (problem === undefined) return { suffix, fd, stat };
-  closeSync(fd);
-  throw new JobsError("not-owner", `${name} ${problem}`, { hint: "see who put it there; it was not read" });
+  try {
+    const stat = fstatSync(fd, { bigint: true });
+    assertTheirs(name, stat, expected);
+    return { suffix, fd, stat };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
 }
 
-function isThere(name: string): boolean {
-  const stat = lstatSync(name, { throwIfNoEntry: false });
-  if (stat === undefined || stat.isFile()) return stat !== undefined;
-  throw new JobsError("not-owner", `${name} is not a regular file`, {
-    hint: "see who put it there; it was not read",
-  });
+function assertTheirs(name: string, stat: BigIntStats, { uid, maxBytes }: Expected): void {
+  const problem = problemOf(stat, uid, maxBytes);
+  if (problem === undefined) return;
+  throw new JobsError("not-owner", `${name} ${problem}`, { hint: "see who put it there; it was not read" });
 }
 
 function problemOf(stat: BigIntStats, uid: number, maxBytes: number): string | undefined {
