@@ -40,14 +40,18 @@ export async function markForeignDirectories(move: Move, run: Run): Promise<Run>
   return run;
 }
 
-/** Marks the directories whose paths do not have the run's name, after that has changed where one is given; returns how many tests had one. */
+/**
+ * Gives the run the name, if one is given, and marks all directories: the name was free until now, so none of them is by it. Else
+ * those alone whose paths do not have the run's name. Returns how many tests had one.
+ */
 function change(move: Move, run: bigint, runname: string | null): number {
   const { db, token } = move;
   const parameters = { run, runname };
   const present = planOf(move, "tests").columnsIn("completed");
   const columns = directoryColumns.filter((column) => present.some((name) => name.toLowerCase() === column));
   const isForeign = (column: string) =>
-    `(${namesDirectory(column)} AND instr(${column} || '/', '/' || coalesce(:runname, (SELECT runname FROM completed.runs WHERE id = :run)) || '/') = 0)`;
+    `(${namesDirectory(column)} AND (:runname IS NOT NULL
+       OR instr(${column} || '/', '/' || (SELECT runname FROM completed.runs WHERE id = :run) || '/') = 0))`;
   const some = columns.map(isForeign).join(" OR ") || "0";
   const count = () =>
     prepared<typeof parameters, number>(

@@ -118,6 +118,21 @@ describe("a run that comes back under another name", () => {
     expect(readRows(area.cacheDb, select)).toEqual(expected);
   });
 
+  it("names none either where the new name stands elsewhere in their paths", async () => {
+    const area = await runAgain();
+    const { completedDb } = filesOf(area);
+    const [name] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
+    const db = new Database(completedDb);
+    const shared = `/disk/${name}.restored/links/${name}/t1`;
+    try {
+      db.prepare("UPDATE tests SET rundir = ? WHERE run_id = 2").run(shared);
+    } finally {
+      db.close();
+    }
+    await runRestore(area, anew);
+    expect(new Set(directoriesOf(area, 2))).toEqual(new Set([`n/a-mtjobs-was:${shared}`]));
+  });
+
   it("says in the result which name it had and what became of the directories, in a dry run too", async () => {
     const area = await runAgain();
     const [name] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
