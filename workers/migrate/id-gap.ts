@@ -68,9 +68,11 @@ export async function mendGap(
   beforeCommit: () => void,
 ): Promise<void> {
   const parts = (["cache", "ref"] as const).filter((part) => sources.includes(part));
-  const ids = await outwaitBusy(context.signal, () => missingGap(db, parts, sources));
-  if (ids === undefined) return;
-  for (const part of parts) {
+  const missing = await outwaitBusy(context.signal, () => missingGap(db, parts, sources));
+  if (missing === undefined) return;
+  const { ids, isCacheOutdated } = missing;
+  // Megatest's sync may run in between, and carries what the cache has and the ref lacks to megatest.db, where no gap may be.
+  for (const part of isCacheOutdated ? parts : parts.toReversed()) {
     await outwaitBusy(context.signal, () => {
       beforeCommit();
       transact(db, () => {
@@ -81,17 +83,18 @@ export async function mendGap(
   }
 }
 
-/** The ids that the gap's rows are to have; undefined where all of them stand, or none. */
+/** The ids that the gap's rows are to have, and whether the cache has some that must change; undefined where all of them stand, or none. */
 function missingGap(
   db: Connection,
   parts: readonly ("cache" | "ref")[],
   sources: readonly Part[],
-): GapIds | undefined {
+): { ids: GapIds; isCacheOutdated: boolean } | undefined {
   const found = parts.map((part) => readHidden(db, part, gapName));
   const standing = Object.assign({}, ...found.toReversed().map(({ ids }) => ids)) as Partial<GapIds>;
   if (Object.keys(standing).length === 0) return undefined;
   const isSame = ({ ids }: { ids: Partial<GapIds> }) =>
     identifiedTables.every((table) => ids[table] === standing[table]);
   if (isWhole(standing) && found.every((gap) => gap.areLasting && isSame(gap))) return undefined;
-  return { ...gapAbove(db, [...sources, "completed"]), ...standing };
+  const ids = { ...gapAbove(db, [...sources, "completed"]), ...standing };
+  return { ids, isCacheOutdated: found[0]?.areLasting === false };
 }

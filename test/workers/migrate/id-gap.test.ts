@@ -94,6 +94,22 @@ describe("the gap of a new homehost", () => {
     expect(gapRows(area.cacheDb)).toHaveLength(4);
     expect(gapRows(area.cacheDb)[2]).toEqual({ id: Number(ids.test_steps) });
   });
+
+  it("is put back in the ref first: a sync between the two commits carries nothing of it to megatest.db", async () => {
+    const { area } = areaWithGap();
+    cleanUp([area.cacheDb, area.refDb]);
+    settleTimes(area);
+    const seen: unknown[] = [];
+    await withMove(area, (move, beforeCommit) =>
+      mendGap(move, () => {
+        beforeCommit();
+        const known = new Set(gapRows(area.refDb).map((row) => JSON.stringify(row)));
+        seen.push(gapRows(area.cacheDb).filter((row) => !known.has(JSON.stringify(row))));
+      }),
+    );
+    expect(seen).toEqual([[], []]);
+    expect(gapRows(area.cacheDb)).toHaveLength(4);
+  });
 });
 
 const mend = (area: SampleArea) => withMove(area, (move, beforeCommit) => mendGap(move, beforeCommit));
