@@ -74,9 +74,9 @@ export function keysIn(db: Connection, part: Part): string[] {
   return keys.filter((key) => columns.has(key));
 }
 
-function attachedParts(db: Connection): Part[] {
+function attachedParts(db: Connection, parts: readonly Part[] = ["cache", "ref", "area"]): Part[] {
   const names = (db.pragma("database_list") as { name: string }[]).map(({ name }) => name);
-  return (["cache", "ref", "area"] as const).filter((part) => names.includes(part));
+  return parts.filter((part) => names.includes(part));
 }
 
 function fitTable(
@@ -195,15 +195,22 @@ function givenValues(
   return { id, test_id: test, [table === "test_steps" ? "stepname" : "variable"]: name, comment };
 }
 
+/** The target of a run, first of one that is shown; all may have moved, and then our own hidden ones know what is allowed. */
 function exampleRun(db: Connection, keys: readonly string[]): Record<string, unknown> {
-  const part = attachedParts(db).at(-1);
-  if (part === undefined || keys.length === 0) return {};
+  const parts = [...attachedParts(db).toReversed(), ...attachedParts(db, ["completed"])];
   const list = keys.map((key) => `${quoteName(key)} AS ${quoteName(key)}`).join(", ");
-  const isShown = columnNames(db, part, "runs").includes("state")
-    ? "coalesce(x.state, '') <> 'deleted'"
-    : "1";
-  const sql = `SELECT ${list} FROM ${part}.runs AS x WHERE ${isShown} ORDER BY id LIMIT 1`;
-  return (db.prepare(sql).get() ?? {}) as Record<string, unknown>;
+  for (const isShown of [true, false]) {
+    for (const part of parts) {
+      const there = new NameSet(columnNames(db, part, "runs"));
+      if (keys.length === 0 || !keys.every((key) => there.has(key))) continue;
+      const which = isShown && there.has("state") ? "coalesce(x.state, '') <> 'deleted'" : "1";
+      const found = db
+        .prepare(`SELECT ${list} FROM ${part}.runs AS x WHERE ${which} ORDER BY id LIMIT 1`)
+        .get();
+      if (found !== undefined) return found as Record<string, unknown>;
+    }
+  }
+  return {};
 }
 
 export function takesNone(db: Connection, part: Part, table: string, why: string): JobsError {

@@ -76,6 +76,19 @@ describe("a site's constraints on each row of a table", () => {
     },
   );
 
+  it("of target keys to a list are kept where all runs have moved, whatever is left of the guards", async () => {
+    const area = small();
+    const [from, to] = [/"fsname" TEXT/, `"fsname" TEXT NOT NULL CHECK ("fsname" IN ('nfs', 'lustre'))`];
+    constrain(area, everywhere, "runs", from, to);
+    const { before } = await reduceSafely(area);
+    expect((await runRestore(area, { runname: undefined, runId: [1] })).result.moved.runs).toBe(1);
+    expect((await runReduce(area)).result.moved.runs).toBe(1);
+    cleanUp(everywhere.map((place) => fileOf(area, place)));
+    settleTimes(area);
+    expect((await runRestore(area)).result.moved.runs).toBe(4);
+    assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
+  });
+
   it.each(Object.entries(allowing))("are kept by the gap that a migration leaves: %s", async (_, rules) => {
     const root = temporaryDirectory();
     const { area, place } = buildForTwo(root, { unsynced: false });
