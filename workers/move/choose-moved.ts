@@ -38,10 +38,15 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
       move.tally.warn(
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column now`,
       );
-    } else if (!(await outwaitBusy(signal, () => isRegisteredAgain(move, run.id))))
-      chosen.push(await withPreviousId(move, await markForeignDirectories(move, { id, target, runname })));
-    else if (payload.onConflict === "refuse") move.tally.skip(label, "conflict");
-    else chosen.push(await withPreviousId(move, await renameRun(move, { id, target, runname })));
+    } else {
+      const isAgain = await outwaitBusy(signal, () => isRegisteredAgain(move, run.id));
+      if (isAgain && payload.onConflict === "refuse") {
+        move.tally.skip(label, "conflict");
+        continue;
+      }
+      const fit = await (isAgain ? renameRun : markForeignDirectories)(move, { id, target, runname });
+      if (fit !== undefined) chosen.push(await withPreviousId(move, fit));
+    }
   }
   return chosen;
 }

@@ -1,11 +1,20 @@
 import { directoryColumns, formerDirectoryMark, namesDirectory } from "../../shared/former-directory.ts";
 import { plural } from "../../shared/plural.ts";
-import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
-import { sameRow } from "../../shared/sqlite/row-sql.ts";
+import {
+  type Connection,
+  isConstraintError,
+  type Part,
+  prepared,
+  quoteText,
+} from "../../shared/sqlite/connection.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
+import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
+import { emptyCopy, isConstrained } from "../../shared/sqlite/table-copy.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { type Move, planOf } from "./move.ts";
-import type { Run } from "./run.ts";
+import { labelOf, type Run } from "./run.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /** What the names that `renameRun` gives have in common. */
@@ -13,18 +22,20 @@ const suffix = ".restored";
 
 /**
  * Gives a moved run the first free one of `<name>.restored`, `<name>.restored-2`, …, and marks the directories of its tests
- * as former ones: they are those of the run that has its name now. A dry run only tells it.
+ * as former ones: they are those of the run that has its name now. A dry run only tells it. Undefined where a constraint of the
+ * site forbids that: the run stays, and is tallied so.
  */
-export async function renameRun(move: Move, run: Run): Promise<Run> {
+export async function renameRun(move: Move, run: Run): Promise<Run | undefined> {
   const { context } = move;
   const renamed = await outwaitBusy(context.signal, () => {
     let runname = `${run.runname}${suffix}`;
     for (let count = 2; isTaken(move, run.id, runname); count++) runname = `${run.runname}${suffix}-${count}`;
-    const marked = change(move, run.id, runname);
-    return { ...run, runname, previousRunname: run.runname, marked };
+    const marked = changeIfAllowed(move, run, runname);
+    return { named: { ...run, runname, previousRunname: run.runname }, marked };
   });
+  const { named, marked } = renamed;
+  if (marked === undefined) return undefined;
   if (move.token !== 0) context.failpoint("renamed");
-  const { marked, ...named } = renamed;
   warn(move, named, marked);
   return named;
 }
@@ -33,11 +44,28 @@ export async function renameRun(move: Move, run: Run): Promise<Run> {
  * The same for the directories of a run that bears such a name already: an earlier version of this program left them as they
  * were. Directories that have the run's name in their path are its own, as those of tests that ran again since.
  */
-export async function markForeignDirectories(move: Move, run: Run): Promise<Run> {
+export async function markForeignDirectories(move: Move, run: Run): Promise<Run | undefined> {
   if (!run.runname.includes(suffix)) return run;
-  const marked = await outwaitBusy(move.context.signal, () => change(move, run.id, null));
+  const marked = await outwaitBusy(move.context.signal, () => changeIfAllowed(move, run, null));
+  if (marked === undefined) return undefined;
   if (marked > 0) warn(move, run, marked);
   return run;
+}
+
+function changeIfAllowed(move: Move, run: Run, runname: string | null): number | undefined {
+  try {
+    return change(move, run.id, runname);
+  } catch (error) {
+    if (!isConstraintError(error)) throw error;
+    const { tally, files } = move;
+    tally.skip(labelOf(run), "conflict");
+    tally.warn(
+      `run ${run.id} (${run.target}/${run.runname}) stays: ${files.completed} does not take it as it would come back, with ${
+        runname === null ? "" : `the name ${runname}, and `
+      }${formerDirectoryMark}<directory> as directories (${error.message})`,
+    );
+    return undefined;
+  }
 }
 
 /**
@@ -46,38 +74,73 @@ export async function markForeignDirectories(move: Move, run: Run): Promise<Run>
  */
 function change(move: Move, run: bigint, runname: string | null): number {
   const { db, token } = move;
-  const parameters = { run, runname };
-  const present = planOf(move, "tests").columnsIn("completed");
-  const columns = directoryColumns.filter((column) => present.some((name) => name.toLowerCase() === column));
-  const isForeign = (column: string) =>
-    `(${namesDirectory(column)} AND (:runname IS NOT NULL
-       OR instr(${column} || '/', '/' || (SELECT runname FROM completed.runs WHERE id = :run) || '/') = 0))`;
-  const some = columns.map(isForeign).join(" OR ") || "0";
-  const count = () =>
-    prepared<typeof parameters, number>(
-      db,
-      `SELECT count(*) FROM completed.tests WHERE run_id = :run AND (${some})`,
-    )
-      .pluck()
-      .get(parameters) ?? 0;
-  if (token === 0) return count();
+  const marking = markingOf(move, runname);
+  if (token === 0) {
+    if (isConstrained(db, "completed", ["runs", "tests"])) tryOnCopy(db, run, marking);
+    return marking.count(db, "completed", run);
+  }
   return transact(db, () => {
     proveToken(db, "completed", token, Date.now());
-    return withoutAnyTriggers(db, "completed", () => {
-      if (runname !== null)
-        prepared(db, "UPDATE completed.runs SET runname = ? WHERE id = ?").run(runname, run);
-      const tests = count();
-      const marked = columns.map(
-        (column) =>
-          `${column} = CASE WHEN ${isForeign(column)} THEN ${quoteText(formerDirectoryMark)} || ${column} ELSE ${column} END`,
-      );
-      if (tests > 0)
-        prepared(db, `UPDATE completed.tests SET ${marked.join(", ")} WHERE run_id = :run AND (${some})`).run(
-          parameters,
-        );
-      return tests;
-    });
+    return withoutAnyTriggers(db, "completed", () => marking.apply(db, "completed", run));
   });
+}
+
+interface Marking {
+  /** Tests with a directory that is to be marked. */
+  count(db: Connection, part: Part | "main", run: bigint): number;
+  apply(db: Connection, part: Part | "main", run: bigint): number;
+}
+
+function markingOf(move: Move, runname: string | null): Marking {
+  const present = new NameSet(planOf(move, "tests").columnsIn("completed"));
+  const columns = directoryColumns.filter((column) => present.has(column));
+  const isForeign = (part: string, column: string) =>
+    `(${namesDirectory(column)} AND (:runname IS NOT NULL
+       OR instr(${column} || '/', '/' || (SELECT runname FROM ${part}.runs WHERE id = :run) || '/') = 0))`;
+  const which = (part: string) =>
+    `run_id = :run AND (${columns.map((column) => isForeign(part, column)).join(" OR ") || "0"})`;
+  const count: Marking["count"] = (db, part, run) =>
+    prepared<{ run: bigint; runname: string | null }, number>(
+      db,
+      `SELECT count(*) FROM ${part}.tests WHERE ${which(part)}`,
+    )
+      .pluck()
+      .get({ run, runname }) ?? 0;
+  const apply: Marking["apply"] = (db, part, run) => {
+    if (runname !== null) prepared(db, `UPDATE ${part}.runs SET runname = ? WHERE id = ?`).run(runname, run);
+    const tests = count(db, part, run);
+    if (tests === 0) return 0;
+    const marked = columns.map(
+      (column) =>
+        `${column} = CASE WHEN ${isForeign(part, column)} THEN ${quoteText(formerDirectoryMark)} || ${column} ELSE ${column} END`,
+    );
+    prepared(db, `UPDATE ${part}.tests SET ${marked.join(", ")} WHERE ${which(part)}`).run({ run, runname });
+    return tests;
+  };
+  return { count, apply };
+}
+
+/** A dry run tries it in memory. Throws what the change would. */
+function tryOnCopy(db: Connection, run: bigint, marking: Marking): void {
+  const copy = emptyCopy(db, "completed", ["runs", "tests"]);
+  try {
+    for (const [table, where] of [
+      ["runs", "id = ?"],
+      ["tests", "run_id = ?"],
+    ] as const) {
+      const columns = columnNames(db, "completed", table);
+      const insert = copy.prepare(
+        `INSERT INTO main.${table} (${columnList(columns)}) VALUES (${columns.map(() => "?").join(", ")})`,
+      );
+      const rows = db.prepare<[bigint], unknown[]>(
+        `SELECT ${columnList(columns)} FROM completed.${table} WHERE ${where}`,
+      );
+      for (const row of rows.safeIntegers().raw().iterate(run)) insert.run(...row);
+    }
+    marking.apply(copy, "main", run);
+  } finally {
+    copy.close();
+  }
 }
 
 function warn({ tally }: Move, { id, target, runname }: Run, tests: number): void {
