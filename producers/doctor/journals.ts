@@ -1,4 +1,4 @@
-import { statfsSync, statSync } from "node:fs";
+import { existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { openFiles } from "../../shared/area/open-files.ts";
 import {
@@ -29,7 +29,8 @@ const networkTypes = new Map([
 export async function checkJournals({ area, files }: Patient): Promise<Check[]> {
   const checks: Check[] = [];
   // A journal may wait for the first job to make the database beside it.
-  const early = namesAnotherFile(`${area.completedDb}-journal`) ? { completed: area.completedDb } : {};
+  const isLeft = namesAnotherFile(`${area.completedDb}-journal`) || hasHotJournal(area.completedDb);
+  const early = isLeft ? { completed: area.completedDb } : {};
   for (const [part, file] of Object.entries({ ...files, ...early }) as [Part, string][]) {
     const name = `journal/${nameOf[part]}`;
     checks.push(...(await examine(name, () => [checkJournal(name, part, file)])));
@@ -39,6 +40,12 @@ export async function checkJournals({ area, files }: Patient): Promise<Check[]> 
 
 function checkJournal(name: string, part: Part, file: string): Check {
   assertHarmlessJournal(file);
+  if (!existsSync(file)) {
+    return bad(name, `${file} is gone, and its journal is still there: every job is refused`, {
+      remedy:
+        "put back the completed-runs.db that it belongs to; where that is lost for good, move the journal away",
+    });
+  }
   const mode = journalMode(file);
   if (mode === "foreign" || (mode === "empty" && part !== "completed")) {
     return bad(name, `${file} is no SQLite database`, { remedy: "restore it from a backup" });

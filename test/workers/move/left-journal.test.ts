@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { runReduce, unionOf } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
@@ -33,6 +34,10 @@ it("a completed-runs.db that is gone is not made anew beside its journal, which 
     await expect(runReduce(area, { dryRun })).rejects.toMatchObject({ code: "conflict" });
     expect([existsSync(completedDb), readFileSync(journal).equals(bytes)]).toEqual([false, true]);
   }
+  expect(checkOf(await diagnoseArea(area), "journal/completed-runs.db")).toMatchObject({
+    ok: false,
+    verdict: expect.stringContaining("is gone, and its journal is still there"),
+  });
   renameSync(`${completedDb}.aside`, completedDb);
   expect((await runReduce(area)).result.moved.runs).toBe(2);
   assertNothingLost(before, unionOf(area));
