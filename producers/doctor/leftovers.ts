@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { isUnfinished } from "../../shared/area/ownership.ts";
 import { msSince } from "../../shared/elapsed.ts";
 import { assertRises } from "../../shared/lease/token.ts";
 import { plural } from "../../shared/plural.ts";
@@ -90,14 +91,21 @@ function checkStates({ area, files, settings }: Patient): Check {
 
 function checkFiles({ area }: Patient): Check {
   if (!existsSync(area.privateDir)) return good("left-files", "there is no .mtjobs yet");
-  const old = readdirSync(area.privateDir).filter((name) => {
-    if (!/\.tmp$|^clock-/.test(name)) return false;
-    const stat = statSync(join(area.privateDir, name), { throwIfNoEntry: false });
-    return stat !== undefined && msSince(stat.mtimeMs) > instantMs;
-  });
+  const old = [
+    ...leftIn(area.realPath, isUnfinished),
+    ...leftIn(area.privateDir, (name) => /\.tmp$|^clock-/.test(name) || isUnfinished(name)),
+  ];
   return old.length === 0
     ? good("left-files", "no file of a dead job lies about")
-    : note("left-files", `a dead job left ${old.join(", ")} in .mtjobs`, {
-        remedy: "delete them: nothing reads them",
-      });
+    : note("left-files", `a dead job left ${old.join(", ")}`, { remedy: "delete them: nothing reads them" });
+}
+
+function leftIn(directory: string, isOfInstant: (name: string) => boolean): string[] {
+  return readdirSync(directory)
+    .filter(isOfInstant)
+    .map((name) => join(directory, name))
+    .filter((file) => {
+      const stat = statSync(file, { throwIfNoEntry: false });
+      return stat !== undefined && msSince(stat.mtimeMs) > instantMs;
+    });
 }

@@ -70,6 +70,9 @@ function isAccessible(path: string, isDirectory: boolean): boolean {
 /** Begins the name of a file that is being made; what a killed process left of it belongs to nobody. */
 const newPrefix = ".mtjobs-new-";
 
+/** True for the name of such a file. */
+export const isUnfinished = (name: string) => name.startsWith(newPrefix);
+
 /**
  * Creates `path` where it is missing, with owner, group and mode of `modelPath` and durable content, all of it before the
  * name is there. Owner and group are left where this user may not change them; then the group gets no more than

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/area-status.ts";
 import { openArea } from "../../../shared/area/area.ts";
@@ -78,6 +79,21 @@ describe("completed-runs.db", () => {
     expect(checkOf(found, "schema/completed-runs.db")).toMatchObject({
       verdict: "it is empty, though runs have moved there: what was in it is gone from it",
       remedy: "restore it from a backup before any job runs: the next one would begin it anew",
+    });
+  });
+
+  it("whose making was killed before it had its name is told of by the doctor, once nobody can be at it any more", async () => {
+    const area = small();
+    await runReduce(area, { runname: "none" });
+    const left = join(area.directory, ".mtjobs-new-4f1c");
+    copyFileSync(filesOf(area).completedDb, left);
+    const leftFiles = async () => checkOf(await diagnoseArea(area), "left-files");
+    expect(await leftFiles()).toMatchObject({ ok: true });
+    utimesSync(left, 1, 1);
+    expect(await leftFiles()).toMatchObject({
+      ok: null,
+      verdict: `a dead job left ${left}`,
+      remedy: "delete them: nothing reads them",
     });
   });
 });
