@@ -72,7 +72,8 @@ export function hotJournals(files: Files): string[] {
  * @throws JobsError `conflict`
  */
 export function assertNoJournalLeft({ completed }: Files): void {
-  if (existsSync(completed) || !hasHotJournal(completed)) return;
+  // Looked for again: another job may have made it, and be at work in it, meanwhile.
+  if (existsSync(completed) || !hasHotJournal(completed) || existsSync(completed)) return;
   throw new JobsError(
     "conflict",
     `${completed} is gone, and its journal ${completed}-journal is still there`,
