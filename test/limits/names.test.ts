@@ -80,9 +80,11 @@ describe("a name", () => {
     const area = areaCalled(name);
     const { stdout, code } = await command(area, "list-runs", area.directory, "--run-id", "2");
     expect(code).toBe(0);
-    const [run, ...tests] = stdout.trimEnd().split("\n");
+    const [run, ...lines] = stdout.trimEnd().split("\n");
     expect(run).toContain("id: 2");
-    expect(tests).toHaveLength(2);
+    // Below a test that is not PASS stand more lines.
+    expect(lines.filter((line) => line.startsWith("  Test: "))).toHaveLength(2);
+    expect(lines.every((line) => line.startsWith("  "))).toBe(true);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
   });
