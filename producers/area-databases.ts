@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import type { Area } from "../shared/area/area.ts";
 import type { CachePair } from "../shared/area/cache.ts";
 import { targetKeys } from "../shared/area/keys.ts";
 import { nameBusy } from "../shared/sqlite/busy-holders.ts";
 import { hasContent, namesAnotherFile } from "../shared/sqlite/journal.ts";
+import { hasGuards, lostCompleted } from "../shared/sqlite/lost-completed.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./area-facts.ts";
 import { type MigrationFacts, readMigration } from "./migration-facts.ts";
 import { type Look, openLook, type Part } from "./open-look.ts";
@@ -43,6 +45,7 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
     ...readSide(db, "area", keys),
     lease: readLease(db, now),
     migration: readMigration(db),
+    guards: hasGuards(db, "area"),
   }));
   // A journal that was planted before there is a database keeps every job out.
   const done =
@@ -52,6 +55,9 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
           states: readStates(db),
         }))
       : undefined;
+  const isLost = ours?.guards === true && done === undefined && !hasContent(completedDb);
+  if (isLost)
+    problems.push(`${lostCompleted.text(completedDb, existsSync(completedDb))}; ${lostCompleted.remedy}`);
   // What could not be read alone would only keep the cache from being read beside it.
   const known = {
     ...(ours === null ? {} : { area: megatestDb }),
@@ -66,7 +72,7 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
         }));
   return {
     runs: ours?.runs ?? null,
-    completedRuns: done === undefined ? 0 : (done?.runs ?? null),
+    completedRuns: done === undefined && !isLost ? 0 : (done?.runs ?? null),
     cacheOnlyRuns: cached === undefined ? 0 : (cached?.only ?? null),
     unfinishedRuns: done === undefined ? {} : (done?.states ?? null),
     sides: sidesOf(ours, done, cached),

@@ -50,7 +50,7 @@ function checkJournal(name: string, part: Part, file: string): Check {
   if (mode === "foreign" || (mode === "empty" && part !== "completed")) {
     return bad(name, `${file} is no SQLite database`, { remedy: "restore it from a backup" });
   }
-  if (mode === "empty") return note(name, "it is empty: the next job fills it with its tables");
+  if (mode === "empty") return note(name, "it is empty");
   const network = networkTypes.get(statfsSync(dirname(file)).type);
   const shared = part === "area" || part === "completed";
   if (mode === "wal" && (shared || network !== undefined)) {

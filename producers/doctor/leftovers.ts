@@ -74,7 +74,7 @@ async function checkTokens({ files }: Patient): Promise<Check[]> {
 }
 
 function checkStates({ area, files, settings }: Patient): Check {
-  if (files.completed === undefined) return good("half-moved", "nothing was moved from this area yet");
+  if (files.completed === undefined) return good("half-moved", "there is no completed-runs.db");
   const db = openLook({ area: area.megatestDb, completed: files.completed });
   try {
     const states = readStates(db);

@@ -1,9 +1,9 @@
+import { existsSync } from "node:fs";
 import { targetKeys } from "../../shared/area/keys.ts";
-import { guardName } from "../../shared/id-guard-name.ts";
 import { plural } from "../../shared/plural.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
-import { readHidden } from "../../shared/sqlite/hidden-rows.ts";
 import { hasContent } from "../../shared/sqlite/journal.ts";
+import { hasGuards, lostCompleted } from "../../shared/sqlite/lost-completed.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnsOf, hasTable } from "../area-facts.ts";
 import { type Look, openLook, type Part } from "../open-look.ts";
@@ -31,10 +31,12 @@ export async function checkRecords(patient: Patient, budget: Budget): Promise<Ch
   const checks: Check[] = [];
   for (const part of ["area", "cache", "completed"] as const) {
     const file = files[part];
-    if (file === undefined) continue;
     const name = `schema/${nameOf[part]}`;
-    const schema = await examine(name, () => [checkSchema(name, patient, part, file)]);
-    checks.push(...schema);
+    if (part === "completed" && !hasContent(patient.area.completedDb)) {
+      checks.push(...(await examine(name, () => checkNoContent(name, patient))));
+    } else if (file !== undefined) {
+      checks.push(...(await examine(name, () => [checkSchema(name, patient, part, file)])));
+    }
   }
   const isFit = (part: Part) =>
     !checks.some(({ name, ok }) => name === `schema/${nameOf[part]}` && ok !== true);
@@ -47,25 +49,24 @@ export async function checkRecords(patient: Patient, budget: Budget): Promise<Ch
   return [...checks, ...(await checkGuards(patient, (part) => part === "ref" || isFit(part)))];
 }
 
-/** A job fills it; where runs had moved it was not always empty. */
-function checkEmpty(name: string, { files }: Patient): Check {
-  const db = openLook({ area: files.area ?? "" });
+/** completed-runs.db is missing or empty: a job makes it, unless there was another before. */
+function checkNoContent(name: string, { area }: Patient): Check[] {
+  const isThere = existsSync(area.completedDb);
+  const db = openLook({ area: area.megatestDb });
   try {
-    const { ids } = readHidden(db, "area", guardName);
-    return Object.keys(ids).length === 0
-      ? note(name, "it is empty: a job ended before it had made its tables, and no run has moved yet", {
-          remedy: "none needed: the next job fills it",
-        })
-      : bad(name, "it is empty, though runs have moved there: what was in it is gone from it", {
-          remedy: "restore it from a backup before any job runs: the next one would begin it anew",
-        });
+    if (hasGuards(db, "area")) {
+      const verdict = `${lostCompleted.text(area.completedDb, isThere)}; every job is refused`;
+      return [bad(name, verdict, { remedy: lostCompleted.remedy })];
+    }
   } finally {
     db.close();
   }
+  if (!isThere) return [];
+  const verdict = "it is empty: a job ended before it had made its tables, and no run has moved yet";
+  return [note(name, verdict, { remedy: "none needed: the next job fills it" })];
 }
 
 function checkSchema(name: string, patient: Patient, part: Part, file: string): Check {
-  if (part === "completed" && !hasContent(file)) return checkEmpty(name, patient);
   const { area } = patient;
   const db = openLook({ [part]: file });
   try {

@@ -24,6 +24,7 @@ import {
   sourcesOf,
 } from "./databases.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
+import { assertCompletedKept } from "./lost-completed.ts";
 import type { Files, Move } from "./move.ts";
 import { assertOneArea } from "./one-area.ts";
 import { openQuietly } from "./open-quietly.ts";
@@ -67,6 +68,7 @@ export async function openPlace(
   // Reading only, but not as who may write does: what a dead writer left is not rolled back for that.
   assertNoJournalLeft(files);
   if (payload.dryRun === true) refuseHotJournals(files);
+  await outwaitBusy(context.signal, () => assertCompletedKept(files));
   if (cache !== undefined) {
     await outwaitBusy(context.signal, () => assertOneArea(area, cache, completed));
   }

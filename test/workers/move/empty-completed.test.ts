@@ -1,5 +1,15 @@
-import { copyFileSync, existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/area-status.ts";
 import { openArea } from "../../../shared/area/area.ts";
@@ -7,9 +17,10 @@ import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { prepareArea } from "../../../workers/move/prepare-area.ts";
 import { checkOf, diagnoseArea, faultsOf, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";
+import { fingerprint } from "../../support/fingerprint.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, unionOf } from "../../support/run-reduce.ts";
+import { completedColumn, readColumn } from "../../support/read-rows.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/run-reduce.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 
 const small = () => buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
@@ -69,17 +80,56 @@ describe("completed-runs.db", () => {
     assertNothingLost(before, unionOf(area));
   });
 
-  it("of 0 bytes where runs had moved is another thing: what was in it is to be restored", async () => {
+  it.each(["missing", "empty"])(
+    "that is %s where it was not keeps every job out until it is put back",
+    async (how) => {
+      const area = small();
+      const { before } = await reduceSafely(area, { runname: undefined, runId: [1, 2] });
+      const { completedDb } = filesOf(area);
+      const backup = readFileSync(completedDb);
+      if (how === "missing") rmSync(completedDb);
+      else writeFileSync(completedDb, "");
+      settleTimes(area);
+      const untouched = fingerprint(area.directory, area.cacheRoot);
+      const refused = {
+        code: "conflict",
+        message: expect.stringContaining(`${completedDb} is ${how}, and megatest.db says that it was not`),
+        hint: expect.stringContaining("restore it from a backup"),
+      };
+      await expect(runReduce(area)).rejects.toMatchObject(refused);
+      await expect(runReduce(area, { dryRun: true })).rejects.toMatchObject(refused);
+      await expect(runRestore(area)).rejects.toMatchObject(refused);
+      await expect(runRepair(area)).rejects.toMatchObject(refused);
+      expect(checkOf(await diagnoseArea(area), "schema/completed-runs.db")).toMatchObject({
+        ok: false,
+        verdict: expect.stringContaining(`is ${how}, and megatest.db says that it was not`),
+      });
+      const status = await areaStatus(area.directory, placeOf(area));
+      expect([status.completedRuns, status.problems]).toEqual([null, [expect.stringContaining(`is ${how}`)]]);
+      expect(fingerprint(area.directory, area.cacheRoot)).toEqual(untouched);
+      writeFileSync(completedDb, backup);
+      settleTimes(area);
+      expect((await runRestore(area)).result.moved.runs).toBe(2);
+      assertNothingLost(before, unionOf(area));
+    },
+  );
+
+  it("that is lost for good is begun anew where somebody has made one without runs", async () => {
     const area = small();
     await reduceSafely(area, { runname: undefined, runId: [1, 2] });
-    writeFileSync(filesOf(area).completedDb, "");
+    const { completedDb } = filesOf(area);
+    rmSync(completedDb);
+    const schema = readColumn(
+      area.megatestDb,
+      "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid",
+    );
+    const made = new Database(completedDb);
+    for (const sql of schema) made.exec(String(sql));
+    made.close();
     settleTimes(area);
-    const found = await diagnoseArea(area);
-    expect(faultsOf(found)).toContain("schema/completed-runs.db");
-    expect(checkOf(found, "schema/completed-runs.db")).toMatchObject({
-      verdict: "it is empty, though runs have moved there: what was in it is gone from it",
-      remedy: "restore it from a backup before any job runs: the next one would begin it anew",
-    });
+    expect((await runReduce(area)).result.moved.runs).toBe(2);
+    expect((await runRestore(area)).result.moved.runs).toBe(2);
+    expect(faultsOf(await diagnoseArea(area))).toEqual([]);
   });
 
   it("whose making was killed before it had its name is told of by the doctor, once nobody can be at it any more", async () => {

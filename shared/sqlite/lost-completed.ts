@@ -1,0 +1,32 @@
+import { guardName, hiddenChild } from "../id-guard-name.ts";
+import { type Connection, type Part, prepared, quoteText } from "./connection.ts";
+import { NameSet } from "./names.ts";
+import { columnNames } from "./table.ts";
+
+/** Where rows that guard ids stand, and the columns by which they are found. */
+const places = [
+  { table: "runs", columns: ["runname"], where: `runname = ${quoteText(guardName)}` },
+  { table: "test_steps", columns: ["test_id", "stepname"], where: hiddenChild("stepname", guardName) },
+  { table: "test_data", columns: ["test_id", "variable"], where: hiddenChild("variable", guardName) },
+];
+
+/**
+ * True if a database has rows that guard ids of completed-runs.db: they are written after that was made, so one that is missing
+ * or empty was another before. Megatest's clean-up leaves some of them.
+ */
+export function hasGuards(db: Connection, part: Part): boolean {
+  return places.some(({ table, columns, where }) => {
+    const here = new NameSet(columnNames(db, part, table));
+    if (!columns.every((column) => here.has(column))) return false;
+    const sql = `SELECT EXISTS (SELECT 1 FROM ${part}.${table} WHERE ${where})`;
+    return prepared<[], number>(db, sql).pluck().get() === 1;
+  });
+}
+
+/** What to say of it, and what to do. */
+export const lostCompleted = {
+  text: (file: string, isThere: boolean) =>
+    `${file} is ${isThere ? "empty" : "missing"}, and megatest.db says that it was not: runs that were moved there are in no database of the area`,
+  remedy:
+    "restore it from a backup, before any other job; if no run was in it, or it is lost for good, make one without runs: sqlite3 megatest.db .schema | sqlite3 completed-runs.db",
+};

@@ -1,0 +1,29 @@
+import { existsSync } from "node:fs";
+import { JobsError } from "../../shared/errors.ts";
+import { hasContent } from "../../shared/sqlite/journal.ts";
+import { hasGuards, lostCompleted } from "../../shared/sqlite/lost-completed.ts";
+import type { Files } from "./move.ts";
+import { openQuietly } from "./open-quietly.ts";
+
+/**
+ * A job would make completed-runs.db anew in place of one that is gone, and a backup that comes back later would meet other
+ * runs there. Call within `outwaitBusy`.
+ *
+ * @throws JobsError `conflict`
+ */
+export function assertCompletedKept({ area, completed }: Files): void {
+  if (hasContent(completed)) return;
+  const db = openQuietly({ area });
+  try {
+    if (!hasGuards(db, "area")) return;
+  } finally {
+    db.close();
+  }
+  const isThere = existsSync(completed);
+  // Looked at again: another job may have made it, and then the guards, meanwhile.
+  if (hasContent(completed)) return;
+  throw new JobsError("conflict", lostCompleted.text(completed, isThere), {
+    hint: lostCompleted.remedy,
+    details: { file: completed },
+  });
+}
