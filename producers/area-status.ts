@@ -1,5 +1,4 @@
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
 import { type Area, openAreaToLook } from "../shared/area/area.ts";
 import { readAreaId } from "../shared/area/area-id.ts";
 import { findCache } from "../shared/area/cache.ts";
@@ -11,6 +10,7 @@ import { liveServers, type MegatestServer } from "../shared/area/servers.ts";
 import { toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
 import { type DatabaseFacts, readDatabases } from "./area-databases.ts";
+import { areaPath } from "./area-path.ts";
 
 /** What `status AREA` tells of an area without asking Redis. */
 export interface AreaStatus extends DatabaseFacts {
@@ -49,7 +49,7 @@ export async function areaStatus(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<AreaStatus> {
-  const area = openAreaToLook(resolve(cwd, path), settings, env);
+  const area = openAreaToLook(areaPath(cwd, path), settings, env);
   const problems: string[] = [];
   const look = <T>(read: () => T, otherwise: T): T => {
     try {

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
 import { readHomehost } from "../shared/area/homehost.ts";
 import { parseDuration } from "../shared/duration.ts";
@@ -7,6 +6,7 @@ import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import type { MigratePayload } from "../shared/queue/migrate-payload.ts";
 import { newJobId } from "../shared/queue/names.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
+import { areaPath } from "./area-path.ts";
 import type { Enqueued } from "./enqueue.ts";
 import { lookForJob } from "./find-job.ts";
 import type { Duration } from "./move-options.ts";
@@ -63,7 +63,7 @@ export async function checkMigrate(
   const parsed = migrateSchema.safeParse({
     ...rest,
     v: 1,
-    area: resolve(cwd, path),
+    area: areaPath(cwd, path),
     requestedBy: requestedBy ?? requester(settings),
     to,
     quietFor: milliseconds(quietFor, "quiet-for"),

@@ -1,9 +1,9 @@
-import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
 import { currentUser } from "../shared/current-user.ts";
 import type { MoveName, MovePayload, payloadSchemas } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
+import { areaPath } from "./area-path.ts";
 
 /** A job as a caller asks for it: the payload without what is filled in for everybody. */
 export type MoveRequest<Name extends MoveName> = Omit<
@@ -51,7 +51,7 @@ export async function checkAll(
   const { parsePayload } = await schemas();
   const areas = new Map<string, Area>();
   return requests.map(({ name, request }) => {
-    const payload = parsePayload(name, { ...request, v: 1, area: resolve(cwd, request.area), requestedBy });
+    const payload = parsePayload(name, { ...request, v: 1, area: areaPath(cwd, request.area), requestedBy });
     const area = areas.get(payload.area) ?? openAllowedArea(payload.area, settings, env);
     areas.set(payload.area, area);
     return { name, payload, area };

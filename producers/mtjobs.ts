@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { parseDuration } from "../shared/duration.ts";
 import { JobsError } from "../shared/errors.ts";
 import { FullDb, type FullDbOptions } from "../shared/full-db/full-db.ts";
@@ -8,6 +7,7 @@ import type { MigrateResult } from "../shared/migrate-result.ts";
 import type { MoveName } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
+import { areaPath } from "./area-path.ts";
 import { type AreaStatus, areaStatus } from "./area-status.ts";
 import { type Cancelled, cancelJob } from "./cancel-job.ts";
 import type { Examination } from "./doctor/examine.ts";
@@ -176,7 +176,7 @@ export class MtJobs {
    */
   async openFullDb(area: string, options: FullDbOptions = {}): Promise<FullDb> {
     const { env, cwd } = this.#deps;
-    const { files } = await locateFiles(resolve(cwd, area), { settings: this.settings, env });
+    const { files } = await locateFiles(areaPath(cwd, area), { settings: this.settings, env });
     return new FullDb(files, options);
   }
 

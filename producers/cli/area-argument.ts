@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { areaPath } from "../area-path.ts";
 
 /**
  * Tells AREA from what follows it where either may be left out: of one argument, a directory is the area and anything
@@ -10,7 +10,7 @@ export function areaAndMore(
   cwd: string,
 ): { area: string; more: string | undefined } {
   if (first === undefined) return { area: cwd, more: undefined };
-  const path = resolve(cwd, first);
+  const path = areaPath(cwd, first);
   if (second !== undefined) return { area: path, more: second };
   const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   return isDirectory ? { area: path, more: undefined } : { area: cwd, more: first };

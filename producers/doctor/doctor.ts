@@ -1,7 +1,7 @@
-import { resolve } from "node:path";
 import { openAreaToLook } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings.ts";
+import { areaPath } from "../area-path.ts";
 import { checkCaches } from "./caches.ts";
 import type { Check } from "./check.ts";
 import { checkFitness } from "./fitness.ts";
@@ -33,7 +33,7 @@ export async function diagnose(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<Diagnosis> {
-  const area = openAreaToLook(resolve(cwd, path), settings, env);
+  const area = openAreaToLook(areaPath(cwd, path), settings, env);
   const patient = await meet(area, settings);
   const budget = new Budget();
   const checks = [

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { areaPath } from "../../area-path.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
 /** `mtjobs attach-sql [AREA]` */
@@ -24,7 +24,7 @@ export const addAttachSql: AddCommand = (program, bind) => {
   bind(command, async ({ args, io, settings }) => {
     const { attachSql } = await import("../../../shared/full-db/attach-sql.ts");
     const { locateFiles } = await import("../../../shared/full-db/locate.ts");
-    const { area, files } = await locateFiles(resolve(io.cwd, args[0] ?? ""), { settings, env: io.env });
+    const { area, files } = await locateFiles(areaPath(io.cwd, args[0] ?? io.cwd), { settings, env: io.env });
     const sql = attachSql(files);
     return { document: { area: area.path, database: files.megatestDb, sql }, text: sql };
   });
