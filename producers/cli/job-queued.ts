@@ -69,7 +69,12 @@ async function follow<Result extends JobResult>(
     display.end();
     if (error === undefined) {
       const code = exit?.(result) ?? ExitCode.done;
-      return { document: result, text: jobResultText(result), exit: code, changed: true };
+      return {
+        document: result,
+        text: jobResultText(result),
+        exit: code,
+        ...(dryRun ? {} : { changed: true }),
+      };
     }
     const told = failedMigration(error);
     if (told !== undefined)

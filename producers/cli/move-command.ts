@@ -70,7 +70,12 @@ async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Prom
   const result = await inThisProcess(context, "moved", (hooks) =>
     deps.runInline(name, checked.payload, settings, hooks),
   );
-  return { document: result, text: resultText(result), exit: exitOf(result, checked.payload), changed: true };
+  return {
+    document: result,
+    text: resultText(result),
+    exit: exitOf(result, checked.payload),
+    ...(result.dryRun ? {} : { changed: true }),
+  };
 }
 
 /** The request of a command line: the area, and the options that are members of the job's data; those that were not given are left out. */

@@ -1,5 +1,6 @@
-import type { JobsError } from "../../shared/errors.ts";
+import { ExitCode, type JobsError } from "../../shared/errors.ts";
 import { printable } from "../text/table.ts";
+import { OutputFailure } from "../text/write.ts";
 import type { CliIo } from "./io.ts";
 
 /** What a command ends with. It is printed in one place, so that `--json` is always one document. */
@@ -14,7 +15,10 @@ export interface Outcome {
   error?: JobsError;
   /** Exit code where there is no error; 0 where it is left out. */
   exit?: number;
-  /** True if the command has changed something: its exit code tells of that, even if the document cannot be written. */
+  /**
+   * True if the command has changed something: its exit code tells of that, even if the document cannot be written. A dry
+   * run has not: its output is all that was asked for.
+   */
   changed?: true;
 }
 
@@ -22,6 +26,8 @@ export interface Outcome {
 export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number {
   const { document, text, error, printed } = outcome;
   if (isClosedPipe(error)) return outcome.exit ?? 0;
+  // It is told once, at the end.
+  if (isOutputFailure(error)) return ExitCode.failed;
   if (printed === true) {
     if (error !== undefined && !json) writeError(io, error);
   } else if (json) {
@@ -48,6 +54,11 @@ export function printError(io: CliIo, error: JobsError, json: boolean): number {
 export function isClosedPipe(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return ("code" in error && error.code === "EPIPE") || isClosedPipe(error.cause);
+}
+
+/** True for what `write` throws, or an error that came of it. */
+export function isOutputFailure(error: unknown): boolean {
+  return error instanceof OutputFailure || (error instanceof Error && isOutputFailure(error.cause));
 }
 
 function writeError(io: CliIo, error: JobsError): void {

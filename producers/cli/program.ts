@@ -23,7 +23,7 @@ import { addServe } from "./commands/serve.ts";
 import { addStatus } from "./commands/status.ts";
 import { addWorker } from "./commands/worker.ts";
 import type { CliDeps } from "./deps.ts";
-import { isClosedPipe, type Outcome, printError, printOutcome } from "./outcome.ts";
+import { isClosedPipe, isOutputFailure, type Outcome, printError, printOutcome } from "./outcome.ts";
 
 /** Megatest's verbs, which are options there, and the commands they stand for. */
 const megatestVerbs = new Map([
@@ -45,48 +45,59 @@ export function buildProgram(deps: CliDeps): Program {
 }
 
 async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number> {
-  let outcome: Outcome | undefined;
-  const code = await runCommand(deps, given, (value) => {
-    outcome = value;
-  });
+  const { code, outcome, error, json } = await runCommand(deps, given);
   const failure = await writeFailure(deps.io.stdout);
   if (failure === undefined || isClosedPipe(failure)) return code;
-  const { message, hint } = toJobsError(failure);
-  const done = outcome?.changed === true ? "; what was asked for is done" : "";
-  deps.io.stderr.write(`mtjobs: the output could not be written: ${message}${done}\n`);
-  if (hint !== undefined) deps.io.stderr.write(`  hint: ${hint}\n`);
-  return code === ExitCode.done && outcome?.changed !== true ? ExitCode.failed : code;
+  const isDone = code === ExitCode.done && outcome?.changed === true;
+  const { message } = toJobsError(failure);
+  const done = isDone ? "; what was asked for is done" : "";
+  const again = isDone ? "" : ", then run the command again";
+  deps.io.stderr.write(
+    `mtjobs: the output could not be written: ${message}${done}\n  hint: free space where the output goes, or send it elsewhere${again}\n`,
+  );
+  // It was in the document that is lost.
+  if (json && error !== undefined) printError(deps.io, error, false);
+  return code === ExitCode.done && !isDone ? ExitCode.failed : code;
 }
 
-async function runCommand(
-  deps: CliDeps,
-  given: readonly string[],
-  onOutcome: (outcome: Outcome) => void,
-): Promise<number> {
+/** How a command ended. */
+interface Ended {
+  code: number;
+  outcome?: Outcome | undefined;
+  /** The command's own error, which was printed. */
+  error?: JobsError | undefined;
+  json: boolean;
+}
+
+async function runCommand(deps: CliDeps, given: readonly string[]): Promise<Ended> {
   let outcome: Outcome | undefined;
   const complaints: string[] = [];
   const program = assemble(deps, complaints, (value) => {
     outcome = value;
-    onOutcome(value);
   });
   const end = given.indexOf("--");
   const own = end < 0 ? given : given.slice(0, end);
   const json = own.some(
     (word, n) => /^--?json$/.test(word) || (word === "json" && /^--?dumpmode$/.test(own[n - 1] ?? "")),
   );
+  const failed = (error: JobsError) => ({ code: printError(deps.io, error, json), error, json });
   try {
     const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs, verbValues });
     await program.parseAsync(args, { from: "user" });
-    return outcome === undefined ? ExitCode.done : printOutcome(deps.io, outcome, json);
+    const { io } = deps;
+    if (outcome === undefined) return { code: ExitCode.done, json };
+    const error = isOutputFailure(outcome.error) ? undefined : outcome.error;
+    return { code: printOutcome(io, outcome, json), outcome, error, json };
   } catch (error) {
-    if (isClosedPipe(error)) return ExitCode.done;
-    if (!(error instanceof CommanderError)) return printError(deps.io, toJobsError(error), json);
-    if (error.exitCode === 0) return ExitCode.done;
-    if (error.code !== "commander.help") return printError(deps.io, usageError(error), json);
+    if (isClosedPipe(error)) return { code: ExitCode.done, json };
+    if (isOutputFailure(error)) return { code: ExitCode.failed, json };
+    if (!(error instanceof CommanderError)) return failed(toJobsError(error));
+    if (error.exitCode === 0) return { code: ExitCode.done, json };
+    if (error.code !== "commander.help") return failed(usageError(error));
     // No command at all: people get the help itself.
-    if (!json) deps.io.stderr.write(complaints.join(""));
-    else printError(deps.io, new JobsError("usage", "no command given", { hint: "see mtjobs --help" }), json);
-    return ExitCode.usage;
+    if (json) return failed(new JobsError("usage", "no command given", { hint: "see mtjobs --help" }));
+    deps.io.stderr.write(complaints.join(""));
+    return { code: ExitCode.usage, json };
   }
 }
 

@@ -119,8 +119,27 @@ describe.runIf(process.platform === "linux")("a full disk behind the output", ()
     const given = args.map((arg) => (arg === "AREA" ? area.directory : arg));
     const { code, stderr } = await runInto({ stdout: "/dev/full" }, given, envOf(area));
     expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^mtjobs: the output could not be written: no space left[^;\n]*\n {2}hint: free space where the output goes[^\n]*\n$/,
+    );
+  });
+
+  it.each([["reduce"], ["restore"]])(
+    "ends a dry run of a %s with exit 1: its output is all",
+    async (command) => {
+      const area = smallArea();
+      const args = [command, area.directory, "--runname", "%", "--inline", "--dry-run"];
+      const { code, stderr } = await runInto({ stdout: "/dev/full" }, args, envOf(area));
+      expect([code, stderr]).toEqual([1, expect.not.stringContaining("is done")]);
+    },
+  );
+
+  it("keeps no error of the command from stderr that belongs into the JSON document", async () => {
+    const args = ["restore", smallArea().directory, "--inline", "--json"];
+    const { code, stderr } = await runInto({ stdout: "/dev/full" }, args, {});
+    expect(code).toBe(2);
     expect(stderr).toContain("the output could not be written: no space left");
-    expect(stderr).not.toMatch(stackTrace);
+    expect(stderr).toMatch(/^mtjobs: .*selector/m);
   });
 
   it("changes no exit code of a job that was done, and says that it was", async () => {

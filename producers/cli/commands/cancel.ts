@@ -34,6 +34,7 @@ export const addCancel: AddCommand = (program, bind) => {
       requested: `${jobId}: asked to stop on ${host}; it ends at its next batch`,
       finished: `${jobId}: had finished already on ${host}`,
     }[outcome];
-    return { document: { jobId, host, outcome }, text, changed: true };
+    const changed = outcome === "finished" ? {} : ({ changed: true } as const);
+    return { document: { jobId, host, outcome }, text, ...changed };
   });
 };

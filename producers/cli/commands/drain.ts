@@ -78,7 +78,8 @@ async function drain({ io, settings, options, args, json }: CommandContext): Pro
   const { error, ...result } = await withSession(settings, (session) =>
     drainHost(session, args[0] as string, asked, hooks),
   );
-  const outcome = { document: result, text: drainText(result), changed: true } as const;
+  const changed = options.dryRun === true ? {} : ({ changed: true } as const);
+  const outcome = { document: result, text: drainText(result), ...changed };
   return error === undefined
     ? { ...outcome, exit: exitOf(result) }
     : { ...outcome, error: JobsError.fromDocument(error) };
