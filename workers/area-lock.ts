@@ -4,7 +4,10 @@ import Redlock, { ExecutionError, type Lock } from "redlock";
 import { JobsError } from "../shared/errors.ts";
 import { type LockOwner, readLockOwner } from "../shared/queue/area-lock-key.ts";
 import { lockClient } from "../shared/queue/connections.ts";
-import { type AreaLock, HeldLock, isContention, lockOf } from "./held-lock.ts";
+import { outageReason } from "../shared/queue/outage.ts";
+import { redisPlace, withoutPassword } from "../shared/queue/redis-url.ts";
+import { isReply } from "../shared/queue/reply-error.ts";
+import { type AreaLock, HeldLock, isContention, lockOf, votesAgainst } from "./held-lock.ts";
 
 export interface AreaLockOptions {
   /** How long a lock stands without renewal, in milliseconds. */
@@ -24,11 +27,21 @@ export interface AreaLockOptions {
  */
 export class AreaLocks {
   readonly #clients: Redis[];
+  readonly #urls: readonly string[];
+  /** The last error of each server's connection. */
+  readonly #errors = new Map<Redis, Error>();
   readonly #redlock: Redlock;
   #taken: HeldLock[] = [];
 
-  constructor(urls: string[]) {
-    this.#clients = urls.map(lockClient);
+  /** @throws JobsError `bad-settings` for a URL that is none; nothing is opened then */
+  constructor(urls: readonly string[]) {
+    for (const url of urls) redisPlace(url);
+    this.#urls = urls;
+    this.#clients = urls.map((url) => {
+      const client = lockClient(url, (error) => this.#errors.set(client, error));
+      client.on("ready", () => this.#errors.delete(client));
+      return client;
+    });
     this.#redlock = new Redlock(this.#clients, { retryCount: 2, retryDelay: 100, retryJitter: 20 });
   }
 
@@ -121,9 +134,24 @@ export class AreaLocks {
         cause: error,
       });
     }
-    return new JobsError("redis-unreachable", "too few of the lock servers answer", {
+    const silent = await this.#silent(error);
+    const which = silent.length === 0 ? "" : `: ${silent.join(", ")}`;
+    return new JobsError("redis-unreachable", `too few of the lock servers answer${which}`, {
       hint: "see MTJOBS_LOCK_REDIS_URLS; more than half of them must be up",
       cause: error,
+    });
+  }
+
+  /** The servers that gave no vote, each with what Redis or the network says. */
+  async #silent(error: unknown): Promise<string[]> {
+    const votes = await votesAgainst(error);
+    return this.#clients.flatMap((client, index) => {
+      const vote = votes.get(client);
+      if (vote === undefined) return [];
+      // A refused login is told of the connection; the commands after it say that there was none.
+      const cause =
+        isReply(vote) && !isReply(this.#errors.get(client)) ? vote : (this.#errors.get(client) ?? vote);
+      return `${withoutPassword(this.#urls[index] ?? "")} (${outageReason(cause)})`;
     });
   }
 

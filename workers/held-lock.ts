@@ -18,12 +18,15 @@ export interface AreaLock {
   handOver(ms: number): Promise<string>;
 }
 
+/** The servers that did not give the lock at the last try, each with its reason; none for another error. */
+export async function votesAgainst(error: unknown): Promise<Map<Redis, Error>> {
+  if (!(error instanceof ExecutionError)) return new Map();
+  return (await error.attempts.at(-1))?.votesAgainst ?? new Map();
+}
+
 /** True where enough servers said that somebody else has it; false for an outage. */
 export async function isContention(error: unknown): Promise<boolean> {
-  if (!(error instanceof ExecutionError)) return false;
-  const stats = await error.attempts.at(-1);
-  if (stats === undefined) return false;
-  return [...stats.votesAgainst.values()].some((vote) => vote instanceof ResourceLockedError);
+  return [...(await votesAgainst(error)).values()].some((vote) => vote instanceof ResourceLockedError);
 }
 
 /** A lock that is about to be extended. How long it stands only the servers know: each extends what has this very value. */

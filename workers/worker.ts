@@ -10,6 +10,7 @@ import { tracing } from "../shared/queue/tracing.ts";
 import type { Settings } from "../shared/settings.ts";
 import { AreaLocks } from "./area-lock.ts";
 import { Automatic } from "./automatic.ts";
+import { checkLockServers } from "./check-lock-servers.ts";
 import type { JobHost } from "./job-host.ts";
 import { JobRenewals } from "./job-renewals.ts";
 import { JobThreads } from "./job-threads.ts";
@@ -104,10 +105,12 @@ export class HostWorker {
   async start(): Promise<void> {
     const settings = this.#settings;
     checkStart(settings, this.#log);
+    await checkLockServers(settings, this.#log);
     const joined = await joinQueue(settings, this.#log, this.#leaving.signal);
     const { redis, queue, record, facts } = joined;
+    let locks: AreaLocks | undefined;
     try {
-      const locks = new AreaLocks(settings.lockRedisUrls);
+      locks = new AreaLocks(settings.lockRedisUrls);
       const host = this.#host({ redis, locks });
       const patient = patientConnection(settings.redisUrl);
       const worker = this.#openWorker(host, queue, patient);
@@ -127,8 +130,11 @@ export class HostWorker {
         `serving the queue ${queueName(settings.host)}`,
       );
     } catch (error) {
-      if (this.#serving === undefined) redis.disconnect();
-      else await this.stop();
+      if (this.#serving === undefined) {
+        // What is left open would keep the process alive.
+        locks?.close();
+        redis.disconnect();
+      } else await this.stop();
       throw error;
     }
   }

@@ -78,7 +78,7 @@ const failFast: Behaviour = {
  * For Redlock: one server that hangs must not hold up the quorum. Never give Redlock a patient client: it
  * waits for ever.
  */
-export function lockClient(url: string): Redis {
+export function lockClient(url: string, onError: (error: Error) => void): Redis {
   const client = clientOf(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -87,15 +87,17 @@ export function lockClient(url: string): Redis {
     retryStrategy: (attempt) => Math.min(attempt * 50, 500),
   });
   // Each outage reaches the caller as a vote against; without a listener it would end the process.
-  client.on("error", () => {});
+  client.on("error", onError);
   return client;
 }
 
 /**
  * A connected fail-fast client. Rejects within 3 s: `redis-unreachable` if there is no answer or the server takes no
  * commands for a while, `bad-redis` if it refuses us. The caller ends it with `disconnect()`.
+ *
+ * @param setting the environment variable that holds the URL, for a hint; MTJOBS_REDIS_URL if left out
  */
-export async function connectRedis(url: string): Promise<Redis> {
+export async function connectRedis(url: string, setting?: string): Promise<Redis> {
   const redis = clientOf(url, failFast);
   let last: unknown;
   let timer: NodeJS.Timeout | undefined;
@@ -112,7 +114,7 @@ export async function connectRedis(url: string): Promise<Redis> {
     return redis;
   } catch (error) {
     redis.disconnect();
-    const refusal = replyError(error, url);
+    const refusal = replyError(error, url, setting);
     if (refusal !== undefined) throw refusal;
     if (isReply(error)) {
       throw new JobsError("bad-redis", `Redis at ${withoutPassword(url)} refuses us: ${error.message}`, {

@@ -73,9 +73,10 @@ export function isReply(error: unknown): error is Error {
 
 /**
  * The error for a reply by which Redis refuses commands, in the words of Redis: `redis-unreachable` if that passes
- * (`details.reply` holds the reply's code), `bad-redis` if it does not; undefined for any other error.
+ * (`details.reply` holds the reply's code), `bad-redis` if it does not; undefined for any other error. The hint names the
+ * setting that holds the URL.
  */
-export function replyError(error: unknown, url: string): JobsError | undefined {
+export function replyError(error: unknown, url: string, setting = "MTJOBS_REDIS_URL"): JobsError | undefined {
   if (!isReply(error)) return undefined;
   const message = error.message.replace(inScript, "");
   const refusal = refusals.find(({ reply }) => reply.test(message));
@@ -85,7 +86,7 @@ export function replyError(error: unknown, url: string): JobsError | undefined {
   return new JobsError(
     refusal.passes ? "redis-unreachable" : "bad-redis",
     `Redis at ${at} ${refusal.passes ? "takes no commands now" : "refuses us"}: ${message}`,
-    { hint: refusal.hint, cause: error, details: { url: at, reply } },
+    { hint: refusal.hint.replace("MTJOBS_REDIS_URL", setting), cause: error, details: { url: at, reply } },
   );
 }
 
