@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import type { Area } from "../shared/area/area.ts";
 import type { CachePair } from "../shared/area/cache.ts";
 import { targetKeys } from "../shared/area/keys.ts";
-import { nameBusy } from "../shared/sqlite/busy-holders.ts";
 import { hasContent, namesAnotherFile } from "../shared/sqlite/journal.ts";
 import { hasGuards, lostCompleted } from "../shared/sqlite/lost-completed.ts";
+import { nameDatabase } from "../shared/sqlite/name-database.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./area-facts.ts";
 import { type MigrationFacts, readMigration } from "./migration-facts.ts";
 import { type Look, openLook, type Part } from "./open-look.ts";
@@ -90,7 +90,7 @@ function attempt<T>(files: Files, problems: string[], read: (db: Look) => T): T 
     return read(db);
   } catch (error) {
     problems.push(
-      `${Object.values(files).at(-1)} cannot be read: ${nameBusy(error, Object.values(files)).message}`,
+      `${Object.values(files).at(-1)} cannot be read: ${nameDatabase(error, Object.values(files)).message}`,
     );
     return null;
   } finally {

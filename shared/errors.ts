@@ -130,7 +130,7 @@ export function toJobsError(error: unknown): JobsError {
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return new JobsError("busy", `database is busy: ${message}`, {
       cause: error,
-      hint: "another process holds the database; the job is tried again by itself",
+      hint: "wait for the process that holds the database, or end it; then try again. A job in a queue is tried again without being asked",
     });
   }
   if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {

@@ -1,5 +1,5 @@
-import { nameBusy } from "../../shared/sqlite/busy-holders.ts";
 import { filesAtHand } from "../../shared/sqlite/connection.ts";
+import { nameDatabase } from "../../shared/sqlite/name-database.ts";
 
 /** One question about an area, and its answer. */
 export interface Check {
@@ -47,8 +47,8 @@ export async function examine(name: string, look: () => Check[] | Promise<Check[
   try {
     return await look();
   } catch (thrown) {
-    const { code, message, hint } = nameBusy(thrown, filesAtHand());
-    const rest = { ...(hint === undefined ? {} : { remedy: hint }), details: { code } };
+    const { code, message, hint, details } = nameDatabase(thrown, filesAtHand());
+    const rest = { ...(hint === undefined ? {} : { remedy: hint }), details: { ...details, code } };
     return [code === "busy" ? note(name, `not looked at: ${message}`, rest) : bad(name, message, rest)];
   }
 }

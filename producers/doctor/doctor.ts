@@ -2,14 +2,15 @@ import { openAreaToLook } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { areaPath } from "../area-path.ts";
+import type { Part } from "../open-look.ts";
 import { checkCaches } from "./caches.ts";
-import type { Check } from "./check.ts";
+import { type Check, note } from "./check.ts";
 import { checkFitness } from "./fitness.ts";
 import { checkIntegrity } from "./integrity.ts";
 import { checkJournals } from "./journals.ts";
 import { checkLeftovers } from "./leftovers.ts";
 import { checkMigrations } from "./migrations.ts";
-import { meet } from "./patient.ts";
+import { meet, nameOf, type Patient } from "./patient.ts";
 import { checkPlace } from "./place.ts";
 import { checkRecords } from "./records.ts";
 import { Budget } from "./scan.ts";
@@ -36,7 +37,7 @@ export async function diagnose(
   const area = openAreaToLook(areaPath(cwd, path), settings, env);
   const patient = await meet(area, settings);
   const budget = new Budget();
-  const checks = [
+  const checks = oncePerFile(patient, [
     ...(await checkPlace(patient)),
     ...(await checkCaches(patient)),
     ...(await checkJournals(patient)),
@@ -45,7 +46,7 @@ export async function diagnose(
     ...(await checkFitness(patient)),
     ...(await checkRecords(patient, budget)),
     ...(await checkIntegrity(patient, budget)),
-  ];
+  ]);
   return { area: area.path, areaId: idOf(area), ok: !checks.some(({ ok }) => ok === false), checks };
 }
 
@@ -55,4 +56,30 @@ function idOf(area: Parameters<typeof readAreaId>[0]): string | null {
   } catch {
     return null; // its check says why
   }
+}
+
+/** A damaged file is one fault. What else it keeps from being looked at becomes a note that refers to that. */
+function oncePerFile({ files }: Patient, checks: Check[]): Check[] {
+  const told = new Map<string, string>();
+  for (const [part, file] of Object.entries(files) as [Part, string][]) {
+    const names = [`journal/${nameOf[part]}`, `integrity/${nameOf[part]}`];
+    const first = checks.find((check) => names.includes(check.name) && isDamage(check));
+    if (first !== undefined) told.set(file, first.name);
+  }
+  return checks.map((check) => {
+    const { name, ok, details } = check;
+    if (ok !== false || details?.code !== "corrupt") return check;
+    const damaged = databasesOf(check).find((file) => told.has(file));
+    const where = damaged === undefined ? undefined : told.get(damaged);
+    if (where === undefined || where === name) return check;
+    return note(name, `not looked at: ${damaged} is damaged, see ${where}`, { details });
+  });
+}
+
+const isDamage = ({ ok, details }: Check) =>
+  ok === false && (details?.code === "corrupt" || details?.found !== undefined);
+
+function databasesOf({ details }: Check): string[] {
+  const databases = details?.databases;
+  return Array.isArray(databases) ? databases.map(({ file }: { file: string }) => file) : [];
 }

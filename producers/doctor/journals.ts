@@ -48,7 +48,10 @@ function checkJournal(name: string, part: Part, file: string): Check {
   }
   const mode = journalMode(file);
   if (mode === "foreign" || (mode === "empty" && part !== "completed")) {
-    return bad(name, `${file} is no SQLite database`, { remedy: "restore it from a backup" });
+    return bad(name, `${file} is no SQLite database`, {
+      remedy: "restore it from a backup",
+      details: { code: "corrupt", databases: [{ file }] },
+    });
   }
   if (mode === "empty") return note(name, "it is empty");
   const network = networkTypes.get(statfsSync(dirname(file)).type);

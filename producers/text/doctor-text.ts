@@ -10,9 +10,15 @@ export function doctorText({ area, checks, ok }: Diagnosis): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap((check) => linesOf(check, width));
   const wrong = checks.filter((check) => check.ok === false).length;
-  const end = ok ? "nothing is wrong" : `${plural(wrong, "thing")} ${wrong === 1 ? "is" : "are"} wrong`;
+  const unseen = checks.filter(isUnseen).length;
+  const sound = unseen === 0 ? "nothing is wrong" : "nothing wrong was found";
+  const found = ok ? sound : `${plural(wrong, "thing")} ${wrong === 1 ? "is" : "are"} wrong`;
+  const end = unseen === 0 ? found : `${found}; ${plural(unseen, "check")} could not be made`;
   return [...lines, "", `${printable(area)}: ${end}`].join("\n");
 }
+
+/** An error kept the check from being made, and is no fault by itself. */
+const isUnseen = ({ ok, details }: Check) => ok === null && details?.code !== undefined;
 
 function linesOf({ name, ok, verdict, remedy }: Check, width: number): string[] {
   const mark = marks[`${ok}`];

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { JobsError } from "../errors.ts";
-import { nameBusy } from "../sqlite/busy-holders.ts";
 import type { Connection } from "../sqlite/connection.ts";
+import { nameDatabase } from "../sqlite/name-database.ts";
 import { hasTable } from "../sqlite/table.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
 import { readRule } from "./sides.ts";
@@ -111,11 +111,5 @@ export function toReadError(error: unknown, files: ReadFiles): JobsError {
       },
     );
   }
-  const mapped = nameBusy(error, [files.main, files.completedDb]);
-  if (mapped.code !== "busy") return mapped;
-  return new JobsError("busy", mapped.message, {
-    hint: "another process is writing; try again",
-    cause: error,
-    ...(mapped.details === undefined ? {} : { details: mapped.details }),
-  });
+  return nameDatabase(error, [files.main, files.completedDb]);
 }

@@ -1,8 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
-import { hostname } from "node:os";
 import { openFiles } from "../area/open-files.ts";
 import { userName } from "../area/user-name.ts";
-import { JobsError, toJobsError } from "../errors.ts";
 
 /** A process of this host that has a lock on a database. */
 export interface Holder {
@@ -19,45 +17,8 @@ export interface BusyDatabase {
   holders: Holder[];
 }
 
-/**
- * `toJobsError` that names, where SQLite found a database busy, which one that was and who holds it, as far as this host's kernel knows:
- * locks of other hosts on a shared file system are not seen. An error that is one of ours already says it by itself.
- *
- * @param files what was being worked on
- */
-export function nameBusy(error: unknown, files: readonly string[]): JobsError {
-  const mapped = toJobsError(error);
-  if (mapped.code !== "busy" || mapped === error || files.length === 0) return mapped;
-  if (!String((error as { code?: unknown }).code).startsWith("SQLITE_BUSY")) return mapped;
-  const all = [...new Set(files)].map((file) => ({ file, holders: holdersOf(file) }));
-  const held = all.filter(({ holders }) => holders.length > 0);
-  const databases = held.length > 0 ? held : all;
-  return new JobsError("busy", `database is busy: ${sentence(databases)}`, {
-    cause: error,
-    ...(mapped.hint === undefined ? {} : { hint: mapped.hint }),
-    details: { databases },
-  });
-}
-
-function sentence(databases: readonly BusyDatabase[]): string {
-  const held = databases.filter(({ holders }) => holders.length > 0);
-  if (held.length > 0) return held.map(heldBy).join("; ");
-  const files = databases.map(({ file }) => file).join(", or ");
-  return `${files}; no process that can be seen on ${hostname()} holds it: one of another host may`;
-}
-
-function heldBy({ file, holders }: BusyDatabase): string {
-  const each = holders.map(({ pid, user, command, lock }) => {
-    const who = [command, user === undefined ? undefined : `user ${user}`].filter(
-      (part) => part !== undefined,
-    );
-    return `process ${pid} (${who.join(", ")}) on ${hostname()}, which is ${lock}`;
-  });
-  return `${file} is held by ${each.join(" and ")}`;
-}
-
 /** The processes but this one that have locks on a database. */
-function holdersOf(file: string): Holder[] {
+export function holdersOf(file: string): Holder[] {
   const found = new Map<number, Holder["lock"]>();
   for (const { pid, lock } of locksOn(file)) if (found.get(pid) !== "writing") found.set(pid, lock);
   // In WAL mode readers keep nobody from writing.

@@ -54,7 +54,7 @@ async function copyOnce(source: Database.Database, to: string, signal: AbortSign
 
 function busy(from: string, to: string): JobsError {
   return new JobsError("busy", `${from} cannot be copied to ${to}: somebody keeps one of them locked`, {
-    hint: "see which process reads or writes it; the job is tried again by itself",
+    hint: "see which process reads or writes it: wait for it, or end it; the migration is tried again without being asked",
   });
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toJobsError } from "../../shared/errors.ts";
-import { nameBusy } from "../../shared/sqlite/busy-holders.ts";
 import { type Connection, filesAtHand } from "../../shared/sqlite/connection.ts";
+import { nameDatabase } from "../../shared/sqlite/name-database.ts";
 import { tellFigure } from "../figures.ts";
 
 /** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself locks nothing. */
@@ -53,7 +53,7 @@ const patienceMs = 120_000;
  * Calls `attempt` until the database is not busy, with growing, jittered pauses in which others get their
  * turn. `attempt` must be safe to repeat.
  *
- * @throws JobsError `busy`, with the database and who holds it, once it has waited for `patience` ms
+ * @throws JobsError `busy`, with the database and who holds it, once it has waited for `patience` ms; `corrupt` with the database
  */
 export async function outwaitBusy<T>(
   signal: AbortSignal,
@@ -68,10 +68,12 @@ export async function outwaitBusy<T>(
       if (tries > 0) tellFigure({ figure: "wait", ms: performance.now() - started });
       return value;
     } catch (error) {
-      if (toJobsError(error).code !== "busy") throw error;
+      const { code } = toJobsError(error);
+      if (code === "corrupt") throw nameDatabase(error, filesAtHand());
+      if (code !== "busy") throw error;
       if (performance.now() > deadline) {
         tellFigure({ figure: "wait", ms: performance.now() - started });
-        throw nameBusy(error, filesAtHand());
+        throw nameDatabase(error, filesAtHand());
       }
       signal.throwIfAborted();
       await rest(Math.min(20 * 2 ** Math.min(tries, 6), 1000) * (0.5 + Math.random()), signal);

@@ -4,6 +4,7 @@ import { hostname, userInfo } from "node:os";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/area-status.ts";
+import { doctorText } from "../../../producers/text/doctor-text.ts";
 import { openReader } from "../../../shared/full-db/open.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
@@ -47,6 +48,14 @@ function write(area: SampleArea, part: "cache" | "area"): Promise<unknown> {
     },
     100,
   );
+}
+
+function errorOf(body: () => unknown): unknown {
+  try {
+    return body();
+  } catch (error) {
+    return error;
+  }
 }
 
 describe("an error of a database that is busy", () => {
@@ -106,11 +115,18 @@ describe("an error of a database that is busy", () => {
     const holder = `${area.megatestDb} is held by process ${pid} (node, user ${me})`;
     const { megatestDb, completedDb } = filesOf(area);
     const files = { main: megatestDb, source: "megatest.db", megatestDb, completedDb } as const;
-    expect(() => openReader(files, { busyTimeoutMs: 20 })).toThrow(holder);
-    expect(checkOf(await diagnoseArea(area), "schema/megatest.db")).toMatchObject({
+    const hint = `wait for process ${pid}, or end it; then try again. A job in a queue is tried again without being asked`;
+    expect(errorOf(() => openReader(files, { busyTimeoutMs: 20 }))).toMatchObject({
+      message: expect.stringContaining(holder),
+      hint,
+    });
+    const diagnosis = await diagnoseArea(area);
+    expect(checkOf(diagnosis, "schema/megatest.db")).toMatchObject({
       ok: null,
       verdict: expect.stringContaining(holder),
+      remedy: hint,
     });
+    expect(doctorText(diagnosis)).toMatch(/: nothing wrong was found; [2-9] checks could not be made$/);
     const status = await areaStatus(area.directory, placeOf(area));
     expect(status.problems.join("\n")).toContain(holder);
   });

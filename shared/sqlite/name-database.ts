@@ -1,0 +1,78 @@
+import { hostname } from "node:os";
+import { JobsError, toJobsError } from "../errors.ts";
+import { type BusyDatabase, holdersOf } from "./busy-holders.ts";
+import { journalMode } from "./journal.ts";
+
+/**
+ * `toJobsError` that names, where SQLite found a database busy or damaged, which one that was; of a busy one also who holds it, as far
+ * as this host's kernel knows: locks of other hosts on a shared file system are not seen. A `JobsError` already says it by itself.
+ *
+ * @param files what was being worked on
+ */
+export function nameDatabase(error: unknown, files: readonly string[]): JobsError {
+  const mapped = toJobsError(error);
+  const known = [...new Set(files)];
+  if (mapped === error || known.length === 0) return mapped;
+  const code = String((error as { code?: unknown }).code);
+  if (mapped.code === "corrupt") return damaged(error, code === "SQLITE_NOTADB" ? foreign(known) : known);
+  return code.startsWith("SQLITE_BUSY") ? busy(error, known) : mapped;
+}
+
+function damaged(error: unknown, files: readonly string[]): JobsError {
+  const which = files.length === 1 ? `${files[0]}` : `one of ${files.join(", ")}`;
+  return new JobsError("corrupt", `damaged database: ${which}: ${(error as Error).message}`, {
+    cause: error,
+    hint: `find the damaged one with PRAGMA integrity_check, and restore it (${files.join(", ")}) from a backup or with sqlite3's .recover; nothing was removed from it`,
+    details: { databases: files.map((file) => ({ file })) },
+  });
+}
+
+/** Those whose header is not SQLite's; all, if that tells nothing. */
+function foreign(files: readonly string[]): readonly string[] {
+  const found = files.filter((file) => {
+    try {
+      return journalMode(file) === "foreign";
+    } catch {
+      return false;
+    }
+  });
+  return found.length > 0 ? found : files;
+}
+
+function busy(error: unknown, files: readonly string[]): JobsError {
+  const all = files.map((file) => ({ file, holders: holdersOf(file) }));
+  const held = all.filter(({ holders }) => holders.length > 0);
+  const databases = held.length > 0 ? held : all;
+  return new JobsError("busy", `database is busy: ${sentence(databases)}`, {
+    cause: error,
+    hint: busyHint(held),
+    details: { databases },
+  });
+}
+
+/** True of a command and of a job in a queue. */
+function busyHint(held: readonly BusyDatabase[]): string {
+  const pids = [...new Set(held.flatMap(({ holders }) => holders.map(({ pid }) => pid)))];
+  const what =
+    pids.length === 0
+      ? "see on each host which process has it open (fuser FILE); wait for that process, or end it"
+      : `wait for process ${pids.join(" and ")}, or end ${pids.length === 1 ? "it" : "them"}`;
+  return `${what}; then try again. A job in a queue is tried again without being asked`;
+}
+
+function sentence(databases: readonly BusyDatabase[]): string {
+  const held = databases.filter(({ holders }) => holders.length > 0);
+  if (held.length > 0) return held.map(heldBy).join("; ");
+  const files = databases.map(({ file }) => file).join(", or ");
+  return `${files}; no process that can be seen on ${hostname()} holds it: one of another host may`;
+}
+
+function heldBy({ file, holders }: BusyDatabase): string {
+  const each = holders.map(({ pid, user, command, lock }) => {
+    const who = [command, user === undefined ? undefined : `user ${user}`].filter(
+      (part) => part !== undefined,
+    );
+    return `process ${pid} (${who.join(", ")}) on ${hostname()}, which is ${lock}`;
+  });
+  return `${file} is held by ${each.join(" and ")}`;
+}
