@@ -1,5 +1,6 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { type Area, openAreaToLook } from "../shared/area/area.ts";
+
 import { readAreaId } from "../shared/area/area-id.ts";
 import { findCache } from "../shared/area/cache.ts";
 import { type HistoryLine, readHistory } from "../shared/area/history.ts";
@@ -7,10 +8,14 @@ import { decideHome, readHomehost } from "../shared/area/homehost.ts";
 import { findPause } from "../shared/area/pause.ts";
 import { policySection, readPolicies } from "../shared/area/reduce-policies.ts";
 import { liveServers, type MegatestServer } from "../shared/area/servers.ts";
+import { findOtherCaches } from "../shared/area/single-cache.ts";
 import { toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
+import { cacheReader } from "../shared/sqlite/read-cache.ts";
 import { type DatabaseFacts, readDatabases } from "./area-databases.ts";
+
 import { areaPath } from "./area-path.ts";
+import { openLook } from "./open-look.ts";
 
 /** What `status AREA` tells of an area without asking Redis. */
 export interface AreaStatus extends DatabaseFacts {
@@ -63,6 +68,9 @@ export async function areaStatus(
   const home = await decideHome(homehost, settings);
   const found = look(() => findCache(area, settings), null);
   const cache = found ?? undefined;
+  // By the area's path, under another name: a job is refused.
+  if (found === undefined && home.atHome !== false)
+    problems.push(...look(() => misnamedCaches(area, settings), []));
   const facts = readDatabases(area, cache);
   const servers = look(() => liveServers(area, Date.now(), settings.host), []);
   const areaId = look(() => readAreaId(area), null);
@@ -86,6 +94,13 @@ export async function areaStatus(
     cacheOnlyRuns: found === null ? null : facts.cacheOnlyRuns,
     problems: [...facts.problems, ...problems, ...wrong, ...area.config.warnings],
   };
+}
+
+function misnamedCaches(area: Area, settings: Settings): string[] {
+  const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
+  const { used } = findOtherCaches(area, settings, cacheReader(area, completed, openLook));
+  const misnamed = used.filter(({ why }) => why === "misnamed");
+  return misnamed.map(({ directory, reason }) => `the cache ${directory} ${reason}: see mtjobs doctor`);
 }
 
 function sizes(

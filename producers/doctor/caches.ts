@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { FoundCache } from "../../shared/area/foreign-caches.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
-import { findOtherCaches, type UsedCache } from "../../shared/area/single-cache.ts";
+import { findOtherCaches, selectedOf, usedText } from "../../shared/area/single-cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { findStrangePart } from "../../shared/sqlite/one-area.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
@@ -39,25 +39,14 @@ function checkPairs({ area, settings, files }: Patient): Check[] {
       ? []
       : [note("caches-unseen", warnings.join("; "), { remedy: "run it as root to see them all" })];
   if (used.length > 0) {
-    return [
-      bad(
-        "caches",
-        `more than one cache is in use, and a job sees one: ${used.map(useText).join("; ")}; ${told}`,
-        {
-          remedy: "end the processes that use the others, let Megatest sync, then remove what nobody needs",
-          details,
-        },
-      ),
-      ...unseen,
-    ];
+    const { message, hint } = usedText(selectedOf(caches), used);
+    return [bad("caches", message, { remedy: hint, details }), ...unseen];
   }
   return [
     good("caches", caches.length === 0 ? "there is no cache on this host" : told, { details }),
     ...unseen,
   ];
 }
-
-const useText = ({ directory, reason }: UsedCache) => `${directory} ${reason}`;
 
 function describe(
   { directory, owner, openBy, mtimeMs, selected, mayWrite }: FoundCache,

@@ -50,7 +50,7 @@ export function areaStatusText(
   const { jobs, automatic } = queue instanceof JobsError ? { jobs: [], automatic: [] } : queue;
   const facts = [
     ["area", status.area],
-    ["name", status.name],
+    ["name", nameText(status.name)],
     ["id", status.areaId ?? "none yet (the first job makes it)"],
     ["home", `${status.homeReason}${status.pinned ? " (pinned in megatest.config)" : ""}`],
     ["cache", cacheText(status)],
@@ -92,6 +92,9 @@ export function areaStatusText(
   for (const problem of status.problems) parts.push(`warning: ${printable(problem)}`);
   return parts.join("\n\n");
 }
+
+/** Blanks at its ends are part of the name, and made visible. */
+const nameText = (name: string) => (name === name.trim() ? name : JSON.stringify(name));
 
 function cacheText({ cache, cacheOnlyRuns }: AreaStatus): string {
   if (cache !== null) return cache;

@@ -23,7 +23,12 @@ export interface UsedCache {
   directory: string;
   owner: string;
   reason: string;
+  /** The kind of reason: open in a process, changed within a day, with rows that megatest.db lacks, under another name. */
+  why: CacheUse;
 }
+
+type CacheUse = "open" | "recent" | "unknown-rows" | "misnamed";
+type Use = Pick<UsedCache, "reason" | "why">;
 
 /** What is there besides the selected pair. */
 export interface OtherCaches extends CacheSearch {
@@ -42,10 +47,10 @@ export function findOtherCaches(area: Area, settings: Settings, read: CacheReade
   const ofOtherAreas: string[] = [];
   const used = caches.flatMap((cache) => {
     if (cache.selected || !cache.mayWrite) return [];
-    const reason = useOf(cache, area.name, read, warnings);
-    if (reason === "another-area") ofOtherAreas.push(cache.directory);
-    if (reason === undefined || reason === "another-area") return [];
-    return [{ directory: cache.directory, owner: cache.owner, reason }];
+    const use = useOf(cache, area.name, read, warnings);
+    if (use === "another-area") ofOtherAreas.push(cache.directory);
+    if (use === undefined || use === "another-area") return [];
+    return [{ directory: cache.directory, owner: cache.owner, ...use }];
   });
   return { caches, warnings, used, ofOtherAreas };
 }
@@ -57,23 +62,45 @@ export function findOtherCaches(area: Area, settings: Settings, read: CacheReade
 export function assertSingleCache(area: Area, settings: Settings, read: CacheReader): string[] {
   const { caches, warnings, used } = findOtherCaches(area, settings, read);
   if (used.length === 0) return warnings;
-  const selected = caches.find((cache) => cache.selected)?.directory;
+  const selected = selectedOf(caches);
+  const { message, hint } = usedText(selected, used);
+  throw new JobsError("several-caches", message, {
+    hint,
+    details: { selected: selected ?? null, inUse: used },
+  });
+}
+
+/** The directory of the selected pair. */
+export const selectedOf = (caches: readonly FoundCache[]) =>
+  caches.find((cache) => cache.selected)?.directory;
+
+/** What is wrong with caches in use besides the selected one, each named once, and what to do about it. */
+export function usedText(
+  selected: string | undefined,
+  used: readonly UsedCache[],
+): { message: string; hint: string } {
   const others = used
     .map(({ directory, owner, reason }) => `${directory} (of ${owner}; ${reason})`)
     .join(", ");
   const message =
     selected === undefined
-      ? `this job finds no cache in its place, and the area has others: ${others}`
-      : `the area has more than the one cache this job works on; besides ${selected}, in use: ${others}`;
-  const misnamed = caches.filter(({ otherName }) => otherName !== undefined);
-  const isMisnamed = misnamed.some((cache) => used.some(({ directory }) => directory === cache.directory));
-  throw new JobsError("several-caches", message, {
-    hint: isMisnamed
-      ? "see which name Megatest gives the area ([setup] area-name or testsuite, MT_TESTSUITE_NAME, the directory); once Megatest has synced a cache that is not used any more, remove it"
-      : "end the processes that use them, let Megatest sync, and remove the caches that are not needed any more",
-    details: { selected: selected ?? null, inUse: used },
-  });
+      ? `no cache is in the place where a job looks for it, and the area has others: ${others}`
+      : `the area has more than the one cache that a job works on; besides ${selected}, in use: ${others}`;
+  const kinds = Object.keys(remedies) as CacheUse[];
+  const steps = kinds.filter((kind) => used.some(({ why }) => why === kind)).map((kind) => remedies[kind]);
+  return { message, hint: steps.join("; ") };
 }
+
+/** In the order in which they are told. */
+const remedies: Record<CacheUse, string> = {
+  misnamed:
+    "see which name Megatest gives the area ([setup] area-name or testsuite, whose blanks at the end count, MT_TESTSUITE_NAME, the directory) and correct that; a cache holds records that megatest.db may lack: remove it only once Megatest has synced it and no longer uses it",
+  open: "end the processes that have a cache open, after Megatest has synced it",
+  recent:
+    "a cache that only changed within a day stops counting a day after its last change, if megatest.db has all of its rows: let Megatest sync it and wait, or remove it once it is synced and no longer needed",
+  "unknown-rows":
+    "let Megatest sync a cache with rows that megatest.db lacks: start it as the cache's user, with the path that names the cache",
+};
 
 /** Why a cache counts as in use; undefined where it does not. */
 function useOf(
@@ -81,7 +108,7 @@ function useOf(
   areaName: string,
   read: CacheReader,
   warnings: string[],
-): string | undefined {
+): Use | "another-area" | undefined {
   // Where Megatest makes a database, or could not: nothing is in it.
   if (cache.otherName !== null && !isOpen(cache) && isEmpty(cache)) return undefined;
   const sign = nameProblem(cache, areaName) ?? signOfUse(cache);
@@ -94,9 +121,11 @@ function useOf(
   try {
     const content = read(cache);
     if (content === "another-area") return content;
-    return sign ?? (content === "unknown-rows" ? "holds rows that megatest.db lacks" : undefined);
+    if (sign !== undefined || content === "known-rows") return sign;
+    return { reason: "holds rows that megatest.db lacks", why: content };
   } catch (error) {
-    if (error instanceof JobsError && error.code === "busy") return "it is being written to";
+    if (error instanceof JobsError && error.code === "busy")
+      return { reason: "it is being written to", why: "open" };
     // Of what is ours to mend the job says no more than that: it is not for a warning.
     if (error instanceof JobsError && error.code === "disk-full") throw error;
     // The area's own databases are locked just now: that says nothing of this cache, and passes.
@@ -115,14 +144,17 @@ function isEmpty({ megatestDb }: FoundCache): boolean {
 }
 
 /** One that Megatest uses while we would take megatest.db for all there is. */
-function nameProblem({ otherName }: FoundCache, areaName: string): string | undefined {
+function nameProblem({ otherName }: FoundCache, areaName: string): Use | undefined {
   if (otherName === undefined) return undefined;
-  if (otherName === null) return "stands under a name that is not UTF-8";
-  return `stands under the name ${JSON.stringify(otherName)}, and not ${JSON.stringify(areaName)}`;
+  const reason =
+    otherName === null
+      ? "stands under a name that is not UTF-8"
+      : `stands under the name ${JSON.stringify(otherName)}, and not ${JSON.stringify(areaName)}`;
+  return { reason, why: "misnamed" };
 }
 
-function signOfUse(cache: FoundCache): string | undefined {
+function signOfUse(cache: FoundCache): Use | undefined {
   if (cache.openBy !== "unknown" && cache.openBy.length > 0)
-    return `open in process ${cache.openBy.join(", ")}`;
-  return msSince(cache.mtimeMs) < recentMs ? "changed within a day" : undefined;
+    return { reason: `open in process ${cache.openBy.join(", ")}`, why: "open" };
+  return msSince(cache.mtimeMs) < recentMs ? { reason: "changed within a day", why: "recent" } : undefined;
 }

@@ -26,7 +26,8 @@ const hints: Partial<Record<ErrorCode, string>> = {
   "unfit-host": "name another host with --to, or mend this one",
   "too-soon": "wait, or say --now",
   "not-quiescent": "wait, or say --when-quiet; --stop-servers ends Megatest's servers",
-  "several-caches": "end the processes that use the other caches, let Megatest sync them, and remove them",
+  "several-caches":
+    "end the processes that have the other caches open, let Megatest sync them, and wait a day after their last change; or remove those that are synced and no longer used",
   "still-alive": "a host that is only silent must not lose its home: end it first",
 };
 

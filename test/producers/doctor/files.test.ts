@@ -171,8 +171,13 @@ describe("the doctor on what lies around", () => {
     holder.kill();
     expect(details).toMatchObject({ caches: [{ selected: true, openBy: [holder.pid] }] });
     if (process.getuid?.() !== 0) return;
-    addSecondCache(area, "root");
-    expect(faultsOf(await diagnoseArea(area))).toEqual(["caches"]);
+    const other = addSecondCache(area, "root").cacheDirectory;
+    const several = await diagnoseArea(area);
+    expect(faultsOf(several)).toEqual(["caches"]);
+    expect(checkOf(several, "caches")).toMatchObject({
+      verdict: `the area has more than the one cache that a job works on; besides ${area.cacheDirectory}, in use: ${other} (of root; changed within a day)`,
+      remedy: expect.stringMatching(/^a cache that only changed within a day stops counting a day after/),
+    });
   });
 
   it.runIf(isRoot)(

@@ -10,8 +10,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { areaStatus } from "../../../producers/area-status.ts";
+import { areaStatusText } from "../../../producers/text/status-text.ts";
 import { buildArea, type SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
+import { checkOf, diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { isRoot } from "../../shared/area/file-holder.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 import { addSecondCache } from "../../support/odd-values.ts";
@@ -42,6 +44,11 @@ async function expectRefused(area: SampleArea, told: string): Promise<void> {
   await expect(runRestore(area)).rejects.toMatchObject(refusal);
   const check = checkOf(await diagnoseArea(area), "caches");
   expect(check).toMatchObject({ ok: false, verdict: expect.stringContaining(told) });
+  expect(check.verdict).toMatch(
+    /^no cache is in the place where a job looks for it, and the area has others: /,
+  );
+  expect(check.remedy).toMatch(/^see which name Megatest gives the area /);
+  expect((await areaStatus(area.directory, placeOf(area))).problems.join()).toContain(told);
   expect(fingerprint(area.directory)).toEqual(before);
 }
 
@@ -58,6 +65,8 @@ describe("an area whose config names it with blanks at the end", () => {
     );
     const cache = { cacheDirectory, cacheDb: join(cacheDirectory, "megatest.db") };
     const moved = { ...area, ...cache, refDb: join(cacheDirectory, "megatest_ref.db") };
+    const status = await areaStatus(area.directory, placeOf(area));
+    expect(areaStatusText(status, { jobs: [], automatic: [] })).toMatch(/^name +"foo {2}"$/m);
     expect((await reduceSafely(moved)).result.moved.runs).toBe(4);
   });
 });
