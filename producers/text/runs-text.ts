@@ -1,5 +1,6 @@
 import { formerDirectory } from "../../shared/former-directory.ts";
 import { shownId } from "../../shared/run-id.ts";
+import { lastPlausible } from "../../shared/sqlite/times.ts";
 import type { ListedRun, ListedTest, Stored, StoredRow } from "../list-runs.ts";
 import { printable } from "./table.ts";
 
@@ -82,6 +83,6 @@ function plain(row: StoredRow): Record<string, unknown> {
 
 function isoOf(time: Stored | undefined): Record<string, unknown> {
   const seconds = Number(time ?? 0);
-  // No calendar has a day for every integer.
-  return seconds > 0 && seconds <= 8.64e12 ? { at: new Date(seconds * 1000).toISOString() } : {};
+  // Milliseconds would be a day in the year 58882.
+  return seconds > 0 && seconds <= lastPlausible ? { at: new Date(seconds * 1000).toISOString() } : {};
 }

@@ -5,10 +5,10 @@ import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { defaultExpression } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../../shared/sqlite/times.ts";
-import { type Candidate, candidates, newestPerTarget } from "./choose.ts";
+import { type Candidate, candidates, newestPerTarget, timesOf } from "./choose.ts";
 import { type Move, planOf } from "./move.ts";
 import { markForeignDirectories, renameRun } from "./rename-run.ts";
-import { labelOf, type Run } from "./run.ts";
+import { labelOf, oddTimeText, type Run } from "./run.ts";
 import { outwaitBusy } from "./transaction.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
@@ -31,9 +31,14 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
     const left = await outwaitBusy(signal, () => homeless.find(({ has }) => has(run.id)));
     if (kept.has(run.id)) move.tally.skip(label, "kept");
     else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label, "locked");
-    else if (payload.age !== undefined && (await outwaitBusy(signal, () => lastActivity(move, run))) > cutoff)
+    else if (
+      payload.age !== undefined &&
+      (await outwaitBusy(signal, () => lastActivity(move, run))) > cutoff
+    ) {
       move.tally.skip(label, "recent");
-    else if (left !== undefined) {
+      if (run.oddTime !== null)
+        move.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, "restore it without --age"));
+    } else if (left !== undefined) {
       move.tally.skip(label, "changed");
       move.tally.warn(
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column now`,
@@ -83,7 +88,7 @@ function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
   return candidates(
     move.db,
     `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
-         coalesce(r.state, '') AS state, ${seconds("r.event_time")} AS eventTime
+         coalesce(r.state, '') AS state, ${timesOf("r")}
        FROM completed.runs AS r CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = r.id
        WHERE m.state = 'moved' AND ${sql} ORDER BY r.id`,
     parameters,

@@ -7,9 +7,9 @@ import type { ReducePayload } from "../../shared/queue/payload.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
-import { oddTime, seconds } from "../../shared/sqlite/times.ts";
+import { isOddTime, seconds, shownTime } from "../../shared/sqlite/times.ts";
 import { type Move, planOf } from "./move.ts";
-import { labelOf, type Run } from "./run.ts";
+import { labelOf, oddTimeText, type Run, writeSeconds } from "./run.ts";
 import { outwaitBusy } from "./transaction.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
@@ -21,6 +21,8 @@ export interface Candidate extends Run {
   state: string;
   /** Seconds since 1970. */
   eventTime: number;
+  /** The value as SQL has it, if it is no time in seconds; else null. */
+  oddTime: string | null;
 }
 
 /**
@@ -41,10 +43,8 @@ export async function chooseRuns(move: Move, payload: ReducePayload, now: number
     else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(labelOf(run), "locked");
     else if (run.eventTime > cutoff) {
       move.tally.skip(labelOf(run), "recent");
-      if (run.eventTime === oddTime)
-        move.tally.warn(
-          `run ${run.id} (${run.target}/${run.runname}) stays: its event_time is no time in seconds`,
-        );
+      if (run.oddTime !== null)
+        move.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, writeSeconds));
     } else chosen.push(run.id);
   }
   return chosen.sort(byId);
@@ -52,7 +52,12 @@ export async function chooseRuns(move: Move, payload: ReducePayload, now: number
 
 const byId = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Runs as a statement reads them: `id`, `target`, `runname`, `state` and `eventTime`. */
+/** SQL: `eventTime` and `oddTime` of a row of runs. */
+export const timesOf = (alias: string) =>
+  `${seconds(`${alias}.event_time`)} AS eventTime,
+    CASE WHEN ${isOddTime(`${alias}.event_time`)} THEN ${shownTime(alias)} END AS oddTime`;
+
+/** Runs as a statement reads them: `id`, `target`, `runname`, `state` and `timesOf`. */
 export function candidates(db: Connection, sql: string, parameters: readonly unknown[]): Candidate[] {
   const rows = prepared<unknown[], Candidate>(db, sql)
     .safeIntegers()
@@ -68,7 +73,7 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
     const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
     const { sql, parameters } = matchRun(move.keys, payload);
     const read = `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
-         coalesce(r.state, '') AS state, ${seconds("r.event_time")} AS eventTime
+         coalesce(r.state, '') AS state, ${timesOf("r")}
        FROM ${part}.runs AS r WHERE ${sql} AND r.id BETWEEN ? AND ? AND ${alone} AND ${notNamed("runs", "r", guardName, gapName)}
          AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) ORDER BY r.id`;
     const last = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`${part}.runs`, chunk));

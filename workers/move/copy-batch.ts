@@ -11,7 +11,7 @@ import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import { LargeTests } from "./large-tests.ts";
 import type { Move } from "./move.ts";
 import { belongsTo } from "./record-tables.ts";
-import { labelOf, type Run } from "./run.ts";
+import { labelOf, oddTimeText, type Run, writeSeconds } from "./run.ts";
 import { gatherTests, SliceCutter } from "./slices.ts";
 import { clearStage, stageSlice } from "./stage.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -176,9 +176,7 @@ function tally(
     } else if (reason !== undefined && reason !== "deleted") {
       move.tally.skip(labelOf(label), reason);
       if (run.oddTime !== undefined && (reason === "recent" || reason === "in-flight"))
-        move.tally.warn(
-          `run ${id} (${run.target}/${run.runname}) stays: ${run.oddTime}, which is no time in seconds`,
-        );
+        move.tally.warn(oddTimeText(label, run.oddTime, writeSeconds));
     }
   }
   return copied;

@@ -4,7 +4,7 @@ import type { IdentifiedTable } from "../../shared/record-tables.ts";
 import type { SkipReason } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
-import { isOddTime, lifeOf, seconds } from "../../shared/sqlite/times.ts";
+import { isOddTime, lifeOf, seconds, shownTime } from "../../shared/sqlite/times.ts";
 import { type Move, planOf } from "./move.ts";
 import type { Run } from "./run.ts";
 import { isUnfinished } from "./test-states.ts";
@@ -66,14 +66,13 @@ export function gatherFacts(
 
 /** One for each run that has such a time. */
 function readOddTimes(move: Move): [bigint, string][] {
-  const value = (alias: string) => `substr(quote(${alias}.event_time), 1, 60)`;
   return prepared<[], [bigint, string]>(
     move.db,
     `SELECT run_id, min(what) FROM (
-       SELECT r.id AS run_id, 'its event_time is ' || ${value("r")} AS what FROM temp.stage_runs AS r WHERE ${isOddTime("r.event_time")}
-       UNION ALL SELECT x.run_id, 'event_time of test ' || x.id || ' is ' || ${value("x")} FROM temp.stage_tests AS x
+       SELECT r.id AS run_id, 'its event_time is ' || ${shownTime("r")} AS what FROM temp.stage_runs AS r WHERE ${isOddTime("r.event_time")}
+       UNION ALL SELECT x.run_id, 'event_time of test ' || x.id || ' is ' || ${shownTime("x")} FROM temp.stage_tests AS x
          WHERE ${isOddTime("x.event_time")}
-       UNION ALL SELECT ${runOfTest}, 'event_time of a step of test ' || x.test_id || ' is ' || ${value("x")}
+       UNION ALL SELECT ${runOfTest}, 'event_time of a step of test ' || x.test_id || ' is ' || ${shownTime("x")}
          FROM temp.stage_test_steps AS x WHERE ${isOddTime("x.event_time")})
      WHERE run_id IS NOT NULL GROUP BY run_id`,
   )

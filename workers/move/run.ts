@@ -30,3 +30,11 @@ export function runOf({ id, target, runname, previousId, previousRunname }: Move
     ...(previousRunname === undefined ? {} : { previousRunname }),
   };
 }
+
+/** Why a run stays whose time is not in seconds. @param what which one, and its value @param remedy what to do */
+export function oddTimeText({ id, target, runname }: Run, what: string, remedy: string): string {
+  return `run ${id} (${target}/${runname}) stays: ${what}, which is no time in seconds; ${remedy}`;
+}
+
+/** For a run of megatest.db. */
+export const writeSeconds = "write seconds since 1970 into that row to have the run move";

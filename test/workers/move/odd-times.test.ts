@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/area-status.ts";
+import { listRuns } from "../../../producers/list-runs.ts";
+import { runDocument } from "../../../producers/text/runs-text.ts";
 import { placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { firstTestOf } from "../../support/area-traits.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
-import { movedIds, reduceSafely } from "../../support/run-reduce.ts";
+import { movedIds, reduceSafely, runRestore } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 
 const old = {
@@ -43,7 +45,9 @@ describe.each(odd)("a time that is %s", (_, value) => {
     const { result } = await reduceSafely(a, { age: monthMs });
     expect(movedIds(result)).toEqual([1, 3, 4]);
     expect(result.skipped).toMatchObject([{ id: 2, reason: "recent" }]);
-    expect(result.warnings.join()).toMatch(/run 2 .* stays: .* no time in seconds/);
+    expect(result.warnings.join()).toMatch(
+      /run 2 .* stays: .*event_time .*is .*(20\d\d-|\d{13}|x?'01').*, which is no time in seconds; write seconds since 1970 into that row/i,
+    );
   });
 
   it("of a running test does not make it dead", async () => {
@@ -65,8 +69,25 @@ describe.each(odd)("a time that is %s", (_, value) => {
     );
     const status = await areaStatus(a.directory, placeOf(a));
     expect(status).toMatchObject({ runs: 4, problems: [] });
+    const list = await listRuns(a.directory, { runId: [2] }, placeOf(a));
+    const [run] = [...list.runs()].map(runDocument);
+    list.close();
+    expect(run).not.toHaveProperty("at");
+    expect(run).toHaveProperty("tests.0.testname");
+    expect(run).not.toHaveProperty("tests.0.at");
     expect(status.sides["megatest.db"]).toMatchObject({ newest: { id: 2, begunAt: null } });
   });
+});
+
+it("keeps a run in completed-runs.db where an age is asked for, and a restore names it", async () => {
+  const a = area();
+  edit(a, everywhere, (db) => db.exec("UPDATE runs SET event_time = '2020-01-01' WHERE id = 2"));
+  expect(movedIds((await reduceSafely(a)).result)).toEqual([1, 2, 3, 4]);
+  const { result } = await runRestore(a, { age: monthMs });
+  expect(result.skipped).toMatchObject([{ id: 2, reason: "recent" }]);
+  expect(result.warnings.join()).toMatch(
+    /run 2 .* stays: its event_time is '2020-01-01', which is no time in seconds; restore it without --age/,
+  );
 });
 
 it("a number of seconds that an old schema keeps as text is a time", async () => {
