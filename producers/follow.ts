@@ -66,6 +66,7 @@ class Follower {
   /** Since when the job has been where it is, as far as we know. */
   private placedAt = performance.now();
   private unreachableSince: number | undefined;
+  private wasAway = false;
 
   constructor(session: Session, place: JobPlace, options: FollowOptions) {
     this.session = session;
@@ -86,6 +87,7 @@ class Follower {
       if (error.code !== "redis-unreachable") throw error;
       if (this.unreachableSince === undefined) {
         this.unreachableSince = performance.now();
+        this.wasAway = true;
         this.options.onNote?.(`${error.message}; waiting for it to come back`);
       }
       if (performance.now() - this.unreachableSince > outage) throw error;
@@ -149,7 +151,9 @@ class Follower {
     const { host, jobId } = this.place;
     if (await isCancelRequested(redis, settings.prefix, this.place))
       return { host, jobId, error: cancelledBeforehand() };
-    throw new JobsError("unknown-job", `job ${jobId} is no longer in its queue: somebody removed it`, {
+    const why = this.wasAway ? "Redis was out of reach and came back without it" : "it was removed";
+    throw new JobsError("unknown-job", `job ${jobId} is no longer in its queue: ${why}`, {
+      hint: "see what was done in the area's last jobs (mtjobs status AREA); if this job is not among them, ask for it again: it goes on where it stopped",
       details: { ...this.place },
     });
   }

@@ -36,6 +36,34 @@ describe("following a job", () => {
       }, url),
     ));
 
+  it("says that Redis has lost the job if Redis comes back without it, in plain words", () =>
+    withServer([], (url, server) =>
+      onStage(async (stage) => {
+        const jobId = await stage.enqueue("hosta", stage.area("a1", "hosta"), "hold");
+        await stage.worker("hosta");
+        const session = await openSession(
+          resolveSettings({ flags: { redisUrl: url, prefix: stage.prefix, host: "hosta" } }),
+        );
+        try {
+          const notes: string[] = [];
+          const place = { host: "hosta", jobId };
+          const ending = followJob(session, place, { onNote: (sentence) => notes.push(sentence) });
+          const refused = expect(ending).rejects.toMatchObject({
+            code: "unknown-job",
+            message: `job ${jobId} is no longer in its queue: Redis was out of reach and came back without it`,
+            hint: expect.stringContaining("ask for it again"),
+          });
+          await server.kill();
+          await waitFor("a note", () => notes.length > 0);
+          await server.restart();
+          await refused;
+          expect(notes.join()).not.toMatch(/enableOfflineQueue|maxRetries/);
+        } finally {
+          await session.close();
+        }
+      }, url),
+    ));
+
   it.runIf(isCampaign)("ends with no-worker when the worker dies and none takes its place", () =>
     onStage(async (stage) => {
       const area = stage.area("a1", "hosta");
@@ -65,7 +93,11 @@ describe("following a job", () => {
       try {
         const waiting = followJob(session, { host: "hosta", jobId });
         await (await session.queue("hosta").getJob(jobId))?.remove();
-        await expect(waiting).rejects.toMatchObject({ code: "unknown-job" });
+        await expect(waiting).rejects.toMatchObject({
+          code: "unknown-job",
+          message: `job ${jobId} is no longer in its queue: it was removed`,
+          hint: expect.stringContaining("ask for it again"),
+        });
       } finally {
         await session.close();
       }
