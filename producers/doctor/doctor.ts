@@ -58,28 +58,34 @@ function idOf(area: Parameters<typeof readAreaId>[0]): string | null {
   }
 }
 
-/** A damaged file is one fault. What else it keeps from being looked at becomes a note that refers to that. */
+/** What spoils several checks, a damaged file or a path of another owner, is one fault: the other checks become notes that refer to it. */
 function oncePerFile({ files }: Patient, checks: Check[]): Check[] {
-  const told = new Map<string, string>();
+  const told = new Map<unknown, Check>();
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
     const names = [`journal/${nameOf[part]}`, `integrity/${nameOf[part]}`];
     const first = checks.find((check) => names.includes(check.name) && isDamage(check));
-    if (first !== undefined) told.set(file, first.name);
+    if (first !== undefined) told.set(file, first);
   }
+  // Those that look at nothing else say it.
+  const isOwn = ({ name }: Check) => Number(name === "cache" || name.startsWith("journal/"));
+  const strangers = checks.filter(({ ok, details }) => ok === false && details?.code === "not-owner");
+  for (const check of strangers.toSorted((a, b) => isOwn(b) - isOwn(a)))
+    if (!told.has(check.verdict)) told.set(check.verdict, check);
   return checks.map((check) => {
-    const { name, ok, details } = check;
-    if (ok !== false || details?.code !== "corrupt") return check;
-    const damaged = databasesOf(check).find((file) => told.has(file));
-    const where = damaged === undefined ? undefined : told.get(damaged);
-    if (where === undefined || where === name) return check;
-    return note(name, `not looked at: ${damaged} is damaged, see ${where}`, { details });
+    const { name, ok, details = {}, verdict } = check;
+    if (ok !== false) return check;
+    const damaged = details.code === "corrupt" ? filesOf(check).find((file) => told.has(file)) : undefined;
+    const first = told.get(damaged ?? verdict);
+    if (first === undefined || first === check) return check;
+    const why = damaged === undefined ? "" : `${damaged} is damaged, `;
+    return note(name, `not looked at: ${why}see ${first.name}`, { details });
   });
 }
 
 const isDamage = ({ ok, details }: Check) =>
   ok === false && (details?.code === "corrupt" || details?.found !== undefined);
 
-function databasesOf({ details }: Check): string[] {
+function filesOf({ details }: Check): string[] {
   const databases = details?.databases;
   return Array.isArray(databases) ? databases.map(({ file }: { file: string }) => file) : [];
 }

@@ -1,7 +1,7 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
-import { isLoopback } from "../../shared/area/homehost.ts";
+import { homeText, isLoopback } from "../../shared/area/homehost.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { findPause } from "../../shared/area/pause.ts";
 import { readPolicies } from "../../shared/area/reduce-policies.ts";
@@ -87,7 +87,7 @@ function checkHomehost({ area, homehost, home, settings }: Patient): Check {
   }
   if (home.atHome === true) return good("homehost", home.reason, { details });
   return note("homehost", `${home.reason}: the caches, and who uses them, are seen only there`, {
-    remedy: `run mtjobs doctor on ${homehost.value} as well; if this host is it, set MTJOBS_ADDRESS=${homehost.value}`,
+    remedy: `run mtjobs doctor on ${homeText(homehost.value)} as well; if this host is it, set MTJOBS_ADDRESS=${homehost.value}`,
     details,
   });
 }

@@ -67,6 +67,12 @@ function checked(value: string, where: string): string {
 /** True for an address that means another host on each host. */
 export const isLoopback = (address: string) => address.startsWith("127.");
 
+/** Where to go to work at home: by a loopback address no other host can be reached. */
+export const homeText = (homehost: string) =>
+  isLoopback(homehost)
+    ? `the host whose own address is ${homehost} (a loopback address: see which host has the area's cache)`
+    : homehost;
+
 /**
  * This host's address as Megatest computes it: the last one not in 127/8 that the resolver returns for its name, and where
  * there is none of that kind, the first (`127.0.1.1` on Debian). `settings.address` overrides it.

@@ -4,7 +4,7 @@ import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { systemCode } from "./system-code.ts";
-import { userId } from "./user-name.ts";
+import { userId, userText } from "./user-name.ts";
 
 /** Where this user's caches are: what stands below `cacheRoot` may be anybody's, for everybody may write to /tmp. */
 export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
@@ -93,7 +93,7 @@ function assertOwn({ user }: CachePlace, path: string, stat: Stats, kind: Kind):
   if (!mayOwn(stat.uid, user)) {
     throw new JobsError(
       "not-owner",
-      `${path} belongs to user ${stat.uid}, who is neither root nor "${user}"`,
+      `${path} belongs to ${userText(stat.uid)}, who is neither root nor "${user}"`,
       {
         hint: "see who put it there and what is in it before you remove it; MTJOBS_USER says whose caches are used",
         details: { path, owner: stat.uid },

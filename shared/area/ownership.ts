@@ -23,6 +23,7 @@ import type { Area } from "./area.ts";
 import type { CachePair } from "./cache.ts";
 import { syncDirectory } from "./sync-directory.ts";
 import { systemCode } from "./system-code.ts";
+import { userText } from "./user-name.ts";
 
 /**
  * Refuses (`not-owner`) unless this process may read and write the area's database and directory, and the cache, as
@@ -50,9 +51,9 @@ function assertOwned(path: string, what: string, settings: Settings): void {
   const problem =
     user === stat.uid
       ? "cannot be read and written by its owner"
-      : `belongs to user ${stat.uid}, this process runs as ${user}`;
+      : `belongs to ${userText(stat.uid)}, this process runs as ${userText(user)}`;
   throw new JobsError("not-owner", `the ${what} ${path} ${problem}`, {
-    hint: `run mtjobs as user ${stat.uid}, with MTJOBS_USER set to that user's name (it is "${settings.user}" now)`,
+    hint: `run mtjobs as ${userText(stat.uid)}, with MTJOBS_USER set to that user's name (it is "${settings.user}" now)`,
     details: { path, owner: stat.uid, user },
   });
 }

@@ -38,6 +38,12 @@ export const userName = remembered((uid: number): string => {
   );
 });
 
+/** A user as messages name it: by name and number, or by number alone. */
+export function userText(uid: number): string {
+  const name = userName(uid);
+  return name === String(uid) ? `user ${uid}` : `${name} (user ${uid})`;
+}
+
 /** What `id` says, or where that is missing the file; undefined where there is no such user. */
 function askSystem(args: readonly string[], fromFile: () => string | undefined): string | undefined {
   try {

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
+import { userText } from "../area/user-name.ts";
 import { JobsError } from "../errors.ts";
 import type { Connection } from "../sqlite/connection.ts";
 
@@ -16,7 +17,7 @@ export function keepLog(file: string): Connection | undefined {
   const owner = statSync(file).uid;
   const user = process.geteuid?.() ?? 0;
   if (user !== 0 && user !== owner) {
-    throw new JobsError("not-owner", `${file} is in WAL mode and belongs to user ${owner}`, {
+    throw new JobsError("not-owner", `${file} is in WAL mode and belongs to ${userText(owner)}`, {
       hint: `read it as user ${owner}, or while one of that user's programs has it open`,
     });
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Area } from "../../shared/area/area.ts";
+import { userText } from "../../shared/area/user-name.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { aliveServers } from "../move/quiet.ts";
@@ -54,7 +55,7 @@ function whyNotServer(pid: number): string | undefined {
   const isMegatest = words.some((word) => /^(megatest|mtest)$/.test(basename(word)));
   if (!isMegatest || !words.includes("-server")) return "it is no Megatest server";
   const uid = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
-  return uid === process.getuid?.() ? undefined : `it belongs to user ${uid}`;
+  return uid === process.getuid?.() ? undefined : `it belongs to ${userText(uid)}`;
 }
 
 function read(pid: number, name: string): string | undefined {

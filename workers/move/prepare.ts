@@ -1,7 +1,13 @@
 import { existsSync } from "node:fs";
 import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
-import { decideHome, type HomeDecision, isLoopback, readHomehost } from "../../shared/area/homehost.ts";
+import {
+  decideHome,
+  type HomeDecision,
+  homeText,
+  isLoopback,
+  readHomehost,
+} from "../../shared/area/homehost.ts";
 import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
@@ -87,7 +93,7 @@ export async function openPlace(
 function notHome(area: Area, homehost: string, { address }: HomeDecision, settings: Settings): JobsError {
   const self = `${settings.host}${address === undefined ? ", which has no address" : ` (${address})`}`;
   return new JobsError("not-home", `${settings.host} is not the homehost of ${area.path}: ${homehost} is`, {
-    hint: `run the job on ${homehost}: the freshest data is in its cache; this host is ${self}: if it is the homehost, set MTJOBS_ADDRESS=${homehost}`,
+    hint: `run the job on ${homeText(homehost)}: the freshest data is in its cache; this host is ${self}: if it is the homehost, set MTJOBS_ADDRESS=${homehost}`,
     details: { homehost, host: settings.host, address: address ?? null },
   });
 }

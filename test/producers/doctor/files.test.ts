@@ -180,6 +180,21 @@ describe("the doctor on what lies around", () => {
     });
   });
 
+  it.runIf(isRoot)("names the user who has the own cache's directory, as one fault", async () => {
+    const area = healthyArea();
+    chownSync(area.cacheDirectory, nobody, nobody);
+    const diagnosis = await diagnoseArea(area);
+    expect(faultsOf(diagnosis)).toEqual(["cache"]);
+    expect(checkOf(diagnosis, "cache").verdict).toBe(
+      `${area.cacheDirectory} belongs to nobody (user ${nobody}), who is neither root nor "${area.user}"`,
+    );
+    expect(checkOf(diagnosis, "caches")).toMatchObject({
+      ok: null,
+      verdict: "not looked at: see cache",
+      details: { code: "not-owner" },
+    });
+  });
+
   it.runIf(isRoot)(
     "counts another user's cache as a job does: only where he could write to megatest.db",
     async () => {
@@ -225,6 +240,18 @@ describe("the doctor on what lies around", () => {
     expect(checkOf(await diagnoseArea(area), "homehost")).toMatchObject({
       ok: false,
       verdict: expect.stringContaining("missing or empty"),
+    });
+  });
+
+  it("does not take a loopback address for a host that one can go to, and neither does a job", async () => {
+    const area = healthyArea();
+    writeFileSync(join(area.directory, ".homehost"), "127.0.1.1\n");
+    const where =
+      "the host whose own address is 127.0.1.1 (a loopback address: see which host has the area's cache)";
+    expect(checkOf(await diagnoseArea(area, "host-b"), "homehost").remedy).toContain(`on ${where} as well`);
+    await expect(runReduce({ ...area, host: "host-b" })).rejects.toMatchObject({
+      code: "not-home",
+      hint: expect.stringContaining(`run the job on ${where}`),
     });
   });
 
