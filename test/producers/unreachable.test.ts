@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildArea } from "../../shared/sample-area/build-area.ts";
+import { canStartServer, withServer } from "../support/own-redis.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
 
@@ -98,4 +99,16 @@ describe("with Redis out of reach", () => {
       plain.stdout.match(/^queue +unknown: Redis at redis:\/\/127\.0\.0\.1:1 is out of reach .*$/gm),
     ).toHaveLength(1);
   });
+
+  it.skipIf(!canStartServer)("status AREA tells of the area and ends with 1 if Redis refuses the login", () =>
+    withServer([], async (url) => {
+      const { area, env } = sampleArea();
+      const refused = url.replace("//", "//me:wrong@");
+      const finished = await runCommand(["status", area, "--json", "--redis-url", refused], { env });
+      expect([finished.code, errorCodeOf(finished)]).toEqual([1, "bad-redis"]);
+      expect(documentOf(finished)).toMatchObject({ area, runs: 3, queueProblem: { code: "bad-redis" } });
+      const unread = await runCommand(["status", area, "--json", "--redis-url", "redis://:p/q@h"], { env });
+      expect([unread.code, errorCodeOf(unread)]).toEqual([2, "bad-settings"]);
+    }),
+  );
 });
