@@ -91,7 +91,7 @@ function targetsOf(names: readonly string[], to: readonly string[] | undefined, 
   if (targets.length > 0) return targets;
   throw new JobsError(
     "unfit-host",
-    `no host can take the areas of ${names[0]}: none else has a worker that takes areas`,
+    `no host can take the areas of ${names[0]}: no other host has a live worker and takes areas`,
     {
       hint: "start mtjobs worker on another host; mtjobs status lists them",
     },

@@ -11,10 +11,10 @@ const namedPerReason = 3;
 const namedRuns = 10;
 
 const ofReduce: Record<SkipReason, string> = {
-  "in-flight": "a test of theirs is still running",
+  "in-flight": "with a test that is still running, or may be",
   recent: "younger than --age",
   kept: "among the newest that --keep leaves",
-  locked: "locked by their owner; --include-locked moves them",
+  locked: "in state locked; --include-locked moves them",
   conflict: "a run of that target and name is in completed-runs.db already",
   changed: "they changed while they were being moved; the next job takes them",
 };
@@ -24,8 +24,8 @@ const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
   repair: ofReduce,
   restore: {
     ...ofReduce,
-    "in-flight": "half restored, and a test of theirs is running; a later job goes on",
-    locked: "locked by their owner; --include-locked restores them",
+    "in-flight": "half restored, with a test that is running, or may be; a later job goes on",
+    locked: "in state locked; --include-locked restores them",
     conflict:
       "a run of that target and name was registered anew; --on-conflict rename gives them another name",
     changed: "they changed while they were being restored; the next job takes them",

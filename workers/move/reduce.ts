@@ -27,7 +27,7 @@ async function moveOut({ move, sweeper, syncPass }: Site, payload: ReducePayload
   const { context } = move;
   const { line, beforeCommit } = sweeper;
   const runs = await chooseRuns(move, payload, move.now);
-  context.log(`Runs to look at closely: ${runs.length}.`);
+  context.log(`Runs that match, to be checked for running tests: ${runs.length}.`);
   await guardNewest(move, runs, beforeCommit);
   // Without any run there is none to compare with, and what an earlier try of this job moved is looked at anyway.
   const since = runs.length === 0 ? new Map() : await line.versions();

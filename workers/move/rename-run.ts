@@ -143,10 +143,11 @@ function tryOnCopy(db: Connection, run: bigint, marking: Marking): void {
   }
 }
 
-function warn({ tally }: Move, { id, target, runname }: Run, tests: number): void {
+function warn({ tally, token }: Move, { id, target, runname }: Run, tests: number): void {
   if (tests === 0) return;
+  const [named, become] = token === 0 ? ["would name", "would become"] : ["named", "became"];
   tally.warn(
-    `run ${id} (${target}/${runname}): ${plural(tests, "test")} named directories of the run that has its old name; rundir and shortdir are ${formerDirectoryMark}<directory> now, so that -remove-runs of it removes nothing there`,
+    `run ${id} (${target}/${runname}): ${plural(tests, "test")} ${named} directories of the run that has its old name; rundir and shortdir ${become} ${formerDirectoryMark}<directory>, so that -remove-runs of it removes nothing there`,
   );
 }
 

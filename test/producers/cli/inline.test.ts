@@ -99,9 +99,9 @@ describe("reduce --inline", () => {
     const area = buildTempArea();
     const { code, stdout, stderr } = await reduceInline(area, ["--runname", "%"]);
     expect(code).toBe(0);
-    expect(stderr).toContain("Runs to look at closely: 12.");
+    expect(stderr).toContain("Runs that match, to be checked for running tests: 12.");
     expect(stdout).toMatch(/^reduce-[0-9a-f]{16}: moved 10 runs of /);
-    expect(stdout).toContain("in-flight: 2 runs (a test of theirs is still running)");
+    expect(stdout).toContain("in-flight: 2 runs (with a test that is still running, or may be)");
     const again = await reduceInline(area, ["--runname", "%"]);
     expect(again.stdout).toMatch(/^reduce-[0-9a-f]{16}: moved 0 runs of /);
   });
