@@ -4,6 +4,7 @@ import { isAbsolute, join } from "node:path";
 import { currentUser } from "./current-user.ts";
 import { JobsError } from "./errors.ts";
 import { homeName } from "./home-name.ts";
+import { exampleUrl, redisPlace } from "./queue/redis-url.ts";
 import { workingDirectory } from "./working-directory.ts";
 
 /** What the command and the library run with. Every member has an environment variable `MTJOBS_…`. */
@@ -60,10 +61,19 @@ function oneOf<Word extends string>(...words: Word[]): Read<Word> {
   };
 }
 
-const redisUrl = text(
+const redisScheme = text(
   /^(rediss?(\+sentinel|\+cluster)?|unix):\/\//,
   'must begin with "redis://", "rediss://", "unix://", "redis+sentinel://" or "redis+cluster://"',
 );
+const redisUrl: Read<string> = (value) => {
+  const url = redisScheme(value);
+  try {
+    redisPlace(url);
+  } catch (error) {
+    throw new TypeError((error as JobsError).message);
+  }
+  return url;
+};
 const notEmpty = text(/./s, "must not be empty");
 
 /** How each setting is read, and what it is where nobody gives it. */
@@ -87,6 +97,18 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
   };
 const names = Object.keys(settings) as (keyof Settings)[];
 
+/** Shown in a message; what is given for another setting may be a password, also by mistake. */
+const shownSettings: ReadonlySet<string> = new Set(["host", "address", "areas", "cacheRoot"]);
+/** What a value may look like, for hints. */
+const examples: Partial<Record<string, string>> = {
+  redisUrl: exampleUrl,
+  lockRedisUrls: "redis://lock1:6379,redis://lock2:6379,redis://lock3:6379",
+  host: "hosta",
+  address: "10.0.0.11 or hosta",
+  areas: "/areas:/more/areas",
+  cacheRoot: "/tmp",
+};
+
 type Layer = Partial<Record<keyof Settings, unknown>>;
 
 /** `redisUrl` → `MTJOBS_REDIS_URL`. */
@@ -107,17 +129,26 @@ export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSou
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
     throw new JobsError("bad-settings", "mtjobs.json must hold one JSON object");
   }
-  const misspelt = Object.keys({ ...file, ...flags }).find((name) => !Object.hasOwn(settings, name));
-  if (misspelt !== undefined) throw badSetting(misspelt, "there is no such setting");
+  for (const [layer, where] of [
+    [file, "mtjobs.json"],
+    [flags, "settings"],
+  ] as const)
+    assertKnown(layer, where);
   const given = names.map((name) => [
     name,
     flags[name] ?? fromEnvironment(env, name) ?? (file as Layer)[name],
   ]);
-  const { lockRedisUrls, ...rest } = readAll(Object.fromEntries(given) as Layer);
+  const origin = (name: keyof Settings) => {
+    if (flags[name] !== undefined && flags[name] !== null)
+      return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    return fromEnvironment(env, name) === undefined ? `${name} in mtjobs.json` : environmentName(name);
+  };
+  const { lockRedisUrls, ...rest } = readAll(Object.fromEntries(given) as Layer, origin);
   if (/^rediss?\+cluster:/.test(rest.redisUrl) && !/\{[^}]+\}/.test(rest.prefix)) {
     throw badSetting(
       "prefix",
       `must hold a hash tag, as {${rest.prefix}}, to keep a queue on one node of a cluster`,
+      origin("prefix"),
     );
   }
   return { ...rest, lockRedisUrls: lockRedisUrls.length > 0 ? lockRedisUrls : [rest.redisUrl] };
@@ -128,22 +159,33 @@ function fromEnvironment(env: NodeJS.ProcessEnv, name: string): string | undefin
   return env[environmentName(name)] || undefined;
 }
 
-function readAll(given: Layer): Settings {
+function readAll(given: Layer, origin: (name: keyof Settings) => string): Settings {
   const read = <Name extends keyof Settings>(name: Name): Settings[Name] => {
     const [readOne, otherwise] = settings[name];
     try {
       return given[name] === undefined ? otherwise() : readOne(given[name]);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      throw badSetting(name, error.message);
+      const shown = shownSettings.has(name) ? `${JSON.stringify(given[name])?.slice(0, 80)} ` : "";
+      throw badSetting(name, shown + error.message, origin(name));
     }
   };
   return Object.fromEntries(names.map((name) => [name, read(name)])) as unknown as Settings;
 }
 
-function badSetting(name: string, problem: string): JobsError {
+/** @param origin where the value comes from: a flag, a variable or a member of the file */
+function badSetting(name: string, problem: string, origin: string): JobsError {
+  const example = examples[name] === undefined ? "" : `, for example ${examples[name]}`;
   return new JobsError("bad-settings", `setting ${name} (${environmentName(name)}): ${problem}`, {
-    hint: "mend the flag, the environment variable or mtjobs.json",
+    hint: `mend ${origin}${example}`,
+  });
+}
+
+function assertKnown(layer: object, where: string): void {
+  const unknown = Object.keys(layer).find((name) => !Object.hasOwn(settings, name));
+  if (unknown === undefined) return;
+  throw new JobsError("bad-settings", `${where}: there is no setting ${JSON.stringify(unknown)}`, {
+    hint: `the settings are ${names.join(", ")}`,
   });
 }
 
@@ -166,8 +208,9 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
         hint: "mend its permissions, or move it away",
       });
     }
+    let file: unknown;
     try {
-      return JSON.parse(text);
+      file = JSON.parse(text);
     } catch (error) {
       // What the parser says holds a piece of the file, and that may be a secret: only where it stopped is told.
       const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
@@ -175,6 +218,8 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
         hint: "it holds one JSON object, with every text in double quotes",
       });
     }
+    if (typeof file === "object" && file !== null && !Array.isArray(file)) assertKnown(file, path);
+    return file;
   }
   return {};
 }

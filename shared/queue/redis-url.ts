@@ -25,6 +25,9 @@ export interface RedisPlace {
   >;
 }
 
+/** For hints. */
+export const exampleUrl = "redis://user:password@queue:6379/0";
+
 const defaultPorts: Record<RedisKind, number> = { server: 6379, sentinel: 26379, cluster: 6379 };
 
 /**
@@ -92,7 +95,9 @@ function nodeOf(url: string, text: string, kind: RedisKind): { host: string; por
 }
 
 const bad = (url: string, why: string) =>
-  new JobsError("bad-settings", `Redis URL ${withoutPassword(url)}: ${why}`);
+  new JobsError("bad-settings", `Redis URL ${withoutPassword(url)}: ${why}`, {
+    hint: `see MTJOBS_REDIS_URL and MTJOBS_LOCK_REDIS_URLS; for example ${exampleUrl}`,
+  });
 
 /** A user or a password with one of these in it would be read as a shorter one, and the rest as host, path or query. */
 function assertEscaped(url: string): void {

@@ -51,15 +51,15 @@ describe("settings", () => {
     expect(resolveSettings({ file: { areas: ["/a:b"] } }).areas).toEqual(["/a:b"]);
   });
 
-  it.each(["10.0.0.2/24", "10.0.0.2 ", "a b", "-x", "10.0.0.2\n", "{}"])(
-    "refuse the address %j, which no .homehost may hold",
-    (address) => {
-      expect(() => resolveSettings({ flags: { address } })).toThrow(badSettings);
-      expect(() => resolveSettings({ env: { MTJOBS_ADDRESS: address } })).toThrow(badSettings);
-    },
-  );
+  it.each([
+    ...["10.0.0.2/24", "10.0.0.2 ", "a b", "-x", "10.0.0.2\n", "{}"],
+    ...["10.0.0.300", "1.2.3.04", "hosta:80", "10.0.0.2:80", "fe80:1"],
+  ])("refuse the address %j, which no .homehost may hold", (address) => {
+    expect(() => resolveSettings({ flags: { address } })).toThrow(badSettings);
+    expect(() => resolveSettings({ env: { MTJOBS_ADDRESS: address } })).toThrow(badSettings);
+  });
 
-  it.each(["10.0.0.2", "host-b.site", "fe80::1"])(
+  it.each(["10.0.0.2", "255.10.0.2", "host-b.site", "10.0.0.2.site", "7", "fe80::1", "fe80::10.0.0.1"])(
     "take the address %s, as .homehost may hold it",
     (address) => {
       expect(resolveSettings({ flags: { address } }).address).toBe(address);
@@ -87,6 +87,32 @@ describe("settings", () => {
     );
   });
 
+  it("are refused with where they come from and an example, an address with its value", () => {
+    const address = "10.0.0.2/24";
+    const told = (origin: string) =>
+      expect.objectContaining({
+        message: expect.stringContaining(`setting address (MTJOBS_ADDRESS): "${address}" must be an address`),
+        hint: `mend ${origin}, for example 10.0.0.11 or hosta`,
+      });
+    expect(() => resolveSettings({ flags: { address } })).toThrow(told("--address"));
+    expect(() => resolveSettings({ env: { MTJOBS_ADDRESS: address } })).toThrow(told("MTJOBS_ADDRESS"));
+    expect(() => resolveSettings({ file: { address } })).toThrow(told("address in mtjobs.json"));
+  });
+
+  it.each(["MTJOBS_REDIS_URL", "MTJOBS_LOCK_REDIS_URLS"])("name %s if a URL in it cannot be read", (name) => {
+    const refused = () => resolveSettings({ env: { [name]: "redis://:se/cret@127.0.0.1:7951" } });
+    expect(refused).toThrow(
+      expect.objectContaining({
+        code: "bad-settings",
+        message: expect.stringMatching(
+          new RegExp(`\\(${name}\\): Redis URL redis://:\\*\\*\\*@.*percent-encoded`),
+        ),
+        hint: expect.stringContaining("for example redis://"),
+      }),
+    );
+    expect(refused).not.toThrow(/cret/);
+  });
+
   it("refuse a misspelt member of the file", () => {
     expect(() => resolveSettings({ file: { hots: "x" } })).toThrow(badSettings);
   });
@@ -111,6 +137,19 @@ describe("the settings file", () => {
     expect(readSettingsFile([first, second])).toEqual({ host: "two" });
     writeFileSync(join(first, "mtjobs.json"), '{"host":"one"}');
     expect(readSettingsFile([first, second])).toEqual({ host: "one" });
+  });
+
+  it("is named with the settings that there are if it holds another one", () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, "mtjobs.json");
+    writeFileSync(file, '{"adress":"10.0.0.2"}');
+    expect(() => readSettingsFile([directory])).toThrow(
+      expect.objectContaining({
+        code: "bad-settings",
+        message: `${file}: there is no setting "adress"`,
+        hint: expect.stringContaining("address"),
+      }),
+    );
   });
 
   it("is refused where it is no JSON", () => {
