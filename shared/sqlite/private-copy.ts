@@ -114,6 +114,11 @@ function open(path: string, suffix: string, expected: Expected): Source | undefi
   }
   try {
     const stat = fstatSync(fd, { bigint: true });
+    // A journal that its writer removed since it was looked at.
+    if (stat.nlink === 0n) {
+      closeSync(fd);
+      return undefined;
+    }
     assertTheirs(name, stat, expected);
     return { suffix, fd, stat };
   } catch (error) {
