@@ -18,7 +18,7 @@ it.runIf(canStartServer)("a Redis that answers too late is out of reach, not an 
       );
       await sleep(silentMs);
       server.signal("SIGCONT");
-      expect(await asked).toMatch(/^redis-unreachable: Redis at .* is out of reach \(Command timed out\)/);
+      expect(await asked).toMatch(/^redis-unreachable: Redis at .* is out of reach \(no answer in time\)/);
     } finally {
       await mtjobs.close();
     }

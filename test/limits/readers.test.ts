@@ -66,7 +66,7 @@ describe.runIf(isRoot && mayBeRunByOthers())("a user who may only read", () => {
       const before = filesOf(area);
       const finished = await asReader(area, [job, area.directory, "--runname", "%", "--inline", "--json"]);
       expect([finished.code, errorCodeOf(finished)]).toEqual([3, "not-owner"]);
-      expect(finished.stdout).toContain("run mtjobs as user 0");
+      expect(finished.stdout).toContain("run mtjobs as root (user 0)");
       expect(filesOf(area)).toEqual(before);
     },
   );
