@@ -93,10 +93,16 @@ export function assertLeaseFree(current: Fence | undefined, claim: LeaseClaim): 
  * @param seen highest token found in the other databases: a lost table is rebuilt above it
  * @throws JobsError `locked`, see `assertLeaseFree`
  */
-export function takeLease(db: Connection, claim: LeaseClaim & { seen: number }): number {
-  db.exec(createSql("area"));
+export function takeLease(
+  db: Connection,
+  claim: LeaseClaim & { seen: number },
+  beforeWrite: () => void = () => {},
+): number {
+  // Nobody can commit to megatest.db between this look and the write: it is read from here on.
   const current = readFence(db, "area");
   assertLeaseFree(current, claim);
+  beforeWrite();
+  db.exec(createSql("area"));
   const token = Math.max(current?.token ?? 0, claim.seen) + 1;
   db.prepare(
     `INSERT INTO area.mtjobs_fence (id, token, holder, job_id, acquired_at, renewed_at, expires_at)

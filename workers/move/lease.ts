@@ -73,10 +73,8 @@ export async function acquire(
   const token = await outwaitBusy(signal, () =>
     transact(db, () => {
       meet(readFence(db, "area"));
-      const taken = takeLease(db, { holder, jobId, host, now: Date.now(), seen });
-      // Only now: who is refused leaves no trace.
-      beforeCommit();
-      return taken;
+      // A job that is refused leaves no trace; the first write makes a journal, which is newer than the cache.
+      return takeLease(db, { holder, jobId, host, now: Date.now(), seen }, beforeCommit);
     }),
   );
   try {
