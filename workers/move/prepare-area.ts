@@ -3,11 +3,13 @@ import { ensureAreaId } from "../../shared/area/area-id.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { ensureCompletedDb, newCompletedDb } from "./completed-db.ts";
 import { assertNoJournalLeft } from "./databases.ts";
+import { assertCompletedKept } from "./lost-completed.ts";
 import type { Place } from "./prepare.ts";
 
 /** Creates what of ours the area lacks, and gives its id. Every part may be there already; none replaces anything. */
 export function prepareArea({ area, files }: Pick<Place, "area" | "files">): string {
   assertNoJournalLeft(files);
+  assertCompletedKept(files);
   ensurePrivateDir(area);
   const areaId = ensureAreaId(area);
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
