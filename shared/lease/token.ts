@@ -1,5 +1,5 @@
 import { JobsError } from "../errors.ts";
-import type { Connection, Part } from "../sqlite/connection.ts";
+import { type Connection, fileOf, type Part } from "../sqlite/connection.ts";
 
 /** Above the token of any area: each job takes one. */
 const aboveAll = 1_000_000_000;
@@ -12,10 +12,7 @@ const aboveAll = 1_000_000_000;
  */
 export function assertRises(db: Connection, part: Part, token: unknown): void {
   if (Number.isSafeInteger(token) && token !== Number.MAX_SAFE_INTEGER) return;
-  const file = db
-    .prepare<[string], string>("SELECT file FROM pragma_database_list WHERE name = ?")
-    .pluck()
-    .get(part);
+  const file = fileOf(db, part);
   const text = db
     .prepare<[], string>(`SELECT CAST(token AS TEXT) FROM ${part}.mtjobs_fence WHERE id = 1`)
     .pluck()

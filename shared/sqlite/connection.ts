@@ -25,6 +25,12 @@ export function filesAtHand(): string[] {
   return [...new Set([...open, ...last])];
 }
 
+/** The file that is attached under a name; the name itself if none is. */
+export function fileOf(db: Connection, part: string): string {
+  const sql = "SELECT file FROM pragma_database_list WHERE name = ?";
+  return db.prepare<[string], string>(sql).pluck().get(part) ?? part;
+}
+
 /** The part a file plays: the name under which it is attached. */
 export type Part = "area" | "cache" | "ref" | "completed";
 

@@ -1,7 +1,7 @@
 import { JobsError } from "../errors.ts";
 import { hiddenTime, nearerHiddenTime, noTest, notNamed } from "../id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../record-tables.ts";
-import { type Connection, isConstraintError, type Part, prepared, quoteName } from "./connection.ts";
+import { type Connection, fileOf, isConstraintError, type Part, prepared, quoteName } from "./connection.ts";
 import { foldName, NameSet } from "./names.ts";
 import {
   affinityOf,
@@ -214,8 +214,7 @@ function exampleRun(db: Connection, keys: readonly string[]): Record<string, unk
 }
 
 export function takesNone(db: Connection, part: Part, table: string, why: string): JobsError {
-  const attached = db.pragma("database_list") as { name: string; file: string }[];
-  const file = attached.find(({ name }) => name === part)?.file ?? part;
+  const file = fileOf(db, part);
   return new JobsError("unknown-schema", `table ${table} of ${file} takes no row that guards ids: ${why}`, {
     hint: "let the constraint allow a hidden row (see docs/operations.md, what a site adds to the schema), or drop it",
     details: { file, table },

@@ -27,8 +27,6 @@ export interface ClosedMark {
   changeCounter: number;
 }
 
-const prefix = closingPrefix;
-
 /** What a process is told that writes to a closed pair. */
 export const closingMessage = (movedTo: string): string => `homehost moved to ${movedTo}`;
 
@@ -130,7 +128,7 @@ function createTriggers(db: Connection, part: PairPart, movedTo: string): void {
   const message = closingMessage(movedTo);
   for (const table of megatestTables(db, part)) {
     for (const event of ["insert", "update", "delete"]) {
-      db.exec(`CREATE TRIGGER ${part}.${quoteName(`${prefix}${event}_${table}`)}
+      db.exec(`CREATE TRIGGER ${part}.${quoteName(`${closingPrefix}${event}_${table}`)}
         BEFORE ${event.toUpperCase()} ON ${quoteName(table)}
         BEGIN SELECT RAISE(ABORT, ${quoteText(message)}); END`);
     }
@@ -143,7 +141,7 @@ function dropTriggers(db: Connection, part: PairPart): void {
       `SELECT name FROM ${part}.sqlite_schema WHERE type = 'trigger' AND substr(name, 1, ?) = ?`,
     )
     .pluck()
-    .all(prefix.length, prefix);
+    .all(closingPrefix.length, closingPrefix);
   for (const name of names) db.exec(`DROP TRIGGER ${part}.${quoteName(name)}`);
 }
 

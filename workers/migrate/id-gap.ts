@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { gapName } from "../../shared/id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../../shared/record-tables.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
@@ -8,7 +7,7 @@ import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { proveToken } from "../fence.ts";
-import { busyTimeoutMs } from "../move/databases.ts";
+import { busyTimeoutMs, existingFiles } from "../move/databases.ts";
 import type { Files, Move } from "../move/move.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 
@@ -46,12 +45,11 @@ export function writeGap(db: Connection, ids: GapIds, parts: readonly ("cache" |
 const gapComment = "keeps ids of the new homehost apart from those of the old one; see megatest-jobs";
 
 /** Makes sure that a copy of the pair would take the gap, before a migration begins. @throws JobsError `unknown-schema`, `ids-used-up` */
-export function assertGapFit({ completed, ...sources }: Files): void {
-  const files: Partial<Record<Part, string>> = sources;
-  if (existsSync(completed)) files.completed = completed;
-  const db = openConnection(files, { busyTimeoutMs });
+export function assertGapFit(files: Files): void {
+  const given = existingFiles(files);
+  const db = openConnection(given, { busyTimeoutMs });
   try {
-    const ids = gapAbove(db, Object.keys(files) as Part[]);
+    const ids = gapAbove(db, Object.keys(given) as Part[]);
     fitHidden(db, { name: gapName, ids, keys: keysIn(db, "area"), comment: gapComment });
   } finally {
     db.close();

@@ -1,6 +1,6 @@
 import { JobsError } from "../../shared/errors.ts";
 import { plural } from "../../shared/plural.ts";
-import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, fileOf, type Part, prepared } from "../../shared/sqlite/connection.ts";
 
 /** Rows that were to go: a table with a condition, as it stands after `FROM`, and what it is bound to. */
 export interface Going {
@@ -27,9 +27,4 @@ export function assertGone(db: Connection, part: Part, table: string, { going, p
       details: { file, table, rows: left },
     },
   );
-}
-
-function fileOf(db: Connection, part: Part): string {
-  const attached = db.pragma("database_list") as { name: string; file: string }[];
-  return attached.find(({ name }) => name === part)?.file ?? part;
 }

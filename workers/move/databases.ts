@@ -4,7 +4,7 @@ import type { CachePair } from "../../shared/area/cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { hasHotJournal } from "../../shared/sqlite/journal.ts";
-import { foldName } from "../../shared/sqlite/names.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { type Files, removalOrder, type Source } from "./move.ts";
 
@@ -18,6 +18,11 @@ export function filesOf(area: Area, cache: CachePair | undefined): Files {
     ...(cache === undefined ? {} : { cache: cache.megatestDb }),
     ...(cache?.refDb === undefined ? {} : { ref: cache.refDb }),
   };
+}
+
+/** Without completed-runs.db where that is not there yet. */
+export function existingFiles({ completed, ...sources }: Partial<Files>): Partial<Record<Part, string>> {
+  return completed !== undefined && existsSync(completed) ? { ...sources, completed } : sources;
 }
 
 export function sourcesOf(files: Files): Source[] {
@@ -45,7 +50,7 @@ export function assertMegatestSchema(db: Connection, files: Files): void {
   for (const part of sourcesOf(files)) {
     for (const [table, columns] of Object.entries(needed)) {
       if (!hasTable(db, part, table)) refuse(`${files[part]} has no table ${table}`);
-      const here = new Set(columnNames(db, part, table).map((name) => foldName(name)));
+      const here = new NameSet(columnNames(db, part, table));
       const missing = columns.find((name) => !here.has(name));
       if (missing !== undefined) refuse(`table ${table} of ${files[part]} has no column ${missing}`);
     }

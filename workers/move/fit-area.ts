@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { assertGuardsFit } from "../../shared/sqlite/hidden-rows.ts";
 import { assertRoomIn } from "../../shared/sqlite/id-room.ts";
 import { forbiddingTriggers } from "../../shared/sqlite/triggers.ts";
 import { assertFitSchemas } from "./completed-db.ts";
-import { busyTimeoutMs } from "./databases.ts";
+import { busyTimeoutMs, existingFiles } from "./databases.ts";
 import { type Files, removalOrder } from "./move.ts";
 import { keepLog } from "./open-quietly.ts";
 import type { Tally } from "./tally.ts";
@@ -29,13 +28,9 @@ export function assertFit(files: Files, tally: Pick<Tally, "warn">): void {
   }
 }
 
-function existing({ completed, ...sources }: Partial<Files>): Partial<Record<Part, string>> {
-  return completed !== undefined && existsSync(completed) ? { ...sources, completed } : sources;
-}
-
 /** `assertRoomIn` each of the files that is there. @throws JobsError `ids-used-up` */
 export function assertIdRoom(files: Partial<Files>): void {
-  const given = existing(files);
+  const given = existingFiles(files);
   const db = openConnection(given, { busyTimeoutMs });
   try {
     for (const [part, file] of Object.entries(given) as [Part, string][]) assertRoomIn(db, part, file);
@@ -46,7 +41,7 @@ export function assertIdRoom(files: Partial<Files>): void {
 
 /** @throws JobsError `unknown-schema` where a constraint lets no row of ours be that guards ids */
 function assertGuardRows(files: Files): void {
-  const given = existing(files);
+  const given = existingFiles(files);
   const db = openConnection(given, { busyTimeoutMs });
   try {
     assertGuardsFit(db, Object.keys(given) as Part[]);
