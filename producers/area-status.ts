@@ -1,6 +1,5 @@
 import { existsSync, statSync } from "node:fs";
 import { type Area, openAreaToLook } from "../shared/area/area.ts";
-
 import { readAreaId } from "../shared/area/area-id.ts";
 import { findCache } from "../shared/area/cache.ts";
 import { type HistoryLine, readHistory } from "../shared/area/history.ts";
@@ -13,7 +12,6 @@ import { toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
 import { cacheReader } from "../shared/sqlite/read-cache.ts";
 import { type DatabaseFacts, readDatabases } from "./area-databases.ts";
-
 import { areaPath } from "./area-path.ts";
 import { openLook } from "./open-look.ts";
 

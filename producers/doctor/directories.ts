@@ -1,6 +1,7 @@
 import { namesDirectory } from "../../shared/former-directory.ts";
 import { plural } from "../../shared/plural.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnsOf } from "../area-facts.ts";
 import type { Look, Part } from "../open-look.ts";
 import { bad, type Check, good } from "./check.ts";
@@ -18,7 +19,7 @@ export async function checkDirectories(
   keys: readonly string[],
 ): Promise<[Check, boolean]> {
   const name = `directories/${nameOf[part]}`;
-  if (!columnsOf(db, part, "tests").some((column) => column.toLowerCase() === "rundir"))
+  if (!new NameSet(columnsOf(db, part, "tests")).has("rundir"))
     return [good(name, "tests name no directories"), true];
   const sameTarget = ["", ...keys.map((key) => `o.${quoteName(key)} IS r.${quoteName(key)}`)].join(" AND ");
   const { sums, whole } = await sumOver(db, {

@@ -38,9 +38,13 @@ export interface OtherCaches extends CacheSearch {
 }
 
 /**
- * Which caches besides the selected pair are in use: open in another process, changed within a day, or holding a row that
- * megatest.db lacks; or by this area's path under another name, where there is no selected pair. Only caches of users who could write to megatest.db count, and of those only this area's: whose name
- * can be its path, and which share a run with it (`read`). Throws `busy` where the area's own databases are locked.
+ * Which caches besides the selected pair are in use: open in another process, changed within a day, or with a row that
+ * megatest.db lacks. If there is no selected pair, also one by this area's path under another name.
+ *
+ * Only caches of users who could write to megatest.db count, and only this area's: their name can be its path, and they
+ * share a run with it (`read`).
+ *
+ * @throws JobsError `busy` if the area's own databases are locked
  */
 export function findOtherCaches(area: Area, settings: Settings, read: CacheReader): OtherCaches {
   const { caches, warnings } = findCaches(area, settings);

@@ -4,8 +4,8 @@ import { type BusyDatabase, holdersOf } from "./busy-holders.ts";
 import { journalMode } from "./journal.ts";
 
 /**
- * `toJobsError` that names, where SQLite found a database busy or damaged, which one that was; of a busy one also who holds it, as far
- * as this host's kernel knows: locks of other hosts on a shared file system are not seen. A `JobsError` already says it by itself.
+ * `toJobsError` that names the database which SQLite found busy or damaged, and of a busy one who holds it. Only this host's
+ * processes are seen, not the locks of other hosts on a shared file system. A `JobsError` is returned as it is.
  *
  * @param files what was being worked on
  */

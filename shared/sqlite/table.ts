@@ -1,5 +1,5 @@
 import { type Connection, quoteName, quoteText } from "./connection.ts";
-import { respell } from "./names.ts";
+import { foldName } from "./names.ts";
 
 export interface Column {
   name: string;
@@ -11,26 +11,25 @@ export interface Column {
 }
 
 /**
- * Columns that code of ours names. A schema may spell them in other letters, which is all one to SQLite, and to no comparison of ours: so they
- * are read in this spelling.
+ * Columns that this program names. A schema may write them in capitals, which SQLite does not mind but a comparison of
+ * texts does: they are read in this spelling.
  */
-const ownSpelling =
+const ownNames: ReadonlySet<string> = new Set(
   `id run_id test_id runname contour state status owner event_time comment fail_count pass_count last_update count key val
   testname host cpuload diskfree uname rundir shortdir item_path attemptnum final_logf logdat run_duration archived stepname logfile category
   variable value expected tol units type update_time diskusage archive_type du archive_path disk_path archive_disk_id archive_block_id
-  fieldname fieldtype var`.split(/\s+/);
+  fieldname fieldtype var`.split(/\s+/),
+);
 
 /**
- * The ordinary columns of a table in order (generated and hidden ones left out); [] where there is no such table. Names that code of
- * ours has are spelled as there, others as declared.
+ * The ordinary columns of a table in order, without generated and hidden ones; [] if there is no such table. Names in
+ * `ownNames` are spelled as there, others as declared.
  */
 export function readColumns(db: Connection, part: string, table: string): Column[] {
-  const columns = declaredColumns(db, part, table);
-  const names = respell(
-    columns.map(({ name }) => name),
-    ownSpelling,
-  );
-  return columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
+  return declaredColumns(db, part, table).map((column) => {
+    const name = foldName(column.name);
+    return ownNames.has(name) ? { ...column, name } : column;
+  });
 }
 
 /** The same with each name as the schema spells it. */

@@ -31,9 +31,9 @@ export function withoutAnyTriggers<T>(db: Connection, part: Part, body: () => T)
 }
 
 /**
- * The same for a `body` that does as Megatest's own sync does, whose triggers fire: without those that may forbid what it does, or
- * ignore it, and those that have a word in double quotes. Megatest's have neither, and our SQLite may not take such a word for the text
- * that a site meant. Where one of the others fails, `body` is done again with Megatest's alone: it must be safe to repeat.
+ * The same for a `body` that writes as Megatest's own sync does, so that triggers fire. Two kinds are set aside, which
+ * Megatest does not have: those that may forbid or ignore a change, and those with a word in double quotes, which this SQLite
+ * may not read as text. If one of the others fails, `body` runs again with Megatest's triggers alone: it must be safe to repeat.
  */
 export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): T {
   const all = readTriggers(db, part);

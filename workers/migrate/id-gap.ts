@@ -81,7 +81,7 @@ export async function mendGap(
   }
 }
 
-/** The ids that the gap's rows are to have, and whether the cache has some that must change; undefined where all of them stand, or none. */
+/** The ids of the gap's rows, and whether the cache has rows that must change; undefined if all of them stand, or none. */
 function missingGap(
   db: Connection,
   parts: readonly ("cache" | "ref")[],

@@ -9,8 +9,7 @@ export interface Going {
 }
 
 /**
- * Looks, in the transaction that deleted rows, for any that are left: SQLite says of one that a trigger kept neither that it stayed
- * nor why.
+ * Looks for rows that are left, in the transaction that deleted them: a trigger may keep a row, and SQLite does not say so.
  *
  * @throws JobsError `unknown-schema`
  */

@@ -69,8 +69,8 @@ function changeIfAllowed(move: Move, run: Run, runname: string | null): number |
 }
 
 /**
- * Gives the run the name, if one is given, and marks all directories: the name was free until now, so none of them is by it. Else
- * those alone whose paths do not have the run's name. Returns how many tests had one.
+ * With a name: gives the run that name and marks all directories, for none can be by a name that was free until now. Without:
+ * marks those whose paths do not have the run's name in them. Returns how many tests had one.
  */
 function change(move: Move, run: bigint, runname: string | null): number {
   const { db, token } = move;
