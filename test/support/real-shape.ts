@@ -16,7 +16,7 @@ import { temporaryDirectory } from "./temp-directory.ts";
 /** After the runs; after a sync; after `-remove-runs` of run 5, which was not synced; after `-cleanup-db`. */
 export type Stage = 1 | 2 | 3 | 4;
 
-/** The file of each database at a stage: a stage that changed nothing there has none of its own. */
+/** The rows of each database at a stage: a stage that changed nothing there has no file of its own. */
 const files: Record<Stage, { cache: string; area: string }> = {
   1: { cache: "1-cache.sql", area: "1-area.sql" },
   2: { cache: "1-cache.sql", area: "2-area.sql" },
@@ -77,10 +77,13 @@ function textOf(name: string, now: number): string {
   return text.replace(/\b18093\d{5}\b/g, (time) => String(Number(time) - latest + now - 3600));
 }
 
+/** Of every database; the clean-up before stage 4 added a trigger, which stands with its rows. */
+const schema = readFileSync(new URL("real-shape/schema.sql", import.meta.url), "utf8");
+
 function load(file: string, sql: string): void {
   const db = new Database(file);
   try {
-    db.exec(sql);
+    db.exec(`BEGIN; ${schema} ${sql} COMMIT`);
   } finally {
     db.close();
   }

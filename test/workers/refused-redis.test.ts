@@ -19,7 +19,10 @@ testWithServer("a worker waits for a Redis that cannot save its data, says so on
       const worker = stage.spawn("hostA");
       const told = () => worker.stderr().split("takes no commands now: MISCONF").length - 1;
       await waitFor("the worker to say why it waits", () => told() > 0, { state: worker.stderr });
-      await new Promise((resolve) => setTimeout(resolve, 2500));
+      const tries = async () =>
+        Number(/total_connections_received:(\d+)/.exec(await stage.redis.info("stats"))?.[1]);
+      const before = await tries();
+      await waitFor("the worker to try again twice", async () => (await tries()) >= before + 2);
       expect([told(), worker.child.exitCode]).toEqual([1, null]);
       await mend();
       await waitFor("the worker to serve", () => worker.stderr().includes("serving the queue"));

@@ -1,31 +1,8 @@
-PRAGMA foreign_keys=OFF;
-BEGIN TRANSACTION;
-CREATE TABLE keys (id INTEGER PRIMARY KEY, fieldname TEXT, fieldtype TEXT, CONSTRAINT keyconstraint UNIQUE (fieldname));
 INSERT INTO keys VALUES(3,'PLATFORM','TEXT');
 INSERT INTO keys VALUES(4,'BRANCH','TEXT');
-CREATE TABLE runs (id INTEGER PRIMARY KEY, 
-			 PLATFORM TEXT,BRANCH TEXT,
-			 runname    TEXT DEFAULT 'norun',
-                         contour    TEXT DEFAULT '',
-			 state      TEXT DEFAULT '',
-			 status     TEXT DEFAULT '',
-			 owner      TEXT DEFAULT '',
-			 event_time TIMESTAMP DEFAULT (strftime('%s','now')),
-			 comment    TEXT DEFAULT '',
-			 fail_count INTEGER DEFAULT 0,
-			 pass_count INTEGER DEFAULT 0,
-                         last_update INTEGER DEFAULT (strftime('%s','now')),
-			 CONSTRAINT runsconstraint UNIQUE (runname,PLATFORM,BRANCH));
 INSERT INTO runs VALUES(1,'sles','7.1','wk01','','locked','n/a','kim',1809356298,'',0,0,1809356746);
 INSERT INTO runs VALUES(4,'sles','7.2','wk02','','new','checked','kim',1809356415,'again',0,0,1809356776);
 INSERT INTO runs VALUES(5,'arch','7.2','wk01','','new','n/a','kim',1809356588,'',0,0,1809356588);
-CREATE TABLE run_stats (
-                              id     INTEGER PRIMARY KEY,
-                              run_id INTEGER,
-                              state  TEXT,
-                              status TEXT,
-                              count  INTEGER,
-                              last_update INTEGER DEFAULT (strftime('%s','now')));
 INSERT INTO run_stats VALUES(1,1,'LAUNCHED','LAUNCHED',1,1809356309);
 INSERT INTO run_stats VALUES(6,1,'COMPLETED','PASS',3,1809356331);
 INSERT INTO run_stats VALUES(7,1,'COMPLETED','FAIL',1,1809356331);
@@ -37,89 +14,17 @@ INSERT INTO run_stats VALUES(37,5,'RUNNING','n/a',1,1809356594);
 INSERT INTO run_stats VALUES(40,5,'RUNNING','FAIL',1,1809356596);
 INSERT INTO run_stats VALUES(45,5,'COMPLETED','PASS',3,1809356601);
 INSERT INTO run_stats VALUES(46,5,'COMPLETED','FAIL',1,1809356601);
-CREATE TABLE test_meta (
-                                     id          INTEGER PRIMARY KEY,
-                                     testname    TEXT DEFAULT '',
-                                     author      TEXT DEFAULT '',
-                                     owner       TEXT DEFAULT '',
-                                     description TEXT DEFAULT '',
-                                     reviewed    TIMESTAMP,
-                                     iterated    TEXT DEFAULT '',
-                                     avg_runtime REAL,
-                                     avg_disk    REAL,
-                                     tags        TEXT DEFAULT '',
-                                     jobgroup    TEXT DEFAULT 'default',
-                                CONSTRAINT test_meta_constraint UNIQUE (testname));
 INSERT INTO test_meta VALUES(1,'basic','pat','pat','compiles and times','never','','','','quick','default');
 INSERT INTO test_meta VALUES(2,'matrix','pat','pat','one of two corners fails','never','','','','corners','default');
 INSERT INTO test_meta VALUES(3,'summary','pat','pat','comes after basic','never','','','','tail','default');
-CREATE TABLE tasks_queue (id INTEGER PRIMARY KEY,
-                                action TEXT DEFAULT '',
-                                owner TEXT,
-                                state TEXT DEFAULT 'new',
-                                target TEXT DEFAULT '',
-                                name TEXT DEFAULT '',
-                                testpatt TEXT DEFAULT '',
-                                keylock TEXT,
-                                params TEXT,
-                                creation_time TIMESTAMP DEFAULT (strftime('%s','now')),
-                                execution_time TIMESTAMP);
 INSERT INTO tasks_queue VALUES(1,'run-tests','kim','done','sles/7.1','wk01','%',NULL,'((:PLATFORM . sles) (-target . sles/7.1) (:BRANCH . 7.1) (-runname . wk01) (-testpatt . %) (-run . #t)) lab3 32520',1809356298,0);
 INSERT INTO tasks_queue VALUES(2,'run-tests','kim','done','sles/7.1','wk01','%',NULL,'((-rerun . STUCK/DEAD,n/a,ZERO_ITEMS) (:PLATFORM . sles) (-target . sles/7.1) (:BRANCH . 7.1) (-runname . wk01) (-testpatt . %) (-preclean . #t) (-run . #t)) lab3 32520',1809356337,0);
 INSERT INTO tasks_queue VALUES(7,'run-tests','kim','done','sles/7.2','wk02','%',NULL,'((:BRANCH . 7.2) (-target . sles/7.2) (-runname . wk02) (-run . #t) (:PLATFORM . sles) (-testpatt . %)) lab3 5141',1809356415,0);
 INSERT INTO tasks_queue VALUES(8,'run-tests','kim','done','sles/7.2','wk02','%',NULL,'((-rerun . STUCK/DEAD,n/a,ZERO_ITEMS) (:BRANCH . 7.2) (-target . sles/7.2) (-runname . wk02) (-run . #t) (:PLATFORM . sles) (-testpatt . %) (-preclean . #t)) lab3 5141',1809356578,0);
 INSERT INTO tasks_queue VALUES(9,'run-tests','kim','done','arch/7.2','wk01','%',NULL,'((-run . #t) (-target . arch/7.2) (-testpatt . %) (:PLATFORM . arch) (:BRANCH . 7.2) (-runname . wk01)) lab3 8531',1809356588,0);
 INSERT INTO tasks_queue VALUES(10,'run-tests','kim','done','arch/7.2','wk01','%',NULL,'((-run . #t) (-target . arch/7.2) (-testpatt . %) (-rerun . STUCK/DEAD,n/a,ZERO_ITEMS) (:PLATFORM . arch) (-preclean . #t) (:BRANCH . 7.2) (-runname . wk01)) lab3 8531',1809356607,0);
-CREATE TABLE archive_disks (
-                                id INTEGER PRIMARY KEY,
-                                archive_area_name TEXT,
-                                disk_path TEXT,
-                                last_df INTEGER DEFAULT -1,
-                                last_df_time TIMESTAMP DEFAULT (strftime('%s','now')),
-                                creation_time TIMESTAMP DEFAULT (strftime('%','now')));
-CREATE TABLE archive_blocks (
-                                id INTEGER PRIMARY KEY,
-                                archive_disk_id INTEGER,
-                                disk_path TEXT,
-                                last_du INTEGER DEFAULT -1,
-                                last_du_time TIMESTAMP DEFAULT (strftime('%s','now')),
-                                creation_time TIMESTAMP DEFAULT (strftime('%','now')));
-CREATE TABLE archive_allocations (
-                                id INTEGER PRIMARY KEY,
-                                archive_block_id INTEGER,
-                                testname TEXT,
-                                item_path TEXT,
-                                creation_time TIMESTAMP DEFAULT (strftime('%','now')));
-CREATE TABLE extradat (id INTEGER PRIMARY KEY, run_id INTEGER, key TEXT, val TEXT);
-CREATE TABLE metadat (id INTEGER PRIMARY KEY, var TEXT, val TEXT,
-                                  CONSTRAINT metadat_constraint UNIQUE (var));
 INSERT INTO metadat VALUES(1,'MEGATEST_VERSION','1.6506-d48f');
-CREATE TABLE access_log (id INTEGER PRIMARY KEY, user TEXT, accessed TIMESTAMP, args TEXT);
 INSERT INTO access_log VALUES(1,'kim',1809356746,'locked 1');
-CREATE TABLE tests 
-                    (id INTEGER PRIMARY KEY,
-                     run_id       INTEGER   DEFAULT -1,
-                     testname     TEXT      DEFAULT 'noname',
-                     host         TEXT      DEFAULT 'n/a',
-                     cpuload      REAL      DEFAULT -1,
-                     diskfree     INTEGER   DEFAULT -1,
-                     uname        TEXT      DEFAULT 'n/a', 
-                     rundir       TEXT      DEFAULT '/tmp/badname',
-                     shortdir     TEXT      DEFAULT '/tmp/badname',
-                     item_path    TEXT      DEFAULT '',
-                     state        TEXT      DEFAULT 'NOT_STARTED',
-                     status       TEXT      DEFAULT 'FAIL',
-                     attemptnum   INTEGER   DEFAULT 0,
-                     final_logf   TEXT      DEFAULT 'logs/final.log',
-                     logdat       TEXT      DEFAULT '', 
-                     run_duration INTEGER   DEFAULT 0,
-                     comment      TEXT      DEFAULT '',
-                     event_time   TIMESTAMP DEFAULT (strftime('%s','now')),
-                     fail_count   INTEGER   DEFAULT 0,
-                     pass_count   INTEGER   DEFAULT 0,
-                     archived     INTEGER   DEFAULT 0, -- 0=no, > 1=archive block id where test data can be found
-                     last_update  INTEGER DEFAULT (strftime('%s','now')),
-                        CONSTRAINT testsconstraint UNIQUE (run_id, testname, item_path));
 INSERT INTO tests VALUES(1,1,'summary','lab3',5.6100000000000003,109942977,'Linux 6.1.0 #2 SMP somewhere x86_64 GNU/Linux','/proj/links/q1/sles/7.1/wk01/summary','/proj/links/q1/sles/7.1/wk01/summary','','COMPLETED','PASS',2682,'logs/final.log','',3,'',1809356327,0,0,0,1809356330);
 INSERT INTO tests VALUES(2,1,'matrix','n/a',-1.0,-1,'n/a','/proj/links/q1/sles/7.1/wk01/matrix','/proj/links/q1/sles/7.1/wk01/matrix','','COMPLETED','FAIL',0,'megatest-rollup-matrix.html','',0,'',1809356298,0,0,0,1809356315);
 INSERT INTO tests VALUES(3,1,'basic','lab3',5.54,109943355,'Linux 6.1.0 #2 SMP somewhere x86_64 GNU/Linux','/proj/links/q1/sles/7.1/wk01/basic','/proj/links/q1/sles/7.1/wk01/basic','','COMPLETED','PASS',2562,'logs/final.log','',6,'',1809356300,2,1,0,1809356328);
@@ -135,17 +40,6 @@ INSERT INTO tests VALUES(22,5,'matrix','n/a',-1.0,-1,'n/a','/proj/links/q1/arch/
 INSERT INTO tests VALUES(23,5,'basic','lab3',2.5699999999999998,110387571,'Linux 6.1.0 #2 SMP somewhere x86_64 GNU/Linux','/proj/links/q1/arch/7.2/wk01/basic','/proj/links/q1/arch/7.2/wk01/basic','','COMPLETED','PASS',9652,'logs/final.log','',7,'',1809356592,2,1,0,1809356599);
 INSERT INTO tests VALUES(24,5,'matrix','lab3',2.79,110387847,'Linux 6.1.0 #2 SMP somewhere x86_64 GNU/Linux','/proj/links/q1/arch/7.2/wk01/matrix/north','/proj/disk1/q1/arch/7.2/wk01/matrix/north','north','COMPLETED','PASS',9578,'logs/final.log','',3,'',1809356589,0,0,0,1809356593);
 INSERT INTO tests VALUES(25,5,'matrix','lab3',2.5699999999999998,110387835,'Linux 6.1.0 #2 SMP somewhere x86_64 GNU/Linux','/proj/links/q1/arch/7.2/wk01/matrix/south','/proj/disk1/q1/arch/7.2/wk01/matrix/south','south','COMPLETED','FAIL',9614,'logs/final.log','',4,'Failed at step probe',1809356591,0,0,0,1809356595);
-CREATE TABLE test_steps 
-                              (id INTEGER PRIMARY KEY,
-                               test_id INTEGER, 
-                               stepname TEXT, 
-                               state TEXT DEFAULT 'NOT_STARTED', 
-                               status TEXT DEFAULT 'n/a',
-                               event_time TIMESTAMP,
-                               comment TEXT DEFAULT '',
-                               logfile TEXT DEFAULT '',
-                               last_update  INTEGER DEFAULT (strftime('%s','now')),
-                               CONSTRAINT test_steps_constraint UNIQUE (test_id,stepname,state));
 INSERT INTO test_steps VALUES(1,4,'probe','start','-',1809356304,'','',1809356304);
 INSERT INTO test_steps VALUES(2,4,'probe','end','0',1809356306,'','',1809356306);
 INSERT INTO test_steps VALUES(3,5,'probe','start','-',1809356311,'','',1809356311);
@@ -176,19 +70,6 @@ INSERT INTO test_steps VALUES(47,23,'bench','start','-',1809356594,'','',1809356
 INSERT INTO test_steps VALUES(48,23,'bench','end','0',1809356597,'','',1809356597);
 INSERT INTO test_steps VALUES(49,21,'close','start','-',1809356597,'','',1809356597);
 INSERT INTO test_steps VALUES(50,21,'close','end','0',1809356599,'','',1809356599);
-CREATE TABLE test_data (id INTEGER PRIMARY KEY,
-                                test_id INTEGER,
-                                category TEXT DEFAULT '',
-                                variable TEXT,
-	                        value REAL,
-	                        expected REAL,
-	                        tol REAL,
-                                units TEXT,
-                                comment TEXT DEFAULT '',
-                                status TEXT DEFAULT 'n/a',
-                                type TEXT DEFAULT '',
-                                last_update  INTEGER DEFAULT (strftime('%s','now')),
-                              CONSTRAINT test_data_constraint UNIQUE (test_id,category,variable));
 INSERT INTO test_data VALUES(1,3,'time','cold',2.7000000000000002,4.0999999999999996,'>','0','','fail','0',1809356325);
 INSERT INTO test_data VALUES(2,3,'time','warm',2000000000.3,20000000000.299999,2000000000.3,'0','','fail','0',1809356325);
 INSERT INTO test_data VALUES(3,3,'time','hot',2.7000000000000002,4.0999999999999996,'<','','','pass','0',1809356325);
@@ -198,14 +79,6 @@ INSERT INTO test_data VALUES(12,18,'time','hot',2.7000000000000002,4.09999999999
 INSERT INTO test_data VALUES(13,23,'time','cold',2.7000000000000002,4.0999999999999996,'>','0','','fail','0',1809356595);
 INSERT INTO test_data VALUES(14,23,'time','warm',2000000000.3,20000000000.299999,2000000000.3,'0','','fail','0',1809356595);
 INSERT INTO test_data VALUES(15,23,'time','hot',2.7000000000000002,4.0999999999999996,'<','','','pass','0',1809356595);
-CREATE TABLE test_rundat (
-                              id           INTEGER PRIMARY KEY,
-                              test_id      INTEGER,
-                              update_time  TIMESTAMP,
-                              cpuload      INTEGER DEFAULT -1,
-                              diskfree     INTEGER DEFAULT -1,
-                              diskusage    INTGER DEFAULT -1,
-                              run_duration INTEGER DEFAULT 0);
 INSERT INTO test_rundat VALUES(1,4,1809356304,5.9100000000000001,109967109,-1,0);
 INSERT INTO test_rundat VALUES(2,4,1809356304,5.9100000000000001,109967049,-1,0);
 INSERT INTO test_rundat VALUES(3,4,1809356307,5.9100000000000001,109966221,-1,3);
@@ -243,46 +116,3 @@ INSERT INTO test_rundat VALUES(58,21,1809356597,2.5699999999999998,110387631,-1,
 INSERT INTO test_rundat VALUES(59,21,1809356597,2.5699999999999998,110387601,-1,0);
 INSERT INTO test_rundat VALUES(60,23,1809356599,2.5699999999999998,110387571,-1,7);
 INSERT INTO test_rundat VALUES(61,21,1809356600,2.3700000000000001,110387565,-1,3);
-CREATE TABLE archives (
-                              id           INTEGER PRIMARY KEY,
-                              test_id      INTEGER,
-                              state        TEXT DEFAULT 'new',
-                              status       TEXT DEFAULT 'n/a',
-                              archive_type TEXT DEFAULT 'bup',
-                              du           INTEGER,
-                              archive_path TEXT);
-CREATE TRIGGER update_runs_trigger AFTER UPDATE ON runs
-                             FOR EACH ROW
-                               BEGIN 
-                                 UPDATE runs SET last_update=(strftime('%s','now'))
-                                   WHERE id=old.id;
-                               END;
-CREATE TRIGGER update_run_stats_trigger AFTER UPDATE ON run_stats
-                             FOR EACH ROW
-                               BEGIN 
-                                 UPDATE run_stats SET last_update=(strftime('%s','now'))
-                                   WHERE id=old.id;
-                               END;
-CREATE INDEX runs_index ON runs (runname,PLATFORM,BRANCH);
-CREATE INDEX tests_index ON tests (run_id, testname, item_path, uname);
-CREATE TRIGGER update_tests_trigger AFTER UPDATE ON tests
-                             FOR EACH ROW
-                               BEGIN 
-                                 UPDATE tests SET last_update=(strftime('%s','now'))
-                                   WHERE id=old.id;
-                               END;
-CREATE INDEX teststeps_index ON tests (run_id, testname, item_path);
-CREATE TRIGGER update_teststeps_trigger AFTER UPDATE ON test_steps
-                             FOR EACH ROW
-                               BEGIN 
-                                 UPDATE test_steps SET last_update=(strftime('%s','now'))
-                                   WHERE id=old.id;
-                               END;
-CREATE INDEX test_data_index ON test_data (test_id);
-CREATE TRIGGER update_test_data_trigger AFTER UPDATE ON test_data
-                             FOR EACH ROW
-                               BEGIN 
-                                 UPDATE test_data SET last_update=(strftime('%s','now'))
-                                   WHERE id=old.id;
-                               END;
-COMMIT;
