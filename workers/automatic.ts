@@ -1,4 +1,3 @@
-import { Worker } from "node:worker_threads";
 import type { Queue } from "bullmq";
 import type { ReducePolicy } from "../shared/area/reduce-policies.ts";
 import { builtFile } from "../shared/built-file.ts";
@@ -7,10 +6,23 @@ import { deduplicationId, enqueueOptions } from "../shared/queue/enqueue-options
 import { newJobId } from "../shared/queue/names.ts";
 import { listOutcomes, type Outcome } from "../shared/queue/outcomes.ts";
 import { parsePayload } from "../shared/queue/payload.ts";
+import type { Settings } from "../shared/settings.ts";
 import { isWithin, ownZone, parseWindow } from "../shared/time-window.ts";
 import type { JobHost } from "./job-host.ts";
 import type { AreasLook } from "./look-over-areas.ts";
 import { policyPayload } from "./policy-payload.ts";
+import { ThreadPool } from "./threads/thread-pool.ts";
+import type { RpcThread } from "./threads/thread-rpc.ts";
+
+export interface LookCalls {
+  scan(settings: Settings): AreasLook;
+}
+
+const lookThreads = new ThreadPool<LookCalls>(
+  builtFile("./look-thread.js", import.meta.url),
+  "policy scan",
+  0,
+);
 
 /** How often a worker looks over the areas below its roots, ms; the first time soon after it began. */
 const lookEveryMs = 5 * 60_000;
@@ -42,7 +54,7 @@ export class Automatic {
   readonly #everyMs: number;
   readonly #told = new Set<string>();
   #timer: NodeJS.Timeout;
-  #thread: Worker | undefined;
+  #thread: RpcThread<LookCalls> | undefined;
   #over = false;
 
   constructor(
@@ -98,15 +110,14 @@ export class Automatic {
     if (job.id === jobId) log.info({ jobId, area, policy: policy.name }, "asked for by [reduce-records]");
   }
 
-  #look(): Promise<AreasLook> {
-    const url = builtFile("./look-thread.js", import.meta.url);
-    const thread = new Worker(url, { workerData: this.#host.settings });
+  async #look(): Promise<AreasLook> {
+    const thread = lookThreads.take();
     this.#thread = thread;
-    return new Promise((resolve, reject) => {
-      thread.on("message", resolve);
-      thread.on("error", reject);
-      thread.on("exit", () => reject(new Error("the thread that looks over the areas ended")));
-    });
+    try {
+      return await thread.call("scan", this.#host.settings);
+    } finally {
+      await lookThreads.giveBack(thread);
+    }
   }
 
   /** Looks no more. */

@@ -1,5 +1,5 @@
-// The entry of a jobs' thread. Started by job-threads.ts, never imported.
-import { runJob } from "./run-job.ts";
+// The entry of a job thread. Started by job-threads.ts, never imported.
+import { jobTable } from "./run-job.ts";
 import { serveJobs } from "./serve-jobs.ts";
 
-serveJobs(runJob, process.env);
+serveJobs(jobTable, process.env);

@@ -1,23 +1,16 @@
-import type { Worker } from "node:worker_threads";
 import { builtFile } from "../shared/built-file.ts";
 import { JobsError, toJobsError } from "../shared/errors.ts";
 import type { Progress } from "../shared/result.ts";
-import { KeptThreads } from "./kept-threads.ts";
-import type {
-  ThreadCall,
-  ThreadData,
-  ThreadJobName,
-  ThreadJobs,
-  ThreadMessage,
-  ThreadResult,
-} from "./thread-protocol.ts";
+import type { JobBack, JobCalls, ThreadData, ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
+import { ThreadPool } from "./threads/thread-pool.ts";
+import type { RpcThread } from "./threads/thread-rpc.ts";
 
 export interface ThreadOptions {
   onLog?: (sentence: string) => void;
   onProgress?: (progress: Progress) => void;
   /** Aborted: the job stops at its next batch boundary; the reason should be a JobsError. */
   signal?: AbortSignal;
-  /** Aborted: the thread is given up at once, whatever it is doing; the caller should end the process. */
+  /** Aborted: the thread is given up immediately, whatever it is doing; the caller should end the process. */
   abandon?: AbortSignal;
 }
 
@@ -26,110 +19,53 @@ export function builtThreadUrl(): URL {
   return builtFile("./job-thread.js", import.meta.url);
 }
 
-function reasonOf(signal: AbortSignal): JobsError {
-  return toJobsError(signal.reason);
-}
-
-/**
- * Threads that run jobs, so that this one stays free to renew locks while SQLite works. A thread that did its job is kept
- * for the next one; one whose job failed is not, for it may have left something open.
- */
+/** Threads that run jobs: SQLite blocks the thread that calls it, and the main thread must renew locks. */
 export class JobThreads {
-  readonly #kept: KeptThreads;
+  readonly #pool: ThreadPool<JobCalls, JobBack>;
 
-  /** @param url where the threads' code is; tests put their own job there */
+  /** @param url of the threads' code; tests run their own job there */
   constructor(url: URL = builtThreadUrl()) {
-    this.#kept = new KeptThreads(url, 1);
+    this.#pool = new ThreadPool(url, "job", 1);
   }
 
   /**
-   * Runs one job. Resolves or rejects (always with a JobsError) once its code has ended, so nothing touches the area
-   * any more; only `abandon` rejects (`stopped`) while it may still be busy.
+   * Runs one job. Resolves or rejects (always with a JobsError) when its code has ended and no longer touches the area;
+   * only `abandon` rejects (`stopped`) while it may still run.
    */
   async run<Name extends ThreadJobName>(
     data: ThreadData<Name>,
-    options: ThreadOptions = {},
+    { onLog, onProgress, signal, abandon }: ThreadOptions = {},
   ): Promise<ThreadJobs[Name]["result"]> {
-    const { signal, abandon } = options;
-    if (signal?.aborted) throw reasonOf(signal);
-    const thread = this.#kept.take();
-    const stop = () => {
-      if (signal !== undefined) call(thread, { type: "abort", error: reasonOf(signal).toDocument() });
-    };
+    if (signal?.aborted) throw toJobsError(signal.reason);
+    const thread = this.#pool.take();
     let giveUp = () => {};
-    const givenUp = new Promise<never>((_, reject) => {
-      giveUp = () => {
-        thread.unref();
-        reject(new JobsError("stopped", "the job was given up in the middle of a step"));
-      };
+    const abandoned = new Promise<never>((_, reject) => {
+      giveUp = () => reject(new JobsError("stopped", "the job was abandoned in the middle of a step"));
     });
-    signal?.addEventListener("abort", stop);
     abandon?.addEventListener("abort", giveUp);
     try {
-      order(thread, data);
-      const result = await Promise.race([outcomeOf(thread, data.jobId, options), givenUp]);
-      this.#kept.giveBack(thread);
-      return result;
+      const back = { log: onLog ?? (() => {}), progress: onProgress ?? (() => {}) };
+      return await Promise.race([this.#call(thread, data, { signal, back }), abandoned]);
     } finally {
-      signal?.removeEventListener("abort", stop);
       abandon?.removeEventListener("abort", giveUp);
+      if (abandon?.aborted) thread.unref();
     }
   }
 
-  /** Ends the thread that waits for a job; one that is at work ends with its job. */
+  async #call<Name extends ThreadJobName>(
+    thread: RpcThread<JobCalls, JobBack>,
+    data: ThreadData<Name>,
+    options: Parameters<typeof thread.call>[2],
+  ): Promise<ThreadJobs[Name]["result"]> {
+    try {
+      return (await thread.call(data.name, data as never, options)) as ThreadJobs[Name]["result"];
+    } finally {
+      await this.#pool.giveBack(thread);
+    }
+  }
+
+  /** Ends the idle thread; one at work ends with its job. */
   close(): void {
-    this.#kept.close();
+    this.#pool.close();
   }
-}
-
-/** Gives a thread its job; one that cannot be told of it must not stay behind. */
-function order(thread: Worker, data: ThreadData): void {
-  try {
-    call(thread, { type: "run", data });
-  } catch (error) {
-    void thread.terminate();
-    throw toJobsError(error);
-  }
-}
-
-function call(thread: Worker, message: ThreadCall): void {
-  thread.postMessage(message);
-}
-
-/** Resolves when the job is done, rejects when the thread of a job that failed has ended. */
-function outcomeOf(
-  thread: Worker,
-  jobId: string,
-  { onLog, onProgress }: ThreadOptions,
-): Promise<ThreadResult> {
-  return new Promise((resolve, reject) => {
-    let lastSentence = "";
-    let failure: JobsError | undefined;
-    thread.on("message", (message: ThreadMessage) => {
-      if (message.type === "log") {
-        lastSentence = message.sentence;
-        onLog?.(message.sentence);
-      } else if (message.type === "progress") onProgress?.(message.progress);
-      else if (message.type === "result") resolve(message.result);
-      else failure ??= errorOf(message);
-    });
-    thread.on("error", (error) => {
-      failure ??= toJobsError(error);
-    });
-    thread.on("exit", (exitCode) => reject(failure ?? endedEarly(jobId, exitCode, lastSentence)));
-  });
-}
-
-function errorOf({ error, stack }: Extract<ThreadMessage, { type: "error" }>): JobsError {
-  const restored = JobsError.fromDocument(error);
-  // Where it was thrown is in the thread's stack, not in this one's.
-  if (stack !== undefined) restored.stack = stack;
-  return restored;
-}
-
-function endedEarly(jobId: string, exitCode: number, lastSentence: string): JobsError {
-  return new JobsError("internal", `the thread of ${jobId} ended without a result`, {
-    hint: "run the job again: it goes on where it stopped",
-    details: { exitCode, ...(lastSentence === "" ? {} : { lastSentence }) },
-  });
 }

@@ -1,6 +1,7 @@
-// Looks over the areas once. Started by automatic.ts, never imported.
-import { parentPort, workerData } from "node:worker_threads";
-import type { Settings } from "../shared/settings.ts";
-import { lookOverAreas } from "./look-over-areas.ts";
+// The entry of a thread that scans the areas' policies. Started by automatic.ts, never imported.
 
-parentPort?.postMessage(await lookOverAreas(workerData as Settings, process.env));
+import type { LookCalls } from "./automatic.ts";
+import { lookOverAreas } from "./look-over-areas.ts";
+import { serveCalls } from "./threads/thread-rpc.ts";
+
+serveCalls<LookCalls>({ scan: (settings) => lookOverAreas(settings, process.env) });

@@ -1,24 +1,20 @@
 import type { JobContext } from "../shared/job-context.ts";
 import type { MoveResult } from "../shared/result.ts";
-import { heedPause } from "./heed-pause.ts";
+import { abortOnPause } from "./abort-on-pause.ts";
 import { reduce } from "./move/reduce.ts";
 import { repair } from "./move/repair.ts";
 import { restore } from "./move/restore.ts";
+import type { JobTable } from "./serve-jobs.ts";
 import type { ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
 
-type JobOf<Name extends ThreadJobName> = (
-  payload: ThreadJobs[Name]["payload"],
-  context: JobContext,
-) => Promise<ThreadJobs[Name]["result"]>;
-
-/** Migrations go by no stop file: one that stops half way keeps its area closed. */
+/** Migrations ignore the stop file: one that stopped half way would keep its area closed. */
 const unlessPaused =
   <Payload extends { area: string }>(work: (payload: Payload, context: JobContext) => Promise<MoveResult>) =>
   (payload: Payload, context: JobContext) =>
-    heedPause(payload.area, context, (held) => work(payload, held));
+    abortOnPause(payload.area, context, (pausable) => work(payload, pausable));
 
-/** A migration's parts are loaded once they are asked for, with the schemas they check rows by: few jobs need them. */
-const jobs: { [Name in ThreadJobName]: () => Promise<JobOf<Name>> } = {
+/** The parts of a migration are loaded when they are called for: they bring the schemas that check rows, which few jobs need. */
+export const jobTable: JobTable = {
   reduce: async () => unlessPaused(reduce),
   restore: async () => unlessPaused(restore),
   repair: async () => unlessPaused(repair),
@@ -30,12 +26,12 @@ const jobs: { [Name in ThreadJobName]: () => Promise<JobOf<Name>> } = {
   round: async () => (await import("./migrate/round.ts")).goRound,
 };
 
-/** Does a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */
+/** Runs a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */
 export async function runJob<Name extends ThreadJobName>(
   name: Name,
   payload: ThreadJobs[Name]["payload"],
   context: JobContext,
 ): Promise<ThreadJobs[Name]["result"]> {
-  const job = await jobs[name]();
+  const job = await jobTable[name]();
   return await job(payload, context);
 }

@@ -2,29 +2,18 @@ import type { JobHost } from "./job-host.ts";
 import type { JobReporter } from "./job-reporter.ts";
 import type { ThreadData, ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
 
-/** Runs a job in its thread until the first of `signals` is aborted, telling its story and progress. */
+/** Runs a job in its thread until the first of `signals` is aborted, and reports its log and progress. */
 export async function runUnderSignals<Name extends ThreadJobName>(
   data: Omit<ThreadData<Name>, "settings" | "settleMs">,
   signals: readonly AbortSignal[],
   { reporter, host }: { reporter: JobReporter; host: JobHost },
 ): Promise<ThreadJobs[Name]["result"]> {
   const { settings, settleMs, abandon, threads } = host;
-  const either = new AbortController();
-  const forwards = signals.map((source) => {
-    const pass = () => either.abort(source.reason);
-    if (source.aborted) pass();
-    source.addEventListener("abort", pass);
-    return () => source.removeEventListener("abort", pass);
+  const whole = { ...data, settings, ...(settleMs === undefined ? {} : { settleMs }) } as ThreadData<Name>;
+  return await threads.run(whole, {
+    signal: AbortSignal.any([...signals]),
+    abandon,
+    onLog: (sentence) => reporter.log(sentence),
+    onProgress: (progress) => reporter.progress(progress),
   });
-  try {
-    const whole = { ...data, settings, ...(settleMs === undefined ? {} : { settleMs }) } as ThreadData<Name>;
-    return await threads.run(whole, {
-      signal: either.signal,
-      abandon,
-      onLog: (sentence) => reporter.log(sentence),
-      onProgress: (progress) => reporter.progress(progress),
-    });
-  } finally {
-    for (const end of forwards) end();
-  }
 }

@@ -1,19 +1,20 @@
-import { type MessagePort, parentPort } from "node:worker_threads";
-import { JobsError, toJobsError } from "../shared/errors.ts";
 import { failpointFromEnvironment } from "../shared/failpoint.ts";
 import type { JobContext } from "../shared/job-context.ts";
 import type { Progress } from "../shared/result.ts";
-import type { ThreadCall, ThreadData, ThreadJobName, ThreadJobs, ThreadMessage } from "./thread-protocol.ts";
+import type { JobBack, JobCalls, ThreadData, ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
+import { type Handlers, serveCalls, type ThreadCall } from "./threads/thread-rpc.ts";
 
 /** The code of a job. */
-export type RunJob = <Name extends ThreadJobName>(
-  name: Name,
+export type JobFunction<Name extends ThreadJobName> = (
   payload: ThreadJobs[Name]["payload"],
   context: JobContext,
 ) => Promise<ThreadJobs[Name]["result"]>;
 
-/** Progress is passed on at most this often, in milliseconds; a change of phase at once. */
-const progressInterval = 300;
+/** The code of each job; a function that loads it when it is called for. */
+export type JobTable = { [Name in ThreadJobName]: () => Promise<JobFunction<Name>> };
+
+/** Least time between two progress messages of one phase, ms. */
+const progressIntervalMs = 300;
 
 function throttle(send: (progress: Progress) => void): { report(progress: Progress): void; flush(): void } {
   let last: Progress | undefined;
@@ -27,9 +28,9 @@ function throttle(send: (progress: Progress) => void): { report(progress: Progre
   };
   return {
     report(progress) {
-      // A job may go on with one object and change it: keep a copy of what it said now.
+      // The job may change the object later.
       const copy = structuredClone(progress);
-      if (copy.phase !== last?.phase || performance.now() - sentAt >= progressInterval) pass(copy);
+      if (copy.phase !== last?.phase || performance.now() - sentAt >= progressIntervalMs) pass(copy);
       else waiting = copy;
     },
     flush() {
@@ -38,47 +39,35 @@ function throttle(send: (progress: Progress) => void): { report(progress: Progre
   };
 }
 
-/** The whole life of a jobs' thread: runs the jobs it is given, one after the other, and reports to the parent. */
-export function serveJobs(runJob: RunJob, env: NodeJS.ProcessEnv): void {
-  if (parentPort === null) throw new TypeError("this file is started as a thread by a worker");
-  const port = parentPort;
-  let abort = new AbortController();
-  port.on("message", (call: ThreadCall) => {
-    if (call.type === "abort") abort.abort(JobsError.fromDocument(call.error));
-    else {
-      abort = new AbortController();
-      void serve(runJob, call.data, { port, env, signal: abort.signal });
-    }
-  });
+/** Runs the jobs that the worker sends to this thread. */
+export function serveJobs(jobs: JobTable, env: NodeJS.ProcessEnv): void {
+  const names = Object.keys(jobs) as ThreadJobName[];
+  const handlers = names.map((name) => [
+    name,
+    async (data: ThreadData, call: ThreadCall<JobBack>) => await runJob(jobs, data, call, env),
+  ]);
+  serveCalls<JobCalls, JobBack>(Object.fromEntries(handlers) as Handlers<JobCalls, JobBack>);
 }
 
-async function serve(
-  runJob: RunJob,
-  { name, payload, jobId, settings, triedAgain = false, settleMs }: ThreadData,
-  { port, env, signal }: { port: MessagePort; env: NodeJS.ProcessEnv; signal: AbortSignal },
-): Promise<void> {
-  const post = (message: ThreadMessage) => port.postMessage(message);
-  const progress = throttle((latest) => post({ type: "progress", progress: latest }));
+async function runJob<Name extends ThreadJobName>(
+  jobs: JobTable,
+  { name, payload, triedAgain = false, ...given }: ThreadData<Name>,
+  { signal, tell }: ThreadCall<JobBack>,
+  env: NodeJS.ProcessEnv,
+): Promise<ThreadJobs[Name]["result"]> {
+  const progress = throttle((latest) => tell("progress", latest));
+  const job = await jobs[name]();
   try {
-    const result = await runJob(name, payload, {
-      jobId,
-      settings,
+    return await job(payload, {
+      ...given,
       env,
       triedAgain,
-      ...(settleMs === undefined ? {} : { settleMs }),
       signal,
-      log: (sentence) => post({ type: "log", sentence }),
+      log: (sentence) => tell("log", sentence),
       progress: (latest) => progress.report(latest),
       failpoint: failpointFromEnvironment(env.MTJOBS_FAILPOINT),
     });
+  } finally {
     progress.flush();
-    post({ type: "result", result });
-  } catch (thrown) {
-    progress.flush();
-    const error = toJobsError(thrown);
-    const stack = thrown instanceof Error ? thrown.stack : undefined;
-    post({ type: "error", error: error.toDocument(), ...(stack === undefined ? {} : { stack }) });
-    // The open port is what keeps the thread alive.
-    port.close();
   }
 }

@@ -1,4 +1,3 @@
-import type { ErrorDocument } from "../shared/errors.ts";
 import type { MigratePayload, MigrateStepPayload } from "../shared/queue/migrate-payload.ts";
 import type { MovePayloads, ReducePayload } from "../shared/queue/payload.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
@@ -10,14 +9,14 @@ import type { RoundPayload, RoundReport } from "./migrate/round.ts";
 import type { PartPayload, SwitchReport } from "./migrate/switch.ts";
 import type { TakeOverPayload } from "./migrate/take-over.ts";
 
-/** By name: what a job's thread is given, and what comes of it. */
+/** The jobs that a job thread runs, by name. */
 export interface ThreadJobs {
   reduce: { payload: MovePayloads["reduce"]; result: MoveResult };
   restore: { payload: MovePayloads["restore"]; result: MoveResult };
-  /** Done in the process that asks for it, and never enqueued. */
+  /** Run in the process that requests it, never enqueued. */
   repair: { payload: ReducePayload; result: MoveResult };
   "migrate-step": { payload: MigrateStepPayload; result: StepReport };
-  // The parts of the job `migrate`, which itself runs on the worker's main thread.
+  // Parts of the job `migrate`, which itself runs on the worker's main thread.
   "migrate-look": { payload: MigratePayload; result: LookReport };
   "migrate-take-over": { payload: TakeOverPayload; result: { token: number } };
   "migrate-switch": { payload: PartPayload; result: SwitchReport };
@@ -27,24 +26,25 @@ export interface ThreadJobs {
 export type ThreadJobName = keyof ThreadJobs;
 export type ThreadResult = ThreadJobs[ThreadJobName]["result"];
 
-/** A job, as its thread is given it. */
+/** A job as it is sent to its thread. */
 export interface ThreadData<Name extends ThreadJobName = ThreadJobName> {
   name: Name;
   payload: ThreadJobs[Name]["payload"];
   jobId: string;
   settings: Settings;
-  /** See JobContext; false where it is missing. */
+  /** See JobContext; default false. */
   triedAgain?: boolean;
   /** See JobContext. */
   settleMs?: number;
 }
 
-/** To the thread: do a job, one at a time; stop it at its next batch boundary, for this reason. */
-export type ThreadCall = { type: "run"; data: ThreadData } | { type: "abort"; error: ErrorDocument };
+/** What a job thread serves: each job under its own name. */
+export type JobCalls = {
+  [Name in ThreadJobName]: (data: ThreadData<Name>) => ThreadJobs[Name]["result"];
+};
 
-/** From the thread. After `error` it ends. */
-export type ThreadMessage =
-  | { type: "log"; sentence: string }
-  | { type: "progress"; progress: Progress }
-  | { type: "result"; result: ThreadResult }
-  | { type: "error"; error: ErrorDocument; stack?: string };
+/** What a job tells while it runs. */
+export interface JobBack {
+  log(sentence: string): void;
+  progress(progress: Progress): void;
+}

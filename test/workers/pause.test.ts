@@ -7,7 +7,7 @@ import { readHistory } from "../../shared/area/history.ts";
 import { paused } from "../../shared/area/pause.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { readWaiting } from "../../shared/queue/waiting.ts";
-import { heedPause } from "../../workers/heed-pause.ts";
+import { abortOnPause } from "../../workers/abort-on-pause.ts";
 import { settingsFor, writeFile } from "../shared/area/small-area.ts";
 import { onStage } from "../support/queue-stage.ts";
 import { runReduce } from "../support/run-reduce.ts";
@@ -31,13 +31,13 @@ test("a job at work is stopped once a stop file is there, or for the reason it i
     throw signal.reason;
   };
   const end = new AbortController();
-  const told = heedPause(directory, contextFor(end.signal), work, 5);
+  const told = abortOnPause(directory, contextFor(end.signal), work, 5);
   end.abort(new Error("for another reason"));
   await expect(told).rejects.toThrow("for another reason");
-  const held = heedPause(directory, contextFor(), work, 5);
+  const held = abortOnPause(directory, contextFor(), work, 5);
   const file = writeFile(join(directory, ".mtjobs/pause"), "");
   await expect(held).rejects.toMatchObject({ code: "paused", details: { file } });
-  const late = heedPause(directory, contextFor(), () => expect.fail("it must not begin"), 5);
+  const late = abortOnPause(directory, contextFor(), () => expect.fail("it must not begin"), 5);
   await expect(late).rejects.toMatchObject({ code: "paused" });
 });
 

@@ -1,10 +1,17 @@
-import { Worker } from "node:worker_threads";
 import { builtFile } from "../../shared/built-file.ts";
-import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
 import type { FileDigest } from "../../shared/migration-row.ts";
+import { ThreadPool } from "../threads/thread-pool.ts";
 
-/** What the thread says once. */
-export type DigestReply = { digest: FileDigest } | { error: ErrorDocument };
+export interface DigestCalls {
+  /** @throws JobsError `corrupt` if SQLite finds damage */
+  digest(file: string): FileDigest;
+}
+
+const digestThreads = new ThreadPool<DigestCalls>(
+  builtFile("./digest-thread.js", import.meta.url),
+  "digest",
+  0,
+);
 
 type ByPart<T> = Partial<Record<"cache" | "ref", T>>;
 
@@ -42,27 +49,18 @@ export async function digestInThread(
   );
 }
 
-function checkInThread(file: string, signal: AbortSignal): Promise<FileDigest> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const thread = new Worker(builtFile("./digest-thread.js", import.meta.url), { workerData: file });
-    const giveUp = () => void thread.terminate();
-    signal.addEventListener("abort", giveUp, { once: true });
-    let settle = () =>
-      reject(
-        signal.aborted ? signal.reason : new JobsError("internal", `the thread that checks ${file} ended`),
-      );
-    thread.on("message", (reply: DigestReply) => {
-      settle = () =>
-        "digest" in reply ? resolve(reply.digest) : reject(JobsError.fromDocument(reply.error));
-    });
-    thread.on("error", (error) => {
-      settle = () => reject(toJobsError(error));
-    });
-    // Once it has ended it holds no lock on the file any more.
-    thread.on("exit", () => {
-      signal.removeEventListener("abort", giveUp);
-      settle();
-    });
-  });
+async function checkInThread(file: string, signal: AbortSignal): Promise<FileDigest> {
+  signal.throwIfAborted();
+  const thread = digestThreads.take();
+  const end = () => void thread.terminate();
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    return await thread.call("digest", file);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", end);
+    // When it has ended it holds no lock on the file.
+    await digestThreads.giveBack(thread);
+  }
 }

@@ -27,10 +27,9 @@ import type { Site } from "./site.ts";
 import { collectLateRows } from "./sweep.ts";
 import { SyncWindow, syncPassMs } from "./sync-window.ts";
 import { Tally } from "./tally.ts";
-import { startStations } from "./thread-station.ts";
+import { startStations, vacuumInThread } from "./thread-station.ts";
 import { assertInWindow } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
-import { vacuumInThread } from "./vacuum.ts";
 
 /** What one kind of job does, between what all of them do before and after. */
 export interface Direction {

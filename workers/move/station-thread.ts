@@ -1,99 +1,75 @@
-// The entry of a station's thread. Started by thread-station.ts, never imported.
-import { parentPort } from "node:worker_threads";
-import { JobsError, toJobsError } from "../../shared/errors.ts";
+// The entry of a source thread. Started by station-threads.ts, never imported.
 import { failpointFromEnvironment } from "../../shared/failpoint.ts";
+import { serveCalls, type ThreadCall } from "../threads/thread-rpc.ts";
 import { Station, type StationSetup } from "./station.ts";
-import type { StationCall, StationReply, StationRequest, StationValue } from "./thread-station.ts";
+import type { StationBack, StationCalls } from "./thread-station.ts";
 import { stopGraceMs } from "./transaction.ts";
-import { type Vacuum, type VacuumReply, vacuum } from "./vacuum.ts";
+import { vacuum } from "./vacuum.ts";
 
-if (parentPort === null) throw new TypeError("this file is started as a thread");
-const port = parentPort;
-
-function reply(message: StationReply): void {
-  port.postMessage(message);
-}
+type Call = ThreadCall<StationBack>;
 
 /** One job's work in this thread, from `open` to `close`. */
-class Duty {
+class SourceJob {
   /** The job is to end: a large run is left for the next job; what is in hand is finished. */
   readonly #stop = new AbortController();
   /** Another holder took over: nothing more may be tried. */
   readonly #lost = new AbortController();
   readonly #station: Promise<Station>;
-  #queue: Promise<void> = Promise.resolve();
-  #entered = () => {};
+  #queue: Promise<unknown> = Promise.resolve();
+  #call: Call;
 
-  constructor(setup: StationSetup) {
-    this.#station = Station.open(
-      setup,
-      { stop: this.#stop.signal, lost: this.#lost.signal },
-      {
-        failpoint: failpointFromEnvironment(process.env.MTJOBS_FAILPOINT),
-        enter: () => this.#enter(),
-      },
-    );
-  }
-
-  /** Asks whoever started the thread, who knows what else is written to the database. */
-  #enter(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#entered = resolve;
-      reply({ ask: "enter" });
+  constructor(setup: StationSetup, call: Call) {
+    this.#call = call;
+    const signals = { stop: this.#stop.signal, lost: this.#lost.signal };
+    this.#station = Station.open(setup, signals, {
+      failpoint: failpointFromEnvironment(process.env.MTJOBS_FAILPOINT),
+      // The job's thread knows what else writes to the database.
+      enter: () => this.#call.ask("enter", undefined),
     });
   }
 
-  heed(call: StationCall): void {
-    if (call.call === "abort") this.#end(JobsError.fromDocument(call.error));
-    else if (call.call === "entered") this.#entered();
-    // Asked between two slices of a removal, so that nobody waits for its end.
-    else if (call.call === "version") void this.#answer(call);
-    else this.#queue = this.#queue.then(() => this.#answer(call));
+  /** Runs `work` after the calls before it. */
+  inOrder<T>(call: Call, work: (station: Station) => T | Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      this.#call = call;
+      return this.now(call, work);
+    });
+    this.#queue = result.catch(() => {});
+    return result;
   }
 
-  #end(reason: JobsError): void {
+  /** Runs `work` between two slices of a removal, so that the caller need not wait for its end. */
+  async now<T>({ signal }: Call, work: (station: Station) => T | Promise<T>): Promise<T> {
+    signal.addEventListener("abort", () => this.#abort(signal), { once: true });
+    if (signal.aborted) this.#abort(signal);
+    return await work(await this.#station);
+  }
+
+  #abort({ reason }: AbortSignal): void {
     this.#stop.abort(reason);
     if (reason.code === "lost-lease") this.#lost.abort(reason);
-    // What is in hand is finished, unless somebody keeps the database busy.
+    // What is in hand is finished, unless another process keeps the database busy.
     else setTimeout(() => this.#lost.abort(reason), stopGraceMs).unref();
   }
-
-  async #answer(call: StationRequest): Promise<void> {
-    try {
-      const value = await perform(await this.#station, call);
-      reply({ id: call.id, value });
-    } catch (thrown) {
-      reply({ id: call.id, error: toJobsError(thrown).toDocument() });
-    }
-  }
 }
 
-async function perform(station: Station, call: StationRequest): Promise<StationValue> {
-  if (call.call === "remove") return station.remove(call.removal);
-  if (call.call === "refresh") await station.refresh();
-  if (call.call === "version") return station.version();
-  if (call.call === "insert") return station.insert(call.insertion);
-  if (call.call === "find-incomplete") return station.findIncomplete(call.insertion);
-  if (call.call === "close") station.close();
-  return undefined;
+let job: SourceJob | undefined;
+
+function opened(): SourceJob {
+  if (job === undefined) throw new TypeError("the source is not open");
+  return job;
 }
 
-/** Needs no station, whose opening would wait for a database that is in use. */
-function answerVacuum(order: Vacuum): VacuumReply {
-  try {
-    vacuum(order);
-    return { vacuumed: true };
-  } catch (thrown) {
-    return { error: toJobsError(thrown).toDocument() };
-  }
-}
-
-let duty: Duty | undefined;
-
-port.on("message", (call: StationCall | { vacuum: Vacuum }) => {
-  if ("vacuum" in call) port.postMessage(answerVacuum(call.vacuum));
-  else {
-    if (call.call === "open") duty = new Duty(call.setup);
-    duty?.heed(call);
-  }
+serveCalls<StationCalls, StationBack>({
+  open: async (setup, call) => {
+    job = new SourceJob(setup, call);
+    await job.inOrder(call, () => {});
+  },
+  remove: (removal, call) => opened().inOrder(call, (station) => station.remove(removal)),
+  insert: (insertion, call) => opened().inOrder(call, (station) => station.insert(insertion)),
+  findIncomplete: (insertion, call) => opened().inOrder(call, (station) => station.findIncomplete(insertion)),
+  refresh: (_, call) => opened().inOrder(call, (station) => station.refresh()),
+  version: (_, call) => opened().now(call, (station) => station.version()),
+  close: (_, call) => opened().inOrder(call, (station) => station.close()),
+  vacuum: (order) => vacuum(order),
 });

@@ -1,10 +1,9 @@
-import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
+import { JobsError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
 import { isNotUnderstood } from "../../shared/sqlite/site-schema.ts";
 import { proveToken } from "../fence.ts";
 import { connect } from "./databases.ts";
 import type { Files } from "./move.ts";
-import { stationThreads } from "./station-threads.ts";
 
 /** A database to be rewritten, by the job that has this token. Plain data, so that it may be sent to a thread. */
 export interface Vacuum {
@@ -30,28 +29,5 @@ export function vacuum({ files, part, token }: Vacuum): void {
     db.pragma(`${part}.wal_checkpoint(TRUNCATE)`);
   } finally {
     db.close();
-  }
-}
-
-/** How a thread answers one. */
-export type VacuumReply = { vacuumed: true } | { error: ErrorDocument };
-
-/** `vacuum` in a thread, beside whatever this one does. @throws {JobsError} as it does */
-export async function vacuumInThread(order: Vacuum): Promise<void> {
-  const thread = stationThreads.take();
-  try {
-    const reply = await new Promise<VacuumReply>((resolve, reject) => {
-      thread.on("message", resolve);
-      thread.on("error", reject);
-      thread.on("exit", () =>
-        reject(new JobsError("internal", `the thread that vacuums ${order.part} ended`)),
-      );
-      thread.postMessage({ vacuum: order });
-    });
-    if ("error" in reply) throw JobsError.fromDocument(reply.error);
-    stationThreads.giveBack(thread);
-  } catch (error) {
-    await thread.terminate();
-    throw toJobsError(error);
   }
 }
