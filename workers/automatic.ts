@@ -4,7 +4,7 @@ import { builtFile } from "../shared/built-file.ts";
 import { toJobsError } from "../shared/errors.ts";
 import { deduplicationId, enqueueOptions } from "../shared/queue/enqueue-options.ts";
 import { newJobId } from "../shared/queue/names.ts";
-import { listOutcomes, type Outcome } from "../shared/queue/outcomes.ts";
+import { type Outcome, readOutcome } from "../shared/queue/outcomes.ts";
 import { parsePayload } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 import { isWithin, ownZone, parseWindow } from "../shared/time-window.ts";
@@ -75,15 +75,14 @@ export class Automatic {
   }
 
   async #lookAndAsk(): Promise<void> {
-    const { redis, settings, log } = this.#host;
+    const { log } = this.#host;
     const { areas, warnings } = await this.#look();
     const problems = areas.flatMap(({ area, problems: own }) => own.map((problem) => `${area}: ${problem}`));
     for (const sentence of [...warnings, ...problems]) this.#tellOnce(sentence);
-    const outcomes = areas.length === 0 ? [] : await listOutcomes(redis, settings.prefix);
     for (const { area, policies } of areas) {
       for (const policy of policies) {
         if (this.#over) return;
-        await this.#askWhereDue(area, policy, outcomes).catch((error: unknown) =>
+        await this.#askWhereDue(area, policy).catch((error: unknown) =>
           this.#tellOnce(`${area}: [reduce-records] ${policy.name}: ${toJobsError(error).message}`),
         );
       }
@@ -98,13 +97,15 @@ export class Automatic {
     this.#host.log.warn(sentence);
   }
 
-  async #askWhereDue(area: string, policy: ReducePolicy, outcomes: readonly Outcome[]): Promise<void> {
-    const { settings, log } = this.#host;
+  async #askWhereDue(area: string, policy: ReducePolicy): Promise<void> {
+    const { redis, settings, log } = this.#host;
     const payload = parsePayload("reduce", policyPayload(area, policy, settings.host));
     // A line that was changed since is another one.
     const work = deduplicationId("reduce", payload);
-    const last = outcomes.find((outcome) => outcome.work === work && outcome.name === policy.name);
-    if (!isDue(policy, last, Date.now())) return;
+    // A job's outcome is recorded before the job leaves the queue: who finds no job finds the outcome.
+    if ((await this.#queue.getDeduplicationJobId(work)) !== null) return;
+    const last = await readOutcome(redis, settings.prefix, { kind: "policy", name: policy.name, area });
+    if (!isDue(policy, last?.work === work ? last : undefined, Date.now())) return;
     const jobId = newJobId("reduce");
     const job = await this.#queue.add("reduce", payload, enqueueOptions("reduce", payload, jobId));
     if (job.id === jobId) log.info({ jobId, area, policy: policy.name }, "asked for by [reduce-records]");

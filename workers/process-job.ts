@@ -1,4 +1,4 @@
-import { DelayedError, type Job } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { assertNotPaused } from "../shared/area/pause.ts";
 import { JobsError } from "../shared/errors.ts";
 import { verbOf } from "../shared/job-verbs.ts";
@@ -19,6 +19,7 @@ import { locateArea } from "./locate-area.ts";
 import { coordinate } from "./migrate/coordinate.ts";
 import { performStep, type StepContext } from "./migrate/perform-step.ts";
 import { assertInWindow } from "./move/time-budget.ts";
+import { noteEnd } from "./note-end.ts";
 import { passOn } from "./pass-on.ts";
 import { assertStillAsked } from "./policy-payload.ts";
 import { runUnderSignals } from "./run-under-signals.ts";
@@ -51,16 +52,17 @@ export async function processJob(
     const result = await perform(job, { token, signal: abort.signal, reporter, host });
     await clearCancel(redis, settings.prefix, place).catch(() => {});
     host.waits.delete(jobId);
-    if ("moved" in result) reporter.log(endOf(result));
+    if ("moved" in result) reporter.log(lastSentence(result));
+    await noteEnd(host, job, { result, failure: undefined, at: Date.now() });
     return result;
   } catch (thrown) {
     // A migration that waits has put its job off itself.
     if (thrown instanceof DelayedError) throw thrown;
-    throw await settleJob(job, token, await toQueueError(thrown, redis, settings.redisUrl), {
-      reporter,
-      log,
-      host,
-    });
+    const error = await toQueueError(thrown, redis, settings.redisUrl);
+    const failure = await settleJob(job, token, error, { reporter, log, host });
+    if (isLast(job, failure))
+      await noteEnd(host, job, { result: null, failure: failure.message, at: Date.now() });
+    throw failure;
   } finally {
     unwatch();
     host.running.delete(jobId);
@@ -68,8 +70,14 @@ export async function processJob(
   }
 }
 
+/** Whether BullMQ gives the job up with this error. */
+function isLast({ attemptsMade, opts }: Job, failure: Error): boolean {
+  if (failure instanceof DelayedError || failure instanceof WaitingError) return false;
+  return failure instanceof UnrecoverableError || attemptsMade + 1 >= (opts.attempts ?? 1);
+}
+
 /** The last sentence of a job's story. */
-function endOf({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResult): string {
+function lastSentence({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResult): string {
   const { did: done, todo } = verbOf(job);
   const stay = Object.values(skippedCounts).reduce((sum, count) => sum + count, 0);
   const did = dryRun ? `Dry run: would ${todo}` : `Done: ${done}`;

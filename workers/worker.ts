@@ -16,7 +16,7 @@ import { JobRenewals } from "./job-renewals.ts";
 import { JobThreads } from "./job-threads.ts";
 import { announce, joinQueue } from "./join-queue.ts";
 import { wakeWaiter } from "./migrate/perform-step.ts";
-import { noteEnd } from "./note-end.ts";
+import { endOf, noteEnd } from "./note-end.ts";
 import { processJob } from "./process-job.ts";
 import { Rounds } from "./rounds.ts";
 import { checkStart } from "./start-checks.ts";
@@ -208,7 +208,8 @@ export class HostWorker {
 
   #ended(host: JobHost, job: Job): void {
     void wakeWaiter(host, job);
-    void noteEnd(host, job);
+    const end = endOf(job);
+    if (end !== undefined) void noteEnd(host, job, end);
   }
 
   async #leave(): Promise<LeaveOutcome> {

@@ -45,15 +45,31 @@ const fieldOf = ({ kind, name, area }: Origin) =>
 /** Says how a job ended, for `status` and for when the next is due. */
 export async function noteOutcome(redis: Redis, prefix: string, ended: Ended): Promise<void> {
   const key = outcomesKey(prefix);
-  const known = await redis.hget(key, fieldOf(ended));
-  const last = known === null ? undefined : (JSON.parse(known) as Outcome);
-  const { error, endedAt } = ended;
+  const last = await readOutcome(redis, prefix, ended);
+  const { error, endedAt, jobId } = ended;
+  // One job counts once, however often its end is recorded.
+  const known = last?.jobId === jobId ? failuresOf(last) : 0;
+  const failures = (last?.failures ?? 0) - known + failuresOf(ended);
   const outcome: Outcome = {
     ...ended,
-    failures: error === null ? 0 : (last?.failures ?? 0) + (error.code === "cancelled" ? 0 : 1),
+    failures: error === null ? 0 : failures,
     succeededAt: error === null ? endedAt : (last?.succeededAt ?? null),
   };
   await redis.hset(key, fieldOf(ended), JSON.stringify(outcome));
+}
+
+/** A cancelled job counts neither as a success nor as a failure. */
+const failuresOf = ({ error }: Pick<Outcome, "error">) =>
+  error === null || error.code === "cancelled" ? 0 : 1;
+
+/** How the jobs of one origin went; undefined if it had none. */
+export async function readOutcome(
+  redis: Redis,
+  prefix: string,
+  origin: Origin,
+): Promise<Outcome | undefined> {
+  const text = await redis.hget(outcomesKey(prefix), fieldOf(origin));
+  return text === null ? undefined : (JSON.parse(text) as Outcome);
 }
 
 /** How the jobs of every origin went, by name. */

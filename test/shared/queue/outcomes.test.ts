@@ -21,8 +21,9 @@ test("failures are counted from the last success on, and a cancelled job counts 
   withRedis(async (redis, prefix) => {
     const error = { code: "io", message: "the disk is gone" } as const;
     const cancelled = { code: "cancelled", message: "the job was cancelled" } as const;
+    let jobs = 0;
     const failures = async (end: Partial<Ended>) => {
-      await noteOutcome(redis, prefix, ended(nightly, end));
+      await noteOutcome(redis, prefix, ended(nightly, { jobId: `reduce-${++jobs}`, ...end }));
       return (await listOutcomes(redis, prefix))[0]?.failures;
     };
     expect(await failures({ error })).toBe(1);
@@ -30,9 +31,22 @@ test("failures are counted from the last success on, and a cancelled job counts 
     expect(await failures({ error })).toBe(2);
     expect(await failures({ error: cancelled })).toBe(2);
     expect(await failures({ endedAt: "2099-01-02T03:04:05.000Z" })).toBe(0);
-    expect(await failures({ error })).toBe(1);
+    expect(await failures({ error, jobId: "reduce-1" })).toBe(1);
     const [outcome] = await listOutcomes(redis, prefix);
     expect(outcome).toMatchObject({ error, succeededAt: "2099-01-02T03:04:05.000Z", jobId: "reduce-1" });
+  }));
+
+test("a job whose end is recorded twice counts once, whether it failed or was cancelled", () =>
+  withRedis(async (redis, prefix) => {
+    const failures = async (jobId: string, code: "io" | "cancelled") => {
+      const error = { code, message: "m" };
+      for (let times = 0; times < 2; times++)
+        await noteOutcome(redis, prefix, ended(nightly, { jobId, error }));
+      return (await listOutcomes(redis, prefix))[0]?.failures;
+    };
+    expect(await failures("reduce-1", "io")).toBe(1);
+    expect(await failures("reduce-2", "cancelled")).toBe(1);
+    expect(await failures("reduce-3", "io")).toBe(2);
   }));
 
 test("policies of one name are kept apart by their areas, and what asked for nothing for long is forgotten", () =>
