@@ -130,25 +130,25 @@ export function toJobsError(error: unknown): JobsError {
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return new JobsError("busy", `database is busy: ${message}`, {
       cause: error,
-      hint: "wait for the process that holds the database, or end it; then try again. A job in a queue is tried again without being asked",
+      hint: "wait for the process that holds the database, or end it, then try again; queued jobs are retried automatically",
     });
   }
   if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {
-    return new JobsError("busy", `a writer is at work, or died and left a journal: ${message}`, {
+    return new JobsError("busy", `a writer is active, or died and left a journal: ${message}`, {
       cause: error,
-      hint: "reading only may not roll it back; any client of Megatest's, or a job on the area, does",
+      hint: "a read-only connection cannot roll it back; any Megatest client or any job on the area does",
     });
   }
   if (code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT") {
     return new JobsError("disk-full", `no space left: ${message}`, {
       cause: error,
-      hint: "free space on the file system, then run the job again: it goes on where it stopped",
+      hint: "free space on the file system, then run the job again; it continues where it stopped",
     });
   }
   if (code === "SQLITE_CONSTRAINT_TRIGGER") {
-    return new JobsError("unknown-schema", `a trigger of the database forbids a change: ${message}`, {
+    return new JobsError("unknown-schema", `a trigger of the database rejected a change: ${message}`, {
       cause: error,
-      hint: "see which of its triggers says so, and take it away; the change was undone, and the next job goes on from there",
+      hint: "find the trigger that raises this and drop it; the change was rolled back, and the next job continues from there",
     });
   }
   if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {

@@ -84,10 +84,7 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
     lockRedisUrls: [list(",", redisUrl), () => []],
     prefix: [notEmpty, () => "{mtjobs}"],
     host: [text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a host name"), hostname],
-    address: [
-      text(homeName, "must be an address or a host name, alone, as .homehost holds it"),
-      () => undefined,
-    ],
+    address: [text(homeName, "must be a single address or host name, as in .homehost"), () => undefined],
     areas: [list(":", text(/^\//, "must be absolute paths")), () => []],
     cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
     user: [text(/^[^/\0]+$/, "must be a user name"), () => currentUser().username],
@@ -147,7 +144,7 @@ export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSou
   if (/^rediss?\+cluster:/.test(rest.redisUrl) && !/\{[^}]+\}/.test(rest.prefix)) {
     throw badSetting(
       "prefix",
-      `must hold a hash tag, as {${rest.prefix}}, to keep a queue on one node of a cluster`,
+      `must contain a hash tag, such as {${rest.prefix}}, to keep a queue on one node of a cluster`,
       origin("prefix"),
     );
   }
@@ -177,14 +174,14 @@ function readAll(given: Layer, origin: (name: keyof Settings) => string): Settin
 function badSetting(name: string, problem: string, origin: string): JobsError {
   const example = examples[name] === undefined ? "" : `, for example ${examples[name]}`;
   return new JobsError("bad-settings", `setting ${name} (${environmentName(name)}): ${problem}`, {
-    hint: `mend ${origin}${example}`,
+    hint: `correct ${origin}${example}`,
   });
 }
 
 function assertKnown(layer: object, where: string): void {
   const unknown = Object.keys(layer).find((name) => !Object.hasOwn(settings, name));
   if (unknown === undefined) return;
-  throw new JobsError("bad-settings", `${where}: there is no setting ${JSON.stringify(unknown)}`, {
+  throw new JobsError("bad-settings", `${where}: unknown setting ${JSON.stringify(unknown)}`, {
     hint: `the settings are ${names.join(", ")}`,
   });
 }
@@ -205,7 +202,7 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
     } catch (error) {
       throw new JobsError("bad-settings", `${path} cannot be read: ${(error as Error).message}`, {
         cause: error,
-        hint: "mend its permissions, or move it away",
+        hint: "correct its permissions, or move it away",
       });
     }
     let file: unknown;
@@ -215,7 +212,7 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
       // What the parser says holds a piece of the file, and that may be a secret: only where it stopped is told.
       const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
       throw new JobsError("bad-settings", `${path} is not JSON${place === undefined ? "" : `, ${place}`}`, {
-        hint: "it holds one JSON object, with every text in double quotes",
+        hint: "it must hold one JSON object, with all strings in double quotes",
       });
     }
     if (typeof file === "object" && file !== null && !Array.isArray(file)) assertKnown(file, path);

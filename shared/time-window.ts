@@ -28,7 +28,7 @@ export function parseWindow(text: string, what?: string): TimeWindow {
     to: (toHour ?? 0) * 60 + (toMinute ?? 0),
   };
   if (found !== null && window.from !== window.to) return window;
-  throw new JobsError("usage", named(what, `"${text}" is no part of a day`), {
+  throw new JobsError("usage", named(what, `"${text}" is not a time range`), {
     hint: "write two different times, as in 22:00-06:00",
   });
 }
@@ -39,7 +39,7 @@ export function parseZone(text: string, what?: string): string {
     clockOf(text);
     return text;
   } catch {
-    throw new JobsError("usage", named(what, `"${text}" is no time zone`), {
+    throw new JobsError("usage", named(what, `"${text}" is not a time zone`), {
       hint: "write a name of the tz database, as in Europe/Berlin or UTC",
     });
   }

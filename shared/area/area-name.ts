@@ -28,10 +28,9 @@ function problemOf(name: string): string | undefined {
   if (name.trim() === "" || name === "." || name === ".." || /[/\0\n]/.test(name))
     return "cannot be part of a path";
   // In place of bytes that are no UTF-8: the cache is in a directory with those.
-  if (name.includes("\ufffd"))
-    return "holds bytes that are not UTF-8, and mtjobs cannot open a cache by them";
+  if (name.includes("\ufffd")) return "is not valid UTF-8, so mtjobs cannot open a cache of that name";
   const bytes = Buffer.byteLength(name);
-  return bytes > longestName ? `has ${bytes} bytes, and a directory's has ${longestName} at most` : undefined;
+  return bytes > longestName ? `has ${bytes} bytes; a directory name has at most ${longestName}` : undefined;
 }
 
 /** Of a file or directory, in bytes, on all that Megatest runs on. */

@@ -70,7 +70,10 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
   const realRoots = roots === undefined ? undefined : resolveRoots(roots);
   const realPath = resolveInside(given, realRoots);
   if (realPath === undefined || !statSync(realPath).isDirectory()) {
-    throw notAnArea(given, `no directory can be reached there${isText(given) ? "" : `; ${notText}`}`);
+    throw notAnArea(
+      given,
+      `the directory does not exist or cannot be accessed${isText(given) ? "" : `; ${notText}`}`,
+    );
   }
   const megatestDb = ownDatabase(given, realPath);
   for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
@@ -78,7 +81,7 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
     assertPlain(realPath, name, (stat) => stat.isDirectory());
   const file = join(realPath, "megatest.config");
   const configPath = resolveInside(file, realRoots);
-  if (configPath === undefined) throw notAnArea(given, "no megatest.config can be reached in it");
+  if (configPath === undefined) throw notAnArea(given, "it has no readable megatest.config");
   const config = readConfig({ file, areaPath: given, roots: realRoots, env });
   return {
     path: given,
@@ -94,9 +97,9 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
 
 function ownDatabase(given: string, realPath: string): string {
   const file = resolveInside(join(realPath, "megatest.db"), undefined);
-  if (file === undefined) throw notAnArea(given, "no megatest.db can be reached in it");
+  if (file === undefined) throw notAnArea(given, "it has no readable megatest.db");
   if (!isInside(file, realPath))
-    throw notAnArea(given, "its megatest.db is a link that leads out of the area");
+    throw notAnArea(given, "its megatest.db is a link to a file outside the area");
   if (!statSync(file).isFile()) throw notAnArea(given, "its megatest.db is not a regular file");
   return file;
 }
@@ -104,15 +107,16 @@ function ownDatabase(given: string, realPath: string): string {
 /** A link here would lead our writes out of the area. */
 function assertPlain(area: string, name: string, isPlain: (stat: Stats) => boolean): void {
   const stat = lstatSync(join(area, name), { throwIfNoEntry: false });
-  if (stat !== undefined && !isPlain(stat)) throw notAnArea(area, `its ${name} is a link or of another kind`);
+  if (stat !== undefined && !isPlain(stat))
+    throw notAnArea(area, `its ${name} is a link or has the wrong file type`);
 }
 
 /** In place of bytes that are no UTF-8 a text of ours holds something else. */
 export const isText = (path: string) => !path.includes("\ufffd");
-export const notText = "its path holds bytes that are not UTF-8, by which mtjobs can open nothing";
+export const notText = "its path is not valid UTF-8, and mtjobs cannot open such paths";
 
 function notAnArea(path: string, reason: string): JobsError {
   return new JobsError("not-an-area", `${path} is not a Megatest area: ${reason}`, {
-    hint: "name the directory that holds megatest.config and megatest.db",
+    hint: "give the directory that contains megatest.config and megatest.db",
   });
 }

@@ -31,8 +31,8 @@ export function cacheNames({ path, realPath }: Pick<Area, "path" | "realPath">):
   if (possible.length > 0) return possible;
   throw new JobsError(
     "not-an-area",
-    `the path ${path} has ${Buffer.byteLength(path)} bytes: Megatest names a cache's directory by it, and such a name has ${longestName} at most`,
-    { hint: "use the area by a shorter path: a link to it will do" },
+    `the path ${path} has ${Buffer.byteLength(path)} bytes; Megatest names the cache directory after it, and a directory name has at most ${longestName}`,
+    { hint: "use a shorter path to the area, such as a symbolic link" },
   );
 }
 

@@ -35,8 +35,8 @@ export function* configLines(
   budget: Budget = { files: 0, bytes: 0 },
 ): Generator<ConfigLine> {
   if (depth > maxDepth || ++budget.files > maxFiles) {
-    throw new JobsError("bad-config", `${file}: includes nest too deep or are too many`, {
-      hint: `at most ${maxDepth} deep and ${maxFiles} files: look for a file that includes itself`,
+    throw new JobsError("bad-config", `${file}: includes are nested too deeply or too many`, {
+      hint: `at most ${maxDepth} levels and ${maxFiles} files are read; check for a file that includes itself`,
     });
   }
   for (const line of splitLines(file, readText(file, budget))) {
@@ -105,7 +105,7 @@ function readText(file: string, budget: Budget): string {
   }
   budget.bytes += text.length;
   if (budget.bytes > maxTotalBytes) {
-    throw new JobsError("bad-config", `${file}: the config is too large with its includes`);
+    throw new JobsError("bad-config", `${file}: the config and its includes are too large`);
   }
   if (text.includes("\0")) throw new JobsError("bad-config", `${file} is not a text file`);
   return text;

@@ -20,14 +20,14 @@ export function applyPattern(state: ReaderState): void {
   if (values === undefined || values.size === 0) return;
   const pattern = patternOf(name);
   if (pattern === undefined)
-    state.warnings.push(`[${shortened(name)}] is a pattern that mtjobs does not try`);
+    state.warnings.push(`[${shortened(name)}] is a section pattern that mtjobs does not evaluate`);
   state.work += state.sections.size * values.size;
   if (state.work > mostWork) {
-    throw new JobsError("bad-config", `the config of ${state.areaPath} has too many sections with patterns`);
+    throw new JobsError("bad-config", `the config of ${state.areaPath} has too many section patterns`);
   }
   for (const section of state.sections.keys()) {
     if (pattern === undefined) {
-      const unresolved = `may be set by [${shortened(name)}], a pattern that mtjobs does not try`;
+      const unresolved = `may be set by [${shortened(name)}], a section pattern that mtjobs does not evaluate`;
       for (const key of values.keys()) setValue(state, section, key, { unresolved });
     } else if (section.length <= longestName && pattern.test(section)) {
       for (const [key, value] of values) setValue(state, section, key, value);

@@ -68,7 +68,7 @@ export function takeLine(state: ReaderState, { text, where }: ConfigLine): void 
   }
   const [, name = "", gap = "", rest = ""] = nameAndRest.exec(line) ?? [];
   if (name.includes("#{")) {
-    state.warnings.push(`${where}: a name made by a directive is skipped`);
+    state.warnings.push(`${where}: a name that contains a directive; skipped`);
     return;
   }
   const runs = /^\[system\s/.test(rest) && trimBlankEnd(rest).endsWith("]");
@@ -93,7 +93,10 @@ export function resolveText(state: ReaderState, text: string): Resolved {
   });
   state.expanded += "text" in value ? value.text.length : 0;
   if (state.expanded > maxExpanded) {
-    throw new JobsError("bad-config", `the config of ${state.areaPath} grows over ${maxExpanded} characters`);
+    throw new JobsError(
+      "bad-config",
+      `the config of ${state.areaPath} expands to more than ${maxExpanded} characters`,
+    );
   }
   return value;
 }

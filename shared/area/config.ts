@@ -51,7 +51,7 @@ function describe({ sections, warnings }: ReaderState, file: string): MegatestCo
   const known = (section: string, name: string, value: Resolved): string => {
     if ("text" in value) return value.text;
     throw new JobsError("bad-config", `${file}: [${section}] ${name} ${value.unresolved}`, {
-      hint: "write the value out in the config, or set the variable it needs where mtjobs runs",
+      hint: "write the literal value in the config, or set the variable it needs in the environment of mtjobs",
       details: { section, name },
     });
   };

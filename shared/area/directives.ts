@@ -39,9 +39,9 @@ export function resolveDirectives(line: string, scope: DirectiveScope): Resolved
     const value = resolveOne(found.word, found.argument, scope);
     if ("unresolved" in value) return value;
     text = text.slice(0, found.start) + value.text + text.slice(found.end);
-    if (text.length > maxLength) return { unresolved: `grows over ${maxLength} characters` };
+    if (text.length > maxLength) return { unresolved: `expands to more than ${maxLength} characters` };
   }
-  return { unresolved: `holds more than ${maxDirectives} directives` };
+  return { unresolved: `contains more than ${maxDirectives} directives` };
 }
 
 function resolveOne(word: string, argument: string, scope: DirectiveScope): Resolved {
@@ -52,7 +52,7 @@ function resolveOne(word: string, argument: string, scope: DirectiveScope): Reso
   }
   const [section, name] = argument.trim().split(/\s+/);
   if (section === undefined || name === undefined)
-    return { unresolved: `holds #{${word} ${argument}} without a name` };
+    return { unresolved: `contains #{${word} ${argument}} without a name` };
   return scope.get(section, name);
 }
 

@@ -57,7 +57,7 @@ function checked(value: string, where: string): string {
   if (homeName.test(value)) return value;
   throw new JobsError(
     "bad-config",
-    `${where} holds ${JSON.stringify(value.slice(0, 80))}, which is no host`,
+    `${where} holds ${JSON.stringify(value.slice(0, 80))}, which is not a host name or address`,
     {
       hint: "it must be one line: an IPv4 address or a host name, without blanks",
     },
@@ -70,7 +70,7 @@ export const isLoopback = (address: string) => address.startsWith("127.");
 /** Where to go to work at home: by a loopback address no other host can be reached. */
 export const homeText = (homehost: string) =>
   isLoopback(homehost)
-    ? `the host whose own address is ${homehost} (a loopback address: see which host has the area's cache)`
+    ? `the host whose own address is ${homehost} (a loopback address; check which host has the area's cache)`
     : homehost;
 
 /**
@@ -84,12 +84,12 @@ export async function hostAddress(settings: Pick<Settings, "address" | "host">):
   const all = await addressesOf(settings.host);
   const best = all.filter((address) => !isLoopback(address)).at(-1) ?? all[0];
   if (best !== undefined) return best;
-  throw new JobsError("bad-settings", `the resolver knows no IPv4 address of ${settings.host}`, {
+  throw new JobsError("bad-settings", `${settings.host} does not resolve to an IPv4 address`, {
     hint: setAddress,
   });
 }
 
-const setAddress = "set MTJOBS_ADDRESS to the address other hosts reach this one at";
+const setAddress = "set MTJOBS_ADDRESS to the address by which other hosts reach this one";
 
 /**
  * The same where it may be told to other hosts, as a homehost's or in Redis: a loopback address only where the settings
@@ -100,11 +100,9 @@ const setAddress = "set MTJOBS_ADDRESS to the address other hosts reach this one
 export async function reachableAddress(settings: Pick<Settings, "address" | "host">): Promise<string> {
   const address = await hostAddress(settings);
   if (settings.address !== undefined || !isLoopback(address)) return address;
-  throw new JobsError(
-    "bad-settings",
-    `the resolver knows no address of ${settings.host} but ${address}, which is loopback`,
-    { hint: setAddress },
-  );
+  throw new JobsError("bad-settings", `${settings.host} resolves only to ${address}, a loopback address`, {
+    hint: setAddress,
+  });
 }
 
 async function addressesOf(host: string): Promise<string[]> {
@@ -122,7 +120,7 @@ export async function decideHome({ value }: Homehost, settings: Settings): Promi
     return {
       atHome: undefined,
       reason:
-        "the area has no homehost: .homehost is missing (start Megatest once where it shall be) or empty (write the host's address into it)",
+        "the area has no homehost: .homehost is missing (start Megatest once on the intended host) or empty (write the host's address into it)",
     };
   }
   if (value === settings.host) return { atHome: true, reason: `the homehost is this host, ${value}` };

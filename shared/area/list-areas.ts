@@ -33,10 +33,10 @@ export function* listAreas(roots: readonly string[], options: ListAreasOptions =
   for (let next = 0; next < places.length; next++) {
     const place = places[next] as Place;
     const real = realOf(place.path, realRoots);
-    if (real === undefined && place.depth === 0) warn(`there is no ${place.path}`);
+    if (real === undefined && place.depth === 0) warn(`${place.path} does not exist`);
     if (real === undefined || seen.has(real)) continue;
     if (seen.size >= most) {
-      warn(`more than ${most} directories: no area was looked for beyond ${place.path}`);
+      warn(`more than ${most} directories: the search for areas stopped at ${place.path}`);
       return;
     }
     seen.add(real);
@@ -72,12 +72,12 @@ function below({ path, depth }: Place, warn: (sentence: string) => void): Place[
     entries = readdirSync(path, { withFileTypes: true });
   } catch (error) {
     if (systemCode(error) !== "ENOTDIR" && systemCode(error) !== "ENOENT")
-      warn(`${path} cannot be looked into (${systemCode(error)})`);
+      warn(`${path} cannot be read (${systemCode(error)})`);
     return [];
   }
   const start = path.endsWith(sep) ? path : path + sep;
   for (const { name } of entries.filter(({ name }) => !isText(name)))
-    warn(`${join(path, name)} is not looked into: ${notText}`);
+    warn(`${join(path, name)} is skipped: ${notText}`);
   return entries
     .filter((entry) => !entry.name.startsWith(".") && (entry.isDirectory() || entry.isSymbolicLink()))
     .map(({ name }) => ({ path: start + name, depth: depth + 1 }))

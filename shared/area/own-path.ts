@@ -70,9 +70,9 @@ function look(path: string): Stats | undefined {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if (systemCode(error) === "ENOTDIR") return undefined;
-    throw new JobsError("not-owner", `${path} cannot be looked at (${systemCode(error)})`, {
+    throw new JobsError("not-owner", `${path} cannot be inspected (${systemCode(error)})`, {
       cause: error,
-      hint: "run mtjobs as the user whose cache it is, and set MTJOBS_USER to that user's name",
+      hint: "run mtjobs as the owner of the cache, with MTJOBS_USER set to that user's name",
     });
   }
 }
@@ -84,26 +84,22 @@ function assertKind(path: string, stat: Stats, kind: Kind): void {
   const elsewhere =
     kind === "a directory" ? "; to keep caches on another disk, mount it there (mount --bind)" : "";
   throw new JobsError("not-owner", `${path} is ${stat.isSymbolicLink() ? "a link, not" : "not"} ${kind}`, {
-    hint: `see who put it there and what is behind it before you remove it${elsewhere}`,
+    hint: `check who created it and what it points to before removing it${elsewhere}`,
   });
 }
 
 function assertOwn({ user }: CachePlace, path: string, stat: Stats, kind: Kind): void {
   assertKind(path, stat, kind);
   if (!mayOwn(stat.uid, user)) {
-    throw new JobsError(
-      "not-owner",
-      `${path} belongs to ${userText(stat.uid)}, who is neither root nor "${user}"`,
-      {
-        hint: "see who put it there and what is in it before you remove it; MTJOBS_USER says whose caches are used",
-        details: { path, owner: stat.uid },
-      },
-    );
+    throw new JobsError("not-owner", `${path} belongs to ${userText(stat.uid)}, not to root or "${user}"`, {
+      hint: "check who created it and what it contains before removing it; MTJOBS_USER sets whose caches are used",
+      details: { path, owner: stat.uid },
+    });
   }
   // Where it is sticky, too: nobody could exchange what is there, but put a journal beside it.
   if (stat.isDirectory() && (stat.mode & 0o002) !== 0) {
-    throw new JobsError("not-owner", `everybody may write to ${path}`, {
-      hint: `see that nobody did, then: chmod o-w ${path}`,
+    throw new JobsError("not-owner", `all users may write to ${path}`, {
+      hint: `check that no other user changed it, then run: chmod o-w ${path}`,
       details: { path, owner: stat.uid },
     });
   }

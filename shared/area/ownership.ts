@@ -104,8 +104,8 @@ export function createLike(path: string, modelPath: string, content: string | Bu
 /** The same for a file that must not be there yet. @throws JobsError `conflict` where it is */
 export function createNewLike(path: string, modelPath: string, content = ""): void {
   if (createLike(path, modelPath, content)) return;
-  throw new JobsError("conflict", `${path} was made by somebody else`, {
-    hint: "see who else writes to that directory",
+  throw new JobsError("conflict", `${path} was created by another process`, {
+    hint: "check what else writes to that directory",
   });
 }
 
@@ -124,8 +124,8 @@ function linkMade(made: string, path: string, fd: number): boolean {
     if (!isThere(path) || !isSame(path, fd)) return false;
   }
   if (isSame(path, fd)) return true;
-  throw new JobsError("not-an-area", `${path} was exchanged while it was made`, {
-    hint: "see who else writes to that directory",
+  throw new JobsError("not-an-area", `${path} was replaced while it was being created`, {
+    hint: "check what else writes to that directory",
   });
 }
 

@@ -40,8 +40,8 @@ export async function assertNotPaused(area: string, roots: readonly string[]): P
 
 /** What a job ends with, or is put off for, while `file` is there. */
 export function paused(file: string): JobsError {
-  return new JobsError("paused", `jobs are held by ${file}`, {
-    hint: "delete that file to let them go on",
+  return new JobsError("paused", `jobs are paused by ${file}`, {
+    hint: "delete that file to resume them",
     details: { file },
   });
 }

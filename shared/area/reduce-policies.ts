@@ -38,20 +38,20 @@ const time: Read = (text, word) => Math.round(parseDuration(text, word));
 
 const whole: Read = (text, word) => {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw wrong(`${word}=${text} is no whole number`);
+  throw wrong(`${word}=${text} is not a whole number`);
 };
 
 const some: Read = (text, word) => {
   const value = time(text, word);
   if (Number(value) > 0) return value;
-  throw wrong(`${word}=${text} is no time at all`);
+  throw wrong(`${word}=${text} is not longer than zero`);
 };
 
 const oneOf =
   (...words: string[]): Read =>
   (text, word) => {
     if (words.includes(text)) return text;
-    throw wrong(`${word}=${text} is none of ${words.join(", ")}`);
+    throw wrong(`${word}=${text} is not one of ${words.join(", ")}`);
   };
 
 /** By the word that stands in a line: the member of the data, and how its value is read. */
@@ -92,7 +92,7 @@ export function readPolicies(config: Pick<MegatestConfig, "get" | "names">): Red
       const why = message.includes(`[${policySection}] ${name}`)
         ? message
         : `[${policySection}] ${name}: ${message}`;
-      found.problems.push(`${why}${hint === undefined ? "" : ` (${hint})`}; nothing is done for this line`);
+      found.problems.push(`${why}${hint === undefined ? "" : ` (${hint})`}; this line is ignored`);
     }
   }
   return found;
@@ -106,14 +106,17 @@ function readPolicy(name: string, text: string): ReducePolicy {
   if (everyMs < leastEveryMs) throw wrong(`${often}=${every} is less than a minute`);
   given.delete(often);
   if (!selectors.some((word) => given.has(word))) {
-    throw new JobsError("bad-config", "it says of no run which is meant", {
-      hint: "write runname=% to mean every run",
+    throw new JobsError("bad-config", "no selector", {
+      hint: "add age=, keep= or a pattern; runname=% selects every run",
     });
   }
   const members = [...given].map(([word, value]) => {
     const known = words[word];
     if (known === undefined)
-      throw wrong(`there is no ${word}=`, `known are ${[...Object.keys(words), often].join(", ")}`);
+      throw wrong(
+        `unknown setting ${word}=`,
+        `the settings are ${[...Object.keys(words), often].join(", ")}`,
+      );
     return [known[0], known[1](value, word)];
   });
   return { name, request: Object.fromEntries(members) as ReducePolicy["request"], everyMs };
@@ -128,7 +131,7 @@ function settingsOf(text: string): Map<string, string> {
     const at = setting.indexOf("=");
     const [word, value] = [setting.slice(0, at).trim(), setting.slice(at + 1).trim()];
     if (at <= 0 || value === "") throw wrong(`"${setting.slice(0, 80)}" is not of the form name=value`);
-    if (given.has(word)) throw wrong(`${word}= is there twice`);
+    if (given.has(word)) throw wrong(`${word}= is given twice`);
     given.set(word, value);
   }
   return given;

@@ -24,7 +24,7 @@ export function resolveInside(path: string, roots: readonly string[] | undefined
   const anchor = real ?? existingAncestor(path);
   if (anchor === undefined || !roots.some((root) => isInside(anchor, root))) {
     throw new JobsError("outside-roots", `${path} is not inside the allowed roots`, {
-      hint: "add its root to MTJOBS_AREAS (--areas) where the worker runs",
+      hint: "add its root to MTJOBS_AREAS (--areas) on the worker's host",
     });
   }
   return real;

@@ -53,7 +53,7 @@ export function liveServers(area: Area, now = Date.now(), host = hostname()): Me
 
 /** Which server it is, and what is odd about it. */
 export function serverText({ pid, host, aheadMs }: MegatestServer): string {
-  return `pid ${pid} on ${host}${aheadMs === undefined ? "" : `, whose log is dated ${spanText(aheadMs)} ahead`}`;
+  return `pid ${pid} on ${host}${aheadMs === undefined ? "" : `, whose log is dated ${spanText(aheadMs)} in the future`}`;
 }
 
 /** `90 seconds`, `60 minutes`, `300 days` */

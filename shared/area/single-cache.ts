@@ -88,8 +88,8 @@ export function usedText(
     .join(", ");
   const message =
     selected === undefined
-      ? `no cache is in the place where a job looks for it, and the area has others: ${others}`
-      : `the area has more than the one cache that a job works on; besides ${selected}, in use: ${others}`;
+      ? `the area has no cache in the expected directory, but has others: ${others}`
+      : `the area has more than one cache in use; besides ${selected}: ${others}`;
   const kinds = Object.keys(remedies) as CacheUse[];
   const steps = kinds.filter((kind) => used.some(({ why }) => why === kind)).map((kind) => remedies[kind]);
   return { message, hint: steps.join("; ") };
@@ -98,12 +98,12 @@ export function usedText(
 /** In the order in which they are told. */
 const remedies: Record<CacheUse, string> = {
   misnamed:
-    "see which name Megatest gives the area ([setup] area-name or testsuite, whose blanks at the end count, MT_TESTSUITE_NAME, the directory) and correct that; a cache holds records that megatest.db may lack: remove it only once Megatest has synced it and no longer uses it",
+    "check which name Megatest gives the area ([setup] area-name or testsuite, including trailing blanks; MT_TESTSUITE_NAME; the directory) and correct it. A cache holds records that megatest.db may lack: remove it only after Megatest has synced it and stopped using it",
   open: "end the processes that have a cache open, after Megatest has synced it",
   recent:
-    "a cache that only changed within a day stops counting a day after its last change, if megatest.db has all of its rows: let Megatest sync it and wait, or remove it once it is synced and no longer needed",
+    "a cache that megatest.db has all rows of is ignored one day after its last change: let Megatest sync it and wait, or remove it once it is synced and unused",
   "unknown-rows":
-    "let Megatest sync a cache with rows that megatest.db lacks: start it as the cache's user, with the path that names the cache",
+    "let Megatest sync the cache whose rows megatest.db lacks: start Megatest as the cache's user, with the area path that the cache is named after",
 };
 
 /** Why a cache counts as in use; undefined where it does not. */
@@ -119,7 +119,7 @@ function useOf(
   // By the path of this area and open: whatever it holds just now, this area's rows are next.
   if (sign !== undefined && cache.reading === "same" && isOpen(cache)) return sign;
   if (cache.openBy === "unknown" && sign === undefined) {
-    warnings.push(`it cannot be seen whether a process of ${cache.owner} has ${cache.directory} open`);
+    warnings.push(`cannot check whether a process of ${cache.owner} has ${cache.directory} open`);
   }
   if (cache.otherName === null) return sign;
   try {
@@ -152,8 +152,8 @@ function nameProblem({ otherName }: FoundCache, areaName: string): Use | undefin
   if (otherName === undefined) return undefined;
   const reason =
     otherName === null
-      ? "stands under a name that is not UTF-8"
-      : `stands under the name ${JSON.stringify(otherName)}, and not ${JSON.stringify(areaName)}`;
+      ? "has a name that is not UTF-8"
+      : `has the name ${JSON.stringify(otherName)}, not ${JSON.stringify(areaName)}`;
   return { reason, why: "misnamed" };
 }
 

@@ -16,10 +16,10 @@ export function attachSql({ megatestDb, completedDb }: ReadFiles): string {
     if (union === undefined) return "";
     const attach =
       union.rule === undefined
-        ? "-- nothing was moved yet: there is no completed-runs.db to attach"
+        ? "-- no run was moved yet: there is no completed-runs.db to attach"
         : `ATTACH ${quoteText(completedDb)} AS completed;`;
     return [
-      `-- For a connection to ${megatestDb.replaceAll(/\s/g, " ")}; queries only, please: restore runs to change them.`,
+      `-- For a connection to ${megatestDb.replaceAll(/\s/g, " ")}. Queries only: restore runs to change them.`,
       attach,
       ...viewStatements(union),
       "",

@@ -157,7 +157,7 @@ export class FullDb {
     try {
       const { sql, tokens, plain } = this.#spelled(asked, asWritten);
       if (!plain.readonly) throw readOnly("a statement that writes", this.#fullDb);
-      if (!plain.reader) throw new JobsError("bad-query", "the statement gives no rows");
+      if (!plain.reader) throw new JobsError("bad-query", "the statement returns no rows");
       const named = nameParameters(tokens);
       const rewritten = this.#rewriter?.rewrite(sql, named);
       const better = rewritten === undefined ? undefined : prepareAlike(db, rewritten, plain);

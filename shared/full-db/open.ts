@@ -94,7 +94,7 @@ function assertMegatest(db: Connection, file: string): void {
   const missing = ["runs", "tests", "test_steps", "test_data"].find((table) => !hasTable(db, "main", table));
   if (missing === undefined) return;
   throw new JobsError("unknown-schema", `${file} has no table ${missing}: it is not a Megatest database`, {
-    hint: "look at the file; nothing was changed",
+    hint: "check the file; nothing was changed",
   });
 }
 
@@ -104,9 +104,9 @@ export function toReadError(error: unknown, files: ReadFiles): JobsError {
   if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {
     return new JobsError(
       "busy",
-      `a writer died in ${files.main} or ${files.completedDb} and left a journal`,
+      `a writer of ${files.main} or ${files.completedDb} died and left a journal`,
       {
-        hint: "reading only may not roll it back; any client of Megatest's, or a job on the area, does",
+        hint: "a read-only connection cannot roll it back; any Megatest client or any job on the area does",
         cause: error,
       },
     );

@@ -32,7 +32,7 @@ export function bindNamed(tokens: readonly Token[], given: Parameters): Record<s
   if (count !== wanted) {
     throw new JobsError(
       "bad-query",
-      `the query has ${wanted} parameters in order, ${count} values were given`,
+      `the query has ${wanted} positional parameters, but ${count} values were given`,
     );
   }
   return Object.keys(named).length === 0 ? [] : [named];

@@ -19,9 +19,9 @@ export function assertRises(db: Connection, part: Part, token: unknown): void {
     .get();
   throw new JobsError(
     "corrupt",
-    `the token ${text} in table mtjobs_fence of ${file} is none above which there is another`,
+    `the token ${text} in table mtjobs_fence of ${file} has no valid successor`,
     {
-      hint: `with no worker and no job at work on the area: sqlite3 ${file} 'UPDATE mtjobs_fence SET token = ${aboveAll}'`,
+      hint: `while no worker and no job uses the area, run: sqlite3 ${file} 'UPDATE mtjobs_fence SET token = ${aboveAll}'`,
       details: { file, token: String(text) },
     },
   );

@@ -58,7 +58,7 @@ async function lookAtOnce(job: Job): Promise<boolean> {
 /** How a job ends that was cancelled before it began. */
 export function cancelledBeforehand(): JobsError {
   return new JobsError("cancelled", "the job was cancelled before it began", {
-    hint: "nothing was touched; ask for it again",
+    hint: "nothing was changed; submit the job again",
   });
 }
 

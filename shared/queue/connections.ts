@@ -117,8 +117,8 @@ export async function connectRedis(url: string, setting?: string): Promise<Redis
     const refusal = replyError(error, url, setting);
     if (refusal !== undefined) throw refusal;
     if (isReply(error)) {
-      throw new JobsError("bad-redis", `Redis at ${withoutPassword(url)} refuses us: ${error.message}`, {
-        hint: "see the server's log and its configuration",
+      throw new JobsError("bad-redis", `Redis at ${withoutPassword(url)} refuses access: ${error.message}`, {
+        hint: "check the server's log and configuration",
         cause: error,
       });
     }

@@ -14,7 +14,7 @@ export function decodeFailure(failedReason: string): JobsError {
   return (
     readDocument(lastLine) ??
     new JobsError("internal", failedReason, {
-      hint: "the queue gave this reason, not a job; the job's log tells how far it came",
+      hint: "this reason comes from the queue, not from the job; the job's log shows its progress",
     })
   );
 }

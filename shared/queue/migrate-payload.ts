@@ -38,11 +38,11 @@ export const migrateSchema = z
   })
   .refine(({ takeover, whenQuiet }) => !(takeover && whenQuiet), {
     path: ["takeover"],
-    message: "waits for nothing: leave whenQuiet out",
+    message: "cannot be combined with whenQuiet",
   })
   .refine(({ takeover, confirmed }) => takeover || !confirmed, {
     path: ["confirmed"],
-    message: "goes with takeover",
+    message: "is only valid with takeover",
   });
 export type MigratePayload = z.infer<typeof migrateSchema>;
 

@@ -10,7 +10,7 @@ import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
  * The same schemas validate the command line, the library and what a worker takes from its queue.
  */
 
-const pattern = z.string().min(1, "is empty: leave it out, or write % for all").max(4096);
+const pattern = z.string().min(1, "is empty: omit it, or write % for all").max(4096);
 const milliseconds = z.number().int().nonnegative();
 
 const whatAnIdIs = "an id is a whole number from -2^63 to 2^63 - 1, as a string beyond 2^53 - 1";
@@ -127,8 +127,8 @@ export function parsePayload<Name extends JobName>(name: Name, data: unknown): J
 export function parsePayload(name: string, data: unknown): JobPayload;
 export function parsePayload(name: string, data: unknown): JobPayload {
   if (!(jobNames as string[]).includes(name)) {
-    throw new JobsError("bad-payload", `no job is called "${name}"`, {
-      hint: `jobs are: ${jobNames.join(", ")}`,
+    throw new JobsError("bad-payload", `unknown job name "${name}"`, {
+      hint: `the job names are ${jobNames.join(", ")}`,
     });
   }
   const parsed = payloadSchemas[name as JobName].safeParse(data);
@@ -147,5 +147,5 @@ export function parsePayload(name: string, data: unknown): JobPayload {
 
 function requireSelector(name: MoveName, payload: MovePayload): void {
   if (selectorKeys.some((key) => payload[key] !== undefined)) return;
-  throw new JobsError("usage", `${name}: no selector given`, { hint: "say --runname % to mean every run" });
+  throw new JobsError("usage", `${name}: no selector given`, { hint: "use --runname % to select every run" });
 }

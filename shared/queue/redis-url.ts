@@ -61,7 +61,7 @@ export function redisPlace(url: string): RedisPlace {
     const options = { sentinels: nodes, name, ...login, ...secured, ...database(url, parsed, "") };
     return { kind, nodes, options };
   }
-  if (nodes.length > 1) throw bad(url, "one server is one host");
+  if (nodes.length > 1) throw bad(url, "a single server has only one host");
   return server({ ...nodes[0], ...login, ...database(url, parsed, path) });
 }
 
@@ -69,7 +69,7 @@ const server = (options: RedisPlace["options"]): RedisPlace => ({ kind: "server"
 
 function database(url: string, parsed: URL, path: string): { db?: number } {
   const db = parsed.searchParams.get("db") ?? path;
-  if (!/^\d*$/.test(db)) throw bad(url, "what follows the host is not a database number");
+  if (!/^\d*$/.test(db)) throw bad(url, "the part after the host is not a database number");
   return db === "" ? {} : { db: Number(db) };
 }
 
@@ -86,7 +86,7 @@ function withOneHost(url: string): string {
 
 function nodeOf(url: string, text: string, kind: RedisKind): { host: string; port: number } {
   const match = /^(?<host>\[[\da-fA-F:.]+\]|[^:[\]]*)(?::(?<port>\d{1,5}))?$/.exec(text);
-  if (match?.groups === undefined) throw bad(url, "what it names is not host or host:port");
+  if (match?.groups === undefined) throw bad(url, "expected host or host:port");
   const { host = "", port } = match.groups;
   return {
     host: host.replace(/^\[|\]$/g, "") || "127.0.0.1",
@@ -109,7 +109,7 @@ function assertEscaped(url: string): void {
   ) {
     throw bad(
       url,
-      "in user and password / ? # and % must be percent-encoded (%2F, %3F, %23, %25), and a socket has an absolute path",
+      "in the user and password, the characters / ? # and % must be percent-encoded (%2F, %3F, %23, %25); a socket path must be absolute",
     );
   }
 }
@@ -121,7 +121,7 @@ function parse(url: string): URL {
     return new URL(plain);
   } catch {
     // Its own error holds the whole URL.
-    throw bad(url, "it cannot be read");
+    throw bad(url, "it cannot be parsed");
   }
 }
 

@@ -36,25 +36,25 @@ const refusals: readonly Refusal[] = [
   {
     reply: /^BUSY\b/,
     passes: true,
-    hint: "a script of another client is running; wait for its end, or end it: redis-cli SCRIPT KILL",
+    hint: "another client's script is running; wait for it, or end it with redis-cli SCRIPT KILL",
   },
   {
     reply: /^MISCONF/,
     passes: true,
-    hint: "Redis cannot save its data and takes no writes; see its log, usually its disk is full",
+    hint: "Redis cannot save its data and rejects writes; check its log (usually the disk is full)",
   },
   {
     reply: /^OOM/,
     passes: true,
-    hint: "Redis has reached its maxmemory; raise it, or remove what fills it",
+    hint: "Redis has reached its maxmemory; raise it, or delete data",
   },
   {
     reply: /^READONLY/,
     passes: true,
-    hint: "this server is a replica; wait for the end of the failover, or name the master in MTJOBS_REDIS_URL",
+    hint: "this server is a replica; wait until the failover ends, or set MTJOBS_REDIS_URL to the master",
   },
   { reply: /^MASTERDOWN/, passes: true, hint: "this server is a replica that has lost its master" },
-  { reply: /^(CLUSTERDOWN|TRYAGAIN)/, passes: true, hint: "see CLUSTER INFO and the logs of the nodes" },
+  { reply: /^(CLUSTERDOWN|TRYAGAIN)/, passes: true, hint: "check CLUSTER INFO and the logs of the nodes" },
   { reply: /^NOREPLICAS/, passes: true, hint: "start the replicas that min-replicas-to-write asks for" },
   {
     reply: /^ERR max number of clients/,
@@ -85,7 +85,7 @@ export function replyError(error: unknown, url: string, setting = "MTJOBS_REDIS_
   const [reply = ""] = message.split(" ", 1);
   return new JobsError(
     refusal.passes ? "redis-unreachable" : "bad-redis",
-    `Redis at ${at} ${refusal.passes ? "takes no commands now" : "refuses us"}: ${message}`,
+    `Redis at ${at} ${refusal.passes ? "accepts no commands now" : "refuses access"}: ${message}`,
     { hint: refusal.hint.replace("MTJOBS_REDIS_URL", setting), cause: error, details: { url: at, reply } },
   );
 }

@@ -20,7 +20,7 @@ export type { SampleArea, SampleAreaOptions } from "./plan.ts";
 export function buildArea(options: SampleAreaOptions): SampleArea {
   const plan = planOf(options);
   const area = describe(plan);
-  if (existsSync(area.megatestDb)) throw new JobsError("usage", `${area.megatestDb} is there already`);
+  if (existsSync(area.megatestDb)) throw new JobsError("usage", `${area.megatestDb} already exists`);
   mkdirSync(plan.directory, { recursive: true });
   writeAreaFiles(plan);
   if (plan.withCache) buildTrio(plan, area);

@@ -176,9 +176,9 @@ function create(
     if (needed && isNotUnderstood(error)) {
       throw new JobsError(
         "unknown-schema",
-        `${type} ${name} of ${file} is none that our SQLite can keep: ${message}`,
+        `${type} ${name} of ${file} cannot be created by mtjobs's SQLite: ${message}`,
         {
-          hint: "drop what was added to the table, or write it without functions and collations of programs of your own; nothing was changed",
+          hint: "drop the addition to the table, or write it without application-defined functions and collations; nothing was changed",
           details: { file, type, name },
         },
       );

@@ -133,7 +133,7 @@ export function quoteName(name: string): string {
 export function quoteText(text: string): string {
   // As good as all of them; statements are put together for every slice.
   if (/^[\w-]*$/.test(text)) return `'${text}'`;
-  if (text.includes("\0")) throw new TypeError("a text in SQL ends at a NUL");
+  if (text.includes("\0")) throw new TypeError("SQL text must not contain a NUL");
   return `'${text.replaceAll("'", "''")}'`;
 }
 

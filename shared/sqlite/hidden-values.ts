@@ -215,8 +215,12 @@ function exampleRun(db: Connection, keys: readonly string[]): Record<string, unk
 
 export function takesNone(db: Connection, part: Part, table: string, why: string): JobsError {
   const file = fileOf(db, part);
-  return new JobsError("unknown-schema", `table ${table} of ${file} takes no row that guards ids: ${why}`, {
-    hint: "let the constraint allow a hidden row (see docs/operations.md, what a site adds to the schema), or drop it",
-    details: { file, table },
-  });
+  return new JobsError(
+    "unknown-schema",
+    `table ${table} of ${file} rejects the row that guards ids: ${why}`,
+    {
+      hint: "let the constraint allow a hidden row (see docs/operations.md, what a site adds to the schema), or drop it",
+      details: { file, table },
+    },
+  );
 }

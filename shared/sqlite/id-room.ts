@@ -41,18 +41,18 @@ export function idAbove(table: IdentifiedTable, id: bigint, more = 0n): bigint {
 }
 
 const everywhere =
-  "with no Megatest at work, give that row a lower id in megatest.db, the cache and its ref, and what refers to it; then run the job again";
+  "while Megatest is stopped, give that row a lower id in megatest.db, the cache and its ref, and update what refers to it; then run the job again";
 const moved =
-  "with no job at work, give that row a lower id that none of the area's databases has, in completed-runs.db, and what refers to it there (of a run also in mtjobs_runs); then run the job again";
+  "while no job runs, give that row in completed-runs.db a lower id that is unused in all databases of the area, and update what refers to it there (for a run also mtjobs_runs); then run the job again";
 const alone =
-  "with neither Megatest nor a job at work, give that row a free id nearer to 0 in that file: no other names it; then run the job again";
+  "while Megatest is stopped and no job runs, give that row a free id nearer to 0 in that file, to which nothing refers; then run the job again";
 const anywhere =
-  "with neither Megatest nor a job at work, give that row a lower id in each of the area's databases that has it, and what refers to it; then run the job again";
+  "while Megatest is stopped and no job runs, give that row a lower id in each database of the area that has it, and update what refers to it; then run the job again";
 
 function usedUp(file: string, table: string, id: bigint, hint: string): JobsError {
   return new JobsError(
     "ids-used-up",
-    `table ${table} of ${file} has a row with the id ${id}: there is no room above it`,
+    `table ${table} of ${file} has a row with id ${id}: there are no free ids above it`,
     { hint, details: { file, table, id: shownId(id) } },
   );
 }

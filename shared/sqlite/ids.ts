@@ -53,7 +53,7 @@ export const lastOfNext = (table: string, limit: number): string =>
  * @throws JobsError `internal` where it would not get any further
  */
 export function idAfter(from: bigint, to: bigint): bigint | undefined {
-  if (to < from) throw new JobsError("internal", `a walk through ids came from ${from} back to ${to}`);
+  if (to < from) throw new JobsError("internal", `a scan of ids went back from ${from} to ${to}`);
   return to >= highestId ? undefined : to + 1n;
 }
 

@@ -26,7 +26,7 @@ export function hasGuards(db: Connection, part: Part): boolean {
 /** What to say of it, and what to do. */
 export const lostCompleted = {
   text: (file: string, isThere: boolean) =>
-    `${file} is ${isThere ? "empty" : "missing"}, and megatest.db says that it was not: runs that were moved there are in no database of the area`,
+    `${file} is ${isThere ? "empty" : "missing"}, but megatest.db shows that it was in use: runs moved to it are in no database of the area`,
   remedy:
-    "restore it from a backup, before any other job; if no run was in it, or it is lost for good, make one without runs: sqlite3 megatest.db .schema | sqlite3 completed-runs.db",
+    "restore it from a backup before running any other job; if it held no run or is lost permanently, create one without runs: sqlite3 megatest.db .schema | sqlite3 completed-runs.db",
 };

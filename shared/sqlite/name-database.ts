@@ -55,16 +55,16 @@ function busyHint(held: readonly BusyDatabase[]): string {
   const pids = [...new Set(held.flatMap(({ holders }) => holders.map(({ pid }) => pid)))];
   const what =
     pids.length === 0
-      ? "see on each host which process has it open (fuser FILE); wait for that process, or end it"
+      ? "check on each host which process has it open (fuser FILE); wait for that process, or end it"
       : `wait for process ${pids.join(" and ")}, or end ${pids.length === 1 ? "it" : "them"}`;
-  return `${what}; then try again. A job in a queue is tried again without being asked`;
+  return `${what}, then try again; queued jobs are retried automatically`;
 }
 
 function sentence(databases: readonly BusyDatabase[]): string {
   const held = databases.filter(({ holders }) => holders.length > 0);
   if (held.length > 0) return held.map(heldBy).join("; ");
   const files = databases.map(({ file }) => file).join(", or ");
-  return `${files}; no process that can be seen on ${hostname()} holds it: one of another host may`;
+  return `${files}; no visible process on ${hostname()} holds it, so one on another host may`;
 }
 
 function heldBy({ file, holders }: BusyDatabase): string {

@@ -130,15 +130,15 @@ function open(path: string, suffix: string, expected: Expected): Source | undefi
 function assertTheirs(name: string, stat: BigIntStats, { uid, maxBytes }: Expected): void {
   const problem = problemOf(stat, uid, maxBytes);
   if (problem === undefined) return;
-  throw new JobsError("not-owner", `${name} ${problem}`, { hint: "see who put it there; it was not read" });
+  throw new JobsError("not-owner", `${name} ${problem}`, { hint: "check who created it; it was not read" });
 }
 
 function problemOf(stat: BigIntStats, uid: number, maxBytes: number): string | undefined {
   if (!stat.isFile()) return "is not a regular file";
   if (stat.uid !== BigInt(uid)) return `belongs to user ${stat.uid}, not to ${uid}`;
-  if (stat.nlink !== 1n) return "has another name too";
+  if (stat.nlink !== 1n) return "has another hard link";
   if (stat.size > BigInt(maxBytes))
-    return `is larger than ${maxBytes} bytes, more than a cache of the area may be`;
+    return `is larger than ${maxBytes} bytes, the limit for a cache of the area`;
   return undefined;
 }
 
@@ -147,7 +147,7 @@ function assertRoom(path: string, file: string, sources: readonly Source[]): voi
   const needed = sources.reduce((sum, { stat }) => sum + Number(stat.size), 0);
   // To bring it in order may take as much again as lies beside it.
   if (bavail * bsize >= 2 * needed) return;
-  throw new JobsError("disk-full", `there is no room in ${tmpdir()} for a copy of ${path}`, {
+  throw new JobsError("disk-full", `not enough space in ${tmpdir()} for a copy of ${path}`, {
     hint: `free ${2 * needed} bytes there, or set TMPDIR`,
   });
 }
@@ -190,7 +190,7 @@ function isAsBefore(path: string, suffix: string, sources: readonly Source[]): b
 function settle(file: string): void {
   if (namesAnotherFile(`${file}-journal`)) {
     throw new JobsError("corrupt", "its journal names another file, which SQLite would remove", {
-      hint: "see who put it there; nothing was opened",
+      hint: "check who created it; nothing was opened",
     });
   }
   const db = new Database(file, { fileMustExist: true, timeout: 0 });

@@ -18,7 +18,7 @@ describe("restore", () => {
       const area = stage.area("a1", "hosta");
       const bare = await run(stage, ["restore", area, "--include-locked", "--touch", "--json"]);
       expect([bare.code, errorCodeOf(bare)]).toEqual([2, "usage"]);
-      expect(documentOf(bare).error).toMatchObject({ hint: "say --runname % to mean every run" });
+      expect(documentOf(bare).error).toMatchObject({ hint: "use --runname % to select every run" });
       expect(await stage.redis.keys(`${stage.prefix}:*`)).toEqual([]);
     }));
 

@@ -117,7 +117,7 @@ test("what is no schedule is refused by name and adds nothing", () =>
       });
       expect(await refused({ cron: "" })).toMatch(/^usage: .*"" is no cron pattern/);
       expect(await refused({ cron: "0 0 30 2 *" })).toMatch(/^usage: .*or never comes/);
-      expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is no time zone/);
+      expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is not a time zone/);
       expect(await refused({ every: 5000 })).toMatch(/^usage: .*too often/);
       expect(await refused({ cron, name: "a:b" })).toMatch(/^usage: .*cannot be a schedule's name/);
       expect(await refused({ cron, name: "id" })).toMatch(/^usage: .*cannot be a schedule's name/);

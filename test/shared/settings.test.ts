@@ -91,8 +91,10 @@ describe("settings", () => {
     const address = "10.0.0.2/24";
     const told = (origin: string) =>
       expect.objectContaining({
-        message: expect.stringContaining(`setting address (MTJOBS_ADDRESS): "${address}" must be an address`),
-        hint: `mend ${origin}, for example 10.0.0.11 or hosta`,
+        message: expect.stringContaining(
+          `setting address (MTJOBS_ADDRESS): "${address}" must be a single address`,
+        ),
+        hint: `correct ${origin}, for example 10.0.0.11 or hosta`,
       });
     expect(() => resolveSettings({ flags: { address } })).toThrow(told("--address"));
     expect(() => resolveSettings({ env: { MTJOBS_ADDRESS: address } })).toThrow(told("MTJOBS_ADDRESS"));
@@ -146,7 +148,7 @@ describe("the settings file", () => {
     expect(() => readSettingsFile([directory])).toThrow(
       expect.objectContaining({
         code: "bad-settings",
-        message: `${file}: there is no setting "adress"`,
+        message: `${file}: unknown setting "adress"`,
         hint: expect.stringContaining("address"),
       }),
     );

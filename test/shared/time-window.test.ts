@@ -27,13 +27,15 @@ describe("a part of the day", () => {
     ])
       expect(errorOf(() => parseWindow(text, "--between"))).toMatchObject({
         code: "usage",
-        message: `--between: "${text}" is no part of a day`,
+        message: `--between: "${text}" is not a time range`,
       });
   });
 
   it("names a job's member once", () => {
     const job = { v: 1, area: "/a", age: 1, between: "22-6" };
-    expect(errorOf(() => parsePayload("reduce", job)).message).toMatch(/^reduce: between: "22-6" is no part/);
+    expect(errorOf(() => parsePayload("reduce", job)).message).toMatch(
+      /^reduce: between: "22-6" is not a time range/,
+    );
   });
 
   it("holds its beginning and not its end, by the clock of the zone", () => {
@@ -75,7 +77,7 @@ describe("a time zone", () => {
     expect(parseZone(ownZone())).toBe(ownZone());
     expect(errorOf(() => parseZone("Europe/Nowhere", "--tz"))).toMatchObject({
       code: "usage",
-      message: '--tz: "Europe/Nowhere" is no time zone',
+      message: '--tz: "Europe/Nowhere" is not a time zone',
     });
   });
 });

@@ -125,7 +125,7 @@ describe("the fence", () => {
       const shown = token.replaceAll("'", "");
       expect(error).toMatchObject({
         code: "corrupt",
-        message: `the token ${shown} in table mtjobs_fence of ${fenceFile(area, part)} is none above which there is another`,
+        message: `the token ${shown} in table mtjobs_fence of ${fenceFile(area, part)} has no valid successor`,
       });
       expect(contentOf(area, "area")).toEqual(before);
       const sql = /'(?<sql>UPDATE [^']*)'/.exec((error as JobsError).hint ?? "")?.groups?.sql ?? "";

@@ -38,7 +38,7 @@ testWithServer(
             `${stage.url},${url.replace("//", "//:wrong@")},${away}`,
           );
           expect([code, text]).toEqual([1, expect.stringContaining('"bad-redis"')]);
-          expect(text).toContain(`${url.replace("//", "//:***@")} refuses us: WRONGPASS`);
+          expect(text).toContain(`${url.replace("//", "//:***@")} refuses access: WRONGPASS`);
           expect(text).toContain("MTJOBS_LOCK_REDIS_URLS");
         }),
       "secret",

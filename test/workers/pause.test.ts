@@ -64,7 +64,7 @@ test("a job of a held area waits unspent, says why, lets others pass, and goes o
     const id = await stage.enqueue("hostA", area, "hold");
     const job = await stage.reach("hostA", id, "delayed");
     expect([job.attemptsMade, job.progress]).toEqual([0, expect.objectContaining({ phase: "paused" })]);
-    expect(await stage.story("hostA", id)).toEqual([`Waits: jobs are held by ${file}.`]);
+    expect(await stage.story("hostA", id)).toEqual([`Waits: jobs are paused by ${file}.`]);
     const place = { host: "hostA", jobId: id };
     expect((await readWaiting(stage.redis, stage.prefix, place))?.code).toBe("paused");
     await stage.reach("hostA", await stage.enqueue("hostA", free, "hold"), "completed");

@@ -17,7 +17,7 @@ testWithServer("a worker waits for a Redis that cannot save its data, says so on
     onStage(async (stage) => {
       const mend = await refuseWrites(stage.redis);
       const worker = stage.spawn("hostA");
-      const told = () => worker.stderr().split("takes no commands now: MISCONF").length - 1;
+      const told = () => worker.stderr().split("accepts no commands now: MISCONF").length - 1;
       await waitFor("the worker to say why it waits", () => told() > 0, { state: worker.stderr });
       const tries = async () =>
         Number(/total_connections_received:(\d+)/.exec(await stage.redis.info("stats"))?.[1]);

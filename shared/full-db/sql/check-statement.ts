@@ -25,11 +25,11 @@ function notAQuery(word: string, fullDb: boolean): JobsError {
   if (["INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER"].includes(word))
     return readOnly(word, fullDb);
   const hint = {
-    PRAGMA: "what it tells is there as a table: SELECT * FROM pragma_table_info('runs')",
-    ATTACH: "copy what you need: --csv and --json write rows that another database can read",
+    PRAGMA: "use the table-valued function: SELECT * FROM pragma_table_info('runs')",
+    ATTACH: "export what you need: --csv and --json write rows that another database can import",
   }[word];
   return badQuery(
-    `${word.slice(0, 40)} is no query`,
+    `${word.slice(0, 40)} is not a query`,
     hint ?? "only SELECT, WITH, VALUES and EXPLAIN are allowed",
   );
 }
@@ -44,8 +44,8 @@ function refuseReachingOut(tokens: readonly Token[]): void {
   );
   if (called === undefined) return;
   throw badQuery(
-    `${called.text} is refused: a query reads the records and nothing else`,
-    "print the rows (--csv, --json, or a program of yours over the library) and go on from there",
+    `${called.text} is refused: a query may only read records`,
+    "print the rows (--csv, --json, or a program that uses the library) and process that output",
   );
 }
 
@@ -53,8 +53,8 @@ function refuseReachingOut(tokens: readonly Token[]): void {
 export function readOnly(word: string, fullDb: boolean): JobsError {
   return new JobsError("read-only", `${word} is refused: this connection only reads`, {
     hint: fullDb
-      ? "bring the runs back to megatest.db first (restore), then change them there with Megatest or sqlite3"
-      : "change records with Megatest itself: what it works on is its cache, not megatest.db alone",
+      ? "restore the runs to megatest.db first, then change them there with Megatest or sqlite3"
+      : "change records with Megatest itself: it works on its cache, not only on megatest.db",
   });
 }
 
@@ -74,7 +74,7 @@ function refuseOwnTables(tokens: readonly Token[]): void {
   if (own !== undefined) {
     throw badQuery(
       `no such table: ${own.kind === "word" ? own.text : own.value}`,
-      "names that begin with mtjobs_ are not part of Megatest's records; sqlite3 on the file itself shows them",
+      "tables whose names begin with mtjobs_ are not Megatest records; open the file with sqlite3 to read them",
     );
   }
 }

@@ -47,11 +47,11 @@ export function withoutOurTables(sql: string, tokens: readonly Token[]): string 
     const name = nameOf(token);
     const qualified = isToken(tokens[at - 1], ".");
     const standIn = standInFor(name, qualified ? nameOf(tokens[at - 2]) : undefined);
-    if (name === "dbstat") throw notHere("dbstat", "ask sqlite3 on the file itself");
+    if (name === "dbstat") throw notHere("dbstat", "query the file with sqlite3");
     if (standIn === undefined) continue;
     const called = standIn === "mtjobs_table_list" && isToken(tokens[at + 1], "(");
     if (called && !isToken(tokens[at + 2], ")"))
-      throw notHere("pragma_table_list with arguments", "leave them out and say WHERE name = …");
+      throw notHere("pragma_table_list with arguments", "omit them and use WHERE name = …");
     const start = qualified ? tokens[at - 2] : token;
     out += `${sql.slice(from, start?.start)}temp.${standIn}`;
     from = (called ? tokens[at + 2] : token)?.end ?? sql.length;
@@ -60,5 +60,5 @@ export function withoutOurTables(sql: string, tokens: readonly Token[]): string 
 }
 
 function notHere(what: string, hint: string): JobsError {
-  return new JobsError("bad-query", `${what} is not to be had in full-db mode`, { hint });
+  return new JobsError("bad-query", `${what} is not available in full-db mode`, { hint });
 }

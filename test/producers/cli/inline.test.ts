@@ -209,7 +209,7 @@ describe("reduce --inline", () => {
     const before = fingerprint(area);
     const finished = await reduceInline(area, ["--json"]);
     expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
-    expect(documentOf(finished).error).toMatchObject({ hint: "say --runname % to mean every run" });
+    expect(documentOf(finished).error).toMatchObject({ hint: "use --runname % to select every run" });
     expect(fingerprint(area)).toEqual(before);
   });
 });

@@ -75,7 +75,7 @@ describe("opening an area", () => {
     );
     expect(errorOf(() => openArea(path))).toMatchObject({
       code: "bad-config",
-      message: expect.stringContaining("not UTF-8"),
+      message: expect.stringContaining("not valid UTF-8"),
     });
     writeFileSync(join(path, "megatest.config"), Buffer.from("# caf\xe9\n[setup]\narea-name x\n", "latin1"));
     expect(openArea(path).name).toBe("x");
@@ -102,7 +102,7 @@ describe("opening an area", () => {
     const path = makeArea(temporaryDirectory());
     expect(errorOf(() => openArea(join(path, "caf\ufffd")))).toMatchObject({
       code: "not-an-area",
-      message: expect.stringContaining("bytes that are not UTF-8"),
+      message: expect.stringContaining("path is not valid UTF-8"),
     });
   });
 

@@ -37,7 +37,7 @@ describe("this user's cache", () => {
     const settings = settingsFor({ cacheRoot: join(root, "tmp"), user: "ann" });
     expect(errorOf(() => findCache(openArea(long), settings))).toMatchObject({
       code: "not-an-area",
-      message: expect.stringMatching(/^the path .* has \d{3} bytes: .* has 255 at most$/),
+      message: expect.stringMatching(/^the path .* has \d{3} bytes; .* has at most 255$/),
       hint: expect.stringContaining("shorter path"),
     });
     symlinkSync(long, join(root, "short"));

@@ -127,7 +127,7 @@ describe("this host's address", () => {
 
   it.each([
     ["localhost", "loopback"],
-    ["no-such-host.invalid", "no IPv4 address"],
+    ["no-such-host.invalid", "does not resolve to an IPv4 address"],
   ])("at which others reach it is an error for %s", async (host, reason) => {
     const error = await reachableAddress(settingsFor({ host, address: undefined })).catch(
       (thrown: unknown) => thrown,

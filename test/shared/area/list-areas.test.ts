@@ -31,7 +31,7 @@ describe("the areas below the roots", () => {
     const { areas, warnings } = look([root]);
     rmdirSync(name);
     expect(areas).toEqual([]);
-    expect(warnings).toEqual([expect.stringContaining("bytes that are not UTF-8")]);
+    expect(warnings).toEqual([expect.stringContaining("path is not valid UTF-8")]);
   });
 
   it("are each listed once, by their shortest path, and links lead neither out of the roots nor round", () => {
@@ -50,7 +50,7 @@ describe("the areas below the roots", () => {
     for (const name of ["b", "c", "d"]) mkdirSync(join(root, name));
     expect(look([join(root, "absent")])).toEqual({
       areas: [],
-      warnings: [`there is no ${join(root, "absent")}`],
+      warnings: [`${join(root, "absent")} does not exist`],
     });
     const cut = look([root], { most: 3 });
     expect(cut.areas).toEqual([area]);
@@ -61,7 +61,7 @@ describe("the areas below the roots", () => {
     const root = temporaryDirectory();
     mkdirSync(join(root, "closed"));
     chmodSync(join(root, "closed"), 0);
-    expect(look([root]).warnings).toEqual([`${join(root, "closed")} cannot be looked into (EACCES)`]);
+    expect(look([root]).warnings).toEqual([`${join(root, "closed")} cannot be read (EACCES)`]);
     chmodSync(join(root, "closed"), 0o700);
   });
 });

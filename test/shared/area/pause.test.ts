@@ -12,7 +12,7 @@ test("a stop file holds the jobs of its area alone, and names the file", async (
   expect(await findPause(held, [root])).toBe(file);
   await expect(assertNotPaused(held, [])).rejects.toMatchObject({
     code: "paused",
-    message: `jobs are held by ${file}`,
+    message: `jobs are paused by ${file}`,
     details: { file },
   });
   expect(await findPause(free, [root])).toBeUndefined();

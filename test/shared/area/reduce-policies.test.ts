@@ -46,28 +46,28 @@ other x=1`);
   });
 
   it.each([
-    ["empty", /says of no run which is meant \(write runname=% /],
-    ["late compact=auto", /says of no run which is meant/],
-    ["late every=1h", /says of no run which is meant/],
+    ["empty", /no selector \(add .*runname=% /],
+    ["late compact=auto", /\] late: no selector/],
+    ["late every=1h", /\] late: no selector/],
     ["late age=30", /age: "30" is not a duration/],
     ["late age=30d keep=5", /age: "30d keep=5" is not a duration/],
-    ["late age=30d; keep=-1", /keep=-1 is no whole number/],
-    ["late age=30d; kep=5", /there is no kep= \(known are target, .*every\)/],
-    ["late age=30d; age=20d", /age= is there twice/],
+    ["late age=30d; keep=-1", /keep=-1 is not a whole number/],
+    ["late age=30d; kep=5", /unknown setting kep= \(the settings are target, .*every\)/],
+    ["late age=30d; age=20d", /age= is given twice/],
     ["late age=30d; runname", /"runname" is not of the form name=value/],
     ["late age=30d; runname=", /"runname=" is not of the form/],
-    ["late age=30d; between=22-6", /between: "22-6" is no part of a day/],
-    ["late age=30d; tz=Berlin", /tz: "Berlin" is no time zone/],
-    ["late age=30d; max-time=0s", /max-time=0s is no time at all/],
+    ["late age=30d; between=22-6", /between: "22-6" is not a time range/],
+    ["late age=30d; tz=Berlin", /tz: "Berlin" is not a time zone/],
+    ["late age=30d; max-time=0s", /max-time=0s is not longer than zero/],
     ["late age=30d; every=1s", /every=1s is less than a minute/],
-    ["late age=30d; compact=yes", /compact=yes is none of auto, always, never/],
-    ["late age=30d; include-locked=1", /include-locked=1 is none of yes, no/],
+    ["late age=30d; compact=yes", /compact=yes is not one of auto, always, never/],
+    ["late age=30d; include-locked=1", /include-locked=1 is not one of yes, no/],
     ["late age=#{shell date}", /\[reduce-records\] late needs #\{shell/],
   ])("are each refused with a sentence, and the others followed: %s", (line, sentence) => {
     const { policies, problems } = policiesOf(`${line}\ngood age=60d`);
     expect(policies.map(({ name }) => name)).toEqual(["good"]);
     expect(problems).toEqual([expect.stringMatching(sentence)]);
     expect(problems[0]).toContain(`[reduce-records] ${line.split(" ")[0]}`);
-    expect(problems[0]).toMatch(/; nothing is done for this line$/);
+    expect(problems[0]).toMatch(/; this line is ignored$/);
   });
 });

@@ -78,7 +78,7 @@ describe("a statement on a full-db connection", () => {
       ["SELECT * FROM mtjobs_Runs", true, "no such table: mtjobs_Runs"],
       ["SELECT * FROM pragma_table_info('mtjobs_runs')", true, "no such table: mtjobs_runs"],
       ["SELECT * FROM pragma_table_list('runs')", true, "WHERE name ="],
-      ["SELECT name FROM dbstat", true, "not to be had in full-db mode"],
+      ["SELECT name FROM dbstat", true, "not available in full-db mode"],
     ] as const) {
       const refused = refusal(() => fullRows(files, sql, { fullDb }));
       expect([sql, `${refused?.message}; ${refused?.hint}`]).toEqual([sql, expect.stringContaining(told)]);

@@ -46,8 +46,8 @@ test("a URL may name Sentinels and the master they know, or nodes of a cluster",
 test.each([
   ["redis+sentinel://:secret@s1", "the name of the master is missing"],
   ["redis+cluster://:secret@n1/3", "no database numbers"],
-  ["redis://:secret@h1,h2", "one server is one host"],
-  ["redis+cluster://:secret@n1:70000000", "is not host or host:port"],
+  ["redis://:secret@h1,h2", "a single server has only one host"],
+  ["redis+cluster://:secret@n1:70000000", "expected host or host:port"],
 ])("the Redis URL %s is a bad setting that says why and hides the password", (url, why) => {
   const read = () => redisPlace(url);
   expect(read).toThrow(why);

@@ -102,7 +102,7 @@ describe("an error of a database that is busy", () => {
       ),
     ).rejects.toMatchObject({
       code: "busy",
-      message: `database is busy: ${area.megatestDb}; no process that can be seen on ${hostname()} holds it: one of another host may`,
+      message: `database is busy: ${area.megatestDb}; no visible process on ${hostname()} holds it, so one on another host may`,
       details: { databases: [{ file: area.megatestDb, holders: [] }] },
     });
     db.close();
@@ -115,7 +115,7 @@ describe("an error of a database that is busy", () => {
     const holder = `${area.megatestDb} is held by process ${pid} (node, user ${me})`;
     const { megatestDb, completedDb } = filesOf(area);
     const files = { main: megatestDb, source: "megatest.db", megatestDb, completedDb } as const;
-    const hint = `wait for process ${pid}, or end it; then try again. A job in a queue is tried again without being asked`;
+    const hint = `wait for process ${pid}, or end it, then try again; queued jobs are retried automatically`;
     expect(errorOf(() => openReader(files, { busyTimeoutMs: 20 }))).toMatchObject({
       message: expect.stringContaining(holder),
       hint,

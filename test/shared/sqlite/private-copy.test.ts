@@ -138,7 +138,7 @@ describe("a private copy of somebody else's database", () => {
 
   it("is refused where the file has another name too, or is larger than it may be", () => {
     linkSync(file, join(root, "other"));
-    expect(errorOf(() => copyPrivately(file, expected)).message).toContain("another name");
+    expect(errorOf(() => copyPrivately(file, expected)).message).toContain("another hard link");
     rmSync(join(root, "other"));
     truncateSync(file, expected.maxBytes + 1);
     expect(errorOf(() => copyPrivately(file, expected)).message).toContain("is larger than");

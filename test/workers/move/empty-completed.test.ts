@@ -93,7 +93,9 @@ describe("completed-runs.db", () => {
       const untouched = fingerprint(area.directory, area.cacheRoot);
       const refused = {
         code: "conflict",
-        message: expect.stringContaining(`${completedDb} is ${how}, and megatest.db says that it was not`),
+        message: expect.stringContaining(
+          `${completedDb} is ${how}, but megatest.db shows that it was in use`,
+        ),
         hint: expect.stringContaining("restore it from a backup"),
       };
       await expect(runReduce(area)).rejects.toMatchObject(refused);
@@ -102,7 +104,7 @@ describe("completed-runs.db", () => {
       await expect(runRepair(area)).rejects.toMatchObject(refused);
       expect(checkOf(await diagnoseArea(area), "schema/completed-runs.db")).toMatchObject({
         ok: false,
-        verdict: expect.stringContaining(`is ${how}, and megatest.db says that it was not`),
+        verdict: expect.stringContaining(`is ${how}, but megatest.db shows that it was in use`),
       });
       const status = await areaStatus(area.directory, placeOf(area));
       expect([status.completedRuns, status.problems]).toEqual([null, [expect.stringContaining(`is ${how}`)]]);

@@ -44,10 +44,8 @@ async function expectRefused(area: SampleArea, told: string): Promise<void> {
   await expect(runRestore(area)).rejects.toMatchObject(refusal);
   const check = checkOf(await diagnoseArea(area), "caches");
   expect(check).toMatchObject({ ok: false, verdict: expect.stringContaining(told) });
-  expect(check.verdict).toMatch(
-    /^no cache is in the place where a job looks for it, and the area has others: /,
-  );
-  expect(check.remedy).toMatch(/^see which name Megatest gives the area /);
+  expect(check.verdict).toMatch(/^the area has no cache in the expected directory, but has others: /);
+  expect(check.remedy).toMatch(/^check which name Megatest gives the area /);
   expect((await areaStatus(area.directory, placeOf(area))).problems.join()).toContain(told);
   expect(fingerprint(area.directory)).toEqual(before);
 }
@@ -75,15 +73,15 @@ describe("an area without a cache by its name, at home here", () => {
   it("is refused where this user has one by another name, however old", async () => {
     const area = buildTempArea({ ...quiet, unsynced: false });
     renameCache(area, "foo  ");
-    await expectRefused(area, 'stands under the name "foo  ", and not "a1"');
+    await expectRefused(area, 'has the name "foo  ", not "a1"');
     appendFileSync(join(area.directory, "megatest.config"), "[setup]\narea-name foo\n");
-    await expectRefused(area, 'stands under the name "foo  ", and not "foo"');
+    await expectRefused(area, 'has the name "foo  ", not "foo"');
   });
 
   it("is refused where the name is in another encoding", async () => {
     const area = buildTempArea({ ...quiet, unsynced: false });
     const to = renameCache(area, Buffer.from("caf\xe9", "latin1"));
-    await expectRefused(area, "stands under a name that is not UTF-8");
+    await expectRefused(area, "has a name that is not UTF-8");
     rmSync(to, { recursive: true });
     expect((await runReduce(area)).result.moved.runs).toBe(4);
   });
@@ -94,7 +92,7 @@ describe("an area without a cache by its name, at home here", () => {
     rmSync(area.cacheDirectory, { recursive: true });
     const databases = join(area.cacheRoot, "root/megatest_localdb");
     renameSync(join(databases, "a1"), join(databases, "b2"));
-    await expectRefused(area, 'stands under the name "b2"');
+    await expectRefused(area, 'has the name "b2"');
   });
 
   it("is worked on where the cache by that path holds nothing, or runs of a deleted area alone", async () => {

@@ -130,7 +130,7 @@ describe("a site's constraints on each row of a table", () => {
         code: "unknown-schema",
         message: expect.stringMatching(
           new RegExp(
-            `^table ${table} of ${area.megatestDb} takes no row that guards ids: .*${refused.source}`,
+            `^table ${table} of ${area.megatestDb} rejects the row that guards ids: .*${refused.source}`,
           ),
         ),
         details: { file: area.megatestDb, table },
