@@ -57,7 +57,11 @@ export async function close(payload: ClosePayload, context: JobContext): Promise
     move.token = part.fenceToken;
     const known = await read(part, () => migrationOf(part.db, payload.migration));
     if (known !== undefined && !part.wasAlive && isBefore(known)) {
-      await undoOnOld(part, known, "the part that closed the old home died, and nobody took it up in time");
+      await undoOnOld(
+        part,
+        known,
+        "the worker that closed the old home died, and no other worker took over in time",
+      );
     }
     const checks = known === undefined ? await begin(part, place, payload) : [];
     return await closing(part, move, payload, checks);
@@ -134,12 +138,12 @@ async function closePair(part: MigrationPart, move: Move, row: MigrationRow): Pr
   if ((await read(part, () => readClosed(db, "cache"))) === undefined) {
     const rows = await gather(move, renew);
     await outwaitBusy(context.signal, () => settleRefill(db, fenceToken));
-    context.log(`${rows} rows that cache and megatest.db did not share are in both.`);
+    context.log(`Reconciled ${rows} rows between the cache and megatest.db.`);
     context.failpoint("migration-gathered");
   }
   await outwaitBusy(context.signal, () => closePart(db, "cache", mark, fenceToken));
   context.failpoint("old-cache-closed");
-  context.log(`The cache is closed to writers: the homehost moves to ${row.to_home}.`);
+  context.log(`The cache is closed to writers; moving the homehost to ${row.to_home}.`);
   await gatherLate(move, renew);
   if (files.ref !== undefined)
     await outwaitBusy(context.signal, () => closePart(db, "ref", mark, fenceToken));
@@ -189,6 +193,8 @@ async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promi
     if (row === undefined) await giveBack(part);
     else if (isBefore(row)) await undoOnOld(part, row, error.message);
   } catch (why) {
-    part.context.log(`It could not be undone at once, and will be later: ${toJobsError(why).message}.`);
+    part.context.log(
+      `The migration could not be undone yet and will be undone later: ${toJobsError(why).message}.`,
+    );
   }
 }

@@ -25,7 +25,7 @@ export async function coordinate(
   const elsewhere = await targetElsewhere(payload, context);
   if (elsewhere !== undefined) {
     const { forwarded } = await forwardJob(job, payload, elsewhere, host);
-    reporter.log(`The area moves to ${forwarded.host}: the job goes on in its queue.`);
+    reporter.log(`The area moves to ${forwarded.host}; the job continues in that host's queue.`);
     return { forwarded };
   }
   const dealings = new Dealings(job, payload, context);
@@ -47,7 +47,8 @@ async function targetElsewhere(payload: MigratePayload, { host }: StepContext): 
   const target = await findHost(redis, settings.prefix, payload.to);
   if (target?.host === settings.host) return undefined;
   if (target?.alive === true) return target.host;
-  const what = target === undefined ? "no worker ever called itself that" : "its worker is not running";
+  const what =
+    target === undefined ? "no worker has registered under that name" : "its worker is not running";
   throw new JobsError("unfit-host", `the area cannot move to ${payload.to}: ${what}`, {
     hint: "start mtjobs worker there, or name another host with --to",
   });

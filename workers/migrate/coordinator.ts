@@ -51,7 +51,7 @@ class Coordinator {
     at.idle = 0;
     if (seen.state === "gone") return await this.#look();
     if (seen.state === "failed") {
-      this.#with.say(`The step ${step.name} ended: ${seen.error.message}.`);
+      this.#with.say(`Step ${step.name} failed: ${seen.error.message}.`);
       return await this.#look(seen.error);
     }
     if (step.name === "close") {
@@ -127,7 +127,7 @@ class Coordinator {
     }
     if (look.own !== undefined || !(await removeStep(context.host, step))) throw this.#with.pause();
     delete at.step;
-    throw this.#failure(look, new JobsError("unfit-host", `the worker of ${step.host} has gone`));
+    throw this.#failure(look, new JobsError("unfit-host", `the worker of ${step.host} is no longer running`));
   }
 
   async #checked(look: LookReport, report: CheckReport): Promise<MigrateResult> {
@@ -204,7 +204,7 @@ class Coordinator {
       } catch (thrown) {
         const error = toJobsError(thrown);
         if (error.code !== "rolled-back") throw error;
-        this.#with.say(`It is undone: ${error.message}.`);
+        this.#with.say(`The migration was undone: ${error.message}.`);
         return undefined;
       }
     });
@@ -226,7 +226,8 @@ class Coordinator {
     if (msSince(at.watchSince) < settleMs + watchPatienceMs)
       throw new Pause(Math.min(overseeMs, settleMs + 250));
     // The new home works; the row waits for the old one's worker.
-    const detail = "the old home has not watched yet: it will when its worker is back";
+    const detail =
+      "the old home has not been watched for late writes yet; that happens when its worker is back";
     at.checks = mergeChecks(at.checks, [{ name: "settle", ok: null, detail }]);
     await this.#with.unlock(look);
     return completed(this.#subject(look), "migrated");

@@ -53,9 +53,13 @@ async function copyOnce(source: Database.Database, to: string, signal: AbortSign
 }
 
 function busy(from: string, to: string): JobsError {
-  return new JobsError("busy", `${from} cannot be copied to ${to}: somebody keeps one of them locked`, {
-    hint: "see which process reads or writes it: wait for it, or end it; the migration is tried again without being asked",
-  });
+  return new JobsError(
+    "busy",
+    `${from} cannot be copied to ${to}: another process keeps one of them locked`,
+    {
+      hint: "find the process that uses it; wait for it, or end it. The migration is retried automatically",
+    },
+  );
 }
 
 /** Device and inode of a regular file; undefined for anything else. */
@@ -73,8 +77,8 @@ function assertSame(to: string, target: string): void {
 }
 
 const notThere = (file: string) =>
-  new JobsError("io", `${file} is gone, or no regular file`, {
-    hint: "see what else works in that directory; nothing was made there",
+  new JobsError("io", `${file} is missing or not a regular file`, {
+    hint: "check what else writes to that directory; nothing was created there",
   });
 
 /**

@@ -84,7 +84,7 @@ export function assertSound(file: string): void {
   const problems = integrityOf(file);
   if (problems.length === 0) return;
   throw new JobsError("corrupt", `${file} is damaged: ${problems[0]}`, {
-    hint: "nothing was removed; see where the file comes from and check the disk it is on",
+    hint: "nothing was removed; check where the file comes from and the disk it is on",
     details: { file, problems },
   });
 }

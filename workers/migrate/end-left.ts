@@ -22,8 +22,8 @@ export async function endLeft(part: MigrationPart, home: string): Promise<void> 
   const isSwitched = row.state === "switched";
   const isHome = isSwitched ? row.to_home : row.from_home;
   if (isHome !== home) {
-    throw new JobsError("conflict", `the homehost is ${isHome} by now, not ${home}`, {
-      hint: "look at mtjobs status AREA, and ask again if that host is gone too",
+    throw new JobsError("conflict", `the homehost is now ${isHome}, not ${home}`, {
+      hint: "check mtjobs status AREA, and repeat the take-over if that host is gone too",
     });
   }
   const { token, state } = row;
@@ -35,6 +35,6 @@ export async function endLeft(part: MigrationPart, home: string): Promise<void> 
   );
   removeNextHomes(area);
   context.log(
-    `Migration ${token}, which was left ${state}, is ended; .mtjobs/migration/${token} stays to be looked at.`,
+    `Ended migration ${token}, abandoned in state ${state}; .mtjobs/migration/${token} is kept for inspection.`,
   );
 }

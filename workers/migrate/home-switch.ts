@@ -26,7 +26,7 @@ function nextHomeFile(area: Area, token: number): string {
  */
 export function writeNextHome(area: Area, home: string, token: number): void {
   if (!homeName.test(home)) {
-    throw new JobsError("bad-settings", `${JSON.stringify(home)} is nothing that .homehost may hold`, {
+    throw new JobsError("bad-settings", `${JSON.stringify(home)} is not a valid value for .homehost`, {
       hint: "set MTJOBS_ADDRESS on the new home to its address",
     });
   }
@@ -49,8 +49,8 @@ export function switchHome(area: Area, token: number, to: string): void {
     if (systemCode(error) !== "ENOENT") throw error;
     // NFS may have done it, and said so only to a request that was lost.
     if (readHomehost(area).value !== to) {
-      throw new JobsError("lost-lease", "the file that was to become .homehost was taken away", {
-        hint: "another worker undoes this migration",
+      throw new JobsError("lost-lease", "the new .homehost was removed before it was renamed", {
+        hint: "another worker is undoing this migration",
       });
     }
   }
@@ -80,6 +80,6 @@ export function removeNextHomes(area: Area): void {
 export function assertHomehostFile(area: Area): void {
   if (lstatSync(area.homehostFile, { throwIfNoEntry: false })?.isFile() === true) return;
   throw new JobsError("bad-config", `${area.homehostFile} is missing, or not a plain file`, {
-    hint: "start Megatest once where the area lives, or replace the link by a file",
+    hint: "start Megatest once on the homehost, or replace the link with a file",
   });
 }

@@ -20,14 +20,14 @@ export async function hostChecks(
     const isIt = [fromHome, old?.host, old?.address].includes(from);
     checks.push(
       isIt
-        ? passed("from", `the homehost is ${from}, as was said`)
+        ? passed("from", `the homehost is ${from}, as requested`)
         : failed("from", `the homehost is ${fromHome}, not ${from}`),
     );
   }
   if ((await listDrained(redis, settings.prefix)).has(settings.host))
-    checks.push(failed("target", `${settings.host} is drained: it takes no area`));
+    checks.push(failed("target", `${settings.host} is drained: it accepts no areas`));
   else if (old?.alive !== true && !takeover)
-    checks.push(failed("target", `no worker is running on ${fromHome}, the home it is to move from`));
+    checks.push(failed("target", `no worker is running on ${fromHome}, the current homehost`));
   return checks;
 }
 
@@ -42,8 +42,8 @@ export function lostHomeChecks({ checks }: LookReport, old: HostStatus | undefin
 
 /** A silent worker is not a dead host: a person must have looked. */
 export function unconfirmed(home: string | null): JobsError {
-  return new JobsError("unconfirmed", `nobody has confirmed that ${home} is off`, {
-    hint: "make sure that the host is off, and stays off until its worker runs again; then say --yes",
+  return new JobsError("unconfirmed", `it was not confirmed that ${home} is off`, {
+    hint: "make sure that the host is off, and that its worker starts with it when it comes back; then pass --yes",
   });
 }
 

@@ -50,7 +50,7 @@ export function openFileCheck(pair: CachePair, ownPid: number, host: string): Mi
     return {
       name: "open-files",
       ok: null,
-      detail: "this system does not tell which files processes have open",
+      detail: "this system does not list the open files of processes",
     };
   }
   const pids = open.pids.filter((pid) => pid !== ownPid);
@@ -64,7 +64,7 @@ export function openFileCheck(pair: CachePair, ownPid: number, host: string): Mi
   }
   const detail = open.othersHidden
     ? "processes of other users are hidden here"
-    : `it cannot be seen what ${unseen.length === 1 ? "process" : "processes"} ${unseen.join(", ")} may have open`;
+    : `cannot read the open files of ${unseen.length === 1 ? "process" : "processes"} ${unseen.join(", ")}`;
   return { name: "open-files", ok: null, detail, facts: { pids, unseen } };
 }
 

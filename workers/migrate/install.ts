@@ -73,8 +73,8 @@ export async function installPair(o: InstallOptions): Promise<CachePair> {
   for (const part of parts) {
     const [expected, here] = [o.digests[part], found[part]];
     if (expected !== undefined && here !== undefined && sameDigest(expected, here)) continue;
-    throw new JobsError("corrupt", `${files[part]} does not hold what the old home's ${part} does`, {
-      hint: "check the file systems of the area and of this host's caches; the old home stays as it is",
+    throw new JobsError("corrupt", `${files[part]} differs from the old home's ${part}`, {
+      hint: "check the file systems of the area and of this host's caches; the old home is unchanged",
       details: { expected, found: here },
     });
   }
@@ -91,7 +91,7 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
   if (place.standing !== undefined && place.mark === undefined) {
     const { host } = o.settings;
     throw new JobsError("conflict", `${place.directory} on ${host} holds a cache that no migration closed`, {
-      hint: "end the processes that use it, see whether megatest.db has all its rows, and remove it",
+      hint: "end the processes that use it, check that megatest.db has all its rows, then remove it",
     });
   }
   const note = reusedNote(place.directory, o.token);
@@ -162,7 +162,7 @@ export async function putPair(o: Installing, place: PairPlace, files: Files): Pr
   const mark = pair === undefined ? undefined : await outwaitBusy(o.signal, () => readMark(pair).mark);
   if (pair === undefined || mark?.token !== o.token) {
     throw new JobsError("conflict", `${place.directory} was changed while the pair was installed`, {
-      hint: "see what else works on the caches of this host",
+      hint: "check what else uses the caches of this host",
     });
   }
   o.failpoint("pair-installed");

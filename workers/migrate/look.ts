@@ -95,14 +95,19 @@ function targetCheck(address: unknown, toHome: string): MigrateCheck {
   if (typeof address !== "string")
     return failed("target", address instanceof Error ? address.message : "this host has no address");
   return homeName.test(toHome)
-    ? passed("target", `.homehost is to hold ${toHome}`)
-    : failed("target", `.homehost cannot hold ${JSON.stringify(toHome)}: see MTJOBS_ADDRESS`);
+    ? passed("target", `.homehost will hold ${toHome}`)
+    : failed("target", `.homehost cannot hold ${JSON.stringify(toHome)}: check MTJOBS_ADDRESS`);
 }
 
 function rowChecks(db: Connection, { now, takeover }: MigratePayload): MigrateCheck[] {
   const open = openMigration(db);
   if (open !== undefined && takeover)
-    return [passed("last-migration", `migration ${open.token}, which is left ${open.state}, is ended by it`)];
+    return [
+      passed(
+        "last-migration",
+        `this migration ends migration ${open.token}, abandoned in state ${open.state}`,
+      ),
+    ];
   if (open !== undefined) {
     const detail = `migration ${open.token} to ${open.to_host} (job ${open.job_id}) is not finished: ${open.state}`;
     return [
@@ -111,8 +116,8 @@ function rowChecks(db: Connection, { now, takeover }: MigratePayload): MigrateCh
   }
   const last = lastMigration(db);
   const ago = last === undefined || last.state === "undone" ? Infinity : msSince(last.changed_at);
-  if (ago >= restMs || now) return [passed("last-migration", "no other migration lately")];
-  const detail = `the area moved ${Math.round(ago / 1000)} s ago: a migration leaves it 10 minutes`;
+  if (ago >= restMs || now) return [passed("last-migration", "no recent migration")];
+  const detail = `the area moved ${Math.round(ago / 1000)} s ago; wait at least 10 minutes between migrations`;
   return [failed("last-migration", detail)];
 }
 
@@ -143,17 +148,17 @@ function pairCheck(pair: CachePair | undefined, host: string): MigrateCheck {
   if (isEmptyPair(pair)) {
     const open = openFileCheck(pair, process.pid, host);
     return open.ok === false
-      ? failed("caches", `${open.detail}, though that is not the home (${pair.directory})`)
-      : passed("caches", "the new home's cache holds nothing, and is made anew");
+      ? failed("caches", `${open.detail}, although that host is not the home (${pair.directory})`)
+      : passed("caches", "the new home's cache is empty and will be created again");
   }
   const db = openQuietly({ cache: pair.megatestDb });
   try {
     return readClosed(db, "cache") === undefined
       ? failed(
           "caches",
-          `${host} is not the home, and has a cache of the area that is open to writers: ${pair.directory}; end what uses it there, see whether megatest.db has all its rows, and remove it`,
+          `${host} is not the home but has a cache of the area that is open to writers: ${pair.directory}; end the processes that use it, check that megatest.db has all its rows, then remove it`,
         )
-      : passed("caches", "the new home's closed cache of before is used again");
+      : passed("caches", "the new home's cache, closed by an earlier migration, will be reused");
   } finally {
     db.close();
   }

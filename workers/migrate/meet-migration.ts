@@ -22,7 +22,8 @@ export async function meetMigration(part: MigrationPart): Promise<void> {
   let row = await read(part, () => openMigration(db));
   const side = row === undefined ? undefined : sideOf(row, context.settings.host);
   if (row !== undefined && side === "old") {
-    if (beforeSwitch.includes(row.state)) row = await decide(part, row, `job ${context.jobId} found it left`);
+    if (beforeSwitch.includes(row.state))
+      row = await decide(part, row, `job ${context.jobId} found it abandoned`);
     if (row.state === "switched") throw moved(row.to_home);
     if (row.state === "undoing" && row.old_ready === 0) await openOld(part, row);
   } else if (row?.state === "switched" && side === "new" && row.new_ready === 0) await openNew(part, row);
@@ -32,18 +33,14 @@ export async function meetMigration(part: MigrationPart): Promise<void> {
 
 /** The job was made without a cache, as if megatest.db had all there is. */
 function putBack(): JobsError {
-  return new JobsError(
-    "busy",
-    "the area's cache was gone, and is back from the copy that a migration had made",
-    {
-      hint: "a job in a queue begins anew by itself; run one with --inline again",
-    },
-  );
+  return new JobsError("busy", "the area's cache was missing and was restored from a migration's copy", {
+    hint: "a queued job restarts automatically; run an --inline job again",
+  });
 }
 
 function moved(homehost: string): JobsError {
   return new JobsError("not-home", `the homehost has moved to ${homehost}`, {
-    hint: "the job goes on there",
+    hint: "the job continues there",
     details: { homehost },
   });
 }
@@ -52,7 +49,7 @@ function moved(homehost: string): JobsError {
 async function adopt({ db, files, fenceToken, context }: MigrationPart): Promise<void> {
   if (files.cache === undefined) return;
   if ((await outwaitBusy(context.signal, () => readClosed(db, "cache"))) === undefined) return;
-  context.log(".homehost was changed by hand: the cache that a migration closed here is opened again.");
+  context.log(".homehost was changed by hand; reopening the cache that a migration closed on this host.");
   // What megatest.db got meanwhile is brought to it next, as after a refill that was due.
   await outwaitBusy(context.signal, () => transact(db, () => noteRefillDue(db, true)));
   if (files.ref !== undefined) await outwaitBusy(context.signal, () => openPart(db, "ref", fenceToken));

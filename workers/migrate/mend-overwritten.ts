@@ -89,7 +89,7 @@ function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly bigint[])
   return prepared<{ columns: string; ids: string }>(
     db,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
-     SELECT ${quoteText(table)}, a.id, 'area', 'its id or its name is another row''s at home', :columns, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
+     SELECT ${quoteText(table)}, a.id, 'area', 'its id or name belongs to another row at home', :columns, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
      FROM area.${table} AS a
      WHERE a.id IN (SELECT value FROM json_each(:ids) UNION SELECT n.id FROM json_each(:ids) AS j
          CROSS JOIN cache.${table} AS c ON c.id = j.value CROSS JOIN area.${table} AS n ON ${sameName("n", "c", naturalKey)})

@@ -115,9 +115,9 @@ class AreaRows {
 
   /** Undefined where the home takes the stray's values. */
   #whyKept(id: bigint, base: bigint | undefined, home: bigint): string | undefined {
-    if (!this.#synced) return "its id is another one's at home";
+    if (!this.#synced) return "its id belongs to another row at home";
     if (base === undefined || !this.#isSame("base", base, "cache", home)) return "changed at home too";
-    return this.#isNewer(id, base) ? undefined : "megatest.db had got another value before";
+    return this.#isNewer(id, base) ? undefined : "megatest.db already had another value";
   }
 
   /** As `StrayMatch` judges it. */

@@ -61,7 +61,7 @@ function notMerged(directory: string, missing: string): string[] {
   const count = strayNumbers(directory).length;
   if (count === 0) return [];
   return [
-    `${plural(count, "stray")} in ${directory} did not come home, for the home is without ${missing}: they stay there.`,
+    `${plural(count, "divergent cache")} in ${directory} could not be merged because the home lacks ${missing}; the copies are kept there.`,
   ];
 }
 

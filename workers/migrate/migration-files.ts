@@ -61,7 +61,7 @@ export function ensureMigrationDirectory(area: Area, token: number): string {
 function assertDirectory(path: string): void {
   if (lstatSync(path).isDirectory()) return;
   throw new JobsError("not-an-area", `${path} is not a directory`, {
-    hint: "see who put it there and what is behind it before you remove it",
+    hint: "check who created it and what it points to before removing it",
   });
 }
 

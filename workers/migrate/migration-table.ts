@@ -68,8 +68,8 @@ function select(db: Connection, where: string, ...values: string[]): MigrationRo
   const sql = `SELECT * FROM area.mtjobs_migrations ${where} ORDER BY token DESC LIMIT 100`;
   const parsed = z.array(migrationRowSchema).safeParse(prepared<string[]>(db, sql).all(...values));
   if (parsed.success) return parsed.data;
-  throw new JobsError("corrupt", "mtjobs_migrations of megatest.db holds a row that is none of ours", {
-    hint: "look at its last rows; a later version of mtjobs may have written them",
+  throw new JobsError("corrupt", "mtjobs_migrations of megatest.db has a row that this version cannot read", {
+    hint: "check its last rows; a later version of mtjobs may have written them",
     details: { problems: parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) },
   });
 }
@@ -82,7 +82,7 @@ export function refuseWhereOpen(db: Connection): void {
     "conflict",
     `migration ${open.token} to ${open.to_host} is not finished: ${open.state}`,
     {
-      hint: "look at mtjobs status AREA: it ends by itself once the workers of both hosts run",
+      hint: "check mtjobs status AREA; the migration ends automatically once the workers of both hosts run",
       details: { token: open.token, jobId: open.job_id, state: open.state },
     },
   );
@@ -148,7 +148,7 @@ function update(
     )
     .run({ ...values, token, now: Date.now() });
   if (rows === 1) return;
-  throw new JobsError("lost-lease", `migration ${token} does not stand where this part left it`, {
-    hint: "another worker decided meanwhile; mtjobs status tells how it stands",
+  throw new JobsError("lost-lease", `migration ${token} is not in the state in which this worker left it`, {
+    hint: "another worker changed it; check mtjobs status AREA",
   });
 }

@@ -55,7 +55,7 @@ async function begin(db: Database.Database, directory: string, waitMs: number): 
     } catch (error) {
       if (toJobsError(error).code !== "busy") throw error;
       if (performance.now() > deadline) {
-        throw new JobsError("busy", `another process works on the caches in ${directory}`, {
+        throw new JobsError("busy", `another process is using the caches in ${directory}`, {
           cause: error,
           hint: "wait until it has ended; if it hangs, end it",
         });

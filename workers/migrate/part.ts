@@ -44,7 +44,7 @@ export interface PartOptions {
 
 const migrationHolder = (jobId: string): string => `migration:${jobId}`;
 
-/** True while a part of the migration is at work, or the next may still take it up. */
+/** True while a step of the migration is running, or the next may still take it up. */
 export function isLeaseAlive(fence: Fence | undefined, jobId: string): boolean {
   return fence?.holder === migrationHolder(jobId) && leaseState(fence, undefined) === "held";
 }
@@ -87,8 +87,8 @@ export async function withPart<T>(
 }
 
 function stillAtWork(fence: Fence | undefined): JobsError {
-  return new JobsError("locked", "a part of the migration is at work", {
-    hint: "wait until it ends, or until its lease runs out",
+  return new JobsError("locked", "a step of the migration is running", {
+    hint: "wait until it ends, or until its lease expires",
     details: { holder: fence?.holder, expiresAt: fence?.expiresAt },
   });
 }

@@ -43,7 +43,7 @@ export async function pairToOpen(part: MigrationPart, row: MigrationRow): Promis
   const directory = migrationDirectory(area, row.token);
   if (row.source !== "cache" || !existsSync(join(directory, snapshotNames.cache))) return pair;
   if (pair === undefined) {
-    context.log("The pair is gone from this host: it is put back from its copy in the area.");
+    context.log("The cache is missing on this host; restoring it from the copy in the area.");
     return await withPairGuard(context.settings, async () => {
       await commit(part, () => {});
       return await fromSnapshot(part, row);

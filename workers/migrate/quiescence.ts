@@ -74,14 +74,14 @@ function testsCheck(alive: RunningTest[], stuck: number, stuckTests: RunningTest
     return {
       name: "tests",
       ok: false,
-      detail: `${count(alive.length)} running; the last sign of life was at ${timeOf(last)}`,
+      detail: `${count(alive.length)} running; the last activity was at ${timeOf(last)}`,
       facts,
     };
   }
   const rest =
     stuck === 0
       ? ""
-      : `; ${count(stuck)} said to run without a sign of life, and ${stuck === 1 ? "does" : "do"} not count`;
+      : `; ${count(stuck)} marked as running without activity and ${stuck === 1 ? "does" : "do"} not count`;
   return { name: "tests", ok: true, detail: `no test is running${rest}`, facts };
 }
 

@@ -22,13 +22,13 @@ export const refusalCodes: Partial<Record<MigrateCheckName, ErrorCode>> = {
 
 const hints: Partial<Record<ErrorCode, string>> = {
   pinned: "take [server] homehost out of megatest.config first",
-  conflict: "mend that, or wait for what is going on there, and ask again",
-  "unfit-host": "name another host with --to, or mend this one",
-  "too-soon": "wait, or say --now",
-  "not-quiescent": "wait, or say --when-quiet; --stop-servers ends Megatest's servers",
+  conflict: "resolve the conflict or wait until it is over, then try again",
+  "unfit-host": "name another host with --to, or fix this one",
+  "too-soon": "wait, or pass --now",
+  "not-quiescent": "wait, or pass --when-quiet; --stop-servers ends Megatest's servers",
   "several-caches":
     "end the processes that have the other caches open, let Megatest sync them, and wait a day after their last change; or remove those that are synced and no longer used",
-  "still-alive": "a host that is only silent must not lose its home: end it first",
+  "still-alive": "the old home may still be running: shut it down first",
 };
 
 /** All that speaks against a migration, as one error of the first one's kind; undefined where nothing does. */
@@ -56,14 +56,14 @@ export function onlyTimeIsLacking({ checks, earliestAt }: CheckReport): boolean 
 
 /** Why a migration whose row says `undoing` or `undone` has failed. */
 export function undoneError({ reason, token }: Pick<MigrationRow, "reason" | "token">): JobsError {
-  return new JobsError("rolled-back", `the migration was undone: ${reason ?? "nobody went on with it"}`, {
-    hint: "nothing was moved and the old home is as before; ask again once the cause is gone",
+  return new JobsError("rolled-back", `the migration was undone: ${reason ?? "no worker continued it"}`, {
+    hint: "nothing was moved and the old home is unchanged; try again once the cause is resolved",
     details: { token },
   });
 }
 
 export function cancelledError(): JobsError {
-  return new JobsError("cancelled", "the migration was cancelled", { hint: "the old home is as before" });
+  return new JobsError("cancelled", "the migration was cancelled", { hint: "the old home is unchanged" });
 }
 
 export function passed(name: MigrateCheckName, detail: string): MigrateCheck {

@@ -25,5 +25,5 @@ const clockMs = 16_000;
 
 const whenText = (did: string, ms: number) =>
   ms < -clockMs
-    ? `is dated ${spanText(-ms)} ahead: set its time (touch) if nobody writes to it`
+    ? `is dated ${spanText(-ms)} in the future: set its time (touch) if no process writes to it`
     : `${did} ${Math.max(0, Math.round(ms / 1000))} s ago`;

@@ -29,7 +29,7 @@ export async function stopServers(
   for (const pid of pids) {
     const reason = alive.some((server) => server.pid === pid)
       ? whyNotServer(pid)
-      : "no log in the area tells of a live server with that number on this host";
+      : "no log in the area names a live server with that pid on this host";
     if (reason === undefined) told.push(pid);
     else left.push({ pid, reason });
   }
@@ -53,7 +53,7 @@ function whyNotServer(pid: number): string | undefined {
   const status = read(pid, "status");
   if (words === undefined || status === undefined || /^State:\s+[ZX]/m.test(status)) return "it has ended";
   const isMegatest = words.some((word) => /^(megatest|mtest)$/.test(basename(word)));
-  if (!isMegatest || !words.includes("-server")) return "it is no Megatest server";
+  if (!isMegatest || !words.includes("-server")) return "it is not a Megatest server";
   const uid = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
   return uid === process.getuid?.() ? undefined : `it belongs to ${userText(uid)}`;
 }

@@ -43,9 +43,9 @@ function assertAlone(file: string): void {
     if (lstatSync(file + suffix, { throwIfNoEntry: false }) === undefined) continue;
     throw new JobsError(
       "conflict",
-      `${file}${suffix} lies beside the copy of a cache that was copied whole`,
+      `${file}${suffix} must not exist: the copy of the cache beside it is complete`,
       {
-        hint: "see who put it there and what is behind it before you remove it",
+        hint: "check who created it and what it points to before removing it",
       },
     );
   }
@@ -118,7 +118,7 @@ export class StrayMatch {
       return { does: "keep", home, reason: "changed at home too" };
     return this.#isNewer(id, base, parent)
       ? { does: "update", home }
-      : { does: "keep", home, reason: "megatest.db had got another value before" };
+      : { does: "keep", home, reason: "megatest.db already had another value" };
   }
 
   /**

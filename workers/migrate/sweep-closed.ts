@@ -34,7 +34,7 @@ export async function sweepClosed(area: Area, context: JobContext, now = Date.no
       removeIfEmpty(directory);
     }
     for (const { directory } of await old()) {
-      if (removePair(directory)) context.log(`${directory} is removed: the homehost moved away long ago.`);
+      if (removePair(directory)) context.log(`Removed ${directory}: the homehost moved away long ago.`);
     }
   });
 }

@@ -57,10 +57,10 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
     const checks: MigrateCheck[] = [];
     try {
       if (!part.wasAlive && isBefore(await rowOf(part, payload.migration))) {
-        throw new JobsError("rolled-back", "its lease ran out before the new home took it up");
+        throw new JobsError("rolled-back", "its lease expired before the new home took over");
       }
       if (payload.cancelled === true && isBefore(await rowOf(part, payload.migration)))
-        throw new JobsError("cancelled", "somebody cancelled it");
+        throw new JobsError("cancelled", "it was cancelled");
       await toSwitched(part, payload.migration, checks);
     } catch (error) {
       await leave(part, payload.migration, error);
@@ -94,8 +94,8 @@ async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCh
     return row.source === "cache" ? await fromSnapshot(part, row) : await fromBase(part, row);
   });
   await takePair(part, pair);
-  if (row.source === "cache") checks.push(passed("digest", "every row of the new pair is as in the old one"));
-  checks.push(passed("integrity", "SQLite finds the new pair sound"));
+  if (row.source === "cache") checks.push(passed("digest", "every row of the new pair equals the old one"));
+  checks.push(passed("integrity", "the new pair passes SQLite's integrity check"));
   await commit(part, () => advance(db, row.token, "installed"));
   context.failpoint("migration-installed");
 }
@@ -125,7 +125,7 @@ async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateChe
   const { area, db, context, fenceToken } = part;
   const { value, pinned } = readHomehost(area);
   if (pinned || value !== row.from_home) {
-    throw new JobsError("conflict", `.homehost holds ${value ?? "nothing"} by now, not ${row.from_home}`);
+    throw new JobsError("conflict", `.homehost now holds ${value ?? "nothing"}, not ${row.from_home}`);
   }
   writeNextHome(area, row.to_home, fenceToken);
   context.failpoint("home-written");
@@ -135,7 +135,7 @@ async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateChe
   context.failpoint("home-renamed");
   await commit(part, () => advance(db, row.token, "switched"));
   context.failpoint("migration-switched");
-  context.log(`The homehost is ${row.to_home} from now on.`);
+  context.log(`The homehost is now ${row.to_home}.`);
   checks.push(passed("homehost", `.homehost holds ${row.to_home}`));
 }
 

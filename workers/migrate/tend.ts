@@ -94,7 +94,7 @@ async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise
   if (duty === "settle") return void (await settle(part, row));
   if (duty === "tidy")
     return void (await (row.state === "undone" ? tidyUndone(part, row) : tidySettled(part, row)));
-  if (duty === "decide") await decide(part, row, "nobody went on with it within the lease's life");
+  if (duty === "decide") await decide(part, row, "no worker continued it before its lease expired");
   else if (duty === "open-old") await openOld(part, row);
   else if (duty === "open-new") await openNew(part, row);
   // Whatever is left, on either host, needs nobody to wait for a lease.

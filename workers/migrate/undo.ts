@@ -28,7 +28,7 @@ export async function rowOf(part: MigrationPart, jobId: string): Promise<Migrati
   const row = await read(part, () => migrationOf(part.db, jobId));
   if (row !== undefined) return row;
   throw new JobsError("rolled-back", "this migration has no row in megatest.db", {
-    hint: "megatest.db was replaced meanwhile; look at .homehost and ask again",
+    hint: "megatest.db was replaced during the migration; check .homehost and try again",
   });
 }
 

@@ -16,7 +16,7 @@ export function untilQuiet(
   const deadline = job.timestamp + payload.deadline;
   if (now >= deadline) return undefined;
   dealings.phase = "wait-quiet";
-  if (at.said !== against.message) dealings.say(`Waits: ${against.message}.`);
+  if (at.said !== against.message) dealings.say(`Waiting: ${against.message}.`);
   at.said = against.message;
   const [least, most] = between;
   return new Pause(Math.min(Math.max(earliestAt - now, least), most, Math.max(deadline - now, 1000)));

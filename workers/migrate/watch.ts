@@ -24,7 +24,7 @@ const longestPauseMs = 5_000;
 const mostForeign = 100;
 /** As many as a line of the history has warnings. */
 const mostProblems = 20;
-const tooMany = `there are more than ${mostForeign} of the kind`;
+const tooMany = `there are more than ${mostForeign} such caches`;
 
 /**
  * One look of the old home, after the switch, for processes that did not notice: what they wrote is closed as well and
@@ -71,7 +71,7 @@ async function copyStrays(
       const problem = n > mostForeign ? tooMany : await exportForeign(stray, foreign, { ...o, n });
       if (problem !== undefined) {
         // It must not keep a migration from its end; the next look tries again.
-        tell(stray.directory, `${stray.directory} of ${foreign.owner} is not brought home: ${problem}.`);
+        tell(stray.directory, `${stray.directory} of ${foreign.owner} is not merged: ${problem}.`);
         continue;
       }
       copied[stray.directory] = { n, changedAt: foreign.changedAt };
@@ -79,7 +79,7 @@ async function copyStrays(
     }
     context.failpoint("stray-copied");
     context.log(
-      `${stray.directory} was written to after the homehost had moved: its rows go to the new home.`,
+      `${stray.directory} was written to after the homehost moved; its rows will be merged at the new home.`,
     );
     if (foreign !== undefined) tell(stray.directory, staysOpen(stray.directory, foreign.owner));
   }
@@ -94,7 +94,7 @@ function countStrays(directory: string): number {
 }
 
 const staysOpen = (directory: string, owner: string) =>
-  `${directory} is ${owner}'s and stays open: end what writes to it, for nobody else looks there.`;
+  `${directory} belongs to ${owner} and stays open: end the processes that write to it; mtjobs does not check it after this migration.`;
 
 function noteProblem(problems: Record<string, string>, directory: string, sentence: string): void {
   const isKnown = Object.hasOwn(problems, directory);

@@ -52,7 +52,7 @@ describe("a migration", () => {
       for (const id of [soon, waits, never]) {
         // A step of some ms delays it too: it waits once it says so.
         const says = async () =>
-          (await hosts.stage.story("host-b", id)).some((line) => line.includes("Waits:"));
+          (await hosts.stage.story("host-b", id)).some((line) => line.includes("Waiting:"));
         await waitFor("the migration to wait", says, { deadline: 40_000, state: stateOf(hosts, id) });
       }
       expect(migrationRow(busy)).toBeUndefined();
@@ -72,7 +72,7 @@ describe("a migration", () => {
         warnings: [
           expect.stringMatching(
             new RegExp(
-              `ended the Megatest server ${server.pid} on .*start a server on host-b: cd ${served.directory} && megatest -server -$`,
+              `ended the Megatest servers ${server.pid} on .*start a server on host-b: cd ${served.directory} && megatest -server -$`,
             ),
           ),
         ],

@@ -99,7 +99,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     ]);
     expect(bytesOf(second.cacheDb)).toBe(before);
     expect(historyOf(area).at(-1)).toMatchObject({
-      warnings: [expect.stringMatching(`${second.cacheDirectory} is nobody's and stays open: `)],
+      warnings: [expect.stringMatching(`${second.cacheDirectory} belongs to nobody and stays open: `)],
     });
   });
 
@@ -186,7 +186,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(historyOf(area).at(-1)).toMatchObject({
       outcome: "migrated",
-      warnings: [expect.stringMatching(`${second.cacheDirectory} of nobody is not brought home: `)],
+      warnings: [expect.stringMatching(`${second.cacheDirectory} of nobody is not merged: `)],
     });
   });
 });

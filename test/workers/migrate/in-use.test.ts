@@ -83,7 +83,7 @@ describe("servers of an area", () => {
     );
     expect(check).toMatchObject({ ok: false, facts: { stopped: [] } });
     expect(check.facts?.left).toEqual([
-      { pid: pidOf(client), reason: expect.stringContaining("no Megatest server") },
+      { pid: pidOf(client), reason: expect.stringContaining("not a Megatest server") },
       { pid: process.pid, reason: expect.stringContaining("no log") },
       { pid: pidOf(deaf), reason: expect.stringContaining("in time") },
     ]);

@@ -26,7 +26,7 @@ it("a migration whose home has nothing to merge strays with says in its result a
   const directory = join(area.directory, ".mtjobs", "migration", String(row.token));
   expect(strayNumbers(directory)).toEqual([1]);
   const warnings = [
-    `1 stray in ${directory} did not come home, for the home is without completed-runs.db: they stay there.`,
+    `1 divergent cache in ${directory} could not be merged because the home lacks completed-runs.db; the copies are kept there.`,
   ];
   expect(report).toMatchObject({ settled: true, warnings });
   expect(historyOf(area).at(-1)).toMatchObject({ outcome: "migrated", warnings });

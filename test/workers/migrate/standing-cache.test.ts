@@ -52,7 +52,7 @@ describe("a cache that stands on the new home before the area moves there", () =
     const { there, check } = scene((to, from) => cpSync(from, to, { recursive: true }));
     expect(await check()).toMatchObject({
       ok: false,
-      detail: expect.stringMatching(new RegExp(`^host-new is not the home, .*${there.cacheDirectory}`)),
+      detail: expect.stringMatching(new RegExp(`^host-new is not the home but .*${there.cacheDirectory}`)),
     });
   });
 });

@@ -96,7 +96,7 @@ describe("a row of a stray that describes the area", () => {
       "/home",
     ]);
     expect(completedColumn(both.home, "SELECT reason FROM mtjobs_superseded")).toEqual([
-      "its id is another one's at home",
+      "its id belongs to another row at home",
     ]);
   });
 });
