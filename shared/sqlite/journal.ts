@@ -85,7 +85,7 @@ export function assertHarmlessJournal(file: string): void {
   const journal = `${file}-journal`;
   if (!namesAnotherFile(journal)) return;
   throw new JobsError("not-owner", `${journal} names another file, which SQLite would remove`, {
-    hint: "Megatest never creates such a journal: check who did, then move it away; nothing was opened",
+    hint: "Megatest never creates such a journal: check who created it, then move it away; nothing was opened",
   });
 }
 
