@@ -7,17 +7,17 @@ import { digestInThread } from "./digest-in-thread.ts";
 import { copyParts, type Installing, preparePlace, putPair } from "./install.ts";
 
 export interface BuildOptions extends Installing {
-  /** megatest.db as the take-over found it, in the area. */
+  /** Copy of megatest.db from before the take-over. */
   base: string;
-  /** Directory of the migration in the area, for a stray that stands here. */
+  /** The migration's directory, which receives a divergent cache found on this host. */
   directory: string;
-  /** What `.homehost` is to hold. */
+  /** What `.homehost` will hold. */
   movedTo: string;
 }
 
 /**
- * Builds this host's pair for a take-over, as Megatest would make a cache that is missing: every row of megatest.db,
- * in the ref as well, for that is what both agree on. It stays closed. As `installPair` in all else.
+ * Builds this host's closed pair for a take-over: cache and ref get every row of megatest.db, as when Megatest fills
+ * a cache.
  */
 export async function buildPair(o: BuildOptions): Promise<CachePair> {
   const place = await preparePlace(o, o.directory);
@@ -39,7 +39,7 @@ export async function buildPair(o: BuildOptions): Promise<CachePair> {
   return putPair(o, place, files);
 }
 
-/** Lease and migrations are megatest.db's. */
+/** Drops the lease and migrations, which belong to megatest.db. */
 function dropOwnTables(db: ReturnType<typeof openConnection>, part: PairPart): void {
   const names = db
     .prepare<[], string>(

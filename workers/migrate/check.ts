@@ -18,14 +18,14 @@ import { stopServers } from "./stop-servers.ts";
 export type CheckPayload = Extract<MigrateStepPayload, { step: "check" }>;
 export type StopPayload = Extract<MigrateStepPayload, { step: "stop-servers" }>;
 
-/** On the old home: everything that only its host can see. Changes nothing and holds nothing. */
+/** Checks on the old home what only that host can see. Changes nothing. */
 export async function check(payload: CheckPayload, context: JobContext): Promise<CheckReport> {
   const versions = versionCheck(payload.version);
   try {
     const place = await openPlace(payload, context, new Tally());
     await outwaitBusy(context.signal, () => assertFit(place.files, new Tally()));
     await outwaitBusy(context.signal, () => assertGapFit(place.files));
-    // By this host's clock: to read the file server's takes a file there, and a check makes none.
+    // This host's clock: reading the file server's creates a file.
     const report = await checkPlace(place, payload, context, 0);
     return { ...report, checks: [versions, ...report.checks] };
   } catch (error) {
@@ -34,7 +34,7 @@ export async function check(payload: CheckPayload, context: JobContext): Promise
   }
 }
 
-/** Parts of one migration run on both hosts: they must know the same states and files. */
+/** Requires equal minor versions, since both hosts share states and files. */
 function versionCheck(theirs: string): MigrateCheck {
   const ours = ownVersion();
   const minor = (version: string) => version.split(".").slice(0, 2).join(".");
@@ -43,7 +43,7 @@ function versionCheck(theirs: string): MigrateCheck {
     : failed("versions", `the old home runs mtjobs ${ours}, the new one ${theirs}`);
 }
 
-/** The same for a place that was opened already; one that could be opened has one cache in use. */
+/** Checks an open place; that it opened implies that one cache is in use. */
 export async function checkPlace(
   place: Place,
   { quietFor: quietForMs, stopped = [] }: Pick<CheckPayload, "quietFor" | "stopped">,
@@ -69,7 +69,7 @@ function sizeOf(file: string | undefined): number {
   return file === undefined ? 0 : (statSync(file, { throwIfNoEntry: false })?.size ?? 0);
 }
 
-/** Ends Megatest's servers of the area on this host, each only where it certainly is one. */
+/** Stops the given processes if they are Megatest servers of the area. */
 export async function stop(payload: StopPayload, context: JobContext): Promise<CheckReport> {
   const place = await openPlace(payload, context, new Tally());
   return { checks: [await stopServers(place.area, payload.pids, context.settings, context.signal)] };

@@ -26,21 +26,19 @@ import { rowOf, undoOnOld } from "./undo.ts";
 
 export type ClosePayload = Extract<MigrateStepPayload, { step: "close" }>;
 
-/** What the old home has handed over. */
 export interface CloseReport {
   token: number;
   source: MigrationRow["source"];
-  /** By file name. */
+  /** Sizes in bytes, by file name. */
   bytes: Record<string, number>;
   checks: CheckReport["checks"];
 }
 
 /**
- * On the old home: takes the lease, begins the migration, brings cache and megatest.db together, closes the pair and
- * leaves a checked copy of it in the area. Taken up again while its lease lives it goes on, else it undoes.
+ * Closes the old home: takes the lease, reconciles cache and megatest.db, closes the pair and leaves a verified copy
+ * in the area. Continues if resumed while its lease is alive, else undoes.
  *
- * @throws JobsError a refusal where nothing was begun; `rolled-back` where it was undone; `stopped`, `lost-lease`
- *   where it was left as it stood
+ * @throws JobsError a refusal if nothing was begun; `rolled-back`; `stopped` or `lost-lease` with the state unchanged
  */
 export async function close(payload: ClosePayload, context: JobContext): Promise<CloseReport> {
   const tally = new Tally();
@@ -70,7 +68,7 @@ export async function close(payload: ClosePayload, context: JobContext): Promise
 
 const isBefore = ({ state }: MigrationRow) => state === "closing" || state === "closed";
 
-/** Everything may have changed since the check: it is made once more, under the lease. */
+/** Repeats the check under the lease and begins the migration. */
 async function begin(
   part: MigrationPart,
   place: Place,
@@ -110,7 +108,7 @@ async function closing(
 ): Promise<CloseReport> {
   const row = await rowOf(part, payload.migration);
   if (row.state === "undoing" || row.state === "undone") {
-    // A worker that was paused: the migration has ended without it, and nobody need wait for the lease that it took.
+    // A paused worker: the migration ended without it.
     await giveBack(part).catch(() => {});
     throw undoneError(row);
   }
@@ -129,7 +127,7 @@ async function closing(
   }
 }
 
-/** From the first commit here on no row of the old pair changes any more. */
+/** Closes cache and ref; after the first commit no row of the old cache changes. */
 async function closePair(part: MigrationPart, move: Move, row: MigrationRow): Promise<void> {
   const { context, db, fenceToken, times, files } = part;
   if (files.cache === undefined) return;
@@ -150,7 +148,7 @@ async function closePair(part: MigrationPart, move: Move, row: MigrationRow): Pr
   context.failpoint("old-ref-closed");
 }
 
-/** What a refill would have brought is brought. */
+/** Clears the refill note, which the reconciliation has settled. */
 function settleRefill(db: Move["db"], fenceToken: number): void {
   transact(db, () => {
     proveToken(db, "cache", fenceToken, Date.now());
@@ -183,10 +181,10 @@ function sizesOf({ pair }: MigrationPart): Record<string, number> {
   };
 }
 
-/** What becomes of the migration where a part before the commit point fails; the caller throws on. */
+/** Undoes or ends the migration after an error before the commit point; the caller rethrows. */
 async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promise<void> {
   const error = toJobsError(thrown);
-  // Put back, or overtaken: whoever comes next goes on within the lease's life, or undoes.
+  // The next worker continues while the lease is alive, or undoes.
   if (error.code === "stopped" || error.code === "lost-lease") return;
   try {
     const row = await read(part, () => migrationOf(part.db, jobId));

@@ -5,32 +5,30 @@ import { proveToken, readFence } from "../fence.ts";
 import { transact } from "../move/transaction.ts";
 
 /**
- * A pair of databases that is home no longer stays where it is, for a process may have it open: a handle to a file
- * that was renamed or removed would go on writing where nobody reads. So it is closed in place, by triggers that
- * abort whatever would change a row of Megatest's, in every journal mode and for statements prepared before.
+ * A pair on a former homehost is closed in place, by triggers that abort any change of a Megatest row, in every
+ * journal mode and for statements prepared earlier. It is not renamed or removed: a process that has it open would
+ * keep writing to a file that is never read.
  */
 
 export type PairPart = "cache" | "ref";
 
-/** The row in a closed database that says so. */
 export interface ClosedMark {
-  /** Of the migration that closed it: the key of its row in megatest.db. */
+  /** Key of the migration's row in megatest.db. */
   token: number;
-  /** What `.homehost` holds from now on, or is to hold. */
+  /** What `.homehost` holds, or will hold. */
   movedTo: string;
   /** Ms since 1970. */
   closedAt: number;
   /**
-   * The version of the schema once it was closed. Whoever writes must remove a trigger first, or the table, and
-   * thereby raises it. A copy made by SQLite's backup has another one: see `isUntouched`, `noteKnown`.
+   * Schema version when closed. A writer must first drop a trigger or the table, which raises it. SQLite's backup
+   * changes it in the copy: see `isUntouched`, `noteKnown`.
    */
   changeCounter: number;
 }
 
-/** What a process is told that writes to a closed pair. */
 export const closingMessage = (movedTo: string): string => `homehost moved to ${movedTo}`;
 
-/** The mark of a closed database; undefined where it is open. */
+/** Returns the mark of a closed database; undefined if it is open. */
 export function readClosed(db: Connection, part: PairPart): ClosedMark | undefined {
   if (!hasTable(db, part, "mtjobs_closed")) return undefined;
   return db
@@ -41,17 +39,16 @@ export function readClosed(db: Connection, part: PairPart): ClosedMark | undefin
     .get();
 }
 
-/** True where nobody can have written to a closed database since it was closed; false for an open one. */
+/** Returns true if a closed database cannot have been written to since. */
 export function isUntouched(db: Connection, part: PairPart): boolean {
   return readClosed(db, part)?.changeCounter === schemaVersion(db, part);
 }
 
 /**
- * Closes a database, in one transaction. From its commit on every row of Megatest's stays as it is. May be repeated: what
- * this migration has closed already, and nobody opened, is left as it is.
+ * Closes a database in one transaction; no Megatest row changes after its commit. May be repeated.
  *
- * @param fenceToken token of the part of the work at hand, which may be higher than the migration's
- * @param known false for a stray, which counts as touched until `noteKnown`
+ * @param fenceToken token of the current step, which may exceed the migration's
+ * @param known false for a divergent cache, which counts as touched until `noteKnown`
  * @throws JobsError `lost-lease`
  */
 export function closePart(
@@ -80,15 +77,14 @@ export function closePart(
   });
 }
 
-/** No database has this version of its schema. */
 const unknownVersion = -1;
 
-/** Says of a closed database that all it holds is known elsewhere too. Call inside a transaction. */
+/** Records that all rows of a closed database are known elsewhere. Call inside a transaction. */
 export function noteKnown(db: Connection, part: PairPart): void {
   db.prepare(`UPDATE ${part}.mtjobs_closed SET change_counter = ?`).run(schemaVersion(db, part));
 }
 
-/** Opens a closed database again, in one transaction; an open one is left as it is. Throws `lost-lease`. */
+/** Reopens a closed database in one transaction. @throws JobsError `lost-lease` */
 export function openPart(db: Connection, part: PairPart, fenceToken: number): void {
   transact(db, () => {
     proveToken(db, part, fenceToken, Date.now());
@@ -97,7 +93,7 @@ export function openPart(db: Connection, part: PairPart, fenceToken: number): vo
   });
 }
 
-/** Says of a closed database, in one transaction, where the home is instead of where it was to be. */
+/** Changes the home that a closed database names, in one transaction. */
 export function tellHome(db: Connection, part: PairPart, home: string): void {
   transact(db, () => {
     proveToken(db, part, readFence(db, part)?.token ?? 0, Date.now());
@@ -110,7 +106,7 @@ export function tellHome(db: Connection, part: PairPart, home: string): void {
   });
 }
 
-/** Lets `body` write to a database that stays closed for everybody else. Call inside a transaction. */
+/** Runs `body` with write access to a closed database. Call inside a transaction. */
 export function writeClosed(db: Connection, part: PairPart, body: () => void): void {
   const mark = readClosed(db, part);
   if (mark === undefined) {
@@ -145,7 +141,6 @@ function dropTriggers(db: Connection, part: PairPart): void {
   for (const name of names) db.exec(`DROP TRIGGER ${part}.${quoteName(name)}`);
 }
 
-/** Every ordinary table that is not ours. */
 function megatestTables(db: Connection, part: PairPart): string[] {
   return prepared<[string], string>(
     db,

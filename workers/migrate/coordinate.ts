@@ -11,10 +11,10 @@ import { Dealings, Pause } from "./dealings.ts";
 import type { StepContext } from "./perform-step.ts";
 
 /**
- * One look of the job `migrate`: goes as far as it can without waiting for another host, then puts itself off. Nothing of
- * the work is done on this thread.
+ * Runs one pass of the job `migrate`: proceeds until it must wait for another host, then delays itself.
  *
- * @returns the result, or where the job went on; throws `DelayedError` where it waits, a JobsError where it has failed
+ * @returns the result, or where the job was forwarded
+ * @throws `DelayedError` while waiting; JobsError if the migration failed
  */
 export async function coordinate(
   job: Job,
@@ -40,7 +40,7 @@ export async function coordinate(
   }
 }
 
-/** Name of the host that the area is to move to; undefined where that is this one. */
+/** Returns the target host; undefined if it is this one. */
 async function targetElsewhere(payload: MigratePayload, { host }: StepContext): Promise<string | undefined> {
   const { settings, redis } = host;
   if (payload.to === settings.host) return undefined;

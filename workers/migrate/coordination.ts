@@ -4,8 +4,8 @@ import { type MigrateCheck, migrateCheckNames } from "../../shared/migrate-resul
 import type { Progress } from "../../shared/result.ts";
 
 /**
- * Where the coordinating job stands between two of its looks. It is kept in the job's progress, which nobody but a worker
- * writes, and may be lost: the row in megatest.db tells how far the migration is.
+ * State of the coordinating job between two passes, stored in the job's progress. It may be lost: the row in
+ * megatest.db is authoritative.
  */
 
 const checkSchema = z.object({
@@ -16,9 +16,9 @@ const checkSchema = z.object({
 });
 
 const schema = z.object({
-  /** Counts the steps asked for: each has a job id of its own. */
+  /** Number of steps requested; part of their job ids. */
   round: z.number().int().default(0),
-  /** The step that is waited for, and since when, ms since 1970. */
+  /** `since` in ms since 1970. */
   step: z
     .object({
       name: z.enum(["check", "stop-servers", "close"]),
@@ -27,22 +27,21 @@ const schema = z.object({
       since: z.number(),
     })
     .optional(),
-  /** How often nothing had changed: the pauses grow with it. */
+  /** Passes without a change; pauses grow with it. */
   idle: z.number().int().default(0),
   checks: z.array(z.custom<MigrateCheck>((value) => checkSchema.safeParse(value).success)).default([]),
   bytes: z.record(z.string(), z.number()).default({}),
-  /** Name of the worker that the home to move from is known by. */
+  /** Name of the old home's worker. */
   fromHost: z.string().optional(),
-  /** A take-over: when megatest.db last changed before it, ms since 1970. */
+  /** Take-over only: when megatest.db last changed before it, ms since 1970. */
   syncedAt: z.number().optional(),
-  /** Of the Redlock, while it stands for us. */
+  /** Value of the Redlock held for this job. */
   lockValue: z.string().optional(),
   serversStopped: z.boolean().default(false),
-  /** Servers that were ended for us. */
+  /** Servers that this job stopped. */
   stopped: z.array(z.object({ host: z.string(), pid: z.number() })).default([]),
-  /** Since when the old home is to watch, ms since 1970. */
+  /** Ms since 1970. */
   watchSince: z.number().optional(),
-  /** The reason for waiting that was told last. */
   said: z.string().optional(),
 });
 export type Coordination = z.infer<typeof schema>;
@@ -55,12 +54,12 @@ export function readCoordination(job: Job): Coordination {
   return parsed.success ? parsed.data : schema.parse({});
 }
 
-/** What `mtjobs job` shows of it, with what the next look needs. */
+/** Builds the progress: what `mtjobs job` shows, and the state. */
 export function progressOf(phase: string, migration: Coordination): Progress & { migration: Coordination } {
   return { phase, runs: { done: 0, total: 0 }, rows: { done: 0 }, migration };
 }
 
-/** The newest of each name, in the order in which results list them. */
+/** Keeps the newest check of each name, in result order. */
 export function mergeChecks(...lists: readonly (readonly MigrateCheck[])[]): MigrateCheck[] {
   const byName = new Map(lists.flat().map((check) => [check.name, check]));
   return migrateCheckNames.flatMap((name) => byName.get(name) ?? []);

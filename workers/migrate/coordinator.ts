@@ -16,17 +16,17 @@ import { cancelStep, lookAtStep, removeStep } from "./step-jobs.ts";
 import { untilQuiet } from "./until-quiet.ts";
 import { defaultSettleMs } from "./watch.ts";
 
-/** How long the old home's worker may be silent before a step is looked past, ms. */
+/** How long the old home's worker may be silent before its step is given up, ms. */
 const patienceMs = 5_000;
-/** How often the new home looks after the old one's watch, ms; in between Megatest's sync gets through. */
+/** Interval for checking the old home's watch, ms; Megatest's sync runs in between. */
 const overseeMs = 15_000;
-/** How much longer than it should take the old home's watch is waited for, ms. */
+/** How much longer than expected to wait for the watch, ms. */
 const watchPatienceMs = 60_000;
 
 /**
- * One look of a coordinating job: goes on as far as the area's row and the step in hand allow.
+ * Runs one pass of a coordinating job, as far as the area's row and the current step allow.
  *
- * @throws Pause where it waits; a JobsError where the migration has failed
+ * @throws Pause while waiting; JobsError if the migration failed
  */
 export async function takeOneLook(dealings: Dealings): Promise<MigrateResult> {
   return await new Coordinator(dealings).go();
@@ -65,7 +65,7 @@ class Coordinator {
     return await this.#askCheck(look);
   }
 
-  /** Ends the step in hand, and undoes what can be. After the switch it is too late. */
+  /** Cancels the current step and undoes the migration, unless it has switched. */
   async #cancel(step: AskedStep | undefined): Promise<MigrateResult> {
     const { at, context } = this.#with;
     if (step !== undefined && (await lookAtStep(context.host, step)).state === "unfinished") {
@@ -79,11 +79,11 @@ class Coordinator {
     throw this.#failure(look, cancelledError());
   }
 
-  /** The area, as this host sees it, decides what comes next. */
+  /** Chooses the next action from the area's state. */
   async #look(refused?: JobsError): Promise<MigrateResult> {
     const look = await this.#with.look();
     if (look.own !== undefined) return await this.#goOn(look, look.own);
-    // The host that was asked is the home no more: that speaks against it, with all else that does by now.
+    // `not-home`: the host asked is no longer the home; report all failed checks.
     if (refused !== undefined && refused.code !== "not-home") throw this.#failure(look, refused);
     if (look.atHome) return completed(this.#subject(look), "already-home");
     const old = await this.#with.oldHost(look);
@@ -120,7 +120,7 @@ class Coordinator {
     const old = await this.#with.hostNamed(step.host);
     if (old?.alive === true || msSince(step.since) < patienceMs) throw this.#with.pause();
     const look = await this.#with.look();
-    // It died when its part was done: that is in the row, and we go on from there.
+    // Its worker died after finishing; the row records that.
     if (look.own !== undefined && look.own.state !== "closing") {
       delete at.step;
       return await this.#goOn(look, look.own);
@@ -157,7 +157,6 @@ class Coordinator {
     return await this.#with.ask("close", old?.host ?? "", { ...this.#with.quiet, lockValue, ...homes });
   }
 
-  /** The migration has begun: its row tells what comes next. */
   async #goOn(look: LookReport, row: MigrationRow): Promise<MigrateResult> {
     switch (row.state) {
       case "closed":
@@ -166,7 +165,7 @@ class Coordinator {
         return await this.#switch(look);
       case "switched":
         if (row.new_ready === 0) return await this.#switch(look);
-        // What a lost home had comes when it is back.
+        // Rows of a lost home are merged when it is back.
         if (row.kind === "migration") return await this.#watch(look, row);
         await this.#with.unlock(look);
         return completed(this.#subject(look), "migrated");
@@ -180,13 +179,13 @@ class Coordinator {
     }
   }
 
-  /** `closing` without its step, or `undoing`: the old home acts, and this one cleans up. */
+  /** Waits for the old home to act, in `closing` without a step or in `undoing`. */
   async #waitForOthers(row: MigrationRow): Promise<never> {
     this.#with.phase = "undo";
-    // Not each time: what they are asked for may take a while, and the rounds ask as well.
+    // Not on every pass: the action may take a while, and the reconciler asks as well.
     const { idle } = this.#with.at;
     if (idle % 8 === 0) {
-      // No step is waited for any more; one whose job an outage took has lost its locks by then too.
+      // Locks of a step lost in an outage have expired by now.
       const givenUp = row.state === "closing" && idle > 0;
       for (const target of [row.from_host, row.to_host]) await this.#with.tendOn(target, givenUp);
     }
@@ -225,7 +224,7 @@ class Coordinator {
     const settleMs = context.host.settleMs ?? defaultSettleMs;
     if (msSince(at.watchSince) < settleMs + watchPatienceMs)
       throw new Pause(Math.min(overseeMs, settleMs + 250));
-    // The new home works; the row waits for the old one's worker.
+    // The new home works; the row waits for the old home's worker.
     const detail =
       "the old home has not been watched for late writes yet; that happens when its worker is back";
     at.checks = mergeChecks(at.checks, [{ name: "settle", ok: null, detail }]);

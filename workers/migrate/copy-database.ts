@@ -3,17 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 
-/** Pages in one step: some MiB, so that a signal is heard soon. */
+/** Pages per step: few enough that an abort takes effect soon. */
 const step = 2_000;
 
-/** For how long a copy waits for a reader or writer of either file before it gives up, in ms. */
+/** How long a copy waits for a reader or writer of either file, ms. */
 const patienceMs = 30_000;
 
 /**
- * Copies a database with SQLite's backup: a consistent state of `from`, whoever has it open, into `to`, a file that is there
- * and whose content is replaced in place in one transaction, whoever has it open.
+ * Copies a consistent state of `from` with SQLite's backup, replacing the content of the existing file `to` in one
+ * transaction. Either may be open elsewhere.
  *
- * @throws JobsError `busy` where somebody keeps either file locked; `disk-full`, `io`; the signal's reason
+ * @throws JobsError `busy` if another process keeps either file locked; `disk-full`, `io`; the signal's reason
  */
 export async function copyDatabase(from: string, to: string, signal: AbortSignal): Promise<void> {
   const source = new Database(from, { fileMustExist: true, timeout: 1_000 });
@@ -33,7 +33,7 @@ export async function copyDatabase(from: string, to: string, signal: AbortSignal
   }
 }
 
-/** @throws JobsError `busy` where a step met a lock */
+/** @throws JobsError `busy` if a step found a lock */
 async function copyOnce(source: Database.Database, to: string, signal: AbortSignal): Promise<void> {
   const target = inodeOf(to);
   if (target === undefined) throw notThere(to);
@@ -42,13 +42,13 @@ async function copyOnce(source: Database.Database, to: string, signal: AbortSign
     progress: ({ remainingPages }) => {
       signal.throwIfAborted();
       assertSame(to, target);
-      // A step that met a lock copied nothing; so did one that began anew, after a write to the source.
+      // No progress: a lock, or a restart after a write to the source.
       if (remainingPages >= left) throw busy(source.name, to);
       left = remainingPages;
       return step;
     },
   });
-  // better-sqlite3 takes a first step that met a lock, and so knows of no page yet, for the end.
+  // better-sqlite3 reports completion if the first step found a lock.
   if (totalPages === 0) throw busy(source.name, to);
 }
 
@@ -62,13 +62,12 @@ function busy(from: string, to: string): JobsError {
   );
 }
 
-/** Device and inode of a regular file; undefined for anything else. */
 function inodeOf(path: string): string | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat?.isFile() === true ? `${stat.dev}:${stat.ino}` : undefined;
 }
 
-/** SQLite's backup makes a target that vanished since it was looked at: what it began there goes. */
+/** Checks that the target is the same file; removes an empty one that SQLite's backup recreated. */
 function assertSame(to: string, target: string): void {
   const now = inodeOf(to);
   if (now === target) return;
@@ -82,8 +81,8 @@ const notThere = (file: string) =>
   });
 
 /**
- * Gives a database that nobody else has open the size of pages that `target` has, if that is in WAL mode: such a database keeps
- * its size, and SQLite's backup into it fails (SQLITE_READONLY), however often it is tried.
+ * Gives a database that is not open elsewhere the page size of `target` if that is in WAL mode. A WAL target keeps
+ * its page size, and SQLite's backup into it fails otherwise (SQLITE_READONLY).
  */
 export function takePageSize(file: string, target: string): void {
   const size = walPageSize(target);
@@ -91,7 +90,7 @@ export function takePageSize(file: string, target: string): void {
   const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
   try {
     if (db.pragma("page_size", { simple: true }) === size) return;
-    // It takes effect with the vacuum, in rollback mode alone.
+    // Takes effect with the vacuum, only in rollback mode.
     db.pragma(`page_size = ${size}`);
     db.exec("VACUUM");
   } finally {
@@ -99,7 +98,7 @@ export function takePageSize(file: string, target: string): void {
   }
 }
 
-/** Undefined for a database that is not in WAL mode. */
+/** Returns undefined unless in WAL mode. */
 function walPageSize(path: string): number | undefined {
   const db = new Database(path, { fileMustExist: true, timeout: 1_000 });
   try {
@@ -111,13 +110,13 @@ function walPageSize(path: string): number | undefined {
 }
 
 /**
- * Takes a database that nobody else has open out of WAL mode, as SQLite's backup keeps the mode of its source: on a network
- * file system, and for its only file to be all of it.
+ * Takes a database that is not open elsewhere out of WAL mode, which SQLite's backup copies: the copy must be a
+ * single file and usable on a network file system.
  */
 export function leaveWal(file: string): void {
   const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
   try {
-    // Without it, opening in WAL mode makes a file of shared memory beside.
+    // Avoids a shared-memory file.
     db.pragma("locking_mode = EXCLUSIVE");
     if (db.pragma("journal_mode = DELETE", { simple: true }) !== "delete") {
       throw new JobsError("io", `${file} cannot be taken out of WAL mode`);
@@ -128,8 +127,8 @@ export function leaveWal(file: string): void {
 }
 
 /**
- * Makes the content of a file durable. Never for a database that a connection of this process may have open: closing any
- * descriptor of it drops the locks that SQLite holds on it.
+ * Makes the content of a file durable. Not for a database that this process may have open: closing any descriptor of
+ * it drops SQLite's locks on it.
  */
 export function syncFile(path: string): void {
   const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -11,7 +11,7 @@ import type { LookReport } from "./look.ts";
 import { askToTend, handOverMs, type StepContext } from "./perform-step.ts";
 import { addStep } from "./step-jobs.ts";
 
-/** Thrown where the job waits for something. */
+/** Thrown when the job must wait. */
 export class Pause {
   readonly ms: number;
   constructor(ms: number) {
@@ -21,11 +21,9 @@ export class Pause {
 
 export type AskedStep = NonNullable<Coordination["step"]>;
 
-/** What a coordinating job has to do with others: other hosts' queues, the lock, threads. No SQLite here. */
+/** I/O of a coordinating job: other hosts' queues, the lock, job threads. No SQLite here. */
 export class Dealings {
-  /** What it must remember until its next look. */
   readonly at: Coordination;
-  /** For whoever follows the job. */
   phase = "look";
   readonly job: Job;
   readonly payload: MigratePayload;
@@ -42,7 +40,7 @@ export class Dealings {
     return this.job.id ?? "";
   }
 
-  /** What the old home judges the quiet by. */
+  /** Returns the old home's criteria for a quiet area. */
   get quiet() {
     return { quietFor: this.payload.quietFor, stopped: this.at.stopped };
   }
@@ -51,7 +49,7 @@ export class Dealings {
     this.context.reporter.log(sentence);
   }
 
-  /** The worker of the home that the area has now; undefined where none is known by that name. */
+  /** Returns the current home's worker, if known. */
   async oldHost({ fromHome }: LookReport): Promise<HostStatus | undefined> {
     return fromHome === null ? undefined : await this.hostNamed(fromHome);
   }
@@ -61,7 +59,7 @@ export class Dealings {
     return await findHost(redis, settings.prefix, name);
   }
 
-  /** Adds a step to a host's queue and waits for it. */
+  /** Queues a step on a host and waits for it. */
   async ask(step: AskedStep["name"], target: string, more: object): Promise<never> {
     const { host } = this.context;
     const { area, requestedBy } = this.payload;
@@ -75,17 +73,21 @@ export class Dealings {
     throw this.pause();
   }
 
-  /** Short at first: whoever ends a step may do so before this job is put off, and then cannot wake it. */
+  /** Builds a growing pause. Short at first: a step that ends before this job is delayed cannot wake it. */
   pause(): Pause {
     return new Pause(Math.min(250 * 2 ** this.at.idle++, 2000));
   }
 
-  /** @param givenUp nobody is at work on it any more: its lease need not run out first */
+  /**
+   * Asks a host to reconcile the migration.
+   *
+   * @param givenUp the migration is abandoned: do not wait for its lease to expire
+   */
   async tendOn(target: string, givenUp = false): Promise<void> {
     await askToTend(this.context.host, target, this.payload, givenUp ? this.jobId : undefined);
   }
 
-  /** The migration's lock: as it was handed over, or anew where that has run out. */
+  /** Takes the migration's lock: adopts the one handed over, or locks again. */
   async lock(look: LookReport): Promise<AreaLock> {
     const { locks, settings } = this.context.host;
     const keys = areaIdLockKeys(settings.prefix, look.areaId);
@@ -98,10 +100,7 @@ export class Dealings {
     return await locks.adopt(keys, this.at.lockValue, owner);
   }
 
-  /**
-   * Does `body` under the migration's lock, and leaves the lock standing for the next part. Where `body` failed for good
-   * there is none, and the lock ends with it.
-   */
+  /** Runs `body` under the migration's lock, then hands the lock over. Releases it after a permanent failure. */
   async underLock<T>(look: LookReport, body: (lock: AreaLock) => Promise<T>): Promise<T> {
     const lock = await this.lock(look);
     try {
@@ -114,7 +113,7 @@ export class Dealings {
     }
   }
 
-  /** Leaves the lock standing for the next part, wherever that is. */
+  /** Leaves the lock to the next step, on any host. */
   async handOver(lock: AreaLock): Promise<string> {
     const value = await lock.handOver(handOverMs);
     this.at.lockValue = value;
@@ -125,7 +124,6 @@ export class Dealings {
     await (await this.lock(look)).release();
   }
 
-  /** One of the parts that read or write the area, in a thread. */
   part<Name extends "migrate-switch" | "migrate-oversee">(
     name: Name,
     lock: AreaLock,
@@ -135,7 +133,6 @@ export class Dealings {
     return this.#thread(name, payload, lock.signal);
   }
 
-  /** Begins what has no old home to begin it. */
   async beginTakeOver(
     more: { fromHome: string; fromHost: string; toHome: string },
     lock: AreaLock,
@@ -150,7 +147,7 @@ export class Dealings {
 
   async look(): Promise<LookReport> {
     const report = await this.#thread("migrate-look", this.payload);
-    // Here, so that every result names it, also of what is refused before the old home is asked for anything.
+    // Set here so that every result names it, also an early refusal.
     const from = report.atHome ? this.context.host.settings.host : (await this.oldHost(report))?.host;
     if (from !== undefined && report.own === undefined) this.at.fromHost = from;
     return report;

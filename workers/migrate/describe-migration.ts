@@ -7,7 +7,6 @@ import type { Settled } from "./end.ts";
 import type { LookReport } from "./look.ts";
 import { startServer } from "./old-clients.ts";
 
-/** What a result is made of. */
 export interface MigrationSubject {
   job: Job;
   payload: MigratePayload;
@@ -17,7 +16,7 @@ export interface MigrationSubject {
   host: string;
 }
 
-/** The document of a migration that did what it was asked for. */
+/** Builds the result of a successful migration. */
 export function completed(
   subject: MigrationSubject,
   outcome: MigrateOutcome,
@@ -27,7 +26,10 @@ export function completed(
   return { ...describe(subject), state: "completed", outcome, strays, warnings: [...ended, ...warnings] };
 }
 
-/** Clients on other hosts go on once a server runs on the new home, and none starts by itself: the old one is asked. */
+/**
+ * Clients on other hosts wait until a server runs on the new home; none starts automatically, because they ask the
+ * old home.
+ */
 function serverWarnings({ at, host, payload }: MigrationSubject): string[] {
   if (at.stopped.length === 0) return [];
   const names = at.stopped.map(({ host: old, pid }) => `${pid} on ${old}`).join(", ");
@@ -36,7 +38,7 @@ function serverWarnings({ at, host, payload }: MigrationSubject): string[] {
   ];
 }
 
-/** The error of one that did not, with its document in `details.result`. */
+/** Builds the error of a failed migration, with its result in `details.result`. */
 export function failedAs(subject: MigrationSubject, error: JobsError): JobsError {
   const outcome = subject.look.own === undefined ? "refused" : "rolled-back";
   const result: MigrateResult = { ...describe(subject), state: "failed", outcome, reason: error.message };

@@ -16,10 +16,9 @@ const digestThreads = new ThreadPool<DigestCalls>(
 type ByPart<T> = Partial<Record<"cache" | "ref", T>>;
 
 /**
- * Digests of the databases given, each from a thread of its own beside whatever this one does, once SQLite has found
- * them sound.
+ * Checks and digests the given databases, each in its own thread.
  *
- * @throws JobsError `corrupt` where one is damaged; the signal's reason where it is aborted
+ * @throws JobsError `corrupt` if one is damaged; the signal's reason if aborted
  */
 export async function digestInThread(
   files: ByPart<string>,
@@ -36,7 +35,7 @@ export async function digestInThread(
       try {
         return [part, await checkInThread(file, either)] as const;
       } catch (error) {
-        // The other one's result would be thrown away.
+        // The other result is useless.
         stop.abort(error);
         throw error;
       }

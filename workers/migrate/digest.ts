@@ -10,17 +10,17 @@ import { idAfter } from "../../shared/sqlite/ids.ts";
 import { foldName } from "../../shared/sqlite/names.ts";
 import { isNotUnderstood } from "../../shared/sqlite/site-schema.ts";
 
-/** What differs between the two ends of a migration, and says nothing of a record. */
+/** Tables that differ between the hosts and hold no records. */
 const leftOut = ["mtjobs_fence", "mtjobs_closed"];
 
-/** Rows in one statement: each comes as one text, and the shared lock is gone between two. */
+/** Rows per statement: held in memory, under one shared lock. */
 const chunk = 1_000;
 
 /**
- * A digest over every row of a database, values with their types, tables by name and rows in order, but for fence, mark
- * and the gap's rows. Meant for a closed database: rows that change meanwhile are in it or not.
+ * Digests every row of a database, values with types, without fence, mark and the id gap's rows. Meant for a closed
+ * database.
  *
- * @throws the signal's reason where it is aborted between two chunks
+ * @throws the signal's reason, between two chunks
  */
 export function digestOf(file: string, signal: AbortSignal): FileDigest {
   const db = openToRead(file);
@@ -38,21 +38,17 @@ export function digestOf(file: string, signal: AbortSignal): FileDigest {
   }
 }
 
-/** Whether two databases hold the same rows; how large their files are does not matter. */
 export function sameDigest(a: FileDigest, b: FileDigest): boolean {
   return a.sha256 === b.sha256;
 }
 
-/**
- * What SQLite's own check finds wrong with a database, a sentence each; [] where it is sound. Tables that need functions of a
- * site's own programs cannot be checked: they are left out.
- */
+/** Returns the problems that SQLite's integrity check finds. Skips tables that need application-defined functions. */
 export function integrityOf(file: string): string[] {
   const db = openToRead(file);
   try {
     return checkWhole(db);
   } catch (error) {
-    // Damage in the schema itself: the check cannot begin.
+    // The schema itself is damaged.
     const { code, message } = toJobsError(error);
     if (code === "corrupt") return [message];
     throw error;
@@ -90,7 +86,7 @@ export function assertSound(file: string): void {
 }
 
 function openToRead(file: string): Database.Database {
-  // Not as read-only: what a dead writer left in a journal must be rolled back before a row counts.
+  // Writable: a dead writer's journal must be rolled back first.
   const db = new Database(file, { fileMustExist: true, timeout: 5_000 });
   db.pragma("cache_size = -16000");
   return db;
@@ -98,7 +94,7 @@ function openToRead(file: string): Database.Database {
 
 interface Table {
   name: string;
-  /** 1: without a rowid. */
+  /** 1: WITHOUT ROWID. */
   wr: number;
 }
 
@@ -117,7 +113,7 @@ interface Column {
   pk: number;
 }
 
-/** What is computed anew for each reader says nothing, and may need a function that only a site's own programs have. */
+/** Returns the stored columns; computed ones add nothing, and may need an application-defined function. */
 function columnsOf(db: Database.Database, table: string): Column[] {
   return db
     .prepare<[string], Column>(
@@ -131,7 +127,7 @@ function addByRowid(db: Database.Database, table: string, hash: Hash, signal: Ab
   const taken = new Set(columns.map(({ name }) => foldName(name)));
   const rowid = ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? "rowid";
   const text = rowText(columns.map(({ name }) => name));
-  // The rows come by rowid as they are read: to sort them once more would take as long as all else.
+  // In read order: sorting would double the time.
   const read = db
     .prepare<[bigint], [bigint | null, bigint, Buffer | null]>(
       `SELECT max(at), count(*), CAST(group_concat(text, '') AS BLOB) FROM (
@@ -152,7 +148,7 @@ function addByRowid(db: Database.Database, table: string, hash: Hash, signal: Ab
   return rows;
 }
 
-/** Megatest has no such table; one that somebody added is small. */
+/** Digests a WITHOUT ROWID table, which only sites add; they are small. */
 function addKeyed(db: Database.Database, table: string, hash: Hash): number {
   const columns = columnsOf(db, table);
   const key = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
@@ -170,13 +166,13 @@ function addKeyed(db: Database.Database, table: string, hash: Hash): number {
 }
 
 /**
- * SQL: a row as one text that no other row has: type, length and bytes of each value, whatever is in them. One call for
- * the row: with `||` each piece would copy all before it.
+ * SQL: a row as unambiguous text: type, length and bytes of each value. One call, since `||` would copy the prefix
+ * each time.
  */
 function rowText(columns: readonly string[]): string {
   const values = columns.map((name) => {
     const value = `x.${quoteName(name)}`;
-    // The text of a real number may be rounded; its literal is exact.
+    // A real's text may be rounded; its literal is exact.
     return `typeof(${value}), ':', octet_length(${value}), ':', iif(typeof(${value}) = 'real', quote(${value}), ${value})`;
   });
   return `concat(${[...values, "char(10)"].join(", ',', ")})`;

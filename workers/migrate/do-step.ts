@@ -5,7 +5,6 @@ import { check, stop } from "./check.ts";
 import { type CloseReport, close } from "./close.ts";
 import { type TendReport, tend } from "./tend.ts";
 
-/** What a job `migrate-step` returns, by its step. */
 export type StepReport = CheckReport | CloseReport | TendReport;
 
 export function doStep(payload: MigrateStepPayload, context: JobContext): Promise<StepReport> {

@@ -1,7 +1,7 @@
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrationFiles } from "./migration-files.ts";
 
-/** What a migration leaves for a host to do; done by `tend`, in this order until nothing is left. */
+/** A host's next action in a migration; `tend` repeats it until none is left. */
 export type Duty =
   | "decide"
   | "open-old"
@@ -12,15 +12,14 @@ export type Duty =
   | "settle"
   | "tidy";
 
-/** Which part a host plays in a migration; one that is neither has no duty. */
+/** A host's side in a migration. */
 export type Side = "old" | "new";
 
 export interface MigrationStand {
   row: MigrationRow;
   files: MigrationFiles;
-  /** Some part of this migration is at work, or may be taken up within its hand-over time. */
+  /** A step is running, or may be resumed within the hand-over time. */
   leaseAlive: boolean;
-  /** Ms since its row was changed last. */
   idleMs: number;
 }
 
@@ -30,8 +29,8 @@ export function sideOf(row: Pick<MigrationRow, "from_host" | "to_host">, host: s
 }
 
 /**
- * What one side has to do, by the row, the files and nothing else. While a pair is open only its host writes to
- * megatest.db: so `old` alone acts on the row in `closing` and `undoing`, `new` alone once its pair is open.
+ * Returns one side's next action, from the row and files only. While a pair is open only its host writes to
+ * megatest.db: so in `closing` and `undoing` only `old` changes the row, and only `new` once its pair is open.
  */
 export function dutyOf(stand: MigrationStand, side: Side): Duty | undefined {
   const { row, files, leaseAlive } = stand;
@@ -54,16 +53,16 @@ export function dutyOf(stand: MigrationStand, side: Side): Duty | undefined {
   }
 }
 
-/** How long a new home may take to clean up before the old one ends the undoing without it, ms. */
+/** How long the new home may take to clean up before the old one ends the undo, ms. */
 const cleanPatienceMs = 10 * 60_000;
 
 function undoingOnOld({ row, files, idleMs }: MigrationStand): Duty | undefined {
   if (row.old_ready === 0) return "open-old";
-  // What is left on a new home that does not come back is closed, under no name that anybody looks for, or swept later.
+  // A pair left on the new home is closed, and removed later.
   return isNewClean(row, files) || idleMs > cleanPatienceMs ? "finish-undo" : undefined;
 }
 
-/** Before the pair was closed with its digests the new home has nothing that is to be removed. */
+/** Returns true if the new home has nothing to remove. */
 export function isNewClean(row: MigrationRow, files: MigrationFiles): boolean {
   return files.newClean || (row.digests === null && row.kind === "migration");
 }

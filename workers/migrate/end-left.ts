@@ -7,11 +7,11 @@ import { commit, type MigrationPart, read } from "./part.ts";
 import { decide, rowOf } from "./undo.ts";
 
 /**
- * Before a take-over: a migration that would wait for the home that is gone for ever is ended. Nobody is at work on it, for
- * this part has the lease. Its directory stays: in a snapshot there may be rows that never sync.
+ * Ends, before a take-over, a migration that would wait for the lost home. Keeps its directory: a snapshot may hold
+ * rows that never sync.
  *
- * @param home what `.homehost` held when the take-over was asked for
- * @throws JobsError `conflict` where the home is another one after all
+ * @param home what `.homehost` held when the take-over was requested
+ * @throws JobsError `conflict` if the homehost is now another
  */
 export async function endLeft(part: MigrationPart, home: string): Promise<void> {
   const { area, context, db } = part;

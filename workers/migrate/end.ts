@@ -10,11 +10,11 @@ import { rowOf } from "./undo.ts";
 
 export interface Settled {
   strays: StrayCounts;
-  /** Sentences for people: what did not come home, or is written to still. */
+  /** Sentences on what was not merged, or is still written to. */
   warnings: readonly string[];
 }
 
-/** On the new home, once the old one has watched to the end: brings strays home and ends the migration. */
+/** Merges divergent caches and ends the migration, once the old home's watch is over. */
 export async function settle(part: MigrationPart, row: MigrationRow): Promise<Settled> {
   const strays = await mergeStrays(part, row);
   await commit(part, () => advance(part.db, row.token, "settled"));
@@ -23,7 +23,7 @@ export async function settle(part: MigrationPart, row: MigrationRow): Promise<Se
   return { strays: { merged: strays.merged, kept: strays.kept }, warnings };
 }
 
-/** What is left to do of a settled migration; may be repeated. Returns sentences for people. */
+/** Cleans up after a settled migration; may be repeated. Returns warnings. */
 export async function tidySettled(
   part: MigrationPart,
   row: MigrationRow,

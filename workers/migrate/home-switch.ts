@@ -9,8 +9,8 @@ import { JobsError } from "../../shared/errors.ts";
 import { homeName } from "../../shared/home-name.ts";
 
 /**
- * `.homehost` changes only by renaming over it a file whose name holds the token that may do so. It is never absent:
- * whoever of Megatest finds it missing writes itself into it. Removing the token's file takes the right away for good.
+ * `.homehost` is changed only by renaming over it a file whose name holds the authorized token. It is never absent,
+ * because Megatest writes its own host into a missing one. Removing the token's file revokes the right.
  */
 
 const nextName = /^\.homehost\.mtjobs-\d+$/;
@@ -20,9 +20,9 @@ function nextHomeFile(area: Area, token: number): string {
 }
 
 /**
- * Writes what `.homehost` is to hold under the token's name, durable, with owner and mode of `.homehost`.
+ * Writes the next `.homehost` under the token's name, durably.
  *
- * @throws JobsError `bad-settings` for what nobody would read from it
+ * @throws JobsError `bad-settings` for an invalid value
  */
 export function writeNextHome(area: Area, home: string, token: number): void {
   if (!homeName.test(home)) {
@@ -31,23 +31,23 @@ export function writeNextHome(area: Area, home: string, token: number): void {
     });
   }
   const file = nextHomeFile(area, token);
-  // Of a part that died while it wrote; this one holds the same right.
+  // Left by a step that died.
   rmSync(file, { force: true });
   createNewLike(file, area.homehostFile, `${home}\n`);
   syncDirectory(area.realPath);
 }
 
 /**
- * The commit point: `.homehost` becomes the token's file.
+ * Renames the token's file to `.homehost`: the commit point.
  *
- * @throws JobsError `lost-lease` where that file was taken away and `.homehost` is not `to`
+ * @throws JobsError `lost-lease` if that file was removed and `.homehost` is not `to`
  */
 export function switchHome(area: Area, token: number, to: string): void {
   try {
     renameSync(nextHomeFile(area, token), area.homehostFile);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
-    // NFS may have done it, and said so only to a request that was lost.
+    // NFS may have renamed it and lost the reply.
     if (readHomehost(area).value !== to) {
       throw new JobsError("lost-lease", "the new .homehost was removed before it was renamed", {
         hint: "another worker is undoing this migration",
@@ -57,7 +57,7 @@ export function switchHome(area: Area, token: number, to: string): void {
   syncDirectory(area.realPath);
 }
 
-/** Takes the right to change `.homehost` away from a token. `absent`: it was used, or never given. */
+/** Revokes a token's right. `absent`: it was used, or never granted. */
 export function withdrawNextHome(area: Area, token: number): "removed" | "absent" {
   try {
     unlinkSync(nextHomeFile(area, token));
@@ -69,14 +69,14 @@ export function withdrawNextHome(area: Area, token: number): "removed" | "absent
   return "removed";
 }
 
-/** Removes what parts that never came to commit their intent left. Only under the lease, with no intent open. */
+/** Removes files whose intent was never committed. Only under the lease, with no intent open. */
 export function removeNextHomes(area: Area): void {
   for (const name of readdirSync(area.realPath)) {
     if (nextName.test(name)) withdrawNextHome(area, Number(name.slice(".homehost.mtjobs-".length)));
   }
 }
 
-/** @throws JobsError `bad-config` where `.homehost` is missing or no plain file: it is never made here */
+/** @throws JobsError `bad-config` if `.homehost` is missing or not a plain file */
 export function assertHomehostFile(area: Area): void {
   if (lstatSync(area.homehostFile, { throwIfNoEntry: false })?.isFile() === true) return;
   throw new JobsError("bad-config", `${area.homehostFile} is missing, or not a plain file`, {

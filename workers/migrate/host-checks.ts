@@ -7,7 +7,7 @@ import type { LookReport } from "./look.ts";
 import { failed, passed } from "./refusal.ts";
 import { silenceMs } from "./signs-of-old-home.ts";
 
-/** What only Redis can tell before a migration. */
+/** Checks what only Redis can tell. */
 export async function hostChecks(
   { payload, context }: Dealings,
   { fromHome }: LookReport,
@@ -31,7 +31,7 @@ export async function hostChecks(
   return checks;
 }
 
-/** Before a take-over: a worker that was seen lately speaks for its host. */
+/** Fails if the lost home's worker was seen recently. */
 export function lostHomeChecks({ checks }: LookReport, old: HostStatus | undefined): MigrateCheck[] {
   const seenMs = old === undefined ? Infinity : Date.now() - Date.parse(old.seenAt);
   if (old?.alive !== true && seenMs >= silenceMs) return [];
@@ -40,14 +40,14 @@ export function lostHomeChecks({ checks }: LookReport, old: HostStatus | undefin
   return [failed("signs-of-life", onFiles === undefined ? seen : `${onFiles.detail}, and ${seen}`)];
 }
 
-/** A silent worker is not a dead host: a person must have looked. */
+/** Builds the refusal of an unconfirmed take-over: a silent worker does not prove a dead host. */
 export function unconfirmed(home: string | null): JobsError {
   return new JobsError("unconfirmed", `it was not confirmed that ${home} is off`, {
     hint: "make sure that the host is off, and that its worker starts with it when it comes back; then pass --yes",
   });
 }
 
-/** The live servers of one host, of those that a check names. */
+/** Returns the live servers of the first host that a check names. */
 export function serversOf({ checks }: CheckReport): { host: string; pids: number[] } | undefined {
   const { ok, facts } = checks.find(({ name }) => name === "servers") ?? {};
   const servers = (facts?.servers ?? []) as { host: string; pid: number }[];
@@ -56,7 +56,6 @@ export function serversOf({ checks }: CheckReport): { host: string; pids: number
   return { host: first.host, pids: servers.filter(({ host }) => host === first.host).map(({ pid }) => pid) };
 }
 
-/** The servers that a step `stop-servers` on a host has ended. */
 export function stoppedBy({ checks }: CheckReport, host: string): { host: string; pid: number }[] {
   const facts = checks.find(({ name }) => name === "servers")?.facts;
   return ((facts?.stopped ?? []) as number[]).map((pid) => ({ host, pid }));

@@ -11,15 +11,14 @@ import { busyTimeoutMs, existingFiles } from "../move/databases.ts";
 import type { Files, Move } from "../move/move.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 
-/** Ids of the rows that make the gap, by table. */
 export type GapIds = TableIds;
 
-/** More than an old home makes in rows before it notices that it is no home any more. */
+/** More rows than an old home creates before it detects the move. */
 const width = 1_000_000n;
 
 /**
- * Ids a wide gap above every one in the databases given. The new home hands out ids above them, so a row that is made
- * on the old home by accident never has the id of one that was made on the new.
+ * Returns ids far above all in the given databases. The new home assigns higher ones, so rows created on the old home
+ * by mistake never share an id with its rows.
  */
 export function gapAbove(db: Connection, parts: readonly Part[]): GapIds {
   const highest = (table: IdentifiedTable) =>
@@ -33,9 +32,8 @@ export function gapAbove(db: Connection, parts: readonly Part[]): GapIds {
 }
 
 /**
- * Puts the gap's hidden rows into cache and ref, the same in both, so that a sync finds nothing to do; in place of those of
- * an earlier migration. Never into megatest.db: a cache made anew on the old home would take them from there. Call inside
- * a transaction.
+ * Writes the gap's hidden rows, the same in cache and ref, so that a sync finds no difference. Never to megatest.db,
+ * from which a new cache on the old home would copy them. Call inside a transaction.
  */
 export function writeGap(db: Connection, ids: GapIds, parts: readonly ("cache" | "ref")[]): void {
   for (const part of parts)
@@ -44,7 +42,11 @@ export function writeGap(db: Connection, ids: GapIds, parts: readonly ("cache" |
 
 const gapComment = "keeps ids of the new homehost apart from those of the old one; see megatest-jobs";
 
-/** Makes sure that a copy of the pair would take the gap, before a migration begins. @throws JobsError `unknown-schema`, `ids-used-up` */
+/**
+ * Checks that the schema accepts the gap's rows.
+ *
+ * @throws JobsError `unknown-schema`, `ids-used-up`
+ */
 export function assertGapFit(files: Files): void {
   const given = existingFiles(files);
   const db = openConnection(given, { busyTimeoutMs });
@@ -57,9 +59,8 @@ export function assertGapFit(files: Files): void {
 }
 
 /**
- * Puts back what Megatest has deleted of a gap (its clean-up deletes hidden runs and tests, and leaves a step and a datum of no
- * test), and gives the rows of an earlier version a time that its `-remove-runs` spares. Where no row is left, there was none: a
- * cache that was made anew has no gap.
+ * Restores gap rows that Megatest's clean-up deleted, and gives rows of an earlier version a time that `-remove-runs`
+ * spares. Without any row there was no gap.
  */
 export async function mendGap(
   { db, sources, token, context }: Pick<Move, "db" | "sources" | "token" | "context">,
@@ -69,7 +70,7 @@ export async function mendGap(
   const missing = await outwaitBusy(context.signal, () => missingGap(db, parts, sources));
   if (missing === undefined) return;
   const { ids, isCacheOutdated } = missing;
-  // Megatest's sync may run in between, and carries what the cache has and the ref lacks to megatest.db, where no gap may be.
+  // A sync in between copies rows that the ref lacks to megatest.db, which must have no gap.
   for (const part of isCacheOutdated ? parts : parts.toReversed()) {
     await outwaitBusy(context.signal, () => {
       beforeCommit();
@@ -81,7 +82,7 @@ export async function mendGap(
   }
 }
 
-/** The ids of the gap's rows, and whether the cache has rows that must change; undefined if all of them stand, or none. */
+/** Returns the gap's ids, and whether the cache's rows must change; undefined if all or none exist. */
 function missingGap(
   db: Connection,
   parts: readonly ("cache" | "ref")[],

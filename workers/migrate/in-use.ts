@@ -8,10 +8,10 @@ import type { Settings } from "../../shared/settings.ts";
 import { aliveServers } from "../move/quiet.ts";
 
 /**
- * The check `servers`: whether a Megatest server of the area is alive, or may be, on any host.
+ * Check `servers`: whether a Megatest server of the area may be alive on any host.
  *
  * @param skewMs see aliveServers
- * @param stopped those that we have ended, whose logs were touched a moment ago
+ * @param stopped servers just stopped, whose logs look recent
  */
 export function serverChecks(
   area: Area,
@@ -24,7 +24,6 @@ export function serverChecks(
   return describeServers(aliveServers(area, settings.host, skewMs).filter((server) => !isStopped(server)));
 }
 
-/** The same of servers that were found already. */
 export function describeServers(alive: readonly MegatestServer[]): MigrateCheck {
   const servers = alive.map(({ host, pid, state, aheadMs }) => ({
     ...{ host, pid, state },
@@ -39,10 +38,7 @@ export function describeServers(alive: readonly MegatestServer[]): MigrateCheck 
   };
 }
 
-/**
- * The check `open-files`: which other processes of this host have a database of the pair open. Where the system does not
- * tell, that alone does not hold a migration up.
- */
+/** Check `open-files`: which other local processes have the pair open. Unknown does not block a migration. */
 export function openFileCheck(pair: CachePair, ownPid: number, host: string): MigrateCheck {
   const databases = [pair.megatestDb, ...(pair.refDb === undefined ? [] : [pair.refDb])];
   const open = openFiles(databases.flatMap((file) => [file, `${file}-wal`, `${file}-journal`]));
@@ -68,7 +64,7 @@ export function openFileCheck(pair: CachePair, ownPid: number, host: string): Mi
   return { name: "open-files", ok: null, detail, facts: { pids, unseen } };
 }
 
-/** Those who can only read do no harm; root's own processes are no clients of Megatest's. */
+/** Ignores readers, and root's processes, which are not Megatest clients. */
 function mayWrite(files: readonly string[], uid: number): boolean {
   return files.some((file) => {
     const stat = statSync(file, { throwIfNoEntry: false });

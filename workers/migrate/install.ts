@@ -33,13 +33,12 @@ import {
 import { snapshotNames } from "./snapshot.ts";
 import { exportStray } from "./strays.ts";
 
-/** What every way to a new pair must know. */
 export interface Installing {
   area: Area;
   settings: Settings;
-  /** Of the migration. */
+  /** The migration's token. */
   token: number;
-  /** Of the part of the work at hand; what the new pair's fence holds. */
+  /** Token of the current step, for the new pair's fence. */
   partToken: number;
   gapAbove: GapIds;
   signal: AbortSignal;
@@ -47,18 +46,17 @@ export interface Installing {
 }
 
 export interface InstallOptions extends Installing {
-  /** `.mtjobs/migration/<token>` of the area, where the snapshot is. */
+  /** `.mtjobs/migration/<token>` of the area. */
   snapshot: string;
-  /** What the old home's closed pair holds. */
   digests: Partial<Record<PairPart, FileDigest>>;
 }
 
 /**
- * Installs the snapshot as this host's pair, closed still. Call under the pair guard, once the token was looked at there.
- * May be repeated. A closed pair of an earlier migration that stands in its place is written to in place; what somebody
- * had written to it since goes to the area as stray 0 first.
+ * Installs the snapshot as this host's pair, still closed. Call under the pair guard, after checking the token there.
+ * May be repeated. Overwrites a closed pair of an earlier migration in place; what was written to it since is first
+ * copied as divergent cache 0.
  *
- * @throws JobsError `conflict` where an open pair stands there; `corrupt` where the copy is not what was closed
+ * @throws JobsError `conflict` if an open pair exists; `corrupt` if the copy differs
  */
 export async function installPair(o: InstallOptions): Promise<CachePair> {
   const place = await preparePlace(o, o.snapshot);
@@ -85,7 +83,7 @@ const snapshotFile = ({ snapshot }: InstallOptions, part: PairPart) => join(snap
 
 type Files = Partial<Record<PairPart, string>>;
 
-/** Makes room: what earlier tries left goes, and what stands there must be closed. */
+/** Removes files of earlier attempts; requires an existing pair to be closed. */
 export async function preparePlace(o: Installing, directory: string): Promise<PairPlace> {
   const place = await outwaitBusy(o.signal, () => findPlace(o.area, o.settings));
   if (place.standing !== undefined && place.mark === undefined) {
@@ -99,13 +97,13 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
   removeOwnFiles(makePlace(o.settings, place), undefined, stands ? note : undefined);
   if (place.standing === undefined || place.mark === undefined) return place;
   if (place.mark.token !== o.token) createLike(note, o.area.megatestDb);
-  // Before the pair bears this migration's token: without the note undoing would remove it.
+  // Before the pair gets this token: without the note, undoing would remove it.
   syncDirectory(place.directory);
-  // Of the cache alone: into the ref an earlier part may have written, and died.
+  // Only the cache: a step that died may have written to the ref.
   if (place.mark.token !== o.token && !place.cacheUntouched) {
     const { megatestDb: cache, refDb, directory: at } = place.standing;
     const { area, partToken, signal } = o;
-    // Compared with another migration's ref, what is older in the cache would pass for what changed there.
+    // Compared with another migration's ref, older rows of the cache would look changed.
     const stray = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
     await exportStray(stray, {
       closed: place.mark,
@@ -119,7 +117,6 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
   return place;
 }
 
-/** Copies databases beside the place, each under a name that bears the migration's token. */
 export async function copyParts(
   { area, token, signal }: Installing,
   { directory }: PairPlace,
@@ -138,7 +135,6 @@ export async function copyParts(
   return files;
 }
 
-/** Raises gap and token in the closed copies beside the place, and puts them there. */
 export async function putPair(o: Installing, place: PairPlace, files: Files): Promise<CachePair> {
   const parts = (["cache", "ref"] as const).filter((part) => files[part] !== undefined);
   const db = openConnection(files);
@@ -147,14 +143,14 @@ export async function putPair(o: Installing, place: PairPlace, files: Files): Pr
       transact(db, () => {
         raiseToken(db, part, o.partToken);
         writeClosed(db, part, () => writeGap(db, o.gapAbove, [part]));
-        // A copy has another version of its schema than what it was made of.
+        // A copy's schema version differs from its source's.
         noteKnown(db, part);
       });
     }
   } finally {
     db.close();
   }
-  // The cache last: a pair is looked for by it.
+  // The cache last: a pair is found by it.
   for (const part of parts.toReversed()) await putFile(o, place, part, files[part] ?? "");
   writeReadyMarks(place.directory, o.area.megatestDb);
   syncDirectory(place.directory);
@@ -176,7 +172,7 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
     removeSidecars(target);
     renameSync(file, target);
   } else {
-    // A process may have it open: its content is replaced, not the file.
+    // It may be open elsewhere: replace its content, not the file.
     await outwaitBusy(o.signal, () => takePageSize(file, target));
     await copyDatabase(file, target, o.signal);
     o.failpoint("pair-replaced");
@@ -198,10 +194,9 @@ function markKnown(file: string, part: PairPart, partToken: number): void {
 }
 
 /**
- * Undoes what `installPair` did: what bears the migration's token goes, and a pair that it installed, unless a process has
- * it open, or somebody has written to it: for the next migration to this host to bring home. One that stood there before, or
- * stays, is closed, and tells that the home is still `home`. Call under the pair guard. May be repeated until `endCleaning`:
- * the note that a pair stood there before stays till then.
+ * Undoes `installPair`: removes files with the migration's token, and the installed pair unless it is open or was
+ * written to. A pair that stays is closed and names `home`. Call under the pair guard. May be repeated until
+ * `endCleaning`, which removes the note that a pair existed before.
  */
 export async function cleanPair(
   { area, settings, signal }: Pick<Installing, "area" | "settings" | "signal">,
@@ -222,7 +217,7 @@ export async function cleanPair(
   }
 }
 
-/** The last of what `cleanPair` does, once the area says that it is done. Call under the pair guard. */
+/** Completes `cleanPair` once the area records it. Call under the pair guard. */
 export function endCleaning({ area, settings }: Pick<Installing, "area" | "settings">, token: number): void {
   for (const { directory } of ownPairs(area, settings)) {
     removeOwnFiles(directory, token);

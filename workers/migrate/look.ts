@@ -27,26 +27,25 @@ import { failed, passed } from "./refusal.ts";
 import { signsOfLife } from "./signs-of-old-home.ts";
 import { spaceCheck } from "./space.ts";
 
-/** What the host that is to become the home sees before anything is asked of the old one. Nothing was changed. */
+/** What the future home sees before the old one is asked. */
 export interface LookReport {
-  /** null in a dry run of an area that has none. */
+  /** null in a dry run of an area without an id. */
   areaId: string | null;
   realPath: string;
-  /** What `.homehost` holds; null where it holds nothing. */
+  /** null if empty. */
   fromHome: string | null;
-  /** What it is to hold. */
   toHome: string;
   atHome: boolean;
-  /** The row of this very job, where it has begun. */
+  /** The row of this job, if it has begun. */
   own: MigrationRow | undefined;
-  /** Some part of it is at work or may be taken up. */
+  /** A step is running or may be resumed. */
   leaseAlive: boolean;
   checks: MigrateCheck[];
-  /** When megatest.db last changed, ms since 1970: what a lost home had later is in its cache alone. */
+  /** Last change of megatest.db, ms since 1970: later rows of a lost home are only in its cache. */
   syncedAt: number;
 }
 
-/** Another migration this lately keeps the area where it is, unless `now`. */
+/** Minimum time between migrations, ms. */
 const restMs = 10 * 60_000;
 
 export async function look(payload: MigratePayload, context: JobContext): Promise<LookReport> {
@@ -142,7 +141,7 @@ function areaChecks(db: Connection, area: Area, { settings }: JobContext): Migra
   return checks;
 }
 
-/** A pair of ours from before is used again; one that is open may hold what nobody else has. */
+/** Checks this host's pair: a closed one is reused; an open one may hold unique rows. */
 function pairCheck(pair: CachePair | undefined, host: string): MigrateCheck {
   if (pair === undefined) return passed("caches", "the new home has no cache of the area yet");
   if (isEmptyPair(pair)) {

@@ -11,10 +11,9 @@ import { decide, openOld } from "./undo.ts";
 const beforeSwitch = ["closing", "closed", "installed", "intent"];
 
 /**
- * What a job on an area does first where a migration was left open: it has the lease, so nobody goes on with that one. From
- * here on its cache takes writes.
+ * Resolves a migration left open, as a job's first action under its lease. Afterwards the cache accepts writes.
  *
- * @throws JobsError `not-home` where the home has moved all the same
+ * @throws JobsError `not-home` if the homehost has moved
  */
 export async function meetMigration(part: MigrationPart): Promise<void> {
   const { db, context } = part;
@@ -31,7 +30,7 @@ export async function meetMigration(part: MigrationPart): Promise<void> {
   await adopt(part);
 }
 
-/** The job was made without a cache, as if megatest.db had all there is. */
+/** Builds an error that restarts a job begun without a cache, as if megatest.db had all rows. */
 function putBack(): JobsError {
   return new JobsError("busy", "the area's cache was missing and was restored from a migration's copy", {
     hint: "a queued job restarts automatically; run an --inline job again",
@@ -45,12 +44,12 @@ function moved(homehost: string): JobsError {
   });
 }
 
-/** This host is the home, and its cache is closed: somebody wrote `.homehost` by hand. That is theirs to choose. */
+/** Reopens the closed cache of a home whose `.homehost` was edited by hand. */
 async function adopt({ db, files, fenceToken, context }: MigrationPart): Promise<void> {
   if (files.cache === undefined) return;
   if ((await outwaitBusy(context.signal, () => readClosed(db, "cache"))) === undefined) return;
   context.log(".homehost was changed by hand; reopening the cache that a migration closed on this host.");
-  // What megatest.db got meanwhile is brought to it next, as after a refill that was due.
+  // Merges newer rows of megatest.db next, as if a refill were due.
   await outwaitBusy(context.signal, () => transact(db, () => noteRefillDue(db, true)));
   if (files.ref !== undefined) await outwaitBusy(context.signal, () => openPart(db, "ref", fenceToken));
   await outwaitBusy(context.signal, () => openPart(db, "cache", fenceToken));

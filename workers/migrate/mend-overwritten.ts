@@ -10,15 +10,14 @@ import { clearScratch } from "../move/scratch.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { copyFromCache } from "./merge-stray.ts";
 
-/** Rows of megatest.db looked at in one statement. */
+/** Rows of megatest.db read per statement. */
 const chunk = 2_000;
-/** Rows of it written in one transaction. */
+/** Rows written per transaction. */
 const piece = 100;
 
 /**
- * After strays are merged: what their syncs did to megatest.db. A row that is another one there than under its id in the
- * home's cache is written again; all else is settled by the three-way rule, with the home's ref as what both agreed on. So
- * what a stray changed and synced comes home, or is kept aside where it changed at home too. Returns how many rows that were.
+ * Repairs megatest.db after the syncs of divergent caches: rewrites rows that differ from the home cache's row of
+ * that id, and reconciles the rest with the home's ref as base. Returns the number of rows.
  */
 export async function mendOverwritten(move: Move, beforeCommit: () => void): Promise<number> {
   let rows = 0;
@@ -49,7 +48,7 @@ async function restore(move: Move, record: RecordPlan, beforeCommit: () => void)
   return rows;
 }
 
-/** Writes the cache's rows over megatest.db's, once all that these alone have to tell is kept. */
+/** Writes the cache's rows over megatest.db's, after keeping what only those hold. */
 async function replace(
   move: Move,
   record: RecordPlan,
@@ -65,7 +64,7 @@ async function replace(
       beforeCommit();
       return transact(db, () => {
         proveToken(db, "area", token, Date.now());
-        // Another version that a sync wrote meanwhile is kept first.
+        // A concurrent sync wrote another version.
         if (noteDisplaced(move, record, ids) > 0) return false;
         copyFromCache(move, record, "area", ids);
         return true;
@@ -75,9 +74,8 @@ async function replace(
 }
 
 /**
- * Adds to `temp.losers` the rows that give way, for their id or their name is taken, where no row of the cache says the
- * same under that name: the stray that wrote them may be gone with its cache. What came home under another parent is
- * kept too: better twice than never.
+ * Adds to `temp.losers` the rows whose id or name is taken, unless the cache has the same row under that name: their
+ * own cache may be gone. Rows merged under another parent are kept too.
  */
 function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly bigint[]): number {
   const { table, naturalKey } = record;

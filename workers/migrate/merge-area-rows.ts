@@ -14,7 +14,7 @@ import type { StrayFiles } from "./stray-match.ts";
 
 type Compared = Pick<StrayFiles, "base" | "own">;
 
-/** The area's own rows of a stray, which is attached: see mergeStray, whose rules are these. */
+/** Merges the area's own rows of a divergent cache, by the rules of mergeStray. */
 export async function mergeAreaRows(
   move: Move,
   files: Compared,
@@ -40,11 +40,11 @@ class AreaRows {
   readonly #table: string;
   readonly #synced: boolean;
   readonly #named: (a: string, b: string) => string;
-  /** That stray and home both have, but for the id. */
+  /** Common columns of both caches, without the id. */
   readonly #columns: readonly string[];
-  /** Those of them that the base has too; undefined where there is no base. */
+  /** Those also in the base; undefined without one. */
   readonly #inBase: readonly string[] | undefined;
-  /** Those of them that its own ref has too; null where there is none, undefined where that is the base. */
+  /** Those also in its own ref; null without one, undefined if that is the base. */
   readonly #inOwn: readonly string[] | null | undefined;
 
   constructor(move: Move, table: string, names: readonly string[], files: Compared) {
@@ -55,7 +55,7 @@ class AreaRows {
     this.#named = (a, b) => matched.map((n) => `${a}.${quoteName(n)} IS ${b}.${quoteName(n)}`).join(" AND ");
     const ofHome = columnNames(move.db, "cache", table).filter((name) => name !== "id");
     this.#columns = this.#commonWith("stray", ofHome);
-    // The ref knows nothing of tables that never sync.
+    // The ref lacks tables that never sync.
     const common = (name: "base" | "own") =>
       files[name] != null && this.#synced && hasTable(move.db, name, table)
         ? this.#commonWith(name, this.#inBase ?? this.#columns)
@@ -75,7 +75,7 @@ class AreaRows {
       FROM cache.${this.#table} AS x WHERE ${this.#named("x", "s")} AND ${sameRow("x", "s", this.#columns)})`;
     const ids = await outwaitBusy(context.signal, () => preparedIds<[]>(db, differing).all());
     if (ids.length === 0) return { merged: 0, kept: 0 };
-    // Once the rows are at home any sync carries them, whatever becomes of this process.
+    // First: once merged, any sync copies them.
     if (this.#synced) await this.#keepDisplaced("stray", ids);
     const homes = await outwaitBusy(context.signal, () => {
       clearScratch(db, "losers");
@@ -87,13 +87,13 @@ class AreaRows {
     const done = homes.filter((home) => home !== undefined);
     const kept = done.filter(({ isKept }) => isKept).length;
     if (kept > 0) await commitLosers(this.#move);
-    // Also what stays as it is at home: the stray's sync may have overwritten it in megatest.db.
+    // Also unchanged rows: the divergent cache's sync may have overwritten them in megatest.db.
     const carried = done.map(({ home }) => home);
     const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried, beforeCommit) : 0;
     return { merged: done.length - kept, kept: kept + displaced };
   }
 
-  /** @returns its rowid at home where it was written there, or stays aside; undefined where it needs nothing */
+  /** Returns the row's rowid at home; undefined if nothing was needed. */
   #apply(id: bigint): { home: bigint; isKept: boolean } | undefined {
     const base = this.#inBase === undefined ? undefined : this.#find("base", id);
     if (base !== undefined && this.#isSame("base", base, "stray", id)) return undefined;
@@ -113,14 +113,13 @@ class AreaRows {
     return { home, isKept: false };
   }
 
-  /** Undefined where the home takes the stray's values. */
+  /** Returns undefined if the home takes the row's values. */
   #whyKept(id: bigint, base: bigint | undefined, home: bigint): string | undefined {
     if (!this.#synced) return "its id belongs to another row at home";
     if (base === undefined || !this.#isSame("base", base, "cache", home)) return "changed at home too";
     return this.#isNewer(id, base) ? undefined : "megatest.db already had another value";
   }
 
-  /** As `StrayMatch` judges it. */
   #isNewer(id: bigint, base: bigint): boolean {
     const columns = this.#inOwn;
     if (columns == null) return columns === undefined;
@@ -145,7 +144,7 @@ class AreaRows {
     return prepared<[bigint, bigint], number>(this.#move.db, sql).pluck().get(idA, idB) === 1;
   }
 
-  /** Under its own id where that is free. */
+  /** Keeps the row's id if that is free. */
   #insert(id: bigint): bigint {
     const { db } = this.#move;
     const columns = columnList(this.#columns);
@@ -173,9 +172,9 @@ class AreaRows {
   }
 
   /**
-   * As Megatest's own sync: megatest.db before the ref knows of it.
+   * Copies rows in the order of Megatest's sync.
    *
-   * @returns how many rows of megatest.db were kept aside for it
+   * @returns the number of rows of megatest.db kept aside
    */
   async #carry(rows: readonly bigint[], beforeCommit: () => void): Promise<number> {
     const { context, sources } = this.#move;
@@ -183,7 +182,7 @@ class AreaRows {
       outwaitBusy(context.signal, () => this.#write(part, rows, beforeCommit));
     let displaced = 0;
     if (hasTable(this.#move.db, "area", this.#table)) {
-      // Another version that a sync wrote meanwhile is kept first.
+      // A concurrent sync wrote another version.
       do displaced += await this.#keepDisplaced("cache", rows);
       while (!(await attempt("area")));
     }
@@ -191,7 +190,7 @@ class AreaRows {
     return displaced;
   }
 
-  /** @returns false, having changed nothing, where a row that would give way is not kept yet */
+  /** Returns false, with nothing changed, if a row to be replaced is not kept yet. */
   #write(part: "area" | "ref", rows: readonly bigint[], beforeCommit: () => void): boolean {
     const { db, token } = this.#move;
     const columns = columnList(this.#commonWith(part, this.#columns));
@@ -210,7 +209,7 @@ class AreaRows {
     });
   }
 
-  /** What the rows of `part` will take the place of in megatest.db, and what nobody else has: somebody wrote it there alone. */
+  /** Keeps rows that exist only in megatest.db and that `part` will replace. */
   async #keepDisplaced(part: "stray" | "cache", rows: readonly bigint[]): Promise<number> {
     if (!hasTable(this.#move.db, "area", this.#table)) return 0;
     clearScratch(this.#move.db, "losers");
@@ -219,7 +218,7 @@ class AreaRows {
     return noted;
   }
 
-  /** Adds them to `temp.losers`; returns how many were not there yet. */
+  /** Adds them to `temp.losers`; returns how many were new. */
   #noteDisplaced(part: "stray" | "cache", rows: readonly bigint[]): number {
     const { db, sources } = this.#move;
     const columns = this.#commonWith("area", this.#columns);

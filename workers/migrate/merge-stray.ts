@@ -20,7 +20,7 @@ import { mergeAreaRows } from "./merge-area-rows.ts";
 import { attachStray, ParentIds, type StrayFiles, StrayMatch, strayColumns } from "./stray-match.ts";
 
 export interface MergeOptions extends StrayFiles {
-  /** The home's databases, under the lease; with a cache. */
+  /** The home's databases, under the lease, with a cache. */
   move: Move;
   beforeCommit(): void;
 }
@@ -30,12 +30,12 @@ export interface Merged {
   kept: number;
 }
 
-/** Rows settled under one lock on the cache. */
+/** Rows per lock on the cache. */
 const chunk = 100;
 
 /**
- * Brings home what was written at a wrong place, parents first. May be repeated: what is home already is found there. What
- * changed at both stays as it is at home; the stray's version is kept in completed-runs.db, once.
+ * Merges a divergent cache into the home, parents first. May be repeated. If both changed a row, the home's stays and
+ * the other is kept in completed-runs.db.
  */
 export async function mergeStray({ move, beforeCommit, ...files }: MergeOptions): Promise<Merged> {
   const { db, records, context } = move;
@@ -79,7 +79,7 @@ interface Settling {
 async function settle(settling: Settling): Promise<Merged> {
   const { move, record, parents, beforeCommit } = settling;
   const { db, context, sources, token } = move;
-  // Judged under the lock: a client of the home may register the same row meanwhile.
+  // Under the lock: a client may register the same row.
   const written = await outwaitBusy(context.signal, () => {
     clearScratch(db, "losers");
     return transact(db, () => {
@@ -92,7 +92,7 @@ async function settle(settling: Settling): Promise<Merged> {
   if (kept > 0) await commitLosers(move);
   const homes = written.filter((home) => typeof home === "bigint");
   if (record.synced && homes.length > 0) {
-    // As Megatest's own sync: megatest.db before the ref knows of it.
+    // In the order of Megatest's sync.
     for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate))) {
       await outwaitBusy(context.signal, () => {
         beforeCommit();
@@ -106,7 +106,7 @@ async function settle(settling: Settling): Promise<Merged> {
   return { merged: homes.length, kept };
 }
 
-/** Does with a row what is right. Returns its id at home where it was written, `kept` where it stays aside. */
+/** Returns the row's id at home if it was written, `kept` if it stays aside. */
 function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
   const { move, record, match } = settling;
   const verdict = match.judge(id);
@@ -146,7 +146,7 @@ function insert(move: Move, record: RecordPlan, id: bigint, parent: bigint | nul
   return home;
 }
 
-/** In megatest.db the stray's own sync may have put it under its id. */
+/** Checks that an id is free at home. In megatest.db, its own sync may have written the row under it. */
 function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan, id: bigint): boolean {
   const taken = (part: string, unless: string) =>
     prepared<[bigint], number>(
@@ -161,7 +161,7 @@ function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan
   return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
 }
 
-/** Above all others; of a table that never syncs below them, where there is no room above. */
+/** Returns an id above all others; for a table that never syncs, below if none is free above. */
 function nextId({ db, sources }: Move, { table, synced }: RecordPlan): bigint {
   const names = (synced ? [...sources, "completed"] : ["cache"]).map((part) => `${part}.${table}`);
   const highest = names.map((name) => largestId(db, name) ?? 0n).reduce((a, b) => (a > b ? a : b));
@@ -182,7 +182,7 @@ function keep(move: Move, record: RecordPlan, id: bigint, home: bigint, reason: 
   ).run(home, reason, JSON.stringify(columns), id);
 }
 
-/** Writes rows of the cache to another database as Megatest's sync does: the columns it carries, and by name over any other id. */
+/** Copies cache rows as Megatest's sync does: its columns, and by name even if the id differs. */
 export function copyFromCache(
   move: Move,
   record: RecordPlan,

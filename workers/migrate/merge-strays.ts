@@ -17,15 +17,15 @@ export interface StrayCounts {
 }
 
 export interface MergedStrays extends StrayCounts {
-  /** Sentences for people: what of them stays where it is. */
+  /** Sentences on what was not merged. */
   warnings: readonly string[];
-  /** Numbers of the strays whose every row is at home now: their copies are needed no more. */
+  /** Numbers of the divergent caches that are merged completely. */
   done: readonly number[];
 }
 
 /**
- * On the home, which is the old one where a migration is undone: brings home what was found written at a wrong place, and
- * what a sync from there overwrote in megatest.db. May be repeated: what came home is found there.
+ * Merges divergent caches into the home (the old one if a migration is undone), and repairs what their syncs
+ * overwrote in megatest.db. May be repeated.
  */
 export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promise<MergedStrays> {
   const { area, db, context, files, fenceToken, times } = part;
@@ -42,8 +42,8 @@ export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promi
   const beforeCommit = () => times.renew();
   for (const n of strayNumbers(directory)) {
     const { cache: stray, ref } = strayFiles(directory, n);
-    // Its own ref moves on with each sync of its own: what it synced would pass for unchanged, also where a sync of the
-    // home has overwritten that in megatest.db. Stray 0 parted in an earlier migration, whose files are gone.
+    // Not its own ref, which advances with its syncs: synced rows would look unchanged, even if the home's sync
+    // overwrote them. Cache 0 diverged in an earlier migration, whose files are gone.
     const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
     const base = [...parted, ref].find((file) => existsSync(file));
     const own = base === ref ? undefined : existsSync(ref) ? ref : null;
@@ -65,7 +65,7 @@ function notMerged(directory: string, missing: string): string[] {
   ];
 }
 
-/** Numbers of the strays of a migration that were copied to the area, in order. */
+/** Returns the numbers of the divergent caches in the area, in order. */
 export function strayNumbers(directory: string): number[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory)

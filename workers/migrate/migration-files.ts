@@ -9,29 +9,26 @@ import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { removeIfEmpty } from "./pair-files.ts";
 
-/** `.mtjobs/migration/<token>/`: what hosts hand to each other, and what one tells that may not write megatest.db. */
+/** `.mtjobs/migration/<token>/`: files that hosts hand over. */
 
 const watchedSchema = z.object({
-  /** Ms since 1970: since when the old home has watched, and when it is to end. */
+  /** Start and end of the old home's watch, ms since 1970. */
   since: z.number(),
   until: z.number(),
-  /** How many strays it copied here. */
   strays: z.number().int().nonnegative(),
   done: z.boolean(),
-  /** Other users' caches among them, by directory: as which stray, and how lately they had changed then, ms since 1970. */
+  /** Copied caches of other users, by directory; `changedAt` in ms since 1970. */
   copied: z
     .record(z.string(), z.object({ n: z.number().int().positive(), changedAt: z.number() }))
     .optional(),
-  /** What a person should know of other users' caches, by directory: one sentence each. */
+  /** Sentences on other users' caches, by directory. */
   problems: z.record(z.string(), z.string()).optional(),
 });
 export type Watched = z.infer<typeof watchedSchema>;
 
-/** What the files of a migration tell. */
 export interface MigrationFiles {
-  /** The directory is there, with more than strays that are kept for people to look at, or with nothing. */
+  /** The directory is empty, or has more than divergent caches kept for inspection. */
   there: boolean;
-  /** Undoing: nothing of ours is left on the new home. */
   newClean: boolean;
   watched: Watched | undefined;
 }
@@ -42,11 +39,11 @@ export function migrationDirectory(area: Area, token: number): string {
   return join(migrations(area), String(token));
 }
 
-/** megatest.db as it was before the new home had a pair of its own. */
+/** megatest.db before the new home had a pair. */
 export const baseFile = (area: Area, token: number): string =>
   join(migrationDirectory(area, token), "base.db");
 
-/** Creates the directory where it is missing; a link or anything else in its place is `not-an-area`. */
+/** @throws JobsError `not-an-area` for a link or another file in its place */
 export function ensureMigrationDirectory(area: Area, token: number): string {
   ensurePrivateDir(area);
   const directory = migrationDirectory(area, token);
@@ -65,7 +62,7 @@ function assertDirectory(path: string): void {
   });
 }
 
-/** Tokens of the migrations that left a directory, in order. */
+/** Tokens of migrations that left a directory, in order. */
 export function migrationTokens(area: Area): number[] {
   try {
     return readdirSync(migrations(area))
@@ -84,7 +81,7 @@ export function readMigrationFiles(area: Area, token: number): MigrationFiles {
   if (stat === undefined) return { there: false, newClean: false, watched: undefined };
   assertDirectory(directory);
   const names = readdirSync(directory);
-  // Whoever removed it may have died before its own name was gone.
+  // Empty: a worker died before removing it.
   const there = names.length === 0 || names.some((name) => !strayName.test(name));
   return { there, newClean: isFile(join(directory, "new-clean")), watched: readWatched(directory) };
 }
@@ -93,7 +90,6 @@ function isFile(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** Room for the paths of as many of other users' caches as are copied. */
 const watchedBytes = 1024 * 1024;
 
 function readWatched(directory: string): Watched | undefined {
@@ -102,7 +98,7 @@ function readWatched(directory: string): Watched | undefined {
   try {
     return watchedSchema.parse(JSON.parse(readBounded(file, { maxBytes: watchedBytes, code: "corrupt" })));
   } catch {
-    return undefined; // torn or not ours: the watch begins anew
+    return undefined; // torn or foreign: the watch starts again
   }
 }
 
@@ -110,7 +106,6 @@ export function writeWatched(area: Area, token: number, watched: Watched): void 
   writeMark(area, token, "watched.json", `${JSON.stringify(watched)}\n`);
 }
 
-/** Says that nothing of an undone migration is left on the new home. */
 export function writeNewClean(area: Area, token: number): void {
   writeMark(area, token, "new-clean", "");
 }
@@ -127,8 +122,8 @@ function writeMark(area: Area, token: number, name: string, text: string): void 
 const strayName = /^stray-(\d+)(?:-ref)?\.db$/;
 
 /**
- * Removes the directory of a migration that has ended. Strays stay, but for those numbered in `done`: another may have come
- * meanwhile, and is the only copy of what it holds.
+ * Removes the directory of an ended migration. Keeps divergent caches except those in `done`: they may be the only
+ * copies of their rows.
  */
 export function removeMigrationDirectory(area: Area, token: number, done: readonly number[] = []): void {
   const directory = migrationDirectory(area, token);

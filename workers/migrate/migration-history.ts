@@ -22,7 +22,7 @@ function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
   };
 }
 
-/** The line of a migration that has ended well; of a take-over a second one, once the lost home is back. */
+/** Builds a history line. A take-over gets a second one when the lost home is back. */
 export function settledLine(
   row: MigrationRow,
   strays: StrayCounts,
@@ -37,7 +37,6 @@ export function settledLine(
   };
 }
 
-/** As many as the other jobs' lines have; with how many more there were. */
 const mostWarnings = 20;
 
 function told(warnings: readonly string[]): Partial<HistoryLine> {
@@ -46,7 +45,7 @@ function told(warnings: readonly string[]): Partial<HistoryLine> {
   return { warnings: warnings.slice(0, mostWarnings), ...(more > 0 ? { moreWarnings: more } : {}) };
 }
 
-/** The line of one that was undone, with why, and what was brought home of strays that it had copied to the area. */
+/** Includes the reason, and rows merged from divergent caches. */
 export function undoneLine(row: MigrationRow, strays?: MergedStrays): HistoryLine {
   const message = row.reason ?? "undone";
   return {

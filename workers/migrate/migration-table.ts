@@ -11,7 +11,7 @@ import {
 import { type Connection, prepared, quoteTexts } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 
-/** The migrations of an area: a row each in `mtjobs_migrations` of megatest.db, written only under the fence. */
+/** Table `mtjobs_migrations` of megatest.db: one row per migration, written only under the fence. */
 
 const createSql = `CREATE TABLE IF NOT EXISTS area.mtjobs_migrations (
   token INTEGER PRIMARY KEY,
@@ -33,7 +33,6 @@ const createSql = `CREATE TABLE IF NOT EXISTS area.mtjobs_migrations (
   reason TEXT
 )`;
 
-/** What a migration begins with; the rest comes as it goes on. */
 export type NewMigration = Pick<
   MigrationRow,
   "job_id" | "requested_by" | "kind" | "from_home" | "to_home" | "from_host" | "to_host" | "source"
@@ -41,28 +40,28 @@ export type NewMigration = Pick<
 
 const unfinished = "state NOT IN ('settled', 'undone')";
 
-/** The migration that is neither settled nor undone. A take-over that only waits for the lost home holds nobody up. */
+/**
+ * Returns the migration that is neither settled nor undone. Excludes a take-over that only waits for the lost home.
+ */
 export function openMigration(db: Connection): MigrationRow | undefined {
   return select(db, `WHERE ${unfinished} AND NOT (kind = 'takeover' AND state = 'switched')`)[0];
 }
 
-/** Every migration that may leave something to do, the oldest first: those not ended, and the newest of all. */
+/** Returns the migrations that may need an action, oldest first: open ones, and the newest. */
 export function unfinishedMigrations(db: Connection): MigrationRow[] {
   const newest = "token = (SELECT max(token) FROM area.mtjobs_migrations)";
   return select(db, `WHERE ${unfinished} OR ${newest}`).reverse();
 }
 
-/** The newest migration, however it stands. */
 export function lastMigration(db: Connection): MigrationRow | undefined {
   return select(db, "")[0];
 }
 
-/** The newest migration of a job. */
 export function migrationOf(db: Connection, jobId: string): MigrationRow | undefined {
   return select(db, "WHERE job_id = ?", jobId)[0];
 }
 
-/** The newest first; 100 at most. */
+/** Selects at most 100 rows, newest first. */
 function select(db: Connection, where: string, ...values: string[]): MigrationRow[] {
   if (!hasTable(db, "area", "mtjobs_migrations")) return [];
   const sql = `SELECT * FROM area.mtjobs_migrations ${where} ORDER BY token DESC LIMIT 100`;
@@ -74,7 +73,7 @@ function select(db: Connection, where: string, ...values: string[]): MigrationRo
   });
 }
 
-/** @throws JobsError `conflict` where a migration is open: two that undo each other's work would leave two homes */
+/** @throws JobsError `conflict` if a migration is open: two that undo each other would leave two homes */
 export function refuseWhereOpen(db: Connection): void {
   const open = openMigration(db);
   if (open === undefined) return;
@@ -88,7 +87,7 @@ export function refuseWhereOpen(db: Connection): void {
   );
 }
 
-/** Call in a transaction that has proved the token, which becomes the migration's name. */
+/** Inserts a migration. Call in a transaction that asserted the fence token, its key. */
 export function beginMigration(
   db: Connection,
   row: NewMigration,
@@ -109,9 +108,9 @@ export type MigrationChanges = Partial<
 > & { digests?: Partial<Record<"cache" | "ref", FileDigest>> };
 
 /**
- * Brings a migration from a state that may lead there to `to`. Call in a transaction that has proved the token.
+ * Moves a migration to state `to`. Call in a transaction that asserted the fence token.
  *
- * @throws JobsError `lost-lease` where it stands otherwise by now
+ * @throws JobsError `lost-lease` if its state does not allow that
  */
 export function advance(
   db: Connection,
@@ -123,7 +122,7 @@ export function advance(
   update(db, token, from, { state: to, ...changes });
 }
 
-/** Notes something of a migration that stays in its state. Call in a transaction that has proved the token. */
+/** Updates a migration without changing its state. Call in a transaction that asserted the fence token. */
 export function note(
   db: Connection,
   token: number,

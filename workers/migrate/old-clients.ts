@@ -5,20 +5,19 @@ import { isInside } from "../../shared/area/roots.ts";
 import { startedAtMs } from "../../shared/area/servers.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 
-/** A process of Megatest's on this host that took another host for the home when it was started, and does so for its whole life. */
+/** A Megatest process that was started when another host was the home. */
 interface OldClient {
   pid: number;
   command: string;
 }
 
 const programs = /^(megatest|mtest|dboard|mdboard|dashboard|mtut|mtutil)$/;
-/** Processes that a warning names. */
 const named = 20;
 const longestCommand = 120;
 
 /**
- * Megatest's clients of the area on this host, which is its home by now, that were started before. They ask for a server on the
- * old home, which is refused there, and hang until one runs here. Only those whose working directory this user may see.
+ * Finds clients on the new home that were started before the move: they ask the old home for a server and hang until
+ * one runs here. Sees only processes whose working directory is readable.
  */
 function oldClients(area: Area, switchedAt: number): OldClient[] {
   return listPids().flatMap((pid) => {
@@ -30,7 +29,7 @@ function oldClients(area: Area, switchedAt: number): OldClient[] {
       if (!isInside(realpathSync(`/proc/${pid}/cwd`), area.realPath)) return [];
       return [{ pid, command: words.join(" ").slice(0, longestCommand) }];
     } catch {
-      return []; // it ended meanwhile, or is not for us to see
+      return []; // it ended, or is not readable
     }
   });
 }
@@ -45,7 +44,6 @@ function listPids(): number[] {
   }
 }
 
-/** A sentence about them, for the result of a migration; none where there is no such client. */
 export function oldClientWarnings(area: Area, host: string, row: Pick<MigrationRow, "begun_at">): string[] {
   const clients = oldClients(area, row.begun_at);
   if (clients.length === 0) return [];
@@ -57,7 +55,7 @@ export function oldClientWarnings(area: Area, host: string, row: Pick<MigrationR
   ];
 }
 
-/** How a server is started on the new home: without one, clients of before ask the old home for it, and are refused. */
+/** Tells how to start a server: without one, older clients ask the old home and are refused. */
 export const startServer = (host: string, area: string) =>
   `start a server on ${host}: cd ${shellWord(area)} && megatest -server -`;
 

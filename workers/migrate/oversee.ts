@@ -12,7 +12,7 @@ export interface OverseeReport extends Settled {
   settled: boolean;
 }
 
-/** On the new home, while the old one watches: keeps the lease, and ends the migration once the watch is over. */
+/** Keeps the lease on the new home while the old one watches, and ends the migration afterwards. */
 export async function oversee(payload: PartPayload, context: JobContext): Promise<OverseeReport> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
@@ -34,7 +34,7 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
       };
     }
     const settled = row.state === "settled";
-    // A part before this one died when it had settled.
+    // An earlier step died after settling.
     const warnings = settled ? await tidySettled(part, row) : [];
     if (!settled) await handOver(part);
     return { settled, strays: { merged: 0, kept: 0 }, warnings };

@@ -13,25 +13,21 @@ import { type ClosedMark, isUntouched, type PairPart, readClosed } from "./close
 import { syncFile } from "./copy-database.ts";
 import { ensureCacheDirectory } from "./pair-guard.ts";
 
-/** Names of a pair's files, by part, as Megatest has them. */
 export const pairNames = { cache: "megatest.db", ref: "megatest_ref.db" } as const;
 
-/** What SQLite puts beside a database. */
 const sidecars = ["-journal", "-wal", "-shm"];
 
-/** What the databases of a pair say about their being closed. */
 export interface PairMark {
-  /** Of the cache; undefined where it is open. */
+  /** Undefined if the cache is open. */
   mark: ClosedMark | undefined;
-  /** Nobody can have written to either file since it was closed. */
+  /** Neither file was written to since it was closed. */
   untouched: boolean;
-  /** The same of the cache alone: a part that died while it installed a pair may have written to the ref. */
+  /** The same of the cache only: a step that died may have written to the ref. */
   cacheUntouched: boolean;
-  /** One migration closed both: the ref holds what this cache had agreed on with megatest.db. False without a ref. */
+  /** One migration closed both, so the ref matches this cache. */
   isRefOfCache: boolean;
 }
 
-/** Where a pair goes on this host, and what stands there. */
 export interface PairPlace extends PairMark {
   directory: string;
   standing: CachePair | undefined;
@@ -39,7 +35,7 @@ export interface PairPlace extends PairMark {
 
 const open: PairMark = { mark: undefined, untouched: false, cacheUntouched: false, isRefOfCache: false };
 
-/** Where this host's Megatest looks for the area's cache. Opens what stands there, and makes nothing. */
+/** Finds where this host's Megatest expects the cache. Creates nothing. */
 export function findPlace(area: Area, settings: Settings): PairPlace {
   const standing = findCache(area, settings);
   const [first] = cacheDirectories(area, settings);
@@ -49,7 +45,6 @@ export function findPlace(area: Area, settings: Settings): PairPlace {
     : { directory: standing.directory, standing, ...readMark(standing) };
 }
 
-/** What the databases of a pair say about their being closed. */
 export function readMark(pair: CachePair): PairMark {
   const db = openQuietly({
     cache: pair.megatestDb,
@@ -67,29 +62,28 @@ export function readMark(pair: CachePair): PairMark {
   }
 }
 
-/** Makes the directory, each on the way to it checked, and returns it. */
+/** Creates the directory, checking each on its path. */
 export function makePlace(settings: Settings, { directory }: PairPlace): string {
   return ensureCacheDirectory(settings, basename(join(directory, "..")), basename(directory));
 }
 
-/** Where a part is put together before it stands in its place. */
 export function temporaryFile(directory: string, token: number, part: PairPart): string {
   return join(directory, `.mtjobs-${token}-${pairNames[part]}`);
 }
 
-/** Stands beside a pair that was there before this migration wrote into it. */
+/** Marks a pair that existed before this migration wrote to it. */
 export function reusedNote(directory: string, token: number): string {
   return join(directory, `.mtjobs-${token}-reused`);
 }
 
 const ownName = /^\.mtjobs-(\d+|new)-/;
 
-/** True where some migration has put something beside a pair. */
+/** Returns true if a migration left files here. */
 export function hasOwnFiles(directory: string): boolean {
   return listNames(directory).some((name) => ownName.test(name));
 }
 
-/** Removes what migrations put beside a pair: this one, or without a token any; but for the file `kept`. Only under the guard. */
+/** Removes files that this migration (any, without a token) put next to a pair. Only under the guard. */
 export function removeOwnFiles(directory: string, token?: number, kept?: string): void {
   const own = token === undefined ? ownName : new RegExp(`^\\.mtjobs-${token}-`);
   const files = listNames(directory).flatMap((name) => (own.test(name) ? [join(directory, name)] : []));
@@ -105,14 +99,14 @@ function listNames(directory: string): string[] {
   }
 }
 
-/** A journal that outlived its database would be rolled back into the next one of its name. */
+/** Removes sidecar files: a leftover journal would be rolled back into the next database of that name. */
 export function removeSidecars(file: string): void {
   for (const suffix of sidecars) rmSync(file + suffix, { force: true });
-  // None may come back by a power cut, either.
+  // Durably: a power cut must not bring one back.
   syncDirectory(dirname(file));
 }
 
-/** Says beside each database that it is whole, so that no Megatest makes it anew. */
+/** Marks databases as complete, so that Megatest does not create them again. */
 export function writeReadyMarks(directory: string, model: string): void {
   for (const name of Object.values(pairNames)) {
     if (!existsSync(join(directory, name))) continue;
@@ -127,8 +121,8 @@ function readyMark(directory: string, name: string): string {
 }
 
 /**
- * Removes a pair with all that belongs to it, unless another process has it open: then nothing, for it would go on
- * writing where nobody reads. Only under the guard. Returns whether it is gone.
+ * Removes a pair unless another process has it open, which would keep writing to files that are never read. Only
+ * under the guard. Returns whether it was removed.
  */
 export function removePair(directory: string): boolean {
   const files = Object.values(pairNames).map((name) => join(directory, name));
@@ -137,16 +131,13 @@ export function removePair(directory: string): boolean {
   for (const name of Object.values(pairNames)) rmSync(readyMark(directory, name), { force: true });
   for (const file of files) {
     rmSync(file, { force: true });
-    // Syncs the directory, too.
+    // Also syncs the directory.
     removeSidecars(file);
   }
   return true;
 }
 
-/**
- * True for a pair without a byte in any of its files: a Megatest that was looking, or died, made it, and nothing was ever in it.
- * Whether a process has it open is for `removePair` to see.
- */
+/** Returns true if all files are empty, as Megatest leaves them when it only reads or dies. */
 export function isEmptyPair({ directory }: Pick<CachePair, "directory">): boolean {
   const files = Object.values(pairNames).flatMap((name) =>
     ["", "-journal", "-wal"].map((suffix) => join(directory, name + suffix)),
@@ -154,7 +145,6 @@ export function isEmptyPair({ directory }: Pick<CachePair, "directory">): boolea
   return files.every((file) => (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0);
 }
 
-/** Removes a directory where nothing is left in it. */
 export function removeIfEmpty(directory: string): void {
   try {
     if (lstatSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) rmdirSync(directory);
@@ -164,8 +154,8 @@ export function removeIfEmpty(directory: string): void {
 }
 
 /**
- * The pairs of this area that this user may have on this host, with their directories; one that is another user's, or that
- * others may exchange, is left out where it holds no pair.
+ * Returns this user's possible pairs of the area, with their directories. Skips empty directories that other users
+ * own or may replace.
  *
  * @throws JobsError `not-owner` as `findCache`
  */

@@ -8,15 +8,14 @@ import { systemCode } from "../../shared/area/system-code.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 
-/** For how long another worker of this host is waited for, in ms. */
+/** How long to wait for another worker of this host, ms. */
 const patienceMs = 5_000;
 
 /**
- * Runs `body` while no other process of this host is in here: all that is done to the files of a pair (install, rename,
- * re-use, remove). A paused process keeps the others out; one that was killed does not. Look at the token once inside:
- * another may have taken over while this one waited.
+ * Runs `body` with exclusive access, on this host, to pairs' files. A paused process keeps others out; a killed one
+ * does not. Check the token inside: another worker may have taken over.
  *
- * @throws JobsError `busy` after 5 s; `not-owner` where a directory on the way is a link or somebody else's
+ * @throws JobsError `busy` after 5 s; `not-owner` if a directory on the path is a link or another user's
  */
 export async function withPairGuard<T>(
   settings: Settings,
@@ -34,7 +33,7 @@ export async function withPairGuard<T>(
   }
 }
 
-/** The guard's file, made where it is missing and never opened where it is there: SQLite may hold a lock on it here. */
+/** Creates the guard's file. Never opens an existing one: SQLite may hold a lock on it in this process. */
 function ensureGuard(directory: string, settings: Settings): string {
   const file = join(directory, ".mtjobs-guard.db");
   try {
@@ -65,14 +64,14 @@ async function begin(db: Database.Database, directory: string, waitMs: number): 
   }
 }
 
-/** The directory below which all caches of this user are; made where it is missing. */
+/** Creates the directory of this user's caches. */
 export function ensureCacheDirectory({ cacheRoot, user }: Settings, ...below: readonly string[]): string {
   let path = cacheRoot;
   mkdirSync(path, { recursive: true, mode: 0o755 });
   for (const name of [user, "megatest_localdb", ...below]) {
     path = join(path, name);
     makeDirectory(path, 0o755);
-    // Everybody may write to /tmp: what another made there is not for us to fill.
+    // /tmp is world-writable.
     checkOwnDirectory({ cacheRoot, user }, path);
   }
   return path;

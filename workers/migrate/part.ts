@@ -13,16 +13,16 @@ import type { Files } from "../move/move.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 
 /**
- * One part of a migration's work, on one host, under a token of its own: a part that was paused and overtaken by the
- * next one commits nothing. The lease belongs to the migration (`migration:<job id>`), not to a process.
+ * A migration step on one host, with its own fence token: an overtaken step commits nothing. The lease belongs to the
+ * migration (`migration:<job id>`), not to a process.
  */
 export interface MigrationPart {
   readonly context: JobContext;
   readonly area: Area;
-  /** megatest.db, completed-runs.db where it is there, and this host's pair. */
+  /** megatest.db, completed-runs.db if it exists, and this host's pair. */
   readonly db: Connection;
   readonly fenceToken: number;
-  /** The lease of this migration had not run out when this part took it. */
+  /** The lease had not expired when this step took it. */
   readonly wasAlive: boolean;
   files: Files;
   pair: CachePair | undefined;
@@ -32,11 +32,9 @@ export interface MigrationPart {
 export interface PartOptions {
   context: JobContext;
   area: Area;
-  /** This host's pair, open or closed. */
   pair: CachePair | undefined;
-  /** Id of the migration's job. */
   migration: string;
-  /** `over`: another part may be at work, and only a lease that has run out may be taken. */
+  /** `over`: take the lease only if it has expired. */
   lease: "any" | "over";
   /** See LeaseOptions. */
   refillDue?: boolean;
@@ -44,19 +42,19 @@ export interface PartOptions {
 
 const migrationHolder = (jobId: string): string => `migration:${jobId}`;
 
-/** True while a step of the migration is running, or the next may still take it up. */
+/** Returns true while a step is running or the next may resume it. */
 export function isLeaseAlive(fence: Fence | undefined, jobId: string): boolean {
   return fence?.holder === migrationHolder(jobId) && leaseState(fence, undefined) === "held";
 }
 
-/** How often a part renews the lease where no commit of its own does, ms. */
+/** Renewal interval of a step without commits, ms. */
 const renewalMs = 10_000;
 
 /**
- * Takes the lease, raises every token and does `body`. Ends by leaving the lease as it is, for the next part to take
- * up while it lives; `giveBack` ends it.
+ * Takes the lease, raises every token and runs `body`. The next step may take the lease while it is alive; `giveBack`
+ * ends it.
  *
- * @throws JobsError `locked` where another job holds the area, or with `over` a part of this migration
+ * @throws JobsError `locked` if another job holds the area, or with `over` a step of this migration
  */
 export async function withPart<T>(
   { context, area, pair, migration, lease, refillDue = false }: PartOptions,
@@ -98,16 +96,16 @@ function renewQuietly({ db, times, fenceToken }: MigrationPart): void {
   try {
     renewLease(db, times, fenceToken);
   } catch {
-    // Busy, or overtaken: the next commit of the part tells.
+    // The next commit reports it.
   }
 }
 
-/** Reads from the databases of a part, however long somebody else keeps one of them locked. `body` may be repeated. */
+/** Reads, retrying while busy; `body` may be repeated. */
 export function read<T>({ context }: Pick<MigrationPart, "context">, body: () => T): Promise<T> {
   return outwaitBusy(context.signal, body);
 }
 
-/** One commit to megatest.db, under the token, with the cache made the newer file before. */
+/** Commits to megatest.db under the token, after making the cache the newer file. */
 export async function commit(part: MigrationPart, body: () => void): Promise<void> {
   const { db, times, fenceToken, context } = part;
   await outwaitBusy(context.signal, () => {
@@ -119,23 +117,23 @@ export async function commit(part: MigrationPart, body: () => void): Promise<voi
   });
 }
 
-/** Leaves the lease a whole life, so that the next part, on whichever host, has the longest time to take it up. */
+/** Renews the lease in full for the next step, on any host. */
 export async function handOver(part: MigrationPart): Promise<void> {
   await commit(part, () => {});
 }
 
-/** Ends the lease: nobody goes on with this migration, or nobody needs to hold others up for it. */
+/** Ends the lease, so that no one waits for it. */
 export async function giveBack(part: MigrationPart): Promise<void> {
   await commit(part, () => releaseLease(part.db, part.fenceToken));
 }
 
-/** Attaches a pair that came to this host meanwhile, under this part's token. May be repeated. */
+/** Attaches a pair that appeared on this host. May be repeated. */
 export async function takePair(part: MigrationPart, pair: CachePair): Promise<void> {
   const { db } = part;
   for (const [name, file] of [["cache", pair.megatestDb] as const, ["ref", pair.refDb] as const]) {
     if (part.files[name] !== undefined || file === undefined) continue;
     await read(part, () => attach(db, name, file));
-    // At once: what is attached cannot be attached again, and the next file may fail.
+    // Immediately: a file cannot be attached twice, and the next may fail.
     part.files = { ...part.files, [name]: file };
   }
   part.pair = pair;
@@ -143,7 +141,6 @@ export async function takePair(part: MigrationPart, pair: CachePair): Promise<vo
   part.times = new CacheTimes(cacheTimesSetup(part.area, pair));
 }
 
-/** What stands in megatest.db of who holds the area. */
 export function leaseOf(db: Connection): Fence | undefined {
   return readFence(db, "area");
 }

@@ -10,7 +10,7 @@ import { runUnderSignals } from "../run-under-signals.ts";
 import type { StepReport } from "./do-step.ts";
 import { addStep, wakeJob } from "./step-jobs.ts";
 
-/** The longest that a hand-over between two parts of a migration may take, ms: the life of the lease. */
+/** Maximum time between two steps, ms: the lifetime of the lease. */
 export const handOverMs = 60_000;
 
 export interface StepContext {
@@ -18,14 +18,12 @@ export interface StepContext {
   signal: AbortSignal;
   reporter: JobReporter;
   host: JobHost;
-  /** Somebody asked for the end of the job before this look at it. */
   isCancelled?: boolean;
 }
 
-/** What a closing part gives to the job that waits for it, beside its report. */
 export type HandedOver = StepReport & { lockValue?: string };
 
-/** Does a step of a migration that another host coordinates, or what a migration left for this host. */
+/** Runs a step that another host coordinates, or reconciles a migration. */
 export async function performStep(
   job: Job,
   payload: MigrateStepPayload,
@@ -72,7 +70,7 @@ async function closeUnderLock(
   }
 }
 
-/** Looks again later where it is told to; else tells whoever is next. */
+/** Delays the job, or notifies the next host. */
 async function afterTending(
   job: Job,
   payload: MigrateStepPayload,
@@ -89,7 +87,7 @@ async function afterTending(
   return report;
 }
 
-/** Asks a host to look at what an area's migration leaves for it. */
+/** Asks a host to reconcile an area's migrations. */
 export async function askToTend(
   host: JobHost,
   target: string,
@@ -104,7 +102,6 @@ export async function askToTend(
   );
 }
 
-/** Who waits for a step that has ended; undefined where nobody does. */
 function waiterOf(job: Job): JobPlace | undefined {
   const data = job.data as Partial<{ toHost: string; migration: string }>;
   if (data.toHost !== undefined && data.migration !== undefined)
@@ -112,7 +109,6 @@ function waiterOf(job: Job): JobPlace | undefined {
   return (job.returnvalue as { wake?: JobPlace } | null)?.wake;
 }
 
-/** Lets the job that waits for a step look at once. */
 export async function wakeWaiter(host: JobHost, job: Job): Promise<void> {
   const waiter = job.name === "migrate-step" ? waiterOf(job) : undefined;
   if (waiter !== undefined) await wakeJob(host, waiter);

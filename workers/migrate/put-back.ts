@@ -11,7 +11,6 @@ import { commit, type MigrationPart, read } from "./part.ts";
 import { copyAside, snapshotNames } from "./snapshot.ts";
 import { strayFiles } from "./strays.ts";
 
-/** What every way to a pair on this host is told. */
 export async function installing(part: MigrationPart, row: MigrationRow): Promise<Installing> {
   const { area, db, context, fenceToken, files } = part;
   const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
@@ -26,16 +25,16 @@ export async function installing(part: MigrationPart, row: MigrationRow): Promis
   };
 }
 
-/** Installs the snapshot in the area as this host's pair, closed still. Call under the pair guard. */
+/** Installs the area's snapshot, still closed. Call under the pair guard. */
 export async function fromSnapshot(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
   const snapshot = migrationDirectory(part.area, row.token);
   return await installPair({ ...(await installing(part, row)), snapshot, digests: row.digests ?? {} });
 }
 
 /**
- * The pair on this host that is to be opened; undefined where there is none. A power cut empties a cache root that is in memory,
- * or cleaned as the machine starts, and the snapshot in the area is then the only copy of some rows: a pair that is gone is put
- * back from it, and for one that is not the closed one, as Megatest makes it anew, the snapshot is left as a stray to be merged.
+ * Returns this host's pair to open, if any. A power cut may have emptied the cache root, leaving the snapshot as the
+ * only copy of some rows: a missing pair is restored from it; next to a new one the snapshot becomes a divergent
+ * cache.
  */
 export async function pairToOpen(part: MigrationPart, row: MigrationRow): Promise<CachePair | undefined> {
   const { area, context } = part;
@@ -54,10 +53,10 @@ export async function pairToOpen(part: MigrationPart, row: MigrationRow): Promis
   return pair;
 }
 
-/** The number of the stray that is made of the snapshot. A watch, which may be at work on another host, counts its own from 1. */
+/** A concurrent watch on another host counts from 1. */
 const snapshotStray = 999_999;
 
-/** May be repeated: a stray's cache is copied last, so where it is there all of it is. */
+/** Copies the snapshot, the cache last: if it exists, the copy is complete. */
 async function leaveAsStray({ area, fenceToken, context }: MigrationPart, directory: string): Promise<void> {
   const to = strayFiles(directory, snapshotStray);
   if (existsSync(to.cache)) return;

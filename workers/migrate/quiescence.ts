@@ -7,25 +7,23 @@ import { type RunningTest, readSigns, type Signs } from "./signs-of-life.ts";
 
 export interface QuietOptions {
   files: Files;
-  /** Ms without a sign of life that make an area quiet. */
+  /** Ms without activity that make an area quiet. */
   quietForMs: number;
-  /** Ms since 1970, by this host's clock. */
+  /** Ms since 1970. */
   now: number;
-  /** Ms by which the area's file system is ahead of this host; negative: behind. */
+  /** Ms by which the file system's clock is ahead; negative: behind. */
   skewMs: number;
   signal: AbortSignal;
 }
 
-/** Clocks of hosts may differ by this many seconds; a time further ahead is a mistake in the record. */
+/** Maximum clock difference, seconds; later times are errors in the record. */
 const aheadMargin = 600;
 
-/** Tests that a result names. */
 const named = 20;
 
 /**
- * The checks `tests` and `activity`, by the freshest data. Reads only, in short statements. Tests in a running state
- * without a sign of life for longer do not block: they are counted as stuck. `earliestAt` is when the newest sign will
- * be old enough.
+ * Checks `tests` and `activity` by the freshest data. Running tests without recent activity count as stuck and do not
+ * block. `earliestAt` is when the newest activity will be old enough.
  */
 export async function quietReport({
   files,
@@ -34,7 +32,7 @@ export async function quietReport({
   skewMs,
   signal,
 }: QuietOptions): Promise<CheckReport> {
-  // Whoever wrote a time had a clock between these two.
+  // The writer's clock was between these two.
   const since = Math.floor((Math.min(now, now + skewMs) - quietForMs) / 1000);
   const until = Math.ceil(Math.max(now, now + skewMs) / 1000) + aheadMargin;
   const signs = await read(files, { since, until }, signal);
@@ -45,7 +43,7 @@ export async function quietReport({
   ];
   if (checks.every(({ ok }) => ok === true)) return { checks };
   const newest = Math.max(signs.newest ?? 0, ...alive.map(({ sign }) => sign));
-  // Time alone does not help against a test that runs in the future.
+  // Waiting does not help against tests dated in the future.
   return newest > until ? { checks } : { checks, earliestAt: newest * 1000 + quietForMs + 1000 };
 }
 
@@ -100,7 +98,7 @@ const show = (tests: readonly RunningTest[]) =>
     .slice(0, named)
     .map(({ run, test, state, sign }) => ({ run, test, state, lastSign: timeOf(sign) }));
 
-/** What an area says may be no time that a date can hold. */
+/** Formats a recorded time, which may be out of a date's range. */
 function timeOf(sign: number): string {
   const date = new Date(sign * 1000);
   return Number.isNaN(date.getTime()) ? `second ${sign}` : date.toISOString();

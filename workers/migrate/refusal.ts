@@ -2,7 +2,7 @@ import { type ErrorCode, JobsError } from "../../shared/errors.ts";
 import type { CheckReport, MigrateCheck, MigrateCheckName } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 
-/** What a check that failed is refused as; those not listed come after the commit point and refuse nothing. */
+/** Checks not listed come after the commit point. */
 export const refusalCodes: Partial<Record<MigrateCheckName, ErrorCode>> = {
   pinned: "pinned",
   from: "conflict",
@@ -31,12 +31,12 @@ const hints: Partial<Record<ErrorCode, string>> = {
   "still-alive": "the old home may still be running: shut it down first",
 };
 
-/** All that speaks against a migration, as one error of the first one's kind; undefined where nothing does. */
+/** Combines all failed checks, with the first one's code; undefined if none failed. */
 export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefined {
   const against = checks.filter(({ ok }) => ok === false);
   const [first] = against;
   if (first === undefined) return undefined;
-  // Another migration that is open cannot be waited out, nor overruled by --now.
+  // It cannot be waited for, or overruled by --now.
   const code = first.facts?.open === true ? "conflict" : (refusalCodes[first.name] ?? "conflict");
   const hint = hints[code];
   return new JobsError(code, against.map(({ detail }) => detail).join("; "), {
@@ -48,13 +48,11 @@ export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefi
   });
 }
 
-/** True where nothing but time is lacking. */
 export function onlyTimeIsLacking({ checks, earliestAt }: CheckReport): boolean {
   const against = checks.filter(({ ok }) => ok === false);
   return earliestAt !== undefined && against.every(({ name }) => refusalCodes[name] === "not-quiescent");
 }
 
-/** Why a migration whose row says `undoing` or `undone` has failed. */
 export function undoneError({ reason, token }: Pick<MigrationRow, "reason" | "token">): JobsError {
   return new JobsError("rolled-back", `the migration was undone: ${reason ?? "no worker continued it"}`, {
     hint: "nothing was moved and the old home is unchanged; try again once the cause is resolved",

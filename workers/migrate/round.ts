@@ -8,20 +8,19 @@ import { sweepClosed } from "./sweep-closed.ts";
 import { type Wish, wishFor } from "./wishes.ts";
 
 export interface RoundPayload {
-  /** Areas that this worker knows, by the path their jobs name them. */
+  /** By the path in their jobs. */
   areas: readonly string[];
-  /** Also look for others below the roots. */
+  /** Also scan below the roots. */
   everywhere: boolean;
 }
 
 export interface RoundReport {
-  /** Areas in which a migration leaves something for this host to do. */
+  /** Areas in which a migration needs an action of this host. */
   due: string[];
-  /** Areas that have a migration at all. */
   known: string[];
-  /** Migrations that this host's queue should have a job for: their lease lives, and this is the new home. */
+  /** Open migrations to this host, for which its queue should have a job. */
   coordinated: Coordinated[];
-  /** Areas below the roots that their policy wants on this host. */
+  /** Areas below the roots that prefer this host. */
   wished: Wish[];
 }
 
@@ -32,8 +31,8 @@ export interface Coordinated {
 }
 
 /**
- * One round of a host's worker over areas. It opens a database only where `.mtjobs/migration/` tells of a migration or the
- * config wants one, and only to read. Everywhere it also removes this host's own pairs that were closed long ago.
+ * Reconciles a worker's areas. Opens a database, read-only, only if `.mtjobs/migration/` exists or the config asks
+ * for a move. With `everywhere`, also removes pairs closed long ago.
  */
 export async function goRound(
   { areas, everywhere }: RoundPayload,
@@ -45,13 +44,12 @@ export async function goRound(
     context.signal.throwIfAborted();
     try {
       const area = openAllowedArea(path, context.settings, context.env);
-      // First what a migration under way waits for: no wish and no old pair may keep it from that.
+      // Open migrations first.
       await visit(area, path, context, report);
       if (!everywhere) continue;
       await sweepClosed(area, context);
       await noteWish(area, context, report);
     } catch (error) {
-      // One area that cannot be read must not keep the others waiting.
       context.log(`${path}: ${toJobsError(error).message}`);
     }
   }

@@ -10,37 +10,36 @@ import { numericLifeOf as lifeOf, numericSeconds as seconds } from "../../shared
 import { isRunning } from "../move/test-states.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 
-/** Rows looked at in one statement: a few milliseconds of a shared lock. */
+/** Rows per statement: a few milliseconds of a shared lock. */
 const chunk = 5_000;
 
-/** A test that Megatest counts as running. */
 export interface RunningTest {
   run: RunId;
   /** Name and item path. */
   test: string;
   state: string;
-  /** Its last sign of life, seconds since 1970. */
+  /** Its last activity, seconds since 1970. */
   sign: number;
 }
 
 export interface Signs {
   running: RunningTest[];
-  /** The newest credible sign of any run, test or step after `since`, seconds since 1970. */
+  /** The newest plausible activity after `since`, seconds since 1970. */
   newest: number | undefined;
-  /** How many tables have rows with times that lie ahead of the clock, which prove nothing. */
+  /** Tables with times in the future, which prove nothing. */
   ahead: number;
 }
 
 export interface Window {
-  /** Seconds since 1970: what is older need not be known exactly. */
+  /** Seconds since 1970; older activity need not be exact. */
   since: number;
-  /** Seconds since 1970: what is later is no time that anything can have happened at. */
+  /** Seconds since 1970; later times are implausible. */
   until: number;
 }
 
 type Side = "cache" | "area";
 
-/** Reads the signs of life on each row's freshest side: the cache's, and of megatest.db what it lacks or has newer. */
+/** Reads each row's activity from its freshest side: the cache, plus rows that megatest.db has alone or newer. */
 export async function readSigns(
   db: Connection,
   { hasCache, hasRef }: { hasCache: boolean; hasRef: boolean },
@@ -73,9 +72,7 @@ export async function readSigns(
 interface Look {
   part: Side;
   table: IdentifiedTable;
-  /** SQL: a row's sign of life. */
   sign: string;
-  /** SQL: which rows count. */
   where: string;
 }
 
@@ -122,7 +119,7 @@ function ranges(db: Connection, part: Side, table: IdentifiedTable, signal: Abor
   return walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)));
 }
 
-/** SQL: all rows of the cache; of megatest.db those that the cache lacks, and those that changed since both agreed. */
+/** SQL: all rows of the cache; of megatest.db those missing there or changed since the last sync. */
 function freshRows(
   db: Connection,
   part: Side,
@@ -134,14 +131,14 @@ function freshRows(
   return hasRef ? `(${missing} OR ${differsFromRef(db, part, table)})` : missing;
 }
 
-/** SQL: true where a client or somebody else changed the row since the last sync. */
+/** SQL: true if a row changed since the last sync. */
 function differsFromRef(db: Connection, part: Side, table: IdentifiedTable): string {
   const there = new NameSet(columnNames(db, "ref", table));
   const shared = columnNames(db, part, table).filter((name) => there.has(name) && name !== "last_update");
   return `NOT EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = t.id AND ${sameRow("r", "t", shared)})`;
 }
 
-/** SQL: a row's last sign of life, in seconds since 1970; undefined where the table has no time. It may take `:since`. */
+/** SQL: a row's last activity, seconds since 1970; undefined without a time. May use `:since`. */
 function signOf(
   db: Connection,
   part: Side,
@@ -152,7 +149,7 @@ function signOf(
   const times: string[] = [];
   if (columns.has("event_time")) times.push(table === "tests" ? lifeOf("t") : seconds("t.event_time"));
   if (part === "cache" && columns.has("last_update")) {
-    // Elsewhere it only tells when a sync or a refill ran.
+    // In megatest.db it only records when a sync or refill ran.
     const update = seconds("t.last_update");
     times.push(
       hasRef

@@ -4,10 +4,10 @@ import { liveServers, spanText } from "../../shared/area/servers.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import { failed, passed } from "./refusal.ts";
 
-/** A home is not gone that gave a sign of life this lately, ms. */
+/** A home with activity this recent is not lost, ms. */
 export const silenceMs = 5 * 60_000;
 
-/** Whether the area's files tell that its home is alive: a server's log that is touched, or megatest.db changing. */
+/** Checks for a recently changed server log or megatest.db. */
 export function signsOfLife(area: Area, now = Date.now()): MigrateCheck {
   const changedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
   const touched = liveServers(area, now)[0]?.logMtimeMs ?? 0;
@@ -20,7 +20,7 @@ export function signsOfLife(area: Area, now = Date.now()): MigrateCheck {
     : failed("signs-of-life", signs.join(", and "));
 }
 
-/** Clocks may differ by less than this. */
+/** Tolerated clock difference, ms. */
 const clockMs = 16_000;
 
 const whenText = (did: string, ms: number) =>

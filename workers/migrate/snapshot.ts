@@ -7,22 +7,18 @@ import { copyDatabase, leaveWal, syncFile } from "./copy-database.ts";
 
 export interface SnapshotOptions {
   pair: CachePair;
-  /** `.mtjobs/migration/<token>` of the area; must be there. */
+  /** `.mtjobs/migration/<token>` of the area; must exist. */
   directory: string;
-  /** Token of the part of the work at hand: a part that was overtaken writes under another name. */
+  /** Token of the current step, so that an overtaken one writes under another name. */
   partToken: number;
-  /** File whose owner and mode the snapshot gets: the area's megatest.db. */
+  /** File whose owner and mode the snapshot gets. */
   model: string;
   signal: AbortSignal;
 }
 
-/** Names of a snapshot's files, by part. */
 export const snapshotNames = { cache: "cache.db", ref: "ref.db" } as const;
 
-/**
- * Copies a closed pair to the area: `cache.db` and, where there is one, `ref.db`, durable and renamed once whole. Returns
- * their sizes in bytes. May be repeated: what stands there is replaced.
- */
+/** Copies a closed pair durably to the area. Returns the sizes in bytes. May be repeated. */
 export async function writeSnapshot(o: SnapshotOptions): Promise<Partial<Record<"cache" | "ref", number>>> {
   const files = { cache: o.pair.megatestDb, ref: o.pair.refDb };
   const sizes: Partial<Record<"cache" | "ref", number>> = {};
@@ -39,13 +35,13 @@ interface Copying extends Pick<SnapshotOptions, "partToken" | "model" | "signal"
   target: string;
 }
 
-/** Copies a database under a temporary name beside `target`, makes it durable and renames it. Returns its size. */
+/** Copies a database to a temporary file, makes it durable and renames it. Returns its size in bytes. */
 export async function copyAside({ from, target, partToken, model, signal }: Copying): Promise<number> {
   const temporary = `${target}.${partToken}.tmp`;
   const remove = () => {
     for (const suffix of ["", "-journal"]) rmSync(temporary + suffix, { force: true });
   };
-  // What the same part left when it died: nobody else knows the name.
+  // Left by this step's earlier attempt.
   remove();
   try {
     createNewLike(temporary, model);

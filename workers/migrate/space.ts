@@ -3,10 +3,7 @@ import { dirname } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 
-/**
- * Whether a directory's file system has room for a pair of `bytes`. The directory may be missing: then the nearest one above
- * it counts. Opens nothing.
- */
+/** Checks for room for a pair of `bytes`. A missing directory counts as its nearest existing parent. */
 export function spaceCheck(
   name: "space-area" | "space-target",
   directory: string,
@@ -14,7 +11,7 @@ export function spaceCheck(
 ): MigrateCheck {
   let path = directory;
   while (!existsSync(path) && dirname(path) !== path) path = dirname(path);
-  // A copy, and what SQLite needs beside it while it is made; a tenth for what others write meanwhile.
+  // Copy and SQLite's temporary files, plus a tenth for other writers.
   const needed = Math.ceil((bytes * 22) / 10);
   const { bavail, bsize } = statfsSync(path);
   const free = bavail * bsize;

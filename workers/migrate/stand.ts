@@ -11,9 +11,9 @@ import { lastMigration, unfinishedMigrations } from "./migration-table.ts";
 import { isLeaseAlive, leaseOf } from "./part.ts";
 
 /**
- * How an area's migrations stand that may leave something to do, the oldest first. Changes nothing.
+ * Returns the migrations that may need an action, oldest first.
  *
- * @param givenUp id of a job whose migration nobody is at work on, though its lease may not have run out
+ * @param givenUp id of a job whose migration is abandoned although its lease may be alive
  */
 export async function standsOf(
   area: Area,
@@ -31,7 +31,6 @@ export async function standsOf(
   });
 }
 
-/** The newest migration of an area, whatever came of it; undefined where there was none. */
 export async function lastMigrationOf(
   area: Area,
   context: Pick<JobContext, "signal">,
@@ -54,7 +53,7 @@ async function readArea<T>(
   });
 }
 
-/** The first thing that they leave for a host to do; where there is none, a migration that the other host has to act on. */
+/** Returns a host's first next action; without one, a migration whose next action is the other host's. */
 export function firstDuty(
   stands: readonly MigrationStand[],
   host: string,

@@ -5,8 +5,8 @@ import { isEmptyPair, removePair } from "./pair-files.ts";
 import { withPairGuard } from "./pair-guard.ts";
 
 /**
- * The pair that stands on the host which is to become the home, before any token is written into it. One without a byte is
- * removed first, unless a process has it open: nothing ever was in it, and with a token it would look like a cache in use.
+ * Returns the existing pair on the future home. Removes an empty one unless it is open: with a token it would look
+ * like a cache in use.
  */
 export async function findStandingPair(area: Area, settings: Settings): Promise<CachePair | undefined> {
   const pair = findCache(area, settings);

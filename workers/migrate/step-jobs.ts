@@ -9,7 +9,7 @@ import type { JobPlace } from "../../shared/queue/names.ts";
 import type { JobHost } from "../job-host.ts";
 import type { StepReport } from "./do-step.ts";
 
-/** What has come of a step's job. `gone`: its queue has no such job (any more). */
+/** `gone`: the queue has no such job. */
 export type StepState =
   | { state: "unfinished" }
   | { state: "gone" }
@@ -25,7 +25,7 @@ async function onQueue<T>(host: JobHost, name: string, body: (queue: Queue) => P
   }
 }
 
-/** Adds a step to a host's queue, before the jobs that wait there. One whose id the queue knows is not added again. */
+/** Queues a step before the waiting jobs; a known id is not added again. */
 export async function addStep(
   host: JobHost,
   place: JobPlace,
@@ -34,7 +34,7 @@ export async function addStep(
 ): Promise<void> {
   const options: JobsOptions = {
     jobId: place.jobId,
-    // Each can be asked for again, by whoever then knows more than the step does.
+    // No retries: the coordinator asks again.
     attempts: 1,
     lifo: true,
     removeOnComplete: keepCompleted,
@@ -49,7 +49,7 @@ export async function addStep(
 export async function lookAtStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<StepState> {
   return await onQueue(host, name, async (queue) => {
     const state = await queue.getJobState(jobId);
-    // Read after its state: what had ended then has its result.
+    // After the state, so that an ended job has its result.
     const job = (await queue.getJob(jobId)) as Job<unknown, StepReport> | undefined;
     if (job === undefined) return { state: "gone" };
     if (state === "completed") return { state: "ended", report: job.returnvalue };
@@ -58,7 +58,7 @@ export async function lookAtStep(host: JobHost, { host: name, jobId }: JobPlace)
   });
 }
 
-/** Takes a step back that no worker has begun. @returns false where one is at work on it */
+/** Returns false if a worker is running the step. */
 export async function removeStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<boolean> {
   return await onQueue(host, name, async (queue) => {
     try {
@@ -70,13 +70,13 @@ export async function removeStep(host: JobHost, { host: name, jobId }: JobPlace)
   });
 }
 
-/** Asks that a step ends, begun or not. A step is never forwarded, so its own queue is all there is to ask. */
+/** Requests cancellation of a step, which is never forwarded, so its own queue suffices. */
 export async function cancelStep(host: JobHost, place: JobPlace): Promise<void> {
   const { redis, settings } = host;
   await onQueue(host, place.host, (queue) => requestCancel({ redis, settings, queue: () => queue }, place));
 }
 
-/** Lets a job that waits for something look at once. Never rejects: it looks by itself before long. */
+/** Wakes a waiting job. Never rejects: the job also wakes automatically. */
 export async function wakeJob(host: JobHost, { host: name, jobId }: JobPlace): Promise<void> {
   try {
     await onQueue(host, name, async (queue) => {

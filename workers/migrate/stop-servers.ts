@@ -8,13 +8,12 @@ import { aliveServers } from "../move/quiet.ts";
 import { rest } from "../move/transaction.ts";
 import { describeServers } from "./in-use.ts";
 
-/** A server that ends syncs once more before; for how long it is waited for, in ms. */
+/** A server syncs once more before it ends, ms. */
 const patienceMs = 30_000;
 
 /**
- * Ends Megatest servers of this host with SIGTERM and waits for their end. Only a process whose log lies in the area, which
- * is a Megatest server by its own command line, and this user's: anything else with that number is left alone.
- * Returns the check `servers` as it stands then, with `facts.stopped` and `facts.left`, each with its reason.
+ * Stops this host's Megatest servers with SIGTERM and waits. Signals only processes of this user with a log in the
+ * area and a server's command line. Returns the check `servers`, with `facts.stopped` and `facts.left`.
  */
 export async function stopServers(
   area: Area,
@@ -47,7 +46,7 @@ export async function stopServers(
 
 const isServer = (pid: number) => whyNotServer(pid) === undefined;
 
-/** Why a process must not be ended; undefined where it is a Megatest server of this user's. */
+/** Returns why a process is not stopped. */
 function whyNotServer(pid: number): string | undefined {
   const words = read(pid, "cmdline")?.split("\0");
   const status = read(pid, "status");
@@ -70,6 +69,6 @@ function signalServer(pid: number): void {
   try {
     process.kill(pid, "SIGTERM");
   } catch {
-    // It ended by itself meanwhile.
+    // It has already ended.
   }
 }

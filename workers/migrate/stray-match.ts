@@ -10,20 +10,18 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 
-/** Copies in the area that are merged. */
 export interface StrayFiles {
   stray: string;
-  /** What it began with: its ref's copy, or megatest.db as a take-over found it; undefined where there is none. */
+  /** Its ref's copy, or megatest.db before a take-over. */
   base: string | undefined;
-  /** Where it is not the base: its ref's copy, what it had synced. Null where it has none: no row tells how old it is then. */
+  /** If not the base: its ref's copy. Null without one, so that no row shows its age. */
   own?: string | null | undefined;
 }
 
 /**
- * Files attached beside those of the area, each under the name it has here. They must exist, and what they say in their
- * schemas is not run.
+ * Attaches files under these names, with untrusted schemas. Returns a function that detaches them.
  *
- * @throws JobsError `conflict` where something lies beside one: they were copied whole, and no journal is theirs
+ * @throws JobsError `conflict` if a journal lies next to one: copies have none
  */
 export function attachStray(db: Connection, { stray, base, own }: StrayFiles): () => void {
   const files = Object.entries({ stray, base, own }).flatMap(([name, file]) =>
@@ -51,27 +49,26 @@ function assertAlone(file: string): void {
   }
 }
 
-/** What to do with a row of a stray. */
 export type Verdict =
-  /** It is at home, or nothing changed. */
+  /** It is at home, or unchanged. */
   | { does: "nothing" }
-  /** Not at home: goes there, below that parent. */
+  /** Missing at home: insert it below that parent. */
   | { does: "insert"; parent: bigint | null }
-  /** At home as it was when the stray began: takes the stray's values. */
+  /** Unchanged at home: take the row's values. */
   | { does: "update"; home: bigint }
-  /** Changed at both, or its run or test is not at home: stays aside. */
+  /** Changed at both, or its parent is missing at home: keep it aside. */
   | { does: "keep"; home: bigint | null; reason: string };
 
 const nothing: Verdict = { does: "nothing" };
 
-/** How one table's rows of a stray are matched with those at home: by what names them, never by an id alone. */
+/** Matches rows of a divergent cache with those at home by name, never by id alone. */
 export class StrayMatch {
   readonly #db: Connection;
   readonly #record: RecordPlan;
   readonly #names: readonly string[];
   readonly #values: readonly string[];
   readonly #hasBase: boolean;
-  /** Those of them that its own ref has too; null where there is none, undefined where that is the base. */
+  /** Columns also in its own ref; null without one, undefined if that is the base. */
   readonly #inOwn: readonly string[] | null | undefined;
   readonly #parents: ParentIds;
 
@@ -80,7 +77,7 @@ export class StrayMatch {
     this.#record = record;
     this.#parents = parents;
     this.#names = namesOf(record).filter((name) => name !== record.parent);
-    // The ref knows nothing of tables that never sync.
+    // The ref lacks tables that never sync.
     const has = (name: "base" | "own") =>
       files[name] != null && record.synced && hasTable(move.db, name, record.table);
     this.#hasBase = has("base");
@@ -90,7 +87,7 @@ export class StrayMatch {
     this.#inOwn = files.own === undefined ? undefined : own && this.#values.filter((name) => own.has(name));
   }
 
-  /** SQL: ids of stray rows from `:from` on that the home's cache does not have just so, or that changed since the stray began. */
+  /** SQL: ids from `:from` on of rows that differ from the home's, or changed since divergence. */
   candidates(limit: number): string {
     const { table, parent } = this.#record;
     const columns = parent === null ? this.#values : [parent, ...this.#values];
@@ -112,7 +109,7 @@ export class StrayMatch {
     }
     const home = this.#find("cache", id, parent);
     if (home === undefined) return this.#judgeMissing(id, parent, unchanged);
-    // What the stray's sync brought to megatest.db is settled from there.
+    // Reconciled from megatest.db.
     if (unchanged || this.#same("cache", home, "stray", id)) return nothing;
     if (base === undefined || !this.#same("cache", home, "base", base))
       return { does: "keep", home, reason: "changed at home too" };
@@ -122,8 +119,8 @@ export class StrayMatch {
   }
 
   /**
-   * True where what a stray's row differs by from the base is later than that: its own ref has it as the base does, or the
-   * stray's sync was the last to write it to megatest.db. A row that was another one there before may be older than the base.
+   * Returns true if the row is newer than the base: its own ref still equals the base, or its own sync last wrote it
+   * to megatest.db.
    */
   #isNewer(id: bigint, base: bigint, parent: bigint | null): boolean {
     const columns = this.#inOwn;
@@ -138,25 +135,24 @@ export class StrayMatch {
   }
 
   #judgeMissing(id: bigint, parent: bigint | null, unchanged: boolean): Verdict {
-    // Deleted or moved at home; where the stray's sync brought it to megatest.db it is there.
+    // Deleted or moved at home, unless its own sync wrote it to megatest.db.
     if (unchanged && this.#find("area", id, "same") !== id) return nothing;
     return this.#record.table === "runs" && this.#find("completed", id, null) !== undefined
       ? { does: "keep", home: null, reason: "a run of that name has moved to completed-runs.db" }
       : { does: "insert", parent };
   }
 
-  /** True where it is in completed-runs.db just so. */
   #isMoved(id: bigint): boolean {
     const moved = this.#find("completed", id, "same");
     return moved !== undefined && this.#same("completed", moved, "stray", id);
   }
 
-  /** The id of the row in `part` that has the stray row's name, below `parent`; `same`: below the stray row's own. */
+  /** Returns the id of the row in `part` with this row's name, below `parent`; `same`: below its own. */
   #find(part: string, id: bigint, parent: bigint | null | "same"): bigint | undefined {
     const { table, parent: column, synced } = this.#record;
     const above = parent === "same" ? `s.${column}` : ":parent";
     const named = this.#names.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`);
-    // A table without an index on its parent was looked over once: see mapChildren.
+    // Without an index on the parent: see mapChildren.
     const mapped = part === "cache" && !synced && !this.#record.indexedIn("cache");
     const rows = mapped
       ? `temp.children AS k ON k.part = 'cache' AND k.table_name = ${quoteText(table)} AND k.parent = ${above}
@@ -181,7 +177,7 @@ export class StrayMatch {
   }
 }
 
-/** Which row at home a run or test of a stray is; remembered for as long as nobody else can write to the home's cache. */
+/** Maps runs and tests to ids at home; valid under one lock. */
 export class ParentIds {
   readonly #db: Connection;
   readonly #records: readonly RecordPlan[];
@@ -192,12 +188,12 @@ export class ParentIds {
     this.#records = records;
   }
 
-  /** Call under each lock anew: before it a client of the home may have written, and a try that rolled back brought nothing. */
+  /** Clears the map. Call under each new lock. */
   forget(): void {
     this.#known.clear();
   }
 
-  /** The home's id of the parent of a stray row; null for a run; undefined where the parent is not at home. */
+  /** Returns the parent's id at home; null for a run; undefined if it is missing. */
   of({ table, parent }: RecordPlan, id: bigint): bigint | null | undefined {
     if (parent === null) return null;
     const above = preparedIds<[bigint], bigint | null>(
@@ -230,7 +226,7 @@ export class ParentIds {
   }
 }
 
-/** Columns of a table that never syncs which name a row below its parent; none: all that it holds. */
+/** Columns that name a row below its parent; default: all. */
 const unsyncedNames: Partial<Record<MovedTable, readonly string[]>> = {
   run_stats: ["state", "status"],
   extradat: ["key"],
@@ -242,7 +238,7 @@ function namesOf(record: RecordPlan): readonly string[] {
   return unsyncedNames[record.table]?.filter((name) => here.includes(name)) ?? here;
 }
 
-/** Columns that say what a row of a stray holds: neither its id, nor whose it is, nor when a copy was made. */
+/** Returns the content columns: without id, parent and copy time. */
 export function strayColumns({ db }: Pick<Move, "db">, record: RecordPlan): string[] {
   const there = new NameSet(columnNames(db, "stray", record.table));
   const says = (name: string) => there.has(name) && !["id", "last_update", record.parent].includes(name);

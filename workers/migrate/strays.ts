@@ -16,32 +16,31 @@ import { assertSound } from "./digest.ts";
 import { ownPairs, readMark } from "./pair-files.ts";
 import { copyAside } from "./snapshot.ts";
 
-/** A cache at a place where nobody should write any more. */
+/** A cache that should no longer be written to. */
 export interface Stray {
   cache: string;
-  /** What it last agreed on with megatest.db; undefined where it has none. */
+  /** Undefined without a ref. */
   ref: string | undefined;
   directory: string;
-  /** Where it is another user's: SQLite opens private copies of it alone, and it is not closed. */
+  /** Another user's: only private copies are opened, and it is not closed. */
   foreign?: Foreign;
 }
 
 interface Foreign extends Expected {
   owner: string;
-  /** Newest change of it when it was found, ms since 1970. */
+  /** Its newest modification, ms since 1970. */
   changedAt: number;
 }
 
-/** Other users' caches that are copied already, by directory: as which stray, and how lately they had changed then. */
+/** Other users' caches already copied, by directory. */
 export type CopiedStrays = Readonly<Record<string, { n: number; changedAt: number }>>;
 
 /**
- * Caches of the area on this host that somebody may have written to since its pair was closed: one of this user's that this
- * migration did not close, or that somebody opened again; one of another path that changed since; one of another user who
- * could write to megatest.db that changed since it was copied. What others wrote is no record of the area's, nor what another
- * area's cache holds.
+ * Finds this host's caches of the area that may have been written to since its pair was closed: this user's that this
+ * migration did not close or that were reopened, and changed ones of other paths or of other users who may write to
+ * megatest.db. Excludes other areas' caches.
  *
- * @throws JobsError `busy` where another cache, or the area's databases, are being written to
+ * @throws JobsError `busy` while a cache or the area's databases are being written to
  */
 export function findStrays(
   area: Area,
@@ -60,7 +59,7 @@ export function findStrays(
   const closable = others
     .filter((cache) => isOurs(cache, settings))
     .flatMap(({ directory }) => readable(directory, settings));
-  // One of this user's behind a link is copied as another user's is: nothing is written through a link.
+  // Behind a link it is copied like another user's: nothing is written through a link.
   const isClosable = new Set(closable.map(({ directory }) => directory));
   const foreign = others
     .filter(({ directory }) => !isClosable.has(directory))
@@ -76,13 +75,10 @@ export function findStrays(
   return [...ours, ...foreign];
 }
 
-/**
- * Another area's cache is none of this one's strays, whatever its name may stand for: as a job has it. What cannot be read
- * now is said when it is to be copied.
- */
+/** Filters by runs, as a job does. An unreadable cache fails later, when it is copied. */
 function holdsRunsOf(area: Area): (cache: FoundCache) => boolean {
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
-  // The area's databases are the new home's by now: nothing is rolled back there.
+  // The databases belong to the new home now: roll nothing back.
   const read = cacheReader(area, completed, (files) => openToLook(files, { busyTimeoutMs }));
   return (cache) => {
     try {
@@ -94,11 +90,10 @@ function holdsRunsOf(area: Area): (cache: FoundCache) => boolean {
   };
 }
 
-/** Its owner may set any time: one that was copied is copied again once it has another. */
+/** Owners may set any time, so any difference counts. */
 const isNewer = (mtimeMs: number, copiedAt: number | undefined, { closedAt }: ClosedMark) =>
   copiedAt === undefined ? mtimeMs > closedAt : mtimeMs !== copiedAt;
 
-/** By another path, of the user this process runs as, or as root for. */
 function isOurs({ owner, ownerUid }: FoundCache, settings: Settings): boolean {
   const self = process.geteuid?.();
   return ownerUid === self || (self === 0 && owner === settings.user);
@@ -113,7 +108,7 @@ function readable(directory: string, settings: Settings): CachePair[] {
   }
 }
 
-/** An empty file is none yet: whoever makes a cache begins with it. */
+/** Returns empty: still being created. */
 function isClosedBy(pair: CachePair, token: number): boolean {
   if (statSync(pair.megatestDb).size === 0) return true;
   const { mark, untouched } = readMark(pair);
@@ -121,11 +116,10 @@ function isClosedBy(pair: CachePair, token: number): boolean {
 }
 
 export interface ExportOptions {
-  /** The mark of the pair that the migration closed. */
   closed: Pick<ClosedMark, "token" | "movedTo">;
   /** `.mtjobs/migration/<token>` of the area. */
   directory: string;
-  /** Tells the strays of a migration apart; 0 is one that stood on the new home. */
+  /** 0: the one that existed on the new home. */
   n: number;
   partToken: number;
   /** File whose owner and mode the copies get. */
@@ -134,12 +128,11 @@ export interface ExportOptions {
 }
 
 /**
- * Closes a stray, so that nobody writes to it any more, copies it to the area, its ref first, and then notes that it is
- * known. May be repeated: until then `findStrays` finds it.
+ * Closes a divergent cache, copies it to the area, its ref first, and marks it as known. May be repeated until then.
  */
 export async function exportStray(stray: Stray, o: ExportOptions): Promise<void> {
   const { partToken, model, signal } = o;
-  // Whoever writes to it does so all the time, and waits for longer than we do.
+  // An active writer may hold it longer than one attempt.
   await outwaitBusy(signal, () =>
     withStray(stray, (db, part) => {
       const token = tokenFor(db, part, o);
@@ -172,11 +165,11 @@ function withStray(stray: Stray, body: (db: Connection, part: PairPart) => void)
 }
 
 /**
- * Copies another user's cache to the area, its ref first where that can be had. It stays open: to close it SQLite would have to
- * write where that user may plant what he likes. May be repeated under the same number, once it changed again.
+ * Copies another user's cache to the area, its ref first. It stays open: closing it would make SQLite write where
+ * that user may plant files. May be repeated.
  *
- * @returns why it is no cache that could be brought home; undefined once it is copied
- * @throws JobsError `busy` where it is written to all the time; what keeps us from copying
+ * @returns why it cannot be merged; undefined once copied
+ * @throws JobsError `busy` while it is constantly written to; local errors of the copy
  */
 export async function exportForeign(
   { cache, ref }: Stray,
@@ -189,7 +182,7 @@ export async function exportForeign(
   if (typeof copy === "string") return copy;
   let base: PrivateCopy | string | undefined;
   try {
-    // Without a sound ref of its own a stray is compared with what the migration has.
+    // Without a sound ref it is compared with the migration's base.
     if (ref !== undefined) base = await outwaitBusy(signal, () => copySound(ref, foreign));
     if (typeof base === "object")
       await copyAside({ from: base.file, target: to.ref, partToken, model, signal });
@@ -201,7 +194,7 @@ export async function exportForeign(
   return undefined;
 }
 
-/** A private copy that SQLite finds sound, or a sentence on what is wrong with what its owner has there. */
+/** Returns a sound private copy, or a sentence on what is wrong. */
 function copySound(file: string, expected: Expected): PrivateCopy | string {
   let copy: PrivateCopy | undefined;
   try {
@@ -216,12 +209,12 @@ function copySound(file: string, expected: Expected): PrivateCopy | string {
   }
 }
 
-/** A cache that was made anew knows no token, and one of another migration may know a higher one. */
+/** Returns a token that is not below the database's own, which may come from another migration. */
 function tokenFor(db: Connection, part: PairPart, { partToken }: ExportOptions): number {
   return Math.max(partToken, readFence(db, part)?.token ?? 0);
 }
 
-/** Where a stray's copies are; without a `ref` it had none. */
+/** Returns the paths of a copy; without a `ref` file it had none. */
 export function strayFiles(directory: string, n: number): { cache: string; ref: string } {
   return { cache: join(directory, `stray-${n}.db`), ref: join(directory, `stray-${n}-ref.db`) };
 }

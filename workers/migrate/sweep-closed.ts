@@ -6,12 +6,12 @@ import { hasOwnFiles, ownPairs, readMark, removeIfEmpty, removeOwnFiles, removeP
 import { withPairGuard } from "./pair-guard.ts";
 import { standsOf } from "./stand.ts";
 
-/** How long a closed pair stays where it was, ms: an operator may want to look, and who has it open may still read. */
+/** How long a closed pair is kept for inspection and open readers, ms. */
 const keptMs = 7 * 24 * 3_600_000;
 
 /**
- * Removes this host's pairs of an area that a migration closed long ago, where nothing was written to them since and no
- * process has them open; and what migrations that ended without this host left beside them. Nothing happens where this host is the home, or has a part in a migration that goes on.
+ * Removes this host's unchanged pairs that were closed long ago and are not open, and files of migrations that ended
+ * without this host. Does nothing on the home, or during a migration.
  */
 export async function sweepClosed(area: Area, context: JobContext, now = Date.now()): Promise<void> {
   const { settings, signal } = context;

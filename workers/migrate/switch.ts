@@ -22,26 +22,23 @@ import { copyAside } from "./snapshot.ts";
 import { findStandingPair } from "./standing-pair.ts";
 import { cleanNew, decide, rowOf } from "./undo.ts";
 
-/** What a part of the coordinating job is given. */
 export interface PartPayload {
   area: string;
-  /** Id of the job. */
   migration: string;
-  /** Where it can still be undone it is to be. */
   cancelled?: boolean;
 }
 
 export interface SwitchReport {
   checks: MigrateCheck[];
-  /** As it stands now: `switched`, and the new pair open. */
+  /** `switched`, with the new pair open. */
   row: MigrationRow;
 }
 
 /**
- * On the new home: installs the pair, makes `.homehost` the new one, and opens the pair. Before the rename every failure
- * undoes, after it everything goes forward. Taken up again while its lease lives it goes on where the row stands.
+ * Installs the pair on the new home, switches `.homehost`, and opens the pair. A failure before the rename undoes;
+ * after it, only forward.
  *
- * @throws JobsError `rolled-back` where it was or is being undone
+ * @throws JobsError `rolled-back`
  */
 export async function switchOver(payload: PartPayload, context: JobContext): Promise<SwitchReport> {
   const { settings, env } = context;
@@ -89,7 +86,7 @@ async function toSwitched(part: MigrationPart, jobId: string, checks: MigrateChe
 async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
   const { context, db } = part;
   const pair = await withPairGuard(context.settings, async () => {
-    // Another part may have taken over while this one waited for the guard.
+    // Another step may have taken over during the wait.
     await commit(part, () => {});
     return row.source === "cache" ? await fromSnapshot(part, row) : await fromBase(part, row);
   });
@@ -100,7 +97,7 @@ async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCh
   context.failpoint("migration-installed");
 }
 
-/** The old home had no cache, or is gone: the pair is made of megatest.db, which is kept as it was. */
+/** Builds the pair from a copy of megatest.db: the old home had no cache, or is lost. */
 async function fromBase(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
   const { area, context, fenceToken } = part;
   const directory = ensureMigrationDirectory(area, row.token);
@@ -112,7 +109,7 @@ async function fromBase(part: MigrationPart, row: MigrationRow): Promise<CachePa
   return await buildPair({ ...(await installing(part, row)), base, directory, movedTo: row.to_home });
 }
 
-/** A part before us committed its intent and died: either it renamed, or it never will. */
+/** Resolves the intent of a step that died: it renamed, or never will. */
 async function takeIntentBack(part: MigrationPart, row: MigrationRow): Promise<MigrationRow> {
   const { area, db } = part;
   if (row.switch_token !== null) withdrawNextHome(area, row.switch_token);
@@ -139,7 +136,7 @@ async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateChe
   checks.push(passed("homehost", `.homehost holds ${row.to_home}`));
 }
 
-/** The new pair takes writes. The ref first, for a sync writes there before anywhere else. */
+/** Opens the new pair. The ref first, because a sync writes there first. */
 export async function openNew(part: MigrationPart, row: MigrationRow): Promise<void> {
   const { db, context, fenceToken } = part;
   const pair = await pairToOpen(part, row);
@@ -153,26 +150,22 @@ export async function openNew(part: MigrationPart, row: MigrationRow): Promise<v
   await commit(part, () => note(db, row.token, "switched", { new_ready: 1 }));
 }
 
-/** The new home works, and nobody knows when the lost one comes back: nobody else need wait for that. */
+/** Ends the lease, since the lost home may be away for long. */
 async function endTakeOver(part: MigrationPart, row: MigrationRow): Promise<void> {
   appendHistory(part.area, settledLine(row, { merged: 0, kept: 0 }));
   await giveBack(part);
 }
 
-/**
- * What becomes of the migration where this part fails. Returns where it is switched all the same.
- *
- * @throws JobsError
- */
+/** Decides the migration after a failure. Returns if it is switched. @throws JobsError */
 async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promise<void> {
   const { area, context } = part;
   const error = toJobsError(thrown);
-  // Put back, or overtaken: whoever comes next goes on within the lease's life, or undoes.
+  // The next worker continues while the lease is alive, or undoes.
   if (error.code === "stopped" || error.code === "lost-lease") throw error;
   let row = await rowOf(part, jobId);
   if (isBefore(row)) row = await decide(part, row, error.message);
   if (row.state === "switched" || row.state === "settled") return;
   if (row.state === "undoing") await cleanNew(area, row, context);
-  if (row.state === "undone") await giveBack(part).catch(() => {}); // it has ended: nobody need wait for this lease
+  if (row.state === "undone") await giveBack(part).catch(() => {}); // ended: release the lease early
   throw error.code === "rolled-back" ? error : undoneError(row);
 }

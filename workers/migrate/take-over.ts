@@ -13,19 +13,17 @@ import { commit, handOver, read, withPart } from "./part.ts";
 import { findStandingPair } from "./standing-pair.ts";
 import { rowOf } from "./undo.ts";
 
-/** What is known of a home that is gone. */
 export interface TakeOverPayload {
   area: string;
-  /** Id of the job. */
   migration: string;
   requestedBy: string;
-  /** What `.homehost` holds, and the queue of the worker that was known by it. */
+  /** What `.homehost` holds, and the queue of its worker. */
   fromHome: string;
   fromHost: string;
   toHome: string;
 }
 
-/** On the host that takes an area over: begins, where there is nobody whose pair could be closed. */
+/** Begins a take-over on the new host. */
 export async function beginTakeOver(
   payload: TakeOverPayload,
   context: JobContext,
@@ -51,7 +49,7 @@ export async function beginTakeOver(
     const isNew = (await read(part, () => migrationOf(part.db, payload.migration))) === undefined;
     if (isNew) await endLeft(part, payload.fromHome);
     await commit(part, () => {
-      // Taken up again where it had begun.
+      // Otherwise resumed.
       if (!isNew) return;
       refuseWhereOpen(part.db);
       beginMigration(part.db, row, part.fenceToken, "closed");

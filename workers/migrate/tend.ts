@@ -14,21 +14,20 @@ import { watch } from "./watch.ts";
 
 export type TendPayload = Extract<MigrateStepPayload, { step: "tend" }>;
 
-/** What came of tending, and what is to come. */
 export interface TendReport {
   did: Duty[];
-  /** Ms until this host should look again. */
+  /** Ms until the next pass. */
   againMs?: number;
-  /** The other host, where it has something to do by now. */
+  /** The other host, if it must act. */
   next?: string;
-  /** The job that waits for this migration, and its host. */
+  /** The job waiting for this migration. */
   wake?: { host: string; jobId: string };
 }
 
-/** How often one visit goes round: more than the longest way, undoing from an intent. */
+/** More than the longest sequence, undoing from an intent. */
 const mostRounds = 8;
 
-/** Does whatever the area's last migration leaves for this host to do; nothing where there is nothing. */
+/** Performs this host's next actions in the area's migrations. */
 export async function tend(payload: TendPayload, context: JobContext): Promise<TendReport> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
@@ -49,7 +48,7 @@ export async function tend(payload: TendPayload, context: JobContext): Promise<T
 
 const wakeOf = ({ to_host, job_id }: MigrationRow) => ({ wake: { host: to_host, jobId: job_id } });
 
-/** @returns ms until the same duty is to be looked at again; undefined where it is done */
+/** Returns ms until the action must be repeated; undefined when done. */
 async function perform(
   duty: Duty,
   area: Area,
@@ -60,7 +59,7 @@ async function perform(
   if (duty === "clean-new") return void (await cleanNew(area, row, context));
   if (duty === "watch") return await watch(area, row, context);
   const pair = findCache(area, context.settings);
-  // In undoing the old home alone acts, whoever set it; all else waits until nobody goes on with it.
+  // In `undoing` only the old home acts; otherwise wait until the lease expires.
   const isOver = duty === "open-old" || duty === "finish-undo" || row.job_id === givenUp;
   const lease = isOver ? "any" : "over";
   try {
@@ -68,28 +67,28 @@ async function perform(
       actOrGiveBack(duty, part, row),
     );
   } catch (error) {
-    // Somebody of this migration took it up between our look and the lease.
+    // Another step took the lease first.
     if (error instanceof JobsError && error.code === "locked" && lease === "over") return 1000;
     throw error;
   }
   return undefined;
 }
 
-/** What fails is tried again by the next round: until then the area need not be held. */
+/** Releases the lease on failure; the next reconciliation retries. */
 async function actOrGiveBack(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {
   try {
     await act(duty, part, seen);
   } catch (error) {
-    await giveBack(part).catch(() => {}); // overtaken, or out of reach: then the lease runs out by itself
+    await giveBack(part).catch(() => {}); // overtaken or unreachable: the lease expires
     throw error;
   }
 }
 
 async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {
   const row = await rowOf(part, seen.job_id);
-  // Decided by another host between our look and the lease: the next round sees what is left.
+  // Another host acted first.
   if (row.state !== seen.state) return;
-  // These end the migration, and with it its lease.
+  // These end the lease too.
   if (duty === "finish-undo") return await finishUndo(part, row);
   if (duty === "settle") return void (await settle(part, row));
   if (duty === "tidy")
@@ -97,6 +96,6 @@ async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise
   if (duty === "decide") await decide(part, row, "no worker continued it before its lease expired");
   else if (duty === "open-old") await openOld(part, row);
   else if (duty === "open-new") await openNew(part, row);
-  // Whatever is left, on either host, needs nobody to wait for a lease.
+  // The remaining actions need no lease in between.
   await giveBack(part);
 }

@@ -23,7 +23,6 @@ import { commit, giveBack, type MigrationPart, read, takePair } from "./part.ts"
 import { pairToOpen } from "./put-back.ts";
 import { standsOf } from "./stand.ts";
 
-/** The row as it stands now. */
 export async function rowOf(part: MigrationPart, jobId: string): Promise<MigrationRow> {
   const row = await read(part, () => migrationOf(part.db, jobId));
   if (row !== undefined) return row;
@@ -33,8 +32,8 @@ export async function rowOf(part: MigrationPart, jobId: string): Promise<Migrati
 }
 
 /**
- * Where nobody goes on with a migration, brings it to the state from which it ends: back, unless `.homehost` is the new
- * one already. What could still make it so is taken away first.
+ * Resolves an abandoned migration: undoes it, unless `.homehost` already names the new home. First revokes what could
+ * still switch it.
  */
 export async function decide(part: MigrationPart, row: MigrationRow, reason: string): Promise<MigrationRow> {
   const { db, area } = part;
@@ -49,7 +48,7 @@ export async function decide(part: MigrationPart, row: MigrationRow, reason: str
   return await rowOf(part, row.job_id);
 }
 
-/** On the old home, in `undoing`: its pair takes writes again. The ref first, for a sync writes there before anywhere else. */
+/** Reopens the old home's pair. The ref first, because a sync writes there first. */
 export async function openOld(part: MigrationPart, row: MigrationRow): Promise<void> {
   const { db, context, fenceToken } = part;
   const pair = await pairToOpen(part, row);
@@ -63,10 +62,7 @@ export async function openOld(part: MigrationPart, row: MigrationRow): Promise<v
   await commit(part, () => note(db, row.token, "undoing", { old_ready: 1 }));
 }
 
-/**
- * On the old home, once nothing is left on the new one. What had been written to a pair that stood there was copied to the
- * area, and counts as known there since: it comes home now.
- */
+/** Ends an undo once nothing is left on the new home, and merges what was written to a pair that existed there. */
 export async function finishUndo(part: MigrationPart, row: MigrationRow): Promise<void> {
   const { db, context } = part;
   const strays = strayNumbers(migrationDirectory(part.area, row.token));
@@ -77,9 +73,9 @@ export async function finishUndo(part: MigrationPart, row: MigrationRow): Promis
 }
 
 /**
- * What is left to do of an undone migration; may be repeated.
+ * Cleans up after an undone migration; may be repeated.
  *
- * @param merged what was brought home of strays; undefined: not known, and their copies stay
+ * @param merged undefined if unknown: then the copies stay
  */
 export async function tidyUndone(
   part: MigrationPart,
@@ -92,7 +88,7 @@ export async function tidyUndone(
   await giveBack(part);
 }
 
-/** On the old home: all of an undoing that can be done by now. */
+/** Undoes as much as is possible now, on the old home. */
 export async function undoOnOld(part: MigrationPart, row: MigrationRow, reason: string): Promise<void> {
   const undoing = row.state === "undoing" ? row : await decide(part, row, reason);
   if (undoing.old_ready === 0) await openOld(part, undoing);
@@ -101,13 +97,13 @@ export async function undoOnOld(part: MigrationPart, row: MigrationRow, reason: 
   else await giveBack(part);
 }
 
-/** On the new home, in `undoing`: nothing of this migration is left there. Touches files alone. */
+/** Removes this migration's files from the new home. */
 export async function cleanNew(area: Area, row: MigrationRow, context: JobContext): Promise<void> {
   await withPairGuard(context.settings, async () => {
-    // Only a migration that is undone for good may lose its pair, and this is for good.
+    // `undoing` is permanent.
     const stands = await standsOf(area, context);
     const isUndoing = stands.some(({ row: { token, state } }) => token === row.token && state === "undoing");
-    // Once it is done nothing tells any more that a pair stood there before.
+    // Afterwards nothing records that a pair existed before.
     if (isUndoing && !readMigrationFiles(area, row.token).newClean)
       await cleanPair({ area, ...context }, row.token, row.from_home);
     context.failpoint("new-cleaned");

@@ -2,10 +2,10 @@ import type { JobsError } from "../../shared/errors.ts";
 import type { CheckReport } from "../../shared/migrate-result.ts";
 import { type Dealings, Pause } from "./dealings.ts";
 
-/** While an area is waited for to become quiet, the next check comes between these, ms. */
+/** Minimum and maximum time between checks, ms. */
 const between = [60_000, 600_000] as const;
 
-/** How long a job with `whenQuiet` waits until it checks again; undefined once its deadline has passed. */
+/** Returns the pause until the next check; undefined after the deadline. */
 export function untilQuiet(
   dealings: Dealings,
   { earliestAt = 0 }: CheckReport,

@@ -14,30 +14,29 @@ import {
 import { readMark } from "./pair-files.ts";
 import { type CopiedStrays, exportForeign, exportStray, findStrays, strayFiles } from "./strays.ts";
 
-/** Longer than anybody holds what a file server told of `.homehost` (60 s), ms. */
+/** Longer than clients cache `.homehost` (60 s), ms. */
 export const defaultSettleMs = 75_000;
 
-/** A stray that is found sooner is written to for less long, ms. */
+/** Maximum pause between passes, ms. */
 const longestPauseMs = 5_000;
 
-/** So many strays are more than there are users of an area; who makes more fills a disk. */
+/** More than an area has users; keeps one from filling the disk. */
 const mostForeign = 100;
-/** As many as a line of the history has warnings. */
 const mostProblems = 20;
 const tooMany = `there are more than ${mostForeign} such caches`;
 
 /**
- * One look of the old home, after the switch, for processes that did not notice: what they wrote is closed as well and
- * copied to the area. It writes to the migration's directory alone: megatest.db is the new home's.
+ * Runs one pass of the old home that closes and copies caches still written to after the switch. Writes only to the
+ * migration's directory: megatest.db belongs to the new home.
  *
- * @returns ms until the next look; undefined when it has watched long enough
+ * @returns ms until the next pass; undefined at the end
  */
 export async function watch(area: Area, row: MigrationRow, context: JobContext): Promise<number | undefined> {
   const settleMs = context.settleMs ?? defaultSettleMs;
   const now = Date.now();
   const begun: Watched = { since: now, until: now + settleMs, strays: 0, done: false };
   const known = readMigrationFiles(area, row.token).watched;
-  // One that ends later than a watch lasts was begun before this host's clock was set back.
+  // Otherwise it began before this host's clock was set back.
   const watched = known !== undefined && known.until - now <= settleMs ? known : begun;
   const found = await copyStrays(area, row, context, known ?? begun);
   const done = now >= watched.until;
@@ -45,7 +44,6 @@ export async function watch(area: Area, row: MigrationRow, context: JobContext):
   return done ? undefined : Math.min(watched.until - now, settleMs / 3, longestPauseMs);
 }
 
-/** @returns how many strays the area has by now, which of them are other users', and what is to be told of those */
 async function copyStrays(
   area: Area,
   row: MigrationRow,
@@ -70,7 +68,7 @@ async function copyStrays(
       const n = copied[stray.directory]?.n ?? count + 1;
       const problem = n > mostForeign ? tooMany : await exportForeign(stray, foreign, { ...o, n });
       if (problem !== undefined) {
-        // It must not keep a migration from its end; the next look tries again.
+        // It must not block the migration; the next pass retries.
         tell(stray.directory, `${stray.directory} of ${foreign.owner} is not merged: ${problem}.`);
         continue;
       }
@@ -86,7 +84,7 @@ async function copyStrays(
   return { strays: count, copied, problems };
 }
 
-/** What is there was copied whole, whether or not whoever did it came to say so. */
+/** Counts the copies; an existing one is complete, even if it was not recorded. */
 function countStrays(directory: string): number {
   let count = 0;
   while (existsSync(strayFiles(directory, count + 1).cache)) count++;
@@ -101,7 +99,7 @@ function noteProblem(problems: Record<string, string>, directory: string, senten
   if (isKnown || Object.keys(problems).length < mostProblems) problems[directory] = sentence;
 }
 
-/** How the migration closed the old home; as it would have where there was no pair to close. */
+/** Returns the mark of the closed old home, or an equivalent one without a pair. */
 function markOf(area: Area, row: MigrationRow, { settings }: JobContext): ClosedMark {
   const pair = findCache(area, settings);
   const mark = pair === undefined ? undefined : readMark(pair).mark;

@@ -7,23 +7,19 @@ import { msSince } from "../../shared/elapsed.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 
-/** An area that its policy wants on this host, as far as can be told without knowing the other hosts. Plain JSON. */
+/** A preferred area of this host, as far as known without other hosts. Plain JSON. */
 export interface Wish {
-  /** By the path under which it was found. */
   area: string;
-  /** What `.homehost` holds. */
   home: string;
-  /** By which names this host goes. */
   self: string[];
   policy: HomePolicy;
-  /** Ms since the last migration; undefined: there was none. */
+  /** Undefined if there was none. */
   sinceLastMs: number | undefined;
 }
 
 /**
- * Whether this host should ask for the area by itself. From here only megatest.db shows that it is quiet: the migration
- * looks at the cache. `lastOf` gives the area's last migration; it is asked only where the config wants a move, so that
- * no other area's database is opened.
+ * Returns the area if its policy prefers this host and megatest.db looks quiet; the migration checks the cache.
+ * `lastOf` is called only if the config wants a move, so that other areas' databases are not opened.
  */
 export async function wishFor(
   area: Area,
@@ -40,7 +36,7 @@ export async function wishFor(
     return undefined;
   const last = await lastOf();
   if (last !== undefined && last.state !== "settled" && last.state !== "undone") return undefined;
-  // One that was undone counts, too: what failed is not tried again every ten minutes.
+  // Also an undone one, so that a failure is not retried every ten minutes.
   const sinceLastMs = last === undefined ? undefined : msSince(last.changed_at, now);
   const wanted = wantsArea(policy, [home], self, sinceLastMs);
   return wanted ? { area: area.path, home, self, policy, sinceLastMs } : undefined;
