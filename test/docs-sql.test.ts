@@ -5,9 +5,9 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../shared/sample-area/build-area.ts";
 import { openConnection } from "../shared/sqlite/connection.ts";
 import { raiseToken } from "../workers/fence.ts";
-import { closePart } from "../workers/migrate/closed.ts";
 import { transact } from "../workers/move/transaction.ts";
 import { documentOf, runCommand } from "./producers/run-command.ts";
+import { closePart } from "./support/close-part.ts";
 import { edit } from "./support/edit-area.ts";
 import { buildTempArea, filesOf } from "./support/temp-area.ts";
 

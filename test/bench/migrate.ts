@@ -7,12 +7,12 @@ import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import { resolveSettings, type Settings } from "../../shared/settings.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
 import { raiseToken } from "../../workers/fence.ts";
-import { closePart } from "../../workers/migrate/closed.ts";
 import { digestInThread } from "../../workers/migrate/digest-in-thread.ts";
 import { gapAbove } from "../../workers/migrate/id-gap.ts";
 import { installPair } from "../../workers/migrate/install.ts";
 import { writeSnapshot } from "../../workers/migrate/snapshot.ts";
 import { transact } from "../../workers/move/transaction.ts";
+import { closePart } from "../support/close-part.ts";
 import { benchArea } from "./areas.ts";
 import { say, tell } from "./report.ts";
 

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
 import { raiseToken } from "../../workers/fence.ts";
-import { closePart } from "../../workers/migrate/closed.ts";
 import { transact } from "../../workers/move/transaction.ts";
+import { closePart } from "./close-part.ts";
 
 /** A pair of the area as an earlier migration, token 1, left it on another host: as it is at home now, and closed. */
 export function leaveClosedPair(

@@ -2,9 +2,9 @@ import type { MigrationState } from "../../shared/migration-row.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
 import { raiseToken, takeLease } from "../../workers/fence.ts";
-import { closePart } from "../../workers/migrate/closed.ts";
 import { advance, beginMigration } from "../../workers/migrate/migration-table.ts";
 import { transact } from "../../workers/move/transaction.ts";
+import { closePart } from "./close-part.ts";
 
 /**
  * Leaves an area as a migration from host-a to host-b that died in `states.at(-1)` leaves megatest.db; its lease has run

@@ -7,12 +7,13 @@ import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/bui
 import { resolveSettings, type Settings } from "../../shared/settings.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
 import { raiseToken } from "../../workers/fence.ts";
-import { type ClosedMark, closePart } from "../../workers/migrate/closed.ts";
+import type { ClosedMark } from "../../workers/migrate/closed.ts";
 import { digestOf } from "../../workers/migrate/digest.ts";
 import { type GapIds, gapAbove } from "../../workers/migrate/id-gap.ts";
 import { installPair } from "../../workers/migrate/install.ts";
 import { writeSnapshot } from "../../workers/migrate/snapshot.ts";
 import { transact } from "../../workers/move/transaction.ts";
+import { closePart } from "./close-part.ts";
 import { buildTempArea } from "./temp-area.ts";
 
 const never = new AbortController().signal;

@@ -30,8 +30,8 @@ export async function buildPair(o: BuildOptions): Promise<CachePair> {
       transact(db, () => {
         dropOwnTables(db, part);
         raiseToken(db, part, o.partToken);
+        closePart(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() });
       });
-      closePart(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() }, o.partToken);
     }
   } finally {
     db.close();

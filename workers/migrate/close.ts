@@ -5,13 +5,13 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport } from "../../shared/migrate-result.ts";
 import type { FileDigest, MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
-import { noteRefillDue, proveToken } from "../fence.ts";
+import { noteRefillDue } from "../fence.ts";
 import { assertFit } from "../move/fit-area.ts";
 import type { Move } from "../move/move.ts";
 import { moveOn, openPlace, type Place } from "../move/prepare.ts";
 import { prepareArea } from "../move/prepare-area.ts";
 import { Tally } from "../move/tally.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
+import { outwaitBusy } from "../move/transaction.ts";
 import { checkPlace } from "./check.ts";
 import { closePart, readClosed } from "./closed.ts";
 import { digestInThread } from "./digest-in-thread.ts";
@@ -19,7 +19,7 @@ import { gather, gatherLate } from "./gather.ts";
 import { assertGapFit } from "./id-gap.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { advance, beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
-import { commit, giveBack, handOver, type MigrationPart, read, withPart } from "./part.ts";
+import { type MigrationSession, withMigration } from "./part.ts";
 import { refusal, undoneError } from "./refusal.ts";
 import { writeSnapshot } from "./snapshot.ts";
 import { rowOf, undoOnOld } from "./undo.ts";
@@ -48,21 +48,21 @@ export async function close(payload: ClosePayload, context: JobContext): Promise
   await outwaitBusy(context.signal, () => prepareArea(place));
   const { area, cache: pair, refillDue } = place;
   const options = { context, area, pair, migration: payload.migration, lease: "any", refillDue } as const;
-  return await withPart(options, async (part) => {
-    const move = await read(part, () =>
-      moveOn(part.db, place, { payload: {}, job: "repair" }, context, tally),
+  return await withMigration(options, async (session) => {
+    const move = await session.read(() =>
+      moveOn(session.db, place, { payload: {}, job: "repair" }, context, tally),
     );
-    move.token = part.fenceToken;
-    const known = await read(part, () => migrationOf(part.db, payload.migration));
-    if (known !== undefined && !part.wasAlive && isBefore(known)) {
+    move.token = session.token;
+    const known = await session.read(() => migrationOf(session.db, payload.migration));
+    if (known !== undefined && !session.wasAlive && isBefore(known)) {
       await undoOnOld(
-        part,
+        session,
         known,
         "the worker that closed the old home died, and no other worker took over in time",
       );
     }
-    const checks = known === undefined ? await begin(part, place, payload) : [];
-    return await closing(part, move, payload, checks);
+    const checks = known === undefined ? await begin(session, place, payload) : [];
+    return await closing(session, move, payload, checks);
   });
 }
 
@@ -70,13 +70,13 @@ const isBefore = ({ state }: MigrationRow) => state === "closing" || state === "
 
 /** Repeats the check under the lease and begins the migration. */
 async function begin(
-  part: MigrationPart,
+  session: MigrationSession,
   place: Place,
   payload: ClosePayload,
 ): Promise<CheckReport["checks"]> {
-  const { context, db } = part;
+  const { context, db } = session;
   try {
-    await read(part, () => refuseWhereOpen(db));
+    await session.read(() => refuseWhereOpen(db));
     const report = await checkPlace(place, payload, context, clockSkewMs(place.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;
@@ -90,90 +90,82 @@ async function begin(
       to_host: payload.toHost,
       source: place.cache === undefined ? "megatest.db" : "cache",
     } as const;
-    await commit(part, () => beginMigration(db, row, part.fenceToken));
+    await session.commit("area", () => beginMigration(db, row, session.token));
     context.failpoint("migration-begun");
-    ensureMigrationDirectory(part.area, part.fenceToken);
+    ensureMigrationDirectory(session.area, session.token);
     return report.checks;
   } catch (error) {
-    await leave(part, payload.migration, error);
+    await leave(session, payload.migration, error);
     throw error;
   }
 }
 
 async function closing(
-  part: MigrationPart,
+  session: MigrationSession,
   move: Move,
   payload: ClosePayload,
   checks: CheckReport["checks"],
 ): Promise<CloseReport> {
-  const row = await rowOf(part, payload.migration);
+  const row = await rowOf(session, payload.migration);
   if (row.state === "undoing" || row.state === "undone") {
     // A paused worker: the migration ended without it.
-    await giveBack(part).catch(() => {});
+    await session.giveBack().catch(() => {});
     throw undoneError(row);
   }
   try {
     if (row.state === "closing") {
-      await closePair(part, move, row);
-      const digests = await copyPair(part, row);
-      await commit(part, () => advance(part.db, row.token, "closed", { digests }));
-      part.context.failpoint("migration-closed");
+      await closePair(session, move, row);
+      const digests = await copyPair(session, row);
+      await session.commit("area", () => advance(session.db, row.token, "closed", { digests }));
+      session.context.failpoint("migration-closed");
     }
-    await handOver(part);
-    return { token: row.token, source: row.source, bytes: sizesOf(part), checks };
+    await session.handOver();
+    return { token: row.token, source: row.source, bytes: sizesOf(session), checks };
   } catch (error) {
-    await leave(part, payload.migration, error);
+    await leave(session, payload.migration, error);
     throw error;
   }
 }
 
 /** Closes cache and ref; after the first commit no row of the old cache changes. */
-async function closePair(part: MigrationPart, move: Move, row: MigrationRow): Promise<void> {
-  const { context, db, fenceToken, times, files } = part;
+async function closePair(session: MigrationSession, move: Move, row: MigrationRow): Promise<void> {
+  const { context, db, files } = session;
   if (files.cache === undefined) return;
-  const renew = () => times.renew();
+  const renew = () => session.keepCacheNewer();
   const mark = { token: row.token, movedTo: row.to_home, closedAt: Date.now() };
-  if ((await read(part, () => readClosed(db, "cache"))) === undefined) {
+  if ((await session.read(() => readClosed(db, "cache"))) === undefined) {
     const rows = await gather(move, renew);
-    await outwaitBusy(context.signal, () => settleRefill(db, fenceToken));
+    // The reconciliation has settled it.
+    await session.commit("cache", () => noteRefillDue(db, false));
     context.log(`Reconciled ${rows} rows between the cache and megatest.db.`);
     context.failpoint("migration-gathered");
   }
-  await outwaitBusy(context.signal, () => closePart(db, "cache", mark, fenceToken));
+  await session.commit("cache", () => closePart(db, "cache", mark));
   context.failpoint("old-cache-closed");
   context.log(`The cache is closed to writers; moving the homehost to ${row.to_home}.`);
   await gatherLate(move, renew);
-  if (files.ref !== undefined)
-    await outwaitBusy(context.signal, () => closePart(db, "ref", mark, fenceToken));
+  if (files.ref !== undefined) await session.commit("ref", () => closePart(db, "ref", mark));
   context.failpoint("old-ref-closed");
 }
 
-/** Clears the refill note, which the reconciliation has settled. */
-function settleRefill(db: Move["db"], fenceToken: number): void {
-  transact(db, () => {
-    proveToken(db, "cache", fenceToken, Date.now());
-    noteRefillDue(db, false);
-  });
-}
-
 async function copyPair(
-  part: MigrationPart,
+  session: MigrationSession,
   row: MigrationRow,
 ): Promise<Partial<Record<"cache" | "ref", FileDigest>>> {
-  const { context, area, pair, fenceToken } = part;
+  const { context, area, pair, token } = session;
   if (pair === undefined) return {};
   const directory = ensureMigrationDirectory(area, row.token);
   const { signal } = context;
   const files = { cache: pair.megatestDb, ...(pair.refDb === undefined ? {} : { ref: pair.refDb }) };
   const [, digests] = await Promise.all([
-    writeSnapshot({ pair, directory, partToken: fenceToken, model: area.megatestDb, signal }),
+    writeSnapshot({ pair, directory, partToken: token, model: area.megatestDb, signal }),
     digestInThread(files, signal),
   ]);
   context.failpoint("snapshot-written");
   return digests;
 }
 
-function sizesOf({ pair }: MigrationPart): Record<string, number> {
+function sizesOf({ pair }: MigrationSession): Record<string, number> {
   if (pair === undefined) return {};
   return {
     "cache/megatest.db": statSync(pair.megatestDb).size,
@@ -182,16 +174,16 @@ function sizesOf({ pair }: MigrationPart): Record<string, number> {
 }
 
 /** Undoes or ends the migration after an error before the commit point; the caller rethrows. */
-async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promise<void> {
+async function leave(session: MigrationSession, jobId: string, thrown: unknown): Promise<void> {
   const error = toJobsError(thrown);
   // The next worker continues while the lease is alive, or undoes.
   if (error.code === "stopped" || error.code === "lost-lease") return;
   try {
-    const row = await read(part, () => migrationOf(part.db, jobId));
-    if (row === undefined) await giveBack(part);
-    else if (isBefore(row)) await undoOnOld(part, row, error.message);
+    const row = await session.read(() => migrationOf(session.db, jobId));
+    if (row === undefined) await session.giveBack();
+    else if (isBefore(row)) await undoOnOld(session, row, error.message);
   } catch (why) {
-    part.context.log(
+    session.context.log(
       `The migration could not be undone yet and will be undone later: ${toJobsError(why).message}.`,
     );
   }

@@ -45,36 +45,30 @@ export function isUntouched(db: Connection, part: PairPart): boolean {
 }
 
 /**
- * Closes a database in one transaction; no Megatest row changes after its commit. May be repeated.
+ * Closes a database: no Megatest row changes after the commit. Call inside a transaction. May be repeated.
  *
- * @param fenceToken token of the current step, which may exceed the migration's
  * @param known false for a divergent cache, which counts as touched until `noteKnown`
- * @throws JobsError `lost-lease`
  */
 export function closePart(
   db: Connection,
   part: PairPart,
   mark: Omit<ClosedMark, "changeCounter">,
-  fenceToken: number,
   { known = true } = {},
 ): void {
-  transact(db, () => {
-    proveToken(db, part, fenceToken, Date.now());
-    if (readClosed(db, part)?.token === mark.token && isUntouched(db, part)) return;
-    dropTriggers(db, part);
-    db.exec(`CREATE TABLE IF NOT EXISTS ${part}.mtjobs_closed (
-      id INTEGER PRIMARY KEY CHECK (id = 1),
-      token INTEGER NOT NULL,
-      moved_to TEXT NOT NULL,
-      closed_at INTEGER NOT NULL,
-      change_counter INTEGER NOT NULL
-    )`);
-    createTriggers(db, part, mark.movedTo);
-    db.prepare(
-      `INSERT OR REPLACE INTO ${part}.mtjobs_closed (id, token, moved_to, closed_at, change_counter)
-       VALUES (1, :token, :movedTo, :closedAt, :version)`,
-    ).run({ ...mark, version: known ? schemaVersion(db, part) : unknownVersion });
-  });
+  if (readClosed(db, part)?.token === mark.token && isUntouched(db, part)) return;
+  dropTriggers(db, part);
+  db.exec(`CREATE TABLE IF NOT EXISTS ${part}.mtjobs_closed (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    token INTEGER NOT NULL,
+    moved_to TEXT NOT NULL,
+    closed_at INTEGER NOT NULL,
+    change_counter INTEGER NOT NULL
+  )`);
+  createTriggers(db, part, mark.movedTo);
+  db.prepare(
+    `INSERT OR REPLACE INTO ${part}.mtjobs_closed (id, token, moved_to, closed_at, change_counter)
+     VALUES (1, :token, :movedTo, :closedAt, :version)`,
+  ).run({ ...mark, version: known ? schemaVersion(db, part) : unknownVersion });
 }
 
 const unknownVersion = -1;
@@ -84,13 +78,10 @@ export function noteKnown(db: Connection, part: PairPart): void {
   db.prepare(`UPDATE ${part}.mtjobs_closed SET change_counter = ?`).run(schemaVersion(db, part));
 }
 
-/** Reopens a closed database in one transaction. @throws JobsError `lost-lease` */
-export function openPart(db: Connection, part: PairPart, fenceToken: number): void {
-  transact(db, () => {
-    proveToken(db, part, fenceToken, Date.now());
-    dropTriggers(db, part);
-    db.exec(`DROP TABLE IF EXISTS ${part}.mtjobs_closed`);
-  });
+/** Reopens a closed database to writers. Call inside a transaction. */
+export function openPart(db: Connection, part: PairPart): void {
+  dropTriggers(db, part);
+  db.exec(`DROP TABLE IF EXISTS ${part}.mtjobs_closed`);
 }
 
 /** Changes the home that a closed database names, in one transaction. */

@@ -3,7 +3,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { removeNextHomes } from "./home-switch.ts";
 import { settledLine, undoneLine } from "./migration-history.ts";
 import { advance, openMigration } from "./migration-table.ts";
-import { commit, type MigrationPart, read } from "./part.ts";
+import type { MigrationSession } from "./part.ts";
 import { decide, rowOf } from "./undo.ts";
 
 /**
@@ -13,12 +13,12 @@ import { decide, rowOf } from "./undo.ts";
  * @param home what `.homehost` held when the take-over was requested
  * @throws JobsError `conflict` if the homehost is now another
  */
-export async function endLeft(part: MigrationPart, home: string): Promise<void> {
-  const { area, context, db } = part;
-  let row = await read(part, () => openMigration(db));
+export async function endLeft(session: MigrationSession, home: string): Promise<void> {
+  const { area, context, db } = session;
+  let row = await session.read(() => openMigration(db));
   if (row === undefined) return;
   const reason = `take-over ${context.jobId} ended it: ${home} is gone`;
-  if (row.state !== "undoing" && row.state !== "switched") row = await decide(part, row, reason);
+  if (row.state !== "undoing" && row.state !== "switched") row = await decide(session, row, reason);
   const isSwitched = row.state === "switched";
   const isHome = isSwitched ? row.to_home : row.from_home;
   if (isHome !== home) {
@@ -27,8 +27,8 @@ export async function endLeft(part: MigrationPart, home: string): Promise<void> 
     });
   }
   const { token, state } = row;
-  await commit(part, () => advance(db, token, isSwitched ? "settled" : "undone"));
-  const ended = await rowOf(part, row.job_id);
+  await session.commit("area", () => advance(db, token, isSwitched ? "settled" : "undone"));
+  const ended = await rowOf(session, row.job_id);
   appendHistory(
     area,
     isSwitched ? settledLine(ended, { merged: 0, kept: 0 }) : undoneLine({ ...ended, reason }),

@@ -5,7 +5,7 @@ import { type MergedStrays, mergeStrays, type StrayCounts } from "./merge-strays
 import { readMigrationFiles, removeMigrationDirectory } from "./migration-files.ts";
 import { settledLine } from "./migration-history.ts";
 import { advance } from "./migration-table.ts";
-import { commit, giveBack, type MigrationPart } from "./part.ts";
+import type { MigrationSession } from "./part.ts";
 import { rowOf } from "./undo.ts";
 
 export interface Settled {
@@ -15,26 +15,26 @@ export interface Settled {
 }
 
 /** Merges divergent caches and ends the migration, once the old home's watch is over. */
-export async function settle(part: MigrationPart, row: MigrationRow): Promise<Settled> {
-  const strays = await mergeStrays(part, row);
-  await commit(part, () => advance(part.db, row.token, "settled"));
-  part.context.failpoint("migration-settled");
-  const warnings = await tidySettled(part, await rowOf(part, row.job_id), strays);
+export async function settle(session: MigrationSession, row: MigrationRow): Promise<Settled> {
+  const strays = await mergeStrays(session, row);
+  await session.commit("area", () => advance(session.db, row.token, "settled"));
+  session.context.failpoint("migration-settled");
+  const warnings = await tidySettled(session, await rowOf(session, row.job_id), strays);
   return { strays: { merged: strays.merged, kept: strays.kept }, warnings };
 }
 
 /** Cleans up after a settled migration; may be repeated. Returns warnings. */
 export async function tidySettled(
-  part: MigrationPart,
+  session: MigrationSession,
   row: MigrationRow,
   strays?: MergedStrays,
 ): Promise<readonly string[]> {
   const { merged = 0, kept = 0, done } = strays ?? {};
-  const { there, watched } = readMigrationFiles(part.area, row.token);
+  const { there, watched } = readMigrationFiles(session.area, row.token);
   const warnings = [...(strays?.warnings ?? []), ...Object.values(watched?.problems ?? {})];
-  appendHistory(part.area, settledLine(row, { merged, kept }, warnings));
-  removeNextHomes(part.area);
-  if (there || strays !== undefined) removeMigrationDirectory(part.area, row.token, done);
-  await giveBack(part);
+  appendHistory(session.area, settledLine(row, { merged, kept }, warnings));
+  removeNextHomes(session.area);
+  if (there || strays !== undefined) removeMigrationDirectory(session.area, row.token, done);
+  await session.giveBack();
   return warnings;
 }

@@ -1,10 +1,10 @@
 import { JobsError } from "../../shared/errors.ts";
 import { noteRefillDue } from "../fence.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
+import { transact } from "../move/transaction.ts";
 import { openPart, readClosed } from "./closed.ts";
 import { sideOf } from "./duty.ts";
 import { openMigration } from "./migration-table.ts";
-import { type MigrationPart, read } from "./part.ts";
+import type { MigrationSession } from "./part.ts";
 import { openNew } from "./switch.ts";
 import { decide, openOld } from "./undo.ts";
 
@@ -15,19 +15,19 @@ const beforeSwitch = ["closing", "closed", "installed", "intent"];
  *
  * @throws JobsError `not-home` if the homehost has moved
  */
-export async function meetMigration(part: MigrationPart): Promise<void> {
-  const { db, context } = part;
-  const hadCache = part.files.cache !== undefined;
-  let row = await read(part, () => openMigration(db));
+export async function meetMigration(session: MigrationSession): Promise<void> {
+  const { db, context } = session;
+  const hadCache = session.files.cache !== undefined;
+  let row = await session.read(() => openMigration(db));
   const side = row === undefined ? undefined : sideOf(row, context.settings.host);
   if (row !== undefined && side === "old") {
     if (beforeSwitch.includes(row.state))
-      row = await decide(part, row, `job ${context.jobId} found it abandoned`);
+      row = await decide(session, row, `job ${context.jobId} found it abandoned`);
     if (row.state === "switched") throw moved(row.to_home);
-    if (row.state === "undoing" && row.old_ready === 0) await openOld(part, row);
-  } else if (row?.state === "switched" && side === "new" && row.new_ready === 0) await openNew(part, row);
-  if (!hadCache && part.files.cache !== undefined) throw putBack();
-  await adopt(part);
+    if (row.state === "undoing" && row.old_ready === 0) await openOld(session, row);
+  } else if (row?.state === "switched" && side === "new" && row.new_ready === 0) await openNew(session, row);
+  if (!hadCache && session.files.cache !== undefined) throw putBack();
+  await adopt(session);
 }
 
 /** Builds an error that restarts a job begun without a cache, as if megatest.db had all rows. */
@@ -45,12 +45,13 @@ function moved(homehost: string): JobsError {
 }
 
 /** Reopens the closed cache of a home whose `.homehost` was edited by hand. */
-async function adopt({ db, files, fenceToken, context }: MigrationPart): Promise<void> {
+async function adopt(session: MigrationSession): Promise<void> {
+  const { db, files, context } = session;
   if (files.cache === undefined) return;
-  if ((await outwaitBusy(context.signal, () => readClosed(db, "cache"))) === undefined) return;
+  if ((await session.read(() => readClosed(db, "cache"))) === undefined) return;
   context.log(".homehost was changed by hand; reopening the cache that a migration closed on this host.");
   // Merges newer rows of megatest.db next, as if a refill were due.
-  await outwaitBusy(context.signal, () => transact(db, () => noteRefillDue(db, true)));
-  if (files.ref !== undefined) await outwaitBusy(context.signal, () => openPart(db, "ref", fenceToken));
-  await outwaitBusy(context.signal, () => openPart(db, "cache", fenceToken));
+  await session.read(() => transact(db, () => noteRefillDue(db, true)));
+  if (files.ref !== undefined) await session.commit("ref", () => openPart(db, "ref"));
+  await session.commit("cache", () => openPart(db, "cache"));
 }

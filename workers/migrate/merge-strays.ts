@@ -7,7 +7,7 @@ import { Tally } from "../move/tally.ts";
 import { mendOverwritten } from "./mend-overwritten.ts";
 import { mergeStray } from "./merge-stray.ts";
 import { baseFile, migrationDirectory } from "./migration-files.ts";
-import { type MigrationPart, read } from "./part.ts";
+import type { MigrationSession } from "./part.ts";
 import { snapshotNames } from "./snapshot.ts";
 import { strayFiles } from "./strays.ts";
 
@@ -27,19 +27,19 @@ export interface MergedStrays extends StrayCounts {
  * Merges divergent caches into the home (the old one if a migration is undone), and repairs what their syncs
  * overwrote in megatest.db. May be repeated.
  */
-export async function mergeStrays(part: MigrationPart, row: MigrationRow): Promise<MergedStrays> {
-  const { area, db, context, files, fenceToken, times } = part;
+export async function mergeStrays(session: MigrationSession, row: MigrationRow): Promise<MergedStrays> {
+  const { area, db, context, files, token } = session;
   const done: number[] = [];
   const total = { merged: 0, kept: 0, done, warnings: [] };
   const directory = migrationDirectory(area, row.token);
   const missing =
     files.cache === undefined ? "a cache" : existsSync(files.completed) ? undefined : "completed-runs.db";
   if (missing !== undefined) return { ...total, warnings: notMerged(directory, missing) };
-  const move = await read(part, () =>
+  const move = await session.read(() =>
     moveOn(db, { area, files }, { payload: {}, job: "repair" }, context, new Tally()),
   );
-  move.token = fenceToken;
-  const beforeCommit = () => times.renew();
+  move.token = token;
+  const beforeCommit = () => session.keepCacheNewer();
   for (const n of strayNumbers(directory)) {
     const { cache: stray, ref } = strayFiles(directory, n);
     // Not its own ref, which advances with its syncs: synced rows would look unchanged, even if the home's sync

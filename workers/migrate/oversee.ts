@@ -4,7 +4,7 @@ import type { JobContext } from "../../shared/job-context.ts";
 import { type Settled, settle, tidySettled } from "./end.ts";
 import { readMigrationFiles } from "./migration-files.ts";
 import { oldClientWarnings } from "./old-clients.ts";
-import { handOver, withPart } from "./part.ts";
+import { withMigration } from "./part.ts";
 import type { PartPayload } from "./switch.ts";
 import { rowOf } from "./undo.ts";
 
@@ -23,10 +23,10 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
     migration: payload.migration,
     lease: "any",
   } as const;
-  return await withPart(options, async (part) => {
-    const row = await rowOf(part, payload.migration);
+  return await withMigration(options, async (session) => {
+    const row = await rowOf(session, payload.migration);
     if (row.state === "switched" && readMigrationFiles(area, row.token).watched?.done === true) {
-      const { warnings, ...rest } = await settle(part, row);
+      const { warnings, ...rest } = await settle(session, row);
       return {
         settled: true,
         ...rest,
@@ -35,8 +35,8 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
     }
     const settled = row.state === "settled";
     // An earlier step died after settling.
-    const warnings = settled ? await tidySettled(part, row) : [];
-    if (!settled) await handOver(part);
+    const warnings = settled ? await tidySettled(session, row) : [];
+    if (!settled) await session.handOver();
     return { settled, strays: { merged: 0, kept: 0 }, warnings };
   });
 }

@@ -5,28 +5,79 @@ import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { leaseState } from "../../shared/lease/lease.ts";
 import { attach, type Connection } from "../../shared/sqlite/connection.ts";
-import { type Fence, proveToken, readFence, releaseLease } from "../fence.ts";
+import { DatabaseSession } from "../area-db/database-session.ts";
+import { type Fence, readFence, releaseLease } from "../fence.ts";
 import { CacheTimes, cacheTimesSetup } from "../move/cache-times.ts";
 import { connect, filesOf, sourcesOf } from "../move/databases.ts";
 import { acquire, renewLease } from "../move/lease.ts";
 import type { Files } from "../move/move.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
+import { outwaitBusy } from "../move/transaction.ts";
+
+interface MigrationSessionOptions {
+  context: JobContext;
+  area: Area;
+  db: Connection;
+  files: Files;
+  pair: CachePair | undefined;
+  times: CacheTimes;
+  token: number;
+  wasAlive: boolean;
+}
 
 /**
  * A migration step on one host, with its own fence token: an overtaken step commits nothing. The lease belongs to the
- * migration (`migration:<job id>`), not to a process.
+ * migration (`migration:<job id>`), not to a process. Attached are megatest.db, completed-runs.db if it exists, and this
+ * host's pair.
  */
-export interface MigrationPart {
+export class MigrationSession extends DatabaseSession {
   readonly context: JobContext;
   readonly area: Area;
-  /** megatest.db, completed-runs.db if it exists, and this host's pair. */
-  readonly db: Connection;
-  readonly fenceToken: number;
   /** The lease had not expired when this step took it. */
   readonly wasAlive: boolean;
   files: Files;
   pair: CachePair | undefined;
-  times: CacheTimes;
+
+  constructor({ context, area, wasAlive, files, pair, ...session }: MigrationSessionOptions) {
+    super({ ...session, signal: context.signal });
+    this.context = context;
+    this.area = area;
+    this.wasAlive = wasAlive;
+    this.files = files;
+    this.pair = pair;
+  }
+
+  /** Renews the lease in full for the next step, on any host. */
+  async handOver(): Promise<void> {
+    await this.commit("area", () => {});
+  }
+
+  /** Ends the lease, so that no one waits for it. */
+  async giveBack(): Promise<void> {
+    await this.commit("area", () => releaseLease(this.db, this.token));
+  }
+
+  /** Attaches a pair that appeared on this host. May be repeated. */
+  async attachPair(pair: CachePair): Promise<void> {
+    for (const [name, file] of [["cache", pair.megatestDb] as const, ["ref", pair.refDb] as const]) {
+      if (this.files[name] !== undefined || file === undefined) continue;
+      await this.read(() => attach(this.db, name, file));
+      // Immediately: a file cannot be attached twice, and the next may fail.
+      this.files = { ...this.files, [name]: file };
+    }
+    this.pair = pair;
+    this.files = filesOf(this.area, pair);
+    this.times = new CacheTimes(cacheTimesSetup(this.area, pair));
+  }
+
+  /** Renews the lease of a step that does not commit for a while. */
+  renewLease(): void {
+    if (this.db.inTransaction || this.times === undefined) return;
+    try {
+      renewLease(this.db, this.times, this.token);
+    } catch {
+      // The next commit reports it.
+    }
+  }
 }
 
 export interface PartOptions {
@@ -56,9 +107,9 @@ const renewalMs = 10_000;
  *
  * @throws JobsError `locked` if another job holds the area, or with `over` a step of this migration
  */
-export async function withPart<T>(
+export async function withMigration<T>(
   { context, area, pair, migration, lease, refillDue = false }: PartOptions,
-  body: (part: MigrationPart) => Promise<T>,
+  body: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
   const files = filesOf(area, pair);
   const parts = [...sourcesOf(files), ...(existsSync(files.completed) ? (["completed"] as const) : [])];
@@ -71,11 +122,11 @@ export async function withPart<T>(
       if (lease === "over" && wasAlive) throw stillAtWork(fence);
     };
     const claim = { holder: migrationHolder(migration), jobId: migration, meet };
-    const fenceToken = await acquire({ db, refillDue, parts, context, times }, claim);
-    const part: MigrationPart = { context, area, db, fenceToken, wasAlive, files, pair, times };
-    const timer = setInterval(() => renewQuietly(part), renewalMs);
+    const token = await acquire({ db, refillDue, parts, context, times }, claim);
+    const session = new MigrationSession({ context, area, db, token, wasAlive, files, pair, times });
+    const timer = setInterval(() => session.renewLease(), renewalMs);
     try {
-      return await body(part);
+      return await body(session);
     } finally {
       clearInterval(timer);
     }
@@ -89,56 +140,6 @@ function stillAtWork(fence: Fence | undefined): JobsError {
     hint: "wait until it ends, or until its lease expires",
     details: { holder: fence?.holder, expiresAt: fence?.expiresAt },
   });
-}
-
-function renewQuietly({ db, times, fenceToken }: MigrationPart): void {
-  if (db.inTransaction) return;
-  try {
-    renewLease(db, times, fenceToken);
-  } catch {
-    // The next commit reports it.
-  }
-}
-
-/** Reads, retrying while busy; `body` may be repeated. */
-export function read<T>({ context }: Pick<MigrationPart, "context">, body: () => T): Promise<T> {
-  return outwaitBusy(context.signal, body);
-}
-
-/** Commits to megatest.db under the token, after making the cache the newer file. */
-export async function commit(part: MigrationPart, body: () => void): Promise<void> {
-  const { db, times, fenceToken, context } = part;
-  await outwaitBusy(context.signal, () => {
-    times.renew();
-    transact(db, () => {
-      proveToken(db, "area", fenceToken, Date.now());
-      body();
-    });
-  });
-}
-
-/** Renews the lease in full for the next step, on any host. */
-export async function handOver(part: MigrationPart): Promise<void> {
-  await commit(part, () => {});
-}
-
-/** Ends the lease, so that no one waits for it. */
-export async function giveBack(part: MigrationPart): Promise<void> {
-  await commit(part, () => releaseLease(part.db, part.fenceToken));
-}
-
-/** Attaches a pair that appeared on this host. May be repeated. */
-export async function takePair(part: MigrationPart, pair: CachePair): Promise<void> {
-  const { db } = part;
-  for (const [name, file] of [["cache", pair.megatestDb] as const, ["ref", pair.refDb] as const]) {
-    if (part.files[name] !== undefined || file === undefined) continue;
-    await read(part, () => attach(db, name, file));
-    // Immediately: a file cannot be attached twice, and the next may fail.
-    part.files = { ...part.files, [name]: file };
-  }
-  part.pair = pair;
-  part.files = filesOf(part.area, pair);
-  part.times = new CacheTimes(cacheTimesSetup(part.area, pair));
 }
 
 export function leaseOf(db: Connection): Fence | undefined {

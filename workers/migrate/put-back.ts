@@ -2,33 +2,43 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
+import { openPart } from "./closed.ts";
 import { gapAbove } from "./id-gap.ts";
 import { type Installing, installPair } from "./install.ts";
 import { migrationDirectory } from "./migration-files.ts";
 import { readMark } from "./pair-files.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, type MigrationPart, read } from "./part.ts";
+import type { MigrationSession } from "./part.ts";
 import { copyAside, snapshotNames } from "./snapshot.ts";
 import { strayFiles } from "./strays.ts";
 
-export async function installing(part: MigrationPart, row: MigrationRow): Promise<Installing> {
-  const { area, db, context, fenceToken, files } = part;
+export async function installing(session: MigrationSession, row: MigrationRow): Promise<Installing> {
+  const { area, db, context, token, files } = session;
   const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
   return {
     area,
     settings: context.settings,
     token: row.token,
-    partToken: fenceToken,
-    gapAbove: await read(part, () => gapAbove(db, parts)),
+    partToken: token,
+    gapAbove: await session.read(() => gapAbove(db, parts)),
     signal: context.signal,
     failpoint: (step) => context.failpoint(step),
   };
 }
 
 /** Installs the area's snapshot, still closed. Call under the pair guard. */
-export async function fromSnapshot(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
-  const snapshot = migrationDirectory(part.area, row.token);
-  return await installPair({ ...(await installing(part, row)), snapshot, digests: row.digests ?? {} });
+export async function fromSnapshot(session: MigrationSession, row: MigrationRow): Promise<CachePair> {
+  const snapshot = migrationDirectory(session.area, row.token);
+  return await installPair({ ...(await installing(session, row)), snapshot, digests: row.digests ?? {} });
+}
+
+/** Opens this host's pair, if any, to writers. */
+export async function openPair(session: MigrationSession, row: MigrationRow): Promise<void> {
+  const pair = await pairToOpen(session, row);
+  if (pair !== undefined) await session.attachPair(pair);
+  session.keepCacheNewer();
+  for (const part of ["ref", "cache"] as const)
+    if (session.files[part] !== undefined) await session.commit(part, () => openPart(session.db, part));
 }
 
 /**
@@ -36,20 +46,20 @@ export async function fromSnapshot(part: MigrationPart, row: MigrationRow): Prom
  * only copy of some rows: a missing pair is restored from it; next to a new one the snapshot becomes a divergent
  * cache.
  */
-export async function pairToOpen(part: MigrationPart, row: MigrationRow): Promise<CachePair | undefined> {
-  const { area, context } = part;
+async function pairToOpen(session: MigrationSession, row: MigrationRow): Promise<CachePair | undefined> {
+  const { area, context } = session;
   const pair = findCache(area, context.settings);
   const directory = migrationDirectory(area, row.token);
   if (row.source !== "cache" || !existsSync(join(directory, snapshotNames.cache))) return pair;
   if (pair === undefined) {
     context.log("The cache is missing on this host; restoring it from the copy in the area.");
     return await withPairGuard(context.settings, async () => {
-      await commit(part, () => {});
-      return await fromSnapshot(part, row);
+      await session.commit("area", () => {});
+      return await fromSnapshot(session, row);
     });
   }
-  const mark = await read(part, () => readMark(pair).mark);
-  if (mark?.token !== row.token) await leaveAsStray(part, directory);
+  const mark = await session.read(() => readMark(pair).mark);
+  if (mark?.token !== row.token) await leaveAsStray(session, directory);
   return pair;
 }
 
@@ -57,10 +67,10 @@ export async function pairToOpen(part: MigrationPart, row: MigrationRow): Promis
 const snapshotStray = 999_999;
 
 /** Copies the snapshot, the cache last: if it exists, the copy is complete. */
-async function leaveAsStray({ area, fenceToken, context }: MigrationPart, directory: string): Promise<void> {
+async function leaveAsStray({ area, token, context }: MigrationSession, directory: string): Promise<void> {
   const to = strayFiles(directory, snapshotStray);
   if (existsSync(to.cache)) return;
-  const options = { partToken: fenceToken, model: area.megatestDb, signal: context.signal };
+  const options = { partToken: token, model: area.megatestDb, signal: context.signal };
   const ref = join(directory, snapshotNames.ref);
   if (existsSync(ref)) await copyAside({ ...options, from: ref, target: to.ref });
   await copyAside({ ...options, from: join(directory, snapshotNames.cache), target: to.cache });

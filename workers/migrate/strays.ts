@@ -5,10 +5,11 @@ import { type CachePair, cacheAt } from "../../shared/area/cache.ts";
 import { type FoundCache, findCaches, largestCache } from "../../shared/area/foreign-caches.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { type Connection, openConnection, openToLook } from "../../shared/sqlite/connection.ts";
+import { openConnection, openToLook } from "../../shared/sqlite/connection.ts";
 import { copyPrivately, type Expected, type PrivateCopy } from "../../shared/sqlite/private-copy.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
-import { proveToken, raiseToken, readFence } from "../fence.ts";
+import { DatabaseSession } from "../area-db/database-session.ts";
+import { raiseToken, readFence } from "../fence.ts";
 import { busyTimeoutMs } from "../move/databases.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
@@ -133,32 +134,32 @@ export interface ExportOptions {
 export async function exportStray(stray: Stray, o: ExportOptions): Promise<void> {
   const { partToken, model, signal } = o;
   // An active writer may hold it longer than one attempt.
-  await outwaitBusy(signal, () =>
-    withStray(stray, (db, part) => {
-      const token = tokenFor(db, part, o);
-      transact(db, () => raiseToken(db, part, token));
-      closePart(db, part, { ...o.closed, closedAt: Date.now() }, token, { known: false });
-    }),
-  );
+  await withStray(stray, o, async (session, part) => {
+    await session.read(() => transact(session.db, () => raiseToken(session.db, part, session.token)));
+    const mark = { ...o.closed, closedAt: Date.now() };
+    await session.commit(part, () => closePart(session.db, part, mark, { known: false }));
+  });
   const to = strayFiles(o.directory, o.n);
   if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, partToken, model, signal });
   await copyAside({ from: stray.cache, target: to.cache, partToken, model, signal });
-  await outwaitBusy(signal, () =>
-    withStray(stray, (db, part) =>
-      transact(db, () => {
-        proveToken(db, part, tokenFor(db, part, o), Date.now());
-        noteKnown(db, part);
-      }),
-    ),
-  );
+  await withStray(stray, o, (session, part) => session.commit(part, () => noteKnown(session.db, part)));
 }
 
-function withStray(stray: Stray, body: (db: Connection, part: PairPart) => void): void {
-  const files = { cache: stray.cache, ...(stray.ref === undefined ? {} : { ref: stray.ref }) };
-  const db = openConnection(files, { busyTimeoutMs: 1_000 });
+async function withStray(
+  { cache, ref }: Stray,
+  { partToken, signal }: ExportOptions,
+  body: (session: DatabaseSession, part: PairPart) => Promise<void>,
+): Promise<void> {
+  const files = { cache, ...(ref === undefined ? {} : { ref }) };
+  const db = await outwaitBusy(signal, () => openConnection(files, { busyTimeoutMs: 1_000 }));
+  const session = new DatabaseSession({ db, signal });
   try {
-    body(db, "cache");
-    if (stray.ref !== undefined) body(db, "ref");
+    for (const part of Object.keys(files) as PairPart[]) {
+      // Not below the database's own, which may come from another migration.
+      const own = await session.read(() => readFence(db, part)?.token ?? 0);
+      session.token = Math.max(partToken, own);
+      await body(session, part);
+    }
   } finally {
     db.close();
   }
@@ -207,11 +208,6 @@ function copySound(file: string, expected: Expected): PrivateCopy | string {
     if (["not-owner", "corrupt", "io"].includes(error.code)) return error.message;
     throw error;
   }
-}
-
-/** Returns a token that is not below the database's own, which may come from another migration. */
-function tokenFor(db: Connection, part: PairPart, { partToken }: ExportOptions): number {
-  return Math.max(partToken, readFence(db, part)?.token ?? 0);
 }
 
 /** Returns the paths of a copy; without a `ref` file it had none. */

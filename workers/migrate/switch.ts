@@ -7,16 +7,14 @@ import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import { outwaitBusy } from "../move/transaction.ts";
 import { buildPair } from "./build-pair.ts";
-import { openPart } from "./closed.ts";
 import { switchHome, withdrawNextHome, writeNextHome } from "./home-switch.ts";
 import { baseFile, ensureMigrationDirectory } from "./migration-files.ts";
 import { settledLine } from "./migration-history.ts";
 import { advance, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, giveBack, handOver, type MigrationPart, takePair, withPart } from "./part.ts";
-import { fromSnapshot, installing, pairToOpen } from "./put-back.ts";
+import { type MigrationSession, withMigration } from "./part.ts";
+import { fromSnapshot, installing, openPair } from "./put-back.ts";
 import { passed, undoneError } from "./refusal.ts";
 import { copyAside } from "./snapshot.ts";
 import { findStandingPair } from "./standing-pair.ts";
@@ -50,122 +48,116 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
     migration: payload.migration,
     lease: "any",
   } as const;
-  return await withPart(options, async (part) => {
+  return await withMigration(options, async (session) => {
     const checks: MigrateCheck[] = [];
     try {
-      if (!part.wasAlive && isBefore(await rowOf(part, payload.migration))) {
+      if (!session.wasAlive && isBefore(await rowOf(session, payload.migration))) {
         throw new JobsError("rolled-back", "its lease expired before the new home took over");
       }
-      if (payload.cancelled === true && isBefore(await rowOf(part, payload.migration)))
+      if (payload.cancelled === true && isBefore(await rowOf(session, payload.migration)))
         throw new JobsError("cancelled", "it was cancelled");
-      await toSwitched(part, payload.migration, checks);
+      await toSwitched(session, payload.migration, checks);
     } catch (error) {
-      await leave(part, payload.migration, error);
+      await leave(session, payload.migration, error);
     }
-    const row = await rowOf(part, payload.migration);
-    if (row.state === "switched" && row.new_ready === 0) await openNew(part, row);
-    if (row.kind === "takeover") await endTakeOver(part, row);
-    else await handOver(part);
-    return { checks, row: await rowOf(part, payload.migration) };
+    const row = await rowOf(session, payload.migration);
+    if (row.state === "switched" && row.new_ready === 0) await openNew(session, row);
+    if (row.kind === "takeover") await endTakeOver(session, row);
+    else await session.handOver();
+    return { checks, row: await rowOf(session, payload.migration) };
   });
 }
 
 const isBefore = ({ state }: MigrationRow) => ["closed", "installed", "intent"].includes(state);
 
-async function toSwitched(part: MigrationPart, jobId: string, checks: MigrateCheck[]): Promise<void> {
-  let row = await rowOf(part, jobId);
+async function toSwitched(session: MigrationSession, jobId: string, checks: MigrateCheck[]): Promise<void> {
+  let row = await rowOf(session, jobId);
   if (row.state === "closed") {
-    await install(part, row, checks);
-    row = await rowOf(part, jobId);
+    await install(session, row, checks);
+    row = await rowOf(session, jobId);
   }
-  if (row.state === "intent") row = await takeIntentBack(part, row);
-  if (row.state === "installed") await rename(part, row, checks);
+  if (row.state === "intent") row = await takeIntentBack(session, row);
+  if (row.state === "installed") await rename(session, row, checks);
   else if (row.state !== "switched" && row.state !== "settled") throw undoneError(row);
 }
 
-async function install(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
-  const { context, db } = part;
+async function install(session: MigrationSession, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
+  const { context, db } = session;
   const pair = await withPairGuard(context.settings, async () => {
     // Another step may have taken over during the wait.
-    await commit(part, () => {});
-    return row.source === "cache" ? await fromSnapshot(part, row) : await fromBase(part, row);
+    await session.commit("area", () => {});
+    return row.source === "cache" ? await fromSnapshot(session, row) : await fromBase(session, row);
   });
-  await takePair(part, pair);
+  await session.attachPair(pair);
   if (row.source === "cache") checks.push(passed("digest", "every row of the new pair equals the old one"));
   checks.push(passed("integrity", "the new pair passes SQLite's integrity check"));
-  await commit(part, () => advance(db, row.token, "installed"));
+  await session.commit("area", () => advance(db, row.token, "installed"));
   context.failpoint("migration-installed");
 }
 
 /** Builds the pair from a copy of megatest.db: the old home had no cache, or is lost. */
-async function fromBase(part: MigrationPart, row: MigrationRow): Promise<CachePair> {
-  const { area, context, fenceToken } = part;
+async function fromBase(session: MigrationSession, row: MigrationRow): Promise<CachePair> {
+  const { area, context, token } = session;
   const directory = ensureMigrationDirectory(area, row.token);
   const base = baseFile(area, row.token);
   if (!existsSync(base)) {
     const { megatestDb: from } = area;
-    await copyAside({ from, target: base, partToken: fenceToken, model: from, signal: context.signal });
+    await copyAside({ from, target: base, partToken: token, model: from, signal: context.signal });
   }
-  return await buildPair({ ...(await installing(part, row)), base, directory, movedTo: row.to_home });
+  return await buildPair({ ...(await installing(session, row)), base, directory, movedTo: row.to_home });
 }
 
 /** Resolves the intent of a step that died: it renamed, or never will. */
-async function takeIntentBack(part: MigrationPart, row: MigrationRow): Promise<MigrationRow> {
-  const { area, db } = part;
+async function takeIntentBack(session: MigrationSession, row: MigrationRow): Promise<MigrationRow> {
+  const { area, db } = session;
   if (row.switch_token !== null) withdrawNextHome(area, row.switch_token);
   const to = readHomehost(area).value === row.to_home ? "switched" : "installed";
-  await commit(part, () => advance(db, row.token, to));
-  return await rowOf(part, row.job_id);
+  await session.commit("area", () => advance(db, row.token, to));
+  return await rowOf(session, row.job_id);
 }
 
-async function rename(part: MigrationPart, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
-  const { area, db, context, fenceToken } = part;
+async function rename(session: MigrationSession, row: MigrationRow, checks: MigrateCheck[]): Promise<void> {
+  const { area, db, context, token } = session;
   const { value, pinned } = readHomehost(area);
   if (pinned || value !== row.from_home) {
     throw new JobsError("conflict", `.homehost now holds ${value ?? "nothing"}, not ${row.from_home}`);
   }
-  writeNextHome(area, row.to_home, fenceToken);
+  writeNextHome(area, row.to_home, token);
   context.failpoint("home-written");
-  await commit(part, () => advance(db, row.token, "intent", { switch_token: fenceToken }));
+  await session.commit("area", () => advance(db, row.token, "intent", { switch_token: token }));
   context.failpoint("intent-committed");
-  switchHome(area, fenceToken, row.to_home);
+  switchHome(area, token, row.to_home);
   context.failpoint("home-renamed");
-  await commit(part, () => advance(db, row.token, "switched"));
+  await session.commit("area", () => advance(db, row.token, "switched"));
   context.failpoint("migration-switched");
   context.log(`The homehost is now ${row.to_home}.`);
   checks.push(passed("homehost", `.homehost holds ${row.to_home}`));
 }
 
 /** Opens the new pair. The ref first, because a sync writes there first. */
-export async function openNew(part: MigrationPart, row: MigrationRow): Promise<void> {
-  const { db, context, fenceToken } = part;
-  const pair = await pairToOpen(part, row);
-  if (pair !== undefined) await takePair(part, pair);
-  part.times.renew();
-  for (const name of ["ref", "cache"] as const) {
-    if (part.files[name] !== undefined)
-      await outwaitBusy(context.signal, () => openPart(db, name, fenceToken));
-  }
+export async function openNew(session: MigrationSession, row: MigrationRow): Promise<void> {
+  const { db, context } = session;
+  await openPair(session, row);
   context.failpoint("pair-opened");
-  await commit(part, () => note(db, row.token, "switched", { new_ready: 1 }));
+  await session.commit("area", () => note(db, row.token, "switched", { new_ready: 1 }));
 }
 
 /** Ends the lease, since the lost home may be away for long. */
-async function endTakeOver(part: MigrationPart, row: MigrationRow): Promise<void> {
-  appendHistory(part.area, settledLine(row, { merged: 0, kept: 0 }));
-  await giveBack(part);
+async function endTakeOver(session: MigrationSession, row: MigrationRow): Promise<void> {
+  appendHistory(session.area, settledLine(row, { merged: 0, kept: 0 }));
+  await session.giveBack();
 }
 
 /** Decides the migration after a failure. Returns if it is switched. @throws JobsError */
-async function leave(part: MigrationPart, jobId: string, thrown: unknown): Promise<void> {
-  const { area, context } = part;
+async function leave(session: MigrationSession, jobId: string, thrown: unknown): Promise<void> {
+  const { area, context } = session;
   const error = toJobsError(thrown);
   // The next worker continues while the lease is alive, or undoes.
   if (error.code === "stopped" || error.code === "lost-lease") throw error;
-  let row = await rowOf(part, jobId);
-  if (isBefore(row)) row = await decide(part, row, error.message);
+  let row = await rowOf(session, jobId);
+  if (isBefore(row)) row = await decide(session, row, error.message);
   if (row.state === "switched" || row.state === "settled") return;
   if (row.state === "undoing") await cleanNew(area, row, context);
-  if (row.state === "undone") await giveBack(part).catch(() => {}); // ended: release the lease early
+  if (row.state === "undone") await session.giveBack().catch(() => {}); // ended: release the lease early
   throw error.code === "rolled-back" ? error : undoneError(row);
 }

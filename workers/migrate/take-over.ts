@@ -9,7 +9,7 @@ import { endLeft } from "./end-left.ts";
 import { assertGapFit } from "./id-gap.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
-import { commit, handOver, read, withPart } from "./part.ts";
+import { withMigration } from "./part.ts";
 import { findStandingPair } from "./standing-pair.ts";
 import { rowOf } from "./undo.ts";
 
@@ -35,27 +35,30 @@ export async function beginTakeOver(
   await outwaitBusy(signal, () => assertFit(files, new Tally()));
   await outwaitBusy(signal, () => assertGapFit(files));
   await outwaitBusy(signal, () => prepareArea({ area, files }));
-  return await withPart({ context, area, pair, migration: payload.migration, lease: "any" }, async (part) => {
-    const row = {
-      job_id: payload.migration,
-      requested_by: payload.requestedBy,
-      kind: "takeover",
-      from_home: payload.fromHome,
-      to_home: payload.toHome,
-      from_host: payload.fromHost,
-      to_host: settings.host,
-      source: "megatest.db",
-    } as const;
-    const isNew = (await read(part, () => migrationOf(part.db, payload.migration))) === undefined;
-    if (isNew) await endLeft(part, payload.fromHome);
-    await commit(part, () => {
-      // Otherwise resumed.
-      if (!isNew) return;
-      refuseWhereOpen(part.db);
-      beginMigration(part.db, row, part.fenceToken, "closed");
-    });
-    ensureMigrationDirectory(area, (await rowOf(part, payload.migration)).token);
-    await handOver(part);
-    return { token: part.fenceToken };
-  });
+  return await withMigration(
+    { context, area, pair, migration: payload.migration, lease: "any" },
+    async (session) => {
+      const row = {
+        job_id: payload.migration,
+        requested_by: payload.requestedBy,
+        kind: "takeover",
+        from_home: payload.fromHome,
+        to_home: payload.toHome,
+        from_host: payload.fromHost,
+        to_host: settings.host,
+        source: "megatest.db",
+      } as const;
+      const isNew = (await session.read(() => migrationOf(session.db, payload.migration))) === undefined;
+      if (isNew) await endLeft(session, payload.fromHome);
+      await session.commit("area", () => {
+        // Otherwise resumed.
+        if (!isNew) return;
+        refuseWhereOpen(session.db);
+        beginMigration(session.db, row, session.token, "closed");
+      });
+      ensureMigrationDirectory(area, (await rowOf(session, payload.migration)).token);
+      await session.handOver();
+      return { token: session.token };
+    },
+  );
 }

@@ -6,7 +6,7 @@ import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import type { Duty } from "./duty.ts";
 import { settle, tidySettled } from "./end.ts";
-import { giveBack, type MigrationPart, withPart } from "./part.ts";
+import { type MigrationSession, withMigration } from "./part.ts";
 import { firstDuty, standsOf } from "./stand.ts";
 import { openNew } from "./switch.ts";
 import { cleanNew, decide, finishUndo, openOld, rowOf, tidyUndone } from "./undo.ts";
@@ -63,8 +63,8 @@ async function perform(
   const isOver = duty === "open-old" || duty === "finish-undo" || row.job_id === givenUp;
   const lease = isOver ? "any" : "over";
   try {
-    await withPart({ context, area, pair, migration: row.job_id, lease }, (part) =>
-      actOrGiveBack(duty, part, row),
+    await withMigration({ context, area, pair, migration: row.job_id, lease }, (session) =>
+      actOrGiveBack(duty, session, row),
     );
   } catch (error) {
     // Another step took the lease first.
@@ -75,27 +75,27 @@ async function perform(
 }
 
 /** Releases the lease on failure; the next reconciliation retries. */
-async function actOrGiveBack(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {
+async function actOrGiveBack(duty: Duty, session: MigrationSession, seen: MigrationRow): Promise<void> {
   try {
-    await act(duty, part, seen);
+    await act(duty, session, seen);
   } catch (error) {
-    await giveBack(part).catch(() => {}); // overtaken or unreachable: the lease expires
+    await session.giveBack().catch(() => {}); // overtaken or unreachable: the lease expires
     throw error;
   }
 }
 
-async function act(duty: Duty, part: MigrationPart, seen: MigrationRow): Promise<void> {
-  const row = await rowOf(part, seen.job_id);
+async function act(duty: Duty, session: MigrationSession, seen: MigrationRow): Promise<void> {
+  const row = await rowOf(session, seen.job_id);
   // Another host acted first.
   if (row.state !== seen.state) return;
   // These end the lease too.
-  if (duty === "finish-undo") return await finishUndo(part, row);
-  if (duty === "settle") return void (await settle(part, row));
+  if (duty === "finish-undo") return await finishUndo(session, row);
+  if (duty === "settle") return void (await settle(session, row));
   if (duty === "tidy")
-    return void (await (row.state === "undone" ? tidyUndone(part, row) : tidySettled(part, row)));
-  if (duty === "decide") await decide(part, row, "no worker continued it before its lease expired");
-  else if (duty === "open-old") await openOld(part, row);
-  else if (duty === "open-new") await openNew(part, row);
+    return void (await (row.state === "undone" ? tidyUndone(session, row) : tidySettled(session, row)));
+  if (duty === "decide") await decide(session, row, "no worker continued it before its lease expired");
+  else if (duty === "open-old") await openOld(session, row);
+  else if (duty === "open-new") await openNew(session, row);
   // The remaining actions need no lease in between.
-  await giveBack(part);
+  await session.giveBack();
 }

@@ -4,8 +4,6 @@ import { readHomehost } from "../../shared/area/homehost.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import { outwaitBusy } from "../move/transaction.ts";
-import { openPart } from "./closed.ts";
 import { isNewClean } from "./duty.ts";
 import { removeNextHomes, withdrawNextHome } from "./home-switch.ts";
 import { cleanPair, endCleaning } from "./install.ts";
@@ -19,12 +17,12 @@ import {
 import { undoneLine } from "./migration-history.ts";
 import { advance, migrationOf, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
-import { commit, giveBack, type MigrationPart, read, takePair } from "./part.ts";
-import { pairToOpen } from "./put-back.ts";
+import type { MigrationSession } from "./part.ts";
+import { openPair } from "./put-back.ts";
 import { standsOf } from "./stand.ts";
 
-export async function rowOf(part: MigrationPart, jobId: string): Promise<MigrationRow> {
-  const row = await read(part, () => migrationOf(part.db, jobId));
+export async function rowOf(session: MigrationSession, jobId: string): Promise<MigrationRow> {
+  const row = await session.read(() => migrationOf(session.db, jobId));
   if (row !== undefined) return row;
   throw new JobsError("rolled-back", "this migration has no row in megatest.db", {
     hint: "megatest.db was replaced during the migration; check .homehost and try again",
@@ -35,41 +33,39 @@ export async function rowOf(part: MigrationPart, jobId: string): Promise<Migrati
  * Resolves an abandoned migration: undoes it, unless `.homehost` already names the new home. First revokes what could
  * still switch it.
  */
-export async function decide(part: MigrationPart, row: MigrationRow, reason: string): Promise<MigrationRow> {
-  const { db, area } = part;
+export async function decide(
+  session: MigrationSession,
+  row: MigrationRow,
+  reason: string,
+): Promise<MigrationRow> {
+  const { db, area } = session;
   if (row.state === "intent" && row.switch_token !== null) {
     withdrawNextHome(area, row.switch_token);
     if (readHomehost(area).value === row.to_home) {
-      await commit(part, () => advance(db, row.token, "switched"));
-      return await rowOf(part, row.job_id);
+      await session.commit("area", () => advance(db, row.token, "switched"));
+      return await rowOf(session, row.job_id);
     }
   }
-  await commit(part, () => advance(db, row.token, "undoing", { reason }));
-  return await rowOf(part, row.job_id);
+  await session.commit("area", () => advance(db, row.token, "undoing", { reason }));
+  return await rowOf(session, row.job_id);
 }
 
 /** Reopens the old home's pair. The ref first, because a sync writes there first. */
-export async function openOld(part: MigrationPart, row: MigrationRow): Promise<void> {
-  const { db, context, fenceToken } = part;
-  const pair = await pairToOpen(part, row);
-  if (pair !== undefined) await takePair(part, pair);
-  part.times.renew();
-  for (const name of ["ref", "cache"] as const) {
-    if (part.files[name] !== undefined)
-      await outwaitBusy(context.signal, () => openPart(db, name, fenceToken));
-  }
+export async function openOld(session: MigrationSession, row: MigrationRow): Promise<void> {
+  const { db, context } = session;
+  await openPair(session, row);
   context.failpoint("old-opened");
-  await commit(part, () => note(db, row.token, "undoing", { old_ready: 1 }));
+  await session.commit("area", () => note(db, row.token, "undoing", { old_ready: 1 }));
 }
 
 /** Ends an undo once nothing is left on the new home, and merges what was written to a pair that existed there. */
-export async function finishUndo(part: MigrationPart, row: MigrationRow): Promise<void> {
-  const { db, context } = part;
-  const strays = strayNumbers(migrationDirectory(part.area, row.token));
-  const merged = strays.length === 0 ? undefined : await mergeStrays(part, row);
-  await commit(part, () => advance(db, row.token, "undone"));
+export async function finishUndo(session: MigrationSession, row: MigrationRow): Promise<void> {
+  const { db, context } = session;
+  const strays = strayNumbers(migrationDirectory(session.area, row.token));
+  const merged = strays.length === 0 ? undefined : await mergeStrays(session, row);
+  await session.commit("area", () => advance(db, row.token, "undone"));
   context.failpoint("migration-undone");
-  await tidyUndone(part, await rowOf(part, row.job_id), merged);
+  await tidyUndone(session, await rowOf(session, row.job_id), merged);
 }
 
 /**
@@ -78,23 +74,23 @@ export async function finishUndo(part: MigrationPart, row: MigrationRow): Promis
  * @param merged undefined if unknown: then the copies stay
  */
 export async function tidyUndone(
-  part: MigrationPart,
+  session: MigrationSession,
   row: MigrationRow,
   merged?: MergedStrays,
 ): Promise<void> {
-  appendHistory(part.area, undoneLine(row, merged));
-  removeNextHomes(part.area);
-  removeMigrationDirectory(part.area, row.token, merged?.done);
-  await giveBack(part);
+  appendHistory(session.area, undoneLine(row, merged));
+  removeNextHomes(session.area);
+  removeMigrationDirectory(session.area, row.token, merged?.done);
+  await session.giveBack();
 }
 
 /** Undoes as much as is possible now, on the old home. */
-export async function undoOnOld(part: MigrationPart, row: MigrationRow, reason: string): Promise<void> {
-  const undoing = row.state === "undoing" ? row : await decide(part, row, reason);
-  if (undoing.old_ready === 0) await openOld(part, undoing);
-  const opened = await rowOf(part, row.job_id);
-  if (isNewClean(opened, readMigrationFiles(part.area, row.token))) await finishUndo(part, opened);
-  else await giveBack(part);
+export async function undoOnOld(session: MigrationSession, row: MigrationRow, reason: string): Promise<void> {
+  const undoing = row.state === "undoing" ? row : await decide(session, row, reason);
+  if (undoing.old_ready === 0) await openOld(session, undoing);
+  const opened = await rowOf(session, row.job_id);
+  if (isNewClean(opened, readMigrationFiles(session.area, row.token))) await finishUndo(session, opened);
+  else await session.giveBack();
 }
 
 /** Removes this migration's files from the new home. */

@@ -108,13 +108,15 @@ export async function workOnArea(
 
 /** Ends what a migration left. Loaded where there ever was one: most areas stay where they are. */
 async function endMigration(move: Move, { area, cache: pair }: Place, times: CacheTimes): Promise<void> {
-  const { context, db, files, token: fenceToken } = move;
+  const { context, db, files, token } = move;
   const isMarked = () =>
     hasTable(db, "area", "mtjobs_migrations") ||
     (files.cache !== undefined && hasTable(db, "cache", "mtjobs_closed"));
   if (!(await outwaitBusy(context.signal, isMarked))) return;
   const { meetMigration } = await import("../migrate/meet-migration.ts");
-  await meetMigration({ context, area, pair, db, files, fenceToken, times, wasAlive: false });
+  const { MigrationSession } = await import("../migrate/part.ts");
+  const session = { context, area, pair, db, files, token, times, wasAlive: false };
+  await meetMigration(new MigrationSession(session));
   const { mendGap } = await import("../migrate/id-gap.ts");
   await mendGap(move, () => times.renew());
 }

@@ -47,7 +47,9 @@ describe("an area's Megatest servers", () => {
     expect(ahead).toMatchObject({ pid: 1, state: "live", aheadMs: expect.closeTo(3_600_000, -2) });
     expect(live).toMatchObject({ pid: 2, state: "live" });
     expect(live).not.toHaveProperty("aheadMs");
-    expect(serverText(ahead as MegatestServer)).toBe("pid 1 on hostB, whose log is dated 60 minutes in the future");
+    expect(serverText(ahead as MegatestServer)).toBe(
+      "pid 1 on hostB, whose log is dated 60 minutes in the future",
+    );
     expect(serverText(live as MegatestServer)).toBe("pid 2 on hostB");
   });
 

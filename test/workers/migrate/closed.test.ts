@@ -2,15 +2,9 @@ import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { raiseToken } from "../../../workers/fence.ts";
-import {
-  closePart,
-  closingMessage,
-  isUntouched,
-  openPart,
-  readClosed,
-  writeClosed,
-} from "../../../workers/migrate/closed.ts";
+import { closingMessage, isUntouched, readClosed, writeClosed } from "../../../workers/migrate/closed.ts";
 import { transact } from "../../../workers/move/transaction.ts";
+import { closePart, openPart } from "../../support/close-part.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 
 const mark = { token: 7, movedTo: "it's.host-b", closedAt: 1_700_000_000_000 };

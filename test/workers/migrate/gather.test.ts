@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { closePart } from "../../../workers/migrate/closed.ts";
 import { gather, gatherLate } from "../../../workers/migrate/gather.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/id-gap.ts";
 import { transact } from "../../../workers/move/transaction.ts";
@@ -11,6 +10,7 @@ import {
   changeInMegatestDbOnly,
   firstTestOf,
 } from "../../support/area-traits.ts";
+import { closePart } from "../../support/close-part.ts";
 import { refill } from "../../support/megatest/refill.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";

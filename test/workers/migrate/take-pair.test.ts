@@ -2,24 +2,24 @@ import { existsSync, renameSync } from "node:fs";
 import { expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { findCache } from "../../../shared/area/cache.ts";
-import { takePair, withPart } from "../../../workers/migrate/part.ts";
+import { withMigration } from "../../../workers/migrate/part.ts";
 import { buildForTwo, contextOn } from "../../support/migration-hosts.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 
-it("a part takes a pair whose ref could not be attached the first time", async () => {
+it("a step attaches a pair whose ref could not be attached the first time", async () => {
   const { area: sample, place } = buildForTwo(temporaryDirectory());
   const area = openArea(sample.directory);
   const context = contextOn("old", { ...place, jobId: "migrate-1" });
   const pair = findCache(area, context.settings);
   if (pair === undefined) throw new Error("no pair");
   const o = { context, area, pair: undefined, migration: "migrate-1", lease: "any" } as const;
-  await withPart(o, async (part) => {
+  await withMigration(o, async (session) => {
     renameSync(sample.refDb, `${sample.refDb}.aside`);
-    await expect(takePair(part, pair)).rejects.toThrow("unable to open");
+    await expect(session.attachPair(pair)).rejects.toThrow("unable to open");
     renameSync(`${sample.refDb}.aside`, sample.refDb);
-    await takePair(part, pair);
-    expect(part.files).toMatchObject({ cache: sample.cacheDb, ref: sample.refDb });
-    expect(part.db.prepare("SELECT count(*) FROM ref.runs").pluck().get()).toBeGreaterThan(0);
+    await session.attachPair(pair);
+    expect(session.files).toMatchObject({ cache: sample.cacheDb, ref: sample.refDb });
+    expect(session.db.prepare("SELECT count(*) FROM ref.runs").pluck().get()).toBeGreaterThan(0);
   });
   expect(existsSync(`${sample.refDb}-journal`)).toBe(false);
 });
