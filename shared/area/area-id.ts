@@ -11,15 +11,15 @@ import { systemCode } from "./system-code.ts";
 interface Identity {
   /** A UUID. */
   id: string;
-  /** The area directory's. The device is left out: it differs from host to host, the inode does not. */
+  /** Without the device, which differs between hosts. */
   inode: string;
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The area's UUID, the same on every host and by every path. null where it has none yet, or has that of the area it
- * was copied from. Reads only.
+ * Returns the area's UUID, the same on every host and path; null if it has none, or that of the area it was copied
+ * from.
  */
 export function readAreaId(area: Area): string | null {
   const stored = readIdentity(join(area.privateDir, "area-id"));
@@ -27,8 +27,7 @@ export function readAreaId(area: Area): string | null {
 }
 
 /**
- * The area's UUID; made where there is none. Safe against another host doing the same: both return the same id.
- * A copied area gets an id of its own.
+ * Returns the area's UUID, creating it if missing. Concurrent hosts get the same id; a copied area gets a new one.
  */
 export function ensureAreaId(area: Area): string {
   const known = readAreaId(area);
@@ -39,8 +38,7 @@ export function ensureAreaId(area: Area): string {
   const old = readIdentity(file);
   if (old?.inode === inode) return old.id;
   if (!exists(file)) return claim(file, { id: randomUUID(), inode }, area).id;
-  // A copy. Two hosts may replace the old id at the same time: they first agree on the new one, in a file named
-  // by what it replaces and never removed, and then both put that one in place.
+  // A copy: concurrent hosts first agree on the new id, in a file named after the old one that is never removed.
   const agreed = claim(
     join(area.privateDir, `area-id.${inode}.${old?.id ?? "damaged"}`),
     { id: randomUUID(), inode },
@@ -52,13 +50,12 @@ export function ensureAreaId(area: Area): string {
   return agreed.id;
 }
 
-/** Puts an identity at `path` unless one is there; returns the one that is there then. */
 function claim(path: string, identity: Identity, area: Area): Identity {
   const temporary = writeTemporary(identity, area);
   try {
     linkSync(temporary, path);
   } catch (error) {
-    // NFS may also report this of a link that it made itself: what counts is what is there.
+    // NFS may report this for its own link: the file's content decides.
     if (systemCode(error) !== "EEXIST") throw error;
   } finally {
     unlinkSync(temporary);
@@ -82,7 +79,7 @@ function readIdentity(path: string): Identity | undefined {
     const { id, inode } = JSON.parse(text) as Record<string, unknown>;
     if (typeof id === "string" && uuid.test(id) && typeof inode === "string") return { id, inode };
   } catch {
-    // Damaged: as good as none.
+    // Damaged: treated as missing.
   }
   return undefined;
 }

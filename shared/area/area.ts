@@ -7,37 +7,35 @@ import { areaName } from "./area-name.ts";
 import { type MegatestConfig, readConfig } from "./config.ts";
 import { isInside, resolveInside, resolveRoots } from "./roots.ts";
 
-/** A Megatest run area: a directory that every host mounts, perhaps under different paths. */
+/** A Megatest run area: a directory that every host mounts, possibly under different paths. */
 export interface Area {
   /** Absolute, as given. */
   path: string;
-  /** The same with links resolved. */
+  /** `path` with links resolved. */
   realPath: string;
-  /** As Megatest names it in the path of its caches. */
+  /** As in cache paths. */
   name: string;
   config: MegatestConfig;
   megatestDb: string;
-  /** Ours: the runs that moved out. May not exist yet. */
+  /** The archived runs. May not exist yet. */
   completedDb: string;
-  /** `.mtjobs`: everything else of ours. May not exist yet. */
+  /** `.mtjobs`: all other files of mtjobs. May not exist yet. */
   privateDir: string;
-  /** `.homehost`; only ever read here, for whoever finds it missing writes itself into it. */
+  /** `.homehost`. Only read here: Megatest writes its own host into a missing one. */
   homehostFile: string;
 }
 
 export interface OpenAreaOptions {
-  /** Roots outside which nothing is touched; undefined: no check; empty: everything is refused. */
+  /** Allowed roots; undefined: no check; empty: all areas are refused. */
   roots?: string[] | undefined;
-  /** What `#{getenv X}` and `$MT_TESTSUITE_NAME` see; nothing by default. */
+  /** Environment for `#{getenv X}` and `$MT_TESTSUITE_NAME`; default empty. */
   env?: NodeJS.ProcessEnv;
 }
 
 /**
- * Opens an area where the settings allow it: below `settings.areas`, or anywhere where no root was given, as a
- * person's own command may (a worker refuses to start without roots).
+ * Opens an area below `settings.areas`, or anywhere if no root is set.
  *
- * @throws JobsError as `openArea`, and `not-owner` where a journal lies beside a database of the area that names another
- *   file: SQLite would remove that when it opens the database
+ * @throws JobsError as `openArea`; `not-owner` if a database's journal names another file, which SQLite would remove
  */
 export function openAllowedArea(
   path: string,
@@ -49,7 +47,10 @@ export function openAllowedArea(
   return area;
 }
 
-/** The same for who tells what is wrong with an area, and opens no database before `assertHarmlessJournal`. Throws as `openArea`. */
+/**
+ * Opens an area without checking journals: call `assertHarmlessJournal` before opening its databases. Throws as
+ * `openArea`.
+ */
 export function openAreaToLook(
   path: string,
   settings: Pick<Settings, "areas">,
@@ -58,12 +59,13 @@ export function openAreaToLook(
   return openArea(path, { roots: settings.areas.length > 0 ? settings.areas : undefined, env });
 }
 
-/** Names in an area that we write to, or that SQLite would follow for us. */
+/** Files that mtjobs writes or SQLite opens. */
 const ownFiles = ["completed-runs.db", "completed-runs.db-journal", "megatest.db-journal", "megatest.db-wal"];
 
 /**
- * Looks at an area without changing it.
- * Throws `outside-roots`, `not-an-area` (no directory, no megatest.db of its own, or links that lead out of it) or `bad-config`.
+ * Opens an area without changing it.
+ *
+ * @throws JobsError `outside-roots`, `not-an-area` (also for links out of it) or `bad-config`
  */
 export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}): Area {
   const given = resolve(path);
@@ -104,14 +106,13 @@ function ownDatabase(given: string, realPath: string): string {
   return file;
 }
 
-/** A link here would lead our writes out of the area. */
+/** Writes through a link would leave the area. */
 function assertPlain(area: string, name: string, isPlain: (stat: Stats) => boolean): void {
   const stat = lstatSync(join(area, name), { throwIfNoEntry: false });
   if (stat !== undefined && !isPlain(stat))
     throw notAnArea(area, `its ${name} is a link or has the wrong file type`);
 }
 
-/** In place of bytes that are no UTF-8 a text of ours holds something else. */
 export const isText = (path: string) => !path.includes("\ufffd");
 export const notText = "its path is not valid UTF-8, and mtjobs cannot open such paths";
 

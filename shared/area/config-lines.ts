@@ -23,9 +23,9 @@ interface Budget {
 }
 
 /**
- * The lines of a config and of its includes in order, without headers: those change `state.section`. A missing
- * include is skipped with a warning, for Megatest skips it too; one outside of the roots is refused (`outside-roots`),
- * for without its values the area might be taken for another.
+ * Yields the lines of a config and its includes; section headers change `state.section`. Like Megatest, skips missing
+ * includes. Refuses includes outside the roots (`outside-roots`), without whose values the area could be mistaken for
+ * another.
  */
 export function* configLines(
   file: string,
@@ -52,13 +52,13 @@ export function* configLines(
     if (resolveInside(path, roots) === undefined) {
       state.warnings.push(`${line.where}: include ${included} was not found; skipped`);
     } else yield* configLines(path, roots, state, depth + 1, budget);
-    // What an include says goes on in the section it stands in; its own sections end with it.
+    // An include continues the current section.
     state.section = section;
   }
   applyPattern(state);
 }
 
-/** A path below a home directory where it begins with a tilde, as Megatest's Scheme has it. */
+/** Expands a leading tilde as Megatest's Scheme does. */
 function atHome(path: string, env: NodeJS.ProcessEnv): string {
   if (!path.startsWith("~")) return path;
   return path.startsWith("~/") ? `${env.HOME ?? ""}${path.slice(1)}` : `/home/${path.slice(1)}`;
@@ -69,13 +69,13 @@ function headerOf(text: string): string | undefined {
   return line.startsWith("[") && line.endsWith("]") ? line.slice(1, -1) : undefined;
 }
 
-/** Enters a section, or gives the path to include. */
+/** Enters a section, or returns the path to include. */
 function takeHeader(state: ReaderState, header: string, where: string): string | undefined {
   state.continued = undefined;
   const name = resolveText(state, header);
   if ("unresolved" in name) {
     state.warnings.push(`${where}: [${header}] ${name.unresolved}; skipped`);
-    // The lines below such a section header belong to nobody knows what: kept apart under its raw text.
+    // These lines belong to an unknown section.
     if (!/^include\s/.test(header)) enter(state, `[${header}]`);
     return undefined;
   }
@@ -91,7 +91,7 @@ function takeHeader(state: ReaderState, header: string, where: string): string |
 function enter(state: ReaderState, section: string): void {
   applyPattern(state);
   state.section = section;
-  // A pattern reaches it though it holds nothing.
+  // A pattern also matches empty sections.
   if (!state.sections.has(section)) state.sections.set(section, new Map());
 }
 

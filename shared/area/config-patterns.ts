@@ -1,16 +1,15 @@
 import { JobsError } from "../errors.ts";
 import { type ReaderState, setValue } from "./config-values.ts";
 
-/** Values copied, and sections compared, before a config counts as hostile. */
+/** Limit of values copied and sections compared. */
 const mostWork = 200_000;
 const longestName = 200;
 
 /**
- * Applies the section in hand to those before it, if its name is a pattern: with a `%`, or between two slashes a regular
- * expression. Its values become those of every section that matches as a whole, and it is none itself. As Megatest does at
- * the next section's header and at the end of a file.
+ * Applies the current section to earlier ones if its name is a pattern: with a `%`, or a regular expression between
+ * slashes. Its values are copied to matching sections, and it is dropped, as in Megatest.
  *
- * @throws JobsError `bad-config` where patterns, sections and values multiply
+ * @throws JobsError `bad-config` if patterns, sections and values multiply too far
  */
 export function applyPattern(state: ReaderState): void {
   const name = state.section;
@@ -40,9 +39,9 @@ const shortened = (name: string) => name.slice(0, 80);
 const atom = "(?:[\\w :,;=@~<>!\"'#&%/-]|\\.|\\\\[^\\w]|\\\\[dwsDWS]|\\[\\^?[\\w :.-]+\\])[*+?]?";
 const harmless = new RegExp(`^(?:${atom}|[()|^$](?![*+?{]))*$`);
 
-/** Undefined for one that may take for ever: with repeated groups, or with more than two repetitions. */
+/** Returns undefined for a pattern that may take exponential time: repeated groups, or more than two repetitions. */
 function patternOf(name: string): RegExp | undefined {
-  // Megatest replaces the first alone.
+  // Like Megatest, only the first.
   const source = name.includes("%") ? name.replace("%", ".*") : name.slice(1, -1);
   const repetitions = source.match(/[*+]/g)?.length ?? 0;
   if (source.length > longestName || repetitions > 2 || !harmless.test(source)) return undefined;

@@ -1,53 +1,52 @@
 import { JobsError } from "../errors.ts";
 import { type Resolved, resolveDirectives } from "./directives.ts";
 
-/** One logical line: joined where it ended in a backslash. */
+/** A line, joined with the next after a trailing backslash. */
 export interface ConfigLine {
   text: string;
   /** `file:line`, for messages. */
   where: string;
 }
 
-/** What a config says up to the line in hand: a directive sees only what stands before it, as in Megatest. */
+/** State of the reader. As in Megatest, directives see only earlier lines. */
 export interface ReaderState {
   readonly areaPath: string;
   readonly env: NodeJS.ProcessEnv;
   readonly sections: Map<string, Map<string, Resolved>>;
   readonly warnings: string[];
   section: string;
-  /** Name that an indented line would continue. */
+  /** Name whose value an indented line continues. */
   continued: string | undefined;
-  /** Blanks at the beginning of the first such line, which are not part of the value. */
+  /** Indent of the first such line, not part of the value. */
   indent: string | undefined;
-  /** Whether blanks at the end of a line go, as `[configf:settings trim-trailing-spaces yes]` wants it from there on. */
+  /** Remove trailing blanks: `[configf:settings trim-trailing-spaces yes]`. */
   trims: boolean;
-  /** Characters of all lines so far with their directives resolved. */
+  /** Characters of all lines so far, after directives. */
   expanded: number;
-  /** Sections compared with patterns so far, times values. */
+  /** Sections compared with patterns, times values. */
   work: number;
 }
 
-/** What separates words and may end a line: bytes of ASCII, and none of another encoding's. */
+/** Word separators: ASCII only, as in Megatest. */
 const blanks = "[ \\t\\v\\f\\r]";
 const comment = new RegExp(`^${blanks}*#(?!\\{)`);
 const indented = new RegExp(`^(${blanks}+)(.*)$`, "s");
 const nameAndRest = new RegExp(`^([^ \\t\\v\\f\\r]+)(${blanks}*)(.*)$`, "s");
 
-/** Without blanks at its end; by hand, for the regular expression is quadratic on a line of blanks. */
+/** Removes trailing blanks by hand: a regular expression would be quadratic. */
 export function trimBlankEnd(text: string): string {
   let end = text.length;
   while (end > 0 && " \t\v\f\r".includes(text[end - 1] ?? "x")) end--;
   return text.slice(0, end);
 }
 
-/** Sets `[configf:settings trim-trailing-spaces VALUE]`; others mean nothing to us. */
 export function takeSetting(state: ReaderState, setting: string, value: string): void {
   if (setting === "trim-trailing-spaces") state.trims = value !== "no";
 }
 
 const maxExpanded = 8 * 1024 * 1024;
 
-/** Takes a line that is no header: a comment, `name value`, or the continuation of the value above. */
+/** Handles a comment, `name value` or a continuation. */
 export function takeLine(state: ReaderState, { text, where }: ConfigLine): void {
   const before = state.continued;
   const indent = state.indent;
@@ -72,7 +71,7 @@ export function takeLine(state: ReaderState, { text, where }: ConfigLine): void 
     return;
   }
   const runs = /^\[system\s/.test(rest) && trimBlankEnd(rest).endsWith("]");
-  // Of a name without a value the blanks are the value.
+  // The blanks are then the value.
   const plain = runs
     ? { unresolved: "needs [system …], which mtjobs never runs" }
     : { text: rest === "" ? gap : rest };
@@ -81,7 +80,11 @@ export function takeLine(state: ReaderState, { text, where }: ConfigLine): void 
   state.continued = name;
 }
 
-/** A text with its safe directives resolved; `bad-config` once all texts together grow out of bounds. */
+/**
+ * Resolves safe directives.
+ *
+ * @throws JobsError `bad-config` if all texts together get too large
+ */
 export function resolveText(state: ReaderState, text: string): Resolved {
   const value = resolveDirectives(text, {
     areaPath: state.areaPath,
@@ -107,24 +110,23 @@ function continueValue(state: ReaderState, name: string | undefined, more: Resol
   setValue(state, state.section, name, "text" in more ? { text: `${value.text}\n${more.text}` } : more);
 }
 
-/** Gives a section a value, the last so far. */
 export function setValue(state: ReaderState, inSection: string, name: string, value: Resolved): void {
   const section = state.sections.get(inSection) ?? new Map<string, Resolved>();
   state.sections.set(inSection, section);
-  section.delete(name); // a name given again moves to the end, which matters for [fields]
+  section.delete(name); // move a repeated name to the end: order matters for [fields]
   section.set(name, value);
 }
 
-/** Megatest exports [env-override] as it reads it, through a shell: only a plain value is known to us. */
+/** Reads [env-override], which Megatest exports through a shell: only plain values are known. */
 function fromOverride(state: ReaderState, name: string): Resolved | undefined {
   const value = state.sections.get("env-override")?.get(name);
   if (value === undefined || "unresolved" in value) return value;
-  // The shell's echo leaves one blank between two words.
+  // Like the shell's echo.
   if (/^[\w/.:,@%+=\t -]*$/.test(value.text)) return { text: value.text.trim().replace(/[\t ]+/g, " ") };
   return { unresolved: `needs $${name}, which a shell would expand` };
 }
 
-/** Our own settings may hold secrets: to a config they are not set. */
+/** Hides mtjobs' own settings from configs: they may hold secrets. */
 function fromEnvironment(name: string, env: NodeJS.ProcessEnv): Resolved {
   const value = name.startsWith("MTJOBS_") ? undefined : env[name];
   return value === undefined ? { unresolved: `needs $${name}, which is not set here` } : { text: value };

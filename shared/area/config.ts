@@ -3,33 +3,33 @@ import { configLines } from "./config-lines.ts";
 import { type ReaderState, takeLine } from "./config-values.ts";
 import type { Resolved } from "./directives.ts";
 
-/** An area's megatest.config, read whole. No directive that runs something was run. */
+/** An area's megatest.config, read without running any command. */
 export interface MegatestConfig {
   /**
-   * The last value given, with what blanks it ends in, as Megatest has it; "" for a name without one; undefined where the
-   * config does not name it.
-   * A value that needs a directive that is never run throws `bad-config`.
+   * Returns the last value, including trailing blanks, as Megatest does; "" for a name without a value.
+   *
+   * @throws JobsError `bad-config` if the value needs a directive that is never run
    */
   get(section: string, name: string): string | undefined;
-  /** All values of a section in the order given, empty where there is none; throws as `get` does. */
+  /** Returns all values of a section in order. Throws as `get`. */
   section(name: string): ReadonlyMap<string, string>;
-  /** The names in a section, whatever their values need. */
+  /** Returns the names in a section. */
   names(section: string): string[];
-  /** Sentences on what was not read: includes that are missing or made by a directive. */
+  /** What was not read, such as missing includes. */
   warnings: readonly string[];
 }
 
 export interface ConfigSources {
   /** Absolute path of megatest.config. */
   file: string;
-  /** The area as its users name it. */
+  /** The area's path as its users write it. */
   areaPath: string;
-  /** Resolved roots outside which no include is read; undefined: anywhere. */
+  /** Resolved roots of includes; undefined: no limit. */
   roots?: readonly string[] | undefined;
   env: NodeJS.ProcessEnv;
 }
 
-/** Reads a config with its includes in bounded time and memory; `bad-config` for what cannot be read. */
+/** Reads a config in bounded time and memory. @throws JobsError `bad-config` */
 export function readConfig({ file, areaPath, roots, env }: ConfigSources): MegatestConfig {
   const state: ReaderState = {
     areaPath,

@@ -1,16 +1,15 @@
-/** What a directive may ask for while it is resolved. */
+/** Lookups that a directive may need. */
 export interface DirectiveScope {
-  /** The area's path, for `#{mtrah sub/path}` and `#{getenv MT_RUN_AREA_HOME}`. */
+  /** For `#{mtrah sub/path}` and `#{getenv MT_RUN_AREA_HOME}`. */
   areaPath: string;
   getenv(name: string): Resolved;
   get(section: string, name: string): Resolved;
 }
 
-/** A text, or why there is none. */
 export type Resolved = { text: string } | { unresolved: string };
 
 const safe = new Set(["getenv", "gv", "get", "g", "mtrah"]);
-/** These run a command, evaluate code, or look where we do not: never resolved. */
+/** Never resolved: they run a command, evaluate code or read other files. */
 const unsafe = new Set([
   "scheme",
   "scm",
@@ -26,9 +25,8 @@ const maxDirectives = 200;
 const maxLength = 64 * 1024;
 
 /**
- * Resolves `#{getenv X}`, `#{get section name}` and `#{mtrah path}` in a line, innermost and last first as Megatest does.
- * A directive that would run something leaves the whole text unresolved. Bounded in steps and length, so a
- * value that doubles itself ends as unresolved too. Other `#{…}` are plain text to Megatest and stay.
+ * Resolves `#{getenv X}`, `#{get section name}` and `#{mtrah path}`, innermost and last first, as Megatest does.
+ * Unsafe directives and exceeded limits leave the text unresolved. Other `#{…}` are plain text.
  */
 export function resolveDirectives(line: string, scope: DirectiveScope): Resolved {
   let text = line;
@@ -63,7 +61,7 @@ interface Directive {
   argument: string;
 }
 
-/** By hand, not by one regular expression: those at hand backtrack quadratically on a hostile line. */
+/** Parses by hand: regular expressions would be quadratic on a hostile line. */
 function lastDirective(text: string): Directive | undefined {
   for (
     let start = text.lastIndexOf("#{");

@@ -1,22 +1,22 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 
-/** What a cache directory's name, an area's path with every `/` turned into `.`, can stand for. */
+/** What a cache directory's name, a path with `/` replaced by `.`, can stand for. */
 export type DottedReading =
-  /** Some reading is the directory asked for. */
+  /** The given directory. */
   | "same"
-  /** Some reading is another directory with a megatest.config, and none is the one asked for. */
+  /** Another directory with a megatest.config, and not the given one. */
   | "other-area"
-  /** No reading leads to an area on this host. */
+  /** No area on this host. */
   | "nowhere"
-  /** More readings than were looked at. */
+  /** Unknown: too many readings to check. */
   | "undecided";
 
 const maxSteps = 5_000;
 
 /**
- * Reads each dot as a slash or as a dot and follows the readings that exist. Dots cannot be told from slashes
- * in the name alone: `.areas.a.v2` may be `/areas/a/v2` or `/areas/a.v2`.
+ * Follows the readings of each dot, as a slash or a dot, that exist: `.areas.a.v2` may be `/areas/a/v2` or
+ * `/areas/a.v2`.
  */
 export function readDottedPath(dotted: string, area: { dev: bigint; ino: bigint }): DottedReading {
   if (!dotted.startsWith(".")) return "nowhere";

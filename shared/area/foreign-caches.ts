@@ -11,43 +11,39 @@ import { openFiles } from "./open-files.ts";
 import { systemCode } from "./system-code.ts";
 import { userName } from "./user-name.ts";
 
-/** A cache on this host that may be the area's: each user and each path of the area has one of its own. */
+/** A cache on this host that may be the area's; each user and each path has its own. */
 export interface FoundCache {
-  /** As its user names it; links in it are followed, to look only. */
+  /** As its user names it; links are only read. */
   directory: string;
-  /** Its database and that one's ref (which may not be there), with links resolved. */
+  /** With links resolved; the ref may not exist. */
   megatestDb: string;
   refDb: string;
-  /** Name and number of the user it belongs to. */
   owner: string;
   ownerUid: number;
-  /** False where that user could not write to megatest.db: what is in such a cache can never be synced, and it does not count. */
+  /** False if that user cannot write to megatest.db: such a cache can never be synced, and is ignored. */
   mayWrite: boolean;
-  /** Newest change of its `megatest.db*`, ms since 1970. */
+  /** Newest change, ms since 1970. */
   mtimeMs: number;
-  /** Other processes that have it open; `"unknown"` where none is seen, but some of its owner's cannot be inspected. */
+  /** Other processes that have it open; `"unknown"` if some of its owner's cannot be inspected. */
   openBy: number[] | "unknown";
-  /** True for the pair that these settings select. */
+  /** The pair that these settings select. */
   selected: boolean;
-  /** What its name can stand for on this host: `"same"` is the area's path. Another area's that exists is left out. */
+  /** What its name can stand for; `"same"` is the area's path. */
   reading: Exclude<DottedReading, "other-area">;
   /**
-   * Of one by the area's very path, where these settings select none: the other name of the area that it stands under;
-   * null where that is not UTF-8, so that only a program that takes bytes can open it. Else undefined.
+   * If no cache is selected: the other name under which this one, by exactly the area's path, was found; null if that
+   * is not UTF-8, so that mtjobs cannot open it.
    */
   otherName: string | null | undefined;
 }
 
 export interface CacheSearch {
   caches: FoundCache[];
-  /** Sentences on what could not be inspected. */
+  /** What could not be inspected. */
   warnings: string[];
 }
 
-/**
- * Every cache under the cache root that may be this area's, by whatever user and path. By whatever name too, where the one
- * that these settings select is not there: the area may have another name to Megatest than to us.
- */
+/** Finds caches that may be this area's, of any user and path; if the selected one does not exist, under any name. */
 export function findCaches(area: Area, settings: Settings): CacheSearch {
   const warnings: string[] = [];
   const selected = findCache(area, settings)?.directory;
@@ -57,11 +53,11 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
   for (const owner of list(settings.cacheRoot, warnings)) {
     const problems: string[] = [];
     const databases = join(settings.cacheRoot, owner, "megatest_localdb");
-    // Its owner first: to read many odd names takes long, and anybody can make them.
+    // First: anyone can create many entries, which take long to parse.
     if (!isDirectory(databases, problems) && problems.length === 0) continue;
     const uid = lstatSync(join(settings.cacheRoot, owner), { throwIfNoEntry: false })?.uid;
-    // Anybody can make a directory with somebody's name: only the user of that name keeps a cache there. Asked by number,
-    // so that a hundred directories of one user cost one question.
+    // Anyone can create a directory with another user's name. Looked up by number, so that many directories need one
+    // lookup.
     if (uid === undefined || (owner !== settings.user && userName(uid) !== owner)) continue;
     const search = { area, own, everyName: selected === undefined };
     const candidates = candidatesIn(databases, search, problems);
@@ -73,7 +69,7 @@ export function findCaches(area: Area, settings: Settings): CacheSearch {
       mayWrite: isWriter,
       ...rest,
     }));
-    // By a link it may be the selected pair under another name.
+    // By a link it may be the selected pair.
     const isSelected = ({ megatestDb }: FoundCache) =>
       selectedFile !== undefined && identityOf(megatestDb) === selectedFile;
     caches.push(...found.filter((cache) => cache.selected || !isSelected(cache)));
@@ -85,7 +81,6 @@ type Candidate = Pick<FoundCache, "directory" | "reading" | "otherName">;
 
 interface Search {
   area: Area;
-  /** Where this user's cache may be. */
   own: string[];
   everyName: boolean;
 }
@@ -94,7 +89,7 @@ function candidatesIn(databases: string, { area, own, everyName }: Search, probl
   const id = statSync(area.realPath, { bigint: true });
   const read = (directory: string): DottedReading =>
     own.includes(directory) ? "same" : readDottedPath(basename(directory), id);
-  // A name from the config is the same for everybody; one made of the path differs by path.
+  // A configured name is the same for all users.
   const isNamed = configuredName(area.config) !== undefined;
   const exact = cacheNames(area);
   const names = isNamed && !everyName ? [area.name] : list(databases, problems);
@@ -114,7 +109,7 @@ function candidatesIn(databases: string, { area, own, everyName }: Search, probl
   return everyName ? [...found, ...unreadableIn(databases, exact)] : found;
 }
 
-/** Caches by the area's path, below names that a text of ours cannot hold. */
+/** Finds caches by the area's path below names that are not UTF-8. */
 function unreadableIn(databases: string, exact: readonly string[]): Candidate[] {
   return listBytes(databases)
     .filter((name) => !Buffer.from(name.toString()).equals(name))
@@ -134,7 +129,7 @@ function listBytes(directory: string): Buffer[] {
   try {
     return readdirSync(directory, { encoding: "buffer" });
   } catch {
-    return []; // told by who lists it as text
+    return []; // the listing as text reports it
   }
 }
 
@@ -167,7 +162,6 @@ function inspect(
   };
 }
 
-/** With links resolved; as it is where nothing is there. */
 function realFile(path: string): string {
   try {
     return realpathSync.native(path);
@@ -181,7 +175,7 @@ function identityOf(path: string): string | undefined {
   return stat && `${stat.dev}:${stat.ino}`;
 }
 
-/** Those who may enter a directory, and not list it, see what they know the name of. */
+/** Checks only known names without permission to list the directory. */
 function changedAt(megatestDb: string, files: readonly string[]): number {
   try {
     return newestMtimeMs(dirname(megatestDb), basename(megatestDb)) ?? 0;
@@ -199,7 +193,7 @@ function openBy(files: string[], ownerUid: number): number[] | "unknown" {
   return pids.length === 0 && unseen ? "unknown" : pids;
 }
 
-/** The largest, in bytes, that another user's cache of the area can have become by Megatest's doing; what is larger is not read. */
+/** Returns the maximum bytes of a cache that Megatest could have made; larger ones are not read. */
 export function largestCache({ megatestDb, completedDb }: Area): number {
   const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return 2 * (sizeOf(megatestDb) + sizeOf(completedDb)) + 2 ** 30;
@@ -220,7 +214,7 @@ function isDirectory(path: string, problems: string[]): boolean {
 
 function look(path: string, problems: string[]): Stats | undefined {
   try {
-    // A cache behind a link is a cache. Nothing is written there, and what is read is looked at first.
+    // Nothing is written through links, and files are checked before they are read.
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
     report(path, error, problems);

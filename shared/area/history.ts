@@ -7,15 +7,14 @@ import { readFrom } from "./read-bounded.ts";
 import { syncDirectory } from "./sync-directory.ts";
 import { systemCode } from "./system-code.ts";
 
-/** One finished job: plain JSON, keyed by its id. */
 export interface HistoryLine {
   jobId: string;
   [member: string]: unknown;
 }
 
 /**
- * Adds a line to `.mtjobs/history.jsonl` and makes it durable. Returns false where the job's line is there already.
- * Only under the area's lease: over NFS two appends at once may overwrite each other.
+ * Appends a line durably. Returns false if the job already has one. Only under the area's lease: concurrent appends
+ * over NFS may overwrite each other.
  */
 export function appendHistory(area: Area, line: HistoryLine): boolean {
   ensurePrivateDir(area);
@@ -25,7 +24,7 @@ export function appendHistory(area: Area, line: HistoryLine): boolean {
   try {
     if (findJobs(fd, [line.jobId]).size > 0) return false;
     const { size } = fstatSync(fd);
-    // After a torn line, begin a new one: the torn one is skipped, ours is not lost with it.
+    // After a torn line, which readers skip.
     const start = size === 0 || readFrom(fd, size - 1, 1).toString() === "\n" ? "" : "\n";
     const bytes = Buffer.from(`${start}${JSON.stringify(line)}\n`);
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
@@ -37,7 +36,7 @@ export function appendHistory(area: Area, line: HistoryLine): boolean {
   return true;
 }
 
-/** The last `limit` lines, oldest first; none where there is no history. Torn lines are skipped. */
+/** Returns the last `limit` lines, oldest first. */
 export function readHistory(area: Area, { limit }: { limit: number }): HistoryLine[] {
   return withHistory(area, [], (fd) => {
     const found: HistoryLine[] = [];
@@ -51,7 +50,6 @@ export function readHistory(area: Area, { limit }: { limit: number }): HistoryLi
   });
 }
 
-/** Those of the jobs that have a line, however long ago it was written. */
 export function jobsInHistory(area: Area, jobIds: readonly string[]): Set<string> {
   return jobIds.length === 0 ? new Set() : withHistory(area, new Set(), (fd) => findJobs(fd, jobIds));
 }
@@ -59,7 +57,7 @@ export function jobsInHistory(area: Area, jobIds: readonly string[]): Set<string
 function findJobs(fd: number, jobIds: readonly string[]): Set<string> {
   const wanted = new Set(jobIds);
   const found = new Set<string>();
-  // Few lines hold the bytes of an id: only those are parsed.
+  // Parse only lines that contain an id.
   const signs = jobIds.map((jobId) => Buffer.from(JSON.stringify(jobId)));
   for (const bytes of linesFromEnd(fd)) {
     if (!signs.some((sign) => bytes.includes(sign))) continue;
@@ -95,15 +93,14 @@ function openHistory(path: string, flags: number): number {
   throw new JobsError("corrupt", `${path} is not a regular file`);
 }
 
-/** Bytes read at once, from the end on. */
 const pieceBytes = 64 * 1024;
 
-/** Bytes without a line's end that are no line any more, but damage: what is before them is not read. Ours have some kB. */
+/** Maximum bytes of a line; a longer one is damage, and nothing before it is read. Normal ones have some kB. */
 const longestLine = 64 * 1024 * 1024;
 
-/** The lines of a file, the last one first, without their ends. */
+/** Yields the lines of a file, last first. */
 function* linesFromEnd(fd: number): Generator<Buffer> {
-  /** What is known of the line whose beginning was not reached yet, its last piece first. */
+  /** Pieces of an incomplete line, last first. */
   let pieces: Buffer[] = [];
   let length = 0;
   for (let end = fstatSync(fd).size; end > 0 && length <= longestLine; ) {
@@ -123,7 +120,6 @@ function* linesFromEnd(fd: number): Generator<Buffer> {
 
 const newline = 10;
 
-/** Undefined for what is torn, or no line of ours. */
 function parseLine(bytes: Buffer): HistoryLine | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString("utf8"));

@@ -3,24 +3,25 @@ import { JobsError } from "../errors.ts";
 import { homeName } from "../home-name.ts";
 import type { MegatestConfig } from "./config.ts";
 
-/** What `[homehost]` of an area's megatest.config says about where it shall live. */
+/** `[homehost]` of megatest.config: where the area should be. */
 export interface HomePolicy {
-  /** Names or addresses, the most wanted first. */
+  /** Most preferred first. */
   prefer: string[];
-  /** Whether workers may ask for the move by themselves; people always may. */
+  /** Whether workers may request the move; people always may. */
   migrate: "auto" | "never";
-  /** Ms without a sign of life that make the area quiet. */
+  /** Ms without activity that make the area quiet. */
   quietForMs: number;
 }
 
-/** How long an area stays before a worker asks for it, ms: else two hosts could send it to and fro. */
+/** Minimum stay before a worker requests an area, ms, so that hosts do not move it back and forth. */
 export const minimumStayMs = 24 * 3_600_000;
 
 const defaultQuietFor = "30m";
 
 /**
- * The policy of an area: nothing moves by itself unless `migrate auto` is said, nor where `[server] homehost` pins it.
- * @throws {JobsError} `bad-config` for a value that is none
+ * Returns the policy. Moves are automatic only with `migrate auto`, and never if `[server] homehost` pins the area.
+ *
+ * @throws {JobsError} `bad-config` for an invalid value
  */
 export function homePolicy(config: Pick<MegatestConfig, "get">): HomePolicy {
   const migrate = config.get("homehost", "migrate")?.trim() ?? "never";
@@ -50,10 +51,10 @@ function wrong(name: string, value: string, hint: string): JobsError {
 }
 
 /**
- * Whether a worker should ask for an area on its own account. A host goes by its name and its address, whichever
- * `prefer` and `.homehost` hold: `home` and `self` are all that are known of the homehost and of this host.
+ * Returns true if a worker should request an area. `home` and `self` are all known names and addresses of the
+ * homehost and of this host.
  *
- * @param sinceLastMs since the last migration; undefined: there was none
+ * @param sinceLastMs since the last migration; undefined if there was none
  */
 export function wantsArea(
   { prefer, migrate }: HomePolicy,

@@ -8,33 +8,32 @@ import { readBounded } from "./read-bounded.ts";
 import { resolveInside } from "./roots.ts";
 import { systemCode } from "./system-code.ts";
 
-/** Where the area lives: the host whose local disk holds its cache. */
+/** The host whose local disk holds the area's cache. */
 export interface Homehost {
-  /** An IPv4 address or a host name; undefined where `.homehost` is missing or still empty. */
+  /** An IPv4 address or a host name; undefined if missing or empty. */
   value: string | undefined;
-  /** Set in the config: such an area must not be migrated. */
+  /** Set in the config; must not be migrated. */
   pinned: boolean;
 }
 
-/** What `decideHome` found out. */
 export interface HomeDecision {
-  /** Undefined: the area has no homehost yet, nobody may decide. */
+  /** Undefined without a homehost. */
   atHome: boolean | undefined;
   /** One sentence for the operator. */
   reason: string;
-  /** This host's, which `.homehost` was compared with; undefined where its name alone was, or it has none. */
+  /** This host's address, if compared. */
   address?: string;
 }
 
 const maxBytes = 1024;
 
-/** Reads the homehost and never writes it. A file that holds anything but one name or address throws `bad-config`. */
+/** Reads the homehost. @throws JobsError `bad-config` for anything but one name or address */
 export function readHomehost(area: Area): Homehost {
   const configured = area.config.get("server", "homehost");
   if (configured !== undefined && configured !== "") {
     return { value: checked(configured, "[server] homehost"), pinned: true };
   }
-  // A link to a file elsewhere would show its first line in our messages.
+  // A link out of the area would expose a line of its target in messages.
   if (resolveInside(area.homehostFile, [area.realPath]) === undefined)
     return { value: undefined, pinned: false };
   let text: string;
@@ -47,12 +46,11 @@ export function readHomehost(area: Area): Homehost {
       cause: error,
     });
   }
-  // Megatest's reader takes both ends of a line.
   const line = text.split(/\r?\n/, 1)[0] ?? "";
   return { value: line === "" ? undefined : checked(line, area.homehostFile), pinned: false };
 }
 
-/** Megatest compares to the letter, trailing blanks included: what looks right but is not must not pass. */
+/** Requires an exact name: Megatest compares all characters, including trailing blanks. */
 function checked(value: string, where: string): string {
   if (homeName.test(value)) return value;
   throw new JobsError(
@@ -64,20 +62,20 @@ function checked(value: string, where: string): string {
   );
 }
 
-/** True for an address that means another host on each host. */
+/** Returns true for an address that means a different host on each host. */
 export const isLoopback = (address: string) => address.startsWith("127.");
 
-/** Where to go to work at home: by a loopback address no other host can be reached. */
+/** Describes the homehost, which a loopback address does not identify. */
 export const homeText = (homehost: string) =>
   isLoopback(homehost)
     ? `the host whose own address is ${homehost} (a loopback address; check which host has the area's cache)`
     : homehost;
 
 /**
- * This host's address as Megatest computes it: the last one not in 127/8 that the resolver returns for its name, and where
- * there is none of that kind, the first (`127.0.1.1` on Debian). `settings.address` overrides it.
+ * Returns this host's address as Megatest computes it: the last one of its name not in 127/8, else the first
+ * (`127.0.1.1` on Debian). `settings.address` overrides it.
  *
- * @throws JobsError `bad-settings` where the name has no address at all
+ * @throws JobsError `bad-settings` if the name has no address
  */
 export async function hostAddress(settings: Pick<Settings, "address" | "host">): Promise<string> {
   if (settings.address !== undefined) return settings.address;
@@ -92,10 +90,10 @@ export async function hostAddress(settings: Pick<Settings, "address" | "host">):
 const setAddress = "set MTJOBS_ADDRESS to the address by which other hosts reach this one";
 
 /**
- * The same where it may be told to other hosts, as a homehost's or in Redis: a loopback address only where the settings
- * say so, for every other host would take it for its own.
+ * Returns the address to publish. Not a loopback address unless set explicitly: other hosts would take it for their
+ * own.
  *
- * @throws JobsError `bad-settings` where there is none
+ * @throws JobsError `bad-settings` if there is none
  */
 export async function reachableAddress(settings: Pick<Settings, "address" | "host">): Promise<string> {
   const address = await hostAddress(settings);
@@ -110,11 +108,10 @@ async function addressesOf(host: string): Promise<string[]> {
     const found: LookupAddress[] = await promisify(lookup)(host, { all: true, family: 4, verbatim: true });
     return found.map(({ address }) => address);
   } catch {
-    return []; // a name that does not resolve has no address; the caller says so
+    return []; // the caller reports a name without an address
   }
 }
 
-/** Whether this host is the homehost, and why. Undefined where the area has none yet. */
 export async function decideHome({ value }: Homehost, settings: Settings): Promise<HomeDecision> {
   if (value === undefined) {
     return {
@@ -142,7 +139,7 @@ export async function decideHome({ value }: Homehost, settings: Settings): Promi
   };
 }
 
-/** True where the homehost equals this host's name or best address; false too where there is none (see `decideHome`). */
+/** Returns true if the homehost equals this host's name or address. */
 export async function isAtHome(homehost: Homehost, settings: Settings): Promise<boolean> {
   return (await decideHome(homehost, settings)).atHome === true;
 }

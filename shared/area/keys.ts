@@ -1,6 +1,6 @@
 import type { MegatestConfig } from "./config.ts";
 
-/** The target keys in order: the names in `[fields]`. Each is a column of `runs`; the database in hand has the last word. */
+/** Returns the names in `[fields]`, which are columns of `runs`. The database itself is authoritative. */
 export function targetKeys(config: MegatestConfig): string[] {
   return config.names("fields");
 }

@@ -6,11 +6,11 @@ import { resolveInside, resolveRoots } from "./roots.ts";
 import { systemCode } from "./system-code.ts";
 
 export interface ListAreasOptions {
-  /** How many directories below a root an area may be. */
+  /** Maximum depth of an area below a root. */
   depth?: number;
-  /** How many directories are looked into altogether. */
+  /** Maximum number of directories read. */
   most?: number;
-  /** Told in a sentence what was not looked at: a root that is not there, a directory that cannot be read. */
+  /** Receives sentences on what was not read. */
   warn?: (sentence: string) => void;
 }
 
@@ -20,16 +20,15 @@ interface Place {
 }
 
 /**
- * The areas below the roots, each once, by the shortest path that leads to it: its users' caches are named after the
- * path they use. Links are followed as far as they lead to below a root. Nothing in an area is looked at, nor what
- * begins with a dot.
+ * Yields the areas below the roots, each once, by its shortest path, since caches are named after paths. Follows
+ * links within the roots; skips hidden names, and does not search inside areas.
  */
 export function* listAreas(roots: readonly string[], options: ListAreasOptions = {}): Generator<string> {
   const { depth = 4, most = 50_000, warn = () => {} } = options;
   const realRoots = resolveRoots(roots);
   const seen = new Set<string>();
   const places: Place[] = roots.map((path) => ({ path, depth: 0 }));
-  // One level after the other, so that the shortest path comes first.
+  // Breadth first, so that the shortest path comes first.
   for (let next = 0; next < places.length; next++) {
     const place = places[next] as Place;
     const real = realOf(place.path, realRoots);
@@ -45,7 +44,6 @@ export function* listAreas(roots: readonly string[], options: ListAreasOptions =
   }
 }
 
-/** Undefined where a path leads nowhere, or out of the roots. */
 function realOf(path: string, roots: readonly string[]): string | undefined {
   try {
     return resolveInside(path, roots);
@@ -60,7 +58,7 @@ function isArea(path: string): boolean {
     try {
       return lstatSync(join(path, name), { throwIfNoEntry: false }) !== undefined;
     } catch {
-      return false; // not for us to enter: reading it is told
+      return false; // not accessible; reported when it is listed
     }
   };
   return has("megatest.config") && has("megatest.db");

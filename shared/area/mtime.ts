@@ -13,12 +13,12 @@ import { join } from "node:path";
 import type { Area } from "./area.ts";
 import { ensurePrivateDir } from "./ownership.ts";
 
-/** Megatest refills a cache once the area's database is newer by more than this, in milliseconds. */
+/** Megatest refills a cache if megatest.db is newer by more than this, ms. */
 const refillMarginMs = 10_000;
 
 /**
- * Newest modification time, in ms since 1970, of the files in `directory` named `prefix…`; undefined where none is
- * there. An empty write-ahead log and its index tell of no change: whoever opens the database makes them, and they go.
+ * Returns the newest modification time of the files named `prefix…`, ms since 1970. Ignores an empty write-ahead log
+ * and its index, which any reader creates.
  */
 export function newestMtimeMs(directory: string, prefix: string): number | undefined {
   return newest(
@@ -36,7 +36,6 @@ function newest(
   let latest: number | undefined;
   for (const name of readdirSync(directory)) {
     if (!name.startsWith(prefix)) continue;
-    // A journal may be gone again by now.
     const stat = statSync(join(directory, name), { throwIfNoEntry: false });
     if (stat === undefined || !counts(name, stat.size)) continue;
     if (latest === undefined || stat.mtimeMs > latest) latest = stat.mtimeMs;
@@ -45,8 +44,8 @@ function newest(
 }
 
 /**
- * True where Megatest, opening the cache now, would overwrite it from megatest.db. It counts every file whose name begins
- * with `megatest.db`: `-shm`, an empty `-wal` and `.lock` too. Without a cache there is nothing to refill.
+ * Returns true if Megatest would refill the cache from megatest.db when it opens it now. Counts all files
+ * `megatest.db*`, including `-shm`, an empty `-wal` and `.lock`.
  */
 export function refillDue(area: Area, cache: { directory: string } | undefined): boolean {
   if (cache === undefined) return false;
@@ -56,14 +55,14 @@ export function refillDue(area: Area, cache: { directory: string } | undefined):
   return ours !== undefined && cached !== undefined && ours - cached > refillMarginMs;
 }
 
-/** Sets a file's modification time, and follows no link. Opens nothing, so it is safe beside open SQLite databases. */
+/** Follows no links and opens no file, so it is safe for open SQLite databases. */
 export function touch(path: string, timeMs: number): void {
   lutimesSync(path, timeMs / 1000, timeMs / 1000);
 }
 
 /**
- * How far the area's file system is ahead of this host's clock, in ms; negative: behind. Creates `.mtjobs` and, for
- * an instant, a file in it. Good to a few ms and the time of one write.
+ * Returns how far the file system's clock is ahead of this host's, ms. Creates `.mtjobs` and, briefly, a file in it.
+ * Accurate to the time of one write.
  */
 export function clockSkewMs(area: Area): number {
   ensurePrivateDir(area);

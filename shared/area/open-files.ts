@@ -1,19 +1,15 @@
 import { readdirSync, statSync } from "node:fs";
 import { systemCode } from "./system-code.ts";
 
-/** Which processes of this host have one of some files open. */
 export interface OpenFiles {
   pids: number[];
-  /** Processes whose files this user may not see; any of them may have one open, too. */
+  /** Processes whose files this user may not read. */
   uninspected: { pid: number; uid: number }[];
-  /** True where the system shows only our own processes at all. */
+  /** The system shows only this user's processes. */
   othersHidden: boolean;
 }
 
-/**
- * Looks through `/proc` for open descriptors of the files, told apart by device and inode, so under whatever name they
- * were opened. Missing files are open nowhere. `"unknown"` on systems without `/proc`. Other hosts are not seen.
- */
+/** Searches `/proc` by device and inode, so under any name. `"unknown"` without `/proc`. Does not see other hosts. */
 export function openFiles(paths: readonly string[]): OpenFiles | "unknown" {
   const wanted = new Set(paths.map(identity).filter((id) => id !== undefined));
   const processes = listProcesses();
@@ -50,7 +46,7 @@ function inspect(pid: number, wanted: ReadonlySet<string>): "open" | "closed" | 
     });
     return isOpen ? "open" : "closed";
   } catch (error) {
-    if (!["EACCES", "EPERM"].includes(systemCode(error))) return "closed"; // it ended meanwhile
+    if (!["EACCES", "EPERM"].includes(systemCode(error))) return "closed"; // the process ended
     const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
     return uid === undefined ? "closed" : { uid };
   }

@@ -6,16 +6,15 @@ import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { systemCode } from "./system-code.ts";
 import { userId, userText } from "./user-name.ts";
 
-/** Where this user's caches are: what stands below `cacheRoot` may be anybody's, for everybody may write to /tmp. */
+/** Location of this user's caches. Files below `cacheRoot` may be anyone's. */
 export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
 
 /**
- * Makes sure that nobody but the user whose caches they are (and root) can have put a directory below the cache root
- * where it is, can exchange it, or put anything into it: each one on the way is a directory, no link, belongs to that user or
- * root, and is not everybody's to write to, sticky or not. A group that its owner lets write is trusted: under many a umask
- * Megatest makes directories so. Undefined where nothing stands there; the cache root itself is the operator's to choose.
+ * Checks that only the caches' user and root can create, replace or write to a directory below the cache root: each
+ * component is a directory, not a link, belongs to one of them, and is not world-writable. Group write is trusted:
+ * with some umasks Megatest sets it. Returns undefined if nothing exists there; the cache root itself is trusted.
  *
- * @throws JobsError `not-owner`, which names what is wrong
+ * @throws JobsError `not-owner`
  */
 export function checkOwnDirectory(place: CachePlace, directory: string): Stats | undefined {
   let path = place.cacheRoot;
@@ -29,7 +28,6 @@ export function checkOwnDirectory(place: CachePlace, directory: string): Stats |
   return stat;
 }
 
-/** True where a directory below the cache root is there and `checkOwnDirectory` has nothing against it. */
 export function isOwnDirectory(place: CachePlace, directory: string): boolean {
   try {
     return checkOwnDirectory(place, directory) !== undefined;
@@ -39,11 +37,10 @@ export function isOwnDirectory(place: CachePlace, directory: string): boolean {
   }
 }
 
-/** What SQLite may find, or make, beside a database. */
 const sidecars = ["-journal", "-wal", "-shm"];
 
 /**
- * The same for a database in such a directory and what lies beside it; false where there is none.
+ * Checks a database and its sidecar files; false if it does not exist.
  *
  * @throws JobsError `not-owner`
  */
@@ -55,7 +52,7 @@ export function checkOwnDatabase(place: CachePlace, path: string): boolean {
     const file = path + suffix;
     const beside = look(file);
     if (beside === undefined) continue;
-    // Whoever of the group looks at a database in WAL mode makes these. A journal may name files, which SQLite removes.
+    // Any group member who reads a WAL database creates these. A journal may name files, which SQLite removes.
     if (suffix !== "-journal") assertKind(file, beside, "a regular file");
     else {
       assertOwn(place, file, beside, "a regular file");
@@ -96,7 +93,7 @@ function assertOwn({ user }: CachePlace, path: string, stat: Stats, kind: Kind):
       details: { path, owner: stat.uid },
     });
   }
-  // Where it is sticky, too: nobody could exchange what is there, but put a journal beside it.
+  // Even if sticky: others could add a journal.
   if (stat.isDirectory() && (stat.mode & 0o002) !== 0) {
     throw new JobsError("not-owner", `all users may write to ${path}`, {
       hint: `check that no other user changed it, then run: chmod o-w ${path}`,

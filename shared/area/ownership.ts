@@ -26,9 +26,8 @@ import { systemCode } from "./system-code.ts";
 import { userText } from "./user-name.ts";
 
 /**
- * Refuses (`not-owner`) unless this process may read and write the area's database and directory, and the cache, as
- * the user who owns them (root may, too): another user's journal beside a database locks its owner out.
- * Looks only at owners and permissions: opening and closing a database here would drop SQLite's locks on it.
+ * Refuses (`not-owner`) unless this process may read and write area and cache as their owner or root: another user's
+ * journal would lock the owner out. Checks only metadata: closing a database here would drop SQLite's locks on it.
  */
 export function assertReadWrite(area: Area, cache: CachePair | undefined, settings: Settings): void {
   assertOwned(area.realPath, "area directory", settings);
@@ -58,7 +57,7 @@ function assertOwned(path: string, what: string, settings: Settings): void {
   });
 }
 
-/** Also false on a file system mounted read-only, and for root where the server squashes it. */
+/** Returns false also on a read-only file system, and for a squashed root. */
 function isAccessible(path: string, isDirectory: boolean): boolean {
   try {
     accessSync(path, constants.R_OK | constants.W_OK | (isDirectory ? constants.X_OK : 0));
@@ -68,21 +67,19 @@ function isAccessible(path: string, isDirectory: boolean): boolean {
   }
 }
 
-/** Begins the name of a file that is being made; what a killed process left of it belongs to nobody. */
+/** Prefix of a file being created. */
 const newPrefix = ".mtjobs-new-";
 
-/** True for the name of such a file. */
 export const isUnfinished = (name: string) => name.startsWith(newPrefix);
 
 /**
- * Creates `path` where it is missing, with owner, group and mode of `modelPath` and durable content, all of it before the
- * name is there. Owner and group are left where this user may not change them; then the group gets no more than
- * everybody. An existing file is neither opened nor changed. Returns whether it was made.
+ * Creates `path` if missing, with owner, group and mode of `modelPath` and durable content that is complete before
+ * the name exists. If this user may not set owner and group, the group gets no more than others. Returns whether it
+ * was created.
  *
- * Others may write to the directory: only the descriptor of the file that was just made is given away, never a name, behind
- * which another file may stand by then.
+ * Ownership is changed only through the descriptor, never by name: others may write to the directory.
  *
- * @throws JobsError `not-an-area` where anything but a regular file stands there, or somebody works against us
+ * @throws JobsError `not-an-area` if something other than a regular file exists, or it is replaced during creation
  */
 export function createLike(path: string, modelPath: string, content: string | Buffer = ""): boolean {
   if (isThere(path)) return false;
@@ -101,7 +98,7 @@ export function createLike(path: string, modelPath: string, content: string | Bu
   }
 }
 
-/** The same for a file that must not be there yet. @throws JobsError `conflict` where it is */
+/** @throws JobsError `conflict` if the file exists */
 export function createNewLike(path: string, modelPath: string, content = ""): void {
   if (createLike(path, modelPath, content)) return;
   throw new JobsError("conflict", `${path} was created by another process`, {
@@ -120,7 +117,7 @@ function linkMade(made: string, path: string, fd: number): boolean {
     linkSync(made, path);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
-    // NFS may report this of a link that it made itself.
+    // NFS may report this for its own link.
     if (!isThere(path) || !isSame(path, fd)) return false;
   }
   if (isSame(path, fd)) return true;
@@ -135,7 +132,7 @@ function isSame(path: string, fd: number): boolean {
   return here?.dev === ours.dev && here.ino === ours.ino;
 }
 
-/** Creates the area's `.mtjobs` like megatest.db, enterable by whoever may read that. An existing one is left as it is. */
+/** Creates the area's `.mtjobs` with the access rights of megatest.db. */
 export function ensurePrivateDir(area: Area): void {
   try {
     mkdirSync(area.privateDir, 0o700);
@@ -147,13 +144,12 @@ export function ensurePrivateDir(area: Area): void {
   const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
   const fd = openSync(area.privateDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
-    // Another directory may stand there by now: nobody else enters the one that was just made, and nothing is in it.
+    // Another directory may be there by now: only a new one is private and empty.
     const { mode, nlink } = fstatSync(fd);
     if ((mode & 0o077) === 0 && nlink <= 2) applyOwner(fd, statSync(area.megatestDb));
   } finally {
     closeSync(fd);
   }
-  // What is put into it later is durable only if its own name is.
   syncDirectory(area.realPath);
 }
 
@@ -181,7 +177,7 @@ function groupAsOthers(mode: number): number {
   return (mode & ~0o070) | ((mode & 0o007) << 3);
 }
 
-/** Permission bits of a file as they are, or for a directory with x wherever there is r. */
+/** Returns permission bits; for a directory, with x wherever there is r. */
 function directoryMode(mode: number, isDirectory: boolean): number {
   const bits = mode & 0o666;
   return isDirectory ? bits | ((bits & 0o444) >> 2) : bits;

@@ -1,21 +1,20 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { type ErrorCode, JobsError } from "../errors.ts";
 
-/** How far a reader trusts a file that somebody else may have put there. */
 export interface Bounds {
   maxBytes: number;
-  /** Code of the error thrown for what is no regular file, or is larger. */
+  /** Error code for a file that is too large or not regular. */
   code: ErrorCode;
 }
 
-/** Most files are far smaller than they may be: room for the largest is not asked for at once. */
+/** Buffer size: most files are far smaller than the limit. */
 const partBytes = 16 * 1024;
 
 /**
- * The whole of a regular file of at most `maxBytes`. Never waits: a FIFO, a device or a directory is refused
- * without being opened. Missing or unreadable files throw Node's own error (`ENOENT`, `EACCES`).
+ * Reads a regular file of at most `maxBytes`. Never blocks: a FIFO, device or directory is not opened. Missing or
+ * unreadable files throw Node's error.
  *
- * Never for a SQLite database: closing any descriptor of it drops the locks this process holds on it.
+ * Not for a SQLite database: closing any descriptor of it drops this process's locks on it.
  */
 export function readBounded(path: string, { maxBytes, code }: Bounds): string {
   return withRegularFile(path, code, (fd, size) => {
@@ -26,12 +25,11 @@ export function readBounded(path: string, { maxBytes, code }: Bounds): string {
   });
 }
 
-/** At most the first `maxBytes` of a regular file of any size. */
+/** Reads the first `maxBytes` of a file of any size. */
 export function readHead(path: string, { maxBytes, code }: Bounds): string {
   return withRegularFile(path, code, (fd) => readFrom(fd, 0, maxBytes).toString("utf8"));
 }
 
-/** At most `maxBytes` of an open file from `offset`; fewer where the file ends. */
 export function readFrom(fd: number, offset: number, maxBytes: number): Buffer {
   const parts: Buffer[] = [];
   let length = 0;
@@ -47,7 +45,7 @@ export function readFrom(fd: number, offset: number, maxBytes: number): Buffer {
 
 function withRegularFile<T>(path: string, code: ErrorCode, use: (fd: number, size: number) => T): T {
   const refuse = () => new JobsError(code, `${path} is not a regular file`);
-  // Opening some devices acts on them: look before. And look again, for it may have been exchanged meanwhile.
+  // Opening some devices has effects; afterwards it may have been replaced.
   if (!statSync(path).isFile()) throw refuse();
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {

@@ -4,19 +4,15 @@ import type { ReducePayload } from "../queue/payload.ts";
 import { parseWindow, parseZone } from "../time-window.ts";
 import type { MegatestConfig } from "./config.ts";
 
-/** The section of megatest.config that asks for reduces. */
 export const policySection = "reduce-records";
 
-/** One line of the section: what a reduce is asked for, and how often. */
 export interface ReducePolicy {
   name: string;
-  /** Members of a reduce's data. */
   request: Omit<Partial<ReducePayload>, "v" | "area" | "requestedBy" | "dryRun" | "runId">;
-  /** The least time between two such reduces, ms. */
+  /** Minimum time between two such reduces, ms. */
   everyMs: number;
 }
 
-/** What the section says: the lines that can be followed, and a sentence for each that cannot. */
 export interface ReducePolicies {
   policies: ReducePolicy[];
   problems: string[];
@@ -33,7 +29,6 @@ const plain: Read = (text, word) => {
   throw wrong(`${word}= is longer than ${longest} characters`);
 };
 
-/** Whole milliseconds. */
 const time: Read = (text, word) => Math.round(parseDuration(text, word));
 
 const whole: Read = (text, word) => {
@@ -54,7 +49,7 @@ const oneOf =
     throw wrong(`${word}=${text} is not one of ${words.join(", ")}`);
   };
 
-/** By the word that stands in a line: the member of the data, and how its value is read. */
+/** By name in a line: the member of the data, and its reader. */
 const words: Record<string, [member: Member, read: Read]> = {
   target: ["target", plain],
   runname: ["runname", plain],
@@ -124,7 +119,6 @@ function readPolicy(name: string, text: string): ReducePolicy {
 
 function settingsOf(text: string): Map<string, string> {
   const given = new Map<string, string>();
-  // An indented line goes on where the line above ends.
   for (const part of text.split(/[;\n]/)) {
     const setting = part.trim();
     if (setting === "") continue;

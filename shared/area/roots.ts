@@ -2,21 +2,21 @@ import { lstatSync, realpathSync } from "node:fs";
 import { dirname, sep } from "node:path";
 import { JobsError } from "../errors.ts";
 
-/** True where `path` is `directory` or below it; both resolved. */
 export function isInside(path: string, directory: string): boolean {
   const prefix = directory.endsWith(sep) ? directory : directory + sep;
   return path === directory || path.startsWith(prefix);
 }
 
-/** Allowed roots with their links resolved; a root that does not exist allows nothing. */
+/** Resolves allowed roots; drops those that do not exist. */
 export function resolveRoots(roots: readonly string[]): string[] {
   return roots.map(resolved).filter((root) => root !== undefined);
 }
 
 /**
- * Follows the links of an absolute path. Undefined where nothing is there.
- * With `roots` (resolved), what lies outside throws `outside-roots`, in the same words whether or not it exists:
- * a caller must not learn about the rest of the file system by asking.
+ * Resolves links; undefined if the path does not exist.
+ *
+ * @throws JobsError `outside-roots`, with the same text whether or not the path exists, so that callers cannot probe
+ *   the file system
  */
 export function resolveInside(path: string, roots: readonly string[] | undefined): string | undefined {
   const real = resolved(path);
@@ -38,7 +38,7 @@ function resolved(path: string): string | undefined {
   }
 }
 
-/** The nearest directory above a missing path; undefined where a dangling link leads nobody knows where. */
+/** Returns the nearest existing directory above a missing path; undefined for a dangling link. */
 function existingAncestor(path: string): string | undefined {
   for (let at = path; ; at = dirname(at)) {
     const real = resolved(at);
@@ -52,6 +52,6 @@ function isLink(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   } catch {
-    return false; // in a directory that this user may not enter: what counts is where that one is
+    return false; // not accessible; its directory decides
   }
 }

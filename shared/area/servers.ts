@@ -6,33 +6,30 @@ import type { Area } from "./area.ts";
 import { readHead } from "./read-bounded.ts";
 import { systemCode } from "./system-code.ts";
 
-/** A Megatest server of the area, as its log tells. */
+/** A Megatest server, according to its log. */
 export interface MegatestServer {
   pid: number;
   /** From the log's name. */
   host: string;
-  /** `host:port` it listens at; undefined where it has not said so yet, and for a stale one. */
+  /** `host:port`; undefined if not logged yet, or stale. */
   address: string | undefined;
-  /** Ms since 1970; undefined as the address is. */
+  /** Ms since 1970; undefined like `address`. */
   startedAt: number | undefined;
   logMtimeMs: number;
-  /**
-   * Ms by which the log is dated ahead, where that is more than a clock explains: to Megatest's clients the server is usable
-   * until then, whether or not it lives.
-   */
+  /** Ms by which the log is dated in the future: until then Megatest's clients consider the server usable. */
   aheadMs?: number;
-  /** `live`: it touched its log lately. `stale-alive`: it did not, but its process, on this host, goes on. */
+  /** `live`: it touched its log recently. `stale-alive`: it did not, but its local process exists. */
   state: "live" | "stale-alive" | "stale";
 }
 
-/** Megatest's clients take a server as usable if it touched its log within this many ms. */
+/** Megatest's clients use a server that touched its log within this many ms. */
 const liveMs = 16_000;
 
 const headBytes = 64 * 1024;
 
 /**
- * All servers that left a log, newest first. `now` in ms since 1970 by the clock of the area's file system (see
- * `clockSkewMs`); `host` is this host's name. A stale log of another host proves nothing about its process.
+ * Returns all servers with a log, newest first. `now` is by the file system's clock (see `clockSkewMs`). A stale log
+ * of another host says nothing about its process.
  */
 export function liveServers(area: Area, now = Date.now(), host = hostname()): MegatestServer[] {
   const directory = join(area.realPath, "logs");
@@ -51,7 +48,6 @@ export function liveServers(area: Area, now = Date.now(), host = hostname()): Me
     .sort((a, b) => b.logMtimeMs - a.logMtimeMs);
 }
 
-/** Which server it is, and what is odd about it. */
 export function serverText({ pid, host, aheadMs }: MegatestServer): string {
   return `pid ${pid} on ${host}${aheadMs === undefined ? "" : `, whose log is dated ${spanText(aheadMs)} in the future`}`;
 }
@@ -92,14 +88,14 @@ function startOf(path: string): { address: string; startedAt: number } | undefin
     const match = /^SERVER STARTED: (\S+:\d+) AT (\d+(?:\.\d+)?)/m.exec(head);
     return match === null ? undefined : { address: match[1] ?? "", startedAt: Number(match[2]) * 1000 };
   } catch {
-    return undefined; // rotated away, or not for us to read: its name and age still count
+    return undefined; // rotated or unreadable: its name and age still count
   }
 }
 
-/** Clocks of this host and the file server may differ by less than this. */
+/** Maximum clock difference from the file server. */
 const clockMarginMs = 10 * 60_000;
 
-/** A process of that number that is no zombie, no thread, and did not start only after the log was last touched. */
+/** Returns true for a process, not a zombie or thread, that started before the log was last touched. */
 function isAlive(pid: number, logMtimeMs: number): boolean {
   if (pid <= 0) return false;
   try {
@@ -108,7 +104,7 @@ function isAlive(pid: number, logMtimeMs: number): boolean {
     if (systemCode(error) !== "EPERM") return false;
   }
   const status = readProc(pid, "status");
-  if (status === undefined) return true; // no /proc to ask further
+  if (status === undefined) return true; // no /proc
   const isProcess = new RegExp(`^Tgid:\\s+${pid}$`, "m").test(status) && !/^State:\s+[ZX]/m.test(status);
   const started = startedAtMs(pid);
   return isProcess && (started === undefined || started < logMtimeMs + clockMarginMs);
@@ -122,11 +118,11 @@ function readProc(pid: number | "", name: string): string | undefined {
   }
 }
 
-/** When a process started, ms since 1970, from hundredths of a second after boot; undefined where /proc does not tell. */
+/** Returns a process's start, ms since 1970; undefined without /proc. */
 export function startedAtMs(pid: number): number | undefined {
   const stat = readProc(pid, "stat");
   const uptime = readProc("", "uptime");
-  // The command in parentheses may hold anything; what follows it is numbers.
+  // The command in parentheses may contain anything.
   const ticks = Number(stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
   const up = Number(uptime?.split(" ")[0]);
   return Number.isFinite(ticks) && Number.isFinite(up) ? Date.now() - up * 1000 + ticks * 10 : undefined;

@@ -6,43 +6,37 @@ import type { Area } from "./area.ts";
 import { type CacheSearch, type FoundCache, findCaches } from "./foreign-caches.ts";
 import { systemCode } from "./system-code.ts";
 
-/** A cache that changed within this many ms is in use. */
 const recentMs = 24 * 3_600_000;
 
 /**
- * What another cache holds: no run of this area, rows that neither megatest.db nor completed-runs.db has, or nothing
- * that those lack.
+ * What another cache holds: no run of this area, rows unknown to megatest.db and completed-runs.db, or only known
+ * rows.
  */
 export type CacheContent = "another-area" | "unknown-rows" | "known-rows";
 
-/** Reads another cache. @throws what keeps it from being read; `busy` where it is being written to */
+/** @throws JobsError if the cache cannot be read; `busy` while it is being written to */
 export type CacheReader = (cache: FoundCache) => CacheContent;
 
-/** A cache beside the selected one that counts, and why. */
 export interface UsedCache {
   directory: string;
   owner: string;
   reason: string;
-  /** The kind of reason: open in a process, changed within a day, with rows that megatest.db lacks, under another name. */
   why: CacheUse;
 }
 
 type CacheUse = "open" | "recent" | "unknown-rows" | "misnamed";
 type Use = Pick<UsedCache, "reason" | "why">;
 
-/** What is there besides the selected pair. */
 export interface OtherCaches extends CacheSearch {
   used: UsedCache[];
-  /** Directories of those that hold no run of this area. */
+  /** Directories of caches without a run of this area. */
   ofOtherAreas: string[];
 }
 
 /**
- * Which caches besides the selected pair are in use: open in another process, changed within a day, or with a row that
- * megatest.db lacks. If there is no selected pair, also one by this area's path under another name.
- *
- * Only caches of users who could write to megatest.db count, and only this area's: their name can be its path, and they
- * share a run with it (`read`).
+ * Finds caches in use besides the selected pair: open, changed within a day, or with rows that megatest.db lacks;
+ * without a selected pair, also one under another name. Only caches that share a run with this area (`read`), of
+ * users who may write to megatest.db, count.
  *
  * @throws JobsError `busy` if the area's own databases are locked
  */
@@ -60,8 +54,9 @@ export function findOtherCaches(area: Area, settings: Settings, read: CacheReade
 }
 
 /**
- * Makes sure that the selected pair is the only one in use, as `findOtherCaches` has it. Else throws `several-caches` naming
- * all. Returns warnings on what could not be inspected.
+ * Returns warnings on what could not be inspected.
+ *
+ * @throws JobsError `several-caches`, naming all
  */
 export function assertSingleCache(area: Area, settings: Settings, read: CacheReader): string[] {
   const { caches, warnings, used } = findOtherCaches(area, settings, read);
@@ -74,11 +69,9 @@ export function assertSingleCache(area: Area, settings: Settings, read: CacheRea
   });
 }
 
-/** The directory of the selected pair. */
 export const selectedOf = (caches: readonly FoundCache[]) =>
   caches.find((cache) => cache.selected)?.directory;
 
-/** What is wrong with caches in use besides the selected one, each named once, and what to do about it. */
 export function usedText(
   selected: string | undefined,
   used: readonly UsedCache[],
@@ -95,7 +88,6 @@ export function usedText(
   return { message, hint: steps.join("; ") };
 }
 
-/** In the order in which they are told. */
 const remedies: Record<CacheUse, string> = {
   misnamed:
     "check which name Megatest gives the area ([setup] area-name or testsuite, including trailing blanks; MT_TESTSUITE_NAME; the directory) and correct it. A cache holds records that megatest.db may lack: remove it only after Megatest has synced it and stopped using it",
@@ -106,17 +98,16 @@ const remedies: Record<CacheUse, string> = {
     "let Megatest sync the cache whose rows megatest.db lacks: start Megatest as the cache's user, with the area path that the cache is named after",
 };
 
-/** Why a cache counts as in use; undefined where it does not. */
 function useOf(
   cache: FoundCache,
   areaName: string,
   read: CacheReader,
   warnings: string[],
 ): Use | "another-area" | undefined {
-  // Where Megatest makes a database, or could not: nothing is in it.
+  // Empty: Megatest is creating it, or failed to.
   if (cache.otherName !== null && !isOpen(cache) && isEmpty(cache)) return undefined;
   const sign = nameProblem(cache, areaName) ?? signOfUse(cache);
-  // By the path of this area and open: whatever it holds just now, this area's rows are next.
+  // Open under this area's path: it counts whatever it holds.
   if (sign !== undefined && cache.reading === "same" && isOpen(cache)) return sign;
   if (cache.openBy === "unknown" && sign === undefined) {
     warnings.push(`cannot check whether a process of ${cache.owner} has ${cache.directory} open`);
@@ -130,9 +121,9 @@ function useOf(
   } catch (error) {
     if (error instanceof JobsError && error.code === "busy")
       return { reason: "it is being written to", why: "open" };
-    // Of what is ours to mend the job says no more than that: it is not for a warning.
+    // A local error to report, not a warning.
     if (error instanceof JobsError && error.code === "disk-full") throw error;
-    // The area's own databases are locked just now: that says nothing of this cache, and passes.
+    // The area's own databases are locked: temporary, and not about this cache.
     if (toJobsError(error).code === "busy") throw error;
     const reason = error instanceof JobsError ? error.message : systemCode(error) || String(error);
     warnings.push(`the cache ${cache.megatestDb} cannot be read (${reason})`);
@@ -147,7 +138,6 @@ function isEmpty({ megatestDb }: FoundCache): boolean {
   return ["", "-wal", "-journal"].every((suffix) => sizeOf(megatestDb + suffix) === 0);
 }
 
-/** One that Megatest uses while we would take megatest.db for all there is. */
 function nameProblem({ otherName }: FoundCache, areaName: string): Use | undefined {
   if (otherName === undefined) return undefined;
   const reason =

@@ -2,12 +2,12 @@ import { closeSync, fsyncSync, mkdirSync, openSync, statfsSync, statSync } from 
 import { dirname } from "node:path";
 import { systemCode } from "./system-code.ts";
 
-/** What a file system says that knows no fsync of a directory. */
+/** Errors of file systems without fsync of a directory. */
 const unknown = ["EINVAL", "ENOTSUP", "ENOSYS"];
 
 /**
- * Makes new, renamed and removed names of a directory durable. Some network file systems know no fsync of a directory;
- * their servers write names through. One that may not be read, as a /tmp may be, cannot be synced: SQLite goes on then, too.
+ * Makes changed names in a directory durable. Without support for fsync the server writes names through. Skips an
+ * unreadable directory, as /tmp may be, like SQLite.
  */
 export function syncDirectory(path: string): void {
   try {
@@ -17,13 +17,10 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** By device and kind of file system: the same number may stand for another mount later. */
+/** By device and type, since device numbers are reused. */
 const known = new Map<string, boolean>();
 
-/**
- * False where the file system knows no fsync of a directory: its names are taken to be written through then. True where
- * it cannot be told.
- */
+/** Returns false if names are assumed to be written through; true if unknown. */
 export function canSyncDirectory(path: string): boolean {
   try {
     const key = `${statSync(path).dev} ${statfsSync(path).type}`;
@@ -35,7 +32,6 @@ export function canSyncDirectory(path: string): boolean {
   }
 }
 
-/** @returns false where the file system knows no such thing */
 function trySync(path: string): boolean {
   const fd = openSync(path, "r");
   try {
@@ -49,7 +45,7 @@ function trySync(path: string): boolean {
   }
 }
 
-/** `mkdir` whose name is durable once it returns, also where it was made by somebody who died right after. */
+/** Creates a directory durably; also syncs an existing one, whose creator may have died before its sync. */
 export function makeDirectory(path: string, mode: number): void {
   try {
     mkdirSync(path, mode);

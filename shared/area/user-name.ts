@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** Caches are looked at with every scrape of all areas: for how long an answer is good, in ms. */
+/** How long an answer is kept, ms: every metrics scrape reads the caches of all areas. */
 const keptMs = 60_000;
 
-/** `ask`, once in `keptMs` for each argument. */
+/** Caches each answer for `keptMs`. */
 function remembered<Key, Answer>(ask: (key: Key) => Answer): (key: Key) => Answer {
   const known = new Map<Key, { answer: Answer; askedAt: number }>();
   return (key) => {
@@ -19,9 +19,8 @@ function remembered<Key, Answer>(ask: (key: Key) => Answer): (key: Key) => Answe
 }
 
 /**
- * The number of a user, from wherever this system keeps its users (files, LDAP, …). Undefined where no user has the
- * name; a number, as a container's user may have for a name, stands for itself. Runs `id`, without a shell, once a minute
- * for each name; where that is missing, reads `/etc/passwd`.
+ * Returns a user's number from the system's database (files, LDAP, …). A number, as in a container, stands for
+ * itself. Runs `id`, without a shell; reads `/etc/passwd` if that is missing.
  */
 export const userId = remembered((name: string): number | undefined => {
   if (/^\d{1,10}$/.test(name)) return Number(name);
@@ -30,7 +29,7 @@ export const userId = remembered((name: string): number | undefined => {
   return uid === undefined ? undefined : Number(uid);
 });
 
-/** The name of a user by number, as Megatest puts it into the cache's path; the number itself for a user without a name. */
+/** Returns a user's name, as in Megatest's cache path; the number if it has none. */
 export const userName = remembered((uid: number): string => {
   const number = String(uid);
   return (
@@ -38,13 +37,11 @@ export const userName = remembered((uid: number): string => {
   );
 });
 
-/** A user as messages name it: by name and number, or by number alone. */
 export function userText(uid: number): string {
   const name = userName(uid);
   return name === String(uid) ? `user ${uid}` : `${name} (user ${uid})`;
 }
 
-/** What `id` says, or where that is missing the file; undefined where there is no such user. */
 function askSystem(args: readonly string[], fromFile: () => string | undefined): string | undefined {
   try {
     const output = execFileSync("id", args, {
@@ -65,11 +62,7 @@ const linesOf = (file: string) =>
 
 const passwdLines = () => linesOf("/etc/passwd");
 
-/**
- * The numbers of all groups that a user is in, as far as this system tells by `id`, or else by `/etc/passwd` and `/etc/group`.
- * Asked anew each time: who was put into a group a moment ago may write. Undefined where it does not know the user, such as
- * a container's number, or does not answer.
- */
+/** Returns a user's group numbers; undefined if unknown. Not cached, since membership may have just changed. */
 export function groupIds(name: string): number[] | undefined {
   if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return undefined;
   const numbers = askSystem(["-G", "--", name], () => groupsFromFiles(name));

@@ -4,8 +4,8 @@ import { openReader } from "./open.ts";
 import { viewStatements } from "./views.ts";
 
 /**
- * SQL that makes any SQLite client's connection to megatest.db a full-db one. It fits the schemas of this moment, and
- * must be made anew once there is a completed-runs.db or a column more.
+ * Returns SQL that gives any SQLite client's connection to megatest.db the full-db views. It matches the current
+ * schemas only.
  *
  * @throws {JobsError} as `openReader`
  */

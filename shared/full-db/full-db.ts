@@ -10,43 +10,38 @@ import { makeRewriter, type Rewriter } from "./sql/rewrite.ts";
 import { withoutOurTables } from "./sql/schema-tables.ts";
 import { type Token, tokenize } from "./sql/tokens.ts";
 
-/** A row by column name; of columns of one name the last. */
+/** A row by column name; of columns with one name the last. */
 export type Row = Record<string, Value>;
 
-/** A query that is ready to run. Errors are JobsErrors: `bad-query` for what SQLite does not like, `busy`, `io`. */
+/** A prepared query. Throws JobsErrors: `bad-query` for errors in the query, `busy`, `io`. */
 export interface Query {
-  /** Names of the result's columns, in order. */
   readonly columns: readonly string[];
-  /** All rows. */
   all(...parameters: Parameters): Row[];
-  /** The first row; undefined where there is none. */
   get(...parameters: Parameters): Row | undefined;
-  /** Row by row. Until it is read to its end or left, the databases are locked for reading and nobody can write. */
+  /** Reads row by row; until it ends or is left, read locks block writers. */
   iterate(...parameters: Parameters): IterableIterator<Row>;
-  /** The same as arrays, in which columns of one name do not hide each other. */
+  /** Columns with one name stay distinct. */
   iterateRaw(...parameters: Parameters): IterableIterator<Value[]>;
 }
 
 export interface FullDbOptions extends OpenOptions {
-  /** False: every query reads the views, as from `attach-sql`; default true. */
+  /** False: every query reads the views, as with `attach-sql`; default true. */
   rewrite?: boolean;
-  /** True: integers come as bigint. */
+  /** True: return integers as bigint. */
   bigints?: boolean;
 }
 
 /**
- * A read-only connection on which any query written for Megatest answers over megatest.db (or the cache) and
- * completed-runs.db together. It is synchronous, as better-sqlite3 is, and a query has no time limit. Columns are those
- * of when it was opened; a completed-runs.db that comes later is noticed by the next query.
+ * A read-only connection on which any Megatest query reads megatest.db (or the cache) and completed-runs.db as one.
+ * Synchronous, without a time limit. Columns are fixed at opening; the next query detects a new completed-runs.db.
  */
 export class FullDb {
   readonly files: ReadFiles;
   readonly #options: FullDbOptions;
   #reader: Reader;
-  /** Those that a newer one took the place of; a query may still be reading from them. */
+  /** A query may still be using them. */
   readonly #replaced: Reader[] = [];
   #rewriter: Rewriter | undefined;
-  /** False as long as there was no completed-runs.db to attach. */
   #attached = false;
 
   /** @throws {JobsError} as `openReader` */
@@ -56,15 +51,12 @@ export class FullDb {
     this.#reader = this.#open();
   }
 
-  /**
-   * The connection itself, read-only. Its `prepare` reads the views and is never rewritten, and SQLite's lists of tables
-   * have ours in them.
-   */
+  /** Its `prepare` reads the views without rewriting, and SQLite's lists of tables include those of mtjobs. */
   get connection(): Connection {
     return this.#current().db;
   }
 
-  /** @throws {JobsError} `read-only` for what is no query, `bad-query` for what SQLite does not understand */
+  /** @throws {JobsError} `read-only` for a statement that writes, `bad-query` */
   prepare(asked: string): Query {
     const given = tokenize(asked);
     checkStatement(given, this.#fullDb);
@@ -72,7 +64,7 @@ export class FullDb {
     const tokens = sql === asked ? given : tokenize(sql);
     let reader = this.#current();
     let statement = this.#prepare(sql, tokens);
-    // The first reduce of an area makes completed-runs.db, and a query prepared before would miss what it moves.
+    // The first reduce creates completed-runs.db; an earlier query would miss the moved runs.
     const fresh = () => {
       if (this.#current() !== reader) {
         reader = this.#reader;
@@ -129,7 +121,7 @@ export class FullDb {
     return reader;
   }
 
-  /** The query as it is written, or respelled where SQLite takes it only so. */
+  /** Respells the query only if SQLite rejects it. */
   #spelled(sql: string, tokens: readonly Token[]): Spelled {
     const { db } = this.#reader;
     try {
@@ -139,7 +131,7 @@ export class FullDb {
       try {
         return { sql: respelled, tokens: tokenize(respelled), plain: db.prepare(respelled) };
       } catch {
-        throw error; // what is wrong with the query as it was asked
+        throw error; // the error of the query as written
       }
     }
   }
@@ -172,7 +164,6 @@ export class FullDb {
     }
   }
 
-  /** What SQLite or better-sqlite3 says against a query is the asker's to mend; the rest is as for any reading. */
   #toQueryError(error: unknown): JobsError {
     if (error instanceof JobsError) return error;
     const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
@@ -198,7 +189,7 @@ interface Prepared {
   bind(given: Parameters): unknown[];
 }
 
-/** The rewritten statement, where SQLite takes it and names its columns as those of the one it stands for. */
+/** Returns undefined if SQLite rejects it or its column names differ. */
 function prepareAlike(
   db: Connection,
   sql: string,
@@ -208,7 +199,7 @@ function prepareAlike(
   try {
     rewritten = db.prepare<unknown[], unknown>(sql);
   } catch {
-    return undefined; // a name that means something only where it stood
+    return undefined; // a name is valid only in its original place
   }
   const names = (statement: typeof plain) => JSON.stringify(statement.columns().map(({ name }) => name));
   return names(rewritten) === names(plain) ? rewritten : undefined;

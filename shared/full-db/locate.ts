@@ -5,23 +5,21 @@ import { refillDue } from "../area/mtime.ts";
 import type { Settings } from "../settings.ts";
 import { hasContent } from "../sqlite/journal.ts";
 
-/** The files that queries on an area read. */
 export interface ReadFiles {
-  /** What is read as `main`: the cache or megatest.db. */
+  /** Cache or megatest.db. */
   main: string;
-  /** Which of the two it is. */
   source: "cache" | "megatest.db";
   megatestDb: string;
-  /** May not be there yet. */
+  /** May not exist yet. */
   completedDb: string;
 }
 
 /**
- * On the homehost queries read this user's cache, which is fresher, and elsewhere megatest.db. So too where the
- * homehost has no cache, or one that Megatest would overwrite from megatest.db before it read a row of it.
+ * Reads this user's cache on the homehost, which is fresher; megatest.db elsewhere, without a cache, or if Megatest
+ * would refill it first.
  *
  * @param path absolute
- * @throws {JobsError} `not-an-area`, `outside-roots`, `bad-config`, or `not-owner` for a cache that cannot be looked at
+ * @throws {JobsError} `not-an-area`, `outside-roots`, `bad-config`, or `not-owner` for an inaccessible cache
  */
 export async function locateFiles(
   path: string,
@@ -43,7 +41,6 @@ export async function locateFiles(
   };
 }
 
-/** True once there is a completed-runs.db with tables in it. */
 export function hasCompleted(files: Pick<ReadFiles, "completedDb">): boolean {
   return hasContent(files.completedDb);
 }

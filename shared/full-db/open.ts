@@ -10,18 +10,17 @@ import { createViews, type Union } from "./views.ts";
 import { keepLog } from "./wal-keeper.ts";
 
 export interface OpenOptions {
-  /** False: main alone, as it stands; default true: the union of both sides. */
+  /** False: only main, unchanged; default true. */
   fullDb?: boolean;
   /** Milliseconds to wait for a writer; default 10 s. */
   busyTimeoutMs?: number;
 }
 
-/** A connection that reads, and what its views are made of. */
 export interface Reader {
   db: Connection;
   /** Undefined without full-db mode. */
   union: Union | undefined;
-  /** Closes all of it; may be called twice. */
+  /** May be called twice. */
   close(): void;
 }
 
@@ -29,10 +28,9 @@ export interface Reader {
 const defaultBusyTimeoutMs = 10_000;
 
 /**
- * Opens the files for reading and creates none. Both are opened read-only, so nothing can be written by whatever
- * statement; a completed-runs.db that comes later is not seen.
+ * Opens the files read-only, and creates none.
  *
- * @throws {JobsError} `busy` where a writer died and left a hot journal, which only a writer may roll back; `not-owner`,
+ * @throws {JobsError} `busy` if a dead writer left a hot journal, which only a writer may roll back; `not-owner`,
  *   `unknown-schema`, `io`, `corrupt`
  */
 export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader {
@@ -44,14 +42,13 @@ export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader 
   try {
     const keeper = keepLog(files.main);
     if (keeper !== undefined) closing.push(keeper);
-    // Whatever is attached later is opened read-only as well.
     const db = new Database(files.main, { readonly: true, timeout: busyTimeoutMs });
     closing.push(db);
     db.pragma("temp_store = FILE");
     assertMegatest(db, files.main);
     const union = fullDb ? joinSides(db, files) : undefined;
     if (union !== undefined) createViews(db, union);
-    // temp is no file of the area's, but nobody shall hide a view behind a table of theirs.
+    // No statement may hide a view behind a table.
     db.pragma("query_only = ON");
     return { db, union, close };
   } catch (error) {
@@ -67,24 +64,24 @@ function joinSides(db: Connection, files: ReadFiles): Union {
   return { tables, rule, renamedBlocks: attached && hasTable(db, "completed", "mtjobs_archived") };
 }
 
-/** Attached after main, and so read after it: see `sides.ts`. */
+/** Attaches completed-runs.db after main, so that it is read after main: see `sides.ts`. */
 function attachCompleted(db: Connection, files: ReadFiles): boolean {
   if (!hasCompleted(files)) return false;
   db.prepare("ATTACH ? AS completed").run(files.completedDb);
-  // A job has only just made it.
+  // A job is just creating it.
   const complete = ["runs", "tests"].every((table) => hasTable(db, "completed", table));
   if (!complete) db.exec("DETACH completed");
   return complete;
 }
 
-/** The cache was made by the Megatest of the homehost; the columns that count are megatest.db's. */
+/** Reads megatest.db's columns, since the cache may come from another Megatest version. */
 function referenceOf(db: Connection, { main, megatestDb }: ReadFiles): ReferenceColumns {
   if (main === megatestDb) return readReference(db);
   const area = new Database(megatestDb, { readonly: true, timeout: 1000 });
   try {
     return readReference(area);
   } catch {
-    return readReference(db); // a writer is at work on it, which is no reason to refuse reading the cache
+    return readReference(db); // busy with a writer; the cache is still readable
   } finally {
     area.close();
   }
@@ -98,7 +95,6 @@ function assertMegatest(db: Connection, file: string): void {
   });
 }
 
-/** What SQLite threw while it read the files, as an error of ours. */
 export function toReadError(error: unknown, files: ReadFiles): JobsError {
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
   if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {

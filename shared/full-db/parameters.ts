@@ -1,12 +1,11 @@
 import { JobsError } from "../errors.ts";
 import type { Token } from "./sql/tokens.ts";
 
-/** What a parameter may be bound to. */
 export type Value = string | number | bigint | Buffer | null;
-/** Values as better-sqlite3 takes them: in order for `?`, by name in an object for the others. */
+/** As in better-sqlite3: positional for `?`, else by name in an object. */
 export type Parameters = readonly (Value | readonly Value[] | Readonly<Record<string, Value>>)[];
 
-/** Gives each `?` a name, for a rewritten statement may hold it twice. */
+/** Names each `?`, since a rewritten statement may contain it twice. */
 export function nameParameters(tokens: readonly Token[]): Token[] {
   let count = 0;
   return tokens.map((token) =>
@@ -18,7 +17,7 @@ function nameOf(place: number): string {
   return `mtjobs_p${place}`;
 }
 
-/** The values for a statement whose `?` were named. @throws {JobsError} `bad-query` for too many or too few of them */
+/** @throws {JobsError} `bad-query` for a wrong number of values */
 export function bindNamed(tokens: readonly Token[], given: Parameters): Record<string, Value>[] {
   const named: Record<string, Value> = {};
   let count = 0;

@@ -5,18 +5,17 @@ import { countsOn, type Rule } from "./sides.ts";
 import { schemaViews } from "./sql/schema-tables.ts";
 import type { Side, UnionTable } from "./union-tables.ts";
 
-/** What full-db mode over a connection is made of. */
 export interface Union {
   tables: readonly UnionTable[];
-  /** Undefined where there is no completed-runs.db. */
+  /** Undefined without a completed-runs.db. */
   rule: Rule | undefined;
-  /** True where completed-runs.db remembers what `tests.archived` was before its block took a new id there. */
+  /** completed-runs.db records the former `tests.archived` of renumbered blocks. */
   renamedBlocks: boolean;
 }
 
 /**
- * SQL of one view for each table, to be run on a connection to megatest.db or the cache with completed-runs.db
- * attached as `completed`. Views of temp hide tables of the same name, so unqualified names answer over both.
+ * Returns SQL of one view per table, for a connection with completed-runs.db attached as `completed`. Views in temp
+ * hide tables, so unqualified names read both.
  */
 export function viewStatements(union: Union): string[] {
   return union.tables.map((table) => {
@@ -25,7 +24,7 @@ export function viewStatements(union: Union): string[] {
   });
 }
 
-/** The sides that have the table, main first: the types of a view's columns are those of its first arm. */
+/** Returns the sides, main first: a view's column types come from its first SELECT. */
 export function sidesOf(table: UnionTable, union: Union): Side[] {
   return (["main", "completed"] as const).filter(
     (side) => table.present[side] !== undefined && (side === "main" || union.rule !== undefined),
@@ -36,7 +35,7 @@ function armOf(side: Side, table: UnionTable, union: Union): string {
   return `SELECT ${selectedColumns(side, table, union)} FROM ${side}.${quoteName(table.name)} AS x WHERE ${countsOn(side, table, "x", union.rule)}`;
 }
 
-/** The columns of `x` in the order of megatest.db; those that the side lacks as their default. */
+/** Selects megatest.db's columns in its order; missing ones get their default. */
 export function selectedColumns(side: Side, table: UnionTable, union: Union): string {
   return table.columns
     .map((column) => {
@@ -48,31 +47,29 @@ export function selectedColumns(side: Side, table: UnionTable, union: Union): st
     .join(", ");
 }
 
-/** True where the side's own value of the column is not what an undivided area would have. */
+/** Returns true if the side's value differs from that of an undivided area. */
 export function isRenamed(side: Side, table: UnionTable, column: string, union: Union): boolean {
   return union.renamedBlocks && side === "completed" && table.name === "tests" && column === "archived";
 }
 
 /**
- * The block as main's archive_blocks names it. A scalar sub-select over one column has that column's affinity, which
- * coalesce() or CASE would lose, and CAST would change values.
+ * The block's id in main. A scalar subquery keeps the column's affinity; coalesce() or CASE would lose it, and CAST
+ * would change values.
  */
 const originalBlock =
   `(SELECT mtjobs_b FROM (SELECT original AS mtjobs_b FROM completed.mtjobs_archived WHERE test_id = x.id
   UNION ALL SELECT x.archived) LIMIT 1)`.replace(/\s+/g, " ");
 
-/** A constant default with the column's affinity; one that is computed for each new row is NULL for an old one. */
+/** Returns a default with the column's affinity; NULL if it is computed per row. */
 function defaultOf({ defaultSql, type }: Column): string {
   const value = isComputed(defaultSql) ? "NULL" : defaultExpression({ defaultSql });
   return type === "" ? value : `CAST(${value} AS ${castable(type)})`;
 }
 
-/** A declared type as CAST takes it: `VARCHAR(10)` is fine, what else a schema may say is quoted. */
 function castable(type: string): string {
   return /^[A-Za-z_ ]+$/.test(type) ? type : quoteName(type.replace(/[(].*$/, "").trim());
 }
 
-/** Makes the views on a connection that may write to temp. */
 export function createViews(db: Connection, union: Union): void {
   const statements = [...viewStatements(union), ...schemaViews(union.rule !== undefined)];
   for (const statement of statements) db.exec(statement);

@@ -5,12 +5,11 @@ import { JobsError } from "../errors.ts";
 import type { Connection } from "../sqlite/connection.ts";
 
 /**
- * Opening a database in WAL mode that nobody has open makes its log and index, and only a connection that may write
- * takes them away again. So beside the read-only connection that answers queries one stands that may write and runs
- * no statement of anybody's: closed last, it leaves the directory as it was.
+ * Opens a writable connection to a WAL database that no process has open. Reading it creates log and index, which
+ * only a writable connection removes: this one is closed last, and runs no queries.
  *
- * @returns undefined where none is needed: no WAL, or one that is there already and stays
- * @throws {JobsError} `not-owner` for a database of another user, whom files of ours would lock out
+ * @returns undefined if not needed
+ * @throws {JobsError} `not-owner` for another user's database, whose owner the new files would lock out
  */
 export function keepLog(file: string): Connection | undefined {
   if (!usesWal(file) || existsSync(`${file}-wal`)) return undefined;
@@ -27,7 +26,7 @@ export function keepLog(file: string): Connection | undefined {
   return keeper;
 }
 
-/** From the header, without SQLite: bytes 18 and 19 are 2 in WAL mode. */
+/** Bytes 18 and 19 are 2 in WAL mode. */
 function usesWal(file: string): boolean {
   const fd = openSync(file, "r");
   try {

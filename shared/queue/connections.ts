@@ -8,13 +8,13 @@ import { redisPlace, withoutPassword } from "./redis-url.ts";
 import { isReply, replyError } from "./reply-error.ts";
 import { tracing } from "./tracing.ts";
 
-// BullMQ and ioredis take half a second to load on a slow machine: on the producers' side session.ts alone imports this
-// file, and only once Redis is asked.
+// Loading BullMQ and ioredis takes half a second on a slow machine: among the producers only session.ts imports this
+// file, on demand.
 
-/** How long a command waits for Redis at most, in milliseconds, before it says "redis-unreachable". */
+/** How long connecting may take, ms. */
 const connectDeadline = 1500;
 
-/** How a client behaves while Redis is away, in milliseconds where it is a time. */
+/** Client options for outages; times in ms. */
 interface Behaviour {
   maxRetriesPerRequest: number | null;
   connectTimeout: number;
@@ -26,7 +26,7 @@ interface Behaviour {
   enableOfflineQueue?: boolean;
 }
 
-/** A client of one server, of the master that Sentinels name, or of a cluster: all of them have the same commands. */
+/** Creates a client; all kinds have the same commands. */
 function clientOf(url: string, behaviour: Behaviour): Redis {
   const { kind, nodes, options } = redisPlace(url);
   if (kind !== "cluster") return new Redis({ ...options, ...behaviour });
@@ -40,15 +40,15 @@ function clientOf(url: string, behaviour: Behaviour): Redis {
   return cluster as unknown as Redis;
 }
 
-/** For BullMQ's workers and event readers: outages are waited out for ever. */
+/** For BullMQ's workers and event readers, which retry forever. */
 export interface PatientConnection {
   connection: ConnectionOptions;
-  /** BullMQ closes what it opened itself; the client of a cluster it was given. */
+  /** BullMQ closes only its own connections. */
   close(): void;
 }
 
 export function patientConnection(url: string): PatientConnection {
-  // No `commandTimeout`: it would cut off the blocking reads.
+  // A `commandTimeout` would interrupt blocking reads.
   const behaviour = {
     maxRetriesPerRequest: null,
     connectTimeout: 2000,
@@ -60,12 +60,12 @@ export function patientConnection(url: string): PatientConnection {
   return { connection: client, close: () => client.disconnect() };
 }
 
-/** For everything that answers a person: a command fails within a second, and later ones find Redis again. */
+/** For interactive use: commands fail within a second, and later ones reconnect. */
 const failFast: Behaviour = {
   lazyConnect: true,
-  // It would wait in silence for a server that loads its data; the first command's reply says so.
+  // It would wait silently for a server that loads its data.
   enableReadyCheck: false,
-  // ioredis keeps the process alive this long after disconnect() where the connection had failed.
+  // How long ioredis keeps the process alive after a failed connection.
   disconnectTimeout: 100,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
@@ -75,8 +75,7 @@ const failFast: Behaviour = {
 };
 
 /**
- * For Redlock: one server that hangs must not hold up the quorum. Never give Redlock a patient client: it
- * waits for ever.
+ * Creates a client for Redlock: a hanging server must not delay the quorum, and a patient client would wait forever.
  */
 export function lockClient(url: string, onError: (error: Error) => void): Redis {
   const client = clientOf(url, {
@@ -86,16 +85,16 @@ export function lockClient(url: string, onError: (error: Error) => void): Redis 
     commandTimeout: 500,
     retryStrategy: (attempt) => Math.min(attempt * 50, 500),
   });
-  // Each outage reaches the caller as a vote against; without a listener it would end the process.
+  // Errors count as failed votes; without a listener they would end the process.
   client.on("error", onError);
   return client;
 }
 
 /**
- * A connected fail-fast client. Rejects within 3 s: `redis-unreachable` if there is no answer or the server takes no
- * commands for a while, `bad-redis` if it refuses us. The caller ends it with `disconnect()`.
+ * Returns a connected client. Rejects within 3 s: `redis-unreachable`, or `bad-redis` if the server refuses access.
+ * The caller ends it with `disconnect()`.
  *
- * @param setting the environment variable that holds the URL, for a hint; MTJOBS_REDIS_URL if left out
+ * @param setting the environment variable with the URL, for a hint
  */
 export async function connectRedis(url: string, setting?: string): Promise<Redis> {
   const redis = clientOf(url, failFast);
@@ -130,8 +129,8 @@ export async function connectRedis(url: string, setting?: string): Promise<Redis
 }
 
 /**
- * The queue of `host` for adding and looking, over a client from `connectRedis` (closing the queue leaves it open).
- * Without these two options `add` waits for ever while Redis is away and lands long after the caller has gone.
+ * Opens the queue of `host` for adding and reading; closing it leaves `redis` open. Without the two options, `add`
+ * waits forever during an outage and may succeed after the caller has gone.
  */
 export function openQueue(redis: Redis, settings: Pick<Settings, "prefix">, host: string): Queue {
   const queue = new Queue(queueName(host), {
@@ -141,7 +140,7 @@ export function openQueue(redis: Redis, settings: Pick<Settings, "prefix">, host
     skipWaitingForReady: true,
     skipVersionCheck: true,
   });
-  // The same failures reject the calls themselves; unheard they would end the process.
+  // Calls reject with the same errors; without a listener they would end the process.
   queue.on("error", () => {});
   return queue;
 }

@@ -9,12 +9,12 @@ type Payload = JobPayload | MigratePayload;
 
 const day = 24 * 60 * 60;
 
-/** Finished jobs are kept this many and this long (age in seconds), per queue. */
+/** Limits per queue; age in seconds. */
 export const keepCompleted = { count: 1000, age: 7 * day } as const satisfies KeepJobs;
-/** Failed ones longer: somebody may want to know why. */
+/** Failed jobs are kept longer, for diagnosis. */
 export const keepFailed = { count: 1000, age: 30 * day } as const satisfies KeepJobs;
 
-/** Members of a job's data that say who asked, not for what. */
+/** Members that say who asked, not for what. */
 const askers = new Set(["requestedBy", "policy", "schedule"]);
 
 function canonical(value: unknown): unknown {
@@ -28,24 +28,21 @@ function canonical(value: unknown): unknown {
   );
 }
 
-/**
- * Equal for two requests of the same work on the same area, whoever asks. While the first is unfinished BullMQ
- * hands the second caller the first one's job.
- */
+/** Returns the same id for the same work on an area, so that BullMQ returns an unfinished job to later callers. */
 export function deduplicationId(name: Name, payload: Payload): string {
   const work = Object.fromEntries(Object.entries(payload).filter(([member]) => !askers.has(member)));
-  // A small id may be written either way.
+  // It may be a number or a string.
   if ("runId" in payload) work.runId = payload.runId?.map((id) => shownId(BigInt(id)));
   const hash = createHash("sha256").update(JSON.stringify([name, canonical(work)]));
   return `${name}-${hash.digest("hex").slice(0, 32)}`;
 }
 
-/** How a job is added: 8 attempts over some five minutes, then it has failed; refusals end it at once. */
+/** Allows 8 attempts over about five minutes; refusals fail immediately. */
 export function enqueueOptions(name: Name, payload: Payload, jobId: string): JobsOptions {
   return {
     jobId,
     attempts: 8,
-    // Without jitter the workers of many hosts would come back to a busy file server all at once.
+    // Jitter spreads the retries of many hosts.
     backoff: { type: "exponential", delay: 2000, jitter: 0.5 },
     removeOnComplete: keepCompleted,
     removeOnFail: keepFailed,

@@ -1,14 +1,13 @@
 import { type ErrorDocument, errorCodes, JobsError } from "../errors.ts";
 
 /**
- * A job's `failedReason`: the message for people (Bull Board shows it), then on a line of its own the error
- * document for programs. JSON never holds a raw line break, so the last line is always the whole document.
+ * Encodes the message (shown by Bull Board), then the error document on its own line. JSON has no raw line breaks.
  */
 export function encodeFailure(error: JobsError): string {
   return `${error.message}\n${JSON.stringify(error.toDocument())}`;
 }
 
-/** The error behind a `failedReason`; what BullMQ or another tool wrote there becomes `internal`. */
+/** Decodes a `failedReason`; text from BullMQ or other tools becomes `internal`. */
 export function decodeFailure(failedReason: string): JobsError {
   const lastLine = failedReason.slice(failedReason.lastIndexOf("\n") + 1);
   return (
@@ -24,7 +23,6 @@ function readDocument(line: string): JobsError | undefined {
     const { code, message, hint, details } = JSON.parse(line) as Record<keyof ErrorDocument, unknown>;
     if (typeof code !== "string" || typeof message !== "string") return undefined;
     return JobsError.fromDocument({
-      // A newer version may know more codes.
       code: errorCodes.find((known) => known === code) ?? "internal",
       message,
       ...(typeof hint === "string" ? { hint } : {}),

@@ -2,10 +2,9 @@ import type { Redis } from "ioredis";
 import { homeName } from "../home-name.ts";
 import { redisKey } from "./names.ts";
 
-/** What a host's worker tells the others about itself. */
 export interface HostRecord {
   host: string;
-  /** What it writes into `.homehost`; null where it has none but loopback. */
+  /** As in `.homehost`; null if only loopback. */
   address: string | null;
   version: string;
   pid: number;
@@ -17,34 +16,32 @@ export interface HostRecord {
 }
 
 export interface HostStatus extends HostRecord {
-  /** When the record was last written, ISO 8601, by the host's own clock. */
+  /** ISO 8601, by the host's own clock. */
   seenAt: string;
-  /** A worker of that host gave a sign of life within `aliveFor`. */
   alive: boolean;
 }
 
-/** How often a worker announces itself, in milliseconds. */
+/** Interval of announcements, ms. */
 export const heartbeatInterval = 3000;
-/** How long one announcement counts, in milliseconds; measured by Redis, so clocks may differ. */
+/** How long an announcement is valid, ms; measured by Redis, so clocks may differ. */
 const aliveFor = 12_000;
 
 const hostsKey = (prefix: string) => redisKey(prefix, "hosts");
 const aliveKey = (prefix: string, host: string) => redisKey(prefix, "alive", host);
 
-/** Says that `record.host` is served, for the next `aliveFor` milliseconds. */
 export async function announceHost(redis: Redis, prefix: string, record: HostRecord): Promise<void> {
   const seen = JSON.stringify({ ...record, seenAt: new Date().toISOString() });
   await redis.hset(hostsKey(prefix), record.host, seen);
   await redis.set(aliveKey(prefix, record.host), String(record.pid), "PX", aliveFor);
 }
 
-/** Says that this worker has gone; what it told stays known. Another worker of the host is left alone. */
+/** Withdraws the announcement, not the record; another worker of the host is unaffected. */
 export async function withdrawHost(redis: Redis, prefix: string, record: HostRecord): Promise<void> {
   const key = aliveKey(prefix, record.host);
   if ((await redis.get(key)) === String(record.pid)) await redis.del(key);
 }
 
-/** Nothing for what is no host's record; without an address where it is one that no `.homehost` may hold. */
+/** Returns empty if invalid. Drops an address that is not valid in `.homehost`. */
 function readRecord(text: string): (HostRecord & { seenAt: string })[] {
   try {
     const record = JSON.parse(text) as HostRecord & { seenAt: string };
@@ -57,7 +54,7 @@ function readRecord(text: string): (HostRecord & { seenAt: string })[] {
   }
 }
 
-/** Every host that ever had a worker here, by name. */
+/** Returns every host that ever had a worker, by name. */
 export async function listHosts(redis: Redis, prefix: string): Promise<HostStatus[]> {
   const records = Object.values(await redis.hgetall(hostsKey(prefix)))
     .flatMap(readRecord)
@@ -67,16 +64,12 @@ export async function listHosts(redis: Redis, prefix: string): Promise<HostStatu
   return records.map((record, index) => ({ ...record, alive: alive[index] !== null }));
 }
 
-/**
- * Of `hosts` the one that a `.homehost` names, by host name or by address; one that is alive first. Undefined where no
- * worker ever called itself that.
- */
+/** Finds a host by name or address, preferably an alive one. */
 export function hostNamed(hosts: readonly HostStatus[], homehost: string): HostStatus | undefined {
   const named = hosts.filter(({ host, address }) => host === homehost || address === homehost);
   return named.find(({ alive }) => alive) ?? named[0];
 }
 
-/** `hostNamed` of all hosts. */
 export async function findHost(
   redis: Redis,
   prefix: string,

@@ -3,20 +3,19 @@ import { type ErrorOptions, JobsError, toJobsError } from "../errors.ts";
 import { withoutPassword } from "./redis-url.ts";
 import { replyError } from "./reply-error.ts";
 
-/** What ioredis says of a command without an answer, also where Redis or this process was only slow; it has no class or code for it. */
+/** ioredis' message for a late answer, also if Redis or this process was only slow; it has no class or code. */
 const late = "Command timed out";
 
-/** What ioredis says of a command on a connection that is lost, by the names of its own options. */
+/** ioredis' messages for a lost connection. */
 const lostConnection = /enableOfflineQueue|maxRetriesPerRequest|^Connection is closed/;
 
-/** Why a server is out of reach, in words that need no knowledge of ioredis; empty if nothing is known. */
+/** Returns empty if unknown. */
 export function outageReason(cause: unknown): string {
   if (!(cause instanceof Error)) return "";
   if (lostConnection.test(cause.message)) return "the connection is lost";
   return cause.message === late ? "no answer in time" : cause.message;
 }
 
-/** `redis-unreachable`, naming the server at `url`. */
 export function unreachable(url: string, cause: unknown): JobsError {
   const options: ErrorOptions = {
     hint: "start Redis there, or set MTJOBS_REDIS_URL; --inline needs no Redis",
@@ -33,8 +32,8 @@ export function unreachable(url: string, cause: unknown): JobsError {
 }
 
 /**
- * Maps what a queue operation threw: `redis-unreachable` where Redis no longer answers, answers too late, or takes no
- * commands for a while; `bad-redis` where it refuses them; else as it is.
+ * Maps to `redis-unreachable` if Redis does not answer in time or temporarily accepts no commands, `bad-redis` if it
+ * refuses them; otherwise unchanged.
  */
 export async function toQueueError(error: unknown, redis: Redis, url: string): Promise<JobsError> {
   if (error instanceof JobsError) return error;

@@ -3,46 +3,42 @@ import type { ErrorDocument } from "../errors.ts";
 import type { TimeUp } from "../result.ts";
 import { redisKey } from "./names.ts";
 
-/** What asks for jobs by itself: a line of an area's `[reduce-records]`, or a schedule. */
+/** A source of automatic jobs: a line of `[reduce-records]`, or a schedule. */
 export interface Origin {
   kind: "policy" | "schedule";
   name: string;
   area: string;
 }
 
-/** How the last jobs of one origin ended. */
 export interface Outcome extends Origin {
   host: string;
   jobId: string;
-  /** What it was asked for, as `deduplicationId` has it. */
+  /** A `deduplicationId`. */
   work: string;
-  /** When that job was begun and when it ended, ISO 8601. */
+  /** ISO 8601. */
   startedAt: string;
   endedAt: string;
-  /** When one last succeeded, ISO 8601; null where none is known to. */
+  /** ISO 8601; null if unknown. */
   succeededAt: string | null;
-  /** Jobs in a row that failed for good; a cancelled one counts neither way. */
+  /** Consecutive; cancelled jobs do not count. */
   failures: number;
-  /** Why the last one failed. */
   error: ErrorDocument | null;
-  /** Why the last one left runs to the next. */
   timeUp: TimeUp["by"] | null;
 }
 
-/** The end of one job. */
 export type Ended = Origin &
   Pick<Outcome, "host" | "jobId" | "work" | "startedAt" | "endedAt" | "error" | "timeUp">;
 
-/** An origin that had no job for so long is gone, ms: areas are deleted without a word to us. */
+/** Older outcomes are dropped, ms: areas may be deleted without notice. */
 const rememberedMs = 60 * 24 * 3_600_000;
 
 const outcomesKey = (prefix: string) => redisKey(prefix, "outcomes");
 
-/** Schedules have names of their own, policies those within their area. */
+/** Includes the area for policies; schedule names are global. */
 const fieldOf = ({ kind, name, area }: Origin) =>
   JSON.stringify([kind, name, ...(kind === "policy" ? [area] : [])]);
 
-/** Says how a job ended, for `status` and for when the next is due. */
+/** Records an outcome, for `status` and the next due time. */
 export async function noteOutcome(redis: Redis, prefix: string, ended: Ended): Promise<void> {
   const key = outcomesKey(prefix);
   const last = await readOutcome(redis, prefix, ended);
@@ -80,12 +76,11 @@ export async function listOutcomes(redis: Redis, prefix: string): Promise<Outcom
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Forgets an origin that asks for nothing any more. */
 export async function forgetOutcome(redis: Redis, prefix: string, origin: Origin): Promise<void> {
   await redis.hdel(outcomesKey(prefix), fieldOf(origin));
 }
 
-/** Who asked for a job, by its data; undefined where it was nobody but a person or a program. */
+/** Returns undefined if a person or program requested the job. */
 export function originOf(data: unknown): Origin | undefined {
   if (typeof data !== "object" || data === null) return undefined;
   const { policy, schedule, area } = data as Record<string, unknown>;

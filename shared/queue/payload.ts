@@ -6,8 +6,7 @@ import { defaultGraceMs, longestGraceMs } from "./grace.ts";
 import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 
 /**
- * What a job's data looks like in Redis: plain JSON, version 1, any language may write it.
- * The same schemas validate the command line, the library and what a worker takes from its queue.
+ * Plain JSON, version 1, written by any language. The same schemas validate the command line, the library and queues.
  */
 
 const pattern = z.string().min(1, "is empty: omit it, or write % for all").max(4096);
@@ -15,7 +14,7 @@ const milliseconds = z.number().int().nonnegative();
 
 const whatAnIdIs = "an id is a whole number from -2^63 to 2^63 - 1, as a string beyond 2^53 - 1";
 
-/** An id of 64 bits; see `RunId`. A small one may be a string, too. */
+/** See `RunId`; a small one may also be a string. */
 const runId = z
   .union(
     [
@@ -26,7 +25,7 @@ const runId = z
   )
   .describe(whatAnIdIs);
 
-/** A text that `parse` takes; its message where it does not. */
+/** A text that `parse` accepts; its error becomes the message. */
 const parsed = (parse: (text: string) => unknown) =>
   z.string().superRefine((text, context) => {
     try {
@@ -37,14 +36,14 @@ const parsed = (parse: (text: string) => unknown) =>
     }
   });
 
-/** Which runs. Patterns: `%` means LIKE, else GLOB; commas separate alternatives. */
+/** Patterns: with `%` a LIKE, else a GLOB; commas separate alternatives. */
 export const selectorsSchema = z.strictObject({
   target: pattern.optional(),
   runname: pattern.optional(),
   /** Comma-separated, as Megatest's `-state`. */
   state: pattern.optional(),
   status: pattern.optional(),
-  /** Milliseconds; last activity older than. */
+  /** Milliseconds since the last activity. */
   age: milliseconds.optional(),
   /** Leave the newest N per target. */
   keep: z.number().int().nonnegative().optional(),
@@ -52,7 +51,7 @@ export const selectorsSchema = z.strictObject({
 });
 export type Selectors = z.infer<typeof selectorsSchema>;
 
-/** Says which jobs belong together; makes no difference to what is done. */
+/** Groups jobs; has no effect on the work. */
 const origin = z.string().min(1).max(200).optional();
 
 const base = {
@@ -64,23 +63,21 @@ const base = {
   dryRun: z.boolean().default(false),
 };
 
-/** What both directions take. */
 const moveShape = {
   ...base,
   ...selectorsSchema.shape,
   includeLocked: z.boolean().default(false),
-  /** Milliseconds; an unfinished test without activity for longer no longer holds its run back. */
+  /** Milliseconds; an unfinished test without activity for longer does not hold its run back. */
   deadAfter: milliseconds.optional(),
   compact: z.enum(["auto", "always", "never"]).default("auto"),
-  /** `22:00-06:00`: it works in this part of the day only. */
+  /** `22:00-06:00` */
   between: parsed((text) => parseWindow(text)).optional(),
-  /** Milliseconds; it begins no batch after it has worked so long. */
+  /** Milliseconds after which no batch starts. */
   maxTime: milliseconds.positive().optional(),
-  /** The time zone of `between`; that of the host where it works unless given. */
+  /** Of `between`; default the worker's. */
   tz: parsed((text) => parseZone(text)).optional(),
-  /** Name of the line of `[reduce-records]` that asked for it; where that says otherwise by now the job is cancelled. */
+  /** Line of `[reduce-records]`; the job is cancelled if it has changed. */
   policy: origin,
-  /** Name of the schedule that asked for it. */
   schedule: origin,
 };
 
@@ -89,22 +86,20 @@ export type ReducePayload = z.infer<typeof reduceSchema>;
 
 export const restoreSchema = z.strictObject({
   ...moveShape,
-  /** What becomes of a run whose target and name were registered again meanwhile. */
+  /** What to do with a run whose target and name were registered again. */
   onConflict: z.enum(["refuse", "rename"]).default("refuse"),
-  /** Sets `last_update` of what comes back to now, for tools that poll by it. */
+  /** Set `last_update` of restored rows to now, for tools that poll by it. */
   touch: z.boolean().default(false),
-  /** Milliseconds that completed-runs.db keeps a run that is back, for readers who started before. */
+  /** Milliseconds that completed-runs.db keeps a restored run for readers. */
   grace: milliseconds.max(longestGraceMs).default(defaultGraceMs),
 });
 export type RestorePayload = z.infer<typeof restoreSchema>;
 
 const moveSchemas = { reduce: reduceSchema, restore: restoreSchema } as const;
-/** Jobs that move runs. */
 export type MoveName = keyof typeof moveSchemas;
 export type MovePayloads = { [Name in MoveName]: z.infer<(typeof moveSchemas)[Name]> };
 export type MovePayload = MovePayloads[MoveName];
 
-/** Every job that a worker takes. */
 export const payloadSchemas = {
   ...moveSchemas,
   migrate: migrateSchema,
@@ -117,12 +112,11 @@ const jobNames = Object.keys(payloadSchemas) as JobName[];
 
 const selectorKeys = Object.keys(selectorsSchema.shape) as (keyof Selectors)[];
 
-/** Tells a job that moves runs from the others. */
 function isMoveName(name: string): name is MoveName {
   return name in moveSchemas;
 }
 
-/** Checks data for the job `name`; every message names the member that is wrong. */
+/** Validates a job's data; each message names the invalid member. */
 export function parsePayload<Name extends JobName>(name: Name, data: unknown): JobPayloads[Name];
 export function parsePayload(name: string, data: unknown): JobPayload;
 export function parsePayload(name: string, data: unknown): JobPayload {

@@ -2,10 +2,9 @@ import type { Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
 import { withoutPassword } from "./redis-url.ts";
 
-/** The oldest Redis (or Valkey in its terms) whose commands the queue uses: major, minor. */
+/** The oldest supported version, also of Valkey: major, minor. */
 const oldest = [6, 2] as const;
 
-/** What a server said of itself, for the log. */
 export interface RedisFacts {
   version: string;
   evictionPolicy: string;
@@ -21,8 +20,8 @@ function isNewEnough(version: string): boolean {
 }
 
 /**
- * Refuses (`bad-redis`) a server that may drop jobs: too old, or one that evicts keys under memory pressure.
- * INFO is asked rather than CONFIG GET, which managed servers forbid.
+ * Refuses (`bad-redis`) a server that may lose jobs: too old, or evicting keys. Managed servers forbid CONFIG GET, so
+ * INFO is used.
  */
 export async function checkRedis(redis: Redis, url: string): Promise<RedisFacts> {
   const info = `${await redis.info("server")}\n${await redis.info("memory")}`;

@@ -1,14 +1,13 @@
 import type { RedisOptions } from "ioredis";
 import { JobsError } from "../errors.ts";
 
-/** One server, a master that Sentinels know, or a cluster. */
+/** One server, a master known to Sentinels, or a cluster. */
 export type RedisKind = "server" | "sentinel" | "cluster";
 
 export interface RedisPlace {
   kind: RedisKind;
-  /** What a URL names for a cluster: any of its nodes. One server and Sentinels are among the options. */
+  /** A cluster's known nodes. */
   nodes: { host: string; port: number }[];
-  /** Where and as whom to connect. */
   options: Pick<
     RedisOptions,
     | "host"
@@ -31,8 +30,8 @@ export const exampleUrl = "redis://user:password@queue:6379/0";
 const defaultPorts: Record<RedisKind, number> = { server: 6379, sentinel: 26379, cluster: 6379 };
 
 /**
- * Reads `redis://`, `rediss://` and `unix://` (`unix:///path?db=1`), `redis+sentinel://s1,s2:26380/master` and
- * `redis+cluster://n1,n2`; with `rediss+` over TLS.
+ * Parses `redis://`, `unix://` (`unix:///path?db=1`), `redis+sentinel://s1,s2:26380/master` and
+ * `redis+cluster://n1,n2`; `rediss` uses TLS.
  *
  * @throws JobsError `bad-settings`, without the password
  */
@@ -56,7 +55,7 @@ export function redisPlace(url: string): RedisPlace {
   if (kind === "sentinel") {
     const name = decoded(url, path);
     if (name === "") throw bad(url, "the name of the master is missing: redis+sentinel://host:26379/NAME");
-    // By itself ioredis speaks plainly here, whatever is said of TLS for the master.
+    // By default ioredis connects to Sentinels without TLS.
     const secured = secure === "s" ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {};
     const options = { sentinels: nodes, name, ...login, ...secured, ...database(url, parsed, "") };
     return { kind, nodes, options };
@@ -73,7 +72,7 @@ function database(url: string, parsed: URL, path: string): { db?: number } {
   return db === "" ? {} : { db: Number(db) };
 }
 
-/** The part of a URL that names hosts, which may be a list: WHATWG's URL knows one host only. */
+/** WHATWG's URL cannot parse a host list. */
 const authority = /^([\w+]+:\/\/(?:[^/?#]*@)?)([^/?#]*)/;
 
 function hostsOf(url: string): string[] {
@@ -99,7 +98,7 @@ const bad = (url: string, why: string) =>
     hint: `see MTJOBS_REDIS_URL and MTJOBS_LOCK_REDIS_URLS; for example ${exampleUrl}`,
   });
 
-/** A user or a password with one of these in it would be read as a shorter one, and the rest as host, path or query. */
+/** Refuses characters that would be read as host, path or query. */
 function assertEscaped(url: string): void {
   const { login = "", rest = "" } = partsOf(url);
   if (
@@ -115,12 +114,12 @@ function assertEscaped(url: string): void {
 }
 
 function parse(url: string): URL {
-  // WHATWG's URL knows no host that begins a path of a socket with a login.
+  // WHATWG's URL requires a host after a login.
   const plain = url.startsWith("unix:") ? url.replace(/^(unix:\/\/[^/]*@)/, "$1localhost") : withOneHost(url);
   try {
     return new URL(plain);
   } catch {
-    // Its own error holds the whole URL.
+    // The original error contains the URL.
     throw bad(url, "it cannot be parsed");
   }
 }
@@ -135,9 +134,8 @@ function decoded(url: string, text: string): string {
 
 interface Parts {
   scheme?: string;
-  /** All before the last `@`: a password may hold every character. */
+  /** Everything before the last `@`. */
   login?: string | undefined;
-  /** Hosts, path and query. */
   rest?: string;
 }
 
@@ -150,10 +148,7 @@ function partsOf(url: string): Parts {
 
 const shownHosts = /^(\[[\da-f:.]+\]|[a-z\d._-]*)(:\d{1,5})?(,(\[[\da-f:.]+\]|[a-z\d._-]*)(:\d{1,5})?)*$/i;
 
-/**
- * The URL as it may be shown in a message or a log: the user, `***` for the password, the hosts, the database's number or the name of the
- * master. Whatever is not clearly one of these may be a piece of a password that was not escaped, and is `***` too.
- */
+/** Replaces the password by `***`, and everything that may be part of an unescaped one. */
 export function withoutPassword(url: string): string {
   const { scheme, login, rest = "" } = partsOf(url);
   if (scheme === undefined) return "***";

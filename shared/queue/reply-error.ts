@@ -1,11 +1,10 @@
 import { JobsError } from "../errors.ts";
 import { withoutPassword } from "./redis-url.ts";
 
-/** Error replies by which Redis refuses a command, and what to do about each. */
 interface Refusal {
-  /** The error code of the reply, or how an `ERR` reply without one begins. */
+  /** The reply's error code, or the start of an `ERR` reply. */
   reply: RegExp;
-  /** True if the same command can succeed later without a change of settings. */
+  /** The same command can succeed later. */
   passes: boolean;
   hint: string;
 }
@@ -63,18 +62,17 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-/** Redis 6.2 puts a refusal that a script meets behind the place in the script. */
+/** Redis 6.2 prefixes an error within a script. */
 const inScript = /^ERR Error running script .*?: -?(?=[A-Z]{3,} )/;
 
-/** True for what Redis itself answered; false for a failed connection. */
+/** Returns false for a failed connection. */
 export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
 }
 
 /**
- * The error for a reply by which Redis refuses commands, in the words of Redis: `redis-unreachable` if that passes
- * (`details.reply` holds the reply's code), `bad-redis` if it does not; undefined for any other error. The hint names the
- * setting that holds the URL.
+ * Builds the error of a refusal: `redis-unreachable` if temporary (`details.reply` has the code), else `bad-redis`;
+ * undefined for any other error. The hint names the setting of the URL.
  */
 export function replyError(error: unknown, url: string, setting = "MTJOBS_REDIS_URL"): JobsError | undefined {
   if (!isReply(error)) return undefined;
@@ -90,7 +88,6 @@ export function replyError(error: unknown, url: string, setting = "MTJOBS_REDIS_
   );
 }
 
-/** True for a refusal by Redis that ends without a change of settings. */
 export function isPassing(error: unknown): boolean {
   return (
     error instanceof JobsError && error.code === "redis-unreachable" && error.details?.reply !== undefined

@@ -1,37 +1,31 @@
 import type { Telemetry } from "bullmq";
 import type { Settings } from "../settings.ts";
 
-/** What a collector has for an answer, ms: a command must not wait long for one that is away. */
+/** Timeout of the collector, ms: an unreachable one must not delay a command. */
 const patienceMs = 2_000;
-/** How often spans are sent, ms. */
 const everyMs = 1_000;
 
 interface Tracing {
   telemetry: Telemetry;
-  /** Sends what is left. */
   flush(): Promise<void>;
 }
 
-/** OpenTelemetry has one provider for a whole process. */
+/** OpenTelemetry has one provider per process. */
 let starting: Promise<Tracing> | undefined;
 let started: Tracing | undefined;
 
-/**
- * Where `tracesUrl` says so, BullMQ's add-on makes spans of what is done with queues and jobs that are opened from now on.
- * Its libraries are loaded then and not before. A second call changes nothing.
- */
+/** Traces queues and jobs opened afterwards, if `tracesUrl` is set. Loads the libraries only then. */
 export async function startTracing({ tracesUrl, host }: Pick<Settings, "tracesUrl" | "host">): Promise<void> {
   if (tracesUrl === undefined) return;
   starting ??= start(tracesUrl, host);
   started = await starting;
 }
 
-/** For the options of a queue or a worker. */
 export function tracing(): { telemetry?: Telemetry } {
   return started === undefined ? {} : { telemetry: started.telemetry };
 }
 
-/** Sends the spans that were not sent yet. Never rejects: a collector that is away keeps nobody from working. */
+/** Sends pending spans. Never rejects: an unreachable collector must not stop work. */
 export async function flushTraces(): Promise<void> {
   await started?.flush().catch(() => {});
 }

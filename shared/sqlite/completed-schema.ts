@@ -7,7 +7,6 @@ import { foldName } from "./names.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
 import { readColumns } from "./table.ts";
 
-/** Tables of ours in completed-runs.db; idempotent. */
 const ownTables = `
 CREATE TABLE IF NOT EXISTS mtjobs_runs (
   run_id INTEGER PRIMARY KEY,
@@ -56,7 +55,7 @@ CREATE TABLE IF NOT EXISTS mtjobs_seen (
 ) WITHOUT ROWID;
 `;
 
-/** Columns of ours that find children without a scan where Megatest has no index. */
+/** Own indexes, to find children without a scan. */
 const ownIndexes: readonly (readonly [string, string])[] = [
   ["run_stats", "run_id"],
   ["extradat", "run_id"],
@@ -64,27 +63,24 @@ const ownIndexes: readonly (readonly [string, string])[] = [
   ["archives", "test_id"],
 ];
 
-/** What Megatest has besides. */
 const otherTables: ReadonlySet<string> = new Set(
   "keys metadat test_meta archive_disks archive_blocks archive_allocations tasks_queue access_log".split(" "),
 );
 
-/** Tables without which there is no moving a run; an index on them must be one that this SQLite can keep. */
+/** Tables needed to move a run, with their indexes. */
 const recordTables: ReadonlySet<string> = new Set(["runs", ...recordTableNames]);
 
-/** A database whose tables and columns completed-runs.db must have. */
 export interface SchemaSource {
-  /** Where it is attached. */
   db: Connection;
   part: string;
   file: string;
 }
 
 /**
- * Tries the schemas in memory. Only reads from the sources.
+ * Tries the schemas in memory.
  *
- * @param warn is told what completed-runs.db will not have, a sentence each
- * @throws JobsError `unknown-schema` where a record table cannot be made there, or its rows not written to where they are
+ * @param warn receives a sentence for each object that completed-runs.db will lack
+ * @throws JobsError `unknown-schema` if a record table cannot be created or written
  */
 export function trySchemas(sources: readonly SchemaSource[], warn: (sentence: string) => void): void {
   const db = new Database(":memory:");
@@ -95,7 +91,7 @@ export function trySchemas(sources: readonly SchemaSource[], warn: (sentence: st
   }
 }
 
-/** Makes in `main`, in one transaction, what the sources have and it lacks, megatest.db first, and what is ours. As `trySchemas`. */
+/** Creates missing objects in `main`, in one transaction, megatest.db's first. Throws as `trySchemas`. */
 export function adoptSchemas(
   db: Connection,
   sources: readonly SchemaSource[],
@@ -134,7 +130,7 @@ function adoptSchema(
   const virtual = objects.filter(({ sql }) => /^CREATE\s+VIRTUAL\b/i.test(sql)).map(({ name }) => name);
   for (const name of virtual)
     warn(`completed-runs.db will not have the virtual table ${name}, which serves queries only`);
-  // A virtual table keeps its content in tables that are named after it; one may be named `test`.
+  // A virtual table's content is in tables with its name as prefix; it may be named `test`.
   const isMegatests = (table: string) => recordTables.has(table) || otherTables.has(table);
   const isLeft = (table: string) =>
     virtual
@@ -153,7 +149,7 @@ function adoptSchema(
   }
 }
 
-/** Word for word where SQLite takes it so, else with its text in single quotes. */
+/** Runs the original statement, or the same with text in single quotes. */
 function create(
   db: Connection,
   { db: sourceDb, part, file }: SchemaSource,
@@ -171,7 +167,7 @@ function create(
   } catch (error) {
     if (!isNotUnderstood(error) && !isConstraintError(error)) throw error;
     const { message } = error;
-    // Where the index is kept up, every write to the table needs what is missing here.
+    // Every write to an indexed table needs what is missing here.
     const needed = (type === "table" || type === "index") && recordTables.has(foldName(table));
     if (needed && isNotUnderstood(error)) {
       throw new JobsError(

@@ -16,13 +16,13 @@ import { columnNames } from "./table.ts";
 import { withoutTriggers } from "./triggers.ts";
 
 /**
- * Puts the four rows of that name under the ids given, in place of those that stand there: a run in state `deleted`, a test
- * of it in state DELETED, a step and a datum of no test. Nobody of Megatest's shows them. Call inside a transaction.
+ * Replaces the hidden rows of that name: a run in state `deleted`, its test in state DELETED, a step and a datum
+ * without a test. Megatest shows none of them. Call inside a transaction.
  *
- * @throws JobsError `unknown-schema` where a constraint of the site lets no such row be
+ * @throws JobsError `unknown-schema` if a constraint of the site rejects such a row
  */
 export function writeHidden(db: Connection, part: Part, rows: HiddenRows): void {
-  // Fixed values everywhere, so that the row is the same in each database.
+  // The row must be the same in each database.
   const values = fitHidden(db, rows);
   withoutTriggers(db, part, () => replaceHidden(db, part, rows, values));
 }
@@ -34,7 +34,7 @@ function replaceHidden(
   values: Record<IdentifiedTable, HiddenValues>,
 ): void {
   const oldRuns = `SELECT id FROM ${part}.runs WHERE runname = ${quoteText(name)}`;
-  // A clean-up may have removed the run and not yet its test: under the same id the new run would meet it.
+  // A clean-up may have left the test, which would collide with the new run.
   db.exec(`DELETE FROM ${part}.test_steps WHERE ${hiddenChild("stepname", name)};
     DELETE FROM ${part}.test_data WHERE ${hiddenChild("variable", name)}`);
   prepared(
@@ -55,8 +55,8 @@ function insert(db: Connection, part: Part, table: IdentifiedTable, values: Hidd
 }
 
 /**
- * The rows of that name in a database, by table. They last where Megatest's `-remove-runs`, which deletes hidden tests older
- * than 30 days, leaves them: those that earlier versions made began in 1970.
+ * `areLasting`: `-remove-runs`, which deletes hidden tests older than 30 days, spares them. Rows of earlier versions
+ * began in 1970.
  */
 export function readHidden(
   db: Connection,
@@ -71,7 +71,7 @@ export function readHidden(
     if (id !== undefined) ids[table] = id;
   };
   note("runs", ofName);
-  // By the index on run_id: without its run the test is that of no run.
+  // Uses the index on run_id.
   note(
     "tests",
     `run_id = (SELECT max(id) FROM ${part}.runs WHERE ${ofName}) AND testname = ${quoteText(name)}`,
@@ -87,7 +87,6 @@ function isLasting(db: Connection, part: Part, test: bigint | undefined): boolea
   return prepared<[bigint], number | null>(db, sql).pluck().get(test) === 1;
 }
 
-/** True where there is a row in each table. */
 export function isWhole(ids: Partial<TableIds>): ids is TableIds {
   return identifiedTables.every((table) => ids[table] !== undefined);
 }
@@ -95,14 +94,14 @@ export function isWhole(ids: Partial<TableIds>): ids is TableIds {
 export const guardComment = "keeps ids of moved runs from being handed out again; see megatest-jobs";
 
 /**
- * Makes sure that the databases attached, megatest.db among them, would take guards, before anything is written.
+ * Checks that the attached databases, including megatest.db, would accept guards.
  *
  * @throws JobsError `unknown-schema`, `ids-used-up`
  */
 export function assertGuardsFit(db: Connection, parts: readonly Part[]): void {
   const next = (table: IdentifiedTable) => {
     const ids = parts
-      // Of a database of another make something else is said.
+      // Another schema is reported elsewhere.
       .filter((part) => columnNames(db, part, table).includes("id"))
       .map((part) => largestId(db, `${part}.${table}`) ?? 0n);
     return idAbove(

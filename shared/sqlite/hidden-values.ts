@@ -14,22 +14,18 @@ import {
 } from "./table.ts";
 import { emptyCopy, isConstrained, uniqueIndexes } from "./table-copy.ts";
 
-/** An id for each table whose ids Megatest hands out. */
 export type TableIds = Record<IdentifiedTable, bigint>;
 
 export interface HiddenRows {
-  /** What runname, testname, step and variable hold. */
   name: string;
   ids: TableIds;
-  /** Target keys of the area. */
   keys: readonly string[];
   comment: string;
 }
 
-/** What a hidden row holds in a column; the same in each database that has the column. */
 export type HiddenValues = (column: Column) => unknown;
 
-/** One way to fill what does not matter; a site's constraints may forbid the first. */
+/** A site's constraints may reject the first. */
 interface Choice {
   rest: "nothing" | "defaults" | "words";
   test: number | null;
@@ -41,15 +37,14 @@ const choices: readonly Choice[] = (["nothing", "defaults", "words"] as const).f
 );
 
 /**
- * Values of the rows that every database attached takes, as far as that can be told without writing: tried on empty copies in
- * memory, and against what its unique indexes hold.
+ * Returns values that every attached database accepts, tried on empty copies and against unique indexes.
  *
- * @throws JobsError `unknown-schema` where there are none
+ * @throws JobsError `unknown-schema` if there are none
  */
 export function fitHidden(db: Connection, rows: HiddenRows): Record<IdentifiedTable, HiddenValues> {
   const [first] = choices;
   const parts = attachedParts(db).filter((part) => isConstrained(db, part, identifiedTables));
-  // Megatest's own tables take the first, and there must be little to do: the caller may hold a lock.
+  // Fast for Megatest's own tables: the caller may hold a lock.
   if (parts.length === 0 && first !== undefined)
     return fromTables((table) => valuesOf(db, table, rows, first));
   const copies = parts.map((part) => ({ part, copy: emptyCopy(db, part, identifiedTables) }));
@@ -66,7 +61,7 @@ const fromTables = (valuesFor: (table: IdentifiedTable) => HiddenValues) =>
     HiddenValues
   >;
 
-/** The target keys that the database names, as far as its runs have such columns. */
+/** Returns only keys that are columns of runs. */
 export function keysIn(db: Connection, part: Part): string[] {
   if (!columnNames(db, part, "keys").includes("fieldname")) return [];
   const columns = new NameSet(columnNames(db, part, "runs"));
@@ -97,7 +92,7 @@ function fitTable(
   throw refusal ?? new TypeError("no choice");
 }
 
-/** What stands in the way of a row; undefined where nothing does. */
+/** Returns undefined if the row is accepted. */
 function whyRefused(
   db: Connection,
   copy: Connection,
@@ -131,7 +126,6 @@ function whyRefused(
   return undefined;
 }
 
-/** Puts a row into a table of `part`. */
 export function insertHidden(
   db: Connection,
   part: Part | "main",
@@ -154,7 +148,7 @@ function valuesOf(db: Connection, table: IdentifiedTable, rows: HiddenRows, choi
     const name = foldName(column.name);
     if (given.has(name)) return given.get(name);
     if (name === "event_time") return choice.time;
-    // A directory that a row names may be removed with it.
+    // A directory named by a row may be removed with it.
     if (choice.rest === "words" && /dir$/.test(name)) return "/tmp/badname";
     if (name.endsWith("_time") || name === "last_update") return 0;
     return otherValue(db, column, rows.name, choice);
@@ -181,7 +175,7 @@ function givenValues(
 ): Record<string, unknown> {
   const [id, comment] = [ids[table], rest === "nothing" ? text : ""];
   if (table === "runs") {
-    // Megatest itself makes `x` of an empty value; a list of values has those of some run in it.
+    // Megatest writes `x` for an empty value; a restricted column needs a value of an existing run.
     const example = rest === "words" ? exampleRun(db, keys) : {};
     const target = Object.fromEntries(
       keys.map((key) => [key, example[key] ?? (rest === "nothing" ? "" : "x")]),
@@ -195,7 +189,7 @@ function givenValues(
   return { id, test_id: test, [table === "test_steps" ? "stepname" : "variable"]: name, comment };
 }
 
-/** The target of a run, first of one that is shown; all may have moved, and then our own hidden ones know what is allowed. */
+/** Returns the target of a visible run; if all have moved, hidden ones show what is allowed. */
 function exampleRun(db: Connection, keys: readonly string[]): Record<string, unknown> {
   const parts = [...attachedParts(db).toReversed(), ...attachedParts(db, ["completed"])];
   const list = keys.map((key) => `${quoteName(key)} AS ${quoteName(key)}`).join(", ");

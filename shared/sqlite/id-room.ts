@@ -5,13 +5,13 @@ import type { Connection, Part } from "./connection.ts";
 import { largestId, smallestId } from "./ids.ts";
 import { columnNames } from "./table.ts";
 
-/** How many ids must be free at an end of a table: for guards, for rows that take new ones, for a migration's gap. */
+/** Ids to keep free at an end of a table, for guards, new rows and a gap. */
 const room = 2n ** 40n;
 
 /**
- * SQLite has no id above 2^63 - 1, and once that is used it hands out random ones: no guard could stand above it, and no gap.
+ * Checks for free ids. SQLite assigns random ids once 2^63 - 1 is used: no guard or gap could be above it.
  *
- * @param file what is attached as `part`
+ * @param file the file attached as `part`
  * @throws JobsError `ids-used-up`
  */
 export function assertRoomIn(db: Connection, part: Part, file: string): void {
@@ -19,7 +19,7 @@ export function assertRoomIn(db: Connection, part: Part, file: string): void {
     const id = endOf(db, part, table, "largest");
     if (id > highestId - room) throw usedUp(file, table, id, part === "completed" ? moved : everywhere);
   }
-  // Ids of these mean nothing elsewhere: new ones are found at either end.
+  // Their ids are local: new ones are taken at either end.
   for (const table of unsyncedTables) {
     const id = endOf(db, part, table, "largest");
     if (id > highestId - room && endOf(db, part, table, "smallest") < lowestId + room)
@@ -33,7 +33,11 @@ function endOf(db: Connection, part: Part, table: string, end: "largest" | "smal
   return (end === "largest" ? largestId(db, name) : smallestId(db, name)) ?? 0n;
 }
 
-/** The next id above `id`, and `more` above that; a row may have come since `assertRoomIn`. @throws JobsError `ids-used-up` */
+/**
+ * Returns the id `more` + 1 above `id`.
+ *
+ * @throws JobsError `ids-used-up` if rows were added since `assertRoomIn`
+ */
 export function idAbove(table: IdentifiedTable, id: bigint, more = 0n): bigint {
   const next = id + more + 1n;
   if (next > highestId) throw usedUp("the area", table, id, anywhere);

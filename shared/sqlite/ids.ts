@@ -4,60 +4,54 @@ import { JobsError } from "../errors.ts";
 import { highestId, lowestId } from "../run-id.ts";
 import { type Connection, prepared } from "./connection.ts";
 
-/**
- * Ids are bigints all the way: they have 64 bits, and as a JavaScript number one beyond 2^53 is another row's, so that a
- * statement misses its row, or a loop does not get past it.
- */
+/** Ids are always bigints: as a JavaScript number, an id beyond 2^53 would become another row's. */
 
-/** `prepared` for a statement whose one column holds ids. */
 export function preparedIds<Parameters extends unknown[] | object = unknown[], Id = bigint>(
   db: Connection,
   sql: string,
 ): Database.Statement<Parameters extends unknown[] ? Parameters : [Parameters], Id> {
   const statement = prepared<Parameters, Id>(db, sql);
-  // They return the statement itself, but their types forget its parameters.
+  // Their types lose the parameters.
   statement.safeIntegers();
   statement.pluck();
   return statement;
 }
 
-/** Ids as one parameter, for `json_each`. */
+/** Formats ids for `json_each`. */
 export function idList(ids: Iterable<bigint | number | string>): string {
   return `[${Array.from(ids, BigInt).join(",")}]`;
 }
 
-/** The largest id of a table, given with its database; undefined where it is empty. */
+/** `table` includes its database. */
 export function largestId(db: Connection, table: string): bigint | undefined {
   return preparedIds<[], bigint | null>(db, `SELECT max(id) FROM ${table}`).get() ?? undefined;
 }
 
-/** The smallest one; undefined likewise. */
 export function smallestId(db: Connection, table: string): bigint | undefined {
   return preparedIds<[], bigint | null>(db, `SELECT min(id) FROM ${table}`).get() ?? undefined;
 }
 
-/** SQL: an integer as `shownId` would show it, for a statement that reads numbers. */
+/** SQL: as `shownId`. */
 export const shownIdSql = (value: string): string =>
   `iif(${value} BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}, ${value}, CAST(${value} AS TEXT))`;
 
-/** Ids from the first to the last, both among them. */
 export type IdRange = readonly [from: bigint, to: bigint];
 
-/** SQL, of the one value it takes: the last of the next `limit` ids of a table from that one on; NULL where there are none. */
+/** SQL with one parameter: the last of the next `limit` ids from that value on; NULL if there are none. */
 export const lastOfNext = (table: string, limit: number): string =>
   `SELECT max(id) FROM (SELECT id FROM ${table} WHERE id >= ? ORDER BY id LIMIT ${limit})`;
 
 /**
- * Where a walk that looked at the ids `from` to `to` goes on; undefined where there can be no more.
+ * Returns where a scan continues after the ids `from` to `to`; undefined at the end.
  *
- * @throws JobsError `internal` where it would not get any further
+ * @throws JobsError `internal` if it would not advance
  */
 export function idAfter(from: bigint, to: bigint): bigint | undefined {
   if (to < from) throw new JobsError("internal", `a scan of ids went back from ${from} to ${to}`);
   return to >= highestId ? undefined : to + 1n;
 }
 
-/** All ids of a table, given with its database, `size` at a time. */
+/** `table` includes its database. */
 export function* idRanges(db: Connection, table: string, size: number): Generator<IdRange> {
   const last = preparedIds<[bigint], bigint | null>(db, lastOfNext(table, size));
   for (let from: bigint | undefined = lowestId; from !== undefined; ) {
@@ -69,8 +63,7 @@ export function* idRanges(db: Connection, table: string, size: number): Generato
 }
 
 /**
- * Ranges of ids one after the other, each up to what `last` says of its beginning; null or undefined ends it. Lets others
- * have their turn between two.
+ * Yields ranges up to `last` of their start, letting other tasks run in between.
  *
  * @throws the signal's reason
  */

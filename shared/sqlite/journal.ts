@@ -4,9 +4,8 @@ import { systemCode } from "../area/system-code.ts";
 import { JobsError } from "../errors.ts";
 
 /**
- * What stands in a database's header: `wal`, `rollback`, `empty` for a file without a byte, `foreign` for one that is
- * no SQLite database. The file is read in another process: to close a descriptor of it in this one would drop the locks
- * that SQLite holds on it here. Throws what the file system or `head` says where it cannot be read.
+ * Returns the mode in a database's header; `foreign` for another file type. Read in another process: closing a
+ * descriptor in this one would drop SQLite's locks on it.
  */
 export function journalMode(file: string): "wal" | "rollback" | "empty" | "foreign" {
   accessSync(file, constants.R_OK);
@@ -16,10 +15,10 @@ export function journalMode(file: string): "wal" | "rollback" | "empty" | "forei
   return header[18] === 2 || header[19] === 2 ? "wal" : "rollback";
 }
 
-/** As many as hold the mark of SQLite and the versions of the format. */
+/** The magic string and the format versions. */
 const headerBytes = 20;
 
-/** The first bytes of a file. `head` starts ten times as fast as Node, but a bare PATH may lack it. */
+/** `head` starts ten times as fast as Node, but a minimal PATH may lack it. */
 function readElsewhere(file: string, bytes: number): Buffer {
   const options = { stdio: ["ignore", "pipe", "pipe"] } satisfies ExecFileSyncOptions;
   try {
@@ -29,17 +28,14 @@ function readElsewhere(file: string, bytes: number): Buffer {
   }
   const read = `const b = Buffer.alloc(${bytes}); const n = fs.readSync(fs.openSync(process.argv[1], "r"), b);
     process.stdout.write(b.subarray(0, n))`;
-  // A directory that is gone keeps Node from starting.
+  // Node cannot start in a removed directory.
   return execFileSync(process.execPath, ["-e", read, "--", file], { ...options, cwd: "/" });
 }
 
-/**
- * True where a writer is at work with a rollback journal, or left one when it died: whoever reads the database next rolls
- * it back. A journal counts once its header is written; SQLite zeroes or removes it when it is done.
- */
+/** Returns true if a rollback journal is in use, or left by a dead writer, for the next reader to roll back. */
 export function hasHotJournal(file: string): boolean {
   const path = `${file}-journal`;
-  // SQLite follows no link here either; a FIFO would keep whoever opens it waiting.
+  // SQLite follows no link here either; opening a FIFO would block.
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -50,16 +46,15 @@ export function hasHotJournal(file: string): boolean {
   }
 }
 
-/** Ends a journal that is one of several, and names, by its absolute path, the file that ties them. */
+/** Follows the absolute path of a super-journal. */
 const superMagic = Buffer.from("d9d505f920a163d7", "hex");
 
-/** The length of the name, a checksum, and the mark. */
+/** Name length, checksum and mark. */
 const tailBytes = 16;
 
 /**
- * True where a journal names another file, its super-journal, which SQLite removes when it plays the journal back, whatever file
- * that is. Transactions of Megatest's and ours are of one file each: such a journal was made for that file's sake. False
- * where there is no such file, or no regular one.
+ * Returns true if a journal names a super-journal, which SQLite removes when it rolls back, whatever file that is.
+ * Transactions of Megatest and mtjobs never span files, so it was planted.
  */
 export function namesAnotherFile(journal: string): boolean {
   const size = lstatSync(journal, { throwIfNoEntry: false })?.size ?? 0;
@@ -68,7 +63,7 @@ export function namesAnotherFile(journal: string): boolean {
   try {
     fd = openSync(journal, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
-    return false; // gone by now, or a link, which SQLite follows as little
+    return false; // removed, or a link, which SQLite does not follow either
   }
   try {
     const end = Buffer.alloc(tailBytes);
@@ -80,7 +75,7 @@ export function namesAnotherFile(journal: string): boolean {
   }
 }
 
-/** Ask before SQLite opens the database `file`. @throws JobsError `not-owner` where `namesAnotherFile` of its journal */
+/** Checks the journal before SQLite opens `file`. @throws JobsError `not-owner` */
 export function assertHarmlessJournal(file: string): void {
   const journal = `${file}-journal`;
   if (!namesAnotherFile(journal)) return;
@@ -89,12 +84,11 @@ export function assertHarmlessJournal(file: string): void {
   });
 }
 
-/** Bytes in the write-ahead log; 0 where there is none. */
 export function walBytes(file: string): number {
   return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** False for a file that is not there, and for one of 0 bytes: a database without a table, which a failure may have left. */
+/** Returns false also for an empty file, which a failure may have left. */
 export function hasContent(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }

@@ -3,7 +3,6 @@ import { type Connection, type Part, prepared, quoteText } from "./connection.ts
 import { NameSet } from "./names.ts";
 import { columnNames } from "./table.ts";
 
-/** Where rows that guard ids stand, and the columns by which they are found. */
 const places = [
   { table: "runs", columns: ["runname"], where: `runname = ${quoteText(guardName)}` },
   { table: "test_steps", columns: ["test_id", "stepname"], where: hiddenChild("stepname", guardName) },
@@ -11,8 +10,8 @@ const places = [
 ];
 
 /**
- * True if a database has rows that guard ids of completed-runs.db: they are written after that was made, so one that is missing
- * or empty was another before. Megatest's clean-up leaves some of them.
+ * Returns true if there are guards. They are written after completed-runs.db, so if that is missing or empty it was
+ * lost. Megatest's clean-up leaves some of them.
  */
 export function hasGuards(db: Connection, part: Part): boolean {
   return places.some(({ table, columns, where }) => {
@@ -23,7 +22,6 @@ export function hasGuards(db: Connection, part: Part): boolean {
   });
 }
 
-/** What to say of it, and what to do. */
 export const lostCompleted = {
   text: (file: string, isThere: boolean) =>
     `${file} is ${isThere ? "empty" : "missing"}, but megatest.db shows that it was in use: runs moved to it are in no database of the area`,

@@ -2,16 +2,13 @@ import { type Connection, quoteName } from "./connection.ts";
 import { foldName } from "./names.ts";
 import { isComputed, readColumns } from "./table.ts";
 
-/** A table of an attached database; its columns may be read through another connection than they are added by. */
+/** Columns may be read through another connection than they are added by. */
 export interface TableOf {
   db: Connection;
   schema: string;
 }
 
-/**
- * SQL that adds to table `name` of `target` each column that `source` has there and it lacks. SQLite refuses a computed default
- * here: none is set then.
- */
+/** Returns SQL that adds missing columns. Drops computed defaults, which SQLite rejects here. */
 export function missingColumns(name: string, source: TableOf, target: TableOf): string[] {
   const have = new Set(readColumns(target.db, target.schema, name).map((column) => foldName(column.name)));
   return readColumns(source.db, source.schema, name)
@@ -23,7 +20,7 @@ export function missingColumns(name: string, source: TableOf, target: TableOf): 
     });
 }
 
-/** A declared type as it is taken in a statement: one that a schema quoted must be quoted again. */
+/** Quotes a type that was quoted. */
 function typeSql(type: string): string {
   return /^([A-Za-z_][\w ]*(\([\w ,.+-]*\))?)?$/.test(type) ? type : quoteName(type);
 }

@@ -4,10 +4,9 @@ import { type BusyDatabase, holdersOf } from "./busy-holders.ts";
 import { journalMode } from "./journal.ts";
 
 /**
- * `toJobsError` that names the database which SQLite found busy or damaged, and of a busy one who holds it. Only this host's
- * processes are seen, not the locks of other hosts on a shared file system. A `JobsError` is returned as it is.
+ * `toJobsError` that also names the busy or damaged database and its holders. Sees no locks of other hosts.
  *
- * @param files what was being worked on
+ * @param files the files in use
  */
 export function nameDatabase(error: unknown, files: readonly string[]): JobsError {
   const mapped = toJobsError(error);
@@ -27,7 +26,7 @@ function damaged(error: unknown, files: readonly string[]): JobsError {
   });
 }
 
-/** Those whose header is not SQLite's; all, if that tells nothing. */
+/** Returns the files that are not SQLite's; all if none is found. */
 function foreign(files: readonly string[]): readonly string[] {
   const found = files.filter((file) => {
     try {
@@ -50,7 +49,6 @@ function busy(error: unknown, files: readonly string[]): JobsError {
   });
 }
 
-/** True of a command and of a job in a queue. */
 function busyHint(held: readonly BusyDatabase[]): string {
   const pids = [...new Set(held.flatMap(({ holders }) => holders.map(({ pid }) => pid)))];
   const what =

@@ -6,17 +6,15 @@ import { columnNames, hasTable } from "./table.ts";
 type PairPart = "cache" | "ref";
 
 /**
- * Which part of a cache pair is another area's, by the runs in it: it has none in common (target, name and beginning)
- * with megatest.db or completed-runs.db, nor the guards of ids. Undefined where nothing speaks for that. So much is no
- * sign of it:
+ * Returns the part of a cache pair that belongs to another area: it shares no run (target, name and start time) with
+ * megatest.db or completed-runs.db, nor the guards of ids. Not evidence are:
  *
- * - a cache or a megatest.db without a run, or with such alone as are moving just now;
- * - a cache with new runs alone, which no sync has carried yet, where all older ones have moved or were removed from it:
- *   its ref still knows some of those, or megatest.db has no run.
+ * - a cache or megatest.db without runs, or only with runs being moved;
+ * - a cache with only new, unsynced runs: its ref still knows older ones, or megatest.db has no run.
  *
- * The ref can be asked for more: all that is in it was in megatest.db, too.
+ * The ref is stronger evidence: all its rows were in megatest.db.
  *
- * @param parts those that are attached, `area` among them
+ * @param parts the attached parts, including `area`
  */
 export function findStrangePart(
   db: Connection,
@@ -35,15 +33,15 @@ export function findStrangePart(
 }
 
 /**
- * Whether another cache, attached as `cache`, may be this area's: it has a run in common with megatest.db or
- * completed-runs.db, by whatever id, or the guards of ids.
+ * Returns true if another cache, attached as `cache`, may be this area's: it shares a run, under any id, or the
+ * guards of ids.
  */
 export function sharesRun(db: Connection, keys: readonly string[], parts: readonly Part[]): boolean {
   const look = new Comparison(db, keys, withRuns(db, parts));
   return look.hasRuns("cache") && (look.shares("cache") || look.sharesRunByName("cache"));
 }
 
-/** Without these columns it is no database of Megatest's, which is said by whoever opens it to work on it. */
+/** Skips other databases, which are reported when they are opened for work. */
 function withRuns(db: Connection, parts: readonly Part[]): Part[] {
   return parts.filter((part) => {
     const columns = columnNames(db, part, "runs");
@@ -53,10 +51,7 @@ function withRuns(db: Connection, parts: readonly Part[]): Part[] {
 
 const real = notNamed("runs", "x", guardName, gapName) ?? "1";
 
-/**
- * Rows that guard ids, by table, and how an index finds them. Each area has the like; that those of two have the same ids in
- * each of these tables has one reason alone.
- */
+/** Every area has these, but only databases of one area have the same ids in all these tables. */
 const guards = [
   ["runs", "x.runname = :name"],
   ["tests", "x.run_id = (SELECT max(id) FROM area.runs WHERE runname = :name) AND x.testname = :name"],
@@ -78,7 +73,7 @@ class Comparison {
     return this.#parts.includes(part) && this.#is(`SELECT 1 FROM ${part}.runs AS x WHERE ${real}`);
   }
 
-  /** True where megatest.db has a run that is not in completed-runs.db: one that is in both is being moved. */
+  /** Ignores runs that are in both, which are being moved. */
   hasOwnRuns(): boolean {
     if (!this.#parts.includes("completed")) return this.hasRuns("area");
     return this.#is(`SELECT 1 FROM area.runs AS x WHERE ${real} AND NOT EXISTS
@@ -86,7 +81,7 @@ class Comparison {
   }
 
   shares(part: PairPart): boolean {
-    // In completed-runs.db a run may have got another id; there its name has an index.
+    // It may have another id there, where its name is indexed.
     const [byId, byName] = ["o.id = x.id", "o.runname = x.runname"];
     return (
       this.#sharesRun(part, "area", byId) ||
@@ -95,7 +90,7 @@ class Comparison {
     );
   }
 
-  /** A run of megatest.db's by its name alone: a restore may have given it another id. */
+  /** Ignores the id, which a restore may have changed. */
   sharesRunByName(part: PairPart): boolean {
     return this.#sharesRun(part, "area", "o.runname = x.runname");
   }
@@ -119,7 +114,7 @@ class Comparison {
     );
   }
 
-  /** SQL: `o`, a run of `other`, has the name of `x`, one of `part`, and began with it. */
+  /** SQL: runs `o` of `other` and `x` of `part` have the same name and start time. */
   #same(part: Part, other: Part): string {
     const here = new NameSet(columnNames(this.#db, part, "runs"));
     const there = new NameSet(columnNames(this.#db, other, "runs"));

@@ -18,31 +18,28 @@ import { systemCode } from "../area/system-code.ts";
 import { JobsError } from "../errors.ts";
 import { namesAnotherFile } from "./journal.ts";
 
-/** What is known of somebody else's database before it is read. */
 export interface Expected {
-  /** Whose it must be. */
   uid: number;
-  /** The largest that it and each file beside it may be, in bytes. */
+  /** Of it and each file next to it. */
   maxBytes: number;
 }
 
 export interface PrivateCopy {
-  /** A database in rollback mode with nothing beside it, in a directory that nobody else may enter. */
+  /** In rollback mode, without sidecar files, in a private directory. */
   file: string;
-  /** Removes it; call once no connection has it open. */
+  /** Call after closing all connections. */
   remove(): void;
 }
 
 /**
- * Copies a database that stands where somebody else may write. Nothing of SQLite's is let near the original: it would play
- * back a journal that was planted there, remove whatever file that names as its super-journal, and make files. Each file
- * is read through a descriptor that followed no link and could not be made to wait, once that turned out to be a regular
- * file of its owner's, under no second name, and no larger than it may be. What a dead writer left is brought in order in
- * the copy. Never for a database that a connection of this process may have open: to close a descriptor of it drops the
- * locks that SQLite holds on it.
+ * Copies a database from a directory where another user may write. SQLite never opens the original: it would roll
+ * back a planted journal, and remove the file named there as super-journal. Each file must be a regular file of its
+ * owner with one name and within the size limit; it is opened without following links or blocking. A dead writer's
+ * journal is rolled back in the copy. Not for a database that this process may have open: closing a descriptor drops
+ * SQLite's locks.
  *
- * @throws JobsError `not-owner` for what is not so; `busy` where it is being written to; `corrupt` where its journal names
- *   another file; `disk-full`; `io` where it is gone or cannot be read
+ * @throws JobsError `not-owner` if a check fails; `busy` while it is being written to; `corrupt` if its journal names
+ *   another file; `disk-full`; `io`
  */
 export function copyPrivately(path: string, expected: Expected): PrivateCopy {
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-copy-"));
@@ -67,17 +64,16 @@ interface Source {
   stat: BigIntStats;
 }
 
-/** A write less than this before we look may have the same time as one after it; ms. */
+/** Two writes this close may have the same time, ms. */
 const tickMs = 20;
 
-/** Blocks this thread, as SQLite does while it waits. */
 function pauseForTick(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * tickMs);
 }
 
 const suffixes = ["", "-journal", "-wal"] as const;
 
-/** Returns whether all of it was copied while nobody wrote to any of it. */
+/** Returns false if a file was written to during the copy. */
 function copyAtRest(path: string, file: string, expected: Expected): boolean {
   const sources: Source[] = [];
   try {
@@ -87,7 +83,7 @@ function copyAtRest(path: string, file: string, expected: Expected): boolean {
     }
     if (sources[0]?.suffix !== "") throw new JobsError("io", `${path} is gone`);
     if (sources.some(({ stat }) => Number(stat.ctimeMs) > Date.now() - tickMs)) return false;
-    // What an earlier try copied is of another moment: its journal would be played back over this one.
+    // An earlier attempt's journal would be rolled back into this one.
     for (const suffix of suffixes) rmSync(file + suffix, { force: true });
     assertRoom(path, file, sources);
     for (const source of sources) copyBytes(source, file + source.suffix);
@@ -97,10 +93,9 @@ function copyAtRest(path: string, file: string, expected: Expected): boolean {
   }
 }
 
-/** Undefined where there is no such file. */
 function open(path: string, suffix: string, expected: Expected): Source | undefined {
   const name = path + suffix;
-  // To open some devices acts on them, and to close a file of ours drops our locks on it: look before, and again at what was opened.
+  // Opening some devices has effects, and closing an own file drops its locks.
   const before = lstatSync(name, { bigint: true, throwIfNoEntry: false });
   if (before === undefined) return undefined;
   assertTheirs(name, before, expected);
@@ -114,7 +109,7 @@ function open(path: string, suffix: string, expected: Expected): Source | undefi
   }
   try {
     const stat = fstatSync(fd, { bigint: true });
-    // A journal that its writer removed since it was looked at.
+    // Its writer removed it since the check.
     if (stat.nlink === 0n) {
       closeSync(fd);
       return undefined;
@@ -145,7 +140,7 @@ function problemOf(stat: BigIntStats, uid: number, maxBytes: number): string | u
 function assertRoom(path: string, file: string, sources: readonly Source[]): void {
   const { bavail, bsize } = statfsSync(join(file, ".."));
   const needed = sources.reduce((sum, { stat }) => sum + Number(stat.size), 0);
-  // To bring it in order may take as much again as lies beside it.
+  // For rolling back.
   if (bavail * bsize >= 2 * needed) return;
   throw new JobsError("disk-full", `not enough space in ${tmpdir()} for a copy of ${path}`, {
     hint: `free ${2 * needed} bytes there, or set TMPDIR`,
@@ -161,7 +156,7 @@ function copyBytes({ suffix, fd, stat }: Source, target: string): void {
   try {
     for (let at = 0; at < Number(stat.size); ) {
       const read = readSync(fd, buffer, 0, Math.min(partBytes, Number(stat.size) - at), at);
-      if (read === 0) break; // it became shorter, which is seen afterwards
+      if (read === 0) break; // truncated; the final check detects it
       for (let written = 0; written < read; ) written += writeSync(to, buffer, written, read - written);
       at += read;
     }
@@ -170,7 +165,7 @@ function copyBytes({ suffix, fd, stat }: Source, target: string): void {
   }
 }
 
-/** SQLite zeroes the beginning of a journal that it keeps. */
+/** SQLite zeroes the header of a journal that it keeps. */
 function isHot(fd: number): boolean {
   const first = Buffer.alloc(1);
   return readSync(fd, first, 0, 1, 0) === 1 && first[0] !== 0;
@@ -186,7 +181,6 @@ function isAsBefore(path: string, suffix: string, sources: readonly Source[]): b
   );
 }
 
-/** Plays back the copy's own journal and log, and leaves one file. */
 function settle(file: string): void {
   if (namesAnotherFile(`${file}-journal`)) {
     throw new JobsError("corrupt", "its journal names another file, which SQLite would remove", {

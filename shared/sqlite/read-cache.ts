@@ -11,14 +11,12 @@ import { findStrangePart, sharesRun } from "./one-area.ts";
 import { copyPrivately, type PrivateCopy } from "./private-copy.ts";
 import { hasTable } from "./table.ts";
 
-/** Opens databases for a look, as a job or as one who only looks may. */
 export type Opener = (files: Partial<Record<Part, string>>) => Connection;
 
 /**
- * Reads other caches of an area. SQLite opens a private copy of each alone: see `copyPrivately`.
+ * Reads private copies only: see `copyPrivately`.
  *
- * @param completed completed-runs.db, where it is there
- * @param open opens the copy beside megatest.db and completed-runs.db
+ * @param completed completed-runs.db, if it exists
  */
 export function cacheReader(area: Area, completed: string | undefined, open: Opener): CacheReader {
   const maxBytes = largestCache(area);
@@ -35,7 +33,7 @@ export function cacheReader(area: Area, completed: string | undefined, open: Ope
     try {
       const content = contentOf(cache, area, completed, copy, open);
       if (known.size > mostRemembered) known.clear();
-      // Rows that megatest.db lacks may be there a moment later, and the cache is as it was.
+      // A sync adds unknown rows to megatest.db without changing the cache.
       if (content !== "unknown-rows") known.set(cache.directory, { sign, content });
       return content;
     } finally {
@@ -44,14 +42,11 @@ export function cacheReader(area: Area, completed: string | undefined, open: Ope
   };
 }
 
-/**
- * Caches that held nothing else when this process looked, as they were then. They stay in /tmp for ever: with many users a
- * copy of each would take longer than the job.
- */
+/** By directory. Caches stay in /tmp forever, and copying each would take longer than the job. */
 const known = new Map<string, { sign: string; content: CacheContent }>();
 const mostRemembered = 1_000;
 
-/** What tells that a cache was written to or synced since, or that the area's databases are other files. */
+/** Changes when the cache is written to or synced, or the area's databases are replaced. */
 function signOf({ megatestDb, refDb }: FoundCache, areaDb: string, completed = ""): string {
   const stat = (path: string) => lstatSync(path, { bigint: true, throwIfNoEntry: false });
   const cache = [megatestDb, `${megatestDb}-wal`, refDb].map(stat);
@@ -74,7 +69,7 @@ function contentOf(
   const keys = targetKeys(area.config);
   return looking(open, files, (db) => {
     if (!sharesRun(db, keys, partsOf(files))) {
-      // By this area's path it may be one that was just made, and has rows that no sync has carried yet.
+      // It may be new, with only unsynced rows.
       const isOthers = cache.reading !== "same" || isStrange(cache, files, keys, copy, open);
       if (isOthers) return "another-area";
     }
@@ -84,7 +79,7 @@ function contentOf(
 
 const partsOf = (files: Partial<Record<Part, string>>) => Object.keys(files) as Part[];
 
-/** The ref tells most: all that is in it was in the megatest.db of its area. */
+/** Checks the ref too: all its rows were in its area's megatest.db. */
 function isStrange(
   { refDb }: FoundCache,
   files: Partial<Record<Part, string>>,
@@ -100,7 +95,6 @@ function isStrange(
 function looking<T>(open: Opener, files: Partial<Record<Part, string>>, look: (db: Connection) => T): T {
   const db = open(files);
   try {
-    // What a stranger's schema says is not run.
     db.pragma("trusted_schema = OFF");
     return look(db);
   } finally {
@@ -108,7 +102,6 @@ function looking<T>(open: Opener, files: Partial<Record<Part, string>>, look: (d
   }
 }
 
-/** True where a cache has a row that neither megatest.db nor completed-runs.db has. */
 function holdsUnknownRows(db: Connection, hasCompleted: boolean): boolean {
   return identifiedTables.some((table) => {
     if (!hasTable(db, "cache", table)) return false;
@@ -119,7 +112,7 @@ function holdsUnknownRows(db: Connection, hasCompleted: boolean): boolean {
   });
 }
 
-/** Rows looked at in one statement: a few milliseconds of a shared lock. */
+/** A few milliseconds of a shared lock. */
 const chunk = 5_000;
 
 function hasUnknownRow(db: Connection, table: IdentifiedTable, parts: readonly string[]): boolean {

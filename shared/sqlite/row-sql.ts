@@ -1,6 +1,6 @@
 import { quoteName } from "./connection.ts";
 
-/** Fragments of SQL over lists of columns. Aliases and tables are ours; column names come from the database in hand. */
+/** Aliases and tables are internal; column names come from the database. */
 
 /** `a."x", a."y"` */
 export function columnList(columns: readonly string[], alias?: string): string {
@@ -10,10 +10,10 @@ export function columnList(columns: readonly string[], alias?: string): string {
 }
 
 /**
- * True where two rows agree in every column: NULL equals NULL, text is compared byte by byte whatever
- * collation the table declares, and 1 differs from '1' and from x'31'.
+ * SQL: true if two rows agree in every column: NULL equals NULL, text is compared bytewise, and 1 differs from '1'
+ * and from x'31'.
  *
- * @param mixed columns whose declared types differ between the two: there SQLite would convert one side first
+ * @param mixed columns whose declared types differ: SQLite would convert one side
  */
 export function sameRow(
   a: string,
@@ -25,7 +25,7 @@ export function sameRow(
   return columns
     .map((name) => {
       const [one, other] = [`${a}.${quoteName(name)}`, `${b}.${quoteName(name)}`];
-      // A plus sign takes a column's affinity away.
+      // A plus sign removes a column's affinity.
       return mixed.includes(name)
         ? `typeof(${one}) = typeof(${other}) AND +${one} IS (+${other}) COLLATE BINARY`
         : `${one} IS ${other} COLLATE BINARY`;
@@ -33,12 +33,12 @@ export function sameRow(
     .join(" AND ");
 }
 
-/** True where two rows have the same name in the sense of a UNIQUE constraint: NULL equals nothing. An index serves it. */
+/** SQL: true if two rows have the same name as in a UNIQUE constraint. Can use an index. */
 export function sameName(a: string, b: string, columns: readonly string[]): string {
   return columns.map((name) => `${a}.${quoteName(name)} = ${b}.${quoteName(name)}`).join(" AND ");
 }
 
-/** A row's values as SQL literals joined by commas: exact for every type, also for text that is not UTF-8. */
+/** SQL: exact for every type, including text that is not UTF-8. */
 export function rowLiteral(alias: string, columns: readonly string[]): string {
   return columns.length === 0
     ? "''"
@@ -46,8 +46,8 @@ export function rowLiteral(alias: string, columns: readonly string[]): string {
 }
 
 /**
- * quote() stops at a NUL byte within a text, and bytes that are no UTF-8 are lost to whoever reads the literal
- * as a string: a text that is not plain ASCII is written as the blob it is, with its type.
+ * Writes text as a blob with its type unless it is plain ASCII: quote() stops at a NUL, and invalid UTF-8 is lost in
+ * a string.
  */
 function literal(value: string): string {
   const notAscii = "'*[^' || char(1) || '-' || char(127) || ']*'";

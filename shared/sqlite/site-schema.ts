@@ -4,18 +4,18 @@ import { type Connection, quoteText } from "./connection.ts";
 import { foldName } from "./names.ts";
 
 /**
- * What a site added to its schema. The SQLite of Megatest and of the shell takes a double-quoted word for text where it
- * names nothing; the one we are built with does so in a schema that it reads, but not in a statement that makes one.
+ * Megatest's SQLite reads a double-quoted word that names nothing as text; this program's does so in an existing
+ * schema, but not in a statement that creates one.
  */
 export interface SchemaObject {
   type: "table" | "index" | "trigger" | "view";
   name: string;
-  /** Of the table that it is, or belongs to. */
+  /** Itself, or the one it belongs to. */
   table: string;
   sql: string;
 }
 
-/** The statement that made an object of `part`, with text in single quotes. */
+/** Returns the statement with text in single quotes. */
 export function respelled(db: Connection, part: string, { table, name, sql }: SchemaObject): string {
   const columns = db
     .prepare<[string, string], string>("SELECT lower(name) FROM pragma_table_xinfo(?, ?)")
@@ -32,7 +32,7 @@ export function respelled(db: Connection, part: string, { table, name, sql }: Sc
   return out + sql.slice(from);
 }
 
-/** True where SQLite did not understand a statement: an unknown name, function, collation or module. */
+/** Returns true for an unknown name, function, collation or module. */
 export function isNotUnderstood(error: unknown): error is Error & { code: string } {
   return error instanceof Database.SqliteError && error.code === "SQLITE_ERROR";
 }

@@ -3,7 +3,7 @@ import { tokenize } from "../full-db/sql/tokens.ts";
 import { type Connection, quoteTexts } from "./connection.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
 
-/** A database in memory with the tables named as `part` has them, empty, with their indexes and no trigger. */
+/** Copies tables into memory, with indexes but without rows and triggers. */
 export function emptyCopy(db: Connection, part: string, tables: readonly string[]): Connection {
   const copy = new Database(":memory:");
   try {
@@ -12,7 +12,7 @@ export function emptyCopy(db: Connection, part: string, tables: readonly string[
       try {
         copy.exec(respelled(db, part, object));
       } catch (error) {
-        // Said by name where schemas are tried; without an index a table can still be tried.
+        // Reported by the schema check; the table can be tested without it.
         if (!isNotUnderstood(error) || object.type === "table") throw error;
       }
     }
@@ -33,11 +33,10 @@ function objectsOf(db: Connection, part: string, tables: readonly string[]): Sch
     .all();
 }
 
-/** A unique index over columns: those with an expression are left out. */
+/** Indexes with expressions are skipped. */
 export interface UniqueIndex {
   name: string;
   columns: readonly string[];
-  /** SQL: which rows it holds. */
   where: string;
 }
 
@@ -66,7 +65,7 @@ function conditionOf(db: Connection, part: string, table: string, name: string):
   return where === undefined ? undefined : `(${sql.slice(where.end)})`;
 }
 
-/** True where the schema asks more of a row than Megatest's own does: its one constraint is a UNIQUE in some tables. */
+/** Returns true if there is more than Megatest's own UNIQUE. */
 export function isConstrained(db: Connection, part: string, tables: readonly string[]): boolean {
   return (
     db

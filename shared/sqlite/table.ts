@@ -10,10 +10,7 @@ export interface Column {
   defaultSql: string | null;
 }
 
-/**
- * Columns that this program names. A schema may write them in capitals, which SQLite does not mind but a comparison of
- * texts does: they are read in this spelling.
- */
+/** Read in this spelling, because texts are compared exactly. */
 const ownNames: ReadonlySet<string> = new Set(
   `id run_id test_id runname contour state status owner event_time comment fail_count pass_count last_update count key val
   testname host cpuload diskfree uname rundir shortdir item_path attemptnum final_logf logdat run_duration archived stepname logfile category
@@ -21,10 +18,7 @@ const ownNames: ReadonlySet<string> = new Set(
   fieldname fieldtype var`.split(/\s+/),
 );
 
-/**
- * The ordinary columns of a table in order, without generated and hidden ones; [] if there is no such table. Names in
- * `ownNames` are spelled as there, others as declared.
- */
+/** Reads the columns except generated and hidden ones. Names in `ownNames` are spelled as there. */
 export function readColumns(db: Connection, part: string, table: string): Column[] {
   return declaredColumns(db, part, table).map((column) => {
     const name = foldName(column.name);
@@ -32,7 +26,7 @@ export function readColumns(db: Connection, part: string, table: string): Column
   });
 }
 
-/** The same with each name as the schema spells it. */
+/** Reads the columns with names as the schema spells them. */
 export function declaredColumns(db: Connection, part: string, table: string): Column[] {
   const rows = db
     .prepare<[string, string], { name: string; type: string; notnull: number; dflt_value: string | null }>(
@@ -47,7 +41,7 @@ export function declaredColumns(db: Connection, part: string, table: string): Co
   }));
 }
 
-/** A column's default as an expression: a bare or double-quoted word is text in DEFAULT, and a name anywhere else. */
+/** Returns the default as an expression: a bare or double-quoted word is text in DEFAULT, but a name elsewhere. */
 export function defaultExpression({ defaultSql }: Pick<Column, "defaultSql">): string {
   if (defaultSql === null) return "NULL";
   if (/^"([^"]|"")*"$/.test(defaultSql)) return quoteText(defaultSql.slice(1, -1).replaceAll('""', '"'));
@@ -55,17 +49,15 @@ export function defaultExpression({ defaultSql }: Pick<Column, "defaultSql">): s
   return isWord ? quoteText(defaultSql) : defaultSql;
 }
 
-/** True for a default that SQLite works out for each row: no `ALTER TABLE` may add a column with one. */
+/** Returns true if it is computed per row: `ALTER TABLE` cannot add such a column. */
 export function isComputed(defaultSql: string | null): boolean {
   return defaultSql !== null && /[(]|current_/i.test(defaultSql);
 }
 
-/** Names of the columns of a table; [] where there is no such table. */
 export function columnNames(db: Connection, part: string, table: string): string[] {
   return readColumns(db, part, table).map((column) => column.name);
 }
 
-/** True where the part holds an ordinary table of that name. */
 export function hasTable(db: Connection, part: string, table: string): boolean {
   return (
     db
@@ -76,7 +68,7 @@ export function hasTable(db: Connection, part: string, table: string): boolean {
   );
 }
 
-/** True where some index begins with `column`, so that its rows are found without a scan. */
+/** Returns true if `column` can be found without a scan. */
 export function isIndexedBy(db: Connection, part: string, table: string, column: string): boolean {
   return (
     db
@@ -88,7 +80,7 @@ export function isIndexedBy(db: Connection, part: string, table: string, column:
   );
 }
 
-/** The affinity SQLite derives from a declared type, by its documented rules. */
+/** Follows SQLite's documented rules. */
 export function affinityOf(type: string): "INTEGER" | "TEXT" | "BLOB" | "REAL" | "NUMERIC" {
   const upper = type.toUpperCase();
   if (upper.includes("INT")) return "INTEGER";

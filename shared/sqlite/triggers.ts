@@ -2,19 +2,18 @@ import { type Connection, isConstraintError, type Part, prepared, quoteName } fr
 import { isNotUnderstood } from "./site-schema.ts";
 import { hasTable } from "./table.ts";
 
-/** A trigger as SQLite keeps it: its text begins with its name and names no database. */
+/** `sql` begins with the name, without a database. */
 interface Trigger {
   name: string;
   sql: string;
 }
 
-/** Megatest's own kind: it fires on an UPDATE alone. What cannot be read so may fire on anything. */
+/** As Megatest's own. Others may fire on anything. */
 const onUpdate =
   /^CREATE\s+TRIGGER\s+("([^"]|"")*"|\[[^\]]*\]|`([^`]|``)*`|'([^']|'')*'|[^\s"'`[]+)\s+((BEFORE|AFTER)\s+)?UPDATE\b/i;
 
 /**
- * Runs `body`, which inserts and deletes rows of `part`, with no trigger to change what lands there. The
- * triggers are back before the commit. Call inside a transaction.
+ * Runs `body`, which inserts and deletes rows, without triggers that would change them. Call inside a transaction.
  */
 export function withoutTriggers<T>(db: Connection, part: Part, body: () => T): T {
   return setAside(
@@ -25,15 +24,15 @@ export function withoutTriggers<T>(db: Connection, part: Part, body: () => T): T
   );
 }
 
-/** The same for a `body` that also updates rows. */
+/** Runs a `body` that also updates rows. */
 export function withoutAnyTriggers<T>(db: Connection, part: Part, body: () => T): T {
   return setAside(db, part, readTriggers(db, part), body);
 }
 
 /**
- * The same for a `body` that writes as Megatest's own sync does, so that triggers fire. Two kinds are set aside, which
- * Megatest does not have: those that may forbid or ignore a change, and those with a word in double quotes, which this SQLite
- * may not read as text. If one of the others fails, `body` runs again with Megatest's triggers alone: it must be safe to repeat.
+ * Runs a `body` that writes like Megatest's sync, with triggers. Disables those that may reject or ignore a change,
+ * and those with a word in double quotes, which this SQLite may not read as text. If another one fails, `body` runs
+ * again with only Megatest's triggers.
  */
 export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): T {
   const all = readTriggers(db, part);
@@ -47,7 +46,7 @@ export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): 
       db.exec("RELEASE mtjobs_sync");
       return value;
     } catch (error) {
-      // Not where that ended the transaction.
+      // Not if that ended the transaction.
       if (!db.inTransaction || !(isConstraintError(error) || isNotUnderstood(error))) throw error;
       db.exec("ROLLBACK TO mtjobs_sync; RELEASE mtjobs_sync");
       return setAside(db, part, others, body);
@@ -55,13 +54,12 @@ export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): 
   });
 }
 
-/** `withSyncTriggers` for a `body` that says itself what `last_update` becomes: without the triggers that would write it, too. */
+/** Runs a `body` that sets `last_update` itself. */
 export function withoutStampingTriggers<T>(db: Connection, part: Part, body: () => T): T {
   const stamping = readTriggers(db, part).filter(({ sql }) => /\blast_update\b/i.test(sql));
   return setAside(db, part, stamping, () => withSyncTriggers(db, part, body));
 }
 
-/** Names of the triggers that may forbid or ignore a change. */
 export function forbiddingTriggers(db: Connection, part: Part): string[] {
   return readTriggers(db, part)
     .filter(({ sql }) => mayForbid(sql))
@@ -70,13 +68,12 @@ export function forbiddingTriggers(db: Connection, part: Part): string[] {
 
 const mayForbid = (sql: string) => /\braise\s*\(/i.test(sql);
 
-/** Those of Megatest, which set `last_update`. */
 const stampsUpdates = ({ name, sql }: Trigger) => /^update_\w+_trigger$/i.test(name) && onUpdate.test(sql);
 
-/** What the triggers that close a database are named like. */
+/** Of the triggers that close a database. */
 export const closingPrefix = "mtjobs_closed_";
 
-/** All but those that close a database, where it is closed. */
+/** Reads the triggers except those that close the database. */
 function readTriggers(db: Connection, part: Part): Trigger[] {
   const prefix = hasTable(db, part, "mtjobs_closed") ? closingPrefix : null;
   return prepared<{ prefix: string | null }, Trigger>(

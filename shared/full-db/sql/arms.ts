@@ -6,21 +6,21 @@ import { isRenamed, selectedColumns, type Union } from "../views.ts";
 import type { Source } from "./from.ts";
 import { type Piece, textOf } from "./pieces.ts";
 
-/** A join that stays on one side, to be read on each. */
+/** A join that stays on one side, to be evaluated on each. */
 export interface Join {
   sources: readonly Source[];
   where: readonly Piece[] | undefined;
   union: Union;
   sql: string;
-  /** Lower-case names that the statement uses, and `*` where it asks for all columns. */
+  /** Lower-case names in the statement, and `*`. */
   used: ReadonlySet<string>;
 }
 
 const ownerOrder = ["id", "run_id", "test_id"] as const;
 
 /**
- * `FROM … WHERE …` of the join on one side. Conditions stay as they are written: each table has its alias and its
- * columns, so every name in them means what it did. One table is enough to tell the side, for the others hang on it.
+ * Returns `FROM … WHERE …` of the join on one side. Aliases and columns stay, so conditions do too. One table decides
+ * the side of all.
  */
 export function joinOn(side: Side, join: Join): string {
   const from = join.sources.map((source, index) => {
@@ -37,7 +37,7 @@ export function joinOn(side: Side, join: Join): string {
   return `FROM ${from.join(" ")} WHERE ${where}${counts}`;
 }
 
-/** The table itself where it has the columns of megatest.db, else a sub-select that SQLite merges into the join. */
+/** Adds missing columns by a subquery, which SQLite flattens into the join. */
 function sourceOn(side: Side, { table }: Source, { union, used }: Join): string {
   const name = `${side}.${quoteName(table.name)}`;
   const columns = table.columns.map((column) => foldName(column.name));

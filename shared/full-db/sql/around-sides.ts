@@ -9,12 +9,10 @@ import type { ResultColumn } from "./result-columns.ts";
 import type { Core } from "./select.ts";
 import type { Tail } from "./within-sides.ts";
 
-/** Gives each column that is needed outside a name there. */
 class Exports {
   readonly #names = new Map<string, string>();
   readonly columns: string[] = [];
 
-  /** The name of `alias.column` outside. */
   nameOf(alias: string, column: string): string {
     const inside = `${quoteName(alias)}.${quoteName(column)}`;
     let name = this.#names.get(inside);
@@ -28,9 +26,8 @@ class Exports {
 }
 
 /**
- * A core that counts, groups or compares over rows of both sides: only its join is read on each side, and everything
- * else is done around that, with every column renamed. Undefined where a name cannot be resolved for sure, or a
- * sub-select outside WHERE and ON might name a column.
+ * Rewrites a core that counts, groups or compares over both sides: only its join runs on each side. Undefined if a
+ * name cannot be resolved with certainty, or a subquery outside WHERE and ON might name a column.
  */
 export function rewriteAroundSides(
   core: Core,
@@ -82,7 +79,7 @@ function prefixed(word: string, text: string | undefined): string | undefined {
   return text === undefined ? undefined : `${word} ${text}`;
 }
 
-/** In ORDER BY a name alone is an alias first and a column second; anywhere else it is the other way round. */
+/** Resolves a single name in ORDER BY as an alias first and a column second; elsewhere it is the reverse. */
 function orderClause(
   pieces: readonly Piece[],
   aliases: ReadonlySet<string>,
@@ -99,7 +96,7 @@ function orderClause(
   return terms.includes(undefined) ? undefined : `ORDER BY ${terms.join(", ")}`;
 }
 
-/** An expression with each column under its name outside. */
+/** Replaces each column of an expression by its outer name. */
 function renamed(
   pieces: readonly Piece[],
   aliases: ReadonlySet<string>,
@@ -118,7 +115,7 @@ function renamed(
     const found = resolveAt(pieces, at, join.sources);
     const keyword = piece.kind === "word" && isReserved(piece.value);
     if (typeof found === "object") {
-      // A column named like a keyword: which of the two it is here only SQLite's grammar knows.
+      // Only SQLite's grammar can decide which it is.
       if (keyword && found.length === 1) return undefined;
       const end = pieces[at + found.length - 1] as Piece;
       out.push({ ...piece, text: exports.nameOf(found.source.alias, found.column), end: end.end });
@@ -134,7 +131,7 @@ function renamed(
   return textOf(out, join.sql);
 }
 
-/** True for a word that is a function, a collation or the type of a CAST. */
+/** Returns true for a function, a collation or the type of a CAST. */
 function isNoColumn(pieces: readonly Piece[], at: number): boolean {
   if (pieces[at]?.kind === "word" && isWord(pieces[at + 1], "(") && !isReserved(pieces[at]?.value ?? ""))
     return true;

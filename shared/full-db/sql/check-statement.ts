@@ -2,11 +2,11 @@ import { JobsError } from "../../errors.ts";
 import { isToken, nameOf, type Token } from "./tokens.ts";
 
 /**
- * Refuses what is no query before SQLite sees it: more than one statement, anything that does not begin as a query
- * does, functions that reach other files, and tables of ours. SQLite has the last word: a `WITH … INSERT` gets as far as it says that it would write.
+ * Refuses several statements, other statement types, functions that access files, and mtjobs' own tables. `WITH …
+ * INSERT` is refused later, when SQLite reports that it writes.
  *
- * @param fullDb whether it is asked of both sides; the hints tell what helps there
- * @throws {JobsError} `read-only` for what would change something; `bad-query`
+ * @param fullDb selects the hints
+ * @throws {JobsError} `read-only`, `bad-query`
  */
 export function checkStatement(tokens: readonly Token[], fullDb: boolean): void {
   const [first] = tokens;
@@ -36,7 +36,7 @@ function notAQuery(word: string, fullDb: boolean): JobsError {
 
 const reachingOut = ["LOAD_EXTENSION", "READFILE", "WRITEFILE", "EDIT", "FTS3_TOKENIZER"];
 
-/** SQLite has some of them and the `sqlite3` shell the others. */
+/** Refuses functions that access files, of SQLite or the `sqlite3` shell. */
 function refuseReachingOut(tokens: readonly Token[]): void {
   const called = tokens.find(
     (token, index) =>
@@ -49,7 +49,6 @@ function refuseReachingOut(tokens: readonly Token[]): void {
   );
 }
 
-/** What a statement that would write is refused with. */
 export function readOnly(word: string, fullDb: boolean): JobsError {
   return new JobsError("read-only", `${word} is refused: this connection only reads`, {
     hint: fullDb
@@ -62,7 +61,7 @@ function badQuery(message: string, hint: string): JobsError {
   return new JobsError("bad-query", message, { hint });
 }
 
-/** Tables of ours say how a run is moved, not what it is; SQLite also takes a string for a table's name. */
+/** Refuses mtjobs' own tables, which hold no records; SQLite also accepts a string as a table name. */
 function refuseOwnTables(tokens: readonly Token[]): void {
   const own = tokens.find(
     (token, index) =>
@@ -79,7 +78,7 @@ function refuseOwnTables(tokens: readonly Token[]): void {
   }
 }
 
-/** True for a string that SQLite takes for a table's name: after FROM, or as what a pragma is asked about. */
+/** Returns true for a string after FROM, or as a pragma argument. */
 function namesTable(tokens: readonly Token[], index: number): boolean {
   const before = tokens[index - 1];
   if (!isToken(before, "(")) return isToken(before, "FROM", "JOIN", ".");

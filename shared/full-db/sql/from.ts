@@ -4,14 +4,13 @@ import { isReserved } from "./keywords.ts";
 import { isWord, type Piece } from "./pieces.ts";
 import { nameOf, type Token } from "./tokens.ts";
 
-/** A table in a FROM clause. */
 export interface Source {
   table: UnionTable;
   /** As written, without quotes. */
   alias: string;
-  /** `,`, `JOIN`, `LEFT JOIN`, … as written before it; empty for the first. */
+  /** As written; empty for the first. */
   operator: readonly Piece[];
-  /** True where rows to its left stay though it has none for them. */
+  /** Unmatched rows on its left are kept. */
   optional: boolean;
   on: readonly Piece[] | undefined;
 }
@@ -19,8 +18,8 @@ export interface Source {
 const joinWords = ["JOIN", "LEFT", "INNER", "CROSS", "OUTER", "NATURAL", "RIGHT", "FULL"];
 
 /**
- * Reads a join list of tables that may have rows on both sides. Undefined for anything else in it: another table, a
- * sub-select, USING, NATURAL, RIGHT or FULL joins, a name used twice.
+ * Parses a join of tables that may have rows on both sides. Undefined for another table, a subquery, USING, NATURAL,
+ * RIGHT or FULL joins, or a repeated name.
  */
 export function parseFrom(
   pieces: readonly Piece[],

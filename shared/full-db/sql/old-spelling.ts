@@ -4,8 +4,8 @@ import { isToken, nameOf, type Token } from "./tokens.ts";
 const rowids = new Set(["rowid", "_rowid_", "oid"]);
 
 /**
- * A query that SQLite does not take, written as Megatest's own SQLite would read it: a double-quoted word that names
- * nothing is text, and `rowid`, which a view has not, is the id. The same text where there is nothing of the kind.
+ * Rewrites a rejected query as Megatest's own SQLite would read it: a double-quoted word that names nothing is text,
+ * and `rowid`, which views lack, is the id.
  */
 export function respell(db: Connection, sql: string, tokens: readonly Token[]): string {
   const names = knownNames(db, tokens);
@@ -27,7 +27,7 @@ function spell(token: Token, names: ReadonlySet<string>): string {
   return token.text.startsWith('"') ? quoteText(token.value) : token.text;
 }
 
-/** Tables and columns of the databases, and what the query itself names with AS, in lower case. */
+/** Returns the lower-case names of tables, columns and the query's own aliases after AS. */
 function knownNames(db: Connection, tokens: readonly Token[]): Set<string> {
   const names = new Set(
     db

@@ -5,14 +5,12 @@ import { isWord, type Piece, splitList, textOf, withoutParentheses } from "./pie
 import { asColumn, resolveAt } from "./references.ts";
 import type { ResultColumn } from "./result-columns.ts";
 
-/** A term of ORDER BY, taken apart. */
 export interface OrderTerm {
   expression: readonly Piece[];
   /** COLLATE, ASC, DESC, NULLS …; may be empty. */
   suffix: readonly Piece[];
 }
 
-/** The terms of an ORDER BY. */
 export function orderTerms(pieces: readonly Piece[]): OrderTerm[] {
   return splitList(pieces).map((term) => {
     let end = term.length;
@@ -24,17 +22,14 @@ export function orderTerms(pieces: readonly Piece[]): OrderTerm[] {
   });
 }
 
-/** SQLite looks through parentheses and COLLATE for an alias or a column; the outermost COLLATE is the one that counts. */
+/** Strips parentheses and COLLATE, as SQLite does to find an alias or column; the outermost COLLATE applies. */
 function bare(term: readonly Piece[]): { expression: readonly Piece[]; collation: readonly Piece[] } {
   const inner = withoutParentheses(term);
   if (!isWord(inner.at(-2), "COLLATE")) return { expression: inner, collation: [] };
   return { expression: bare(inner.slice(0, -2)).expression, collation: inner.slice(-2) };
 }
 
-/**
- * True where an expression of ORDER BY may mean an alias: a name that is no column. It would mean something else, or
- * nothing, in the result list.
- */
+/** Returns true for a name that is an alias but no column: in the result list it would mean something else. */
 export function mayUseAlias(
   expression: readonly Piece[],
   columns: readonly ResultColumn[],
@@ -50,8 +45,8 @@ export function mayUseAlias(
 }
 
 /**
- * The place (from 1) of the result column that a term orders by, as SQLite finds it: a number, an alias, or the same
- * column or expression. Undefined where the term is none of the result's.
+ * Returns the position (from 1) of the result column that a term orders by: a number, an alias, or the same column or
+ * expression.
  */
 export function placeOf(
   { expression }: OrderTerm,
@@ -75,7 +70,7 @@ export function placeOf(
   return place < 0 ? undefined : place + 1;
 }
 
-/** The name that a piece may be as an alias, in lower case; undefined for anything else. */
+/** Returns the lower-case name; undefined if the piece cannot be an alias. */
 export function aliasName(piece: Piece): string | undefined {
   const isName = piece.kind === "quoted-name" || (piece.kind === "word" && !isReserved(piece.value));
   return isName ? foldName(piece.value) : undefined;

@@ -1,9 +1,9 @@
 import { isToken, type Token } from "./tokens.ts";
 
-/** A token, or a whole sub-select in parentheses that was dealt with already: its text is what it became. */
+/** A token, or a parenthesized subquery whose `text` is already rewritten. */
 export type Piece = Omit<Token, "kind"> & { kind: Token["kind"] | "select" };
 
-/** The text of pieces with what stood between them, so that names SQLite derives from it stay the same. */
+/** Keeps the original text between pieces, so that names SQLite derives stay the same. */
 export function textOf(pieces: readonly Piece[], sql: string): string {
   return pieces
     .map((piece, index) => {
@@ -13,7 +13,6 @@ export function textOf(pieces: readonly Piece[], sql: string): string {
     .join("");
 }
 
-/** The same as it was written. */
 export function originalText(pieces: readonly Piece[], sql: string): string {
   return sql.slice(pieces[0]?.start ?? 0, pieces.at(-1)?.end ?? 0);
 }
@@ -23,7 +22,7 @@ export function isWord(piece: Piece | undefined, ...values: string[]): boolean {
   return piece !== undefined && piece.kind !== "select" && isToken(piece as Token, ...values);
 }
 
-/** How deep in parentheses and CASE … END each piece is; the delimiters themselves count as outside. */
+/** Returns the depth in parentheses and CASE … END; delimiters count as outside. */
 function depths(pieces: readonly Piece[]): number[] {
   let depth = 0;
   return pieces.map((piece) => {
@@ -34,7 +33,6 @@ function depths(pieces: readonly Piece[]): number[] {
   });
 }
 
-/** Indexes of the pieces outside all parentheses for which `test` holds. */
 export function findOutside(
   pieces: readonly Piece[],
   test: (piece: Piece, index: number) => boolean,
@@ -43,13 +41,11 @@ export function findOutside(
   return pieces.flatMap((piece, index) => (deep[index] === 0 && test(piece, index) ? [index] : []));
 }
 
-/** The parts between the pieces at `cuts`. */
 export function splitAt(pieces: readonly Piece[], cuts: readonly number[]): Piece[][] {
   const edges = [-1, ...cuts, pieces.length];
   return edges.slice(1).map((end, index) => pieces.slice((edges[index] ?? 0) + 1, end));
 }
 
-/** The parts between commas outside all parentheses; [] for nothing. */
 export function splitList(pieces: readonly Piece[]): Piece[][] {
   if (pieces.length === 0) return [];
   return splitAt(
@@ -58,7 +54,6 @@ export function splitList(pieces: readonly Piece[]): Piece[][] {
   );
 }
 
-/** An expression without parentheses around the whole of it. */
 export function withoutParentheses(pieces: readonly Piece[]): readonly Piece[] {
   let inner = pieces;
   while (isWord(inner[0], "(") && isWord(inner.at(-1), ")")) {
@@ -69,7 +64,7 @@ export function withoutParentheses(pieces: readonly Piece[]): readonly Piece[] {
   return inner;
 }
 
-/** Index of the piece that closes the parenthesis at `open`; the number of pieces where none does. */
+/** Returns the closing index; the number of pieces if unclosed. */
 export function closingOf(pieces: readonly Piece[], open: number): number {
   let depth = 0;
   for (let at = open; at < pieces.length; at++) {

@@ -3,10 +3,9 @@ import type { Source } from "./from.ts";
 import { findOutside, isWord, type Piece, splitAt, withoutParentheses } from "./pieces.ts";
 import { asColumn, type Reference } from "./references.ts";
 
-/** What a column names: a run or a test. Equal values of one kind are on one side. */
+/** Equal values of one kind are on one side. */
 export type Kind = "run" | "test";
 
-/** The run or test a column names; undefined for other columns. */
 export function kindOf({ source, column }: Pick<Reference, "source" | "column">): Kind | undefined {
   const { name, owner } = source.table;
   const lower = foldName(column);
@@ -16,7 +15,6 @@ export function kindOf({ source, column }: Pick<Reference, "source" | "column">)
   return owner === "run_id" ? "run" : "test";
 }
 
-/** The terms of an AND, outside parentheses or within ones around all of it; one term where an OR is in the way. */
 function conjuncts(expression: readonly Piece[]): (readonly Piece[])[] {
   const pieces = withoutParentheses(expression);
   if (findOutside(pieces, (piece) => isWord(piece, "OR")).length > 0) return [pieces];
@@ -32,7 +30,7 @@ function conjuncts(expression: readonly Piece[]): (readonly Piece[])[] {
   return splitAt(pieces, cuts).flatMap(conjuncts);
 }
 
-/** Columns that a condition says are equal, where they name the same kind of thing. */
+/** Returns the pairs of equal columns that identify the same kind. */
 export function linksIn(
   expression: readonly Piece[] | undefined,
   sources: readonly Source[],
@@ -50,12 +48,12 @@ export function linksIn(
 }
 
 /**
- * Proves that a row of the join can only be made of rows of one side.
+ * Proves that a row of the join consists of rows of one side only.
  *
- * Where a run or a test counts is decided by its id alone (`sides.ts`), so two rows that are equal in such a column
- * are on one side, and so are all tables that such equalities connect. An equality in WHERE or in an inner join's ON
- * holds for every row of the result. One in the ON of a LEFT JOIN says which rows are joined, so it must be there that
- * the optional table hangs on one to its left: then it has the same partners within the side as over both.
+ * The id of a run or test decides its side (`sides.ts`), so two rows equal in such a column are on one side, and so
+ * are all tables connected by such equalities. An equality in WHERE or in an inner join's ON holds for every result
+ * row. In a LEFT JOIN's ON it only selects the joined rows, so it must link the optional table to one on its left:
+ * then the partners are the same within the side as over both.
  */
 export function staysOnOneSide(sources: readonly Source[], where: readonly Piece[] | undefined): boolean {
   const group = new Map(sources.map((source, index) => [source, index]));

@@ -3,19 +3,17 @@ import type { Source } from "./from.ts";
 import { isWord, type Piece } from "./pieces.ts";
 import { nameOf, type Token } from "./tokens.ts";
 
-/** A column that an expression names. */
 export interface Reference {
   source: Source;
   /** As the table spells it. */
   column: string;
-  /** How many pieces it takes: one, or three with its table. */
+  /** One, or three with the table. */
   length: 1 | 3;
 }
 
-/** What a name at a place may be. */
 export type Resolution = Reference | "unknown" | "ambiguous";
 
-/** Resolves `table.column` or `column` at a place as SQLite would, among the tables of one FROM clause. */
+/** Resolves a name as SQLite would, among the tables of one FROM clause. */
 export function resolveAt(pieces: readonly Piece[], at: number, sources: readonly Source[]): Resolution {
   const first = nameAt(pieces[at]);
   if (first === undefined) return "unknown";
@@ -35,7 +33,6 @@ export function resolveAt(pieces: readonly Piece[], at: number, sources: readonl
   return found.length === 1 ? only : "ambiguous";
 }
 
-/** The column that an expression is, if it is nothing else. */
 export function asColumn(pieces: readonly Piece[], sources: readonly Source[]): Reference | undefined {
   const found = resolveAt(pieces, 0, sources);
   return typeof found === "object" && found.length === pieces.length ? found : undefined;

@@ -4,18 +4,17 @@ import { isWord, originalText, type Piece } from "./pieces.ts";
 import { asColumn, type Reference } from "./references.ts";
 import type { Item } from "./select.ts";
 
-/** One column of a result: an item of the list, or one of those a `*` stands for. */
 export interface ResultColumn {
-  /** Set where it is nothing but a column. */
+  /** Set if it is exactly one column. */
   reference: Pick<Reference, "source" | "column"> | undefined;
   /** As SQLite names it. */
   name: string;
   alias: string | undefined;
-  /** [] for a column out of a `*`. */
+  /** [] for a column of a `*`. */
   expression: readonly Piece[];
 }
 
-/** The columns of a result list in order, `*` and `table.*` written out. Undefined where a `*` is of an unknown table. */
+/** Expands `*` and `table.*`. Undefined for a `*` of an unknown table. */
 export function resultColumns(
   items: readonly Item[],
   sources: readonly Source[],
@@ -41,7 +40,7 @@ export function resultColumns(
   return columns;
 }
 
-/** The tables an item's `*` stands for; undefined for an ordinary expression. */
+/** Returns the tables of a `*`. */
 function starredSources(expression: readonly Piece[], sources: readonly Source[]): Source[] | undefined {
   if (expression.length === 1 && isWord(expression[0], "*")) return [...sources];
   if (expression.length !== 3 || !isWord(expression[1], ".") || !isWord(expression[2], "*")) return undefined;

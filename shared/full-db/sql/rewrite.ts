@@ -12,13 +12,12 @@ import { nameOf, type Token } from "./tokens.ts";
 import { groupsWithinSides, itemText, rewriteWithinSides, type Tail } from "./within-sides.ts";
 
 /**
- * Rewrites queries so that joins over both sides are done on each side. SQLite merges a view of two sides into a
- * query only if that neither orders, nor groups, nor joins to the left; otherwise it reads whole tables. Runs live on
- * one side each, so wherever a join provably goes along run and test ids it is the same on each side by itself. What
- * is not proved keeps reading the views.
+ * Rewrites queries so that joins run on each side. SQLite flattens a view of two sides only into a query that neither
+ * orders, groups nor left-joins; otherwise it reads whole tables. A join that provably follows run and test ids gives
+ * the same rows on each side. Other joins keep reading the views.
  */
 export interface Rewriter {
-  /** The statement to run instead; undefined where it is best as it is. `tokens` are those of `sql`. */
+  /** Returns undefined to keep the statement. `tokens` are those of `sql`. */
   rewrite(sql: string, tokens: readonly Token[]): string | undefined;
 }
 
@@ -28,11 +27,11 @@ interface Scope {
   union: Union;
   sql: string;
   used: ReadonlySet<string>;
-  /** Told whenever a core was rewritten. */
+  /** Called for each rewritten core. */
   changed(): void;
 }
 
-/** Reads from the connection which functions count over rows. */
+/** Reads the aggregate functions from the connection. */
 export function makeRewriter(db: Connection, union: Union): Rewriter {
   const both = union.tables.filter((table) => sidesOf(table, union).length === 2);
   const tables = new Map(both.map((table) => [table.name, table]));
@@ -58,13 +57,13 @@ export function makeRewriter(db: Connection, union: Union): Rewriter {
   };
 }
 
-/** The name a token uses; `*` for one that may ask for all columns, which that of `count(*)` does not. */
+/** Returns the used name; `*` if it may ask for all columns, unlike in `count(*)`. */
 function usedBy(token: Token, before: Token | undefined): string[] {
   if (token.value === "*") return isWord(before, "(") ? [] : ["*"];
   return [nameOf(token) ?? ""];
 }
 
-/** `WITH tests AS (…)` makes another table of that name. */
+/** Returns true for a query like `WITH tests AS (…)`. */
 function namesTableItself(tokens: readonly Token[], tables: ReadonlyMap<string, UnionTable>): boolean {
   return tokens.some((token, index) => {
     if (!tables.has(nameOf(token) ?? "") || !isWord(tokens[index - 1], "WITH", "RECURSIVE", ","))
@@ -84,7 +83,7 @@ function rewriteStatement(tokens: readonly Token[], scope: Scope): string | unde
   return `${textOf(all.slice(0, begin), scope.sql)} ${text}`.trimStart();
 }
 
-/** Deals with every sub-select, the innermost first, and makes one piece of it. */
+/** Rewrites subqueries, innermost first, to one piece each. */
 function foldSelects(tokens: readonly Token[], scope: Scope): Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; at < tokens.length; at++) {
@@ -116,7 +115,6 @@ function rewriteSelect(pieces: readonly Piece[], scope: Scope, outermost: boolea
   return prefix + asWritten(select, scope);
 }
 
-/** Core by core, with order and limit as they are. */
 function asWritten(select: Select, scope: Scope): string {
   const none: Tail = { orderBy: undefined, limit: undefined };
   const cores = select.cores.map(({ core, pieces }) => {
@@ -134,7 +132,7 @@ function asWritten(select: Select, scope: Scope): string {
   return compound.join(" ") + order + limit;
 }
 
-/** As it was, but for the names of items in which a sub-select has changed. */
+/** Returns the core; items with a changed subquery get their original name. */
 function coreAsWritten(core: Core, sql: string): string {
   const [first, last] = [core.items[0]?.pieces[0], core.items.at(-1)?.pieces.at(-1)];
   const from = core.pieces.indexOf(first as Piece);
@@ -152,8 +150,8 @@ function rewriteCore(core: Core, tail: Tail, scope: Scope, outermost: boolean): 
   const counts = countsRows(core, tail, scope);
   const grouped = core.groupBy !== undefined || core.having !== undefined;
   const plain = !counts && !grouped && !core.distinct;
-  // SQLite merges the view of one table into a query that does nothing else with it. A condition it would ask only
-  // after what tells the side, which costs more than most.
+  // SQLite flattens a view of one table, but tests a WHERE condition only after the side, which costs more than most
+  // conditions.
   const untouched = plain && tail.orderBy === undefined && core.where === undefined;
   if (outermost && sources.length === 1 && untouched) return undefined;
   const join: Join = { sources, where: core.where, union: scope.union, sql: scope.sql, used: scope.used };

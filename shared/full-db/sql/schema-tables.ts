@@ -5,7 +5,7 @@ const notOurs = (column: string) => `${column} NOT LIKE 'mtjobs\\_%' ESCAPE '\\'
 const schemaOf = (side: string) =>
   `SELECT * FROM ${side}.sqlite_schema WHERE ${notOurs("name")} AND ${notOurs("tbl_name")}`;
 
-/** What stands in for each table in which SQLite lists tables, so that it lists those of an undivided area. */
+/** Views that replace SQLite's lists of tables, to show those of an undivided area. */
 const standIns = {
   mtjobs_schema: schemaOf("main"),
   mtjobs_completed_schema: schemaOf("completed"),
@@ -14,7 +14,6 @@ const standIns = {
 } as const;
 type StandIn = keyof typeof standIns;
 
-/** SQL of the views that stand in; `completed` says whether completed-runs.db is attached. */
 export function schemaViews(completed: boolean): string[] {
   return Object.entries(standIns)
     .filter(([name]) => completed || name !== "mtjobs_completed_schema")
@@ -35,10 +34,9 @@ function standInFor(name: string | undefined, side: string | undefined): StandIn
 }
 
 /**
- * The query with the views in the places of SQLite's own lists of tables. It reserves their names, so no view can bear
- * them and hide them, as views do Megatest's tables.
+ * Uses views for SQLite's own lists of tables, whose names are reserved, so views cannot hide them.
  *
- * @throws {JobsError} `bad-query` for a list that nothing stands in for
+ * @throws {JobsError} `bad-query` for a list without a replacement
  */
 export function withoutOurTables(sql: string, tokens: readonly Token[]): string {
   let out = "";

@@ -1,16 +1,14 @@
 import { endsExpression, isReserved } from "./keywords.ts";
 import { findOutside, isWord, type Piece, splitAt, splitList } from "./pieces.ts";
 
-/** One item of a result list. */
 export interface Item {
   expression: readonly Piece[];
-  /** As it names the column; undefined where SQLite derives the name. */
+  /** Undefined if SQLite derives the name. */
   alias: string | undefined;
-  /** All of it, alias included. */
   pieces: readonly Piece[];
 }
 
-/** `SELECT … FROM … WHERE … GROUP BY … HAVING …`, without what orders or limits it. */
+/** A SELECT without ORDER BY and LIMIT. */
 export interface Core {
   distinct: boolean;
   items: readonly Item[];
@@ -21,20 +19,20 @@ export interface Core {
   pieces: readonly Piece[];
 }
 
-/** A SELECT taken apart at its keywords; expressions stay as they are. */
+/** A SELECT split at its keywords; expressions stay unparsed. */
 export interface Select {
-  /** `WITH …`, or nothing. */
+  /** `WITH …`, or empty. */
   prefix: readonly Piece[];
-  /** Undefined for a core that is none of SELECT … FROM: VALUES, WINDOW, …; its pieces are beside it. */
+  /** `core` is undefined for VALUES and WINDOW. */
   cores: readonly { core: Core | undefined; pieces: readonly Piece[] }[];
-  /** UNION, UNION ALL, … between the cores. */
+  /** UNION, UNION ALL, … */
   operators: readonly (readonly Piece[])[];
   orderBy: readonly Piece[] | undefined;
   /** After the keyword. */
   limit: readonly Piece[] | undefined;
 }
 
-/** Takes a statement apart. Undefined where it does not begin as a query does. */
+/** Returns undefined unless it begins like a query. */
 export function parseSelect(pieces: readonly Piece[]): Select | undefined {
   const [begin] = findOutside(pieces, (piece) => isWord(piece, "SELECT", "VALUES"));
   if (begin === undefined || (begin > 0 && !isWord(pieces[0], "WITH"))) return undefined;
@@ -91,7 +89,7 @@ function isClause(piece: Piece, body: readonly Piece[], index: number): boolean 
   return isWord(piece, "WHERE", "HAVING", "WINDOW");
 }
 
-/** Finds the alias of an item: after AS, or a name right after a whole expression. */
+/** Finds the alias after AS, or as a name that follows a complete expression. */
 function parseItem(pieces: readonly Piece[]): Item {
   const last = pieces.at(-1);
   const before = pieces.at(-2);

@@ -1,5 +1,4 @@
 import { foldName, upperName } from "../../sqlite/names.ts";
-/** A piece of SQL text, comments and blanks left out. */
 export interface Token {
   kind: "word" | "quoted-name" | "string" | "number" | "parameter" | "symbol";
   /** As written. */
@@ -11,8 +10,8 @@ export interface Token {
 }
 
 /**
- * SQLite's tokens, by its own rules: `--` and C comments, '' "" [] `` quotes, blob literals, parameters. What it
- * would not take for a token becomes a symbol of one character; SQLite then says what it thinks of it.
+ * Splits SQL by SQLite's rules; skips comments and blanks. An invalid character becomes a symbol, which SQLite
+ * reports.
  */
 export function tokenize(sql: string): Token[] {
   const tokens: Token[] = [];
@@ -63,14 +62,14 @@ function unquote(text: string, quote: string): string {
   return inner.replaceAll(quote + quote, quote);
 }
 
-/** True for the keyword or symbol, however it is written. */
+/** Compares in any case. */
 export function isToken(token: Token | undefined, ...values: string[]): boolean {
   return (
     token !== undefined && (token.kind === "word" || token.kind === "symbol") && values.includes(token.value)
   );
 }
 
-/** The name that a bare or quoted word stands for, in lower case; undefined for any other token. */
+/** Returns the lower-case name; undefined for other tokens. */
 export function nameOf(token: Token | undefined): string | undefined {
   if (token?.kind === "word" || token?.kind === "quoted-name") return foldName(token.value);
   return undefined;

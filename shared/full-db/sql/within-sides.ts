@@ -8,17 +8,15 @@ import { asColumn } from "./references.ts";
 import type { ResultColumn } from "./result-columns.ts";
 import type { Core } from "./select.ts";
 
-/** What orders and limits a core; undefined where nothing does. */
 export interface Tail {
   orderBy: readonly Piece[] | undefined;
   limit: readonly Piece[] | undefined;
 }
 
 /**
- * A core whose every result row is made of rows of one side: the same core on each side, one after the other, and
- * order and limit over both. SQLite merges two ordered sides, so each may come out of an index and stop at the limit.
- * What orders the result but is not in it becomes a column more, which a select around it leaves out again. Undefined
- * where that might mean another thing there.
+ * Rewrites a core whose result rows each come from one side. SQLite merges two ordered sides, so each can use an
+ * index and stop at the limit. An ORDER BY term that is not in the result becomes an extra column, which an outer
+ * select drops. Undefined if the term might mean something else there.
  */
 export function rewriteWithinSides(
   core: Core,
@@ -49,7 +47,7 @@ export function rewriteWithinSides(
   const limit = tail.limit === undefined ? undefined : textOf(tail.limit, join.sql);
   const limited = limit === undefined ? ordered : `${ordered} LIMIT ${limit}`;
   if (keys.length === 0) return limited;
-  // With a LIMIT of its own SQLite neither merges it into the select around it nor drops its order.
+  // A LIMIT prevents flattening, which would drop the order.
   return dropKeys(columns, keys.length, limit === undefined ? `${ordered} LIMIT -1` : limited);
 }
 
@@ -59,7 +57,7 @@ function dropKeys(columns: readonly ResultColumn[], keys: number, ordered: strin
   return `SELECT ${shown} FROM (WITH mtjobs_q(${names}) AS (${ordered}) SELECT * FROM mtjobs_q)`;
 }
 
-/** An item as it was written, and named as SQLite would have named it where a sub-select in it was changed. */
+/** Returns the item; if a subquery in it changed, with the name that SQLite derived. */
 export function itemText(pieces: readonly Piece[], alias: string | undefined, sql: string): string {
   const text = textOf(pieces, sql);
   if (alias !== undefined || !pieces.some(({ kind }) => kind === "select")) return text;
@@ -68,8 +66,8 @@ export function itemText(pieces: readonly Piece[], alias: string | undefined, sq
 }
 
 /**
- * True where each group is of one side: one of the columns grouped by names a run or a test and is never NULL, being a
- * primary key or equal to another column in every row.
+ * Returns true if a GROUP BY column identifies a run or test and is never NULL: a primary key, or equal to another
+ * column in every row.
  */
 export function groupsWithinSides(core: Core, join: Join): boolean {
   const { sources } = join;
