@@ -3,7 +3,7 @@ import { readSettingsFile, resolveSettings, type Settings } from "../shared/sett
 import { workingDirectory } from "../shared/working-directory.ts";
 
 /**
- * The library: what the command `mtjobs` does, for programs.
+ * The library: the functions of the command `mtjobs` for programs.
  *
  * ```ts
  * import { MtJobs } from "megatest-jobs";
@@ -16,7 +16,7 @@ import { workingDirectory } from "../shared/working-directory.ts";
  */
 export class MtJobs extends Producer {
   /**
-   * @param settings what is left out comes from the environment (`MTJOBS_…`), then `mtjobs.json`, then the defaults
+   * @param settings missing members come from the environment (`MTJOBS_…`), then `mtjobs.json`, then the defaults
    * @throws {JobsError} `bad-settings`
    */
   constructor(settings: Partial<Settings> = {}) {

@@ -5,14 +5,13 @@ import { buildProgram } from "../producers/cli/program.ts";
 import { ExitCode } from "../shared/errors.ts";
 import { workingDirectory } from "../shared/working-directory.ts";
 
-// The command `mtjobs`: brings producers and workers together, and owns this process.
+// The command `mtjobs`.
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Aborted by the first signal; a second one ends the process at once. Signals are caught only once somebody
- * asks for this: a command that has nothing to tidy up dies of Ctrl-C as any other program, and a worker
- * listens by itself.
+ * Returns a signal aborted by the first SIGINT, SIGTERM or SIGHUP; a second one exits immediately. Installed on
+ * request: a command without clean-up ends as the shell expects, and a worker has its own handlers.
  */
 function catchSignals(): AbortSignal {
   const interrupt = new AbortController();
@@ -38,13 +37,13 @@ const cwd = workingDirectory();
 try {
   process.cwd();
 } catch {
-  // It was removed. Node, its threads and its children cannot start there.
+  // It was removed. Node's threads and child processes cannot start there.
   process.chdir("/");
 }
 
-// It reaches who writes, and is told at the end.
+// Write errors are reported by the writer.
 process.stdout.on("error", () => {});
-// Nowhere is left to tell it; the work, and its exit code, do not depend on it.
+// There is nowhere to report this.
 process.stderr.on("error", () => {});
 
 const program = buildProgram({
@@ -63,7 +62,7 @@ const program = buildProgram({
   },
   version: ownVersion(),
   commandPath: fileURLToPath(import.meta.url),
-  // Loaded when needed: most commands start faster without SQLite's and the queue's workers.
+  // Loaded on demand, for a faster start.
   runWorker: async (...worker) => (await import("../workers/main.ts")).runWorker(...worker),
   runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
   runRepair: async (...job) => (await import("../workers/inline.ts")).runRepair(...job),

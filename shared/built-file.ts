@@ -1,9 +1,8 @@
 /**
- * The built form of a program or thread, for whoever starts it: Node 20 runs no TypeScript but for tests, which run the caller
- * from its source. Its code then comes from dist/.
+ * Returns the URL of a built program or thread. Tests run from TypeScript, which Node 20 cannot start: then the file
+ * in dist/ is used.
  *
  * @param name of the JavaScript file, relative to the caller
- * @param caller its `import.meta.url`
  */
 export function builtFile(name: string, caller: string): URL {
   const beside = new URL(name, caller);

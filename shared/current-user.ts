@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 
-/** Who runs this process. A container may run as a number that has no name: then the number is the name. */
+/** Returns this process's user; its number if it has no name, as in a container. */
 export function currentUser(): { uid: number; username: string } {
   const uid = process.getuid?.() ?? -1;
   try {

@@ -1,7 +1,7 @@
 import ms, { type StringValue } from "ms";
 import { JobsError } from "./errors.ts";
 
-/** Durations as Megatest's users write them: `500ms`, `90s`, `30m`, `12h`, `30d`, `8w`. Returns milliseconds. */
+/** Parses a duration such as `500ms`, `90s`, `30m`, `12h`, `30d`, `8w`. Returns milliseconds. */
 export function parseDuration(text: string, what = "duration"): number {
   const value = /^\d+(\.\d+)?(ms|s|m|h|d|w)$/.test(text) ? ms(text as StringValue) : undefined;
   if (value === undefined || !Number.isFinite(value)) {

@@ -1,10 +1,9 @@
-/** How far the clock of another host may be ahead before a time it wrote down is not believed, in ms. */
+/** Maximum plausible clock difference, ms. */
 const believedAheadMs = 60_000;
 
 /**
- * Ms since a time (ms since 1970) that a host wrote down, perhaps another one or before this one's clock was set. A time
- * still to come tells nothing, and counts as long ago (Infinity): whoever waits for it would wait for a clock. Never
- * negative. To measure a duration within one process, use `performance.now()`.
+ * Returns the ms since a recorded time (ms since 1970), never negative. A time in the future, of a wrong clock,
+ * counts as long ago (Infinity). Use `performance.now()` within a process.
  */
 export function msSince(time: number, now = Date.now()): number {
   const ms = now - time;

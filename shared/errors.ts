@@ -1,9 +1,5 @@
-/**
- * Every error that crosses a module boundary, as one class with a `code`: callers decide by the code,
- * never by the text of the message.
- */
+/** Errors that cross module boundaries have a `code`, by which callers decide; never by the message. */
 
-/** Exit codes of the command, as the public contract lists them. */
 export const ExitCode = {
   done: 0,
   failed: 1,
@@ -14,9 +10,9 @@ export const ExitCode = {
   interrupted: 130,
 } as const;
 
-/** Each code with the exit status it ends the command with, and whether trying again later can help. */
+/** Exit code of each error code, and whether a retry can help. */
 const catalogue = {
-  // bad input: nothing was touched
+  // invalid input: nothing was changed
   usage: { exit: ExitCode.usage, retry: false },
   "bad-payload": { exit: ExitCode.usage, retry: false },
   "bad-config": { exit: ExitCode.usage, retry: false },
@@ -25,7 +21,7 @@ const catalogue = {
   "unknown-job": { exit: ExitCode.usage, retry: false },
   "bad-query": { exit: ExitCode.usage, retry: false },
   "read-only": { exit: ExitCode.usage, retry: false },
-  // safety rules: nothing could be done
+  // safety rules: nothing was done
   "outside-roots": { exit: ExitCode.refused, retry: false },
   "not-home": { exit: ExitCode.refused, retry: false },
   "not-owner": { exit: ExitCode.refused, retry: false },
@@ -41,7 +37,7 @@ const catalogue = {
   "ids-used-up": { exit: ExitCode.refused, retry: false },
   "outside-window": { exit: ExitCode.refused, retry: true },
   paused: { exit: ExitCode.refused, retry: true },
-  // the world failed us; the work stays resumable
+  // failures; the work can be resumed
   "rolled-back": { exit: ExitCode.failed, retry: false },
   "lost-lease": { exit: ExitCode.failed, retry: true },
   busy: { exit: ExitCode.failed, retry: true },
@@ -53,7 +49,7 @@ const catalogue = {
   cancelled: { exit: ExitCode.failed, retry: false },
   stopped: { exit: ExitCode.failed, retry: true },
   internal: { exit: ExitCode.failed, retry: false },
-  // waiting on others
+  // unavailable peers
   "redis-unreachable": { exit: ExitCode.unreachable, retry: true },
   "no-worker": { exit: ExitCode.unreachable, retry: true },
   timeout: { exit: ExitCode.timeout, retry: true },
@@ -62,18 +58,18 @@ const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
-/** All codes, for the documentation test and for validation of errors that crossed Redis. */
+/** For the documentation test and for errors read from Redis. */
 export const errorCodes = Object.keys(catalogue) as ErrorCode[];
 
 export interface ErrorOptions {
-  /** What the operator can do about it, one sentence. */
+  /** One sentence on what to do. */
   hint?: string;
   /** Facts for programs; plain JSON. */
   details?: Record<string, unknown>;
   cause?: unknown;
 }
 
-/** The wire form of an error: what `--json` prints under `"error"` and what a failed job carries. */
+/** The wire form: printed by `--json`, stored by a failed job. */
 export interface ErrorDocument {
   code: ErrorCode;
   message: string;
@@ -98,7 +94,7 @@ export class JobsError extends Error {
     return catalogue[this.code].exit;
   }
 
-  /** True where the same job may succeed later without anybody changing its input. */
+  /** Returns true if the same job may succeed later with the same input. */
   get retriable(): boolean {
     return catalogue[this.code].retry;
   }
@@ -122,7 +118,6 @@ function systemCode(error: unknown): string {
   return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
 }
 
-/** Maps what SQLite, Node or a library threw to one of ours; an error of ours passes unchanged. */
 export function toJobsError(error: unknown): JobsError {
   if (error instanceof JobsError) return error;
   const message = error instanceof Error ? error.message : String(error);

@@ -1,9 +1,7 @@
 /**
- * Named places in a job where a test may kill, stop or fail the process. Without the variable
- * `MTJOBS_FAILPOINT` the function does nothing.
- *
- * `MTJOBS_FAILPOINT=copied:3=kill` acts the third time the step `copied` is passed; several are told apart by commas.
- * Actions: `kill` (SIGKILL), `stop` (SIGSTOP), `error` (throws an I/O error).
+ * Steps at which a test can kill, stop or fail the process. `MTJOBS_FAILPOINT=copied:3=kill` acts when the step
+ * `copied` is passed for the third time; separate several by commas. Actions: `kill` (SIGKILL), `stop` (SIGSTOP),
+ * `error` (throws an I/O error).
  */
 export function failpointFromEnvironment(value: string | undefined): (name: string) => void {
   if (value === undefined || value === "") return () => {};
@@ -23,7 +21,7 @@ function failpoint(value: string): (name: string) => void {
     if (name !== step || --left !== 0) return;
     if (action === "error") throw Object.assign(new Error(`failpoint ${name}`), { code: "EIO" });
     process.kill(process.pid, action === "kill" ? "SIGKILL" : "SIGSTOP");
-    // The signal takes effect a moment later: this thread must not run on past the step meanwhile.
+    // The signal is asynchronous: do not run past the step.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   };
 }

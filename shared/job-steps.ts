@@ -1,9 +1,8 @@
 import { migrateSteps } from "./migrate-steps.ts";
 
 /**
- * Every place where a job calls its failpoint, in the order in which a job passes them: right after the
- * step named has taken effect. Each has a row in the table "What if it dies here" of docs/architecture.md, and a kill
- * test in test/faults/.
+ * All failpoints of a job in order. Each has a row in "What if it dies here" of docs/architecture.md and a kill test
+ * in test/faults/.
  */
 export const reduceSteps = [
   "prepared",
@@ -26,7 +25,7 @@ export const reduceSteps = [
   "verified",
   "guarded",
   "removing",
-  // The next two and "absorbed" are passed by the threads that remove, once for each slice.
+  // The "deleted", "committed" and "absorbed" steps run once per slice.
   "deleted-in-cache",
   "committed-in-cache",
   "absorbed-from-cache",
@@ -46,7 +45,7 @@ export const reduceSteps = [
   "releasing",
 ] as const;
 
-/** What a restore passes between "late-collected" and "compacted"; "inserted" once for each slice. */
+/** Between "late-collected" and "compacted"; the "inserted" steps run once per slice. */
 export const restoreSteps = [
   "renamed",
   "restoring",
@@ -64,5 +63,5 @@ export const restoreSteps = [
 
 export const jobSteps = [...reduceSteps, ...restoreSteps, ...migrateSteps] as const;
 
-/** The name of a step of a job, as `MTJOBS_FAILPOINT` takes it. */
+/** As in `MTJOBS_FAILPOINT`. */
 export type JobStep = (typeof jobSteps)[number];

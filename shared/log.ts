@@ -5,8 +5,8 @@ import type { Settings } from "./settings.ts";
 export type { Logger } from "pino";
 
 /**
- * The program's log: JSON lines on stderr, or coloured ones where stderr is a terminal; stdout belongs to
- * results. Written synchronously, so that the last line before an exit is not lost.
+ * Logs JSON lines to stderr, or coloured text to a terminal. Synchronous, so that the last line before an exit is not
+ * lost.
  */
 export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger {
   const options = {
@@ -18,12 +18,12 @@ export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger
   const lines = process.stderr.isTTY
     ? pretty({ destination: 2, sync: true, colorize: true, ignore: "pid" })
     : pino.destination({ dest: 2, sync: true });
-  // A worker goes on though the disk of its log is full; there is no other place to say so.
+  // A worker continues if its log's disk is full.
   lines.on("error", () => {});
   return pino(options, lines);
 }
 
-/** What ioredis throws holds the command, and that of a refused password is AUTH with it. */
+/** Removes the command from an ioredis error: it may be AUTH, with the password. */
 function errorForLog(error: Error): object {
   const { command: _command, ...shown } = pino.stdSerializers.err(error) as unknown as Record<
     string,
@@ -32,7 +32,6 @@ function errorForLog(error: Error): object {
   return shown;
 }
 
-/** The same log with job and area on every line (the host is on each already). */
 export function jobLog(log: Logger, job: { job: string; jobId: string; area: string }): Logger {
   return log.child(job);
 }

@@ -1,6 +1,6 @@
 /**
- * Every place where a migration calls its failpoint, in the order in which it passes them, first on the old home, then
- * on the new one; those of undoing last. Each has a row in "What if it dies here" of docs/architecture.md.
+ * All failpoints of a migration in order; those of an undo last. Each has a row in "What if it dies here" of
+ * docs/architecture.md.
  */
 export const migrateSteps = [
   "migration-begun",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A migration as its row in `mtjobs_migrations` of megatest.db tells; the one truth about it. */
+/** A row of `mtjobs_migrations`, the authoritative state of a migration. */
 
 export const migrationStates = [
   "closing",
@@ -14,7 +14,6 @@ export const migrationStates = [
 ] as const;
 export type MigrationState = (typeof migrationStates)[number];
 
-/** Where a migration may go from a state; nothing else is ever committed. */
 export const nextStates: Record<MigrationState, readonly MigrationState[]> = {
   closing: ["closed", "undoing"],
   closed: ["installed", "undoing"],
@@ -26,7 +25,6 @@ export const nextStates: Record<MigrationState, readonly MigrationState[]> = {
   undone: [],
 };
 
-/** All rows of a file in one value, and how many there are, by table. */
 export interface FileDigest {
   sha256: string;
   rows: Record<string, number>;
@@ -39,9 +37,8 @@ const fileDigest = z.object({
   bytes: z.number(),
 });
 
-/** Columns as SQLite gives them. */
 export const migrationRowSchema = z.object({
-  /** The fence's token when it began; names `.mtjobs/migration/<token>/`. */
+  /** The fence token when it began; names `.mtjobs/migration/<token>/`. */
   token: z.number().int().positive(),
   job_id: z.string(),
   requested_by: z.string(),
@@ -54,7 +51,7 @@ export const migrationRowSchema = z.object({
   to_home: z.string(),
   from_host: z.string(),
   to_host: z.string(),
-  /** In the name of the file that is renamed to `.homehost`; null before the intent. */
+  /** Token in the name of the file renamed to `.homehost`; null before the intent. */
   switch_token: z.number().int().nullable(),
   source: z.enum(["cache", "megatest.db"]),
   /** JSON, by file: `cache`, `ref`; null until the pair is closed. */

@@ -1,7 +1,6 @@
 import { type RunSelectors, targetSql } from "./patterns.ts";
 import type { Connection } from "./sqlite/connection.ts";
 
-/** Different values named of each. */
 const named = 5;
 
 const options = [
@@ -12,11 +11,9 @@ const options = [
 ] as const;
 
 /**
- * Says that patterns match no run, and what targets, names, states and statuses look like here; undefined where none but `%` was
- * given, or there is no run that could match.
+ * Describes patterns that match no run, with recent values; undefined if only `%` was given or there is no run.
  *
- * @param table of runs; hidden ones do not count
- * @param keys the target keys that are columns of it
+ * @param keys the target keys that are columns of `table`
  */
 export function noMatchText(
   db: Connection,

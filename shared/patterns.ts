@@ -3,10 +3,9 @@ import { quoteName } from "./sqlite/connection.ts";
 import { idList } from "./sqlite/ids.ts";
 
 /**
- * Megatest's patterns: commas separate alternatives; one with `%` is a LIKE, any other a GLOB.
+ * Builds SQL for Megatest's patterns: commas separate alternatives; with `%` a LIKE, else a GLOB.
  *
  * @param value SQL expression to match
- * @returns SQL with `?` for each of `parameters`
  */
 function matchPatterns(value: string, patterns: string): { sql: string; parameters: string[] } {
   const parameters = patterns
@@ -19,8 +18,8 @@ function matchPatterns(value: string, patterns: string): { sql: string; paramete
 }
 
 /**
- * The same for a target. A pattern with as many parts as there are keys holds key by key, as with Megatest (`ub%/v*`); any
- * other is held against the whole target, so that `ubuntu/%` means whatever follows.
+ * Matches key by key if a pattern has one part per key, as in Megatest (`ub%/v*`); else the whole target, so that
+ * `ubuntu/%` covers the rest.
  */
 function matchTarget(
   keys: readonly string[],
@@ -46,14 +45,14 @@ function matchTarget(
 
 const operatorOf = (pattern: string) => (pattern.includes("%") ? "LIKE" : "GLOB");
 
-/** SQL for a target: the key values joined by `/`. */
+/** SQL: a target, the key values joined by `/`. */
 export function targetSql(keys: readonly string[], alias: string): string {
   return keys.length === 0
     ? "''"
     : keys.map((key) => `coalesce(${alias}.${quoteName(key)}, '')`).join(" || '/' || ");
 }
 
-/** By what runs are chosen: patterns, and ids; undefined: any. */
+/** Criteria for runs; undefined: any. */
 export interface RunSelectors {
   target?: string | undefined;
   runname?: string | undefined;
@@ -63,10 +62,9 @@ export interface RunSelectors {
 }
 
 /**
- * What must hold of a row `r` of runs.
+ * Builds the condition on a row `r` of runs.
  *
  * @param keys the target keys that are columns of it
- * @returns SQL with `?` for each of `parameters`
  */
 export function matchRun(
   keys: readonly string[],

@@ -1,14 +1,13 @@
 import type { RecordTable } from "./result.ts";
 
-/** A table whose rows belong to a run, with what moving them must know. */
 export type MovedTable = "runs" | RecordTable;
 
-/** How a table's rows hang on a run: itself, by `run_id`, or by `test_id`. */
+/** How rows refer to a run: directly, by `run_id`, or by `test_id`. */
 export interface RecordShape {
   table: MovedTable;
   /** Column that names the parent; null for runs. */
   parent: "run_id" | "test_id" | null;
-  /** True where Megatest's sync carries the table, so that an id means the same row in every database. */
+  /** Megatest's sync copies the table, so an id means the same row in every database. */
   synced: boolean;
 }
 
@@ -24,16 +23,16 @@ export const recordShapes: readonly RecordShape[] = [
   { table: "archives", parent: "test_id", synced: false },
 ];
 
-/** Tables that Megatest never syncs: an id of theirs means a row of one database alone. */
+/** Tables that Megatest never syncs: their ids are local to one database. */
 export const unsyncedTables = recordShapes.filter(({ synced }) => !synced).map(({ table }) => table);
 
-/** Tables whose ids Megatest hands out and other tables or people refer to. */
+/** Tables whose ids Megatest assigns, and that others refer to. */
 export const identifiedTables = ["runs", "tests", "test_steps", "test_data"] as const;
 export type IdentifiedTable = (typeof identifiedTables)[number];
 
 /**
- * What describes the area rather than a run, with the columns that name a row. The sync carries tables whose rows have
- * names; the others go by their ids, as tests.archived names a block.
+ * Tables that describe the area, with the columns that name a row. The sync copies tables with names; in the others
+ * ids identify rows, as in tests.archived.
  */
 export const areaTables: Readonly<Record<string, readonly string[]>> = {
   keys: ["fieldname"],

@@ -1,8 +1,8 @@
 import type { RunId } from "./run-id.ts";
 
-/** What a finished job returns; the JSON that `--wait --json` and `--inline --json` print. */
+/** The JSON of `--wait --json` and `--inline --json`. */
 
-/** Tables whose rows belong to a run, in the order results list them. */
+/** In the order of results. */
 export const recordTables = [
   "tests",
   "test_steps",
@@ -21,15 +21,14 @@ export interface RunLabel {
   runname: string;
 }
 
-/** A run that was moved. */
 export interface MovedRun extends RunLabel {
-  /** The id it had, where that was given to another run meanwhile and it took a new one. */
+  /** Its former id, if another run has that now. */
   previousId?: RunId;
-  /** The name it had, where that was registered again meanwhile and it came back under another. */
+  /** Its former name, if that was registered again. */
   previousRunname?: string;
 }
 
-/** Why a run that matches the patterns stays. */
+/** Why a run that matches the patterns was skipped. */
 export type SkipReason = "in-flight" | "recent" | "kept" | "locked" | "conflict" | "changed";
 
 export interface SkippedRun extends RunLabel {
@@ -44,10 +43,10 @@ export interface ByteChange {
 /** Rows by table. */
 export type MovedRows = Record<"runs" | RecordTable, number>;
 
-/** Why a job ended before it had looked at all runs it had chosen. */
+/** Why a job ended before it processed all chosen runs. */
 export interface TimeUp {
   by: "max-time" | "between";
-  /** Runs that it had chosen and left for the next job. */
+  /** Chosen runs left for the next job. */
   left: number;
 }
 
@@ -56,29 +55,29 @@ export interface MoveResult {
   /** `repair` finishes what other jobs left, and moves nothing new. */
   job: "reduce" | "restore" | "repair";
   area: string;
-  /** null where none exists yet and none may be created (a dry run). */
+  /** null if there is none and none may be created (a dry run). */
   areaId: string | null;
   host: string;
   state: "completed" | "failed" | "cancelled";
   dryRun: boolean;
-  /** Rows moved by table, with `runs`; complete counts. */
+  /** Rows moved by table, including `runs`. */
   moved: MovedRows;
-  /** What this job finished of an interrupted job of the other kind. */
+  /** Rows of an interrupted job of the other kind. */
   finished?: { reduce?: MovedRows; restore?: MovedRows };
-  /** Runs that an interrupted job had begun to move or to restore, and that are wholly where they were again. */
+  /** Runs of an interrupted job moved back completely. */
   undone?: { reduce?: number; restore?: number };
   /** At most `listLimit`; see `truncated`. */
   runs: MovedRun[];
   skipped: SkippedRun[];
   skippedCounts: Partial<Record<SkipReason, number>>;
-  /** There where its time was up before all was done; what it did is done. */
+  /** Set if time ran out; finished work is kept. */
   timeUp?: TimeUp;
   truncated?: true;
-  /** Rows that were changed in two places, whose losing version was kept in completed-runs.db (`mtjobs_superseded`). */
+  /** Rows changed in two places, whose losing version was kept (`mtjobs_superseded`). */
   superseded: number;
-  /** Older versions kept besides, of rows that were only not synced yet: they lost against nothing. There where it is not 0. */
+  /** Older versions also kept, of rows not synced yet; present if not 0. */
   unsynced?: number;
-  /** Rows that came late for runs moved earlier and were brought to them. */
+  /** Late rows merged into runs moved earlier. */
   late: number;
   /** By file name: `megatest.db`, `completed-runs.db`, `cache/megatest.db`, `cache/megatest_ref.db`. */
   bytes: Record<string, ByteChange>;
@@ -87,10 +86,9 @@ export interface MoveResult {
   elapsedMs: number;
 }
 
-/** `runs`, `skipped` and `warnings` hold at most this many each. */
+/** Maximum length of `runs`, `skipped` and `warnings`. */
 export const listLimit = 1000;
 
-/** A few times a second at most, while a job runs. */
 export interface Progress {
   phase: string;
   runs: { done: number; total: number };

@@ -7,19 +7,19 @@ import { homeName } from "./home-name.ts";
 import { exampleUrl, redisPlace } from "./queue/redis-url.ts";
 import { workingDirectory } from "./working-directory.ts";
 
-/** What the command and the library run with. Every member has an environment variable `MTJOBS_…`. */
+/** Settings of command and library; each has an environment variable `MTJOBS_…`. */
 export interface Settings {
-  /** `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`: the queue. */
+  /** `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`. */
   redisUrl: string;
   /** Independent servers for Redlock; never empty. */
   lockRedisUrls: string[];
-  /** Key prefix, hash-tagged so that Redis Cluster keeps a queue's keys together. */
+  /** Hash-tagged, so that Redis Cluster keeps a queue's keys together. */
   prefix: string;
-  /** This host's name, and the name of its queue. */
+  /** Also its queue's name. */
   host: string;
-  /** What this host writes into `.homehost`; undefined: as Megatest computes it. */
+  /** This host's address in `.homehost`; undefined: as Megatest computes it. */
   address: string | undefined;
-  /** Roots outside which a worker touches nothing, absolute; empty when none was given. */
+  /** Absolute roots of areas; empty if not set. */
   areas: string[];
   /** Where Megatest keeps its caches. */
   cacheRoot: string;
@@ -27,12 +27,12 @@ export interface Settings {
   user: string;
   /** Bearer token of the HTTP server; undefined: loopback only. */
   token: string | undefined;
-  /** Where OpenTelemetry spans of queues and jobs are sent, by OTLP over HTTP; undefined: none are made. */
+  /** OTLP/HTTP endpoint; undefined: no spans. */
   tracesUrl: string | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 }
 
-/** Reads a value as it was given; throws a TypeError that says what it must be. */
+/** Reads a value; throws a TypeError that says what it must be. */
 type Read<T> = (value: unknown) => T;
 
 function text(pattern: RegExp, must: string): Read<string> {
@@ -42,7 +42,7 @@ function text(pattern: RegExp, must: string): Read<string> {
   };
 }
 
-/** An array, or one string with `separator` between the items; blanks around them and empty ones are left out. */
+/** Reads an array, or a string split at `separator`; drops blanks and empty items. */
 function list(separator: string, item: Read<string>): Read<string[]> {
   return (value) => {
     const items: unknown[] = Array.isArray(value) ? value : String(value).split(separator);
@@ -76,11 +76,10 @@ const redisUrl: Read<string> = (value) => {
 };
 const notEmpty = text(/./s, "must not be empty");
 
-/** How each setting is read, and what it is where nobody gives it. */
 const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwise: () => Settings[Name]] } =
   {
     redisUrl: [redisUrl, () => "redis://127.0.0.1:6379"],
-    // The queue's, in the end.
+    // Empty: the queue's URL is used.
     lockRedisUrls: [list(",", redisUrl), () => []],
     prefix: [notEmpty, () => "{mtjobs}"],
     host: [text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a host name"), hostname],
@@ -94,9 +93,8 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
   };
 const names = Object.keys(settings) as (keyof Settings)[];
 
-/** Shown in a message; what is given for another setting may be a password, also by mistake. */
+/** Settings shown in messages; others may contain a password, also by mistake. */
 const shownSettings: ReadonlySet<string> = new Set(["host", "address", "areas", "cacheRoot"]);
-/** What a value may look like, for hints. */
 const examples: Partial<Record<string, string>> = {
   redisUrl: exampleUrl,
   lockRedisUrls: "redis://lock1:6379,redis://lock2:6379,redis://lock3:6379",
@@ -121,7 +119,7 @@ export interface SettingsSources {
   file?: unknown;
 }
 
-/** Flag, then environment, then file, then default. Pure: reads nothing but its arguments. */
+/** Resolves settings: flag, then environment, then file, then default. Pure. */
 export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSources = {}): Settings {
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
     throw new JobsError("bad-settings", "mtjobs.json must hold one JSON object");
@@ -151,7 +149,7 @@ export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSou
   return { ...rest, lockRedisUrls: lockRedisUrls.length > 0 ? lockRedisUrls : [rest.redisUrl] };
 }
 
-/** Undefined also where the variable is empty. */
+/** Returns undefined also for an empty variable. */
 function fromEnvironment(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return env[environmentName(name)] || undefined;
 }
@@ -170,7 +168,7 @@ function readAll(given: Layer, origin: (name: keyof Settings) => string): Settin
   return Object.fromEntries(names.map((name) => [name, read(name)])) as unknown as Settings;
 }
 
-/** @param origin where the value comes from: a flag, a variable or a member of the file */
+/** @param origin flag, variable or member of the file */
 function badSetting(name: string, problem: string, origin: string): JobsError {
   const example = examples[name] === undefined ? "" : `, for example ${examples[name]}`;
   return new JobsError("bad-settings", `setting ${name} (${environmentName(name)}): ${problem}`, {
@@ -187,10 +185,10 @@ function assertKnown(layer: object, where: string): void {
 }
 
 /**
- * The first `mtjobs.json` of the working directory and `~/.config/mtjobs/`; `{}` if there is none. A home that cannot be
- * entered, as that of another user after `su`, holds no settings for this process.
+ * Reads the first `mtjobs.json` of the working directory and `~/.config/mtjobs/`. Ignores an inaccessible home, as
+ * after `su`.
  *
- * @throws JobsError `bad-settings` if a file is there that cannot be read, or is not JSON
+ * @throws JobsError `bad-settings` if the file cannot be read or is not JSON
  */
 export function readSettingsFile(directories = [workingDirectory(), ...homeSettings()]): unknown {
   for (const directory of directories) {
@@ -209,7 +207,7 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
     try {
       file = JSON.parse(text);
     } catch (error) {
-      // What the parser says holds a piece of the file, and that may be a secret: only where it stopped is told.
+      // The parser's message quotes the file, which may hold a secret.
       const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
       throw new JobsError("bad-settings", `${path} is not JSON${place === undefined ? "" : `, ${place}`}`, {
         hint: "it must hold one JSON object, with all strings in double quotes",
@@ -221,7 +219,7 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
   return {};
 }
 
-/** A user without a name has no home, and an empty HOME is none. */
+/** Ignores an empty HOME and users without a home. */
 function homeSettings(): string[] {
   try {
     const home = homedir();
@@ -231,7 +229,6 @@ function homeSettings(): string[] {
   }
 }
 
-/** False if there is no such file, or its directory cannot be entered. */
 function canSee(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;

@@ -1,22 +1,22 @@
 import { JobsError } from "./errors.ts";
 
-/** A part of each day, by the clock on the wall: minutes since midnight. `to` before `from` goes over midnight. */
+/** Minutes since midnight, by the wall clock. May span midnight. */
 export interface TimeWindow {
   from: number;
   to: number;
 }
 
 const minute = 60_000;
-/** No window stays shut longer: one that lies in an hour which a change of clocks leaves out opens on the next day. */
+/** Minutes: a window within an hour skipped by a clock change opens the next day. */
 const searched = 2 * 24 * 60;
 
 const named = (what: string | undefined, problem: string) =>
   what === undefined ? problem : `${what}: ${problem}`;
 
 /**
- * Reads `22:00-06:00`.
+ * Parses `22:00-06:00`.
  *
- * @param what gave the text, for the message
+ * @param what source of the text, for the message
  * @throws {JobsError} `usage`
  */
 export function parseWindow(text: string, what?: string): TimeWindow {
@@ -33,7 +33,7 @@ export function parseWindow(text: string, what?: string): TimeWindow {
   });
 }
 
-/** Checks a name of a time zone, such as Europe/Berlin. @throws {JobsError} `usage` */
+/** @throws {JobsError} `usage` for an unknown time zone */
 export function parseZone(text: string, what?: string): string {
   try {
     clockOf(text);
@@ -45,7 +45,6 @@ export function parseZone(text: string, what?: string): string {
   }
 }
 
-/** The time zone of this process. */
 export function ownZone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
@@ -65,7 +64,7 @@ function clockOf(zone: string): Intl.DateTimeFormat {
   return clock;
 }
 
-/** Whether the clock of `zone` shows a time within the window at `at` (ms since 1970); its end is outside. */
+/** `at` is in ms since 1970; the window's end is excluded. */
 export function isWithin({ from, to }: TimeWindow, at: number, zone: string): boolean {
   const shown = Object.fromEntries(
     clockOf(zone)
@@ -76,10 +75,7 @@ export function isWithin({ from, to }: TimeWindow, at: number, zone: string): bo
   return from < to ? from <= now && now < to : from <= now || now < to;
 }
 
-/**
- * When the window is open next, ms since 1970: `at` itself where it is open. Asks the clock minute by minute, so
- * that the hours which a change of clocks leaves out or repeats need no thought.
- */
+/** Returns when the window is open next, ms since 1970. Tries each minute, which handles clock changes. */
 export function nextOpening(window: TimeWindow, at: number, zone: string): number {
   if (isWithin(window, at, zone)) return at;
   const first = Math.ceil(at / minute) * minute;

@@ -1,8 +1,8 @@
 import { readlinkSync } from "node:fs";
 
 /**
- * The working directory. If it was removed, a name under which nothing can be found, as the system gives it
- * (`/areas/a1 (deleted)`): absolute paths go on to work, and an error about a relative one says what is wrong.
+ * Returns the working directory; if it was removed, the name that the system gives it (`/areas/a1 (deleted)`), so
+ * that absolute paths still work and errors about relative ones show the cause.
  */
 export function workingDirectory(): string {
   try {

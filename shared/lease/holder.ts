@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 
-/** Names this process as a holder of the lease: host, pid, and when the process began, so that a reused pid differs. */
+/** Includes the process start, so that a reused pid differs. */
 export function holderName(host: string, pid = process.pid): string {
   return `${host}/${pid}/${startOf(pid) ?? 0}`;
 }
 
 /**
- * True where the holder certainly died: it ran on this host and its process is gone. Then its lease need
- * not run out first. A holder on another host is never known to be dead.
+ * Returns true if the holder ran on this host and its process does not exist: its lease need not expire first. A
+ * holder on another host is never known to be dead.
  */
 export function isDeadHolder(holder: string, host: string): boolean {
   const [holderHost, pid, start] = holder.split("/");
@@ -17,11 +17,11 @@ export function isDeadHolder(holder: string, host: string): boolean {
   return start !== "0" && start !== String(seen);
 }
 
-/** Start of a process in clock ticks since boot; undefined where there is none or no /proc. */
+/** Returns a process's start in clock ticks since boot; undefined without such a process or /proc. */
 function startOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command's name, field 2, may hold spaces and brackets: count from the last bracket.
+    // Field 2, the command, may contain spaces and parentheses.
     return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
   } catch {
     return undefined;

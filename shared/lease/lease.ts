@@ -1,23 +1,22 @@
 import { isDeadHolder } from "./holder.ts";
 
-/** How long a lease lasts without renewal, in ms. Longer than any pause a healthy worker shows. */
+/** Lifetime without renewal, ms. Longer than any pause of a healthy worker. */
 export const leaseMs = 60_000;
 
-/** The clock of a holder may be ahead by this much, in ms. Further ahead, its lease is taken for one of a wrong clock. */
+/** Maximum clock difference of a holder, ms; a lease further ahead comes from a wrong clock. */
 const mostAheadMs = 60_000;
 
-/** Who holds an area, as megatest.db tells. */
+/** The holder of an area, from megatest.db. */
 export interface Lease {
-  /** Null where nobody does. */
+  /** Null if the area is free. */
   holder: string | null;
-  /** Ms since 1970, by the holder's clock. A table holds what it was given: it may be no number. */
+  /** Ms since 1970, by the holder's clock; possibly not a number. */
   expiresAt: number;
 }
 
 /**
- * Whether a lease keeps others out, as seen from `host` at `now` (ms since 1970). Only `held` does. `expired`: it was not
- * renewed in time. `dead`: its process ran on this host and is gone; never told without a `host`. `ahead`: it ends later
- * than any lease lasts, so the clock that it was made by was wrong, or at what is no time.
+ * Only `held` excludes others. `dead`: its process ran on this `host` and does not exist. `ahead`: it ends later than
+ * any lease lasts, or is not a number.
  */
 export type LeaseState = "free" | "held" | "expired" | "dead" | "ahead";
 

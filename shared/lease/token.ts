@@ -1,14 +1,12 @@
 import { JobsError } from "../errors.ts";
 import { type Connection, fileOf, type Part } from "../sqlite/connection.ts";
 
-/** Above the token of any area: each job takes one. */
 const aboveAll = 1_000_000_000;
 
 /**
- * Makes sure that the token read from the fence of `part` is a number above which there is another: one that does not rise keeps
- * no holder that was overtaken from committing.
+ * Checks that the fence token of `part` has a successor: otherwise an overtaken holder could commit.
  *
- * @throws JobsError `corrupt`, which names the file
+ * @throws JobsError `corrupt`, naming the file
  */
 export function assertRises(db: Connection, part: Part, token: unknown): void {
   if (Number.isSafeInteger(token) && token !== Number.MAX_SAFE_INTEGER) return;

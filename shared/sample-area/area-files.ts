@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 
-/** What of an area lies outside its databases. */
 export interface AreaPlace {
   /** Absolute. */
   directory: string;
@@ -12,12 +11,11 @@ export interface AreaPlace {
   keys: readonly string[];
 }
 
-/** The name Megatest gives an area that does not name itself. */
+/** Returns Megatest's default name. */
 export function areaBaseName(directory: string): string {
   return basename(directory, extname(directory));
 }
 
-/** The directory of the cache pair of `user` for the area under the path given. */
 export function cacheDirectoryOf(
   place: Pick<AreaPlace, "directory" | "areaName" | "cacheRoot" | "user">,
 ): string {
@@ -25,14 +23,13 @@ export function cacheDirectoryOf(
   return join(place.cacheRoot, place.user, "megatest_localdb", place.areaName, signature);
 }
 
-/** Writes megatest.config, `.homehost` and `logs/`. */
 export function writeAreaFiles(place: AreaPlace): void {
   mkdirSync(join(place.directory, "logs"), { recursive: true });
   writeFileSync(join(place.directory, ".homehost"), `${place.host}\n`);
   writeFileSync(join(place.directory, "megatest.config"), configText(place));
 }
 
-/** Marks both databases of a cache pair as initialised, so that no Megatest process creates them anew. */
+/** Keeps Megatest from creating the databases again. */
 export function writeReadyMarks(cacheDirectory: string): void {
   for (const name of ["megatest", "megatest_ref"]) {
     writeFileSync(join(cacheDirectory, `.ready-${name}`), "database initialised\n");

@@ -12,10 +12,10 @@ import { megatestSchema } from "./schema.ts";
 export type { SampleArea, SampleAreaOptions } from "./plan.ts";
 
 /**
- * Builds a whole area as Megatest would have left it a moment ago, with some changes not synced yet.
- * Deterministic but for the times of files. Two million rows take some seconds.
+ * Builds an area as Megatest would leave it, with some unsynced changes; deterministic except for file times. Two
+ * million rows take some seconds.
  *
- * @throws JobsError `usage` where the directory holds a megatest.db already
+ * @throws JobsError `usage` if there is a megatest.db
  */
 export function buildArea(options: SampleAreaOptions): SampleArea {
   const plan = planOf(options);
@@ -52,7 +52,7 @@ function describe(plan: Plan): SampleArea {
   };
 }
 
-/** Rows go into the ref as a sync would write them; the other two begin as copies of it. */
+/** Builds the ref as after a sync; cache and megatest.db start as its copies. */
 function buildTrio(plan: Plan, area: SampleArea): void {
   mkdirSync(area.cacheDirectory, { recursive: true });
   buildSynced(plan, area.refDb);
@@ -80,7 +80,7 @@ function buildSynced(plan: Plan, file: string): void {
   });
 }
 
-/** Runs `build` in one transaction on a connection that takes no care of crashes: a half-built area is thrown away. */
+/** Builds without crash safety: a half-built area is discarded. */
 function withBuilder(file: string, build: (db: Database.Database) => void): void {
   const db = new Database(file);
   try {
@@ -95,7 +95,10 @@ function withBuilder(file: string, build: (db: Database.Database) => void): void
   }
 }
 
-/** Megatest refills the cache where megatest.db is over 10 s newer, and pauses its sync where it is under 4 s old. */
+/**
+ * Sets times as after a sync: Megatest refills the cache if megatest.db is over 10 s newer, and delays its sync while
+ * it is under 4 s old.
+ */
 function renewTimes(plan: Plan, area: SampleArea): void {
   const present = Date.now() / 1000;
   utimesSync(area.megatestDb, present - 60, present - 60);

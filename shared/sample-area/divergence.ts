@@ -2,12 +2,9 @@ import Database from "better-sqlite3";
 import type { Plan, SampleArea } from "./plan.ts";
 import { dropLastUpdateTriggers, lastUpdateTriggers } from "./schema.ts";
 
-/**
- * How the databases of an area differ from each other in ordinary use: times of update, tables that never
- * sync and so have rows and ids of their own in each, and rows of the cache that no sync has carried yet.
- */
+/** How an area's databases normally differ: update times, tables that never sync, and cache rows not synced yet. */
 
-/** Gives a copy of the ref what only a cache has: true times of update, authors of tests. */
+/** Adds what only a cache has: real update times, authors of tests. */
 export function settleCache(db: Database.Database, plan: Plan): void {
   db.transaction(() => {
     db.exec("UPDATE test_meta SET author = 'author of ' || testname");
@@ -22,13 +19,13 @@ export function settleCache(db: Database.Database, plan: Plan): void {
 }
 
 /**
- * Fills the tables that never sync. megatest.db has those of the older half of the runs, most of them the
- * cache's rows under other ids, and some that the cache lacks.
+ * Gives megatest.db the rows of the older half of the runs: mostly the cache's under other ids, and some that the
+ * cache lacks.
  */
 export function fillUnsyncedTables(db: Database.Database, plan: Plan, place: "cache" | "megatest.db"): void {
   const cache = place === "cache";
   const scope = { runs: cache ? plan.runs : Math.floor(plan.runs / 2), at: plan.syncedAt };
-  // written newest first, so the ids of megatest.db say something else than the cache's
+  // newest first, so that ids in megatest.db differ from the cache's
   const order = `ORDER BY r.id ${cache ? "ASC" : "DESC"}`;
   const [updated, updatedAt] = plan.old ? ["", ""] : [", last_update", ", :at - r.id"];
   const twoTests = `(SELECT run_id AS id, min(id) AS test_id FROM tests GROUP BY run_id UNION ALL
@@ -48,7 +45,7 @@ export function fillUnsyncedTables(db: Database.Database, plan: Plan, place: "ca
     fill(`INSERT INTO archives (test_id, du, archive_path)
       SELECT r.test_id, r.test_id * 10, '/archive/' || r.test_id FROM ${twoTests} WHERE r.id <= :runs ${order}`);
     if (cache) return;
-    // an earlier count, and a note that someone wrote while no cache was there
+    // an earlier count, and a note written while there was no cache
     fill(`INSERT INTO run_stats (run_id, state, status, count${updated})
       SELECT r.id, 'RUNNING', 'n/a', 3${updatedAt} FROM runs AS r WHERE r.id <= :runs AND r.id % 10 = 1`);
     fill(`INSERT INTO extradat (run_id, key, val)
@@ -56,7 +53,7 @@ export function fillUnsyncedTables(db: Database.Database, plan: Plan, place: "ca
   })();
 }
 
-/** Three blocks on two disks, which `tests.archived` names; and what else only one database has. */
+/** Inserts three blocks on two disks, named by `tests.archived`, and rows of one database only. */
 function insertArchivePlaces(db: Database.Database, plan: Plan, cache: boolean): void {
   const disk = db.prepare(
     "INSERT INTO archive_disks (archive_area_name, disk_path, last_df, last_df_time) VALUES (?, ?, ?, ?)",
@@ -83,8 +80,8 @@ function insertArchivePlaces(db: Database.Database, plan: Plan, cache: boolean):
 }
 
 /**
- * What happened in the cache since the last sync: the newest run was registered, three finished runs got
- * the last steps and data of a test, some finished tests were judged anew, tests in flight went on.
+ * Changes since the last sync: the newest run, late steps and data of three runs, waived tests, and progress of tests
+ * in flight.
  */
 export function addUnsyncedRows(plan: Plan, area: SampleArea): void {
   if (plan.runs === 0) return;
@@ -109,7 +106,7 @@ export function addUnsyncedRows(plan: Plan, area: SampleArea): void {
   });
 }
 
-/** The triggers wrote the clock's time; a made-up area has a present of its own. */
+/** Replaces times that the triggers took from the real clock. */
 function stampChanges(db: Database.Database, plan: Plan, runs: readonly number[]): void {
   db.exec(dropLastUpdateTriggers());
   const stamp = db.prepare(
@@ -122,7 +119,7 @@ function stampChanges(db: Database.Database, plan: Plan, runs: readonly number[]
 function removeLastRows(db: Database.Database, run: number): void {
   const last = "(SELECT max(id) FROM tests WHERE run_id = ?)";
   for (const table of ["test_steps", "test_data"]) {
-    // two of them, found by number: test_steps has an index that begins with test_id, as has test_data
+    // two rows per table, by id: both tables have an index that begins with test_id
     db.prepare(
       `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE test_id = ${last} ORDER BY id DESC LIMIT 2)`,
     ).run(run);

@@ -3,31 +3,31 @@ import { JobsError } from "../errors.ts";
 import { areaBaseName } from "./area-files.ts";
 
 export interface SampleAreaOptions {
-  /** The area's directory; made where it is missing. It must hold no megatest.db. */
+  /** The area's directory; created if missing. It must not have a megatest.db. */
   directory: string;
-  /** Where Megatest keeps its caches, `/tmp` on a real host. */
+  /** Where Megatest keeps its caches; `/tmp` on a real host. */
   cacheRoot: string;
   /** The `<user>` in the cache's path and the owner of the runs. */
   user: string;
-  /** What `.homehost` holds: an IPv4 address or a host name. */
+  /** Content of `.homehost`: an IPv4 address or a host name. */
   host: string;
   /** Default 50. */
   runs?: number;
   /** Default 20. */
   testsPerRun?: number;
-  /** Default 6, at most 28: a test has no step twice in the same state. */
+  /** Default 6, maximum 28: a test has no step twice in the same state. */
   stepsPerTest?: number;
   /** Default 5. */
   dataPerTest?: number;
-  /** The newest runs, which are still in flight; default 2, or 0 where there are fewer than 4 runs. */
+  /** Number of newest runs that are in flight; default 2, or 0 for fewer than 4 runs. */
   inFlight?: number;
   /** The present, in Unix seconds; default the clock's. */
   now?: number;
-  /** Over how many days before now the runs began; default 90. */
+  /** Number of days before now over which the runs began; default 90. */
   days?: number;
   /** The same seed gives the same rows; default 1. */
   seed?: number;
-  /** Default the directory's base name without its extension, as Megatest takes it. */
+  /** Default: the directory's base name without its extension, as in Megatest. */
   areaName?: string;
   /** Target keys; default sysname, fsname, datapath. */
   keys?: readonly string[];
@@ -39,7 +39,7 @@ export interface SampleAreaOptions {
   cacheWal?: boolean;
   /** False: no cache pair, as after /tmp was cleaned; default true. */
   withCache?: boolean;
-  /** False: cache, ref and megatest.db agree in all that the sync carries; default true. */
+  /** False: cache, ref and megatest.db agree in all synced data; default true. */
   unsynced?: boolean;
 }
 
@@ -49,24 +49,22 @@ export interface SampleArea {
   cacheRoot: string;
   user: string;
   host: string;
-  /** Where the cache pair is, or would be. */
   cacheDirectory: string;
   megatestDb: string;
   cacheDb: string;
   refDb: string;
   keys: readonly string[];
-  /** Unix seconds; as given or taken from the clock. */
+  /** Unix seconds; as given or from the clock. */
   now: number;
-  /** Unix seconds of the last sync that the area looks back on. */
+  /** Time of the last sync, Unix seconds. */
   syncedAt: number;
   /** Ids of runs in flight; the other ids from 1 on are finished. */
   inFlight: readonly number[];
 }
 
-/** The options with every default in place. */
 export type Plan = Required<SampleAreaOptions> & { syncedAt: number };
 
-/** @throws JobsError `usage` where a count is not one */
+/** @throws JobsError `usage` for an invalid count */
 export function planOf(options: SampleAreaOptions): Plan {
   const now = options.now ?? Math.floor(Date.now() / 1000);
   const runs = options.runs ?? 50;

@@ -2,10 +2,10 @@ import type Database from "better-sqlite3";
 import { quoteName } from "../sqlite/connection.ts";
 import type { Plan } from "./plan.ts";
 
-/** Inserts a row, its values in the order of the writer's columns. Returns its id. */
+/** Values are in the order of the writer's columns. Returns the id. */
 export type Insert = (...values: (string | number | null)[]) => number;
 
-/** Prepared inserts, one a table; each adds the time of the sync as `last_update`. */
+/** Each adds the sync time as `last_update`. */
 export interface Writer {
   runs: Insert;
   tests: Insert;
@@ -13,7 +13,6 @@ export interface Writer {
   data: Insert;
 }
 
-/** Prepares the inserts for the plan's layout. */
 export function writerOf(db: Database.Database, plan: Plan): Writer {
   const insert = (table: string, columns: string): Insert => {
     const names = plan.old ? columns : `${columns}, last_update`;

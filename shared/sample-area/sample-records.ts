@@ -4,10 +4,7 @@ import type { Random } from "./random.ts";
 import { writerOf } from "./record-writer.ts";
 import { insertTest, type Maker, testNames } from "./sample-tests.ts";
 
-/**
- * The rows that a Megatest sync carries, as it would have left them in megatest.db and the ref:
- * `last_update` is the time of that sync, whatever the row's own history.
- */
+/** The synced rows of megatest.db and the ref: `last_update` is the time of the sync. */
 
 const day = 86_400;
 const keyValues: readonly (readonly [string, ...string[]])[] = [
@@ -16,7 +13,7 @@ const keyValues: readonly (readonly [string, ...string[]])[] = [
   ["none", "nightly"],
 ];
 
-/** Fills an empty database in one transaction. Counts are exact: every test has all its steps and data. */
+/** Inserts all rows in one transaction. Every test has all its steps and data. */
 export function insertRecords(db: Database.Database, plan: Plan, random: Random): void {
   db.transaction(() => {
     insertAreaRows(db, plan);
@@ -57,7 +54,7 @@ function insertRun(maker: Maker, id: number, startedAt: number, runname: string)
   const target = plan.keys.map((_, index) => random.pick(keyValues[index] ?? ["none"]));
   const inFlight = id > plan.runs - plan.inFlight;
   const failed = random.below(4) === 0;
-  // Megatest leaves a run so, whether its tests run or have ended, until somebody sets it.
+  // Megatest leaves a run so until it is set explicitly.
   const outcome = ["new", "n/a"];
   const fails = failed ? Math.min(1 + random.below(3), plan.testsPerRun) : 0;
   const comment = random.below(5) === 0 ? "rerun after disk swap" : "";
@@ -70,7 +67,7 @@ function insertRun(maker: Maker, id: number, startedAt: number, runname: string)
   for (let index = 0; index < plan.testsPerRun; index++) insertTest(maker, run, index);
 }
 
-/** Runs are spread evenly, but those in flight began minutes ago: their tests are alive. */
+/** Spreads runs evenly, except that those in flight began minutes ago. */
 function startOf(id: number, plan: Plan): number {
   const fromNewest = plan.runs - id;
   if (fromNewest < plan.inFlight) return plan.now - 90 - 600 * fromNewest;

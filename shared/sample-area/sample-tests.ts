@@ -6,25 +6,21 @@ const stepNames = ["setup", "compile", "simulate", "compare", "report", "publish
 const stepStates = ["start", "end", "check", "retry"] as const;
 const variables = ["area", "power", "slack", "runtime", "coverage", "leakage", "hold", "skew"] as const;
 
-/** What all rows of an area are made with. */
 export interface Maker {
   plan: Plan;
   random: Random;
   writer: Writer;
 }
 
-/** A run whose tests are to be made. */
 export interface Run {
   id: number;
   startedAt: number;
   inFlight: boolean;
-  /** Old enough for its tests to lie in an archive. */
+  /** Its tests are archived. */
   archived: boolean;
-  /** Where its tests ran. */
   directory: string;
 }
 
-/** Inserts the test at `index` of a run with its steps and data. */
 export function insertTest(maker: Maker, run: Run, index: number): void {
   const { plan, random, writer } = maker;
   const { testname, itemPath, toplevel } = testAt(index, plan.testsPerRun);
@@ -47,7 +43,7 @@ export function insertTest(maker: Maker, run: Run, index: number): void {
 function insertSteps({ plan, random, writer }: Maker, testId: number, startedAt: number): void {
   for (let step = 0; step < plan.stepsPerTest; step++) {
     const name = stepNames[Math.floor(step / 2) % stepNames.length] ?? "setup";
-    // after all names had a start and an end, the other two states follow
+    // the other two states follow once all names had a start and an end
     const state = stepStates[(step % 2) + 2 * Math.floor(step / (2 * stepNames.length))] ?? "start";
     const log = step % 2 === 1 ? `${name}.log` : "";
     writer.steps(testId, name, state, String(random.below(2)), startedAt + step, "", log);
@@ -66,7 +62,7 @@ function insertData({ plan, random, writer }: Maker, testId: number): void {
   }
 }
 
-/** In flight, the first half of the tests has ended and the last eighth has not begun. */
+/** Chooses an outcome. In flight, the first half of the tests has ended and the last eighth has not begun. */
 function outcomeOf(run: Run, index: number, tests: number, random: Random): readonly [string, string] {
   if (run.inFlight && index * 2 >= tests) {
     if (index * 8 >= tests * 7) return ["NOT_STARTED", "n/a"];
@@ -78,7 +74,7 @@ function outcomeOf(run: Run, index: number, tests: number, random: Random): read
   return dice < 98 ? ["KILLED", "KILLED"] : ["COMPLETED", "WARN"];
 }
 
-/** Every second group of ten is one itemized test: a toplevel row and its items; the others are plain tests. */
+/** Makes every second group of ten one itemized test: a toplevel row and its items; the others are plain tests. */
 function testAt(index: number, tests: number): { testname: string; itemPath: string; toplevel: boolean } {
   const group = Math.floor(index / 10);
   const itemized = group % 2 === 0 && tests - group * 10 >= 3;
@@ -88,7 +84,6 @@ function testAt(index: number, tests: number): { testname: string; itemPath: str
   return { testname: `suite_${group}`, itemPath, toplevel: place === 0 };
 }
 
-/** The names of all tests of a run, each once. */
 export function testNames(tests: number): string[] {
   return [...new Set(Array.from({ length: tests }, (_, index) => testAt(index, tests).testname))];
 }

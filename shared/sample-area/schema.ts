@@ -1,25 +1,24 @@
 import { quoteName } from "../sqlite/connection.ts";
 
-/** The layout of a Megatest v1.65 database, for areas we make up: the demo, the bench and the tests. */
+/** The schema of a Megatest v1.65 database, for samples. */
 
 export interface SchemaOptions {
   /** Target keys; each becomes a TEXT column of `runs`, right after `id`. */
   keys: readonly string[];
-  /** As databases of early versions are: no `contour`, no `last_update`, no triggers. */
+  /** Schema of early versions: no `contour`, no `last_update`, no triggers. */
   old?: boolean;
   /** Column definitions to add by table, e.g. `{ tests: "jobid INTEGER DEFAULT 7, site TEXT" }`. */
   extraColumns?: Readonly<Record<string, string>>;
 }
 
 const now = "(strftime('%s','now'))";
-/** Megatest's own slip: a lone percent sign, so the value is NULL. */
+/** Megatest's own mistake: a single percent sign, so the value is NULL. */
 const never = "(strftime('%','now'))";
 const lastUpdate = `last_update INTEGER DEFAULT ${now}`;
 
 interface TableLayout {
-  /** Column definitions after `id`; `<keys>` stands for the target keys. */
+  /** `<keys>` stands for the target keys. */
   columns: string;
-  /** The natural key: name of the constraint, and its columns. */
   unique?: readonly [name: string, columns: string];
 }
 
@@ -77,7 +76,7 @@ const tables: Readonly<Record<string, TableLayout>> = {
       units TEXT, comment TEXT DEFAULT '', status TEXT DEFAULT 'n/a', type TEXT DEFAULT '', ${lastUpdate}`,
     unique: ["test_data_constraint", "test_id, category, variable"],
   },
-  // The misspelt type is Megatest's; SQLite reads it as an integer all the same.
+  // Megatest's misspelling; SQLite treats it as an integer.
   test_rundat: {
     columns: `test_id INTEGER, update_time TIMESTAMP, cpuload INTEGER DEFAULT -1, diskfree INTEGER DEFAULT -1,
       diskusage INTGER DEFAULT -1, run_duration INTEGER DEFAULT 0`,
@@ -88,7 +87,7 @@ const tables: Readonly<Record<string, TableLayout>> = {
   },
 };
 
-/** Index name, table and columns. The third name misleads in Megatest itself: its table is `tests`. */
+/** The third name is misleading in Megatest itself. */
 const indexes: readonly (readonly [name: string, table: string, columns: string])[] = [
   ["runs_index", "runs", "runname, <keys>"],
   ["tests_index", "tests", "run_id, testname, item_path, uname"],
@@ -105,7 +104,6 @@ const triggers: Readonly<Record<string, string>> = {
   test_data: "update_test_data_trigger",
 };
 
-/** One SQL script that creates tables, indexes and triggers in an empty database. */
 export function megatestSchema(options: SchemaOptions): string {
   const { keys, old = false, extraColumns = {} } = options;
   const quoted = keys.map(quoteName);
@@ -126,7 +124,7 @@ export function megatestSchema(options: SchemaOptions): string {
   return [...create, ...index, old ? "" : lastUpdateTriggers()].join("\n");
 }
 
-/** The SQL that creates the triggers alone; a builder that rewrites many rows drops them meanwhile. */
+/** Builders drop the triggers while they rewrite many rows. */
 export function lastUpdateTriggers(): string {
   return Object.entries(triggers)
     .map(
@@ -136,7 +134,6 @@ export function lastUpdateTriggers(): string {
     .join("\n");
 }
 
-/** The SQL that drops the triggers. */
 export function dropLastUpdateTriggers(): string {
   return Object.values(triggers)
     .map((name) => `DROP TRIGGER ${name};`)
@@ -147,7 +144,7 @@ function withoutNewColumns(columns: string): string {
   return columns.replace(`, ${lastUpdate}`, "").replace(" contour TEXT DEFAULT '',", "");
 }
 
-/** An area without target keys leaves a comma over. */
+/** Removes the comma left without target keys. */
 function withoutEmptyParts(list: string): string {
   return list.replace(/^\s*,\s*/, "").replace(/,\s*$/, "");
 }
