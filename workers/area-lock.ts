@@ -10,30 +10,28 @@ import { isReply } from "../shared/queue/reply-error.ts";
 import { type AreaLock, HeldLock, isContention, lockOf, votesAgainst } from "./held-lock.ts";
 
 export interface AreaLockOptions {
-  /** How long a lock stands without renewal, in milliseconds. */
+  /** Lifetime of a lock without renewal, ms. */
   ttl?: number;
-  /** How long to try before giving up, in milliseconds; 0: once. */
+  /** How long to try before giving up, ms; 0: one attempt. */
   wait?: number;
 }
 
 /**
- * One job per area over all hosts: Redlock over independent Redis servers. It is advisory, it keeps honest workers
- * from wasting work; what makes a commit safe is the fence in the databases.
+ * Takes one lock per area across all hosts: Redlock over independent Redis servers. The lock is advisory: it saves
+ * work. The fence in the databases is what makes a commit safe.
  *
- * Redlock's own retries, `using()` and errors are kept behind this file and held-lock.ts: its retries spoil the expiry it
- * reports, `using()` aborts only after the lock has expired, and one error class stands for contention and outage.
- *
- * Connections to the lock servers, and the locks taken over them.
+ * Redlock's retries, `using()` and errors stay behind this file and held-lock.ts: its retries falsify the expiry it
+ * reports, `using()` aborts only after the lock has expired, and one error class covers both contention and outage.
  */
 export class AreaLocks {
   readonly #clients: Redis[];
   readonly #urls: readonly string[];
-  /** The last error of each server's connection. */
+  /** Last error of each server's connection. */
   readonly #errors = new Map<Redis, Error>();
   readonly #redlock: Redlock;
   #taken: HeldLock[] = [];
 
-  /** @throws JobsError `bad-settings` for a URL that is none; nothing is opened then */
+  /** @throws JobsError `bad-settings` for an invalid URL, before any connection is opened */
   constructor(urls: readonly string[]) {
     for (const url of urls) redisPlace(url);
     this.#urls = urls;
@@ -45,13 +43,13 @@ export class AreaLocks {
     this.#redlock = new Redlock(this.#clients, { retryCount: 2, retryDelay: 100, retryJitter: 20 });
   }
 
-  /** How many are held; one that was handed over is not. */
+  /** Number of locks held, without those handed over. */
   get held(): number {
     this.#taken = this.#taken.filter(({ isHeld }) => isHeld);
     return this.#taken.length;
   }
 
-  /** @param asked `performance.now()` before the servers were asked: the lock stands for `ttl` from then on at least */
+  /** @param asked `performance.now()` before the request: the lock lives at least `ttl` from then */
   #keep({ resources, value }: Lock, asked: number, owner: LockOwner, ttl: number): AreaLock {
     const held = new HeldLock({
       redlock: this.#redlock,
@@ -67,8 +65,9 @@ export class AreaLocks {
   }
 
   /**
-   * Takes all of `keys` or none. Rejects with `locked` where another holds one, with `redis-unreachable`
-   * where no quorum of servers answers.
+   * Takes all of `keys` or none.
+   *
+   * @throws JobsError `locked` if another job holds one, `redis-unreachable` without a quorum of servers
    */
   async acquire(keys: string[], owner: LockOwner, options: AreaLockOptions = {}): Promise<AreaLock> {
     const { ttl = 10_000, wait = 1500 } = options;
@@ -76,9 +75,9 @@ export class AreaLocks {
     for (;;) {
       const asked = performance.now();
       try {
-        // Never Redlock's own retries here: it would count the wait for the lock as part of the lock's life.
+        // No Redlock retries here: it would count the wait as part of the lock's life.
         const lock = await this.#redlock.acquire(keys, ttl, { retryCount: 0 });
-        // A server that hung may have answered when the lock was over.
+        // A server that hung may have answered after the lock expired.
         if (performance.now() - asked < ttl) return this.#keep(lock, asked, owner, ttl);
       } catch (error) {
         if (performance.now() >= deadline) throw await this.#explain(error, keys);
@@ -88,8 +87,8 @@ export class AreaLocks {
   }
 
   /**
-   * Goes on with a lock that another process handed over, also where an outage has lost the value that it told; where it
-   * has run out, or Redis has lost it, takes it anew. Rejects as `acquire` does.
+   * Takes over a lock that another process handed over, even if an outage lost the value it reported. If the lock has
+   * expired or Redis has lost it, acquires it again. Rejects as `acquire` does.
    */
   async adopt(keys: string[], value: string | undefined, owner: LockOwner, ttl = 10_000): Promise<AreaLock> {
     const handed = value === undefined ? undefined : await this.#extend(keys, value, owner, ttl);
@@ -99,7 +98,7 @@ export class AreaLocks {
     return found ?? (await this.acquire(keys, owner, { ttl }));
   }
 
-  /** undefined where too few servers have the lock with this value. */
+  /** Returns undefined if too few servers hold the lock with this value. */
   async #extend(keys: string[], value: string, owner: LockOwner, ttl: number): Promise<AreaLock | undefined> {
     const asked = performance.now();
     try {
@@ -111,7 +110,7 @@ export class AreaLocks {
     }
   }
 
-  /** The value under which a job of that id holds the lock, in whichever process. */
+  /** Returns the value under which a job of this id holds the lock, in any process. */
   async #valueOf(keys: string[], jobId: string): Promise<string | undefined> {
     const [first] = this.#clients;
     const [key] = keys;
@@ -129,26 +128,26 @@ export class AreaLocks {
       const owner = await this.#owner(keys);
       const by = owner === undefined ? "another job" : `job ${owner.jobId} on ${owner.host}`;
       return new JobsError("locked", `${by} is working on this area`, {
-        hint: "it is tried again by itself when the other has finished",
+        hint: "it is retried automatically when that job ends",
         details: { ...owner },
         cause: error,
       });
     }
     const silent = await this.#silent(error);
     const which = silent.length === 0 ? "" : `: ${silent.join(", ")}`;
-    return new JobsError("redis-unreachable", `too few of the lock servers answer${which}`, {
-      hint: "see MTJOBS_LOCK_REDIS_URLS; more than half of them must be up",
+    return new JobsError("redis-unreachable", `too few lock servers answer${which}`, {
+      hint: "check MTJOBS_LOCK_REDIS_URLS: more than half of the servers must be up",
       cause: error,
     });
   }
 
-  /** The servers that gave no vote, each with what Redis or the network says. */
+  /** Lists the servers that did not vote for the lock, each with its reason. */
   async #silent(error: unknown): Promise<string[]> {
     const votes = await votesAgainst(error);
     return this.#clients.flatMap((client, index) => {
       const vote = votes.get(client);
       if (vote === undefined) return [];
-      // A refused login is told of the connection; the commands after it say that there was none.
+      // A refused login is reported by the connection; later commands only say that there is none.
       const cause =
         isReply(vote) && !isReply(this.#errors.get(client)) ? vote : (this.#errors.get(client) ?? vote);
       return `${withoutPassword(this.#urls[index] ?? "")} (${outageReason(cause)})`;
@@ -158,11 +157,11 @@ export class AreaLocks {
   async #owner(keys: string[]): Promise<LockOwner | undefined> {
     const [first] = this.#clients;
     if (first === undefined) return undefined;
-    // Only tells who it is; the answer to "is it held" is known already.
+    // For the message only: that the lock is held is known already.
     return await readLockOwner(first, keys).catch(() => undefined);
   }
 
-  /** Ends the connections; locks still held run out. */
+  /** Closes the connections; locks still held expire. */
   close(): void {
     for (const client of this.#clients) client.disconnect();
   }

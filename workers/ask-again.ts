@@ -5,8 +5,8 @@ import type { JobHost } from "./job-host.ts";
 import type { Coordinated } from "./migrate/round.ts";
 
 /**
- * Adds the job of a migration again that Redis has lost: under its old id, so that it goes on where the row in megatest.db
- * stands. Without it nobody would before the lease has run out, and then only to undo it.
+ * Enqueues a migration's job that Redis has lost, under its old id, so that it continues from its row in megatest.db.
+ * Otherwise the migration would wait until the lease expires, and then only be undone.
  */
 export async function askAgain(host: JobHost, migrations: readonly Coordinated[]): Promise<void> {
   const { redis, settings, log } = host;
@@ -17,7 +17,7 @@ export async function askAgain(host: JobHost, migrations: readonly Coordinated[]
       if ((await queue.getJobState(jobId)) !== "unknown") continue;
       const payload = parsePayload("migrate", { v: 1, area, to: settings.host, requestedBy });
       await queue.add("migrate", payload, enqueueOptions("migrate", payload, jobId));
-      log.info({ area, jobId }, "the queue has lost a migration: it goes on");
+      log.info({ area, jobId }, "enqueued a migration again that was missing from the queue");
     }
   } finally {
     await queue.close();

@@ -9,8 +9,8 @@ import type { JobHost } from "./job-host.ts";
 import type { Wish } from "./migrate/wishes.ts";
 
 /**
- * Asks for the areas whose policy wants them on this host: each by a migration that waits until it is quiet, for `forMs`
- * at most, when the next round asks anew. A drained host asks for none, nor is one asked for whose home has no worker.
+ * Enqueues a migration for each area whose policy prefers this host. It waits for a quiet area for `forMs` at most;
+ * then the next scan asks again. Skips areas whose homehost has no live worker; a drained host enqueues none.
  */
 export async function askHome(host: JobHost, wishes: readonly Wish[], forMs: number): Promise<void> {
   const { redis, settings, log } = host;
@@ -27,7 +27,8 @@ export async function askHome(host: JobHost, wishes: readonly Wish[], forMs: num
       });
       const wanted = newJobId("migrate");
       const { id } = await queue.add("migrate", payload, enqueueOptions("migrate", payload, wanted));
-      if (id === wanted) log.info({ area, home, jobId: id }, "asked for an area that its policy wants here");
+      if (id === wanted)
+        log.info({ area, home, jobId: id }, "enqueued a migration of an area that prefers this host");
     }
   } finally {
     await queue.close();

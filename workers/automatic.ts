@@ -24,20 +24,20 @@ const lookThreads = new ThreadPool<LookCalls>(
   0,
 );
 
-/** How often a worker looks over the areas below its roots, ms; the first time soon after it began. */
+/** Interval between policy scans, ms; the first one runs soon after the start. */
 const lookEveryMs = 5 * 60_000;
 const firstLookMs = 10_000;
-/** What failed is asked for again after so long, where its line does not say sooner, ms. */
+/** A failed reduce is enqueued again after this time unless its line asks for it sooner, ms. */
 const afterFailureMs = 3_600_000;
 
-/** Whether a policy's next reduce is due, by how the last one went. */
+/** Returns whether a policy's next reduce is due, given how the last one ended. */
 export function isDue(
   { request, everyMs }: Pick<ReducePolicy, "request" | "everyMs">,
   last: Pick<Outcome, "startedAt" | "failures" | "timeUp"> | undefined,
   now: number,
 ): boolean {
   const { between, tz = ownZone() } = request;
-  // Not before its window opens: until it is taken up the line may be another one.
+  // Not before its window opens: the line may change until then.
   if (between !== undefined && !isWithin(parseWindow(between), now, tz)) return false;
   if (last === undefined || last.timeUp === "between") return true;
   const pause = last.failures > 0 ? Math.min(everyMs, afterFailureMs) : everyMs;
@@ -45,8 +45,8 @@ export function isDue(
 }
 
 /**
- * Asks for the reduces that the areas at home here have in their `[reduce-records]`. Nothing is kept between two looks
- * but in Redis: where that was emptied, a reduce comes early.
+ * Enqueues the reduces that `[reduce-records]` asks for, for the areas at home on this host. All state is in Redis:
+ * if it is emptied, a reduce comes early.
  */
 export class Automatic {
   readonly #host: Pick<JobHost, "settings" | "log" | "redis">;
@@ -70,7 +70,7 @@ export class Automatic {
 
   async #go(): Promise<void> {
     const { log } = this.#host;
-    await this.#lookAndAsk().catch((error: unknown) => log.debug({ err: error }, "a look was not finished"));
+    await this.#lookAndAsk().catch((error: unknown) => log.debug({ err: error }, "the policy scan failed"));
     if (!this.#over) this.#timer = setTimeout(() => void this.#go(), this.#everyMs);
   }
 
@@ -87,10 +87,10 @@ export class Automatic {
         );
       }
     }
-    log.debug({ areas: areas.length }, "looked over the areas for [reduce-records]");
+    log.debug({ areas: areas.length }, "scanned the areas for [reduce-records]");
   }
 
-  /** As long as the same is wrong it is said once. */
+  /** Logs a problem once while it lasts. */
   #tellOnce(sentence: string): void {
     if (this.#told.has(sentence)) return;
     this.#told.add(sentence);
@@ -100,7 +100,7 @@ export class Automatic {
   async #askWhereDue(area: string, policy: ReducePolicy): Promise<void> {
     const { redis, settings, log } = this.#host;
     const payload = parsePayload("reduce", policyPayload(area, policy, settings.host));
-    // A line that was changed since is another one.
+    // A line that has changed counts as another one.
     const work = deduplicationId("reduce", payload);
     // A job's outcome is recorded before the job leaves the queue: who finds no job finds the outcome.
     if ((await this.#queue.getDeduplicationJobId(work)) !== null) return;
@@ -108,7 +108,8 @@ export class Automatic {
     if (!isDue(policy, last?.work === work ? last : undefined, Date.now())) return;
     const jobId = newJobId("reduce");
     const job = await this.#queue.add("reduce", payload, enqueueOptions("reduce", payload, jobId));
-    if (job.id === jobId) log.info({ jobId, area, policy: policy.name }, "asked for by [reduce-records]");
+    if (job.id === jobId)
+      log.info({ jobId, area, policy: policy.name }, "enqueued a reduce for [reduce-records]");
   }
 
   async #look(): Promise<AreasLook> {
@@ -121,11 +122,11 @@ export class Automatic {
     }
   }
 
-  /** Looks no more. */
+  /** Stops scanning. */
   stop(): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    // It only reads; one that hangs on a file system ends with the process.
+    // It only reads; if it hangs on a file system it ends with the process.
     this.#thread?.unref();
     void this.#thread?.terminate();
   }

@@ -6,9 +6,10 @@ import type { Settings } from "../shared/settings.ts";
 const setting = "MTJOBS_LOCK_REDIS_URLS";
 
 /**
- * Asks each lock server but the queue's, which `joinQueue` checks. One that does not answer is told in the log: the others may be enough.
+ * Checks each lock server except the queue's, which `joinQueue` checks. One that does not answer is logged: the
+ * others may be enough.
  *
- * @throws JobsError `bad-redis` for a server that refuses us, `bad-settings` for a URL that is none
+ * @throws JobsError `bad-redis` if a server refuses the login, `bad-settings` for an invalid URL
  */
 export async function checkLockServers(
   { redisUrl, lockRedisUrls }: Pick<Settings, "redisUrl" | "lockRedisUrls">,
@@ -21,7 +22,7 @@ export async function checkLockServers(
   if (refusal !== undefined) {
     const { code, message, hint, details } = refusal;
     const named = hint?.includes(setting) === true ? hint : `${hint} (${setting})`;
-    throw new JobsError(code, `a lock server: ${message}`, {
+    throw new JobsError(code, `lock server: ${message}`, {
       hint: named,
       cause: refusal,
       ...(details === undefined ? {} : { details }),
@@ -30,8 +31,8 @@ export async function checkLockServers(
   for (const failure of failures) {
     if (failure !== undefined)
       log.warn(
-        { hint: `see ${setting}; more than half of them must be up` },
-        `a lock server: ${failure.message}`,
+        { hint: `check ${setting}: more than half of the servers must be up` },
+        `lock server: ${failure.message}`,
       );
   }
 }

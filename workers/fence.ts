@@ -5,22 +5,22 @@ import { type Connection, type Part, prepared } from "../shared/sqlite/connectio
 import { hasTable } from "../shared/sqlite/table.ts";
 
 /**
- * The fence: one row in each database we write. megatest.db issues the token and holds the lease; every
- * transaction of ours proves, inside itself, that the database it commits to still knows the token. So a
- * holder that was paused, or lost its Redis lock, commits nothing once another took over.
+ * The fence: one row in each database that a job writes. megatest.db issues the token and holds the lease; every
+ * transaction checks, inside itself, that its database still has the token. A holder that was paused or lost its
+ * Redis lock can commit nothing after a take-over.
  *
- * Redis plays no part in this: it may be flushed at any time.
+ * Redis plays no part in this and may be flushed at any time.
  */
 
 export interface Fence {
   token: number;
-  /** Who holds the lease; null where nobody does. Only megatest.db's row counts. */
+  /** Holder of the lease, or null. Only megatest.db's row counts. */
   holder: string | null;
   jobId: string | null;
-  /** Milliseconds since 1970. */
+  /** Ms since 1970. */
   acquiredAt: number;
   expiresAt: number;
-  /** In the cache only: a refill from megatest.db was due when we first wrote, and is still to be settled. */
+  /** In the cache only: a refill from megatest.db was due before the first write, and is not done yet. */
   refillDue: boolean;
 }
 
@@ -35,7 +35,7 @@ const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fen
   refill_due INTEGER NOT NULL DEFAULT 0
 )`;
 
-/** Undefined where no job ever wrote to the database. @throws JobsError `corrupt` where the token can rise no more */
+/** Returns undefined if no job ever wrote to the database. @throws JobsError `corrupt` if the token cannot rise */
 export function readFence(db: Connection, part: Part): Fence | undefined {
   if (!hasTable(db, part, "mtjobs_fence")) return undefined;
   const row = db
@@ -65,24 +65,22 @@ export function readFence(db: Connection, part: Part): Fence | undefined {
   };
 }
 
-/** Who takes a lease: a process for one of its jobs, or a migration. */
+/** Identifies who takes a lease: a process for one of its jobs, or a migration. */
 export interface LeaseClaim {
   holder: string;
   jobId: string;
-  /** Name of this host. */
+  /** This host's name. */
   host: string;
   /** Ms since 1970. */
   now: number;
 }
 
-/**
- * @throws JobsError `locked` where another holder, or another job of this one, has a lease that still counts
- */
+/** @throws JobsError `locked` if another holder, or another job of this holder, has a valid lease */
 export function assertLeaseFree(current: Fence | undefined, claim: LeaseClaim): void {
   if (current === undefined || leaseState(current, claim.host, claim.now) !== "held") return;
   if (current.holder === claim.holder && current.jobId === claim.jobId) return;
   throw new JobsError("locked", `the area is held by ${current.holder} for job ${current.jobId}`, {
-    hint: "wait until that job ends, or until its lease runs out",
+    hint: "wait until that job ends or its lease expires",
     details: { holder: current.holder, jobId: current.jobId, expiresAt: current.expiresAt },
   });
 }
@@ -98,7 +96,7 @@ export function takeLease(
   claim: LeaseClaim & { seen: number },
   beforeWrite: () => void = () => {},
 ): number {
-  // Nobody can commit to megatest.db between this look and the write: it is read from here on.
+  // This read starts the transaction's snapshot: no commit to megatest.db can come before the write.
   const current = readFence(db, "area");
   assertLeaseFree(current, claim);
   beforeWrite();
@@ -113,7 +111,7 @@ export function takeLease(
   return token;
 }
 
-/** Raises the token of a database that is written next to megatest.db. Call inside a transaction on it. */
+/** Raises the token of a database written together with megatest.db. Call inside a transaction on it. */
 export function raiseToken(db: Connection, part: Part, token: number): void {
   db.exec(createSql(part));
   const { changes } = db
@@ -126,8 +124,8 @@ export function raiseToken(db: Connection, part: Part, token: number): void {
 }
 
 /**
- * Proves that `token` is still the newest in `part` and takes its write lock, in one statement: the first
- * of every transaction of ours. In megatest.db it renews the lease, which costs nothing more.
+ * Checks that `token` is still the newest in `part` and takes its write lock, in one statement: the first of every
+ * transaction. In megatest.db it also renews the lease.
  *
  * @throws JobsError `lost-lease`
  */
@@ -141,14 +139,14 @@ export function proveToken(db: Connection, part: Part, token: number, now: numbe
   if (changes === 0) throw lostLease(part);
 }
 
-/** Gives the lease back; the token stays, so that the next one is higher. Call inside a transaction on `area`. */
+/** Releases the lease; the token stays, so that the next one is higher. Call inside a transaction on `area`. */
 export function releaseLease(db: Connection, token: number): void {
   db.prepare(
     "UPDATE area.mtjobs_fence SET holder = NULL, job_id = NULL, expires_at = 0 WHERE id = 1 AND token = ?",
   ).run(token);
 }
 
-/** Notes in the cache that a refill was due before we touched it; works without a token, it changes no record. */
+/** Records in the cache that a refill was due before the first write. Needs no token: it changes no record. */
 export function noteRefillDue(db: Connection, due: boolean): void {
   db.exec(createSql("cache"));
   db.prepare(
@@ -159,6 +157,6 @@ export function noteRefillDue(db: Connection, due: boolean): void {
 
 function lostLease(part: Part): JobsError {
   return new JobsError("lost-lease", `another worker took over the area (seen in ${part})`, {
-    hint: "nothing was committed after that; the other worker goes on with the work",
+    hint: "nothing was committed after that; the other worker continues the job",
   });
 }

@@ -10,13 +10,13 @@ const databases: Record<Part, string> = {
   completed: "completed-runs.db",
 };
 
-/** Seconds around what is aimed at: 25 ms on what Megatest's clients wait for. */
+/** Seconds, around the target of 25 ms for locks that Megatest's clients wait for. */
 const locks = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
-/** Seconds: a moment to when a job gives up. */
+/** Seconds, up to the time at which a job gives up. */
 const waits = [0.01, 0.025, 0.1, 0.25, 1, 5, 15, 60, 120];
 const batches = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
 
-/** Measures what the threads of a worker's jobs tell, and what jobs leave. */
+/** Measures what job threads report and the sizes that jobs leave. */
 export class FigureMetrics {
   readonly #bytes: Gauge<"area" | "database">;
   readonly #stop: () => void;
@@ -26,22 +26,22 @@ export class FigureMetrics {
     const labelNames = ["database"] as const;
     const batch = new Histogram({
       name: "mtjobs_worker_batch_tests",
-      help: "Tests that were worked on in one transaction",
+      help: "Tests handled in one transaction",
       ...{ labelNames, buckets: batches, registers },
     });
     const lock = new Histogram({
       name: "mtjobs_worker_lock_seconds",
-      help: "For how long a database was locked at a time, for reading or for writing",
+      help: "How long a database was locked at a time, for reading or writing",
       ...{ labelNames, buckets: locks, registers },
     });
     const wait = new Histogram({
       name: "mtjobs_worker_busy_wait_seconds",
-      help: "For how long a database that others kept busy was waited for",
+      help: "How long a job waited for a busy database",
       ...{ buckets: waits, registers },
     });
     this.#bytes = new Gauge({
       name: "mtjobs_worker_database_bytes",
-      help: "Size of an area's database when the last job of this worker on it had ended",
+      help: "Size of an area's database after this worker's last job on it",
       ...{ labelNames: ["area", "database"] as const, registers },
     });
     this.#stop = hearFigures((told) => {
@@ -51,7 +51,7 @@ export class FigureMetrics {
     });
   }
 
-  /** Notes the sizes that a job left. */
+  /** Records the database sizes that a job left. */
   note({ area, bytes }: Partial<MoveResult>): void {
     if (area === undefined) return;
     for (const [database, { after }] of Object.entries(bytes ?? {}))

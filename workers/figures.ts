@@ -6,20 +6,20 @@ import {
 } from "node:worker_threads";
 import type { Part } from "../shared/sqlite/connection.ts";
 
-/** What the threads of jobs tell of their work, for the metrics of the worker that they belong to. */
+/** A measurement that a job thread reports to its worker's metrics. */
 export type Figure =
-  /** How many tests were worked on at once, and for how long a database was locked for it. */
+  /** Number of tests in one batch, and how long a database was locked for it. */
   | { figure: "batch"; part: Part; tests: number }
   | { figure: "lock"; part: Part; ms: number }
-  /** A busy database was waited for. */
+  /** Wait for a busy database. */
   | { figure: "wait"; ms: number };
 
-/** Known to every thread that is started after `hearFigures`, and to those that they start. */
+/** Environment data key; threads started after `hearFigures`, and their own threads, see it. */
 const key = "mtjobs-figures";
 
 let channel: BroadcastChannel | undefined;
 
-/** Tells the process of a figure; costs nothing where nobody hears. */
+/** Reports a figure to the process; does nothing without a listener. */
 export function tellFigure(figure: Figure): void {
   const name: unknown = getEnvironmentData(key);
   if (typeof name !== "string") return;
@@ -27,7 +27,7 @@ export function tellFigure(figure: Figure): void {
   channel.postMessage(figure);
 }
 
-/** Hears the figures of all threads that this one starts from now on, until the function that is returned is called. */
+/** Receives the figures of all threads started from now on, until the returned function is called. */
 export function hearFigures(hear: (figure: Figure) => void): () => void {
   const name = `${key}-${process.pid}`;
   setEnvironmentData(key, name);
@@ -39,7 +39,7 @@ export function hearFigures(hear: (figure: Figure) => void): () => void {
   };
 }
 
-/** It keeps no thread from ending. */
+/** Opens a channel that does not keep a thread alive. */
 function open(name: string): BroadcastChannel {
   const opened = new BroadcastChannel(name);
   (opened as unknown as MessagePort).unref();

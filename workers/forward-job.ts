@@ -11,18 +11,18 @@ import { isNumber, redisKey } from "../shared/queue/names.ts";
 import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** Seconds for which the way of a job is remembered. */
+/** How long a job's route is kept, seconds. */
 const wayRememberedFor = 30 * 24 * 60 * 60;
-/** A job passed on this often will never arrive: the hosts disagree about the homehost. */
+/** A job forwarded this often will not arrive: the hosts disagree about the homehost. */
 const longestWay = 8;
 
-/** The hosts that passed the job on so far, in order, this one included. */
+/** Returns the hosts that forwarded the job so far, in order, including this one. */
 async function noteWay(redis: Redis, key: string, host: string): Promise<string[]> {
   const way = await redis.lrange(key, 0, -1);
   // A worker that died between adding and finishing comes here again.
   if (way.at(-1) === host) return way;
   if (way.length >= longestWay) {
-    throw new JobsError("not-home", `the job went round: ${way.join(", ")}`, {
+    throw new JobsError("not-home", `the job was forwarded in a circle: ${way.join(", ")}`, {
       hint: "these hosts disagree about the homehost: compare .homehost with MTJOBS_HOST and MTJOBS_ADDRESS on each",
       details: { way },
     });
@@ -33,22 +33,22 @@ async function noteWay(redis: Redis, key: string, host: string): Promise<string[
 }
 
 /**
- * Makes room for a job that comes back to a host it came from: BullMQ ignores an id that its queue has seen, so
- * the job would vanish, reported as forwarded by both.
+ * Removes the finished job of a host that the job returns to: BullMQ ignores an id that its queue knows, so the job
+ * would be lost, reported as forwarded by both hosts.
  */
 async function makeRoom(queue: Queue, jobId: string, target: string): Promise<void> {
   const old = await queue.getJob(jobId);
   if (old === undefined) return;
   const state = await old.getState();
   if (state === "active") {
-    throw new JobsError("locked", `${target} is still passing the job on to us`);
+    throw new JobsError("locked", `${target} is still forwarding the job to this host`);
   }
   if (state === "completed" && isForwarded(old.returnvalue)) await old.remove();
 }
 
 /**
- * The id under which the job goes on. BullMQ numbers jobs that are added without an id, and takes no number for one: such
- * a job gets an id of ours, the same however often it is asked for.
+ * Returns the job's id in the other queue. A numeric id belongs to one BullMQ queue, so such a job gets an id derived
+ * from its data, the same at each attempt.
  */
 function idElsewhere({ id = "", name, timestamp }: Job, host: string): string {
   if (!isNumber(id)) return id;
@@ -56,12 +56,12 @@ function idElsewhere({ id = "", name, timestamp }: Job, host: string): string {
   return `${name}-${hash.digest("hex").slice(0, 16)}`;
 }
 
-const selfText = (settings: Settings) => hostAddress(settings).catch(() => "a name without an address");
+const selfText = (settings: Settings) => hostAddress(settings).catch(() => "no address");
 
 /**
- * Adds the job under the same id (a mere number excepted) to the queue of the area's homehost. Safe to repeat.
- * Rejects with `no-worker` where no host is known by that name or address, with `not-home` where the hosts send the job
- * round.
+ * Adds the job to the queue of the area's homehost under the same id, unless that is a number. Safe to repeat.
+ *
+ * @throws JobsError `no-worker` if no host has that name or address, `not-home` for a forwarding circle
  */
 export async function forwardJob(
   job: Job,
@@ -73,9 +73,9 @@ export async function forwardJob(
   if (target === undefined || target.host === settings.host) {
     throw new JobsError(
       "no-worker",
-      `the area's homehost is ${homehost}, and no worker is known by that name`,
+      `the area's homehost is ${homehost}, and no worker is registered under that name`,
       {
-        hint: `start mtjobs worker there, with MTJOBS_HOST or MTJOBS_ADDRESS as .homehost says; ${settings.host} is ${await selfText(settings)}`,
+        hint: `start mtjobs worker there with MTJOBS_HOST or MTJOBS_ADDRESS as in .homehost; this host is ${settings.host} (${await selfText(settings)})`,
         details: { homehost },
       },
     );

@@ -5,33 +5,33 @@ import { ExecutionError, Lock, ResourceLockedError } from "redlock";
 import { JobsError } from "../shared/errors.ts";
 import { type LockOwner, lockOwnerKey } from "../shared/queue/area-lock-key.ts";
 
-/** A lock on an area, as whoever works there has it. */
+/** A lock on an area, held by this process. */
 export interface AreaLock {
-  /** Aborted (`lost-lease`) before the lock expires without us, or once somebody else has it. */
+  /** Aborted (`lost-lease`) before the lock expires, or once another process holds it. */
   readonly signal: AbortSignal;
-  /** Never rejects: what cannot be released expires by itself. */
+  /** Never rejects: a lock that cannot be released expires. */
   release(): Promise<void>;
   /**
-   * Stops renewing it and leaves it standing for `ms`, for whoever adopts it by the value returned. Never rejects: where
-   * the servers do not answer it stands for what is left of its life.
+   * Stops renewing and leaves the lock for `ms`, for a process that adopts it by the returned value. Never rejects:
+   * without an answer from the servers the lock lasts for the rest of its life.
    */
   handOver(ms: number): Promise<string>;
 }
 
-/** The servers that did not give the lock at the last try, each with its reason; none for another error. */
+/** Returns the servers that refused the lock at the last attempt, with their reasons; none for another error. */
 export async function votesAgainst(error: unknown): Promise<Map<Redis, Error>> {
   if (!(error instanceof ExecutionError)) return new Map();
   return (await error.attempts.at(-1))?.votesAgainst ?? new Map();
 }
 
-/** True where enough servers said that somebody else has it; false for an outage. */
+/** Returns true if enough servers report another holder; false for an outage. */
 export async function isContention(error: unknown): Promise<boolean> {
   return [...(await votesAgainst(error)).values()].some((vote) => vote instanceof ResourceLockedError);
 }
 
-/** A lock that is about to be extended. How long it stands only the servers know: each extends what has this very value. */
+/** Builds a lock to extend. Only the servers know its expiry: each extends the key if it has this value. */
 export function lockOf(redlock: Redlock, resources: string[], value: string): Lock {
-  // Redlock refuses to extend what has run out by the host's clock, which may have been set meanwhile.
+  // Redlock refuses to extend a lock that has expired by the host's clock, which may have been changed.
   return new Lock(redlock, resources, value, [], Number.MAX_SAFE_INTEGER);
 }
 
@@ -39,16 +39,16 @@ export interface HeldLockOptions {
   redlock: Redlock;
   ownerClient: Redis | undefined;
   resources: string[];
-  /** The value under which the servers have it. */
+  /** The lock's value on the servers. */
   value: string;
-  /** `performance.now()` before the servers were asked for it. */
+  /** `performance.now()` before the request. */
   asked: number;
   owner: LockOwner;
-  /** Ms that it stands without renewal. */
+  /** Lifetime without renewal, ms. */
   ttl: number;
 }
 
-/** A lock in hand, renewed at a third of its life, given up a little before its end. */
+/** A held lock, renewed at a third of its life, and given up shortly before its end. */
 export class HeldLock implements AreaLock {
   readonly #with: HeldLockOptions;
   readonly #lost = new AbortController();
@@ -87,7 +87,7 @@ export class HeldLock implements AreaLock {
       this.#watch();
       this.#writeOwner();
     } catch (error) {
-      // After an outage the lock still stands until it expires, and the next renewal may get through.
+      // After an outage the lock is valid until it expires, and the next renewal may succeed.
       if (await isContention(error)) this.#giveUp(error);
     }
   }
@@ -97,7 +97,7 @@ export class HeldLock implements AreaLock {
     await redlock.extend(lockOf(redlock, resources, value), ms, settings);
   }
 
-  /** (Re)starts the clock that ends our trust in the lock before the servers' clocks do. */
+  /** Restarts the timer that gives the lock up before the servers expire it. */
   #watch(): void {
     clearTimeout(this.#watchdog);
     const left = this.#asked + 0.9 * this.#with.ttl - performance.now();
@@ -109,7 +109,7 @@ export class HeldLock implements AreaLock {
     this.#stopTimers();
     this.#lost.abort(
       new JobsError("lost-lease", "the lock on the area was lost", {
-        hint: "the job is tried again by itself; see whether the lock servers stay up",
+        hint: "the job is retried automatically; check that the lock servers stay up",
         ...(cause === undefined ? {} : { cause }),
       }),
     );
@@ -138,7 +138,7 @@ export class HeldLock implements AreaLock {
       await this.#extend(ms, { retryCount: 0 });
       this.#writeOwner(ms);
     } catch {
-      // Whoever adopts it takes it anew.
+      // The adopting process acquires it again.
     }
     return value;
   }
@@ -153,7 +153,7 @@ export class HeldLock implements AreaLock {
       await redlock.release(lockOf(redlock, resources, value), { retryCount: 0 });
       await ownerClient?.del(resources.map(lockOwnerKey));
     } catch {
-      // It expires by itself within the ttl.
+      // It expires within the ttl.
     }
   }
 }

@@ -3,7 +3,7 @@ import { reachableAddress } from "../shared/area/homehost.ts";
 import type { HostRecord } from "../shared/queue/hosts.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** Of this program, from its package.json. */
+/** Returns this program's version, from its package.json. */
 export function ownVersion(): string {
   // One level up from the source, two from the built file in dist/.
   const up = import.meta.url.endsWith(".ts") ? "../package.json" : "../../package.json";
@@ -11,7 +11,7 @@ export function ownVersion(): string {
   return version;
 }
 
-/** What this process tells the other hosts about itself. */
+/** Returns what this process announces to the other hosts. */
 export async function hostRecord(settings: Settings): Promise<HostRecord> {
   return {
     host: settings.host,

@@ -11,8 +11,8 @@ import { JobThreads, type ThreadOptions } from "./job-threads.ts";
 import type { ThreadData, ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
 
 /**
- * `--inline`: the job in this process without Redis. The same code in the same kind of thread as in a worker;
- * the lease in the area's databases keeps it apart from workers. Rejects with a JobsError.
+ * `--inline`: runs the job from this process without Redis, in the same kind of thread as a worker's. The lease in
+ * the area's databases excludes workers. Rejects with a JobsError.
  */
 export async function runInline(
   name: MoveName,
@@ -26,7 +26,7 @@ export async function runInline(
   );
 }
 
-/** `doctor --repair`: finishes or undoes what dead jobs left, in this process. Rejects with a JobsError. */
+/** `doctor --repair`: finishes or undoes what dead jobs left. Rejects with a JobsError. */
 export async function runRepair(
   request: Pick<ReducePayload, "area" | "requestedBy">,
   settings: Settings,
@@ -42,7 +42,6 @@ export async function runRepair(
   return await runAlone({ name: "repair", payload, jobId: newJobId("repair"), settings }, options);
 }
 
-/** The one job that this process is there for. */
 async function runAlone<Name extends ThreadJobName>(
   data: ThreadData<Name>,
   options: ThreadOptions,

@@ -4,26 +4,26 @@ import type { Settings } from "../shared/settings.ts";
 import type { AreaLocks } from "./area-lock.ts";
 import type { JobThreads } from "./job-threads.ts";
 
-/** What a job needs of the worker that took it. */
+/** What a job needs from its worker. */
 export interface JobHost {
   settings: Settings;
-  /** What a megatest.config may read, as the job's own thread sees it. */
+  /** Environment for a megatest.config, the same as in the job's thread. */
   env: NodeJS.ProcessEnv;
   log: Logger;
-  /** Fail-fast; for forwarding and for requests to cancel. */
+  /** Fail-fast; for forwarding and cancel requests. */
   redis: Redis;
   locks: AreaLocks;
-  /** Aborted (`stopped`) when the worker leaves. */
+  /** Aborted (`stopped`) when the worker stops. */
   leaving: AbortSignal;
-  /** Aborted when the worker can wait no longer for a step to end. */
+  /** Aborted when the worker stops waiting for a step to end. */
   abandon: AbortSignal;
-  /** By job id, while it runs: aborting it stops the job at its next batch. */
+  /** By job id; aborting it stops the job at its next batch. */
   running: Map<string, AbortController>;
-  /** By job id: how often it was put off because its area is held, and what was said about it. */
+  /** By job id: how often it was postponed because its area is held, and the last message about it. */
   waits: Map<string, { count: number; said: string }>;
   threads: JobThreads;
   /** See JobContext. */
   settleMs?: number;
-  /** Told of every area that a job names. */
+  /** Called with the area of every job. */
   onArea?: (area: string) => void;
 }

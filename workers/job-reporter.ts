@@ -2,7 +2,7 @@ import type { Job } from "bullmq";
 import type { Logger } from "../shared/log.ts";
 import type { Progress } from "../shared/result.ts";
 
-/** Brings a job's story and progress to Redis, in order, without making the job wait for it. */
+/** Writes a job's log and progress to Redis, in order, without making the job wait. */
 export class JobReporter {
   readonly #job: Job;
   readonly #log: Logger;
@@ -17,18 +17,18 @@ export class JobReporter {
   #queue(write: () => Promise<unknown>): void {
     this.#tail = this.#tail.then(write).then(
       () => {},
-      // What cannot be told does not fail the work; the log on stderr has it.
+      // A failed report does not fail the job; the log on stderr has it.
       (error: unknown) => this.#log.warn({ err: error }, "could not report to Redis"),
     );
   }
 
-  /** One sentence of the story, in the job's log and the program's. */
+  /** Adds a sentence to the job's log and the program's. */
   log(sentence: string): void {
     this.#log.info(sentence);
     this.#queue(() => this.#job.log(sentence));
   }
 
-  /** Only the latest is written where Redis is slower than the job. */
+  /** Writes only the latest progress if Redis is slower than the job. */
   progress(progress: Progress): void {
     const idle = this.#progress === undefined;
     this.#progress = progress;
@@ -40,7 +40,7 @@ export class JobReporter {
     });
   }
 
-  /** Resolves when everything said so far is written (or could not be). */
+  /** Resolves when everything reported so far is written or has failed. */
   async flush(): Promise<void> {
     await this.#tail;
   }

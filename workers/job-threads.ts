@@ -8,13 +8,12 @@ import type { RpcThread } from "./threads/thread-rpc.ts";
 export interface ThreadOptions {
   onLog?: (sentence: string) => void;
   onProgress?: (progress: Progress) => void;
-  /** Aborted: the job stops at its next batch boundary; the reason should be a JobsError. */
+  /** Aborted: the job stops at its next batch; the reason should be a JobsError. */
   signal?: AbortSignal;
   /** Aborted: the thread is given up immediately, whatever it is doing; the caller should end the process. */
   abandon?: AbortSignal;
 }
 
-/** Where the threads' code is. */
 export function builtThreadUrl(): URL {
   return builtFile("./job-thread.js", import.meta.url);
 }

@@ -10,23 +10,23 @@ import type { Settings } from "../shared/settings.ts";
 import { hostRecord } from "./host-record.ts";
 import { rest } from "./move/transaction.ts";
 
-/** What a worker has of Redis once its host is announced there. */
+/** A worker's Redis objects after its host is announced. */
 export interface Joined {
-  /** Fail-fast; the caller ends it. */
+  /** Fail-fast; the caller closes it. */
   redis: Redis;
   queue: Queue;
   record: HostRecord;
   facts: RedisFacts;
 }
 
-/** Milliseconds between two tries. */
+/** Ms between two attempts. */
 const pause = 1000;
 
 /**
- * Opens the host's queue and announces the host. Waits for a Redis that takes no commands for a while, because it loads
- * its data or cannot save it; any other failure ends the wait, with nothing left open.
+ * Opens the host's queue and announces the host. Waits while Redis loads its data or cannot save it; any other
+ * failure ends the wait, with nothing left open.
  *
- * @throws JobsError `redis-unreachable` if there is no answer, `bad-redis`; the signal's reason
+ * @throws JobsError `redis-unreachable` without an answer, `bad-redis`; the signal's reason
  */
 export async function joinQueue(settings: Settings, log: Logger, signal: AbortSignal): Promise<Joined> {
   for (let told = ""; ; ) {
@@ -58,7 +58,9 @@ async function join(settings: Settings, log: Logger, signal: AbortSignal): Promi
   }
 }
 
-/** Says that this host is there. One job at a time even with two workers on it; said again each time in case Redis was emptied. */
+/**
+ * Announces this host; repeated in case Redis was emptied. The queue runs one job at a time, whatever its workers.
+ */
 export async function announce(
   { prefix }: Settings,
   { redis, queue, record }: Pick<Joined, "redis" | "queue" | "record">,

@@ -3,16 +3,16 @@ import { readAreaId } from "../shared/area/area-id.ts";
 import { decideHome, readHomehost } from "../shared/area/homehost.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** Where a job's area lives, before anything of it is locked or touched. */
+/** Where a job's area lives, read before anything is locked or changed. */
 export interface AreaPlace {
   realPath: string;
-  /** null where the area has none yet. */
+  /** null if the area has no id yet. */
   areaId: string | null;
-  /** The other host that is its homehost; undefined: this host is, or none was written into it yet. */
+  /** The homehost if it is another host; undefined if this host is, or none is set. */
   elsewhere: string | undefined;
 }
 
-/** Looks without changing anything; rejects as `openArea` and `readHomehost` do. `env`: what its config may read. */
+/** Reads without changing anything; rejects as `openArea` and `readHomehost` do. `env`: for the area's config. */
 export async function locateArea(
   path: string,
   settings: Settings,

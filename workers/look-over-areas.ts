@@ -5,20 +5,20 @@ import { type ReducePolicies, readPolicies } from "../shared/area/reduce-policie
 import { toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** An area at home here, and what its config asks for. */
+/** An area at home on this host, and what its config asks for. */
 export interface AreaPolicies extends ReducePolicies {
   area: string;
 }
 
-/** The areas whose config asks for something, and sentences about what could not be looked at. */
+/** Areas whose config asks for something, and warnings about those that cannot be read. */
 export interface AreasLook {
   areas: AreaPolicies[];
   warnings: string[];
 }
 
 /**
- * Looks over the areas below the roots for `[reduce-records]`, in a thread of its own: a file system may hang. An area
- * without a homehost is nobody's, and left alone.
+ * Scans the areas below the roots for `[reduce-records]`, in its own thread because a file system may hang. Skips
+ * areas without a homehost.
  */
 export async function lookOverAreas(settings: Settings, env: NodeJS.ProcessEnv): Promise<AreasLook> {
   const look: AreasLook = { areas: [], warnings: [] };

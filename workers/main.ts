@@ -7,20 +7,20 @@ import { HostWorker, type HostWorkerOptions } from "./worker.ts";
 const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 type Signal = (typeof signals)[number];
 
-/** Ends this process as if it had never caught `signal`: at once, without waiting for threads, with an honest status. */
+/** Ends this process with the default action of `signal`, immediately and without waiting for threads. */
 function dieBy(signal: Signal): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 
 export interface RunWorkerOptions extends HostWorkerOptions {
-  /** Where figures for Prometheus are to be had, for as long as the worker is there. */
+  /** Address for Prometheus metrics. */
   metrics?: { host: string; port: number } | undefined;
 }
 
 /**
- * `mtjobs worker`: serves the host's queue until a signal. The first finishes the batch in hand and puts the job
- * back, a second one leaves at once. Resolves to the exit status; rejects where the worker may not start.
+ * `mtjobs worker`: serves the host's queue until a signal. The first signal finishes the current batch and requeues
+ * the job, a second one exits immediately. Resolves to the exit status; rejects if the worker may not start.
  */
 export async function runWorker(
   settings: Settings,
@@ -33,7 +33,7 @@ export async function runWorker(
   };
   const worker = new HostWorker(settings, log, { env: process.env, ...watched, ...options });
   const { promise: told, end } = firstSignal((signal) => {
-    log.warn(`${signal} again: leaving at once`);
+    log.warn(`${signal} again: exiting immediately`);
     dieBy(signal);
   });
   try {
@@ -41,11 +41,9 @@ export async function runWorker(
     await startTracing(settings);
     const signal = await serve(worker, told);
     if (signal === undefined) return 0;
-    log.info(`${signal}: finishing the batch in hand`);
+    log.info(`${signal}: finishing the current batch`);
     const outcome = await worker.stop();
-    log.info(
-      outcome === "left" ? "left" : "left in the middle of a step, which is repeated by the next worker",
-    );
+    log.info(outcome === "left" ? "left" : "left in the middle of a step; the next worker repeats it");
     if (outcome === "abandoned") dieBy(signal);
     return 0;
   } finally {
@@ -55,7 +53,7 @@ export async function runWorker(
   }
 }
 
-/** Returns the signal that ends the worker once it serves; undefined if it came before, while the worker waited for Redis. */
+/** Returns the signal that ends the serving worker; undefined if it came while the worker waited for Redis. */
 async function serve(worker: HostWorker, told: Promise<Signal>): Promise<Signal | undefined> {
   let isServing = false;
   void told.then(async () => {

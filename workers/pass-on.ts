@@ -7,9 +7,8 @@ import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { JobHost } from "./job-host.ts";
 
 /**
- * A schedule's turn adds the job proper. So turns that come while a job waits (its area is held, its window shut) do not
- * pile up: the same work asked for twice is one job. A turn that is taken up again after its worker died finds that job
- * too, or adds another where it has ended.
+ * Enqueues the job of a schedule's turn. Turns that come while a job waits (area held, window closed) do not pile up:
+ * equal work is one job. A turn repeated after its worker died finds that job, or adds another if it has ended.
  */
 export async function passOn(
   job: Job,

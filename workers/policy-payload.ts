@@ -5,16 +5,16 @@ import { deduplicationId } from "../shared/queue/enqueue-options.ts";
 import { parsePayload, type ReducePayload } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** The data of the reduce that a line of an area's config asks for. */
+/** Returns the payload of the reduce that a line of an area's config asks for. */
 export function policyPayload(area: string, { name, request }: ReducePolicy, host: string): unknown {
   return { ...request, v: 1, area, policy: name, requestedBy: `megatest.config@${host}` };
 }
 
 /**
- * A job that a line of the config asked for may have waited long: where the line is gone or says something else by now,
- * nothing is done for what it said.
+ * Checks that the config still asks for the job, which may have waited for long: if the line is gone or changed,
+ * nothing is done.
  *
- * @throws {JobsError} `cancelled`; otherwise as `openAllowedArea`
+ * @throws JobsError `cancelled`; otherwise as `openAllowedArea`
  */
 export function assertStillAsked(payload: ReducePayload, settings: Settings, env: NodeJS.ProcessEnv): void {
   if (payload.policy === undefined) return;
@@ -25,6 +25,6 @@ export function assertStillAsked(payload: ReducePayload, settings: Settings, env
     line !== undefined && work(parsePayload("reduce", policyPayload(payload.area, line, settings.host)));
   if (asked === work(payload)) return;
   throw new JobsError("cancelled", `[reduce-records] ${payload.policy} no longer asks for this job`, {
-    hint: "nothing was done; what the config says now is done in its turn",
+    hint: "nothing was done; the changed policy runs when it is due",
   });
 }

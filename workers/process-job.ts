@@ -28,11 +28,11 @@ import type { ThreadResult } from "./thread-protocol.ts";
 import { watchCancel } from "./watch-cancel.ts";
 
 const cancelled = () =>
-  new JobsError("cancelled", "the job was cancelled", { hint: "what it moved stays moved" });
+  new JobsError("cancelled", "the job was cancelled", { hint: "runs already moved stay moved" });
 
 /**
- * One job from the queue to its end. Returns its result, or throws what tells BullMQ how to go on: put back
- * (`WaitingError`, `DelayedError`: no attempt is spent), try again later (`Error`) or give up (`UnrecoverableError`).
+ * Processes one job from the queue. Returns its result, or throws what tells BullMQ how to continue: requeue
+ * (`WaitingError`, `DelayedError`: no attempt is spent), retry (`Error`) or give up (`UnrecoverableError`).
  */
 export async function processJob(
   job: Job,
@@ -56,7 +56,7 @@ export async function processJob(
     await noteEnd(host, job, { result, failure: undefined, at: Date.now() });
     return result;
   } catch (thrown) {
-    // A migration that waits has put its job off itself.
+    // A waiting migration has postponed its job itself.
     if (thrown instanceof DelayedError) throw thrown;
     const error = await toQueueError(thrown, redis, settings.redisUrl);
     const failure = await settleJob(job, token, error, { reporter, log, host });
@@ -76,7 +76,7 @@ function isLast({ attemptsMade, opts }: Job, failure: Error): boolean {
   return failure instanceof UnrecoverableError || attemptsMade + 1 >= (opts.attempts ?? 1);
 }
 
-/** The last sentence of a job's story. */
+/** Returns the last sentence of a job's log. */
 function lastSentence({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResult): string {
   const { did: done, todo } = verbOf(job);
   const stay = Object.values(skippedCounts).reduce((sum, count) => sum + count, 0);
@@ -84,7 +84,7 @@ function lastSentence({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResu
   return `${did} ${plural(moved.runs, "run")} in ${(elapsedMs / 1000).toFixed(1)} s; ${stay} ${stay === 1 ? "stays" : "stay"}.`;
 }
 
-/** Forwarding is nothing but talk with Redis: what goes wrong there may be gone by the time somebody looks. */
+/** Turns a failure of forwarding into a retriable one: it only talks to Redis. */
 function outage(error: unknown): never {
   if (error instanceof JobsError) throw error;
   const what = isReply(error)
@@ -94,8 +94,8 @@ function outage(error: unknown): never {
 }
 
 /**
- * On this thread a migration only talks with Redis, whose answer may come too late on a busy machine: that ends no migration.
- * A slip of ours does, for it would be tried for ever.
+ * Turns an error of Redis into a retriable one: on this thread a migration only talks to Redis, which may answer late
+ * on a busy machine. Programming errors pass, since they would be retried forever.
  */
 function lateAnswer(error: unknown): never {
   const isOther = [JobsError, DelayedError, TypeError, RangeError, ReferenceError];
@@ -114,16 +114,16 @@ async function perform(
   const payload = parsePayload(job.name, job.data);
   const jobId = job.id ?? "";
   host.onArea?.(payload.area);
-  // Where Redis does not answer at this moment, the watch sees the request later.
+  // If Redis does not answer now, the watch sees the request later.
   const asked = isCancelRequested(redis, settings.prefix, { host: settings.host, jobId });
   const isCancelled = await asked.catch(() => false);
   if (job.repeatJobKey !== undefined) {
     if (isCancelled) throw cancelled();
     const { forwarded } = await passOn(job, payload, host).catch(outage);
-    reporter.log(`Its turn has come: the job is ${forwarded.jobId}.`);
+    reporter.log(`Enqueued the scheduled job ${forwarded.jobId}.`);
     return { forwarded };
   }
-  // A migration that waits may be half done: it is for the job itself to end that.
+  // A waiting migration may be half done, so its job handles the cancel request.
   if ("to" in payload)
     return await coordinate(job, payload, { token, signal, reporter, host, isCancelled }).catch(lateAnswer);
   if (isCancelled) throw cancelled();
@@ -141,9 +141,9 @@ async function moveRuns(
   const place = await locateArea(payload.area, settings, host.env);
   if (place.elsewhere !== undefined) {
     const { forwarded, alive } = await forwardJob(job, payload, place.elsewhere, host).catch(outage);
-    const but = alive ? "" : "; no worker is running there at the moment, so it waits";
+    const but = alive ? "" : "; no worker is running there now, so it waits";
     reporter.log(
-      `${settings.host} is not the area's homehost: the job goes on in ${forwarded.host}'s queue${but}.`,
+      `${settings.host} is not the area's homehost: the job continues in ${forwarded.host}'s queue${but}.`,
     );
     return { forwarded };
   }
@@ -153,7 +153,7 @@ async function moveRuns(
   const owner = { host: settings.host, pid: process.pid, jobId, since: new Date().toISOString() };
   const lock = await host.locks.acquire(areaLockKeys(settings.prefix, place), owner);
   try {
-    if (!host.waits.has(jobId)) reporter.log(`Worker ${process.pid} on ${settings.host} takes the job.`);
+    if (!host.waits.has(jobId)) reporter.log(`Worker ${process.pid} on ${settings.host} started the job.`);
     const triedAgain = job.attemptsMade + 1 < (job.opts.attempts ?? 1);
     return await runUnderSignals(
       { name: job.name as MoveName, payload, jobId, triedAgain },
@@ -161,7 +161,7 @@ async function moveRuns(
       { reporter, host },
     );
   } finally {
-    // A thread that was given up may still be at work: its lock runs out by itself.
+    // An abandoned thread may still be working: its lock expires.
     if (!host.abandon.aborted) await lock.release();
   }
 }

@@ -1,4 +1,4 @@
-// redlock 5.0.0-beta.2 ships types that its own exports map hides; this declares the part that we use.
+// redlock 5.0.0-beta.2 ships types that its exports map hides; this declares the part used here.
 declare module "redlock" {
   import type { Redis } from "ioredis";
 
@@ -20,7 +20,7 @@ declare module "redlock" {
     );
     readonly value: string;
     readonly resources: string[];
-    /** Milliseconds since the epoch; 0 once released or replaced. */
+    /** Ms since 1970; 0 once released or replaced. */
     expiration: number;
   }
   export interface RedlockSettings {

@@ -7,13 +7,13 @@ import { askHome } from "./ask-home.ts";
 import type { JobHost } from "./job-host.ts";
 import { addStep } from "./migrate/step-jobs.ts";
 
-/** How often a worker goes over the areas it knows, and over its roots, ms. */
+/** Interval between reconcile rounds over the known areas, and over the roots, ms. */
 const roundMs = 15_000;
 const rootsEveryMs = 10 * 60_000;
 
 /**
- * A worker's rounds over areas: a migration that nobody goes on with is seen by whichever of its hosts is alive, and gets
- * a job `tend` in that host's queue. So nothing depends on a job in Redis.
+ * Reconciles areas: any live host of a migration without a job finds it and enqueues a `tend` step for itself. So
+ * nothing depends on a job in Redis.
  */
 export class Rounds {
   readonly #host: JobHost;
@@ -29,14 +29,14 @@ export class Rounds {
     this.#start();
   }
 
-  /** Areas of jobs that this worker met are looked at in each round. */
+  /** Adds an area to each round. */
   note(area: string): void {
     this.#areas.add(area);
   }
 
   #start(): void {
     this.#going ??= this.#go()
-      .catch((error: unknown) => this.#host.log.debug({ err: error }, "a round was not finished"))
+      .catch((error: unknown) => this.#host.log.debug({ err: error }, "a reconcile round failed"))
       .finally(() => {
         this.#going = undefined;
       });
@@ -65,7 +65,7 @@ export class Rounds {
     await askHome(this.#host, wished, rootsEveryMs);
   }
 
-  /** Most areas never moved, or did so long ago: no thread is started for those. */
+  /** Returns the areas with migration files. Most have none, and need no thread. */
   async #withMigrations(): Promise<string[]> {
     const looked = [...this.#areas].map(async (area) => {
       const left = await readdir(join(area, ".mtjobs", "migration")).catch(() => []);
@@ -79,16 +79,16 @@ export class Rounds {
     const id = `tend-${createHash("sha256").update(area).digest("hex").slice(0, 16)}`;
     const place = { host: settings.host, jobId: `${id}-${Date.now().toString(36)}` };
     const payload = { v: 1, area, requestedBy: `worker@${settings.host}`, step: "tend" } as const;
-    // One at a time for an area: while it waits or works another one is not added.
+    // At most one for an area: none is added while it waits or runs.
     await addStep(this.#host, place, payload, { deduplication: { id } }).catch((error: unknown) =>
-      log.debug({ err: toJobsError(error) }, "could not ask for a tend"),
+      log.debug({ err: toJobsError(error) }, "could not enqueue a reconcile step"),
     );
   }
 
-  /** Goes on no further round, and waits for the one under way. */
+  /** Stops the rounds, and waits for the one under way. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#over.abort(new Error("the worker leaves"));
+    this.#over.abort(new Error("the worker is stopping"));
     await this.#going;
   }
 }

@@ -8,22 +8,22 @@ import type { Progress } from "../shared/result.ts";
 import type { JobHost } from "./job-host.ts";
 import type { JobReporter } from "./job-reporter.ts";
 
-/** Milliseconds until a job whose area is held by another is tried again, for the `count`th time. */
+/** Delay before the `count`th retry of a job whose area is held, ms. */
 const heldDelay = (count: number) => Math.min(1000 * count, 10_000) * (1 + Math.random());
 
-/** When a job that was put off for the `count`th time is taken up again, ms since 1970. */
+/** Returns when a job that was postponed for the `count`th time is retried, ms since 1970. */
 function putOffUntil({ details }: JobsError, count: number): number {
   const opensAt = details?.opensAt;
   return typeof opensAt === "number" ? opensAt : Date.now() + heldDelay(count);
 }
 
-/** What a job that is held for long shows as its phase; it keeps the counts of what it did. */
+/** Phases of jobs that are held for long; they keep their counts. */
 const heldPhases: Partial<Record<ErrorCode, string>> = {
   paused: "paused",
-  "outside-window": "waiting for its time of day",
+  "outside-window": "waiting for its time window",
 };
 
-/** True for what somebody else must end first: it costs no attempt, however long it takes. */
+/** Returns true if something else must end first: waiting for it costs no attempt. */
 function isPutOff({ code }: JobsError): boolean {
   return ["locked", "paused", "outside-window", "redis-unreachable", "no-worker"].includes(code);
 }
@@ -34,8 +34,8 @@ function progressOf({ progress }: Job): Pick<Progress, "runs" | "rows"> {
 }
 
 /**
- * Decides what becomes of a job that did not complete: puts it back, or tells by the error that it returns to be
- * thrown whether BullMQ tries it again (`Error`) or not (`UnrecoverableError`).
+ * Decides what becomes of a failed job: requeues it, or returns the error to throw, by which BullMQ retries it
+ * (`Error`) or not (`UnrecoverableError`).
  */
 export async function settleJob(
   job: Job,
@@ -44,7 +44,7 @@ export async function settleJob(
   { reporter, log, host }: { reporter: JobReporter; log: Logger; host: JobHost },
 ): Promise<Error> {
   if (error.code === "stopped") {
-    reporter.log("Put back: the worker is leaving. The job goes on where it stopped.");
+    reporter.log("Requeued: the worker is stopping. The job continues later where it stopped.");
     await reporter.flush();
     await job.moveToWait(token);
     return new WaitingError();
@@ -53,8 +53,8 @@ export async function settleJob(
   const place = { host: settings.host, jobId: job.id ?? "" };
   if (isPutOff(error)) {
     const { count, said } = waits.get(job.id ?? "") ?? { count: 0, said: "" };
-    // Said once, or the story would be nothing else by the time the area is free.
-    if (said !== error.message) reporter.log(`Waits: ${error.message}.`);
+    // Logged once, not at every retry.
+    if (said !== error.message) reporter.log(`Waiting: ${error.message}.`);
     waits.set(job.id ?? "", { count: count + 1, said: error.message });
     const until = putOffUntil(error, count + 1);
     const phase = heldPhases[error.code];
@@ -73,7 +73,7 @@ export async function settleJob(
   const failure = error.retriable
     ? new Error(encodeFailure(error))
     : new UnrecoverableError(encodeFailure(error));
-  // Bull Board and `mtjobs job` show where it was thrown, not that it passed here.
+  // Bull Board and `mtjobs job` show where it was thrown.
   if (error.stack !== undefined) failure.stack = error.stack;
   return failure;
 }

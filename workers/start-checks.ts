@@ -5,15 +5,19 @@ import { homeName } from "../shared/home-name.ts";
 import type { Logger } from "../shared/log.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** What must hold before a worker takes any job: `bad-settings` without roots, `not-owner` as the wrong user. */
+/**
+ * Checks what a worker needs before it takes any job.
+ *
+ * @throws JobsError `bad-settings` without roots or with an invalid host name, `not-owner` as the wrong user
+ */
 export function checkStart(settings: Settings, log: Logger): void {
   if (settings.areas.length === 0) {
-    throw new JobsError("bad-settings", "a worker needs the directories that hold its areas", {
-      hint: "set MTJOBS_AREAS to their absolute paths, separated by colons: it touches nothing outside them",
+    throw new JobsError("bad-settings", "MTJOBS_AREAS is empty", {
+      hint: "set it to the absolute paths of the directories that hold the areas, separated by colons; the worker touches nothing outside them",
     });
   }
   if (!homeName.test(settings.host)) {
-    throw new JobsError("bad-settings", `${JSON.stringify(settings.host)} cannot be this host's name`, {
+    throw new JobsError("bad-settings", `${JSON.stringify(settings.host)} is not a valid host name`, {
       hint: "set MTJOBS_HOST to a name that .homehost may hold: letters, digits, dots and dashes",
     });
   }
@@ -21,9 +25,9 @@ export function checkStart(settings: Settings, log: Logger): void {
   if (uid !== 0 && username !== settings.user) {
     throw new JobsError(
       "not-owner",
-      `running as ${username}, which cannot work on the caches of ${settings.user}`,
+      `running as ${username}, which cannot use the caches of ${settings.user}`,
       {
-        hint: `start the worker as ${settings.user} or root, or mend MTJOBS_USER`,
+        hint: `start the worker as ${settings.user} or root, or correct MTJOBS_USER`,
         details: { runningAs: username, user: settings.user },
       },
     );
@@ -32,8 +36,8 @@ export function checkStart(settings: Settings, log: Logger): void {
     try {
       accessSync(root, constants.R_OK | constants.X_OK);
     } catch (error) {
-      // It may be mounted later; a job for it fails with its own reason until then.
-      log.warn({ err: error, root }, "a directory of MTJOBS_AREAS cannot be read");
+      // It may be mounted later; its jobs fail with their own reason until then.
+      log.warn({ err: error, root }, "cannot read a directory of MTJOBS_AREAS");
     }
   }
 }

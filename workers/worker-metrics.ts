@@ -11,10 +11,10 @@ import type { MoveResult } from "../shared/result.ts";
 import type { AreaLocks } from "./area-lock.ts";
 import { FigureMetrics } from "./figure-metrics.ts";
 
-/** Seconds: a dry run on a small area to a reduce of a very large one. */
+/** Seconds, from a dry run on a small area to a reduce of a very large one. */
 const durations = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
 
-/** Counts what a worker does, for Prometheus. */
+/** Counts a worker's jobs and rows for Prometheus. */
 export class WorkerMetrics {
   readonly #registry = new Registry();
   readonly #jobs: Counter<"job" | "outcome">;
@@ -29,31 +29,31 @@ export class WorkerMetrics {
     collectDefaultMetrics({ register: this.#registry, prefix: "mtjobs_worker_" });
     this.#jobs = new Counter({
       name: "mtjobs_worker_jobs_total",
-      help: "Jobs that ended here, by how",
+      help: "Jobs that ended here, by outcome",
       labelNames: ["job", "outcome"],
       registers,
     });
     this.#seconds = new Histogram({
       name: "mtjobs_worker_job_duration_seconds",
-      help: "How long a job that ended took, from its last beginning",
+      help: "Duration of jobs that ended, from their last start",
       labelNames: ["job"],
       buckets: durations,
       registers,
     });
     this.#rows = new Counter({
       name: "mtjobs_worker_rows_moved_total",
-      help: "Rows that jobs moved, whichever way, by table; runs among them",
+      help: "Rows moved by jobs in either direction, by table, runs included",
       labelNames: ["job", "table"],
       registers,
     });
     this.#figures = new FigureMetrics(this.#registry);
   }
 
-  /** Counts every job that `worker` ends from now on, and the locks in hand. */
+  /** Counts every job that `worker` ends from now on, and the locks held. */
   watch(worker: Worker, locks: Pick<AreaLocks, "held">): void {
     new Gauge({
       name: "mtjobs_worker_locks_held",
-      help: "Areas whose lock in Redis this worker holds",
+      help: "Areas whose Redis lock this worker holds",
       registers: [this.#registry],
       collect() {
         this.set(locks.held);
@@ -66,14 +66,14 @@ export class WorkerMetrics {
       if (job.name !== "migrate") this.#figures.note(result as Partial<MoveResult>);
     });
     worker.on("failed", (job) => {
-      // Without an end it is tried again.
+      // No end time: it will be retried.
       if (job?.finishedOn === undefined) return;
       const { code } = decodeFailure(job.failedReason ?? "");
       this.#end(job.name, code === "cancelled" ? "cancelled" : "failed", job);
     });
   }
 
-  /** Answers any request with the figures; resolves to where. @throws {JobsError} `io` where it cannot listen */
+  /** Serves the metrics at any path; resolves to the URL. @throws JobsError `io` if it cannot listen */
   async listen({ host, port }: { host: string; port: number }): Promise<string> {
     const server = createServer((request, response) => {
       request.resume();
@@ -103,7 +103,7 @@ export class WorkerMetrics {
     outcome: string,
     { processedOn, finishedOn }: { processedOn?: number; finishedOn?: number },
   ) {
-    // A name that another tool made up would be a series for good.
+    // An unknown name of another tool would create a lasting series.
     const known = job in payloadSchemas ? job : "other";
     this.#jobs.inc({ job: known, outcome });
     if (processedOn === undefined || finishedOn === undefined) return;

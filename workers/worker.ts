@@ -25,47 +25,47 @@ import { mendUnreadable } from "./unreadable-jobs.ts";
 /**
  * One host's worker.
  *
- * States: new → (start) serving → (stop) leaving → left. A job it takes is active until it ends in one of:
- * completed, failed, delayed (area held elsewhere, or to be tried again), waiting (put back: we leave).
+ * States: new → (start) serving → (stop) leaving → left. A job is active until it ends as completed, failed, delayed
+ * (area held, or to be retried) or waiting (requeued because the worker stops).
  *
- * | what dies or is lost | what happens |
+ * | failure | effect |
  * | --- | --- |
- * | this process (kill -9, power) | the job's lock runs out; another worker of the host, or the next one, takes the job again within some 15 s and goes on where it stopped |
- * | the jobs' thread | the job fails as `internal` with what is known |
- * | the job's lock in Redis | the thread stops at its next batch; whoever has the job now goes on |
- * | the area's lock | the same, and the job is tried again with back-off |
- * | Redis, briefly | the job goes on; nothing is reported meanwhile |
- * | Redis, for longer than a lock lives | as a lost lock; the worker waits for Redis for ever |
- * | we are told to leave (SIGTERM) | the batch ends, the job is put back with its attempt unspent |
+ * | this process (kill -9, power) | the job's lock expires; another worker of the host, or the next one, starts the job again within some 15 s and continues where it stopped |
+ * | the job thread | the job fails as `internal` with what is known |
+ * | the job's lock in Redis | the thread stops at its next batch; the new holder continues the job |
+ * | the area's lock | the same, and the job is retried with back-off |
+ * | Redis, briefly | the job continues; nothing is reported until Redis is back |
+ * | Redis, for longer than a lock's life | as a lost lock; the worker waits for Redis forever |
+ * | SIGTERM | the batch ends, and the job is requeued with its attempt unspent |
  */
 
-/** Milliseconds a job's lock stands without renewal. Renewals come at half of it, from a thread that never blocks. */
+/** Lifetime of a job's lock without renewal, ms. It is renewed at half of it, from a thread that never blocks. */
 const lockDuration = 10_000;
-/** Milliseconds between looks for jobs whose worker died. */
+/** Interval between checks for jobs whose worker died, ms. */
 const stalledInterval = 3000;
-/** Dying under a job costs it nothing, but a job that kills its worker every time must end. */
+/** A worker's death costs the job no attempt, but a job that kills its worker every time must end. */
 const maxStalledCount = 5;
-/** Milliseconds a step in hand may take after `stop()` before it is given up; then until the connections are. */
+/** How long after `stop()` the current step is abandoned, and then the connections, ms. */
 const stepGrace = 4000;
 const leaveGrace = 6000;
 
-const stopped = () => new JobsError("stopped", "the worker is leaving");
+const stopped = () => new JobsError("stopped", "the worker is stopping");
 
-/** `abandoned`: a step would not end; the caller should end the process without waiting for threads. */
+/** `abandoned`: a step did not end; the caller should end the process without waiting for threads. */
 export type LeaveOutcome = "left" | "abandoned";
 
 export interface HostWorkerOptions {
-  /** The process's environment: `#{getenv …}` and `$MT_TESTSUITE_NAME` of an area come from it; nothing by default. */
+  /** Environment for `#{getenv …}` and `$MT_TESTSUITE_NAME` in an area's config; empty by default. */
   env?: NodeJS.ProcessEnv;
-  /** Given the queue's worker and the areas' locks once they are there. */
+  /** Called with the queue's worker and the area locks once they exist. */
   watch?: (worker: Worker, locks: AreaLocks) => void;
-  /** Where the jobs' thread is; tests put their own there. */
+  /** Code of the job thread; tests supply their own. */
   threadUrl?: URL;
-  /** How long this host watches after an area left it, ms; tests cannot wait 75 s. */
+  /** How long this host watches an area after it left, ms; tests cannot wait 75 s. */
   settleMs?: number;
-  /** How often it looks for migrations that nobody goes on with, ms. */
+  /** Interval between reconcile rounds, ms. */
   roundMs?: number;
-  /** How often the areas' configs are looked at for `[reduce-records]`, ms. */
+  /** Interval between policy scans, ms. */
   lookMs?: number;
 }
 
@@ -101,7 +101,7 @@ export class HostWorker {
     this.#threads = new JobThreads(options.threadUrl);
   }
 
-  /** Resolves when the queue is served. Rejects, with nothing left open, if a check fails or `stop` was called before. */
+  /** Resolves when the queue is served. Rejects, with nothing left open, if a check fails or `stop` was called. */
   async start(): Promise<void> {
     const settings = this.#settings;
     checkStart(settings, this.#log);
@@ -131,7 +131,7 @@ export class HostWorker {
       );
     } catch (error) {
       if (this.#serving === undefined) {
-        // What is left open would keep the process alive.
+        // An open connection would keep the process alive.
         locks?.close();
         redis.disconnect();
       } else await this.stop();
@@ -170,7 +170,7 @@ export class HostWorker {
         lockDuration,
         stalledInterval,
         maxStalledCount,
-        // For jobs that other tools added without saying how long to keep them.
+        // For jobs that other tools added without retention options.
         removeOnComplete: keepCompleted,
         removeOnFail: keepFailed,
       },
@@ -178,7 +178,7 @@ export class HostWorker {
     this.#options.watch?.(worker, host.locks);
     worker.on("error", (error) => {
       this.#tellOnce(error);
-      // What it throws where it reads a job that is none.
+      // BullMQ throws these when it cannot read a job.
       if (error instanceof SyntaxError || error instanceof TypeError)
         void mendUnreadable(host.redis, queue, this.#log).catch(() => {});
     });
@@ -186,21 +186,23 @@ export class HostWorker {
     worker.on("lockRenewalFailed", (jobIds) => {
       for (const id of jobIds) this.#renewals.lose(id);
     });
-    // Only now has its job ended, for whoever waits for it.
+    // Only now has the job ended for those who wait for it.
     worker.on("completed", (job) => this.#ended(host, job));
     worker.on("failed", (job) => job !== undefined && this.#ended(host, job));
-    worker.on("stalled", (jobId) => this.#log.warn({ jobId }, "its worker died: the job is taken up again"));
+    worker.on("stalled", (jobId) => this.#log.warn({ jobId }, "its worker died; the job is started again"));
     return worker;
   }
 
-  /** While Redis is away the same error comes every second: one line for each kind of it a minute is enough. */
+  /** Logs a repeated error once a minute: without Redis the same one comes every second. */
   #tellOnce(error: Error): void {
     const again = error.message === this.#told.message && performance.now() - this.#told.at < 60_000;
     if (!again) this.#told = { message: error.message, at: performance.now() };
     this.#log[again ? "debug" : "warn"]({ err: error }, "queue");
   }
 
-  /** Takes no more jobs, puts the one in hand back at its next batch, and leaves. Safe to call at any time, and twice. */
+  /**
+   * Takes no more jobs, requeues the current one at its next batch, and leaves. May be called at any time, and twice.
+   */
   stop(): Promise<LeaveOutcome> {
     this.#left ??= this.#leave();
     return this.#left;
@@ -222,7 +224,7 @@ export class HostWorker {
     const roundsOver = serving.rounds.stop();
     serving.automatic.stop();
     this.#threads.close();
-    // First close, then abort: else the job put back would be taken again by ourselves.
+    // Close first, then abort: otherwise this worker would take the requeued job again.
     const closed = serving.worker.close().then(() => "left" as const);
     this.#leaving.abort(stopped());
     const step = setTimeout(() => this.#abandon.abort(), stepGrace);
@@ -233,7 +235,7 @@ export class HostWorker {
     const outcome = await Promise.race([Promise.all([closed, roundsOver]).then(([left]) => left), tooLong]);
     clearTimeout(step);
     clearTimeout(patience);
-    // Best effort while Redis may be away: the announcement runs out by itself.
+    // Best effort, since Redis may be away: the announcement expires.
     await withdrawHost(serving.redis, this.#settings.prefix, serving.record).catch(() => {});
     await serving.queue.close().catch(() => {});
     serving.locks.close();

@@ -59,7 +59,7 @@ describe("a worker that dies under a real job", () => {
       expect(historyOf(area)).toEqual([]);
       const other = await workerOf(stage, area);
       // It waits for the lease, which is a minute long, or for a lock that the paused one holds.
-      await waitFor("the other worker to take the job", () => other.stderr().includes("takes the job"), {
+      await waitFor("the other worker to take the job", () => other.stderr().includes("started the job"), {
         deadline: 40_000,
         state: other.stderr,
       });

@@ -65,7 +65,7 @@ testWithServer("too few lock servers: the error names each that has no answer, a
           code: "redis-unreachable",
           message: expect.stringMatching(
             new RegExp(
-              `^too few of the lock servers answer: ${url.replace("//", "//me:\\*\\*\\*@")} \\((WRONGPASS|NOAUTH)[^)]*\\), ${away} \\(.+\\)$`,
+              `^too few lock servers answer: ${url.replace("//", "//me:\\*\\*\\*@")} \\((WRONGPASS|NOAUTH)[^)]*\\), ${away} \\(.+\\)$`,
             ),
           ),
           hint: expect.stringContaining("MTJOBS_LOCK_REDIS_URLS"),

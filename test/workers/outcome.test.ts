@@ -68,7 +68,7 @@ test("progress and the story of a running job are in Redis while it runs", () =>
       );
     });
     expect(await stage.story("hostA", id)).toEqual([
-      expect.stringMatching(/^Worker \d+ on hostA takes the job/),
+      expect.stringMatching(/^Worker \d+ on hostA started the job/),
       "the script is hold",
     ]);
   }));

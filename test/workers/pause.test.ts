@@ -64,7 +64,7 @@ test("a job of a held area waits unspent, says why, lets others pass, and goes o
     const id = await stage.enqueue("hostA", area, "hold");
     const job = await stage.reach("hostA", id, "delayed");
     expect([job.attemptsMade, job.progress]).toEqual([0, expect.objectContaining({ phase: "paused" })]);
-    expect(await stage.story("hostA", id)).toEqual([`Waits: jobs are paused by ${file}.`]);
+    expect(await stage.story("hostA", id)).toEqual([`Waiting: jobs are paused by ${file}.`]);
     const place = { host: "hostA", jobId: id };
     expect((await readWaiting(stage.redis, stage.prefix, place))?.code).toBe("paused");
     await stage.reach("hostA", await stage.enqueue("hostA", free, "hold"), "completed");
@@ -84,7 +84,7 @@ test("a job outside of its window waits unspent until it opens", () =>
     const job = await stage.reach("hostA", id, "delayed");
     expect([job.attemptsMade, job.progress]).toEqual([
       0,
-      expect.objectContaining({ phase: "waiting for its time of day" }),
+      expect.objectContaining({ phase: "waiting for its time window" }),
     ]);
     const due = await waitFor("the delay", async () => (await stage.queue("hostA").getJob(id))?.delay);
     const opens = new Date(job.timestamp).setUTCMinutes(0, 0, 0) + 2 * 3_600_000;
