@@ -58,9 +58,7 @@ async function join(settings: Settings, log: Logger, signal: AbortSignal): Promi
   }
 }
 
-/**
- * Announces this host; repeated in case Redis was emptied. The queue runs one job at a time, whatever its workers.
- */
+/** Announces this host; repeated in case Redis was emptied. The queue runs one job at a time, whatever its workers. */
 export async function announce(
   { prefix }: Settings,
   { redis, queue, record }: Pick<Joined, "redis" | "queue" | "record">,

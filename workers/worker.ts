@@ -200,9 +200,7 @@ export class HostWorker {
     this.#log[again ? "debug" : "warn"]({ err: error }, "queue");
   }
 
-  /**
-   * Takes no more jobs, requeues the current one at its next batch, and leaves. May be called at any time, and twice.
-   */
+  /** Takes no more jobs, requeues the current one at its next batch, and leaves. May be called at any time, and twice. */
   stop(): Promise<LeaveOutcome> {
     this.#left ??= this.#leave();
     return this.#left;

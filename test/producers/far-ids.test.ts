@@ -49,7 +49,7 @@ describe("ids beyond 2^53 on the command line", () => {
     );
     expect(dry).toMatchObject({
       runs: [{ id: String(next) }],
-      warnings: [`not in completed-runs.db but in megatest.db or its cache already: ${one}`],
+      warnings: [`already in megatest.db or its cache, not in completed-runs.db: ${one}`],
     });
     expect((await run(area, "list-runs", "--run-id", String(one))).stdout).toContain(` id: ${one} `);
   });

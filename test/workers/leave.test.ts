@@ -35,7 +35,9 @@ test("a second signal ends the worker at once, even in a step that never ends", 
     await stage.enqueue("hostA", area, "hang");
     await stage.traced(area, "begin");
     worker.child.kill("SIGTERM");
-    await waitFor("the first signal to be taken", () => worker.stderr().includes("finishing the current batch"));
+    await waitFor("the first signal to be taken", () =>
+      worker.stderr().includes("finishing the current batch"),
+    );
     const toldAt = Date.now();
     worker.child.kill("SIGINT");
     expect(await worker.exited).toBe("SIGINT");

@@ -19,16 +19,16 @@ import { transact } from "./transaction.ts";
 
 export interface Absorbed {
   superseded: number;
-  /** Versions of the ref's of rows that changed since it agreed with the cache. */
+  /** Versions from the ref of rows that changed since the ref agreed with the cache. */
   unsynced: number;
   late: number;
 }
 
 /**
- * Brings rows of one table of a source that completed-runs.db does not know into it, before they are removed: a row it
- * lacks is added; of two versions the cache's wins, and the other one is kept in `mtjobs_superseded`.
+ * Merges rows of one table of a source into completed-runs.db before they are removed from the source. Missing rows
+ * are added; of two versions the cache's wins, and the other is kept in `mtjobs_superseded`.
  *
- * The source is read first, into a temporary table; no lock on it lasts while completed-runs.db commits.
+ * The source is read into a temporary table first, so that no lock on it lasts while completed-runs.db commits.
  */
 export function absorb(options: AbsorbOptions, record: RecordPlan, ids: readonly bigint[]): Absorbed {
   readRows(options, record, ids);
@@ -45,7 +45,7 @@ export function absorb(options: AbsorbOptions, record: RecordPlan, ids: readonly
   });
 }
 
-/** A station has its own source attached, and with it those that blocks come from. */
+/** A source writer has its own source attached, and the sources of archive blocks. */
 function attachedBlockSources(db: Connection): Source[] {
   return blockSources((db.pragma("database_list") as { name: Source }[]).map(({ name }) => name));
 }
@@ -66,7 +66,7 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan, renamedBlocks:
   let superseded = 0;
   let replaced = 0;
   if (wins) {
-    // The freshest database: its version takes the place of ours.
+    // The freshest database: its version replaces the one in completed-runs.db.
     const rivals = `(${rivalRows(record, part)})`;
     if (record.table === "tests")
       superseded += keepChildren(options, `${rivals} AND test_id NOT IN (SELECT id FROM temp.incoming)`);
@@ -75,7 +75,7 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan, renamedBlocks:
       record,
       `completed.${record.table}`,
       `x.id IN ${rivals}`,
-      "a later version came",
+      "replaced by a later version",
     );
     db.exec(`INSERT INTO temp.replaced SELECT * FROM completed.${record.table} WHERE id IN ${rivals}`);
     replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
@@ -93,14 +93,14 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan, renamedBlocks:
       "temp.incoming",
       `${which} AND NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
        AND ${isKnown})`,
-      "an older or stray version",
+      "an older or divergent version",
     );
   const unsynced = part === "ref" ? keepOlder(isThere) : 0;
   superseded += keepOlder(part === "ref" ? `NOT ${isThere}` : "1");
   return { superseded, unsynced, late: Math.max(0, late - replaced) };
 }
 
-/** Adds the rows whose ids are free, tests with the block ids that completed-runs.db has for them; returns how many. */
+/** Adds the rows whose ids are free, tests with their block ids in completed-runs.db; returns how many. */
 function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string): number {
   const { db, part } = options;
   const { table } = record;
@@ -122,7 +122,7 @@ function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string)
   return added;
 }
 
-/** Notes, for the tests just added, what number their block had before. */
+/** Records the former block ids of the tests just added. */
 function rememberBlocks(db: Connection, blocks: string): void {
   db.exec("DELETE FROM completed.mtjobs_archived WHERE test_id IN (SELECT id FROM temp.free)");
   if (blocks === "[]") return;
@@ -133,7 +133,7 @@ function rememberBlocks(db: Connection, blocks: string): void {
   ).run(blocks);
 }
 
-/** Columns that the source lacks are not its to change: they stay as they were. No trigger sees it. */
+/** Restores columns that the source lacks: it cannot have changed them. Triggers are off. */
 function restoreOwnColumns({ db, part }: AbsorbOptions, record: RecordPlan): void {
   const here = new Set(record.columnsIn(part));
   const own = record.columnsIn("completed").filter((name) => !here.has(name));
@@ -147,8 +147,8 @@ function restoreOwnColumns({ db, part }: AbsorbOptions, record: RecordPlan): voi
 }
 
 /**
- * Rows of ours that an incoming row replaces: by id, and by name, for a step that reports again comes under a new id.
- * So does a test that is started anew; but one of a run that Megatest does not see is what a client that lost it made.
+ * SQL: ids of copies that an incoming row replaces, by id and by name, since a step reported again gets a new id. So
+ * does a test that is started again; but a test of a run that Megatest does not see comes from a client that lost it.
  */
 function rivalRows(record: RecordPlan, part: Source): string {
   const byId = `SELECT d.id FROM temp.incoming AS x CROSS JOIN completed.${record.table} AS d ON d.id = x.id`;
@@ -161,15 +161,15 @@ function rivalRows(record: RecordPlan, part: Source): string {
 }
 
 /**
- * Adds the rows under new ids where theirs are taken. One whose test is not in completed-runs.db, or that
- * does not fit there as it is, is kept aside.
+ * Adds the rows, under new ids if theirs are taken. Rows whose test is not in completed-runs.db, and rows that do not
+ * fit there, are kept in `mtjobs_superseded`.
  */
 function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): Absorbed {
   const { db, part } = options;
   const { table } = record;
   const parented = mayJoin(options, record);
   noteUnfit(db, record, "temp.incoming");
-  // Those that keep their ids first: a new id could be one of them.
+  // Rows that keep their ids come first: a new id could be one of them.
   const rows = prepared<[], [bigint, bigint]>(
     db,
     `SELECT x.rowid, EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) AS taken
@@ -193,14 +193,14 @@ function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): Absorbed {
     if (changes === 0) prepared(db, "INSERT INTO temp.unfit VALUES (?)").run(row);
   }
   const superseded =
-    keep(options, record, "temp.incoming", `NOT (${parented})`, "a stray row") +
+    keep(options, record, "temp.incoming", `NOT (${parented})`, "an orphaned row") +
     keep(options, record, "temp.incoming", `${parented} AND ${isUnfit}`, doesNotFit);
   return { superseded, unsynced: 0, late };
 }
 
 /**
- * SQL that is true for a row `x` that may become part of its run: its parent is there. What the ref alone has
- * was deleted in cache and megatest.db; it is kept aside and does not rise again.
+ * SQL: the row `x` may become part of its run, since its parent is there. A row that only the ref has was deleted in
+ * cache and megatest.db; it is kept in `mtjobs_superseded`, not restored.
  */
 function mayJoin({ part }: AbsorbOptions, { parent }: RecordPlan): string {
   if (part === "ref") return "0";
@@ -211,4 +211,4 @@ function mayJoin({ part }: AbsorbOptions, { parent }: RecordPlan): string {
 /** See `noteUnfit`. */
 const isUnfit = "x.rowid IN (SELECT row FROM temp.unfit)";
 
-const doesNotFit = "completed-runs.db cannot hold it as it is";
+const doesNotFit = "completed-runs.db cannot hold it unchanged";

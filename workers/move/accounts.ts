@@ -9,19 +9,19 @@ import { runRows } from "./run-rows.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
- * Each moved run is counted in exactly one line of the history: that of the job which `mtjobs_runs` names for
- * it. So a line tells what is committed. A run that was removed to the end, but whose last state did not come to be
- * written, is counted by the job that writes it; and runs of a job that ended without a line go over to the next.
+ * Each moved run is counted in exactly one line of the history, that of its job in `mtjobs_runs`; so a line tells
+ * what is committed. A run that was removed completely without its last state is counted by the job that writes this
+ * state; runs of a job that ended without a line pass to the next job.
  *
- * A restored run leaves completed-runs.db; what is to be counted of it stands in `mtjobs_restored` until its job has a line.
+ * A restored run leaves completed-runs.db; `mtjobs_restored` keeps its counts until its job has a line.
  */
 
-/** Runs counted in one go. */
+/** Runs counted in one statement. */
 const chunk = 500;
 
 /**
- * Counts in the runs this job answers for before it moves any: its own, from before it was put back or died, and
- * those of jobs that died without a line. Safe to repeat: what was taken over is its own then.
+ * Counts the runs that belong to this job before it moves any: its own, from before it was requeued or died, and
+ * those of jobs that died without a line. Safe to repeat.
  */
 export async function takeOverCounts(move: Move): Promise<void> {
   const { db, context, token } = move;
@@ -46,12 +46,12 @@ export async function takeOverCounts(move: Move): Promise<void> {
       }),
     );
   }
-  if (dead.length > 0) context.log(`What ${dead.join(", ")} moved before it died is counted with this job.`);
+  if (dead.length > 0) context.log(`This job also counts what ${dead.join(", ")} moved before dying.`);
   await countMoved(move, context.signal);
   await countRestored(move);
 }
 
-/** Notes runs that are about to leave completed-runs.db, with their rows by table. Call inside the transaction that says so. */
+/** Records runs that will leave completed-runs.db, with their rows by table. Call in the transaction of that state. */
 export function noteRestored({ db, context }: Move, runs: readonly Run[], rows: RowCounts): void {
   prepared(db, "INSERT INTO completed.mtjobs_restored (job_id, at, runs, rows) VALUES (?, ?, ?, ?)").run(
     context.jobId,
@@ -63,7 +63,7 @@ export function noteRestored({ db, context }: Move, runs: readonly Run[], rows: 
 
 type RowCounts = readonly (readonly [RecordTable, number])[];
 
-/** Counts runs in that are restored. */
+/** Counts restored runs. */
 export function tallyRestored({ counts }: Move, runs: readonly Run[], rows: RowCounts): void {
   for (const [table, count] of rows) {
     counts.restore.moved[table] += count;
@@ -86,9 +86,9 @@ async function countRestored(move: Move): Promise<void> {
 }
 
 /**
- * Makes the tally what is committed, where the job did not come to write the last states of its runs.
+ * Recounts from what is committed if the job could not write the last states of its runs.
  *
- * @param signal ends the waiting for a busy database; not the job's own where that has failed, perhaps by it
+ * @param signal ends the wait for a busy database; not the job's own if that has failed
  */
 export async function settleCounts(move: Move, signal: AbortSignal): Promise<void> {
   const { db, context, counts } = move;
@@ -101,13 +101,13 @@ export async function settleCounts(move: Move, signal: AbortSignal): Promise<voi
       .pluck()
       .get(context.jobId),
   );
-  // The tally holds all that is committed, and perhaps more.
+  // The tally includes all that is committed, and perhaps more.
   if (committed === tally.moved.runs) return;
   tally.forgetMoved();
   await countMoved(move, signal);
 }
 
-/** Jobs that moved runs nobody has looked at again since, or brought some back; the last job's, unless some died. */
+/** Returns the jobs with moved runs not yet checked for late rows, or with restored runs. */
 function unsettledJobs({ db }: Move): string[] {
   return db
     .prepare<[], string>(

@@ -6,24 +6,24 @@ import { columnNames } from "../../shared/sqlite/table.ts";
 import type { Source } from "./move.ts";
 
 /**
- * `tests.archived` names a block of the archive, and a block its disk. Both tables never sync, so an id may
- * mean another path in completed-runs.db: then the block takes a new id there, the test follows, and
- * `mtjobs_archived` remembers what Megatest had.
+ * `tests.archived` refers to a block of the archive, and a block to its disk. Neither table is synced, so an id may
+ * mean another path in completed-runs.db: then the block gets a new id there, the test follows, and `mtjobs_archived`
+ * keeps Megatest's id.
  */
 
 type ArchiveTable = "archive_disks" | "archive_blocks";
 
-/** Where blocks are looked for, in order: no block comes from the ref alone, as no row does. */
+/** Sources of blocks, in order; not the ref, as for all rows. */
 export function blockSources(sources: readonly Source[]): Source[] {
   return (["cache", "area"] as const).filter((part) => sources.includes(part));
 }
 
 /**
- * Copies the blocks that tests name, and their disks, into temporary tables. Call outside a transaction.
+ * Copies the blocks of tests, and their disks, into temporary tables. Call outside a transaction.
  *
- * @param parts where blocks are looked for, in this order
- * @param tests a temporary table of rows of `tests` that have the column `archived`
- * @returns false where there is nothing to settle: this Megatest has no such tables, or no test names a block
+ * @param parts sources of blocks, in order
+ * @param tests a temporary table of rows of `tests` with the column `archived`
+ * @returns false if there is nothing to do: no such tables in this Megatest, or no test with a block
  */
 export function stageArchiveBlocks(db: Connection, parts: readonly Source[], tests: string): boolean {
   const wanted = `SELECT archived FROM ${tests} WHERE typeof(archived) = 'integer' AND archived > 0`;
@@ -53,10 +53,10 @@ function stageTable(db: Connection, parts: readonly Source[], table: ArchiveTabl
   }
 }
 
-/** Ids of blocks or disks that are another in completed-runs.db. */
+/** Blocks or disks that have another id in completed-runs.db. */
 export type RenamedBlocks = [from: bigint, to: bigint][];
 
-/** They as one parameter: `value ->> 0` becomes `value ->> 1`. */
+/** Returns them as one parameter: `value ->> 0` becomes `value ->> 1`. */
 export function blockMap(renamed: RenamedBlocks): string {
   return `[${renamed.map(([from, to]) => `[${from},${to}]`).join(",")}]`;
 }
@@ -71,7 +71,7 @@ export function bringArchiveBlocks(db: Connection): RenamedBlocks {
   return bringRows(db, "archive_blocks");
 }
 
-/** The same for the staged tests, which follow their blocks. */
+/** Does the same and updates the staged tests. */
 export function settleArchiveBlocks(db: Connection): void {
   const map = blockMap(bringArchiveBlocks(db));
   prepared(
@@ -82,7 +82,7 @@ export function settleArchiveBlocks(db: Connection): void {
   rename(db, "stage_tests", "archived", map);
 }
 
-/** One statement for all: one after the other could rename a row twice. */
+/** One statement for all: successive ones could rename a row twice. */
 function rename(db: Connection, table: string, column: string, map: string): void {
   prepared(
     db,
@@ -91,7 +91,7 @@ function rename(db: Connection, table: string, column: string, map: string): voi
   ).run({ map });
 }
 
-/** Adds rows told by their path unless they are there; never overwrites. Returns the ids that changed. */
+/** Adds rows that are missing by path; never overwrites. Returns the ids that changed. */
 function bringRows(db: Connection, table: ArchiveTable): RenamedBlocks {
   const columns = columnNames(db, "completed", table);
   const rest = columnList(columns.filter((name) => name !== "id"));
@@ -113,7 +113,7 @@ function bringRows(db: Connection, table: ArchiveTable): RenamedBlocks {
   });
 }
 
-/** SQL for `tests.archived` as Megatest had it, where its block took a new id in completed-runs.db. */
+/** SQL for Megatest's value of `tests.archived`, if the block has a new id in completed-runs.db. */
 export function originalBlock(alias: string): string {
   return `coalesce((SELECT a.original FROM completed.mtjobs_archived AS a WHERE a.test_id = ${alias}.id), ${alias}.archived)`;
 }

@@ -31,23 +31,23 @@ import { startStations, vacuumInThread } from "./thread-station.ts";
 import { assertInWindow } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** What one kind of job does, between what all of them do before and after. */
+/** The part of a job that differs between reduce, restore and repair. */
 export interface Direction {
   job: MoveResult["job"];
   /** Databases that it may leave with free pages. */
   compacted(move: Move): readonly (Source | "completed")[];
-  /** Tells what the job would do. */
+  /** Reports what the job would do. */
   rehearse(place: Place, tally: Tally, started: number): Promise<MoveResult>;
   perform(site: Site): Promise<void>;
 }
 
 /**
- * Does a job on an area: looks, takes the lease, finishes what earlier jobs left, does what the direction says,
- * compacts, writes the history.
+ * Runs a job on an area: checks, takes the lease, finishes what earlier jobs left, performs the direction, compacts,
+ * writes the history.
  *
  * May be killed anywhere and run again: see "What if it dies here" in docs/architecture.md.
  *
- * @throws JobsError with what stopped the job; what was moved until then stays moved
+ * @throws JobsError with what stopped the job; what was moved before stays moved
  */
 export async function workOnArea(
   payload: MovePayload,
@@ -86,7 +86,7 @@ export async function workOnArea(
       await tidyAndPerform(move, place, payload, lease, direction);
       const result = await report(context.signal);
       const sides = await sidesAfter(move, context.signal);
-      // Only a holder writes history: one that was overtaken at its last step ends here.
+      // Only a lease holder writes history: a job overtaken at its last step ends here.
       await outwaitBusy(context.signal, () => renewLease(move.db, lease.times, move.token));
       appendHistory(place.area, historyLine(result, payload, sides));
       context.failpoint("history-written");
@@ -96,9 +96,9 @@ export async function workOnArea(
       throw error;
     } finally {
       context.failpoint("releasing");
-      // All is done, or has failed for a reason of its own: the lease of one that cannot be reached runs out.
+      // The job is done or has failed for its own reason, so a failure here only lets the lease expire.
       await release(lease, move.token).catch((error: unknown) =>
-        context.log(`The lease could not be given back, and runs out: ${toJobsError(error).message}.`),
+        context.log(`Could not release the lease, which will expire: ${toJobsError(error).message}.`),
       );
     }
   } finally {
@@ -106,7 +106,7 @@ export async function workOnArea(
   }
 }
 
-/** Ends what a migration left. Loaded where there ever was one: most areas stay where they are. */
+/** Finishes or undoes what a migration left. Loaded on demand: most areas never migrate. */
 async function endMigration(move: Move, { area, cache: pair }: Place, times: CacheTimes): Promise<void> {
   const { context, db, files, token } = move;
   const isMarked = () =>
@@ -121,7 +121,7 @@ async function endMigration(move: Move, { area, cache: pair }: Place, times: Cac
   await mendGap(move, () => times.renew());
 }
 
-/** The steps under the lease. */
+/** Runs the steps under the lease. */
 async function tidyAndPerform(
   move: Move,
   place: Place,
@@ -153,11 +153,11 @@ async function tidyAndPerform(
     await collectLateRows(move, sweeper);
     context.failpoint("late-collected");
     await direction.perform({ move, sweeper, syncPass, rest });
-    // Guards may have been removed while the job was at work.
+    // Guards may have been removed while the job worked.
     if ((await repairIdClashes(move, renew)) > 0) await collectLateRows(move, sweeper);
     await compact(
       move,
-      // A vacuum is no batch: nobody could end it where the time is up.
+      // A vacuum cannot be interrupted when the time is up.
       { mode: move.time.up() === undefined ? payload.compact : "never", parts: direction.compacted(move) },
       () => quietReason(move, place.area),
       async (part) => {
@@ -170,7 +170,7 @@ async function tidyAndPerform(
   }
 }
 
-/** @param syncs true where a server is alive, which must come to its syncs: `beforeArea` sees to it */
+/** @param syncs true if a server is alive; `beforeArea` gives its syncs time */
 function openLine(move: Move, place: Place, syncs: boolean, beforeArea: () => Promise<void>): RemovalLine {
   const { context, fresh, files, keys, token } = move;
   const { jobId, signal } = context;
@@ -188,7 +188,7 @@ function openLine(move: Move, place: Place, syncs: boolean, beforeArea: () => Pr
   );
 }
 
-/** A vacuum may take longer than the cache may be older: its time is renewed all along. */
+/** Vacuums, renewing the cache's time: a vacuum may take longer than the cache may be older. */
 async function vacuum({ files, token }: Move, part: Source | "completed", renew: () => void): Promise<void> {
   renew();
   const timer = setInterval(renew, 1000);

@@ -7,7 +7,7 @@ import { proveToken } from "../fence.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** Tables that describe the area as a whole, with the column that names a row. */
+/** Tables that describe the area as a whole, with the column that identifies a row. */
 const areaTables = [
   ["keys", "fieldname"],
   ["metadat", "var"],
@@ -15,9 +15,9 @@ const areaTables = [
 ] as const;
 
 /**
- * Adds the rows that describe the area (target keys, Megatest's version, the descriptions of tests) to
- * completed-runs.db, so that it can be read on its own. What is there is never overwritten; of two versions
- * that it lacks, the freshest database's comes. Commits nothing where nothing is missing.
+ * Adds the rows that describe the area (target keys, Megatest's version, descriptions of tests) to completed-runs.db,
+ * so that it can be read alone. Never overwrites; of two versions of a missing row it takes the freshest database's.
+ * Commits only if rows are missing.
  */
 export async function bringAreaRows(move: Move): Promise<void> {
   const { context, fresh, sources } = move;
@@ -33,7 +33,7 @@ function addMissing({ db, token }: Move, part: Source, table: string, name: stri
   const here = new NameSet(columnNames(db, part, table));
   const columns = columnNames(db, "completed", table).filter((column) => here.has(column));
   if (!columns.includes(name)) return;
-  // Read into a table of ours first: no lock on the source lasts while completed-runs.db commits.
+  // Read into a temporary table first: no lock on the source lasts while completed-runs.db commits.
   db.exec(`DROP TABLE IF EXISTS temp.missing;
     CREATE TEMP TABLE missing AS SELECT ${columnList(columns, "x")} FROM ${part}.${table} AS x
       WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.${quoteName(name)} IS x.${quoteName(name)})`);
@@ -43,7 +43,7 @@ function addMissing({ db, token }: Move, part: Source, table: string, name: stri
     withoutTriggers(db, "completed", () => {
       db.exec(`INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
         SELECT ${columnList(columns)} FROM temp.missing`);
-      // Their ids were taken: nothing refers to them, so new ones do.
+      // Their ids were taken. Nothing refers to them, so they get new ones.
       const rest = columnList(columns.filter((column) => column !== "id"));
       db.exec(`INSERT OR IGNORE INTO completed.${table} (${rest}) SELECT ${rest} FROM temp.missing AS x
         WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.${quoteName(name)} IS x.${quoteName(name)})`);

@@ -2,14 +2,15 @@ import { JobsError } from "../../shared/errors.ts";
 import { plural } from "../../shared/plural.ts";
 import { type Connection, fileOf, type Part, prepared } from "../../shared/sqlite/connection.ts";
 
-/** Rows that were to go: a table with a condition, as it stands after `FROM`, and what it is bound to. */
+/** Deleted rows: a table with a condition, as after `FROM`, and its parameters. */
 export interface Going {
   going: string;
   parameters: readonly string[];
 }
 
 /**
- * Looks for rows that are left, in the transaction that deleted them: a trigger may keep a row, and SQLite does not say so.
+ * Checks, in the transaction that deleted them, that no rows are left: a trigger may keep a row, and SQLite does not
+ * report it.
  *
  * @throws JobsError `unknown-schema`
  */
@@ -22,7 +23,7 @@ export function assertGone(db: Connection, part: Part, table: string, { going, p
     "unknown-schema",
     `${plural(left, "row")} of table ${table} cannot be deleted from ${file}`,
     {
-      hint: "see which of its triggers, or what else, keeps them there, and take that away; this change was undone, and the next job goes on from here",
+      hint: "find the trigger or constraint that keeps them, and remove it; this change was undone, and the next job continues from here",
       details: { file, table, rows: left },
     },
   );

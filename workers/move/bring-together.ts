@@ -14,17 +14,17 @@ import { syncsLastUpdate, writtenColumns } from "./sync-kind.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
- * Where megatest.db was over 10 s newer than the cache, the next Megatest to open the cache would overwrite
- * it from megatest.db. We renew the cache's time before our first commit, so that refill will not come:
- * what it would have brought we bring, row by row and by the three-way rule, in both directions.
+ * Reconciles cache and megatest.db, row by row, by the three-way rule and in both directions, if megatest.db was over
+ * 10 s newer than the cache. The next Megatest to open the cache would overwrite it from megatest.db; a job renews
+ * the cache's time before its first commit, which prevents that refill.
  *
- * That it is due stands in the cache, committed together with the time that hides it.
+ * That a refill is due is recorded in the cache, in the same commit as the time that hides it.
  */
 export async function bringTogether(move: Move, beforeCommit: () => void): Promise<void> {
   if (move.fresh !== "cache") return;
   const fence = await outwaitBusy(move.context.signal, () => readFence(move.db, "cache"));
   if (fence?.refillDue !== true) return;
-  move.context.log("megatest.db was newer than the cache: both are brought together before anything moves.");
+  move.context.log("megatest.db was newer than the cache: reconciling both before moving runs.");
   const rows = await settleAll(move, "both", beforeCommit);
   await outwaitBusy(move.context.signal, () =>
     transact(move.db, () => {
@@ -32,15 +32,15 @@ export async function bringTogether(move: Move, beforeCommit: () => void): Promi
       noteRefillDue(move.db, false);
     }),
   );
-  move.context.log(`Settled ${plural(rows, "row")} that differed.`);
+  move.context.log(`Reconciled ${plural(rows, "row")} that differed.`);
 }
 
-/** Which databases may be written to: all of them, or, where the cache is closed, the others alone. */
+/** The databases that may be written to: all of them, or all but a closed cache. */
 export type Direction = "both" | "from-cache";
 
 /**
- * Settles by the three-way rule what cache and megatest.db do not share, table by table, and returns how many rows that
- * were. May be repeated: rows that are settled agree. Where the cache is closed, what megatest.db has newer is left.
+ * Reconciles the rows that differ between cache and megatest.db, table by table, by the three-way rule; returns how
+ * many there were. May be repeated. If the cache is closed, rows newer in megatest.db are left.
  */
 export async function settleAll(move: Move, direction: Direction, beforeCommit: () => void): Promise<number> {
   let rows = 0;
@@ -58,7 +58,7 @@ interface Settling {
   beforeCommit(): void;
 }
 
-/** Rows settled at once: few enough for a short lock even where all of them differ. */
+/** Rows in one batch: few enough for a short lock even if all of them differ. */
 const chunk = 500;
 
 async function settleTable(settling: Settling): Promise<number> {
@@ -79,7 +79,7 @@ async function settleTable(settling: Settling): Promise<number> {
   return rows;
 }
 
-/** As Megatest's own copying goes: into the cache before its ref; into megatest.db before the ref knows of it. */
+/** In the order of Megatest's own copying: the cache before its ref; megatest.db before the ref knows of it. */
 const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]> = {
   both: [
     ["cache", "area"],
@@ -93,7 +93,7 @@ const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]
   ],
 };
 
-/** Once more where somebody has changed a schema meanwhile: what a row of it held besides would not be kept. */
+/** Retries with new plans if a schema has changed: values of a new column would be lost. */
 async function settleWithPlans(settling: Settling, range: IdRange): Promise<number> {
   const { plans, token, context } = settling.move;
   for (;;) {
@@ -122,7 +122,7 @@ async function settleRange(
     noteLosers(move, record);
   });
   await commitLosers(move);
-  // Read once: cache, ref and megatest.db must get the same values, whatever a client writes meanwhile.
+  // Read once: cache, ref and megatest.db must get the same values, whatever a client writes.
   await outwaitBusy(context.signal, () => {
     capture(move, record, "area", "('area', 'alone')");
     capture(move, record, "cache", "('cache', 'missing')");
@@ -145,8 +145,8 @@ function capture(move: Move, record: RecordPlan, from: "cache" | "area", winners
 }
 
 /**
- * Writes the winning rows as this area's Megatest does: carried columns, defaults elsewhere in a new row. `last_update` is
- * one time in all of them where its sync carries that, or each sync and each refill would find these rows different again.
+ * Writes the winning rows as this area's Megatest does: carried columns, and defaults for the rest of a new row.
+ * `last_update` is the same everywhere if the sync carries it; else syncs and refills would find a difference.
  */
 function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" | "area"): void {
   const { db, plans, token } = move;
@@ -156,13 +156,13 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
   const quietly = syncsLastUpdate(move) ? withoutStampingTriggers : withSyncTriggers;
   const columns = columnList(["id", ...rest]);
   const winning = `temp.winning_${from}`;
-  // A client that wrote to the cache since has the last word: only the version judged is overwritten.
+  // Only the version judged is overwritten: a client may have written to the cache since.
   const unchanged =
     part === "cache"
       ? `EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = t.id AND l.source = 'cache'
           AND l.carried = ${rowLiteral("t", record.carried(part, "completed"))})`
       : "1";
-  // The same name under another id: Megatest's sync replaces that row, and a row of the cache gives way to none.
+  // Same name under another id: Megatest's sync replaces that row; in the cache the existing row stays.
   const clash = part === "cache" ? "IGNORE" : "REPLACE";
   const schema = transact(db, () => {
     proveToken(db, part, token, Date.now());

@@ -2,14 +2,14 @@ import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
 import { clockSkewMs, touch } from "../../shared/area/mtime.ts";
 
-/** Renewed this often at most, in ms; well inside the 10 s after which Megatest refills a cache. */
+/** Minimum interval between renewals, ms; well below the 10 s after which Megatest refills a cache. */
 const renewalMs = 1_000;
 
-/** Plain data, so that each thread can keep times of its own. */
+/** Plain data, so that each thread can renew the times itself. */
 export interface CacheTimesSetup {
-  /** The cache's megatest.db; undefined where there is none, and nothing to keep. */
+  /** The cache's megatest.db; undefined without a cache. */
   file: string | undefined;
-  /** Ms by which the area's file system is ahead of this host's clock; 0 where it is behind. */
+  /** Ms by which the area's file system is ahead of this host's clock; 0 if it is behind. */
   aheadMs: number;
 }
 
@@ -20,13 +20,13 @@ export function cacheTimesSetup(area: Area, cache: CachePair | undefined): Cache
 }
 
 /**
- * Keeps the cache's modification time ahead of megatest.db's: whatever dies after a commit of ours to
- * megatest.db, no Megatest takes it for newer than the cache and refills the cache from it.
+ * Keeps the cache's modification time ahead of megatest.db's, so that no Megatest refills the cache, whatever dies
+ * after a commit to megatest.db.
  */
 export class CacheTimes {
   readonly #setup: CacheTimesSetup;
   #renewedAt = Number.NEGATIVE_INFINITY;
-  /** By the clock that may be set. */
+  /** By the wall clock. */
   #touchedAt = Number.NEGATIVE_INFINITY;
 
   constructor(setup: CacheTimesSetup) {
@@ -37,7 +37,7 @@ export class CacheTimes {
   renew(): void {
     const now = performance.now();
     const wall = Date.now();
-    // By both clocks: this one may be set, back or ahead, and stands for what Megatest compares; that one stops in a suspend.
+    // By both clocks: the wall clock, which Megatest compares, may be changed; the monotonic one stops in a suspend.
     const isRecent = now - this.#renewedAt < renewalMs && Math.abs(wall - this.#touchedAt) < renewalMs;
     if (this.#setup.file === undefined || isRecent) return;
     touch(this.#setup.file, wall + this.#setup.aheadMs);

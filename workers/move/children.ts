@@ -4,12 +4,12 @@ import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** Rows looked at in one statement: a few milliseconds of a shared lock. */
+/** Rows read in one statement: a few milliseconds of a shared lock. */
 const chunk = 10_000;
 
 /**
- * Notes id and parent of every row in those tables of `part` that have no index on their parent, so that
- * later look-ups need no scan: one cheap look over the area per job.
+ * Records id and parent of every row in those tables of `part` that have no index on their parent, so that later
+ * look-ups need no scan. Runs once per job.
  */
 export async function mapChildren(
   db: Connection,
@@ -41,7 +41,7 @@ async function mapTable(
   for await (const range of ranges) await outwaitBusy(signal, () => note().run(...range));
 }
 
-/** SQL, a FROM clause: the rows of a table in `part`, as `alias`, that hang on the ids of a table, as `s`. */
+/** SQL, a FROM clause: the rows of a table in `part`, as `alias`, whose parent is in a table of ids, as `s`. */
 export function childrenOf(part: Part, record: RecordPlan, parents: string, alias: string): string {
   return record.indexedIn(part)
     ? `${parents} AS s CROSS JOIN ${part}.${record.table} AS ${alias} ON ${alias}.${record.parent} = s.id`
@@ -50,10 +50,7 @@ export function childrenOf(part: Part, record: RecordPlan, parents: string, alia
          ON ${alias}.id = k.id AND ${alias}.${record.parent} = s.id`;
 }
 
-/**
- * SQL for the rows of a table in `part` that belong to the slice at hand, or to the piece of a test that it is: a FROM
- * clause that binds the row to `alias`.
- */
+/** SQL, a FROM clause: the rows of a table in `part`, as `alias`, that belong to the current slice or piece of a test. */
 export function rowsOfSlice(part: Part, record: RecordPlan, alias: string): string {
   const { table, parent } = record;
   if (parent === null)

@@ -13,8 +13,8 @@ import { outwaitBusy } from "./transaction.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
 /**
- * The moved runs that match the patterns and ids given, oldest id first. Those that stay are tallied as skipped.
- * One whose target and name were registered again meanwhile stays, or takes a new name here, as the payload says.
+ * Returns the moved runs that match the patterns and ids, oldest id first, and tallies those that stay as skipped. A
+ * run whose target and name were registered again stays, or gets a new name, as the payload says.
  */
 export async function chooseMovedRuns(move: Move, payload: RestorePayload): Promise<Run[]> {
   const { signal } = move.context;
@@ -41,7 +41,7 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
     } else if (left !== undefined) {
       move.tally.skip(label, "changed");
       move.tally.warn(
-        `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column now`,
+        `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column`,
       );
     } else {
       const isAgain = await outwaitBusy(signal, () => isRegisteredAgain(move, run.id));
@@ -58,11 +58,11 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
 
 interface Homeless {
   column: string;
-  /** True where a row of the run has a value there that is not the column's default. */
+  /** Returns true if a row of the run has a value there other than the column's default. */
   has(run: bigint): boolean;
 }
 
-/** Columns that only completed-runs.db has, as after a downgrade of Megatest: what stands there could not come back. */
+/** Returns the columns that only completed-runs.db has, as after a downgrade of Megatest: nothing can restore them. */
 function homelessValues({ db, records, sources }: Move): Homeless[] {
   return records.flatMap(({ table, parent, target, columnsIn }) =>
     target
@@ -95,7 +95,7 @@ function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
   );
 }
 
-/** Seconds since 1970. */
+/** Returns seconds since 1970. */
 function lastActivity({ db }: Move, { id, eventTime }: Candidate): number {
   const life = prepared<{ run: bigint }, number | null>(
     db,
@@ -121,7 +121,7 @@ function isRegisteredAgain(move: Move, run: bigint): boolean {
   );
 }
 
-/** Tells the id a run had when it was moved, where it took a new one since. */
+/** Adds the id that a run had when it was moved, if that has changed. */
 async function withPreviousId({ db, context }: Move, run: Run): Promise<Run> {
   const previousId = await outwaitBusy(context.signal, () =>
     preparedIds<[bigint]>(

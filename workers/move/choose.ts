@@ -13,7 +13,7 @@ import { labelOf, oddTimeText, type Run, writeSeconds } from "./run.ts";
 import { outwaitBusy } from "./transaction.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
-/** Rows of `runs` looked at in one statement. */
+/** Rows of `runs` read in one statement. */
 const chunk = 2_000;
 
 /** A run that matches. */
@@ -21,13 +21,13 @@ export interface Candidate extends Run {
   state: string;
   /** Seconds since 1970. */
   eventTime: number;
-  /** The value as SQL has it, if it is no time in seconds; else null. */
+  /** The value as SQL shows it, if it is not a time in seconds; else null. */
   oddTime: string | null;
 }
 
 /**
- * The runs that match the patterns and ids given, oldest id first. Those that their own row already keeps
- * back (`--keep`, `--age`, locked, a conflict) are tallied as skipped; what tests and steps say comes later.
+ * Returns the runs that match the patterns and ids, oldest id first. Those kept back by their own row (`--keep`,
+ * `--age`, locked, a conflict) are tallied as skipped; tests and steps are checked later.
  */
 export async function chooseRuns(move: Move, payload: ReducePayload, now: number): Promise<bigint[]> {
   await warnOfUnknownIds(move, payload.runId, "area");
@@ -57,7 +57,7 @@ export const timesOf = (alias: string) =>
   `${seconds(`${alias}.event_time`)} AS eventTime,
     CASE WHEN ${isOddTime(`${alias}.event_time`)} THEN ${shownTime(alias)} END AS oddTime`;
 
-/** Runs as a statement reads them: `id`, `target`, `runname`, `state` and `timesOf`. */
+/** Reads runs by a statement with `id`, `target`, `runname`, `state` and `timesOf`. */
 export function candidates(db: Connection, sql: string, parameters: readonly unknown[]): Candidate[] {
   const rows = prepared<unknown[], Candidate>(db, sql)
     .safeIntegers()
@@ -69,7 +69,7 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
   const runs: Candidate[] = [];
   const parts = move.fresh === "cache" ? (["cache", "area"] as const) : (["area"] as const);
   for (const part of parts) {
-    // The cache's row is the fresher one; megatest.db adds only what the cache lacks.
+    // The cache's row is the fresher one; megatest.db adds rows that the cache lacks.
     const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
     const { sql, parameters } = matchRun(move.keys, payload);
     const read = `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
@@ -86,7 +86,7 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
   return runs;
 }
 
-/** The newest `keep` of each target. */
+/** Returns the newest `keep` runs of each target. */
 export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<bigint> {
   const kept = new Set<bigint>();
   if (keep === 0) return kept;
@@ -100,8 +100,8 @@ export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<b
 }
 
 /**
- * Runs whose target and name completed-runs.db already has under another id, or that megatest.db and the
- * cache know under two ids: nobody but a person can say which is meant.
+ * Returns the runs whose target and name completed-runs.db has under another id, or that megatest.db and the cache
+ * have under two ids: only a person can decide which is meant.
  */
 async function findConflicts(move: Move, runs: readonly Candidate[]): Promise<Set<bigint>> {
   const conflicts = new Set<bigint>();

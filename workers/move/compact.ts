@@ -6,7 +6,7 @@ import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** `auto` vacuums where at least this share of a file is free… */
+/** `auto` vacuums if at least this share of a file is free… */
 const freeShare = 0.25;
 /** …and more than this many bytes. */
 const freeBytes = 8 * 1024 * 1024;
@@ -19,10 +19,10 @@ const names = {
 };
 
 /**
- * Gives free pages back to the file system, by `VACUUM`: the one step that holds a write lock for long, so
- * `auto` takes it only where nobody is at work.
+ * Releases free pages to the file system by `VACUUM`. It is the only step that holds a write lock for long, so `auto`
+ * runs it only in a quiet area.
  *
- * @param busyReason why the area is not quiet, undefined where it is; asked with `auto` only
+ * @param busyReason why the area is not quiet, or undefined; called with `auto` only
  * @param vacuum runs the statement while the cache's time is renewed
  */
 export async function compact(
@@ -41,14 +41,14 @@ export async function compact(
       if (free.bytes > 0) small.push(name);
       continue;
     }
-    // Who says always has looked himself; a lock that is held still puts it off.
+    // `always` skips this check; a held lock still postpones it.
     const busy = mode === "auto" ? await busyReason() : undefined;
     const obstacle =
       busy === undefined
         ? lackOfSpace(move, part)
-        : `${busy}; a job that finds the area quiet does it, --compact always does it at any time`;
+        : `${busy}; the next job on a quiet area will do it, or use --compact always`;
     if (obstacle !== undefined) {
-      move.tally.warn(`${name} keeps its free space, it was not vacuumed: ${obstacle}`);
+      move.tally.warn(`${name} was not vacuumed and keeps its free space: ${obstacle}`);
       continue;
     }
     try {
@@ -57,14 +57,14 @@ export async function compact(
     } catch (error) {
       const { code, message } = toJobsError(error);
       if (code !== "busy" && code !== "unknown-schema") throw error;
-      const why = code === "busy" ? "another program is using it; the next job tries again" : message;
-      move.tally.warn(`${name} keeps its free space, it was not vacuumed: ${why}`);
+      const why = code === "busy" ? "another program is using it; the next job will try again" : message;
+      move.tally.warn(`${name} was not vacuumed and keeps its free space: ${why}`);
     }
   }
-  // Only whoever moved something wonders why a file is as large as before.
+  // Without a moved run a file is expected to keep its size.
   if (small.length > 0 && move.tally.moved.runs > 0) {
     move.tally.warn(
-      `${new Intl.ListFormat("en").format(small)} stayed as large: under 8 MiB or a quarter of it is free, which new records fill again; --compact always gives it back`,
+      `did not vacuum ${new Intl.ListFormat("en").format(small)}: at most 8 MiB or under a quarter is free, and new records will reuse it; --compact always releases it`,
     );
   }
 }
@@ -85,7 +85,7 @@ function isWorthwhile({ bytes, share }: Free): boolean {
   return bytes > freeBytes && share >= freeShare;
 }
 
-/** A vacuum builds the new file beside the old one (in the temporary directory) and journals the old one. */
+/** A vacuum builds the new file in the temporary directory, and journals the old one. */
 function lackOfSpace({ files }: Move, part: Source | "completed"): string | undefined {
   const file = files[part];
   if (file === undefined) return undefined;
@@ -93,7 +93,7 @@ function lackOfSpace({ files }: Move, part: Source | "completed"): string | unde
   for (const directory of new Set([dirname(file), tmpdir()])) {
     const { bavail, bsize } = statfsSync(directory);
     if (bavail * bsize >= needed) continue;
-    return `${directory} has less than the ${Math.ceil(needed / 1e6)} MB free that it takes; free some, and the next job does it`;
+    return `${directory} has less than the ${Math.ceil(needed / 1e6)} MB free that a vacuum needs; free some space, and the next job will do it`;
   }
   return undefined;
 }

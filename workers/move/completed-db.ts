@@ -4,25 +4,25 @@ import { adoptSchemas, type SchemaSource, trySchemas } from "../../shared/sqlite
 import { type Connection, commitDurably } from "../../shared/sqlite/connection.ts";
 
 /**
- * completed-runs.db: a full Megatest database made from the schema of megatest.db, with tables of ours
- * (`mtjobs_…`, which Megatest ignores) that say which run stands where.
+ * completed-runs.db: a full Megatest database made from the schema of megatest.db, with additional tables
+ * (`mtjobs_…`, which Megatest ignores) for the state of each run.
  */
 
 /**
- * Fills an empty completed-runs.db, or brings it up to the schemas in hand, in one transaction. `assertFitSchemas` says what of them
- * it will not have.
+ * Fills an empty completed-runs.db, or updates it to the current schemas, in one transaction. `assertFitSchemas`
+ * reports what it cannot adopt.
  *
- * @param path completed-runs.db; may be empty, and must exist
+ * @param path completed-runs.db; must exist, may be empty
  * @param sources databases whose tables and columns it must have, megatest.db first; they must exist
  */
 export function ensureCompletedDb(path: string, sources: readonly string[]): void {
-  // Not for reading only: a cache in WAL mode is left as it was only by who may write to it.
+  // Not read-only: only a connection that may write leaves a cache in WAL mode as it was.
   const db = new Database(path, { timeout: 1000, fileMustExist: true });
   try {
     db.pragma("foreign_keys = OFF");
-    // Never WAL: the file lives on a file system that several hosts share.
+    // Never WAL: several hosts share the file system.
     if (db.pragma("journal_mode = DELETE", { simple: true }) !== "delete") {
-      throw new JobsError("io", `${path} cannot be taken out of WAL mode`, {
+      throw new JobsError("io", `cannot take ${path} out of WAL mode`, {
         hint: "close the programs that have it open, then run the job again",
       });
     }
@@ -33,9 +33,9 @@ export function ensureCompletedDb(path: string, sources: readonly string[]): voi
   }
 }
 
-/** The bytes of a completed-runs.db without a run. */
+/** Returns the bytes of a completed-runs.db without runs. */
 export function newCompletedDb(sources: readonly string[]): Buffer {
-  // Neither this nor what is attached to it is made where it is missing.
+  // `fileMustExist`: attached files are not created either.
   const db = new Database(":memory:", { timeout: 1000, fileMustExist: true });
   try {
     db.pragma("foreign_keys = OFF");
@@ -46,9 +46,9 @@ export function newCompletedDb(sources: readonly string[]): Buffer {
   }
 }
 
-/** `trySchemas` of the files, before anything is written. */
+/** Runs `trySchemas` on the files, before anything is written. */
 export function assertFitSchemas(sources: readonly string[], warn: (sentence: string) => void): void {
-  // Neither this nor what is attached to it is made where it is missing.
+  // `fileMustExist`: attached files are not created either.
   const db = new Database(":memory:", { timeout: 1000, fileMustExist: true });
   try {
     trySchemas(attachAll(db, sources), warn);

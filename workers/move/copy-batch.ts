@@ -17,11 +17,11 @@ import { clearStage, stageSlice } from "./stage.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /**
- * Copies runs whole into completed-runs.db and verifies them there. Those that the freshest data keeps back
- * are tallied as skipped. Nothing is removed.
+ * Copies whole runs into completed-runs.db and verifies them there. Runs that the freshest data keeps back are
+ * tallied as skipped. Nothing is removed.
  *
  * @param size tests to commit together
- * @returns the runs copied; they are in state `copying` until the caller says more
+ * @returns the runs copied; they are in state `copying` until the caller changes it
  */
 export async function copyBatch(
   move: Move,
@@ -48,7 +48,7 @@ export async function copyBatch(
     signal.throwIfAborted();
     tests += await stageSlice(move, slice);
     for (const run of slice.runs) batch.staged.add(run);
-    // What its steps say of a test is known only once all of them are staged.
+    // The facts about a test are complete only once all its steps are staged.
     if (tests < size || slice.more === true) continue;
     await flush(move, batch, payload, pending);
     tests = 0;
@@ -59,20 +59,20 @@ export async function copyBatch(
   return tally(move, runs, batch, payload);
 }
 
-/** Tests staged before they are committed together: enough that commits cost little beside the rows. A long job comes to more. */
+/** Tests staged before a commit: enough that commits cost little beside the rows. It grows in a long job. */
 export const stageSize = 1000;
 
 interface Batch {
   facts: Map<bigint, RunFacts>;
-  /** Runs that stay; `undefined` where what their rows say is the reason. */
+  /** Runs that stay; `undefined` if the reason follows from their rows. */
   rejected: Map<bigint, SkipReason | undefined>;
-  /** Runs of which completed-runs.db holds something. */
+  /** Runs with rows in completed-runs.db. */
   committed: Set<bigint>;
-  /** Runs of which the stage holds something. */
+  /** Runs with rows in the stage. */
   staged: Set<bigint>;
 }
 
-/** Judges what is staged, and commits and verifies what may go. In a dry run it only counts. */
+/** Judges the staged runs; commits and verifies those that may move. In a dry run it only counts. */
 async function flush(
   move: Move,
   batch: Batch,
@@ -94,14 +94,14 @@ async function flush(
   clearStage(move);
 }
 
-/** An earlier part of a run that is cut may have been committed: it goes at the end of the batch. */
+/** An earlier part of a cut run may be committed: it is discarded at the end of the batch. */
 function reject(move: Move, batch: Batch, runs: readonly bigint[], reason: SkipReason | undefined): void {
   if (runs.length === 0) return;
   for (const run of runs) batch.rejected.set(run, reason);
   dropFromStage(move, runs);
 }
 
-/** Commits and verifies the staged runs; one that completed-runs.db does not take stays, and the others go on. */
+/** Commits and verifies the staged runs. One that completed-runs.db rejects stays, and the others continue. */
 async function commitFitting(
   move: Move,
   batch: Batch,
@@ -121,7 +121,7 @@ async function commitFitting(
     pending.drop(stay);
     reject(move, batch, stay, "conflict");
     for (const [run, reason] of refused) {
-      tally.warn(`run ${nameOf(batch, run)} stays: completed-runs.db does not take its rows (${reason})`);
+      tally.warn(`run ${nameOf(batch, run)} stays: completed-runs.db rejects its rows (${reason})`);
     }
     const rest = going.filter((run) => !refused.has(run));
     return commitFitting(move, batch, rest, pending);
@@ -132,24 +132,23 @@ async function commitFitting(
   context.failpoint("verified");
 }
 
-/** A run with a value that would not be the same in completed-runs.db stays where it is. */
+/** Keeps back runs with a value that completed-runs.db would change. */
 function rejectUnfit(move: Move, batch: Batch): void {
   const unfit = findUnfit(move);
   reject(move, batch, [...unfit.keys()], "changed");
   for (const column of new Set(unfit.values())) {
     move.tally.warn(
-      `runs stay because of column ${column}: its type is not the same in all databases, and completed-runs.db would change a value`,
+      `runs stay because of column ${column}: its type differs between the databases, and completed-runs.db would change a value`,
     );
   }
 }
 
-/** As warnings name a run. */
 function nameOf({ facts }: Batch, id: bigint): string {
   const run = facts.get(id);
   return `${id} (${run?.target ?? ""}/${run?.runname ?? ""})`;
 }
 
-/** Only a run that exists can be copied: one that a client deleted since it was chosen is nobody's business. */
+/** A run that a client deleted since it was chosen is neither copied nor reported. */
 function isKeptBack(move: Move, run: RunFacts | undefined, payload: ReducePayload): boolean {
   return run === undefined || !run.exists || judge(run, payload, move.now) !== undefined;
 }
@@ -170,7 +169,7 @@ function tally(
       copied.push(label);
       if (run.unfinishedTests > 0) {
         move.tally.warn(
-          `run ${id} (${run.target}/${run.runname}) has ${plural(run.unfinishedTests, "unfinished test")} without a sign of life: taken for dead`,
+          `run ${id} (${run.target}/${run.runname}) has ${plural(run.unfinishedTests, "unfinished test")} without recent activity: treated as dead`,
         );
       }
     } else if (reason !== undefined && reason !== "deleted") {
@@ -182,7 +181,7 @@ function tally(
   return copied;
 }
 
-/** Takes the rows of runs out of the stage. */
+/** Removes the rows of runs from the stage. */
 function dropFromStage({ db, records }: Move, runs: readonly bigint[]): void {
   const list = idList(runs);
   const chosen = "(SELECT value FROM json_each(?))";
@@ -199,7 +198,7 @@ function dropFromStage({ db, records }: Move, runs: readonly bigint[]): void {
   }
 }
 
-/** What a dry run would move. */
+/** Counts what a dry run would move. */
 function countStaged({ db, records, tally }: Move): void {
   for (const { table } of records) {
     if (table === "runs") continue;

@@ -9,20 +9,20 @@ import { type Move, planOf } from "./move.ts";
 import { outwaitBusy, transact, transactPatiently } from "./transaction.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
-/** Where a run of completed-runs.db stands. */
+/** State of a run in completed-runs.db. */
 export type RunState =
-  /** Its copy is not complete, or not verified: megatest.db and the cache hold the run. */
+  /** The copy is incomplete or unverified: megatest.db and the cache hold the run. */
   | "copying"
-  /** Its copy is complete and verified, and counts; it is being removed from the other databases. */
+  /** The copy is complete, verified and counts; the run is being removed from the other databases. */
   | "removing"
-  /** It is nowhere else. */
+  /** Only completed-runs.db has the run. */
   | "moved"
-  /** It is being brought back: the copy counts until it is whole in every source and readers have finished. */
+  /** The run is being restored: the copy counts until the run is complete in every source and readers have finished. */
   | "restoring"
-  /** The sources count again; the copy is about to go. */
+  /** The sources count again; the copy is about to be deleted. */
   | "restored";
 
-/** Changes of state that the next commit into completed-runs.db carries along. */
+/** Changes of state to write with the next commit into completed-runs.db. */
 export class PendingStates {
   #states = new Map<bigint, RunState>();
 
@@ -30,7 +30,7 @@ export class PendingStates {
     for (const run of runs) this.#states.set(run, state);
   }
 
-  /** Forgets what was to be said of these runs. */
+  /** Drops the pending changes of these runs. */
   drop(runs: readonly bigint[]): void {
     for (const run of runs) this.#states.delete(run);
   }
@@ -39,7 +39,7 @@ export class PendingStates {
     return this.#states.size;
   }
 
-  /** Writes the changes; call inside a transaction. They are kept until `written`. */
+  /** Writes the changes inside the caller's transaction. They are kept until `written`. */
   write(move: Move, now: number): void {
     const upsert = prepared(
       move.db,
@@ -54,7 +54,7 @@ export class PendingStates {
   }
 }
 
-/** Commits states alone, where no copy follows that could carry them. */
+/** Commits states alone, if no copy follows. */
 export function commitStates(move: Move, pending: PendingStates): void {
   if (pending.size === 0) return;
   transact(move.db, () => {
@@ -64,10 +64,7 @@ export function commitStates(move: Move, pending: PendingStates): void {
   pending.written();
 }
 
-/**
- * Commits the staged rows into completed-runs.db, with the losing versions and the states that wait. The
- * sources are not touched: only the stage is read.
- */
+/** Commits the staged rows into completed-runs.db, with the losing versions and pending states. Reads only the stage. */
 export function commitStage(move: Move, pending: PendingStates): void {
   const { db } = move;
   const now = Date.now();
@@ -87,7 +84,7 @@ export function commitStage(move: Move, pending: PendingStates): void {
   countKept(move, kept);
 }
 
-/** Commits the losing versions alone: before what they stood for is overwritten. */
+/** Commits the losing versions alone, before their rows are overwritten. */
 export async function commitLosers(move: Move): Promise<void> {
   const { db, context, token } = move;
   const kept = await outwaitBusy(context.signal, () =>
@@ -101,7 +98,7 @@ export async function commitLosers(move: Move): Promise<void> {
 
 interface Kept {
   conflicts: number;
-  /** Versions of rows that were only not synced yet. */
+  /** Versions of rows that were not yet synced. */
   unsynced: number;
 }
 
@@ -111,8 +108,8 @@ function countKept({ tally }: Move, { conflicts, unsynced }: Kept): void {
 }
 
 /**
- * Writes `temp.losers` into the table that keeps them, each version once; returns how many. They are counted once they
- * are committed: a commit that meets a reader is made again, with all that went before.
+ * Writes `temp.losers` into `mtjobs_superseded`, each version once; returns how many. The caller counts them after
+ * the commit, which is repeated with all before it if it meets a reader.
  */
 function recordLosers({ db, context }: Move, now: number): Kept {
   const record = (unsynced: 0 | 1) =>
@@ -127,9 +124,9 @@ function recordLosers({ db, context }: Move, now: number): Kept {
 }
 
 /**
- * Compares every staged row with what completed-runs.db now holds.
+ * Compares every staged row with completed-runs.db.
  *
- * @throws JobsError `corrupt` where a row is not there as it was read; nothing has been removed then
+ * @throws JobsError `corrupt` if a row differs; nothing has been removed then
  */
 export function verifyCopy({ db, records }: Move): void {
   for (const record of records) {
@@ -147,7 +144,7 @@ export function verifyCopy({ db, records }: Move): void {
           { columns, compared: columns, mixed: record.mixed },
         );
     if (prepared(db, `SELECT EXISTS (${wrong})`).pluck().get() === 1) {
-      throw new JobsError("corrupt", `a row of ${table} reads back otherwise from completed-runs.db`, {
+      throw new JobsError("corrupt", `a row of ${table} reads back differently from completed-runs.db`, {
         hint: "nothing was removed; check the file system and its disk, then run the job again",
       });
     }

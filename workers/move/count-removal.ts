@@ -3,7 +3,7 @@ import type { RemovalReport } from "./remover.ts";
 import { noteRepair } from "./repair-note.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** Counts what a removal found. Where ids of ours mean other records now, they are to be mended before the job ends. */
+/** Counts a removal's findings. If ids were reused, it notes that they must be repaired before the job ends. */
 export async function countRemoval(
   move: Move,
   {
@@ -20,7 +20,5 @@ export async function countRemoval(
   if (strangers.length === 0) return;
   await outwaitBusy(context.signal, () => noteRepair(move));
   for (const run of new Set(strangers))
-    tally.warn(
-      `an id of run ${run} or of its rows was given to another record meanwhile: ours takes a new one`,
-    );
+    tally.warn(`Megatest reused an id of run ${run} or of its rows: the moved row gets a new one`);
 }

@@ -5,10 +5,10 @@ import { idRanges } from "../../shared/sqlite/ids.ts";
 /** Runs of megatest.db and of completed-runs.db, by file name. */
 export type RunsBySide = Record<"megatest.db" | "completed-runs.db", { runs: number }>;
 
-/** Runs that are looked at in one statement, which holds up a commit of Megatest's. */
+/** Runs read in one statement, which delays Megatest's commits. */
 const chunk = 2_000;
 
-/** Counts every run once, on the side where it stands for; hidden ones and those that only the cache has are left out. */
+/** Counts every run once, in the database where it counts; without hidden runs and those only in the cache. */
 export function countSides(db: Connection): RunsBySide {
   return {
     "megatest.db": { runs: countRuns(db, "area", completedStates) },

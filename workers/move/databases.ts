@@ -8,7 +8,7 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { type Files, removalOrder, type Source } from "./move.ts";
 
-/** How long SQLite itself waits for a lock, in ms; what is longer is waited out with pauses between. */
+/** How long SQLite itself waits for a lock, ms; longer waits are retried with pauses. */
 export const busyTimeoutMs = 25;
 
 export function filesOf(area: Area, cache: CachePair | undefined): Files {
@@ -20,7 +20,7 @@ export function filesOf(area: Area, cache: CachePair | undefined): Files {
   };
 }
 
-/** Without completed-runs.db where that is not there yet. */
+/** Drops completed-runs.db if it does not exist. */
 export function existingFiles({ completed, ...sources }: Partial<Files>): Partial<Record<Part, string>> {
   return completed !== undefined && existsSync(completed) ? { ...sources, completed } : sources;
 }
@@ -29,7 +29,6 @@ export function sourcesOf(files: Files): Source[] {
   return removalOrder.filter((part) => files[part] !== undefined);
 }
 
-/** Attaches the parts named. */
 export function connect(files: Files, parts: readonly Part[]): Connection {
   const chosen = Object.fromEntries(
     parts.flatMap((part) => (files[part] === undefined ? [] : [[part, files[part]]])),
@@ -37,7 +36,7 @@ export function connect(files: Files, parts: readonly Part[]): Connection {
   return openConnection(chosen, { busyTimeoutMs });
 }
 
-/** Tables of every Megatest database, and the columns by which their rows are told apart and hang together. */
+/** Tables of every Megatest database, with the columns that identify and link their rows. */
 const needed: Record<string, readonly string[]> = {
   runs: ["id"],
   tests: ["id", "run_id"],
@@ -45,7 +44,7 @@ const needed: Record<string, readonly string[]> = {
   test_data: ["id", "test_id"],
 };
 
-/** @throws JobsError `unknown-schema` where a source lacks what every Megatest database has */
+/** @throws JobsError `unknown-schema` if a source lacks what every Megatest database has */
 export function assertMegatestSchema(db: Connection, files: Files): void {
   for (const part of sourcesOf(files)) {
     for (const [table, columns] of Object.entries(needed)) {
@@ -58,32 +57,26 @@ export function assertMegatestSchema(db: Connection, files: Files): void {
 }
 
 function refuse(what: string): never {
-  throw new JobsError("unknown-schema", `${what}: it is not a Megatest database`, {
-    hint: "look at the file; nothing was changed",
+  throw new JobsError("unknown-schema", `${what}: not a Megatest database`, {
+    hint: "check the file; nothing was changed",
   });
 }
 
-/**
- * Files with a journal that a writer left, or is at work with. Reading through one would roll it back, which
- * a dry run must not do.
- */
+/** Returns the files with a writer's journal. Reading would roll it back, which a dry run must not do. */
 export function hotJournals(files: Files): string[] {
   return Object.values(files).filter((file) => file !== undefined && hasHotJournal(file));
 }
 
 /**
- * SQLite would play a journal back over the database that a job makes in place of one that is gone.
+ * Refuses a completed-runs.db that is missing while its journal exists: SQLite would roll the journal back into the
+ * new file.
  *
  * @throws JobsError `conflict`
  */
 export function assertNoJournalLeft({ completed }: Files): void {
-  // Looked for again: another job may have made it, and be at work in it, meanwhile.
+  // Checked again: another job may have created it, and be using it.
   if (existsSync(completed) || !hasHotJournal(completed) || existsSync(completed)) return;
-  throw new JobsError(
-    "conflict",
-    `${completed} is gone, and its journal ${completed}-journal is still there`,
-    {
-      hint: "put back the completed-runs.db that it belongs to; where that is lost for good, move the journal away",
-    },
-  );
+  throw new JobsError("conflict", `${completed} is missing, but its journal ${completed}-journal exists`, {
+    hint: "restore the completed-runs.db that it belongs to; if that is lost, move the journal away",
+  });
 }

@@ -5,14 +5,17 @@ import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import type { Move, Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
-/** Which rows of cache and megatest.db differ, which version is the newer one, and what is kept of the other: `temp.differing`, `temp.losers`. */
+/**
+ * Finds the rows that differ between cache and megatest.db, the newer version, and what to keep of the other:
+ * `temp.differing`, `temp.losers`.
+ */
 
-/** Where nothing can be written to the cache. Returns how many rows that are. */
+/** Drops rows that would need a write to the cache; returns how many. */
 export function leaveNewerElsewhere(db: Connection): number {
   return db.prepare("DELETE FROM temp.differing WHERE winner IN ('area', 'alone')").run().changes;
 }
 
-/** Notes which side is newer for each row that differs; see stage.ts for the rule. */
+/** Records which side is newer for each row that differs; see stage.ts for the rule. */
 export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRange): number {
   const { table } = record;
   const hasRef = move.sources.includes("ref");
@@ -21,7 +24,7 @@ export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRang
     ? `EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = c.id AND ${sameRow("c", "r", record.carried("cache", "ref"))}
         AND ${timed ? "m.last_update > r.last_update" : "0"})`
     : "0";
-  // In the ref but not in the cache: a client deleted it there, and a refill would leave it so too.
+  // In the ref but not in the cache: a client deleted it there, and a refill would keep that.
   const deleted = hasRef
     ? `EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = m.id AND ${sameRow("m", "r", record.carried("area", "ref"))})`
     : "0";
@@ -48,8 +51,8 @@ export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRang
 }
 
 /**
- * SQL: megatest.db's row `x` is what the ref has, so that the cache's newer one was only not synced yet, and nothing was changed
- * in two places. Without a ref nobody can tell.
+ * SQL: megatest.db's row `x` equals the ref's, so that the cache's newer version was only not yet synced: no
+ * conflict. Without a ref this is unknown.
  */
 export function isUnsynced(move: Move, record: RecordPlan, loser: Source): string {
   if (loser !== "area" || !move.sources.includes("ref")) return "0";
@@ -57,7 +60,7 @@ export function isUnsynced(move: Move, record: RecordPlan, loser: Source): strin
     AND ${sameRow("x", "r", record.carried("area", "ref"), record.mixed)})`;
 }
 
-/** Notes in `temp.losers` the versions that are about to be overwritten. */
+/** Records in `temp.losers` the versions that are about to be overwritten. */
 export function noteLosers(move: Move, record: RecordPlan): void {
   for (const [part, winner, reason] of [
     ["cache", "area", "newer in megatest.db"],

@@ -10,15 +10,15 @@ import { Pace } from "./pace.ts";
 import { belongsTo } from "./record-tables.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** How long a transaction may take that only readers of completed-runs.db wait for, in ms. */
+/** Maximum time of a transaction that delays only readers of completed-runs.db, ms. */
 const aimMs = 100;
 
-/** Tests that go in the first transaction: as many as are copied together. */
+/** Tests in the first transaction: as many as are copied together. */
 const initial = 1000;
 
 /**
- * Takes copies out of completed-runs.db again, a large one in several transactions. Only for runs that count elsewhere:
- * of which nothing has been removed, or which are whole again.
+ * Deletes copies from completed-runs.db, a large one in several transactions. Only for runs that count elsewhere, of
+ * which nothing has been removed or which are complete again.
  */
 export async function discardCopies(move: Move, runs: readonly bigint[]): Promise<void> {
   const { db, context } = move;
@@ -46,7 +46,7 @@ interface Part {
   /** JSON arrays of ids. */
   runs: string;
   tests: string;
-  /** True where nothing is left afterwards. */
+  /** True if nothing is left afterwards. */
   isLast: boolean;
 }
 
@@ -54,14 +54,14 @@ function discard({ db, token, records }: Move, { runs, tests, isLast }: Part): v
   const chosen = "(SELECT value FROM json_each(?))";
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
-    // What is left counts no more, whoever looks between two transactions.
+    // A copy in part must not count between two transactions.
     prepared(
       db,
       `UPDATE completed.mtjobs_runs SET state = 'copying' WHERE state = 'removing' AND run_id IN ${chosen}`,
     ).run(runs);
     withoutTriggers(db, "completed", () => {
       prepared(db, `DELETE FROM completed.mtjobs_archived WHERE test_id IN ${chosen}`).run(tests);
-      // Children go before their parents: the order of the plans, backwards, is by depth.
+      // Children before parents: the plans are ordered by depth.
       for (const record of records.toReversed()) {
         const isOfTests = record.table === "tests" || record.parent === "test_id";
         if (!isOfTests && !isLast) continue;

@@ -21,10 +21,10 @@ import { runRows } from "./run-rows.ts";
 import type { Tally } from "./tally.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** Runs judged in one go. */
+/** Runs judged together. */
 const batch = 20;
 
-/** Tells what a reduce would do. Reads only. */
+/** Reports what a reduce would do. Reads only. */
 export function rehearseReduce(
   place: Place,
   payload: ReducePayload,
@@ -47,7 +47,7 @@ export function rehearseReduce(
   });
 }
 
-/** Tells what a restore would do. Reads only. */
+/** Reports what a restore would do. Reads only. */
 export function rehearseRestore(
   place: Place,
   payload: RestorePayload,
@@ -65,7 +65,7 @@ export function rehearseRestore(
   });
 }
 
-/** Where there is no completed-runs.db yet, an empty one in a temporary directory stands for it. */
+/** Uses an empty completed-runs.db in a temporary directory if the area has none. */
 async function rehearse(
   place: Place,
   what: { payload: MovePayload; job: MoveResult["job"] },

@@ -1,10 +1,7 @@
 import { plural } from "../../shared/plural.ts";
 import type { Move } from "./move.ts";
 
-/**
- * Whether the job is to begin no further batch; then the `left` runs that it had chosen are counted as left to the
- * next job, and its story says so.
- */
+/** Returns whether the job must end; if so, logs it and counts the `left` runs as left to the next job. */
 export function endEarly(
   { time, tally, context }: Pick<Move, "time" | "tally" | "context">,
   left: number,

@@ -9,10 +9,10 @@ import { keepLog } from "./open-quietly.ts";
 import type { Tally } from "./tally.ts";
 
 /**
- * Makes sure that what the databases hold can be worked on, before anything is written: a job and its dry run say the same.
- * Opens the files, so ask about a refill and hot journals first.
+ * Checks that the databases can be worked on, before anything is written; a job and its dry run report the same.
+ * Opens the files, so check for a refill and hot journals first.
  *
- * @param tally is told what completed-runs.db will not have
+ * @param tally is warned of what completed-runs.db will not have
  * @throws JobsError `ids-used-up`, `unknown-schema`
  */
 export function assertFit(files: Files, tally: Pick<Tally, "warn">): void {
@@ -28,7 +28,7 @@ export function assertFit(files: Files, tally: Pick<Tally, "warn">): void {
   }
 }
 
-/** `assertRoomIn` each of the files that is there. @throws JobsError `ids-used-up` */
+/** Runs `assertRoomIn` on each existing file. @throws JobsError `ids-used-up` */
 export function assertIdRoom(files: Partial<Files>): void {
   const given = existingFiles(files);
   const db = openConnection(given, { busyTimeoutMs });
@@ -39,7 +39,7 @@ export function assertIdRoom(files: Partial<Files>): void {
   }
 }
 
-/** @throws JobsError `unknown-schema` where a constraint lets no row of ours be that guards ids */
+/** @throws JobsError `unknown-schema` if a constraint rejects the rows that guard ids */
 function assertGuardRows(files: Files): void {
   const given = existingFiles(files);
   const db = openConnection(given, { busyTimeoutMs });
@@ -50,7 +50,7 @@ function assertGuardRows(files: Files): void {
   }
 }
 
-/** What a site's triggers forbid is done all the same: it should know. */
+/** Warns of a site's triggers that a job overrides. */
 function warnOfTriggers(files: Files, tally: Pick<Tally, "warn">): void {
   const { completed: _, ...sources } = files;
   const db = openConnection(sources, { busyTimeoutMs });
@@ -61,7 +61,7 @@ function warnOfTriggers(files: Files, tally: Pick<Tally, "warn">): void {
         where.set(name, [...(where.get(name) ?? []), sources[part] ?? ""]);
     for (const [name, found] of where)
       tally.warn(
-        `the trigger ${name} may forbid what a job does: it is set aside while rows are written or removed (in ${found.join(", ")})`,
+        `trigger ${name} may reject changes of a job: it is disabled while rows are written or removed (in ${found.join(", ")})`,
       );
   } finally {
     db.close();

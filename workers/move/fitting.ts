@@ -6,12 +6,11 @@ import type { Move } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
- * Where a column's declared type is not the same in all databases, completed-runs.db may make another value
- * of what it is given: the text '007' becomes 7 in an INTEGER column. Such values are found here before they
- * are written there.
+ * If a column's declared type differs between the databases, completed-runs.db may convert a value: the text '007'
+ * becomes 7 in an INTEGER column. This finds such values before they are written.
  */
 
-/** Keeps values as the columns of completed-runs.db would, to see what becomes of them. */
+/** Stores values under the column types of completed-runs.db, to see how they are converted. */
 function tryValues(db: Connection, { target, mixed }: RecordPlan, from: string): void {
   const columns = target
     .filter(({ name }) => mixed.includes(name))
@@ -21,7 +20,7 @@ function tryValues(db: Connection, { target, mixed }: RecordPlan, from: string):
     INSERT INTO temp.fitted SELECT rowid, ${columnList(mixed)} FROM ${from}`);
 }
 
-/** Notes in `temp.unfit` the rowids of those rows of a temporary table that completed-runs.db would hold otherwise. */
+/** Records in `temp.unfit` the rowids of the rows of a temporary table that completed-runs.db would change. */
 export function noteUnfit(db: Connection, record: RecordPlan, from: string): void {
   db.exec("CREATE TEMP TABLE IF NOT EXISTS unfit (row INTEGER PRIMARY KEY); DELETE FROM temp.unfit");
   if (record.mixed.length === 0) return;
@@ -30,7 +29,7 @@ export function noteUnfit(db: Connection, record: RecordPlan, from: string): voi
     WHERE NOT (${sameRow("f", "s", record.mixed, record.mixed)})`);
 }
 
-/** Of the staged runs, those with a value that completed-runs.db would hold otherwise; with `table.column` of one each. */
+/** Returns the staged runs with a value that completed-runs.db would change; with one `table.column` each. */
 export function findUnfit({ db, records }: Move): Map<bigint, string> {
   const found = new Map<bigint, string>();
   for (const record of records) {

@@ -13,11 +13,11 @@ import { identityOf, isAnother, isNoKnownVersion } from "./strangers.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
- * Finds ids that stand for one record in completed-runs.db and for another in megatest.db or the cache:
- * Megatest's clean-up removes the guards, and ids are handed out again. Our rows give way and take new ids
- * throughout; `mtjobs_renumbered` says which.
+ * Finds ids that belong to one record in completed-runs.db and to another in megatest.db or the cache: Megatest's
+ * clean-up removes the guards, and then ids are reused. The moved rows get new ids throughout, recorded in
+ * `mtjobs_renumbered`.
  *
- * Where the guards stand nothing can have happened, and nothing is looked at.
+ * While the guards hold there is nothing to check.
  */
 export async function repairIdClashes(move: Move, beforeCommit: () => void): Promise<number> {
   const { db, context } = move;
@@ -29,9 +29,9 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
   const standIns = await outwaitBusy(context.signal, () => hasNewRunUnderOldId(move));
   const pending = await outwaitBusy(context.signal, () => isRepairPending(move));
   if (empty || (held && !standIns && !pending)) return 0;
-  // From here on guards may stand while clashes are left: a job that dies in between must look again.
+  // From here on guards may hold while clashes remain: if this job dies, the next must check again.
   await outwaitBusy(context.signal, () => noteRepair(move));
-  // Guards first: from then on no id is handed out that a moved row has, and what is noted is all there is.
+  // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.
   const raised = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit));
   const room = await noteSharedIds(move);
   context.failpoint("clash-noted");
@@ -44,8 +44,8 @@ export async function repairIdClashes(move: Move, beforeCommit: () => void): Pro
 }
 
 /**
- * One cheap look each job, as guards may have been lost and put back: a run whose id a moved run has, under
- * another name or begun at another time.
+ * Returns true if a source has a run under a moved run's id with another name or start time. Checked by each job,
+ * since guards may have been lost and restored.
  */
 function hasNewRunUnderOldId(move: Move): boolean {
   const runs = planOf(move, "runs");
@@ -61,7 +61,7 @@ function hasNewRunUnderOldId(move: Move): boolean {
   );
 }
 
-/** Copies, for every id in use on both sides, how the source names its row; returns how many there are by table. */
+/** Copies, for every id in use on both sides, the source's identifying columns; returns the counts by table. */
 async function noteSharedIds(move: Move): Promise<GuardIds> {
   const counts: Partial<GuardIds> = {};
   for (const table of identifiedTables) {
@@ -90,14 +90,17 @@ async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): P
   for await (const range of ranges) await outwaitBusy(signal, () => note().run(...range));
 }
 
-/** One transaction for all tables, parents first: a child whose parent took a new id is told from a new one of the old id. */
+/**
+ * One transaction for all tables, parents first, so that a child whose parent was renumbered is not taken for a child
+ * of the new record under the old id.
+ */
 function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   const { db, token, context, counts } = move;
   let total = 0;
   const renumbered: [old: bigint, id: bigint][] = [];
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());
-    // Megatest's triggers would set last_update; the rows must stay as they were.
+    // Megatest's triggers would set last_update; the rows must not change otherwise.
     withoutAnyTriggers(db, "completed", () => {
       for (const table of identifiedTables) {
         const clashing = clashingIds(move, table);
@@ -114,12 +117,8 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   for (const [old, id] of renumbered)
     for (const tally of Object.values(counts)) tally.renumber(shownId(old), shownId(id));
   if (total > 0) {
-    context.log(
-      `Ids had been handed out again: ${plural(total, "row")} of completed-runs.db took a new one.`,
-    );
-    move.tally.warn(
-      `ids of moved rows had been handed out again by Megatest: ${plural(total, "moved row")} took a new one`,
-    );
+    context.log(`Megatest had reused ids: gave new ids to ${plural(total, "row")} of completed-runs.db.`);
+    move.tally.warn(`Megatest had reused ids of moved rows: ${plural(total, "moved row")} got a new one`);
   }
   return total;
 }
@@ -132,7 +131,7 @@ function clashingIds(move: Move, table: IdentifiedTable): bigint[] {
   ).all();
 }
 
-/** Columns that name an id of each table. */
+/** Columns that refer to an id of each table. */
 const references: Record<IdentifiedTable, readonly (readonly [string, string])[]> = {
   runs: [
     ["tests", "run_id"],

@@ -11,23 +11,23 @@ import { noteRepair } from "./repair-note.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
- * SQLite hands out max(id) + 1, so once the newest run has moved its id would be given to the next one. A
- * hidden row whose id is higher than every id in completed-runs.db keeps that from happening: a run in
- * state `deleted`, a test of it in state DELETED, and a step and a datum of no test: a clean-up leaves those
- * behind, and under the id of that test they would pass for another one's as soon as it is handed out again.
+ * SQLite hands out max(id) + 1, so once the newest run has moved its id would be reused. A hidden row with an id
+ * above every id in completed-runs.db prevents that: a run in state `deleted`, its test in state DELETED, and a step
+ * and a datum without a test, since a clean-up would leave those behind, and they would pass for rows of the next
+ * test with that id.
  *
- * The same rows stand in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
+ * The same rows are in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
  */
 
 export type GuardIds = TableIds;
 
-/** The guards of a database; undefined where one is missing. */
+/** Returns the guards of a database; undefined if one is missing. */
 function readGuards(db: Connection, part: Source): GuardIds | undefined {
   const { ids } = readHidden(db, part, guardName);
   return isWhole(ids) ? ids : undefined;
 }
 
-/** True where every source has guards, the same ones, above everything in completed-runs.db, and such as last. */
+/** Returns true if every source has the same permanent guards, above all ids in completed-runs.db. */
 export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boolean {
   const all = sources.map((part) => readHidden(db, part, guardName));
   if (!all.every(({ areLasting }) => areLasting)) return false;
@@ -38,14 +38,14 @@ export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boole
   });
 }
 
-/** True where guards must have stood, and a clean-up has removed them: ids may have been handed out again since. */
+/** Returns true if a clean-up has removed guards: ids may have been reused since. */
 function areGuardsLost({ db, sources }: Move): boolean {
   const anyMoved = "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')";
   if (sources.every((part) => readGuards(db, part) !== undefined)) return false;
   return prepared<[], number>(db, anyMoved).pluck().get() === 1;
 }
 
-/** True where the id of a run is below the guard: so are the ids of its tests, unless they came late. */
+/** Returns true if the run's id is below the guard; then so are its tests' ids, unless they came late. */
 function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: bigint): boolean {
   return (readGuards(db, fresh)?.runs ?? 0n) > run;
 }
@@ -55,7 +55,7 @@ function highestId(db: Connection, part: string, table: IdentifiedTable): bigint
 }
 
 /**
- * Puts guards above every id in any of the databases, first where ids are handed out, then in the others.
+ * Writes guards above every id of all databases, first where ids are handed out, then to the others.
  *
  * @param room ids left free below each guard, for rows that must be renumbered
  * @param beforeCommit renews the cache's modification time
@@ -66,7 +66,7 @@ export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<
   let ids: GuardIds | undefined;
   for (const part of sources) {
     beforeCommit();
-    // Other databases are read before the lock on this one is taken.
+    // The other databases are read before this one is locked.
     const elsewhere = idsAbove(move, room);
     ids = transact(db, () => {
       proveToken(db, part, token, Date.now());
@@ -80,7 +80,7 @@ export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<
   return ids;
 }
 
-/** Once for all runs that are newer than the guards; otherwise each batch of them would raise them again. */
+/** Raises the guards once for all chosen runs; otherwise each batch would raise them again. */
 export async function guardNewest(
   move: Move,
   runs: readonly bigint[],
@@ -95,7 +95,7 @@ export async function guardNewest(
   move.context.failpoint("guarded");
 }
 
-/** Raises the guards where they do not stand above every id in completed-runs.db. */
+/** Raises the guards unless they are above every id in completed-runs.db. */
 export async function guardAgain(move: Move, beforeCommit: () => void): Promise<void> {
   const { signal } = move.context;
   if (await outwaitBusy(signal, () => guardsHold(move))) return;
@@ -111,7 +111,7 @@ function idsAbove({ db, sources }: Move, room: Partial<GuardIds>): GuardIds {
   ) as GuardIds;
 }
 
-/** Looks once more under the lock: a client may have registered rows since. */
+/** Checks again under the lock: a client may have registered rows since. */
 function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<GuardIds>): GuardIds {
   return Object.fromEntries(
     identifiedTables.map((table) => [

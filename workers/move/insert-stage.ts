@@ -13,20 +13,20 @@ export function insertStage({ db, records }: Move): void {
 }
 
 /**
- * Below every id that Megatest writes: rows that had to give up theirs are numbered downwards from here, so that
- * they never stand in the way of one that comes later with the id its cache gave it.
+ * Below every id that Megatest writes. Rows that lose their id are numbered downwards from here, so that they never
+ * collide with a later row that keeps its cache's id.
  */
 export const belowAllIds = -(2 ** 40);
 
-/** No id of ours is below this by more than there are rows. */
+/** Lower bound of the ids given this way, with room for any number of rows. */
 const lowestGiven = -(2n ** 62n);
 
-/** Ids of tables that never sync mean nothing outside their database: a taken one gives way to one of ours. */
+/** Ids of never-synced tables have no meaning outside their database: a taken one is replaced. */
 function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
   if (synced) return;
   const stage = `temp.stage_${table}`;
   const lowest = `(SELECT min(id) FROM (SELECT min(id) AS id FROM completed.${table} UNION ALL SELECT ${belowAllIds}))`;
-  // Where somebody has used the lowest ids of all, SQLite finds one.
+  // If the lowest ids are in use, SQLite chooses one.
   const given = `iif(${lowest} > ${lowestGiven}, ${lowest} - n.rank, NULL)`;
   db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = s.id)
       OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row);
@@ -35,7 +35,7 @@ function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
       WHERE n.stage_row = s.stage_row`);
 }
 
-/** OR ABORT, whatever the schema says: a row must neither take the place of another nor be left out. */
+/** OR ABORT, whatever the schema says: a row must neither replace another nor be skipped. */
 function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1", ...run: [bigint?]): void {
   const names = columnList(columnsIn("completed"));
   prepared(
@@ -45,8 +45,8 @@ function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1
 }
 
 /**
- * Of the staged runs, those with rows that completed-runs.db does not take (two rows of one name, a NULL that
- * may not be), each with what SQLite says. Tries it out and commits nothing.
+ * Returns the staged runs with rows that completed-runs.db rejects (two rows of one name, a NULL that is not
+ * allowed), with SQLite's messages. Commits nothing.
  */
 export function findRefused(move: Move, runs: readonly bigint[]): Map<bigint, string> {
   const { db, records } = move;
@@ -66,7 +66,7 @@ export function findRefused(move: Move, runs: readonly bigint[]): Map<bigint, st
   return refused;
 }
 
-/** Inserts one run's rows; where that fails none of them is left, and the reason is returned. */
+/** Inserts one run's rows; if that fails, undoes them and returns the reason. */
 function tryRun({ db, records }: Move, run: bigint): string | undefined {
   db.exec("SAVEPOINT one_run");
   try {
@@ -81,7 +81,7 @@ function tryRun({ db, records }: Move, run: bigint): string | undefined {
   }
 }
 
-/** SQL by parent: the staged rows of one run; each takes its id. */
+/** SQL by parent: the staged rows of one run, whose id is the parameter. */
 const rowsOfRun = {
   id: "id = ?",
   run_id: "run_id = ?",

@@ -25,27 +25,27 @@ import { findIncomplete } from "./whole.ts";
 
 export interface Insertion {
   runs: readonly bigint[];
-  /** What `last_update` becomes, seconds since 1970; undefined: it comes back as it was. */
+  /** New `last_update`, seconds since 1970; undefined keeps the old one. */
   touchedAt?: number | undefined;
 }
 
 export interface InsertionReport {
-  /** Runs that met a row of the same name or id; a part of them may be in already. */
+  /** Runs that met a row of the same name or id; a part of them may be inserted. */
   conflicting: bigint[];
-  /** Runs that are not whole after all: somebody wrote to them, or the database changed a value. */
+  /** Runs that are not complete: a client wrote to them, or the database changed a value. */
   incomplete: bigint[];
 }
 
-/** Leaves the transaction: the run's name stands under another id, or its id is taken. */
+/** Aborts the transaction: the run's name exists under another id, or its id is taken. */
 class NameTaken extends Error {}
 
-/** Leaves the transaction: a column's declared type would make another value of what it gets. */
+/** Aborts the transaction: a column's declared type would change a value. */
 class ValueChanged extends Error {}
 
-/** What is in the way of a slice. */
+/** Why a slice cannot be inserted. */
 type Obstacle = "conflicting" | "incomplete";
 
-/** Puts runs of completed-runs.db into one database, slice by slice, and sees that they are whole there. */
+/** Inserts runs of completed-runs.db into one database, slice by slice, and checks that they are complete there. */
 export class Inserter {
   readonly #options: RemoverOptions;
 
@@ -67,7 +67,7 @@ export class Inserter {
         cutter.skipRest();
         continue;
       }
-      // Which of them it is shows when each is tried alone.
+      // Retry each run alone to find the one at fault.
       for (const run of slice.runs) {
         const own = await this.#insertSlice({ runs: [run] }, touchedAt);
         if (own !== undefined) report[own].push(run);
@@ -88,7 +88,7 @@ export class Inserter {
     });
   }
 
-  /** Of `runs`, those that are not here row by row as completed-runs.db has them. */
+  /** Returns those of `runs` that differ here from completed-runs.db in any row. */
   async findIncomplete({ runs, touchedAt }: Insertion): Promise<bigint[]> {
     const { db, part, pace, records, signal } = this.#options;
     const cutter = await this.#cutterOf(runs);
@@ -109,7 +109,7 @@ export class Inserter {
     return [...found];
   }
 
-  /** One transaction. Returns what is in the way, having changed nothing. */
+  /** Inserts a slice in one transaction. Returns the obstacle, having changed nothing. */
   async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
     const { db, part, fresh, plans, records, token, company, pace, signal, failpoint } = this.#options;
     const { tests, ends } = await outwaitBusy(signal, () => {
@@ -122,7 +122,7 @@ export class Inserter {
     } catch (error) {
       if (error instanceof ValueChanged) return "incomplete";
       if (error instanceof NameTaken) return "conflicting";
-      // A row that came since the ids were looked at is in the way, of the run itself or of another.
+      // A row that came since the ids were read is in the way, of the run itself or of another.
       if (isConstraintError(error)) return isTaken(error) ? "incomplete" : "conflicting";
       if (!(await plans.renew(token, signal))) throw error;
       await mapChildren(db, part, records, signal);
@@ -135,8 +135,9 @@ export class Inserter {
   }
 
   /**
-   * @param tests the work it is
-   * @param ends ids in completed-runs.db by table, which no row that gets a new id may take */
+   * @param tests work of the slice
+   * @param ends range of ids in completed-runs.db by table, which new ids must avoid
+   */
   #commitStage(tests: number, ends: ReadonlyMap<string, Ends>, touchedAt: number | undefined): void {
     const { db, part, plans, records, token, company, pace, beforeCommit } = this.#options;
     beforeCommit();
@@ -151,7 +152,7 @@ export class Inserter {
         withoutTriggers(db, part, () => {
           for (const record of records) this.#insertTable(record, ends.get(record.table) ?? noEnds);
         });
-        // Committed, a changed value would pass for a client's, and be brought to the copy when the run is taken out again.
+        // A changed value, once committed, would pass for a client's and be merged when the run moves again.
         const mixed = records.filter((record) => record.mixed.length > 0);
         if (findIncomplete(db, part, mixed, { touched: touchedAt !== undefined })?.length !== 0)
           throw new ValueChanged("a value would change");
@@ -166,7 +167,10 @@ export class Inserter {
     }
   }
 
-  /** A table without the UNIQUE constraint would take two runs of one name; and an id is none of the rows that came late. */
+  /**
+   * Checks names and ids, since a table without the UNIQUE constraint would accept two runs of one name, and an
+   * existing id belongs to late rows.
+   */
   #refuseTakenName(): void {
     const { db, part, records } = this.#options;
     const runs = records.find(({ table }) => table === "runs");
@@ -195,7 +199,7 @@ export class Inserter {
       db,
       `INSERT OR ABORT INTO ${part}.${table} (${names}) SELECT ${names} FROM temp.stage_${table}`,
     ).run();
-    // Whoever removes them again must find them without a scan.
+    // A later removal must find them without a scan.
     if (parent !== null && !record.indexedIn(part)) {
       prepared(
         db,
@@ -205,18 +209,15 @@ export class Inserter {
   }
 }
 
-/** Up to here there is room above for any number of rows. */
+/** Below this there is room above for any number of rows. */
 const roomBelow = 2n ** 62n;
 
-/**
- * Ids of tables that never sync are each database's own: one that is taken here, or that was given up in
- * completed-runs.db, gives way to the next free one.
- */
+/** Gives new ids to rows of never-synced tables whose id is taken here, or was replaced in completed-runs.db. */
 function giveFreeIds(db: Connection, part: string, table: string, ends: Ends): void {
   const taken = `SELECT s.stage_row, row_number() OVER (ORDER BY s.stage_row) AS rank FROM temp.stage_${table} AS s
     WHERE s.id < ${belowAllIds} OR EXISTS (SELECT 1 FROM ${part}.${table} AS x WHERE x.id = s.id)`;
   const last = `max(:highest, coalesce((SELECT max(id) FROM ${part}.${table}), 0))`;
-  // Below all others where there is no room above.
+  // Below all others if there is no room above.
   const first = `min(:lowest, coalesce((SELECT min(id) FROM ${part}.${table}), 0))`;
   prepared(
     db,
@@ -224,7 +225,7 @@ function giveFreeIds(db: Connection, part: string, table: string, ends: Ends): v
   ).run(ends);
 }
 
-/** The ids of a table in completed-runs.db lie between these; 0 without any. */
+/** Range of a table's ids in completed-runs.db; 0 if it is empty. */
 interface Ends {
   highest: bigint;
   lowest: bigint;
@@ -237,7 +238,7 @@ function endsOf(db: Connection, table: string): Ends {
   return { highest: largestId(db, name) ?? 0n, lowest: smallestId(db, name) ?? 0n };
 }
 
-/** Those of `all` that are not among `some`. */
+/** Returns those of `all` that are not in `some`. */
 export function difference(all: readonly bigint[], some: readonly bigint[]): bigint[] {
   const out = new Set(some);
   return all.filter((one) => !out.has(one));

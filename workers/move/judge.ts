@@ -9,24 +9,24 @@ import { type Move, planOf } from "./move.ts";
 import type { Run } from "./run.ts";
 import { isUnfinished } from "./test-states.ts";
 
-/** What the staged rows of a run tell about it; slices of one run add up. */
+/** Facts about a run from its staged rows; slices of one run add up. */
 export interface RunFacts extends Run {
   state: string;
-  /** False for a run whose row was nowhere to be read: a client deleted it since it was chosen. */
+  /** False if the run's row was not found: a client deleted it since it was chosen. */
   exists: boolean;
-  /** Latest activity seen, seconds since 1970. */
+  /** Latest activity, seconds since 1970. */
   activity: number;
-  /** Last sign of life of the liveliest unfinished test, seconds since 1970; undefined where all have ended. */
+  /** Latest activity of an unfinished test, seconds since 1970; undefined if all have ended. */
   unfinished: number | undefined;
   unfinishedTests: number;
-  /** Where some time of it is no number of seconds: which, and what it holds. */
+  /** A time of the run that is not a number of seconds, with its value. */
   oddTime: string | undefined;
 }
 
-/** Without `--dead-after`: after a day Megatest itself takes any unfinished test for dead. In ms. */
+/** Default of `--dead-after`, ms: after a day Megatest itself treats an unfinished test as dead. */
 export const defaultDeadAfterMs = 24 * 3600 * 1000;
 
-/** Facts of the runs whose rows are staged, by run id. */
+/** Returns the facts of the staged runs, by run id. */
 export function gatherFacts(
   move: Move,
   runs: readonly bigint[],
@@ -64,7 +64,7 @@ export function gatherFacts(
   return facts;
 }
 
-/** One for each run that has such a time. */
+/** Returns one such time for each run that has any. */
 function readOddTimes(move: Move): [bigint, string][] {
   return prepared<[], [bigint, string]>(
     move.db,
@@ -95,7 +95,7 @@ function unknownRun(id: bigint): RunFacts {
   };
 }
 
-/** Why the run must stay; undefined where it may go. `deleted` runs are hidden everywhere: they stay unreported. */
+/** Returns why the run must stay, or undefined. `deleted` runs are hidden everywhere and not reported. */
 export function judge(
   run: RunFacts,
   payload: ReducePayload,
@@ -124,7 +124,7 @@ function readRuns(move: Move): [bigint, string, string, string, bigint][] {
     .all({ recentAfter: move.recentAfter });
 }
 
-/** Activity of tests, steps and data; where it is too long ago to matter a row is not even joined to its run. */
+/** Reads activity of tests, steps and data; rows too old to matter are not joined to their run. */
 function readActivity(move: Move): [bigint, bigint][] {
   const parts = [
     ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(move, "tests", "x")})`, "x.run_id"],
@@ -149,7 +149,7 @@ function readActivity(move: Move): [bigint, bigint][] {
 
 const runOfTest = "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = x.test_id)";
 
-/** Per run: the latest sign of life among its unfinished tests, and how many there are. */
+/** Reads, per run, the latest activity of its unfinished tests, and their number. */
 function readUnfinished(move: Move): [bigint, bigint, bigint][] {
   return prepared<Recent, [bigint, bigint, bigint]>(
     move.db,
@@ -163,14 +163,14 @@ function readUnfinished(move: Move): [bigint, bigint, bigint][] {
 }
 
 /**
- * `last_update` of a row that differs from the ref, else 0: only there it is the time of a write by a
- * client; elsewhere it tells when a sync or a refill ran. It takes `:recentAfter`.
+ * SQL: `last_update` of a row that differs from the ref, else 0. Only then is it the time of a client's write;
+ * otherwise it is that of a sync or refill. Takes `:recentAfter`.
  */
 function unsyncedUpdate(move: Move, table: IdentifiedTable, alias: string): string {
   const plan = planOf(move, table);
   if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
   if (!move.sources.includes("ref")) return "0";
-  // Most rows were last written long ago: only the recent ones are worth a look into the ref.
+  // Most rows are old: only recent ones are compared with the ref.
   return `CASE WHEN ${seconds(`${alias}.last_update`)} > :recentAfter AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
       WHERE synced.id = ${alias}.id AND ${sameRow("synced", alias, plan.carried("cache", "ref"))})
     THEN ${seconds(`${alias}.last_update`)} ELSE 0 END`;

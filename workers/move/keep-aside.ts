@@ -12,13 +12,19 @@ export interface AbsorbOptions {
   jobId: string;
 }
 
-/** What hangs on tests of ours that came again under other ids is kept aside, as it is of such a test in megatest.db. */
+/** Keeps aside the children of copied tests that were registered again under other ids. */
 export function keepChildren(options: AbsorbOptions, tests: string): number {
   const { db, records } = options;
   let superseded = 0;
   for (const child of records.filter(({ parent }) => parent === "test_id")) {
     const rows = `completed.${child.table}`;
-    superseded += keep(options, child, rows, `x.test_id IN ${tests}`, "its test came again under another id");
+    superseded += keep(
+      options,
+      child,
+      rows,
+      `x.test_id IN ${tests}`,
+      "its test was registered again under another id",
+    );
     db.exec(`DELETE FROM ${rows} WHERE test_id IN ${tests}`);
   }
   db.exec(`DELETE FROM completed.mtjobs_archived WHERE test_id IN ${tests}`);

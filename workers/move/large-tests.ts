@@ -4,21 +4,21 @@ import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { childrenOf } from "./children.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
-/** A test with more rows than this in one table is worked on piece by piece. */
+/** A test with more rows than this in one table is cut into pieces. */
 const largeAbove = 2_000;
 
-/** Rows between two places where a table may be cut. */
+/** Rows between two possible cuts. */
 const step = 200;
 
-/** Rows that take about as long as one test of the usual kind. */
+/** Rows that take about as long as one ordinary test. */
 const rowsPerTest = 10;
 
-/** Some of one test's rows in one table, by id; both ends belong to it, undefined is no bound. */
+/** A piece of one test's rows in one table, by id; both bounds are inclusive, undefined is no bound. */
 export interface Piece {
   table: string;
   from: bigint | undefined;
   to: bigint | undefined;
-  /** The work it makes, in tests of the usual kind. */
+  /** Work, in ordinary tests. */
   weight: number;
 }
 
@@ -28,14 +28,14 @@ interface LargeTest {
   cuts: Map<string, bigint[]>;
 }
 
-/** Of the tests in `temp.batch_tests`, those with so many rows in a table that one lock over them would last. */
+/** The tests in `temp.batch_tests` with too many rows in a table for one lock. */
 export class LargeTests {
-  /** By run, in the order of ids. */
+  /** By run, ordered by id. */
   readonly #found = new Map<bigint, LargeTest[]>();
 
   /**
-   * Looks through the tests gathered, a short statement at a time. Tables that never sync are left out: there a row is
-   * told by its content, which only all rows of a test together can say.
+   * Scans the gathered tests in short statements. Skips never-synced tables: their rows are identified by content,
+   * which needs all rows of a test together.
    */
   constructor(db: Connection, part: Part, records: readonly RecordPlan[]) {
     for (const record of records) {
@@ -45,12 +45,12 @@ export class LargeTests {
     for (const tests of this.#found.values()) tests.sort((a, b) => (a.test < b.test ? -1 : 1));
   }
 
-  /** The first large test of a run with an id of `from` or above. */
+  /** Returns the first large test of a run with an id of `from` or above. */
   next(run: bigint, from: bigint): LargeTest | undefined {
     return this.#found.get(run)?.find(({ test }) => test >= from);
   }
 
-  /** A table's rows in pieces, each of the size, in tests, that is right when it is asked for. */
+  /** Yields a table's rows in pieces; `size`, in tests, is called for each. */
   *pieces(table: string, cuts: readonly bigint[], size: () => number): Generator<Piece> {
     let from: bigint | undefined;
     for (let index = 0; ; ) {

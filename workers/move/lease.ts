@@ -21,25 +21,25 @@ export interface LeaseOptions {
   db: Connection;
   /** Whether Megatest would have refilled the cache when the job began. */
   refillDue: boolean;
-  /** The databases that the job will write. */
+  /** Databases that the job will write. */
   parts: readonly Part[];
   context: JobContext;
   times: CacheTimes;
 }
 
-/** Who takes the lease, where it is not this process for its job. */
+/** Who takes the lease, if not this process for its job. */
 export interface Claim {
   holder: string;
   jobId: string;
-  /** Looks at the lease in the transaction that takes it; whatever it throws leaves the lease alone. */
+  /** Checks the lease in the transaction that takes it; an error leaves the lease unchanged. */
   meet(fence: Fence | undefined): void;
 }
 
 /**
- * Makes sure that this job may take the lease, before anything of the area is written, or its cache even opened: in WAL
- * mode that leaves files beside it.
+ * Checks that this job may take the lease, before anything of the area is written or its cache opened: in WAL mode
+ * that would leave files beside it.
  *
- * @throws JobsError `locked` where another job holds it
+ * @throws JobsError `locked` if another job holds it
  */
 export function assertAdmitted(files: Files, { settings, jobId }: JobContext): void {
   const db = connect(files, ["area"]);
@@ -52,10 +52,9 @@ export function assertAdmitted(files: Files, { settings, jobId }: JobContext): v
 }
 
 /**
- * Takes the lease of the area and raises the token in every database that the job will write, before
- * anything else is written.
+ * Takes the area's lease and raises the token in every database that the job will write, before any other write.
  *
- * @throws JobsError `locked` where another job holds it
+ * @throws JobsError `locked` if another job holds it
  */
 export async function acquire(
   { db, refillDue, parts, context, times }: LeaseOptions,
@@ -68,18 +67,18 @@ export async function acquire(
   const seen = await outwaitBusy(signal, () =>
     Math.max(0, ...parts.map((part) => readFence(db, part)?.token ?? 0)),
   );
-  // Where a refill is due the cache must not look newer before that is noted in it: until then Megatest would still make it.
+  // A cache with a due refill must not look newer before that is recorded in it: Megatest would still refill it.
   const beforeCommit = refillDue ? () => {} : () => times.renew();
   const token = await outwaitBusy(signal, () =>
     transact(db, () => {
       meet(readFence(db, "area"));
-      // A job that is refused leaves no trace; the first write makes a journal, which is newer than the cache.
+      // Only once the lease is granted, since a refused job leaves no trace; the first write makes a newer journal.
       return takeLease(db, { holder, jobId, host, now: Date.now(), seen }, beforeCommit);
     }),
   );
   try {
     context.failpoint("lease-taken");
-    // One commit says that a refill was due and makes the cache the newer one: neither without the other.
+    // One commit records that a refill was due and makes the cache newer.
     if (refillDue) {
       const noteIt = () => {
         raiseToken(db, "cache", token);
@@ -93,15 +92,15 @@ export async function acquire(
     }
     context.failpoint("tokens-raised");
   } catch (error) {
-    // A full disk on one side need not keep the area from whoever is next; where this fails too the lease runs out. That of a
-    // migration is not this job's to give back.
+    // A full disk on one side should not keep the area from the next job; if this fails too, the lease expires. A
+    // migration's lease is not this job's to release.
     if (claim === undefined) await giveBack(db, token, beforeCommit).catch(() => {});
     throw error;
   }
   return token;
 }
 
-/** Gives the lease back; where that fails it runs out by itself. */
+/** Releases the lease; if that fails, it expires. */
 export async function release(
   { db, times }: Pick<LeaseOptions, "db" | "times">,
   token: number,
@@ -116,17 +115,17 @@ async function giveBack(db: Connection, token: number, beforeCommit: () => void)
   });
 }
 
-/** Renews the lease where no other commit to megatest.db did so lately. */
+/** Renews the lease unless a recent commit to megatest.db did. */
 export function renewLease(db: Connection, times: CacheTimes, token: number): void {
   const fence = readFence(db, "area");
   const left = (fence?.expiresAt ?? 0) - Date.now();
-  // One that ends later than it should was made before this host's clock was set back: others would not believe it.
+  // A lease that ends too late dates from before this host's clock was set back: other hosts would not trust it.
   if (fence?.token === token && left > leaseMs / 2 && left <= leaseMs) return;
   times.renew();
   transact(db, () => proveToken(db, "area", token, Date.now()));
 }
 
-/** Sleeps, renewing the lease, which writes to megatest.db only every half minute. */
+/** Sleeps, renewing the lease; writes to megatest.db only every half minute. */
 export async function restUnderLease(
   { db, times, context }: Pick<LeaseOptions, "db" | "times" | "context">,
   token: number,

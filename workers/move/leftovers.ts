@@ -6,14 +6,14 @@ import { proveToken } from "../fence.ts";
 import type { Move, Source } from "./move.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** Finds rows of moved runs that are still, or again, in a source: late reports, and rows a sync put back. */
+/** Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored. */
 
-/** Rows or tests looked at in one statement. */
+/** Rows or tests read in one statement. */
 const chunk = 2_000;
 
 /**
- * Of `runs`, which stand in completed-runs.db, those that have any row in `part`. Looks only; a few
- * milliseconds of a shared lock for each statement.
+ * Returns those of `runs`, which are in completed-runs.db, that have any row in `part`. Reads only, with a few
+ * milliseconds of a shared lock per statement.
  */
 export async function runsWithRows(move: Move, part: Source, runs: readonly bigint[]): Promise<bigint[]> {
   const found: bigint[] = [];
@@ -53,8 +53,8 @@ async function hasRows(move: Move, part: Source, run: bigint): Promise<boolean> 
 }
 
 /**
- * Moved runs that something in `part` points at: a run put back, a test without its run, a step or datum
- * without its test. One cheap look: by index over the runs, and over steps and data newer than last time.
+ * Returns the moved runs that rows in `part` refer to: a restored run row, a test without its run, a step or datum
+ * without its test. Cheap: by index over the runs, and over steps and data newer than last time.
  */
 export async function lateRuns(move: Move, part: Source): Promise<Set<bigint>> {
   const found = new Set<bigint>();
@@ -66,7 +66,7 @@ export async function lateRuns(move: Move, part: Source): Promise<Set<bigint>> {
   return found;
 }
 
-/** Moved runs that rows of tables without an index name, by the map that `mapChildren` made last. */
+/** Returns the moved runs that rows of unindexed tables refer to, by the latest map of `mapChildren`. */
 export async function runsWithUnindexedRows(move: Move, part: Source): Promise<bigint[]> {
   const found: bigint[] = [];
   for (const { table, parent, indexedIn } of move.records) {
@@ -79,10 +79,10 @@ export async function runsWithUnindexedRows(move: Move, part: Source): Promise<b
   return found;
 }
 
-/** What stands in run_id: a number as a rule. */
+/** A value of run_id, usually a number. */
 type Named = bigint | number | string | Buffer;
 
-/** Skips through the index on tests.run_id, and through the runs themselves. */
+/** Skips through the index on tests.run_id, and through the runs. */
 async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<bigint[]> {
   const walk = (next: string) => `WITH RECURSIVE named(id, n) AS (
       SELECT (${next.replace(":after", ":from")}), 1
@@ -153,7 +153,7 @@ function runsOfMappedChildren(
   ).all();
 }
 
-/** A mark above every id there is was set in a cache that has been made anew since: it counts no more. */
+/** A mark above every id dates from a cache that was recreated since: it is ignored. */
 function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): bigint | undefined {
   const highest = largestId(db, `${part}.${table}`) ?? 0n;
   const seen = preparedIds<[string, string]>(
@@ -163,7 +163,7 @@ function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): bigint
   return seen === undefined || seen > highest ? undefined : seen;
 }
 
-/** Highest ids of steps and data now; what is at or below them has been looked at once `writeSeen` commits. */
+/** Returns the highest ids of steps and data; ids up to them count as checked once `writeSeen` commits. */
 export function readSeen({ db, sources }: Move): [string, string, bigint][] {
   return sources.flatMap((part) =>
     ["test_steps", "test_data"].map((table): [string, string, bigint] => [

@@ -7,10 +7,10 @@ import { strangeRuns } from "./strangers.ts";
 import { isUnfinished } from "./test-states.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** Tests looked at in one statement: a few milliseconds of a shared lock. */
+/** Tests read in one statement: a few milliseconds of a shared lock. */
 const chunk = 2_000;
 
-/** True where a test of the run, not of another one that has its id now, may still report: then its rows must not go. */
+/** Returns true if a test of the run, not of another run with its id, may still report: then its rows must stay. */
 export async function isAlive(move: Move, run: bigint, deadAfterMs: number): Promise<boolean> {
   const { db, fresh, context } = move;
   const strange = () => strangeRuns(db, fresh, planOf(move, "runs"), [run]);

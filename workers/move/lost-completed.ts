@@ -6,8 +6,8 @@ import type { Files } from "./move.ts";
 import { openQuietly } from "./open-quietly.ts";
 
 /**
- * A job would make completed-runs.db anew in place of one that is gone, and a backup that comes back later would meet other
- * runs there. Call within `outwaitBusy`.
+ * Refuses to replace a lost completed-runs.db: a backup restored later would meet other runs there. Call within
+ * `outwaitBusy`.
  *
  * @throws JobsError `conflict`
  */
@@ -20,7 +20,7 @@ export function assertCompletedKept({ area, completed }: Files): void {
     db.close();
   }
   const isThere = existsSync(completed);
-  // Looked at again: another job may have made it, and then the guards, meanwhile.
+  // Checked again: another job may have created it, and then the guards.
   if (hasContent(completed)) return;
   throw new JobsError("conflict", lostCompleted.text(completed, isThere), {
     hint: lostCompleted.remedy,

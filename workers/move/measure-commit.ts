@@ -2,7 +2,7 @@ import { proveToken } from "../fence.ts";
 import type { RemoverOptions } from "./slice-removal.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** Tells the pace what a commit of one row takes here: the least that anybody has to wait for a writer. */
+/** Measures a one-row commit for the batch size: the shortest time that others must wait for a writer. */
 export async function measureCommit(options: RemoverOptions): Promise<void> {
   const { db, part, token, pace, signal, beforeCommit } = options;
   await outwaitBusy(signal, () => {
@@ -13,7 +13,7 @@ export async function measureCommit(options: RemoverOptions): Promise<void> {
   });
 }
 
-/** What is due before a slice: leaving megatest.db to a sync for a while, measuring a commit anew. */
+/** Prepares a slice: leaves megatest.db to a sync if needed, and measures a commit again when due. */
 export async function prepareSlice(options: RemoverOptions): Promise<void> {
   await options.beforeSlice();
   if (options.pace.wantsCommit) await measureCommit(options);

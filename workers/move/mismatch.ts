@@ -8,12 +8,9 @@ import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
-/**
- * SQL that finds, in a source, the rows of a slice that are not what completed-runs.db holds and not a
- * version that was recorded as superseded either.
- */
+/** SQL that finds a source's rows of a slice that differ from completed-runs.db and are not recorded as superseded. */
 
-/** True where the row `x` is what `d` of completed-runs.db was copied from: a test's block may have a new id there. */
+/** SQL: the row `x` is what `d` of completed-runs.db was copied from, where a test's block may have a new id. */
 export function sameAsCopy(record: RecordPlan, columns: readonly string[]): string {
   const plain = columns.filter((name) => record.table !== "tests" || name !== "archived");
   const same = sameRow("x", "d", plain, record.mixed);
@@ -21,9 +18,8 @@ export function sameAsCopy(record: RecordPlan, columns: readonly string[]): stri
 }
 
 /**
- * True where the row `x` of a later part holds nothing in the columns that the sync does not carry that `d` lacks: its values
- * came from there where the fresh part has no such column, or came after the copy was made. A default says nothing: a sync
- * that puts a row back leaves it so.
+ * SQL: the row `x` of a later part holds nothing in uncarried columns that `d` lacks, as when the fresh part has no
+ * such column, or a value came after the copy. A default counts as nothing: a sync that restores a row leaves it.
  */
 export function addsNothing(record: RecordPlan, part: Source): string {
   const each = record
@@ -37,29 +33,32 @@ export function addsNothing(record: RecordPlan, part: Source): string {
 
 export interface Comparison {
   part: Source;
-  /** The part that holds the freshest data. */
+  /** The part with the freshest data. */
   fresh: Source;
   jobId: string;
-  /** False for what comes back after a run has moved: there any version ever recorded is known. */
+  /** False for rows that come back after a run has moved: then any recorded version is known. */
   strict: boolean;
 }
 
-/** What a row `x` is compared by with its copy `d`, as SQL, and with a version `p` that was kept. */
+/** SQL to compare a row `x` with its copy `d`, and with a kept version `p`. */
 interface Likeness {
-  /** Every value that counts is the copy's. */
+  /** All values that count equal the copy's. */
   same: (renamedBlocks: boolean) => string;
-  /** The version of these carried values counts as kept. */
+  /** The version with these carried values counts as kept. */
   kept: string;
 }
 
 const like = (record: RecordPlan, columns: readonly string[]) => (renamedBlocks: boolean) =>
   renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
 
-/** All columns in the fresh part, whose rows were copied; elsewhere those that the sync carries, and what the copy has nothing for. */
+/**
+ * Compares all columns in the fresh part, whose rows were copied; elsewhere those that the sync carries, and any that
+ * the copy has no value for.
+ */
 function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Likeness {
   const all = record.columnsIn(part);
   const carried = record.carried(part, "completed");
-  // A version is kept with every column it had then: one that has another value in one now is another version.
+  // A version is kept with all its columns: another value in one of them makes it another version.
   const whole = `p.row = ${rowLiteral("x", all)}`;
   if (part !== fresh) {
     const rest = addsNothing(record, part);
@@ -71,7 +70,7 @@ function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Li
   const columns = all.filter((name) => name !== "id");
   const rest = columns.filter((name) => !carried.includes(name));
   if (!strict) return { same: like(record, columns), kept: "1" };
-  // Where clients write, a value that once lost may have been written anew: only what this job saw here counts.
+  // Where clients write, a losing value may have been written again: only versions that this job recorded count.
   return {
     same: like(record, columns),
     kept: `p.source = ${quoteText(part)} AND p.job_id = :job
@@ -79,7 +78,7 @@ function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Li
   };
 }
 
-/** A SELECT of the ids of a synced table's rows that differ; it takes `:job`. */
+/** SQL: the ids of a synced table's rows that differ; takes `:job`. */
 function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks: boolean): string {
   const { table } = record;
   const { part } = comparison;
@@ -91,7 +90,7 @@ function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks
         AND p.carried <> '' AND ${kept})`;
 }
 
-/** A SELECT of the ids of a never-synced table's rows that completed-runs.db has no partner for. */
+/** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db. */
 function unknownRows(part: Source, record: RecordPlan): string {
   const columns = record.columnsIn(part);
   const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
@@ -103,7 +102,7 @@ function unknownRows(part: Source, record: RecordPlan): string {
       AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)})`;
 }
 
-/** Ids of the rows of each table that differ; empty arrays are left out. */
+/** Returns the ids of the rows of each table that differ; empty arrays are left out. */
 export function findMismatches(
   db: Connection,
   records: readonly RecordPlan[],

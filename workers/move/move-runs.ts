@@ -12,17 +12,17 @@ import { labelOf, type Run } from "./run.ts";
 import { runRows } from "./run-rows.ts";
 import { outwaitBusy, stopGraceMs } from "./transaction.ts";
 
-/** A run that keeps changing is copied this often before it is left alone. */
+/** How often a run that keeps changing is copied. */
 const maxCopies = 3;
 
-/** Batches handed on for removal and not done with: one for each database, and one that waits for the first. */
+/** Maximum batches under removal: one for each database, and one waiting for the first. */
 const maxAhead = 4;
 
-/** Batches grow up to so many tests: the fewer commits, the less the removals wait for them, and they for the removals. */
+/** Batches grow up to this many tests: fewer commits mean less waiting between copies and removals. */
 const largestBatch = 2 * stageSize;
 const growth = 1.2;
 
-/** Runs whose copies are complete, and what the sources' versions were before they were read. */
+/** Runs with complete copies, and the sources' versions before they were read. */
 interface CopiedBatch {
   runs: readonly Run[];
   readAt: Versions;
@@ -33,8 +33,8 @@ const nothing: CopiedBatch = { runs: [], readAt: new Map() };
 const idsOf = ({ runs }: Pick<CopiedBatch, "runs">) => runs.map(({ id }) => id);
 
 /**
- * Moves the runs chosen, batch by batch: copy whole and verify, then remove from cache, ref and
- * megatest.db. While one batch is removed the next is copied.
+ * Moves the chosen runs, batch by batch: copies and verifies whole runs, then removes them from cache, ref and
+ * megatest.db. The next batch is copied while one is removed.
  */
 export class RunMover {
   #move: Move;
@@ -64,7 +64,7 @@ export class RunMover {
     this.#total = options.runs.length;
   }
 
-  /** Moves until nothing is left or the signal says stop; what is in hand is finished in either case. */
+  /** Moves until nothing is left or the signal is aborted; the current batches are finished in either case. */
   async run(): Promise<void> {
     const { signal } = this.#move.context;
     let verified = nothing;
@@ -76,10 +76,10 @@ export class RunMover {
           await Promise.race(this.#ahead);
           continue;
         }
-        // The commit that carries the next copy also says that this one counts.
+        // The commit of the next copy also sets the state of this one.
         this.#pending.set(idsOf(verified), "removing");
         const next = await this.#copyNext().catch((error: unknown) => {
-          // What was being copied is taken back by the next job; what is copied is still removed below.
+          // The next job discards an incomplete copy; complete ones are still removed below.
           if (!signal.aborted) throw error;
         });
         if (next === undefined) break;
@@ -94,7 +94,7 @@ export class RunMover {
     signal.throwIfAborted();
   }
 
-  /** What waits is left to the next job once the time is up; what is in hand is finished. */
+  /** Leaves the waiting runs to the next job once the time is up. */
   #heedTime(): void {
     const left = this.#waiting.length;
     if (left === 0 || !endEarly(this.#move, left)) return;
@@ -112,7 +112,7 @@ export class RunMover {
     if (batch.length === 0) return nothing;
     for (const run of batch) this.#copies.set(run, (this.#copies.get(run) ?? 0) + 1);
     const readAt = await this.#versions();
-    // From here on whoever changes a schema changes the version too, and the rows are compared before they go.
+    // From here on a change of schema also changes the version, and then rows are compared before removal.
     await this.#move.plans.renew(this.#move.token, context.signal);
     const runs = await copyBatch(this.#move, batch, this.#payload, this.#pending, this.#size);
     this.#size = Math.min(this.#size * growth, largestBatch);
@@ -120,18 +120,18 @@ export class RunMover {
   }
 
   /**
-   * The sources' versions at a moment before the next copy reads them. Stations answer between two slices, so
-   * the question is put while the copy before is made: an older version only means that more is compared.
+   * Returns the sources' versions at a time before the next copy reads them. Source writers answer between two
+   * slices, so they are asked during the previous copy; an older version only causes more comparing.
    */
   async #versions(): Promise<Versions> {
     const versions = await (this.#askedVersions ?? this.#line.versions());
     this.#askedVersions = this.#line.versions();
-    // Where the job ends before the next copy nobody waits for it.
+    // If the job ends before the next copy, the answer is not awaited.
     this.#askedVersions.catch(() => {});
     return versions;
   }
 
-  /** As many runs as make a batch of the size that locks allow; at least one. */
+  /** Takes runs up to the batch size, at least one. */
   async #takeBatch(): Promise<bigint[]> {
     const { db, fresh, context } = this.#move;
     const size = this.#size;
@@ -150,7 +150,7 @@ export class RunMover {
     return batch;
   }
 
-  /** Makes sure that the states are committed and the ids guarded, and sends the runs to be removed. */
+  /** Commits the states, makes sure that ids are guarded, and starts the removal. */
   async #handOn(batch: CopiedBatch): Promise<void> {
     if (batch.runs.length === 0) return;
     const move = this.#move;
@@ -177,7 +177,7 @@ export class RunMover {
     for (const run of left) {
       tally.skip(labelOf(run), "in-flight");
       tally.warn(
-        `run ${run.id} (${run.target}/${run.runname}) came to life half moved: a later job finishes it`,
+        `run ${run.id} (${run.target}/${run.runname}) became active while being moved; a later job will finish moving it`,
       );
     }
     const moved = runs.filter(({ id }) => !changed.has(id) && !report.left.includes(id));
@@ -192,7 +192,7 @@ export class RunMover {
     if (changed.size > 0) await this.#copyAgain(runs.filter(({ id }) => changed.has(id)));
   }
 
-  /** A client wrote to these after they were copied; nothing of them was removed, so the copies may go. */
+  /** Discards the copies of runs that changed since, of which nothing was removed, and copies them again. */
   async #copyAgain(runs: readonly Run[]): Promise<void> {
     const move = this.#move;
     await discardCopies(
@@ -205,13 +205,13 @@ export class RunMover {
     }
   }
 
-  /** Removes what was copied last, and writes the last states. */
+  /** Removes the last copies and writes the last states. */
   async #finish(verified: CopiedBatch): Promise<void> {
     const move = this.#move;
     const lost =
       move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
     if (this.#failure !== undefined || lost) return;
-    // What is in hand is brought to an end also where the job is to stop.
+    // Current batches are finished even if the job must stop.
     const grace = new AbortController();
     const { signal } = move.context;
     if (signal.aborted) setTimeout(() => grace.abort(signal.reason), stopGraceMs).unref();

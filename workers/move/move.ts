@@ -7,11 +7,11 @@ import type { RecordPlan } from "./record-tables.ts";
 import type { Tally } from "./tally.ts";
 import type { TimeBudget } from "./time-budget.ts";
 
-/** The databases of an area that hold runs before a move, in the order in which a run is removed from them. */
+/** The databases that hold a run before it moves, in the order of removal. */
 export const removalOrder = ["cache", "ref", "area"] as const satisfies readonly Part[];
 export type Source = (typeof removalOrder)[number];
 
-/** Paths of the databases at hand; the cache's are missing where `/tmp` was cleaned or never filled. */
+/** Paths of the databases; the cache's are missing if `/tmp` was cleaned or never filled. */
 export interface Files {
   area: string;
   cache?: string;
@@ -19,14 +19,14 @@ export interface Files {
   completed: string;
 }
 
-/** What every step of one job shares. */
+/** State shared by all steps of one job. */
 export interface Move {
   context: JobContext;
   area: Area;
   files: Files;
-  /** The sources at hand, in order of removal. */
+  /** The sources, in order of removal. */
   sources: readonly Source[];
-  /** Where the freshest data is: the cache, or megatest.db where there is none. */
+  /** Where the freshest data is: the cache, or megatest.db without one. */
   fresh: "cache" | "area";
   /** All databases attached; used by the job's own thread. */
   db: Connection;
@@ -39,11 +39,11 @@ export interface Move {
   token: number;
   pace: Pace;
   time: TimeBudget;
-  /** When the job began, ms since 1970: ages count from here. */
+  /** Start of the job, ms since 1970: ages count from here. */
   now: number;
-  /** Seconds since 1970: activity before this holds no run back, so it need not be known exactly. */
+  /** Seconds since 1970: older activity keeps no run back, so it need not be exact. */
   recentAfter: number;
-  /** What this job does. */
+  /** Counts of this job. */
   tally: Tally;
   /** By direction: `tally`, and what was finished of an interrupted job of the other direction. */
   counts: Record<"reduce" | "restore", Tally>;
@@ -55,7 +55,7 @@ export function planOf(move: Pick<Move, "records">, table: RecordPlan["table"]):
   return plan;
 }
 
-/** The plans of the tables whose rows hang on a test or a run, whichever Megatest's sync carries. */
+/** Returns the plans of the tables with this parent, of those that Megatest syncs or of the others. */
 export function plansBy(
   move: Pick<Move, "records">,
   parent: RecordPlan["parent"],

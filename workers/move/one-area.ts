@@ -7,8 +7,8 @@ import { findStrangePart } from "../../shared/sqlite/one-area.ts";
 import { openQuietly } from "./open-quietly.ts";
 
 /**
- * Makes sure, by what they hold and not by their names, that cache, ref and megatest.db are of one area: what a job takes
- * for moved is removed from all three. Changes nothing.
+ * Checks by content, not by name, that cache, ref and megatest.db belong to one area: a job removes moved runs from
+ * all three. Changes nothing.
  *
  * @throws JobsError `conflict`
  */
@@ -26,9 +26,9 @@ export function assertOneArea(area: Area, cache: CachePair, completed: string | 
     const what = strange === "cache" ? "cache" : "cache's ref";
     throw new JobsError(
       "conflict",
-      `the ${what} in ${cache.directory} has no run in common with ${area.megatestDb}: it is another area's`,
+      `the ${what} in ${cache.directory} has no run in common with ${area.megatestDb}: it belongs to another area`,
       {
-        hint: "see how it came there; once it is moved away, Megatest makes a cache of this area's anew",
+        hint: "find out how it came there and move it away; Megatest then creates a cache for this area",
         details: { part: strange, directory: cache.directory },
       },
     );

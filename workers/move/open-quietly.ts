@@ -3,10 +3,10 @@ import { hasHotJournal, walBytes } from "../../shared/sqlite/journal.ts";
 import { busyTimeoutMs } from "./databases.ts";
 
 /**
- * Opens databases of an area for a look. None is written to, but for what a dead writer left in a journal: only a connection that
- * may write can read that. So too a cache that may be in WAL mode with no log beside it: one that may not write leaves behind the
- * log that it makes. Where there is a log it must be one that may not write, for to close one that may puts the log into the
- * database, and the cache would look newer than it is.
+ * Opens databases of an area for reading. Nothing is written but the rollback of a dead writer's journal, which needs
+ * a connection that may write. So does a cache that may be in WAL mode without a log: a read-only connection would
+ * leave its log behind. With a log the connection must be read-only: closing a writable one checkpoints the log, and
+ * the cache would look newer than it is.
  */
 export function openQuietly(files: Partial<Record<Part, string>>): Connection {
   const all = Object.values(files);
@@ -18,8 +18,9 @@ export function openQuietly(files: Partial<Record<Part, string>>): Connection {
 }
 
 /**
- * Has a cache open for reading until the function returned is called. Who may write and closes a cache last puts its log into
- * it, which then looks newer than megatest.db, and hides a refill that is due: so no other close is the last one.
+ * Keeps a cache open for reading until the returned function is called. The last writable connection to close a cache
+ * checkpoints its log, which makes it look newer than megatest.db and hides a due refill; this prevents any other
+ * close from being the last.
  */
 export function keepLog({ cache }: { cache?: string | undefined }): () => void {
   if (cache === undefined) return () => {};

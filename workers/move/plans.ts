@@ -12,15 +12,15 @@ interface Planned {
   keys: readonly string[];
 }
 
-/** Leaves the transaction: a table has changed since the plans were made, and what they do not know of would be lost. */
+/** Aborts the transaction: a table has changed since the plans were made, and values in a new column would be lost. */
 export class SchemaChanged extends Error {}
 
 /**
- * The plans of one connection, and the schemas that they were made of: a site may add a column to a table, and fill it,
- * while a job is at work. Whoever removes or overwrites rows asks under the lock whether the schema still stands.
+ * The plans of one connection, and the schema versions they were made from: a site may add and fill a column while a
+ * job runs. Code that removes or overwrites rows checks the version under the lock.
  */
 export class Plans {
-  /** The same objects all along: a renewal changes what they say. */
+  /** These objects stay the same; a renewal updates them. */
   readonly records: readonly RecordPlan[];
   readonly #of: Planned;
   #versions: Map<Part, number>;
@@ -32,7 +32,7 @@ export class Plans {
     createScratch(of.db, this.records);
   }
 
-  /** True where nobody has changed a schema since the plans were made; asked under a lock it stays so until the lock goes. */
+  /** Returns true if no schema has changed since the plans were made; under a lock this holds until its end. */
   isCurrent(...parts: readonly Part[]): boolean {
     return parts.every((part) => schemaVersion(this.#of.db, part) === this.#versions.get(part));
   }
@@ -42,21 +42,21 @@ export class Plans {
     if (!this.isCurrent(part)) throw new SchemaChanged(`the schema of ${part} has changed`);
   }
 
-  /** For `noteOwnChange`: asked at the end of a transaction of ours that may have set triggers aside. */
+  /** For `noteOwnChange`: call at the end of a transaction that may have dropped and created triggers. */
   versionOf(part: Part): number {
     return schemaVersion(this.#of.db, part);
   }
 
-  /** Call once such a transaction, which asked whether the plans are current, has committed. */
+  /** Call after the commit of such a transaction, which checked that the plans were current. */
   noteOwnChange(part: Part, version: number): void {
     this.#versions.set(part, version);
   }
 
   /**
-   * Where a schema has changed: adds columns that are new to completed-runs.db, and makes the plans anew. Between slices and
-   * batches only, for the stage is made anew with them. Where that fails the plans stay out of date, and say so.
+   * If a schema has changed, adds new columns to completed-runs.db and renews the plans. Call only between slices and
+   * batches, since it recreates the stage. If it fails, the plans stay out of date.
    *
-   * @returns whether it had
+   * @returns whether a schema had changed
    */
   async renew(token: number, signal: AbortSignal): Promise<boolean> {
     const { db, sources } = this.#of;
@@ -66,7 +66,7 @@ export class Plans {
       for (const part of sources) widen(db, part, token);
       const plans = this.#read();
       createScratch(db, plans);
-      // Current only now that nothing can fail any more: who asks after a renewal that did fail must begin another.
+      // Last, when nothing can fail any more: after a failure the next call must try again.
       const known = new Map(plans.map((plan) => [plan.table, plan]));
       for (const record of this.records) Object.assign(record, known.get(record.table));
       this.#versions = versions;
@@ -74,7 +74,7 @@ export class Plans {
     return true;
   }
 
-  /** First of all: what changes while the tables are read is seen by the next who asks. */
+  /** Read first, so that a change during the rest is noticed next time. */
   #readVersions(): Map<Part, number> {
     return new Map(this.#of.sources.map((part) => [part, this.versionOf(part)]));
   }
@@ -85,7 +85,7 @@ export class Plans {
   }
 }
 
-/** Adds what completed-runs.db lacks. */
+/** Adds the columns that completed-runs.db lacks. */
 export function widen(db: Connection, part: Part, token: number): void {
   if (!widenCompleted(db, part, () => false)) return;
   transact(db, () => {

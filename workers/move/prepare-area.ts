@@ -6,14 +6,14 @@ import { assertNoJournalLeft } from "./databases.ts";
 import { assertCompletedKept } from "./lost-completed.ts";
 import type { Place } from "./prepare.ts";
 
-/** Creates what of ours the area lacks, and gives its id. Every part may be there already; none replaces anything. */
+/** Creates the program's files in the area if missing, and returns the area's id. Replaces nothing. */
 export function prepareArea({ area, files }: Pick<Place, "area" | "files">): string {
   assertNoJournalLeft(files);
   assertCompletedKept(files);
   ensurePrivateDir(area);
   const areaId = ensureAreaId(area);
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
-  // Whole from the first instant: an empty file would be taken for one whose runs are lost.
+  // Created with its content: an empty file would be taken for one whose runs are lost.
   if (!existsSync(files.completed)) createLike(files.completed, files.area, newCompletedDb(sources));
   ensureCompletedDb(files.completed, sources);
   return areaId;

@@ -40,17 +40,17 @@ import { Tally } from "./tally.ts";
 import { TimeBudget } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** The area of a job with its cache, looked at and found fit to work on. */
+/** A job's area and cache, checked and ready to work on. */
 export interface Place {
   area: Area;
   cache: CachePair | undefined;
   files: Files;
-  /** Whether Megatest would have refilled the cache before we looked: to open a cache in WAL mode may hide it. */
+  /** Whether Megatest would have refilled the cache; read first, since opening a cache in WAL mode may hide it. */
   refillDue: boolean;
 }
 
 /**
- * Looks at the area and everything that speaks against working on it. Changes nothing.
+ * Checks the area and everything that prevents working on it. Changes nothing.
  *
  * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
  */
@@ -71,7 +71,7 @@ export async function openPlace(
   assertReadWrite(area, cache, settings);
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
   const files = filesOf(area, cache);
-  // Reading only, but not as who may write does: what a dead writer left is not rolled back for that.
+  // These checks read without rolling back what a dead writer left.
   assertNoJournalLeft(files);
   if (payload.dryRun === true) refuseHotJournals(files);
   await outwaitBusy(context.signal, () => assertCompletedKept(files));
@@ -85,7 +85,7 @@ export async function openPlace(
   if (atHome === undefined) say(noHomehost(settings.host));
   if (cache === undefined && isLoopback(homehost.value ?? "")) say(anyHome(String(homehost.value)));
   if (cache === undefined) {
-    say("there is no cache on this host: only megatest.db is worked on, and no cache is made");
+    say("there is no cache on this host: the job works on megatest.db only, and creates no cache");
   }
   return { area, cache, files, refillDue: due };
 }
@@ -93,18 +93,18 @@ export async function openPlace(
 function notHome(area: Area, homehost: string, { address }: HomeDecision, settings: Settings): JobsError {
   const self = `${settings.host}${address === undefined ? ", which has no address" : ` (${address})`}`;
   return new JobsError("not-home", `${settings.host} is not the homehost of ${area.path}: ${homehost} is`, {
-    hint: `run the job on ${homeText(homehost)}: the freshest data is in its cache; this host is ${self}: if it is the homehost, set MTJOBS_ADDRESS=${homehost}`,
+    hint: `run the job on ${homeText(homehost)}: the freshest data is in its cache; this host is ${self}; if it is the homehost, set MTJOBS_ADDRESS=${homehost}`,
     details: { homehost, host: settings.host, address: address ?? null },
   });
 }
 
 const anyHome = (homehost: string) =>
-  `.homehost is ${homehost}, by which each host whose name resolves to nothing else takes itself for the home; another host may have a cache with newer data`;
+  `.homehost is ${homehost}, which several hosts may take for their own; another host may have a cache with newer data`;
 
 const noHomehost = (host: string) =>
-  `the area has no homehost (.homehost is missing or empty): the job takes ${host} for it; another host may have a cache with newer data`;
+  `the area has no homehost (.homehost is missing or empty): the job assumes ${host}; another host may have a cache with newer data`;
 
-/** Says a sentence in the job's log and among the result's warnings. */
+/** Returns a function that adds a sentence to the job's log and the result's warnings. */
 function warner(area: Area, context: JobContext, tally: Tally): (sentence: string) => void {
   return (sentence) => {
     context.log(`${area.path}: ${sentence}.`);
@@ -112,13 +112,13 @@ function warner(area: Area, context: JobContext, tally: Tally): (sentence: strin
   };
 }
 
-/** What of a job's payload a move is made with, and what it is counted as. */
+/** The part of a job's payload that a move needs, and the kind it is counted as. */
 interface MoveKind {
   payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz" | "dryRun">>;
   job: MoveResult["job"];
 }
 
-/** Connects to what there is. `token` is 0 for a dry run, which reads only. */
+/** Connects to the existing databases. `token` is 0 for a dry run, which only reads. */
 export function openMove(place: Place, kind: MoveKind, context: JobContext, tally: Tally): Move {
   const db = connect(place.files, [...sourcesOf(place.files), "completed"]);
   try {
@@ -129,7 +129,7 @@ export function openMove(place: Place, kind: MoveKind, context: JobContext, tall
   }
 }
 
-/** `openMove` on a connection that has the databases attached, completed-runs.db with them; it stays the caller's. */
+/** Runs `openMove` on a connection with the databases and completed-runs.db attached; it stays the caller's. */
 export function moveOn(
   db: Connection,
   { area, files }: Pick<Place, "area" | "files">,
@@ -175,17 +175,17 @@ function knownKeys(db: Connection, area: Area): string[] {
     "unknown-schema",
     `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`,
     {
-      hint: "make [fields] in megatest.config agree with the database",
+      hint: "make [fields] in megatest.config match the database",
     },
   );
 }
 
-/** @throws JobsError `busy` where reading would have to roll back what a dead writer left */
+/** @throws JobsError `busy` if reading would roll back what a dead writer left */
 export function refuseHotJournals(files: Files): void {
   const hot = hotJournals(files);
   if (hot.length === 0) return;
-  throw new JobsError("busy", `a writer is at work, or died, in ${hot.join(", ")}: it has a hot journal`, {
-    hint: "a dry run reads only and will not roll it back; try again, or run the job itself",
+  throw new JobsError("busy", `a writer is active, or died, in ${hot.join(", ")}: it has a hot journal`, {
+    hint: "a dry run only reads and does not roll it back; try again, or run the job itself",
     details: { hotJournals: hot },
   });
 }

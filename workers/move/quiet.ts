@@ -7,26 +7,27 @@ import { lifeOf } from "../../shared/sqlite/times.ts";
 import type { Move } from "./move.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** Tests looked at in one statement. */
+/** Tests read in one statement. */
 const chunk = 20_000;
 
 /**
- * Megatest's servers that may be alive, by the clock of the area's file system: it sets the times of their logs.
+ * Returns Megatest's servers that may be alive, by the clock of the area's file system, which sets the times of their
+ * logs.
  *
- * @param skewMs how far that is ahead of this host's; looking creates `.mtjobs`, so a dry run says 0
+ * @param skewMs how far that clock is ahead of this host's; measuring creates `.mtjobs`, so a dry run passes 0
  */
 export function aliveServers(area: Area, host: string, skewMs = clockSkewMs(area)): MegatestServer[] {
   return liveServers(area, Date.now() + skewMs, host).filter(({ state }) => state !== "stale");
 }
 
-/** Why the area is not quiet: a live server, or a test in flight; undefined where it is. */
+/** Returns why the area is not quiet (a live server, or a test in flight), or undefined. */
 export async function quietReason(move: Move, area: Area): Promise<string | undefined> {
   const [server] = aliveServers(area, move.context.settings.host);
   if (server !== undefined) return `a Megatest server is alive (${serverText(server)})`;
   return (await isAnythingInFlight(move)) ? "tests are in flight" : undefined;
 }
 
-/** True where a test gave a sign of life within a day and has not ended. */
+/** Returns true if an unfinished test was active within a day. */
 async function isAnythingInFlight({ db, fresh, context }: Move): Promise<boolean> {
   const { signal } = context;
   const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${fresh}.tests`, chunk));

@@ -4,8 +4,8 @@ import type { Move } from "./move.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /**
- * Runs one statement that reads sources into temporary tables: an attempt that meets a busy database leaves nothing
- * behind, and is made again. Returns how many rows it wrote there.
+ * Runs one statement that reads sources into temporary tables, and returns the number of rows written. An attempt
+ * that finds the database busy leaves nothing and is repeated.
  */
 export async function readSources(move: Move, sql: string, ...parameters: string[]): Promise<number> {
   return outwaitBusy(move.context.signal, () => {

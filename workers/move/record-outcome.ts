@@ -10,20 +10,20 @@ function stateAfter(error: unknown): MoveResult["state"] {
   return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";
 }
 
-/** Undefined where they cannot be counted just now: all is done, and no job fails by that. */
+/** Returns undefined if they cannot be counted now: the work is done, so this must not fail the job. */
 export async function sidesAfter({ db }: Move, signal: AbortSignal): Promise<RunsBySide | undefined> {
   return await outwaitBusy(signal, () => countSides(db)).catch(() => undefined);
 }
 
-/** Warnings in a line of the history: the result has more of them, and whoever looks back a year from now reads few. */
+/** Maximum number of warnings in a line of the history; the result has all. */
 const warningsInHistory = 20;
 
-/** What the history says of a finished job: its result without the lists of runs, and few of its warnings. */
+/** Returns the history's line for a finished job: its result without the lists of runs, and few of its warnings. */
 export function historyLine(result: MoveResult, payload: MovePayload, sides: RunsBySide | undefined) {
   const { runs: _runs, skipped: _skipped, warnings, ...counts } = result;
   const { requestedBy, policy, schedule } = payload;
   const moreWarnings = Math.max(0, warnings.length - warningsInHistory) || undefined;
-  // JSON leaves out what is undefined.
+  // JSON leaves out undefined values.
   return {
     at: new Date().toISOString(),
     requestedBy,
@@ -36,10 +36,10 @@ export function historyLine(result: MoveResult, payload: MovePayload, sides: Run
   };
 }
 
-/** For how long a job that failed still waits for a busy database to tell what it did, in ms; within its lease. */
+/** How long a failed job waits for a busy database to report what it did, ms; within its lease. */
 const lastLookMs = 10_000;
 
-/** A job put back by a leaving worker or held by a stop file, or tried again, is not finished: its line is written when it is. */
+/** Writes the history's line of a failed job; not yet for a job that is requeued, paused or retried. */
 export async function noteFailure(
   move: Move,
   payload: MovePayload,
@@ -49,7 +49,7 @@ export async function noteFailure(
   const error = toJobsError(thrown);
   if (error.code === "stopped" || error.code === "lost-lease" || error.code === "paused") return;
   if (error.retriable && move.context.triedAgain === true) return;
-  // The job's own signal may be what ended it.
+  // The job's own signal may have ended it.
   const signal = AbortSignal.timeout(lastLookMs);
   try {
     const result = { ...(await report(signal)), state: stateAfter(error) };
@@ -58,7 +58,7 @@ export async function noteFailure(
       error: { code: error.code, message: error.message },
     });
   } catch (why) {
-    // The job's own failure must reach the caller. Without a line, the next job counts what was moved.
-    move.context.log(`The history could not be written: ${toJobsError(why).message}.`);
+    // The job's own error must reach the caller. Without a line, the next job counts what was moved.
+    move.context.log(`Could not write the history: ${toJobsError(why).message}.`);
   }
 }

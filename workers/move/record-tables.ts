@@ -4,8 +4,8 @@ import { foldName, respell } from "../../shared/sqlite/names.ts";
 import { affinityOf, type Column, isComputed, isIndexedBy, readColumns } from "../../shared/sqlite/table.ts";
 
 /**
- * The columns Megatest's sync carries (beside the target keys of runs): everything else takes its default
- * in the copy. From Megatest's `db:sync-main-list` and `db:sync-tests-only`.
+ * The columns that Megatest's sync carries (besides the target keys of runs): all others get their default in the
+ * copy. From Megatest's `db:sync-main-list` and `db:sync-tests-only`.
  */
 const carriedByName: Record<IdentifiedTable, readonly string[]> = {
   runs: "runname contour state status owner event_time comment fail_count pass_count".split(" "),
@@ -16,7 +16,7 @@ const carriedByName: Record<IdentifiedTable, readonly string[]> = {
   test_data: "test_id category variable value expected tol units comment status type".split(" "),
 };
 
-/** What Megatest holds to be the same thing under whatever id: the UNIQUE constraint of each table. */
+/** What Megatest takes for the same record under any id: the UNIQUE constraint of each table. */
 const naturalKeyByName: Record<IdentifiedTable, readonly string[]> = {
   runs: ["runname"],
   tests: ["run_id", "testname", "item_path"],
@@ -24,33 +24,33 @@ const naturalKeyByName: Record<IdentifiedTable, readonly string[]> = {
   test_data: ["test_id", "category", "variable"],
 };
 
-/** A record table as it stands in the databases in hand. */
+/** A record table in the current databases. */
 export interface RecordPlan extends RecordShape {
   /** Columns of completed-runs.db's table that the part has too, `id` first. */
   columnsIn(part: Part): readonly string[];
-  /** Columns the sync carries that both parts have; [] for a table that never syncs. */
+  /** Columns the sync carries that both parts have; [] for a never-synced table. */
   carried(a: Part, b: Part): readonly string[];
   /**
-   * The part's columns that the sync does not carry and that hold a value of the site's, with the part's own defaults; [] for a
-   * table that never syncs. A default that is computed, as that of `last_update` is, tells when a copy was made.
+   * The part's columns that the sync does not carry and that hold a site's values, with the part's defaults; [] for a
+   * never-synced table. A computed default, as of `last_update`, only tells when a copy was made.
    */
   uncarried(part: Part): readonly Column[];
   naturalKey: readonly string[];
   /** The columns of completed-runs.db's table. */
   target: readonly Column[];
-  /** Columns whose declared types make of a value one thing in one of the parts and another in another. */
+  /** Columns whose declared types convert a value differently between the parts. */
   mixed: readonly string[];
-  /** False where the part's rows can be found by parent only through a scan. */
+  /** False if the part's rows can be found by parent only through a scan. */
   indexedIn(part: Part): boolean;
 }
 
-/** SQL: a row of the table belongs to one of `runs`, or hangs on one of `tests`; both are SQL for lists of ids. */
+/** SQL: a row of the table belongs to one of `runs` or of `tests`; both are SQL for lists of ids. */
 export function belongsTo({ parent }: RecordShape, { runs, tests }: { runs: string; tests: string }): string {
   if (parent === "test_id") return `test_id IN ${tests}`;
   return `${parent ?? "id"} IN ${runs}`;
 }
 
-/** Reads the plan of every record table that completed-runs.db has. `keys` are the target keys of runs. */
+/** Returns the plan of every record table of completed-runs.db. `keys` are the target keys of runs. */
 export function planRecords(db: Connection, parts: readonly Part[], keys: readonly string[]): RecordPlan[] {
   return recordShapes.flatMap((shape) => {
     const columnsThere = readColumns(db, "completed", shape.table);
@@ -65,7 +65,7 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
     const affinities = new Map<string, Set<string>>();
     const indexed = new Map<Part, boolean>();
     for (const part of parts) {
-      // SQLite takes names that differ in case for one.
+      // SQLite ignores case in names.
       const here = new Map(
         readColumns(db, part, shape.table).map((column) => [foldName(column.name), column]),
       );
@@ -107,17 +107,17 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
   });
 }
 
-/** True for the id, and for a column that says when a row was written to one database. */
+/** Returns true for the id, and for a column that tells when a row was written to one database. */
 function tellsNothing({ name, defaultSql }: Column): boolean {
   return /^(id|last_update)$/i.test(name) || isComputed(defaultSql);
 }
 
-/** Columns the sync carries, without `id`. */
+/** Returns the columns that the sync carries, without `id`. */
 function carriedColumns(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
   return table === "runs" ? [...keys, ...carriedByName.runs] : carriedByName[table];
 }
 
-/** Columns that name a row whatever its id. */
+/** Returns the columns that identify a row under any id. */
 function naturalKey(table: IdentifiedTable, keys: readonly string[]): readonly string[] {
   return table === "runs" ? [...naturalKeyByName.runs, ...keys] : naturalKeyByName[table];
 }

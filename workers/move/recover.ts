@@ -20,8 +20,8 @@ import { outwaitBusy } from "./transaction.ts";
 import { findIncomplete } from "./whole.ts";
 
 /**
- * Finishes or undoes what a job that died left. Of a reduce, a copy of which nothing was removed is taken back: the run
- * is whole where it was, and may be chosen anew. Where removing had begun there is only one way: forward.
+ * Finishes or undoes what a dead job left. A reduce's copy of which nothing was removed is discarded: the run is
+ * complete where it was, and may be chosen again. A removal that has begun can only be finished.
  */
 export async function finishInterrupted(move: Move, line: RemovalLine, options: Recovery): Promise<void> {
   const halfway = [...(await runsIn(move, "removing")), ...(await runsIn(move, "restoring"))];
@@ -33,7 +33,7 @@ export async function finishInterrupted(move: Move, line: RemovalLine, options: 
 export interface Recovery {
   /** See `RestorePayload.deadAfter`; undefined: the default. */
   deadAfterMs: number | undefined;
-  /** For how long a run that is whole again is still kept for those who read completed-runs.db, in ms. */
+  /** How long a restored run is kept for readers of completed-runs.db, ms. */
   grace: number;
   /** Renews the cache's modification time. */
   beforeCommit(): void;
@@ -57,7 +57,7 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
   if (undone.length > 0) {
     tally.undone.reduce = undone.length;
     context.log(
-      `Took back the copies of ${plural(undone.length, "run")} that an interrupted job had begun to move.`,
+      `Discarded the copies of ${plural(undone.length, "run")} that an interrupted job had begun to move.`,
     );
   }
   const pending = new PendingStates();
@@ -66,7 +66,7 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
     if (await isAlive(move, run.id, deadAfterMs)) {
       tally.skip(labelOf(run), "in-flight");
       tally.warn(
-        `run ${run.id} (${run.target}/${run.runname}) is half moved and alive again: the next job finishes it`,
+        `run ${run.id} (${run.target}/${run.runname}) is half moved and active again; the next job will finish moving it`,
       );
       continue;
     }
@@ -78,11 +78,13 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
     pending.set([run.id], "moved");
     await outwaitBusy(context.signal, () => commitStates(move, pending));
     context.failpoint("resumed");
-    context.log(`Run ${run.id} (${run.target}/${run.runname}), half moved by an interrupted job, is moved.`);
+    context.log(
+      `Finished moving run ${run.id} (${run.target}/${run.runname}), which an interrupted job had half moved.`,
+    );
   }
 }
 
-/** Runs that a dead job brought back whole are let go, once readers have finished; others are moved again. */
+/** Deletes the copies of runs that a dead job restored completely, once readers have finished; others are moved again. */
 async function finishRestores(
   move: Move,
   line: RemovalLine,
@@ -92,7 +94,7 @@ async function finishRestores(
   await dropRestored(move, await runsIn(move, "restored"));
   const restoring = await runsIn(move, "restoring");
   if (restoring.length === 0) return;
-  // The dead job may have been asked to touch them: then `last_update` is not as it was, whenever that was.
+  // The dead job may have set `last_update`, at an unknown time.
   const incomplete = await line.findIncomplete({
     runs: restoring.map(({ id }) => id),
     touchedAt: Math.floor(move.now / 1000),
@@ -112,7 +114,7 @@ async function finishRestores(
   if (whole.length === 0) return;
   await rest(grace);
   await letGo(move, whole);
-  context.log(`Restored ${plural(whole.length, "run")} that an interrupted job had brought back.`);
+  context.log(`Finished restoring ${plural(whole.length, "run")} of an interrupted job.`);
 }
 
 async function runsIn({ db, keys, context }: Move, state: RunState): Promise<Run[]> {
@@ -128,7 +130,7 @@ async function runsIn({ db, keys, context }: Move, state: RunState): Promise<Run
   );
 }
 
-/** True where every row of the copy still stands in the freshest source, as it was copied. Looks at a slice at a time. */
+/** Returns true if every row of the copy is still unchanged in the freshest source. Reads slice by slice. */
 async function isUntouched(move: Move, run: bigint): Promise<boolean> {
   const { db, context, pace, records } = move;
   const cutter = await outwaitBusy(context.signal, () => {

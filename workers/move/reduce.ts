@@ -12,7 +12,7 @@ import { lookAgain, movedBy } from "./sweep.ts";
 /**
  * Moves the runs that `payload` selects from the area's databases to completed-runs.db.
  *
- * @throws JobsError with what stopped the job; what was moved until then stays moved
+ * @throws JobsError with what stopped the job; what was moved before stays moved
  */
 export function reduce(payload: ReducePayload, context: JobContext): Promise<MoveResult> {
   return workOnArea(payload, context, {
@@ -27,9 +27,9 @@ async function moveOut({ move, sweeper, syncPass }: Site, payload: ReducePayload
   const { context } = move;
   const { line, beforeCommit } = sweeper;
   const runs = await chooseRuns(move, payload, move.now);
-  context.log(`Runs that match, to be checked for running tests: ${runs.length}.`);
+  context.log(`Matching runs, to be checked for running tests: ${runs.length}.`);
   await guardNewest(move, runs, beforeCommit);
-  // Without any run there is none to compare with, and what an earlier try of this job moved is looked at anyway.
+  // Without runs there is nothing to compare, and what an earlier attempt of this job moved is checked anyway.
   const since = runs.length === 0 ? new Map() : await line.versions();
   await new RunMover(move, line, { runs, payload, beforeCommit }).run();
   context.failpoint("moved");

@@ -7,7 +7,7 @@ import type { ThreadStation } from "./thread-station.ts";
 /** By source; see `RemovalLine.versions`. */
 export type Versions = ReadonlyMap<Source, number>;
 
-/** The stations of all sources, in the order of removal; they are started by the first call, for many a job has no work for them. */
+/** The source writers of all sources, in the order of removal; started by the first call, since many jobs need none. */
 export class RemovalLine {
   readonly #start: () => Promise<readonly ThreadStation[]>;
   readonly #beforeArea: () => Promise<void>;
@@ -15,8 +15,8 @@ export class RemovalLine {
   #started: Promise<readonly ThreadStation[]> | undefined;
 
   /**
-   * @param start starts a station for each source, or none where it rejects
-   * @param beforeArea awaited before each batch goes to megatest.db, which must be left alone now and then
+   * @param start starts a writer for each source, or none if it rejects
+   * @param beforeArea awaited before each batch on megatest.db, which must be left alone at times
    */
   constructor(
     start: () => Promise<readonly ThreadStation[]>,
@@ -34,8 +34,8 @@ export class RemovalLine {
   }
 
   /**
-   * Removes runs from every source, finishing one before the next. The first is where clients write: a run
-   * that changed there is left whole, unless `absorbing`. Several calls may be under way at once.
+   * Removes runs from every source, one after the other. The first is where clients write: a run that changed there
+   * is left complete, unless `absorbing`. Several calls may run concurrently.
    *
    * @param options.readAt `versions` before the runs were copied; without it every row is compared
    */
@@ -60,7 +60,7 @@ export class RemovalLine {
       const report = await station.remove({
         runs: left,
         absorbing: absorbing || index > 0,
-        // The ref was not read whole when the runs were copied.
+        // The ref was not read completely for the copies.
         readAt: station.part === "ref" ? undefined : readAt?.get(station.part),
       });
       this.#failpoint(`removed-from-${station.part}`);
@@ -71,8 +71,8 @@ export class RemovalLine {
   }
 
   /**
-   * Puts runs of completed-runs.db into every source, the other way round: where clients write comes last, so that a
-   * sync, which goes by the cache, finds nothing to carry, and a run is whole elsewhere before anybody can write to it.
+   * Inserts runs of completed-runs.db into every source, in reverse order. The source where clients write comes last:
+   * a sync, which starts from the cache, finds nothing to carry, and clients write only to a complete run.
    */
   async insert(insertion: Insertion): Promise<InsertionReport> {
     const total: InsertionReport = { conflicting: [], incomplete: [] };
@@ -90,7 +90,7 @@ export class RemovalLine {
   }
 
   /**
-   * Of `runs`, those that are not in every source row by row as completed-runs.db has them.
+   * Returns those of `runs` that differ from completed-runs.db in any source and row.
    *
    * @param touchedAt as in `Insertion`
    */
@@ -100,12 +100,12 @@ export class RemovalLine {
     return [...new Set(found.flat())];
   }
 
-  /** Looks anew over the tables without an index. */
+  /** Maps the tables without an index again. */
   async refresh(): Promise<void> {
     await Promise.all((await this.#stations()).map((station) => station.refresh()));
   }
 
-  /** For each source a number that changes when somebody else commits to it. */
+  /** Returns for each source a number that changes when another connection commits to it. */
   async versions(): Promise<Versions> {
     const stations = await this.#stations();
     return new Map(
@@ -114,7 +114,7 @@ export class RemovalLine {
   }
 
   async close(): Promise<void> {
-    // Those that could not be started have told whoever asked for them.
+    // A failed start was reported to its caller.
     const stations = await this.#started?.catch(() => []);
     await Promise.all((stations ?? []).map((station) => station.close()));
   }

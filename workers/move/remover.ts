@@ -13,28 +13,28 @@ import { outwaitBusy } from "./transaction.ts";
 export interface RemovalReport {
   /** Rows deleted, by table. */
   removed: Record<string, number>;
-  /** Runs that were changed after they were copied, and of which nothing has been removed. */
+  /** Runs that changed after they were copied, of which nothing has been removed. */
   changed: bigint[];
-  /** Runs that came to life when a part of them had been removed: they are left as they are. */
+  /** Runs that became active when a part of them had been removed: they are left. */
   left: bigint[];
-  /** Versions kept because they were neither what was copied nor known. */
+  /** Versions kept because they were neither copied nor known. */
   superseded: number;
-  /** Versions kept besides, of rows that were only not synced yet. */
+  /** Versions kept of rows that were not yet synced. */
   unsynced: number;
   /** Rows that completed-runs.db did not have yet. */
   late: number;
-  /** Runs with ids that mean other records in a database now; those stay where they are. */
+  /** Runs with reused ids in a database; the new records stay. */
   strangers: bigint[];
 }
 
 export interface Removal {
   runs: readonly bigint[];
   /**
-   * true: a row that differs is kept (or brought to the copy) and then removed; false: the run it belongs to
-   * is left alone and reported as changed. Once a run is cut, its rest is absorbed.
+   * true: a row that differs is kept or merged into the copy, then removed; false: its run is left alone and reported
+   * as changed. Once a run is cut, its rest is absorbed.
    */
   absorbing: boolean;
-  /** `readVersion` before the runs were copied; while it stands, the rows are as they were read. */
+  /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
   readAt?: number | undefined;
 }
 
@@ -79,14 +79,14 @@ export class Remover {
         cutter.putBack(tried.filter((run) => !stay.includes(run)));
       }
       await this.#letOthersIn();
-      // A large run may take minutes: the next job goes on with it.
+      // A large run may take minutes: the next job continues it.
       if (slice.part !== undefined) this.#options.stop.throwIfAborted();
     }
     report.strangers.push(...this.#strangers);
     return report;
   }
 
-  /** Makes an attempt again, with new plans, where somebody has changed the schema meanwhile; what keeps them from being made is the error then. */
+  /** Repeats an attempt with new plans if the schema has changed; throws if they cannot be made. */
   async #tryWithPlans<T>(attempt: () => Promise<T>): Promise<T> {
     const { plans, token, part, records, db, signal } = this.#options;
     for (;;) {
@@ -94,14 +94,14 @@ export class Remover {
         return await attempt();
       } catch (error) {
         if (!(await plans.renew(token, signal))) throw error;
-        // What was copied was copied without what is new.
+        // The copies lack the new columns.
         this.#readAt = undefined;
         await mapChildren(db, part, records, signal);
       }
     }
   }
 
-  /** Returns the runs that must stay as they are now, noted in the report. */
+  /** Removes a slice unless it has changed; returns the runs that must stay, recorded in the report. */
   async #removeUnlessChanged(
     slice: Slice,
     large: LargeTests,
@@ -114,7 +114,7 @@ export class Remover {
     return this.#removeSlice(slice, this.#absorbing || slice.part?.first === false, report);
   }
 
-  /** A cut run is compared to its end before its first slice goes: from then on it cannot be left whole. */
+  /** Compares a cut run completely before its first slice is removed: after that it cannot be left whole. */
   async #hasChanged(runs: readonly bigint[], large: LargeTests): Promise<boolean> {
     const { db, records, pace, signal } = this.#options;
     const cutter = new SliceCutter(
@@ -139,7 +139,7 @@ export class Remover {
     return false;
   }
 
-  /** Removes one slice; returns the runs that must stay as they are now, noted in the report. */
+  /** Removes one slice; returns the runs that must stay, recorded in the report. */
   async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly bigint[]> {
     const { failpoint, part, signal } = this.#options;
     for (;;) {
@@ -172,7 +172,7 @@ export class Remover {
     }
   }
 
-  /** Gives other writers their turn. Clients write to the cache; in the other databases nobody waits who is in a hurry. */
+  /** Lets other writers in. Only the database that clients write to needs it. */
   async #letOthersIn(): Promise<void> {
     const { part, fresh, pace, company } = this.#options;
     const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;

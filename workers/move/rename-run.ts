@@ -17,13 +17,13 @@ import { type Move, planOf } from "./move.ts";
 import { labelOf, type Run } from "./run.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** What the names that `renameRun` gives have in common. */
+/** Common part of the names that `renameRun` gives. */
 const suffix = ".restored";
 
 /**
- * Gives a moved run the first free one of `<name>.restored`, `<name>.restored-2`, …, and marks the directories of its tests
- * as former ones: they are those of the run that has its name now. A dry run only tells it. Undefined where a constraint of the
- * site forbids that: the run stays, and is tallied so.
+ * Gives a moved run the first free name of `<name>.restored`, `<name>.restored-2`, …, and marks the directories of
+ * its tests as former ones: they belong to the run that has its name now. A dry run only reports it. Returns
+ * undefined if a constraint of the site forbids it: the run is tallied as skipped.
  */
 export async function renameRun(move: Move, run: Run): Promise<Run | undefined> {
   const { context } = move;
@@ -41,8 +41,8 @@ export async function renameRun(move: Move, run: Run): Promise<Run | undefined> 
 }
 
 /**
- * The same for the directories of a run that bears such a name already: an earlier version of this program left them as they
- * were. Directories that have the run's name in their path are its own, as those of tests that ran again since.
+ * Marks the directories of a run with such a name, which an earlier version of this program did not mark. Directories
+ * with the run's name in their path are its own, from tests that ran again.
  */
 export async function markForeignDirectories(move: Move, run: Run): Promise<Run | undefined> {
   if (!run.runname.includes(suffix)) return run;
@@ -60,17 +60,15 @@ function changeIfAllowed(move: Move, run: Run, runname: string | null): number |
     const { tally, files } = move;
     tally.skip(labelOf(run), "conflict");
     tally.warn(
-      `run ${run.id} (${run.target}/${run.runname}) stays: ${files.completed} does not take it as it would come back, with ${
-        runname === null ? "" : `the name ${runname}, and `
-      }${formerDirectoryMark}<directory> as directories (${error.message})`,
+      `run ${run.id} (${run.target}/${run.runname}) stays: ${files.completed} rejects it with ${runname === null ? "" : `the name ${runname}, and `}${formerDirectoryMark}<directory> as directories (${error.message})`,
     );
     return undefined;
   }
 }
 
 /**
- * With a name: gives the run that name and marks all directories, for none can be by a name that was free until now. Without:
- * marks those whose paths do not have the run's name in them. Returns how many tests had one.
+ * Renames the run and marks all directories, since none can belong to a name that was free. Without a name it marks
+ * those whose paths lack the run's name. Returns the number of tests with one.
  */
 function change(move: Move, run: bigint, runname: string | null): number {
   const { db, token } = move;
@@ -86,7 +84,7 @@ function change(move: Move, run: bigint, runname: string | null): number {
 }
 
 interface Marking {
-  /** Tests with a directory that is to be marked. */
+  /** Counts tests with a directory to mark. */
   count(db: Connection, part: Part | "main", run: bigint): number;
   apply(db: Connection, part: Part | "main", run: bigint): number;
 }
@@ -120,7 +118,7 @@ function markingOf(move: Move, runname: string | null): Marking {
   return { count, apply };
 }
 
-/** A dry run tries it in memory. Throws what the change would. */
+/** Tries a dry run's change in memory. Throws what the change would. */
 function tryOnCopy(db: Connection, run: bigint, marking: Marking): void {
   const copy = emptyCopy(db, "completed", ["runs", "tests"]);
   try {
@@ -147,7 +145,7 @@ function warn({ tally, token }: Move, { id, target, runname }: Run, tests: numbe
   if (tests === 0) return;
   const [named, become] = token === 0 ? ["would name", "would become"] : ["named", "became"];
   tally.warn(
-    `run ${id} (${target}/${runname}): ${plural(tests, "test")} ${named} directories of the run that has its old name; rundir and shortdir ${become} ${formerDirectoryMark}<directory>, so that -remove-runs of it removes nothing there`,
+    `run ${id} (${target}/${runname}): ${plural(tests, "test")} ${named} directories of the run that now has its old name; rundir and shortdir ${become} ${formerDirectoryMark}<directory>, so that -remove-runs removes nothing there`,
   );
 }
 

@@ -2,16 +2,13 @@ import { proveToken } from "../fence.ts";
 import type { Move } from "./move.ts";
 import { transact } from "./transaction.ts";
 
-/**
- * The note in completed-runs.db that ids may have been handed out again, so that they must be looked at whatever the
- * guards say: guards may stand again by then.
- */
+/** The note in completed-runs.db that ids may have been reused and must be checked, even if the guards hold again. */
 
 export function isRepairPending({ db }: Pick<Move, "db">): boolean {
   return db.prepare("SELECT 1 FROM completed.mtjobs_seen WHERE part = 'repair'").get() !== undefined;
 }
 
-/** New rows may have come under low ids too, so what was looked at for late reports counts no more. */
+/** Also forgets what was checked for late rows: new rows may have low ids. */
 export function noteRepair(move: Pick<Move, "db" | "token">): void {
   if (isRepairPending(move)) return;
   const { db, token } = move;
@@ -22,7 +19,7 @@ export function noteRepair(move: Pick<Move, "db" | "token">): void {
   });
 }
 
-/** Call inside the transaction that mends the ids. */
+/** Call inside the transaction that repairs the ids. */
 export function forgetRepair({ db }: Pick<Move, "db">): void {
   db.exec("DELETE FROM completed.mtjobs_seen WHERE part = 'repair'");
 }

@@ -6,8 +6,8 @@ import { rehearseReduce } from "./dry-run.ts";
 import { lookAgain, movedBy } from "./sweep.ts";
 
 /**
- * What any job does first, and no more: finishes or undoes what a dead one left, mends ids, collects late rows.
- * Chooses no run. The result tells of what a dead job had half moved.
+ * Does what every job does first: finishes or undoes what a dead job left, repairs ids, merges late rows. Chooses no
+ * run. The result reports what a dead job had half moved.
  *
  * @throws JobsError as `reduce`
  */

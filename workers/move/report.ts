@@ -4,7 +4,7 @@ import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { Files, Move } from "./move.ts";
 
-/** Bytes of each file, by the name results use; a file that is not there has none. */
+/** Returns the size of each file, bytes, by the name used in results; 0 for a missing file. */
 export function fileSizes(files: Files): Record<string, number> {
   const named = {
     "megatest.db": files.area,
@@ -29,7 +29,7 @@ export interface ReportOptions {
   started: number;
 }
 
-/** The result as the contract has it. */
+/** Returns the job's result. */
 export function describeResult({ move, job, payload, areaId, before, started }: ReportOptions): MoveResult {
   const { context, area, files, tally, counts } = move;
   const other = job === "restore" ? "reduce" : "restore";

@@ -17,17 +17,17 @@ import { runRows } from "./run-rows.ts";
 import type { Site } from "./site.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** Runs that stand whole in every source, and since when. */
+/** Runs that are complete in every source, and since when. */
 interface Whole {
   runs: readonly Run[];
-  /** Milliseconds since 1970. */
+  /** By `performance.now()`, ms. */
   since: number;
 }
 
 /**
- * Brings runs of completed-runs.db back, batch by batch: into megatest.db, the ref and the cache; compared there row by
- * row; and, once readers who started before have finished, out of completed-runs.db. Until that moment the
- * copy in completed-runs.db is the record: a batch that dies or meets a conflict is taken out of the others again.
+ * Restores runs of completed-runs.db, batch by batch: inserts them into megatest.db, the ref and the cache, compares
+ * them row by row and, once earlier readers have finished, deletes the copies. Until then the copy is the record: a
+ * batch that dies or meets a conflict is removed from the sources again.
  */
 export async function restoreRuns(
   site: Site,
@@ -72,7 +72,7 @@ export async function restoreRuns(
   }
 }
 
-/** Runs grouped so that a batch has about as many tests as are staged together. */
+/** Groups runs into batches of about as many tests as are staged together. */
 async function batchesOf({ db, context }: Move, runs: readonly Run[]): Promise<Run[][]> {
   const count = () =>
     prepared<[bigint], number>(db, "SELECT count(*) FROM completed.tests WHERE run_id = ?").pluck();
@@ -90,7 +90,7 @@ async function batchesOf({ db, context }: Move, runs: readonly Run[]): Promise<R
   return batches;
 }
 
-/** The sources count from the commit of the state on, and the runs as restored; then the copies go. */
+/** Commits the state from which on the sources count and the runs are restored; then deletes the copies. */
 export async function letGo(move: Move, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
   const { context } = move;
@@ -102,7 +102,7 @@ export async function letGo(move: Move, runs: readonly Run[]): Promise<void> {
   await dropRestored(move, runs);
 }
 
-/** The copies of runs that are restored go. */
+/** Deletes the copies of restored runs. */
 export async function dropRestored(move: Move, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
   const { context } = move;
@@ -112,10 +112,10 @@ export async function dropRestored(move: Move, runs: readonly Run[]): Promise<vo
 }
 
 /**
- * Takes runs that are back in part out of the sources again; what was written to them there meanwhile comes along.
- * A run with a test that is alive stays as it is for a later job.
+ * Removes half restored runs from the sources again, merging what was written to them there. A run with an active
+ * test stays for a later job.
  *
- * @returns the runs that are in completed-runs.db alone now
+ * @returns the runs that only completed-runs.db has now
  */
 export async function undoRestore(
   move: Move,
@@ -129,7 +129,7 @@ export async function undoRestore(
     if (await isAlive(move, run.id, deadAfterMs)) {
       tally.skip(labelOf(run), "in-flight");
       tally.warn(
-        `run ${run.id} (${run.target}/${run.runname}) is half restored and alive again: a later job finishes it`,
+        `run ${run.id} (${run.target}/${run.runname}) is half restored and active again; a later job will finish it`,
       );
       continue;
     }
@@ -142,10 +142,10 @@ export async function undoRestore(
 }
 
 /**
- * Commits a state of runs that were moved; the job that moved them goes on answering for that, and `changed_at` goes on
- * saying when that was: ids given since are told as `previousId`.
+ * Commits a state of moved runs. Keeps the job that moved them, which counts them, and `changed_at`, the time of the
+ * move: ids given since are reported as `previousId`.
  *
- * @param also is done in the same transaction
+ * @param also runs in the same transaction
  */
 async function setRestoreState(
   { db, token, context }: Move,

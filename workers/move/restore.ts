@@ -9,7 +9,7 @@ import { restoreRuns } from "./restore-runs.ts";
 /**
  * Moves the runs that `payload` selects from completed-runs.db back to the area's databases.
  *
- * @throws JobsError with what stopped the job; what was restored until then stays restored
+ * @throws JobsError with what stopped the job; what was restored before stays restored
  */
 export function restore(payload: RestorePayload, context: JobContext): Promise<MoveResult> {
   return workOnArea(payload, context, {
@@ -18,7 +18,7 @@ export function restore(payload: RestorePayload, context: JobContext): Promise<M
     rehearse: (place, tally, started) => rehearseRestore(place, payload, context, tally, started),
     perform: async (site) => {
       const runs = await chooseMovedRuns(site.move, payload);
-      context.log(`Runs to bring back: ${runs.length}.`);
+      context.log(`Runs to restore: ${runs.length}.`);
       await restoreRuns(site, runs, payload);
     },
   });

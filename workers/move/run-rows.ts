@@ -3,7 +3,7 @@ import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import type { Move } from "./move.ts";
 
-/** How many rows of each table completed-runs.db holds for these runs; the runs themselves not among them. */
+/** Counts the rows of these runs in each table of completed-runs.db, without the runs themselves. */
 export function runRows(
   { db, records }: Move,
   runs: readonly bigint[],

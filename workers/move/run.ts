@@ -1,7 +1,7 @@
 import type { MovedRun } from "../../shared/result.ts";
 import { shownId } from "../../shared/run-id.ts";
 
-/** A run as the engine handles it; results show it as `labelOf` says. */
+/** A run inside the engine; see `labelOf` for results. */
 export interface Run {
   id: bigint;
   /** Key values joined by `/`. */
@@ -13,7 +13,7 @@ export interface Run {
   previousRunname?: string;
 }
 
-/** What results say of a run. */
+/** Returns a run as results show it. */
 export function labelOf({ id, target, runname, previousId, previousRunname }: Run): MovedRun {
   return {
     ...{ id: shownId(id), target, runname },
@@ -22,7 +22,7 @@ export function labelOf({ id, target, runname, previousId, previousRunname }: Ru
   };
 }
 
-/** The run that `labelOf` made this of. */
+/** Returns the run that `labelOf` was given. */
 export function runOf({ id, target, runname, previousId, previousRunname }: MovedRun): Run {
   return {
     ...{ id: BigInt(id), target, runname },
@@ -31,10 +31,10 @@ export function runOf({ id, target, runname, previousId, previousRunname }: Move
   };
 }
 
-/** Why a run stays whose time is not in seconds. @param what which one, and its value @param remedy what to do */
+/** Tells why a run stays whose time is not in seconds. @param what the time and its value @param remedy what to do */
 export function oddTimeText({ id, target, runname }: Run, what: string, remedy: string): string {
-  return `run ${id} (${target}/${runname}) stays: ${what}, which is no time in seconds; ${remedy}`;
+  return `run ${id} (${target}/${runname}) stays: ${what}, which is not a time in seconds; ${remedy}`;
 }
 
 /** For a run of megatest.db. */
-export const writeSeconds = "write seconds since 1970 into that row to have the run move";
+export const writeSeconds = "write seconds since 1970 into that row to move the run";

@@ -2,8 +2,8 @@ import { type Connection, quoteName, quoteText } from "../../shared/sqlite/conne
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
- * Temporary tables of one connection. What is read from a source is first put here, so that no lock on a
- * source outlives one statement, however slow the commit into completed-runs.db is.
+ * Temporary tables of one connection. Sources are read into them first, so that no lock on a source outlives one
+ * statement, however slow the commit into completed-runs.db is.
  */
 
 export function createScratch(db: Connection, records: readonly RecordPlan[]): void {
@@ -27,10 +27,10 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
     );`);
   for (const { table, parent, synced, target } of records) {
     if (parent === "test_id") db.exec(`INSERT OR IGNORE INTO temp.test_tables VALUES (${quoteText(table)})`);
-    // No types: a value is kept just as it was read. Ids of tables that never sync may clash between the
-    // sources until they are renumbered; there a number of our own tells the rows apart.
+    // No types: values are kept as read. Ids of never-synced tables may clash between the sources until they are
+    // renumbered; `stage_row` tells the rows apart.
     const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";
-    // A column that a row's source lacks has its default, as it would in a row that Megatest's sync writes.
+    // A column that a row's source lacks gets its default, as in a row written by Megatest's sync.
     const rest = target
       .filter(({ name }) => name !== "id")
       .map(({ name, defaultSql }) => `${quoteName(name)}${defaultClause(defaultSql)}`);
@@ -40,13 +40,16 @@ export function createScratch(db: Connection, records: readonly RecordPlan[]): v
   }
 }
 
-/** A literal stands as it is written, for a double-quoted one is no expression; all else needs parentheses. */
+/**
+ * Returns a DEFAULT clause. A literal stays bare, since a double-quoted one is no expression; others need
+ * parentheses.
+ */
 function defaultClause(sql: string | null): string {
   if (sql === null) return "";
   return /^([+-]?[\w.]+|'([^']|'')*'|"([^"]|"")*")$/.test(sql) ? ` DEFAULT ${sql}` : ` DEFAULT (${sql})`;
 }
 
-/** Empties the temporary tables named. */
+/** Empties temporary tables. */
 export function clearScratch(db: Connection, ...tables: readonly string[]): void {
   for (const table of tables) db.exec(`DELETE FROM temp.${table}`);
 }

@@ -7,11 +7,11 @@ import type { Slice } from "./slices.ts";
 import { type Known, strangeRuns } from "./strangers.ts";
 import { isUnfinished } from "./test-states.ts";
 
-/** What is looked at under the lock before a slice's rows are deleted. */
+/** Checks under the lock before a slice's rows are deleted. */
 
 export type Mismatches = ReadonlyMap<RecordPlan, readonly bigint[]>;
 
-/** Leaves the transaction with what is in the way. */
+/** Aborts the transaction, with the rows in the way. */
 export class Blocked extends Error {
   readonly mismatches: Mismatches;
   readonly runs: readonly bigint[];
@@ -25,13 +25,13 @@ export class Blocked extends Error {
   }
 }
 
-/** Leaves the transaction where rows differ. */
+/** Throws `Blocked` if rows differ. */
 export function refuseMismatches(db: Connection, part: Source, found: Mismatches, slice: Slice): void {
   if (found.size === 0) return;
   throw new Blocked(found, runsOf(db, part, found, slice), isAnyAlive(db, part, found));
 }
 
-/** Under the lock: adds tests that came since the slice was cut, and sees what its ids mean to others now. */
+/** Adds tests that came since the slice was cut, and finds its reused ids. Call under the lock. */
 export function lookAtSlice(
   db: Connection,
   part: Source,
@@ -53,7 +53,7 @@ export function lookAtSlice(
   return { runs: runs === undefined ? [] : strangeRuns(db, part, runs, slice.runs), tests };
 }
 
-/** The runs of the slice that rows belong to; all of them where that cannot be told. */
+/** Returns the runs of the slice that rows belong to; all of them if that is unknown. */
 function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Slice): readonly bigint[] {
   const runs = new Set<bigint>();
   for (const [{ table, parent }, ids] of mismatches) {
@@ -74,7 +74,7 @@ function runsOf(db: Connection, part: Source, mismatches: Mismatches, slice: Sli
   return ours.length > 0 ? ours : slice.runs;
 }
 
-/** True where a test among the rows may still report. */
+/** Returns true if a test among the rows may still report. */
 function isAnyAlive(db: Connection, part: Source, mismatches: Mismatches): boolean {
   return [...mismatches].some(
     ([{ table }, ids]) =>
@@ -89,7 +89,7 @@ function isAnyAlive(db: Connection, part: Source, mismatches: Mismatches): boole
   );
 }
 
-/** The last line of defence: no row leaves a source unless its run's copy is complete and counts. */
+/** Throws unless each run's copy is complete and counts: the last check before rows leave a source. */
 export function assertCopied(db: Connection, runs: readonly bigint[]): void {
   const missing = preparedIds<[string]>(
     db,
@@ -99,7 +99,7 @@ export function assertCopied(db: Connection, runs: readonly bigint[]): void {
   if (missing.length > 0) {
     throw new JobsError(
       "internal",
-      `runs ${missing.join(", ")} have no complete copy: nothing of them was removed`,
+      `runs ${missing.join(", ")} have no complete copy; none of their rows were removed`,
     );
   }
 }

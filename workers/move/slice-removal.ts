@@ -17,12 +17,12 @@ import { enterSlice, type Slice } from "./slices.ts";
 import { type RowIds, runsNamedBy, setStrangersApart } from "./strangers.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** What a remover needs; small enough to be rebuilt in a thread of its own. */
+/** What a remover needs; small enough to be rebuilt in another thread. */
 export interface RemoverOptions {
   part: Source;
-  /** The part that holds the freshest data: its rows are what was copied. */
+  /** The part with the freshest data, whose rows were copied. */
   fresh: Source;
-  /** Attached: the part and completed-runs.db. */
+  /** With the part and completed-runs.db attached. */
   db: Connection;
   plans: Plans;
   /** Those of `plans`. */
@@ -32,7 +32,7 @@ export interface RemoverOptions {
   pace: Pace;
   company: Company;
   signal: AbortSignal;
-  /** Aborted: a run that is cut is left to the next job. */
+  /** Aborted: a cut run is left to the next job. */
   stop: AbortSignal;
   /** Awaited before each slice. */
   beforeSlice(): Promise<void>;
@@ -42,7 +42,7 @@ export interface RemoverOptions {
 }
 
 export interface SliceRemoval {
-  /** Once a run is begun, its rest is taken from what is there rather than left alone. */
+  /** Removes rows that have changed: once a run is begun, it is finished. */
   force: boolean;
   /** See `Removal`. */
   absorbing: boolean;
@@ -50,24 +50,24 @@ export interface SliceRemoval {
   readAt: number | undefined;
   /** Rows deleted so far, by table; added to. */
   removed: Record<string, number>;
-  /** Runs of which ids are others' here; added to. */
+  /** Runs with reused ids here; added to. */
   strangers: Set<bigint>;
 }
 
-/** What a slice was found to be. */
+/** Result of comparing a slice. */
 interface Compared {
-  /** While it stands under the lock, so does the comparison. */
+  /** The comparison is valid while this is unchanged under the lock. */
   version: number;
-  /** Strangers, which stay. */
+  /** Rows of reused ids, which stay. */
   spared: RowIds;
 }
 
-/** Changes whenever another connection has committed to the part, never for commits of this one. */
+/** Returns a number that changes when another connection commits to the part, but not for commits of this one. */
 export function readVersion(db: Connection, part: Source): number {
   return db.pragma(`${part}.data_version`, { simple: true }) as number;
 }
 
-/** Deletes slices from one database, each after every row of it was compared with its copy. */
+/** Deletes slices from one database, each after all its rows were compared with their copies. */
 export class SliceRemover {
   readonly #options: RemoverOptions;
 
@@ -75,7 +75,7 @@ export class SliceRemover {
     this.#options = options;
   }
 
-  /** How rows are compared; `absorbing`: any version that was ever recorded is known. */
+  /** Returns how rows are compared; `absorbing`: any version ever recorded is known. */
   comparison(absorbing: boolean): Comparison {
     const { part, fresh, jobId } = this.#options;
     return { part, fresh, jobId, strict: !absorbing };
@@ -85,7 +85,7 @@ export class SliceRemover {
   async remove(slice: Slice, how: SliceRemoval): Promise<Blocked | undefined> {
     const { signal } = this.#options;
     try {
-      // Where others write all the time, what was compared before the lock would be compared again under it.
+      // With frequent writers a comparison before the lock would be repeated under it.
       if (!this.#options.company.isLikely) {
         const seen = await outwaitBusy(signal, () => this.#compare(slice, how));
         if (await outwaitBusy(signal, () => this.#delete(slice, how, seen))) return undefined;
@@ -99,7 +99,7 @@ export class SliceRemover {
   }
 
   /**
-   * Compares a slice outside any write lock.
+   * Compares a slice without a write lock.
    *
    * @throws Blocked
    */
@@ -114,8 +114,8 @@ export class SliceRemover {
   }
 
   /**
-   * Rows that nobody else can have written since they were read need no comparing; rows not read by index may be news.
-   * Returns what is none of ours and stays.
+   * Compares the rows that another connection may have written since they were read; never-synced rows always.
+   * Returns the rows of reused ids, which stay.
    */
   #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): RowIds {
     const { db, part, fresh, records } = this.#options;
@@ -130,10 +130,10 @@ export class SliceRemover {
   }
 
   /**
-   * One transaction: prove the token, make sure that the rows are what was compared, delete them.
+   * Deletes a slice in one transaction: checks the token and that the rows are those compared.
    *
-   * @param seen what was compared; undefined: compare here, under the lock
-   * @returns false, having changed nothing, where somebody has written since then
+   * @param seen the comparison; undefined: compare here, under the lock
+   * @returns false, having changed nothing, if another connection has written since
    * @throws Blocked
    */
   #delete(slice: Slice, how: SliceRemoval, seen?: Compared): boolean {
@@ -145,7 +145,7 @@ export class SliceRemover {
     let spared: RowIds = seen?.spared ?? new Map();
     try {
       const isDone = transact(db, () => {
-        // First the lock that only our own copying can hold up, so that nobody waits on us meanwhile.
+        // First the lock that only this program's copying can delay, so that no client waits for it.
         if (seen === undefined) prepared(db, "SELECT 1 FROM completed.mtjobs_fence").get();
         proveToken(db, part, token, Date.now());
         plans.assertCurrent(part);
@@ -180,7 +180,7 @@ export class SliceRemover {
 const bound = (end: "low" | "high", table: string) =>
   `(SELECT ${end} FROM temp.slice_rows WHERE table_name = ${quoteText(table)})`;
 
-/** Deletes the rows of the slice at hand but for those spared; returns how many. */
+/** Deletes the rows of the current slice except `spared`; returns how many. */
 function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: readonly bigint[]): number {
   const { table, parent } = record;
   if (record.columnsIn(part).length === 0) return 0;

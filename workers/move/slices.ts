@@ -5,23 +5,23 @@ import type { LargeTests, Piece } from "./large-tests.ts";
 import { clearScratch } from "./scratch.ts";
 
 /**
- * A batch of runs, cut into slices of tests: what one transaction handles. Runs are kept whole where they
- * fit; a run too large for one slice is cut, and its row and its own tables go with its first slice.
+ * Tests of some runs, for one transaction. Runs that fit are kept whole; a larger run is cut, and its row and its own
+ * tables belong to its first slice.
  */
 export interface Slice {
   runs: readonly bigint[];
-  /** Of a run that is cut: its tests from the id `from` on, and below the id `below` where there is one. */
+  /** For a cut run: its tests from the id `from` on, below the id `below` if defined. */
   part?: { first: boolean; from: bigint; below: bigint | undefined };
-  /** Of a part that is one large test: some of its rows in one table, or all but those in some tables. */
+  /** For a part that is one large test: some of its rows in one table, or all rows except those in some tables. */
   rows?: Piece | { except: readonly string[] };
   /** The next slice has more of the same test. */
   more?: boolean;
 }
 
-/** How the slices of a large test come: its own row before those that hang on it, or after them. */
+/** Order of a large test's slices: its own row before its children, or after them. */
 export type TestOrder = "parents-first" | "children-first";
 
-/** What cuts tests that are too large for one slice. */
+/** How to cut tests that are too large for one slice. */
 interface LargeCut {
   tests: LargeTests;
   order: TestOrder;
@@ -30,7 +30,7 @@ interface LargeCut {
 /** Index entries read in one statement: a millisecond or two of a shared lock. */
 const gatherChunk = 20_000;
 
-/** Fills `temp.batch_tests` with the tests of `runs` in all `parts`; returns how many each run has. */
+/** Fills `temp.batch_tests` with the tests of `runs` in all `parts`; returns the number per run. */
 export function gatherTests(
   db: Connection,
   runs: readonly bigint[],
@@ -51,7 +51,7 @@ export function gatherTests(
       `SELECT count(*) FROM temp.batch_runs AS b CROSS JOIN ${part}.tests AS t ON t.run_id = b.id`,
     ).pluck();
     gather.run(0);
-    // Most batches fit into one chunk; only a large one is counted, and read piece by piece.
+    // Most batches fit into one chunk; only a large one is counted and read in pieces.
     const have = prepared<[], number>(db, "SELECT count(*) FROM temp.batch_tests").pluck().get() ?? 0;
     if (have < gatherChunk) continue;
     for (let offset = gatherChunk; offset < (total.get() ?? 0); offset += gatherChunk) gather.run(offset);
@@ -69,7 +69,7 @@ export function gatherTests(
   return counts;
 }
 
-/** Cuts the batch in `temp.batch_tests` into slices, each of the size that is right when it is asked for. */
+/** Cuts the batch in `temp.batch_tests` into slices; calls `size` for each. */
 export class SliceCutter {
   readonly #db: Connection;
   readonly #size: () => number;
@@ -80,8 +80,8 @@ export class SliceCutter {
   #cut: Generator<Slice> | undefined;
 
   /**
-   * @param counts tests by run, as `gatherTests` returns them
-   * @param large without it each test is worked on as a whole
+   * @param counts tests by run, from `gatherTests`
+   * @param large without it no test is cut
    */
   constructor(db: Connection, counts: ReadonlyMap<bigint, number>, size: () => number, large?: LargeCut) {
     this.#db = db;
@@ -91,7 +91,7 @@ export class SliceCutter {
     this.#runs = [...counts];
   }
 
-  /** The next slice; undefined at the end. */
+  /** Returns the next slice; undefined at the end. */
   next(): Slice | undefined {
     const part = this.#cut?.next();
     if (part?.done === false) return part.value;
@@ -116,17 +116,17 @@ export class SliceCutter {
     return { runs };
   }
 
-  /** Leaves out what is still to come of a run that is being cut. */
+  /** Skips the rest of a run that is being cut. */
   skipRest(): void {
     this.#cut = undefined;
   }
 
-  /** These runs, which fit into one slice, are to come again. */
+  /** Returns runs, which fit into one slice, to the batch. */
   putBack(runs: readonly bigint[]): void {
     this.#runs.unshift(...runs.map((run) => [run, this.#counts.get(run) ?? 0] as const));
   }
 
-  /** A run that nearly fits is not cut: the size is an aim, with room above it. */
+  /** A run that nearly fits is not cut: the size is a target, with room above it. */
   #mustBeCut([run, tests]: readonly [run: bigint, tests: number], size: number): boolean {
     return tests > size * 1.5 || this.#nextLarge(run, lowestId) !== undefined;
   }
@@ -135,7 +135,7 @@ export class SliceCutter {
     return this.#large?.tests.next(run, from);
   }
 
-  /** Up to its first large test a run is cut by the number of tests, and so on from there. */
+  /** Cuts a run by the number of tests up to its next large test, and so on. */
   *#cutRun(run: bigint): Generator<Slice> {
     const at = preparedIds<[bigint, bigint, number]>(
       this.#db,
@@ -179,12 +179,12 @@ export class SliceCutter {
         first = false;
       }
     }
-    // What came to the test meanwhile goes with it.
+    // Includes rows that came to the test since.
     if (!parentsFirst) yield slice;
   }
 }
 
-/** The lower of two ids, or the one there is. */
+/** Returns the lower of two ids, or the one that is defined. */
 function lower(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
   return a === undefined || (b !== undefined && b < a) ? b : a;
 }
@@ -192,9 +192,10 @@ function lower(a: bigint | undefined, b: bigint | undefined): bigint | undefined
 const lastOf = ({ below }: NonNullable<Slice["part"]>) => (below === undefined ? highestId : below - 1n);
 
 /**
- * Fills `temp.slice_runs`, `temp.slice_tests` and `temp.slice_rows`; the runs' own rows belong to the first slice of a run only.
+ * Fills `temp.slice_runs`, `temp.slice_tests` and `temp.slice_rows`; the runs' own rows belong to a run's first slice
+ * only.
  *
- * @returns the work it makes, in tests of the usual kind
+ * @returns its work, in ordinary tests
  */
 export function enterSlice(db: Connection, slice: Slice): number {
   const { rows } = slice;

@@ -7,10 +7,10 @@ import { clearScratch } from "./scratch.ts";
 import { copiesOfSlice } from "./whole.ts";
 
 /**
- * Fills `temp.stage_<table>` with the slice's rows of completed-runs.db, as `part` is to have them: every column
- * that it knows, and in `tests.archived` the id that the block has there.
+ * Fills `temp.stage_<table>` with the slice's rows of completed-runs.db as `part` must have them: all columns that it
+ * knows, and `tests.archived` with its id of the block.
  *
- * @param touchedAt what `last_update` becomes, seconds since 1970; undefined: it stays
+ * @param touchedAt new `last_update`, seconds since 1970; undefined keeps the old one
  */
 export function stageFromCompleted(
   db: Connection,

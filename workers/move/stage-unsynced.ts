@@ -6,10 +6,10 @@ import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
 
-/** Staged rows of tables that never sync are numbered: the freshest database's from 1, megatest.db's from here. */
+/** Staged rows of never-synced tables are numbered: the freshest database's from 1, megatest.db's from here. */
 const aboveFresh = 2 ** 52;
 
-/** Rows of a table that never syncs: the cache's, and those that megatest.db alone has, told by parent and content. */
+/** Stages the rows of a never-synced table: the cache's, and those that only megatest.db has, by parent and content. */
 export async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
   const { fresh } = move;
   const { mixed } = record;
@@ -24,7 +24,7 @@ export async function stageUnsynced(move: Move, record: RecordPlan): Promise<voi
   const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table} WHERE ${isOfSlice(record)}`;
   if (compared.length === 0) return addUnsynced(move, record, "area", rows("area"));
   if (own.length > 0) {
-    // Nobody else can say what belongs there.
+    // Only megatest.db has these columns.
     await readSources(
       move,
       `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
@@ -38,7 +38,7 @@ export async function stageUnsynced(move: Move, record: RecordPlan): Promise<voi
 const isOfSlice = ({ parent }: RecordPlan) =>
   `${parent} IN (SELECT id FROM temp.${parent === "run_id" ? "slice_runs" : "slice_tests"})`;
 
-/** The cache's rows come first, in whichever slice they are read: where two want one id, they keep it. */
+/** The cache's rows come first, in whatever slice they are read: they keep an id that another row wants. */
 async function addUnsynced(move: Move, record: RecordPlan, part: Source, select: string): Promise<void> {
   const columns = record.columnsIn(part);
   if (columns.length === 0) return;
@@ -53,7 +53,7 @@ async function addUnsynced(move: Move, record: RecordPlan, part: Source, select:
      SELECT ${last} + row_number() OVER (), ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
   );
   if (isFresh || added === 0) return;
-  // An id that any row of the cache has is that row's, whenever it comes.
+  // An id of any cache row belongs to that row, even if it is staged later.
   await readSources(
     move,
     `UPDATE temp.stage_${record.table} AS n SET id = NULL

@@ -9,29 +9,29 @@ import { clearScratch } from "./scratch.ts";
 import { enterSlice, type Slice } from "./slices.ts";
 import { stageUnsynced } from "./stage-unsynced.ts";
 
-/** Takes everything out of the stage. */
+/** Empties the stage. */
 export function clearStage({ db, records }: Move): void {
   clearScratch(db, "losers", ...records.map(({ table }) => `stage_${table}`));
 }
 
 /**
- * Adds the freshest version of a slice's rows to `temp.stage_<table>`, and the versions that lost to
- * `temp.losers`. Every statement reads one slice and ends; nothing stays locked between them.
+ * Adds the freshest version of a slice's rows to `temp.stage_<table>`, and the losing versions to `temp.losers`.
+ * Every statement reads one slice; no lock lasts between them.
  *
- * Which side is newer is judged with the ref as the common ancestor of cache and megatest.db.
+ * The newer side is judged with the ref as the common ancestor of cache and megatest.db.
  *
- * @returns the work it was, in tests of the usual kind
+ * @returns the work done, in ordinary tests
  */
 export async function stageSlice(move: Move, slice: Slice): Promise<number> {
   const { db } = move;
   const tests = enterSlice(db, slice);
   clearScratch(db, "differing");
   if (slice.rows !== undefined && "table" in slice.rows && !isTestStaged(db)) {
-    // Its test lost when its own row was staged, in a slice before this one.
+    // Its test lost when its own row was staged, in an earlier slice.
     await keepChildrenOf(move, "SELECT id FROM temp.slice_tests");
     return tests;
   }
-  // Parents first: a test of megatest.db that loses takes its children with it.
+  // Parents first: a losing test of megatest.db takes its children with it.
   for (const parent of [null, "run_id", "test_id"] as const) {
     for (const record of plansBy(move, parent, true)) await stageSynced(move, record);
   }
@@ -57,7 +57,7 @@ async function stageSynced(move: Move, record: RecordPlan): Promise<void> {
   await takeWinners(move, record);
 }
 
-/** Columns that megatest.db alone has: nobody else can say what belongs there. */
+/** Stages the columns that only megatest.db has. */
 async function takeOwnColumns(move: Move, record: RecordPlan): Promise<void> {
   const { table } = record;
   const cached = record.columnsIn("cache");
@@ -72,8 +72,8 @@ async function takeOwnColumns(move: Move, record: RecordPlan): Promise<void> {
 }
 
 /**
- * Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. Few do: what
- * decides between the two is asked of cache and ref only where they do, for either may be locked by a commit.
+ * Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. Cache and ref
+ * are read only for these few rows, since a commit may lock either.
  */
 async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
   const { table } = record;
@@ -94,14 +94,14 @@ async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
        FROM area.${table} AS m LEFT JOIN temp.stage_${table} AS c ON c.id = m.id WHERE m.id = f.id AND ${differs})
      WHERE f.table_name = ${quoteText(table)}`,
   );
-  // A row that somebody removed or made equal meanwhile has nothing to say.
+  // Ignore rows that were removed or made equal since.
   const gone = prepared(move.db, "DELETE FROM temp.differing WHERE winner IS NULL").run();
   return found - gone.changes;
 }
 
 /**
- * Where cache (`c`) and ref agree, megatest.db (`m`) has changed only if its last_update is later than the
- * ref's: both are times of syncs, and a sync killed between the two leaves megatest.db behind.
+ * SQL: if cache (`c`) and ref agree, megatest.db (`m`) has changed only if its last_update is later than the ref's:
+ * both are times of syncs, and a sync killed between the two leaves megatest.db behind.
  */
 function areaIsNewer(move: Move, record: RecordPlan): string {
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
@@ -111,15 +111,15 @@ function areaIsNewer(move: Move, record: RecordPlan): string {
 }
 
 /**
- * True for a row that megatest.db alone has under this id and parent, but that the cache holds in another
- * shape: its id under another parent, or its name under another id. Megatest's sync would replace it.
+ * SQL: the cache holds megatest.db's row in another form: its id under another parent, or its name under another id.
+ * Megatest's sync would replace it.
  */
 function standsElsewhereInCache(record: RecordPlan): string {
   return `EXISTS (SELECT 1 FROM cache.${record.table} AS n WHERE n.id = m.id)
     OR EXISTS (SELECT 1 FROM cache.${record.table} AS n WHERE ${sameName("n", "m", record.naturalKey)})`;
 }
 
-/** Keeps each version that loses: the cache's where megatest.db is newer, else megatest.db's. */
+/** Keeps each losing version: the cache's if megatest.db is newer, else megatest.db's. */
 async function keepLosers(move: Move, record: RecordPlan): Promise<void> {
   const which = [
     ["area", "cache", "newer in megatest.db"],
@@ -150,7 +150,7 @@ async function keep(move: Move, record: RecordPlan, { winner, loser: part, reaso
   );
 }
 
-/** A test of megatest.db that lost to one of the same name leaves its steps and data without a parent. */
+/** Keeps the steps and data of megatest.db's tests that lost to a test of the same name. */
 async function keepChildrenOfLosers(move: Move): Promise<void> {
   const { db } = move;
   const lost = "SELECT id FROM temp.differing WHERE table_name = 'tests' AND winner = 'none'";
@@ -179,7 +179,7 @@ async function keepChildrenOf(move: Move, lost: string): Promise<void> {
   }
 }
 
-/** Brings what megatest.db knows better into the stage: carried columns of newer rows, and rows it alone has. */
+/** Stages what is newer in megatest.db: carried columns, and rows that only it has. */
 async function takeWinners(move: Move, record: RecordPlan): Promise<void> {
   const { table } = record;
   const chosen = (winner: string) =>

@@ -10,7 +10,7 @@ type Call = ThreadCall<StationBack>;
 
 /** One job's work in this thread, from `open` to `close`. */
 class SourceJob {
-  /** The job is to end: a large run is left for the next job; what is in hand is finished. */
+  /** The job must end: a large run is left to the next job; current work is finished. */
   readonly #stop = new AbortController();
   /** Another holder took over: nothing more may be tried. */
   readonly #lost = new AbortController();

@@ -15,7 +15,7 @@ import { type Removal, type RemovalReport, Remover } from "./remover.ts";
 import { type RemoverOptions, readVersion } from "./slice-removal.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** What a station is made of; plain data, so that it may be sent to a thread. */
+/** Configuration of a source writer; plain data, to be sent to a thread. */
 export interface StationSetup {
   part: Source;
   fresh: Source;
@@ -24,14 +24,14 @@ export interface StationSetup {
   token: number;
   jobId: string;
   times: CacheTimesSetup;
-  /** True where the database must be left alone now and then, also within a run: whoever started the station says when. */
+  /** True if the database must be left alone at times, also within a run; the starting thread says when. */
   shared: boolean;
 }
 
-/** How often a station asks whether it is time to leave its database alone, in ms. */
+/** How often a source writer asks whether to leave its database alone, ms. */
 const askEveryMs = 100;
 
-/** What ends a station's work: `stop` at the next slice of a large run, `lost` at once. */
+/** What ends the work: `stop` at the next slice of a large run, `lost` immediately. */
 export interface StationSignals {
   stop: AbortSignal;
   lost: AbortSignal;
@@ -43,7 +43,7 @@ export interface StationHooks {
   enter(): Promise<void>;
 }
 
-/** Calls `enter` where the last call is some time ago. */
+/** Calls `enter` if the last call is some time ago. */
 function nowAndThen(enter: () => Promise<void>): () => Promise<void> {
   let askedAt = performance.now();
   return async () => {
@@ -53,7 +53,7 @@ function nowAndThen(enter: () => Promise<void>): () => Promise<void> {
   };
 }
 
-/** Works on one source: removes runs from it, or puts them back. */
+/** Works on one source: removes runs from it, or inserts them. */
 export class Station {
   readonly #setup: StationSetup;
   readonly #db: Connection;
@@ -71,7 +71,7 @@ export class Station {
   ) {
     this.#setup = setup;
     this.#db = db;
-    // Clients never touch the ref; only a sync that is longer by itself meets our lock there.
+    // Clients never use the ref; only a sync, which takes longer anyway, waits for a lock there.
     const pace = new Pace(setup.part, setup.part === "ref" ? 60 : undefined);
     this.#signal = lost;
     const times = new CacheTimes(setup.times);
@@ -93,19 +93,19 @@ export class Station {
     this.#inserter = new Inserter(options);
   }
 
-  /** Opens the databases and takes the one look over the tables without an index. */
+  /** Opens the databases and maps the tables without an index. */
   static async open(setup: StationSetup, signals: StationSignals, hooks: StationHooks): Promise<Station> {
     const { lost: signal } = signals;
-    // The block of a late test may be in the other one.
+    // The block of a late test may be in the other source.
     const others: readonly Source[] = setup.part === "ref" ? [] : ["cache", "area"];
     const parts = [...new Set([setup.part, ...others, "completed" as const])];
     const db = await outwaitBusy(signal, () => connect(setup.files, parts));
     try {
       const { part, keys } = setup;
-      // A slice relies on no other one's commit, and each syncs the directory as its journal is made: once at the end of a
-      // batch is enough, where nobody waits for the lock. What goes to completed-runs.db is durable at once.
+      // No slice relies on another's commit, and with FULL each syncs the directory when it makes its journal: a sync
+      // at the end of a batch is enough. Commits to completed-runs.db are durable immediately.
       db.pragma(`${part}.synchronous = FULL`);
-      // A column that the ref alone has came to completed-runs.db with none of the others.
+      // A column that only the ref has is still missing in completed-runs.db.
       if (part === "ref") await outwaitBusy(signal, () => widen(db, part, setup.token));
       const plans = await outwaitBusy(signal, () => new Plans({ db, sources: [part], keys }));
       await mapChildren(db, part, plans.records, signal);
@@ -126,7 +126,7 @@ export class Station {
     return this.#durably(this.#inserter.insert(insertion));
   }
 
-  /** What is reported outlasts a power cut: see where the station is opened. */
+  /** Makes finished work durable against a power cut; see `open`. */
   async #durably<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -140,7 +140,7 @@ export class Station {
     return this.#inserter.findIncomplete(runs);
   }
 
-  /** Looks anew over the tables without an index: rows may have come since. */
+  /** Maps the tables without an index again: rows may have come since. */
   async refresh(): Promise<void> {
     const { plans, token } = this.#options;
     await plans.renew(token, this.#signal);

@@ -6,14 +6,14 @@ import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
- * A stranger is a row of a source under an id that completed-runs.db has for another record: Megatest's clean-up
- * removes the guards, also while a job is at work, and ids are handed out again.
+ * A stranger is a row of a source under a reused id, one that completed-runs.db has for another record: Megatest's
+ * clean-up removes the guards, even while a job runs, and then ids are reused.
  */
 
-/** Rows by table, by id. */
+/** Row ids by table. */
 export type RowIds = Map<RecordPlan, readonly bigint[]>;
 
-/** The columns that tell one record from another under the same id. A run registered again under its old name began later. */
+/** Returns the columns that distinguish records under one id. A run registered again under its name began later. */
 export function identityOf({ table, naturalKey, columnsIn }: RecordPlan): readonly string[] {
   const began = table === "runs" && columnsIn("completed").includes("event_time") ? ["event_time"] : [];
   return [...naturalKey, ...began];
@@ -24,13 +24,13 @@ export function isAnother(record: RecordPlan): string {
   return `NOT (${sameRow("x", "d", identityOf(record))})`;
 }
 
-/** SQL: the row `x` is not an older version of the moved one that a sync or a refill has put back. */
+/** SQL: the row `x` is not an older version of the moved one that a sync or a refill restored. */
 export function isNoKnownVersion(record: RecordPlan, part: Source): string {
   return `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(record.table)}
     AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))})`;
 }
 
-/** Of `runs`, those whose ids are other runs' in `part`. */
+/** Returns those of `runs` whose ids belong to other runs in `part`. */
 export function strangeRuns(
   db: Connection,
   part: Source,
@@ -46,24 +46,24 @@ export function strangeRuns(
 
 interface Suspects {
   part: Source;
-  /** The part that holds the freshest data. */
+  /** The part with the freshest data. */
   fresh: Source;
   records: readonly RecordPlan[];
-  /** Rows of the slice at hand that are no version of their copies; strangers are taken out of it. */
+  /** Rows of the current slice that match no version of their copies; rows of reused ids are removed from it. */
   found: RowIds;
-  /** Runs of the slice that are strangers, and tests of it that belong to runs outside it. */
+  /** Runs of the slice with reused ids, and its tests that belong to runs outside it. */
   known: Known;
 }
 
-/** Strangers by id. */
+/** Reused ids. */
 export interface Known {
   runs: readonly bigint[];
   tests: readonly bigint[];
 }
 
 /**
- * Returns the rows of the slice at hand that are strangers or hang on one: nobody's here to remove. What hangs on a
- * stranger and is ours to the last value came under its id with ours, and is none of them.
+ * Returns the rows of the current slice with reused ids, and their children: they must stay. A child that equals a
+ * moved row in every value came back under the id together with it, and is not one of them.
  */
 export function setStrangersApart(db: Connection, suspects: Suspects): RowIds {
   const { part, fresh, records, found, known } = suspects;
@@ -75,7 +75,7 @@ export function setStrangersApart(db: Connection, suspects: Suspects): RowIds {
     const rows = found.get(record) ?? [];
     const ids = new Set(table === "runs" ? known.runs : table === "tests" ? known.tests : []);
     for (const id of strangersAmong(db, part, record, rows, parents)) ids.add(id);
-    // Where clients write, rows of tables without names and times of their own may be alike by chance.
+    // Where clients write, rows of tables without names and times may be equal by chance.
     if (!synced && part === fresh) for (const id of rowsUnder(db, part, record, parents)) ids.add(id);
     if (ids.size === 0) continue;
     if (table === "tests") parentsBy.test_id = [...ids];
@@ -115,7 +115,7 @@ function rowsUnder(db: Connection, part: Source, record: RecordPlan, parents: re
   ).all(idList(parents));
 }
 
-/** The runs of completed-runs.db that the strangers' ids belong to. */
+/** Returns the runs of completed-runs.db that the reused ids belong to. */
 export function runsNamedBy(db: Connection, strangers: RowIds): bigint[] {
   const runs = new Set<bigint>();
   for (const [{ table, parent, synced }, ids] of strangers) {

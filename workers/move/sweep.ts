@@ -11,18 +11,18 @@ import type { Move, Source } from "./move.ts";
 import type { RemovalLine, Versions } from "./removal-line.ts";
 import { outwaitBusy, transact } from "./transaction.ts";
 
-/** What removes rows, and what must be called before each commit to megatest.db. */
+/** What removes rows, and what to call before each commit to megatest.db. */
 export interface Sweeper {
   line: RemovalLine;
   beforeCommit(): void;
 }
 
-/** Runs looked at in one go. */
+/** Runs removed in one call. */
 const chunk = 200;
 
 /**
- * Brings rows that came late for moved runs to them, and removes what a sync put back, before Megatest's
- * clean-up meets a test without a run. Runs that the last job moved are looked at once more, row by row.
+ * Merges late rows into moved runs, and removes rows that a sync restored, before Megatest's clean-up meets a test
+ * without a run. Runs that the last job moved are checked once more, row by row.
  */
 export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<void> {
   const { context, sources } = move;
@@ -44,7 +44,7 @@ export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<voi
   for (const part of sources) for (const run of await runsWithRows(move, part, fresh)) suspects.add(run);
   const left = await absorbAll(move, sweeper, [...suspects]);
   await outwaitBusy(context.signal, () => {
-    // What was left alone must be found again.
+    // Runs left alone must be found again.
     if (left.length === 0) writeSeen(move, seen);
     markLookedAt(
       move,
@@ -53,7 +53,7 @@ export async function collectLateRows(move: Move, sweeper: Sweeper): Promise<voi
   });
 }
 
-/** The runs that this job moved. */
+/** Returns the runs that this job moved. */
 export async function movedBy({ db, context }: Move): Promise<bigint[]> {
   return await outwaitBusy(context.signal, () =>
     preparedIds<[string]>(
@@ -64,10 +64,10 @@ export async function movedBy({ db, context }: Move): Promise<bigint[]> {
 }
 
 /**
- * Looks again at runs that this job moved, until no sync has put anything back.
+ * Checks the runs that this job moved until no sync has restored rows.
  *
- * `rest` is awaited before each look; it resolves once a sync that had read before the removal must be done.
- * It is undefined where no server is alive; `since` are the sources' versions before anything was removed.
+ * `rest` is awaited before each check and resolves once a sync that read before the removal must be done; undefined
+ * without a live server. `since` are the sources' versions before anything was removed.
  */
 export async function lookAgain(
   move: Move,
@@ -79,17 +79,19 @@ export async function lookAgain(
   if (runs.length === 0) return;
   for (let round = 0; round < 3; round++) {
     await rest?.();
-    // Without a live server only a database that somebody else wrote to can hold anything.
+    // Without a live server only a database that another connection wrote to can have rows.
     const now = await line.versions();
     const written = move.sources.filter((part) => rest !== undefined || now.get(part) !== since.get(part));
     const risen = new Set<bigint>();
     for (const part of written) for (const run of await leftIn(move, part, runs)) risen.add(run);
     if (risen.size === 0) return;
-    move.context.log(`Rows of ${plural(risen.size, "moved run")} came back or late: they are removed again.`);
+    move.context.log(
+      `Rows of ${plural(risen.size, "moved run")} came back or came late; removing them again.`,
+    );
     await line.refresh();
     if ((await absorbAll(move, sweeper, [...risen])).length === risen.size) return;
   }
-  move.tally.warn("a sync kept putting rows of moved runs back; the next job removes them");
+  move.tally.warn("a sync kept restoring rows of moved runs; the next job removes them");
 }
 
 async function leftIn(move: Move, part: Source, runs: readonly bigint[]): Promise<bigint[]> {
@@ -97,7 +99,7 @@ async function leftIn(move: Move, part: Source, runs: readonly bigint[]): Promis
   return [...(await runsWithRows(move, part, runs)), ...(await runsWithUnindexedRows(move, part))];
 }
 
-/** Absorbs what is left of moved runs; returns those of which rows were left: they are alive again, or others' now. */
+/** Merges and removes what is left of moved runs; returns the runs whose rows stay: active again, or with reused ids. */
 async function absorbAll(
   move: Move,
   { line, beforeCommit }: Sweeper,
@@ -107,7 +109,7 @@ async function absorbAll(
   const alive = await aliveAmong(move, suspects);
   const runs = suspects.filter((run) => !alive.includes(run));
   const left = new Set(alive);
-  // Late rows came under ids above the guards; they must not be handed out again once the rows are gone.
+  // Late rows have ids above the guards, which must not be reused once the rows are removed.
   await outwaitBusy(move.context.signal, () => raiseGuards(move, beforeCommit));
   for (let from = 0; from < runs.length; from += chunk) {
     move.context.signal.throwIfAborted();
@@ -115,7 +117,7 @@ async function absorbAll(
     await countRemoval(move, report);
     for (const run of report.strangers) left.add(run);
   }
-  if (move.tally.late > 0) move.context.log(`Brought ${plural(move.tally.late, "late row")} to moved runs.`);
+  if (move.tally.late > 0) move.context.log(`Added ${plural(move.tally.late, "late row")} to moved runs.`);
   return [...left];
 }
 
@@ -125,9 +127,7 @@ async function aliveAmong(move: Move, runs: readonly bigint[]): Promise<bigint[]
     if (await isAlive(move, run, defaultDeadAfterMs)) alive.push(run);
   }
   if (alive.length > 0) {
-    move.tally.warn(
-      `moved runs have tests that are alive: ${alive.join(", ")}; a later job collects their rows`,
-    );
+    move.tally.warn(`moved runs have active tests: ${alive.join(", ")}; a later job will collect their rows`);
   }
   return alive;
 }

@@ -3,16 +3,16 @@ import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { type Move, planOf } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
-/** The newest tests of the cache that are asked. */
+/** The newest tests of the cache that are compared. */
 const sample = 500;
 
 const learned = new WeakMap<Connection, boolean>();
 
 /**
- * True where this area's Megatest is of the kind whose sync carries `last_update` (since mid-2017: 1.6428 of v1.64, 1.6506),
- * false for the kind that leaves it to each database's default (1.6501 and before). The databases tell: of a row on which cache,
- * ref and megatest.db agree they hold one time, or those of the write and of the sync. Asked once for each connection,
- * before a job writes such rows. Without a cache and a ref nothing is to be told: false.
+ * Returns true if this area's Megatest is of the kind whose sync carries `last_update` (since mid-2017: 1.6428 of
+ * v1.64, 1.6506), false for the kind that leaves it to each database's default (1.6501 and before). A row on which
+ * cache, ref and megatest.db agree has one time in all of them, or those of the write and of the sync. Read once for
+ * each connection, before a job writes such rows. Without a cache and a ref it is unknown: false.
  */
 export function syncsLastUpdate(move: Move): boolean {
   const known = learned.get(move.db);
@@ -43,7 +43,7 @@ function ask(move: Move): boolean {
   return told > 0 && (alike ?? 0) * 2 > told;
 }
 
-/** The columns that Megatest's sync writes from `a` to `b` in this area, without `id`. */
+/** Returns the columns that Megatest's sync writes from `a` to `b` in this area, without `id`. */
 export function writtenColumns(
   move: Move,
   record: RecordPlan,

@@ -10,10 +10,10 @@ import {
 import type { RunId } from "../../shared/run-id.ts";
 import { labelOf, type Run } from "./run.ts";
 
-/** Characters of a warning: it may name a run of any length, or many ids. */
+/** Maximum length of a warning, characters: it may name a run of any length, or many ids. */
 const longestWarning = 1000;
 
-/** Counts what a job did. Counts are complete; lists, that of warnings too, stop at `listLimit`. */
+/** Counts what a job did. Counts are complete; lists, also of warnings, stop at `listLimit`. */
 export class Tally {
   readonly moved: MoveResult["moved"] = {
     runs: 0,
@@ -30,11 +30,11 @@ export class Tally {
   readonly skippedCounts: MoveResult["skippedCounts"] = {};
   readonly warnings: string[] = [];
   readonly #warned = new Set<string>();
-  /** By the interrupted job that had begun with them. */
+  /** By kind of the interrupted job. */
   readonly undone: NonNullable<MoveResult["undone"]> = {};
   timeUp: MoveResult["timeUp"];
   superseded = 0;
-  /** Older versions kept besides, that stood against nothing: their rows were only not synced yet. */
+  /** Older versions kept of rows that were not yet synced. */
   unsynced = 0;
   late = 0;
   truncated = false;
@@ -47,13 +47,13 @@ export class Tally {
     else this.truncated = true;
   }
 
-  /** Forgets the runs moved and their rows, for who counts anew. */
+  /** Resets the moved runs and their rows for a recount. */
   forgetMoved(): void {
     for (const table of Object.keys(this.moved) as (keyof MoveResult["moved"])[]) this.moved[table] = 0;
     this.runs.length = 0;
   }
 
-  /** A run counted as moved took a new id meanwhile. */
+  /** Updates a run counted as moved that got a new id. */
   renumber(old: RunId, id: RunId): void {
     const index = this.runs.findIndex((run) => run.id === old);
     const run = this.runs[index];
@@ -66,12 +66,12 @@ export class Tally {
     else this.truncated = true;
   }
 
-  /** Runs chosen are left to the next job because the time is up. */
+  /** Counts chosen runs left to the next job because the time is up. */
   leave(by: TimeUp["by"], runs: number): void {
     this.timeUp = { by, left: (this.timeUp?.left ?? 0) + runs };
   }
 
-  /** The same sentence is said once. */
+  /** Adds a warning, once for each text. */
   warn(sentence: string): void {
     const said = sentence.length > longestWarning ? `${sentence.slice(0, longestWarning)}…` : sentence;
     if (this.#warned.has(said)) return;

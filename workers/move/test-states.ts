@@ -1,20 +1,19 @@
 import { quoteTexts } from "../../shared/sqlite/connection.ts";
 
-/** Which tests Megatest may still write to. */
+/** Tests that Megatest may still write to. */
 
-/** A test in one of these states has ended. Any other state, also one we do not know, counts as unfinished. */
+/** States of a test that has ended. Any other state, also an unknown one, counts as unfinished. */
 const ended = ["COMPLETED", "KILLED", "STUCK", "INCOMPLETE", "ARCHIVED", "DEAD", "UNKNOWN", "DELETED"];
 
-/** A test that never started and, with one of these statuses, never will. */
+/** Statuses of a test that never started and never will. */
 const neverToRun = ["PREQ_FAIL", "PREQ_DISCARDED", "BLOCKED", "ZERO_ITEMS", "TIMED_OUT", "TEN_STRIKES"];
 
-/** States of a test that runs, or is about to. */
+/** States of a test that runs or is about to. */
 const running = ["RUNNING", "LAUNCHED", "REMOTEHOSTSTART"];
 
 /**
- * SQL that is true for a test `t` of table `tests` that has not ended. The summary row of an itemized test
- * (a toplevel test: uname 'n/a', no item path, items of its name beside it) is left out, as Megatest does
- * when it counts what is running.
+ * SQL: a test `t` of table `tests` has not ended. As in Megatest's count of running tests, the summary row of an
+ * itemized test (a toplevel test: uname 'n/a', no item path, items of the same name) does not count.
  */
 export function isUnfinished(tests: string): string {
   return `coalesce(t.state, '') NOT IN (${quoteTexts(ended)})
@@ -22,7 +21,7 @@ export function isUnfinished(tests: string): string {
     AND NOT ${isToplevel(tests)}`;
 }
 
-/** SQL that is true for a test `t` of table `tests` that Megatest counts as running. */
+/** SQL: Megatest counts a test `t` of table `tests` as running. */
 export function isRunning(tests: string): string {
   return `t.state IN (${quoteTexts(running)}) AND NOT ${isToplevel(tests)}`;
 }

@@ -3,26 +3,26 @@ import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { TimeUp } from "../../shared/result.ts";
 import { isWithin, nextOpening, ownZone, parseWindow } from "../../shared/time-window.ts";
 
-/** When a job may work, and how long. A dry run changes nothing and may always. */
+/** When and how long a job may work. A dry run may at any time. */
 type Times = Partial<Pick<ReducePayload, "between" | "maxTime" | "tz" | "dryRun">>;
 
 /**
- * A job begins only within its window.
+ * Checks that a job begins within its window.
  *
- * @throws JobsError `outside-window`, with `opensAt` (ms since 1970) among the details
+ * @throws JobsError `outside-window`, with `opensAt` (ms since 1970) in the details
  */
 export function assertInWindow({ between, tz = ownZone(), dryRun }: Times, now = Date.now()): void {
   if (between === undefined || dryRun) return;
   const window = parseWindow(between);
   if (isWithin(window, now, tz)) return;
   const opensAt = nextOpening(window, now, tz);
-  throw new JobsError("outside-window", `it may work between ${between} (${tz}) only`, {
-    hint: `it goes on by itself at ${new Date(opensAt).toISOString()} in a queue; otherwise run it then`,
+  throw new JobsError("outside-window", `the job may run only between ${between} (${tz})`, {
+    hint: `a queued job continues automatically at ${new Date(opensAt).toISOString()}; otherwise run it then`,
     details: { between, tz, opensAt },
   });
 }
 
-/** The time that one job has, from now on. Asked between batches. */
+/** The remaining time of one job. Checked between batches. */
 export class TimeBudget {
   readonly #times: Times;
   readonly #began = performance.now();
@@ -31,7 +31,7 @@ export class TimeBudget {
     this.#times = times;
   }
 
-  /** What has run out; undefined while there is time left. */
+  /** Returns the limit that was reached; undefined while there is time left. */
   up(): TimeUp["by"] | undefined {
     const { between, maxTime, tz = ownZone(), dryRun } = this.#times;
     if (dryRun) return undefined;

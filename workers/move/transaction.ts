@@ -4,17 +4,17 @@ import { type Connection, filesAtHand } from "../../shared/sqlite/connection.ts"
 import { nameDatabase } from "../../shared/sqlite/name-database.ts";
 import { tellFigure } from "../figures.ts";
 
-/** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself locks nothing. */
+/** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself takes no lock. */
 export function transact<T>(db: Connection, body: () => T): T {
   return inTransaction(db, body, () => db.exec("COMMIT"));
 }
 
-/** For how long a large commit into completed-runs.db waits for its readers, in ms. */
+/** How long a large commit into completed-runs.db waits for its readers, ms. */
 const readersMs = 500;
 
 /**
- * `transact` for what is large and goes to completed-runs.db alone: a commit that meets a reader is tried
- * again before all the work is thrown away. Nobody of Megatest's waits on that file.
+ * Runs `transact` for large work on completed-runs.db alone: a commit that meets a reader is retried before the work
+ * is rolled back. Megatest never waits for that file.
  */
 export function transactPatiently<T>(db: Connection, body: () => T): T {
   return inTransaction(db, body, () => {
@@ -43,17 +43,17 @@ function inTransaction<T>(db: Connection, body: () => T, commit: () => void): T 
   }
 }
 
-/** For how long what is in hand may still wait for a busy database once the job is to stop, in ms. */
+/** How long current work may wait for a busy database once the job must stop, ms. */
 export const stopGraceMs = 2_000;
 
-/** For how long a busy database is waited out before the job gives up and is tried again later, in ms. */
+/** How long to retry while busy before the job fails and is retried later, ms. */
 const patienceMs = 120_000;
 
 /**
- * Calls `attempt` until the database is not busy, with growing, jittered pauses in which others get their
- * turn. `attempt` must be safe to repeat.
+ * Retries `attempt` while the database is busy, with growing, jittered pauses that let others in. `attempt` must be
+ * safe to repeat.
  *
- * @throws JobsError `busy`, with the database and who holds it, once it has waited for `patience` ms; `corrupt` with the database
+ * @throws JobsError `busy`, with the database and its holder, after `patience` ms; `corrupt` with the database
  */
 export async function outwaitBusy<T>(
   signal: AbortSignal,
@@ -81,7 +81,7 @@ export async function outwaitBusy<T>(
   }
 }
 
-/** Sleeps `ms`; rejects with the signal's own reason, not with Node's AbortError, where it is aborted meanwhile. */
+/** Sleeps `ms`; if aborted, rejects with the signal's reason instead of Node's AbortError. */
 export async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -6,10 +6,10 @@ import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import type { Move } from "./move.ts";
 import { outwaitBusy } from "./transaction.ts";
 
-/** Ids named in one warning. */
+/** Maximum number of ids in one warning. */
 const named = 20;
 
-/** Warns of ids asked for that no run has where the job looks, and says what became of those that it knows of. */
+/** Warns of requested ids without a run where the job reads, and says where known ones are. */
 export async function warnOfUnknownIds(
   move: Move,
   asked: readonly RunId[] | undefined,
@@ -23,16 +23,16 @@ export async function warnOfUnknownIds(
   const elsewhere: bigint[] = [];
   for (const id of missing) {
     const now = await outwaitBusy(context.signal, () => newIdOf(move, id));
-    if (now !== undefined) tally.warn(`the run that had the id ${id} has the id ${now} now: ask for that`);
+    if (now !== undefined) tally.warn(`the run with id ${id} now has id ${now}: use that`);
     else if (await outwaitBusy(context.signal, () => isOnTheOtherSide(move, id, where))) elsewhere.push(id);
     else unknown.push(id);
   }
   const other = where === "area" ? "completed-runs.db" : "megatest.db or its cache";
-  if (elsewhere.length > 0) tally.warn(`not in ${file} but in ${other} already: ${listed(elsewhere)}`);
+  if (elsewhere.length > 0) tally.warn(`already in ${other}, not in ${file}: ${listed(elsewhere)}`);
   if (unknown.length > 0) tally.warn(`no run in ${file} has these ids: ${listed(unknown)}`);
 }
 
-/** Warns where patterns match no run of the part, though it has some, and says what its runs look like. */
+/** Warns if patterns match no run of a part that has runs, and describes its runs. */
 export async function warnOfNoMatch(
   move: Move,
   selectors: RunSelectors,
@@ -48,7 +48,7 @@ function listed(ids: readonly bigint[]): string {
   return `${ids.slice(0, named).join(", ")}${more}`;
 }
 
-/** SQL: a run has the id `j.value` there. What is hidden from everybody is none. */
+/** SQL: a visible run has the id `j.value` there. */
 function hasRun({ fresh }: Move, where: "area" | "completed"): string {
   if (where === "completed")
     return "EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = j.value)";
@@ -74,7 +74,7 @@ function isOnTheOtherSide(move: Move, id: bigint, where: "area" | "completed"): 
   return prepared<[string]>(move.db, sql).get(idList([id])) !== undefined;
 }
 
-/** The id that a run of this id took last; undefined where it took none. */
+/** Returns the latest id of the run that had this id; undefined if it kept it. */
 function newIdOf({ db }: Move, id: bigint): bigint | undefined {
   const next = preparedIds<[bigint]>(
     db,
@@ -82,7 +82,7 @@ function newIdOf({ db }: Move, id: bigint): bigint | undefined {
      ORDER BY at DESC, new_id DESC LIMIT 1`,
   );
   let last: bigint | undefined;
-  // New ids are above every old one, so this comes to an end.
+  // New ids are above every old one, so this ends.
   for (let now = next.get(id); now !== undefined; now = next.get(now)) last = now;
   return last;
 }

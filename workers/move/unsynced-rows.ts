@@ -2,11 +2,11 @@ import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 
 /**
- * Tables that Megatest never syncs have other ids in each database, so their rows are told apart by parent
- * and content. Equal rows are counted: three in one database and two in the other leave one unmatched.
+ * Never-synced tables have different ids in each database, so their rows are identified by parent and content. Equal
+ * rows are counted: three in one database and two in the other leave one unmatched.
  */
 
-/** Columns that make up the content: neither the id nor the time of the last write. */
+/** Returns the columns that are content: without the id and the time of the last write. */
 function contentColumns(columns: readonly string[]): string[] {
   return columns.filter((name) => name !== "id" && name !== "last_update");
 }
@@ -17,16 +17,16 @@ function numbered(select: string, content: readonly string[]): string {
   return `SELECT *, row_number() OVER (PARTITION BY ${binary.join(", ")} ORDER BY id) AS twin FROM (${select})`;
 }
 
-/** What two sides are compared by. */
+/** How two sides are compared. */
 interface Compared {
-  /** Columns that both have, `id` among them. */
+  /** Columns that both have, including `id`. */
   compared: readonly string[];
   /** See `RecordPlan`. */
   mixed: readonly string[];
 }
 
 /**
- * A SELECT of those of `rows` that have no partner in `known`.
+ * SQL: a SELECT of those of `rows` that have no partner in `known`.
  *
  * @param rows a SELECT of `columns`
  * @param known a SELECT of `compared`
@@ -43,7 +43,7 @@ export function unmatchedRows(
 }
 
 /**
- * A SELECT of `key` of those of `known` that have a partner in `rows`, and of the partner's `own` columns.
+ * SQL: a SELECT of `key` of those of `known` that have a partner in `rows`, with the partner's `own` columns.
  *
  * @param known a SELECT of `key` and `compared`
  */

@@ -5,14 +5,14 @@ import { proveToken } from "../fence.ts";
 import { connect } from "./databases.ts";
 import type { Files } from "./move.ts";
 
-/** A database to be rewritten, by the job that has this token. Plain data, so that it may be sent to a thread. */
+/** A database to vacuum, by the job with this token. Plain data, to be sent to a thread. */
 export interface Vacuum {
   files: Files;
   part: Part;
   token: number;
 }
 
-/** Rewrites a file without its free pages. Throws `busy` unless the lock is to be had at once. */
+/** Rewrites a file without its free pages. Throws `busy` unless the lock is free. */
 export function vacuum({ files, part, token }: Vacuum): void {
   const db = connect(files, [part]);
   try {
@@ -21,9 +21,9 @@ export function vacuum({ files, part, token }: Vacuum): void {
     try {
       db.exec(`VACUUM ${part}`);
     } catch (error) {
-      // It makes every table and index anew.
+      // A vacuum rebuilds every table and index.
       if (!isNotUnderstood(error)) throw error;
-      throw new JobsError("unknown-schema", `its schema cannot be made anew by our SQLite: ${error.message}`);
+      throw new JobsError("unknown-schema", `SQLite cannot rebuild its schema: ${error.message}`);
     }
     // In WAL mode the smaller file is only in the log until then.
     db.pragma(`${part}.wal_checkpoint(TRUNCATE)`);

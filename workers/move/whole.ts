@@ -8,10 +8,10 @@ import type { RecordPlan } from "./record-tables.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
 /**
- * The runs of the slice at hand that lack a row in `part`, or have it otherwise than completed-runs.db; undefined
- * where it cannot be told which. Every column counts.
+ * Returns the runs of the current slice with a row in completed-runs.db that `part` lacks or has with other values;
+ * undefined if the run is unknown. Compares every column.
  *
- * @param touched `last_update` was set anew, and is not compared
+ * @param touched `last_update` was set to a new value, and is not compared
  */
 export function findIncomplete(
   db: Connection,
@@ -39,14 +39,14 @@ function ownerOf({ table, parent }: RecordPlan): string {
   return table === "runs" ? "d.id" : "d.run_id";
 }
 
-/** A SELECT of the copies of the slice, with their parents, that `part` lacks. */
+/** SQL: a SELECT of the copies of the slice, with their parents, that `part` lacks. */
 function missingRows(part: Source, record: RecordPlan, touched: boolean): string {
   const columns = record.columnsIn(part);
   const names = record.parent === null ? ["id"] : ["id", record.parent];
   const copies = copiesOfSlice(record);
   if (columns.length === 0) return `SELECT ${columnList(names, "d")} FROM ${copies}`;
   if (!record.synced) {
-    // Their ids may differ: they are told by parent and content.
+    // Their ids may differ: compare by parent and content.
     const copied = `SELECT ${columnList(columns, "d")} FROM ${copies}`;
     const there = `SELECT ${columnList(columns, "x")} FROM ${rowsOfSlice(part, record, "x")}`;
     return unmatchedRows(copied, there, { columns, compared: columns, mixed: record.mixed });
@@ -56,7 +56,7 @@ function missingRows(part: Source, record: RecordPlan, touched: boolean): string
     WHERE x.id IS NULL OR NOT (${sameAsCopy(record, compared)})`;
 }
 
-/** The slice's rows in completed-runs.db, bound to `d`. */
+/** SQL: the slice's rows in completed-runs.db, bound to `d`. */
 export function copiesOfSlice(record: RecordPlan): string {
   return rowsOfSlice("completed", record, "d");
 }

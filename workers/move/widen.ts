@@ -2,11 +2,11 @@ import type { Connection } from "../../shared/sqlite/connection.ts";
 import { missingColumns } from "../../shared/sqlite/missing-columns.ts";
 
 /**
- * Adds the columns that tables of `part` have and those of completed-runs.db, attached as `completed`, lack. Call inside its
+ * Adds the columns of `part`'s tables that those of completed-runs.db, attached as `completed`, lack. Call inside its
  * transaction.
  *
  * @param run runs a statement
- * @returns whether there was any
+ * @returns whether any was missing
  */
 export function widenCompleted(db: Connection, part: string, run: (sql: string) => unknown): boolean {
   const names = db

@@ -76,7 +76,7 @@ describe("reduce --inline", () => {
       skippedCounts: { "in-flight": 2 },
       superseded: expect.any(Number),
       late: 0,
-      warnings: [expect.stringContaining("stayed as large: under 8 MiB")],
+      warnings: [expect.stringContaining("at most 8 MiB")],
       elapsedMs: expect.any(Number),
     });
     const { runs, skipped, bytes } = document as {
@@ -99,7 +99,7 @@ describe("reduce --inline", () => {
     const area = buildTempArea();
     const { code, stdout, stderr } = await reduceInline(area, ["--runname", "%"]);
     expect(code).toBe(0);
-    expect(stderr).toContain("Runs that match, to be checked for running tests: 12.");
+    expect(stderr).toContain("Matching runs, to be checked for running tests: 12.");
     expect(stdout).toMatch(/^reduce-[0-9a-f]{16}: moved 10 runs of /);
     expect(stdout).toContain("in-flight: 2 runs (with a test that is still running, or may be)");
     const again = await reduceInline(area, ["--runname", "%"]);

@@ -33,7 +33,7 @@ describe("a moved run of which a test is alive again", () => {
     write(area, running(area));
     const { result } = await reduceSafely(area, nothing, { losses: { unfinished: true } });
     expect(result).toMatchObject({ late: 0, superseded: 0 });
-    expect(result.warnings.join()).toMatch(/alive: 2;/);
+    expect(result.warnings.join()).toMatch(/active tests: 2;/);
     expect(readColumn(area.cacheDb, "SELECT state FROM tests WHERE id = 5000")).toEqual(["RUNNING"]);
     write(area, ended);
     const { result: next } = await reduceSafely(area, nothing);
@@ -82,8 +82,8 @@ describe("a moved run of which a test is alive again", () => {
     };
     const { result } = await runReduce(area, {}, { failpoint });
     expect(result.moved.runs).toBe(3);
-    expect(result.warnings.join()).toMatch(/alive: 2;/);
-    expect(result.warnings.join()).not.toMatch(/kept putting/);
+    expect(result.warnings.join()).toMatch(/active tests: 2;/);
+    expect(result.warnings.join()).not.toMatch(/kept restoring/);
     expect(readColumn(area.cacheDb, "SELECT id FROM tests WHERE id = 5000")).toEqual([5000]);
   });
 });
@@ -117,7 +117,7 @@ describe("a run that comes to life when a part of it has been removed", () => {
     const finished = await paused.finished;
     const result = documentOf(finished) as unknown as MoveResult;
     expect(skippedBy(result), finished.stderr).toEqual({ 1: "in-flight" });
-    expect(result.warnings.join()).toMatch(/came to life half moved/);
+    expect(result.warnings.join()).toMatch(/became active while being moved/);
     expect(readColumn(area.cacheDb, "SELECT state FROM tests WHERE id = ?", test)).toEqual(["RUNNING"]);
     expect(skippedBy((await runReduce(area)).result)).toEqual({ 1: "in-flight" });
     write(area, `UPDATE tests SET state = 'COMPLETED' WHERE id = ${test}`);

@@ -211,7 +211,7 @@ describe("a host that is not the homehost", () => {
     expect(result.warnings).toEqual([]);
     const bare = buildTempArea({ runs: 4, inFlight: 0, host: "127.0.0.1", withCache: false });
     const { warnings } = (await runReduce(bare, {}, { host: "localhost" })).result;
-    expect(warnings.join()).toContain("takes itself for the home");
+    expect(warnings.join()).toContain("several hosts may take for their own");
   });
 
   it("ends the command with exit code 3 and the error as JSON", async () => {
@@ -246,7 +246,7 @@ describe("an area without a homehost", () => {
       const { result, story } = await reduceSafely(area);
       expect(result.moved.runs).toBe(4);
       expect(result.warnings).toEqual([expect.stringContaining("the area has no homehost")]);
-      expect(story.join()).toContain("the job takes host-a for it");
+      expect(story.join()).toContain("the job assumes host-a");
       expect(existsSync(file)).toBe(how === "empty");
     },
   );

@@ -59,7 +59,7 @@ describe("a run that is removed in several slices", () => {
     const area = largeRun(300);
     const before = unionOf(area);
     const stop = new AbortController();
-    const failpoint = once("removing", () => stop.abort(new JobsError("stopped", "the worker leaves")));
+    const failpoint = once("removing", () => stop.abort(new JobsError("stopped", "the worker is stopping")));
     await expect(runReduce(area, {}, { failpoint, signal: stop.signal })).rejects.toMatchObject({
       code: "stopped",
     });

@@ -79,7 +79,7 @@ describe("a trigger that", () => {
     expect(result.moved.runs).toBe(2);
     expect(result.warnings).toEqual([
       expect.stringMatching(
-        /^the trigger mtjobs_closed_site may forbid .* set aside .*megatest.db, .*megatest_ref.db, .*megatest.db\)$/,
+        /^trigger mtjobs_closed_site may reject .* disabled .*megatest.db, .*megatest_ref.db, .*megatest.db\)$/,
       ),
     ]);
     expect(dry.result.warnings).toEqual(result.warnings);

@@ -94,7 +94,7 @@ describe("the history counts each moved run once", () => {
     expect(await reduceAndKill(area, "moved", 1)).toBe("SIGKILL");
     const { result, story } = await reduceSafely(area, {}, { jobId: "next" });
     expect(result.moved.runs).toBe(4);
-    expect(story.join()).toMatch(/What reduce-\w+ moved before it died is counted with this job/);
+    expect(story.join()).toMatch(/This job also counts what reduce-\w+ moved before dying/);
     expect(countedBy(area)).toEqual([["next", 4]]);
     expect((await reduceSafely(area, {}, { jobId: "last" })).result.moved.runs).toBe(0);
   });
@@ -167,7 +167,7 @@ describe("a history with a line of some megabytes, as jobs with many warnings on
     await runReduce(area, {}, { jobId: "first" });
     const warnings = Array.from(
       { length: 90_000 },
-      (_, n) => `run ${n} stays: completed-runs.db does not take its rows`,
+      (_, n) => `run ${n} stays: completed-runs.db rejects its rows`,
     );
     const line = { jobId: "wordy", state: "completed", moved: { runs: 0, tests: 0 }, warnings };
     appendFileSync(join(area.directory, ".mtjobs", "history.jsonl"), `${JSON.stringify(line)}\n`);
@@ -190,7 +190,7 @@ describe("a history with a line of some megabytes, as jobs with many warnings on
     db.close();
     const { result } = await runReduce(area, { runname: undefined, runId }, { jobId: "wordy" });
     expect([result.warnings.length, result.truncated]).toEqual([1000, true]);
-    expect(result.warnings[0]).toBe("the run that had the id 1000 has the id 101000 now: ask for that");
+    expect(result.warnings[0]).toBe("the run with id 1000 now has id 101000: use that");
     const line = historyOf(area).at(-1) as { jobId: string; warnings?: string[] } | undefined;
     expect(line).toMatchObject({ jobId: "wordy", moreWarnings: 980, truncated: true });
     expect(line?.warnings).toEqual(result.warnings.slice(0, 20));

@@ -115,7 +115,7 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
   it("the next job gives the moved rows new ids throughout, and records them", async () => {
     const { area } = await clashingArea();
     const { result } = await reduceSafely(area, { runname: "nothing" }, { losses: { newIds: true } });
-    expect(result.warnings.join()).toMatch(/4 moved rows took a new one/);
+    expect(result.warnings.join()).toMatch(/4 moved rows got a new one/);
     const renumbered = readRows(
       filesOf(area).completedDb,
       "SELECT table_name, old_id, new_id FROM mtjobs_renumbered",

@@ -186,7 +186,7 @@ describe("a run that a client deletes while it is being moved", () => {
     const area = agreedArea();
     let chosen = 0;
     const hear = (sentence: string) => {
-      if (!/^Runs that match.* 3\.$/.test(sentence)) return;
+      if (!/^Matching runs.* 3\.$/.test(sentence)) return;
       chosen += 1;
       edit(area, ["cache", "ref", "area"], (db) =>
         db.exec("DELETE FROM runs WHERE id = 2; DELETE FROM tests WHERE run_id = 2"),

@@ -46,7 +46,7 @@ describe.each(odd)("a time that is %s", (_, value) => {
     expect(movedIds(result)).toEqual([1, 3, 4]);
     expect(result.skipped).toMatchObject([{ id: 2, reason: "recent" }]);
     expect(result.warnings.join()).toMatch(
-      /run 2 .* stays: .*event_time .*is .*(20\d\d-|\d{13}|x?'01').*, which is no time in seconds; write seconds since 1970 into that row/i,
+      /run 2 .* stays: .*event_time .*is .*(20\d\d-|\d{13}|x?'01').*, which is not a time in seconds; write seconds since 1970 into that row/i,
     );
   });
 
@@ -57,7 +57,7 @@ describe.each(odd)("a time that is %s", (_, value) => {
     );
     const { result } = await reduceSafely(a);
     expect(result.skipped).toMatchObject([{ id: 2, reason: "in-flight" }]);
-    expect(result.warnings.join()).toMatch(/event_time of test \d+ is .* no time in seconds/);
+    expect(result.warnings.join()).toMatch(/event_time of test \d+ is .* not a time in seconds/);
   });
 
   it("keeps neither status nor the list of runs from telling of the area", async () => {
@@ -86,7 +86,7 @@ it("keeps a run in completed-runs.db where an age is asked for, and a restore na
   const { result } = await runRestore(a, { age: monthMs });
   expect(result.skipped).toMatchObject([{ id: 2, reason: "recent" }]);
   expect(result.warnings.join()).toMatch(
-    /run 2 .* stays: its event_time is '2020-01-01', which is no time in seconds; restore it without --age/,
+    /run 2 .* stays: its event_time is '2020-01-01', which is not a time in seconds; restore it without --age/,
   );
 });
 

@@ -56,7 +56,7 @@ describe.each(kinds)(
       const { story } = await reduceSafely(area, nothing, options);
       expect(comments(area, firstTestOf(area, 1))).toEqual(["there", "there", "there"]);
       expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toHaveLength(1);
-      expect(story.join(" ")).toContain("brought together");
+      expect(story.join(" ")).toContain("reconciling both");
     });
 
     it("what changed in the cache alone reaches ref and megatest.db, which a refill would have lost", async () => {

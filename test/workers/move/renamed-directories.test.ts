@@ -191,7 +191,7 @@ describe("a run that comes back under another name", () => {
     expect(await verdict()).toMatchObject([{ ok: false }, { ok: false, details: { runs: 1 } }]);
     await runReduce(area, run2);
     const { result } = await runRestore(area, run2);
-    expect(result.warnings.join()).toContain("named directories of the run that has its old name");
+    expect(result.warnings.join()).toContain("named directories of the run that now has its old name");
     expect(directoriesOf(area, 2).filter((path) => !path.startsWith(mark))).toEqual([itsOwn]);
     expect(await verdict()).toMatchObject([{ ok: true }, { ok: true }]);
   });

@@ -52,7 +52,7 @@ describe("a repair", () => {
       ),
     );
     const { result } = await runRepair(area);
-    expect(result.warnings.join()).toContain("ids of moved rows had been handed out again");
+    expect(result.warnings.join()).toContain("Megatest had reused ids of moved rows");
     expect(completedColumn(area, "SELECT old_id FROM mtjobs_renumbered WHERE table_name = 'runs'")).toEqual([
       1,
     ]);

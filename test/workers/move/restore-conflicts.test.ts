@@ -147,10 +147,10 @@ describe("asking for runs by their ids", () => {
       "no run in megatest.db and its cache has these ids: 98, 99",
     );
     expect(await warned(runReduce, [2])).toBe(
-      "not in megatest.db and its cache but in completed-runs.db already: 2",
+      "already in completed-runs.db, not in megatest.db and its cache: 2",
     );
     expect(await warned(runRestore, [3, 97])).toBe(
-      "not in completed-runs.db but in megatest.db or its cache already: 3\nno run in completed-runs.db has these ids: 97",
+      "already in megatest.db or its cache, not in completed-runs.db: 3\nno run in completed-runs.db has these ids: 97",
     );
     edit(area, everywhere, (db) => {
       db.exec("DELETE FROM runs WHERE state = 'deleted'");
@@ -158,9 +158,7 @@ describe("asking for runs by their ids", () => {
     });
     await runReduce(area, { runname: "none" });
     const [id] = completedColumn(area, "SELECT id FROM runs");
-    expect(await warned(runRestore, [2])).toBe(
-      `the run that had the id 2 has the id ${id} now: ask for that`,
-    );
+    expect(await warned(runRestore, [2])).toBe(`the run with id 2 now has id ${id}: use that`);
   });
 });
 
@@ -227,7 +225,7 @@ describe("a run whose id goes to another run while it is being restored", () => 
     };
     const { result } = await runRestore(area, { ...run2, runId: [4] }, { failpoint: register });
     expect(skippedBy(result)).toEqual({ 4: "conflict" });
-    expect(result.warnings.join()).toContain("given to another record");
+    expect(result.warnings.join()).toContain("Megatest reused an id");
     expect(readColumn(area.cacheDb, "SELECT runname FROM runs WHERE id = 4")).toEqual(["anew"]);
     expect(readColumn(area.megatestDb, "SELECT count(*) FROM tests WHERE run_id = 4")).toEqual([0]);
     assertNothingLost(before, unionOf(area), { newIds: true, newRecords: true });

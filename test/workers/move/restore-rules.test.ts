@@ -204,7 +204,7 @@ describe("a restore", () => {
     );
     const { result } = await runReduce(area, { runname: "none" });
     expect(skippedBy(result)).toEqual({ 2: "in-flight" });
-    expect(result.warnings.join()).toContain("half restored and alive again");
+    expect(result.warnings.join()).toContain("half restored and active again");
     expect(stateOf2(area)).toEqual(["restoring"]);
     edit(area, ["cache"], (db) =>
       db.exec(`UPDATE tests SET state = 'COMPLETED', comment = 'again' WHERE id = ${test}`),

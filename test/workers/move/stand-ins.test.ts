@@ -55,7 +55,7 @@ describe("a run under the id of a moved one, although the guards stand", () => {
     });
     const { result } = await reduceSafely(area, nothing, { losses: { newIds: true } });
     expect(renumbered(area, "runs")).toEqual([4]);
-    expect(result.warnings.join()).toMatch(/took a new one/);
+    expect(result.warnings.join()).toMatch(/got a new one/);
     expect(readColumn(area.cacheDb, "SELECT runname FROM runs WHERE id = 4")).toEqual(["another"]);
   });
 

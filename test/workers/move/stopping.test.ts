@@ -9,7 +9,7 @@ import { completedColumn, readColumn } from "../../support/read-rows.ts";
 import { movedIds, runReduce, unionOf } from "../../support/run-reduce.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 
-const leaving = () => new JobsError("stopped", "the worker leaves");
+const leaving = () => new JobsError("stopped", "the worker is stopping");
 
 /** Keeps everybody else out of a database for so many ms. */
 function occupy(area: SampleArea, place: Place, ms: number): Promise<void> {
