@@ -10,7 +10,7 @@ export interface ThreadOptions {
   onProgress?: (progress: Progress) => void;
   /** Aborted: the job stops at its next batch; the reason should be a JobsError. */
   signal?: AbortSignal;
-  /** Aborted: the thread is given up immediately, whatever it is doing; the caller should end the process. */
+  /** Aborted: the thread is abandoned immediately; the caller should end the process. */
   abandon?: AbortSignal;
 }
 

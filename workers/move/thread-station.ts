@@ -24,7 +24,7 @@ export interface StationBack {
   enter(given: undefined): Promise<void>;
 }
 
-/** A station in a thread of its own, so that the sources are worked on in parallel. */
+/** A source writer in its own thread, so that the sources are worked on in parallel. */
 export class ThreadStation {
   readonly part: Source;
   readonly #thread: RpcThread<StationCalls, StationBack>;
@@ -85,7 +85,7 @@ export class ThreadStation {
   }
 }
 
-/** Starts a station for each of `setups`; if one cannot be started it ends the others and rejects as that one did. */
+/** Starts a source writer for each of `setups`; if one fails, ends the others and rejects with its error. */
 export async function startStations(
   setups: readonly StationSetup[],
   signal: AbortSignal,
