@@ -37,14 +37,21 @@ export class JobThreads {
   ): Promise<ThreadJobs[Name]["result"]> {
     if (signal?.aborted) throw toJobsError(signal.reason);
     const thread = this.#pool.take();
+    let lastSentence: string | undefined;
     let giveUp = () => {};
     const abandoned = new Promise<never>((_, reject) => {
       giveUp = () => reject(new JobsError("stopped", "the job was abandoned in the middle of a step"));
     });
     abandon?.addEventListener("abort", giveUp);
     try {
-      const back = { log: onLog ?? (() => {}), progress: onProgress ?? (() => {}) };
+      const log = (sentence: string) => {
+        lastSentence = sentence;
+        onLog?.(sentence);
+      };
+      const back = { log, progress: onProgress ?? (() => {}) };
       return await Promise.race([this.#call(thread, data, { signal, back }), abandoned]);
+    } catch (error) {
+      throw withLastSentence(toJobsError(error), lastSentence);
     } finally {
       abandon?.removeEventListener("abort", giveUp);
       if (abandon?.aborted) thread.unref();
@@ -67,4 +74,14 @@ export class JobThreads {
   close(): void {
     this.#pool.close();
   }
+}
+
+/** Adds the job's last log line to the error of a thread that ended without a result. */
+function withLastSentence(error: JobsError, lastSentence: string | undefined): JobsError {
+  if (error.details?.exitCode === undefined || lastSentence === undefined) return error;
+  const { code, message, hint, details } = error;
+  return new JobsError(code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    details: { ...details, lastSentence },
+  });
 }

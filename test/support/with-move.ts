@@ -5,10 +5,10 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { CacheTimes, cacheTimesSetup } from "../../workers/move/cache-times.ts";
 import { ensureCompletedDb } from "../../workers/move/completed-db.ts";
+import { connect, sourcesOf } from "../../workers/move/databases.ts";
 import { acquire, release } from "../../workers/move/lease.ts";
-import type { Move } from "../../workers/move/move.ts";
-import { openMove, openPlace } from "../../workers/move/prepare.ts";
-import { Tally } from "../../workers/move/tally.ts";
+import { JobSession } from "../../workers/move/move.ts";
+import { jobSetup, openPlace } from "../../workers/move/prepare.ts";
 
 /** What a job's code on the area's host is given. */
 export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {
@@ -24,31 +24,22 @@ export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {
 }
 
 /** Takes the lease of an area, at home, for as long as `body` works with its databases. */
-export async function withMove<T>(
-  area: SampleArea,
-  body: (move: Move, beforeCommit: () => void) => Promise<T>,
-): Promise<T> {
+export async function withMove<T>(area: SampleArea, body: (move: JobSession) => Promise<T>): Promise<T> {
   const context = contextOf(area);
-  const tally = new Tally();
   const payload = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
-  const place = await openPlace(payload, context, tally);
+  const place = await openPlace(payload, context);
   createLike(place.files.completed, place.files.area);
   ensureCompletedDb(place.files.completed, [place.files.area]);
-  const move = openMove(place, { payload, job: "reduce" }, context, tally);
+  const parts = [...sourcesOf(place.files), "completed"] as const;
+  const db = connect(place.files, parts);
   const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
-  const lease = {
-    db: move.db,
-    refillDue: false,
-    parts: [...move.sources, "completed"] as const,
-    context,
-    times,
-  };
+  const lease = { db, refillDue: false, parts, context, times };
   try {
-    move.token = await acquire(lease);
-    const value = await body(move, () => times.renew());
-    await release(lease, move.token);
+    const token = await acquire(lease);
+    const value = await body(new JobSession({ ...jobSetup(db, place, payload, "reduce"), times, token }));
+    await release(lease, token);
     return value;
   } finally {
-    move.db.close();
+    db.close();
   }
 }

@@ -2,15 +2,15 @@ import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import { type IdRange, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { proveToken } from "../fence.ts";
 import type { CacheTimes } from "../move/cache-times.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
+import { outwaitBusy, transact, transactPatiently } from "../move/transaction.ts";
 
 export interface SessionOptions {
   db: Connection;
   signal: AbortSignal;
   /** Of the cache at hand; undefined for a session that only reads. */
-  times?: CacheTimes;
+  times?: CacheTimes | undefined;
   /** Fence token; 0 for a session that only reads. */
-  token?: number;
+  token?: number | undefined;
 }
 
 /**
@@ -49,10 +49,23 @@ export class DatabaseSession {
     return this.read(() => this.commitOnce(part, body));
   }
 
-  /** `commit` without retries, for use inside `read`. */
-  commitOnce<T>(part: Part, body: () => T): T {
+  /**
+   * `commit` without retries, for use inside `read`.
+   *
+   * @param beforeLock runs in the transaction, before it takes the write lock on `part`
+   */
+  commitOnce<T>(part: Part, body: () => T, beforeLock?: () => void): T {
     if (part === "area") this.keepCacheNewer();
     return transact(this.db, () => {
+      beforeLock?.();
+      proveToken(this.db, part, this.token, Date.now());
+      return body();
+    });
+  }
+
+  /** `commitOnce` of much into completed-runs.db: waits for its readers, for no Megatest waits for this lock. */
+  commitPatiently<T>(part: "completed", body: () => T): T {
+    return transactPatiently(this.db, () => {
       proveToken(this.db, part, this.token, Date.now());
       return body();
     });

@@ -5,8 +5,7 @@ import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import { ownVersion } from "../host-record.ts";
 import { assertFit } from "../move/fit-area.ts";
-import { openPlace, type Place } from "../move/prepare.ts";
-import { Tally } from "../move/tally.ts";
+import { type OpenedArea, openPlace } from "../move/prepare.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { assertGapFit } from "./id-gap.ts";
 import { openFileCheck, serverChecks } from "./in-use.ts";
@@ -22,11 +21,11 @@ export type StopPayload = Extract<MigrateStepPayload, { step: "stop-servers" }>;
 export async function check(payload: CheckPayload, context: JobContext): Promise<CheckReport> {
   const versions = versionCheck(payload.version);
   try {
-    const place = await openPlace(payload, context, new Tally());
-    await outwaitBusy(context.signal, () => assertFit(place.files, new Tally()));
-    await outwaitBusy(context.signal, () => assertGapFit(place.files));
+    const opened = await openPlace(payload, context);
+    await outwaitBusy(context.signal, () => assertFit(opened.files, opened.tally));
+    await outwaitBusy(context.signal, () => assertGapFit(opened.files));
     // This host's clock: reading the file server's creates a file.
-    const report = await checkPlace(place, payload, context, 0);
+    const report = await checkPlace(opened, payload, 0);
     return { ...report, checks: [versions, ...report.checks] };
   } catch (error) {
     if (!(error instanceof JobsError) || error.code !== "several-caches") throw error;
@@ -45,12 +44,10 @@ function versionCheck(theirs: string): MigrateCheck {
 
 /** Checks an open place; that it opened implies that one cache is in use. */
 export async function checkPlace(
-  place: Place,
+  { area, cache, files, context }: OpenedArea,
   { quietFor: quietForMs, stopped = [] }: Pick<CheckPayload, "quietFor" | "stopped">,
-  context: JobContext,
   skewMs: number,
 ): Promise<CheckReport> {
-  const { area, cache, files } = place;
   const quiet = await quietReport({ files, quietForMs, now: Date.now(), skewMs, signal: context.signal });
   const pairBytes = cache === undefined ? 0 : sizeOf(cache.megatestDb) + sizeOf(cache.refDb);
   return {
@@ -71,6 +68,6 @@ function sizeOf(file: string | undefined): number {
 
 /** Stops the given processes if they are Megatest servers of the area. */
 export async function stop(payload: StopPayload, context: JobContext): Promise<CheckReport> {
-  const place = await openPlace(payload, context, new Tally());
-  return { checks: [await stopServers(place.area, payload.pids, context.settings, context.signal)] };
+  const { area } = await openPlace(payload, context);
+  return { checks: [await stopServers(area, payload.pids, context.settings, context.signal)] };
 }

@@ -5,12 +5,11 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport } from "../../shared/migrate-result.ts";
 import type { FileDigest, MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
 import { noteRefillDue } from "../fence.ts";
 import { assertFit } from "../move/fit-area.ts";
-import type { Move } from "../move/move.ts";
-import { moveOn, openPlace, type Place } from "../move/prepare.ts";
+import { areaSession, type OpenedArea, openPlace } from "../move/prepare.ts";
 import { prepareArea } from "../move/prepare-area.ts";
-import { Tally } from "../move/tally.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { checkPlace } from "./check.ts";
 import { closePart, readClosed } from "./closed.ts";
@@ -41,18 +40,14 @@ export interface CloseReport {
  * @throws JobsError a refusal if nothing was begun; `rolled-back`; `stopped` or `lost-lease` with the state unchanged
  */
 export async function close(payload: ClosePayload, context: JobContext): Promise<CloseReport> {
-  const tally = new Tally();
-  const place = await openPlace(payload, context, tally);
-  await outwaitBusy(context.signal, () => assertFit(place.files, tally));
-  await outwaitBusy(context.signal, () => assertGapFit(place.files));
-  await outwaitBusy(context.signal, () => prepareArea(place));
-  const { area, cache: pair, refillDue } = place;
+  const opened = await openPlace(payload, context);
+  await outwaitBusy(context.signal, () => assertFit(opened.files, opened.tally));
+  await outwaitBusy(context.signal, () => assertGapFit(opened.files));
+  await outwaitBusy(context.signal, () => prepareArea(opened));
+  const { area, cache: pair, refillDue } = opened;
   const options = { context, area, pair, migration: payload.migration, lease: "any", refillDue } as const;
   return await withMigration(options, async (session) => {
-    const move = await session.read(() =>
-      moveOn(session.db, place, { payload: {}, job: "repair" }, context, tally),
-    );
-    move.token = session.token;
+    const rows = await session.read(() => areaSession(session));
     const known = await session.read(() => migrationOf(session.db, payload.migration));
     if (known !== undefined && !session.wasAlive && isBefore(known)) {
       await undoOnOld(
@@ -61,8 +56,8 @@ export async function close(payload: ClosePayload, context: JobContext): Promise
         "the worker that closed the old home died, and no other worker took over in time",
       );
     }
-    const checks = known === undefined ? await begin(session, place, payload) : [];
-    return await closing(session, move, payload, checks);
+    const checks = known === undefined ? await begin(session, opened, payload) : [];
+    return await closing(session, rows, payload, checks);
   });
 }
 
@@ -71,13 +66,13 @@ const isBefore = ({ state }: MigrationRow) => state === "closing" || state === "
 /** Repeats the check under the lease and begins the migration. */
 async function begin(
   session: MigrationSession,
-  place: Place,
+  opened: OpenedArea,
   payload: ClosePayload,
 ): Promise<CheckReport["checks"]> {
   const { context, db } = session;
   try {
     await session.read(() => refuseWhereOpen(db));
-    const report = await checkPlace(place, payload, context, clockSkewMs(place.area));
+    const report = await checkPlace(opened, payload, clockSkewMs(opened.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;
     const row = {
@@ -88,7 +83,7 @@ async function begin(
       to_home: payload.toHome,
       from_host: context.settings.host,
       to_host: payload.toHost,
-      source: place.cache === undefined ? "megatest.db" : "cache",
+      source: opened.cache === undefined ? "megatest.db" : "cache",
     } as const;
     await session.commit("area", () => beginMigration(db, row, session.token));
     context.failpoint("migration-begun");
@@ -102,7 +97,7 @@ async function begin(
 
 async function closing(
   session: MigrationSession,
-  move: Move,
+  rows: AreaSession,
   payload: ClosePayload,
   checks: CheckReport["checks"],
 ): Promise<CloseReport> {
@@ -114,7 +109,7 @@ async function closing(
   }
   try {
     if (row.state === "closing") {
-      await closePair(session, move, row);
+      await closePair(session, rows, row);
       const digests = await copyPair(session, row);
       await session.commit("area", () => advance(session.db, row.token, "closed", { digests }));
       session.context.failpoint("migration-closed");
@@ -128,22 +123,21 @@ async function closing(
 }
 
 /** Closes cache and ref; after the first commit no row of the old cache changes. */
-async function closePair(session: MigrationSession, move: Move, row: MigrationRow): Promise<void> {
+async function closePair(session: MigrationSession, rows: AreaSession, row: MigrationRow): Promise<void> {
   const { context, db, files } = session;
   if (files.cache === undefined) return;
-  const renew = () => session.keepCacheNewer();
   const mark = { token: row.token, movedTo: row.to_home, closedAt: Date.now() };
   if ((await session.read(() => readClosed(db, "cache"))) === undefined) {
-    const rows = await gather(move, renew);
+    const reconciled = await gather(rows);
     // The reconciliation has settled it.
     await session.commit("cache", () => noteRefillDue(db, false));
-    context.log(`Reconciled ${rows} rows between the cache and megatest.db.`);
+    context.log(`Reconciled ${reconciled} rows between the cache and megatest.db.`);
     context.failpoint("migration-gathered");
   }
   await session.commit("cache", () => closePart(db, "cache", mark));
   context.failpoint("old-cache-closed");
   context.log(`The cache is closed to writers; moving the homehost to ${row.to_home}.`);
-  await gatherLate(move, renew);
+  await gatherLate(rows);
   if (files.ref !== undefined) await session.commit("ref", () => closePart(db, "ref", mark));
   context.failpoint("old-ref-closed");
 }

@@ -6,10 +6,8 @@ import { fitHidden, keysIn, type TableIds } from "../../shared/sqlite/hidden-val
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
-import { proveToken } from "../fence.ts";
+import type { AreaSession, Files } from "../area-db/area-session.ts";
 import { busyTimeoutMs, existingFiles } from "../move/databases.ts";
-import type { Files, Move } from "../move/move.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
 
 export type GapIds = TableIds;
 
@@ -62,24 +60,15 @@ export function assertGapFit(files: Files): void {
  * Restores gap rows that Megatest's clean-up deleted, and gives rows of an earlier version a time that `-remove-runs`
  * spares. Without any row there was no gap.
  */
-export async function mendGap(
-  { db, sources, token, context }: Pick<Move, "db" | "sources" | "token" | "context">,
-  beforeCommit: () => void,
-): Promise<void> {
+export async function mendGap(session: AreaSession): Promise<void> {
+  const { db, sources } = session;
   const parts = (["cache", "ref"] as const).filter((part) => sources.includes(part));
-  const missing = await outwaitBusy(context.signal, () => missingGap(db, parts, sources));
+  const missing = await session.read(() => missingGap(db, parts, sources));
   if (missing === undefined) return;
   const { ids, isCacheOutdated } = missing;
   // A sync in between copies rows that the ref lacks to megatest.db, which must have no gap.
-  for (const part of isCacheOutdated ? parts : parts.toReversed()) {
-    await outwaitBusy(context.signal, () => {
-      beforeCommit();
-      transact(db, () => {
-        proveToken(db, part, token, Date.now());
-        writeGap(db, ids, [part]);
-      });
-    });
-  }
+  for (const part of isCacheOutdated ? parts : parts.toReversed())
+    await session.commit(part, () => writeGap(db, ids, [part]));
 }
 
 /** Returns the gap's ids, and whether the cache's rows must change; undefined if all or none exist. */

@@ -1,13 +1,11 @@
 import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
-import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
+import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
-import { proveToken } from "../fence.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
 import { settleAll } from "../move/bring-together.ts";
 import { commitLosers } from "../move/copy.ts";
-import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
 import { copyFromCache } from "./merge-stray.ts";
 
 /** Rows of megatest.db read per statement. */
@@ -19,56 +17,42 @@ const piece = 100;
  * Repairs megatest.db after the syncs of divergent caches: rewrites rows that differ from the home cache's row of
  * that id, and reconciles the rest with the home's ref as base. Returns the number of rows.
  */
-export async function mendOverwritten(move: Move, beforeCommit: () => void): Promise<number> {
+export async function mendOverwritten(session: AreaSession): Promise<number> {
   let rows = 0;
-  for (const record of move.records.filter(({ synced }) => synced))
-    rows += await restore(move, record, beforeCommit);
-  return rows + (await settleAll(move, "both", beforeCommit));
+  for (const record of session.records.filter(({ synced }) => synced)) rows += await restore(session, record);
+  return rows + (await settleAll(session, "both"));
 }
 
-async function restore(move: Move, record: RecordPlan, beforeCommit: () => void): Promise<number> {
-  const { db, context } = move;
+async function restore(session: AreaSession, record: RecordPlan): Promise<number> {
+  const { db } = session;
   const { table, naturalKey } = record;
   const named = naturalKey.map((name) => `a.${quoteName(name)} IS c.${quoteName(name)}`).join(" AND ");
-  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`area.${table}`, chunk));
   const clobbered = () =>
     preparedIds<[bigint, bigint]>(
       db,
       `SELECT a.id FROM area.${table} AS a CROSS JOIN cache.${table} AS c ON c.id = a.id
      WHERE a.id BETWEEN ? AND ? AND NOT (${named})`,
     );
-  const { signal } = context;
   let rows = 0;
-  for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)))) {
-    const ids = await outwaitBusy(signal, () => clobbered().all(...range));
-    for (let at = 0; at < ids.length; at += piece)
-      await replace(move, record, ids.slice(at, at + piece), beforeCommit);
+  for await (const range of session.idRanges(`area.${table}`, chunk)) {
+    const ids = await session.read(() => clobbered().all(...range));
+    for (let at = 0; at < ids.length; at += piece) await replace(session, record, ids.slice(at, at + piece));
     rows += ids.length;
   }
   return rows;
 }
 
 /** Writes the cache's rows over megatest.db's, after keeping what only those hold. */
-async function replace(
-  move: Move,
-  record: RecordPlan,
-  ids: readonly bigint[],
-  beforeCommit: () => void,
-): Promise<void> {
-  const { db, context, token } = move;
-  clearScratch(db, "losers");
-  await outwaitBusy(context.signal, () => noteDisplaced(move, record, ids));
+async function replace(session: AreaSession, record: RecordPlan, ids: readonly bigint[]): Promise<void> {
+  clearScratch(session.db, "losers");
+  await session.read(() => noteDisplaced(session, record, ids));
   for (let isDone = false; !isDone; ) {
-    await commitLosers(move);
-    isDone = await outwaitBusy(context.signal, () => {
-      beforeCommit();
-      return transact(db, () => {
-        proveToken(db, "area", token, Date.now());
-        // A concurrent sync wrote another version.
-        if (noteDisplaced(move, record, ids) > 0) return false;
-        copyFromCache(move, record, "area", ids);
-        return true;
-      });
+    await commitLosers(session);
+    isDone = await session.commit("area", () => {
+      // A concurrent sync wrote another version.
+      if (noteDisplaced(session, record, ids) > 0) return false;
+      copyFromCache(session, record, "area", ids);
+      return true;
     });
   }
 }
@@ -77,7 +61,7 @@ async function replace(
  * Adds to `temp.losers` the rows whose id or name is taken, unless the cache has the same row under that name: their
  * own cache may be gone. Rows merged under another parent are kept too.
  */
-function noteDisplaced({ db }: Move, record: RecordPlan, ids: readonly bigint[]): number {
+function noteDisplaced({ db }: AreaSession, record: RecordPlan, ids: readonly bigint[]): number {
   const { table, naturalKey } = record;
   const all = record.columnsIn("area");
   const content = record

@@ -5,30 +5,27 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
 import { commitLosers } from "../move/copy.ts";
-import type { Move } from "../move/move.ts";
 import { clearScratch } from "../move/scratch.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
 import type { StrayFiles } from "./stray-match.ts";
 
 type Compared = Pick<StrayFiles, "base" | "own">;
 
 /** Merges the area's own rows of a divergent cache, by the rules of mergeStray. */
 export async function mergeAreaRows(
-  move: Move,
+  move: AreaSession,
   files: Compared,
-  beforeCommit: () => void,
 ): Promise<{ merged: number; kept: number }> {
   const total = { merged: 0, kept: 0 };
   for (const [table, names] of Object.entries(areaTables)) {
-    const rows = await outwaitBusy(move.context.signal, () =>
+    const rows = await move.read(() =>
       ["stray", "cache"].every((part) => hasTable(move.db, part, table))
         ? new AreaRows(move, table, names, files)
         : undefined,
     );
     if (rows === undefined) continue;
-    const { merged, kept } = await rows.settle(beforeCommit);
+    const { merged, kept } = await rows.settle();
     total.merged += merged;
     total.kept += kept;
   }
@@ -36,7 +33,7 @@ export async function mergeAreaRows(
 }
 
 class AreaRows {
-  readonly #move: Move;
+  readonly #move: AreaSession;
   readonly #table: string;
   readonly #synced: boolean;
   readonly #named: (a: string, b: string) => string;
@@ -47,7 +44,7 @@ class AreaRows {
   /** Those also in its own ref; null without one, undefined if that is the base. */
   readonly #inOwn: readonly string[] | null | undefined;
 
-  constructor(move: Move, table: string, names: readonly string[], files: Compared) {
+  constructor(move: AreaSession, table: string, names: readonly string[], files: Compared) {
     this.#move = move;
     this.#table = table;
     this.#synced = names.length > 0;
@@ -69,27 +66,26 @@ class AreaRows {
     return columns.filter((name) => there.has(name));
   }
 
-  async settle(beforeCommit: () => void): Promise<{ merged: number; kept: number }> {
-    const { db, context, token } = this.#move;
+  async settle(): Promise<{ merged: number; kept: number }> {
+    const { db } = this.#move;
     const differing = `SELECT s.rowid FROM stray.${this.#table} AS s WHERE NOT EXISTS (SELECT 1
       FROM cache.${this.#table} AS x WHERE ${this.#named("x", "s")} AND ${sameRow("x", "s", this.#columns)})`;
-    const ids = await outwaitBusy(context.signal, () => preparedIds<[]>(db, differing).all());
+    const ids = await this.#move.read(() => preparedIds<[]>(db, differing).all());
     if (ids.length === 0) return { merged: 0, kept: 0 };
     // First: once merged, any sync copies them.
     if (this.#synced) await this.#keepDisplaced("stray", ids);
-    const homes = await outwaitBusy(context.signal, () => {
+    const homes = await this.#move.read(() => {
       clearScratch(db, "losers");
-      return transact(db, () => {
-        proveToken(db, "cache", token, Date.now());
-        return withSyncTriggers(db, "cache", () => ids.map((id) => this.#apply(id)));
-      });
+      return this.#move.commitOnce("cache", () =>
+        withSyncTriggers(db, "cache", () => ids.map((id) => this.#apply(id))),
+      );
     });
     const done = homes.filter((home) => home !== undefined);
     const kept = done.filter(({ isKept }) => isKept).length;
     if (kept > 0) await commitLosers(this.#move);
     // Also unchanged rows: the divergent cache's sync may have overwritten them in megatest.db.
     const carried = done.map(({ home }) => home);
-    const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried, beforeCommit) : 0;
+    const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried) : 0;
     return { merged: done.length - kept, kept: kept + displaced };
   }
 
@@ -176,10 +172,9 @@ class AreaRows {
    *
    * @returns the number of rows of megatest.db kept aside
    */
-  async #carry(rows: readonly bigint[], beforeCommit: () => void): Promise<number> {
-    const { context, sources } = this.#move;
-    const attempt = (part: "area" | "ref") =>
-      outwaitBusy(context.signal, () => this.#write(part, rows, beforeCommit));
+  async #carry(rows: readonly bigint[]): Promise<number> {
+    const { sources } = this.#move;
+    const attempt = (part: "area" | "ref") => this.#move.read(() => this.#write(part, rows));
     let displaced = 0;
     if (hasTable(this.#move.db, "area", this.#table)) {
       // A concurrent sync wrote another version.
@@ -191,12 +186,10 @@ class AreaRows {
   }
 
   /** Returns false, with nothing changed, if a row to be replaced is not kept yet. */
-  #write(part: "area" | "ref", rows: readonly bigint[], beforeCommit: () => void): boolean {
-    const { db, token } = this.#move;
+  #write(part: "area" | "ref", rows: readonly bigint[]): boolean {
+    const { db } = this.#move;
     const columns = columnList(this.#commonWith(part, this.#columns));
-    beforeCommit();
-    return transact(db, () => {
-      proveToken(db, part, token, Date.now());
+    return this.#move.commitOnce(part, () => {
       if (part === "area" && this.#noteDisplaced("cache", rows) > 0) return false;
       withSyncTriggers(db, part, () =>
         prepared<[string]>(
@@ -213,7 +206,7 @@ class AreaRows {
   async #keepDisplaced(part: "stray" | "cache", rows: readonly bigint[]): Promise<number> {
     if (!hasTable(this.#move.db, "area", this.#table)) return 0;
     clearScratch(this.#move.db, "losers");
-    const noted = await outwaitBusy(this.#move.context.signal, () => this.#noteDisplaced(part, rows));
+    const noted = await this.#move.read(() => this.#noteDisplaced(part, rows));
     if (noted > 0) await commitLosers(this.#move);
     return noted;
   }

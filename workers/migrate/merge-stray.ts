@@ -1,28 +1,24 @@
-import { setImmediate as yieldNow } from "node:timers/promises";
 import type { IdentifiedTable } from "../../shared/record-tables.ts";
-import { highestId, lowestId } from "../../shared/run-id.ts";
+import { highestId } from "../../shared/run-id.ts";
 import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
-import { idAfter, idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
+import { idList, largestId, preparedIds, smallestId } from "../../shared/sqlite/ids.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
 import { mapChildren } from "../move/children.ts";
 import { commitLosers } from "../move/copy.ts";
-import type { Move } from "../move/move.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { writtenColumns } from "../move/sync-kind.ts";
-import { outwaitBusy, transact } from "../move/transaction.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
 import { attachStray, ParentIds, type StrayFiles, StrayMatch, strayColumns } from "./stray-match.ts";
 
 export interface MergeOptions extends StrayFiles {
   /** The home's databases, under the lease, with a cache. */
-  move: Move;
-  beforeCommit(): void;
+  move: AreaSession;
 }
 
 export interface Merged {
@@ -37,28 +33,25 @@ const chunk = 100;
  * Merges a divergent cache into the home, parents first. May be repeated. If both changed a row, the home's stays and
  * the other is kept in completed-runs.db.
  */
-export async function mergeStray({ move, beforeCommit, ...files }: MergeOptions): Promise<Merged> {
-  const { db, records, context } = move;
+export async function mergeStray({ move, ...files }: MergeOptions): Promise<Merged> {
+  const { db, records } = move;
   const detach = attachStray(db, files);
   try {
-    const total: Merged = await mergeAreaRows(move, files, beforeCommit);
-    await mapChildren(db, "cache", records, context.signal);
+    const total: Merged = await mergeAreaRows(move, files);
+    await mapChildren(move, "cache");
     const parents = new ParentIds(move);
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
-      const match = await outwaitBusy(context.signal, () => new StrayMatch(move, record, parents, files));
-      const next = () => preparedIds<{ from: bigint }>(db, match.candidates(chunk));
-      for (let from: bigint | undefined = lowestId; from !== undefined; ) {
-        const after: bigint = from;
-        const ids = await outwaitBusy(context.signal, () => next().all({ from: after }));
-        const last = ids.at(-1);
-        if (last === undefined) break;
-        const { merged, kept } = await settle({ move, record, match, parents, ids, beforeCommit });
+      const match = await move.read(() => new StrayMatch(move, record, parents, files));
+      let ids: bigint[] = [];
+      const next = (from: bigint) => {
+        ids = preparedIds<{ from: bigint }>(db, match.candidates(chunk)).all({ from });
+        return ids.at(-1);
+      };
+      for await (const _ of move.idRangesBy(next)) {
+        const { merged, kept } = await settle({ move, record, match, parents, ids });
         total.merged += merged;
         total.kept += kept;
-        from = idAfter(after, last);
-        context.signal.throwIfAborted();
-        await yieldNow();
       }
     }
     return total;
@@ -68,22 +61,20 @@ export async function mergeStray({ move, beforeCommit, ...files }: MergeOptions)
 }
 
 interface Settling {
-  move: Move;
+  move: AreaSession;
   record: RecordPlan;
   match: StrayMatch;
   parents: ParentIds;
   ids: readonly bigint[];
-  beforeCommit(): void;
 }
 
 async function settle(settling: Settling): Promise<Merged> {
-  const { move, record, parents, beforeCommit } = settling;
-  const { db, context, sources, token } = move;
+  const { move, record, parents } = settling;
+  const { db, sources } = move;
   // Under the lock: a client may register the same row.
-  const written = await outwaitBusy(context.signal, () => {
+  const written = await move.read(() => {
     clearScratch(db, "losers");
-    return transact(db, () => {
-      proveToken(db, "cache", token, Date.now());
+    return move.commitOnce("cache", () => {
       parents.forget();
       return withSyncTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
     });
@@ -93,15 +84,8 @@ async function settle(settling: Settling): Promise<Merged> {
   const homes = written.filter((home) => typeof home === "bigint");
   if (record.synced && homes.length > 0) {
     // In the order of Megatest's sync.
-    for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate))) {
-      await outwaitBusy(context.signal, () => {
-        beforeCommit();
-        transact(db, () => {
-          proveToken(db, part, token, Date.now());
-          copyFromCache(move, record, part, homes);
-        });
-      });
-    }
+    for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate)))
+      await move.commit(part, () => copyFromCache(move, record, part, homes));
   }
   return { merged: homes.length, kept };
 }
@@ -120,7 +104,7 @@ function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
     : insert(move, record, id, verdict.parent);
 }
 
-function update(move: Move, record: RecordPlan, id: bigint, home: bigint): bigint {
+function update(move: AreaSession, record: RecordPlan, id: bigint, home: bigint): bigint {
   const columns = strayColumns(move, record);
   prepared<[bigint, bigint]>(
     move.db,
@@ -130,7 +114,7 @@ function update(move: Move, record: RecordPlan, id: bigint, home: bigint): bigin
   return home;
 }
 
-function insert(move: Move, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
+function insert(move: AreaSession, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
   const { db } = move;
   const { table } = record;
   const columns = strayColumns(move, record);
@@ -147,7 +131,11 @@ function insert(move: Move, record: RecordPlan, id: bigint, parent: bigint | nul
 }
 
 /** Checks that an id is free at home. In megatest.db, its own sync may have written the row under it. */
-function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan, id: bigint): boolean {
+function isFree(
+  { db, sources }: AreaSession,
+  { table, synced, naturalKey }: RecordPlan,
+  id: bigint,
+): boolean {
   const taken = (part: string, unless: string) =>
     prepared<[bigint], number>(
       db,
@@ -162,14 +150,14 @@ function isFree({ db, sources }: Move, { table, synced, naturalKey }: RecordPlan
 }
 
 /** Returns an id above all others; for a table that never syncs, below if none is free above. */
-function nextId({ db, sources }: Move, { table, synced }: RecordPlan): bigint {
+function nextId({ db, sources }: AreaSession, { table, synced }: RecordPlan): bigint {
   const names = (synced ? [...sources, "completed"] : ["cache"]).map((part) => `${part}.${table}`);
   const highest = names.map((name) => largestId(db, name) ?? 0n).reduce((a, b) => (a > b ? a : b));
   if (synced) return idAbove(table as IdentifiedTable, highest);
   return highest < highestId ? highest + 1n : (smallestId(db, `cache.${table}`) ?? 0n) - 1n;
 }
 
-function keep(move: Move, record: RecordPlan, id: bigint, home: bigint, reason: string): void {
+function keep(move: AreaSession, record: RecordPlan, id: bigint, home: bigint, reason: string): void {
   const { db } = move;
   const columns = columnNames(db, "stray", record.table);
   const there = new NameSet(columns);
@@ -184,7 +172,7 @@ function keep(move: Move, record: RecordPlan, id: bigint, home: bigint, reason: 
 
 /** Copies cache rows as Megatest's sync does: its columns, and by name even if the id differs. */
 export function copyFromCache(
-  move: Move,
+  move: AreaSession,
   record: RecordPlan,
   part: "area" | "ref",
   ids: readonly bigint[],

@@ -2,8 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { plural } from "../../shared/plural.ts";
-import { moveOn } from "../move/prepare.ts";
-import { Tally } from "../move/tally.ts";
+import { areaSession } from "../move/prepare.ts";
 import { mendOverwritten } from "./mend-overwritten.ts";
 import { mergeStray } from "./merge-stray.ts";
 import { baseFile, migrationDirectory } from "./migration-files.ts";
@@ -28,18 +27,14 @@ export interface MergedStrays extends StrayCounts {
  * overwrote in megatest.db. May be repeated.
  */
 export async function mergeStrays(session: MigrationSession, row: MigrationRow): Promise<MergedStrays> {
-  const { area, db, context, files, token } = session;
+  const { area, context, files } = session;
   const done: number[] = [];
   const total = { merged: 0, kept: 0, done, warnings: [] };
   const directory = migrationDirectory(area, row.token);
   const missing =
     files.cache === undefined ? "a cache" : existsSync(files.completed) ? undefined : "completed-runs.db";
   if (missing !== undefined) return { ...total, warnings: notMerged(directory, missing) };
-  const move = await session.read(() =>
-    moveOn(db, { area, files }, { payload: {}, job: "repair" }, context, new Tally()),
-  );
-  move.token = token;
-  const beforeCommit = () => session.keepCacheNewer();
+  const rows = await session.read(() => areaSession(session));
   for (const n of strayNumbers(directory)) {
     const { cache: stray, ref } = strayFiles(directory, n);
     // Not its own ref, which advances with its syncs: synced rows would look unchanged, even if the home's sync
@@ -47,13 +42,13 @@ export async function mergeStrays(session: MigrationSession, row: MigrationRow):
     const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
     const base = [...parted, ref].find((file) => existsSync(file));
     const own = base === ref ? undefined : existsSync(ref) ? ref : null;
-    const { merged, kept } = await mergeStray({ move, stray, base, own, beforeCommit });
+    const { merged, kept } = await mergeStray({ move: rows, stray, base, own });
     total.merged += merged;
     total.kept += kept;
     if (kept === 0) done.push(n);
     context.failpoint("stray-merged");
   }
-  total.merged += await mendOverwritten(move, beforeCommit);
+  total.merged += await mendOverwritten(rows);
   return total;
 }
 

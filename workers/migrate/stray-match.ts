@@ -7,7 +7,7 @@ import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
-import type { Move } from "../move/move.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 
 export interface StrayFiles {
@@ -72,7 +72,7 @@ export class StrayMatch {
   readonly #inOwn: readonly string[] | null | undefined;
   readonly #parents: ParentIds;
 
-  constructor(move: Move, record: RecordPlan, parents: ParentIds, files: StrayFiles) {
+  constructor(move: AreaSession, record: RecordPlan, parents: ParentIds, files: StrayFiles) {
     this.#db = move.db;
     this.#record = record;
     this.#parents = parents;
@@ -183,7 +183,7 @@ export class ParentIds {
   readonly #records: readonly RecordPlan[];
   readonly #known = new Map<string, bigint | undefined>();
 
-  constructor({ db, records }: Pick<Move, "db" | "records">) {
+  constructor({ db, records }: Pick<AreaSession, "db" | "records">) {
     this.#db = db;
     this.#records = records;
   }
@@ -239,7 +239,7 @@ function namesOf(record: RecordPlan): readonly string[] {
 }
 
 /** Returns the content columns: without id, parent and copy time. */
-export function strayColumns({ db }: Pick<Move, "db">, record: RecordPlan): string[] {
+export function strayColumns({ db }: Pick<AreaSession, "db">, record: RecordPlan): string[] {
   const there = new NameSet(columnNames(db, "stray", record.table));
   const says = (name: string) => there.has(name) && !["id", "last_update", record.parent].includes(name);
   return record.columnsIn("cache").filter(says);

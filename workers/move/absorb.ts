@@ -2,7 +2,7 @@ import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
+import type { Source } from "../area-db/area-session.ts";
 import {
   blockMap,
   blockSources,
@@ -11,11 +11,10 @@ import {
   stageArchiveBlocks,
 } from "./archive-blocks.ts";
 import { noteUnfit } from "./fitting.ts";
-import { type AbsorbOptions, keep, keepChildren } from "./keep-aside.ts";
+import { keep, keepChildren } from "./keep-aside.ts";
 import { addsNothing, sameAsCopy } from "./mismatch.ts";
-import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
-import { transact } from "./transaction.ts";
+import type { SourceSession } from "./source-session.ts";
 
 export interface Absorbed {
   superseded: number;
@@ -30,14 +29,13 @@ export interface Absorbed {
  *
  * The source is read into a temporary table first, so that no lock on it lasts while completed-runs.db commits.
  */
-export function absorb(options: AbsorbOptions, record: RecordPlan, ids: readonly bigint[]): Absorbed {
+export function absorb(options: SourceSession, record: RecordPlan, ids: readonly bigint[]): Absorbed {
   readRows(options, record, ids);
   const archives =
     record.table === "tests" &&
     record.columnsIn(options.part).includes("archived") &&
     stageArchiveBlocks(options.db, attachedBlockSources(options.db), "temp.incoming");
-  return transact(options.db, () => {
-    proveToken(options.db, "completed", options.token, Date.now());
+  return options.commitOnce("completed", () => {
     return withoutTriggers(options.db, "completed", () => {
       if (!record.synced) return absorbUnsynced(options, record);
       return absorbSynced(options, record, archives ? bringArchiveBlocks(options.db) : []);
@@ -50,7 +48,7 @@ function attachedBlockSources(db: Connection): Source[] {
   return blockSources((db.pragma("database_list") as { name: Source }[]).map(({ name }) => name));
 }
 
-function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly bigint[]): void {
+function readRows({ db, part }: SourceSession, record: RecordPlan, ids: readonly bigint[]): void {
   const columns = columnList(record.columnsIn(part));
   db.exec("DROP TABLE IF EXISTS temp.incoming; DROP TABLE IF EXISTS temp.replaced");
   db.prepare<[string]>(
@@ -60,7 +58,7 @@ function readRows({ db, part }: AbsorbOptions, record: RecordPlan, ids: readonly
   db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
 }
 
-function absorbSynced(options: AbsorbOptions, record: RecordPlan, renamedBlocks: RenamedBlocks): Absorbed {
+function absorbSynced(options: SourceSession, record: RecordPlan, renamedBlocks: RenamedBlocks): Absorbed {
   const { db, part, fresh } = options;
   const wins = part === fresh;
   let superseded = 0;
@@ -101,7 +99,7 @@ function absorbSynced(options: AbsorbOptions, record: RecordPlan, renamedBlocks:
 }
 
 /** Adds the rows whose ids are free, tests with their block ids in completed-runs.db; returns how many. */
-function addIncoming(options: AbsorbOptions, record: RecordPlan, blocks: string): number {
+function addIncoming(options: SourceSession, record: RecordPlan, blocks: string): number {
   const { db, part } = options;
   const { table } = record;
   const columns = record.columnsIn(part);
@@ -134,7 +132,7 @@ function rememberBlocks(db: Connection, blocks: string): void {
 }
 
 /** Restores columns that the source lacks: it cannot have changed them. Triggers are off. */
-function restoreOwnColumns({ db, part }: AbsorbOptions, record: RecordPlan): void {
+function restoreOwnColumns({ db, part }: SourceSession, record: RecordPlan): void {
   const here = new Set(record.columnsIn(part));
   const own = record.columnsIn("completed").filter((name) => !here.has(name));
   if (own.length === 0) return;
@@ -164,7 +162,7 @@ function rivalRows(record: RecordPlan, part: Source): string {
  * Adds the rows, under new ids if theirs are taken. Rows whose test is not in completed-runs.db, and rows that do not
  * fit there, are kept in `mtjobs_superseded`.
  */
-function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): Absorbed {
+function absorbUnsynced(options: SourceSession, record: RecordPlan): Absorbed {
   const { db, part } = options;
   const { table } = record;
   const parented = mayJoin(options, record);
@@ -202,7 +200,7 @@ function absorbUnsynced(options: AbsorbOptions, record: RecordPlan): Absorbed {
  * SQL: the row `x` may become part of its run, since its parent is there. A row that only the ref has was deleted in
  * cache and megatest.db; it is kept in `mtjobs_superseded`, not restored.
  */
-function mayJoin({ part }: AbsorbOptions, { parent }: RecordPlan): string {
+function mayJoin({ part }: SourceSession, { parent }: RecordPlan): string {
   if (part === "ref") return "0";
   if (parent === "test_id") return "EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.test_id)";
   return parent === "run_id" ? "EXISTS (SELECT 1 FROM completed.runs AS r WHERE r.id = x.run_id)" : "1";

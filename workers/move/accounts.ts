@@ -2,11 +2,9 @@ import { jobsInHistory } from "../../shared/area/history.ts";
 import { targetSql } from "../../shared/patterns.ts";
 import type { MovedRun, RecordTable } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
-import { proveToken } from "../fence.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { labelOf, type Run, runOf } from "./run.ts";
 import { runRows } from "./run-rows.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
  * Each moved run is counted in exactly one line of the history, that of its job in `mtjobs_runs`; so a line tells
@@ -23,36 +21,33 @@ const chunk = 500;
  * Counts the runs that belong to this job before it moves any: its own, from before it was requeued or died, and
  * those of jobs that died without a line. Safe to repeat.
  */
-export async function takeOverCounts(move: Move): Promise<void> {
-  const { db, context, token } = move;
-  const unsettled = await outwaitBusy(context.signal, () => unsettledJobs(move));
+export async function takeOverCounts(move: JobSession): Promise<void> {
+  const { db, context } = move;
+  const unsettled = await move.read(() => unsettledJobs(move));
   const others = unsettled.filter((job) => job !== context.jobId);
   const written = jobsInHistory(move.area, others);
   const dead = others.filter((job) => !written.has(job));
   const done = others.filter((job) => written.has(job));
   if (others.length > 0) {
-    await outwaitBusy(context.signal, () =>
-      transact(db, () => {
-        proveToken(db, "completed", token, Date.now());
-        const listed = "job_id IN (SELECT value FROM json_each(?))";
-        db.prepare(
-          `UPDATE completed.mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0 AND ${listed}`,
-        ).run(context.jobId, JSON.stringify(dead));
-        db.prepare(`UPDATE completed.mtjobs_restored SET job_id = ? WHERE ${listed}`).run(
-          context.jobId,
-          JSON.stringify(dead),
-        );
-        db.prepare(`DELETE FROM completed.mtjobs_restored WHERE ${listed}`).run(JSON.stringify(done));
-      }),
-    );
+    await move.commit("completed", () => {
+      const listed = "job_id IN (SELECT value FROM json_each(?))";
+      db.prepare(
+        `UPDATE completed.mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0 AND ${listed}`,
+      ).run(context.jobId, JSON.stringify(dead));
+      db.prepare(`UPDATE completed.mtjobs_restored SET job_id = ? WHERE ${listed}`).run(
+        context.jobId,
+        JSON.stringify(dead),
+      );
+      db.prepare(`DELETE FROM completed.mtjobs_restored WHERE ${listed}`).run(JSON.stringify(done));
+    });
   }
   if (dead.length > 0) context.log(`This job also counts what ${dead.join(", ")} moved before dying.`);
-  await countMoved(move, context.signal);
+  await countMoved(move);
   await countRestored(move);
 }
 
 /** Records runs that will leave completed-runs.db, with their rows by table. Call in the transaction of that state. */
-export function noteRestored({ db, context }: Move, runs: readonly Run[], rows: RowCounts): void {
+export function noteRestored({ db, context }: JobSession, runs: readonly Run[], rows: RowCounts): void {
   prepared(db, "INSERT INTO completed.mtjobs_restored (job_id, at, runs, rows) VALUES (?, ?, ?, ?)").run(
     context.jobId,
     Date.now(),
@@ -64,7 +59,7 @@ export function noteRestored({ db, context }: Move, runs: readonly Run[], rows: 
 type RowCounts = readonly (readonly [RecordTable, number])[];
 
 /** Counts restored runs. */
-export function tallyRestored({ counts }: Move, runs: readonly Run[], rows: RowCounts): void {
+export function tallyRestored({ counts }: JobSession, runs: readonly Run[], rows: RowCounts): void {
   for (const [table, count] of rows) {
     counts.restore.moved[table] += count;
     counts.restore.rowsDone += count;
@@ -72,9 +67,9 @@ export function tallyRestored({ counts }: Move, runs: readonly Run[], rows: RowC
   for (const run of runs) counts.restore.movedRun(run);
 }
 
-async function countRestored(move: Move): Promise<void> {
+async function countRestored(move: JobSession): Promise<void> {
   const { db, context } = move;
-  const noted = await outwaitBusy(context.signal, () =>
+  const noted = await move.read(() =>
     db
       .prepare<[string], { runs: string; rows: string }>(
         "SELECT runs, rows FROM completed.mtjobs_restored WHERE job_id = ? ORDER BY id",
@@ -87,13 +82,11 @@ async function countRestored(move: Move): Promise<void> {
 
 /**
  * Recounts from what is committed if the job could not write the last states of its runs.
- *
- * @param signal ends the wait for a busy database; not the job's own if that has failed
  */
-export async function settleCounts(move: Move, signal: AbortSignal): Promise<void> {
+export async function settleCounts(move: JobSession): Promise<void> {
   const { db, context, counts } = move;
   const tally = counts.reduce;
-  const committed = await outwaitBusy(signal, () =>
+  const committed = await move.read(() =>
     db
       .prepare<[string], number>(
         "SELECT count(*) FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
@@ -104,11 +97,11 @@ export async function settleCounts(move: Move, signal: AbortSignal): Promise<voi
   // The tally includes all that is committed, and perhaps more.
   if (committed === tally.moved.runs) return;
   tally.forgetMoved();
-  await countMoved(move, signal);
+  await countMoved(move);
 }
 
 /** Returns the jobs with moved runs not yet checked for late rows, or with restored runs. */
-function unsettledJobs({ db }: Move): string[] {
+function unsettledJobs({ db }: JobSession): string[] {
   return db
     .prepare<[], string>(
       `SELECT job_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0
@@ -118,10 +111,10 @@ function unsettledJobs({ db }: Move): string[] {
     .all();
 }
 
-async function countMoved(move: Move, signal: AbortSignal): Promise<void> {
+async function countMoved(move: JobSession): Promise<void> {
   const { db, keys, context, counts } = move;
   const tally = counts.reduce;
-  const runs = await outwaitBusy(signal, () =>
+  const runs = await move.read(() =>
     db
       .prepare<[string], Run>(
         `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
@@ -134,7 +127,7 @@ async function countMoved(move: Move, signal: AbortSignal): Promise<void> {
   for (let from = 0; from < runs.length; from += chunk) {
     const some = runs.slice(from, from + chunk);
     const ids = some.map(({ id }) => id);
-    const rows = await outwaitBusy(signal, () => runRows(move, ids));
+    const rows = await move.read(() => runRows(move, ids));
     for (const [table, count] of rows) tally.moved[table] += count;
     for (const run of some) tally.movedRun(run);
   }

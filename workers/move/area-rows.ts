@@ -3,9 +3,8 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
-import type { Move, Source } from "./move.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import type { Source } from "../area-db/area-session.ts";
+import type { JobSession } from "./move.ts";
 
 /** Tables that describe the area as a whole, with the column that identifies a row. */
 const areaTables = [
@@ -19,17 +18,18 @@ const areaTables = [
  * so that it can be read alone. Never overwrites; of two versions of a missing row it takes the freshest database's.
  * Commits only if rows are missing.
  */
-export async function bringAreaRows(move: Move): Promise<void> {
-  const { context, fresh, sources } = move;
+export async function bringAreaRows(move: JobSession): Promise<void> {
+  const { fresh, sources } = move;
   const others = sources.filter((part) => part !== fresh && part !== "ref");
   for (const part of [fresh, ...others]) {
     for (const [table, name] of areaTables) {
-      await outwaitBusy(context.signal, () => addMissing(move, part, table, name));
+      await move.read(() => addMissing(move, part, table, name));
     }
   }
 }
 
-function addMissing({ db, token }: Move, part: Source, table: string, name: string): void {
+function addMissing(session: JobSession, part: Source, table: string, name: string): void {
+  const { db } = session;
   const here = new NameSet(columnNames(db, part, table));
   const columns = columnNames(db, "completed", table).filter((column) => here.has(column));
   if (!columns.includes(name)) return;
@@ -38,8 +38,7 @@ function addMissing({ db, token }: Move, part: Source, table: string, name: stri
     CREATE TEMP TABLE missing AS SELECT ${columnList(columns, "x")} FROM ${part}.${table} AS x
       WHERE NOT EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.${quoteName(name)} IS x.${quoteName(name)})`);
   if (db.prepare("SELECT EXISTS (SELECT 1 FROM temp.missing)").pluck().get() === 0) return;
-  transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
+  session.commitOnce("completed", () => {
     withoutTriggers(db, "completed", () => {
       db.exec(`INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
         SELECT ${columnList(columns)} FROM temp.missing`);

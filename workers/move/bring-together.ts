@@ -1,17 +1,16 @@
 import { plural } from "../../shared/plural.ts";
 import { identifiedTables } from "../../shared/record-tables.ts";
-import { type IdRange, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
+import { type IdRange, preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral } from "../../shared/sqlite/row-sql.ts";
 import { withoutStampingTriggers, withSyncTriggers } from "../../shared/sqlite/triggers.ts";
-import { noteRefillDue, proveToken, readFence } from "../fence.ts";
+import type { AreaSession, Source } from "../area-db/area-session.ts";
+import { noteRefillDue, readFence } from "../fence.ts";
 import { commitLosers } from "./copy.ts";
 import { leaveNewerElsewhere, noteDiffering, noteLosers } from "./differing-rows.ts";
-import type { Move, Source } from "./move.ts";
 import { SchemaChanged } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
 import { syncsLastUpdate, writtenColumns } from "./sync-kind.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
  * Reconciles cache and megatest.db, row by row, by the three-way rule and in both directions, if megatest.db was over
@@ -20,18 +19,13 @@ import { outwaitBusy, transact } from "./transaction.ts";
  *
  * That a refill is due is recorded in the cache, in the same commit as the time that hides it.
  */
-export async function bringTogether(move: Move, beforeCommit: () => void): Promise<void> {
+export async function bringTogether(move: AreaSession): Promise<void> {
   if (move.fresh !== "cache") return;
-  const fence = await outwaitBusy(move.context.signal, () => readFence(move.db, "cache"));
+  const fence = await move.read(() => readFence(move.db, "cache"));
   if (fence?.refillDue !== true) return;
   move.context.log("megatest.db was newer than the cache: reconciling both before moving runs.");
-  const rows = await settleAll(move, "both", beforeCommit);
-  await outwaitBusy(move.context.signal, () =>
-    transact(move.db, () => {
-      proveToken(move.db, "cache", move.token, Date.now());
-      noteRefillDue(move.db, false);
-    }),
-  );
+  const rows = await settleAll(move, "both");
+  await move.commit("cache", () => noteRefillDue(move.db, false));
   move.context.log(`Reconciled ${plural(rows, "row")} that differed.`);
 }
 
@@ -42,20 +36,19 @@ export type Direction = "both" | "from-cache";
  * Reconciles the rows that differ between cache and megatest.db, table by table, by the three-way rule; returns how
  * many there were. May be repeated. If the cache is closed, rows newer in megatest.db are left.
  */
-export async function settleAll(move: Move, direction: Direction, beforeCommit: () => void): Promise<number> {
+export async function settleAll(move: AreaSession, direction: Direction): Promise<number> {
   let rows = 0;
   for (const table of identifiedTables) {
     const record = move.records.find((candidate) => candidate.table === table);
-    if (record !== undefined) rows += await settleTable({ move, record, direction, beforeCommit });
+    if (record !== undefined) rows += await settleTable({ move, record, direction });
   }
   return rows;
 }
 
 interface Settling {
-  move: Move;
+  move: AreaSession;
   record: RecordPlan;
   direction: Direction;
-  beforeCommit(): void;
 }
 
 /** Rows in one batch: few enough for a short lock even if all of them differ. */
@@ -63,19 +56,17 @@ const chunk = 500;
 
 async function settleTable(settling: Settling): Promise<number> {
   const { move, record } = settling;
-  const { db, context } = move;
-  const last = () =>
+  const { db } = move;
+  const last = (from: bigint) =>
     preparedIds<{ from: bigint }, bigint | null>(
       db,
       `SELECT max(id) FROM (
        SELECT id FROM (SELECT id FROM cache.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
        UNION SELECT id FROM (SELECT id FROM area.${record.table} WHERE id >= :from ORDER BY id LIMIT ${chunk})
        ORDER BY id LIMIT ${chunk})`,
-    );
-  const { signal } = context;
-  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last().get({ from })));
+    ).get({ from });
   let rows = 0;
-  for await (const range of ranges) rows += await settleWithPlans(settling, range);
+  for await (const range of move.idRangesBy(last)) rows += await settleWithPlans(settling, range);
   return rows;
 }
 
@@ -95,9 +86,9 @@ const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]
 
 /** Retries with new plans if a schema has changed: values of a new column would be lost. */
 async function settleWithPlans(settling: Settling, range: IdRange): Promise<number> {
-  const { plans, token, context } = settling.move;
+  const { move } = settling;
   for (;;) {
-    await plans.renew(token, context.signal);
+    await move.plans.renew(move);
     try {
       return await settleRange(settling, range);
     } catch (error) {
@@ -106,39 +97,33 @@ async function settleWithPlans(settling: Settling, range: IdRange): Promise<numb
   }
 }
 
-async function settleRange(
-  { move, record, direction, beforeCommit }: Settling,
-  range: IdRange,
-): Promise<number> {
+async function settleRange({ move, record, direction }: Settling, range: IdRange): Promise<number> {
   const { db, context } = move;
-  const found = await outwaitBusy(context.signal, () => {
+  const found = await move.read(() => {
     clearScratch(db, "differing");
     const noted = noteDiffering(move, record, range);
     return direction === "both" ? noted : noted - leaveNewerElsewhere(db);
   });
   if (found === 0) return 0;
-  await outwaitBusy(context.signal, () => {
+  await move.read(() => {
     clearScratch(db, "losers");
     noteLosers(move, record);
   });
   await commitLosers(move);
   // Read once: cache, ref and megatest.db must get the same values, whatever a client writes.
-  await outwaitBusy(context.signal, () => {
+  await move.read(() => {
     capture(move, record, "area", "('area', 'alone')");
     capture(move, record, "cache", "('cache', 'missing')");
   });
   for (const [part, from] of routes[direction]) {
     if (!move.sources.includes(part)) continue;
-    await outwaitBusy(context.signal, () => {
-      beforeCommit();
-      overwrite(move, record, part, from);
-    });
+    await move.read(() => overwrite(move, record, part, from));
     context.failpoint(`settled-in-${part}`);
   }
   return found;
 }
 
-function capture(move: Move, record: RecordPlan, from: "cache" | "area", winners: string): void {
+function capture(move: AreaSession, record: RecordPlan, from: "cache" | "area", winners: string): void {
   move.db.exec(`DROP TABLE IF EXISTS temp.winning_${from};
     CREATE TEMP TABLE winning_${from} AS SELECT ${columnList(["id", ...writtenColumns(move, record, "cache", "area")])}
     FROM ${from}.${record.table} WHERE id IN (SELECT id FROM temp.differing WHERE winner IN ${winners})`);
@@ -148,8 +133,8 @@ function capture(move: Move, record: RecordPlan, from: "cache" | "area", winners
  * Writes the winning rows as this area's Megatest does: carried columns, and defaults for the rest of a new row.
  * `last_update` is the same everywhere if the sync carries it; else syncs and refills would find a difference.
  */
-function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" | "area"): void {
-  const { db, plans, token } = move;
+function overwrite(move: AreaSession, record: RecordPlan, part: Source, from: "cache" | "area"): void {
+  const { db } = move;
   const { table } = record;
   const here = new Set(record.columnsIn(part));
   const rest = writtenColumns(move, record, "cache", "area").filter((name) => here.has(name));
@@ -164,9 +149,7 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
       : "1";
   // Same name under another id: Megatest's sync replaces that row; in the cache the existing row stays.
   const clash = part === "cache" ? "IGNORE" : "REPLACE";
-  const schema = transact(db, () => {
-    proveToken(db, part, token, Date.now());
-    plans.assertCurrent(part);
+  move.commitRows(part, () => {
     quietly(db, part, () => {
       db.exec(
         `UPDATE OR ${clash} ${part}.${table} AS t SET (${columnList(rest)}) =
@@ -178,7 +161,5 @@ function overwrite(move: Move, record: RecordPlan, part: Source, from: "cache" |
        SELECT ${columns} FROM ${winning} AS w WHERE NOT EXISTS (SELECT 1 FROM ${part}.${table} AS t WHERE t.id = w.id)`,
       );
     });
-    return plans.versionOf(part);
   });
-  plans.noteOwnChange(part, schema);
 }

@@ -1,8 +1,7 @@
-import { type Connection, type Part, prepared, quoteText } from "../../shared/sqlite/connection.ts";
-import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
-import type { Source } from "./move.ts";
+import { type Part, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import type { Source } from "../area-db/area-session.ts";
+import type { RecordSession } from "../area-db/record-session.ts";
 import type { RecordPlan } from "./record-tables.ts";
-import { outwaitBusy } from "./transaction.ts";
 
 /** Rows read in one statement: a few milliseconds of a shared lock. */
 const chunk = 10_000;
@@ -11,34 +10,24 @@ const chunk = 10_000;
  * Records id and parent of every row in those tables of `part` that have no index on their parent, so that later
  * look-ups need no scan. Runs once per job.
  */
-export async function mapChildren(
-  db: Connection,
-  part: Source,
-  records: readonly RecordPlan[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (const record of records) {
+export async function mapChildren(session: RecordSession, part: Source): Promise<void> {
+  for (const record of session.records) {
     if (record.parent === null || record.indexedIn(part) || record.columnsIn(part).length === 0) continue;
-    await mapTable(db, part, record, signal);
+    await mapTable(session, part, record);
   }
 }
 
-async function mapTable(
-  db: Connection,
-  part: Source,
-  { table, parent }: RecordPlan,
-  signal: AbortSignal,
-): Promise<void> {
+async function mapTable(session: RecordSession, part: Source, { table, parent }: RecordPlan): Promise<void> {
+  const { db } = session;
   db.prepare("DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(part, table);
-  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
   const note = () =>
     prepared<[bigint, bigint]>(
       db,
       `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM ${part}.${table}
      WHERE id BETWEEN ? AND ? AND ${parent} IS NOT NULL`,
     );
-  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)));
-  for await (const range of ranges) await outwaitBusy(signal, () => note().run(...range));
+  for await (const range of session.idRanges(`${part}.${table}`, chunk))
+    await session.read(() => note().run(...range));
 }
 
 /** SQL, a FROM clause: the rows of a table in `part`, as `alias`, whose parent is in a table of ids, as `s`. */

@@ -6,20 +6,18 @@ import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { defaultExpression } from "../../shared/sqlite/table.ts";
 import { lifeOf, seconds } from "../../shared/sqlite/times.ts";
 import { type Candidate, candidates, newestPerTarget, timesOf } from "./choose.ts";
-import { type Move, planOf } from "./move.ts";
+import { type JobSession, planOf } from "./move.ts";
 import { markForeignDirectories, renameRun } from "./rename-run.ts";
 import { labelOf, oddTimeText, type Run } from "./run.ts";
-import { outwaitBusy } from "./transaction.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
 /**
  * Returns the moved runs that match the patterns and ids, oldest id first, and tallies those that stay as skipped. A
  * run whose target and name were registered again stays, or gets a new name, as the payload says.
  */
-export async function chooseMovedRuns(move: Move, payload: RestorePayload): Promise<Run[]> {
-  const { signal } = move.context;
+export async function chooseMovedRuns(move: JobSession, payload: RestorePayload): Promise<Run[]> {
   await warnOfUnknownIds(move, payload.runId, "completed");
-  const matching = await outwaitBusy(signal, () => matchingRuns(move, payload));
+  const matching = await move.read(() => matchingRuns(move, payload));
   if (matching.length === 0) await warnOfNoMatch(move, payload, "completed");
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
@@ -28,13 +26,10 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
   for (const run of matching) {
     const label = labelOf(run);
     const { id, target, runname } = run;
-    const left = await outwaitBusy(signal, () => homeless.find(({ has }) => has(run.id)));
+    const left = await move.read(() => homeless.find(({ has }) => has(run.id)));
     if (kept.has(run.id)) move.tally.skip(label, "kept");
     else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label, "locked");
-    else if (
-      payload.age !== undefined &&
-      (await outwaitBusy(signal, () => lastActivity(move, run))) > cutoff
-    ) {
+    else if (payload.age !== undefined && (await move.read(() => lastActivity(move, run))) > cutoff) {
       move.tally.skip(label, "recent");
       if (run.oddTime !== null)
         move.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, "restore it without --age"));
@@ -44,7 +39,7 @@ export async function chooseMovedRuns(move: Move, payload: RestorePayload): Prom
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column`,
       );
     } else {
-      const isAgain = await outwaitBusy(signal, () => isRegisteredAgain(move, run.id));
+      const isAgain = await move.read(() => isRegisteredAgain(move, run.id));
       if (isAgain && payload.onConflict === "refuse") {
         move.tally.skip(label, "conflict");
         continue;
@@ -63,7 +58,7 @@ interface Homeless {
 }
 
 /** Returns the columns that only completed-runs.db has, as after a downgrade of Megatest: nothing can restore them. */
-function homelessValues({ db, records, sources }: Move): Homeless[] {
+function homelessValues({ db, records, sources }: JobSession): Homeless[] {
   return records.flatMap(({ table, parent, target, columnsIn }) =>
     target
       .filter(({ name }) => !sources.some((part) => columnsIn(part).includes(name)))
@@ -83,7 +78,7 @@ function homelessValues({ db, records, sources }: Move): Homeless[] {
   );
 }
 
-function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
+function matchingRuns(move: JobSession, payload: RestorePayload): Candidate[] {
   const { sql, parameters } = matchRun(move.keys, payload);
   return candidates(
     move.db,
@@ -96,7 +91,7 @@ function matchingRuns(move: Move, payload: RestorePayload): Candidate[] {
 }
 
 /** Returns seconds since 1970. */
-function lastActivity({ db }: Move, { id, eventTime }: Candidate): number {
+function lastActivity({ db }: JobSession, { id, eventTime }: Candidate): number {
   const life = prepared<{ run: bigint }, number | null>(
     db,
     `SELECT max(life) FROM (
@@ -107,7 +102,7 @@ function lastActivity({ db }: Move, { id, eventTime }: Candidate): number {
   return Math.max(eventTime, life.get({ run: id }) ?? 0);
 }
 
-function isRegisteredAgain(move: Move, run: bigint): boolean {
+function isRegisteredAgain(move: JobSession, run: bigint): boolean {
   const name = planOf(move, "runs").naturalKey;
   return move.sources.some(
     (part) =>
@@ -122,8 +117,9 @@ function isRegisteredAgain(move: Move, run: bigint): boolean {
 }
 
 /** Adds the id that a run had when it was moved, if that has changed. */
-async function withPreviousId({ db, context }: Move, run: Run): Promise<Run> {
-  const previousId = await outwaitBusy(context.signal, () =>
+async function withPreviousId(session: JobSession, run: Run): Promise<Run> {
+  const { db } = session;
+  const previousId = await session.read(() =>
     preparedIds<[bigint]>(
       db,
       `SELECT n.old_id FROM completed.mtjobs_renumbered AS n CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = n.new_id

@@ -8,9 +8,8 @@ import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { isOddTime, seconds, shownTime } from "../../shared/sqlite/times.ts";
-import { type Move, planOf } from "./move.ts";
+import { type JobSession, planOf } from "./move.ts";
 import { labelOf, oddTimeText, type Run, writeSeconds } from "./run.ts";
-import { outwaitBusy } from "./transaction.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
 /** Rows of `runs` read in one statement. */
@@ -29,13 +28,13 @@ export interface Candidate extends Run {
  * Returns the runs that match the patterns and ids, oldest id first. Those kept back by their own row (`--keep`,
  * `--age`, locked, a conflict) are tallied as skipped; tests and steps are checked later.
  */
-export async function chooseRuns(move: Move, payload: ReducePayload, now: number): Promise<bigint[]> {
+export async function chooseRuns(move: JobSession, payload: ReducePayload): Promise<bigint[]> {
   await warnOfUnknownIds(move, payload.runId, "area");
   const matching = (await matchingRuns(move, payload)).filter((run) => run.state !== "deleted");
   if (matching.length === 0) await warnOfNoMatch(move, payload, move.fresh);
   const kept = newestPerTarget(matching, payload.keep ?? 0);
   const conflicting = await findConflicts(move, matching);
-  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (now - payload.age) / 1000;
+  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
   const chosen: bigint[] = [];
   for (const run of matching) {
     if (kept.has(run.id)) move.tally.skip(labelOf(run), "kept");
@@ -65,7 +64,7 @@ export function candidates(db: Connection, sql: string, parameters: readonly unk
   return rows.map((run) => ({ ...run, eventTime: Number(run.eventTime) }));
 }
 
-async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candidate[]> {
+async function matchingRuns(move: JobSession, payload: ReducePayload): Promise<Candidate[]> {
   const runs: Candidate[] = [];
   const parts = move.fresh === "cache" ? (["cache", "area"] as const) : (["area"] as const);
   for (const part of parts) {
@@ -78,8 +77,8 @@ async function matchingRuns(move: Move, payload: ReducePayload): Promise<Candida
          AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) ORDER BY r.id`;
     const last = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`${part}.runs`, chunk));
     const { signal } = move.context;
-    for await (const range of walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)))) {
-      const found = await outwaitBusy(signal, () => candidates(move.db, read, [...parameters, ...range]));
+    for await (const range of walkIds(signal, (from) => move.read(() => last().get(from)))) {
+      const found = await move.read(() => candidates(move.db, read, [...parameters, ...range]));
       for (const run of found) runs.push(run);
     }
   }
@@ -103,19 +102,17 @@ export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<b
  * Returns the runs whose target and name completed-runs.db has under another id, or that megatest.db and the cache
  * have under two ids: only a person can decide which is meant.
  */
-async function findConflicts(move: Move, runs: readonly Candidate[]): Promise<Set<bigint>> {
+async function findConflicts(move: JobSession, runs: readonly Candidate[]): Promise<Set<bigint>> {
   const conflicts = new Set<bigint>();
   for (let from = 0; from < runs.length; from += chunk) {
-    const found = await outwaitBusy(move.context.signal, () =>
-      conflictsAmong(move, runs.slice(from, from + chunk)),
-    );
+    const found = await move.read(() => conflictsAmong(move, runs.slice(from, from + chunk)));
     for (const id of found) conflicts.add(id);
     await yieldNow();
   }
   return conflicts;
 }
 
-function conflictsAmong(move: Move, runs: readonly Candidate[]): bigint[] {
+function conflictsAmong(move: JobSession, runs: readonly Candidate[]): bigint[] {
   const name = planOf(move, "runs").naturalKey;
   const others = ["completed", ...(move.fresh === "cache" ? ["cache", "area"] : [])];
   const own = move.fresh === "cache" ? ["cache", "area"] : ["area"];

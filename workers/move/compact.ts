@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { toJobsError } from "../../shared/errors.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { Move, Source } from "./move.ts";
-import { outwaitBusy } from "./transaction.ts";
+import type { Source } from "../area-db/area-session.ts";
+import type { LeasedSession } from "./leased-session.ts";
+import type { JobSession } from "./move.ts";
+import { quietReason } from "./quiet.ts";
+import { vacuumInThread } from "./thread-station.ts";
 
 /** `auto` vacuums if at least this share of a file is free… */
 const freeShare = 0.25;
@@ -22,50 +25,64 @@ const names = {
  * Releases free pages to the file system by `VACUUM`. It is the only step that holds a write lock for long, so `auto`
  * runs it only in a quiet area.
  *
- * @param busyReason why the area is not quiet, or undefined; called with `auto` only
- * @param vacuum runs the statement while the cache's time is renewed
+ * @param parts databases that the job may leave with free pages
  */
 export async function compact(
-  move: Move,
-  { mode, parts }: { mode: ReducePayload["compact"]; parts: readonly (Source | "completed")[] },
-  busyReason: () => Promise<string | undefined>,
-  vacuum: (part: Source | "completed") => Promise<void>,
+  session: LeasedSession,
+  mode: ReducePayload["compact"],
+  parts: readonly (Source | "completed")[],
 ): Promise<void> {
+  // A vacuum cannot be interrupted when the time is up.
+  if (session.time.up() !== undefined) return;
   if (mode === "never") return;
   const small: string[] = [];
   for (const part of parts) {
-    move.context.signal.throwIfAborted();
+    session.context.signal.throwIfAborted();
     const name = names[part];
-    const free = await outwaitBusy(move.context.signal, () => freeIn(move, part));
+    const free = await session.read(() => freeIn(session, part));
     if (mode === "auto" && !isWorthwhile(free)) {
       if (free.bytes > 0) small.push(name);
       continue;
     }
     // `always` skips this check; a held lock still postpones it.
-    const busy = mode === "auto" ? await busyReason() : undefined;
+    const busy = mode === "auto" ? await quietReason(session) : undefined;
     const obstacle =
       busy === undefined
-        ? lackOfSpace(move, part)
+        ? lackOfSpace(session, part)
         : `${busy}; the next job on a quiet area will do it, or use --compact always`;
     if (obstacle !== undefined) {
-      move.tally.warn(`${name} was not vacuumed and keeps its free space: ${obstacle}`);
+      session.tally.warn(`${name} was not vacuumed and keeps its free space: ${obstacle}`);
       continue;
     }
     try {
-      await vacuum(part);
-      move.context.log(`Compacted ${name}.`);
+      await vacuum(session, part);
+      session.context.failpoint("compacted");
+      session.context.log(`Compacted ${name}.`);
     } catch (error) {
       const { code, message } = toJobsError(error);
       if (code !== "busy" && code !== "unknown-schema") throw error;
       const why = code === "busy" ? "another program is using it; the next job will try again" : message;
-      move.tally.warn(`${name} was not vacuumed and keeps its free space: ${why}`);
+      session.tally.warn(`${name} was not vacuumed and keeps its free space: ${why}`);
     }
   }
   // Without a moved run a file is expected to keep its size.
-  if (small.length > 0 && move.tally.moved.runs > 0) {
-    move.tally.warn(
+  if (small.length > 0 && session.tally.moved.runs > 0) {
+    session.tally.warn(
       `did not vacuum ${new Intl.ListFormat("en").format(small)}: at most 8 MiB or under a quarter is free, and new records will reuse it; --compact always releases it`,
     );
+  }
+}
+
+/** Vacuums, renewing the cache's time: a vacuum may take longer than the cache may be older. */
+async function vacuum(session: LeasedSession, part: Source | "completed"): Promise<void> {
+  const { files, token } = session;
+  session.keepCacheNewer();
+  const timer = setInterval(() => session.keepCacheNewer(), 1000);
+  try {
+    await vacuumInThread({ files, part, token });
+  } finally {
+    clearInterval(timer);
+    session.keepCacheNewer();
   }
 }
 
@@ -75,7 +92,7 @@ interface Free {
   share: number;
 }
 
-function freeIn({ db }: Move, part: Source | "completed"): Free {
+function freeIn({ db }: JobSession, part: Source | "completed"): Free {
   const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
   const pages = read("freelist_count");
   return { bytes: pages * read("page_size"), share: pages / Math.max(read("page_count"), 1) };
@@ -86,7 +103,7 @@ function isWorthwhile({ bytes, share }: Free): boolean {
 }
 
 /** A vacuum builds the new file in the temporary directory, and journals the old one. */
-function lackOfSpace({ files }: Move, part: Source | "completed"): string | undefined {
+function lackOfSpace({ files }: JobSession, part: Source | "completed"): string | undefined {
   const file = files[part];
   if (file === undefined) return undefined;
   const needed = 2 * statSync(file).size;

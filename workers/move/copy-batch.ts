@@ -9,12 +9,11 @@ import { findUnfit } from "./fitting.ts";
 import { findRefused } from "./insert-stage.ts";
 import { gatherFacts, judge, type RunFacts } from "./judge.ts";
 import { LargeTests } from "./large-tests.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { belongsTo } from "./record-tables.ts";
 import { labelOf, oddTimeText, type Run, writeSeconds } from "./run.ts";
 import { gatherTests, SliceCutter } from "./slices.ts";
 import { clearStage, stageSlice } from "./stage.ts";
-import { outwaitBusy } from "./transaction.ts";
 
 /**
  * Copies whole runs into completed-runs.db and verifies them there. Runs that the freshest data keeps back are
@@ -24,7 +23,7 @@ import { outwaitBusy } from "./transaction.ts";
  * @returns the runs copied; they are in state `copying` until the caller changes it
  */
 export async function copyBatch(
-  move: Move,
+  move: JobSession,
   runs: readonly bigint[],
   payload: ReducePayload,
   pending: PendingStates,
@@ -32,8 +31,8 @@ export async function copyBatch(
 ): Promise<Run[]> {
   const { signal } = move.context;
   const { db, fresh, records, pace } = move;
-  const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [fresh, "area"]));
-  const large = await outwaitBusy(signal, () => new LargeTests(db, fresh, records));
+  const counts = await move.read(() => gatherTests(db, runs, [fresh, "area"]));
+  const large = await move.read(() => new LargeTests(db, fresh, records));
   const batch: Batch = {
     facts: new Map(),
     rejected: new Map(),
@@ -74,15 +73,14 @@ interface Batch {
 
 /** Judges the staged runs; commits and verifies those that may move. In a dry run it only counts. */
 async function flush(
-  move: Move,
+  move: JobSession,
   batch: Batch,
   payload: ReducePayload,
   pending: PendingStates,
 ): Promise<void> {
-  const { context } = move;
   const runs = [...batch.staged];
   if (runs.length === 0) return;
-  const found = await outwaitBusy(context.signal, () => gatherFacts(move, runs, batch.facts));
+  const found = await move.read(() => gatherFacts(move, runs, batch.facts));
   for (const [run, facts] of found) batch.facts.set(run, facts);
   const stay = runs.filter((run) => isKeptBack(move, found.get(run), payload));
   reject(move, batch, stay, undefined);
@@ -95,7 +93,12 @@ async function flush(
 }
 
 /** An earlier part of a cut run may be committed: it is discarded at the end of the batch. */
-function reject(move: Move, batch: Batch, runs: readonly bigint[], reason: SkipReason | undefined): void {
+function reject(
+  move: JobSession,
+  batch: Batch,
+  runs: readonly bigint[],
+  reason: SkipReason | undefined,
+): void {
   if (runs.length === 0) return;
   for (const run of runs) batch.rejected.set(run, reason);
   dropFromStage(move, runs);
@@ -103,7 +106,7 @@ function reject(move: Move, batch: Batch, runs: readonly bigint[], reason: SkipR
 
 /** Commits and verifies the staged runs. One that completed-runs.db rejects stays, and the others continue. */
 async function commitFitting(
-  move: Move,
+  move: JobSession,
   batch: Batch,
   going: readonly bigint[],
   pending: PendingStates,
@@ -112,10 +115,10 @@ async function commitFitting(
   if (going.length === 0) return;
   pending.set(going, "copying");
   try {
-    await outwaitBusy(context.signal, () => commitStage(move, pending));
+    await move.read(() => commitStage(move, pending));
   } catch (error) {
     if (!isConstraintError(error)) throw error;
-    const refused = await outwaitBusy(context.signal, () => findRefused(move, going));
+    const refused = await move.read(() => findRefused(move, going));
     if (refused.size === 0) throw error;
     const stay = [...refused.keys()];
     pending.drop(stay);
@@ -128,12 +131,12 @@ async function commitFitting(
   }
   for (const run of going) batch.committed.add(run);
   context.failpoint("copied");
-  await outwaitBusy(context.signal, () => verifyCopy(move));
+  await move.read(() => verifyCopy(move));
   context.failpoint("verified");
 }
 
 /** Keeps back runs with a value that completed-runs.db would change. */
-function rejectUnfit(move: Move, batch: Batch): void {
+function rejectUnfit(move: JobSession, batch: Batch): void {
   const unfit = findUnfit(move);
   reject(move, batch, [...unfit.keys()], "changed");
   for (const column of new Set(unfit.values())) {
@@ -149,12 +152,12 @@ function nameOf({ facts }: Batch, id: bigint): string {
 }
 
 /** A run that a client deleted since it was chosen is neither copied nor reported. */
-function isKeptBack(move: Move, run: RunFacts | undefined, payload: ReducePayload): boolean {
+function isKeptBack(move: JobSession, run: RunFacts | undefined, payload: ReducePayload): boolean {
   return run === undefined || !run.exists || judge(run, payload, move.now) !== undefined;
 }
 
 function tally(
-  move: Move,
+  move: JobSession,
   runs: readonly bigint[],
   { facts, rejected }: Batch,
   payload: ReducePayload,
@@ -182,7 +185,7 @@ function tally(
 }
 
 /** Removes the rows of runs from the stage. */
-function dropFromStage({ db, records }: Move, runs: readonly bigint[]): void {
+function dropFromStage({ db, records }: JobSession, runs: readonly bigint[]): void {
   const list = idList(runs);
   const chosen = "(SELECT value FROM json_each(?))";
   const tests = `(SELECT id FROM temp.stage_tests WHERE run_id IN ${chosen})`;
@@ -199,7 +202,7 @@ function dropFromStage({ db, records }: Move, runs: readonly bigint[]): void {
 }
 
 /** Counts what a dry run would move. */
-function countStaged({ db, records, tally }: Move): void {
+function countStaged({ db, records, tally }: JobSession): void {
   for (const { table } of records) {
     if (table === "runs") continue;
     tally.moved[table] +=

@@ -2,11 +2,10 @@ import { JobsError } from "../../shared/errors.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
+import type { AreaSession, Kept } from "../area-db/area-session.ts";
 import { blockSources, settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { insertStage } from "./insert-stage.ts";
-import { type Move, planOf } from "./move.ts";
-import { outwaitBusy, transact, transactPatiently } from "./transaction.ts";
+import { type JobSession, planOf } from "./move.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
 /** State of a run in completed-runs.db. */
@@ -40,7 +39,7 @@ export class PendingStates {
   }
 
   /** Writes the changes inside the caller's transaction. They are kept until `written`. */
-  write(move: Move, now: number): void {
+  write(move: JobSession, now: number): void {
     const upsert = prepared(
       move.db,
       `INSERT INTO completed.mtjobs_runs (run_id, state, job_id, changed_at) VALUES (:run, :state, :job, :now)
@@ -55,24 +54,20 @@ export class PendingStates {
 }
 
 /** Commits states alone, if no copy follows. */
-export function commitStates(move: Move, pending: PendingStates): void {
+export function commitStates(move: JobSession, pending: PendingStates): void {
   if (pending.size === 0) return;
-  transact(move.db, () => {
-    proveToken(move.db, "completed", move.token, Date.now());
-    pending.write(move, Date.now());
-  });
+  move.commitOnce("completed", () => pending.write(move, Date.now()));
   pending.written();
 }
 
 /** Commits the staged rows into completed-runs.db, with the losing versions and pending states. Reads only the stage. */
-export function commitStage(move: Move, pending: PendingStates): void {
+export function commitStage(move: JobSession, pending: PendingStates): void {
   const { db } = move;
   const now = Date.now();
   const archives =
     planOf(move, "tests").columnsIn("completed").includes("archived") &&
     stageArchiveBlocks(db, blockSources(move.sources), "temp.stage_tests");
-  const kept = transactPatiently(db, () => {
-    proveToken(db, "completed", move.token, now);
+  const kept = move.commitPatiently("completed", () => {
     pending.write(move, now);
     withoutTriggers(db, "completed", () => {
       if (archives) settleArchiveBlocks(db);
@@ -81,37 +76,19 @@ export function commitStage(move: Move, pending: PendingStates): void {
     return recordLosers(move, now);
   });
   pending.written();
-  countKept(move, kept);
+  move.countKept(kept);
 }
 
 /** Commits the losing versions alone, before their rows are overwritten. */
-export async function commitLosers(move: Move): Promise<void> {
-  const { db, context, token } = move;
-  const kept = await outwaitBusy(context.signal, () =>
-    transact(db, () => {
-      proveToken(db, "completed", token, Date.now());
-      return recordLosers(move, Date.now());
-    }),
-  );
-  countKept(move, kept);
-}
-
-interface Kept {
-  conflicts: number;
-  /** Versions of rows that were not yet synced. */
-  unsynced: number;
-}
-
-function countKept({ tally }: Move, { conflicts, unsynced }: Kept): void {
-  tally.superseded += conflicts;
-  tally.unsynced += unsynced;
+export async function commitLosers(session: AreaSession): Promise<void> {
+  session.countKept(await session.commit("completed", () => recordLosers(session, Date.now())));
 }
 
 /**
  * Writes `temp.losers` into `mtjobs_superseded`, each version once; returns how many. The caller counts them after
  * the commit, which is repeated with all before it if it meets a reader.
  */
-function recordLosers({ db, context }: Move, now: number): Kept {
+function recordLosers({ db, context }: AreaSession, now: number): Kept {
   const record = (unsynced: 0 | 1) =>
     prepared(
       db,
@@ -128,7 +105,7 @@ function recordLosers({ db, context }: Move, now: number): Kept {
  *
  * @throws JobsError `corrupt` if a row differs; nothing has been removed then
  */
-export function verifyCopy({ db, records }: Move): void {
+export function verifyCopy({ db, records }: JobSession): void {
   for (const record of records) {
     const { table } = record;
     const columns = record.columnsIn("completed");

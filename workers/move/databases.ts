@@ -6,7 +6,7 @@ import { type Connection, openConnection, type Part } from "../../shared/sqlite/
 import { hasHotJournal } from "../../shared/sqlite/journal.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
-import { type Files, removalOrder, type Source } from "./move.ts";
+import { type Files, removalOrder, type Source } from "../area-db/area-session.ts";
 
 /** How long SQLite itself waits for a lock, ms; longer waits are retried with pauses. */
 export const busyTimeoutMs = 25;

@@ -2,7 +2,7 @@ import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import { type Connection, quoteText } from "../../shared/sqlite/connection.ts";
 import type { IdRange } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
-import type { Move, Source } from "./move.ts";
+import type { AreaSession, Source } from "../area-db/area-session.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
@@ -16,9 +16,9 @@ export function leaveNewerElsewhere(db: Connection): number {
 }
 
 /** Records which side is newer for each row that differs; see stage.ts for the rule. */
-export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRange): number {
+export function noteDiffering(session: AreaSession, record: RecordPlan, [from, to]: IdRange): number {
   const { table } = record;
-  const hasRef = move.sources.includes("ref");
+  const hasRef = session.sources.includes("ref");
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
   const agreed = hasRef
     ? `EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = c.id AND ${sameRow("c", "r", record.carried("cache", "ref"))}
@@ -29,7 +29,7 @@ export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRang
     ? `EXISTS (SELECT 1 FROM ref.${table} AS r WHERE r.id = m.id AND ${sameRow("m", "r", record.carried("area", "ref"))})`
     : "0";
   const renamed = `EXISTS (SELECT 1 FROM cache.${table} AS n WHERE ${sameName("n", "m", record.naturalKey)})`;
-  const { changes } = move.db
+  const { changes } = session.db
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
        SELECT ${quoteText(table)}, m.id, CASE WHEN c.id IS NULL THEN 'alone' WHEN ${agreed} THEN 'area' ELSE 'cache' END
@@ -39,7 +39,7 @@ export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRang
            ELSE NOT (${sameRow("c", "m", record.carried("cache", "area"))}) END)`,
     )
     .run({ from, to });
-  const missing = move.db
+  const missing = session.db
     .prepare(
       `INSERT INTO temp.differing (table_name, id, winner)
        SELECT ${quoteText(table)}, c.id, 'missing' FROM cache.${table} AS c
@@ -54,30 +54,30 @@ export function noteDiffering(move: Move, record: RecordPlan, [from, to]: IdRang
  * SQL: megatest.db's row `x` equals the ref's, so that the cache's newer version was only not yet synced: no
  * conflict. Without a ref this is unknown.
  */
-export function isUnsynced(move: Move, record: RecordPlan, loser: Source): string {
-  if (loser !== "area" || !move.sources.includes("ref")) return "0";
+export function isUnsynced(session: AreaSession, record: RecordPlan, loser: Source): string {
+  if (loser !== "area" || !session.sources.includes("ref")) return "0";
   return `EXISTS (SELECT 1 FROM ref.${record.table} AS r WHERE r.id = x.id
     AND ${sameRow("x", "r", record.carried("area", "ref"), record.mixed)})`;
 }
 
 /** Records in `temp.losers` the versions that are about to be overwritten. */
-export function noteLosers(move: Move, record: RecordPlan): void {
+export function noteLosers(session: AreaSession, record: RecordPlan): void {
   for (const [part, winner, reason] of [
     ["cache", "area", "newer in megatest.db"],
     ["area", "cache", "newer in the cache"],
   ] as const) {
     const columns = record.columnsIn(part);
-    move.db
+    session.db
       .prepare(
         `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried, unsynced)
          SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
-           ${rowLiteral("x", record.carried(part, "completed"))}, ${isUnsynced(move, record, part)}
+           ${rowLiteral("x", record.carried(part, "completed"))}, ${isUnsynced(session, record, part)}
          FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = ${quoteText(winner)}`,
       )
       .run(reason, JSON.stringify(columns));
   }
   const columns = record.columnsIn("area");
-  move.db
+  session.db
     .prepare(
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
        SELECT ${quoteText(record.table)}, x.id, 'area', 'replaced in the cache under another id', ?, ${rowLiteral("x", columns)},

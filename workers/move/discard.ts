@@ -5,10 +5,10 @@ import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
 import { assertGone } from "./assert-gone.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { Pace } from "./pace.ts";
 import { belongsTo } from "./record-tables.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import { transact } from "./transaction.ts";
 
 /** Maximum time of a transaction that delays only readers of completed-runs.db, ms. */
 const aimMs = 100;
@@ -20,8 +20,8 @@ const initial = 1000;
  * Deletes copies from completed-runs.db, a large one in several transactions. Only for runs that count elsewhere, of
  * which nothing has been removed or which are complete again.
  */
-export async function discardCopies(move: Move, runs: readonly bigint[]): Promise<void> {
-  const { db, context } = move;
+export async function discardCopies(move: JobSession, runs: readonly bigint[]): Promise<void> {
+  const { db } = move;
   const list = idList(runs);
   const pace = new Pace("completed", aimMs, initial);
   const some = () =>
@@ -30,7 +30,7 @@ export async function discardCopies(move: Move, runs: readonly bigint[]): Promis
       `SELECT id FROM completed.tests WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, id LIMIT ?`,
     );
   for (let isLast = false; !isLast; ) {
-    await outwaitBusy(context.signal, () => {
+    await move.read(() => {
       const started = performance.now();
       const tests = some().all(list, pace.size);
       isLast = tests.length < pace.size;
@@ -50,7 +50,7 @@ interface Part {
   isLast: boolean;
 }
 
-function discard({ db, token, records }: Move, { runs, tests, isLast }: Part): void {
+function discard({ db, token, records }: JobSession, { runs, tests, isLast }: Part): void {
   const chosen = "(SELECT value FROM json_each(?))";
   transact(db, () => {
     proveToken(db, "completed", token, Date.now());

@@ -1,9 +1,9 @@
 import { plural } from "../../shared/plural.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 
 /** Returns whether the job must end; if so, logs it and counts the `left` runs as left to the next job. */
 export function endEarly(
-  { time, tally, context }: Pick<Move, "time" | "tally" | "context">,
+  { time, tally, context }: Pick<JobSession, "time" | "tally" | "context">,
   left: number,
 ): boolean {
   const by = time.up();

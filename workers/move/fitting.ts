@@ -2,7 +2,7 @@ import { type Connection, quoteName } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { affinityOf } from "../../shared/sqlite/table.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
@@ -30,7 +30,7 @@ export function noteUnfit(db: Connection, record: RecordPlan, from: string): voi
 }
 
 /** Returns the staged runs with a value that completed-runs.db would change; with one `table.column` each. */
-export function findUnfit({ db, records }: Move): Map<bigint, string> {
+export function findUnfit({ db, records }: JobSession): Map<bigint, string> {
   const found = new Map<bigint, string>();
   for (const record of records) {
     const { table, parent, mixed } = record;

@@ -5,12 +5,13 @@ import { prepared } from "../../shared/sqlite/connection.ts";
 import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
+import type { Source } from "../area-db/area-session.ts";
 import { proveToken } from "../fence.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
-import { type Move, planOf, type Source } from "./move.ts";
+import { type JobSession, planOf } from "./move.ts";
 import { forgetRepair, isRepairPending, noteRepair } from "./repair-note.ts";
 import { identityOf, isAnother, isNoKnownVersion } from "./strangers.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import { transact } from "./transaction.ts";
 
 /**
  * Finds ids that belong to one record in completed-runs.db and to another in megatest.db or the cache: Megatest's
@@ -19,35 +20,32 @@ import { outwaitBusy, transact } from "./transaction.ts";
  *
  * While the guards hold there is nothing to check.
  */
-export async function repairIdClashes(move: Move, beforeCommit: () => void): Promise<number> {
+export async function repairIdClashes(move: JobSession): Promise<number> {
   const { db, context } = move;
-  const empty = await outwaitBusy(
-    context.signal,
+  const empty = await move.read(
     () => db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1,
   );
-  const held = await outwaitBusy(context.signal, () => guardsHold(move));
-  const standIns = await outwaitBusy(context.signal, () => hasNewRunUnderOldId(move));
-  const pending = await outwaitBusy(context.signal, () => isRepairPending(move));
+  const held = await move.read(() => guardsHold(move));
+  const standIns = await move.read(() => hasNewRunUnderOldId(move));
+  const pending = await move.read(() => isRepairPending(move));
   if (empty || (held && !standIns && !pending)) return 0;
   // From here on guards may hold while clashes remain: if this job dies, the next must check again.
-  await outwaitBusy(context.signal, () => noteRepair(move));
+  await move.read(() => noteRepair(move));
   // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.
-  const raised = await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit));
+  const raised = await move.read(() => raiseGuards(move));
   const room = await noteSharedIds(move);
   context.failpoint("clash-noted");
   const shared = Object.values(room).some((count) => count > 0n);
-  const guards = shared
-    ? await outwaitBusy(context.signal, () => raiseGuards(move, beforeCommit, room))
-    : raised;
+  const guards = shared ? await move.read(() => raiseGuards(move, room)) : raised;
   context.failpoint("clash-guarded");
-  return outwaitBusy(context.signal, () => renumber(move, guards, room));
+  return move.read(() => renumber(move, guards, room));
 }
 
 /**
  * Returns true if a source has a run under a moved run's id with another name or start time. Checked by each job,
  * since guards may have been lost and restored.
  */
-function hasNewRunUnderOldId(move: Move): boolean {
+function hasNewRunUnderOldId(move: JobSession): boolean {
   const runs = planOf(move, "runs");
   return move.sources.some(
     (part) =>
@@ -62,7 +60,7 @@ function hasNewRunUnderOldId(move: Move): boolean {
 }
 
 /** Copies, for every id in use on both sides, the source's identifying columns; returns the counts by table. */
-async function noteSharedIds(move: Move): Promise<GuardIds> {
+async function noteSharedIds(move: JobSession): Promise<GuardIds> {
   const counts: Partial<GuardIds> = {};
   for (const table of identifiedTables) {
     move.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
@@ -74,7 +72,7 @@ async function noteSharedIds(move: Move): Promise<GuardIds> {
   return counts as GuardIds;
 }
 
-async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): Promise<void> {
+async function noteSharedIn(move: JobSession, part: Source, table: IdentifiedTable): Promise<void> {
   const plan = planOf(move, table);
   const name = columnList(identityOf(plan), "x");
   const known = table === "runs" ? isNoKnownVersion(plan, part) : "1";
@@ -86,15 +84,15 @@ async function noteSharedIn(move: Move, part: Source, table: IdentifiedTable): P
      CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id BETWEEN ? AND ? AND ${known}`,
     );
   const { signal } = move.context;
-  const ranges = walkIds(signal, (from) => outwaitBusy(signal, () => ends().get(from)));
-  for await (const range of ranges) await outwaitBusy(signal, () => note().run(...range));
+  const ranges = walkIds(signal, (from) => move.read(() => ends().get(from)));
+  for await (const range of ranges) await move.read(() => note().run(...range));
 }
 
 /**
  * One transaction for all tables, parents first, so that a child whose parent was renumbered is not taken for a child
  * of the new record under the old id.
  */
-function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
+function renumber(move: JobSession, guards: GuardIds, room: GuardIds): number {
   const { db, token, context, counts } = move;
   let total = 0;
   const renumbered: [old: bigint, id: bigint][] = [];
@@ -123,7 +121,7 @@ function renumber(move: Move, guards: GuardIds, room: GuardIds): number {
   return total;
 }
 
-function clashingIds(move: Move, table: IdentifiedTable): bigint[] {
+function clashingIds(move: JobSession, table: IdentifiedTable): bigint[] {
   return preparedIds<[]>(
     move.db,
     `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
@@ -150,7 +148,12 @@ const references: Record<IdentifiedTable, readonly (readonly [string, string])[]
   test_data: [],
 };
 
-function giveNewId({ db, context, records }: Move, table: IdentifiedTable, old: bigint, id: bigint): void {
+function giveNewId(
+  { db, context, records }: JobSession,
+  table: IdentifiedTable,
+  old: bigint,
+  id: bigint,
+): void {
   db.prepare(`UPDATE completed.${table} SET id = ? WHERE id = ?`).run(id, old);
   for (const [child, column] of references[table]) {
     if (child.startsWith("mtjobs_") || records.some((record) => record.table === child)) {

@@ -5,10 +5,9 @@ import { guardComment, isWhole, readHidden, writeHidden } from "../../shared/sql
 import type { TableIds } from "../../shared/sqlite/hidden-values.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
-import { proveToken } from "../fence.ts";
-import type { Move, Source } from "./move.ts";
+import type { Source } from "../area-db/area-session.ts";
+import type { JobSession } from "./move.ts";
 import { noteRepair } from "./repair-note.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
 
 /**
  * SQLite hands out max(id) + 1, so once the newest run has moved its id would be reused. A hidden row with an id
@@ -28,7 +27,7 @@ function readGuards(db: Connection, part: Source): GuardIds | undefined {
 }
 
 /** Returns true if every source has the same permanent guards, above all ids in completed-runs.db. */
-export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boolean {
+export function guardsHold({ db, sources }: Pick<JobSession, "db" | "sources">): boolean {
   const all = sources.map((part) => readHidden(db, part, guardName));
   if (!all.every(({ areLasting }) => areLasting)) return false;
   return identifiedTables.every((table) => {
@@ -39,14 +38,14 @@ export function guardsHold({ db, sources }: Pick<Move, "db" | "sources">): boole
 }
 
 /** Returns true if a clean-up has removed guards: ids may have been reused since. */
-function areGuardsLost({ db, sources }: Move): boolean {
+function areGuardsLost({ db, sources }: JobSession): boolean {
   const anyMoved = "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')";
   if (sources.every((part) => readGuards(db, part) !== undefined)) return false;
   return prepared<[], number>(db, anyMoved).pluck().get() === 1;
 }
 
 /** Returns true if the run's id is below the guard; then so are its tests' ids, unless they came late. */
-function isGuarded({ db, fresh }: Pick<Move, "db" | "fresh">, run: bigint): boolean {
+function isGuarded({ db, fresh }: Pick<JobSession, "db" | "fresh">, run: bigint): boolean {
   return (readGuards(db, fresh)?.runs ?? 0n) > run;
 }
 
@@ -58,18 +57,15 @@ function highestId(db: Connection, part: string, table: IdentifiedTable): bigint
  * Writes guards above every id of all databases, first where ids are handed out, then to the others.
  *
  * @param room ids left free below each guard, for rows that must be renumbered
- * @param beforeCommit renews the cache's modification time
  */
-export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<GuardIds> = {}): GuardIds {
-  const { db, sources, token } = move;
+export function raiseGuards(move: JobSession, room: Partial<GuardIds> = {}): GuardIds {
+  const { db, sources } = move;
   if (areGuardsLost(move)) noteRepair(move);
   let ids: GuardIds | undefined;
   for (const part of sources) {
-    beforeCommit();
     // The other databases are read before this one is locked.
     const elsewhere = idsAbove(move, room);
-    ids = transact(db, () => {
-      proveToken(db, part, token, Date.now());
+    ids = move.commitOnce(part, () => {
       const guards = ids ?? raiseAbove(db, part, elsewhere, room);
       writeGuards(move, part, guards);
       return guards;
@@ -81,29 +77,23 @@ export function raiseGuards(move: Move, beforeCommit: () => void, room: Partial<
 }
 
 /** Raises the guards once for all chosen runs; otherwise each batch would raise them again. */
-export async function guardNewest(
-  move: Move,
-  runs: readonly bigint[],
-  beforeCommit: () => void,
-): Promise<void> {
-  const { signal } = move.context;
+export async function guardNewest(move: JobSession, runs: readonly bigint[]): Promise<void> {
   const newest = runs.at(-1);
   if (newest === undefined) return;
-  const guarded = await outwaitBusy(signal, () => guardsHold(move) && isGuarded(move, newest));
+  const guarded = await move.read(() => guardsHold(move) && isGuarded(move, newest));
   if (guarded) return;
-  await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
+  await move.read(() => raiseGuards(move));
   move.context.failpoint("guarded");
 }
 
 /** Raises the guards unless they are above every id in completed-runs.db. */
-export async function guardAgain(move: Move, beforeCommit: () => void): Promise<void> {
-  const { signal } = move.context;
-  if (await outwaitBusy(signal, () => guardsHold(move))) return;
-  await outwaitBusy(signal, () => raiseGuards(move, beforeCommit));
+export async function guardAgain(move: JobSession): Promise<void> {
+  if (await move.read(() => guardsHold(move))) return;
+  await move.read(() => raiseGuards(move));
   move.context.failpoint("guarded");
 }
 
-function idsAbove({ db, sources }: Move, room: Partial<GuardIds>): GuardIds {
+function idsAbove({ db, sources }: JobSession, room: Partial<GuardIds>): GuardIds {
   const highest = (table: IdentifiedTable) =>
     largest([...sources, "completed"].map((part) => highestId(db, part, table)));
   return Object.fromEntries(
@@ -125,6 +115,6 @@ function largest(ids: readonly bigint[]): bigint {
   return ids.reduce((highest, id) => (id > highest ? id : highest));
 }
 
-function writeGuards({ db, keys }: Move, part: Source, ids: GuardIds): void {
+function writeGuards({ db, keys }: JobSession, part: Source, ids: GuardIds): void {
   writeHidden(db, part, { name: guardName, ids, keys, comment: guardComment });
 }

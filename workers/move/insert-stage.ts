@@ -1,11 +1,11 @@
 import { type Connection, isConstraintError, prepared } from "../../shared/sqlite/connection.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /** Inserts every staged row into completed-runs.db. Call inside a transaction. */
-export function insertStage({ db, records }: Move): void {
+export function insertStage({ db, records }: JobSession): void {
   for (const record of records) {
     giveUpTakenIds(db, record);
     insertRows(db, record);
@@ -48,7 +48,7 @@ function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1
  * Returns the staged runs with rows that completed-runs.db rejects (two rows of one name, a NULL that is not
  * allowed), with SQLite's messages. Commits nothing.
  */
-export function findRefused(move: Move, runs: readonly bigint[]): Map<bigint, string> {
+export function findRefused(move: JobSession, runs: readonly bigint[]): Map<bigint, string> {
   const { db, records } = move;
   const refused = new Map<bigint, string>();
   db.exec("BEGIN");
@@ -67,7 +67,7 @@ export function findRefused(move: Move, runs: readonly bigint[]): Map<bigint, st
 }
 
 /** Inserts one run's rows; if that fails, undoes them and returns the reason. */
-function tryRun({ db, records }: Move, run: bigint): string | undefined {
+function tryRun({ db, records }: JobSession, run: bigint): string | undefined {
   db.exec("SAVEPOINT one_run");
   try {
     for (const record of records) insertRows(db, record, rowsOfRun[record.parent ?? "id"], run);

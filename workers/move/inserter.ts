@@ -10,17 +10,15 @@ import {
 import { largestId, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
 import { mapChildren } from "./children.ts";
 import { belowAllIds } from "./insert-stage.ts";
 import { LargeTests } from "./large-tests.ts";
-import { prepareSlice } from "./measure-commit.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { assertCopied } from "./slice-check.ts";
-import { type RemoverOptions, readVersion } from "./slice-removal.ts";
+import { readVersion } from "./slice-removal.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
+import type { SourceSession } from "./source-session.ts";
 import { stageFromCompleted } from "./stage-from-completed.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
 import { findIncomplete } from "./whole.ts";
 
 export interface Insertion {
@@ -47,19 +45,19 @@ type Obstacle = "conflicting" | "incomplete";
 
 /** Inserts runs of completed-runs.db into one database, slice by slice, and checks that they are complete there. */
 export class Inserter {
-  readonly #options: RemoverOptions;
+  readonly #session: SourceSession;
 
-  constructor(options: RemoverOptions) {
-    this.#options = options;
+  constructor(session: SourceSession) {
+    this.#session = session;
   }
 
   async insert({ runs, touchedAt }: Insertion): Promise<InsertionReport> {
-    const { db, signal } = this.#options;
-    await outwaitBusy(signal, () => assertCopied(db, runs));
+    const { db } = this.#session;
+    await this.#session.read(() => assertCopied(db, runs));
     const cutter = await this.#cutterOf(runs);
     const report: InsertionReport = { conflicting: [], incomplete: [] };
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
-      await prepareSlice(this.#options);
+      await this.#session.prepareSlice();
       const obstacle = await this.#insertSlice(slice, touchedAt);
       if (obstacle === undefined) continue;
       if (slice.runs.length === 1) {
@@ -80,8 +78,8 @@ export class Inserter {
 
   /** Cuts the runs as completed-runs.db has them. */
   #cutterOf(runs: readonly bigint[]): Promise<SliceCutter> {
-    const { db, pace, records, signal } = this.#options;
-    return outwaitBusy(signal, () => {
+    const { db, pace, records } = this.#session;
+    return this.#session.read(() => {
       const counts = gatherTests(db, runs, ["completed"]);
       const tests = new LargeTests(db, "completed", records);
       return new SliceCutter(db, counts, () => pace.size, { tests, order: "parents-first" });
@@ -90,12 +88,12 @@ export class Inserter {
 
   /** Returns those of `runs` that differ here from completed-runs.db in any row. */
   async findIncomplete({ runs, touchedAt }: Insertion): Promise<bigint[]> {
-    const { db, part, pace, records, signal } = this.#options;
+    const { db, part, pace, records } = this.#session;
     const cutter = await this.#cutterOf(runs);
     const found = new Set<bigint>();
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       const current = slice;
-      const incomplete = await outwaitBusy(signal, () => {
+      const incomplete = await this.#session.read(() => {
         const tests = enterSlice(db, current);
         const started = performance.now();
         const ids = findIncomplete(db, part, records, { touched: touchedAt !== undefined });
@@ -111,21 +109,21 @@ export class Inserter {
 
   /** Inserts a slice in one transaction. Returns the obstacle, having changed nothing. */
   async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
-    const { db, part, fresh, plans, records, token, company, pace, signal, failpoint } = this.#options;
-    const { tests, ends } = await outwaitBusy(signal, () => {
+    const { db, part, fresh, plans, records, company, pace, failpoint } = this.#session;
+    const { tests, ends } = await this.#session.read(() => {
       const work = enterSlice(db, slice);
       stageFromCompleted(db, part, records, touchedAt);
       return { tests: work, ends: new Map(records.map(({ table }) => [table, endsOf(db, table)])) };
     });
     try {
-      await outwaitBusy(signal, () => this.#commitStage(tests, ends, touchedAt));
+      await this.#session.read(() => this.#commitStage(tests, ends, touchedAt));
     } catch (error) {
       if (error instanceof ValueChanged) return "incomplete";
       if (error instanceof NameTaken) return "conflicting";
       // A row that came since the ids were read is in the way, of the run itself or of another.
       if (isConstraintError(error)) return isTaken(error) ? "incomplete" : "conflicting";
-      if (!(await plans.renew(token, signal))) throw error;
-      await mapChildren(db, part, records, signal);
+      if (!(await plans.renew(this.#session))) throw error;
+      await mapChildren(this.#session, part);
       return this.#insertSlice(slice, touchedAt);
     }
     failpoint(`inserted-in-${part}`);
@@ -139,13 +137,10 @@ export class Inserter {
    * @param ends range of ids in completed-runs.db by table, which new ids must avoid
    */
   #commitStage(tests: number, ends: ReadonlyMap<string, Ends>, touchedAt: number | undefined): void {
-    const { db, part, plans, records, token, company, pace, beforeCommit } = this.#options;
-    beforeCommit();
+    const { db, part, records, company, pace } = this.#session;
     let lockedAt = 0;
     try {
-      const schema = transact(db, () => {
-        proveToken(db, part, token, Date.now());
-        plans.assertCurrent(part);
+      this.#session.commitRows(part, () => {
         lockedAt = performance.now();
         company.note(readVersion(db, part));
         this.#refuseTakenName();
@@ -156,9 +151,7 @@ export class Inserter {
         const mixed = records.filter((record) => record.mixed.length > 0);
         if (findIncomplete(db, part, mixed, { touched: touchedAt !== undefined })?.length !== 0)
           throw new ValueChanged("a value would change");
-        return plans.versionOf(part);
       });
-      plans.noteOwnChange(part, schema);
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);
@@ -172,7 +165,7 @@ export class Inserter {
    * existing id belongs to late rows.
    */
   #refuseTakenName(): void {
-    const { db, part, records } = this.#options;
+    const { db, part, records } = this.#session;
     const runs = records.find(({ table }) => table === "runs");
     if (runs === undefined) return;
     const taken = prepared(
@@ -189,7 +182,7 @@ export class Inserter {
   }
 
   #insertTable(record: RecordPlan, ends: Ends): void {
-    const { db, part } = this.#options;
+    const { db, part } = this.#session;
     const { table, parent, synced } = record;
     const columns = record.columnsIn(part);
     if (columns.length === 0) return;

@@ -5,7 +5,7 @@ import type { SkipReason } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { isOddTime, lifeOf, seconds, shownTime } from "../../shared/sqlite/times.ts";
-import { type Move, planOf } from "./move.ts";
+import { type JobSession, planOf } from "./move.ts";
 import type { Run } from "./run.ts";
 import { isUnfinished } from "./test-states.ts";
 
@@ -28,7 +28,7 @@ export const defaultDeadAfterMs = 24 * 3600 * 1000;
 
 /** Returns the facts of the staged runs, by run id. */
 export function gatherFacts(
-  move: Move,
+  move: JobSession,
   runs: readonly bigint[],
   known: ReadonlyMap<bigint, RunFacts>,
 ): Map<bigint, RunFacts> {
@@ -65,7 +65,7 @@ export function gatherFacts(
 }
 
 /** Returns one such time for each run that has any. */
-function readOddTimes(move: Move): [bigint, string][] {
+function readOddTimes(move: JobSession): [bigint, string][] {
   return prepared<[], [bigint, string]>(
     move.db,
     `SELECT run_id, min(what) FROM (
@@ -110,9 +110,9 @@ export function judge(
 }
 
 /** See `Move`. */
-type Recent = Pick<Move, "recentAfter">;
+type Recent = Pick<JobSession, "recentAfter">;
 
-function readRuns(move: Move): [bigint, string, string, string, bigint][] {
+function readRuns(move: JobSession): [bigint, string, string, string, bigint][] {
   return prepared<Recent, [bigint, string, string, string, bigint]>(
     move.db,
     `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
@@ -125,7 +125,7 @@ function readRuns(move: Move): [bigint, string, string, string, bigint][] {
 }
 
 /** Reads activity of tests, steps and data; rows too old to matter are not joined to their run. */
-function readActivity(move: Move): [bigint, bigint][] {
+function readActivity(move: JobSession): [bigint, bigint][] {
   const parts = [
     ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(move, "tests", "x")})`, "x.run_id"],
     [
@@ -150,7 +150,7 @@ function readActivity(move: Move): [bigint, bigint][] {
 const runOfTest = "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = x.test_id)";
 
 /** Reads, per run, the latest activity of its unfinished tests, and their number. */
-function readUnfinished(move: Move): [bigint, bigint, bigint][] {
+function readUnfinished(move: JobSession): [bigint, bigint, bigint][] {
   return prepared<Recent, [bigint, bigint, bigint]>(
     move.db,
     `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
@@ -166,7 +166,7 @@ function readUnfinished(move: Move): [bigint, bigint, bigint][] {
  * SQL: `last_update` of a row that differs from the ref, else 0. Only then is it the time of a client's write;
  * otherwise it is that of a sync or refill. Takes `:recentAfter`.
  */
-function unsyncedUpdate(move: Move, table: IdentifiedTable, alias: string): string {
+function unsyncedUpdate(move: JobSession, table: IdentifiedTable, alias: string): string {
   const plan = planOf(move, table);
   if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
   if (!move.sources.includes("ref")) return "0";

@@ -1,19 +1,10 @@
-import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { rowLiteral } from "../../shared/sqlite/row-sql.ts";
-import type { Source } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
-
-export interface AbsorbOptions {
-  part: Source;
-  fresh: Source;
-  db: Connection;
-  records: readonly RecordPlan[];
-  token: number;
-  jobId: string;
-}
+import type { SourceSession } from "./source-session.ts";
 
 /** Keeps aside the children of copied tests that were registered again under other ids. */
-export function keepChildren(options: AbsorbOptions, tests: string): number {
+export function keepChildren(options: SourceSession, tests: string): number {
   const { db, records } = options;
   let superseded = 0;
   for (const child of records.filter(({ parent }) => parent === "test_id")) {
@@ -33,7 +24,7 @@ export function keepChildren(options: AbsorbOptions, tests: string): number {
 
 /** Records rows in `mtjobs_superseded`; returns how many. */
 export function keep(
-  { db, part, jobId }: AbsorbOptions,
+  { db, part, jobId }: SourceSession,
   record: RecordPlan,
   table: string,
   where: string,

@@ -2,6 +2,8 @@ import type { JobContext } from "../../shared/job-context.ts";
 import { holderName } from "../../shared/lease/holder.ts";
 import { leaseMs } from "../../shared/lease/lease.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import type { Files } from "../area-db/area-session.ts";
+import type { DatabaseSession } from "../area-db/database-session.ts";
 import {
   assertLeaseFree,
   type Fence,
@@ -14,7 +16,6 @@ import {
 } from "../fence.ts";
 import type { CacheTimes } from "./cache-times.ts";
 import { connect } from "./databases.ts";
-import type { Files } from "./move.ts";
 import { outwaitBusy, rest, transact } from "./transaction.ts";
 
 export interface LeaseOptions {
@@ -116,24 +117,21 @@ async function giveBack(db: Connection, token: number, beforeCommit: () => void)
 }
 
 /** Renews the lease unless a recent commit to megatest.db did. */
-export function renewLease(db: Connection, times: CacheTimes, token: number): void {
+export function renewLease(db: Connection, times: CacheTimes | undefined, token: number): void {
   const fence = readFence(db, "area");
   const left = (fence?.expiresAt ?? 0) - Date.now();
   // A lease that ends too late dates from before this host's clock was set back: other hosts would not trust it.
   if (fence?.token === token && left > leaseMs / 2 && left <= leaseMs) return;
-  times.renew();
+  times?.renew();
   transact(db, () => proveToken(db, "area", token, Date.now()));
 }
 
 /** Sleeps, renewing the lease; writes to megatest.db only every half minute. */
-export async function restUnderLease(
-  { db, times, context }: Pick<LeaseOptions, "db" | "times" | "context">,
-  token: number,
-  ms: number,
-): Promise<void> {
+export async function restUnderLease(session: DatabaseSession, ms: number): Promise<void> {
+  const { db, times, token, signal } = session;
   const until = performance.now() + ms;
   while (performance.now() < until) {
-    await rest(Math.min(1000, until - performance.now()), context.signal);
-    await outwaitBusy(context.signal, () => renewLease(db, times, token));
+    await rest(Math.min(1000, until - performance.now()), signal);
+    await session.read(() => renewLease(db, times, token));
   }
 }

@@ -2,9 +2,8 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import { lowestId } from "../../shared/run-id.ts";
 import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
-import { proveToken } from "../fence.ts";
-import type { Move, Source } from "./move.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import type { Source } from "../area-db/area-session.ts";
+import type { JobSession } from "./move.ts";
 
 /** Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored. */
 
@@ -15,7 +14,11 @@ const chunk = 2_000;
  * Returns those of `runs`, which are in completed-runs.db, that have any row in `part`. Reads only, with a few
  * milliseconds of a shared lock per statement.
  */
-export async function runsWithRows(move: Move, part: Source, runs: readonly bigint[]): Promise<bigint[]> {
+export async function runsWithRows(
+  move: JobSession,
+  part: Source,
+  runs: readonly bigint[],
+): Promise<bigint[]> {
   const found: bigint[] = [];
   for (const run of runs) {
     if (await hasRows(move, part, run)) found.push(run);
@@ -24,15 +27,15 @@ export async function runsWithRows(move: Move, part: Source, runs: readonly bigi
   return found;
 }
 
-async function hasRows(move: Move, part: Source, run: bigint): Promise<boolean> {
-  const { db, context } = move;
+async function hasRows(move: JobSession, part: Source, run: bigint): Promise<boolean> {
+  const { db } = move;
   const itself = () =>
     prepared<{ run: bigint }, number>(
       db,
       `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
          OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
     ).pluck();
-  if ((await outwaitBusy(context.signal, () => itself().get({ run }))) === 1) return true;
+  if ((await move.read(() => itself().get({ run }))) === 1) return true;
   const byTest = move.records
     .filter((record) => record.parent === "test_id" && record.indexedIn(part))
     .map(
@@ -41,12 +44,12 @@ async function hasRows(move: Move, part: Source, run: bigint): Promise<boolean> 
     );
   if (byTest.length === 0) return false;
   const children = () => prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
-  const tests = await outwaitBusy(context.signal, () =>
+  const tests = await move.read(() =>
     preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?").all(run),
   );
   for (let from = 0; from < tests.length; from += chunk) {
     const some = idList(tests.slice(from, from + chunk));
-    if ((await outwaitBusy(context.signal, () => children().get({ tests: some }))) === 1) return true;
+    if ((await move.read(() => children().get({ tests: some }))) === 1) return true;
     await yieldNow();
   }
   return false;
@@ -56,7 +59,7 @@ async function hasRows(move: Move, part: Source, run: bigint): Promise<boolean> 
  * Returns the moved runs that rows in `part` refer to: a restored run row, a test without its run, a step or datum
  * without its test. Cheap: by index over the runs, and over steps and data newer than last time.
  */
-export async function lateRuns(move: Move, part: Source): Promise<Set<bigint>> {
+export async function lateRuns(move: JobSession, part: Source): Promise<Set<bigint>> {
   const found = new Set<bigint>();
   for (const run of await movedRunsNamedBy(move, part)) found.add(run);
   for (const table of ["test_steps", "test_data"] as const) {
@@ -67,13 +70,11 @@ export async function lateRuns(move: Move, part: Source): Promise<Set<bigint>> {
 }
 
 /** Returns the moved runs that rows of unindexed tables refer to, by the latest map of `mapChildren`. */
-export async function runsWithUnindexedRows(move: Move, part: Source): Promise<bigint[]> {
+export async function runsWithUnindexedRows(move: JobSession, part: Source): Promise<bigint[]> {
   const found: bigint[] = [];
   for (const { table, parent, indexedIn } of move.records) {
     if (parent === null || indexedIn(part)) continue;
-    const runs = await outwaitBusy(move.context.signal, () =>
-      runsOfMappedChildren(move, part, table, parent),
-    );
+    const runs = await move.read(() => runsOfMappedChildren(move, part, table, parent));
     found.push(...runs);
   }
   return found;
@@ -83,7 +84,8 @@ export async function runsWithUnindexedRows(move: Move, part: Source): Promise<b
 type Named = bigint | number | string | Buffer;
 
 /** Skips through the index on tests.run_id, and through the runs. */
-async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<bigint[]> {
+async function movedRunsNamedBy(session: JobSession, part: Source): Promise<bigint[]> {
+  const { db, context } = session;
   const walk = (next: string) => `WITH RECURSIVE named(id, n) AS (
       SELECT (${next.replace(":after", ":from")}), 1
       UNION ALL SELECT (${next.replace(":after", "named.id")}), n + 1 FROM named
@@ -98,9 +100,7 @@ async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<bi
     const read = () => prepared<{ from: Named }, [Named, string | null]>(db, walk(next)).safeIntegers().raw();
     for (let from: Named | undefined = Number.NEGATIVE_INFINITY; from !== undefined; ) {
       const after: Named = from;
-      const rows: [Named, string | null][] = await outwaitBusy(context.signal, () =>
-        read().all({ from: after }),
-      );
+      const rows: [Named, string | null][] = await session.read(() => read().all({ from: after }));
       for (const [id, state] of rows) if (state === "moved") found.push(id as bigint);
       from = rows.at(-1)?.[0];
       context.signal.throwIfAborted();
@@ -111,12 +111,13 @@ async function movedRunsNamedBy({ db, context }: Move, part: Source): Promise<bi
 }
 
 async function runsOfNewChildren(
-  { db, context }: Move,
+  session: JobSession,
   part: Source,
   table: "test_steps" | "test_data",
 ): Promise<bigint[]> {
+  const { db, context } = session;
   const { signal } = context;
-  const seen = await outwaitBusy(signal, () => seenUpTo({ db }, part, table));
+  const seen = await session.read(() => seenUpTo({ db }, part, table));
   const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
   const rowsOf = `SELECT DISTINCT (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
        WHERE t.id = x.test_id AND r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id))
@@ -125,16 +126,16 @@ async function runsOfNewChildren(
   const found: bigint[] = [];
   const first = seen === undefined ? lowestId : idAfter(seen, seen);
   if (first === undefined) return found;
-  const next = (from: bigint) => outwaitBusy(signal, () => last().get(from > first ? from : first));
+  const next = (from: bigint) => session.read(() => last().get(from > first ? from : first));
   for await (const [from, to] of walkIds(signal, next)) {
-    const runs = await outwaitBusy(signal, () => read().all(from > first ? from : first, to));
+    const runs = await session.read(() => read().all(from > first ? from : first, to));
     for (const run of runs) if (run !== null) found.push(run);
   }
   return found;
 }
 
 function runsOfMappedChildren(
-  { db }: Move,
+  { db }: JobSession,
   part: Source,
   table: string,
   parent: "run_id" | "test_id",
@@ -154,7 +155,7 @@ function runsOfMappedChildren(
 }
 
 /** A mark above every id dates from a cache that was recreated since: it is ignored. */
-function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): bigint | undefined {
+function seenUpTo({ db }: Pick<JobSession, "db">, part: Source, table: string): bigint | undefined {
   const highest = largestId(db, `${part}.${table}`) ?? 0n;
   const seen = preparedIds<[string, string]>(
     db,
@@ -164,7 +165,7 @@ function seenUpTo({ db }: Pick<Move, "db">, part: Source, table: string): bigint
 }
 
 /** Returns the highest ids of steps and data; ids up to them count as checked once `writeSeen` commits. */
-export function readSeen({ db, sources }: Move): [string, string, bigint][] {
+export function readSeen({ db, sources }: JobSession): [string, string, bigint][] {
   return sources.flatMap((part) =>
     ["test_steps", "test_data"].map((table): [string, string, bigint] => [
       part,
@@ -174,10 +175,9 @@ export function readSeen({ db, sources }: Move): [string, string, bigint][] {
   );
 }
 
-export function writeSeen({ db, token }: Move, seen: readonly [string, string, bigint][]): void {
-  transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
-    const write = db.prepare("INSERT OR REPLACE INTO completed.mtjobs_seen VALUES (?, ?, ?)");
+export function writeSeen(session: JobSession, seen: readonly [string, string, bigint][]): void {
+  session.commitOnce("completed", () => {
+    const write = session.db.prepare("INSERT OR REPLACE INTO completed.mtjobs_seen VALUES (?, ?, ?)");
     for (const entry of seen) write.run(...entry);
   });
 }

@@ -1,20 +1,19 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../shared/sqlite/times.ts";
-import { type Move, planOf } from "./move.ts";
+import { type JobSession, planOf } from "./move.ts";
 import { enterSlice, gatherTests, SliceCutter } from "./slices.ts";
 import { strangeRuns } from "./strangers.ts";
 import { isUnfinished } from "./test-states.ts";
-import { outwaitBusy } from "./transaction.ts";
 
 /** Tests read in one statement: a few milliseconds of a shared lock. */
 const chunk = 2_000;
 
 /** Returns true if a test of the run, not of another run with its id, may still report: then its rows must stay. */
-export async function isAlive(move: Move, run: bigint, deadAfterMs: number): Promise<boolean> {
-  const { db, fresh, context } = move;
+export async function isAlive(move: JobSession, run: bigint, deadAfterMs: number): Promise<boolean> {
+  const { db, fresh } = move;
   const strange = () => strangeRuns(db, fresh, planOf(move, "runs"), [run]);
-  if ((await outwaitBusy(context.signal, strange)).length > 0) return false;
+  if ((await move.read(strange)).length > 0) return false;
   const alive = () =>
     prepared<[bigint, number], number>(
       db,
@@ -22,11 +21,11 @@ export async function isAlive(move: Move, run: bigint, deadAfterMs: number): Pro
        WHERE t.run_id = ? AND ${lifeOf("t")} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
     ).pluck();
   const since = (Date.now() - deadAfterMs) / 1000;
-  const counts = await outwaitBusy(context.signal, () => gatherTests(db, [run], [fresh]));
+  const counts = await move.read(() => gatherTests(db, [run], [fresh]));
   const cutter = new SliceCutter(db, counts, () => chunk);
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     enterSlice(db, slice);
-    if ((await outwaitBusy(context.signal, () => alive().get(run, since))) === 1) return true;
+    if ((await move.read(() => alive().get(run, since))) === 1) return true;
     await yieldNow();
   }
   return false;

@@ -5,12 +5,12 @@ import { copyBatch, stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
 import { endEarly } from "./end-early.ts";
-import { guardAgain } from "./id-guards.ts";
-import type { Move } from "./move.ts";
-import type { RemovalLine, Versions } from "./removal-line.ts";
+import { guardAgain, guardNewest } from "./id-guards.ts";
+import type { LeasedSession } from "./leased-session.ts";
+import type { Versions } from "./removal-line.ts";
 import { labelOf, type Run } from "./run.ts";
 import { runRows } from "./run-rows.ts";
-import { outwaitBusy, stopGraceMs } from "./transaction.ts";
+import { stopGraceMs } from "./transaction.ts";
 
 /** How often a run that keeps changing is copied. */
 const maxCopies = 3;
@@ -33,14 +33,31 @@ const nothing: CopiedBatch = { runs: [], readAt: new Map() };
 const idsOf = ({ runs }: Pick<CopiedBatch, "runs">) => runs.map(({ id }) => id);
 
 /**
+ * Moves the chosen runs. Returns the versions of the sources before, to check with afterwards that nothing came back.
+ *
+ * @throws JobsError with what stopped it; the batches moved before are moved
+ */
+export async function moveRuns(
+  session: LeasedSession,
+  runs: readonly bigint[],
+  payload: ReducePayload,
+): Promise<Versions> {
+  session.context.log(`Matching runs, to be checked for running tests: ${runs.length}.`);
+  await guardNewest(session, runs);
+  // Without runs there is nothing to compare.
+  const versions = runs.length === 0 ? new Map() : await session.pipeline.versions();
+  await new RunMover(session, runs, payload).run();
+  session.context.failpoint("moved");
+  return versions;
+}
+
+/**
  * Moves the chosen runs, batch by batch: copies and verifies whole runs, then removes them from cache, ref and
  * megatest.db. The next batch is copied while one is removed.
  */
-export class RunMover {
-  #move: Move;
-  readonly #line: RemovalLine;
+class RunMover {
+  #session: LeasedSession;
   readonly #payload: ReducePayload;
-  readonly #beforeCommit: () => void;
   readonly #pending = new PendingStates();
   readonly #ahead = new Set<Promise<void>>();
   readonly #copies = new Map<bigint, number>();
@@ -51,22 +68,16 @@ export class RunMover {
   #failure: unknown;
   #askedVersions: Promise<Versions> | undefined;
 
-  constructor(
-    move: Move,
-    line: RemovalLine,
-    options: { runs: readonly bigint[]; payload: ReducePayload; beforeCommit: () => void },
-  ) {
-    this.#move = move;
-    this.#line = line;
-    this.#payload = options.payload;
-    this.#beforeCommit = options.beforeCommit;
-    this.#waiting = [...options.runs];
-    this.#total = options.runs.length;
+  constructor(session: LeasedSession, runs: readonly bigint[], payload: ReducePayload) {
+    this.#session = session;
+    this.#payload = payload;
+    this.#waiting = [...runs];
+    this.#total = runs.length;
   }
 
   /** Moves until nothing is left or the signal is aborted; the current batches are finished in either case. */
   async run(): Promise<void> {
-    const { signal } = this.#move.context;
+    const { signal } = this.#session.context;
     let verified = nothing;
     try {
       while (this.#failure === undefined && !signal.aborted) {
@@ -97,12 +108,12 @@ export class RunMover {
   /** Leaves the waiting runs to the next job once the time is up. */
   #heedTime(): void {
     const left = this.#waiting.length;
-    if (left === 0 || !endEarly(this.#move, left)) return;
+    if (left === 0 || !endEarly(this.#session, left)) return;
     this.#waiting = [];
   }
 
   async #copyNext(): Promise<CopiedBatch> {
-    const { context, tally } = this.#move;
+    const { context, tally } = this.#session;
     const batch = await this.#takeBatch();
     context.progress({
       phase: "moving",
@@ -113,8 +124,8 @@ export class RunMover {
     for (const run of batch) this.#copies.set(run, (this.#copies.get(run) ?? 0) + 1);
     const readAt = await this.#versions();
     // From here on a change of schema also changes the version, and then rows are compared before removal.
-    await this.#move.plans.renew(this.#move.token, context.signal);
-    const runs = await copyBatch(this.#move, batch, this.#payload, this.#pending, this.#size);
+    await this.#session.plans.renew(this.#session);
+    const runs = await copyBatch(this.#session, batch, this.#payload, this.#pending, this.#size);
     this.#size = Math.min(this.#size * growth, largestBatch);
     return { runs, readAt };
   }
@@ -124,8 +135,8 @@ export class RunMover {
    * slices, so they are asked during the previous copy; an older version only causes more comparing.
    */
   async #versions(): Promise<Versions> {
-    const versions = await (this.#askedVersions ?? this.#line.versions());
-    this.#askedVersions = this.#line.versions();
+    const versions = await (this.#askedVersions ?? this.#session.pipeline.versions());
+    this.#askedVersions = this.#session.pipeline.versions();
     // If the job ends before the next copy, the answer is not awaited.
     this.#askedVersions.catch(() => {});
     return versions;
@@ -133,7 +144,7 @@ export class RunMover {
 
   /** Takes runs up to the batch size, at least one. */
   async #takeBatch(): Promise<bigint[]> {
-    const { db, fresh, context } = this.#move;
+    const { db, fresh } = this.#session;
     const size = this.#size;
     const count = () =>
       prepared<[bigint], number>(db, `SELECT count(*) FROM ${fresh}.tests WHERE run_id = ?`).pluck();
@@ -141,7 +152,7 @@ export class RunMover {
     let tests = 0;
     while (this.#waiting.length > 0 && tests < size) {
       const run = this.#waiting[0] as bigint;
-      const more = await outwaitBusy(context.signal, () => count().get(run) ?? 0);
+      const more = await this.#session.read(() => count().get(run) ?? 0);
       if (batch.length > 0 && tests + more > size * 1.25) break;
       batch.push(run);
       this.#waiting.shift();
@@ -153,10 +164,9 @@ export class RunMover {
   /** Commits the states, makes sure that ids are guarded, and starts the removal. */
   async #handOn(batch: CopiedBatch): Promise<void> {
     if (batch.runs.length === 0) return;
-    const move = this.#move;
-    const { signal } = move.context;
-    await outwaitBusy(signal, () => commitStates(move, this.#pending));
-    await guardAgain(move, this.#beforeCommit);
+    const move = this.#session;
+    await this.#session.read(() => commitStates(move, this.#pending));
+    await guardAgain(move);
     move.context.failpoint("removing");
     while (this.#ahead.size >= maxAhead) await Promise.race(this.#ahead);
     const removal: Promise<void> = this.#remove(batch)
@@ -168,9 +178,9 @@ export class RunMover {
   }
 
   async #remove({ runs, readAt }: CopiedBatch): Promise<void> {
-    const move = this.#move;
-    const { tally, context } = move;
-    const report = await this.#line.remove(idsOf({ runs }), false, { readAt });
+    const move = this.#session;
+    const { tally } = move;
+    const report = await this.#session.pipeline.remove(idsOf({ runs }), false, { readAt });
     await countRemoval(move, report);
     const changed = new Set(report.changed);
     const left = runs.filter(({ id }) => report.left.includes(id));
@@ -181,7 +191,7 @@ export class RunMover {
       );
     }
     const moved = runs.filter(({ id }) => !changed.has(id) && !report.left.includes(id));
-    const rows = await outwaitBusy(context.signal, () => runRows(move, idsOf({ runs: moved })));
+    const rows = await this.#session.read(() => runRows(move, idsOf({ runs: moved })));
     for (const [table, count] of rows) tally.moved[table] += count;
     for (const run of moved) tally.movedRun(run);
     tally.rowsDone += Object.values(report.removed).reduce((sum, count) => sum + count, 0);
@@ -194,7 +204,7 @@ export class RunMover {
 
   /** Discards the copies of runs that changed since, of which nothing was removed, and copies them again. */
   async #copyAgain(runs: readonly Run[]): Promise<void> {
-    const move = this.#move;
+    const move = this.#session;
     await discardCopies(
       move,
       runs.map(({ id }) => id),
@@ -207,7 +217,7 @@ export class RunMover {
 
   /** Removes the last copies and writes the last states. */
   async #finish(verified: CopiedBatch): Promise<void> {
-    const move = this.#move;
+    const move = this.#session;
     const lost =
       move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
     if (this.#failure !== undefined || lost) return;
@@ -215,12 +225,12 @@ export class RunMover {
     const grace = new AbortController();
     const { signal } = move.context;
     if (signal.aborted) setTimeout(() => grace.abort(signal.reason), stopGraceMs).unref();
-    const calm = { ...move, context: { ...move.context, signal: grace.signal } };
-    this.#move = calm;
+    const session = move.under(grace.signal);
+    this.#session = session;
     this.#pending.set(idsOf(verified), "removing");
-    await outwaitBusy(calm.context.signal, () => commitStates(calm, this.#pending));
+    await session.read(() => commitStates(session, this.#pending));
     await this.#handOn(verified);
     await Promise.all(this.#ahead);
-    await outwaitBusy(calm.context.signal, () => commitStates(calm, this.#pending));
+    await session.read(() => commitStates(session, this.#pending));
   }
 }

@@ -1,8 +1,7 @@
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
-import { proveToken } from "../fence.ts";
+import type { DatabaseSession } from "../area-db/database-session.ts";
 import { planRecords, type RecordPlan } from "./record-tables.ts";
 import { createScratch } from "./scratch.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
 import { widenCompleted } from "./widen.ts";
 
 interface Planned {
@@ -58,12 +57,12 @@ export class Plans {
    *
    * @returns whether a schema had changed
    */
-  async renew(token: number, signal: AbortSignal): Promise<boolean> {
+  async renew(session: DatabaseSession): Promise<boolean> {
     const { db, sources } = this.#of;
-    if (await outwaitBusy(signal, () => this.isCurrent(...sources))) return false;
-    await outwaitBusy(signal, () => {
+    if (await session.read(() => this.isCurrent(...sources))) return false;
+    await session.read(() => {
       const versions = this.#readVersions();
-      for (const part of sources) widen(db, part, token);
+      for (const part of sources) widen(session, part);
       const plans = this.#read();
       createScratch(db, plans);
       // Last, when nothing can fail any more: after a failure the next call must try again.
@@ -86,12 +85,10 @@ export class Plans {
 }
 
 /** Adds the columns that completed-runs.db lacks. */
-export function widen(db: Connection, part: Part, token: number): void {
+export function widen(session: DatabaseSession, part: Part): void {
+  const { db } = session;
   if (!widenCompleted(db, part, () => false)) return;
-  transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
-    widenCompleted(db, part, (sql) => void db.exec(sql));
-  });
+  session.commitOnce("completed", () => widenCompleted(db, part, (sql) => void db.exec(sql)));
 }
 
 function schemaVersion(db: Connection, part: Part): number {

@@ -4,10 +4,10 @@ import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { ensureCompletedDb, newCompletedDb } from "./completed-db.ts";
 import { assertNoJournalLeft } from "./databases.ts";
 import { assertCompletedKept } from "./lost-completed.ts";
-import type { Place } from "./prepare.ts";
+import type { OpenedArea } from "./prepare.ts";
 
 /** Creates the program's files in the area if missing, and returns the area's id. Replaces nothing. */
-export function prepareArea({ area, files }: Pick<Place, "area" | "files">): string {
+export function prepareArea({ area, files }: Pick<OpenedArea, "area" | "files">): string {
   assertNoJournalLeft(files);
   assertCompletedKept(files);
   ensurePrivateDir(area);

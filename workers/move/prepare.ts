@@ -21,32 +21,30 @@ import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
-import {
-  assertMegatestSchema,
-  assertNoJournalLeft,
-  connect,
-  filesOf,
-  hotJournals,
-  sourcesOf,
-} from "./databases.ts";
+import { AreaSession, type Files } from "../area-db/area-session.ts";
+import type { MigrationSession } from "../migrate/part.ts";
+import { assertMegatestSchema, assertNoJournalLeft, filesOf, hotJournals, sourcesOf } from "./databases.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { assertCompletedKept } from "./lost-completed.ts";
-import type { Files, Move } from "./move.ts";
+import type { JobSessionOptions } from "./move.ts";
 import { assertOneArea } from "./one-area.ts";
 import { openQuietly } from "./open-quietly.ts";
-import { Pace } from "./pace.ts";
-import { Plans } from "./plans.ts";
 import { Tally } from "./tally.ts";
 import { TimeBudget } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** A job's area and cache, checked and ready to work on. */
-export interface Place {
+export interface OpenedArea {
   area: Area;
   cache: CachePair | undefined;
   files: Files;
   /** Whether Megatest would have refilled the cache; read first, since opening a cache in WAL mode may hide it. */
   refillDue: boolean;
+  context: JobContext;
+  /** Counts and warnings of the job. */
+  tally: Tally;
+  /** When the job began, by `performance.now()`. */
+  started: number;
 }
 
 /**
@@ -57,8 +55,9 @@ export interface Place {
 export async function openPlace(
   payload: Pick<MovePayload, "area"> & Partial<Pick<MovePayload, "dryRun">>,
   context: JobContext,
-  tally: Tally,
-): Promise<Place> {
+): Promise<OpenedArea> {
+  const started = performance.now();
+  const tally = new Tally();
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const say = warner(area, context, tally);
@@ -87,7 +86,7 @@ export async function openPlace(
   if (cache === undefined) {
     say("there is no cache on this host: the job works on megatest.db only, and creates no cache");
   }
-  return { area, cache, files, refillDue: due };
+  return { area, cache, files, refillDue: due, context, tally, started };
 }
 
 function notHome(area: Area, homehost: string, { address }: HomeDecision, settings: Settings): JobsError {
@@ -112,58 +111,35 @@ function warner(area: Area, context: JobContext, tally: Tally): (sentence: strin
   };
 }
 
-/** The part of a job's payload that a move needs, and the kind it is counted as. */
-interface MoveKind {
-  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz" | "dryRun">>;
-  job: MoveResult["job"];
-}
-
-/** Connects to the existing databases. `token` is 0 for a dry run, which only reads. */
-export function openMove(place: Place, kind: MoveKind, context: JobContext, tally: Tally): Move {
-  const db = connect(place.files, [...sourcesOf(place.files), "completed"]);
-  try {
-    return moveOn(db, place, kind, context, tally);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
-
-/** Runs `openMove` on a connection with the databases and completed-runs.db attached; it stays the caller's. */
-export function moveOn(
-  db: Connection,
-  { area, files }: Pick<Place, "area" | "files">,
-  { payload, job }: MoveKind,
-  context: JobContext,
-  tally: Tally,
-): Move {
-  const sources = sourcesOf(files);
+/** Options of a session on all databases of an area, with `db` attached to them. @throws JobsError `unknown-schema` */
+function areaSetup(db: Connection, { area, files }: Pick<OpenedArea, "area" | "files">, context: JobContext) {
   assertMegatestSchema(db, files);
-  const keys = knownKeys(db, area);
+  return { db, context, area, files, sources: sourcesOf(files), keys: knownKeys(db, area) };
+}
+
+/** A step's session on the rows of its area; the connection stays the step's. @throws JobsError `unknown-schema` */
+export function areaSession(step: MigrationSession): AreaSession {
+  const { db, context, times, token } = step;
+  return new AreaSession({ ...areaSetup(db, step, context), times, token });
+}
+
+/** Options of a job's session. @throws JobsError `unknown-schema` */
+export function jobSetup(
+  db: Connection,
+  { area, files, context, tally }: OpenedArea,
+  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz">>,
+  job: MoveResult["job"],
+): Omit<JobSessionOptions, "times"> {
   const now = Date.now();
-  const fresh = sources.includes("cache") ? "cache" : "area";
-  const plans = new Plans({ db, sources, keys });
-  const move: Move = {
-    context,
-    area,
-    files,
-    sources,
-    fresh,
-    db,
-    keys,
-    plans,
-    records: plans.records,
-    token: 0,
-    pace: new Pace(fresh),
+  const settledMs = Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs);
+  return {
+    ...areaSetup(db, { area, files }, context),
     time: new TimeBudget(payload),
     now,
-    recentAfter: Math.floor(
-      (now - Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs)) / 1000,
-    ),
+    recentAfter: Math.floor((now - settledMs) / 1000),
     tally,
     counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
   };
-  return move;
 }
 
 function knownKeys(db: Connection, area: Area): string[] {

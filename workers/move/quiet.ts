@@ -2,10 +2,8 @@ import type { Area } from "../../shared/area/area.ts";
 import { clockSkewMs } from "../../shared/area/mtime.ts";
 import { liveServers, type MegatestServer, serverText } from "../../shared/area/servers.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
-import { lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { lifeOf } from "../../shared/sqlite/times.ts";
-import type { Move } from "./move.ts";
-import { outwaitBusy } from "./transaction.ts";
+import type { JobSession } from "./move.ts";
 
 /** Tests read in one statement. */
 const chunk = 20_000;
@@ -21,16 +19,15 @@ export function aliveServers(area: Area, host: string, skewMs = clockSkewMs(area
 }
 
 /** Returns why the area is not quiet (a live server, or a test in flight), or undefined. */
-export async function quietReason(move: Move, area: Area): Promise<string | undefined> {
-  const [server] = aliveServers(area, move.context.settings.host);
+export async function quietReason(session: JobSession): Promise<string | undefined> {
+  const [server] = aliveServers(session.area, session.context.settings.host);
   if (server !== undefined) return `a Megatest server is alive (${serverText(server)})`;
-  return (await isAnythingInFlight(move)) ? "tests are in flight" : undefined;
+  return (await isAnythingInFlight(session)) ? "tests are in flight" : undefined;
 }
 
 /** Returns true if an unfinished test was active within a day. */
-async function isAnythingInFlight({ db, fresh, context }: Move): Promise<boolean> {
-  const { signal } = context;
-  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${fresh}.tests`, chunk));
+async function isAnythingInFlight(session: JobSession): Promise<boolean> {
+  const { db, fresh } = session;
   const found = () =>
     prepared<{ from: bigint; to: bigint; since: number }, number>(
       db,
@@ -39,8 +36,8 @@ async function isAnythingInFlight({ db, fresh, context }: Move): Promise<boolean
        AND ${lifeOf("t")} > :since)`,
     ).pluck();
   const since = Date.now() / 1000 - 24 * 3600;
-  for await (const [from, to] of walkIds(signal, (next) => outwaitBusy(signal, () => last().get(next)))) {
-    if ((await outwaitBusy(signal, () => found().get({ from, to, since }))) === 1) return true;
+  for await (const [from, to] of session.idRanges(`${fresh}.tests`, chunk)) {
+    if ((await session.read(() => found().get({ from, to, since }))) === 1) return true;
   }
   return false;
 }

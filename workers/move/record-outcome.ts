@@ -3,16 +3,16 @@ import { toJobsError } from "../../shared/errors.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import { countSides, type RunsBySide } from "./count-sides.ts";
-import type { Move } from "./move.ts";
-import { outwaitBusy } from "./transaction.ts";
+import type { JobSession } from "./move.ts";
 
 function stateAfter(error: unknown): MoveResult["state"] {
   return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";
 }
 
 /** Returns undefined if they cannot be counted now: the work is done, so this must not fail the job. */
-export async function sidesAfter({ db }: Move, signal: AbortSignal): Promise<RunsBySide | undefined> {
-  return await outwaitBusy(signal, () => countSides(db)).catch(() => undefined);
+export async function sidesAfter(session: JobSession): Promise<RunsBySide | undefined> {
+  const { db } = session;
+  return await session.read(() => countSides(db)).catch(() => undefined);
 }
 
 /** Maximum number of warnings in a line of the history; the result has all. */
@@ -41,20 +41,20 @@ const lastLookMs = 10_000;
 
 /** Writes the history's line of a failed job; not yet for a job that is requeued, paused or retried. */
 export async function noteFailure(
-  move: Move,
+  move: JobSession,
   payload: MovePayload,
-  report: (signal: AbortSignal) => Promise<MoveResult>,
+  report: (session: JobSession) => Promise<MoveResult>,
   thrown: unknown,
 ): Promise<void> {
   const error = toJobsError(thrown);
   if (error.code === "stopped" || error.code === "lost-lease" || error.code === "paused") return;
   if (error.retriable && move.context.triedAgain === true) return;
   // The job's own signal may have ended it.
-  const signal = AbortSignal.timeout(lastLookMs);
+  const session = move.under(AbortSignal.timeout(lastLookMs));
   try {
-    const result = { ...(await report(signal)), state: stateAfter(error) };
+    const result = { ...(await report(session)), state: stateAfter(error) };
     appendHistory(move.area, {
-      ...historyLine(result, payload, await sidesAfter(move, signal)),
+      ...historyLine(result, payload, await sidesAfter(session)),
       error: { code: error.code, message: error.message },
     });
   } catch (why) {

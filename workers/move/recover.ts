@@ -2,6 +2,8 @@ import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { targetSql } from "../../shared/patterns.ts";
 import { plural } from "../../shared/plural.ts";
+import { defaultGraceMs } from "../../shared/queue/grace.ts";
+import type { MovePayload } from "../../shared/queue/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { commitStates, PendingStates, type RunState } from "./copy.ts";
 import { countRemoval } from "./count-removal.ts";
@@ -9,74 +11,62 @@ import { discardCopies } from "./discard.ts";
 import { guardAgain } from "./id-guards.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
 import { LargeTests } from "./large-tests.ts";
+import type { LeasedSession } from "./leased-session.ts";
 import { isAlive } from "./live-tests.ts";
-import type { Move } from "./move.ts";
-import type { RemovalLine } from "./removal-line.ts";
+import type { JobSession } from "./move.ts";
 import { dropRestored, letGo, undoRestore } from "./restore-runs.ts";
 import { labelOf, type Run } from "./run.ts";
 import { runRows } from "./run-rows.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
-import { outwaitBusy } from "./transaction.ts";
 import { findIncomplete } from "./whole.ts";
 
 /**
- * Finishes or undoes what a dead job left. A reduce's copy of which nothing was removed is discarded: the run is
- * complete where it was, and may be chosen again. A removal that has begun can only be finished.
+ * Finishes or undoes what an interrupted job left. A copy of which nothing was removed is discarded: the run is
+ * complete in the sources and may be chosen again. If removing had begun, it is finished.
  */
-export async function finishInterrupted(move: Move, line: RemovalLine, options: Recovery): Promise<void> {
-  const halfway = [...(await runsIn(move, "removing")), ...(await runsIn(move, "restoring"))];
-  if (halfway.length > 0) await guardAgain(move, options.beforeCommit);
-  await finishReduces(move, line, options.deadAfterMs);
-  await finishRestores(move, line, options);
+export async function finishInterrupted(session: LeasedSession, payload: MovePayload): Promise<void> {
+  const halfway = [...(await runsIn(session, "removing")), ...(await runsIn(session, "restoring"))];
+  if (halfway.length > 0) await guardAgain(session);
+  await finishReduces(session, payload.deadAfter);
+  await finishRestores(session, payload);
 }
 
-export interface Recovery {
-  /** See `RestorePayload.deadAfter`; undefined: the default. */
-  deadAfterMs: number | undefined;
-  /** How long a restored run is kept for readers of completed-runs.db, ms. */
-  grace: number;
-  /** Renews the cache's modification time. */
-  beforeCommit(): void;
-  /** Sleeps under the lease. */
-  rest(ms: number): Promise<void>;
-}
-
-async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaultDeadAfterMs): Promise<void> {
-  const { context, tally, counts } = move;
-  const copying = await runsIn(move, "copying");
-  const removing = await runsIn(move, "removing");
+async function finishReduces(session: LeasedSession, deadAfterMs = defaultDeadAfterMs): Promise<void> {
+  const { context, tally, counts } = session;
+  const copying = await runsIn(session, "copying");
+  const removing = await runsIn(session, "removing");
   const untouched: Run[] = [];
   for (const run of removing) {
-    if (await isUntouched(move, run.id)) untouched.push(run);
+    if (await isUntouched(session, run.id)) untouched.push(run);
   }
   const undone = [...copying, ...untouched];
   for (const { id } of undone) {
-    await discardCopies(move, [id]);
+    await discardCopies(session, [id]);
     context.failpoint("taken-back");
   }
   if (undone.length > 0) {
     tally.undone.reduce = undone.length;
     context.log(
-      `Discarded the copies of ${plural(undone.length, "run")} that an interrupted job had begun to move.`,
+      `Discarded the copies of ${plural(undone.length, "run")} that an interrupted job had begun to session.`,
     );
   }
   const pending = new PendingStates();
   for (const run of removing.filter((candidate) => !untouched.includes(candidate))) {
     context.signal.throwIfAborted();
-    if (await isAlive(move, run.id, deadAfterMs)) {
+    if (await isAlive(session, run.id, deadAfterMs)) {
       tally.skip(labelOf(run), "in-flight");
       tally.warn(
         `run ${run.id} (${run.target}/${run.runname}) is half moved and active again; the next job will finish moving it`,
       );
       continue;
     }
-    const report = await line.remove([run.id], true);
-    await countRemoval(move, report);
-    const rows = await outwaitBusy(context.signal, () => runRows(move, [run.id]));
+    const report = await session.pipeline.remove([run.id], true);
+    await countRemoval(session, report);
+    const rows = await session.read(() => runRows(session, [run.id]));
     for (const [table, count] of rows) counts.reduce.moved[table] += count;
     counts.reduce.movedRun(run);
     pending.set([run.id], "moved");
-    await outwaitBusy(context.signal, () => commitStates(move, pending));
+    await session.read(() => commitStates(session, pending));
     context.failpoint("resumed");
     context.log(
       `Finished moving run ${run.id} (${run.target}/${run.runname}), which an interrupted job had half moved.`,
@@ -85,40 +75,37 @@ async function finishReduces(move: Move, line: RemovalLine, deadAfterMs = defaul
 }
 
 /** Deletes the copies of runs that a dead job restored completely, once readers have finished; others are moved again. */
-async function finishRestores(
-  move: Move,
-  line: RemovalLine,
-  { deadAfterMs, grace, rest }: Recovery,
-): Promise<void> {
-  const { context } = move;
-  await dropRestored(move, await runsIn(move, "restored"));
-  const restoring = await runsIn(move, "restoring");
+async function finishRestores(session: LeasedSession, payload: MovePayload): Promise<void> {
+  const { context } = session;
+  await dropRestored(session, await runsIn(session, "restored"));
+  const restoring = await runsIn(session, "restoring");
   if (restoring.length === 0) return;
   // The dead job may have set `last_update`, at an unknown time.
-  const incomplete = await line.findIncomplete({
+  const incomplete = await session.pipeline.findIncomplete({
     runs: restoring.map(({ id }) => id),
-    touchedAt: Math.floor(move.now / 1000),
+    touchedAt: Math.floor(session.now / 1000),
   });
   const isWhole = ({ id }: Run) => !incomplete.includes(id);
   const undone = await undoRestore(
-    move,
-    line,
+    session,
     restoring.filter((run) => !isWhole(run)),
-    deadAfterMs,
+    payload.deadAfter,
   );
   if (undone.length > 0) {
-    move.tally.undone.restore = undone.length;
+    session.tally.undone.restore = undone.length;
     context.log(`Moved ${plural(undone.length, "run")} again that an interrupted job had half restored.`);
   }
   const whole = restoring.filter(isWhole);
   if (whole.length === 0) return;
-  await rest(grace);
-  await letGo(move, whole);
+  // Earlier readers of completed-runs.db finish first.
+  await session.rest("grace" in payload ? payload.grace : defaultGraceMs);
+  await letGo(session, whole);
   context.log(`Finished restoring ${plural(whole.length, "run")} of an interrupted job.`);
 }
 
-async function runsIn({ db, keys, context }: Move, state: RunState): Promise<Run[]> {
-  return await outwaitBusy(context.signal, () =>
+async function runsIn(session: JobSession, state: RunState): Promise<Run[]> {
+  const { db, keys } = session;
+  return await session.read(() =>
     prepared<[string], Run>(
       db,
       `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
@@ -131,23 +118,23 @@ async function runsIn({ db, keys, context }: Move, state: RunState): Promise<Run
 }
 
 /** Returns true if every row of the copy is still unchanged in the freshest source. Reads slice by slice. */
-async function isUntouched(move: Move, run: bigint): Promise<boolean> {
-  const { db, context, pace, records } = move;
-  const cutter = await outwaitBusy(context.signal, () => {
+async function isUntouched(session: JobSession, run: bigint): Promise<boolean> {
+  const { db, pace, records } = session;
+  const cutter = await session.read(() => {
     const counts = gatherTests(db, [run], ["completed"]);
     const tests = new LargeTests(db, "completed", records);
     return new SliceCutter(db, counts, () => pace.size, { tests, order: "parents-first" });
   });
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     const current = slice;
-    if (!(await outwaitBusy(context.signal, () => isSliceUntouched(move, current)))) return false;
+    if (!(await session.read(() => isSliceUntouched(session, current)))) return false;
     await yieldNow();
   }
   return true;
 }
 
-function isSliceUntouched(move: Move, slice: Slice): boolean {
-  const { db, fresh, pace, records } = move;
+function isSliceUntouched(session: JobSession, slice: Slice): boolean {
+  const { db, fresh, pace, records } = session;
   const tests = enterSlice(db, slice);
   const started = performance.now();
   const incomplete = findIncomplete(db, fresh, records, { touched: false });

@@ -3,12 +3,11 @@ import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promi
 import { absorb } from "./absorb.ts";
 import { mapChildren } from "./children.ts";
 import { LargeTests } from "./large-tests.ts";
-import { prepareSlice } from "./measure-commit.ts";
 import { findMismatches } from "./mismatch.ts";
 import { assertCopied } from "./slice-check.ts";
-import { type RemoverOptions, SliceRemover } from "./slice-removal.ts";
+import { SliceRemover } from "./slice-removal.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
-import { outwaitBusy } from "./transaction.ts";
+import type { SourceSession } from "./source-session.ts";
 
 export interface RemovalReport {
   /** Rows deleted, by table. */
@@ -40,19 +39,19 @@ export interface Removal {
 
 /** Removes runs that completed-runs.db holds from one database, slice by slice. */
 export class Remover {
-  readonly #options: RemoverOptions;
+  readonly #session: SourceSession;
   readonly #slices: SliceRemover;
   #readAt: number | undefined;
   #absorbing = false;
   readonly #strangers = new Set<bigint>();
 
-  constructor(options: RemoverOptions) {
-    this.#options = options;
-    this.#slices = new SliceRemover(options);
+  constructor(session: SourceSession) {
+    this.#session = session;
+    this.#slices = new SliceRemover(session);
   }
 
   async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
-    const { db, part, records, pace, signal } = this.#options;
+    const { db, part, records, pace } = this.#session;
     const report: RemovalReport = {
       removed: {},
       changed: [],
@@ -65,13 +64,13 @@ export class Remover {
     this.#readAt = readAt;
     this.#absorbing = absorbing;
     this.#strangers.clear();
-    await outwaitBusy(signal, () => assertCopied(db, runs));
-    const counts = await outwaitBusy(signal, () => gatherTests(db, runs, [part, "completed"]));
-    const large = await outwaitBusy(signal, () => new LargeTests(db, part, records));
+    await this.#session.read(() => assertCopied(db, runs));
+    const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
+    const large = await this.#session.read(() => new LargeTests(db, part, records));
     const size = () => pace.size;
     const cutter = new SliceCutter(db, counts, size, { tests: large, order: "children-first" });
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
-      await prepareSlice(this.#options);
+      await this.#session.prepareSlice();
       const stay = await this.#tryWithPlans(() => this.#removeUnlessChanged(slice, large, report));
       if (stay.length > 0) {
         cutter.skipRest();
@@ -80,7 +79,7 @@ export class Remover {
       }
       await this.#letOthersIn();
       // A large run may take minutes: the next job continues it.
-      if (slice.part !== undefined) this.#options.stop.throwIfAborted();
+      if (slice.part !== undefined) this.#session.stop.throwIfAborted();
     }
     report.strangers.push(...this.#strangers);
     return report;
@@ -88,15 +87,15 @@ export class Remover {
 
   /** Repeats an attempt with new plans if the schema has changed; throws if they cannot be made. */
   async #tryWithPlans<T>(attempt: () => Promise<T>): Promise<T> {
-    const { plans, token, part, records, db, signal } = this.#options;
+    const { plans, part } = this.#session;
     for (;;) {
       try {
         return await attempt();
       } catch (error) {
-        if (!(await plans.renew(token, signal))) throw error;
+        if (!(await plans.renew(this.#session))) throw error;
         // The copies lack the new columns.
         this.#readAt = undefined;
-        await mapChildren(db, part, records, signal);
+        await mapChildren(this.#session, part);
       }
     }
   }
@@ -116,7 +115,7 @@ export class Remover {
 
   /** Compares a cut run completely before its first slice is removed: after that it cannot be left whole. */
   async #hasChanged(runs: readonly bigint[], large: LargeTests): Promise<boolean> {
-    const { db, records, pace, signal } = this.#options;
+    const { db, records, pace } = this.#session;
     const cutter = new SliceCutter(
       db,
       new Map(runs.map((run) => [run, Number.MAX_SAFE_INTEGER])),
@@ -125,7 +124,7 @@ export class Remover {
     );
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       const current = slice;
-      const found = await outwaitBusy(signal, () => {
+      const found = await this.#session.read(() => {
         const tests = enterSlice(db, current);
         const started = performance.now();
         const mismatches = findMismatches(db, records, this.#slices.comparison(this.#absorbing));
@@ -141,7 +140,7 @@ export class Remover {
 
   /** Removes one slice; returns the runs that must stay, recorded in the report. */
   async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly bigint[]> {
-    const { failpoint, part, signal } = this.#options;
+    const { failpoint, part } = this.#session;
     for (;;) {
       const blocked = await this.#slices.remove(slice, {
         force,
@@ -163,7 +162,7 @@ export class Remover {
         return slice.runs;
       }
       for (const [record, ids] of blocked.mismatches) {
-        const kept = await outwaitBusy(signal, () => absorb(this.#options, record, ids));
+        const kept = await this.#session.read(() => absorb(this.#session, record, ids));
         report.superseded += kept.superseded;
         report.unsynced += kept.unsynced;
         report.late += kept.late;
@@ -174,7 +173,7 @@ export class Remover {
 
   /** Lets other writers in. Only the database that clients write to needs it. */
   async #letOthersIn(): Promise<void> {
-    const { part, fresh, pace, company } = this.#options;
+    const { part, fresh, pace, company } = this.#session;
     const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
     await (gapMs > 0 ? sleep(gapMs) : yieldNow());
   }

@@ -13,9 +13,9 @@ import { columnNames } from "../../shared/sqlite/table.ts";
 import { emptyCopy, isConstrained } from "../../shared/sqlite/table-copy.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
 import { proveToken } from "../fence.ts";
-import { type Move, planOf } from "./move.ts";
+import { type JobSession, planOf } from "./move.ts";
 import { labelOf, type Run } from "./run.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
+import { transact } from "./transaction.ts";
 
 /** Common part of the names that `renameRun` gives. */
 const suffix = ".restored";
@@ -25,9 +25,9 @@ const suffix = ".restored";
  * its tests as former ones: they belong to the run that has its name now. A dry run only reports it. Returns
  * undefined if a constraint of the site forbids it: the run is tallied as skipped.
  */
-export async function renameRun(move: Move, run: Run): Promise<Run | undefined> {
+export async function renameRun(move: JobSession, run: Run): Promise<Run | undefined> {
   const { context } = move;
-  const renamed = await outwaitBusy(context.signal, () => {
+  const renamed = await move.read(() => {
     let runname = `${run.runname}${suffix}`;
     for (let count = 2; isTaken(move, run.id, runname); count++) runname = `${run.runname}${suffix}-${count}`;
     const marked = changeIfAllowed(move, run, runname);
@@ -44,15 +44,15 @@ export async function renameRun(move: Move, run: Run): Promise<Run | undefined> 
  * Marks the directories of a run with such a name, which an earlier version of this program did not mark. Directories
  * with the run's name in their path are its own, from tests that ran again.
  */
-export async function markForeignDirectories(move: Move, run: Run): Promise<Run | undefined> {
+export async function markForeignDirectories(move: JobSession, run: Run): Promise<Run | undefined> {
   if (!run.runname.includes(suffix)) return run;
-  const marked = await outwaitBusy(move.context.signal, () => changeIfAllowed(move, run, null));
+  const marked = await move.read(() => changeIfAllowed(move, run, null));
   if (marked === undefined) return undefined;
   if (marked > 0) warn(move, run, marked);
   return run;
 }
 
-function changeIfAllowed(move: Move, run: Run, runname: string | null): number | undefined {
+function changeIfAllowed(move: JobSession, run: Run, runname: string | null): number | undefined {
   try {
     return change(move, run.id, runname);
   } catch (error) {
@@ -70,7 +70,7 @@ function changeIfAllowed(move: Move, run: Run, runname: string | null): number |
  * Renames the run and marks all directories, since none can belong to a name that was free. Without a name it marks
  * those whose paths lack the run's name. Returns the number of tests with one.
  */
-function change(move: Move, run: bigint, runname: string | null): number {
+function change(move: JobSession, run: bigint, runname: string | null): number {
   const { db, token } = move;
   const marking = markingOf(move, runname);
   if (token === 0) {
@@ -89,7 +89,7 @@ interface Marking {
   apply(db: Connection, part: Part | "main", run: bigint): number;
 }
 
-function markingOf(move: Move, runname: string | null): Marking {
+function markingOf(move: JobSession, runname: string | null): Marking {
   const present = new NameSet(planOf(move, "tests").columnsIn("completed"));
   const columns = directoryColumns.filter((column) => present.has(column));
   const isForeign = (part: string, column: string) =>
@@ -141,7 +141,7 @@ function tryOnCopy(db: Connection, run: bigint, marking: Marking): void {
   }
 }
 
-function warn({ tally, token }: Move, { id, target, runname }: Run, tests: number): void {
+function warn({ tally, token }: JobSession, { id, target, runname }: Run, tests: number): void {
   if (tests === 0) return;
   const [named, become] = token === 0 ? ["would name", "would become"] : ["named", "became"];
   tally.warn(
@@ -149,7 +149,7 @@ function warn({ tally, token }: Move, { id, target, runname }: Run, tests: numbe
   );
 }
 
-function isTaken(move: Move, run: bigint, runname: string): boolean {
+function isTaken(move: JobSession, run: bigint, runname: string): boolean {
   return [...move.sources, "completed"].some(
     (part) =>
       prepared<[string, bigint], number>(

@@ -1,15 +1,15 @@
 import { proveToken } from "../fence.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { transact } from "./transaction.ts";
 
 /** The note in completed-runs.db that ids may have been reused and must be checked, even if the guards hold again. */
 
-export function isRepairPending({ db }: Pick<Move, "db">): boolean {
+export function isRepairPending({ db }: Pick<JobSession, "db">): boolean {
   return db.prepare("SELECT 1 FROM completed.mtjobs_seen WHERE part = 'repair'").get() !== undefined;
 }
 
 /** Also forgets what was checked for late rows: new rows may have low ids. */
-export function noteRepair(move: Pick<Move, "db" | "token">): void {
+export function noteRepair(move: Pick<JobSession, "db" | "token">): void {
   if (isRepairPending(move)) return;
   const { db, token } = move;
   transact(db, () => {
@@ -20,6 +20,6 @@ export function noteRepair(move: Pick<Move, "db" | "token">): void {
 }
 
 /** Call inside the transaction that repairs the ids. */
-export function forgetRepair({ db }: Pick<Move, "db">): void {
+export function forgetRepair({ db }: Pick<JobSession, "db">): void {
   db.exec("DELETE FROM completed.mtjobs_seen WHERE part = 'repair'");
 }

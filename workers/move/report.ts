@@ -2,7 +2,8 @@ import { statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
-import type { Files, Move } from "./move.ts";
+import type { Files } from "../area-db/area-session.ts";
+import type { JobSession } from "./move.ts";
 
 /** Returns the size of each file, bytes, by the name used in results; 0 for a missing file. */
 export function fileSizes(files: Files): Record<string, number> {
@@ -20,7 +21,7 @@ export function fileSizes(files: Files): Record<string, number> {
 }
 
 export interface ReportOptions {
-  move: Pick<Move, "context" | "area" | "files" | "tally" | "counts">;
+  move: Pick<JobSession, "context" | "area" | "files" | "tally" | "counts">;
   job: MoveResult["job"];
   payload: MovePayload;
   areaId: string | null;

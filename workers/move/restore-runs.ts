@@ -1,7 +1,6 @@
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
-import { proveToken } from "../fence.ts";
 import { noteRestored, tallyRestored } from "./accounts.ts";
 import type { RunState } from "./copy.ts";
 import { stageSize } from "./copy-batch.ts";
@@ -9,13 +8,11 @@ import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
 import { endEarly } from "./end-early.ts";
 import { defaultDeadAfterMs } from "./judge.ts";
+import type { LeasedSession } from "./leased-session.ts";
 import { isAlive } from "./live-tests.ts";
-import type { Move } from "./move.ts";
-import type { RemovalLine } from "./removal-line.ts";
+import type { JobSession } from "./move.ts";
 import { labelOf, type Run } from "./run.ts";
 import { runRows } from "./run-rows.ts";
-import type { Site } from "./site.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
 
 /** Runs that are complete in every source, and since when. */
 interface Whole {
@@ -30,56 +27,57 @@ interface Whole {
  * batch that dies or meets a conflict is removed from the sources again.
  */
 export async function restoreRuns(
-  site: Site,
+  session: LeasedSession,
   runs: readonly Run[],
   { touch, grace, deadAfter }: RestorePayload,
 ): Promise<void> {
-  const { move, sweeper, rest } = site;
-  const { context, tally } = move;
+  const { context, tally } = session;
+  context.log(`Runs to restore: ${runs.length}.`);
   const touchedAt = touch ? Math.floor(Date.now() / 1000) : undefined;
   const waiting: Whole[] = [];
   let left = runs.length;
-  for (const batch of await batchesOf(move, runs)) {
+  for (const batch of await batchesOf(session, runs)) {
     context.signal.throwIfAborted();
-    if (endEarly(move, left)) break;
+    if (endEarly(session, left)) break;
     left -= batch.length;
     context.progress({
       phase: "restoring",
       runs: { done: tally.moved.runs, total: runs.length },
       rows: { done: tally.rowsDone },
     });
-    await setRestoreState(move, batch, "restoring");
+    await setRestoreState(session, batch, "restoring");
     context.failpoint("restoring");
     const ids = batch.map(({ id }) => id);
-    const { conflicting, incomplete } = await sweeper.line.insert({ runs: ids, touchedAt });
+    const { conflicting, incomplete } = await session.pipeline.insert({ runs: ids, touchedAt });
     const without = (some: readonly bigint[]) => batch.filter(({ id }) => !some.includes(id));
     const bad = [...conflicting, ...incomplete];
     if (bad.length > 0) {
       const failed = batch.filter(({ id }) => bad.includes(id));
-      const undone = await undoRestore(move, sweeper.line, failed, deadAfter);
+      const undone = await undoRestore(session, failed, deadAfter);
       for (const run of undone)
         tally.skip(labelOf(run), conflicting.includes(run.id) ? "conflict" : "changed");
     }
     waiting.push({ runs: without(bad), since: performance.now() });
     context.failpoint("whole");
     while (waiting[0] !== undefined && waiting[0].since + grace <= performance.now())
-      await letGo(move, (waiting.shift() as Whole).runs);
+      await letGo(session, (waiting.shift() as Whole).runs);
   }
   for (const { runs: whole, since } of waiting) {
     if (whole.length === 0) continue;
-    await rest(Math.max(0, since + grace - performance.now()));
-    await letGo(move, whole);
+    await session.rest(Math.max(0, since + grace - performance.now()));
+    await letGo(session, whole);
   }
 }
 
 /** Groups runs into batches of about as many tests as are staged together. */
-async function batchesOf({ db, context }: Move, runs: readonly Run[]): Promise<Run[][]> {
+async function batchesOf(session: JobSession, runs: readonly Run[]): Promise<Run[][]> {
+  const { db } = session;
   const count = () =>
     prepared<[bigint], number>(db, "SELECT count(*) FROM completed.tests WHERE run_id = ?").pluck();
   const batches: Run[][] = [];
   let tests = Number.POSITIVE_INFINITY;
   for (const run of runs) {
-    const more = await outwaitBusy(context.signal, () => count().get(run.id) ?? 0);
+    const more = await session.read(() => count().get(run.id) ?? 0);
     if (tests + more > stageSize) {
       batches.push([]);
       tests = 0;
@@ -91,23 +89,23 @@ async function batchesOf({ db, context }: Move, runs: readonly Run[]): Promise<R
 }
 
 /** Commits the state from which on the sources count and the runs are restored; then deletes the copies. */
-export async function letGo(move: Move, runs: readonly Run[]): Promise<void> {
+export async function letGo(session: JobSession, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
-  const { context } = move;
+  const { context } = session;
   const ids = runs.map(({ id }) => id);
-  const rows = await outwaitBusy(context.signal, () => runRows(move, ids));
-  await setRestoreState(move, runs, "restored", () => noteRestored(move, runs, rows));
-  tallyRestored(move, runs, rows);
+  const rows = await session.read(() => runRows(session, ids));
+  await setRestoreState(session, runs, "restored", () => noteRestored(session, runs, rows));
+  tallyRestored(session, runs, rows);
   context.failpoint("restored");
-  await dropRestored(move, runs);
+  await dropRestored(session, runs);
 }
 
 /** Deletes the copies of restored runs. */
-export async function dropRestored(move: Move, runs: readonly Run[]): Promise<void> {
+export async function dropRestored(session: JobSession, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
-  const { context } = move;
+  const { context } = session;
   const ids = runs.map(({ id }) => id);
-  await discardCopies(move, ids);
+  await discardCopies(session, ids);
   context.failpoint("let-go");
 }
 
@@ -118,25 +116,24 @@ export async function dropRestored(move: Move, runs: readonly Run[]): Promise<vo
  * @returns the runs that only completed-runs.db has now
  */
 export async function undoRestore(
-  move: Move,
-  line: RemovalLine,
+  session: LeasedSession,
   runs: readonly Run[],
   deadAfterMs = defaultDeadAfterMs,
 ): Promise<Run[]> {
-  const { context, tally } = move;
+  const { context, tally } = session;
   const undone: Run[] = [];
   for (const run of runs) {
-    if (await isAlive(move, run.id, deadAfterMs)) {
+    if (await isAlive(session, run.id, deadAfterMs)) {
       tally.skip(labelOf(run), "in-flight");
       tally.warn(
         `run ${run.id} (${run.target}/${run.runname}) is half restored and active again; a later job will finish it`,
       );
       continue;
     }
-    await countRemoval(move, await line.remove([run.id], true));
+    await countRemoval(session, await session.pipeline.remove([run.id], true));
     undone.push(run);
   }
-  await setRestoreState(move, undone, "moved");
+  await setRestoreState(session, undone, "moved");
   if (undone.length > 0) context.failpoint("undone");
   return undone;
 }
@@ -148,21 +145,19 @@ export async function undoRestore(
  * @param also runs in the same transaction
  */
 async function setRestoreState(
-  { db, token, context }: Move,
+  session: JobSession,
   runs: readonly Run[],
   state: RunState,
   also?: () => void,
 ): Promise<void> {
+  const { db } = session;
   if (runs.length === 0) return;
-  await outwaitBusy(context.signal, () =>
-    transact(db, () => {
-      proveToken(db, "completed", token, Date.now());
-      prepared(
-        db,
-        `UPDATE completed.mtjobs_runs SET state = ?, looked_at = 0
+  await session.commit("completed", () => {
+    prepared(
+      db,
+      `UPDATE completed.mtjobs_runs SET state = ?, looked_at = 0
          WHERE run_id IN (SELECT value FROM json_each(?))`,
-      ).run(state, idList(runs.map(({ id }) => id)));
-      also?.();
-    }),
-  );
+    ).run(state, idList(runs.map(({ id }) => id)));
+    also?.();
+  });
 }

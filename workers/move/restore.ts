@@ -1,25 +1,29 @@
 import type { JobContext } from "../../shared/job-context.ts";
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
-import { workOnArea } from "./area-job.ts";
+import { checkIds, reconcile, recover, runOnArea } from "./area-job.ts";
 import { chooseMovedRuns } from "./choose-moved.ts";
+import { compact } from "./compact.ts";
 import { rehearseRestore } from "./dry-run.ts";
+import { openPlace } from "./prepare.ts";
 import { restoreRuns } from "./restore-runs.ts";
+import { assertInWindow } from "./time-budget.ts";
 
 /**
  * Moves the runs that `payload` selects from completed-runs.db back to the area's databases.
  *
- * @throws JobsError with what stopped the job; what was restored before stays restored
+ * @throws JobsError with what stopped the job; what was restored until then stays restored
  */
-export function restore(payload: RestorePayload, context: JobContext): Promise<MoveResult> {
-  return workOnArea(payload, context, {
-    job: "restore",
-    compacted: ({ sources }) => [...sources, "completed"],
-    rehearse: (place, tally, started) => rehearseRestore(place, payload, context, tally, started),
-    perform: async (site) => {
-      const runs = await chooseMovedRuns(site.move, payload);
-      context.log(`Runs to restore: ${runs.length}.`);
-      await restoreRuns(site, runs, payload);
-    },
+export async function restore(payload: RestorePayload, context: JobContext): Promise<MoveResult> {
+  assertInWindow(payload);
+  const opened = await openPlace(payload, context);
+  if (payload.dryRun) return await rehearseRestore(opened, payload);
+  return await runOnArea("restore", opened, payload, async (session) => {
+    await reconcile(session);
+    await recover(session, payload);
+    const runs = await chooseMovedRuns(session, payload);
+    await restoreRuns(session, runs, payload);
+    await checkIds(session);
+    await compact(session, payload.compact, [...session.sources, "completed"]);
   });
 }

@@ -1,11 +1,11 @@
 import type { MovedTable } from "../../shared/record-tables.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
-import type { Move } from "./move.ts";
+import type { JobSession } from "./move.ts";
 
 /** Counts the rows of these runs in each table of completed-runs.db, without the runs themselves. */
 export function runRows(
-  { db, records }: Move,
+  { db, records }: JobSession,
   runs: readonly bigint[],
 ): [Exclude<MovedTable, "runs">, number][] {
   const list = idList(runs);

@@ -1,45 +1,16 @@
 import { performance } from "node:perf_hooks";
-import type { JobStep } from "../../shared/job-steps.ts";
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import { proveToken } from "../fence.ts";
+import type { Source } from "../area-db/area-session.ts";
 import { assertGone } from "./assert-gone.ts";
 import { rowsOfSlice } from "./children.ts";
-import type { Company } from "./company.ts";
 import { type Comparison, findMismatches } from "./mismatch.ts";
-import type { Source } from "./move.ts";
-import type { Pace } from "./pace.ts";
-import type { Plans } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { Blocked, lookAtSlice, refuseMismatches } from "./slice-check.ts";
 import { enterSlice, type Slice } from "./slices.ts";
+import type { SourceSession } from "./source-session.ts";
 import { type RowIds, runsNamedBy, setStrangersApart } from "./strangers.ts";
-import { outwaitBusy, transact } from "./transaction.ts";
-
-/** What a remover needs; small enough to be rebuilt in another thread. */
-export interface RemoverOptions {
-  part: Source;
-  /** The part with the freshest data, whose rows were copied. */
-  fresh: Source;
-  /** With the part and completed-runs.db attached. */
-  db: Connection;
-  plans: Plans;
-  /** Those of `plans`. */
-  records: readonly RecordPlan[];
-  token: number;
-  jobId: string;
-  pace: Pace;
-  company: Company;
-  signal: AbortSignal;
-  /** Aborted: a cut run is left to the next job. */
-  stop: AbortSignal;
-  /** Awaited before each slice. */
-  beforeSlice(): Promise<void>;
-  /** Called right before each transaction, so that the cache is never older than megatest.db. */
-  beforeCommit(): void;
-  failpoint(step: JobStep): void;
-}
 
 export interface SliceRemoval {
   /** Removes rows that have changed: once a run is begun, it is finished. */
@@ -69,28 +40,28 @@ export function readVersion(db: Connection, part: Source): number {
 
 /** Deletes slices from one database, each after all its rows were compared with their copies. */
 export class SliceRemover {
-  readonly #options: RemoverOptions;
+  readonly #session: SourceSession;
 
-  constructor(options: RemoverOptions) {
-    this.#options = options;
+  constructor(session: SourceSession) {
+    this.#session = session;
   }
 
   /** Returns how rows are compared; `absorbing`: any version ever recorded is known. */
   comparison(absorbing: boolean): Comparison {
-    const { part, fresh, jobId } = this.#options;
+    const { part, fresh, jobId } = this.#session;
     return { part, fresh, jobId, strict: !absorbing };
   }
 
   /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
   async remove(slice: Slice, how: SliceRemoval): Promise<Blocked | undefined> {
-    const { signal } = this.#options;
+    const session = this.#session;
     try {
       // With frequent writers a comparison before the lock would be repeated under it.
-      if (!this.#options.company.isLikely) {
-        const seen = await outwaitBusy(signal, () => this.#compare(slice, how));
-        if (await outwaitBusy(signal, () => this.#delete(slice, how, seen))) return undefined;
+      if (!session.company.isLikely) {
+        const seen = await session.read(() => this.#compare(slice, how));
+        if (await session.read(() => this.#delete(slice, how, seen))) return undefined;
       }
-      await outwaitBusy(signal, () => this.#delete(slice, how));
+      await session.read(() => this.#delete(slice, how));
       return undefined;
     } catch (error) {
       if (error instanceof Blocked) return error;
@@ -104,7 +75,7 @@ export class SliceRemover {
    * @throws Blocked
    */
   #compare(slice: Slice, how: SliceRemoval): Compared {
-    const { db, part, pace } = this.#options;
+    const { db, part, pace } = this.#session;
     enterSlice(db, slice);
     const started = performance.now();
     const version = readVersion(db, part);
@@ -118,7 +89,7 @@ export class SliceRemover {
    * Returns the rows of reused ids, which stay.
    */
   #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): RowIds {
-    const { db, part, fresh, records } = this.#options;
+    const { db, part, fresh, records } = this.#session;
     const known = lookAtSlice(db, part, records, slice);
     if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
     const asRead = version === readAt && known.runs.length === 0 && known.tests.length === 0;
@@ -137,21 +108,20 @@ export class SliceRemover {
    * @throws Blocked
    */
   #delete(slice: Slice, how: SliceRemoval, seen?: Compared): boolean {
-    const { db, part, plans, records, token, pace, beforeCommit, failpoint } = this.#options;
+    const { db, part, records, pace, failpoint } = this.#session;
     const tests = enterSlice(db, slice);
-    beforeCommit();
-    let [lockedAt, schema] = [0, 0];
+    let lockedAt = 0;
     const removed: [string, number][] = [];
     let spared: RowIds = seen?.spared ?? new Map();
+    // First the lock that only this program's copying can delay, so that no client waits for it.
+    const lockCopies = () => {
+      if (seen === undefined) prepared(db, "SELECT 1 FROM completed.mtjobs_fence").get();
+    };
     try {
-      const isDone = transact(db, () => {
-        // First the lock that only this program's copying can delay, so that no client waits for it.
-        if (seen === undefined) prepared(db, "SELECT 1 FROM completed.mtjobs_fence").get();
-        proveToken(db, part, token, Date.now());
-        plans.assertCurrent(part);
+      const erase = () => {
         lockedAt = performance.now();
         const version = readVersion(db, part);
-        this.#options.company.note(version);
+        this.#session.company.note(version);
         if (seen === undefined) spared = this.#refuseNews(slice, how, version);
         else if (version !== seen.version) return false;
         else lookAtSlice(db, part, records, slice);
@@ -159,12 +129,10 @@ export class SliceRemover {
           for (const record of records.toReversed())
             removed.push([record.table, deleteSlice(db, part, record, spared.get(record) ?? [])]);
         });
-        schema = plans.versionOf(part);
         failpoint(`deleted-in-${part}`);
         return true;
-      });
-      if (!isDone) return false;
-      plans.noteOwnChange(part, schema);
+      };
+      if (!this.#session.commitRows(part, erase, lockCopies)) return false;
     } finally {
       if (lockedAt > 0) {
         pace.hold(performance.now() - lockedAt);

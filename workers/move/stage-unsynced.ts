@@ -1,7 +1,8 @@
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
+import type { Source } from "../area-db/area-session.ts";
 import { rowsOfSlice } from "./children.ts";
-import type { Move, Source } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
@@ -10,7 +11,7 @@ import { partnersOf, unmatchedRows } from "./unsynced-rows.ts";
 const aboveFresh = 2 ** 52;
 
 /** Stages the rows of a never-synced table: the cache's, and those that only megatest.db has, by parent and content. */
-export async function stageUnsynced(move: Move, record: RecordPlan): Promise<void> {
+export async function stageUnsynced(move: JobSession, record: RecordPlan): Promise<void> {
   const { fresh } = move;
   const { mixed } = record;
   const rows = (part: Source) =>
@@ -39,7 +40,12 @@ const isOfSlice = ({ parent }: RecordPlan) =>
   `${parent} IN (SELECT id FROM temp.${parent === "run_id" ? "slice_runs" : "slice_tests"})`;
 
 /** The cache's rows come first, in whatever slice they are read: they keep an id that another row wants. */
-async function addUnsynced(move: Move, record: RecordPlan, part: Source, select: string): Promise<void> {
+async function addUnsynced(
+  move: JobSession,
+  record: RecordPlan,
+  part: Source,
+  select: string,
+): Promise<void> {
   const columns = record.columnsIn(part);
   if (columns.length === 0) return;
   const isFresh = part === move.fresh;

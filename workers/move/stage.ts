@@ -1,8 +1,9 @@
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
+import type { Source } from "../area-db/area-session.ts";
 import { rowsOfSlice } from "./children.ts";
 import { isUnsynced } from "./differing-rows.ts";
-import { type Move, plansBy, type Source } from "./move.ts";
+import { type JobSession, plansBy } from "./move.ts";
 import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
@@ -10,7 +11,7 @@ import { enterSlice, type Slice } from "./slices.ts";
 import { stageUnsynced } from "./stage-unsynced.ts";
 
 /** Empties the stage. */
-export function clearStage({ db, records }: Move): void {
+export function clearStage({ db, records }: JobSession): void {
   clearScratch(db, "losers", ...records.map(({ table }) => `stage_${table}`));
 }
 
@@ -22,7 +23,7 @@ export function clearStage({ db, records }: Move): void {
  *
  * @returns the work done, in ordinary tests
  */
-export async function stageSlice(move: Move, slice: Slice): Promise<number> {
+export async function stageSlice(move: JobSession, slice: Slice): Promise<number> {
   const { db } = move;
   const tests = enterSlice(db, slice);
   clearScratch(db, "differing");
@@ -40,7 +41,7 @@ export async function stageSlice(move: Move, slice: Slice): Promise<number> {
   return tests;
 }
 
-async function stageSynced(move: Move, record: RecordPlan): Promise<void> {
+async function stageSynced(move: JobSession, record: RecordPlan): Promise<void> {
   const { fresh } = move;
   const columns = record.columnsIn(fresh);
   if (columns.length > 0) {
@@ -58,7 +59,7 @@ async function stageSynced(move: Move, record: RecordPlan): Promise<void> {
 }
 
 /** Stages the columns that only megatest.db has. */
-async function takeOwnColumns(move: Move, record: RecordPlan): Promise<void> {
+async function takeOwnColumns(move: JobSession, record: RecordPlan): Promise<void> {
   const { table } = record;
   const cached = record.columnsIn("cache");
   const own = record.columnsIn("area").filter((name) => !cached.includes(name));
@@ -75,7 +76,7 @@ async function takeOwnColumns(move: Move, record: RecordPlan): Promise<void> {
  * Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. Cache and ref
  * are read only for these few rows, since a commit may lock either.
  */
-async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
+async function noteDiffering(move: JobSession, record: RecordPlan): Promise<number> {
   const { table } = record;
   const differs = `(c.id IS NULL OR NOT (${sameRow("c", "m", record.carried("cache", "area"), record.mixed)}))`;
   const found = await readSources(
@@ -103,7 +104,7 @@ async function noteDiffering(move: Move, record: RecordPlan): Promise<number> {
  * SQL: if cache (`c`) and ref agree, megatest.db (`m`) has changed only if its last_update is later than the ref's:
  * both are times of syncs, and a sync killed between the two leaves megatest.db behind.
  */
-function areaIsNewer(move: Move, record: RecordPlan): string {
+function areaIsNewer(move: JobSession, record: RecordPlan): string {
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
   if (!move.sources.includes("ref") || !timed) return "0";
   return `EXISTS (SELECT 1 FROM ref.${record.table} AS r WHERE r.id = c.id
@@ -120,7 +121,7 @@ function standsElsewhereInCache(record: RecordPlan): string {
 }
 
 /** Keeps each losing version: the cache's if megatest.db is newer, else megatest.db's. */
-async function keepLosers(move: Move, record: RecordPlan): Promise<void> {
+async function keepLosers(move: JobSession, record: RecordPlan): Promise<void> {
   const which = [
     ["area", "cache", "newer in megatest.db"],
     ["cache", "area", "newer in the cache"],
@@ -136,7 +137,11 @@ interface Losing {
   reason: string;
 }
 
-async function keep(move: Move, record: RecordPlan, { winner, loser: part, reason }: Losing): Promise<void> {
+async function keep(
+  move: JobSession,
+  record: RecordPlan,
+  { winner, loser: part, reason }: Losing,
+): Promise<void> {
   const columns = record.columnsIn(part);
   await readSources(
     move,
@@ -151,7 +156,7 @@ async function keep(move: Move, record: RecordPlan, { winner, loser: part, reaso
 }
 
 /** Keeps the steps and data of megatest.db's tests that lost to a test of the same name. */
-async function keepChildrenOfLosers(move: Move): Promise<void> {
+async function keepChildrenOfLosers(move: JobSession): Promise<void> {
   const { db } = move;
   const lost = "SELECT id FROM temp.differing WHERE table_name = 'tests' AND winner = 'none'";
   if (prepared(db, `SELECT EXISTS (${lost})`).pluck().get() === 0) return;
@@ -165,7 +170,7 @@ const isTestStaged = (db: Connection) =>
     .get() === 1;
 
 /** @param lost a SELECT of the ids of tests */
-async function keepChildrenOf(move: Move, lost: string): Promise<void> {
+async function keepChildrenOf(move: JobSession, lost: string): Promise<void> {
   for (const record of move.records.filter(({ parent }) => parent === "test_id")) {
     const columns = record.columnsIn("area");
     await readSources(
@@ -180,7 +185,7 @@ async function keepChildrenOf(move: Move, lost: string): Promise<void> {
 }
 
 /** Stages what is newer in megatest.db: carried columns, and rows that only it has. */
-async function takeWinners(move: Move, record: RecordPlan): Promise<void> {
+async function takeWinners(move: JobSession, record: RecordPlan): Promise<void> {
   const { table } = record;
   const chosen = (winner: string) =>
     `(SELECT id FROM temp.differing WHERE table_name = ${quoteText(table)} AND winner = ${quoteText(winner)})`;

@@ -1,18 +1,16 @@
 import { dirname } from "node:path";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
-import type { Connection } from "../../shared/sqlite/connection.ts";
+import type { Files, Source } from "../area-db/area-session.ts";
+import { DatabaseSession } from "../area-db/database-session.ts";
 import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
-import { Company } from "./company.ts";
 import { connect } from "./databases.ts";
 import { Inserter, type Insertion, type InsertionReport } from "./inserter.ts";
-import { measureCommit } from "./measure-commit.ts";
-import type { Files, Source } from "./move.ts";
-import { Pace } from "./pace.ts";
 import { Plans, widen } from "./plans.ts";
 import { type Removal, type RemovalReport, Remover } from "./remover.ts";
-import { type RemoverOptions, readVersion } from "./slice-removal.ts";
+import { readVersion } from "./slice-removal.ts";
+import { SourceSession } from "./source-session.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** Configuration of a source writer; plain data, to be sent to a thread. */
@@ -55,63 +53,46 @@ function nowAndThen(enter: () => Promise<void>): () => Promise<void> {
 
 /** Works on one source: removes runs from it, or inserts them. */
 export class Station {
-  readonly #setup: StationSetup;
-  readonly #db: Connection;
+  readonly #session: SourceSession;
   readonly #remover: Remover;
   readonly #inserter: Inserter;
-  readonly #options: RemoverOptions;
-  readonly #signal: AbortSignal;
+  /** Directory of the source. */
+  readonly #directory: string;
 
-  private constructor(
-    setup: StationSetup,
-    db: Connection,
-    plans: Plans,
-    { stop, lost }: StationSignals,
-    { failpoint, enter }: StationHooks,
-  ) {
-    this.#setup = setup;
-    this.#db = db;
-    // Clients never use the ref; only a sync, which takes longer anyway, waits for a lock there.
-    const pace = new Pace(setup.part, setup.part === "ref" ? 60 : undefined);
-    this.#signal = lost;
-    const times = new CacheTimes(setup.times);
-    const options: RemoverOptions = {
-      ...setup,
-      db,
-      plans,
-      records: plans.records,
-      pace,
-      company: new Company(),
-      signal: lost,
-      stop,
-      beforeSlice: setup.shared ? nowAndThen(enter) : async () => {},
-      beforeCommit: setup.part === "area" ? () => times.renew() : () => {},
-      failpoint,
-    };
-    this.#options = options;
-    this.#remover = new Remover(options);
-    this.#inserter = new Inserter(options);
+  private constructor(session: SourceSession, directory: string) {
+    this.#session = session;
+    this.#directory = directory;
+    this.#remover = new Remover(session);
+    this.#inserter = new Inserter(session);
   }
 
   /** Opens the databases and maps the tables without an index. */
-  static async open(setup: StationSetup, signals: StationSignals, hooks: StationHooks): Promise<Station> {
-    const { lost: signal } = signals;
+  static async open(
+    setup: StationSetup,
+    { stop, lost: signal }: StationSignals,
+    { failpoint, enter }: StationHooks,
+  ): Promise<Station> {
     // The block of a late test may be in the other source.
     const others: readonly Source[] = setup.part === "ref" ? [] : ["cache", "area"];
     const parts = [...new Set([setup.part, ...others, "completed" as const])];
     const db = await outwaitBusy(signal, () => connect(setup.files, parts));
     try {
-      const { part, keys } = setup;
+      const { part, fresh, keys, token, jobId, files, shared } = setup;
+      const writer = new DatabaseSession({ db, signal, token });
       // No slice relies on another's commit, and with FULL each syncs the directory when it makes its journal: a sync
       // at the end of a batch is enough. Commits to completed-runs.db are durable immediately.
       db.pragma(`${part}.synchronous = FULL`);
       // A column that only the ref has is still missing in completed-runs.db.
-      if (part === "ref") await outwaitBusy(signal, () => widen(db, part, setup.token));
-      const plans = await outwaitBusy(signal, () => new Plans({ db, sources: [part], keys }));
-      await mapChildren(db, part, plans.records, signal);
-      const station = new Station(setup, db, plans, signals, hooks);
-      for (let sample = 0; sample < 3; sample++) await measureCommit(station.#options);
-      return station;
+      if (part === "ref") await writer.read(() => widen(writer, part));
+      const plans = await writer.read(() => new Plans({ db, sources: [part], keys }));
+      const session = new SourceSession({
+        ...{ db, signal, token, plans, part, fresh, jobId, stop, failpoint },
+        times: new CacheTimes(setup.times),
+        beforeSlice: shared ? nowAndThen(enter) : async () => {},
+      });
+      await mapChildren(session, part);
+      for (let sample = 0; sample < 3; sample++) await session.measureCommit();
+      return new Station(session, dirname(files[part] ?? ""));
     } catch (error) {
       db.close();
       throw error;
@@ -131,7 +112,7 @@ export class Station {
     try {
       return await work;
     } finally {
-      syncDirectory(dirname(this.#setup.files[this.#setup.part] ?? ""));
+      syncDirectory(this.#directory);
     }
   }
 
@@ -142,17 +123,17 @@ export class Station {
 
   /** Maps the tables without an index again: rows may have come since. */
   async refresh(): Promise<void> {
-    const { plans, token } = this.#options;
-    await plans.renew(token, this.#signal);
-    await mapChildren(this.#db, this.#setup.part, plans.records, this.#signal);
+    await this.#session.plans.renew(this.#session);
+    await mapChildren(this.#session, this.#session.part);
   }
 
   /** See `readVersion`. */
   version(): Promise<number> {
-    return outwaitBusy(this.#signal, () => readVersion(this.#db, this.#setup.part));
+    const { db, part } = this.#session;
+    return this.#session.read(() => readVersion(db, part));
   }
 
   close(): void {
-    this.#db.close();
+    this.#session.db.close();
   }
 }

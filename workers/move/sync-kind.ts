@@ -1,6 +1,7 @@
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
-import { type Move, planOf } from "./move.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
+import { planOf } from "./move.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /** The newest tests of the cache that are compared. */
@@ -14,24 +15,26 @@ const learned = new WeakMap<Connection, boolean>();
  * cache, ref and megatest.db agree has one time in all of them, or those of the write and of the sync. Read once for
  * each connection, before a job writes such rows. Without a cache and a ref it is unknown: false.
  */
-export function syncsLastUpdate(move: Move): boolean {
-  const known = learned.get(move.db);
+export function syncsLastUpdate(session: AreaSession): boolean {
+  const known = learned.get(session.db);
   if (known !== undefined) return known;
-  const found = ask(move);
-  learned.set(move.db, found);
+  const found = ask(session);
+  learned.set(session.db, found);
   return found;
 }
 
-function ask(move: Move): boolean {
-  const tests = planOf(move, "tests");
+function ask(session: AreaSession): boolean {
+  const tests = planOf(session, "tests");
   if (
-    !(["cache", "ref", "area"] as const).every((part) => move.sources.includes(part) && isTimed(tests, part))
+    !(["cache", "ref", "area"] as const).every(
+      (part) => session.sources.includes(part) && isTimed(tests, part),
+    )
   )
     return false;
   const same = (part: "ref" | "area", alias: string) =>
     sameRow("c", alias, tests.carried("cache", part), tests.mixed);
   const [told = 0, alike = 0] =
-    move.db
+    session.db
       .prepare<[], [number, number | null]>(
         `SELECT count(*), sum(c.last_update IS r.last_update AND c.last_update IS m.last_update)
          FROM (SELECT * FROM cache.tests ORDER BY id DESC LIMIT ${sample}) AS c
@@ -45,12 +48,12 @@ function ask(move: Move): boolean {
 
 /** Returns the columns that Megatest's sync writes from `a` to `b` in this area, without `id`. */
 export function writtenColumns(
-  move: Move,
+  session: AreaSession,
   record: RecordPlan,
   a: "cache" | "area",
   b: "cache" | "ref" | "area",
 ): string[] {
-  const timed = isTimed(record, a) && isTimed(record, b) && syncsLastUpdate(move);
+  const timed = isTimed(record, a) && isTimed(record, b) && syncsLastUpdate(session);
   return [...record.carried(a, b), ...(timed ? ["last_update"] : [])];
 }
 

@@ -1,7 +1,7 @@
 import { toJobsError } from "../../shared/errors.ts";
+import type { Source } from "../area-db/area-session.ts";
 import type { RpcThread } from "../threads/thread-rpc.ts";
 import type { Insertion, InsertionReport } from "./inserter.ts";
-import type { Source } from "./move.ts";
 import type { Removal, RemovalReport } from "./remover.ts";
 import type { StationSetup } from "./station.ts";
 import { stationThreads } from "./station-threads.ts";

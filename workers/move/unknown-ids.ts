@@ -3,28 +3,27 @@ import type { RunSelectors } from "../../shared/patterns.ts";
 import type { RunId } from "../../shared/run-id.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
-import type { Move } from "./move.ts";
-import { outwaitBusy } from "./transaction.ts";
+import type { JobSession } from "./move.ts";
 
 /** Maximum number of ids in one warning. */
 const named = 20;
 
 /** Warns of requested ids without a run where the job reads, and says where known ones are. */
 export async function warnOfUnknownIds(
-  move: Move,
+  move: JobSession,
   asked: readonly RunId[] | undefined,
   where: "area" | "completed",
 ): Promise<void> {
   if (asked === undefined) return;
-  const { tally, context } = move;
-  const missing = await outwaitBusy(context.signal, () => idsWithoutRun(move, asked, where));
+  const { tally } = move;
+  const missing = await move.read(() => idsWithoutRun(move, asked, where));
   const file = where === "area" ? "megatest.db and its cache" : "completed-runs.db";
   const unknown: bigint[] = [];
   const elsewhere: bigint[] = [];
   for (const id of missing) {
-    const now = await outwaitBusy(context.signal, () => newIdOf(move, id));
+    const now = await move.read(() => newIdOf(move, id));
     if (now !== undefined) tally.warn(`the run with id ${id} now has id ${now}: use that`);
-    else if (await outwaitBusy(context.signal, () => isOnTheOtherSide(move, id, where))) elsewhere.push(id);
+    else if (await move.read(() => isOnTheOtherSide(move, id, where))) elsewhere.push(id);
     else unknown.push(id);
   }
   const other = where === "area" ? "completed-runs.db" : "megatest.db or its cache";
@@ -34,12 +33,12 @@ export async function warnOfUnknownIds(
 
 /** Warns if patterns match no run of a part that has runs, and describes its runs. */
 export async function warnOfNoMatch(
-  move: Move,
+  move: JobSession,
   selectors: RunSelectors,
   part: "cache" | "area" | "completed",
 ): Promise<void> {
-  const { db, keys, tally, context } = move;
-  const sentence = await outwaitBusy(context.signal, () => noMatchText(db, `${part}.runs`, keys, selectors));
+  const { db, keys, tally } = move;
+  const sentence = await move.read(() => noMatchText(db, `${part}.runs`, keys, selectors));
   if (sentence !== undefined) tally.warn(sentence);
 }
 
@@ -49,7 +48,7 @@ function listed(ids: readonly bigint[]): string {
 }
 
 /** SQL: a visible run has the id `j.value` there. */
-function hasRun({ fresh }: Move, where: "area" | "completed"): string {
+function hasRun({ fresh }: JobSession, where: "area" | "completed"): string {
   if (where === "completed")
     return "EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = j.value)";
   const parts = fresh === "cache" ? ["cache", "area"] : ["area"];
@@ -61,21 +60,21 @@ function hasRun({ fresh }: Move, where: "area" | "completed"): string {
     .join(" OR ");
 }
 
-function idsWithoutRun(move: Move, asked: readonly RunId[], where: "area" | "completed"): bigint[] {
+function idsWithoutRun(move: JobSession, asked: readonly RunId[], where: "area" | "completed"): bigint[] {
   return preparedIds<[string]>(
     move.db,
     `SELECT DISTINCT j.value FROM json_each(?) AS j WHERE NOT (${hasRun(move, where)}) ORDER BY 1`,
   ).all(idList(asked));
 }
 
-function isOnTheOtherSide(move: Move, id: bigint, where: "area" | "completed"): boolean {
+function isOnTheOtherSide(move: JobSession, id: bigint, where: "area" | "completed"): boolean {
   const other = where === "area" ? "completed" : "area";
   const sql = `SELECT 1 FROM json_each(?) AS j WHERE ${hasRun(move, other)}`;
   return prepared<[string]>(move.db, sql).get(idList([id])) !== undefined;
 }
 
 /** Returns the latest id of the run that had this id; undefined if it kept it. */
-function newIdOf({ db }: Move, id: bigint): bigint | undefined {
+function newIdOf({ db }: JobSession, id: bigint): bigint | undefined {
   const next = preparedIds<[bigint]>(
     db,
     `SELECT new_id FROM completed.mtjobs_renumbered WHERE table_name = 'runs' AND old_id = ? AND new_id > old_id

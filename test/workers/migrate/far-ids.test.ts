@@ -85,10 +85,10 @@ describe("a stray with ids that no JavaScript number holds", () => {
         INSERT INTO test_rundat (id, test_id, cpuload) VALUES (${id + 1n}, ${id + 1n}, 5)`);
     });
     settleTimes(home);
-    const merged = await withMove(home, async (move, beforeCommit) => {
-      const first = await mergeStray({ move, stray, base, beforeCommit });
-      expect((await mergeStray({ move, stray, base, beforeCommit })).merged).toBe(0);
-      await mendOverwritten(move, beforeCommit);
+    const merged = await withMove(home, async (move) => {
+      const first = await mergeStray({ move, stray, base });
+      expect((await mergeStray({ move, stray, base })).merged).toBe(0);
+      await mendOverwritten(move);
       return first;
     });
     expect(merged).toEqual({ merged: 7, kept: 0 });
@@ -108,8 +108,8 @@ describe("a stray with ids that no JavaScript number holds", () => {
     const added = "INSERT INTO test_rundat (id, test_id, cpuload) VALUES (900, 2, ";
     openToWrite(stray, (db) => db.exec(`${added} 71)`));
     edit(home, ["cache"], (db) => db.exec(`${added} 72)`));
-    await withMove(home, async (move, beforeCommit) => {
-      const o = { move, stray, base: undefined, beforeCommit };
+    await withMove(home, async (move) => {
+      const o = { move, stray, base: undefined };
       expect((await mergeStray(o)).merged).toBe(1);
     });
     expect(

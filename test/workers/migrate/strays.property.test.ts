@@ -109,12 +109,12 @@ function letTimePass({ megatestDb: area, cacheDb: cache, refDb: ref }: SampleAre
 
 async function merge(home: SampleArea, stray: SampleArea, base: string): Promise<void> {
   settleTimes(home);
-  await withMove(home, async (move, beforeCommit) => {
-    const o = { move, stray: stray.cacheDb, base, beforeCommit };
+  await withMove(home, async (move) => {
+    const o = { move, stray: stray.cacheDb, base };
     await mergeStray(o);
-    await mendOverwritten(move, beforeCommit);
+    await mendOverwritten(move);
     expect((await mergeStray(o)).merged, "brought twice").toBe(0);
-    expect(await mendOverwritten(move, beforeCommit), "mended twice").toBe(0);
+    expect(await mendOverwritten(move), "mended twice").toBe(0);
   });
 }
 

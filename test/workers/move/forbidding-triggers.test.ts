@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { mapChildren } from "../../../workers/move/children.ts";
-import { Company } from "../../../workers/move/company.ts";
 import { Remover } from "../../../workers/move/remover.ts";
+import { SourceSession } from "../../../workers/move/source-session.ts";
 import { edit, everywhere, fileOf, makeRefillDue } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn } from "../../support/read-rows.ts";
@@ -105,29 +105,21 @@ describe("rows that a removal leaves behind", () => {
       await expect(stopped).rejects.toThrow("stopped");
       const count = () => readColumn(area.cacheDb, `SELECT count(*) FROM ${table}`);
       const before = count();
-      await withMove(area, async (move, beforeCommit) => {
-        const { db, plans, records, token, pace, context } = move;
-        await mapChildren(db, "cache", records, context.signal);
+      await withMove(area, async (move) => {
+        const { db, plans, token, context } = move;
+        await mapChildren(move, "cache");
         // Nobody but this connection knows of it, so that nobody can set it aside.
         db.exec(
           `CREATE TEMP TRIGGER keeps BEFORE DELETE ON cache.${table} WHEN old.id > 0 BEGIN SELECT RAISE(IGNORE); END`,
         );
-        const remover = new Remover({
-          part: "cache",
-          fresh: "cache",
-          db,
-          plans,
-          records,
-          token,
-          jobId: context.jobId,
-          pace,
-          company: new Company(),
+        const session = new SourceSession({
+          ...{ db, plans, token, part: "cache", fresh: "cache", jobId: context.jobId },
           signal: context.signal,
           stop: context.signal,
           beforeSlice: async () => {},
-          beforeCommit,
           failpoint: () => {},
         });
+        const remover = new Remover(session);
         await expect(remover.remove({ runs: [1n, 2n], absorbing: true })).rejects.toMatchObject({
           code: "unknown-schema",
           message: expect.stringMatching(

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
+import { DatabaseSession } from "../../../workers/area-db/database-session.ts";
 import { Plans } from "../../../workers/move/plans.ts";
 import { LockHolder } from "../../support/lock-holder.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
@@ -35,13 +36,13 @@ it("plans whose renewal fails stay out of date, until one succeeds", async () =>
     const plans = new Plans({ db, sources: ["area"], keys: [] });
     run(area, "ALTER TABLE tests ADD COLUMN site TEXT");
     reader.hold(completed, "reading", 1_000);
-    const { signal } = new AbortController();
-    await expect(plans.renew(1, AbortSignal.timeout(200))).rejects.toThrow();
+    const session = (signal: AbortSignal) => new DatabaseSession({ db, signal, token: 1 });
+    await expect(plans.renew(session(AbortSignal.timeout(200)))).rejects.toThrow();
     expect([plans.isCurrent("area"), knows(plans)]).toEqual([false, false]);
     expect(() => plans.assertCurrent("area")).toThrow("the schema of area has changed");
-    expect(await plans.renew(1, signal)).toBe(true);
+    expect(await plans.renew(session(new AbortController().signal))).toBe(true);
     expect([plans.isCurrent("area"), knows(plans)]).toEqual([true, true]);
-    expect(await plans.renew(1, signal)).toBe(false);
+    expect(await plans.renew(session(new AbortController().signal))).toBe(false);
   } finally {
     await reader.close();
     db.close();

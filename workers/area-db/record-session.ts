@@ -1,0 +1,33 @@
+import type { Part } from "../../shared/sqlite/connection.ts";
+import type { Plans } from "../move/plans.ts";
+import type { RecordPlan } from "../move/record-tables.ts";
+import { DatabaseSession, type SessionOptions } from "./database-session.ts";
+
+/** A session that reads and writes rows of Megatest's record tables, by plans made of their schemas. */
+export class RecordSession extends DatabaseSession {
+  readonly plans: Plans;
+
+  constructor({ plans, ...session }: SessionOptions & { plans: Plans }) {
+    super(session);
+    this.plans = plans;
+  }
+
+  get records(): readonly RecordPlan[] {
+    return this.plans.records;
+  }
+
+  /**
+   * `commitOnce` of a transaction that writes rows by the plans and may set triggers aside.
+   *
+   * @throws SchemaChanged with nothing changed, if the schema of `part` is not the planned one
+   */
+  commitRows<T>(part: Part, body: () => T, beforeLock?: () => void): T {
+    const planned = () => {
+      this.plans.assertCurrent(part);
+      return { value: body(), schema: this.plans.versionOf(part) };
+    };
+    const { value, schema } = this.commitOnce(part, planned, beforeLock);
+    this.plans.noteOwnChange(part, schema);
+    return value;
+  }
+}
