@@ -1,10 +1,7 @@
 import { statSync } from "node:fs";
 import { areaPath } from "../area-path.ts";
 
-/**
- * Tells AREA from what follows it where either may be left out: of one argument, a directory is the area and anything
- * else is not.
- */
+/** Splits the positional arguments when AREA is optional: a single argument is the area if it is a directory. */
 export function areaAndMore(
   [first, second]: readonly (string | undefined)[],
   cwd: string,

@@ -1,28 +1,28 @@
 import { JobsError } from "../../shared/errors.ts";
 
 /**
- * Megatest's users write long options with one dash (`-target x -runname y`) and verbs as options
- * (`-reduce-records`, `-restore-records`). This turns such an argument list into the usual spelling before it is parsed.
+ * What `normaliseArgv` needs to know. Megatest's users write long options with one dash (`-target x -runname y`)
+ * and verbs as options (`-reduce-records`, `-restore-records`).
  */
 export interface ArgvSpelling {
-  /** Every long option by its name without dashes; true where it takes a value. */
+  /** Every long option by its name without dashes; true if it takes a value. */
   options: ReadonlyMap<string, boolean>;
-  /** Megatest's verb (without its dash) → our command. */
+  /** Megatest's verb (without its dash) → the command of mtjobs. */
   verbs: ReadonlyMap<string, string>;
-  /** Verbs that take a value, as `-list-runs %` does, and the option that it becomes the value of. */
+  /** Verbs that take a value, such as `-list-runs %`, and the option that receives it. */
   verbValues?: ReadonlyMap<string, string>;
 }
 
-/** `-word`: a letter, then at least one more character. `-h` and `-5` are none. */
+/** `-word`: a letter, then at least one more character. `-h` and `-5` do not match. */
 const oneDashWord = /^-(?<name>[A-Za-z][A-Za-z0-9-]+)(?<value>=.*)?$/s;
 
 /**
- * Pure. A verb found anywhere among the options becomes the first argument; one-dash words get their second
- * dash, unknown ones too, so that the parser can suggest the right one. The value after an option that takes
- * one, and all that follows `--`, stay as they are.
+ * Converts Megatest's spelling to the usual one. A verb among the options becomes the first argument. One-dash
+ * words get a second dash, unknown ones too, so that the parser can suggest the right one. Option values and
+ * everything after `--` stay unchanged.
  *
- * @throws JobsError `usage` where the word after such an option begins with a dash: it is an option, and a value was
- *   forgotten. A value that begins with a dash is joined by `=`.
+ * @throws {JobsError} `usage` if a value begins with a dash: the value was probably forgotten. Such a value must be
+ *   joined by `=`.
  */
 export function normaliseArgv(
   args: readonly string[],
@@ -63,7 +63,7 @@ export function normaliseArgv(
 
 function checkedValue(option: string, value: string): string {
   if (!value.startsWith("-")) return value;
-  throw new JobsError("usage", `--${option} needs a value, and ${value} begins with a dash`, {
-    hint: `give it a value before ${value}; one that begins with a dash is joined to it: --${option}=${value}`,
+  throw new JobsError("usage", `--${option} needs a value, but ${value} begins with a dash`, {
+    hint: `add a value before ${value}; join a value that begins with a dash with "=": --${option}=${value}`,
   });
 }

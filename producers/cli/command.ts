@@ -3,7 +3,7 @@ import type { Settings } from "../../shared/settings.ts";
 import type { CliIo } from "./io.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** What a command's handler works with. */
+/** What a command's handler receives. */
 export interface CommandContext {
   io: CliIo;
   settings: Settings;
@@ -14,56 +14,58 @@ export interface CommandContext {
   options: Record<string, unknown>;
 }
 
-/** Imports what it alone needs when it runs, so that every other command starts without. */
+/** Runs a command. Handlers import their dependencies lazily, so that other commands start faster. */
 export type Handler = (context: CommandContext) => Promise<Outcome>;
 
-/** Hangs a handler on a command; the program runs it and prints what it returns. */
+/** Attaches a handler to a command; the program runs it and prints its outcome. */
 export type Bind = (command: Command, handler: Handler) => void;
 
-/** Adds one command to the program. */
 export type AddCommand = (program: Command, bind: Bind) => void;
 
 const settingsFlags = [
-  ["--redis-url <url>", "the queue: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"],
-  ["--lock-redis-urls <urls>", "comma-separated independent servers for the locks"],
+  [
+    "--redis-url <url>",
+    "the queue's server: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://",
+  ],
+  ["--lock-redis-urls <urls>", "comma-separated independent Redis servers for the locks"],
   ["--prefix <prefix>", "key prefix in Redis"],
-  ["--host <name>", "this host's name, and so its queue's"],
-  ["--address <address>", "this host's address, as .homehost holds it"],
-  ["--areas <roots>", "colon-separated directories outside which nothing is touched"],
-  ["--cache-root <path>", "where Megatest keeps its caches"],
-  ["--user <name>", "the user in the cache's path"],
+  ["--host <name>", "this host's name; its queue has the same name"],
+  ["--address <address>", "this host's address, as written in .homehost"],
+  ["--areas <roots>", "colon-separated directories; nothing outside them is touched"],
+  ["--cache-root <path>", "root directory of Megatest's caches"],
+  ["--user <name>", "the user name in the cache's path"],
   ["--token <token>", "bearer token of the HTTP server"],
-  ["--traces-url <url>", "where to send OpenTelemetry spans by OTLP over HTTP"],
+  ["--traces-url <url>", "OTLP/HTTP endpoint for OpenTelemetry spans"],
   ["--log-level <level>", "trace, debug, info, warn, error, fatal or silent"],
 ] as const;
 
-/** Adds `--json` and the settings every command takes. A command that uses a name itself leaves it out. */
+/** Adds `--json` and the common settings, except names that the command uses itself. */
 export function addSharedOptions(command: Command, leaveOut: readonly string[] = []): Command {
   const taken = new Set([...command.options.map((option) => option.long), ...leaveOut]);
   const add = (flags: string, description: string, heading: string) => {
     const option = new Option(flags, description).helpGroup(heading);
     if (!taken.has(option.long)) command.addOption(option);
   };
-  add("--json", "print one JSON document on stdout and nothing else there", "Output:");
+  add("--json", "print one JSON document on stdout and nothing else", "Output:");
   for (const [flags, description] of settingsFlags) {
     add(flags, description, "Settings (or MTJOBS_… in the environment, or mtjobs.json):");
   }
   return command;
 }
 
-/** The names under which `addSharedOptions` leaves settings among a command's options. */
+/** The attribute names of the options that `addSharedOptions` adds. */
 export const settingKeys = settingsFlags.map(([flags]) => new Option(flags).attributeName());
 
 export interface Lesson {
-  /** Command lines, each with what it does. */
+  /** Command lines, each with a description. */
   examples: readonly (readonly [line: string, does: string])[];
-  /** Exit codes this command can end with, with what each means; 0 and 2 have a usual meaning. */
+  /** Exit codes of this command with their meanings; 0 and 2 have defaults. */
   exits?: Partial<Record<0 | 1 | 2 | 3 | 4 | 5 | 130, string>>;
-  /** Paragraphs put before the examples. */
+  /** Paragraphs before the examples. */
   notes?: readonly string[];
 }
 
-/** Puts notes, examples and exit codes under a command's help. */
+/** Adds notes, examples and exit codes to a command's help. */
 export function teach(command: Command, { examples, exits = {}, notes = [] }: Lesson): void {
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = notes.flatMap((note) => ["", note]);

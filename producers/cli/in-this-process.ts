@@ -5,9 +5,9 @@ import type { CommandContext } from "./command.ts";
 import { progressDisplay } from "./progress-bar.ts";
 
 /**
- * Follows a job in this process on the terminal. Ctrl-C stops it at its next batch.
+ * Runs a job in this process and shows its progress on the terminal. Ctrl-C stops it at its next batch.
  *
- * @param done what an interrupt leaves done: "moved", "mended"
+ * @param done past participle for what was completed before an interrupt: "moved", "repaired"
  * @throws {JobsError} what the job threw; `interrupted` after Ctrl-C
  */
 export async function inThisProcess(
@@ -24,8 +24,8 @@ export async function inThisProcess(
     });
   } catch (error) {
     if (!io.interrupt.aborted) throw error;
-    throw new JobsError("interrupted", `interrupted; what was ${done} stays ${done}`, {
-      hint: "run the same command again: it goes on where it stopped",
+    throw new JobsError("interrupted", `interrupted; what has been ${done} stays ${done}`, {
+      hint: "run the same command again to continue",
       cause: error,
     });
   } finally {

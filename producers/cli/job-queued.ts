@@ -13,7 +13,7 @@ import type { CommandContext } from "./command.ts";
 import type { Outcome } from "./outcome.ts";
 import { type ProgressDisplay, progressDisplay } from "./progress-bar.ts";
 
-/** A job through Redis: enqueues it, and with `--wait` follows it to its end. */
+/** Enqueues a job, and with `--wait` follows it until it ends. */
 export function jobQueued(context: CommandContext, checked: CheckedRequest): Promise<Outcome> {
   const { payload } = checked;
   return queued<MoveResult>(context, (session) => enqueueJob(session, checked), {
@@ -22,14 +22,14 @@ export function jobQueued(context: CommandContext, checked: CheckedRequest): Pro
   });
 }
 
-/** What is to be known of a job that somebody follows. */
+/** How to report a followed job. */
 interface Asked<Result extends JobResult> {
   dryRun: boolean;
-  /** The exit code where it completed; 0 unless said otherwise. */
+  /** The exit code if the job completed; 0 by default. */
   exit?: (result: Result) => number;
 }
 
-/** The same for whatever `enqueue` adds. */
+/** Does the same for any job that `enqueue` adds. */
 export function queued<Result extends JobResult>(
   context: CommandContext,
   enqueue: (session: Session) => Promise<Enqueued>,
@@ -45,10 +45,10 @@ export function queued<Result extends JobResult>(
 
 function enqueuedText({ jobId, host, duplicate, served }: Enqueued): string {
   const head = duplicate
-    ? `${jobId}: the same job is unfinished in the queue of ${host}; nothing was added`
+    ? `${jobId}: the same job is already in the queue of ${host}; nothing was added`
     : `${jobId}: enqueued for ${host}`;
-  const unserved = `no worker serves ${host} now: the job waits until one does (mtjobs worker)`;
-  return [head, ...(served ? [] : [unserved]), `look at it: mtjobs job ${jobId}`].join("\n");
+  const unserved = `no worker serves ${host} now; the job waits until one does (mtjobs worker)`;
+  return [head, ...(served ? [] : [unserved]), `show it: mtjobs job ${jobId}`].join("\n");
 }
 
 async function follow<Result extends JobResult>(
@@ -58,7 +58,8 @@ async function follow<Result extends JobResult>(
   { dryRun, exit }: Asked<Result>,
 ): Promise<Outcome> {
   const display = await progressDisplay(io, json);
-  if (enqueued.duplicate) display.note(`${enqueued.jobId}: the same job is unfinished already; following it`);
+  if (enqueued.duplicate)
+    display.note(`${enqueued.jobId}: the same job is already in the queue; following it`);
   try {
     const { result, error, ...place } = await followJob<Result>(session, enqueued, {
       signal: io.interrupt,
@@ -87,7 +88,7 @@ async function follow<Result extends JobResult>(
   }
 }
 
-/** A migration has nothing to count: its phases are told, each once. */
+/** A migration has no counts: print each phase once. */
 function phaseNotes({ note }: ProgressDisplay): (progress: Progress) => void {
   let told = "";
   return ({ phase }) => {

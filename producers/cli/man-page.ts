@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { ExitCode } from "../../shared/errors.ts";
 
 /**
- * The manual page of a program, in the language of man(7): every command with the help that it gives by itself, so
- * that the page says nothing else than the help.
+ * Returns the manual page of a program in man(7) format. It contains each command's own help, so that the two
+ * cannot differ.
  */
 export function manPage(program: Command, version: string): string {
   const name = program.name();
@@ -34,14 +34,14 @@ export function manPage(program: Command, version: string): string {
 const files = [
   [
     "mtjobs.json, ~/.config/mtjobs/mtjobs.json",
-    "settings: what the options of every command say may be here, too",
+    "settings; the option descriptions of every command list them",
   ],
-  ["AREA/completed-runs.db", "the runs that have moved"],
-  ["AREA/.mtjobs/history.jsonl", "a line for each job that ended"],
-  ["AREA/.mtjobs/pause", "while it is there, no job of the area goes on"],
+  ["AREA/completed-runs.db", "the moved runs"],
+  ["AREA/.mtjobs/history.jsonl", "one line for each job that ended"],
+  ["AREA/.mtjobs/pause", "while this file exists, no job of the area starts or continues"],
 ] as const;
 
-/** All commands that are not hidden, and theirs, in the order of the help. */
+/** Returns all visible commands and subcommands, in the order of the help. */
 function commandsOf(parent: Command): Command[] {
   return parent
     .createHelp()
@@ -54,7 +54,7 @@ function pathOf(command: Command): string {
   return command.parent?.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
-/** What `--help` prints, examples and exit codes included. The command prints nowhere else from then on. */
+/** Returns what `--help` prints. From then on the command's output goes nowhere else. */
 function helpOf(command: Command): string {
   let help = "";
   command.configureOutput({
@@ -72,12 +72,12 @@ const wordsOf = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.
 
 const lowerFirst = (sentence: string) => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 
-/** Line by line as it is. */
+/** Marks the lines as preformatted. */
 function asPrinted(block: string): string[] {
   return [".nf", ...block.trimEnd().split("\n").map(text), ".fi"];
 }
 
-/** Nothing of a line may be read as a request or an escape, and all of it is ASCII. */
+/** Escapes a line, so that it contains no request or escape and only ASCII. */
 function text(line: string): string {
   return line
     .replaceAll("\\", "\\e")

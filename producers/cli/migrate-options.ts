@@ -2,28 +2,28 @@ import type { Command } from "commander";
 import type { MigrateOptions } from "../migrate-request.ts";
 import { duration } from "./option-values.ts";
 
-/** Adds what a migration takes, of one area or of all of a host. */
+/** Adds the options of a migration, of one area or of all areas of a host. */
 export function addMigrateOptions(command: Command): Command {
   return command
     .option(
       "--quiet-for <duration>",
-      "no sign of life for this long makes an area quiet (default: 30m)",
+      "how long an area must show no activity to count as quiet (default: 30m)",
       duration("--quiet-for"),
     )
-    .option("--when-quiet", "wait until it is quiet")
+    .option("--when-quiet", "wait until the area is quiet")
     .option(
       "--deadline <duration>",
       "with --when-quiet: give up after this long (default: 12h)",
       duration("--deadline"),
     )
-    .option("--stop-servers", "end Megatest's servers, which would be a reason to refuse")
-    .option("--now", "also where it was migrated less than 10 minutes ago")
-    .option("--dry-run", "only say what speaks against it");
+    .option("--stop-servers", "stop Megatest's servers, which would otherwise be a reason to refuse")
+    .option("--now", "migrate even if the last migration is less than 10 minutes ago")
+    .option("--dry-run", "only print what prevents it");
 }
 
 const members = ["quietFor", "whenQuiet", "deadline", "stopServers", "now", "dryRun"] as const;
 
-/** The options that `addMigrateOptions` adds, as far as they were given. */
+/** Returns the given options among those that `addMigrateOptions` adds. */
 export function migrateOptionsOf(
   options: Record<string, unknown>,
 ): Pick<MigrateOptions, (typeof members)[number]> {

@@ -13,25 +13,25 @@ import type { Outcome } from "./outcome.ts";
 import { addSelectors, type SelectorTexts } from "./selectors.ts";
 import { addWorkOptions } from "./work-options.ts";
 
-/** What tells one command that moves runs from another. Its name is its job's. */
+/** What differs between the commands that move runs. The name is also the job's name. */
 export interface MoveCommand {
   name: MoveName;
   summary: string;
   description: string;
   selectors: SelectorTexts;
   dryRun: string;
-  /** Options of its own, named as the members of its job's data. */
+  /** Adds the command's own options, named like the members of the job's data. */
   addOptions?: (command: Command) => Command;
   lesson: Pick<Lesson, "examples" | "notes">;
 }
 
 const exits = {
-  0: "done, or enqueued; also when some runs stayed for the reasons listed",
+  0: "done or enqueued; also if some runs stay for the reasons listed",
   1: "the job failed",
-  3: "refused by a safety rule: not at home, locked, paused, outside the allowed roots or its time; or all runs asked for by id stayed",
-  4: "Redis is out of reach, or with --wait no worker serves the host",
-  5: "--timeout passed; the job goes on",
-  130: "interrupted while waiting; the job goes on",
+  3: "refused by a safety rule: not at home, locked, paused, outside --areas or --between; or all runs given by id stay",
+  4: "Redis is unreachable, or with --wait no worker serves the host",
+  5: "--timeout passed; the job continues",
+  130: "interrupted while waiting; the job continues",
 } as const;
 
 /** Adds `mtjobs NAME [AREA] [selectors] [--dry-run] [--compact …] [--inline] [--wait] [--timeout …]`. */
@@ -40,15 +40,15 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
     .command(kind.name)
     .summary(kind.summary)
     .description(kind.description)
-    .argument("[area]", "the area's path; the working directory if left out");
+    .argument("[area]", "the area's path (default: the working directory)");
   addSelectors(command, kind.selectors).option("--dry-run", kind.dryRun);
   kind.addOptions?.(command);
-  addWorkOptions(command, "time zone of --between (default: that of the host where it works)")
-    .option("--inline", "do it in this process, without Redis; on the area's homehost only")
-    .option("--wait", "follow the job to its end and print its result")
+  addWorkOptions(command, "time zone of --between (default: that of the host that does the job)")
+    .option("--inline", "run in this process, without Redis; only on the area's homehost")
+    .option("--wait", "follow the job until it ends and print its result")
     .option(
       "--timeout <duration>",
-      "with --wait: give up waiting after this long; the job goes on",
+      "with --wait: stop waiting after this long; the job continues",
       duration("--timeout"),
     );
   addSharedOptions(command);
@@ -60,8 +60,8 @@ async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Prom
   const { options, settings, io } = context;
   const inline = options.inline === true;
   if (options.timeout !== undefined && (inline || options.wait !== true)) {
-    throw new JobsError("usage", "--timeout goes with --wait", {
-      hint: "add --wait, or leave --timeout out",
+    throw new JobsError("usage", "--timeout requires --wait", {
+      hint: "add --wait, or remove --timeout",
     });
   }
   const request = await requestOf(context, name, context.args[0]);
@@ -78,7 +78,7 @@ async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Prom
   };
 }
 
-/** The request of a command line: the area, and the options that are members of the job's data; those that were not given are left out. */
+/** Builds the request of a command line: the area, and the given options that are members of the job's data. */
 export async function requestOf<Name extends MoveName>(
   { options, io }: CommandContext,
   name: Name,

@@ -2,7 +2,7 @@ import ms from "ms";
 import { parseDuration } from "../../shared/duration.ts";
 import { JobsError } from "../../shared/errors.ts";
 
-/** Reads an option's value as a duration, to milliseconds; `most` of them at most. */
+/** Returns a parser for a duration, in milliseconds, of at most `most`. */
 export function duration(option: string, most = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = parseDuration(text, option);
@@ -11,7 +11,7 @@ export function duration(option: string, most = Number.POSITIVE_INFINITY): (text
   };
 }
 
-/** Reads an option's value as a whole number of at least `least`. */
+/** Returns a parser for a whole number of at least `least`. */
 export function wholeNumber(option: string, least: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
@@ -20,30 +20,33 @@ export function wholeNumber(option: string, least: number): (text: string) => nu
   };
 }
 
-/** Reads a pattern. An empty one, as an unset shell variable leaves it, must not pass for "all" nor end as a riddle. */
+/**
+ * Returns a parser for a pattern. It rejects an empty one, which an unset shell variable leaves, because it must
+ * not mean "all".
+ */
 export function pattern(option: string): (text: string) => string {
   return (text) => {
     if (text !== "") return text;
     throw new JobsError("usage", `${option}: the pattern is empty`, {
-      hint: `leave ${option} out, or write % for all`,
+      hint: `remove ${option}, or write % for all`,
     });
   };
 }
 
-/** Reads a time, which a job could not do without, as a duration of at least a millisecond. */
+/** Returns a parser for a duration of at least a millisecond. */
 export function someTime(option: string): (text: string) => number {
   const read = duration(option);
   return (text) => {
     const value = read(text);
     if (value > 0) return value;
-    throw new JobsError("usage", `${option}: "${text}" is no time at all`);
+    throw new JobsError("usage", `${option}: "${text}" must be longer than 0`);
   };
 }
 
-/** Reads one word out of a few. */
+/** Returns a parser for one of `words`. */
 export function oneOf(option: string, words: readonly string[]): (text: string) => string {
   return (text) => {
     if (words.includes(text)) return text;
-    throw new JobsError("usage", `${option}: "${text}" is none of ${words.join(", ")}`);
+    throw new JobsError("usage", `${option}: "${text}" is not one of ${words.join(", ")}`);
   };
 }

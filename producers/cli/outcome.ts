@@ -3,30 +3,30 @@ import { printable } from "../text/table.ts";
 import { OutputFailure } from "../text/write.ts";
 import type { CliIo } from "./io.ts";
 
-/** What a command ends with. It is printed in one place, so that `--json` is always one document. */
+/** The result of a command. It is printed in one place, so that `--json` is always one document. */
 export interface Outcome {
-  /** Printed with `--json`: plain JSON. */
+  /** Plain JSON, printed with `--json`. */
   document: unknown;
-  /** Printed without; may be empty. */
+  /** Printed without `--json`; may be empty. */
   text: string;
-  /** True where the command has printed all of it itself, row by row; an error is then part of its JSON already. */
+  /** True if the command has printed everything itself, row by row; its JSON then already contains an error. */
   printed?: true;
-  /** Set where the command has a document to show and failed all the same; gives the exit code. */
+  /** Set if the command failed but has a document to show; gives the exit code. */
   error?: JobsError;
-  /** Exit code where there is no error; 0 where it is left out. */
+  /** Exit code if there is no error; 0 by default. */
   exit?: number;
   /**
-   * True if the command has changed something: its exit code tells of that, even if the document cannot be written. A dry
-   * run has not: its output is all that was asked for.
+   * True if the command has changed something: the exit code reports that even if the document cannot be written. A
+   * dry run does not count, because its output is its only purpose.
    */
   changed?: true;
 }
 
-/** Prints an outcome and returns the exit code. */
+/** Prints an outcome and returns its exit code. */
 export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number {
   const { document, text, error, printed } = outcome;
   if (isClosedPipe(error)) return outcome.exit ?? 0;
-  // It is told once, at the end.
+  // Reported once, at the end.
   if (isOutputFailure(error)) return ExitCode.failed;
   if (printed === true) {
     if (error !== undefined && !json) writeError(io, error);
@@ -50,13 +50,13 @@ export function printError(io: CliIo, error: JobsError, json: boolean): number {
   return error.exitCode;
 }
 
-/** True if the reader of the output has seen enough (`mtjobs list-runs | head`): no error of the command. */
+/** Returns true if the reader closed the output early (`mtjobs list-runs | head`), which is not an error. */
 export function isClosedPipe(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return ("code" in error && error.code === "EPIPE") || isClosedPipe(error.cause);
 }
 
-/** True for what `write` throws, or an error that came of it. */
+/** Returns true for an error that `write` threw or caused. */
 export function isOutputFailure(error: unknown): boolean {
   return error instanceof OutputFailure || (error instanceof Error && isOutputFailure(error.cause));
 }

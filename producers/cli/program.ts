@@ -25,13 +25,13 @@ import { addWorker } from "./commands/worker.ts";
 import type { CliDeps } from "./deps.ts";
 import { isClosedPipe, isOutputFailure, type Outcome, printError, printOutcome } from "./outcome.ts";
 
-/** Megatest's verbs, which are options there, and the commands they stand for. */
+/** Megatest's verbs, which are options there, and the corresponding commands. */
 const megatestVerbs = new Map([
   ["reduce-records", "reduce"],
   ["restore-records", "restore"],
   ["list-runs", "list-runs"],
 ]);
-/** Verbs with a value, and the option it is the value of. */
+/** Verbs with a value, and the option that receives it. */
 const verbValues = new Map([["list-runs", "runname"]]);
 
 export interface Program {
@@ -39,7 +39,7 @@ export interface Program {
   run(args: readonly string[]): Promise<number>;
 }
 
-/** The command `mtjobs`: all commands, hung together from what the entry point brings. */
+/** Builds the command `mtjobs` with all its subcommands. */
 export function buildProgram(deps: CliDeps): Program {
   return { run: (args) => runOnce(deps, args) };
 }
@@ -50,21 +50,20 @@ async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number>
   if (failure === undefined || isClosedPipe(failure)) return code;
   const isDone = code === ExitCode.done && outcome?.changed === true;
   const { message } = toJobsError(failure);
-  const done = isDone ? "; what was asked for is done" : "";
+  const done = isDone ? "; the command itself succeeded" : "";
   const again = isDone ? "" : ", then run the command again";
   deps.io.stderr.write(
-    `mtjobs: the output could not be written: ${message}${done}\n  hint: free space where the output goes, or send it elsewhere${again}\n`,
+    `mtjobs: cannot write the output: ${message}${done}\n  hint: free space on the output's file system, or redirect the output${again}\n`,
   );
-  // It was in the document that is lost.
+  // The error was in the document that is lost.
   if (json && error !== undefined) printError(deps.io, error, false);
   return code === ExitCode.done && !isDone ? ExitCode.failed : code;
 }
 
-/** How a command ended. */
 interface Ended {
   code: number;
   outcome?: Outcome | undefined;
-  /** The command's own error, which was printed. */
+  /** The command's own error, already printed. */
   error?: JobsError | undefined;
   json: boolean;
 }
@@ -94,16 +93,16 @@ async function runCommand(deps: CliDeps, given: readonly string[]): Promise<Ende
     if (!(error instanceof CommanderError)) return failed(toJobsError(error));
     if (error.exitCode === 0) return { code: ExitCode.done, json };
     if (error.code !== "commander.help") return failed(usageError(error));
-    // No command at all: people get the help itself.
+    // Without a command, people get the help; programs get an error.
     if (json) return failed(new JobsError("usage", "no command given", { hint: "see mtjobs --help" }));
     deps.io.stderr.write(complaints.join(""));
     return { code: ExitCode.usage, json };
   }
 }
 
-/** The parser's complaint as an error of ours; its second line is its suggestion. */
+/** Converts the parser's error; its second line is a suggestion. */
 function usageError(error: CommanderError): JobsError {
-  // The value of an option that is misspelt may be a secret.
+  // The value of a misspelt option may be a secret.
   const [message = "", suggestion = ""] = error.message
     .replace(/(unknown option '[^'=]*)=[^\n]*/, "$1'")
     .split("\n");
@@ -120,7 +119,7 @@ function assemble(
 ): Command {
   const { io } = deps;
   const program = new Command("mtjobs")
-    .description("Keep Megatest areas small and movable: jobs, workers and what they did.")
+    .description("Keep Megatest areas small and movable: job queues, workers and their results.")
     .version(deps.version, "-V, --version")
     .enablePositionalOptions()
     .exitOverride()
@@ -158,13 +157,13 @@ function assemble(
   addServe(program, bind, deps);
   addDemo(program, bind, deps);
   addManual(program, bind, deps.version, () => assemble(deps, [], () => {}));
-  // What is described to a shell has no such command of its own yet: the library adds one.
+  // The library adds its own `complete` command to the tree that it completes.
   if (completes) addComplete(program, bind, () => assemble(deps, [], () => {}, false));
   program.addHelpText("after", programHelp);
   return program;
 }
 
-/** Every long option of the program and its commands, and whether it takes a value. */
+/** Returns every long option of the program and its commands, and whether it takes a value. */
 function longOptions(program: Command): Map<string, boolean> {
   const found = new Map([["help", false]]);
   const below = (command: Command): Command[] => [command, ...command.commands.flatMap(below)];
@@ -177,16 +176,16 @@ function longOptions(program: Command): Map<string, boolean> {
 }
 
 const programHelp = `
-AREA is the path of a Megatest area; left out, the working directory.
-Long options may be written with one dash, as Megatest's are.
-A value that begins with a dash is joined to its option by "=": --run-id=-5.
+AREA is the path of a Megatest area; the default is the working directory.
+Long options may be written with one dash, as in Megatest.
+Join a value that begins with a dash to its option with "=": --run-id=-5.
 
 Start here:
-  mtjobs demo                                       # the whole story on a made-up area
-  mtjobs reduce --age 30d --dry-run --inline        # what would leave the area you are in
-  mtjobs restore --run-id 7 --inline                # bring a run back to it
+  mtjobs demo                                       # run a reduce on a generated sample area
+  mtjobs reduce --age 30d --dry-run --inline        # what a reduce would move from the working directory
+  mtjobs restore --run-id 7 --inline                # move a run back
   mtjobs <command> --help                           # examples and exit codes of a command
 
 Exit codes:
   0 done or enqueued   1 the job failed   2 bad usage or input   3 refused by a safety rule
-  4 Redis out of reach or no worker   5 --timeout passed   130 interrupted`;
+  4 Redis unreachable or no worker   5 --timeout passed   130 interrupted`;

@@ -4,16 +4,16 @@ import type { Progress } from "../../shared/result.ts";
 import { countText } from "../text/amounts.ts";
 import type { CliIo } from "./io.ts";
 
-/** Shows how far a job is: a bar on a terminal, else nothing but notes. Always on stderr. */
+/** Shows a job's progress on stderr: a bar on a terminal, otherwise only notes. */
 export interface ProgressDisplay {
   progress: (progress: Progress) => void;
-  /** One sentence, above the bar. */
+  /** Prints one sentence above the bar. */
   note: (sentence: string) => void;
-  /** Takes the bar away; may be called twice. */
+  /** Removes the bar; may be called twice. */
   end: () => void;
 }
 
-/** A display on the command's stderr; `silent` (with `--json`) shows neither bar nor notes. */
+/** Returns a display on the command's stderr; `silent` (with `--json`) shows neither bar nor notes. */
 export async function progressDisplay(io: CliIo, silent: boolean): Promise<ProgressDisplay> {
   const write = (sentence: string) => io.stderr.write(`${sentence}\n`);
   if (silent) return { progress: () => {}, note: () => {}, end: () => {} };
@@ -32,7 +32,7 @@ function barOn(
     clearOnComplete: true,
     hideCursor: true,
     barsize: 30,
-    // Our own signal handling brings the cursor back.
+    // The command's own signal handling restores the cursor.
     gracefulExit: false,
   };
   let bar: SingleBar | undefined;
@@ -47,7 +47,7 @@ function barOn(
         runs: `${countText(runs.done)}/${plural(runs.total, "run")}`,
         rows: plural(rows.done, "row"),
       };
-      // Rows tell more than runs, where the total is known.
+      // Rows are more precise than runs, if their total is known.
       const [done, total] = rows.total === undefined ? [runs.done, runs.total] : [rows.done, rows.total];
       if (bar === undefined) {
         bar = new SingleBar(options, Presets.shades_classic);

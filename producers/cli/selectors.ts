@@ -3,38 +3,38 @@ import { JobsError } from "../../shared/errors.ts";
 import { isIdText, type RunId, shownId } from "../../shared/run-id.ts";
 import { duration, pattern, wholeNumber } from "./option-values.ts";
 
-/** What the selectors mean that choose otherwise from one database than from another. */
+/** Help texts of the selectors that differ between reduce and restore. */
 export interface SelectorTexts {
   keep: string;
   includeLocked: string;
 }
 
-/** Reads the value of `--run-id`. */
+/** Parses the value of `--run-id`. */
 export function runIds(text: string): RunId[] {
   return text.split(",").map((id) => {
     if (isIdText(id.trim())) return shownId(BigInt(id));
-    throw new JobsError("usage", `--run-id: "${id}" is not the id of a run`, {
-      hint: "ids are whole numbers from -2^63 to 2^63 - 1, with commas between",
+    throw new JobsError("usage", `--run-id: "${id}" is not a run id`, {
+      hint: "ids are whole numbers from -2^63 to 2^63 - 1, separated by commas",
     });
   });
 }
 
-/** Adds the options that choose runs; several together narrow the choice. */
+/** Adds the options that select runs; together they narrow the selection. */
 export function addSelectors(command: Command, texts: SelectorTexts): Command {
   return command
-    .optionsGroup("Which runs (all that are given must hold):")
+    .optionsGroup("Selectors (a run must match all that are given):")
     .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%", pattern("--target"))
     .option("--runname <pattern>", "the run's name", pattern("--runname"))
     .option("--state <list>", "the run's state", pattern("--state"))
     .option("--status <list>", "the run's status", pattern("--status"))
-    .option("--age <duration>", "the last activity is older than this", duration("--age"))
+    .option("--age <duration>", "no activity for longer than this", duration("--age"))
     .option("--keep <n>", texts.keep, wholeNumber("--keep", 0))
     .option("--run-id <list>", "ids, comma-separated", runIds)
     .option("--include-locked", texts.includeLocked)
     .option(
       "--dead-after <duration>",
-      "an unfinished test without activity for longer is dead",
+      "treat an unfinished test without activity for longer than this as dead",
       duration("--dead-after"),
     )
-    .optionsGroup("What to do:");
+    .optionsGroup("Actions:");
 }

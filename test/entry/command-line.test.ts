@@ -50,7 +50,7 @@ describe("the command line", () => {
       const { code, stdout, stderr } = await runCommand(["reduce", option, ""]);
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
       expect(stderr).toBe(
-        `mtjobs: ${option}: the pattern is empty\n  hint: leave ${option} out, or write % for all\n`,
+        `mtjobs: ${option}: the pattern is empty\n  hint: remove ${option}, or write % for all\n`,
       );
     }
   });
@@ -85,7 +85,7 @@ describe("the command line", () => {
     const finished = await runCommand(["reduce", "/nowhere", "--state", "--inline", "--json"]);
     expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
     expect(JSON.parse(finished.stdout).error).toMatchObject({
-      message: "--state needs a value, and --inline begins with a dash",
+      message: "--state needs a value, but --inline begins with a dash",
       hint: expect.stringContaining("--state=--inline"),
     });
   });

@@ -120,7 +120,7 @@ describe.runIf(process.platform === "linux")("a full disk behind the output", ()
     const { code, stderr } = await runInto({ stdout: "/dev/full" }, given, envOf(area));
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^mtjobs: the output could not be written: no space left[^;\n]*\n {2}hint: free space where the output goes[^\n]*\n$/,
+      /^mtjobs: cannot write the output: no space left[^;\n]*\n {2}hint: free space on the output's file system[^\n]*\n$/,
     );
   });
 
@@ -130,7 +130,7 @@ describe.runIf(process.platform === "linux")("a full disk behind the output", ()
       const area = smallArea();
       const args = [command, area.directory, "--runname", "%", "--inline", "--dry-run"];
       const { code, stderr } = await runInto({ stdout: "/dev/full" }, args, envOf(area));
-      expect([code, stderr]).toEqual([1, expect.not.stringContaining("is done")]);
+      expect([code, stderr]).toEqual([1, expect.not.stringContaining("succeeded")]);
     },
   );
 
@@ -138,7 +138,7 @@ describe.runIf(process.platform === "linux")("a full disk behind the output", ()
     const args = ["restore", smallArea().directory, "--inline", "--json"];
     const { code, stderr } = await runInto({ stdout: "/dev/full" }, args, {});
     expect(code).toBe(2);
-    expect(stderr).toContain("the output could not be written: no space left");
+    expect(stderr).toContain("cannot write the output: no space left");
     expect(stderr).toMatch(/^mtjobs: .*selector/m);
   });
 
@@ -147,7 +147,7 @@ describe.runIf(process.platform === "linux")("a full disk behind the output", ()
     const args = ["reduce", area.directory, "--runname", "%", "--inline", "--json"];
     const { code, stderr } = await runInto({ stdout: "/dev/full" }, args, envOf(area));
     expect(code).toBe(0);
-    expect(stderr).toContain("what was asked for is done");
+    expect(stderr).toContain("the command itself succeeded");
     expect(stderr).not.toMatch(stackTrace);
     expect(completedColumn(area, "SELECT count(*) FROM runs")).toEqual([3]);
   });

@@ -95,7 +95,7 @@ describe("ids beyond 2^53 on the command line", () => {
       const refused = await run(areaOfTwo(), "list-runs", `--run-id=${ids}`, "--json");
       expect([refused.code, errorCodeOf(refused)]).toEqual([2, "usage"]);
       expect(documentOf(refused)).toMatchObject({
-        error: { hint: "ids are whole numbers from -2^63 to 2^63 - 1, with commas between" },
+        error: { hint: "ids are whole numbers from -2^63 to 2^63 - 1, separated by commas" },
       });
     },
   );

@@ -7,25 +7,26 @@ import { addSharedOptions, type Bind, teach } from "../command.ts";
 const shells = ["bash", "zsh", "fish", "powershell"];
 
 /**
- * `mtjobs complete SHELL` prints a script; it calls `mtjobs complete -- WORDS…` for what may come next.
+ * Adds `mtjobs complete SHELL`, which prints a script; the script calls `mtjobs complete -- WORDS…` for
+ * suggestions.
  *
- * @param describe makes the tree of commands that is completed
+ * @param describe builds the command tree to complete
  */
 export function addComplete(program: Command, bind: Bind, describe: () => Command): void {
   const command = program
     .command("complete")
-    .summary("print what makes a shell complete commands, options and areas")
+    .summary("print a shell completion script for commands, options and areas")
     .description(
-      "Print the script that makes a shell complete mtjobs. The script asks mtjobs itself, so that it need not be made anew.",
+      "Print a script that lets a shell complete mtjobs. The script asks mtjobs for suggestions, so it stays valid after an upgrade.",
     )
     .argument("[shell]", shells.join(", "))
-    .argument("[words...]", "after --: what has been typed so far");
+    .argument("[words...]", "after --: the words typed so far");
   addSharedOptions(command);
   teach(command, {
     examples: [
-      ["echo 'source <(mtjobs complete bash)' >> ~/.bashrc", "in every new bash"],
-      ["echo 'source <(mtjobs complete zsh)' >> ~/.zshrc", "in every new zsh"],
-      ["mtjobs complete fish > ~/.config/fish/completions/mtjobs.fish", "in fish"],
+      ["echo 'source <(mtjobs complete bash)' >> ~/.bashrc", "for bash"],
+      ["echo 'source <(mtjobs complete zsh)' >> ~/.zshrc", "for zsh"],
+      ["mtjobs complete fish > ~/.config/fish/completions/mtjobs.fish", "for fish"],
     ],
   });
   bind(command, async ({ args, io }) => {
@@ -49,18 +50,18 @@ export function addComplete(program: Command, bind: Bind, describe: () => Comman
       };
     }
     const printed = printedBy(() => completion.parse([...words]));
-    // After a directory comes what is in it, not a space.
+    // A directory is followed by its contents, not by a space.
     const answer = offered ? printed.replace(/^:\d+$/m, noSpaceNoFiles) : printed;
     return { document: { answer }, text: answer };
   });
 }
 
-/** What the script does with the words: the sum of 2, no space after one, and 4, no names of files beside them. */
+/** Directive to the completion script: the sum of 2 (no space after a word) and 4 (no file names). */
 const noSpaceNoFiles = ":6";
 
-/** What has been typed so far, the word at the cursor last; undefined where a script is asked for. */
+/** Returns the words typed so far, the word at the cursor last; undefined if a script is requested. */
 function typedAfter(program: Command): readonly string[] | undefined {
-  // Commander leaves the dashes out of a command's arguments.
+  // Commander removes the dashes from a command's arguments.
   const { rawArgs } = program as Command & { rawArgs: string[] };
   const at = rawArgs.indexOf("--");
   return at < 0 ? undefined : rawArgs.slice(at + 1);
@@ -68,11 +69,11 @@ function typedAfter(program: Command): readonly string[] | undefined {
 
 function knownShell(shell: string | undefined): string {
   if (shell !== undefined && shells.includes(shell)) return shell;
-  const problem = shell === undefined ? "which shell?" : `"${shell}" is no shell that is known`;
-  throw new JobsError("usage", problem, { hint: `write one of ${shells.join(", ")}` });
+  const problem = shell === undefined ? "no shell given" : `"${shell}" is not a supported shell`;
+  throw new JobsError("usage", problem, { hint: `use one of ${shells.join(", ")}` });
 }
 
-/** The library prints by itself. */
+/** Collects what `work` prints: the library writes to the console itself. */
 function printedBy(work: () => void): string {
   const lines: string[] = [];
   const { log } = console;
@@ -85,7 +86,7 @@ function printedBy(work: () => void): string {
   return lines.join("\n");
 }
 
-/** Directories whose path begins with what was typed. */
+/** Returns directories whose path begins with `typed`. */
 function directoriesFrom(typed: string, cwd: string): string[] {
   const stem = typed.slice(0, typed.lastIndexOf("/") + 1);
   try {

@@ -5,24 +5,23 @@ import { addSharedOptions, type Bind, teach } from "../command.ts";
 import type { CliDeps } from "../deps.ts";
 import { progressDisplay } from "../progress-bar.ts";
 
-/** `mtjobs demo [--keep-area]` */
 export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
   const command = program
     .command("demo")
-    .summary("the whole story on a made-up area")
+    .summary("run a reduce on a generated sample area")
     .description(
-      "Build an area with some tens of thousands of records in a temporary directory, start a worker for it, move all runs older than 30 days to completed-runs.db, and show before and after. Needs a Redis; takes seconds; touches no area of yours.",
+      "Build an area with some tens of thousands of records in a temporary directory, start a worker for it, move all runs older than 30 days to completed-runs.db, and show the sizes before and after. Needs Redis; takes seconds; does not touch your areas.",
     )
-    .option("--keep-area", "leave the area where it is and say where");
+    .option("--keep-area", "keep the area and print its path");
   addSharedOptions(command, ["--host", "--address", "--areas", "--cache-root", "--user", "--prefix"]);
   teach(command, {
     examples: [
-      ["mtjobs demo", "see it once; everything is removed again"],
-      ["mtjobs demo --keep-area", "and go on trying things on the area"],
+      ["mtjobs demo", "run once; everything is removed afterwards"],
+      ["mtjobs demo --keep-area", "keep the area to try other commands on it"],
     ],
     exits: {
       1: "the job failed",
-      4: "Redis is out of reach, or the worker did not start",
+      4: "Redis is unreachable, or the worker did not start",
       130: "interrupted",
     },
   });
@@ -41,15 +40,15 @@ export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
       });
       display.end();
       const { settings: _ownSettings, ...document } = report;
-      // Under npm, as `npm run demo` or by npx, the command is in no PATH.
+      // Under npm (`npm run demo`, npx) the command is not in PATH.
       const command = io.env.npm_command === undefined ? "mtjobs" : "npx mtjobs";
-      // npm run demo brings a Redis along, which is gone now: the command alone would find none.
+      // `npm run demo` starts its own Redis, which has stopped by now; the plain command would find none.
       const again = io.env.npm_lifecycle_event === "demo" ? "npm run demo --" : `${command} demo`;
       return { document, text: demoText(report, { command, again }) };
     } catch (error) {
       if (!(error instanceof JobsError) || error.code !== "redis-unreachable") throw error;
       throw new JobsError(error.code, error.message, {
-        hint: "start Redis there, or set MTJOBS_REDIS_URL; in a checkout npm run demo starts one by itself",
+        hint: "start Redis there, or set MTJOBS_REDIS_URL; in a checkout, npm run demo starts one automatically",
         cause: error,
       });
     } finally {

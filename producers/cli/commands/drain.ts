@@ -8,51 +8,47 @@ import { addMigrateOptions, migrateOptionsOf } from "../migrate-options.ts";
 import type { Outcome } from "../outcome.ts";
 import { progressDisplay } from "../progress-bar.ts";
 
-/** `mtjobs drain HOST` */
 export const addDrain: AddCommand = (program, bind) => {
   const command = program
     .command("drain")
-    .summary("migrate every area whose homehost is HOST, and give it no new one")
+    .summary("migrate every area away from HOST, and give it no new one")
     .description(
-      "Give HOST no new area, and migrate each area below --areas that is at home on it, spread over the other hosts. What is refused is listed and stops no other. It waits for them all, or with --when-quiet leaves them to the night.",
+      "Give HOST no new areas, and migrate each area below --areas whose homehost it is, distributed over the other hosts. A refused area is listed and does not stop the others. Waits for all of them unless --when-quiet is given.",
     )
-    .argument("<host>", "the host to be emptied, by name or address")
-    .option(
-      "--to <hosts>",
-      "comma-separated hosts that take the areas (default: all that have a worker)",
-      names,
-    );
-  addMigrateOptions(command).option("--wait", "with --when-quiet: wait for them all the same");
+    .argument("<host>", "the host to empty, by name or address")
+    .option("--to <hosts>", "comma-separated target hosts (default: all that have a worker)", names);
+  addMigrateOptions(command).option("--wait", "with --when-quiet: wait for all migrations anyway");
   addSharedOptions(command);
   teach(command, {
     examples: [
-      ["mtjobs drain hostA --dry-run", "what could move now, and where to; changes nothing"],
-      ["mtjobs drain hostA --when-quiet", "each area moves as soon as it is quiet"],
-      ["mtjobs drain hostA --to hostB,hostC --stop-servers", "now, to these two"],
-      ["mtjobs undrain hostA", "it takes areas again"],
+      ["mtjobs drain hostA --dry-run", "which areas could move now, and where to; changes nothing"],
+      ["mtjobs drain hostA --when-quiet", "move each area as soon as it is quiet"],
+      ["mtjobs drain hostA --to hostB,hostC --stop-servers", "now, to these two hosts"],
+      ["mtjobs undrain hostA", "let it take areas again"],
     ],
     exits: {
-      0: "all moved, or are enqueued; or there was none",
-      1: "some areas stay as something failed",
-      3: "some areas stay as they were refused, or no host can take them",
-      4: "Redis is out of reach",
-      130: "interrupted while waiting; the jobs go on",
+      0: "all areas moved or are enqueued, or there were none",
+      1: "some areas stay because something failed",
+      3: "some areas stay because they were refused, or no host can take them",
+      4: "Redis is unreachable",
+      130: "interrupted while waiting; the jobs continue",
     },
   });
   bind(command, drain);
 };
 
-/** `mtjobs undrain HOST` */
 export const addUndrain: AddCommand = (program, bind) => {
   const command = program
     .command("undrain")
     .summary("let a drained host take areas again")
-    .description("Let a drained host take areas again. None comes back by itself, unless its policy says so.")
+    .description(
+      "Let a drained host take areas again. No area returns automatically unless its policy says so.",
+    )
     .argument("<host>", "by name or address");
   addSharedOptions(command);
   teach(command, {
     examples: [["mtjobs undrain hostA", "hostA takes areas again"]],
-    exits: { 4: "Redis is out of reach" },
+    exits: { 4: "Redis is unreachable" },
   });
   bind(command, async ({ settings, args }) => {
     const undrained = await withSession(settings, (session) => undrainHost(session, args[0] as string));
@@ -64,7 +60,7 @@ export const addUndrain: AddCommand = (program, bind) => {
 function names(text: string): string[] {
   const hosts = text.split(",").map((name) => name.trim());
   if (hosts.every((name) => name !== "")) return hosts;
-  throw new JobsError("usage", `--to: "${text}" is no comma-separated list of hosts`);
+  throw new JobsError("usage", `--to: "${text}" is not a comma-separated list of hosts`);
 }
 
 async function drain({ io, settings, options, args, json }: CommandContext): Promise<Outcome> {
@@ -85,7 +81,7 @@ async function drain({ io, settings, options, args, json }: CommandContext): Pro
     : { ...outcome, error: JobsError.fromDocument(error) };
 }
 
-/** A refusal is milder than a failure. */
+/** Returns `refused` only if every area was refused; one failure makes it `failed`. */
 function exitOf({ stayed }: DrainResult): number {
   const exits = stayed.map(({ code }) => new JobsError(code, "").exitCode);
   if (exits.length === 0) return ExitCode.done;

@@ -9,28 +9,27 @@ import { progressText } from "../../text/progress-text.ts";
 import { printable, textTable } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
-/** `mtjobs job ID` */
 export const addJob: AddCommand = (program, bind) => {
   const command = program
     .command("job")
     .summary("show one job: its state, progress, log and result")
-    .description("Show one job: its state, how far it is, what it logged and what came of it.")
-    .argument("<id>", "the job's id, as the command that asked for it printed it");
+    .description("Show one job: its state, progress, log and result.")
+    .argument("<id>", "the job's id, as printed when it was enqueued");
   command.option(
     "--host <name>",
-    "in this host's queue; for the number of a job that was added without an id",
+    "search only this host's queue; needed for a job that was added without an id",
   );
   addSharedOptions(command);
   teach(command, {
-    notes: ["The exit code tells about this command, not about the job: see its state."],
+    notes: ["The exit code is that of this command, not of the job; the job's state is in the output."],
     examples: [
       ["mtjobs job reduce-0123456789abcdef", "everything about that job"],
       ["mtjobs job reduce-0123456789abcdef --json", "the same for programs"],
     ],
-    exits: { 2: "there is no such job", 4: "Redis is out of reach" },
+    exits: { 2: "no such job", 4: "Redis is unreachable" },
   });
   bind(command, async ({ settings, args }) => {
-    // The command's own --host only, as in `jobs`.
+    // Only the command's own --host, as in `jobs`.
     const host = command.opts().host as string | undefined;
     const report = await withSession(settings, (session) => reportJob(session, args[0] as string, host));
     return { document: report, text: jobText(report) };
@@ -43,7 +42,7 @@ function jobText(job: JobReport): string {
     ["state", job.state],
     ["host", job.host],
     ["area", job.area ?? "-"],
-    ["asked by", job.requestedBy ?? "-"],
+    ["requested by", job.requestedBy ?? "-"],
     ["added", `${job.addedAt} (${agoText(job.addedAt)})`],
     ["started", job.startedAt ?? "-"],
     ["finished", job.finishedAt ?? "-"],
@@ -52,7 +51,7 @@ function jobText(job: JobReport): string {
   if (job.progress !== null && job.finishedAt === null) facts.push(["progress", progressText(job.progress)]);
   if (job.forwarded !== undefined) {
     facts.push([
-      "went on",
+      "forwarded",
       `to ${job.forwarded.host} as ${job.forwarded.jobId} (mtjobs job ${job.forwarded.jobId})`,
     ]);
   }
@@ -62,7 +61,7 @@ function jobText(job: JobReport): string {
   if (job.log.length > 0) parts.push(`log:\n${job.log.map((line) => `  ${printable(line)}`).join("\n")}`);
   const result =
     job.error === undefined ? job.result : failedMigration(JobsError.fromDocument(job.error))?.result;
-  // Another tool may have put anything in its place.
+  // Other tools may have stored something else as the result.
   if (isMigrateResult(result) || result?.moved !== undefined) parts.push(jobResultText(result));
   return parts.join("\n\n");
 }

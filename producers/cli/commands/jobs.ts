@@ -11,12 +11,11 @@ import { progressText } from "../../text/progress-text.ts";
 import { textTable } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
-/** `mtjobs jobs [--host H] [--state S]` */
 export const addJobs: AddCommand = (program, bind) => {
   const command = program
     .command("jobs")
     .summary("list jobs")
-    .description("List the jobs of all hosts, the newest first: those that wait, run, and finished lately.")
+    .description("List the jobs of all hosts, newest first: waiting, running and recently finished.")
     .option("--host <name>", "only this host's queue")
     .option(
       "--state <list>",
@@ -25,16 +24,16 @@ export const addJobs: AddCommand = (program, bind) => {
   addSharedOptions(command);
   teach(command, {
     examples: [
-      ["mtjobs jobs", "all of them"],
-      ["mtjobs jobs --state waiting,active", "what is to be done and being done"],
+      ["mtjobs jobs", "all jobs"],
+      ["mtjobs jobs --state waiting,active", "pending and running jobs"],
       ["mtjobs jobs --host hostA --state failed --json", "for programs"],
     ],
-    exits: { 4: "Redis is out of reach" },
+    exits: { 4: "Redis is unreachable" },
   });
   bind(command, async ({ settings, options }) => {
     const { state } = options;
     const states = typeof state === "string" ? parseStates(state) : undefined;
-    // The command's own --host only; this host's name in the environment is no wish to see one host.
+    // Only the command's own --host: the host name in the environment does not select a queue.
     const host = command.opts().host as string | undefined;
     const jobs = await withSession(settings, (session) => listJobs(session, { host, states }));
     return { document: { jobs }, text: jobs.length === 0 ? "no jobs" : jobsText(jobs) };
@@ -61,8 +60,8 @@ function tookText({ startedAt, finishedAt }: JobView): string {
 
 function remarkText(job: JobView): string {
   if (job.error !== undefined) return `${job.error.code}: ${job.error.message}`;
-  if (job.forwarded !== undefined) return `went on to ${job.forwarded.host} as ${job.forwarded.jobId}`;
-  // A migration puts itself off while it waits for another host.
+  if (job.forwarded !== undefined) return `forwarded to ${job.forwarded.host} as ${job.forwarded.jobId}`;
+  // A migration delays itself while it waits for the other host.
   const atWork = job.state === "active" || (job.job === "migrate" && job.state === "delayed");
   if (atWork && job.progress !== null) return progressText(job.progress);
   if (isMigrateResult(job.result)) return migratedText(job.result);
@@ -73,6 +72,6 @@ function remarkText(job: JobView): string {
 }
 
 function migratedText({ outcome, from, fromHost, to, toHost, dryRun }: MigrateResult): string {
-  if (outcome === "already-home") return `at home on ${toHost} already`;
+  if (outcome === "already-home") return `already at home on ${toHost}`;
   return `${dryRun ? "could move" : "moved"} from ${placeText(fromHost, from)} to ${placeText(toHost, to)}`;
 }

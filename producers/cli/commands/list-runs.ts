@@ -11,35 +11,34 @@ import type { CliIo } from "../io.ts";
 import type { Outcome } from "../outcome.ts";
 import { runIds } from "../selectors.ts";
 
-/** `mtjobs list-runs [AREA] [PATT]` */
 export const addListRuns: AddCommand = (program, bind) => {
   const command = program
     .command("list-runs")
-    .summary("list runs with their tests")
+    .summary("list runs and their tests")
     .description(
-      "List an area's runs with their tests, as Megatest's -list-runs does. On the homehost it reads Megatest's cache, elsewhere megatest.db; with --full-db completed-runs.db too, and each run says where it is.",
+      "List an area's runs with their tests, as Megatest's -list-runs does. On the homehost it reads Megatest's cache, elsewhere megatest.db. With --full-db it also reads completed-runs.db and says which database each run is in.",
     )
-    .argument("[area]", "the area's path; default the working directory")
+    .argument("[area]", "the area's path (default: the working directory)")
     .argument(
       "[patt]",
-      "the run's name; % makes it a LIKE, without one it is a GLOB, commas separate alternatives",
+      "pattern for the run's name: LIKE if it contains %, otherwise GLOB; commas separate alternatives",
     )
-    .option("--runname <pattern>", "the same as PATT")
+    .option("--runname <pattern>", "same as PATT")
     .option("--target <pattern>", "a pattern for each key, joined by /, such as ub%/nfs/*")
     .option("--state <list>", "the run's state")
     .option("--status <list>", "the run's status")
     .option("--run-id <list>", "ids, comma-separated", runIds)
-    .option("--full-db", "runs in completed-runs.db, too");
+    .option("--full-db", "include runs in completed-runs.db");
   addSharedOptions(command);
   teach(command, {
     examples: [
-      ["mtjobs list-runs /areas/a1 w49%", "runs of a week"],
-      ["mtjobs list-runs --target ubuntu/% --full-db", "here, also those that were moved"],
+      ["mtjobs list-runs /areas/a1 w49%", "the runs of one week"],
+      ["mtjobs list-runs --target ubuntu/% --full-db", "the working directory, with the moved runs"],
       ["mtjobs -list-runs % -full-db -target ubuntu/nfs/none", "in Megatest's spelling"],
-      ["mtjobs list-runs --run-id 7,9 --full-db", "where these two are"],
+      ["mtjobs list-runs --run-id 7,9 --full-db", "which database these two are in"],
       ["mtjobs list-runs . --json", "for programs"],
     ],
-    exits: { 1: "the database is busy, damaged or cannot be read" },
+    exits: { 1: "the database is busy, damaged or unreadable" },
   });
   bind(command, printRuns);
 };
@@ -48,7 +47,7 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
   const { io, settings, options, json } = context;
   const { area, more } = areaAndMore(context.args, io.cwd);
   if (more !== undefined && options.runname !== undefined) {
-    throw new JobsError("usage", "PATT and --runname are the same; give one of them");
+    throw new JobsError("usage", "PATT and --runname are the same option; give only one of them");
   }
   const pattern = (name: string) => options[name] as string | undefined;
   const fullDb = options.fullDb === true;
@@ -70,7 +69,7 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
   }
 }
 
-/** Run by run, so that memory stays flat. */
+/** Prints one run at a time, so that memory use stays constant. */
 async function printText(list: RunList, { stdout, stderr }: CliIo): Promise<JobsError | undefined> {
   try {
     let found = false;
@@ -86,7 +85,7 @@ async function printText(list: RunList, { stdout, stderr }: CliIo): Promise<Jobs
   }
 }
 
-/** One document, printed run by run; an error in the middle closes it. */
+/** Prints one document, run by run; an error on the way becomes its `error` member. */
 async function printJson(list: RunList, fullDb: boolean, stdout: Writable): Promise<JobsError | undefined> {
   const head = JSON.stringify({ area: list.area, source: list.source, fullDb });
   await write(stdout, `${head.slice(0, -1)},"runs":[`);

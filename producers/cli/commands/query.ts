@@ -6,39 +6,38 @@ import { type AddCommand, addSharedOptions, type CommandContext, teach } from ".
 import { duration } from "../option-values.ts";
 import type { Outcome } from "../outcome.ts";
 
-/** Milliseconds; below the 136 s that Megatest waits for a database before it gives up. */
+/** Milliseconds; less than the 136 s for which Megatest waits for a database. */
 const defaultTimeoutMs = 60_000;
 
-/** `mtjobs query [AREA] [SQL]` */
 export const addQuery: AddCommand = (program, bind) => {
   const command = program
     .command("query")
     .summary("run a read-only SQL query on an area")
     .description(
-      "Run one SELECT on an area's records and print its rows. On the homehost it reads Megatest's cache, elsewhere megatest.db; with --full-db completed-runs.db too, as if no run had ever been moved.",
+      "Run one SELECT on an area's records and print its rows. On the homehost it reads Megatest's cache, elsewhere megatest.db. With --full-db it also reads completed-runs.db, as if no run had ever been moved.",
     )
-    .argument("[area]", "the area's path; default the working directory")
-    .argument("[sql]", "the query; left out or -, it is read from stdin")
-    .option("--full-db", "runs in completed-runs.db, too")
+    .argument("[area]", "the area's path (default: the working directory)")
+    .argument("[sql]", "the query; if it is missing or -, it is read from stdin")
+    .option("--full-db", "include runs in completed-runs.db")
     .option("--csv", "print comma-separated values")
-    .option("--timeout <duration>", "end the query after this (default: 60s)", duration("--timeout"));
+    .option("--timeout <duration>", "stop the query after this long (default: 60s)", duration("--timeout"));
   addSharedOptions(command);
   teach(command, {
     notes: [
-      "While it runs, programs that write to the database may have to wait; a pager that holds it up does, too.",
+      "While the query runs, programs that write to the database may have to wait; this includes the time in a pager.",
     ],
     examples: [
-      ['mtjobs query /areas/a1 "SELECT id, runname FROM runs" --full-db', "all runs, also those moved"],
+      ['mtjobs query /areas/a1 "SELECT id, runname FROM runs" --full-db', "all runs, moved ones included"],
       [
         'mtjobs query "SELECT state, count(*) FROM tests GROUP BY 1" --json',
-        "of the area you are in, for programs",
+        "the working directory, for programs",
       ],
       ["mtjobs query . --full-db --csv < report.sql > report.csv", "SQL from a file"],
     ],
     exits: {
-      1: "the database is busy, damaged or cannot be read",
-      2: "bad usage, or no query that SQLite understands; nothing may be written",
-      5: "--timeout passed; the query was ended",
+      1: "the database is busy, damaged or unreadable",
+      2: "bad usage, invalid SQL, or a query that writes",
+      5: "--timeout passed; the query was stopped",
     },
   });
   bind(command, runQuery);
@@ -46,7 +45,7 @@ export const addQuery: AddCommand = (program, bind) => {
 
 async function runQuery(context: CommandContext): Promise<Outcome> {
   const { io, settings, options, json } = context;
-  if (json && options.csv === true) throw new JobsError("usage", "--json and --csv exclude each other");
+  if (json && options.csv === true) throw new JobsError("usage", "--json and --csv cannot be combined");
   const { area: path, more } = areaAndMore(context.args, io.cwd);
   const sql = more === undefined || more === "-" ? await sqlFromStdin(context) : more;
   const { locateFiles } = await import("../../../shared/full-db/locate.ts");
@@ -63,7 +62,7 @@ async function runQuery(context: CommandContext): Promise<Outcome> {
 
 async function sqlFromStdin({ io }: CommandContext): Promise<string> {
   if (io.stdin.isTTY) {
-    throw new JobsError("usage", "no query given", { hint: "name it after the area, or give it on stdin" });
+    throw new JobsError("usage", "no query given", { hint: "pass it after the area, or on stdin" });
   }
   return await readText(io.stdin);
 }

@@ -11,15 +11,14 @@ import type { Outcome } from "../outcome.ts";
 import { addSelectors } from "../selectors.ts";
 import { addWorkOptions } from "../work-options.ts";
 
-const unreachable = { 4: "Redis is out of reach" };
+const unreachable = { 4: "Redis is unreachable" };
 
-/** `mtjobs schedule add reduce|migrate [AREA] …` */
 export function addScheduleAdd(parent: Command, bind: Bind): void {
-  const command = parent.command("add").summary("repeat a job: reduce, migrate");
+  const command = parent.command("add").summary("repeat a job: reduce or migrate");
   teach(command, {
     examples: [
-      ["mtjobs schedule add reduce --help", "what a reduce takes"],
-      ["mtjobs schedule add migrate --help", "what a migration takes"],
+      ["mtjobs schedule add reduce --help", "options of a reduce"],
+      ["mtjobs schedule add migrate --help", "options of a migration"],
     ],
     exits: unreachable,
   });
@@ -30,10 +29,10 @@ export function addScheduleAdd(parent: Command, bind: Bind): void {
 function addReduceTo(parent: Command, bind: Bind): void {
   const command = addWhen(parent.command("reduce").summary("repeat a reduce"));
   addSelectors(command, {
-    keep: "leave the newest N of each target",
-    includeLocked: "runs that their owner locked, too",
+    keep: "keep the newest N of each target in place",
+    includeLocked: "include runs that their owner locked",
   });
-  addWorkOptions(command, "time zone of --cron and --between (default: that of this host)");
+  addWorkOptions(command, "time zone of --cron and --between (default: this host's)");
   finish(command, {
     examples: [
       ['mtjobs schedule add reduce . --age 30d --cron "30 22 * * 1-5" --max-time 2h', "on weekdays"],
@@ -52,18 +51,21 @@ function addReduceTo(parent: Command, bind: Bind): void {
 
 function addMigrateTo(parent: Command, bind: Bind): void {
   const command = addWhen(parent.command("migrate").summary("repeat a migration"))
-    .option("--to <host>", "the homehost that it makes, by name or address (default: this host)")
+    .option("--to <host>", "the new homehost, by name or address (default: this host)")
     .option("--from <host>", "do it only while this is the homehost, by name or address");
-  addMigrateOptions(command).option("--tz <zone>", "time zone of --cron (default: that of this host)");
+  addMigrateOptions(command).option("--tz <zone>", "time zone of --cron (default: this host's)");
   finish(command, {
     notes: [
-      "Where the area is at home there already a turn has nothing to do. One that is refused fails, and that is loud:\nlet it wait with --when-quiet. A take-over cannot be repeated.",
+      "If the area is already at home there, a scheduled job does nothing. A refused job fails and is reported:\nuse --when-quiet to let it wait. A take-over cannot be scheduled.",
     ],
     examples: [
-      ['mtjobs schedule add migrate . --to hostB --when-quiet --cron "0 20 * * 5"', "for the weekend"],
+      [
+        'mtjobs schedule add migrate . --to hostB --when-quiet --cron "0 20 * * 5"',
+        "move it for the weekend",
+      ],
       ['mtjobs schedule add migrate . --to hostA --when-quiet --cron "0 4 * * 1" --name back', "and back"],
     ],
-    exits: { 3: "the area is pinned or outside --areas, the host unfit", ...unreachable },
+    exits: { 3: "the area is pinned or outside --areas, or the host is unfit", ...unreachable },
   });
   bind(command, async (context) => {
     const { args, options, settings, io } = context;
@@ -80,13 +82,17 @@ function addMigrateTo(parent: Command, bind: Bind): void {
   });
 }
 
-/** Adds what says of any job when it comes. */
+/** Adds the options for when a job is due. */
 function addWhen(command: Command): Command {
   return command
-    .argument("[area]", "the area's path; the working directory if left out")
+    .argument("[area]", "the area's path (default: the working directory)")
     .option("--cron <pattern>", 'minute, hour, day of month, month and day of week: "0 2 * * *"')
-    .option("--every <duration>", "an interval instead: at once, and then so often", duration("--every"))
-    .option("--name <name>", "what to call it (default: made of job and area)");
+    .option(
+      "--every <duration>",
+      "an interval instead of --cron; the first job starts immediately",
+      duration("--every"),
+    )
+    .option("--name <name>", "the schedule's name (default: made from job and area)");
 }
 
 function finish(command: Command, lesson: Lesson): void {

@@ -7,15 +7,14 @@ import { textTable } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, type Bind, teach } from "../command.ts";
 import { addScheduleAdd } from "./schedule-add.ts";
 
-const unreachable = { 4: "Redis is out of reach" };
+const unreachable = { 4: "Redis is unreachable" };
 
-/** `mtjobs schedule add|list|remove` */
 export const addSchedule: AddCommand = (program, bind) => {
   const command = program
     .command("schedule")
-    .summary("repeat a reduce or a migration by a cron pattern or an interval: add, list, remove")
+    .summary("repeat a reduce or a migration by cron pattern or interval: add, list, remove")
     .description(
-      "Repeat a job. Schedules are kept in Redis; where an area's own users shall decide, use [reduce-records] of its megatest.config instead.",
+      "Repeat a job. Schedules are kept in Redis. To let an area's own users decide, use [reduce-records] in its megatest.config instead.",
     );
   teach(command, {
     examples: [
@@ -23,13 +22,13 @@ export const addSchedule: AddCommand = (program, bind) => {
         'mtjobs schedule add reduce /areas/a1 --age 30d --cron "0 2 * * *" --tz Europe/Berlin',
         "at two each night",
       ],
-      ["mtjobs schedule add reduce --keep 5 --every 12h --name keep5", "the area you are in, twice a day"],
+      ["mtjobs schedule add reduce --keep 5 --every 12h --name keep5", "the working directory, twice a day"],
       [
         'mtjobs schedule add migrate /areas/a1 --to hostB --when-quiet --cron "0 20 * * 5"',
         "to hostB for the weekend",
       ],
-      ["mtjobs schedule list", "all of them, and those that fail"],
-      ["mtjobs schedule remove keep5", "no more of that"],
+      ["mtjobs schedule list", "all schedules, and those that fail"],
+      ["mtjobs schedule remove keep5", "remove that schedule"],
     ],
     exits: { 3: "the area is outside --areas, or may not move there", ...unreachable },
   });
@@ -39,7 +38,7 @@ export const addSchedule: AddCommand = (program, bind) => {
 };
 
 function addList(parent: Command, bind: Bind): void {
-  const command = parent.command("list").summary("all schedules, and how their last jobs ended");
+  const command = parent.command("list").summary("list all schedules and how their last jobs ended");
   addSharedOptions(command);
   teach(command, { examples: [["mtjobs schedule list --json", "for programs"]], exits: unreachable });
   bind(command, async ({ settings }) => {
@@ -63,10 +62,10 @@ function addList(parent: Command, bind: Bind): void {
 function addRemove(parent: Command, bind: Bind): void {
   const command = parent
     .command("remove")
-    .summary("end a schedule; a job that it added goes on")
+    .summary("remove a schedule; a job that it has added continues")
     .argument("<name>", "the schedule's name");
   addSharedOptions(command);
-  teach(command, { examples: [["mtjobs schedule remove reduce-a1", "end it"]], exits: unreachable });
+  teach(command, { examples: [["mtjobs schedule remove reduce-a1", "remove it"]], exits: unreachable });
   bind(command, async ({ settings, args }) => {
     const removed = await withSession(settings, (session) => removeSchedule(session, args[0] ?? ""));
     return { document: { ...removed, removed: true }, text: `${removed.name}: removed`, changed: true };

@@ -4,25 +4,26 @@ import { areaStatusText, farmStatusText } from "../../text/status-text.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
 import type { Outcome } from "../outcome.ts";
 
-/** `mtjobs status [AREA]` */
 export const addStatus: AddCommand = (program, bind) => {
   const command = program
     .command("status")
-    .summary("an area's sizes, runs, homehost, locks and last jobs; without AREA: hosts, queues and workers")
-    .description(
-      "With AREA: its sizes, runs, homehost, locks, Megatest's servers and last jobs; it is only read. Without: all hosts with their queues and workers.",
+    .summary(
+      "show an area's sizes, runs, homehost, locks and last jobs; without AREA, all hosts, queues and workers",
     )
-    .argument("[area]", "the area's path (here the working directory must be named: .)");
+    .description(
+      "With AREA: show its sizes, runs, homehost, locks, Megatest servers and last jobs; read-only. Without: show all hosts with their queues and workers.",
+    )
+    .argument("[area]", "the area's path; use . for the working directory");
   addSharedOptions(command);
   teach(command, {
     examples: [
       ["mtjobs status", "hosts, queues, workers"],
-      ["mtjobs status .", "the area you are in"],
+      ["mtjobs status .", "the working directory"],
       ["mtjobs status /areas/a1 --json", "for programs"],
     ],
     exits: {
       3: "the area is outside --areas",
-      4: "Redis is out of reach; with AREA that is said, and the exit code 0",
+      4: "Redis is unreachable; with AREA this is only reported, and the exit code is 0",
     },
   });
   bind(command, (context) => {
@@ -47,6 +48,6 @@ async function ofArea({ settings, io }: CommandContext, path: string): Promise<O
   if (status.queueProblem === null) return { document: status, text: areaStatusText(status, status) };
   const error = JobsError.fromDocument(status.queueProblem);
   const outcome = { document: status, text: areaStatusText(status, error) };
-  // The area was asked for and is told; that its queue is not to be had is no failure of that.
+  // The area itself was read: an unreachable queue is reported, but is not a failure of this command.
   return error.code === "redis-unreachable" ? outcome : { ...outcome, error };
 }

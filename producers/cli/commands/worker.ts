@@ -3,25 +3,30 @@ import { parseListen } from "../../listen-address.ts";
 import { addSharedOptions, type Bind, teach } from "../command.ts";
 import type { CliDeps } from "../deps.ts";
 
-/** `mtjobs worker` */
 export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
   const command = program
     .command("worker")
-    .summary("serve this host's queue")
+    .summary("process this host's queue")
     .description(
-      "Serve this host's queue, one job at a time, until SIGTERM: then it finishes the batch in hand, puts the job back and leaves. A second signal leaves at once.",
+      "Process this host's queue, one job at a time, until SIGTERM: then finish the current batch, put the job back and exit. A second signal exits immediately.",
     )
-    .option("--metrics <port>", "figures for Prometheus at http://127.0.0.1:PORT/metrics; or ADDRESS:PORT");
+    .option(
+      "--metrics <port>",
+      "serve Prometheus metrics at http://127.0.0.1:PORT/metrics; ADDRESS:PORT is also accepted",
+    );
   addSharedOptions(command);
   teach(command, {
     notes: [
-      "It touches nothing outside --areas (MTJOBS_AREAS) and refuses to start without. Run it as the user who owns\nthe areas' files and Megatest's caches. Logs go to stderr.",
+      "It touches nothing outside --areas (MTJOBS_AREAS) and does not start without it. Run it as the user who owns the\nareas' files and Megatest's caches. Logs go to stderr.",
     ],
     examples: [
       ["mtjobs worker --areas /areas", "serve every area below /areas"],
       ["MTJOBS_AREAS=/a:/b mtjobs worker", "two roots, from the environment"],
     ],
-    exits: { 1: "it had to stop, or Redis is unfit for it", 3: "it may not read and write as that user" },
+    exits: {
+      1: "it had to stop, or Redis is configured wrongly",
+      3: "it cannot read and write as that user",
+    },
   });
   bind(command, async ({ settings, options }) => {
     const { metrics } = options;
