@@ -13,10 +13,13 @@ import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
-/** Every cache pair of the area on this host, who has it open, and the state of the one a job works on. */
+/**
+ * Checks every cache pair of the area on this host, the processes that have it open, and the state of the pair that
+ * jobs use.
+ */
 export async function checkCaches(patient: Patient): Promise<Check[]> {
   if (patient.home.atHome === false) {
-    return [note("caches", "this is not the homehost: caches that count are on its local disk")];
+    return [note("caches", "this is not the homehost: the caches that matter are on its local disk")];
   }
   return [
     ...(await examine("caches", () => checkPairs(patient))),
@@ -25,7 +28,7 @@ export async function checkCaches(patient: Patient): Promise<Check[]> {
   ];
 }
 
-/** What counts as in use is what a job refuses. */
+/** Uses the same definition of "in use" as the jobs that refuse to run. */
 function checkPairs({ area, settings, files }: Patient): Check[] {
   const read = cacheReader(area, files.completed, openLook);
   const { caches, warnings, used, ofOtherAreas } = findOtherCaches(area, settings, read);
@@ -42,10 +45,7 @@ function checkPairs({ area, settings, files }: Patient): Check[] {
     const { message, hint } = usedText(selectedOf(caches), used);
     return [bad("caches", message, { remedy: hint, details }), ...unseen];
   }
-  return [
-    good("caches", caches.length === 0 ? "there is no cache on this host" : told, { details }),
-    ...unseen,
-  ];
+  return [good("caches", caches.length === 0 ? "no cache on this host" : told, { details }), ...unseen];
 }
 
 function describe(
@@ -54,24 +54,27 @@ function describe(
 ): string {
   const holders =
     openBy === "unknown"
-      ? "who has it open cannot be seen"
+      ? "cannot tell which processes have it open"
       : openBy.length === 0
-        ? "nobody has it open"
+        ? "not open in any process"
         : `open in process ${openBy.join(", ")}`;
   const counts = mayWrite
     ? isOthers
-      ? "holds no run of this area, so it does not count, "
+      ? "contains no run of this area and is ignored, "
       : ""
-    : "who may not write to megatest.db, so it does not count, ";
-  const which = selected ? "the one jobs work on, " : "";
-  return `${directory} (${which}of ${owner}, ${counts}changed ${agoText(isoTime(mtimeMs))}, ${holders})`;
+    : "cannot write to megatest.db and is ignored, ";
+  const which = selected ? "used by jobs, " : "";
+  return `${directory} (${which}owner ${owner}, ${counts}changed ${agoText(isoTime(mtimeMs))}, ${holders})`;
 }
 
 function checkOwn({ area, cache }: Patient): Check[] {
   if (cache instanceof JobsError) throw cache;
   if (cache === undefined) {
     return [
-      good("cache", "this user has no cache here: megatest.db alone counts, and Megatest fills one from it"),
+      good(
+        "cache",
+        "this user has no cache on this host; Megatest fills one from megatest.db when it needs it",
+      ),
     ];
   }
   const missing = [".ready-megatest", ".ready-megatest_ref"].filter(
@@ -80,31 +83,31 @@ function checkOwn({ area, cache }: Patient): Check[] {
   if (cache.refDb === undefined) missing.push("megatest_ref.db");
   if (missing.length > 0) {
     return [
-      note("cache", `the cache lacks ${missing.join(", ")}: Megatest makes it anew when it next opens it`, {
-        remedy: "start Megatest once, and let it sync",
+      note("cache", `the cache lacks ${missing.join(", ")}; Megatest recreates it when it next opens it`, {
+        remedy: "start Megatest once and let it sync",
       }),
     ];
   }
   if (refillDue(area, cache)) {
     return [
-      note("cache", "megatest.db is newer than the cache: whoever of Megatest opens it next refills it", {
-        remedy: "nothing: a job brings both together first",
+      note("cache", "megatest.db is newer than the cache; Megatest refills the cache when it next opens it", {
+        remedy: "none needed: a job reconciles the two first",
       }),
     ];
   }
-  return [good("cache", "the cache is whole, and no refill is due")];
+  return [good("cache", "the cache is complete and needs no refill")];
 }
 
-/** A job makes sure of the same before it changes anything. */
+/** Jobs verify the same before they change anything. */
 function checkOneArea({ area, cache, files }: Patient): Check[] {
   if (cache === undefined || cache instanceof JobsError) return [];
   const db = openLook(files);
   try {
     const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
-    if (strange === undefined) return [good("one-area", "cache and megatest.db are of one area")];
+    if (strange === undefined) return [good("one-area", "cache and megatest.db belong to the same area")];
     return [
-      bad("one-area", `${files[strange]} has no run in common with megatest.db: it is another area's`, {
-        remedy: "see how it came there, and move it away: Megatest makes this area's cache anew",
+      bad("one-area", `${files[strange]} has no run in common with megatest.db; it belongs to another area`, {
+        remedy: "find out how it got there and move it away; Megatest recreates this area's cache",
       }),
     ];
   } finally {

@@ -3,15 +3,15 @@ import { nameDatabase } from "../../shared/sqlite/name-database.ts";
 
 /** One question about an area, and its answer. */
 export interface Check {
-  /** Stable, for programs. */
+  /** Stable; programs match on it. */
   name: string;
-  /** Null: it could not be told, or is worth knowing and no fault. */
+  /** Null if the answer is unknown, or for information only. */
   ok: boolean | null;
   /** One sentence. */
   verdict: string;
-  /** What to do about it, one sentence. */
+  /** What to do about it, in one sentence. */
   remedy?: string;
-  /** Facts for programs; plain JSON. */
+  /** Facts for programs, as plain JSON. */
   details?: Record<string, unknown>;
 }
 
@@ -24,7 +24,7 @@ export const good = (name: string, verdict: string, rest: Rest = {}): Check => (
   ...rest,
 });
 
-/** Not known, or worth knowing: no fault. */
+/** A check without a fault: the answer is unknown, or for information only. */
 export const note = (name: string, verdict: string, rest: Rest = {}): Check => ({
   name,
   ok: null,
@@ -40,8 +40,8 @@ export const bad = (name: string, verdict: string, rest: Rest = {}): Check => ({
 });
 
 /**
- * The checks that `look` makes. What it throws becomes a verdict under `name`: busy (somebody is at work, or a journal is
- * hot) leaves it open, anything else is a fault.
+ * Runs `look` and returns its checks. An error becomes a verdict under `name`: `busy` (a process is writing, or a
+ * journal is hot) counts as unknown, any other error as a fault.
  */
 export async function examine(name: string, look: () => Check[] | Promise<Check[]>): Promise<Check[]> {
   try {
@@ -49,6 +49,6 @@ export async function examine(name: string, look: () => Check[] | Promise<Check[
   } catch (thrown) {
     const { code, message, hint, details } = nameDatabase(thrown, filesAtHand());
     const rest = { ...(hint === undefined ? {} : { remedy: hint }), details: { ...details, code } };
-    return [code === "busy" ? note(name, `not looked at: ${message}`, rest) : bad(name, message, rest)];
+    return [code === "busy" ? note(name, `not checked: ${message}`, rest) : bad(name, message, rest)];
   }
 }

@@ -9,10 +9,10 @@ import { nameOf } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";
 
 /**
- * Runs that an earlier version of this program brought back under another name, and whose tests name the directories of the run
- * that has the old name now.
+ * Finds runs that an earlier version of this program restored under another name, and whose tests still name the
+ * directories of the run that now has the old name.
  *
- * @returns the check, and whether all runs were looked at
+ * @returns the check, and whether all runs were scanned
  */
 export async function checkDirectories(
   { db, part, budget }: { db: Look; part: Part; budget: Budget },
@@ -20,7 +20,7 @@ export async function checkDirectories(
 ): Promise<[Check, boolean]> {
   const name = `directories/${nameOf[part]}`;
   if (!new NameSet(columnsOf(db, part, "tests")).has("rundir"))
-    return [good(name, "tests name no directories"), true];
+    return [good(name, "tests have no directories"), true];
   const sameTarget = ["", ...keys.map((key) => `o.${quoteName(key)} IS r.${quoteName(key)}`)].join(" AND ");
   const { sums, whole } = await sumOver(db, {
     part,
@@ -39,13 +39,13 @@ export async function checkDirectories(
     runs > 0
       ? bad(
           name,
-          `the tests of ${plural(runs, "run")} named .restored name the directories of the run that has the old name: -remove-runs would remove its results`,
+          `${plural(runs, "run")} named .restored: the tests name the directories of the run that has the old name, so -remove-runs would remove that run's results`,
           {
             remedy:
-              "reduce and restore the runs named .restored: this version leaves them no directory of another run",
+              "reduce and restore the runs named .restored; this version clears directories of other runs",
             details: { runs },
           },
         )
-      : good(name, "no run that came back under another name names another run's directories");
+      : good(name, "no run restored under another name names another run's directories");
   return [check, whole];
 }

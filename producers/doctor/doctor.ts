@@ -15,20 +15,20 @@ import { checkPlace } from "./place.ts";
 import { checkRecords } from "./records.ts";
 import { Budget } from "./scan.ts";
 
-/** What `doctor AREA` tells. */
+/** The result of `doctor AREA`. */
 export interface Diagnosis {
   /** Absolute, as given. */
   area: string;
   areaId: string | null;
-  /** False where a check found a fault; what could not be told is none. */
+  /** False if a check found a fault; unknown answers do not count. */
   ok: boolean;
   checks: Check[];
 }
 
 /**
- * Looks at everything of an area that a job relies on, and changes no byte. What is broken becomes a verdict.
+ * Checks everything in an area that a job relies on, read-only. Broken parts become verdicts.
  *
- * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` where it is no area to begin with
+ * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` if the path is not a usable area
  */
 export async function diagnose(
   path: string,
@@ -54,11 +54,14 @@ function idOf(area: Parameters<typeof readAreaId>[0]): string | null {
   try {
     return readAreaId(area);
   } catch {
-    return null; // its check says why
+    return null; // checkAreaId reports the reason
   }
 }
 
-/** What spoils several checks, a damaged file or a path of another owner, is one fault: the other checks become notes that refer to it. */
+/**
+ * Reports a fault that fails several checks (a damaged file, a path of another owner) only once; the other checks
+ * become notes that refer to it.
+ */
 function oncePerFile({ files }: Patient, checks: Check[]): Check[] {
   const told = new Map<unknown, Check>();
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
@@ -66,7 +69,7 @@ function oncePerFile({ files }: Patient, checks: Check[]): Check[] {
     const first = checks.find((check) => names.includes(check.name) && isDamage(check));
     if (first !== undefined) told.set(file, first);
   }
-  // Those that look at nothing else say it.
+  // Prefer the check whose only subject is that path.
   const isOwn = ({ name }: Check) => Number(name === "cache" || name.startsWith("journal/"));
   const strangers = checks.filter(({ ok, details }) => ok === false && details?.code === "not-owner");
   for (const check of strangers.toSorted((a, b) => isOwn(b) - isOwn(a)))
@@ -78,7 +81,7 @@ function oncePerFile({ files }: Patient, checks: Check[]): Check[] {
     const first = told.get(damaged ?? verdict);
     if (first === undefined || first === check) return check;
     const why = damaged === undefined ? "" : `${damaged} is damaged, `;
-    return note(name, `not looked at: ${why}see ${first.name}`, { details });
+    return note(name, `not checked: ${why}see ${first.name}`, { details });
   });
 }
 

@@ -4,14 +4,14 @@ import { requester } from "../move-request.ts";
 import type { RepairRequest } from "../run-inline.ts";
 import { type Diagnosis, diagnose } from "./doctor.ts";
 
-/** A diagnosis, after a repair where one was asked for. */
+/** A diagnosis, made after a repair if one was requested. */
 export interface Examination extends Diagnosis {
-  /** What the repair did; null where no job ever worked on the area: there is nothing to mend, and nothing is made. */
+  /** The repair's result; null if no job has ever worked on the area, so that there is nothing to repair. */
   repair?: MoveResult | null;
 }
 
 /**
- * Looks at an area; with `mend`, has it mended where a job ever worked on it, and looks again.
+ * Checks an area. With `mend`, and if a job has ever worked on the area, repairs it and checks it again.
  *
  * @throws {JobsError} as `diagnose`, and what `mend` throws
  */
@@ -27,7 +27,7 @@ export async function examine(
   return { ...(await diagnose(path, place)), repair };
 }
 
-/** completed-runs.db is the first thing that a job makes. */
+/** completed-runs.db is the first file that a job creates. */
 function hasWorked({ checks }: Diagnosis): boolean {
   return checks.some(({ name }) => name === "integrity/completed-runs.db");
 }

@@ -5,7 +5,7 @@ import { openLook, type Part } from "../open-look.ts";
 import { type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 
-/** What every job asks of ids and schemas before it writes anything. */
+/** Checks what every job requires of ids and schemas before it writes. */
 export async function checkFitness(patient: Patient): Promise<Check[]> {
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(patient.files) as [Part, string][]) {
@@ -19,7 +19,7 @@ function checkIdRoom(name: string, part: Part, file: string): Check {
   const db = openLook({ [part]: file });
   try {
     assertRoomIn(db, part, file);
-    return good(name, "there is room above its ids");
+    return good(name, "ids have room to grow");
   } finally {
     db.close();
   }
@@ -34,7 +34,7 @@ function checkSiteSchema({ files: { area = "", cache, ref } }: Patient): Check {
     const sources = Object.entries(files).map(([part, file]) => ({ db, part, file }));
     trySchemas(sources, (sentence) => left.push(sentence));
     assertGuardsFit(db, Object.keys(all) as Part[]);
-    if (left.length === 0) return good("site-schema", "completed-runs.db can have all that the schema has");
+    if (left.length === 0) return good("site-schema", "completed-runs.db can reproduce the whole schema");
     return note("site-schema", left.join("; "), { details: { left } });
   } finally {
     db.close();

@@ -9,9 +9,9 @@ import { type Look, openLook, type Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 
-const repair = "mtjobs doctor --repair, or any job";
+const repair = "run mtjobs doctor --repair, or any job";
 
-/** Whether the rows stand that keep ids of moved runs from being handed out again, and those of a migration's gap. */
+/** Checks that the rows exist that keep ids of moved runs from being reused, and those of a migration's id gap. */
 export async function checkGuards({ files }: Patient, isFit: (part: Part) => boolean): Promise<Check[]> {
   const { completed } = files;
   if (completed === undefined || !existsSync(completed) || !isFit("completed")) return [];
@@ -29,20 +29,20 @@ function checkPart(name: string, part: Part, files: Partial<Record<Part, string>
   const db = openLook(files);
   try {
     if (!hasTable(db, part, "runs") || !hasMoved(db))
-      return good(name, "no run has moved: no id needs a guard");
+      return good(name, "no run has moved: no ids need a guard");
     const { ids, areLasting } = readHidden(db, part, guardName);
     const missing = identifiedTables.filter((table) => (ids[table] ?? 0n) <= highest(db, table));
     if (missing.length > 0)
-      return bad(name, `${missingText(missing, ids)}: Megatest may hand out ids of moved records again`, {
-        remedy: `${repair}, puts them back; soon, before new runs are registered`,
+      return bad(name, `${missingText(missing, ids)}: Megatest may reuse ids of moved records`, {
+        remedy: `${repair}, to restore them; do so before new runs are registered`,
         details: { missing },
       });
     if (!areLasting)
       return note(
         name,
-        "the guard of test ids is an earlier version's, which Megatest's -remove-runs deletes",
+        "the guard of test ids was written by an earlier version; Megatest's -remove-runs deletes it",
         {
-          remedy: `${repair}, makes one that lasts`,
+          remedy: `${repair}, to replace it`,
         },
       );
     return checkGap(name, db, part);
@@ -53,17 +53,17 @@ function checkPart(name: string, part: Part, files: Partial<Record<Part, string>
 
 function missingText(missing: readonly string[], ids: Partial<TableIds>): string {
   const few = Object.keys(ids).length === 0;
-  return few ? "the rows that guard ids are gone" : `no row guards the ids of ${missing.join(", ")}`;
+  return few ? "the rows that guard ids are missing" : `no row guards the ids of ${missing.join(", ")}`;
 }
 
 function checkGap(name: string, db: Look, part: Part): Check {
   const gap = readHidden(db, part, gapName);
   const begun = Object.keys(gap.ids).length > 0;
   if (begun && !(isWhole(gap.ids) && gap.areLasting))
-    return note(name, "a part of the migration's gap in ids is gone, or one that -remove-runs deletes", {
-      remedy: `${repair}, puts it back`,
+    return note(name, "the migration's id gap is incomplete, or -remove-runs would delete part of it", {
+      remedy: `${repair}, to restore it`,
     });
-  return good(name, "hidden rows guard the ids of what has moved");
+  return good(name, "hidden rows guard the ids of moved records");
 }
 
 const hasMoved = (db: Look) =>

@@ -7,12 +7,12 @@ import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";
 
-/** Larger files are not read through in one go: it takes minutes, in which nobody could write. */
+/** Larger files are not checked in one go: the check takes minutes, and blocks writers. */
 const largest = 4 * 2 ** 30;
 
 /**
- * SQLite's own check of each database. It reads a whole file under one lock, so it is made only where that keeps nobody
- * waiting; else it is said why not.
+ * Runs SQLite's integrity check on each database. It reads a whole file under one lock, so it runs only if no other
+ * process would have to wait; otherwise the verdict says why not.
  */
 export async function checkIntegrity(patient: Patient, budget: Budget): Promise<Check[]> {
   const { files } = patient;
@@ -20,7 +20,7 @@ export async function checkIntegrity(patient: Patient, budget: Budget): Promise<
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
     const name = `integrity/${nameOf[part]}`;
-    // Nobody but jobs of ours works on completed-runs.db.
+    // Only mtjobs works on completed-runs.db.
     const reason = part === "completed" && busy?.held !== true ? undefined : busy?.why;
     checks.push(...(await examine(name, () => [checkFile(name, part, file, reason)])));
   }
@@ -31,20 +31,20 @@ function checkFile(name: string, part: Part, file: string, busy: string | undefi
   const { size } = statSync(file);
   const db = openLook({ [part]: file });
   try {
-    // Reads the schema in any case, so that a file damaged at its beginning is found while the area is busy, too.
+    // Reads the schema in any case, to find damage at the beginning of a file while the area is busy.
     db.prepare(`SELECT count(*) FROM ${part}.sqlite_schema`).get();
     if (busy !== undefined) {
-      return note(name, `not checked in full: ${busy}`, { remedy: "run it again when the area is quiet" });
+      return note(name, `not fully checked: ${busy}`, { remedy: "run it again when the area is quiet" });
     }
     if (size > largest) {
-      return note(name, `not checked in full: it is ${bytesText(size)} large`, {
-        remedy: `when the area is quiet: sqlite3 ${file} 'PRAGMA integrity_check'`,
+      return note(name, `not fully checked: its size is ${bytesText(size)}`, {
+        remedy: `when the area is quiet, run sqlite3 ${file} 'PRAGMA integrity_check'`,
       });
     }
     const found = db.prepare<[], string>(`PRAGMA ${part}.integrity_check(20)`).pluck().all();
-    if (found.length === 1 && found[0] === "ok") return good(name, "SQLite finds no fault in it");
-    return bad(name, `SQLite finds faults in it: ${found[0]}`, {
-      remedy: "stop all that uses it, copy it away, and restore a backup or use sqlite3's .recover",
+    if (found.length === 1 && found[0] === "ok") return good(name, "SQLite's integrity check passed");
+    return bad(name, `SQLite's integrity check failed: ${found[0]}`, {
+      remedy: "stop all programs that use it, copy it away, then restore a backup or use sqlite3's .recover",
       details: { found },
     });
   } finally {
@@ -52,20 +52,20 @@ function checkFile(name: string, part: Part, file: string, busy: string | undefi
   }
 }
 
-/** Why the area is not quiet; undefined where it is. */
+/** Returns why the area is not quiet; undefined if it is. */
 async function whyBusy(
   { area, home, servers, files, settings }: Patient,
   budget: Budget,
 ): Promise<{ why: string; held: boolean } | undefined> {
   if (home.atHome === false)
-    return { why: "whether the area is quiet is seen only on its homehost", held: false };
+    return { why: "only its homehost can tell whether the area is quiet", held: false };
   const alive = typeof servers === "string" ? undefined : servers.find(({ state }) => state !== "stale");
   const holder = holderOf(area.megatestDb, settings.host);
-  if (holder !== undefined) return { why: `${holder} is at work on it`, held: true };
+  if (holder !== undefined) return { why: `${holder} is working on it`, held: true };
   if (alive !== undefined)
     return { why: `a Megatest server is alive (pid ${alive.pid} on ${alive.host})`, held: false };
   const flying = await isInFlight(files, budget).catch(() => false);
-  return flying ? { why: "tests are in flight", held: false } : undefined;
+  return flying ? { why: "tests are running", held: false } : undefined;
 }
 
 function holderOf(file: string, host: string): string | undefined {
@@ -78,11 +78,11 @@ function holderOf(file: string, host: string): string | undefined {
       db.close();
     }
   } catch {
-    return undefined; // said by the checks of that file
+    return undefined; // the checks of that file report the reason
   }
 }
 
-/** True where a test gave a sign of life within a day and has not ended. */
+/** Returns true if an unfinished test has been active within a day. */
 async function isInFlight({ area, cache }: Patient["files"], budget: Budget): Promise<boolean> {
   const part = cache === undefined ? "area" : "cache";
   const file = cache ?? area;

@@ -12,7 +12,7 @@ import type { Part } from "../open-look.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 
-/** Types of file systems, as statfs tells them, that several hosts may mount: a WAL's shared memory ends at one. */
+/** File system types in statfs that several hosts may mount. A WAL's shared memory works on one host only. */
 const networkTypes = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -25,10 +25,10 @@ const networkTypes = new Map([
   [0x00c36400, "Ceph"],
 ]);
 
-/** Journal modes, write-ahead logs where none may be, and journals that a dead writer left. */
+/** Checks journal modes, write-ahead logs of databases not in WAL mode, and journals that a dead writer left. */
 export async function checkJournals({ area, files }: Patient): Promise<Check[]> {
   const checks: Check[] = [];
-  // A journal may wait for the first job to make the database beside it.
+  // completed-runs.db may have a journal while the file itself is missing.
   const isLeft = namesAnotherFile(`${area.completedDb}-journal`) || hasHotJournal(area.completedDb);
   const early = isLeft ? { completed: area.completedDb } : {};
   for (const [part, file] of Object.entries({ ...files, ...early }) as [Part, string][]) {
@@ -41,14 +41,14 @@ export async function checkJournals({ area, files }: Patient): Promise<Check[]> 
 function checkJournal(name: string, part: Part, file: string): Check {
   assertHarmlessJournal(file);
   if (!existsSync(file)) {
-    return bad(name, `${file} is gone, and its journal is still there: every job is refused`, {
+    return bad(name, `${file} is missing, but its journal still exists: every job is refused`, {
       remedy:
-        "put back the completed-runs.db that it belongs to; where that is lost for good, move the journal away",
+        "restore the completed-runs.db that the journal belongs to; if it is permanently lost, move the journal away",
     });
   }
   const mode = journalMode(file);
   if (mode === "foreign" || (mode === "empty" && part !== "completed")) {
-    return bad(name, `${file} is no SQLite database`, {
+    return bad(name, `${file} is not a SQLite database`, {
       remedy: "restore it from a backup",
       details: { code: "corrupt", databases: [{ file }] },
     });
@@ -61,19 +61,19 @@ function checkJournal(name: string, part: Part, file: string): Check {
       name,
       `it is in WAL mode${network === undefined ? "" : ` on ${network}`}, which hosts cannot share`,
       {
-        remedy: `with everything that uses it ended: sqlite3 ${file} 'PRAGMA journal_mode = DELETE'`,
+        remedy: `stop all programs that use it, then run sqlite3 ${file} 'PRAGMA journal_mode = DELETE'`,
       },
     );
   }
   if (mode === "rollback" && hasWal(file)) {
-    return bad(name, "a write-ahead log lies beside it, and it is not in WAL mode", {
-      remedy: "see whose it is and keep a copy of both before anything opens the database",
+    return bad(name, "a write-ahead log exists beside it, but it is not in WAL mode", {
+      remedy: "find out whose it is, and copy both files before any program opens the database",
     });
   }
   if (hasHotJournal(file)) return hot(name, file);
   return mode === "wal"
-    ? good(name, `WAL, ${walBytes(file)} bytes in the log`)
-    : good(name, "a rollback journal, none left over");
+    ? good(name, `WAL mode, ${walBytes(file)} bytes in the log`)
+    : good(name, "rollback journal mode, no journal left over");
 }
 
 function hasWal(file: string): boolean {
@@ -86,10 +86,10 @@ function hot(name: string, file: string): Check {
   if (pids.length > 0) return note(name, `its journal is hot: process ${pids.join(", ")} is writing`);
   return bad(
     name,
-    "its journal is hot and nobody here has it open: a writer died, or is at work on another host",
+    "its journal is hot, but no process on this host has it open: a writer died, or is running on another host",
     {
       remedy:
-        "look again; if it stays, it is rolled back by the next program that opens the database: Megatest, or a job",
+        "check again; if it persists, the next program that opens the database (Megatest or a job) rolls it back",
     },
   );
 }

@@ -8,7 +8,7 @@ import type { Patient } from "./patient.ts";
 
 const mostNamed = 20;
 
-/** What migrations that have ended left of what was written at a wrong place: of some rows it may be the only copy. */
+/** Finds divergent caches that finished migrations kept; some rows may exist only there. */
 export function checkLeftStrays({ area }: Patient): Check {
   const root = join(area.privateDir, "migration");
   const tokens = existsSync(root) ? readdirSync(root).filter((name) => /^\d{1,15}$/.test(name)) : [];
@@ -16,15 +16,15 @@ export function checkLeftStrays({ area }: Patient): Check {
   const files = tokens
     .filter((token) => !open.includes(Number(token)))
     .flatMap((token) => straysIn(join(root, token)).map((name) => join(root, token, name)));
-  if (files.length === 0) return good("left-strays", "no migration left strays");
+  if (files.length === 0) return good("left-strays", "no migration kept divergent caches");
   const first = files.slice(0, mostNamed);
   const more = files.length > first.length ? ", …" : "";
   return note(
     "left-strays",
-    `migrations that have ended left ${plural(files.length, "stray")}, copies of what was written at a wrong place: ${first.join(", ")}${more}`,
+    `finished migrations kept ${plural(files.length, "divergent cache")}: ${first.join(", ")}${more}`,
     {
       remedy:
-        "see in the history line of that migration, and in docs/migration.md under What stays behind, what did not come home; then delete them",
+        "see what was not merged in the migration's history line and in docs/migration.md under What stays behind; then delete them",
       details: { files: first, count: files.length },
     },
   );
@@ -39,7 +39,7 @@ function openTokens(megatestDb: string): number[] {
   }
 }
 
-/** A file in the place of a directory has none. */
+/** Returns nothing for a file in place of a directory. */
 function straysIn(directory: string): string[] {
   try {
     return readdirSync(directory).filter((name) => /^stray-\d{1,6}\.db$/.test(name));

@@ -11,12 +11,12 @@ import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 
-/** A file of ours that is there for an instant is left over after this, in ms. */
+/** A short-lived file of mtjobs counts as left over after this, in ms. */
 const instantMs = 3_600_000;
 
-const repair = "mtjobs doctor --repair, or any job";
+const repair = "run mtjobs doctor --repair, or any job";
 
-/** What jobs that died left: a lease, runs half moved, files that are there for an instant only. */
+/** Checks what dead jobs left: a lease, half-moved runs, short-lived files. */
 export async function checkLeftovers(patient: Patient): Promise<Check[]> {
   return [
     ...(await examine("lease", () => [checkLease(patient)])),
@@ -30,28 +30,28 @@ function checkLease({ area, settings }: Patient): Check {
   const db = openLook({ area: area.megatestDb });
   try {
     const row = readFenceRow(db);
-    if (row === undefined || row.holder === null) return good("lease", "nobody holds the area");
+    if (row === undefined || row.holder === null) return good("lease", "no job holds the area");
     const who = `${row.holder} for ${row.job_id ?? "?"}`;
     const state = leaseStateOf(row, settings.host);
-    if (state === "held") return note("lease", `a job is at work: ${who}`);
+    if (state === "held") return note("lease", `a job is running: ${who}`);
     if (state === "ahead") {
       const until = isoTime(row.expires_at);
       const [ends, remedy] = Number.isFinite(row.expires_at)
         ? [
-            `${until}, later than any lease lasts: the clock of its host was wrong`,
-            `set that clock; then ${repair} ends the lease`,
+            `${until}, later than any lease can end: the clock of its host was wrong`,
+            `set that clock, then ${repair}, to end the lease`,
           ]
-        : ["at what is no time", `${repair}, ends the lease`];
+        : ["at an invalid time", `${repair}, to end the lease`];
       return bad("lease", `the lease of ${who} ends ${ends}`, { remedy });
     }
     const since = agoText(isoTime(row.renewed_at));
-    return bad("lease", `${who} died at work, last heard of ${since}`, { remedy: repair });
+    return bad("lease", `${who} died while working, last seen ${since}`, { remedy: repair });
   } finally {
     db.close();
   }
 }
 
-/** Says nothing of a token that can rise. */
+/** Reports only tokens that cannot be incremented. */
 async function checkTokens({ files }: Patient): Promise<Check[]> {
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
@@ -67,7 +67,7 @@ async function checkTokens({ files }: Patient): Promise<Check[]> {
         db.close();
       }
     });
-    // What else keeps a file from being looked at is said of it elsewhere.
+    // Other checks report other reasons why a file cannot be read.
     checks.push(...found.filter(({ details }) => details?.code === "corrupt"));
   }
   return checks;
@@ -96,7 +96,7 @@ function checkFiles({ area }: Patient): Check {
     ...leftIn(area.privateDir, (name) => /\.tmp$|^clock-/.test(name) || isUnfinished(name)),
   ];
   return old.length === 0
-    ? good("left-files", "no file of a dead job lies about")
+    ? good("left-files", "no files of a dead job")
     : note("left-files", `a dead job left ${old.join(", ")}`, { remedy: "delete them: nothing reads them" });
 }
 

@@ -10,7 +10,7 @@ import { bad, type Check, examine, good, note } from "./check.ts";
 import { checkLeftStrays } from "./left-strays.ts";
 import type { Patient } from "./patient.ts";
 
-/** A migration of which nothing has been heard for this long, in ms, stands still: workers settle it in less. */
+/** A migration unchanged for this long, in ms, is stuck: workers settle it faster. */
 const standsStillMs = 5 * 60_000;
 
 interface Stand {
@@ -18,7 +18,7 @@ interface Stand {
   atWork: boolean;
 }
 
-/** What a migration that is open, or that died, leaves in an area; and whether its policy can be read. */
+/** Checks what an open or dead migration left in an area, and that its policy is readable. */
 export async function checkMigrations(patient: Patient): Promise<Check[]> {
   let stand: Stand = { migration: null, atWork: false };
   return [
@@ -49,24 +49,24 @@ function look({ area, settings }: Patient): Stand {
 }
 
 function checkMigration({ migration, atWork }: Stand): Check {
-  if (migration === null) return good("migration", "the area was never migrated");
+  if (migration === null) return good("migration", "the area has never been migrated");
   const { kind, state, from, to, fromHost, toHost, open, changedAt } = migration;
   const details = { ...migration };
   const what = `the last ${kind === "takeover" ? "take-over" : "migration"}, from ${from} to ${to}`;
   if (!open) return good("migration", `${what}: ${stateTexts[state]}`, { details });
   if (kind === "takeover" && state === "switched") {
-    return note("migration", `${what}: ${fromHost} has not come back yet, to bring what it did not sync`, {
-      remedy: `when ${fromHost} is on again, start mtjobs worker there before any Megatest`,
+    return note("migration", `${what}: ${fromHost} is not back yet; what it did not sync is still missing`, {
+      remedy: `when ${fromHost} is on again, start mtjobs worker there before Megatest`,
       details,
     });
   }
   const told = `${what}: ${stateTexts[state]} (${state}, ${agoText(changedAt)})`;
   if (atWork) return note("migration", told, { details });
-  const remedy = `start mtjobs worker on ${fromHost} and on ${toHost}: they finish or undo it within a minute`;
-  // The new home works by then; only the watching is left.
+  const remedy = `start mtjobs worker on ${fromHost} and on ${toHost}; they finish or undo it within a minute`;
+  // The new home is in use by then; only the watch for late writes is left.
   return state === "switched"
     ? note("migration", told, { remedy, details })
-    : bad("migration", `${told}, and nobody is at work on it`, { remedy, details });
+    : bad("migration", `${told}, and no worker is handling it`, { remedy, details });
 }
 
 function checkClosed({ area, settings, home }: Patient, { migration, atWork }: Stand): Check[] {
@@ -75,15 +75,15 @@ function checkClosed({ area, settings, home }: Patient, { migration, atWork }: S
   const db = openLook({ cache: cache.megatestDb });
   try {
     const closed = readClosed(db);
-    if (closed === null) return [good("closed-cache", "this user's cache on this host is open to writers")];
-    const what = `the cache on this host is closed to writers since ${agoText(closed.closedAt)}: homehost moved to ${closed.movedTo}`;
+    if (closed === null) return [good("closed-cache", "this user's cache on this host accepts writes")];
+    const what = `the cache on this host was closed to writers ${agoText(closed.closedAt)}: homehost moved to ${closed.movedTo}`;
     const details = { ...closed };
     if (home.atHome === false) {
-      const remedy = "end what still writes to it; the worker removes it a week after the move";
+      const remedy = "stop programs that still write to it; the worker removes it a week after the migration";
       return [note("closed-cache", what, { remedy, details })];
     }
     if (migration?.open === true && atWork) return [note("closed-cache", what, { details })];
-    const remedy = "start mtjobs worker here, as this user: it brings what is newer to it and opens it";
+    const remedy = "start mtjobs worker here, as this user: it merges newer data into the cache and opens it";
     return [bad("closed-cache", `${what}, but this is the homehost`, { remedy, details })];
   } finally {
     db.close();
@@ -92,13 +92,17 @@ function checkClosed({ area, settings, home }: Patient, { migration, atWork }: S
 
 function checkHomeFiles({ area }: Patient, { migration, atWork }: Stand): Check {
   const left = readdirSync(area.realPath).filter((name) => name.startsWith(".homehost.mtjobs-"));
-  if (left.length === 0) return good("home-files", "no other .homehost waits to be put in its place");
+  if (left.length === 0) return good("home-files", "no prepared .homehost is left");
   const details = { files: left };
   return migration?.open === true
-    ? note("home-files", `${left.join(", ")} ${atWork ? "is about to be" : "was to be"} the next .homehost`, {
-        details,
-      })
-    : note("home-files", `a worker that died left ${left.join(", ")}`, {
+    ? note(
+        "home-files",
+        `${left.join(", ")} ${atWork ? "is about to become" : "was to become"} the next .homehost`,
+        {
+          details,
+        },
+      )
+    : note("home-files", `a dead worker left ${left.join(", ")}`, {
         remedy: "delete it: no migration is open",
         details,
       });
@@ -107,8 +111,8 @@ function checkHomeFiles({ area }: Patient, { migration, atWork }: Stand): Check 
 function checkPolicy({ area }: Patient): Check {
   const { migrate, prefer } = homePolicy(area.config);
   return migrate === "never" || prefer.length === 0
-    ? good("home-policy", "no worker moves the area by itself")
-    : good("home-policy", `a worker moves the area by itself, to the first of ${prefer.join(", ")}`, {
+    ? good("home-policy", "no worker moves the area automatically")
+    : good("home-policy", `a worker moves the area automatically, to the first of ${prefer.join(", ")}`, {
         details: { prefer },
       });
 }

@@ -7,20 +7,20 @@ import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 import type { Part } from "../open-look.ts";
 
-/** What the checks of one area share, looked up once. A member that could not be found out holds the reason. */
+/** The shared input of an area's checks. A member that could not be determined holds the reason. */
 export interface Patient {
   area: Area;
   settings: Settings;
   homehost: Homehost | string;
   home: HomeDecision;
-  /** This user's cache on this host; undefined where there is none, or this is not the homehost. */
+  /** This user's cache on this host; undefined if there is none, or if this is not the homehost. */
   cache: CachePair | undefined | JobsError;
   servers: MegatestServer[] | string;
-  /** The databases that are there, by part. */
+  /** The existing databases, by part. */
   files: Partial<Record<Part, string>>;
 }
 
-/** The names people know the databases by. */
+/** The databases' names in verdicts and check names. */
 export const nameOf: Record<Part, string> = {
   area: "megatest.db",
   completed: "completed-runs.db",

@@ -10,7 +10,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
-/** What the directory says before any database is opened: config, homehost, servers, owners, id, space. */
+/** Checks what the directory tells without opening a database: config, homehost, servers, owners, id, space. */
 export async function checkPlace(patient: Patient): Promise<Check[]> {
   return [
     ...checkConfig(patient),
@@ -22,7 +22,7 @@ export async function checkPlace(patient: Patient): Promise<Check[]> {
     ...(await examine("owners", () => {
       const cache = patient.cache instanceof JobsError ? undefined : patient.cache;
       assertReadWrite(patient.area, cache, patient.settings);
-      return [good("owners", "this user may read and write all that a job works on")];
+      return [good("owners", "this user can read and write all files that a job uses")];
     })),
     ...(await examine("area-id", () => [checkAreaId(patient)])),
     ...(await examine("free-space", () => checkSpace(patient))),
@@ -31,63 +31,67 @@ export async function checkPlace(patient: Patient): Promise<Check[]> {
 
 function checkConfig({ area }: Patient): Check[] {
   const { warnings } = area.config;
-  if (warnings.length === 0) return [good("config", "megatest.config is read whole")];
+  if (warnings.length === 0) return [good("config", "megatest.config was read completely")];
   const verdict = `parts of megatest.config were not read: ${warnings.join("; ")}`;
-  return [note("config", verdict, { remedy: "see that none of it names the area or its homehost" })];
+  return [note("config", verdict, { remedy: "make sure that none of it sets the area or its homehost" })];
 }
 
-/** Nothing where the config asks for nothing. */
+/** Returns nothing if the config has no policies. */
 function checkPolicies({ area }: Patient): Check[] {
   const { policies, problems } = readPolicies(area.config);
   const names = policies.map(({ name }) => name);
   const details = { policies: names, problems };
   if (problems.length > 0) {
-    const remedy = "mend [reduce-records] in megatest.config; its other lines are followed";
+    const remedy = "correct [reduce-records] in megatest.config; its other lines are in effect";
     return [bad("reduce-records", problems.join("; "), { remedy, details })];
   }
   if (names.length === 0) return [];
-  return [good("reduce-records", `the config asks for reduces: ${names.join(", ")}`, { details })];
+  return [good("reduce-records", `the config schedules reduces: ${names.join(", ")}`, { details })];
 }
 
 async function checkPause({ area, settings }: Patient): Promise<Check[]> {
   const file = await findPause(area.realPath, settings.areas);
   if (file === undefined) return [];
   return [
-    note("paused", `jobs are held by ${file}`, { remedy: "delete it to let them go on", details: { file } }),
+    note("paused", `jobs are paused by ${file}`, { remedy: "delete it to continue them", details: { file } }),
   ];
 }
 
 function checkHomehost({ area, homehost, home, settings }: Patient): Check {
   if (typeof homehost === "string") {
     return bad("homehost", homehost, {
-      remedy: "write the homehost's address or name, alone, into .homehost",
+      remedy: "write the homehost's address or name into .homehost, and nothing else",
     });
   }
   if (homehost.value === undefined && existsSync(area.homehostFile)) {
-    return bad("homehost", ".homehost is empty: to Megatest no host is the home, and none becomes it", {
-      remedy: "with Megatest ended, write the address of the host that has the area's cache into it",
-    });
+    return bad(
+      "homehost",
+      ".homehost is empty: Megatest treats no host as the homehost, and none becomes it",
+      {
+        remedy: "stop Megatest, then write the address of the host that has the area's cache into it",
+      },
+    );
   }
   if (homehost.value === undefined) {
     return bad(
       "homehost",
-      ".homehost is missing or empty: the first to look makes its own host the homehost",
+      ".homehost is missing or empty: the first host to use the area becomes its homehost",
       {
-        remedy: "start Megatest once on the host where the area shall live",
+        remedy: "start Megatest once on the host that should be the homehost",
       },
     );
   }
   const details = { homehost: homehost.value, host: settings.host };
   if (home.atHome === true && isLoopback(homehost.value) && settings.address === undefined) {
-    const verdict = `${home.reason}, which is loopback: each host whose name resolves to nothing else takes itself for the home`;
+    const verdict = `${home.reason}, which is a loopback address: every host whose name resolves only to it considers itself the homehost`;
     return note("homehost", verdict, {
-      remedy: `let the resolver know another address of ${settings.host}, then with Megatest ended write it into .homehost`,
+      remedy: `make another address of ${settings.host} resolvable, then stop Megatest and write that address into .homehost`,
       details,
     });
   }
   if (home.atHome === true) return good("homehost", home.reason, { details });
-  return note("homehost", `${home.reason}: the caches, and who uses them, are seen only there`, {
-    remedy: `run mtjobs doctor on ${homeText(homehost.value)} as well; if this host is it, set MTJOBS_ADDRESS=${homehost.value}`,
+  return note("homehost", `${home.reason}: only that host can check the caches and who uses them`, {
+    remedy: `also run mtjobs doctor on ${homeText(homehost.value)}; if this host is the homehost, set MTJOBS_ADDRESS=${homehost.value}`,
     details,
   });
 }
@@ -95,12 +99,12 @@ function checkHomehost({ area, homehost, home, settings }: Patient): Check {
 function checkPinned({ homehost }: Patient): Check[] {
   if (typeof homehost === "string") return [];
   return homehost.pinned
-    ? [note("pinned", "[server] homehost in megatest.config pins the area: .homehost is not looked at")]
+    ? [note("pinned", "[server] homehost in megatest.config pins the area: .homehost is ignored")]
     : [good("pinned", "the config does not pin the area to a host")];
 }
 
 function checkServers({ servers }: Patient): Check {
-  if (typeof servers === "string") return bad("servers", `logs/ cannot be looked at: ${servers}`);
+  if (typeof servers === "string") return bad("servers", `cannot read logs/: ${servers}`);
   const silent = servers.filter(({ state }) => state === "stale-alive");
   const alive = servers.filter(({ state }) => state === "live");
   const names = (some: typeof servers) =>
@@ -112,19 +116,23 @@ function checkServers({ servers }: Patient): Check {
       .join(", ");
   const ahead = alive.filter(({ aheadMs }) => aheadMs !== undefined);
   if (silent.length > 0) {
-    return note("servers", `a server's process lives and its log is silent: ${names(silent)}`, {
-      remedy: "see whether it hangs; Megatest's clients take it for dead and start another",
+    return note("servers", `a server's process is alive but its log is silent: ${names(silent)}`, {
+      remedy: "check whether it hangs; Megatest's clients consider it dead and start another",
     });
   }
   if (ahead.length > 0) {
-    return note("servers", `a server's log is dated ahead, so that it looks alive: ${names(ahead)}`, {
-      remedy:
-        "see whether the process lives; if it does not, set the log's time: touch logs/server-PID-HOST.log",
-    });
+    return note(
+      "servers",
+      `a server's log is dated in the future, so that the server seems alive: ${names(ahead)}`,
+      {
+        remedy:
+          "check whether the process is alive; if not, correct the log's time: touch logs/server-PID-HOST.log",
+      },
+    );
   }
   return alive.length > 1
     ? note("servers", `${alive.length} servers are alive: ${names(alive)}`, {
-        remedy: "one is enough: let Megatest end the others",
+        remedy: "one is enough: let Megatest stop the others",
       })
     : good("servers", alive.length === 1 ? `one server is alive: ${names(alive)}` : "no server is alive");
 }
@@ -133,13 +141,13 @@ function checkAreaId({ area }: Patient): Check {
   const id = readAreaId(area);
   if (id !== null) return good("area-id", `the area's id is ${id}`);
   return existsSync(join(area.privateDir, "area-id"))
-    ? note("area-id", "the id is damaged, or that of the area which this one is a copy of", {
-        remedy: "the next job gives it an id of its own",
+    ? note("area-id", "the id is damaged, or belongs to the area that this one was copied from", {
+        remedy: "none needed: the next job creates a new id",
       })
-    : good("area-id", "the area has no id yet: the first job makes it");
+    : good("area-id", "the area has no id yet; the first job creates it");
 }
 
-/** Copies take as much as the runs they hold; a vacuum twice the file. */
+/** Copies need as much space as the runs they hold; a vacuum needs twice the file's size. */
 function checkSpace({ area, files }: Patient): Check[] {
   const { bavail, bsize } = statfsSync(area.realPath);
   const free = bavail * bsize;
@@ -147,10 +155,10 @@ function checkSpace({ area, files }: Patient): Check[] {
   const details = { freeBytes: free, megatestDbBytes: needed };
   const remedy = "free some space before a reduce";
   if (free < Math.max(needed / 10, 1_000_000))
-    return [bad("free-space", "the area's file system is all but full", { remedy, details })];
+    return [bad("free-space", "the area's file system is almost full", { remedy, details })];
   if (free < 2 * needed) {
-    const verdict = "there is less room than megatest.db takes twice: it may not be vacuumed";
+    const verdict = "less than twice the size of megatest.db is free; a vacuum may be skipped";
     return [note("free-space", verdict, { remedy, details })];
   }
-  return [good("free-space", "there is room for a reduce and a vacuum", { details })];
+  return [good("free-space", "there is enough space for a reduce and a vacuum", { details })];
 }

@@ -13,19 +13,19 @@ import { checkGuards } from "./guards.ts";
 import { nameOf, type Patient } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";
 
-const repair = "mtjobs doctor --repair, or any job";
+const repair = "run mtjobs doctor --repair, or any job";
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 
 interface Scan {
   db: Look;
   part: Part;
   budget: Budget;
-  /** Columns that name a row of `runs`. */
+  /** Columns that identify a row of `runs`. */
   runName: readonly string[];
   withCompleted: boolean;
 }
 
-/** The schema of each database, and how its records stand to those of completed-runs.db. */
+/** Checks each database's schema, and its records against those of completed-runs.db. */
 export async function checkRecords(patient: Patient, budget: Budget): Promise<Check[]> {
   const { files } = patient;
   const checks: Check[] = [];
@@ -49,7 +49,7 @@ export async function checkRecords(patient: Patient, budget: Budget): Promise<Ch
   return [...checks, ...(await checkGuards(patient, (part) => part === "ref" || isFit(part)))];
 }
 
-/** completed-runs.db is missing or empty: a job makes it, unless there was another before. */
+/** Checks a missing or empty completed-runs.db: a job creates it, unless the area had one before. */
 function checkNoContent(name: string, { area }: Patient): Check[] {
   const isThere = existsSync(area.completedDb);
   const db = openLook({ area: area.megatestDb });
@@ -62,7 +62,7 @@ function checkNoContent(name: string, { area }: Patient): Check[] {
     db.close();
   }
   if (!isThere) return [];
-  const verdict = "it is empty: a job ended before it had made its tables, and no run has moved yet";
+  const verdict = "it is empty: a job ended before it had created the tables, and no run has moved yet";
   return [note(name, verdict, { remedy: "none needed: the next job fills it" })];
 }
 
@@ -72,23 +72,23 @@ function checkSchema(name: string, patient: Patient, part: Part, file: string): 
   try {
     const missing = tables.filter((table) => !hasTable(db, part, table));
     if (missing.length > 0) {
-      return bad(name, `it has no table ${missing.join(", ")}: it is no Megatest database`, {
-        remedy: "see what it is, and restore the right one",
+      return bad(name, `it lacks the table ${missing.join(", ")}: it is not a Megatest database`, {
+        remedy: "find out what it is, and restore the right one",
       });
     }
     const columns = new NameSet(columnsOf(db, part, "runs"));
     const keys = targetKeys(area.config).filter((key) => !columns.has(key));
     if (keys.length > 0) {
-      return bad(name, `table runs has no column ${keys.join(", ")}, which [fields] names`, {
-        remedy: "make [fields] in megatest.config agree with the database",
+      return bad(name, `table runs lacks the column ${keys.join(", ")} named in [fields]`, {
+        remedy: "make [fields] in megatest.config match the database",
       });
     }
     if (part === "completed" && !hasTable(db, part, "mtjobs_runs")) {
-      return bad(name, "it has no table mtjobs_runs: no job of ours made it", {
-        remedy: "see whose it is, and move it away before the next reduce",
+      return bad(name, "it lacks the table mtjobs_runs: mtjobs did not create it", {
+        remedy: "find out whose it is, and move it away before the next reduce",
       });
     }
-    return good(name, "tables and columns are as they must be");
+    return good(name, "tables and columns are as expected");
   } finally {
     db.close();
   }
@@ -116,10 +116,10 @@ async function checkSource(
   }
 }
 
-/** Adds that not all was seen to a verdict. */
+/** Adds to a verdict that not all rows were scanned. */
 function unlessWhole(check: Check, whole: boolean): Check {
   if (whole || check.ok === false) return check;
-  const verdict = `${check.verdict}, as far as was looked in the time given`;
+  const verdict = `${check.verdict}, in the part scanned before time ran out`;
   return { ...check, ok: null, verdict };
 }
 
@@ -147,8 +147,8 @@ async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<
   }
   const details = { orphans, ofMovedRuns: late };
   if (late > 0) {
-    const verdict = `${plural(late, "row")} came late for runs that have moved`;
-    return bad(name, verdict, { remedy: `${repair}, brings them there`, details });
+    const verdict = `${plural(late, "late row")} of moved runs`;
+    return bad(name, verdict, { remedy: `${repair}, to move ${late === 1 ? "it" : "them"} there`, details });
   }
   if (orphans > 0) {
     const verdict = `${plural(orphans, "row")} ${orphans === 1 ? "has" : "have"} no run or test, here or in completed-runs.db`;
@@ -158,7 +158,7 @@ async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<
   return unlessWhole(good(name, "every test has its run, every step and datum its test"), whole);
 }
 
-/** SQL: rows `a` and `b` have one name; NULL equals NULL. */
+/** Returns SQL that is true if rows `a` and `b` have the same name; NULL equals NULL. */
 const sameName = (columns: readonly string[]) =>
   columns.map((column) => `a.${quoteName(column)} IS b.${quoteName(column)}`).join(" AND ");
 
@@ -177,17 +177,17 @@ async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Che
     risen > 0
       ? bad(
           name,
-          `${plural(risen, "moved run")} ${risen === 1 ? "stands" : "stand"} here too: a sync, a refill or a restored backup put them back`,
+          `${plural(risen, "moved run")} ${risen === 1 ? "is" : "are"} here as well: a sync, a refill or a restored backup put ${risen === 1 ? "it" : "them"} back`,
           {
-            remedy: `${repair}, removes them again; not after a backup of one file alone was restored: then restore both`,
+            remedy: `${repair}, to remove ${risen === 1 ? "it" : "them"}; but if a backup of only one of the files was restored, restore the other one too`,
             details: { runs: risen },
           },
         )
-      : good(name, "no moved run stands here too");
+      : good(name, "no moved run is here as well");
   return unlessWhole(check, whole);
 }
 
-/** An id that means one record here and another in completed-runs.db; and one name under two ids. */
+/** Checks for ids that mean different records here and in completed-runs.db, and for names under two ids. */
 async function checkIds({ db, part, budget, runName }: Scan): Promise<Check> {
   const name = `ids/${nameOf[part]}`;
   const clashes: Record<string, number> = {};
@@ -221,15 +221,15 @@ function idsVerdict(name: string, clashes: Record<string, number>, twice: number
   const details = { clashes, namesTwice: twice };
   if (clashing.length > 0) {
     const told = clashing.map(([table, count]) => `${count} of ${table}`).join(", ");
-    return bad(name, `ids were handed out again and mean another record in completed-runs.db: ${told}`, {
-      remedy: `${repair}, gives the moved records new ids`,
+    return bad(name, `reused ids mean other records in completed-runs.db: ${told}`, {
+      remedy: `${repair}, to give the moved records new ids`,
       details,
     });
   }
   if (twice > 0) {
-    const verdict = `${plural(twice, "run")} ${twice === 1 ? "has" : "have"} the target and name of a moved one under another id`;
+    const verdict = `${plural(twice, "run")} ${twice === 1 ? "has" : "have"} the target and name of a moved run, under another id`;
     return note(name, verdict, {
-      remedy: "rename or delete one of the two: a reduce leaves them as conflict",
+      remedy: "rename or delete one of the two; a reduce skips them as conflict",
       details,
     });
   }

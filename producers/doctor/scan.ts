@@ -2,13 +2,13 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import { idRanges } from "../../shared/sqlite/ids.ts";
 import type { Look, Part } from "../open-look.ts";
 
-/** Rows looked at in one statement: some milliseconds of a shared lock, in which Megatest's writers wait. */
+/** Rows per statement: some milliseconds of a shared lock, during which Megatest's writers wait. */
 const chunk = 5000;
 
-/** For how long one area's records are looked at altogether, in ms; what is left then is said to be left. */
+/** Total scan time for an area's records, in ms; verdicts say if rows remain. */
 const patienceMs = 60_000;
 
-/** How much time is left for scans; one for all of a doctor's. */
+/** The time left for scans, shared by all checks of an area. */
 export class Budget {
   readonly #end = performance.now() + patienceMs;
 
@@ -22,15 +22,15 @@ interface Scanned {
   table: string;
   sql: string;
   budget: Budget;
-  /** What the statement takes besides. */
+  /** Further parameters of the statement. */
   parameters?: Record<string, number>;
 }
 
 /**
- * Runs a counting statement over all rows of a table, a range of ids at a time: it takes `:from` and `:to`, which are both looked at,
- * and its columns are numbers, which are summed.
+ * Sums the columns of a counting statement over a whole table, one id range at a time. The statement takes `:from`
+ * and `:to`, both inclusive.
  *
- * @returns the sums, and whether all rows were looked at before the time was spent
+ * @returns the sums, and whether all rows were scanned before the time ran out
  */
 export async function sumOver(
   db: Look,

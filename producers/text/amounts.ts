@@ -1,12 +1,12 @@
 import ms from "ms";
 import prettyBytes from "pretty-bytes";
 
-/** `12.3 MB`; always two spaces-free words, so that columns line up. */
+/** `12.3 MB` */
 export function bytesText(bytes: number): string {
   return prettyBytes(bytes);
 }
 
-/** `1.2 s`, `350 ms`, `3 min 5 s`: whole units above a minute. */
+/** `350 ms`, `1.2 s`, `3 min 5 s`, `2 h 5 min` */
 export function elapsedText(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
@@ -16,7 +16,7 @@ export function elapsedText(milliseconds: number): string {
   return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
 }
 
-/** `3m ago`; `-` for null. */
+/** `3m ago`; `-` for null */
 export function agoText(time: string | null, now: number = Date.now()): string {
   if (time === null) return "-";
   const since = now - Date.parse(time);

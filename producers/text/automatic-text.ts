@@ -1,7 +1,7 @@
 import type { AutomaticStatus } from "../automatic-status.ts";
 import { printable } from "./table.ts";
 
-/** A line for each schedule or policy that nobody may overlook; empty where all is well. */
+/** Returns a line for each failing schedule or policy; empty if all are fine. */
 export function automaticText(
   all: readonly Pick<AutomaticStatus, "kind" | "name" | "area" | "ok" | "problem">[],
 ): string {

@@ -2,17 +2,17 @@ import { plural } from "../../shared/plural.ts";
 import type { DrainedArea, DrainResult, StayedArea } from "../drain-areas.ts";
 import { printable, textTable } from "./table.ts";
 
-/** What came of draining a host: what moved, what stays and why, what is still to come. */
+/** Formats the result of draining a host: what moved, what stays and why, what is still pending. */
 export function drainText({ host, dryRun, moved, stayed, enqueued, warnings }: DrainResult): string {
   const head = dryRun
-    ? `${host} would take no new area`
-    : `${host} takes no new area now (mtjobs undrain ${host} ends that)`;
+    ? `${host} would take no new areas`
+    : `${host} takes no new areas (mtjobs undrain ${host} ends this)`;
   const parts = [head];
   if (moved.length + stayed.length + enqueued.length === 0) parts.push(`no area is at home on ${host}`);
   if (moved.length > 0)
     parts.push(`${dryRun ? "could move" : "moved"} ${plural(moved.length, "area")}:\n${rows(moved)}`);
   if (stayed.length > 0) parts.push(`${dryRun ? "would stay" : "stayed"}:\n${stayedRows(stayed)}`);
-  if (enqueued.length > 0) parts.push(`to come (mtjobs job ID tells how far it is):\n${rows(enqueued)}`);
+  if (enqueued.length > 0) parts.push(`pending (mtjobs job ID shows progress):\n${rows(enqueued)}`);
   for (const warning of warnings) parts.push(`warning: ${printable(warning)}`);
   return parts.join("\n\n");
 }

@@ -2,7 +2,7 @@ import { verbOf } from "../../shared/job-verbs.ts";
 import { plural } from "../../shared/plural.ts";
 import type { MoveResult } from "../../shared/result.ts";
 
-/** Runs that an interrupted job had left half done, and how a later one ended that. */
+/** Runs that an interrupted job left half done, and how a later job resolved them. */
 export interface Leftover {
   /** The interrupted job. */
   job: "reduce" | "restore";
@@ -10,7 +10,9 @@ export interface Leftover {
   runs: number;
 }
 
-/** What a job did first about interrupted ones. All that a repair moves, a reduce had half moved. */
+/**
+ * Returns what a job first did about interrupted ones. Everything that a repair moves was half moved by a reduce.
+ */
 export function leftovers(result: Pick<MoveResult, "job" | "moved" | "finished" | "undone">): Leftover[] {
   const { job, moved, finished, undone } = result;
   const ofReduce = job === "repair" ? moved : finished?.reduce;
@@ -23,11 +25,11 @@ export function leftovers(result: Pick<MoveResult, "job" | "moved" | "finished" 
   return all.filter(({ runs }) => runs > 0);
 }
 
-/** `undid an interrupted reduce: took back the copies of 2 runs` */
+/** `undid an interrupted reduce: removed the copies of 2 runs` */
 export function leftoverText({ job, end, runs }: Leftover): string {
   const count = plural(runs, "run");
   if (end === "finished") return `finished an interrupted ${job}: ${verbOf(job).did} ${count}`;
   return job === "reduce"
-    ? `undid an interrupted reduce: took back the copies of ${count}`
+    ? `undid an interrupted reduce: removed the copies of ${count}`
     : `undid an interrupted restore: moved ${count} back to completed-runs.db`;
 }

@@ -3,45 +3,45 @@ import { plural } from "../../shared/plural.ts";
 import { bytesText, countText, elapsedText } from "./amounts.ts";
 import { printable, textTable } from "./table.ts";
 
-/** What is shown of a migration; of one that has failed the error says the rest. */
+/** The shown part of a migration; for a failed one the error says the rest. */
 export type ShownMigration = Omit<MigrateResult, "job" | "areaId">;
 
 const marks = { true: "ok", false: "AGAINST", null: "unknown" } as const;
 
-/** A finished migration as plain text: how it ended, what was looked at, and what was carried. */
+/** Formats a finished migration: its outcome, checks and copied files. */
 export function migrateText(result: ShownMigration): string {
   const { checks, bytes, strays, warnings, lastSyncAt } = result;
   const parts = [`${result.jobId}: ${printable(headOf(result))}`];
   if (checks.length > 0) parts.push(textTable(checks.map(checkRow), { indent: "  " }));
   const carried = Object.entries(bytes).map(([file, size]) => [file, bytesText(size)]);
-  if (carried.length > 0) parts.push(`carried:\n${textTable(carried, { right: [1], indent: "  " })}`);
+  if (carried.length > 0) parts.push(`copied:\n${textTable(carried, { right: [1], indent: "  " })}`);
   if (lastSyncAt !== undefined)
-    parts.push(`the last sync seen was at ${lastSyncAt}: what came later on the old home may be missing`);
+    parts.push(`the last known sync was at ${lastSyncAt}; later changes on the old homehost may be missing`);
   if (strays.merged + strays.kept > 0) parts.push(straysText(strays));
   for (const warning of warnings) parts.push(`warning: ${printable(warning)}`);
   return parts.join("\n\n");
 }
 
 function headOf(result: ShownMigration): string {
-  const { area, dryRun, elapsedMs, kind, outcome, reason = "no reason is known" } = result;
+  const { area, dryRun, elapsedMs, kind, outcome, reason = "reason unknown" } = result;
   const [from, to] = [placeText(result.fromHost, result.from), placeText(result.toHost, result.to)];
   const after = elapsedText(elapsedMs);
   switch (outcome) {
     case "migrated":
-      if (dryRun) return `nothing speaks against moving ${area} from ${from} to ${to} now`;
+      if (dryRun) return `nothing prevents moving ${area} from ${from} to ${to} now`;
       return kind === "takeover"
-        ? `took ${area} over from ${from}: ${to} is its homehost now, after ${after}`
+        ? `took over ${area} from ${from} in ${after}: ${to} is now its homehost`
         : `moved ${area} from ${from} to ${to} in ${after}`;
     case "already-home":
-      return `${area} is at home on ${to} already`;
+      return `${area} is already at home on ${to}`;
     case "refused":
       return `${dryRun ? "would refuse" : "refused"} to move ${area} from ${from} to ${to}: ${reason}`;
     case "rolled-back":
-      return `undone after ${after}, ${area} is at home on ${from} as before: ${reason}`;
+      return `undone after ${after}, ${area} is still at home on ${from}: ${reason}`;
   }
 }
 
-/** `hostA (10.0.0.1)`; the one alone where they are the same or the other is not known. */
+/** `hostA (10.0.0.1)`; only one of the two if they are equal or the other is unknown. */
 export function placeText(host: string | null, home: string | null): string {
   if (host === null || host === home) return home ?? "nowhere";
   return home === null ? host : `${host} (${home})`;
@@ -52,7 +52,6 @@ function checkRow({ name, ok, detail }: MigrateCheck): string[] {
 }
 
 function straysText({ merged, kept }: MigrateResult["strays"]): string {
-  const aside =
-    kept === 0 ? "" : `, ${countText(kept)} kept aside in completed-runs.db (both sides had changed)`;
-  return `written at a wrong place: ${plural(merged, "row")} brought home${aside}`;
+  const aside = kept === 0 ? "" : `, ${countText(kept)} kept in completed-runs.db (changed on both sides)`;
+  return `written to divergent caches: ${plural(merged, "row")} merged${aside}`;
 }

@@ -1,16 +1,16 @@
-/** What a coordinating job does in the phases that it reports. */
+/** What a coordinating job does in each phase that it reports. */
 const phases: Record<string, string> = {
-  look: "looking at the area from the new home",
-  check: "the old home looks for what speaks against it",
-  "stop-servers": "Megatest's servers are ended",
+  look: "checking the area from the new home",
+  check: "the old home checks whether anything prevents the migration",
+  "stop-servers": "stopping Megatest's servers",
   "wait-quiet": "waiting until the area is quiet",
   close: "the old home closes its cache and copies it to the area",
-  switch: "the new home installs the copy, and .homehost is replaced",
-  watch: "the new home works; the old one is watched for late writes, for a minute or so",
-  undo: "it is undone",
+  switch: "the new home installs the copy and replaces .homehost",
+  watch: "the new home is in use; the old one is watched for late writes for about a minute",
+  undo: "undoing the migration",
 };
 
-/** A phase of a migration as a sentence; one of a later version by its name. */
+/** Returns the text of a migration's phase; a later version's unknown phase is shown by its name. */
 export function phaseText(phase: string): string {
   return phases[phase] ?? phase;
 }

@@ -5,18 +5,18 @@ import { bytesText, countText, elapsedText } from "./amounts.ts";
 import { leftovers, leftoverText } from "./leftovers.ts";
 import { printable, textTable } from "./table.ts";
 
-/** Of each reason for staying, this many runs are named. */
+/** How many runs are named per reason for staying. */
 const namedPerReason = 3;
-/** Of the runs that went, this many are named. */
+/** How many moved runs are named. */
 const namedRuns = 10;
 
 const ofReduce: Record<SkipReason, string> = {
-  "in-flight": "with a test that is still running, or may be",
+  "in-flight": "with a test that is or may be running",
   recent: "younger than --age",
-  kept: "among the newest that --keep leaves",
+  kept: "among the newest that --keep keeps in place",
   locked: "in state locked; --include-locked moves them",
-  conflict: "a run of that target and name is in completed-runs.db already",
-  changed: "they changed while they were being moved; the next job takes them",
+  conflict: "a run with the same target and name is already in completed-runs.db",
+  changed: "changed while being moved; the next job moves them",
 };
 
 const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
@@ -24,20 +24,20 @@ const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
   repair: ofReduce,
   restore: {
     ...ofReduce,
-    "in-flight": "half restored, with a test that is running, or may be; a later job goes on",
+    "in-flight": "half restored, with a test that is or may be running; a later job continues",
     locked: "in state locked; --include-locked restores them",
     conflict:
-      "a run of that target and name was registered anew; --on-conflict rename gives them another name",
-    changed: "they changed while they were being restored; the next job takes them",
+      "a run with the same target and name has been registered since; --on-conflict rename restores them under another name",
+    changed: "changed while being restored; the next job restores them",
   },
 };
 
-/** A finished job as plain text: what moved, what stayed and why, and what it did to the files. */
+/** Formats a finished job: what moved, what stayed and why, and the file sizes. */
 export function resultText(result: MoveResult): string {
   const { dryRun, moved, job } = result;
   const place = `${printable(result.area)} on ${result.host} in ${elapsedText(result.elapsedMs)}`;
   const parts = [
-    `${result.jobId}: ${job === "repair" ? "looked for what dead jobs left in" : didText(result)} ${place}`,
+    `${result.jobId}: ${job === "repair" ? "searched for leftovers of dead jobs in" : didText(result)} ${place}`,
   ];
   if (moved.runs > 0) parts.push(movedText(result), dryRun || job === "restore" ? runsText(result) : "");
   parts.push(skippedText(result), dryRun ? "" : bytesLines(result));
@@ -46,25 +46,20 @@ export function resultText(result: MoveResult): string {
     parts.push(`time is up (${by}): ${plural(left, "run")} left for the next job`);
   }
   parts.push(keptText(result));
-  if (result.late > 0) parts.push(`${plural(result.late, "late row")} brought to runs moved earlier`);
+  if (result.late > 0) parts.push(`${plural(result.late, "late row")} merged into runs moved earlier`);
   parts.push(leftoversText(result));
   for (const warning of result.warnings) parts.push(`warning: ${printable(warning)}`);
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
-/** A row that was only not synced yet has lost against nothing. */
+/** Unsynced values are counted apart: they did not lose to a newer version. */
 function keptText({ superseded, unsynced = 0 }: MoveResult): string {
-  const are = (count: number) => (count === 1 ? "is" : "are");
   return [
     ...(superseded > 0
-      ? [
-          `${plural(superseded, "row")} lost against a newer version and ${are(superseded)} kept in completed-runs.db`,
-        ]
+      ? [`${plural(superseded, "row")} superseded by a newer version and kept in completed-runs.db`]
       : []),
     ...(unsynced > 0
-      ? [
-          `${plural(unsynced, "older value")} of rows that were not synced yet ${are(unsynced)} kept in completed-runs.db`,
-        ]
+      ? [`${plural(unsynced, "older value")} of unsynced rows kept in completed-runs.db`]
       : []),
   ].join("\n");
 }
@@ -74,9 +69,9 @@ function movedText({ moved }: MoveResult): string {
   return textTable(rows, { right: [1], indent: "  " });
 }
 
-/** The runs by their names, those first that came back under another id or name: who knew the old one must see it. */
+/** Lists runs by name, those restored under another id or name first, so that their owners notice. */
 function runsText({ runs, moved, dryRun }: MoveResult): string {
-  const came = dryRun ? "would come back as" : "came back as";
+  const came = dryRun ? "would be restored as" : "restored as";
   const anew = ({ id, runname, previousId, previousRunname }: MovedRun) => [
     ...(previousId === undefined ? [] : [`run ${previousId} ${came} ${id}`]),
     ...(previousRunname === undefined ? [] : [`${previousRunname} ${came} ${runname}`]),

@@ -3,7 +3,7 @@ import type { Value } from "../../shared/full-db/parameters.ts";
 import { shownId } from "../../shared/run-id.ts";
 import { printable } from "./table.ts";
 
-/** Column names as keys of JSON objects: of several alike the later ones get `:1`, `:2`, as SQLite names them. */
+/** Returns column names as unique JSON keys: duplicates get `:1`, `:2`, as in SQLite. */
 export function uniqueNames(columns: readonly string[]): string[] {
   const taken = new Set<string>();
   return columns.map((column) => {
@@ -14,7 +14,7 @@ export function uniqueNames(columns: readonly string[]): string[] {
   });
 }
 
-/** A value as JSON can hold it: a large integer as text, a blob as `{ "base64": "…" }`. */
+/** Returns a value as JSON: a large integer as text, a blob as `{ "base64": "…" }`. */
 export function jsonValue(value: Value): unknown {
   if (typeof value === "bigint") return shownId(value);
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
@@ -22,8 +22,8 @@ export function jsonValue(value: Value): unknown {
 }
 
 /**
- * Rows lined up, NULL as `NULL`, blobs in hexadecimal, numbers to the right. `columns` makes a head. The library that
- * makes our other tables takes 25 times as long, which a large result would spend with the database locked.
+ * Formats rows as a table: NULL as `NULL`, blobs in hexadecimal, numbers right-aligned. `columns` adds a head. The
+ * table library used elsewhere takes 25 times as long, during which the database would be locked.
  */
 export function rowsTable(rows: readonly (readonly Value[])[], columns?: readonly string[]): string {
   const cells = rows.map((row) =>
@@ -39,7 +39,7 @@ export function rowsTable(rows: readonly (readonly Value[])[], columns?: readonl
   return lines.map((line) => line.map(padded).join("  ").trimEnd()).join("\n");
 }
 
-/** Rows as RFC 4180 has them, NULL as nothing; ends with a line break. */
+/** Formats rows as in RFC 4180, NULL as an empty field; ends with a line break. */
 export function rowsCsv(rows: readonly (readonly Value[])[]): string {
   return stringify(rows.map((row) => row.map((value) => (value === null ? "" : plainText(value)))));
 }

@@ -5,9 +5,9 @@ import type { ListedRun, ListedTest, Stored, StoredRow } from "../list-runs.ts";
 import { printable } from "./table.ts";
 
 /**
- * A run as Megatest's `-list-runs` prints it, to the byte: a line of pairs, a line for each test, and under those that are not
- * PASS, WARN or NOT_STARTED where they ran and their steps. It asks for neither count, and prints `#f` for both. Ends with a
- * line break. Control characters are made visible.
+ * Formats a run exactly as Megatest's `-list-runs` does: a line of pairs, a line for each test, and for tests other
+ * than PASS, WARN or NOT_STARTED their host data and steps. Both counts print as `#f`, because Megatest does not
+ * query them there. Ends with a line break. Control characters are made visible.
  */
 export function runText({ target, fields, where, tests }: ListedRun): string {
   const pairs = Object.entries(fields).map(
@@ -46,14 +46,17 @@ function padded(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - Buffer.byteLength(text)));
 }
 
-/** A whole number of a REAL is `-1.0`, as in Scheme; others have 15 digits at most. */
+/** A whole REAL prints as `-1.0`, as in Scheme; others have at most 15 digits. */
 function shown(value: Stored | undefined): string {
   if (typeof value !== "number") return printable(String(value ?? ""));
   const text = String(Number(value.toPrecision(15)));
   return Number.isInteger(Number(text)) && !text.includes("e") ? `${text}.0` : text;
 }
 
-/** The same for programs: times also as ISO, the directory that a test had before its run came back under another name. */
+/**
+ * Returns the same as JSON: times also as ISO, and the directory of a test before its run was restored under
+ * another name.
+ */
 export function runDocument({ id, target, fields, where, tests }: ListedRun): Record<string, unknown> {
   return {
     ...plain(fields),
@@ -72,7 +75,7 @@ function formerOf({ rundir }: StoredRow): Record<string, unknown> {
   return former === undefined ? {} : { formerRundir: former };
 }
 
-/** Values as JSON has them; `at` says `event_time` as ISO. */
+/** Returns values as JSON; `at` is `event_time` as ISO. */
 function plain(row: StoredRow): Record<string, unknown> {
   const values = Object.entries(row).map(([field, value]) => [
     field,
@@ -83,6 +86,6 @@ function plain(row: StoredRow): Record<string, unknown> {
 
 function isoOf(time: Stored | undefined): Record<string, unknown> {
   const seconds = Number(time ?? 0);
-  // Milliseconds would be a day in the year 58882.
+  // A value in milliseconds would be in the year 58882.
   return seconds > 0 && seconds <= lastPlausible ? { at: new Date(seconds * 1000).toISOString() } : {};
 }

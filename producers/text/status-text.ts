@@ -17,7 +17,6 @@ import { leftovers, leftoverText } from "./leftovers.ts";
 import { placeText } from "./migrate-text.ts";
 import { printable, textTable } from "./table.ts";
 
-/** Hosts, queues and workers as a table. */
 export function farmStatusText({ hosts, automatic }: FarmStatus): string {
   const rows = hosts.map(({ host, counts, worker, drained }) => [
     host,
@@ -42,7 +41,7 @@ function workerText(worker: QueueStatus["worker"]): string {
   return worker.alive ? "alive" : `gone (seen ${agoText(worker.seenAt)})`;
 }
 
-/** An area's status, with what the queue tells of it, or with why that cannot be told. */
+/** Formats an area's status with its queue's jobs, or with the reason why the queue cannot be read. */
 export function areaStatusText(
   status: AreaStatus,
   queue: { jobs: readonly JobView[]; automatic: readonly AutomaticStatus[] } | JobsError,
@@ -51,7 +50,7 @@ export function areaStatusText(
   const facts = [
     ["area", status.area],
     ["name", nameText(status.name)],
-    ["id", status.areaId ?? "none yet (the first job makes it)"],
+    ["id", status.areaId ?? "none yet (the first job creates it)"],
     ["home", `${status.homeReason}${status.pinned ? " (pinned in megatest.config)" : ""}`],
     ["cache", cacheText(status)],
     [
@@ -63,7 +62,7 @@ export function areaStatusText(
     ...migrationRows(status),
     ...(status.paused === null
       ? []
-      : [["paused", `jobs are held by ${status.paused}: delete it to let them go on`]]),
+      : [["paused", `jobs are paused by ${status.paused}; delete it to continue them`]]),
     ...status.policies.map(({ name, text }) => ["reduces", `${name}: ${text}`]),
     ...(queue instanceof JobsError ? [["queue", `unknown: ${queue.message}`]] : []),
   ];
@@ -73,10 +72,10 @@ export function areaStatusText(
     server.address ?? server.host,
     `pid ${server.pid}`,
     server.aheadMs === undefined
-      ? `touched its log ${agoText(isoTime(server.logMtimeMs))}`
-      : `its log is dated ${spanText(server.aheadMs)} ahead`,
+      ? `log written ${agoText(isoTime(server.logMtimeMs))}`
+      : `log dated ${spanText(server.aheadMs)} ahead`,
   ]);
-  if (servers.length > 0) parts.push(`Megatest's servers:\n${textTable(servers, { indent: "  " })}`);
+  if (servers.length > 0) parts.push(`Megatest servers:\n${textTable(servers, { indent: "  " })}`);
   const unfinished = jobs.map((job) => [
     job.jobId,
     job.state,
@@ -93,17 +92,17 @@ export function areaStatusText(
   return parts.join("\n\n");
 }
 
-/** Blanks at its ends are part of the name, and made visible. */
+/** Blanks at the ends are part of the name; quotes make them visible. */
 const nameText = (name: string) => (name === name.trim() ? name : JSON.stringify(name));
 
 function cacheText({ cache, cacheOnlyRuns }: AreaStatus): string {
   if (cache !== null) return cache;
-  return cacheOnlyRuns === null ? "not looked at: see below" : "none on this host for this user";
+  return cacheOnlyRuns === null ? "not checked: see below" : "none on this host for this user";
 }
 
 function holderText({ held, lease }: AreaStatus): string {
-  if (held === null) return "unknown: megatest.db cannot be read (see below)";
-  if (lease === null) return "nobody";
+  if (held === null) return "unknown: cannot read megatest.db (see below)";
+  if (lease === null) return "no job";
   return `${lease.holder} for ${lease.jobId ?? "?"} since ${lease.since} until ${lease.expiresAt}`;
 }
 
@@ -112,7 +111,7 @@ function migrationRows({ migration }: AreaStatus): string[][] {
   const { kind, state, from, fromHost, to, toHost, jobId, requestedBy, begunAt } = migration;
   const [where, whereTo] = [placeText(fromHost, from), placeText(toHost, to)];
   return [
-    [kind, `from ${where} to ${whereTo}, for ${jobId} of ${requestedBy}, begun ${agoText(begunAt)}`],
+    [kind, `from ${where} to ${whereTo}, for ${jobId} of ${requestedBy}, started ${agoText(begunAt)}`],
     ["", `${state}: ${stateTexts[state]}`],
   ];
 }
@@ -120,10 +119,10 @@ function migrationRows({ migration }: AreaStatus): string[][] {
 function moreAboutRuns({ cacheOnlyRuns, unfinishedRuns }: AreaStatus): string[][] {
   const rows: string[][] = [];
   if (cacheOnlyRuns !== null && cacheOnlyRuns > 0)
-    rows.push(["", `${plural(cacheOnlyRuns, "run")} in the cache alone, not synced yet`]);
+    rows.push(["", `${plural(cacheOnlyRuns, "run")} only in the cache, not synced yet`]);
   for (const [state, count] of Object.entries(unfinishedRuns ?? {})) {
     const runs = plural(count, "run");
-    rows.push(["", `${runs} half moved (${state}): the job at work, or else the next, ends that`]);
+    rows.push(["", `${runs} half moved (${state}); the current or the next job finishes or undoes that`]);
   }
   return rows;
 }
@@ -151,7 +150,7 @@ function countOrUnknown(count: number | null): string {
   return count === null ? "an unknown number" : countText(count);
 }
 
-/** A line of the history; its members other than the id may be missing or of any kind. */
+/** Formats a history line; members other than the id may be missing or of any type. */
 function historyRow(line: HistoryLine): string[] {
   const text = (name: string) => (typeof line[name] === "string" ? line[name] : "");
   return [line.jobId, text("state"), text("at"), text("requestedBy"), workText(line)];

@@ -2,9 +2,9 @@ import Table from "cli-table3";
 
 export interface TableOptions {
   head?: readonly string[];
-  /** Indexes of the columns that hold numbers. */
+  /** Indexes of the right-aligned columns. */
   right?: readonly number[];
-  /** Put before each line. */
+  /** Prefix of each line. */
   indent?: string;
 }
 
@@ -26,7 +26,7 @@ const noBorders = {
   middle: "  ",
 } as const;
 
-/** Columns lined up without borders or colours, for people and for `awk` alike. */
+/** Aligns columns without borders or colours, for people and for `awk`. */
 export function textTable(
   rows: readonly (readonly (string | number)[])[],
   options: TableOptions = {},
@@ -39,7 +39,7 @@ export function textTable(
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
   });
   if (head.length > 0) table.push([...head]);
-  // A control character in a run's name must not reach the terminal.
+  // Control characters in a run's name must not reach the terminal.
   for (const row of rows) table.push(row.map((cell) => printable(String(cell))));
   return table
     .toString()
@@ -48,7 +48,7 @@ export function textTable(
     .join("\n");
 }
 
-/** The text with control characters (escape sequences, line breaks) made visible. */
+/** Returns the text with control characters (escape sequences, line breaks) made visible. */
 export function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}]/gu,

@@ -1,17 +1,17 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 
-/** The output cannot be written; `cause` says why. Node forgets the error of a process's own streams. */
+/** The output cannot be written; `cause` says why. Node does not keep errors of a process's own streams. */
 export class OutputFailure extends Error {
   override readonly name = "OutputFailure";
 }
 
-const outputFailure = (cause: unknown) => new OutputFailure("the output could not be written", { cause });
+const outputFailure = (cause: unknown) => new OutputFailure("cannot write the output", { cause });
 
 /**
- * Writes text and waits until there is room for more, so that memory stays flat however slow the reader is.
+ * Writes text and waits until the stream has room, so that a slow reader does not make memory grow.
  *
- * @throws OutputFailure, also for an error that came before
+ * @throws OutputFailure for this or an earlier write
  */
 export async function write(stream: Writable, text: string): Promise<void> {
   if (stream.errored) throw outputFailure(stream.errored);
@@ -23,7 +23,7 @@ export async function write(stream: Writable, text: string): Promise<void> {
   }
 }
 
-/** Waits until the stream has taken everything. Returns why it has not. */
+/** Waits until the stream has written everything. Returns the error if it has not. */
 export async function writeFailure(stream: Writable): Promise<Error | undefined> {
   if (stream.errored) return stream.errored;
   return await new Promise((resolve) => {

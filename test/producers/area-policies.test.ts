@@ -49,7 +49,7 @@ test("status and doctor name the stop file that holds an area's jobs", async () 
   const status = await areaStatus(area.directory, { settings, cwd: "/", env: {} });
   expect(status.paused).toBe(file);
   expect(areaStatusText(status, nothing)).toMatch(
-    /^paused +jobs are held by \S+\/\.mtjobs\/pause: delete it/m,
+    /^paused +jobs are paused by \S+\/\.mtjobs\/pause; delete it/m,
   );
 });
 

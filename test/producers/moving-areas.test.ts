@@ -29,7 +29,7 @@ describe("the commands with a worker on each host", () => {
         const there = await run(hosts, "migrate", directory, "--to", "host-b", "--wait");
         expect([there.code, there.stdout]).toEqual([
           0,
-          expect.stringContaining("is at home on host-b (10.9.0.2) already"),
+          expect.stringContaining("is already at home on host-b (10.9.0.2)"),
         ]);
         const status = await run(hosts, "status", directory);
         expect(status.stdout).toMatch(/^ +migrate-\w+ +completed .* migrated: from 10.9.0.1 to 10.9.0.2$/m);

@@ -101,7 +101,7 @@ describe("reduce --inline", () => {
     expect(code).toBe(0);
     expect(stderr).toContain("Matching runs, to be checked for running tests: 12.");
     expect(stdout).toMatch(/^reduce-[0-9a-f]{16}: moved 10 runs of /);
-    expect(stdout).toContain("in-flight: 2 runs (with a test that is still running, or may be)");
+    expect(stdout).toContain("in-flight: 2 runs (with a test that is or may be running)");
     const again = await reduceInline(area, ["--runname", "%"]);
     expect(again.stdout).toMatch(/^reduce-[0-9a-f]{16}: moved 0 runs of /);
   });

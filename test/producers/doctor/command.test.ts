@@ -24,7 +24,7 @@ describe("mtjobs doctor", () => {
     const before = fingerprint(area.directory, area.cacheRoot);
     const plain = await doctor(area);
     expect(plain).toMatchObject({ code: 0, stderr: "" });
-    expect(plain.stdout).toContain(`${area.directory}: nothing is wrong\n`);
+    expect(plain.stdout).toContain(`${area.directory}: no problems\n`);
     const repair = await doctor(area, ["--repair", "--json"]);
     expect([repair.code, documentOf(repair)]).toMatchObject([0, { ok: true, repair: null }]);
     expect(fingerprint(area.directory, area.cacheRoot)).toEqual(before);
@@ -36,7 +36,7 @@ describe("mtjobs doctor", () => {
     expect(await reduceAndKill(area, "committed-in-cache", 1)).toBe("SIGKILL");
     const sick = await doctor(area);
     expect(sick.code).toBe(1);
-    expect(sick.stdout).toMatch(/^WRONG {2}half-moved .*\n +→ mtjobs doctor --repair, or any job$/m);
+    expect(sick.stdout).toMatch(/^WRONG {2}half-moved .*\n +→ run mtjobs doctor --repair, or any job$/m);
     const mended = await doctor(area, ["--repair", "--json"]);
     expect([mended.code, documentOf(mended)]).toMatchObject([
       0,

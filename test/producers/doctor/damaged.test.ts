@@ -40,7 +40,7 @@ describe("a database that is none", () => {
     ]) {
       expect(checkOf(diagnosis, name)).toMatchObject({
         ok: null,
-        verdict: `not looked at: ${completedDb} is damaged, see journal/completed-runs.db`,
+        verdict: `not checked: ${completedDb} is damaged, see journal/completed-runs.db`,
         details: { code: "corrupt", databases: [{ file: completedDb }] },
       });
     }

@@ -70,7 +70,7 @@ describe("the doctor on databases", () => {
     edit(area, ["area"], (db) => db.exec("ALTER TABLE runs RENAME COLUMN datapath TO elsewhere"));
     expect(checkOf(await diagnoseArea(area), "schema/megatest.db")).toMatchObject({
       ok: false,
-      verdict: expect.stringContaining("no column datapath"),
+      verdict: expect.stringContaining("lacks the column datapath"),
     });
   });
 
@@ -133,7 +133,7 @@ describe("the doctor on databases", () => {
     const flying = await diagnoseArea(area);
     expect(checkOf(flying, "integrity/megatest.db")).toMatchObject({
       ok: null,
-      verdict: "not checked in full: tests are in flight",
+      verdict: "not fully checked: tests are running",
     });
     expect(checkOf(flying, "integrity/completed-runs.db").ok).toBe(true);
   });
@@ -158,7 +158,7 @@ describe("the doctor on what lies around", () => {
     const status = await areaStatus(area.directory, placeOf(area));
     expect(status).toMatchObject({ cache: null, cacheOnlyRuns: null, problems: [message] });
     const text = areaStatusText(status, { jobs: [], automatic: [] });
-    expect(text).toMatch(/^cache +not looked at: see below$/m);
+    expect(text).toMatch(/^cache +not checked: see below$/m);
   });
 
   it("names every cache, who has it open, and refuses more than one in use", async () => {
@@ -190,7 +190,7 @@ describe("the doctor on what lies around", () => {
     );
     expect(checkOf(diagnosis, "caches")).toMatchObject({
       ok: null,
-      verdict: "not looked at: see cache",
+      verdict: "not checked: see cache",
       details: { code: "not-owner" },
     });
   });
@@ -206,7 +206,7 @@ describe("the doctor on what lies around", () => {
         ok: true,
         details: { caches: [{}, { owner: "nobody", mayWrite: false }] },
       });
-      expect(check.verdict).toContain("does not count");
+      expect(check.verdict).toContain("is ignored");
       await reduceSafely(area, { runname: undefined, runId: [1] });
       chmodSync(area.megatestDb, 0o666);
       expect(faultsOf(await diagnoseArea(area))).toEqual(["caches"]);
@@ -234,7 +234,7 @@ describe("the doctor on what lies around", () => {
     writeFileSync(join(area.directory, ".homehost"), "\r\n");
     expect(checkOf(await diagnoseArea(area), "homehost")).toMatchObject({
       ok: false,
-      verdict: expect.stringContaining("is empty: to Megatest no host is the home"),
+      verdict: expect.stringContaining("is empty: Megatest treats no host as the homehost"),
     });
     rmSync(join(area.directory, ".homehost"));
     expect(checkOf(await diagnoseArea(area), "homehost")).toMatchObject({
@@ -248,7 +248,9 @@ describe("the doctor on what lies around", () => {
     writeFileSync(join(area.directory, ".homehost"), "127.0.1.1\n");
     const where =
       "the host whose own address is 127.0.1.1 (a loopback address; check which host has the area's cache)";
-    expect(checkOf(await diagnoseArea(area, "host-b"), "homehost").remedy).toContain(`on ${where} as well`);
+    expect(checkOf(await diagnoseArea(area, "host-b"), "homehost").remedy).toContain(
+      `also run mtjobs doctor on ${where};`,
+    );
     await expect(runReduce({ ...area, host: "host-b" })).rejects.toMatchObject({
       code: "not-home",
       hint: expect.stringContaining(`run the job on ${where}`),

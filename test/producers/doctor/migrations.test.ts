@@ -78,7 +78,7 @@ describe("the doctor on migrations", () => {
     leaveMigration(taken, toHostB, { kind: "takeover" });
     expect(checkOf(await diagnoseArea(taken), "migration")).toMatchObject({
       ok: null,
-      verdict: expect.stringContaining("host-a has not come back yet"),
+      verdict: expect.stringContaining("host-a is not back yet"),
     });
   });
 
@@ -106,9 +106,9 @@ describe("the status of an area on its way", () => {
     const text = areaStatusText(status, { jobs: [], automatic: [] });
     expect(text).toMatch(/^held by +migration:migrate-1 for migrate-1 since 20\d\d-.*Z until 20/m);
     expect(text).toMatch(
-      /^migration +from host-a to host-b \(10.0.0.2\), for migrate-1 of ann@host-a, begun/m,
+      /^migration +from host-a to host-b \(10.0.0.2\), for migrate-1 of ann@host-a, started/m,
     );
-    expect(text).toMatch(/^ +installed: the copy is in place on the new home$/m);
+    expect(text).toMatch(/^ +installed: the copy is installed on the new home$/m);
     const settled = healthyArea();
     leaveMigration(settled, [...toHostB, "settled"]);
     const after = await statusOf(settled);

@@ -111,7 +111,7 @@ describe("the doctor on records", () => {
     const late = await diagnoseArea(area);
     expect(faultsOf(late)).toEqual(["orphans/megatest.db"]);
     expect(checkOf(late, "orphans/megatest.db")).toMatchObject({
-      verdict: "1 row came late for runs that have moved",
+      verdict: "1 late row of moved runs",
       remedy: expect.stringContaining("--repair"),
     });
   });
@@ -127,7 +127,7 @@ describe("the doctor on records", () => {
     const diagnosis = await diagnoseArea(area);
     expect(faultsOf(diagnosis)).toEqual(["in-both/megatest.db"]);
     expect(checkOf(diagnosis, "in-both/megatest.db")).toMatchObject({
-      verdict: expect.stringMatching(/^1 moved run stands here too/),
+      verdict: expect.stringMatching(/^1 moved run is here as well/),
       details: { runs: 1 },
     });
   });
@@ -176,13 +176,13 @@ describe("the doctor on records", () => {
       edit(area, ["area"], (db) => db.exec(`UPDATE mtjobs_fence SET ${values}`));
     set("holder = 'host-x/1/0', job_id = 'j', renewed_at = 9e18, acquired_at = 'then', expires_at = 7");
     expect(checkOf(await diagnoseArea(area), "lease")).toMatchObject({
-      verdict: expect.stringMatching(/^host-x\/1\/0 for j died at work, last heard of /),
+      verdict: expect.stringMatching(/^host-x\/1\/0 for j died while working, last seen /),
     });
     set("expires_at = 'never'");
     expect(checkOf(await diagnoseArea(area), "lease")).toMatchObject({
       ok: false,
-      verdict: "the lease of host-x/1/0 for j ends at what is no time",
-      remedy: expect.stringContaining("ends the lease"),
+      verdict: "the lease of host-x/1/0 for j ends at an invalid time",
+      remedy: expect.stringContaining("to end the lease"),
     });
     set(`expires_at = ${Date.now() + 60_000}`);
     const status = await areaStatus(area.directory, placeOf(area));
@@ -205,7 +205,7 @@ describe("the doctor on records", () => {
     const diagnosis = await diagnoseArea(area);
     expect(checkOf(diagnosis, "lease")).toMatchObject({
       ok: null,
-      verdict: "a job is at work: host-x/1/0 for j",
+      verdict: "a job is running: host-x/1/0 for j",
     });
     expect(checkOf(diagnosis, "integrity/completed-runs.db")).toMatchObject({ ok: null });
     expect(diagnosis.ok).toBe(true);

@@ -58,7 +58,7 @@ describe("a result as text", () => {
       "",
       "  megatest.db  12.3 MB  →  4.1 kB",
       "",
-      "1 row lost against a newer version and is kept in completed-runs.db",
+      "1 row superseded by a newer version and kept in completed-runs.db",
       "",
       "warning: the vacuum is left for later",
     ]);
@@ -87,15 +87,15 @@ describe("a result as text", () => {
     const text = resultText({ ...restored, skippedCounts: { conflict: 1 }, finished });
     expect(text).toContain("restore-1: restored 2 runs of /areas/a1 on hosta in 1.2 s\n");
     expect(text).toContain(
-      "runs:\n  #12  ubuntu/nfs/w01.7-again  run 7 came back as 12\n  #8   ubuntu/nfs/w01.8\n\n",
+      "runs:\n  #12  ubuntu/nfs/w01.7-again  run 7 restored as 12\n  #8   ubuntu/nfs/w01.8\n\n",
     );
     expect(text).toContain(
-      "conflict: 1 run (a run of that target and name was registered anew; --on-conflict",
+      "conflict: 1 run (a run with the same target and name has been registered since; --on-conflict",
     );
     expect(text).toContain("\n\nfinished an interrupted reduce: moved 1 run\n\n");
     const told = resultText({ ...restored, dryRun: true });
     expect(told).toContain("would restore 2 runs");
-    expect(told).toContain("run 7 would come back as 12");
+    expect(told).toContain("run 7 would be restored as 12");
   });
 
   it("tells of a repair what it finished and what it undid, in place of a number of runs moved", () => {
@@ -109,13 +109,13 @@ describe("a result as text", () => {
       bytes: {},
     };
     const quiet = { ...repair, superseded: 0, warnings: [] };
-    const head = "repair-1: looked for what dead jobs left in /areas/a1 on hosta in 1.2 s\n\n";
+    const head = "repair-1: searched for leftovers of dead jobs in /areas/a1 on hosta in 1.2 s\n\n";
     expect(resultText(quiet)).toBe(`${head}no run was half moved or half restored`);
     expect(resultText({ ...quiet, undone: { restore: 1 } })).toBe(
       `${head}undid an interrupted restore: moved 1 run back to completed-runs.db`,
     );
     expect(resultText({ ...quiet, finished: { restore: result.moved }, undone: { reduce: 3 } })).toBe(
-      `${head}finished an interrupted restore: restored 2 runs\nundid an interrupted reduce: took back the copies of 3 runs`,
+      `${head}finished an interrupted restore: restored 2 runs\nundid an interrupted reduce: removed the copies of 3 runs`,
     );
     expect(resultText({ ...quiet, moved: result.moved })).toContain(
       "finished an interrupted reduce: moved 2 runs",

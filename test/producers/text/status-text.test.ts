@@ -49,7 +49,7 @@ describe("an area's status as text", () => {
       ["reduce-1", "completed", "1 run moved"],
       [
         "repair-1",
-        "finished an interrupted restore: restored 2 runs; undid an interrupted reduce: took back the copies of 1 run",
+        "finished an interrupted restore: restored 2 runs; undid an interrupted reduce: removed the copies of 1 run",
       ],
       ["other-1"],
       ["migrate-1", "migrated: from 10.0.0.1 to 10.0.0.2"],

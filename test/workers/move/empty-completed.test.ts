@@ -69,7 +69,7 @@ describe("completed-runs.db", () => {
     expect(faultsOf(found)).toEqual([]);
     expect(checkOf(found, "schema/completed-runs.db")).toMatchObject({
       ok: null,
-      verdict: "it is empty: a job ended before it had made its tables, and no run has moved yet",
+      verdict: "it is empty: a job ended before it had created the tables, and no run has moved yet",
       remedy: "none needed: the next job fills it",
     });
     const status = await areaStatus(area.directory, placeOf(area));

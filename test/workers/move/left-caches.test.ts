@@ -44,7 +44,7 @@ describe.runIf(isRoot)("the cache of an area that was deleted", () => {
     const check = checkOf(await diagnoseArea(area), "caches");
     expect(check.ok).toBe(true);
     expect(check.verdict).toContain(left.cacheDirectory);
-    expect(check.verdict).toContain("holds no run of this area");
+    expect(check.verdict).toContain("contains no run of this area");
     expect((await runReduce(area, { dryRun: true })).result.moved.runs).toBe(6);
     expect((await reduceSafely(area)).result.moved.runs).toBe(6);
   });

@@ -36,7 +36,7 @@ it("a completed-runs.db that is gone is not made anew beside its journal, which 
   }
   expect(checkOf(await diagnoseArea(area), "journal/completed-runs.db")).toMatchObject({
     ok: false,
-    verdict: expect.stringContaining("is gone, and its journal is still there"),
+    verdict: expect.stringContaining("is missing, but its journal still exists"),
   });
   renameSync(`${completedDb}.aside`, completedDb);
   expect((await runReduce(area)).result.moved.runs).toBe(2);

@@ -149,7 +149,7 @@ describe("a run that comes back under another name", () => {
     });
     const dry = await runRestore(area, { ...anew, dryRun: true });
     expect(dry.result).toMatchObject(told(true));
-    expect(resultText(dry.result)).toContain(`${name} would come back as ${name}.restored`);
+    expect(resultText(dry.result)).toContain(`${name} would be restored as ${name}.restored`);
     const { result } = await runRestore(area, anew);
     expect(result).toMatchObject(told(false));
   });

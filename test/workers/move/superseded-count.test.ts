@@ -66,7 +66,7 @@ describe("a row that was only not synced yet", () => {
     // Of the row that was changed twice, what both once agreed on is kept from the ref.
     expect(result).toMatchObject({ superseded: 1, unsynced: 3 });
     expect(resultText(result)).toContain(
-      "\n1 row lost against a newer version and is kept in completed-runs.db\n3 older values of",
+      "\n1 row superseded by a newer version and kept in completed-runs.db\n3 older values of",
     );
   });
 
@@ -75,7 +75,7 @@ describe("a row that was only not synced yet", () => {
     changeInCacheOnly(area, 1);
     makeRefillDue(area);
     const text = resultText((await runReduce(area)).result);
-    expect(text).not.toContain("lost against");
-    expect(text).toContain("1 older value of rows that were not synced yet is kept");
+    expect(text).not.toContain("superseded");
+    expect(text).toContain("1 older value of unsynced rows kept");
   });
 });
