@@ -18,7 +18,7 @@ export function addMigrateOptions(command: Command): Command {
     )
     .option("--stop-servers", "stop Megatest's servers, which would otherwise be a reason to refuse")
     .option("--now", "migrate even if the last migration is less than 10 minutes ago")
-    .option("--dry-run", "only print what prevents it");
+    .option("--dry-run", "print what prevents the migration; change nothing");
 }
 
 const members = ["quietFor", "whenQuiet", "deadline", "stopServers", "now", "dryRun"] as const;

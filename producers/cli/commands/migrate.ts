@@ -12,7 +12,7 @@ export const addMigrate: AddCommand = (program, bind) => {
     .command("migrate")
     .summary("make another host the homehost of an area")
     .description(
-      "Make a host the homehost of an area that is quiet: its cache is moved there with all data that only the cache holds. The workers of both hosts take part. If anything dies on the way, the area has one homehost, the old or the new one.",
+      "Make a host the homehost of an area that is quiet: its cache is moved there with all data that only the cache holds. The workers of both hosts take part. If a process or host dies on the way, the area still has exactly one homehost, the old or the new one.",
     )
     .argument("[area]", "the area's path (default: the working directory)")
     .option("--to <host>", "the new homehost, by name or address (default: this host)")

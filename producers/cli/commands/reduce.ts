@@ -8,7 +8,7 @@ export function addReduce(program: Command, bind: Bind, deps: CliDeps): void {
     name: "reduce",
     summary: "move runs to completed-runs.db",
     description:
-      "Move finished runs from an area's databases to completed-runs.db, so that megatest.db and its cache stay small. A run with a running test is never moved. Nothing is lost if anything dies on the way.",
+      "Move finished runs from an area's databases to completed-runs.db, so that megatest.db and its cache stay small. A run with a running test is never moved. Nothing is lost if a process or host dies on the way.",
     selectors: {
       keep: "keep the newest N of each target in place",
       includeLocked: "include runs that their owner locked",

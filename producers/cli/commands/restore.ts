@@ -10,7 +10,7 @@ export function addRestore(program: Command, bind: Bind, deps: CliDeps): void {
     name: "restore",
     summary: "move runs back from completed-runs.db",
     description:
-      "Move runs from completed-runs.db back to the area's databases, where Megatest sees them again. Megatest may be running. Nothing is lost if anything dies on the way.",
+      "Move runs from completed-runs.db back to the area's databases, where Megatest sees them again. Megatest may be running. Nothing is lost if a process or host dies on the way.",
     selectors: {
       keep: "keep the newest N of each target in completed-runs.db",
       includeLocked: "include runs that their owner locked",
