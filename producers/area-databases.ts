@@ -9,23 +9,26 @@ import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side }
 import { type MigrationFacts, readMigration } from "./migration-facts.ts";
 import { type Look, openLook, type Part } from "./open-look.ts";
 
-/** What a short look into an area's databases tells; null stands for what could not be read. */
+/** A summary of an area's databases; null means unreadable. */
 export interface DatabaseFacts {
-  /** Runs in megatest.db, hidden ones left out. */
+  /** Runs in megatest.db, without hidden ones. */
   runs: number | null;
-  /** Runs in completed-runs.db; 0 where there is none. */
+  /** Runs in completed-runs.db; 0 if there is none. */
   completedRuns: number | null;
-  /** Runs that only this host's cache has: no sync has brought them to megatest.db yet. 0 where there is no cache. */
+  /** Runs only in this host's cache, not yet synced to megatest.db; 0 without a cache. */
   cacheOnlyRuns: number | null;
-  /** Runs of completed-runs.db that are not `moved`, by state: what a job is at, or left when it died. */
+  /**
+   * Runs of completed-runs.db in other states than `moved`, by state: a job is moving them, or left them when it
+   * died.
+   */
   unfinishedRuns: Record<string, number> | null;
-  /** By file name, as in `bytes`; a file that is not there is left out. */
+  /** By file name, as in `bytes`; missing files are omitted. */
   sides: Record<string, Side | null>;
-  /** Whether somebody holds the area; null where it cannot be told. */
+  /** Whether a job holds the area; null if unknown. */
   held: boolean | null;
-  /** Who; null where nobody does, and where it cannot be told. */
+  /** The holder; null if there is none or it is unknown. */
   lease: Lease | null;
-  /** The last migration, open or not; null where there was none, and where it cannot be told. */
+  /** The last migration, open or not; null if there is none or it is unknown. */
   migration: MigrationFacts | null;
   /** Sentences on what could not be read. */
   problems: string[];
@@ -36,7 +39,7 @@ type Files = Partial<Record<Part, string>>;
 /** Undefined: there is no such file. Null: it cannot be read. */
 type Found<T> = T | null | undefined;
 
-/** Reads counts and lease. Leaves no trace, and holds no lock for longer than a look over the table of runs. */
+/** Reads counts and the lease, leaving no trace. No lock lasts longer than a scan of the table of runs. */
 export function readDatabases(area: Area, cache: CachePair | undefined, now = Date.now()): DatabaseFacts {
   const problems: string[] = [];
   const keys = targetKeys(area.config);
@@ -47,7 +50,7 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
     migration: readMigration(db),
     guards: hasGuards(db, "area"),
   }));
-  // A journal that was planted before there is a database keeps every job out.
+  // A journal without a database may be planted there; it makes every job refuse.
   const done =
     hasContent(completedDb) || namesAnotherFile(`${completedDb}-journal`)
       ? attempt({ completed: completedDb }, problems, (db) => ({
@@ -58,7 +61,7 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
   const isLost = ours?.guards === true && done === undefined && !hasContent(completedDb);
   if (isLost)
     problems.push(`${lostCompleted.text(completedDb, existsSync(completedDb))}; ${lostCompleted.remedy}`);
-  // What could not be read alone would only keep the cache from being read beside it.
+  // A database that cannot be read would also make the cache beside it unreadable.
   const known = {
     ...(ours === null ? {} : { area: megatestDb }),
     ...(done == null ? {} : { completed: completedDb }),
@@ -90,7 +93,7 @@ function attempt<T>(files: Files, problems: string[], read: (db: Look) => T): T 
     return read(db);
   } catch (error) {
     problems.push(
-      `${Object.values(files).at(-1)} cannot be read: ${nameDatabase(error, Object.values(files)).message}`,
+      `cannot read ${Object.values(files).at(-1)}: ${nameDatabase(error, Object.values(files)).message}`,
     );
     return null;
   } finally {
@@ -103,7 +106,7 @@ function sidesOf(area: Found<Side>, completed: Found<Side>, cache: Found<Side>):
   const sides: Record<string, Side | null> = {};
   for (const [name, side] of Object.entries(named)) {
     if (side === undefined) continue;
-    // Without what else was read with it.
+    // Omits members read for other purposes.
     sides[name] = side && {
       runs: side.runs,
       oldest: side.oldest,

@@ -6,48 +6,48 @@ import { isOddTime, seconds } from "../shared/sqlite/times.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Look, Part } from "./open-look.ts";
 
-/** A run as `status` names it. */
+/** A run as shown by `status`. */
 export interface NamedRun {
   id: RunId;
   /** Key values joined by `/`. */
   target: string;
   runname: string;
-  /** ISO 8601; null where the run does not say when it began. */
+  /** ISO 8601; null if the run has no valid start time. */
   begunAt: string | null;
 }
 
-/** What is where: one database of an area. */
+/** Summary of one database of an area. */
 export interface Side {
-  /** Hidden ones left out. */
+  /** Without hidden runs. */
   runs: number;
-  /** By when they began; null without runs. */
+  /** By start time; null without runs. */
   oldest: NamedRun | null;
   newest: NamedRun | null;
-  /** What a vacuum would give back, in bytes. */
+  /** What a vacuum would free, in bytes. */
   freeBytes: number;
 }
 
-/** Who holds the area, as megatest.db tells: a worker or an `--inline` job. */
+/** The holder of the area according to megatest.db: a worker or an `--inline` job. */
 export interface Lease {
   token: number;
   holder: string;
   jobId: string | null;
-  /** ISO 8601; of a migration: since its last part began. */
+  /** ISO 8601; for a migration, the start of its current step. */
   since: string;
-  /** ISO 8601; the lease has run out then, whatever became of its holder. */
+  /** ISO 8601; the lease ends then in any case. */
   expiresAt: string;
   /** ISO 8601 */
   renewedAt: string;
 }
 
-/** Megatest shows a run in state `deleted` nowhere; the row of ours that guards ids is one. */
+/** Megatest never shows a run in state `deleted`; the row that guards ids is one. */
 const shown = "coalesce(state, '') <> 'deleted'";
 
 function countRuns(db: Look, part: Part): number {
   return db.prepare<[], number>(`SELECT count(*) FROM ${part}.runs WHERE ${shown}`).pluck().get() ?? 0;
 }
 
-/** @param keys the target keys; one that is no column of `runs` is left out */
+/** @param keys the target keys; those that are not columns of `runs` are ignored */
 export function readSide(db: Look, part: Part, keys: readonly string[]): Side {
   const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
   return {
@@ -77,13 +77,13 @@ function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DE
   return { id: shownId(id), target: values, runname, begunAt: begun === null ? null : isoOf(begun) };
 }
 
-/** @param seconds since 1970; null where no clock shows such a time */
+/** @param seconds since 1970; null if out of range */
 function isoOf(seconds: bigint): string | null {
   const date = new Date(Number(seconds) * 1000);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
-/** How many runs of completed-runs.db stand in each state but `moved`, by name; an unknown state by its own. */
+/** Counts the runs of completed-runs.db by state, without `moved`. */
 export function readStates(db: Look): Record<string, number> {
   if (!hasTable(db, "completed", "mtjobs_runs")) return {};
   const rows = db
@@ -95,7 +95,7 @@ export function readStates(db: Look): Record<string, number> {
   return Object.fromEntries(rows);
 }
 
-/** Runs of the cache that neither megatest.db nor completed-runs.db has; hidden ones left out. */
+/** Counts runs of the cache that neither megatest.db nor completed-runs.db has, without hidden ones. */
 export function cacheOnlyRuns(db: Look, withCompleted: boolean): number {
   const elsewhere = ["area", ...(withCompleted ? ["completed"] : [])]
     .map((part) => `AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS k WHERE k.id = c.id)`)
@@ -110,7 +110,7 @@ export function cacheOnlyRuns(db: Look, withCompleted: boolean): number {
   );
 }
 
-/** The fence's row in megatest.db, as it stands. */
+/** The fence's row in megatest.db. */
 export interface FenceRow {
   token: number;
   holder: string | null;
@@ -120,7 +120,7 @@ export interface FenceRow {
   renewed_at: number;
 }
 
-/** Null where nobody holds the area: the lease has run out, or is one that no honest clock made. */
+/** Returns null if the lease has ended, or ends later than any valid one can. */
 export function readLease(db: Look, now: number): Lease | null {
   const row = readFenceRow(db);
   if (row === undefined || row.holder === null || leaseStateOf(row, undefined, now) !== "held") return null;
@@ -134,7 +134,7 @@ export function readLease(db: Look, now: number): Lease | null {
   };
 }
 
-/** @param host this host's name, to tell whether a holder here is dead; undefined: not asked */
+/** @param host this host's name, to detect a dead holder on this host; undefined skips that */
 export function leaseStateOf(
   { holder, expires_at }: FenceRow,
   host: string | undefined,
@@ -143,7 +143,7 @@ export function leaseStateOf(
   return leaseState({ holder, expiresAt: expires_at }, host, now);
 }
 
-/** Undefined where no job ever worked on the area. */
+/** Returns undefined if no job has ever worked on the area. */
 export function readFenceRow(db: Look): FenceRow | undefined {
   if (!hasTable(db, "area", "mtjobs_fence")) return undefined;
   return db
@@ -153,7 +153,7 @@ export function readFenceRow(db: Look): FenceRow | undefined {
     .get();
 }
 
-/** Names of a table's columns; [] where there is no such table. */
+/** Returns the names of a table's columns; [] if there is no such table. */
 export function columnsOf(db: Look, part: Part, table: string): string[] {
   return db
     .prepare<[string, string], string>("SELECT name FROM pragma_table_info(?, ?)")
@@ -161,7 +161,7 @@ export function columnsOf(db: Look, part: Part, table: string): string[] {
     .all(table, part);
 }
 
-/** True where the part holds an ordinary table of that name. */
+/** Returns true if the part has an ordinary table of that name. */
 export function hasTable(db: Look, part: Part, table: string): boolean {
   const found = db.prepare(
     `SELECT 1 FROM ${part}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,

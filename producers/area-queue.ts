@@ -5,18 +5,21 @@ import { isUnfinished, type JobView, jobStates } from "./job-view.ts";
 import { listJobs } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
 
-/** What the queues hold. */
+/** What the queues contain. */
 export interface Queued {
-  /** The unfinished ones. */
+  /** Only unfinished jobs. */
   jobs: JobView[];
   automatic: AutomaticStatus[];
 }
 
-/** What `status AREA` tells: the area as its files say, and what the queues hold for it, or why they could not be asked. */
+/**
+ * The result of `status AREA`: the area according to its files, and its queue entries, or why the queues are
+ * unreachable.
+ */
 export type WholeAreaStatus = AreaStatus &
   ((Queued & { queueProblem: null }) | { jobs: null; automatic: null; queueProblem: ErrorDocument });
 
-/** What all queues hold, of every area. */
+/** Reads the entries of all queues, for every area. */
 export async function readQueues(session: Session): Promise<Queued> {
   const [jobs, automatic] = await Promise.all([
     listJobs(session, { states: jobStates.filter(isUnfinished) }),
@@ -26,8 +29,8 @@ export async function readQueues(session: Session): Promise<Queued> {
 }
 
 /**
- * Puts together what was asked side by side: a Redis that is away must not add its waiting to a slow file system's,
- * nor keep an area from being told of. @throws what `look` rejects with
+ * Combines the two results, which are awaited together: an unreachable Redis must neither delay nor prevent the
+ * report on the area. @throws what `look` rejects with
  */
 export async function wholeStatus(
   look: Promise<AreaStatus>,

@@ -15,38 +15,41 @@ import { type DatabaseFacts, readDatabases } from "./area-databases.ts";
 import { areaPath } from "./area-path.ts";
 import { openLook } from "./open-look.ts";
 
-/** What `status AREA` tells of an area without asking Redis. */
+/** The part of `status AREA` that needs no Redis. */
 export interface AreaStatus extends DatabaseFacts {
   /** Absolute, as given. */
   area: string;
   areaId: string | null;
   name: string;
-  /** Address or host name; null where the area has none yet, or it cannot be told. */
+  /** Address or host name; null if the area has none yet, or if it is unknown. */
   homehost: string | null;
   /** Set in the config: the area must not be migrated. */
   pinned: boolean;
-  /** Whether this host is the homehost; null where nobody can tell. */
+  /** Whether this host is the homehost; null if unknown. */
   atHome: boolean | null;
   homeReason: string;
-  /** Directory of this user's cache on this host; null where there is none, or it was refused: then `cacheOnlyRuns` is null, too. */
+  /**
+   * Directory of this user's cache on this host; null if there is none, or if it was refused (`cacheOnlyRuns` is
+   * then null, too).
+   */
   cache: string | null;
-  /** By file name; a file that is not there is left out. */
+  /** By file name; missing files are omitted. */
   bytes: Record<string, number>;
   /** Megatest's servers that may be alive. */
   servers: MegatestServer[];
-  /** The last jobs, the newest first. */
+  /** The last jobs, newest first. */
   history: HistoryLine[];
-  /** The lines of `[reduce-records]` that are followed; what is wrong with others is among the problems. */
+  /** Valid lines of `[reduce-records]`; errors in others are in `problems`. */
   policies: { name: string; text: string }[];
-  /** The stop file that holds the area's jobs; null where there is none. */
+  /** The stop file that pauses the area's jobs; null if there is none. */
   paused: string | null;
 }
 
 const historyShown = 5;
 
 /**
- * Looks at an area and changes nothing. What cannot be read is told in `problems`.
- * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` where it is no area to begin with
+ * Reads an area's status without changing anything. `problems` lists what cannot be read.
+ * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` if the path is not a usable area
  */
 export async function areaStatus(
   path: string,
@@ -66,7 +69,7 @@ export async function areaStatus(
   const home = await decideHome(homehost, settings);
   const found = look(() => findCache(area, settings), null);
   const cache = found ?? undefined;
-  // By the area's path, under another name: a job is refused.
+  // A cache of this area under another name makes jobs refuse.
   if (found === undefined && home.atHome !== false)
     problems.push(...look(() => misnamedCaches(area, settings), []));
   const facts = readDatabases(area, cache);

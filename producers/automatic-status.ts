@@ -2,23 +2,23 @@ import { listOutcomes, type Origin, type Outcome } from "../shared/queue/outcome
 import { listSchedules, type Schedule } from "./schedules.ts";
 import type { Session } from "./session.ts";
 
-/** A schedule, or a line of `[reduce-records]` that asked for a job, and how its jobs end. */
+/** A schedule, or a line of `[reduce-records]` that has requested a job, with the outcome of its jobs. */
 export interface AutomaticStatus extends Origin {
   host: string;
-  /** A schedule's next turn, ISO 8601; a policy has none: workers look every few minutes. */
+  /** When a schedule is next due, ISO 8601; null for a policy, which workers check every few minutes. */
   next: string | null;
-  /** What it asks for can be trusted to happen: its last job did not fail, and its turn was taken. */
+  /** False if its last job failed, or if a due job was not started. */
   ok: boolean;
-  /** One sentence where it is not ok. */
+  /** One sentence if `ok` is false. */
   problem: string | null;
-  /** How its last job ended; null where there was none. */
+  /** How its last job ended; null if there was none. */
   last: Omit<Outcome, keyof Origin | "work"> | null;
 }
 
-/** A schedule, and how its jobs end. */
+/** A schedule with the outcome of its jobs. */
 export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" | "last">;
 
-/** What runs by itself on the whole farm, by name. */
+/** Returns all schedules and policies of all hosts, by name. */
 export async function automaticStatus(session: Session): Promise<AutomaticStatus[]> {
   const { schedules, outcomes } = await lookAtOrigins(session);
   const policies = outcomes.filter(({ kind }) => kind === "policy");
@@ -28,7 +28,7 @@ export async function automaticStatus(session: Session): Promise<AutomaticStatus
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The schedules of the whole farm, by name. */
+/** Returns the schedules of all hosts, by name. */
 export async function scheduleStatus(session: Session): Promise<ScheduleStatus[]> {
   const { schedules, outcomes } = await lookAtOrigins(session);
   return schedules.map((schedule) => {
@@ -78,9 +78,11 @@ function problemOf(outcome: Outcome | undefined, schedule: Schedule | undefined)
   if (outcome !== undefined && outcome.failures > 0) {
     const times = outcome.failures === 1 ? "its last job failed" : `its last ${outcome.failures} jobs failed`;
     const before =
-      outcome.succeededAt === null ? "none ever succeeded" : `the last success was ${outcome.succeededAt}`;
+      outcome.succeededAt === null
+        ? "none has ever succeeded"
+        : `the last success was at ${outcome.succeededAt}`;
     return `${times} (${outcome.error?.code ?? "cancelled"}: ${outcome.error?.message ?? ""}); ${before}`;
   }
   if (schedule?.overdue !== true) return null;
-  return `its turn was ${schedule.next} and nobody took it: see whether a worker serves ${schedule.host}`;
+  return `due at ${schedule.next}, but not started: check whether a worker serves ${schedule.host}`;
 }

@@ -10,14 +10,14 @@ export interface Cancelled extends JobPlace {
 }
 
 /**
- * Asks that a job ends: one that waits is removed, a running one stops at its next batch, a finished one is
- * left as it is. A job that was forwarded is followed to where it went. @throws {JobsError} as `findJob`
+ * Cancels a job: a waiting one is removed, a running one stops at its next batch, a finished one is unchanged. A
+ * forwarded job is followed to its new queue. @throws {JobsError} as `findJob`
  */
 export async function cancelJob(session: Session, jobId: string, at?: string): Promise<Cancelled> {
   const { host, job } = await findJob(session, jobId, at);
   if (job.repeatJobKey !== undefined && !job.finishedOn) {
-    throw new JobsError("usage", `${jobId} is the next turn of the schedule ${job.repeatJobKey}`, {
-      hint: `to end the schedule: mtjobs schedule remove ${job.repeatJobKey}`,
+    throw new JobsError("usage", `${jobId} is the next job of the schedule ${job.repeatJobKey}`, {
+      hint: `to remove the schedule: mtjobs schedule remove ${job.repeatJobKey}`,
     });
   }
   const outcome = await requestCancel(session, { host, jobId });
@@ -25,7 +25,7 @@ export async function cancelJob(session: Session, jobId: string, at?: string): P
     throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
   }
   const next = outcome === "finished" ? forwardedTo(job.returnvalue) : undefined;
-  // Under its own id it would have been found where it went: only another id leads on.
+  // `findJob` already follows a job forwarded under its own id.
   return next === undefined || next.jobId === jobId
     ? { jobId, host, outcome }
     : await cancelJob(session, next.jobId);

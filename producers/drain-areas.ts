@@ -4,7 +4,7 @@ import { followJob } from "./follow.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "./migrate-request.ts";
 import type { Session } from "./session.ts";
 
-/** An area on its way, or moved. */
+/** An area that is migrating or has migrated. */
 export interface DrainedArea {
   area: string;
   to: string;
@@ -19,14 +19,14 @@ export interface StayedArea extends Partial<DrainedArea> {
 }
 
 export interface DrainResult {
-  /** The name of its queue. */
+  /** The host's queue name. */
   host: string;
   dryRun: boolean;
-  /** Whether it takes no new area from now on; false in a dry run. */
+  /** Whether it takes no new areas from now on; false in a dry run. */
   drained: boolean;
   moved: DrainedArea[];
   stayed: StayedArea[];
-  /** Asked for, and not followed to the end. */
+  /** Requested, but not followed to the end. */
   enqueued: DrainedArea[];
   warnings: string[];
   /** Why following ended before the migrations did. */
@@ -34,19 +34,19 @@ export interface DrainResult {
 }
 
 export interface DrainHooks {
-  /** Aborted: following ends; the jobs go on. */
+  /** Aborted: following ends; the jobs continue. */
   signal?: AbortSignal;
-  /** One sentence about how far it is. */
+  /** Receives one sentence about the progress. */
   onNote?: (sentence: string) => void;
 }
 
-/** What `drain` needs of its process. */
+/** What `drain` needs from its process. */
 export interface DrainDeps {
   cwd: string;
   env: NodeJS.ProcessEnv;
 }
 
-/** Asks for the migration of one area; what speaks against it becomes an area that stays. */
+/** Requests the migration of one area; an error makes it an area that stays. */
 export async function askFor(
   session: Session,
   area: string,
@@ -57,11 +57,11 @@ export async function askFor(
 ): Promise<void> {
   try {
     if (to === undefined)
-      throw new JobsError("unfit-host", "no host that could take it has the area below its MTJOBS_AREAS");
+      throw new JobsError("unfit-host", "no available host has the area below its MTJOBS_AREAS");
     const checked = await checkMigrate(area, { ...options, to }, { settings: session.settings, cwd, env });
     const { jobId, host } = await enqueueMigrate(session, checked);
     enqueued.push({ area, to: host, jobId });
-    onNote?.(`${area}: asked ${host} to take it (${jobId})`);
+    onNote?.(`${area}: requested its migration to ${host} (${jobId})`);
   } catch (thrown) {
     const { code, message } = toJobsError(thrown);
     stayed.push({ area, ...(to === undefined ? {} : { to }), code, message });
@@ -70,8 +70,8 @@ export async function askFor(
 }
 
 /**
- * Follows what was asked for to its end, one after the other: they go on beside each other in any case. Where nobody may
- * or can follow any more, the rest stays among those enqueued.
+ * Follows the requested migrations one by one until they end; they run in parallel anyway. If following stops
+ * early, the rest stays in `enqueued`.
  */
 export async function followAll(session: Session, hooks: DrainHooks, result: DrainResult): Promise<void> {
   const { onNote } = hooks;
@@ -98,5 +98,5 @@ export async function followAll(session: Session, hooks: DrainHooks, result: Dra
   }
 }
 
-/** What ends following altogether: all the others would fare alike. */
+/** Errors that stop following, because all other migrations would get them too. */
 const stopsFollowing: readonly ErrorCode[] = ["interrupted", "redis-unreachable"];

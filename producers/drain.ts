@@ -9,18 +9,19 @@ import { spread } from "./spread.ts";
 import { assertRoots, type Survey, surveyAreas } from "./survey-areas.ts";
 import { type Farm, fitTarget, hostCalled, lookAtFarm } from "./target-host.ts";
 
-/** How a host is drained; what is not listed here is as for one migration. */
+/** Options of a drain; inherited ones apply to each migration. */
 export interface DrainOptions extends Omit<MigrateOptions, "to" | "from" | "takeover" | "yes"> {
-  /** The hosts that take its areas; all that are alive and not drained unless said otherwise. */
+  /** Target hosts; by default all that are alive and not drained. */
   to?: readonly string[];
-  /** With `whenQuiet`: follows the migrations to their end all the same. */
+  /** With `whenQuiet`: follows the migrations until they end anyway. */
   wait?: boolean;
 }
 
 /**
- * Notes that `host` takes no new area, and asks for the migration of each area below `settings.areas` that is at home on
- * it. Without `whenQuiet` it follows them to their ends; a refusal of one is told and stops no other.
- * @throws {JobsError} `unfit-host` where no host can take the areas, `bad-settings` without roots; then nothing was noted
+ * Marks `host` as drained, and requests the migration of each area below `settings.areas` whose homehost it is.
+ * Without `whenQuiet` it follows them until they end; one refusal does not stop the others.
+ * @throws {JobsError} `unfit-host` if no host can take the areas, `bad-settings` without roots; nothing is marked
+ *   then
  */
 export async function drainHost(
   session: Session,
@@ -36,7 +37,7 @@ export async function drainHost(
   const targets = targetsOf(names, to, farm);
   const dryRun = options.dryRun === true;
   assertRoots(settings);
-  // First, so that none comes to it while its areas are looked for.
+  // First, so that no area moves to it during the scan.
   if (!dryRun) await setDrained(redis, settings.prefix, names[0], requester(settings));
   const survey = surveyAreas(settings, hooks.env);
   const result: DrainResult = {
@@ -75,7 +76,7 @@ export async function undrainHost(
   };
 }
 
-/** All names that a `.homehost` may hold for it, its queue's first. */
+/** Returns all names that `.homehost` may contain for the host, its queue's first. */
 function namesOf(given: string, farm: Farm): [string, ...string[]] {
   const known = hostCalled(given, farm);
   if (known === undefined) return [given];
@@ -87,11 +88,11 @@ function targetsOf(names: readonly string[], to: readonly string[] | undefined, 
     to?.map((name) => fitTarget(name, farm)) ??
     farm.hosts.filter(({ host, alive }) => alive && !farm.drained.has(host) && !names.includes(host));
   if (targets.some(({ host }) => names.includes(host)))
-    throw new JobsError("usage", `--to names ${names[0]}, which is to be drained`);
+    throw new JobsError("usage", `--to includes ${names[0]}, the host to drain`);
   if (targets.length > 0) return targets;
   throw new JobsError(
     "unfit-host",
-    `no host can take the areas of ${names[0]}: no other host has a live worker and takes areas`,
+    `no host can take the areas of ${names[0]}: no other host has a live worker and is not drained`,
     {
       hint: "start mtjobs worker on another host; mtjobs status lists them",
     },

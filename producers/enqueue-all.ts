@@ -8,24 +8,27 @@ import { type Enqueued, hostOf } from "./enqueue.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
-/** Jobs sent to Redis in one transaction: others wait for its end. */
+/** Jobs per Redis transaction, which other clients wait for. */
 const chunk = 200;
-/** While Redis works on some the next are made ready; all at once would be made ready before Redis has the first. */
+/**
+ * Queues filled concurrently: the next jobs are prepared while Redis works. With all at once, Redis would wait for
+ * the preparation of all.
+ */
 const queuesAtOnce = 4;
 
-/** A request on its way to a queue. */
+/** A request with its queue. */
 interface Addressed {
   request: CheckedRequest;
-  /** The id it has unless the same job was asked for before. */
+  /** The job's id, unless the same job is already enqueued. */
   wanted: string;
   host: string;
 }
 
 /**
- * Adds many jobs, as `enqueueJob` adds one, with few round trips to Redis. Where Redis is lost on the way some have been
- * added; asking for all of them again adds only those that are missing.
+ * Adds many jobs as `enqueueJob` does, with few round trips to Redis. If Redis is lost midway, some have been
+ * added; repeating the call adds only the missing ones.
  *
- * @returns what came of each request, in their order
+ * @returns a result for each request, in their order
  */
 export async function enqueueAll(session: Session, requests: readonly CheckedRequest[]): Promise<Enqueued[]> {
   const { redis, settings } = session;
@@ -52,7 +55,7 @@ export async function enqueueAll(session: Session, requests: readonly CheckedReq
   });
 }
 
-/** Many jobs may be on one area, and many areas on one host: each is looked at once. */
+/** Looks up each area and each homehost once, however many jobs they have. */
 async function address(
   { settings }: Session,
   requests: readonly CheckedRequest[],

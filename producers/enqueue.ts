@@ -10,21 +10,21 @@ import { lookForJob } from "./find-job.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
-/** What came of asking for a job. */
+/** The result of enqueuing a job. */
 export interface Enqueued extends JobPlace {
   job: JobName | "migrate";
   area: string;
-  /** The same job had been asked for and is not finished: this is its id, and nothing was added. */
+  /** The same job was already enqueued and is unfinished: this is its id, and nothing was added. */
   duplicate: boolean;
-  /** A worker of the host gave a sign of life; else the job waits until one does. */
+  /** The host has a live worker; otherwise the job waits for one. */
   served: boolean;
 }
 
 /**
- * Adds a job to the queue of the area's homehost, as far as a worker there has told who it is; else to
- * this host's queue, whose worker forwards it. The same job asked for twice while the first is unfinished is one job.
- * With `givenId` (from `newJobId`, or shaped like one) the job has that id, and is not added again while any queue knows it.
- * Rejects with `bad-redis` where Redis is too old or may drop jobs.
+ * Adds a job to the queue of the area's homehost if a worker has announced itself there; otherwise to this host's
+ * queue, whose worker forwards it. A request equal to an unfinished job adds nothing. With `givenId` (from
+ * `newJobId`, or shaped like one) the job has that id, and is not added again while any queue has it. Rejects with
+ * `bad-redis` if Redis is too old or may evict jobs.
  */
 export async function enqueueJob(
   session: Session,
@@ -32,7 +32,7 @@ export async function enqueueJob(
   givenId?: string,
 ): Promise<Enqueued> {
   const { redis, settings } = session;
-  // As the worker does: a job that may be evicted is promised to nobody.
+  // Like the worker, refuse a Redis that may evict jobs.
   await checkRedis(redis, settings.redisUrl);
   const known = givenId === undefined ? undefined : await lookForJob(session, givenId);
   const hosts = await listHosts(redis, settings.prefix);
@@ -51,14 +51,14 @@ export async function enqueueJob(
   };
 }
 
-/** The host whose queue a job on `area` is added to. */
+/** Returns the host whose queue receives a job on `area`. */
 export async function chooseHost({ redis, settings }: Session, area: Area): Promise<string> {
   return await hostOf(readHomehost(area), await listHosts(redis, settings.prefix), settings);
 }
 
 /**
- * The host whose queue jobs on areas of that homehost are added to: this one where it is at home here, or nobody knows. The
- * name service, which may be slow, is asked only where no living worker goes by that name.
+ * Returns the host whose queue receives jobs on areas of that homehost: this host if it is the homehost, or if none
+ * is known. The name service may be slow, so it is asked only if no live worker has that name.
  */
 export async function hostOf(
   homehost: Homehost,

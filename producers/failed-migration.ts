@@ -3,8 +3,8 @@ import { isMigrateResult } from "../shared/job-result.ts";
 import type { MigrateResult } from "../shared/migrate-result.ts";
 
 /**
- * What a refused or rolled-back migration had to tell, apart from its error: the job fails, and carries its document in
- * the error's details. Undefined for any other failure.
+ * Splits the error of a refused or rolled-back migration into its result document, which the error's details carry,
+ * and the plain error. Returns undefined for any other failure.
  */
 export function failedMigration(error: JobsError): { result: MigrateResult; error: JobsError } | undefined {
   const { result, ...details } = error.details ?? {};

@@ -11,16 +11,16 @@ export interface QueueStatus {
   queue: string;
   /** Jobs by state. */
   counts: Record<string, number>;
-  /** What its worker last told of itself; null where none ever did. `alive` says whether it is there now. */
+  /** The last report of its worker; null if there never was one. `alive` says whether it is running now. */
   worker: HostStatus | null;
-  /** Since when it takes no new area, and who said so; null where it takes some. */
+  /** Since when it takes no new areas, and who drained it; null if it is not drained. */
   drained: Drained | null;
 }
 
-/** What `status` without AREA tells. */
+/** The result of `status` without AREA. */
 export interface FarmStatus {
   hosts: QueueStatus[];
-  /** Schedules, and lines of `[reduce-records]` that asked for a job. */
+  /** Schedules, and lines of `[reduce-records]` that have requested a job. */
   automatic: AutomaticStatus[];
 }
 
@@ -34,7 +34,7 @@ const counted = [
   "failed",
 ] as const;
 
-/** All hosts with a queue or a worker, by name. */
+/** Returns all hosts with a queue or a worker, by name. */
 export async function farmStatus(session: Session): Promise<FarmStatus> {
   const { redis, settings } = session;
   const workers = new Map((await listHosts(redis, settings.prefix)).map((record) => [record.host, record]));

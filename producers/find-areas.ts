@@ -5,26 +5,26 @@ import { listAreas } from "../shared/area/list-areas.ts";
 import { toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** An area below the roots, by what its small files say. */
+/** An area below the roots, according to its small files. */
 export interface FoundArea {
-  /** Absolute; its links are kept, as its users' caches are named after the path they use. */
+  /** Absolute, symbolic links kept, because users' caches are named after the path they use. */
   area: string;
-  /** null where no job has worked on it yet. */
+  /** Null before the first job. */
   areaId: string | null;
-  /** null where it cannot be told. */
+  /** Null if unknown. */
   name: string | null;
   homehost: string | null;
-  /** Why it cannot be used, where that is so. */
+  /** Why the area cannot be used; null if it can. */
   problem: string | null;
 }
 
 export interface FoundAreas {
   areas: FoundArea[];
-  /** Sentences on what was not looked at. */
+  /** Sentences on directories that could not be scanned. */
   warnings: string[];
 }
 
-/** All areas below `settings.areas`, by path, as workers find them. Reads only, and no database. */
+/** Returns all areas below `settings.areas`, by path, as workers find them. Read-only; opens no database. */
 export function findAreas(settings: Pick<Settings, "areas">, env: NodeJS.ProcessEnv): FoundAreas {
   const warnings: string[] = [];
   const paths = [...listAreas(settings.areas, { warn: (sentence) => warnings.push(sentence) })];

@@ -11,9 +11,10 @@ export interface FoundJob {
 }
 
 /**
- * Looks for a job in every host's queue, or in that of `host` alone. A job that was forwarded is in two queues under one
- * id: found is the one that does the work.
- * @throws {JobsError} `unknown-job`; `usage` for the number of several jobs, which BullMQ counts for each host anew
+ * Finds a job in all queues, or in that of `host`. A forwarded job is in two queues under one id; the one that does
+ * the work is returned.
+ * @throws {JobsError} `unknown-job`; `usage` for a number that several queues have assigned (BullMQ counts per
+ *   queue)
  */
 export async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
   const found = await lookForJob(session, jobId, host);
@@ -22,30 +23,30 @@ export async function findJob(session: Session, jobId: string, host?: string): P
     "unknown-job",
     `no job ${jobId} in ${host === undefined ? "any queue" : `the queue of ${host}`}`,
     {
-      hint: "mtjobs jobs lists them; finished jobs are kept for some days only, the area's history for good",
+      hint: "mtjobs jobs lists jobs; finished ones are deleted after some days, but the area's history keeps them",
     },
   );
 }
 
-/** As `findJob`; undefined where no queue has the job. @throws {JobsError} `usage`, as there */
+/** Does the same, but returns undefined if no queue has the job. @throws {JobsError} `usage`, as there */
 export async function lookForJob(
   session: Session,
   jobId: string,
   host?: string,
 ): Promise<FoundJob | undefined> {
-  // A queue opened for a host that nobody knows would stay open as long as the session.
+  // A queue opened for an unknown host would stay open as long as the session.
   const hosts = (await knownHosts(session)).filter((name) => host === undefined || name === host);
   const found = await Promise.all(hosts.map((name) => jobOf(session, name, jobId)));
   const present = found.filter((each) => each !== undefined);
   if (present.length > 1 && isNumber(jobId)) {
     throw new JobsError("usage", `${present.map((each) => each.host).join(", ")} each have a job ${jobId}`, {
-      hint: "say which: --host NAME",
+      hint: "choose one with --host NAME",
     });
   }
   return present.find(({ job }) => forwardedTo(job.returnvalue) === undefined) ?? present[0];
 }
 
-/** Undefined also for an id that is the name of one of BullMQ's own keys, such as `meta`: no state has that. */
+/** Also undefined for an id that is one of BullMQ's own keys, such as `meta`: its state is unknown. */
 async function jobOf(session: Session, host: string, jobId: string): Promise<FoundJob | undefined> {
   const queue = session.queue(host);
   if ((await queue.getJobState(jobId)) === "unknown") return undefined;
@@ -53,19 +54,19 @@ async function jobOf(session: Session, host: string, jobId: string): Promise<Fou
   return job === undefined ? undefined : { host, job };
 }
 
-/** One job with the lines of its log. */
+/** One job with its log lines. */
 export interface JobReport extends JobView {
   log: string[];
 }
 
-/** What is known of one job. @throws {JobsError} `unknown-job` */
+/** Returns a job with its log. @throws {JobsError} `unknown-job` */
 export async function reportJob(session: Session, jobId: string, at?: string): Promise<JobReport> {
   const { host, job } = await findJob(session, jobId, at);
   const state = (await job.getState()) as QueueState | "unknown";
   if (state === "unknown") {
     throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
   }
-  // Read again: between the two calls it may have ended, and its result would be missing.
+  // Read again: the job may have ended between the two calls, and `job` would lack its result.
   const fresh = (await session.queue(host).getJob(jobId)) ?? job;
   const { logs } = await session.queue(host).getJobLogs(jobId);
   return { ...viewJob(host, fresh, state), log: logs };

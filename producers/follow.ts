@@ -12,34 +12,34 @@ import type { Progress } from "../shared/result.ts";
 import { forwardedTo, progressOf, type QueueState } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
-/** How a followed job ended, and where: the homehost's queue if it was forwarded there. */
+/** How a followed job ended, and where: in the homehost's queue if it was forwarded. */
 export type Ending<Result extends JobResult = JobResult> = JobPlace &
   ({ result: Result; error?: never } | { result?: never; error: JobsError });
 
 export interface FollowOptions {
-  /** Aborted: following ends with `interrupted`; the job goes on. */
+  /** Aborted: following ends with `interrupted`; the job continues. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds after which following ends with `timeout`; the job goes on. Undefined: none. */
+  /** Milliseconds until following ends with `timeout`; the job continues. Undefined: no limit. */
   timeoutMs?: number | undefined;
   onProgress?: (progress: Progress) => void;
-  /** One sentence about what the job waits for or where it went. */
+  /** Receives one sentence about what the job waits for or where it was forwarded. */
   onNote?: (sentence: string) => void;
 }
 
-/** Polling grows from the first to the second while nothing changes, in milliseconds. */
+/** The poll interval in milliseconds grows from the first to the second while nothing changes. */
 const pollBetween = [20, 250] as const;
-/** With no worker on the host for this long, in milliseconds, nobody will take the job: at once, and later on. */
+/** Without a worker on the host for this long, in ms, following gives up: at the start, and later. */
 const noWorkerAtStart = 1500;
 const noWorkerLater = 10_000;
-/** How long an outage of Redis is waited out, in milliseconds: a restart or a fail-over takes seconds. */
+/** How long to wait for an unreachable Redis, in ms: a restart or a failover takes seconds. */
 const outage = 30_000;
 
 /**
- * Follows a job to its end, over forwarding too, and says how it ended. It asks at intervals instead of
- * listening to events: those are missed around an outage, and a question to Redis costs next to nothing.
+ * Follows a job until it ends, across forwarding. It polls because events are lost around an outage, and a poll is
+ * cheap.
  *
- * @throws {JobsError} `timeout`, `interrupted`, `no-worker`, `redis-unreachable`, or `unknown-job`
- *   where the job was removed; the job's own failure is returned, not thrown.
+ * @throws {JobsError} `timeout`, `interrupted`, `no-worker`, `redis-unreachable`, or `unknown-job` if the job was
+ *   removed; the job's own failure is returned, not thrown
  */
 export async function followJob<Result extends JobResult = JobResult>(
   session: Session,
@@ -63,7 +63,7 @@ class Follower {
   private seen = "";
   private told = "";
   private servedAt: number | undefined;
-  /** Since when the job has been where it is, as far as we know. */
+  /** When the job was first seen in its current queue. */
   private placedAt = performance.now();
   private unreachableSince: number | undefined;
   private wasAway = false;
@@ -75,7 +75,7 @@ class Follower {
     this.deadline = this.placedAt + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** One look at the job; its end, or undefined while it goes on. */
+  /** Polls the job once. Returns how it ended, or undefined while it is unfinished. */
   async look(): Promise<Ending | undefined> {
     this.checkInterrupt();
     try {
@@ -88,20 +88,20 @@ class Follower {
       if (this.unreachableSince === undefined) {
         this.unreachableSince = performance.now();
         this.wasAway = true;
-        this.options.onNote?.(`${error.message}; waiting for it to come back`);
+        this.options.onNote?.(`${error.message}; waiting until it is reachable again`);
       }
       if (performance.now() - this.unreachableSince > outage) throw error;
       return undefined;
     }
   }
 
-  /** Waits until the next look. @throws {JobsError} `timeout` or `interrupted` */
+  /** Waits until the next poll. @throws {JobsError} `timeout` or `interrupted` */
   async pause(): Promise<void> {
     const left = this.deadline - performance.now();
     if (left <= 0) {
       throw this.stillRunning(
         "timeout",
-        `job ${this.place.jobId} is not finished in the time given; it goes on`,
+        `job ${this.place.jobId} did not finish within the timeout; it continues`,
       );
     }
     await sleep(Math.min(this.pollMs, left), undefined, { signal: this.options.signal }).catch(() => {});
@@ -111,7 +111,7 @@ class Follower {
 
   private checkInterrupt(): void {
     if (this.options.signal?.aborted !== true) return;
-    throw this.stillRunning("interrupted", `interrupted; job ${this.place.jobId} goes on`);
+    throw this.stillRunning("interrupted", `interrupted; job ${this.place.jobId} continues`);
   }
 
   private async ask(): Promise<Ending | undefined> {
@@ -119,7 +119,7 @@ class Follower {
     const job = (await this.session.queue(host).getJob(jobId)) as Job | undefined;
     if (job === undefined) return this.vanished();
     const state = (await job.getState()) as QueueState | "unknown";
-    // What ended after `job` was read is read again, else its result would be missing.
+    // Read `job` again if it ended in between, because it lacks the result.
     if (state === "completed" || state === "failed")
       return this.ended(job.finishedOn === undefined, job, state);
     const progress = progressOf(job);
@@ -137,7 +137,7 @@ class Follower {
     if (state === "failed") return { host, jobId, error: decodeFailure(job.failedReason ?? "") };
     const next = forwardedTo(job.returnvalue);
     if (next === undefined) return { host, jobId, result: job.returnvalue as JobResult };
-    this.options.onNote?.(`${host} is not the area's home: the job went on to ${next.host} as ${next.jobId}`);
+    this.options.onNote?.(`${host} is not the homehost: job forwarded to ${next.host} as ${next.jobId}`);
     this.place = next;
     this.servedAt = undefined;
     this.placedAt = performance.now();
@@ -145,15 +145,15 @@ class Follower {
     return undefined;
   }
 
-  /** Removed, or on its way from the jobs that wait to those that were cancelled. */
+  /** The job was removed, or is being moved from the waiting to the cancelled jobs. */
   private async vanished(): Promise<Ending> {
     const { redis, settings } = this.session;
     const { host, jobId } = this.place;
     if (await isCancelRequested(redis, settings.prefix, this.place))
       return { host, jobId, error: cancelledBeforehand() };
-    const why = this.wasAway ? "Redis was out of reach and came back without it" : "it was removed";
+    const why = this.wasAway ? "Redis was unreachable and has lost it" : "it was removed";
     throw new JobsError("unknown-job", `job ${jobId} is no longer in its queue: ${why}`, {
-      hint: "see what was done in the area's last jobs (mtjobs status AREA); if this job is not among them, ask for it again: it goes on where it stopped",
+      hint: "check the area's last jobs (mtjobs status AREA); if this job is not among them, enqueue it again: it continues where it stopped",
       details: { ...this.place },
     });
   }
@@ -164,14 +164,17 @@ class Follower {
     this.pollMs = pollBetween[0];
   }
 
-  /** The worker that took the job has put it off: that none serves the homehost ends the waiting, the rest is told. */
+  /**
+   * Handles a job that its worker delayed: ends following if no worker serves the homehost, otherwise reports the
+   * reason.
+   */
   private async checkPutOff(): Promise<void> {
     const { redis, settings } = this.session;
     const reason = await readWaiting(redis, settings.prefix, this.place);
     if (reason === undefined) return;
     if (reason.code === "no-worker")
       throw this.stillRunning("no-worker", `${reason.message}; job ${this.place.jobId} waits`, reason);
-    if (reason.message !== this.told) this.options.onNote?.(`waits: ${reason.message}`);
+    if (reason.message !== this.told) this.options.onNote?.(`waiting: ${reason.message}`);
     this.told = reason.message;
   }
 
@@ -184,7 +187,7 @@ class Follower {
     }
     const since = performance.now() - (this.servedAt ?? this.placedAt);
     if (since < (this.servedAt === undefined ? noWorkerAtStart : noWorkerLater)) return;
-    const what = state === "active" ? "has stopped in the middle of it" : "serves it";
+    const what = state === "active" ? "is running any more" : "serves it";
     throw this.stillRunning(
       "no-worker",
       `no worker of host ${this.place.host} ${what}; job ${this.place.jobId} waits`,
@@ -199,8 +202,8 @@ class Follower {
     const start = reason?.hint ?? `start one on ${this.place.host}: mtjobs worker`;
     const hint =
       code === "no-worker"
-        ? `${start}; or take the job back: mtjobs cancel ${this.place.jobId}`
-        : `look at it: mtjobs job ${this.place.jobId}; end it: mtjobs cancel ${this.place.jobId}`;
+        ? `${start}; or cancel the job: mtjobs cancel ${this.place.jobId}`
+        : `show it: mtjobs job ${this.place.jobId}; cancel it: mtjobs cancel ${this.place.jobId}`;
     return new JobsError(code, message, { hint, details: { ...reason?.details, ...this.place } });
   }
 }

@@ -2,12 +2,12 @@ import { ExitCode } from "../shared/errors.ts";
 import type { MovePayload } from "../shared/queue/payload.ts";
 import type { MoveResult, SkipReason } from "../shared/result.ts";
 
-/** Reasons by which a rule keeps a run where it is; the others are what the selectors say. */
+/** Reasons by which a safety rule keeps a run in place; the others come from the selectors. */
 const rules: ReadonlySet<SkipReason> = new Set(["in-flight", "locked", "conflict", "changed"]);
 
 /**
- * The exit code of a job that completed. Who asks for runs by their ids means just these: where rules hold all of
- * them back, nothing could be done (3).
+ * Returns the exit code of a completed job: 3 if runs were selected by id and safety rules kept all of them in
+ * place.
  */
 export function exitOf(result: MoveResult, { runId, dryRun }: Pick<MovePayload, "runId" | "dryRun">): number {
   const reasons = Object.keys(result.skippedCounts) as SkipReason[];

@@ -3,8 +3,8 @@ import { queueName, redisKey } from "../shared/queue/names.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Every host with a queue: those whose workers announced themselves, this host, and those that only have
- * jobs waiting (a tool in another language may add to a queue that no worker has served yet). Sorted.
+ * Returns every host with a queue, sorted: hosts with a worker, this host, and hosts that only have waiting jobs
+ * (tools in other languages may add to a queue that no worker has served yet).
  */
 export async function knownHosts({ redis, settings }: Session): Promise<string[]> {
   const { prefix, host } = settings;

@@ -7,28 +7,28 @@ import type { InlineHooks } from "./run-inline.ts";
 export interface ResultOptions {
   /** How long to wait at most. */
   timeout?: Duration;
-  /** Aborted: stop waiting; the job goes on. */
+  /** Aborted: waiting ends; the job continues. */
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
-  /** Sentences about what the job waits for or where it went. */
+  /** Receives sentences about what the job waits for or where it was forwarded. */
   onNote?: (sentence: string) => void;
 }
 
-/** A job that was enqueued. */
+/** An enqueued job. */
 export interface QueuedJob<Result extends JobResult = MoveResult> extends Enqueued {
   /**
-   * Follows the job to its end. @throws {JobsError} the job's own failure, or `timeout`, `interrupted`, `no-worker`,
-   * `redis-unreachable`: then the job goes on
+   * Follows the job until it ends. @throws {JobsError} the job's own failure, or `timeout`, `interrupted`,
+   * `no-worker`, `redis-unreachable`; then the job continues
    */
   result(options?: ResultOptions): Promise<Result>;
 }
 
-/** One of many jobs that are asked for together: its kind, its area, and the options of the method of that name. */
+/** One of many jobs enqueued together: its kind, its area, and the options of the method of that name. */
 export type ManyOptions =
   | ({ job: "reduce"; area: string } & ReduceOptions)
   | ({ job: "restore"; area: string } & RestoreOptions);
 
-/** How a job in this process is watched and stopped; stopped by `signal`, its result rejects as `cancelled`. */
+/** Watches and stops a job in this process; if `signal` stops it, its result rejects with `cancelled`. */
 export interface InlineOptions extends InlineHooks {
   inline: true;
 }
@@ -37,6 +37,6 @@ export interface InlineOptions extends InlineHooks {
 export interface InlineJob {
   host: string;
   area: string;
-  /** Its end. @throws {JobsError} */
+  /** Resolves when the job has ended. @throws {JobsError} */
   result(): Promise<MoveResult>;
 }

@@ -5,7 +5,7 @@ import { decodeFailure } from "../shared/queue/failure.ts";
 import type { JobPlace } from "../shared/queue/names.ts";
 import type { Progress } from "../shared/result.ts";
 
-/** States BullMQ keeps jobs in, the unfinished first. */
+/** BullMQ's job states, unfinished first. */
 export const queueStates = [
   "active",
   "waiting",
@@ -18,13 +18,13 @@ export const queueStates = [
 export type QueueState = (typeof queueStates)[number];
 
 /**
- * A job's state as shown: BullMQ's, save that a job that somebody cancelled is `cancelled` rather than
- * `failed`, and one handed to the homehost's queue `forwarded` rather than `completed`.
+ * A job's shown state: BullMQ's, but a cancelled job is `cancelled` instead of `failed`, and one forwarded to the
+ * homehost's queue is `forwarded` instead of `completed`.
  */
 export type JobState = QueueState | "cancelled" | "forwarded";
 export const jobStates: readonly JobState[] = [...queueStates, "cancelled", "forwarded"];
 
-/** One job as `jobs`, `job` and the library show it. Times are ISO 8601, null where not reached. */
+/** One job in the output of `jobs`, `job` and the library. Times are ISO 8601; null if not reached. */
 export interface JobView extends JobPlace {
   job: string;
   area: string | null;
@@ -33,10 +33,10 @@ export interface JobView extends JobPlace {
   addedAt: string;
   startedAt: string | null;
   finishedAt: string | null;
-  /** Attempts begun. */
+  /** Attempts started. */
   attempts: number;
   progress: Progress | null;
-  /** The data as it was enqueued. */
+  /** The data as enqueued. */
   data: unknown;
   result?: JobResult;
   forwarded?: JobPlace;
@@ -53,7 +53,7 @@ function textOf(data: unknown, key: string): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** The job that a finished one was handed on to; undefined where it did the work itself. */
+/** Returns where a finished job was forwarded; undefined if it did the work itself. */
 export function forwardedTo(returnValue: unknown): JobPlace | undefined {
   if (typeof returnValue !== "object" || returnValue === null || !("forwarded" in returnValue))
     return undefined;
@@ -61,7 +61,7 @@ export function forwardedTo(returnValue: unknown): JobPlace | undefined {
   return typeof host === "string" && typeof jobId === "string" ? { host, jobId } : undefined;
 }
 
-/** A job's progress as our workers write it, without what they note for themselves; null before the first report. */
+/** Returns a job's progress without the workers' internal members; null before the first report. */
 export function progressOf(job: Job): Progress | null {
   const progress: unknown = job.progress;
   if (typeof progress !== "object" || progress === null || !("phase" in progress)) return null;
@@ -69,7 +69,7 @@ export function progressOf(job: Job): Progress | null {
   return { phase, runs, rows };
 }
 
-/** A job as shown, from what BullMQ keeps and the list it was found in. */
+/** Converts a BullMQ job and the state of the list that it is in. */
 export function viewJob(host: string, job: Job, state: QueueState): JobView {
   const view: JobView = {
     jobId: String(job.id),
@@ -95,7 +95,7 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
   return { ...view, result: job.returnvalue as JobResult };
 }
 
-/** True while a job waits or runs. */
+/** Returns true while a job waits or runs. */
 export function isUnfinished(state: JobState): boolean {
   return !["completed", "failed", "cancelled", "forwarded"].includes(state);
 }

@@ -2,7 +2,7 @@ import { toQueueError } from "../shared/queue/outage.ts";
 import type { Settings } from "../shared/settings.ts";
 import { openSession, type Session } from "./session.ts";
 
-/** A session that is opened when it is first asked, and again after it was closed or could not be opened. */
+/** A session opened on first use, and reopened after it was closed or failed to open. */
 export class LastingSession {
   readonly #settings: Settings;
   #session: Promise<Session> | undefined;
@@ -11,7 +11,7 @@ export class LastingSession {
     this.#settings = settings;
   }
 
-  /** Does `work` over it; an outage on the way becomes `redis-unreachable`. */
+  /** Runs `work` with the session; an outage becomes `redis-unreachable`. */
   async ask<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.#open();
     try {

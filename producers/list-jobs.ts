@@ -9,20 +9,20 @@ export interface JobFilter {
   host?: string | undefined;
   /** Only jobs in these states; undefined: all. */
   states?: readonly JobState[] | undefined;
-  /** At most so many, the newest; undefined: up to 500 of each state and queue. */
+  /** The maximum number of jobs, newest first; undefined: 500 of each state and queue. */
   limit?: number | undefined;
 }
 
-/** At most this many jobs of one state are read from one queue. */
+/** Maximum number of jobs read per state and queue. */
 const perState = 500;
 
-/** Reads a comma-separated list of states. @throws {JobsError} `usage` */
+/** Parses a comma-separated list of states. @throws {JobsError} `usage` */
 export function parseStates(text: string): JobState[] {
   const states = text.split(",").map((state) => state.trim());
   const wrong = states.find((state) => !(jobStates as readonly string[]).includes(state));
   if (wrong !== undefined) {
-    throw new JobsError("usage", `"${wrong}" is not a state of a job`, {
-      hint: `states are: ${jobStates.join(", ")}`,
+    throw new JobsError("usage", `"${wrong}" is not a job state`, {
+      hint: `states: ${jobStates.join(", ")}`,
     });
   }
   return states as JobState[];
@@ -33,13 +33,13 @@ function listOf(state: JobState): QueueState {
   return state === "forwarded" ? "completed" : state;
 }
 
-/** Jobs of all queues, the newest first. */
+/** Returns jobs of all queues, newest first. */
 export async function listJobs(session: Session, filter: JobFilter = {}): Promise<JobView[]> {
   const { host, states, limit } = filter;
-  // A host that nobody knows has no jobs; a queue opened for it would stay open as long as the session.
+  // A queue opened for an unknown host would stay open as long as the session.
   const hosts = (await knownHosts(session)).filter((name) => host === undefined || name === host);
   const lists = [...new Set(states?.map(listOf) ?? queueStates)];
-  // Of a list that holds jobs of two states, the newest may all be of the other one.
+  // In a list that holds jobs of two states, the newest may all have the other one.
   const depth = states === undefined ? Math.min(limit ?? perState, perState) : perState;
   const views = await Promise.all(
     hosts.flatMap((name) =>

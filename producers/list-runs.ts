@@ -8,32 +8,35 @@ import type { Settings } from "../shared/settings.ts";
 import { foldName, NameSet } from "../shared/sqlite/names.ts";
 import { columnNames } from "../shared/sqlite/table.ts";
 
-/** A value as it is read: integers as bigints, so that a whole number of a REAL column stays one. */
+/** A value as read; integers are bigints, so that whole numbers of a REAL column stay distinct. */
 export type Stored = string | number | bigint | Buffer | null;
 
 export type StoredRow = Record<string, Stored>;
 
-/** A test as `list-runs` tells it. */
+/** A test in the output of `list-runs`. */
 export interface ListedTest {
   fields: StoredRow;
-  /** Of a test that is not PASS, WARN or NOT_STARTED. */
+  /** For tests other than PASS, WARN or NOT_STARTED. */
   steps?: StoredRow[];
 }
 
-/** A run as `list-runs` tells it. */
+/** A run in the output of `list-runs`. */
 export interface ListedRun {
   id: bigint;
   /** Key values joined by `/`. */
   target: string;
-  /** The keys, id, runname, state, status, owner, event_time, comment, fail_count and pass_count, as far as there are such columns. */
+  /**
+   * The keys, id, runname, state, status, owner, event_time, comment, fail_count and pass_count, if the columns
+   * exist.
+   */
   fields: StoredRow;
   /** In full-db mode only. */
   where?: "megatest.db" | "completed-runs.db";
-  /** As Megatest lists them: by name and item, descending. */
+  /** In Megatest's order: by name and item, descending. */
   tests: ListedTest[];
 }
 
-/** Which runs; all that is given must hold. Patterns are Megatest's. */
+/** Selects runs that match all members. Patterns are Megatest's. */
 export interface ListRequest {
   runname?: string | undefined;
   target?: string | undefined;
@@ -49,19 +52,19 @@ const testFields =
   final_logf attemptnum archived`.split(/\s+/);
 const stepFields = "id stepname state status event_time comment logfile".split(" ");
 
-/** What was found, to be read run by run. */
+/** The selected runs, read one by one. */
 export interface RunList {
   area: string;
   source: ReadFiles["source"];
-  /** Each run is read with its tests in statements of their own, so that no lock lasts. */
+  /** Reads each run and its tests in separate statements, so that no lock lasts. */
   runs(): Generator<ListedRun>;
-  /** Says why patterns match no run; undefined where there is none that could match. */
+  /** Returns why patterns can match no run; undefined if they can. */
   noMatch(): string | undefined;
   close(): void;
 }
 
 /**
- * Lists runs by their beginning, hidden ones left out. Reads only.
+ * Lists runs by start time, without hidden ones. Read-only.
  *
  * @param path absolute
  * @throws {JobsError} as `locateFiles` and `openReader`
@@ -140,12 +143,12 @@ function* readRuns(
   }
 }
 
-/** A row by its columns' names as SQLite compares them. */
+/** Returns a row with folded column names, as SQLite compares them. */
 function folded(row: StoredRow): StoredRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [foldName(name), value]));
 }
 
-/** Of these Megatest prints one line. */
+/** Megatest prints one line for such tests. */
 function needsNoLook({ state, status }: StoredRow): boolean {
   return status === "PASS" || status === "WARN" || state === "NOT_STARTED";
 }

@@ -5,21 +5,27 @@ import type { Settings } from "../shared/settings.ts";
 import { findAreas } from "./find-areas.ts";
 import type { OldestRuns } from "./oldest-run.ts";
 
-/** What an area's files say of it, for graphs. */
+/** Metrics of an area, from its files. */
 export interface AreaMeasure {
   area: string;
-  /** Of megatest.db and completed-runs.db, as far as they are there. */
+  /** Of megatest.db and completed-runs.db, if they exist. */
   bytes: Record<string, number>;
-  /** By job, of those that its history still tells of: when one last succeeded, ms since 1970, and whether the last one failed. Dry runs are not in it. */
+  /**
+   * By job kind, from the history: the last success in ms since 1970, and whether the last job failed. Without dry
+   * runs.
+   */
   jobs: Record<string, { succeededAt: number | null; failed: boolean }>;
-  /** When the oldest run that could leave megatest.db began, seconds since 1970; null where there is none, or it cannot be read. */
+  /**
+   * When the oldest run that could leave megatest.db began, seconds since 1970; null if there is none, or if it
+   * cannot be read.
+   */
   oldestRunAt: number | null;
 }
 
-/** Jobs that are looked back for in an area's history. */
+/** Number of history lines searched for jobs. */
 const lookBack = 200;
 
-/** Measures all areas below the roots that can be used; of databases it reads what `runs` does not remember. */
+/** Measures all usable areas below the roots; it opens a database only if `runs` has no recent value. */
 export function measureAreas(
   settings: Pick<Settings, "areas">,
   env: NodeJS.ProcessEnv,
@@ -46,7 +52,7 @@ function measure(
     const jobs = lastOf(readHistory(area, { limit: lookBack }));
     return [{ area: path, bytes: Object.fromEntries(bytes), jobs, oldestRunAt: runs.of(area) }];
   } catch {
-    return []; // it went, or changed, between being found and being measured
+    return []; // removed or changed since it was found
   }
 }
 

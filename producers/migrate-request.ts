@@ -14,28 +14,28 @@ import { type RequestPlace, requester } from "./move-request.ts";
 import type { Session } from "./session.ts";
 import { fitTarget, lookAtFarm } from "./target-host.ts";
 
-/** How an area is to move to another host. */
+/** Options of a migration. */
 export interface MigrateOptions {
-  /** Name or address of the host that becomes the homehost; this host unless said otherwise. */
+  /** Name or address of the new homehost; default: this host. */
   to?: string;
-  /** Name or address that the caller takes for the homehost; another one is refused. */
+  /** Name or address of the expected homehost; refused if it is another one. */
   from?: string;
-  /** How long without a sign of life makes the area quiet; 30 minutes unless said otherwise. */
+  /** How long without activity makes the area quiet; default: 30 minutes. */
   quietFor?: Duration;
-  /** Waits until it is quiet. */
+  /** Waits until the area is quiet. */
   whenQuiet?: boolean;
-  /** With `whenQuiet`: how long it may wait; 12 hours unless said otherwise. */
+  /** With `whenQuiet`: the maximum wait; default: 12 hours. */
   deadline?: Duration;
-  /** Ends Megatest's servers. */
+  /** Stops Megatest's servers. */
   stopServers?: boolean;
-  /** The homehost is gone: nothing can be asked of it. */
+  /** The homehost is gone and cannot be contacted. */
   takeover?: boolean;
   /** With `takeover`: a person has made sure that the homehost is off. */
   yes?: boolean;
-  /** Also within 10 minutes of another migration. */
+  /** Migrates even within 10 minutes of the last migration. */
   now?: boolean;
   dryRun?: boolean;
-  /** Name of what asks for it again and again; how its jobs end is told in `status` under that name. */
+  /** Name of the schedule that requests it; `status` reports the outcome of its jobs under that name. */
   schedule?: string;
 }
 
@@ -47,9 +47,9 @@ export interface CheckedMigrate {
 }
 
 /**
- * Checks what is asked before anything is sent or touched. The area's path keeps its links, as for other jobs.
- * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`; `pinned` (not in a dry run,
- *   which is to show all that speaks against it)
+ * Checks a request before it is sent. The area's path keeps its symbolic links, as for other jobs.
+ * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`; `pinned` (but a dry run
+ *   lists it with all other obstacles)
  */
 export async function checkMigrate(
   path: string,
@@ -58,7 +58,7 @@ export async function checkMigrate(
 ): Promise<CheckedMigrate> {
   const { yes, quietFor, deadline, to = settings.host, ...rest } = options;
   assertTogether(options);
-  // Loaded here alone, and with zod: most commands ask for no migration.
+  // Imported here because zod is slow to load, and most commands need no migration.
   const { migrateSchema } = await import("../shared/queue/migrate-payload.ts");
   const parsed = migrateSchema.safeParse({
     ...rest,
@@ -88,25 +88,28 @@ function milliseconds(value: Duration | undefined, what: string): number | undef
 function assertTogether({ whenQuiet, deadline, takeover, yes }: MigrateOptions): void {
   const wrong = (message: string, hint: string) => new JobsError("usage", message, { hint });
   if (deadline !== undefined && whenQuiet !== true)
-    throw wrong("--deadline goes with --when-quiet", "add --when-quiet, or leave --deadline out");
+    throw wrong("--deadline requires --when-quiet", "add --when-quiet, or remove --deadline");
   if (yes === true && takeover !== true)
-    throw wrong("--yes goes with --takeover", "a planned migration needs no confirmation: leave --yes out");
+    throw wrong("--yes requires --takeover", "remove --yes: a planned migration needs no confirmation");
   if (takeover === true && whenQuiet === true)
-    throw wrong("--takeover waits for nothing", "nobody works on a host that is off: leave --when-quiet out");
+    throw wrong(
+      "--takeover and --when-quiet cannot be combined",
+      "remove --when-quiet: a host that is off runs nothing",
+    );
 }
 
 function assertNotPinned(area: Area): void {
   const { pinned, value } = readHomehost(area);
   if (!pinned) return;
-  throw new JobsError("pinned", `megatest.config pins the area to ${value}: [server] homehost`, {
-    hint: "take that line out of megatest.config first, and see that .homehost names the same host",
+  throw new JobsError("pinned", `[server] homehost in megatest.config pins the area to ${value}`, {
+    hint: "remove that line from megatest.config first, and make sure that .homehost names the same host",
     details: { homehost: value },
   });
 }
 
 /**
- * Adds a migration to the queue of the host that is to be the home, which coordinates it; `givenId` as for `enqueueJob`.
- * @throws {JobsError} `unfit-host` where no worker is known by that name, or it is not alive or drained; `bad-redis`
+ * Adds a migration to the queue of the new homehost, which coordinates it; `givenId` as for `enqueueJob`.
+ * @throws {JobsError} `unfit-host` if no worker has that name, or it is not alive, or drained; `bad-redis`
  */
 export async function enqueueMigrate(
   session: Session,

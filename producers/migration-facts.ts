@@ -3,7 +3,7 @@ import { hasTable } from "./area-facts.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Look } from "./open-look.ts";
 
-/** The last migration of an area, as megatest.db tells. Times are ISO 8601. */
+/** The last migration of an area, from megatest.db. Times are ISO 8601. */
 export interface MigrationFacts {
   /** Names its directory in `.mtjobs/migration/`. */
   token: number;
@@ -11,9 +11,9 @@ export interface MigrationFacts {
   requestedBy: string;
   kind: "migration" | "takeover";
   state: MigrationState;
-  /** False once nothing is left to be done about it. */
+  /** False if nothing remains to be done. */
   open: boolean;
-  /** What `.homehost` held, and what it is to hold. */
+  /** The old and the new content of `.homehost`. */
   from: string;
   to: string;
   fromHost: string;
@@ -26,7 +26,7 @@ export interface MigrationFacts {
 
 type Row = Omit<MigrationFacts, "open" | "begunAt" | "changedAt"> & { begunAt: number; changedAt: number };
 
-/** Null where the area was never migrated. */
+/** Returns null if the area was never migrated. */
 export function readMigration(db: Look): MigrationFacts | null {
   if (!hasTable(db, "area", "mtjobs_migrations")) return null;
   const row = db
@@ -41,7 +41,7 @@ export function readMigration(db: Look): MigrationFacts | null {
   return { ...row, open, begunAt: isoTime(row.begunAt), changedAt: isoTime(row.changedAt) };
 }
 
-/** Tokens of an area's migrations of which something is left to be done. */
+/** Returns the tokens of an area's open migrations. */
 export function openMigrationTokens(db: Look): number[] {
   if (!hasTable(db, "area", "mtjobs_migrations")) return [];
   return db
@@ -52,19 +52,19 @@ export function openMigrationTokens(db: Look): number[] {
     .all();
 }
 
-/** What a state means, for people. */
+/** Descriptions of the states. */
 export const stateTexts: Record<MigrationState, string> = {
-  closing: "the old home brings its databases together and closes its cache",
+  closing: "the old home reconciles its databases and closes its cache",
   closed: "the old cache is closed and copied to the area",
-  installed: "the copy is in place on the new home",
+  installed: "the copy is installed on the new home",
   intent: ".homehost is being replaced",
-  switched: "the new home works, and late writes on the old one are looked for",
-  settled: "it is done",
-  undoing: "it is being undone",
-  undone: "it was undone",
+  switched: "the new home is in use; late writes on the old one are collected",
+  settled: "done",
+  undoing: "being undone",
+  undone: "undone",
 };
 
-/** A database that says that the homehost moved away from it. */
+/** The mark in a cache that was closed because the homehost moved away. */
 export interface ClosedFacts {
   token: number;
   movedTo: string;
@@ -72,7 +72,7 @@ export interface ClosedFacts {
   closedAt: string;
 }
 
-/** Null where the cache is open to writers. */
+/** Returns null if the cache accepts writes. */
 export function readClosed(db: Look): ClosedFacts | null {
   if (!hasTable(db, "cache", "mtjobs_closed")) return null;
   const row = db

@@ -2,32 +2,32 @@ import { parseDuration } from "../shared/duration.ts";
 import type { MoveName } from "../shared/queue/payload.ts";
 import type { MoveRequest } from "./move-request.ts";
 
-/** Milliseconds, or a duration as the command takes it: `"30d"`. */
+/** Milliseconds, or a duration as on the command line: `"30d"`. */
 export type Duration = number | string;
 
 interface Durations {
-  /** No batch is begun after the job has worked so long. */
+  /** No new batch starts after this time. */
   maxTime?: Duration;
-  /** The last activity is older than this. */
+  /** Minimum age of the last activity. */
   age?: Duration;
-  /** An unfinished test without activity for longer is dead and no longer holds its run back. */
+  /** An unfinished test without activity for longer counts as dead and does not keep its run in place. */
   deadAfter?: Duration;
 }
 
-/** Which runs to move and how; at least one of `target` to `runId` must be given. */
+/** Which runs to move and how; at least one of `target` to `runId` is required. */
 export interface ReduceOptions extends Omit<MoveRequest<"reduce">, "area" | keyof Durations>, Durations {}
 
-/** Which runs to move back and how; at least one of `target` to `runId` must be given. */
+/** Which runs to restore and how; at least one of `target` to `runId` is required. */
 export interface RestoreOptions
   extends Omit<MoveRequest<"restore">, "area" | keyof Durations | "grace">,
     Durations {
-  /** How long completed-runs.db keeps a run that is back, for those who read it just now; an hour at most. */
+  /** How long to keep a restored run in completed-runs.db for readers already using it; at most an hour. */
   grace?: Duration;
 }
 
 const durations = ["age", "deadAfter", "grace", "maxTime"];
 
-/** The request that options of the library make. @throws {JobsError} `usage` for a duration that is none */
+/** Converts the library's options to a request. @throws {JobsError} `usage` for an invalid duration */
 export function requestFrom<Name extends MoveName>(area: string, options: object): MoveRequest<Name> {
   const members = Object.entries(options).map(([name, value]: [string, unknown]) => [
     name,

@@ -5,7 +5,7 @@ import type { MoveName, MovePayload, payloadSchemas } from "../shared/queue/payl
 import type { Settings } from "../shared/settings.ts";
 import { areaPath } from "./area-path.ts";
 
-/** A job as a caller asks for it: the payload without what is filled in for everybody. */
+/** A job as requested: the payload without the members that are always filled in. */
 export type MoveRequest<Name extends MoveName> = Omit<
   z.input<(typeof payloadSchemas)[Name]>,
   "v" | "requestedBy"
@@ -18,19 +18,19 @@ export interface CheckedRequest {
   area: Area;
 }
 
-/** Where and as whom a request is checked. */
+/** The context in which a request is checked. */
 export interface RequestPlace {
   settings: Settings;
-  /** Where a relative path begins. */
+  /** Base of relative paths. */
   cwd: string;
   env: NodeJS.ProcessEnv;
-  /** Who asks, where that is not the user of this process. */
+  /** The requester, if it is not the user of this process. */
   requestedBy?: string | undefined;
 }
 
 /**
- * Checks a request before anything is sent or touched. The area's path is made absolute but keeps its links:
- * Megatest names the caches after the path as users give it.
+ * Checks a request before it is sent. The area's path becomes absolute but keeps its symbolic links, because
+ * Megatest names caches after the path that users give.
  *
  * @throws {JobsError} `usage`, `bad-payload`, `not-an-area`, `outside-roots`, `bad-config`
  */
@@ -43,7 +43,7 @@ export async function checkRequest<Name extends MoveName>(
   return checked as CheckedRequest;
 }
 
-/** Checks many at once, as `checkRequest` does each; an area that many are about is opened once. */
+/** Checks many requests as `checkRequest` does; opens each area once. */
 export async function checkAll(
   requests: readonly { name: MoveName; request: MoveRequest<MoveName> }[],
   { settings, cwd, env, requestedBy = requester(settings) }: RequestPlace,
@@ -58,15 +58,15 @@ export async function checkAll(
   });
 }
 
-/** The members of the data of the job `name`. */
+/** Returns the names of the members of a job's data. */
 export async function payloadMembers(name: MoveName): Promise<string[]> {
   return Object.keys((await schemas()).payloadSchemas[name].shape);
 }
 
-/** Loaded here alone, and with zod: most commands ask for no job. */
+/** Imported here because zod is slow to load, and most commands enqueue no job. */
 const schemas = () => import("../shared/queue/payload.ts");
 
-/** Who asks, `user@host`: the user of this process, who need not be the one whose caches are worked on. */
+/** Returns the requester, `user@host`: this process's user, who may differ from the owner of the caches. */
 export function requester({ host }: Settings): string {
   return `${currentUser().username}@${host}`;
 }

@@ -7,19 +7,19 @@ import { type Duration, type ReduceOptions, requestFrom } from "./move-options.t
 import { checkRequest, type RequestPlace } from "./move-request.ts";
 import { addSchedule, removeSchedule, type Schedule } from "./schedules.ts";
 
-/** When a schedule's turns come: either `cron` or `every`. */
+/** When a schedule is due: either `cron` or `every`. */
 export interface ScheduleTimes {
-  /** Unique among all hosts; made of the job's and the area's names unless given. */
+  /** Unique among all hosts; default: made from the job's and the area's names. */
   name?: string;
   /** Minute, hour, day of month, month and day of week; six fields begin with seconds. */
   cron?: string;
-  /** Time zone of `cron`, and of the job's `between` where that has none; this process's own unless given. */
+  /** Time zone of `cron`, and of the job's `between` if that has none; default: this process's. */
   tz?: string;
-  /** An interval of a minute or more instead: at once, and then so often. */
+  /** An interval of a minute or more instead; the first job starts immediately. */
   every?: Duration;
 }
 
-/** The schedules of a farm, as `mtjobs schedule` has them. Errors are JobsErrors. */
+/** The schedules of all hosts, as in `mtjobs schedule`. Errors are JobsErrors. */
 export class MtJobsSchedules {
   readonly #session: LastingSession;
   readonly #place: RequestPlace;
@@ -31,7 +31,7 @@ export class MtJobsSchedules {
 
   /**
    * Repeats a reduce or a migration; `options` as for the method of that name.
-   * @throws {JobsError} `usage` for what is no schedule or a name that is in use; as `reduce` or `migrate`
+   * @throws {JobsError} `usage` for an invalid schedule or a name in use; as `reduce` or `migrate`
    */
   add(job: "reduce", area: string, options: ReduceOptions, times: ScheduleTimes): Promise<Schedule>;
   add(job: "migrate", area: string, options: MigrateOptions, times: ScheduleTimes): Promise<Schedule>;
@@ -42,8 +42,8 @@ export class MtJobsSchedules {
     { every, ...times }: ScheduleTimes,
   ): Promise<Schedule> {
     if (job !== "reduce" && job !== "migrate") {
-      throw new JobsError("usage", `"${String(job)}" cannot be repeated`, {
-        hint: "a reduce and a migrate can",
+      throw new JobsError("usage", `"${String(job)}" cannot be scheduled`, {
+        hint: "use reduce or migrate",
       });
     }
     const everyMs = typeof every === "string" ? parseDuration(every, "every") : every;
@@ -54,12 +54,15 @@ export class MtJobsSchedules {
     return await this.#session.ask((session) => addSchedule(session, checked, { ...times, every: everyMs }));
   }
 
-  /** All of them by name, and how their last jobs ended. */
+  /** Returns all schedules by name, with the outcome of their last jobs. */
   async list(): Promise<ScheduleStatus[]> {
     return await this.#session.ask(scheduleStatus);
   }
 
-  /** Ends a schedule; a job that it added goes on. @throws {JobsError} `usage` where there is none of that name */
+  /**
+   * Removes a schedule; a job that it has added continues. @throws {JobsError} `usage` if there is none of that
+   * name
+   */
   async remove(name: string): Promise<Schedule> {
     return await this.#session.ask((session) => removeSchedule(session, name));
   }

@@ -34,7 +34,7 @@ import {
   type RunRepair,
 } from "./run-inline.ts";
 
-/** What the library needs of its process and of the workers' side. */
+/** What the library needs from its process and from the workers' side. */
 export interface MtJobsDeps {
   env: NodeJS.ProcessEnv;
   cwd: string;
@@ -42,16 +42,16 @@ export interface MtJobsDeps {
   runRepair: RunRepair;
 }
 
-/** What `doctor` does beside looking. */
+/** Options of `doctor`. */
 export interface DoctorOptions extends InlineHooks {
-  /** Finishes or undoes what a dead job left, on the homehost, and looks again. */
+  /** Finishes or undoes what a dead job left, on the homehost, and checks again. */
   repair?: boolean;
 }
 
-/** Enqueues and looks at jobs over one connection, opened when first needed. Errors are JobsErrors. */
+/** Enqueues and reads jobs over one connection, opened on first use. Errors are JobsErrors. */
 export class MtJobs {
   readonly settings: Settings;
-  /** What repeats a job. */
+  /** Repeated jobs. */
   readonly schedules: MtJobsSchedules;
   readonly #deps: MtJobsDeps;
   readonly #session: LastingSession;
@@ -65,7 +65,7 @@ export class MtJobs {
 
   /**
    * Moves runs of an area to completed-runs.db: through the queue of the area's homehost, or with `inline` in this
-   * process, which must then run there. Resolves once the job is enqueued (or begun).
+   * process, which must then run on it. Resolves once the job is enqueued or started.
    * @throws {JobsError} `usage` without a selector; `not-an-area`, `outside-roots`, `redis-unreachable`
    */
   reduce(area: string, options: ReduceOptions & InlineOptions): Promise<InlineJob>;
@@ -75,7 +75,7 @@ export class MtJobs {
   }
 
   /**
-   * Moves runs back from an area's completed-runs.db, where the selectors choose them; otherwise as `reduce`.
+   * Moves the selected runs back from an area's completed-runs.db; otherwise as `reduce`.
    * @throws {JobsError} `usage` without a selector; `not-an-area`, `outside-roots`, `redis-unreachable`
    */
   restore(area: string, options: RestoreOptions & InlineOptions): Promise<InlineJob>;
@@ -85,8 +85,8 @@ export class MtJobs {
   }
 
   /**
-   * Enqueues many reduces and restores in far less time than one by one; resolves to what came of each, in their order.
-   * Nothing is enqueued unless every one of them may be; where Redis is lost on the way, ask for all of them again.
+   * Enqueues many reduces and restores, much faster than one by one; resolves to their results in the same order.
+   * One invalid request prevents all; if Redis is lost midway, repeat the call.
    * @throws {JobsError} as `reduce` and `restore`
    */
   async enqueueAll(jobs: readonly ManyOptions[]): Promise<QueuedJob[]> {
@@ -100,8 +100,8 @@ export class MtJobs {
   }
 
   /**
-   * Makes another host the area's homehost, this one unless `to` says otherwise. Resolves once it is enqueued; the
-   * result of one that was refused or undone rejects with its document in `details.result`.
+   * Makes another host the area's homehost; default: this one. Resolves once the job is enqueued. The result of a
+   * refused or undone one rejects with its document in `details.result`.
    * @throws {JobsError} `usage`, `not-an-area`, `outside-roots`, `pinned`, `unfit-host`, `redis-unreachable`
    */
   async migrate(area: string, options: MigrateOptions = {}): Promise<QueuedJob<MigrateResult>> {
@@ -111,8 +111,8 @@ export class MtJobs {
   }
 
   /**
-   * Gives `host` no new area, and migrates those below `settings.areas` that are at home on it. Resolves when all have
-   * moved or said why not; with `whenQuiet` once they are enqueued.
+   * Gives `host` no new areas, and migrates those below `settings.areas` whose homehost it is. Resolves when each
+   * has moved or failed; with `whenQuiet` once they are enqueued.
    * @throws {JobsError} `unfit-host`, `bad-settings`, `redis-unreachable`
    */
   async drain(host: string, options: DrainOptions & DrainHooks = {}): Promise<DrainResult> {
@@ -130,25 +130,25 @@ export class MtJobs {
     return await this.#session.ask((session) => undrainHost(session, host));
   }
 
-  /** Jobs of all queues, the newest first. */
+  /** Returns jobs of all queues, newest first. */
   async jobs(filter: JobFilter = {}): Promise<JobView[]> {
     return await this.#session.ask((session) => listJobs(session, filter));
   }
 
   /**
-   * One job with its log. `host` is needed for a number that several hosts' queues gave.
-   * @throws {JobsError} `unknown-job`; `usage` where it is needed
+   * Returns one job with its log. `host` is required for a number that several queues have assigned.
+   * @throws {JobsError} `unknown-job`; `usage` if `host` is required
    */
   async job(jobId: string, { host }: { host?: string } = {}): Promise<JobReport> {
     return await this.#session.ask((session) => reportJob(session, jobId, host));
   }
 
-  /** Ends a job: one that waits is removed, a running one stops at its next batch. Otherwise as `job`. */
+  /** Cancels a job: a waiting one is removed, a running one stops at its next batch. Otherwise as `job`. */
   async cancel(jobId: string, { host }: { host?: string } = {}): Promise<Cancelled> {
     return await this.#session.ask((session) => cancelJob(session, jobId, host));
   }
 
-  /** Without `area`: hosts, queues, workers. With it: the area itself, read without Redis. */
+  /** Without `area`: hosts, queues, workers. With it: the area itself, without Redis. */
   status(): Promise<FarmStatus>;
   status(area: string): Promise<AreaStatus>;
   async status(area?: string): Promise<FarmStatus | AreaStatus> {
@@ -158,9 +158,10 @@ export class MtJobs {
   }
 
   /**
-   * Checks an area, with a verdict and a remedy each; reads only, needs no Redis. `repair` mends in this process what
-   * dead jobs left: then `signal` stops that at its next batch.
-   * @throws {JobsError} `not-an-area`, `outside-roots`, `bad-config`; of a repair `not-home`, `locked`, `cancelled`, …
+   * Checks an area; each check has a verdict and may have a remedy. Read-only, without Redis. `repair` repairs in
+   * this process what dead jobs left; `signal` stops it at its next batch.
+   * @throws {JobsError} `not-an-area`, `outside-roots`, `bad-config`; of a repair `not-home`, `locked`,
+   *   `cancelled`, …
    */
   async doctor(area: string, { repair = false, ...hooks }: DoctorOptions = {}): Promise<Examination> {
     const { examine } = await import("./doctor/examine.ts");
@@ -170,8 +171,9 @@ export class MtJobs {
   }
 
   /**
-   * Opens a read-only connection over megatest.db (on the homehost: the cache) and completed-runs.db, on which queries
-   * written for Megatest see every run once. Needs no Redis. The caller closes it; a query has no time limit.
+   * Opens a read-only connection to megatest.db (on the homehost: the cache) and completed-runs.db, on which
+   * queries written for Megatest see every run once. Needs no Redis. The caller closes it; a query has no time
+   * limit.
    * @throws {JobsError} `not-an-area`, `outside-roots`, `busy`, `unknown-schema`, …
    */
   async openFullDb(area: string, options: FullDbOptions = {}): Promise<FullDb> {
@@ -180,7 +182,7 @@ export class MtJobs {
     return new FullDb(files, options);
   }
 
-  /** Closes the connection; jobs go on. May be called twice; a later call of another method opens it anew. */
+  /** Closes the connection; jobs continue. May be called twice; a later call of another method reopens it. */
   async close(): Promise<void> {
     await this.#session.close();
   }
@@ -200,7 +202,7 @@ export class MtJobs {
     }
     const hooks = jobHooks({ signal, onProgress, onLog });
     const running = this.#deps.runInline(checked.name, checked.payload, this.settings, hooks);
-    // Whoever never asks for the result must not end the process by that.
+    // An unhandled rejection would end the process if the caller never asks for the result.
     running.catch(() => {});
     return { host: this.settings.host, area: checked.payload.area, result: () => running };
   }
@@ -220,10 +222,10 @@ function toMilliseconds(value: Duration, what: string): number {
   return typeof value === "number" ? value : parseDuration(value, what);
 }
 
-/** Callers without types may name anything. */
+/** Callers without types may pass anything. */
 function assertMove(job: string): void {
   if (job === "reduce" || job === "restore") return;
-  throw new JobsError("usage", `"${job}" cannot be asked for together with others`, {
-    hint: "enqueueAll takes reduce and restore; for a migration there is migrate()",
+  throw new JobsError("usage", `enqueueAll cannot enqueue "${job}"`, {
+    hint: "enqueueAll takes reduce and restore; use migrate() for a migration",
   });
 }

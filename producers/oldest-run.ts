@@ -10,7 +10,7 @@ import { type Look, openLook } from "./open-look.ts";
 
 type Request = ReducePolicy["request"];
 
-/** What was read of one megatest.db, and what that was like then. */
+/** The value read from one megatest.db, with the file's time and size then. */
 interface Known {
   readAt: number;
   changedAt: number;
@@ -18,15 +18,18 @@ interface Known {
   oldest: number | null;
 }
 
-/** A database that is written to all day is read this often, one that nobody writes to this often; ms. */
+/** Minimum ms between reads of a changed and of an unchanged database. */
 const rereadMs = 5 * 60_000;
 const rereadUnchangedMs = 60 * 60_000;
 
-/** Remembers what it has read: a look at all areas comes with every scrape. */
+/** Caches what it reads, because every scrape asks for all areas. */
 export class OldestRuns {
   readonly #known = new Map<string, Known>();
 
-  /** When the oldest run began that could leave (`readOldest`), a while ago at most; null also where the database cannot be read just now. */
+  /**
+   * Returns when the oldest run that could leave began (`readOldest`), possibly from the cache; null also if the
+   * database cannot be read now.
+   */
   of(area: Area, now = Date.now()): number | null {
     const { mtimeMs: changedAt, size: bytes } = statSync(area.megatestDb);
     const known = this.#known.get(area.path);
@@ -53,8 +56,9 @@ function readOrNull(area: Area, now: number): number | null {
 }
 
 /**
- * When the oldest run of megatest.db began that a line of `[reduce-records]` would have leave it, as far as the run's own row
- * tells; without such a line, that of all runs that are neither hidden nor locked. Seconds since 1970; null without any.
+ * Returns when the oldest run of megatest.db began that a line of `[reduce-records]` would move, judged by the
+ * run's own row; without such lines, of all runs that are neither hidden nor locked. Seconds since 1970; null
+ * without any.
  */
 function readOldest(db: Look, area: Area, now: number): number | null {
   const columns = new NameSet(columnsOf(db, "area", "runs"));

@@ -5,18 +5,18 @@ import { checkMigrate, enqueueMigrate } from "./migrate-request.ts";
 import { requestFrom } from "./move-options.ts";
 import { checkRequest, type RequestPlace } from "./move-request.ts";
 
-/** Jobs that may be asked for; what the queue holds besides is between its workers. */
+/** Jobs that may be requested; other jobs in the queue are internal to the workers. */
 export type RequestName = MoveName | "migrate";
 export const requestNames: readonly RequestName[] = ["reduce", "restore", "migrate"];
 
-/** A job that is asked for on behalf of somebody else. */
+/** A job requested on behalf of another user. */
 export interface JobRequest {
   name: RequestName;
   /** The area's path. */
   area: string;
-  /** Members of the job's data; those that are milliseconds may be durations. */
+  /** Members of the job's data; millisecond values may be durations. */
   options: object;
-  /** The id it is to have; not added again while any queue knows it. */
+  /** The job's id; not added again while any queue has it. */
   jobId?: string | undefined;
 }
 

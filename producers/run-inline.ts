@@ -3,15 +3,15 @@ import type { MoveName, MovePayload, ReducePayload } from "../shared/queue/paylo
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** What a job in this process reports while it works, and how it is stopped. */
+/** Callbacks and the stop signal of a job in this process. */
 export interface InlineHooks {
-  /** Aborted: it stops at its next batch. */
+  /** Aborted: the job stops at its next batch. */
   signal?: AbortSignal;
   onLog?: (sentence: string) => void;
   onProgress?: (progress: Progress) => void;
 }
 
-/** Does a job in this process, without Redis; the workers' side brings it. Rejects with a JobsError. */
+/** Runs a job in this process, without Redis; provided by the workers' side. Rejects with a JobsError. */
 export type RunInline = (
   name: MoveName,
   payload: MovePayload,
@@ -19,7 +19,7 @@ export type RunInline = (
   hooks: InlineHooks,
 ) => Promise<MoveResult>;
 
-/** An area to mend, and who asks for it. */
+/** The area to repair, and the requester. */
 export type RepairRequest = Pick<ReducePayload, "area" | "requestedBy">;
 
 /** Finishes or undoes what dead jobs left in an area, in this process. Rejects with a JobsError. */
@@ -30,8 +30,8 @@ export type RunRepair = (
 ) => Promise<MoveResult>;
 
 /**
- * The job's side of an interrupt: it ends as one that somebody cancelled, with a line in the history. Nobody puts it
- * back, as a worker does that leaves.
+ * Converts an interrupt to a cancellation with a line in the history: in this process nothing puts the job back, as
+ * a stopping worker does.
  */
 export function cancelOn(interrupt: AbortSignal): AbortSignal {
   const cancel = new AbortController();
@@ -42,7 +42,7 @@ export function cancelOn(interrupt: AbortSignal): AbortSignal {
   return cancel.signal;
 }
 
-/** What is given, as a job takes it. */
+/** Returns the given hooks in the form that a job takes. */
 export function jobHooks({
   signal,
   onProgress,

@@ -14,46 +14,46 @@ import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 import { fitTarget, lookAtFarm } from "./target-host.ts";
 
-/** A job that comes again and again. */
+/** A repeated job. */
 export interface Schedule {
   name: string;
-  /** In whose queue it stands. */
+  /** The host whose queue has the schedule. */
   host: string;
   job: string;
   area: string;
-  /** A cron pattern, read in the zone `tz`; null where it has an interval. */
+  /** A cron pattern in time zone `tz`; null if the schedule has an interval. */
   cron: string | null;
   tz: string | null;
-  /** Ms; null where it has a pattern. */
+  /** Ms; null if the schedule has a pattern. */
   every: number | null;
-  /** When its next turn comes, ISO 8601. */
+  /** When it is next due, ISO 8601. */
   next: string | null;
-  /** Its turn came over a minute ago and nobody took it: no worker serves the host, or it is busy. */
+  /** A due job was not started for over a minute: no worker serves the host, or it is busy. */
   overdue: boolean;
   requestedBy: string;
-  /** What each job is asked for. */
+  /** The data of each job. */
   data: JobPayload;
 }
 
 export interface ScheduleOptions {
-  /** Unique among all hosts; made of the job's and the area's names unless given. */
+  /** Unique among all hosts; default: made from the job's and the area's names. */
   name?: string | undefined;
   cron?: string | undefined;
   /** Ms, a minute or more. */
   every?: number | undefined;
-  /** Time zone of `cron`, and of the request's `between` where that has none; this process's own unless given. */
+  /** Time zone of `cron`, and of the request's `between` if that has none; default: this process's. */
   tz?: string | undefined;
 }
 
 const minute = 60_000;
 
-/** A turn only adds the job proper: it is kept as other jobs are. */
+/** A scheduled job only adds the actual one, and is kept like other jobs. */
 const turnOptions = { removeOnComplete: keepCompleted, removeOnFail: keepFailed, keepLogs: 100, attempts: 8 };
 
 /**
- * Repeats a job by a cron pattern or an interval: a reduce in the queue of the area's homehost, a migration in that of
- * the host that is to be the home.
- * @throws {JobsError} `usage` for what is no schedule, a take-over, or a name that is in use; as `enqueueJob` and
+ * Repeats a job by cron pattern or interval: a reduce in the queue of the area's homehost, a migration in that of
+ * the new homehost.
+ * @throws {JobsError} `usage` for an invalid schedule, a take-over, or a name in use; as `enqueueJob` and
  *   `enqueueMigrate`
  */
 export async function addSchedule(
@@ -68,8 +68,8 @@ export async function addSchedule(
   await checkRedis(session.redis, session.settings.redisUrl);
   const taken = (await listSchedules(session)).find((schedule) => schedule.name === name);
   if (taken !== undefined) {
-    throw new JobsError("usage", `there is a schedule ${name} already, for ${taken.area}`, {
-      hint: `give this one a --name, or remove the other first: mtjobs schedule remove ${name}`,
+    throw new JobsError("usage", `the schedule ${name} already exists, for ${taken.area}`, {
+      hint: `use another --name, or remove the existing one first: mtjobs schedule remove ${name}`,
       details: { name, host: taken.host },
     });
   }
@@ -77,11 +77,11 @@ export async function addSchedule(
   const data = { ...payload, schedule: name };
   await session.queue(host).upsertJobScheduler(name, repeat, { name: job, data, opts: turnOptions });
   const added = await session.queue(host).getJobScheduler(name);
-  if (added === undefined) throw new JobsError("internal", `the schedule ${name} was removed just now`);
+  if (added === undefined) throw new JobsError("internal", `the schedule ${name} has just been removed`);
   return viewSchedule(host, added);
 }
 
-/** Whose queue a schedule stands in, and what each of its jobs is asked for. */
+/** Returns the host whose queue receives the schedule, and the data of each of its jobs. */
 async function placeOf(session: Session, checked: CheckedRequest | CheckedMigrate, tz: string) {
   if (checked.name !== "migrate") {
     const { payload, area } = checked;
@@ -92,9 +92,9 @@ async function placeOf(session: Session, checked: CheckedRequest | CheckedMigrat
   if (payload.takeover) {
     throw new JobsError(
       "usage",
-      "a take-over cannot be repeated: a person must see each time that the old home is off",
+      "a take-over cannot be scheduled: each time, a person must make sure that the old home is off",
       {
-        hint: "leave the take-over out of the schedule; when a host is lost: mtjobs migrate AREA --takeover",
+        hint: "remove the take-over from the schedule; if a host is lost, run mtjobs migrate AREA --takeover",
       },
     );
   }
@@ -103,23 +103,23 @@ async function placeOf(session: Session, checked: CheckedRequest | CheckedMigrat
 }
 
 function checkName(name: string): string {
-  // "id" is the name of a key of BullMQ's own.
+  // BullMQ uses "id" as a key.
   if (/^[A-Za-z0-9][\w.-]{0,99}$/.test(name) && name !== "id") return name;
-  throw new JobsError("usage", `--name: "${name.slice(0, 120)}" cannot be a schedule's name`, {
-    hint: "letters, digits, dots, dashes and underscores, a hundred at most",
+  throw new JobsError("usage", `--name: "${name.slice(0, 120)}" is not a valid schedule name`, {
+    hint: "use at most 100 letters, digits, dots, dashes and underscores, starting with a letter or digit",
   });
 }
 
 async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Promise<RepeatOptions> {
   if ((cron === undefined) === (every === undefined)) {
     throw new JobsError("usage", "a schedule needs either --cron or --every", {
-      hint: 'say when: --cron "0 2 * * *" for two o\'clock each night, or --every 12h',
+      hint: 'use --cron "0 2 * * *" (two at night), or --every 12h',
     });
   }
   if (every !== undefined) {
     if (every >= minute) return { every };
-    throw new JobsError("usage", "--every: less than a minute is too often", {
-      hint: "a minute is the least: --every 1m",
+    throw new JobsError("usage", "--every must be at least a minute", {
+      hint: "for example --every 1m",
     });
   }
   parseZone(tz, "--tz");
@@ -132,19 +132,19 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
     turns.push(next);
   }
   const hint =
-    'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"; of seconds, in front of them, only one may be named';
-  // The parser takes an empty pattern for every minute.
+    'use minute, hour, day of month, month and day of week, such as "0 2 * * 1-5"; an additional first field for seconds may name only one';
+  // The parser treats an empty pattern as every minute.
   if (pattern.trim() === "" || turns.length === 0)
-    throw new JobsError("usage", `--cron: "${pattern}" is no cron pattern, or never comes`, { hint });
+    throw new JobsError("usage", `--cron: "${pattern}" is not a cron pattern, or never matches`, { hint });
   if (turns.some((turn, n) => n > 0 && turn - (turns[n - 1] ?? turn) < minute))
-    throw new JobsError("usage", `--cron: "${pattern}" comes more than once a minute`, { hint });
+    throw new JobsError("usage", `--cron: "${pattern}" matches more than once a minute`, { hint });
   return { pattern, tz };
 }
 
-/** A pattern that names several seconds of a minute does so in each of its minutes: the first few turns show it. */
+/** Matches checked: a pattern that names several seconds does so in every matching minute, so a few suffice. */
 const turnsLookedAt = 4;
 
-/** Undefined where the parser does not understand the pattern, or finds no time that fits it. */
+/** Returns undefined if the pattern is invalid or never matches. */
 function nextTurn(parse: () => number | undefined): number | undefined {
   try {
     return parse();
@@ -153,7 +153,7 @@ function nextTurn(parse: () => number | undefined): number | undefined {
   }
 }
 
-/** The schedules in all hosts' queues, by name. */
+/** Returns the schedules in all hosts' queues, by name. */
 export async function listSchedules(session: Session): Promise<Schedule[]> {
   const hosts = await knownHosts(session);
   const found = await Promise.all(
@@ -184,19 +184,21 @@ function viewSchedule(
   };
 }
 
-/** When a schedule's turns come, for people. */
+/** Describes when a schedule is due. */
 export function oftenText({ cron, tz, every }: Schedule): string {
   return cron === null ? `every ${ms(every ?? 0)}` : `${cron} (${tz})`;
 }
 
-/** Ends a schedule; a job that it added goes on. @throws {JobsError} `usage` where there is none of that name */
+/**
+ * Removes a schedule; a job that it has added continues. @throws {JobsError} `usage` if there is none of that name
+ */
 export async function removeSchedule(session: Session, name: string): Promise<Schedule> {
   const schedules = await listSchedules(session);
   const named = schedules.filter((schedule) => schedule.name === name);
   const [first] = named;
   if (first === undefined) {
     throw new JobsError("usage", `there is no schedule ${name}`, {
-      hint: `there ${schedules.length === 0 ? "is none" : `are ${schedules.map((each) => each.name).join(", ")}`}`,
+      hint: `${schedules.length === 0 ? "there are no schedules" : `existing schedules: ${schedules.map((each) => each.name).join(", ")}`}`,
     });
   }
   for (const { host } of named) await session.queue(host).removeJobScheduler(name);

@@ -4,7 +4,7 @@ import { toQueueError } from "../shared/queue/outage.ts";
 import { flushTraces, startTracing } from "../shared/queue/tracing.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** A connection to Redis for as long as one request lasts, and the queues opened over it. */
+/** A Redis connection for the duration of one request, with the queues opened on it. */
 export interface Session {
   readonly redis: Redis;
   readonly settings: Settings;
@@ -16,11 +16,11 @@ export interface Session {
 
 /** Connects. @throws {JobsError} `redis-unreachable` or `bad-redis`, within 3 s. */
 export async function openSession(settings: Settings): Promise<Session> {
-  // Here and nowhere else, so that what needs no Redis starts without its libraries.
+  // Imported only here, so that commands without Redis start without its libraries.
   const { connectRedis, openQueue } = await import("../shared/queue/connections.ts");
   await startTracing(settings);
   const redis = await connectRedis(settings.redisUrl);
-  // An outage later on rejects the calls themselves; unheard, this event would end the process.
+  // A later outage rejects the calls themselves; without a listener this event would end the process.
   redis.on("error", () => {});
   const queues = new Map<string, Queue>();
   return {
@@ -32,7 +32,7 @@ export async function openSession(settings: Settings): Promise<Session> {
       return open;
     },
     async close() {
-      // Closing a queue asks Redis, and rejects where Redis has gone meanwhile.
+      // Closing a queue calls Redis, and rejects if that is unreachable.
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       redis.disconnect();
       await flushTraces();
@@ -40,7 +40,7 @@ export async function openSession(settings: Settings): Promise<Session> {
   };
 }
 
-/** Runs `work` over a session and closes it; an outage on the way becomes `redis-unreachable`. */
+/** Runs `work` with a session and closes it; an outage becomes `redis-unreachable`. */
 export async function withSession<T>(settings: Settings, work: (session: Session) => Promise<T>): Promise<T> {
   const session = await openSession(settings);
   try {

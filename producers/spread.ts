@@ -3,15 +3,15 @@ import { isInside } from "../shared/area/roots.ts";
 /** A host that may take areas. */
 export interface HostLoad {
   host: string;
-  /** How many areas are at home on it. */
+  /** Number of areas whose homehost it is. */
   areas: number;
-  /** What its worker may touch. */
+  /** The roots that its worker may touch. */
   roots: readonly string[];
 }
 
 /**
- * Gives each area to the host that has the fewest by then, among those whose worker may touch it; the first of several
- * alike. Pure. An area that no host may take is missing in what it returns.
+ * Assigns each area to the host with the fewest areas, counting those already assigned, among those whose worker
+ * may touch it; the first one on a tie. Areas that no host may take are missing from the result.
  */
 export function spread(areas: readonly string[], targets: readonly HostLoad[]): Map<string, string> {
   const loads = targets.map((target) => ({ ...target }));

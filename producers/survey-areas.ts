@@ -4,25 +4,25 @@ import { listAreas } from "../shared/area/list-areas.ts";
 import { type ErrorDocument, JobsError, toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** Where the areas below the roots are at home. */
+/** The homehosts of the areas below the roots. */
 export interface Survey {
-  /** By path; without one where the first to look makes its own host the home. */
+  /** By path; undefined if the area has no homehost yet. */
   homes: Map<string, string | undefined>;
-  /** Areas of which it could not be told. */
+  /** Areas whose homehost could not be determined. */
   unclear: { area: string; error: ErrorDocument }[];
-  /** Sentences on what was not looked at. */
+  /** Sentences on directories that could not be scanned. */
   warnings: string[];
 }
 
-/** @throws {JobsError} `bad-settings` where no root is set below which areas could be looked for */
+/** @throws {JobsError} `bad-settings` if no roots are set to search */
 export function assertRoots({ areas }: Settings): void {
   if (areas.length > 0) return;
-  throw new JobsError("bad-settings", "no root is known below which to look for areas", {
+  throw new JobsError("bad-settings", "no roots to search for areas", {
     hint: "set MTJOBS_AREAS (--areas) as for the workers",
   });
 }
 
-/** Looks for all areas below `settings.areas`; changes nothing. */
+/** Finds all areas below `settings.areas` and their homehosts; read-only. */
 export function surveyAreas(settings: Settings, env: NodeJS.ProcessEnv): Survey {
   const survey: Survey = { homes: new Map(), unclear: [], warnings: [] };
   for (const path of listAreas(settings.areas, { warn: (sentence) => survey.warnings.push(sentence) })) {

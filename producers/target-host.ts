@@ -4,36 +4,36 @@ import { type HostStatus, listHosts } from "../shared/queue/hosts.ts";
 import type { Session } from "./session.ts";
 import { agoText } from "./text/amounts.ts";
 
-/** What is known of the hosts of a farm. */
+/** The known hosts, and which are drained. */
 export interface Farm {
   hosts: readonly HostStatus[];
   drained: ReadonlyMap<string, Drained>;
 }
 
-/** Asks Redis for the hosts and which of them are drained. */
+/** Reads the hosts and which of them are drained from Redis. */
 export async function lookAtFarm({ redis, settings }: Session): Promise<Farm> {
   const { prefix } = settings;
   return { hosts: await listHosts(redis, prefix), drained: await listDrained(redis, prefix) };
 }
 
-/** The host that goes by that name or address, one that is alive first; undefined where no worker ever did. */
+/** Returns the host with that name or address, preferring a live one; undefined if no worker ever used it. */
 export function hostCalled(name: string, { hosts }: Farm): HostStatus | undefined {
   const named = hosts.filter(({ host, address }) => host === name || address === name);
   return named.find(({ alive }) => alive) ?? named[0];
 }
 
-/** The host that goes by that name or address. @throws {JobsError} `unfit-host` where it cannot take an area now */
+/** Returns the host with that name or address. @throws {JobsError} `unfit-host` if it cannot take an area now */
 export function fitTarget(name: string, farm: Farm): HostStatus {
   const target = hostCalled(name, farm);
   if (target === undefined) {
-    throw new JobsError("unfit-host", `no worker is known by the name ${name}`, {
+    throw new JobsError("unfit-host", `no worker has the name or address ${name}`, {
       hint: `start one there: mtjobs worker, with MTJOBS_HOST=${name}`,
       details: { host: name },
     });
   }
   const { host, alive, seenAt } = target;
   if (!alive) {
-    throw new JobsError("unfit-host", `the worker of ${host} has gone, seen ${agoText(seenAt)}`, {
+    throw new JobsError("unfit-host", `the worker of ${host} is gone, last seen ${agoText(seenAt)}`, {
       hint: "start it: mtjobs worker",
       details: { host, seenAt },
     });
@@ -42,9 +42,9 @@ export function fitTarget(name: string, farm: Farm): HostStatus {
   if (drained !== undefined) {
     throw new JobsError(
       "unfit-host",
-      `${host} takes no area: ${drained.by} drained it ${agoText(drained.at)}`,
+      `${host} takes no areas: ${drained.by} drained it ${agoText(drained.at)}`,
       {
-        hint: `if it shall take areas again: mtjobs undrain ${host}`,
+        hint: `to let it take areas again: mtjobs undrain ${host}`,
         details: { host, ...drained },
       },
     );

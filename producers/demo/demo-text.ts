@@ -5,15 +5,15 @@ import { textTable } from "../text/table.ts";
 import type { DemoReport } from "./run-demo.ts";
 import { settingsEnvironment } from "./worker-process.ts";
 
-/** How commands are called here. */
+/** Command lines as the user must type them. */
 export interface Calls {
   /** `mtjobs` or `npx mtjobs`. */
   command: string;
-  /** The demo itself, as it was called. */
+  /** The demo itself, as it was started. */
   again: string;
 }
 
-/** What the demo prints at its end. */
+/** Formats the demo's report. */
 export function demoText(report: DemoReport, calls: Calls): string {
   const { before, after } = report;
   const size = Object.keys(before.bytes).map((file) => [
@@ -39,7 +39,7 @@ export function demoText(report: DemoReport, calls: Calls): string {
       head: ["ROWS IN THE CACHE", "BEFORE", "AFTER", "IN COMPLETED-RUNS.DB"],
       right: [1, 2, 3],
     }),
-    "(one hidden row of each table stays behind: it keeps the ids of moved rows from being handed out again)",
+    "(one hidden row stays in each table; it keeps the ids of moved rows from being reused)",
     textTable(times, { head: ["QUERY ON THE CACHE", "BEFORE", "AFTER"], right: [1, 2] }),
     ...report.result.warnings.map((warning) => `warning: ${warning}`),
     nextText(report, calls),
@@ -52,7 +52,7 @@ const stayed: Record<SkipReason, string> = {
   kept: "kept",
   locked: "locked",
   conflict: "in conflict",
-  changed: "changed meanwhile",
+  changed: "changed during the move",
 };
 
 function storyText({ result }: DemoReport): string {
@@ -62,28 +62,31 @@ function storyText({ result }: DemoReport): string {
     ([reason, count]) => `${countText(count)} ${stayed[reason]}`,
   );
   const lines = [
-    `moved ${plural(moved, "run")}, ${countText(records)} records, in ${elapsedText(result.elapsedMs)}, each compared with its copy before it went`,
+    `moved ${plural(moved, "run")}, ${countText(records)} records, in ${elapsedText(result.elapsedMs)}; each was compared with its copy before it was removed`,
   ];
   if (reasons.length > 0) lines.push(`stayed: ${reasons.join(", ")}`);
   if (result.superseded > 0) {
     lines.push(
-      `${plural(result.superseded, "row")} stood in two versions, as cache and megatest.db had drifted apart: the newer moved, the other is kept beside it`,
+      `${plural(result.superseded, "row")} differed between cache and megatest.db: the newer version was moved, the older one is kept in completed-runs.db`,
     );
   }
   return lines.join("\n");
 }
 
-/** Queries take well under a second: two digits after the point tell before from after. */
+/** Queries take far less than a second: two decimals show the difference. */
 function millisecondsText(milliseconds: number): string {
   return `${milliseconds.toFixed(2)} ms`;
 }
 
 function nextText({ area, settings }: DemoReport, { command, again }: Calls): string {
   if (area === null) {
-    return nextSteps("Everything the demo made is removed again. What to try next:", [
-      [`${again} --keep-area`, "keep the area and look around in it"],
-      [`${command} reduce /your/area --age 30d --dry-run --inline`, "what would leave an area of yours"],
-      [`${command} reduce --help`, "choose runs, wait, compact"],
+    return nextSteps("Everything the demo created has been removed. What to try next:", [
+      [`${again} --keep-area`, "keep the area to try other commands on it"],
+      [
+        `${command} reduce /your/area --age 30d --dry-run --inline`,
+        "what a reduce would move from your area",
+      ],
+      [`${command} reduce --help`, "selectors, waiting, compacting"],
     ]);
   }
   const { MTJOBS_HOST, MTJOBS_CACHE_ROOT, MTJOBS_USER } = settingsEnvironment(settings);
@@ -91,14 +94,14 @@ function nextText({ area, settings }: DemoReport, { command, again }: Calls): st
     [
       `export MTJOBS_HOST=${MTJOBS_HOST} MTJOBS_CACHE_ROOT='${MTJOBS_CACHE_ROOT}' MTJOBS_USER='${MTJOBS_USER}'`,
     ],
-    [`${command} reduce '${area}' --age 10d --dry-run --inline`, "what would go next"],
+    [`${command} reduce '${area}' --age 10d --dry-run --inline`, "what would move next"],
     [`${command} reduce '${area}' --age 10d --inline`, "move it, without Redis"],
-    [`${command} status '${area}'`, "sizes and last jobs; its queue too where a Redis runs"],
-    [`rm -r '${settings.areas[0]}'`, "when you have seen enough"],
+    [`${command} status '${area}'`, "sizes and last jobs; with Redis also its queue"],
+    [`rm -r '${settings.areas[0]}'`, "remove it"],
   ]);
 }
 
-/** Command lines, each with what it does behind it. */
+/** Formats command lines, each with a description. */
 function nextSteps(head: string, steps: readonly (readonly [line: string, does?: string])[]): string {
   const width = Math.max(...steps.map(([line, does]) => (does === undefined ? 0 : line.length)));
   const lines = steps.map(([line, does]) =>

@@ -2,30 +2,30 @@ import { existsSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 
-/** What the demo shows of an area, taken before and after. */
+/** What the demo measures before and after. */
 export interface Measurement {
-  /** Bytes by file; a missing file has 0. */
+  /** Bytes by file; 0 for a missing file. */
   bytes: Record<string, number>;
-  /** Rows by table in the cache, which holds the freshest data. */
+  /** Rows by table in the cache, which has the latest data. */
   rows: Record<string, number>;
-  /** Rows by table in completed-runs.db; empty where there is none yet. */
+  /** Rows by table in completed-runs.db; empty if there is none yet. */
   completedRows: Record<string, number>;
-  /** Milliseconds by what Megatest asks its cache. */
+  /** Milliseconds by query. */
   queries: Record<string, number>;
 }
 
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 
-/** Two things Megatest does all day long. */
+/** Two queries that Megatest runs all the time. */
 const usualQueries = {
-  "how many tests are running": `SELECT count(*) FROM tests
+  "count the running tests": `SELECT count(*) FROM tests
     WHERE state IN ('RUNNING', 'REMOTEHOSTSTART', 'LAUNCHED') AND NOT (uname = 'n/a' AND item_path = '')`,
   "read all tests and steps, as every sync does": `SELECT t.*, s.* FROM tests AS t JOIN test_steps AS s ON s.test_id = t.id`,
 } as const;
 
 const repeats = 5;
 
-/** Takes sizes, rows and times. Opens the databases for reading only. */
+/** Measures sizes, rows and times. Opens the databases read-only. */
 export function measure(area: SampleArea, completedDb: string): Measurement {
   const files = {
     "megatest.db": area.megatestDb,
@@ -65,7 +65,7 @@ function timeQueries(file: string): Record<string, number> {
         const times = Array.from({ length: repeats }, () => {
           const started = performance.now();
           for (const _row of statement.iterate()) {
-            // Rows are read as they come; none is kept.
+            // Rows are read one by one and dropped.
           }
           return performance.now() - started;
         });

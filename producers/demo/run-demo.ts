@@ -18,16 +18,16 @@ export interface DemoOptions {
   /** The command's script, for the worker's process. */
   commandPath: string;
   keepArea: boolean;
-  /** Aborted: everything is taken down and the demo ends with `interrupted`. */
+  /** Aborted: everything is removed and the demo ends with `interrupted`. */
   signal: AbortSignal;
   onNote: (sentence: string) => void;
   onProgress: (progress: Progress) => void;
 }
 
 export interface DemoReport {
-  /** Where the area is; null once it is removed. */
+  /** The area's directory; null if it was removed. */
   area: string | null;
-  /** What a command needs in its environment to go on with the area. */
+  /** The settings that commands on the area need. */
   settings: Settings;
   before: Measurement;
   after: Measurement;
@@ -38,8 +38,8 @@ const shape = { runs: 200, testsPerRun: 20, stepsPerTest: 6, dataPerTest: 5 } as
 const day = 24 * 60 * 60 * 1000;
 
 /**
- * The whole story on a made-up area: build it, start a worker, reduce, look. What it made is removed again
- * also when it fails or is interrupted; after a good end `keepArea` leaves the area.
+ * Builds a sample area, starts a worker, reduces the area and measures it. Removes everything afterwards, also
+ * after an error; after a success `keepArea` keeps the area.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const base = mkdtempSync(join(realpathSync(tmpdir()), "mtjobs-demo-"));
@@ -72,7 +72,7 @@ async function play(session: Session, base: string, options: DemoOptions): Promi
   const area = build(base, settings);
   const completedDb = join(area.directory, "completed-runs.db");
   const before = measure(area, completedDb);
-  options.onNote("starting a worker for it");
+  options.onNote("starting a worker");
   const worker = await startWorker(session, options);
   try {
     const result = await reduce(session, area, options);
@@ -106,7 +106,7 @@ async function reduce(
   return result;
 }
 
-/** Removes the demo's keys from Redis; its prefix is its own. */
+/** Removes the demo's keys from Redis; its prefix is unique. */
 async function forget({ redis, settings }: Session): Promise<void> {
   for await (const keys of redis.scanStream({ match: `${settings.prefix}:*`, count: 1000 })) {
     if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]));

@@ -6,16 +6,16 @@ import { listHosts } from "../../shared/queue/hosts.ts";
 import { environmentName, type Settings } from "../../shared/settings.ts";
 import type { Session } from "../session.ts";
 
-/** A worker in a process of its own, as on a real host. */
+/** A worker in its own process, as on a real host. */
 export interface WorkerProcess {
   readonly pid: number;
-  /** Asks it to leave, and after some seconds ends it. May be called twice. */
+  /** Asks it to stop, and kills it after some seconds. May be called twice. */
   stop(): Promise<void>;
 }
 
 const startDeadline = 15_000;
 const leaveDeadline = 8000;
-/** Of its log, as much as an error message can show. */
+/** Characters of its log kept for an error message. */
 const logTail = 4000;
 
 /** Starts `mtjobs worker` and waits until its host is served. */
@@ -41,7 +41,7 @@ export async function startWorker(
   return { pid: child.pid ?? 0, stop: () => stop(child) };
 }
 
-/** The settings as another process of ours reads them. */
+/** Returns the settings as environment variables of another mtjobs process. */
 export function settingsEnvironment(settings: Settings): NodeJS.ProcessEnv {
   const separators: Record<string, string> = { areas: ":", lockRedisUrls: "," };
   return Object.fromEntries(
@@ -65,7 +65,7 @@ async function untilServed(
     if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
       throw new JobsError("no-worker", "the demo's worker did not start", {
         details: { exitCode: child.exitCode, log: log() },
-        ...(log() === "" ? {} : { hint: `it said: ${log().trim()}` }),
+        ...(log() === "" ? {} : { hint: `its log: ${log().trim()}` }),
       });
     }
     await sleep(50);

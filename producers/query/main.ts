@@ -1,4 +1,4 @@
-// Runs one query in a process of its own, which can be ended from outside whatever SQLite is doing; a thread cannot.
+// Runs one query in its own process, which can be killed while SQLite is working; a thread cannot.
 import { Worker } from "node:worker_threads";
 import { toJobsError } from "../../shared/errors.ts";
 import { FullDb } from "../../shared/full-db/full-db.ts";
@@ -11,7 +11,7 @@ import {
   type ToQuery,
 } from "./query-messages.ts";
 
-/** Ends this process where the one that started it is gone: SQLite would hold its locks until the query is done. */
+/** Ends this process when its parent is gone; otherwise SQLite would hold its locks until the query ends. */
 const watch = `const parent = process.ppid;
 setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, "SIGKILL"); }, 500);`;
 

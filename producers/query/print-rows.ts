@@ -5,14 +5,14 @@ import { jsonValue, rowsCsv, rowsTable, uniqueNames } from "../text/rows-text.ts
 import { write } from "../text/write.ts";
 import type { RunningQuery } from "./start-query.ts";
 
-/** How rows are printed; a table is lined up some hundred rows at a time, so that it begins at once. */
+/** A table is aligned some hundred rows at a time, so that output starts early. */
 export type RowFormat = "table" | "csv" | "json";
 
 /**
- * Prints a query's rows as they come. An error in the middle is returned, not thrown, for what was printed stays: a
- * JSON document is then closed with `"error"`.
+ * Prints a query's rows as they arrive. An error on the way is returned, not thrown; a JSON document is closed with
+ * `"error"` then.
  *
- * @param head members put before the columns of a JSON document
+ * @param head members before the columns of a JSON document
  */
 export async function printRows(
   query: RunningQuery,

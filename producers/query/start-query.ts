@@ -5,16 +5,16 @@ import { JobsError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/full-db/parameters.ts";
 import type { FromQuery, QueryRequest, ToQuery } from "./query-messages.ts";
 
-/** A query that runs in a process of its own. */
+/** A query running in its own process. */
 export interface RunningQuery {
   columns: readonly string[];
-  /** Its rows, some hundred at a time; no more are in memory than are under way. @throws {JobsError} also in the middle */
+  /** Its rows, some hundred at a time; memory use is bounded. @throws {JobsError} possibly after some rows */
   batches(): AsyncGenerator<Value[][]>;
 }
 
 /**
- * Starts a query; resolves once SQLite has understood it. Its process ends with the last row, at an error, when the
- * rows are not read to their end, or after `timeoutMs`, which also bounds how long it may hold its locks.
+ * Starts a query; resolves once SQLite has compiled it. Its process ends after the last row, on an error, when the
+ * reader stops early, or after `timeoutMs`, which also limits how long it holds its locks.
  *
  * @throws {JobsError} `bad-query`, `read-only`, `timeout`, `busy`, …
  */
@@ -24,7 +24,7 @@ export async function startQuery(request: QueryRequest, timeoutMs: number): Prom
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   let expired = false;
-  // setTimeout takes no longer times.
+  // The maximum of setTimeout.
   const timer = setTimeout(
     () => {
       expired = true;
@@ -34,20 +34,20 @@ export async function startQuery(request: QueryRequest, timeoutMs: number): Prom
   );
   child.once("exit", () => clearTimeout(timer));
   const messages = readMessages(child, () =>
-    expired ? timeoutError(timeoutMs) : new JobsError("internal", "the process of the query ended by itself"),
+    expired ? timeoutError(timeoutMs) : new JobsError("internal", "the query's process ended unexpectedly"),
   );
   tell(child, { type: "start", request });
   const first = await messages.next();
   if (first.done === true || first.value.type !== "columns") {
     child.kill("SIGKILL");
-    throw new JobsError("internal", "the query began without its columns");
+    throw new JobsError("internal", "the query's process sent no columns");
   }
   return { columns: first.value.columns, batches: () => readBatches(child, messages) };
 }
 
 function timeoutError(timeoutMs: number): JobsError {
-  return new JobsError("timeout", `the query took longer than ${timeoutMs / 1000} s and was ended`, {
-    hint: "filter by run_id, test_id, id or runname, or allow more with --timeout",
+  return new JobsError("timeout", `the query took longer than ${timeoutMs / 1000} s and was stopped`, {
+    hint: "filter by run_id, test_id, id or runname, or use a longer --timeout",
   });
 }
 
@@ -66,7 +66,10 @@ async function* readBatches(
   }
 }
 
-/** What a process sends, up to its end; an error it sends is thrown, as is what `unexpected` says if it goes without. */
+/**
+ * Yields the messages of a process until it ends. Throws an error that it sends, or `unexpected` if it ends without
+ * one.
+ */
 async function* readMessages(
   child: ChildProcess,
   unexpected: () => JobsError,
@@ -78,7 +81,7 @@ async function* readMessages(
     waiting.push(message);
     wake();
   });
-  // Not "exit": what was sent before may still be under way.
+  // Not "exit": earlier messages may still arrive.
   child.once("close", () => {
     gone = true;
     wake();
@@ -96,7 +99,7 @@ async function* readMessages(
   }
 }
 
-/** A process that is gone is noticed by its end. */
+/** Reading the messages detects a process that is gone. */
 function tell(child: ChildProcess, message: ToQuery): void {
   if (child.connected) child.send(message, () => {});
 }

@@ -7,21 +7,21 @@ import { plainProblem, sendProblem } from "./problems.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who asks, as the history shall name them. */
+    /** The requester, as recorded in the history. */
     caller: string;
   }
   interface FastifyContextConfig {
-    /** Answered without a token. */
+    /** Needs no token. */
     open?: boolean;
   }
 }
 
-/** Wrong tokens of one address that are told to be wrong within `window` seconds; then none is until they are over. */
+/** Wrong tokens per address within `window` seconds; further ones get 429 until the window ends. */
 const tries = 10;
 const window = 60;
-/** Characters of a token that cannot be guessed in any time: 64 bits and more where they are random hexadecimal digits. */
+/** Minimum characters of a token that cannot be guessed: at least 64 bits as random hexadecimal digits. */
 export const shortestToken = 16;
-/** Characters of a URL; the paths of areas go up to 4096. */
+/** Maximum characters of a URL; an area's path may have 4096. */
 const longestUrl = 8192;
 
 interface Credentials {
@@ -31,7 +31,7 @@ interface Credentials {
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
 
-/** Takes the same time whatever is wrong about `given`, its length included. */
+/** Compares in constant time, whatever the length of `given`. */
 function isSame(given: string, expected: Buffer): boolean {
   return timingSafeEqual(digest(given), expected);
 }
@@ -44,7 +44,9 @@ function credentialsOf({ headers }: FastifyRequest): Credentials | undefined {
   return { user, secret: password.join(":") };
 }
 
-/** Addresses that one person has are one: an IPv6 network of 64 bits, an IPv4 address however it is written. */
+/**
+ * Maps addresses that one person can have to one key: a /64 network of IPv6, or an IPv4 address in either notation.
+ */
 function addressKey(ip: string): string {
   const address = ip.replace(/^::ffff:(?=\d+\.)/, "");
   return isIPv6(address) ? address.split(":").slice(0, 4).join(":") : address;
@@ -54,7 +56,7 @@ function callerOf(request: FastifyRequest, user: string | undefined): string {
   return `${/^[\w.+-]{1,64}$/.test(user ?? "") ? user : "http"}@${request.ip}`;
 }
 
-/** A page of another site makes a browser ask here; nothing of ours does so. */
+/** Returns true for a request that a page of another site made; mtjobs's own pages never send one. */
 function isCrossSite({ headers, method }: FastifyRequest): boolean {
   if (["GET", "HEAD", "OPTIONS"].includes(method)) return false;
   const site = headers["sec-fetch-site"];
@@ -63,7 +65,7 @@ function isCrossSite({ headers, method }: FastifyRequest): boolean {
   return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === headers.host);
 }
 
-/** Without a token: a name of another machine that was made to mean this one (DNS rebinding). */
+/** Returns true for a Host that is not a loopback name, which without a token may be DNS rebinding. */
 function isForeignName(host: string | undefined): boolean {
   const name = (host ?? "")
     .replace(/:\d+$/, "")
@@ -72,7 +74,7 @@ function isForeignName(host: string | undefined): boolean {
   return name !== "localhost" && !isLoopback(name);
 }
 
-/** What the limiter rejects with once its points are spent; any other error is thrown on. */
+/** Returns the limiter's rejection; rethrows any other error. */
 function asLimit(reason: unknown): RateLimiterRes {
   if (reason instanceof RateLimiterRes) return reason;
   throw reason;
@@ -83,9 +85,9 @@ function refuse(reply: FastifyReply, status: number, detail: string): FastifyRep
 }
 
 /**
- * Lets in who has the token, as bearer or as the password of any user; everybody where there is none. Every route of
- * `app` stands behind it but those marked `open`, those that do not exist too. The count of wrong tokens keeps a log from
- * filling up; against guessing stands the token's length alone (`shortestToken`).
+ * Admits requests with the token, as bearer token or as the password of any user; without a token set, all
+ * requests. It guards every route of `app` except those marked `open`, including unknown ones. The limit on wrong
+ * tokens only keeps the log small; the token's length (`shortestToken`) prevents guessing.
  */
 export function guardAccess(app: FastifyInstance, token: string | undefined): void {
   const expected = token === undefined ? undefined : digest(token);
@@ -100,9 +102,9 @@ export function guardAccess(app: FastifyInstance, token: string | undefined): vo
     const credentials = credentialsOf(request);
     request.caller = callerOf(request, credentials?.user);
     if (credentials !== undefined) {
-      // Never counted, nor refused for what others tried: behind one proxy a stranger could lock its owner out.
+      // Never limited: behind a proxy, others could lock the owner out.
       if (isSame(credentials.secret, wanted)) return undefined;
-      // Counted before anything is awaited: requests that come at once are counted one by one.
+      // Counted before the first await, so that concurrent requests are all counted.
       const over = await failures.consume(addressKey(request.ip)).then(() => undefined, asLimit);
       if (over !== undefined) {
         reply.header("retry-after", Math.ceil(over.msBeforeNext / 1000));
@@ -110,7 +112,7 @@ export function guardAccess(app: FastifyInstance, token: string | undefined): vo
       }
     }
     reply.header("www-authenticate", ['Bearer realm="mtjobs"', 'Basic realm="mtjobs", charset="UTF-8"']);
-    return refuse(reply, 401, credentials === undefined ? "a token is needed" : "the token is wrong");
+    return refuse(reply, 401, credentials === undefined ? "token required" : "wrong token");
   }
 
   app.addHook("onRequest", async (request, reply) => {
@@ -118,9 +120,9 @@ export function guardAccess(app: FastifyInstance, token: string | undefined): vo
     if ((request.raw.url?.length ?? 0) > longestUrl) return refuse(reply, 414, "the URL is too long");
     if (request.routeOptions.config.open === true) return;
     if (expected === undefined && isForeignName(request.headers.host)) {
-      return refuse(reply, 421, "without a token only requests to a loopback name are answered");
+      return refuse(reply, 421, "without a token only requests to a loopback name are accepted");
     }
-    if (isCrossSite(request)) return refuse(reply, 403, "requests from other sites' pages are refused");
+    if (isCrossSite(request)) return refuse(reply, 403, "requests from pages of other sites are refused");
     return expected === undefined ? undefined : await admit(request, reply, expected);
   });
 }

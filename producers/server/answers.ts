@@ -1,17 +1,15 @@
 import { z } from "zod";
 import { type JobState, jobStates } from "../job-view.ts";
 
-/**
- * What the server answers, for its own description; `docs/interface.md` says what the members mean.
- */
+/** Schemas of the server's responses, for OpenAPI; `docs/interface.md` explains the members. */
 
-/** An object to which later versions may add members: the description must not forbid them. */
+/** Returns an object schema that allows further members, which later versions may add. */
 function open<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.object(shape).meta({ additionalProperties: true });
 }
 
 const counts = z.record(z.string(), z.number());
-/** An object of which the description says no more. */
+/** An object with unspecified members. */
 const document = z.unknown().meta({ type: "object" });
 const time = z.iso.datetime();
 
@@ -21,11 +19,11 @@ export const enqueuedSchema = open({
   jobId: z.string(),
   job: z.string(),
   area: z.string(),
-  host: z.string().meta({ description: "The host whose queue the job is in" }),
+  host: z.string().meta({ description: "The host whose queue has the job" }),
   duplicate: z
     .boolean()
-    .meta({ description: "The same job was asked for before and is not finished: this is it" }),
-  served: z.boolean().meta({ description: "A worker of that host is alive" }),
+    .meta({ description: "The same job was already enqueued and is unfinished; this is its id" }),
+  served: z.boolean().meta({ description: "Whether that host's worker is alive" }),
 }).meta({ id: "Enqueued" });
 
 const errorSchema = open({
@@ -52,7 +50,9 @@ const jobViewSchema = open({
     rows: open({ done: z.number() }),
   }).nullable(),
   data: z.unknown(),
-  result: document.optional().meta({ description: "Once it has completed: docs/interface.md, Results" }),
+  result: document
+    .optional()
+    .meta({ description: "Present once it has completed; see docs/interface.md, Results" }),
   error: errorSchema.optional(),
   forwarded: open({ host: z.string(), jobId: z.string() }).optional(),
 }).meta({ id: "Job" });
@@ -76,7 +76,7 @@ export const areasSchema = open({
       problem: z.string().nullable(),
     }),
   ),
-  warnings: z.array(z.string()).meta({ description: "What was not looked at" }),
+  warnings: z.array(z.string()).meta({ description: "What could not be scanned" }),
 }).meta({ id: "Areas" });
 
 const automaticSchema = open({
@@ -85,7 +85,7 @@ const automaticSchema = open({
   area: z.string(),
   host: z.string(),
   next: time.nullable(),
-  ok: z.boolean().meta({ description: "False where its last job failed, or its turn was not taken" }),
+  ok: z.boolean().meta({ description: "False if its last job failed, or if a due job was not started" }),
   problem: z.string().nullable(),
   last: document.nullable(),
 }).meta({ id: "Automatic" });
@@ -106,16 +106,16 @@ export const areaSchema = open({
   history: z.array(document),
   held: z.boolean().nullable(),
   lease: document.nullable(),
-  migration: document.nullable().meta({ description: "The last one, open or not" }),
+  migration: document.nullable().meta({ description: "The last migration, open or not" }),
   policies: z
     .array(open({ name: z.string(), text: z.string() }))
-    .meta({ description: "The lines of [reduce-records] that are followed" }),
-  paused: z.string().nullable().meta({ description: "The stop file that holds the area's jobs" }),
+    .meta({ description: "Valid lines of [reduce-records]" }),
+  paused: z.string().nullable().meta({ description: "The stop file that pauses the area's jobs" }),
   problems: z.array(z.string()),
   jobs: z
     .array(jobViewSchema)
     .nullable()
-    .meta({ description: "The unfinished ones; null where Redis is out of reach" }),
+    .meta({ description: "Unfinished jobs; null if Redis is unreachable" }),
   automatic: z.array(automaticSchema).nullable(),
   queueProblem: errorSchema.nullable(),
 }).meta({ id: "Area" });
@@ -125,14 +125,11 @@ export const historySchema = open({ history: z.array(document) }).meta({ id: "Hi
 export const diagnosisSchema = open({
   area: z.string(),
   areaId: z.string().nullable(),
-  ok: z.boolean().meta({ description: "False where a check found a fault" }),
+  ok: z.boolean().meta({ description: "False if a check found a fault" }),
   checks: z.array(
     open({
       name: z.string(),
-      ok: z
-        .boolean()
-        .nullable()
-        .meta({ description: "null: it could not be told, or is worth knowing and no fault" }),
+      ok: z.boolean().nullable().meta({ description: "null: unknown, or for information only" }),
       verdict: z.string(),
       remedy: z.string().optional(),
       details: document.optional(),
@@ -154,7 +151,7 @@ export const hostsSchema = open({
       }).nullable(),
       drained: open({ at: time, by: z.string() })
         .nullable()
-        .meta({ description: "Since when it takes no new area" }),
+        .meta({ description: "Since when it takes no new areas" }),
     }),
   ),
   automatic: z.array(automaticSchema),

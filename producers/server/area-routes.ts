@@ -6,22 +6,22 @@ import { areaSchema, diagnosisSchema, historySchema } from "./answers.ts";
 import { problems } from "./job-routes.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** Jobs of an area's history that are told of. */
+/** Maximum number of history lines. */
 const historyShown = 500;
 
 const idParams = z.strictObject({ areaId: z.uuid() });
 const pathQuery = z.strictObject({ path: z.string().startsWith("/", "must be absolute").max(4096) });
 
-/** What is told of one area, given its path. */
+/** A document about one area, given its path. */
 interface Told {
-  /** Behind the area's own URL. */
+  /** Follows the area's own URL. */
   suffix: "" | "/history" | "/doctor";
   summary: string;
   schema: z.ZodType;
   tell: (path: string) => Promise<object>;
 }
 
-/** `/api/v1/areas/:areaId…`, and the same for an area's path, as one that has no id yet has that alone. */
+/** `/api/v1/areas/:areaId…`, and the same by path, because a new area has no id yet. */
 export const areaRoutes =
   ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
   async (app) => {
@@ -36,7 +36,7 @@ export const areaRoutes =
       const found = await desk.areaOf(areaId);
       if (found !== undefined) return found.area;
       throw new JobsError("not-an-area", `no area below the server's roots has the id ${areaId}`, {
-        hint: "GET /api/v1/areas lists them",
+        hint: "GET /api/v1/areas lists the areas",
       });
     }
 
@@ -53,7 +53,7 @@ export const areaRoutes =
         {
           schema: {
             ...described,
-            summary: `${summary}; by the area's path`,
+            summary: `${summary}; by path`,
             querystring: pathQuery,
             response,
           },
@@ -64,19 +64,20 @@ export const areaRoutes =
 
     add({
       suffix: "",
-      summary: "One area: sizes, runs on each side, homehost, locks, migration, last and unfinished jobs",
+      summary:
+        "One area: sizes, runs in each database, homehost, lock, migration, recent and unfinished jobs",
       schema: areaSchema,
       tell: status,
     });
     add({
       suffix: "/history",
-      summary: `The last ${historyShown} jobs done on an area, oldest first`,
+      summary: `The last ${historyShown} jobs of an area, oldest first`,
       schema: historySchema,
       tell: async (path) => ({ history: await desk.history(path, historyShown) }),
     });
     add({
       suffix: "/doctor",
-      summary: "What the doctor says of an area, as it was within the last 60 seconds",
+      summary: "The doctor's checks of an area, at most 60 seconds old",
       schema: diagnosisSchema,
       tell: async (path) => ({ ...(await desk.diagnosis(path)) }),
     });

@@ -7,19 +7,18 @@ import { knownHosts } from "../hosts.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** Where the board is. */
 const boardPath = "/queues";
-/** Milliseconds for which the list of hosts counts; the board itself asks every few seconds. */
+/** How long the list of hosts is cached, in ms; the board polls every few seconds. */
 const freshFor = 2000;
 
-/** A job's name on the board: what it does, and where. */
+/** Returns a job's title on the board: its kind and area. */
 function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
   const { area, dryRun } = (typeof data === "object" && data !== null ? data : {}) as Record<string, unknown>;
   const what = dryRun === true ? `${name ?? "job"} (dry run)` : (name ?? "job");
   return typeof area === "string" ? `${what} ${area}` : what;
 }
 
-/** Bull Board over the queues of all hosts, those that appear later too; without `write` it only shows. */
+/** Adds Bull Board for the queues of all current and future hosts; read-only unless `write`. */
 export async function addBoard(app: FastifyInstance, parts: ServerParts, write: boolean): Promise<void> {
   const { session, ask } = parts;
   const serverAdapter = new FastifyAdapter();
@@ -43,7 +42,7 @@ export async function addBoard(app: FastifyInstance, parts: ServerParts, write: 
       const adapter = new BullMQAdapter(session.queue(host), {
         readOnlyMode: !write,
         displayName: host,
-        description: `the jobs of ${host} (${queueName(host)})`,
+        description: `Jobs of ${host} (${queueName(host)})`,
       });
       adapter.setFormatter("name", jobTitle);
       board.addQueue(adapter);
@@ -56,14 +55,15 @@ export async function addBoard(app: FastifyInstance, parts: ServerParts, write: 
       if (!write && !["GET", "HEAD"].includes(request.method)) {
         return sendProblem(
           reply,
-          plainProblem(405, "the board only shows: the server was started without --board-write"),
+          plainProblem(405, "the board is read-only: the server was started without --board-write"),
         );
       }
       if (looked === undefined || performance.now() - looked.at > freshFor)
         looked = { at: performance.now(), done: showHosts() };
       await looked.done;
     });
-    // The policy forbids the page's fonts of another site; a page that does not ask for them has nothing to complain of.
+    // The content security policy blocks fonts of other sites; removing the links avoids errors in the browser's
+    // console.
     scope.addHook("onSend", async (_request, _reply, payload) =>
       typeof payload === "string" ? payload.replace(/<link href="https:[^>]*>/g, "") : payload,
     );

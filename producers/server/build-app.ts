@@ -15,10 +15,10 @@ import { addOverview, importMapHash } from "./overview.ts";
 import { answerWithProblems, plainProblem } from "./problems.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** Bytes of a body: a job that names 100,000 runs by id fits. */
+/** Maximum bytes of a body; a job with 100,000 run ids fits. */
 const largestBody = 1024 * 1024;
 const largestHeader = 16 * 1024;
-/** Milliseconds for the head of a request, and for all of it: who sends slower holds a connection for nothing. */
+/** Milliseconds for a request's head, and for the whole request; slower clients would hold connections. */
 const headPatience = 5_000;
 const requestPatience = 30_000;
 const mostConnections = 500;
@@ -30,7 +30,7 @@ export interface AppOptions {
   version: string;
 }
 
-/** The HTTP server, not yet listening. */
+/** Builds the HTTP server; it does not listen yet. */
 export async function buildApp(parts: ServerParts, options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: options.log.child({}, { serializers: { req: requestForLog } }),
@@ -43,9 +43,9 @@ export async function buildApp(parts: ServerParts, options: AppOptions): Promise
   });
   app.server.maxConnections = mostConnections;
   app.setValidatorCompiler(validatorCompiler);
-  // The schemas of answers describe; what is sent is what there is.
+  // Response schemas only describe: send all members.
   app.setSerializerCompiler(() => (document) => JSON.stringify(document));
-  // A page of another site may send text without asking first.
+  // Pages of other sites may send text/plain without a preflight request.
   app.removeContentTypeParser("text/plain");
   answerWithProblems(app);
   await addHeaders(app);
@@ -69,7 +69,7 @@ async function addHeaders(app: FastifyInstance): Promise<void> {
       directives: {
         defaultSrc: ["'self'"],
         imgSrc: ["'self'", "data:"],
-        // Swagger UI and Bull Board set styles on their elements.
+        // Swagger UI and Bull Board set inline styles.
         styleSrc: ["'self'", "'unsafe-inline'"],
         scriptSrc: ["'self'", importMapHash],
         objectSrc: ["'none'"],
@@ -79,7 +79,7 @@ async function addHeaders(app: FastifyInstance): Promise<void> {
       },
     },
     frameguard: { action: "deny" },
-    // Whether there is TLS knows the proxy that ends it.
+    // Only the proxy that ends TLS knows whether there is TLS.
     strictTransportSecurity: false,
   });
   app.addHook("onSend", async (request, reply) => {
@@ -88,7 +88,7 @@ async function addHeaders(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** A token has no place in a query, and who puts one there must not find it in a log. */
+/** Hides the query: a token sent there by mistake must not reach the log. */
 function requestForLog({ method, url, host, ip, socket }: FastifyRequest): Record<string, unknown> {
   const [path = "", ...query] = url.split("?");
   return {
@@ -97,10 +97,10 @@ function requestForLog({ method, url, host, ip, socket }: FastifyRequest): Recor
   };
 }
 
-/** What Node could not read as a request: there is no request to answer through. */
+/** Answers what Node could not parse as a request; Fastify has no request object for it. */
 function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ""] ?? 400;
-  const problem = plainProblem(status, "the request could not be read");
+  const problem = plainProblem(status, "malformed request");
   const body = JSON.stringify(problem);
   if (socket.writable && socket.bytesWritten === 0) {
     socket.write(

@@ -3,10 +3,12 @@ import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 
-/** Where people read the description. */
 const docsPath = "/docs";
 
-/** `/openapi.json`, made from the schemas that requests are checked with, and a page that shows it. To be called before the routes. */
+/**
+ * Serves `/openapi.json`, generated from the schemas that validate requests, and a page for it. Must be called
+ * before the routes are added.
+ */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -40,7 +42,7 @@ interface Description {
   components?: { schemas?: Record<string, unknown> };
 }
 
-/** Every schema comes once as input and once as output; most are only used as one of them. */
+/** Removes unused schemas: each exists as input and as output, but most are used as one of them only. */
 function withoutUnused<Whole extends object>(description: Whole): Whole {
   const { components } = description as Description;
   const schemas = Object.entries(components?.schemas ?? {});

@@ -1,4 +1,4 @@
-// The thread in which the server touches areas. Started by desk.ts, never imported.
+// The thread in which the server reads areas. Started by desk.ts, never imported.
 import { openAllowedArea } from "../../shared/area/area.ts";
 import { type HistoryLine, readHistory } from "../../shared/area/history.ts";
 import { toJobsError } from "../../shared/errors.ts";
@@ -14,16 +14,16 @@ import { requestJob } from "../request-job.ts";
 import type { DeskAnswer, EnqueueTask, HistoryTask, StatusTask } from "./desk.ts";
 
 let lasting: LastingSession | undefined;
-/** What this thread has read of databases for the metrics. */
+/** Cached database values for the metrics. */
 const oldestRuns = new OldestRuns();
 
-/** One connection for all that this thread enqueues. */
+/** Returns this thread's only connection for enqueuing. */
 function session(settings: Settings): LastingSession {
   lasting ??= new LastingSession(settings);
   return lasting;
 }
 
-/** Paths are absolute here: nobody who asks knows where this process was started. */
+/** Paths must be absolute: clients do not know the server's working directory. */
 const placeOf = (settings: Settings) => ({ settings, env: process.env, cwd: "/" });
 
 async function answer<T>(work: () => T | Promise<T>): Promise<DeskAnswer<T>> {
@@ -39,12 +39,12 @@ export function enqueue({ settings, requestedBy, request }: EnqueueTask): Promis
   return answer(() => requestJob(session(settings), request, { ...placeOf(settings), requestedBy }));
 }
 
-/** Looks at one area. */
+/** Reads one area's status. */
 export function status({ settings, area }: StatusTask): Promise<DeskAnswer<AreaStatus>> {
   return answer(() => areaStatus(area, placeOf(settings)));
 }
 
-/** Looks for areas. */
+/** Finds areas. */
 export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<FoundAreas>> {
   return answer(() => findAreas(settings, process.env));
 }
@@ -54,12 +54,12 @@ export function measure({ settings }: { settings: Settings }): Promise<DeskAnswe
   return answer(() => measureAreas(settings, process.env, oldestRuns));
 }
 
-/** The last lines of an area's history. */
+/** Returns the last lines of an area's history. */
 export function history({ settings, area, limit }: HistoryTask): Promise<DeskAnswer<HistoryLine[]>> {
   return answer(() => readHistory(openAllowedArea(area, settings, process.env), { limit }));
 }
 
-/** Examines an area, and mends nothing. */
+/** Runs the doctor's checks, without a repair. */
 export function diagnosis({ settings, area }: StatusTask): Promise<DeskAnswer<Diagnosis>> {
   return answer(() => diagnose(area, placeOf(settings)));
 }

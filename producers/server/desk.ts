@@ -9,7 +9,7 @@ import type { FoundArea, FoundAreas } from "../find-areas.ts";
 import type { AreaMeasure } from "../measure-areas.ts";
 import type { JobRequest } from "../request-job.ts";
 
-/** What a thread of the desk answers; errors cross threads as documents. */
+/** A thread's response; errors cross threads as documents. */
 export type DeskAnswer<T> = { value: T } | { error: ErrorDocument };
 
 export interface StatusTask {
@@ -27,16 +27,16 @@ export interface EnqueueTask {
   request: JobRequest;
 }
 
-/** Requests that may wait for a thread; more are refused. */
+/** Maximum number of requests waiting for a thread; further ones are refused. */
 const longestQueue = 200;
-/** Milliseconds for which a look over all areas counts, for which their measures do, and a diagnosis. */
+/** How long a list of areas, its measures and a diagnosis are cached, in ms. */
 const freshFor = 10_000;
 const measuredFor = 30_000;
 const diagnosedFor = 60_000;
-/** Diagnoses that are kept. */
+/** Maximum number of cached diagnoses. */
 const mostDiagnoses = 1000;
 
-/** Threads for one kind of task, and the milliseconds that the areas' file system has for an answer. */
+/** Threads for one kind of task, and the timeout in ms. */
 interface Lane {
   pool: Tinypool;
   patience: number;
@@ -48,13 +48,13 @@ interface Remembered<T> {
 }
 
 /**
- * Everything of the server that touches an area's files, in threads: a file system that hangs, or a database that is
- * large, must not keep the server from answering others.
+ * Runs all access to areas' files in threads, so that a hanging file system or a large database does not block the
+ * server.
  */
 export class Desk {
   readonly #settings: Settings;
   readonly #quick: Lane;
-  /** Looks over all areas, and diagnoses: many of them must not keep a quick answer waiting. */
+  /** Scans and diagnoses; separate, so that they do not delay quick requests. */
   readonly #slow: Lane;
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<AreaMeasure[]> | undefined;
@@ -66,7 +66,7 @@ export class Desk {
     this.#slow = { pool: threads(2), patience: 60_000 };
   }
 
-  /** @throws {JobsError} what refuses the job */
+  /** @throws {JobsError} the reason for a refusal */
   enqueue(request: JobRequest, requestedBy: string): Promise<Enqueued> {
     return this.#run<Enqueued>(this.#quick, "enqueue", { request, requestedBy });
   }
@@ -76,12 +76,12 @@ export class Desk {
     return this.#run<AreaStatus>(this.#quick, "status", { area });
   }
 
-  /** The last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
+  /** Returns the last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
   history(area: string, limit: number): Promise<HistoryLine[]> {
     return this.#run<HistoryLine[]>(this.#quick, "history", { area, limit });
   }
 
-  /** What `doctor` says of an area, as it was within the last 60 s. @throws {JobsError} as `status` */
+  /** Returns the doctor's checks of an area, at most 60 s old. @throws {JobsError} as `status` */
   diagnosis(area: string): Promise<Diagnosis> {
     const known = this.#diagnoses.get(area);
     if (known !== undefined && !isOld(known, diagnosedFor)) return known.answer;
@@ -91,7 +91,7 @@ export class Desk {
     return answer;
   }
 
-  /** All areas below the roots, as they were within the last 10 s. */
+  /** Returns all areas below the roots; at most 10 s old. */
   areas(): Promise<FoundAreas> {
     if (this.#found === undefined || isOld(this.#found, freshFor)) {
       this.#found = { at: performance.now(), answer: this.#run<FoundAreas>(this.#slow, "find", {}) };
@@ -99,7 +99,7 @@ export class Desk {
     return this.#found.answer;
   }
 
-  /** Sizes and last jobs of all areas, as they were within the last 30 s. */
+  /** Returns sizes and last jobs of all areas; at most 30 s old. */
   measures(): Promise<AreaMeasure[]> {
     if (this.#measured === undefined || isOld(this.#measured, measuredFor)) {
       this.#measured = { at: performance.now(), answer: this.#run<AreaMeasure[]>(this.#slow, "measure", {}) };
@@ -107,20 +107,20 @@ export class Desk {
     return this.#measured.answer;
   }
 
-  /** The area of that id, by any of its paths. Undefined where none is below the roots. */
+  /** Returns the area with that id, by any of its paths; undefined if none is below the roots. */
   async areaOf(areaId: string): Promise<FoundArea | undefined> {
     const { areas } = await this.areas();
     return areas.find((area) => area.areaId === areaId);
   }
 
-  /** Ends the threads, whatever they are doing. */
+  /** Terminates the threads and their tasks. */
   async close(): Promise<void> {
     await Promise.all([this.#quick.pool.destroy(), this.#slow.pool.destroy()]);
   }
 
   async #run<T>({ pool, patience }: Lane, name: string, task: object): Promise<T> {
     if (pool.queueSize >= longestQueue) {
-      throw new JobsError("busy", "too many requests about areas are waiting", { hint: "ask again later" });
+      throw new JobsError("busy", "too many waiting requests about areas", { hint: "try again later" });
     }
     const signal = AbortSignal.timeout(patience);
     let answer: DeskAnswer<T>;
@@ -128,8 +128,8 @@ export class Desk {
       answer = await pool.run({ settings: this.#settings, ...task }, { name, signal });
     } catch (error) {
       if (!signal.aborted) throw error;
-      throw new JobsError("timeout", `the areas' file system gave no answer within ${patience / 1000} s`, {
-        hint: "a job that was asked for may have been enqueued: see GET /api/v1/jobs, or ask again with the same Idempotency-Key",
+      throw new JobsError("timeout", `the areas' file system did not respond within ${patience / 1000} s`, {
+        hint: "a requested job may have been enqueued: see GET /api/v1/jobs, or repeat the request with the same Idempotency-Key",
         cause: error,
       });
     }
@@ -144,12 +144,12 @@ function threads(most: number): Tinypool {
     minThreads: 1,
     maxThreads: most,
     idleTimeout: 60_000,
-    // Between tasks a thread must hear from Redis.
+    // An idle thread must still receive events from Redis.
     useAtomics: false,
   });
 }
 
-/** A failure counts as long as an answer: a file system that hangs must not be asked again at once. */
+/** Failures are cached like results, so that a hanging file system is not asked again immediately. */
 function isOld({ at }: Remembered<unknown>, freshFor: number): boolean {
   return performance.now() - at > freshFor;
 }

@@ -7,18 +7,18 @@ import { listJobs } from "../list-jobs.ts";
 import { plainProblem, sendProblem } from "./problems.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** Milliseconds between two looks at the queues, while anybody listens. */
+/** Milliseconds between polls of the queues while there are listeners. */
 const lookInterval = 1000;
-/** Looks after which a comment is sent where nothing is new, so that no proxy takes the connection for dead. */
+/** Polls without news until a comment is sent, so that proxies keep the connection open. */
 const quietLooks = 15;
-/** Each listener holds a connection; pages beyond these ask now and then instead. */
+/** Maximum number of listeners, because each holds a connection; further pages poll instead. */
 const mostListeners = 100;
-/** Bytes that a listener may leave unread before it is given up. */
+/** Maximum unread bytes of a listener before it is dropped. */
 const mostUnread = 4 * 1024 * 1024;
-/** Unfinished jobs that are told of, the newest. */
+/** Maximum number of unfinished jobs sent, newest first. */
 const mostJobs = 500;
 
-/** Looks at the queues while anybody listens, and tells all listeners what is new. */
+/** Polls the queues while there are listeners, and sends changes to all of them. */
 class Broadcast {
   readonly #look: () => Promise<object>;
   readonly #listeners = new Set<PassThrough>();
@@ -36,7 +36,7 @@ class Broadcast {
 
   listen(): PassThrough {
     const stream = new PassThrough();
-    stream.on("error", () => {}); // whoever has gone is no error of ours
+    stream.on("error", () => {}); // a listener that is gone is not an error
     stream.on("close", () => this.#leave(stream));
     stream.write(this.#last === "" ? ":\n\n" : this.#last);
     this.#listeners.add(stream);
@@ -44,7 +44,7 @@ class Broadcast {
     return stream;
   }
 
-  /** Ends all streams: a server that stops waits for open answers. */
+  /** Ends all streams, because a stopping server waits for open responses. */
   end(): void {
     for (const stream of this.#listeners) stream.end();
     this.#listeners.clear();
@@ -90,8 +90,8 @@ class Broadcast {
 }
 
 /**
- * `/api/v1/events`: hosts, workers, schedules and unfinished jobs as server-sent events, whenever something has changed.
- * Of the lines of `[reduce-records]`, which may be very many, those that fail.
+ * `/api/v1/events`: hosts, workers, schedules and unfinished jobs as server-sent events, on every change. Of the
+ * lines of `[reduce-records]`, which may be many, only failing ones are included.
  */
 export const eventRoute =
   ({ session, ask }: ServerParts): FastifyPluginAsyncZod =>
@@ -112,21 +112,21 @@ export const eventRoute =
     );
     app.addHook("preClose", async () => broadcast.end());
     app.get("/events", { logLevel: "warn", schema: { hide: true } }, async (_request, reply) => {
-      if (broadcast.isFull) return sendProblem(reply, plainProblem(503, "too many listen already"));
-      // A proxy that buffers would keep what is new to itself.
+      if (broadcast.isFull) return sendProblem(reply, plainProblem(503, "too many listeners"));
+      // A buffering proxy would delay the events.
       reply.header("x-accel-buffering", "no").type("text/event-stream");
       return reply.send(broadcast.listen());
     });
   };
 
-/** When a worker was last heard of changes all the time; that it is alive is what counts. */
+/** `seenAt` changes all the time; only `alive` matters. */
 function withoutSeenAt({ worker, ...host }: QueueStatus): object {
   if (worker === null) return { ...host, worker };
   const { seenAt: _seenAt, ...rest } = worker;
   return { ...host, worker: rest };
 }
 
-/** What was asked for may name 100,000 runs. */
+/** A job's data may contain 100,000 run ids. */
 function withoutData({ data: _data, ...job }: JobView): object {
   return job;
 }

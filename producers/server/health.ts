@@ -4,10 +4,10 @@ import { listHosts } from "../../shared/queue/hosts.ts";
 import { healthSchema } from "./answers.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** Anybody may ask, as often as they like: Redis is asked once in so many milliseconds. */
+/** Milliseconds between queries to Redis: anyone may request this, at any rate. */
 const freshFor = 1000;
 
-/** `/healthz`: whether the server can do its work, and which hosts' workers are alive. Needs no token. */
+/** `/healthz`: whether Redis responds, and which hosts' workers are alive. Needs no token. */
 export const healthRoute =
   ({ settings, session }: ServerParts): FastifyPluginAsyncZod =>
   async (app) => {
@@ -30,7 +30,7 @@ export const healthRoute =
         logLevel: "warn",
         schema: {
           tags: ["health"],
-          summary: "Whether Redis answers, and which hosts' workers are alive",
+          summary: "Whether Redis responds, and which hosts' workers are alive",
           security: [],
           response: { 200: healthSchema, 503: healthSchema },
         },

@@ -5,40 +5,39 @@ import { redisKey } from "../../shared/queue/names.ts";
 import type { Enqueued } from "../enqueue.ts";
 import type { RequestName } from "../request-job.ts";
 
-/** Seconds for which an answer is given again. */
+/** Seconds for which a response is kept. */
 const rememberedFor = 24 * 60 * 60;
 
 interface Remembered {
-  /** Of what was asked. */
+  /** Hash of the request. */
   fingerprint: string;
-  /** Missing while it is being answered, and where the server died meanwhile. */
+  /** Missing until the request is answered; also if the server died before. */
   answer?: Enqueued;
 }
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** What is asked with one key. */
+/** A request with its key. */
 export interface OneRequest {
   key: string;
   job: RequestName;
-  /** All of it, as it came. */
+  /** The whole body as received. */
   body: unknown;
 }
 
-/** Forgets a request, unless it was answered meanwhile. */
+/** Deletes a request that has no answer yet. */
 const forgetUnanswered = `if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end`;
 
-/** True where it is certain that nothing was enqueued: the input was bad, or a safety rule spoke against it. */
+/** Returns true if certainly nothing was enqueued: bad input, or a safety rule. */
 function isRefusal(error: unknown): boolean {
   const { exitCode } = toJobsError(error);
   return exitCode === ExitCode.usage || exitCode === ExitCode.refused;
 }
 
 /**
- * Answers one request once: with the same `key` again comes the first answer, and nothing is enqueued. The job's id
- * is made from the key, so that a request that was cut off is not doubled by the next. A request that is refused does not
- * use the key up: it may come again, changed.
- * Undefined where the key was used for another request.
+ * Answers one request once: a repeated `key` gets the first answer, and nothing is enqueued. The job's id is
+ * derived from the key, so that repeating an interrupted request does not add a second job. A refused request does
+ * not use up the key; it may be changed and repeated. Returns undefined if the key was used for another request.
  */
 export async function answerOnce(
   { redis, prefix }: { redis: Redis; prefix: string },

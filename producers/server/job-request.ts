@@ -2,7 +2,7 @@ import { z } from "zod";
 import { payloadSchemas } from "../../shared/queue/payload.ts";
 import { type RequestName, requestNames } from "../request-job.ts";
 
-/** A job as HTTP asks for it: what its data in the queue holds, and which job it is. */
+/** A job as requested over HTTP: its kind and the members of its data. */
 export interface JobBody {
   job: RequestName;
   area: string;
@@ -15,7 +15,7 @@ const duration = z
   .max(32)
   .regex(/^\d+(\.\d+)?(s|m|h|d|w)$/, "is not a duration such as 90s, 30m, 12h, 30d or 8w");
 
-/** Members that are milliseconds in the queue, and may be durations here, as for the command. */
+/** Members that are milliseconds in the queue, and may be durations here, as on the command line. */
 const durations = ["age", "deadAfter", "grace", "maxTime", "quietFor", "deadline"] as const;
 
 function bodySchema(name: RequestName) {
@@ -37,7 +37,7 @@ function bodySchema(name: RequestName) {
 
 const schemas = requestNames.map(bodySchema);
 
-/** Every kind of job that may be asked for, told apart by `job`. */
+/** All jobs that may be requested, distinguished by `job`. */
 export const jobBodySchema = z.discriminatedUnion(
   "job",
   schemas as unknown as [(typeof schemas)[number], ...typeof schemas],

@@ -14,14 +14,14 @@ import type { ServerParts } from "./server-parts.ts";
 
 const jobId = z.string().min(1).max(256);
 const hostName = z.string().min(1).max(255);
-/** Whose job a mere number means: BullMQ counts for each host anew. */
+/** The host of a job whose id is a number, which BullMQ assigns per queue. */
 const oneHost = z.strictObject({ host: hostName.optional() });
-/** How many jobs a list holds. */
+/** Minimum, default and maximum number of jobs in a list. */
 const fewest = 1;
 const usual = 100;
 const most = 1000;
 
-/** The errors a route may answer with, for the description. */
+/** Returns the error responses of a route, for OpenAPI. */
 export function problems(...statuses: number[]): Record<number, object> {
   const content = { "application/problem+json": { schema: problemSchema } };
   return Object.fromEntries(
@@ -33,7 +33,6 @@ function statesOf(text: string | undefined): JobState[] | undefined {
   return text === undefined ? undefined : parseStates(text);
 }
 
-/** `/api/v1/jobs` */
 export const jobRoutes =
   ({ settings, session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
   async (app) => {
@@ -44,7 +43,7 @@ export const jobRoutes =
           tags: ["jobs"],
           summary: "Enqueue a job",
           description:
-            "The same work asked for twice while the first job is unfinished is one job. With an Idempotency-Key the same request is answered once within a day, whatever becomes of the connection.",
+            "A request equal to an unfinished job returns that job. With an Idempotency-Key, a repeated request returns the first response for a day, even after a lost connection.",
           headers: z.object({ "idempotency-key": z.string().min(1).max(255).optional() }),
           body: jobBodySchema,
           response: { 202: enqueuedSchema, ...problems(400, 403, 404, 409, 413, 415, 422) },
@@ -60,8 +59,8 @@ export const jobRoutes =
           return await answerOnce(once, { key, job, body: request.body }, enqueue);
         });
         if (answer === undefined) {
-          const error = new JobsError("usage", "this Idempotency-Key was used for another request", {
-            hint: "use a new key for a new request",
+          const error = new JobsError("usage", "this Idempotency-Key was already used for another request", {
+            hint: "use a new key for each request",
           });
           return sendProblem(reply, error, 422);
         }
@@ -75,7 +74,7 @@ export const jobRoutes =
       {
         schema: {
           tags: ["jobs"],
-          summary: "List jobs, the newest first",
+          summary: "List jobs, newest first",
           querystring: z.strictObject({
             state: z
               .string()
@@ -111,8 +110,8 @@ export const jobRoutes =
       {
         schema: {
           tags: ["jobs"],
-          summary: "End a job, waiting or running",
-          description: "202: it is running and ends at its next batch; what it moved stays moved.",
+          summary: "Cancel a job, waiting or running",
+          description: "202: the running job stops at its next batch; what it has moved stays moved.",
           params: z.strictObject({ jobId }),
           querystring: oneHost,
           response: { 200: cancelledSchema, 202: cancelledSchema, ...problems(400, 404) },

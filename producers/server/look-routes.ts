@@ -4,7 +4,6 @@ import { areasSchema, hostsSchema } from "./answers.ts";
 import { problems } from "./job-routes.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** `/api/v1/areas` and `/api/v1/hosts` */
 export const lookRoutes =
   ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
   async (app) => {
@@ -14,7 +13,7 @@ export const lookRoutes =
         schema: {
           tags: ["areas"],
           summary: "All areas below the server's roots",
-          description: "As they were within the last 10 seconds. Links to directories are not followed.",
+          description: "At most 10 seconds old. Symbolic links to directories are not followed.",
           response: { 200: areasSchema, ...problems(504) },
         },
       },

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { farmStatus } from "../farm-status.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** `/metrics`: queues, workers and areas as they are now, for Prometheus; figures that cannot be had are left out. */
+/** `/metrics`: queues, workers and areas for Prometheus; unavailable values are omitted. */
 export const metricsRoute =
   (parts: ServerParts): FastifyPluginAsyncZod =>
   async (app) => {
@@ -27,14 +27,14 @@ function gauge<Label extends string>(
 }
 
 function farmGauges(registry: Registry, { session, ask }: ServerParts): () => Promise<void> {
-  const redis = gauge(registry, "redis_up", "1 where Redis answers", []);
+  const redis = gauge(registry, "redis_up", "1 if Redis responds", []);
   const jobs = gauge(registry, "jobs", "Jobs in the queues by state", ["host", "state"]);
-  const workers = gauge(registry, "worker_up", "1 while the host's worker is alive", ["host"]);
-  const drained = gauge(registry, "host_drained", "1 where the host takes no new area", ["host"]);
+  const workers = gauge(registry, "worker_up", "1 if the host's worker is alive", ["host"]);
+  const drained = gauge(registry, "host_drained", "1 if the host takes no new areas", ["host"]);
   const failing = gauge(
     registry,
     "automatic_failing",
-    "1 where the last job of a schedule, or of a line of [reduce-records], failed, or nobody took its turn",
+    "1 if the last job of a schedule or of a line of [reduce-records] failed, or if a due job was not started",
     ["kind", "name", "area"],
   );
   return async () => {
@@ -52,7 +52,7 @@ function farmGauges(registry: Registry, { session, ask }: ServerParts): () => Pr
 }
 
 function areaGauges(registry: Registry, { desk }: ServerParts): () => Promise<void> {
-  const up = gauge(registry, "areas_readable", "1 where the areas' file system answers", []);
+  const up = gauge(registry, "areas_readable", "1 if the areas' file system responds", []);
   const bytes = gauge(registry, "area_database_bytes", "Size of an area's database", ["area", "database"]);
   const succeeded = gauge(
     registry,
@@ -63,7 +63,7 @@ function areaGauges(registry: Registry, { desk }: ServerParts): () => Promise<vo
   const failed = gauge(
     registry,
     "area_last_job_failed",
-    "1 where the last job of that kind on the area failed",
+    "1 if the last job of that kind on the area failed",
     ["area", "job"],
   );
   const oldest = gauge(

@@ -7,17 +7,17 @@ import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import { JobsError } from "../../shared/errors.ts";
 
-/** Where the page's own files are: as compiled, beside this one. */
+/** The page's compiled files. */
 const ownFiles = fileURLToPath(new URL("./page/", import.meta.url));
 
-/** The libraries of the page: directories of their packages, by the path they are served under. */
+/** The page's libraries: package directories, by the path under which they are served. */
 const libraries: Record<string, [packageName: string, directory: string]> = {
   "/static/lit-html/": ["lit-html", "."],
   "/static/uplot/": ["uplot", "dist"],
   "/static/pico/": ["@picocss/pico", "css"],
 };
 
-/** What the page's modules mean by the names of libraries; the browser is told in the page itself. */
+/** Maps the library names in the page's modules to paths; part of the page. */
 const importMap = JSON.stringify({
   imports: {
     "lit-html": "/static/lit-html/lit-html.js",
@@ -26,10 +26,10 @@ const importMap = JSON.stringify({
   },
 });
 
-/** Lets the browser take this one script that stands in a page. */
+/** Allows this one inline script. */
 export const importMapHash = `'sha256-${createHash("sha256").update(importMap).digest("base64")}'`;
 
-/** The overview page at `/`, with its own files and libraries: it asks no other site for anything. */
+/** Serves the overview page at `/` with its files and libraries; nothing comes from other sites. */
 export async function addOverview(app: FastifyInstance): Promise<void> {
   const page = readFileSync(join(ownFiles, "overview.html"), "utf8").replace(
     "<!-- import map -->",
@@ -53,10 +53,10 @@ export async function addOverview(app: FastifyInstance): Promise<void> {
   }
 }
 
-/** Not all packages let their package.json be resolved. */
+/** Searches the directories itself, because some packages do not export their package.json. */
 function packageDirectory(name: string): string {
   const { paths } = createRequire(import.meta.url).resolve;
   const found = (paths(name) ?? []).map((path) => join(path, name)).find((path) => existsSync(path));
   if (found !== undefined) return found;
-  throw new JobsError("internal", `${name} is not installed`, { hint: "npm ci installs it" });
+  throw new JobsError("internal", `${name} is not installed`, { hint: "run npm ci" });
 }

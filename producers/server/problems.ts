@@ -4,7 +4,7 @@ import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { type ErrorCode, errorCodes, JobsError, toJobsError } from "../../shared/errors.ts";
 
-/** The HTTP status of every error of ours. */
+/** The HTTP status of every error code. */
 const statusOf: Record<ErrorCode, number> = {
   usage: 400,
   "bad-payload": 400,
@@ -46,11 +46,11 @@ const statusOf: Record<ErrorCode, number> = {
   timeout: 504,
 };
 
-/** What every answer that is an error holds (RFC 9457). */
+/** The members of every error response (RFC 9457). */
 export const problemSchema = z
   .object({
     type: z.string().meta({
-      description: "`urn:mtjobs:error:<code>`, or `about:blank` where HTTP's own status says it all",
+      description: "`urn:mtjobs:error:<code>`, or `about:blank` for a plain HTTP status",
     }),
     title: z.string(),
     status: z.int(),
@@ -61,11 +61,12 @@ export const problemSchema = z
   })
   .meta({
     id: "Problem",
-    description: "An error, as a problem document (RFC 9457). Decide by `code`; sentences change.",
+    description:
+      "An error as a problem document (RFC 9457). Programs should match on `code`; texts may change.",
   });
 export type Problem = z.infer<typeof problemSchema>;
 
-/** An answer that HTTP's own status describes. */
+/** Returns a problem that an HTTP status describes. */
 export function plainProblem(status: number, detail: string): Problem {
   return { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail };
 }
@@ -77,7 +78,7 @@ function problemOf(error: JobsError, status = statusOf[error.code]): Problem {
   return { type: `urn:mtjobs:error:${code}`, title, status, detail: message, code, ...rest };
 }
 
-/** Sends an error; `status` where another one than the code's says it better. */
+/** Sends an error; `status` overrides that of its code. */
 export function sendProblem(
   reply: FastifyReply,
   problem: Problem | JobsError,
@@ -93,26 +94,24 @@ function malformed(error: FastifyError & { validation: readonly object[] }): Job
       `${instancePath.slice(1).replaceAll("/", ".") || String(error.validationContext ?? "data")}: ${message}`,
   );
   return new JobsError("bad-payload", problems.join("; "), {
-    hint: "/openapi.json says what is taken",
+    hint: "see /openapi.json for valid requests",
     details: { problems },
   });
 }
 
-/** The document for whatever was thrown. What is a mistake of ours goes to `log`, and is not told. */
+/** Returns the problem document for a thrown error. Internal errors go to `log`, and are hidden from the client. */
 export function problemOfThrown(error: Error & { statusCode?: number }, log: FastifyBaseLogger): Problem {
   if (error instanceof JobsError) {
-    if (error.code === "internal") log.error({ err: error }, "a mistake of ours");
+    if (error.code === "internal") log.error({ err: error }, "internal error");
     return problemOf(error);
   }
   if (hasZodFastifySchemaValidationErrors(error)) return problemOf(malformed(error));
   const { statusCode = 500 } = error;
   if (statusCode < 500) return plainProblem(statusCode, error.message);
-  log.error({ err: error }, "a request failed");
+  log.error({ err: error }, "request failed");
   if (statusCode === 503) return plainProblem(503, error.message);
   const { code } = toJobsError(error);
-  return problemOf(
-    new JobsError(code, "the request could not be answered", { hint: "the server's log says why" }),
-  );
+  return problemOf(new JobsError(code, "the request failed", { hint: "see the server's log" }));
 }
 
 /** Makes every error of `app` a problem document. */
@@ -121,6 +120,6 @@ export function answerWithProblems(app: FastifyInstance): void {
     sendProblem(reply, problemOfThrown(error, request.log)),
   );
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, plainProblem(404, `there is nothing to ${request.method} here`)),
+    sendProblem(reply, plainProblem(404, `cannot ${request.method} this path`)),
   );
 }

@@ -12,25 +12,25 @@ import { buildApp } from "./build-app.ts";
 import { Desk } from "./desk.ts";
 import type { ServerParts } from "./server-parts.ts";
 
-/** Milliseconds that requests in hand have once the server is told to stop. */
+/** Milliseconds for open requests after the server is told to stop. */
 const stopGrace = 5000;
 
 export interface ServeOptions {
   listen: ListenAddress;
   boardWrite: boolean;
   version: string;
-  /** Aborted: the server finishes what it has in hand and stops. */
+  /** Aborted: the server finishes open requests and stops. */
   signal: AbortSignal;
 }
 
 /**
- * Serves HTTP until `signal`; resolves to the URL it had. @throws {JobsError} `bad-settings` without roots, or without
- * a token where others could reach it; `redis-unreachable`, `bad-redis`; `io` where it cannot listen
+ * Serves HTTP until `signal`; resolves to its URL. @throws {JobsError} `bad-settings` without roots, or without a
+ * token if other machines could reach it; `redis-unreachable`, `bad-redis`; `io` if it cannot listen
  */
 export async function serve(settings: Settings, options: ServeOptions): Promise<string> {
   const { listen, signal } = options;
   if (settings.areas.length === 0) {
-    throw new JobsError("bad-settings", "the server needs roots, outside which it touches nothing", {
+    throw new JobsError("bad-settings", "the server needs roots; it touches nothing outside them", {
       hint: "set MTJOBS_AREAS (--areas)",
     });
   }
@@ -49,7 +49,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     };
     if (settings.token !== undefined && settings.token.length < shortestToken) {
       log.warn(
-        `MTJOBS_TOKEN is shorter than ${shortestToken} characters and may be guessed: openssl rand -hex 16`,
+        `MTJOBS_TOKEN is shorter than ${shortestToken} characters and may be guessed; create one with openssl rand -hex 16`,
       );
     }
     const app = await buildApp({ settings, session, desk, ask }, { ...options, log });
@@ -59,7 +59,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     const url = listeningUrl(app.server.address() as AddressInfo);
     log.info({ areas: settings.areas, token: settings.token !== undefined }, `serving ${url}`);
     await aborted(signal);
-    log.info("stopping: finishing the requests in hand");
+    log.info("stopping: finishing open requests");
     const tooLong = setTimeout(() => app.server.closeAllConnections(), stopGrace);
     await app.close();
     clearTimeout(tooLong);

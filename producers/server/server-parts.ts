@@ -2,11 +2,11 @@ import type { Settings } from "../../shared/settings.ts";
 import type { Session } from "../session.ts";
 import type { Desk } from "./desk.ts";
 
-/** What the routes work with. */
+/** What the routes share. */
 export interface ServerParts {
   settings: Settings;
   session: Session;
   desk: Desk;
-  /** Runs what asks Redis; an outage becomes `redis-unreachable`. */
+  /** Runs a call to Redis; an outage becomes `redis-unreachable`. */
   ask: <T>(work: () => Promise<T>) => Promise<T>;
 }

@@ -50,8 +50,8 @@ describe("following a job", () => {
           const ending = followJob(session, place, { onNote: (sentence) => notes.push(sentence) });
           const refused = expect(ending).rejects.toMatchObject({
             code: "unknown-job",
-            message: `job ${jobId} is no longer in its queue: Redis was out of reach and came back without it`,
-            hint: expect.stringContaining("ask for it again"),
+            message: `job ${jobId} is no longer in its queue: Redis was unreachable and has lost it`,
+            hint: expect.stringContaining("enqueue it again"),
           });
           await server.kill();
           await waitFor("a note", () => notes.length > 0);
@@ -96,7 +96,7 @@ describe("following a job", () => {
         await expect(waiting).rejects.toMatchObject({
           code: "unknown-job",
           message: `job ${jobId} is no longer in its queue: it was removed`,
-          hint: expect.stringContaining("ask for it again"),
+          hint: expect.stringContaining("enqueue it again"),
         });
       } finally {
         await session.close();

@@ -133,7 +133,10 @@ describe("migrate", () => {
       expect([script.code, errorCodeOf(script)]).toEqual([3, "unconfirmed"]);
       const takeover = ["migrate", area, "--takeover"];
       const declined = await runProgram(stage, takeover, { types: "yes" });
-      expect([declined.code, declined.stderr]).toEqual([3, expect.stringContaining("Type off to continue: ")]);
+      expect([declined.code, declined.stderr]).toEqual([
+        3,
+        expect.stringContaining("Type off to continue: "),
+      ]);
       expect(documentOf(await run(stage, "jobs", "--json")).jobs).toEqual([]);
       expect((await runProgram(stage, takeover, { types: "off" })).code).toBe(0);
       const again = documentOf(await run(stage, ...takeover, "--yes", "--json"));

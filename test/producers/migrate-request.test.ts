@@ -48,7 +48,7 @@ describe("asking for a migration", () => {
         expect(await refusal("hostc")).toMatchObject({ code, message: /the worker of hostc has gone/ });
         expect(await refusal("hostd")).toMatchObject({
           code,
-          message: /no worker is known by the name hostd/,
+          message: /no worker has the name or address hostd/,
         });
         expect(await mtjobs.jobs()).toEqual([]);
       });

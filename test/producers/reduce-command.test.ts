@@ -195,7 +195,7 @@ describe("reduce", () => {
       const { code, stdout, stderr } = await waiting.finished;
       expect(code).toBe(0);
       expect(stdout).toContain("on hostb");
-      expect(stderr).toContain("hosta is not the area's home: the job went on to hostb");
+      expect(stderr).toContain("hosta is not the homehost: job forwarded to hostb");
     }));
 
   it("ends as cancelled where somebody cancels the job it waits for before it began", () =>

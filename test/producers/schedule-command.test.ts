@@ -105,22 +105,24 @@ test("what is no schedule is refused by name and adds nothing", () =>
       const cron = "0 2 * * *";
       expect(await refused({})).toBe("usage: a schedule needs either --cron or --every");
       expect(await refused({ cron, every: 3_600_000 })).toMatch(/^usage: .*either --cron or --every/);
-      expect(await refused({ cron: "61 2 * * *" })).toMatch(/^usage: .*"61 2 \* \* \*" is no cron pattern/);
+      expect(await refused({ cron: "61 2 * * *" })).toMatch(
+        /^usage: .*"61 2 \* \* \*" is not a cron pattern/,
+      );
       for (const often of ["* * * * * *", "0,30 0 2 * * *", "*/20 * * * *  *", "@secondly"])
-        expect(await refused({ cron: often })).toMatch(/^usage: .*comes more than once a minute/);
+        expect(await refused({ cron: often })).toMatch(/^usage: .*matches more than once a minute/);
       await expect(addSchedule(session, checked, { cron: "*/30 * * * * *" })).rejects.toMatchObject({
-        hint: 'write minute, hour, day of month, month and day of week, as in "0 2 * * 1-5"; of seconds, in front of them, only one may be named',
+        hint: 'use minute, hour, day of month, month and day of week, such as "0 2 * * 1-5"; an additional first field for seconds may name only one',
       });
       await expect(addSchedule(session, checked, { every: 59_999 })).rejects.toMatchObject({
-        message: expect.stringContaining("less than a minute"),
-        hint: "a minute is the least: --every 1m",
+        message: expect.stringContaining("at least a minute"),
+        hint: "for example --every 1m",
       });
-      expect(await refused({ cron: "" })).toMatch(/^usage: .*"" is no cron pattern/);
-      expect(await refused({ cron: "0 0 30 2 *" })).toMatch(/^usage: .*or never comes/);
-      expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is not a time zone/);
-      expect(await refused({ every: 5000 })).toMatch(/^usage: .*too often/);
-      expect(await refused({ cron, name: "a:b" })).toMatch(/^usage: .*cannot be a schedule's name/);
-      expect(await refused({ cron, name: "id" })).toMatch(/^usage: .*cannot be a schedule's name/);
+      expect(await refused({ cron: "" })).toMatch(/^usage: .*"" is not a cron pattern/);
+      expect(await refused({ cron: "0 0 30 2 *" })).toMatch(/^usage: .*or never matches/);
+      expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is no time zone/);
+      expect(await refused({ every: 5000 })).toMatch(/^usage: .*at least a minute/);
+      expect(await refused({ cron, name: "a:b" })).toMatch(/^usage: .*is not a valid schedule name/);
+      expect(await refused({ cron, name: "id" })).toMatch(/^usage: .*is not a valid schedule name/);
       expect(await listSchedules(session)).toEqual([]);
     });
     const add = ["schedule", "add"];
@@ -154,7 +156,7 @@ test("a schedule's turn adds the job proper, and jobs that fail are loud in stat
     expect(documentOf(json).automatic).toEqual([
       expect.objectContaining({
         ...{ kind: "schedule", name: "hourly", area, ok: false },
-        problem: "its last job failed (pinned: this area is pinned); none ever succeeded",
+        problem: "its last job failed (pinned: this area is pinned); none has ever succeeded",
         last: expect.objectContaining({ failures: 1, jobId }),
       }),
     ]);

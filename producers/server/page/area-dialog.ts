@@ -10,17 +10,17 @@ import { SizeChart } from "./size-chart.ts";
 import { changed } from "./state.ts";
 import { bytes, number } from "./words.ts";
 
-/** Jobs of the history that are listed; the chart shows all. */
+/** Listed jobs of the history; the chart shows all. */
 const listed = 10;
 
-/** One area with its chart, what the doctor says, its last jobs, and a form that asks for one. */
+/** One area with its chart, the doctor's checks, its last jobs, and a form to start a job. */
 export class AreaDialog {
   readonly #dialog: HTMLDialogElement;
   #path: string | undefined;
   #form: JobForm | undefined;
   #history: HistoryLine[] | undefined;
   #trouble: string | undefined;
-  /** What `#history` was read for: a newer last job means that it is old. */
+  /** The last job in `#history`; if the area has a newer one, the history is read again. */
   #lastJob: string | undefined;
   #chart: SizeChart | undefined;
 
@@ -84,13 +84,13 @@ export class AreaDialog {
         <button aria-label="Close" rel="prev" @click=${() => this.#dialog.close()}></button>
         <h2 id="area-title">${area?.name ?? path}</h2>
       </header>
-      ${area === undefined ? html`<p aria-busy="true">looking</p>` : facts(area)}
+      ${area === undefined ? html`<p aria-busy="true">Loading…</p>` : facts(area)}
       <h3>Sizes and runs over time</h3>
       <figure class="chart" role="img" aria-label="Sizes and runs over time; the last jobs are listed below"></figure>
       ${this.#story()}
       <h3>Warnings</h3>
       ${warnings(path)}
-      <h3>Ask for a job</h3>
+      <h3>Start a job</h3>
       ${jobsOf(path).map((job) => (job.state === "active" ? progressOf(job) : html`<p>${job.job} ${job.state}</p>`))}
       ${this.#form?.view()}
     </article>`;
@@ -98,8 +98,8 @@ export class AreaDialog {
 
   #story(): TemplateResult {
     if (this.#trouble !== undefined) return html`<p class="bad">${this.#trouble}</p>`;
-    if (this.#history === undefined) return html`<p aria-busy="true">reading the history</p>`;
-    if (this.#history.length === 0) return html`<p class="quiet">No job has been done here yet.</p>`;
+    if (this.#history === undefined) return html`<p aria-busy="true">Loading the history…</p>`;
+    if (this.#history.length === 0) return html`<p class="quiet">No job has run here yet.</p>`;
     return html`<ul class="story">
       ${this.#history
         .slice(-listed)
@@ -115,9 +115,9 @@ function facts(area: Area): TemplateResult {
       <dd>${value}</dd>`;
   return html`<dl class="facts">
     ${fact("path", area.area)} ${fact("homehost", `${area.homehost ?? "none"}${area.pinned ? " (pinned)" : ""}`)}
-    ${fact("lock", lockOf(area))} ${area.paused === null ? nothing : fact("paused", `by ${area.paused}: no job begins until it is deleted`)}
+    ${fact("lock", lockOf(area))} ${area.paused === null ? nothing : fact("paused", `by ${area.paused}; delete it to continue`)}
     ${wayOf(area) === undefined ? nothing : fact(area.migration?.kind ?? "", wayOf(area) ?? "")}
-    ${area.policies.map(({ name, text }) => fact("reduces by itself", `${name}: ${text}`))}
+    ${area.policies.map(({ name, text }) => fact("policy", `${name}: ${text}`))}
     ${fact("megatest.db", `${bytes(area.bytes["megatest.db"])}, ${number(area.runs)} runs`)}
     ${fact("completed-runs.db", `${bytes(area.bytes["completed-runs.db"])}, ${number(area.completedRuns)} runs`)}
   </dl>`;
@@ -128,8 +128,8 @@ function warnings(path: string): TemplateResult {
   const found = warningsOf(areaDetails.get(path)?.value, undefined);
   const checks = diagnosis?.checks.filter(({ ok }) => ok !== true) ?? [];
   if (trouble !== undefined) return html`<p class="bad">${trouble}</p>`;
-  if (diagnosis === undefined) return html`<p aria-busy="true">the doctor is looking</p>`;
-  if (found.length + checks.length === 0) return html`<p class="good">Nothing is wrong.</p>`;
+  if (diagnosis === undefined) return html`<p aria-busy="true">Checking…</p>`;
+  if (found.length + checks.length === 0) return html`<p class="good">No problems.</p>`;
   return html`<ul>
     ${found.map((sentence) => html`<li class="bad">${sentence}</li>`)}
     ${checks.map(

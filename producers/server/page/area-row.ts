@@ -5,7 +5,7 @@ import { progressOf } from "./hosts-view.ts";
 import { homeName, state } from "./state.ts";
 import { ago, bytes, number, runs } from "./words.ts";
 
-/** The unfinished jobs of an area, the next one first. */
+/** Returns the unfinished jobs of an area, the next one first. */
 export function jobsOf(path: string): Job[] {
   return (state.farm?.jobs ?? []).filter(({ area }) => area === path).reverse();
 }
@@ -27,19 +27,19 @@ function nextJob(path: string): TemplateResult {
   return html`${first.job} ${first.state}${more}`;
 }
 
-/** Who holds the area. */
+/** Returns the holder of the area. */
 export function lockOf({ held, lease }: Pick<Area, "held" | "lease">): string {
   if (lease !== null) return `held by ${lease.holder}`;
-  return held === null ? "not known" : held ? "held" : "free";
+  return held === null ? "unknown" : held ? "held" : "free";
 }
 
-/** `from hostA to hostB (closed)` while the area is on its way; undefined where it is not. */
+/** `from hostA to hostB (closed)` during a migration; otherwise undefined. */
 export function wayOf({ migration }: Pick<Area, "migration">): string | undefined {
   if (migration === null || !migration.open) return undefined;
   return `from ${migration.fromHost} to ${migration.toHost} (${migration.state})`;
 }
 
-/** Who holds the area, and what keeps its jobs from it. */
+/** Shows the holder of the area, and what prevents jobs. */
 function holdCell(area: Area): TemplateResult {
   const way = wayOf(area);
   return html`${lockOf(area)}
@@ -52,7 +52,7 @@ export function failureText({ kind, name, problem }: Automatic): string {
   return `${kind === "schedule" ? "schedule" : "[reduce-records]"} ${name}: ${problem}`;
 }
 
-/** What is wrong with an area, as far as is known. */
+/** Returns an area's known problems. */
 export function warningsOf(area: Area | undefined, diagnosis: Diagnosis | undefined): string[] {
   const faults = diagnosis?.checks.filter(({ ok }) => ok === false) ?? [];
   const failing = area?.automatic?.filter(({ ok }) => !ok) ?? [];
@@ -67,7 +67,7 @@ function warningCell(path: string): TemplateResult {
     return html`<span class="bad path">${first}${others.length === 0 ? "" : ` (and ${others.length} more)`}</span>`;
   }
   return diagnosis === undefined
-    ? html`<span class="quiet">looking</span>`
+    ? html`<span class="quiet">checking…</span>`
     : html`<span class="good">none</span>`;
 }
 
@@ -80,13 +80,13 @@ function figures(path: string): TemplateResult {
   return html`<td class="number" data-label="megatest.db">${bytes(sizes["megatest.db"])}</td>
     <td class="number" data-label="runs">${number(value?.runs)}</td>
     <td class="number" data-label="completed-runs.db">${bytes(sizes["completed-runs.db"])}</td>
-    <td class="number" data-label="runs there">${number(value?.completedRuns)}</td>
+    <td class="number" data-label="archived runs">${number(value?.completedRuns)}</td>
     <td data-label="last job">${value === undefined ? "–" : lastJob(value.history[0])}</td>
     <td data-label="next job">${nextJob(path)}</td>
     <td data-label="lock">${value === undefined ? "–" : holdCell(value)}</td>`;
 }
 
-/** One line of the table of areas. */
+/** One row of the table of areas. */
 export function areaRow(area: AreaSummary, open: (path: string) => void): TemplateResult {
   const { area: path, name, problem } = area;
   return html`<tr data-area=${path}>

@@ -5,7 +5,7 @@ import { areaDetails, diagnoses } from "./details.ts";
 import type { AreaSummary } from "./documents.ts";
 import { changed, homeName, state } from "./state.ts";
 
-/** Rows of a page: what an operator overlooks, and the server answers at once. */
+/** Rows per page: what an operator can survey, and the server answers quickly. */
 const pageSize = 25;
 const columns = [
   "Area",
@@ -13,7 +13,7 @@ const columns = [
   "megatest.db",
   "Runs",
   "completed-runs.db",
-  "Runs there",
+  "Archived runs",
   "Last job",
   "Next job",
   "Lock",
@@ -64,7 +64,7 @@ function pages(found: number, last: number): TemplateResult {
   </nav>`;
 }
 
-/** The areas, a page at a time; asks for the details of those that are seen. */
+/** Shows the areas page by page; requests the details of the visible ones. */
 export function areasView(open: (path: string) => void): TemplateResult {
   const found = chosen();
   const last = Math.max(0, Math.ceil(found.length / pageSize) - 1);

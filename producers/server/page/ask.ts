@@ -1,13 +1,13 @@
-/** A refusal of the server's, in its words. */
+/** An error response of the server, with its text. */
 class Refusal extends Error {}
 
 const headers = { "content-type": "application/json" };
 
-/** One request to the API; `path` below /api/v1. @throws {Refusal} */
+/** Sends a request to the API; `path` is relative to /api/v1. @throws {Refusal} */
 export async function ask<T>(path: string, body?: object): Promise<T> {
   const how = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
   const response = await fetch(`/api/v1/${path}`, how).catch(() => {
-    throw new Refusal("the server is out of reach");
+    throw new Refusal("the server is unreachable");
   });
   const answer: unknown = await response.json().catch(() => ({}));
   if (response.ok) return answer as T;
@@ -15,7 +15,7 @@ export async function ask<T>(path: string, body?: object): Promise<T> {
   throw new Refusal(hint === undefined ? detail : `${detail}: ${hint}`);
 }
 
-/** What is told of the area at `path`. */
+/** Requests a document about the area at `path`. */
 export function askArea<T>(path: string, what: "" | "/history" | "/doctor"): Promise<T> {
   return ask(`areas/by-path${what}?${new URLSearchParams({ path })}`);
 }

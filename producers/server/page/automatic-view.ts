@@ -38,12 +38,12 @@ function schedulesTable(schedules: readonly Automatic[], open: Open): TemplateRe
   </details>`;
 }
 
-/** What fails of all that asks for jobs by itself, for nobody to overlook; and the schedules. Empty where there are none. */
+/** Shows failing schedules and policies prominently, and all schedules; nothing if there are none. */
 export function automaticView(open: Open): TemplateResult | typeof nothing {
   const all = state.farm?.automatic ?? [];
   if (all.length === 0) return nothing;
   const failing = all.filter(({ ok }) => !ok);
-  return html`<h2>By itself</h2>
+  return html`<h2>Schedules and policies</h2>
     ${
       failing.length === 0
         ? nothing

@@ -2,12 +2,12 @@ import type { HistoryLine } from "./documents.ts";
 
 type Line = (number | null)[];
 
-/** Seconds since 1970, then the sizes of and the runs in both databases; null where a job tells nothing of it. */
+/** Seconds since 1970, then the sizes of and the runs in both databases; null if a job has no such data. */
 export type Points = [times: number[], bytes: Line, completedBytes: Line, runs: Line, completedRuns: Line];
 
 /**
- * The points of an area's history. Where a line does not tell how many runs completed-runs.db had after the job, that is
- * reckoned back from the next one that does, or from now: each job tells how many it moved.
+ * Converts an area's history to points. If a line lacks the number of runs in completed-runs.db, it is computed
+ * back from the next line that has it, or from now, using the number that each job moved.
  */
 export function pointsOf(history: readonly HistoryLine[], completedRuns: number | null): Points {
   const points: Points = [[], [], [], [], []];

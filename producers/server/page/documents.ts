@@ -1,4 +1,4 @@
-/** What the page reads of the server's answers; docs/interface.md says what the members mean. */
+/** The members of the server's responses that the page uses; docs/interface.md explains them. */
 
 export interface AreaSummary {
   area: string;
@@ -22,7 +22,7 @@ export interface HistoryLine {
   error?: { code: string; message: string };
 }
 
-/** A schedule, or a line of `[reduce-records]`, and how its jobs end. */
+/** A schedule, or a line of `[reduce-records]`, and the outcome of its jobs. */
 export interface Automatic {
   kind: "schedule" | "policy";
   name: string;
@@ -92,11 +92,11 @@ export interface Host {
   drained: { at: string; by: string } | null;
 }
 
-/** What the server sends whenever it has changed. */
+/** Sent by the server on every change. */
 export interface Farm {
   hosts: Host[];
-  /** All schedules, and the lines of `[reduce-records]` that fail. */
+  /** All schedules, and failing lines of `[reduce-records]`. */
   automatic: Automatic[];
-  /** The unfinished ones. */
+  /** Unfinished jobs. */
   jobs: Job[];
 }

@@ -3,14 +3,14 @@ import type { Host, Job } from "./documents.ts";
 import { changed, isHomeOf, state } from "./state.ts";
 import { ago, runs } from "./words.ts";
 
-/** What a running job is at, with a bar. */
+/** Shows a running job's phase, with a bar. */
 export function progressOf({ job, area, progress }: Job): TemplateResult {
-  const { phase = "begins", runs: moved = { done: 0, total: 0 } } = progress ?? {};
+  const { phase = "starting", runs: moved = { done: 0, total: 0 } } = progress ?? {};
   const count = moved.total > 0 ? `, ${moved.done} of ${runs(moved.total)}` : "";
   const bar =
     moved.total > 0
       ? html`<progress max=${moved.total} .value=${moved.done} aria-label="runs done"></progress>`
-      : html`<progress aria-label="at work"></progress>`;
+      : html`<progress aria-label="running"></progress>`;
   return html`<p class="path">${job} ${area}<br /><span class="quiet">${phase}${count}</span></p>${bar}`;
 }
 
@@ -37,7 +37,7 @@ function hostCard(host: Host): TemplateResult {
     <p class="quiet">
       ${waiting} waiting, ${counts.failed ?? 0} failed${worker === null ? nothing : `, version ${worker.version}`}
     </p>
-    ${drained === null ? nothing : html`<p>takes no area: drained by ${drained.by} ${ago(drained.at)}</p>`}
+    ${drained === null ? nothing : html`<p>takes no new areas: drained by ${drained.by} ${ago(drained.at)}</p>`}
     <button class="small outline" ?disabled=${atHome === 0} @click=${() => showHome(host.host)}>
       ${atHome} ${atHome === 1 ? "area" : "areas"} at home
     </button>
@@ -45,7 +45,7 @@ function hostCard(host: Host): TemplateResult {
   </article>`;
 }
 
-/** All hosts with what their workers do. */
+/** Shows all hosts and their workers' jobs. */
 export function hostsView(): TemplateResult {
   const hosts = state.farm?.hosts;
   return html`<h2 id="hosts-title">Hosts</h2>

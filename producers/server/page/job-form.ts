@@ -5,12 +5,12 @@ import { progressOf } from "./hosts-view.ts";
 import { changed } from "./state.ts";
 import { runs } from "./words.ts";
 
-/** Milliseconds between two looks at the job that was asked for. */
+/** Milliseconds between polls of the job. */
 const lookInterval = 500;
 
 const ends = ["completed", "failed", "cancelled"];
 
-/** A job that was asked for from here, and how it stands. */
+/** A job started from this form. */
 interface Attempt {
   request: Record<string, unknown>;
   dryRun: boolean;
@@ -18,7 +18,7 @@ interface Attempt {
   trouble?: string;
 }
 
-/** Asks for a reduce or a restore of one area: first as a dry run, then the same in earnest. */
+/** Starts a reduce or a restore of one area: first as a dry run, then the same job for real. */
 export class JobForm {
   readonly #area: string;
   #attempt: Attempt | undefined;
@@ -31,7 +31,7 @@ export class JobForm {
     const input = (name: string, label: string, example: string) =>
       html`<label>${label}<input name=${name} placeholder=${example} autocomplete="off" /></label>`;
     return html`<form
-      aria-label="Ask for a job"
+      aria-label="Start a job"
       @input=${() => this.#forget()}
       @submit=${(event: SubmitEvent) => this.#submit(event)}
     >
@@ -53,7 +53,7 @@ export class JobForm {
     return trouble === undefined && !ends.includes(job?.state ?? "");
   }
 
-  /** The button for the real thing is there only once a dry run of the very same has told what it would do. */
+  /** Shows the button for the real job only after a dry run with the same input. */
   #earnest(): TemplateResult | typeof nothing {
     const { request, dryRun, job } = this.#attempt ?? {};
     const moved = job?.result?.moved.runs ?? 0;
@@ -67,7 +67,7 @@ export class JobForm {
     if (this.#attempt === undefined) return nothing;
     const { request, dryRun, job, trouble } = this.#attempt;
     if (trouble !== undefined) return html`<p class="bad">${trouble}</p>`;
-    if (job === undefined) return "asking";
+    if (job === undefined) return "requesting";
     if (job.error !== undefined) {
       const { message, hint } = job.error;
       return html`<p class="bad">${job.state}: ${message}${hint === undefined ? "" : `: ${hint}`}</p>`;
@@ -79,14 +79,14 @@ export class JobForm {
     const { moved, skippedCounts, warnings } = job.result;
     const skipped = Object.entries(skippedCounts).map(([reason, count]) => `${count} ${reason}`);
     const done = request.job === "restore" ? "restored" : "moved";
-    const stay = skipped.length === 0 ? "" : `; these stay: ${skipped.join(", ")}`;
+    const stay = skipped.length === 0 ? "" : `; not ${done}: ${skipped.join(", ")}`;
     return html`<p class=${dryRun ? "" : "good"}>
         ${runs(moved.runs ?? 0)} ${dryRun ? `would be ${done}` : done}${stay}.
       </p>
       ${warnings.map((warning) => html`<p>${warning}</p>`)}`;
   }
 
-  /** What was tried is not what the form says any more. */
+  /** The form's input has changed since the attempt. */
   #forget(): void {
     this.#attempt = undefined;
     changed();
@@ -107,7 +107,7 @@ export class JobForm {
     try {
       const { request, dryRun } = attempt;
       const { jobId } = await ask<{ jobId: string }>("jobs", { ...request, dryRun });
-      // Another attempt has taken the place of one that is not looked at any more; its job goes on.
+      // A new attempt ends the polling of the old one; its job continues.
       while (this.#attempt === attempt && !ends.includes(attempt.job?.state ?? "")) {
         attempt.job = await ask<Job>(`jobs/${encodeURIComponent(jobId)}`);
         changed();

@@ -1,14 +1,14 @@
 import { changed } from "./state.ts";
 
-/** What came of asking: the last answer stays until the next has come. */
+/** A result; the last value stays until the next one arrives. */
 export interface Found<T> {
-  /** Milliseconds since 1970; 0 where it shall be asked again. */
+  /** When it was requested, in ms as `performance.now()`; -Infinity if it must be requested again. */
   at: number;
   value?: T;
   trouble?: string;
 }
 
-/** Asks something of many areas, so many at a time, and of each again after a while. */
+/** Requests something for many areas, at most `width` at a time, and repeats it when it is outdated. */
 export class Lane<T> {
   readonly #fetch: (path: string) => Promise<T>;
   readonly #width: number;
@@ -17,7 +17,7 @@ export class Lane<T> {
   readonly #asking = new Set<string>();
   #wanted: readonly string[] = [];
 
-  /** @param freshFor milliseconds for which an answer counts */
+  /** @param freshFor milliseconds until a result is outdated */
   constructor(fetch: (path: string) => Promise<T>, width: number, freshFor: number) {
     this.#fetch = fetch;
     this.#width = width;
@@ -28,13 +28,13 @@ export class Lane<T> {
     return this.#found.get(path);
   }
 
-  /** Says which areas are to be asked from now on: those that are seen. */
+  /** Sets the areas to request from now on: the visible ones. */
   want(paths: readonly string[]): void {
     this.#wanted = paths;
     this.#go();
   }
 
-  /** Something has happened there: what is known is old. */
+  /** Marks a result as outdated, because the area has changed. */
   outdate(path: string): void {
     const found = this.#found.get(path);
     if (found !== undefined) found.at = Number.NEGATIVE_INFINITY;

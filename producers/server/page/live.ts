@@ -2,7 +2,7 @@ import { areaDetails, diagnoses } from "./details.ts";
 import type { Farm, Job } from "./documents.ts";
 import { changed, state } from "./state.ts";
 
-/** Milliseconds until a server that sends nothing is asked anew. */
+/** Milliseconds until reconnecting to the server. */
 const patience = 5000;
 
 const keyOf = ({ host, jobId }: Job) => `${host} ${jobId}`;
@@ -14,7 +14,7 @@ function say(text: string, className: string): void {
   place.className = className;
 }
 
-/** Where a job has ended, its area is not as it was. */
+/** Marks the areas of ended jobs as outdated. */
 function outdateEnded(before: readonly Job[], now: readonly Job[]): void {
   const going = new Set(now.map(keyOf));
   for (const job of before) {
@@ -24,7 +24,7 @@ function outdateEnded(before: readonly Job[], now: readonly Job[]): void {
   }
 }
 
-/** Takes what the server sends from now on, and comes back where the connection breaks. */
+/** Listens to the server's events; reconnects after an error. */
 export function listen(): void {
   const events = new EventSource("/api/v1/events");
   events.addEventListener("farm", (event) => {
@@ -39,7 +39,7 @@ export function listen(): void {
   });
   events.addEventListener("error", () => {
     say("not connected", "bad");
-    // A browser does not try again by itself where it was refused.
+    // A browser does not reconnect after a refusal.
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, patience);
   });
 }

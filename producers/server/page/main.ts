@@ -8,7 +8,7 @@ import { hostsView } from "./hosts-view.ts";
 import { listen } from "./live.ts";
 import { changed, drawWith, state } from "./state.ts";
 
-/** Milliseconds between two looks for areas; what is on the page is looked at again no sooner than `details.ts` says. */
+/** Milliseconds between requests for the list of areas; details.ts sets the intervals for details. */
 const lookInterval = 15_000;
 
 function place(id: string): HTMLElement {
@@ -43,7 +43,7 @@ drawWith(() => {
 listen();
 void look();
 setInterval(() => {
-  // A page that nobody looks at asks for nothing.
+  // A hidden page requests nothing.
   if (!document.hidden) void look();
 }, lookInterval);
 changed();

@@ -2,10 +2,10 @@ import uPlot from "uplot";
 import type { Points } from "./chart-points.ts";
 import { bytes, number } from "./words.ts";
 
-/** Pixels; as `.chart` in overview.css leaves room for. */
+/** Pixels; `.chart` in overview.css reserves the space. */
 const height = 240;
 
-/** Draws sizes and runs over time into `place`, and again whenever its width or the colours change. */
+/** Draws sizes and runs over time into `place`, and redraws on a change of its width or the colour scheme. */
 export class SizeChart {
   readonly #place: HTMLElement;
   readonly #points: Points;

@@ -1,16 +1,16 @@
 import type { AreaSummary, Farm, Host } from "./documents.ts";
 
-/** What the page shows; whoever changes it calls `changed`. */
+/** What the page shows; code that changes it must call `changed`. */
 export const state = {
   areas: undefined as readonly AreaSummary[] | undefined,
-  /** What was not looked at for areas. */
+  /** Directories that could not be scanned. */
   warnings: [] as readonly string[],
-  /** Why there is no list of areas. */
+  /** Why the list of areas is unavailable. */
   trouble: undefined as string | undefined,
   farm: undefined as Farm | undefined,
-  /** What the path or name of an area must hold. */
+  /** Text that an area's path or name must contain. */
   filter: "",
-  /** Only areas at home there; a host, or a homehost that is none of ours; "" for all. */
+  /** Shows only areas of this host, or of a homehost that is no known host; "" for all. */
   home: "",
   page: 0,
 };
@@ -18,12 +18,12 @@ export const state = {
 let draw = (): void => {};
 let waiting = false;
 
-/** Says what draws the page. */
+/** Sets the function that draws the page. */
 export function drawWith(render: () => void): void {
   draw = render;
 }
 
-/** Has the page drawn before the browser shows it next; all changes until then are drawn at once. */
+/** Schedules a redraw before the next frame, once for all changes until then. */
 export function changed(): void {
   if (waiting) return;
   waiting = true;
@@ -33,12 +33,12 @@ export function changed(): void {
   });
 }
 
-/** Whether `homehost`, as an area has it, means `host`. */
+/** Returns true if an area's `homehost` is `host`. */
 export function isHomeOf({ host, worker }: Host, homehost: string | null): boolean {
   return homehost !== null && (homehost === host || homehost === worker?.address);
 }
 
-/** The host an area is at home on, by its name where one of ours is meant. */
+/** Returns an area's homehost, by the host's name if it is known. */
 export function homeName({ homehost }: AreaSummary): string {
   return state.farm?.hosts.find((host) => isHomeOf(host, homehost))?.host ?? homehost ?? "";
 }

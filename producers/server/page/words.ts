@@ -1,6 +1,6 @@
 const units = ["B", "kB", "MB", "GB", "TB"];
 
-/** `12.3 MB`; a dash for what is not known. */
+/** `12.3 MB`; a dash if unknown. */
 export function bytes(count: number | null | undefined): string {
   if (count == null) return "–";
   const power = count < 1 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1);
@@ -8,7 +8,7 @@ export function bytes(count: number | null | undefined): string {
   return `${power === 0 ? value : value.toPrecision(3)} ${units[power]}`;
 }
 
-/** `1,234`; a dash for what is not known. */
+/** `1,234`; a dash if unknown. */
 export function number(count: number | null | undefined): string {
   return count == null ? "–" : count.toLocaleString("en-US");
 }

@@ -160,7 +160,7 @@ describe("an address to listen on", () => {
     expect(parseListen("[::1]:80")).toEqual({ host: "::1", port: 80 });
     expect(parseListen("farm-1:3111")).toEqual({ host: "farm-1", port: 3111 });
     for (const text of ["::1:80", ":80", "a:", "a:b", "a:1:2", "localhost", "127.0.0.1:70000", "[]:1", ""]) {
-      expect(() => parseListen(text)).toThrow(/is not an address and a port/);
+      expect(() => parseListen(text)).toThrow(/is not an address and port/);
     }
   });
 

@@ -66,7 +66,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     expect(cells.slice(0, 5)).toEqual(["hosta", expect.stringMatching(/^\d+ kB$/), "7", "–", "0"]);
     expect(cells[7]).toBe("free");
     await page
-      .locator("#areas td[data-label=warnings]", { hasText: "looking" })
+      .locator("#areas td[data-label=warnings]", { hasText: "checking" })
       .first()
       .waitFor({ state: "detached" });
     await page.getByLabel("Homehost").selectOption("host1");
@@ -160,7 +160,10 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
       .getByRole("alert")
       .getByText(/\[reduce-records\] old: its last job failed.*no space/)
       .waitFor();
-    await page.locator("article[data-host=hostd]").getByText("takes no area: drained by ann@hosta").waitFor();
+    await page
+      .locator("article[data-host=hostd]")
+      .getByText("takes no new areas: drained by ann@hosta")
+      .waitFor();
     await page.getByRole("searchbox").fill("chips/");
     await row(page, "adder").locator("td", { hasText: "its last job failed" }).waitFor();
     await row(page, "way").getByText("moves from host-a to host-b (closed)").waitFor();
@@ -180,7 +183,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     await page.getByRole("searchbox").fill("chips/decoder");
     const before = Number(await (await ready(row(page, "decoder"), "runs")).innerText());
     await row(page, "decoder").getByRole("button", { name: "decoder" }).click();
-    const form = page.getByRole("form", { name: "Ask for a job" });
+    const form = page.getByRole("form", { name: "Start a job" });
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByText("no selector given").waitFor();
     await form.getByLabel("Run name").fill("%");
@@ -199,7 +202,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     await row(page, "decoder")
       .getByText(String(before - Number(moved)), { exact: true })
       .waitFor();
-    expect(await textOf(page, "td[data-label='runs there']")).toBe(moved);
+    expect(await textOf(page, "td[data-label='archived runs']")).toBe(moved);
     worker.child.kill("SIGTERM");
     expect((await worker.finished).code).toBe(0);
     // A browser itself notes the refusal of what had no selector.
