@@ -161,7 +161,6 @@ export function columnsOf(db: Look, part: Part, table: string): string[] {
     .all(table, part);
 }
 
-/** Returns true if the part has an ordinary table of that name. */
 export function hasTable(db: Look, part: Part, table: string): boolean {
   const found = db.prepare(
     `SELECT 1 FROM ${part}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,

@@ -5,7 +5,6 @@ import { isUnfinished, type JobView, jobStates } from "./job-view.ts";
 import { listJobs } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
 
-/** What the queues contain. */
 export interface Queued {
   /** Only unfinished jobs. */
   jobs: JobView[];
@@ -19,7 +18,6 @@ export interface Queued {
 export type WholeAreaStatus = AreaStatus &
   ((Queued & { queueProblem: null }) | { jobs: null; automatic: null; queueProblem: ErrorDocument });
 
-/** Reads the entries of all queues, for every area. */
 export async function readQueues(session: Session): Promise<Queued> {
   const [jobs, automatic] = await Promise.all([
     listJobs(session, { states: jobStates.filter(isUnfinished) }),

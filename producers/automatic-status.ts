@@ -15,7 +15,6 @@ export interface AutomaticStatus extends Origin {
   last: Omit<Outcome, keyof Origin | "work"> | null;
 }
 
-/** A schedule with the outcome of its jobs. */
 export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" | "last">;
 
 /** Returns all schedules and policies of all hosts, by name. */
@@ -28,7 +27,6 @@ export async function automaticStatus(session: Session): Promise<AutomaticStatus
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Returns the schedules of all hosts, by name. */
 export async function scheduleStatus(session: Session): Promise<ScheduleStatus[]> {
   const { schedules, outcomes } = await lookAtOrigins(session);
   return schedules.map((schedule) => {

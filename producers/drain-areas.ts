@@ -11,7 +11,6 @@ export interface DrainedArea {
   jobId: string;
 }
 
-/** An area that stays, and why. */
 export interface StayedArea extends Partial<DrainedArea> {
   area: string;
   code: ErrorCode;
@@ -40,7 +39,6 @@ export interface DrainHooks {
   onNote?: (sentence: string) => void;
 }
 
-/** What `drain` needs from its process. */
 export interface DrainDeps {
   cwd: string;
   env: NodeJS.ProcessEnv;

@@ -16,7 +16,6 @@ const chunk = 200;
  */
 const queuesAtOnce = 4;
 
-/** A request with its queue. */
 interface Addressed {
   request: CheckedRequest;
   /** The job's id, unless the same job is already enqueued. */

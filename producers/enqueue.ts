@@ -10,7 +10,6 @@ import { lookForJob } from "./find-job.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 
-/** The result of enqueuing a job. */
 export interface Enqueued extends JobPlace {
   job: JobName | "migrate";
   area: string;
@@ -51,7 +50,6 @@ export async function enqueueJob(
   };
 }
 
-/** Returns the host whose queue receives a job on `area`. */
 export async function chooseHost({ redis, settings }: Session, area: Area): Promise<string> {
   return await hostOf(readHomehost(area), await listHosts(redis, settings.prefix), settings);
 }

@@ -5,7 +5,6 @@ import { type AutomaticStatus, automaticStatus } from "./automatic-status.ts";
 import { knownHosts } from "./hosts.ts";
 import type { Session } from "./session.ts";
 
-/** One host's queue and its worker. */
 export interface QueueStatus {
   host: string;
   queue: string;

@@ -54,7 +54,6 @@ async function jobOf(session: Session, host: string, jobId: string): Promise<Fou
   return job === undefined ? undefined : { host, job };
 }
 
-/** One job with its log lines. */
 export interface JobReport extends JobView {
   log: string[];
 }

@@ -14,7 +14,6 @@ export interface ResultOptions {
   onNote?: (sentence: string) => void;
 }
 
-/** An enqueued job. */
 export interface QueuedJob<Result extends JobResult = MoveResult> extends Enqueued {
   /**
    * Follows the job until it ends. @throws {JobsError} the job's own failure, or `timeout`, `interrupted`,
@@ -33,7 +32,6 @@ export interface InlineOptions extends InlineHooks {
   inline: true;
 }
 
-/** A job that runs in this process. */
 export interface InlineJob {
   host: string;
   area: string;

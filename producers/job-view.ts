@@ -36,7 +36,6 @@ export interface JobView extends JobPlace {
   /** Attempts started. */
   attempts: number;
   progress: Progress | null;
-  /** The data as enqueued. */
   data: unknown;
   result?: JobResult;
   forwarded?: JobPlace;
@@ -95,7 +94,6 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
   return { ...view, result: job.returnvalue as JobResult };
 }
 
-/** Returns true while a job waits or runs. */
 export function isUnfinished(state: JobState): boolean {
   return !["completed", "failed", "cancelled", "forwarded"].includes(state);
 }

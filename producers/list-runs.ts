@@ -13,14 +13,12 @@ export type Stored = string | number | bigint | Buffer | null;
 
 export type StoredRow = Record<string, Stored>;
 
-/** A test in the output of `list-runs`. */
 export interface ListedTest {
   fields: StoredRow;
   /** For tests other than PASS, WARN or NOT_STARTED. */
   steps?: StoredRow[];
 }
 
-/** A run in the output of `list-runs`. */
 export interface ListedRun {
   id: bigint;
   /** Key values joined by `/`. */
@@ -52,7 +50,6 @@ const testFields =
   final_logf attemptnum archived`.split(/\s+/);
 const stepFields = "id stepname state status event_time comment logfile".split(" ");
 
-/** The selected runs, read one by one. */
 export interface RunList {
   area: string;
   source: ReadFiles["source"];

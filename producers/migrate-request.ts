@@ -14,7 +14,6 @@ import { type RequestPlace, requester } from "./move-request.ts";
 import type { Session } from "./session.ts";
 import { fitTarget, lookAtFarm } from "./target-host.ts";
 
-/** Options of a migration. */
 export interface MigrateOptions {
   /** Name or address of the new homehost; default: this host. */
   to?: string;

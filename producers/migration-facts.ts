@@ -52,7 +52,6 @@ export function openMigrationTokens(db: Look): number[] {
     .all();
 }
 
-/** Descriptions of the states. */
 export const stateTexts: Record<MigrationState, string> = {
   closing: "the old home reconciles its databases and closes its cache",
   closed: "the old cache is closed and copied to the area",

@@ -11,7 +11,6 @@ export type MoveRequest<Name extends MoveName> = Omit<
   "v" | "requestedBy"
 >;
 
-/** A job that may be enqueued or run. */
 export interface CheckedRequest {
   name: MoveName;
   payload: MovePayload;
@@ -58,7 +57,6 @@ export async function checkAll(
   });
 }
 
-/** Returns the names of the members of a job's data. */
 export async function payloadMembers(name: MoveName): Promise<string[]> {
   return Object.keys((await schemas()).payloadSchemas[name].shape);
 }

@@ -42,7 +42,6 @@ export interface MtJobsDeps {
   runRepair: RunRepair;
 }
 
-/** Options of `doctor`. */
 export interface DoctorOptions extends InlineHooks {
   /** Finishes or undoes what a dead job left, on the homehost, and checks again. */
   repair?: boolean;

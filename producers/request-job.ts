@@ -12,7 +12,6 @@ export const requestNames: readonly RequestName[] = ["reduce", "restore", "migra
 /** A job requested on behalf of another user. */
 export interface JobRequest {
   name: RequestName;
-  /** The area's path. */
   area: string;
   /** Members of the job's data; millisecond values may be durations. */
   options: object;

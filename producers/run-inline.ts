@@ -19,7 +19,6 @@ export type RunInline = (
   hooks: InlineHooks,
 ) => Promise<MoveResult>;
 
-/** The area to repair, and the requester. */
 export type RepairRequest = Pick<ReducePayload, "area" | "requestedBy">;
 
 /** Finishes or undoes what dead jobs left in an area, in this process. Rejects with a JobsError. */

@@ -14,7 +14,6 @@ import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";
 import { fitTarget, lookAtFarm } from "./target-host.ts";
 
-/** A repeated job. */
 export interface Schedule {
   name: string;
   /** The host whose queue has the schedule. */
@@ -153,7 +152,6 @@ function nextTurn(parse: () => number | undefined): number | undefined {
   }
 }
 
-/** Returns the schedules in all hosts' queues, by name. */
 export async function listSchedules(session: Session): Promise<Schedule[]> {
   const hosts = await knownHosts(session);
   const found = await Promise.all(
@@ -184,7 +182,6 @@ function viewSchedule(
   };
 }
 
-/** Describes when a schedule is due. */
 export function oftenText({ cron, tz, every }: Schedule): string {
   return cron === null ? `every ${ms(every ?? 0)}` : `${cron} (${tz})`;
 }

@@ -4,7 +4,6 @@ import { listAreas } from "../shared/area/list-areas.ts";
 import { type ErrorDocument, JobsError, toJobsError } from "../shared/errors.ts";
 import type { Settings } from "../shared/settings.ts";
 
-/** The homehosts of the areas below the roots. */
 export interface Survey {
   /** By path; undefined if the area has no homehost yet. */
   homes: Map<string, string | undefined>;

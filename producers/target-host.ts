@@ -4,13 +4,11 @@ import { type HostStatus, listHosts } from "../shared/queue/hosts.ts";
 import type { Session } from "./session.ts";
 import { agoText } from "./text/amounts.ts";
 
-/** The known hosts, and which are drained. */
 export interface Farm {
   hosts: readonly HostStatus[];
   drained: ReadonlyMap<string, Drained>;
 }
 
-/** Reads the hosts and which of them are drained from Redis. */
 export async function lookAtFarm({ redis, settings }: Session): Promise<Farm> {
   const { prefix } = settings;
   return { hosts: await listHosts(redis, prefix), drained: await listDrained(redis, prefix) };

@@ -4,7 +4,6 @@ import { installPackages } from "./package-manager.mjs";
 
 const names = ["chromium", "chromium-browser", "google-chrome"];
 
-/** Chromium's path, or undefined. */
 export function findChromium() {
   return names.map(which).find((path) => path !== undefined);
 }

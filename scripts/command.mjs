@@ -10,7 +10,6 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** A failure whose message is all the user needs: printed without a stack. */
 export class SetupError extends Error {
-  /** What the script exits with. */
   status;
 
   constructor(message, status = 1) {

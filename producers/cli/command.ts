@@ -3,7 +3,6 @@ import type { Settings } from "../../shared/settings.ts";
 import type { CliIo } from "./io.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** What a command's handler receives. */
 export interface CommandContext {
   io: CliIo;
   settings: Settings;
@@ -57,15 +56,12 @@ export function addSharedOptions(command: Command, leaveOut: readonly string[] =
 export const settingKeys = settingsFlags.map(([flags]) => new Option(flags).attributeName());
 
 export interface Lesson {
-  /** Command lines, each with a description. */
   examples: readonly (readonly [line: string, does: string])[];
   /** Exit codes of this command with their meanings; 0 and 2 have defaults. */
   exits?: Partial<Record<0 | 1 | 2 | 3 | 4 | 5 | 130, string>>;
-  /** Paragraphs before the examples. */
   notes?: readonly string[];
 }
 
-/** Adds notes, examples and exit codes to a command's help. */
 export function teach(command: Command, { examples, exits = {}, notes = [] }: Lesson): void {
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = notes.flatMap((note) => ["", note]);

@@ -22,7 +22,6 @@ export function jobQueued(context: CommandContext, checked: CheckedRequest): Pro
   });
 }
 
-/** How to report a followed job. */
 interface Asked<Result extends JobResult> {
   dryRun: boolean;
   /** The exit code if the job completed; 0 by default. */

@@ -41,7 +41,6 @@ const files = [
   ["AREA/.mtjobs/pause", "while this file exists, no job of the area starts or continues"],
 ] as const;
 
-/** Returns all visible commands and subcommands, in the order of the help. */
 function commandsOf(parent: Command): Command[] {
   return parent
     .createHelp()
@@ -72,7 +71,6 @@ const wordsOf = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.
 
 const lowerFirst = (sentence: string) => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 
-/** Marks the lines as preformatted. */
 function asPrinted(block: string): string[] {
   return [".nf", ...block.trimEnd().split("\n").map(text), ".fi"];
 }

@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import type { MigrateOptions } from "../migrate-request.ts";
 import { duration } from "./option-values.ts";
 
-/** Adds the options of a migration, of one area or of all areas of a host. */
 export function addMigrateOptions(command: Command): Command {
   return command
     .option(
@@ -23,7 +22,6 @@ export function addMigrateOptions(command: Command): Command {
 
 const members = ["quietFor", "whenQuiet", "deadline", "stopServers", "now", "dryRun"] as const;
 
-/** Returns the given options among those that `addMigrateOptions` adds. */
 export function migrateOptionsOf(
   options: Record<string, unknown>,
 ): Pick<MigrateOptions, (typeof members)[number]> {

@@ -11,7 +11,6 @@ export function duration(option: string, most = Number.POSITIVE_INFINITY): (text
   };
 }
 
-/** Returns a parser for a whole number of at least `least`. */
 export function wholeNumber(option: string, least: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
@@ -43,7 +42,6 @@ export function someTime(option: string): (text: string) => number {
   };
 }
 
-/** Returns a parser for one of `words`. */
 export function oneOf(option: string, words: readonly string[]): (text: string) => string {
   return (text) => {
     if (words.includes(text)) return text;

@@ -22,7 +22,6 @@ export interface Outcome {
   changed?: true;
 }
 
-/** Prints an outcome and returns its exit code. */
 export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number {
   const { document, text, error, printed } = outcome;
   if (isClosedPipe(error)) return outcome.exit ?? 0;
@@ -43,7 +42,6 @@ export function printOutcome(io: CliIo, outcome: Outcome, json: boolean): number
   return error?.exitCode ?? outcome.exit ?? 0;
 }
 
-/** Prints an error alone and returns its exit code. */
 export function printError(io: CliIo, error: JobsError, json: boolean): number {
   if (json) io.stdout.write(`${JSON.stringify({ error: error.toDocument() }, null, 2)}\n`);
   else writeError(io, error);

@@ -39,7 +39,6 @@ export interface Program {
   run(args: readonly string[]): Promise<number>;
 }
 
-/** Builds the command `mtjobs` with all its subcommands. */
 export function buildProgram(deps: CliDeps): Program {
   return { run: (args) => runOnce(deps, args) };
 }

@@ -7,7 +7,6 @@ import type { CliIo } from "./io.ts";
 /** Shows a job's progress on stderr: a bar on a terminal, otherwise only notes. */
 export interface ProgressDisplay {
   progress: (progress: Progress) => void;
-  /** Prints one sentence above the bar. */
   note: (sentence: string) => void;
   /** Removes the bar; may be called twice. */
   end: () => void;

@@ -9,7 +9,6 @@ export interface SelectorTexts {
   includeLocked: string;
 }
 
-/** Parses the value of `--run-id`. */
 export function runIds(text: string): RunId[] {
   return text.split(",").map((id) => {
     if (isIdText(id.trim())) return shownId(BigInt(id));

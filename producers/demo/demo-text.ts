@@ -5,7 +5,6 @@ import { textTable } from "../text/table.ts";
 import type { DemoReport } from "./run-demo.ts";
 import { settingsEnvironment } from "./worker-process.ts";
 
-/** Command lines as the user must type them. */
 export interface Calls {
   /** `mtjobs` or `npx mtjobs`. */
   command: string;
@@ -13,7 +12,6 @@ export interface Calls {
   again: string;
 }
 
-/** Formats the demo's report. */
 export function demoText(report: DemoReport, calls: Calls): string {
   const { before, after } = report;
   const size = Object.keys(before.bytes).map((file) => [
@@ -101,7 +99,6 @@ function nextText({ area, settings }: DemoReport, { command, again }: Calls): st
   ]);
 }
 
-/** Formats command lines, each with a description. */
 function nextSteps(head: string, steps: readonly (readonly [line: string, does?: string])[]): string {
   const width = Math.max(...steps.map(([line, does]) => (does === undefined ? 0 : line.length)));
   const lines = steps.map(([line, does]) =>

@@ -1,7 +1,6 @@
 import { filesAtHand } from "../../shared/sqlite/connection.ts";
 import { nameDatabase } from "../../shared/sqlite/name-database.ts";
 
-/** One question about an area, and its answer. */
 export interface Check {
   /** Stable; programs match on it. */
   name: string;

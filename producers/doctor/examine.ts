@@ -4,7 +4,6 @@ import { requester } from "../move-request.ts";
 import type { RepairRequest } from "../run-inline.ts";
 import { type Diagnosis, diagnose } from "./doctor.ts";
 
-/** A diagnosis, made after a repair if one was requested. */
 export interface Examination extends Diagnosis {
   /** The repair's result; null if no job has ever worked on the area, so that there is nothing to repair. */
   repair?: MoveResult | null;

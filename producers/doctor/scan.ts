@@ -22,7 +22,6 @@ interface Scanned {
   table: string;
   sql: string;
   budget: Budget;
-  /** Further parameters of the statement. */
   parameters?: Record<string, number>;
 }
 

@@ -2,7 +2,6 @@ import type { ErrorDocument } from "../../shared/errors.ts";
 import type { ReadFiles } from "../../shared/full-db/locate.ts";
 import type { Value } from "../../shared/full-db/parameters.ts";
 
-/** The request that starts a query process. */
 export interface QueryRequest {
   files: ReadFiles;
   sql: string;
@@ -19,7 +18,6 @@ export type FromQuery =
   | { type: "end" }
   | { type: "error"; error: ErrorDocument };
 
-/** Rows per message. */
 export const rowsPerMessage = 500;
 /** Messages sent before the reader must ask for more; bounds the memory used. */
 export const messagesAhead = 4;

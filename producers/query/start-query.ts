@@ -5,7 +5,6 @@ import { JobsError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/full-db/parameters.ts";
 import type { FromQuery, QueryRequest, ToQuery } from "./query-messages.ts";
 
-/** A query running in its own process. */
 export interface RunningQuery {
   columns: readonly string[];
   /** Its rows, some hundred at a time; memory use is bounded. @throws {JobsError} possibly after some rows */

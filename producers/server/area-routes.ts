@@ -12,7 +12,6 @@ const historyShown = 500;
 const idParams = z.strictObject({ areaId: z.uuid() });
 const pathQuery = z.strictObject({ path: z.string().startsWith("/", "must be absolute").max(4096) });
 
-/** A document about one area, given its path. */
 interface Told {
   /** Follows the area's own URL. */
   suffix: "" | "/history" | "/doctor";

@@ -30,7 +30,6 @@ export interface AppOptions {
   version: string;
 }
 
-/** Builds the HTTP server; it does not listen yet. */
 export async function buildApp(parts: ServerParts, options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: options.log.child({}, { serializers: { req: requestForLog } }),

@@ -14,7 +14,6 @@ import { requestJob } from "../request-job.ts";
 import type { DeskAnswer, EnqueueTask, HistoryTask, StatusTask } from "./desk.ts";
 
 let lasting: LastingSession | undefined;
-/** Cached database values for the metrics. */
 const oldestRuns = new OldestRuns();
 
 /** Returns this thread's only connection for enqueuing. */
@@ -34,27 +33,22 @@ async function answer<T>(work: () => T | Promise<T>): Promise<DeskAnswer<T>> {
   }
 }
 
-/** Checks a job against its area and enqueues it. */
 export function enqueue({ settings, requestedBy, request }: EnqueueTask): Promise<DeskAnswer<Enqueued>> {
   return answer(() => requestJob(session(settings), request, { ...placeOf(settings), requestedBy }));
 }
 
-/** Reads one area's status. */
 export function status({ settings, area }: StatusTask): Promise<DeskAnswer<AreaStatus>> {
   return answer(() => areaStatus(area, placeOf(settings)));
 }
 
-/** Finds areas. */
 export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<FoundAreas>> {
   return answer(() => findAreas(settings, process.env));
 }
 
-/** Measures all areas. */
 export function measure({ settings }: { settings: Settings }): Promise<DeskAnswer<AreaMeasure[]>> {
   return answer(() => measureAreas(settings, process.env, oldestRuns));
 }
 
-/** Returns the last lines of an area's history. */
 export function history({ settings, area, limit }: HistoryTask): Promise<DeskAnswer<HistoryLine[]>> {
   return answer(() => readHistory(openAllowedArea(area, settings, process.env), { limit }));
 }

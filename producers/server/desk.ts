@@ -33,7 +33,6 @@ const longestQueue = 200;
 const freshFor = 10_000;
 const measuredFor = 30_000;
 const diagnosedFor = 60_000;
-/** Maximum number of cached diagnoses. */
 const mostDiagnoses = 1000;
 
 /** Threads for one kind of task, and the timeout in ms. */

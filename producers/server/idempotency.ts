@@ -17,7 +17,6 @@ interface Remembered {
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** A request with its key. */
 export interface OneRequest {
   key: string;
   job: RequestName;

@@ -37,7 +37,6 @@ function bodySchema(name: RequestName) {
 
 const schemas = requestNames.map(bodySchema);
 
-/** All jobs that may be requested, distinguished by `job`. */
 export const jobBodySchema = z.discriminatedUnion(
   "job",
   schemas as unknown as [(typeof schemas)[number], ...typeof schemas],

@@ -46,7 +46,6 @@ const statusOf: Record<ErrorCode, number> = {
   timeout: 504,
 };
 
-/** The members of every error response (RFC 9457). */
 export const problemSchema = z
   .object({
     type: z.string().meta({
@@ -114,7 +113,6 @@ export function problemOfThrown(error: Error & { statusCode?: number }, log: Fas
   return problemOf(new JobsError(code, "the request failed", { hint: "see the server's log" }));
 }
 
-/** Makes every error of `app` a problem document. */
 export function answerWithProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) =>
     sendProblem(reply, problemOfThrown(error, request.log)),

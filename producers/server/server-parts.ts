@@ -2,7 +2,6 @@ import type { Settings } from "../../shared/settings.ts";
 import type { Session } from "../session.ts";
 import type { Desk } from "./desk.ts";
 
-/** What the routes share. */
 export interface ServerParts {
   settings: Settings;
   session: Session;

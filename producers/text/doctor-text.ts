@@ -5,7 +5,6 @@ import { printable } from "./table.ts";
 
 const marks = { true: "ok   ", false: "WRONG", null: "note " } as const;
 
-/** Formats a diagnosis: a line for each check, followed by its remedy if any. */
 export function doctorText({ area, checks, ok }: Diagnosis): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap((check) => linesOf(check, width));

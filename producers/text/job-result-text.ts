@@ -2,7 +2,6 @@ import { isMigrateResult, type JobResult } from "../../shared/job-result.ts";
 import { migrateText } from "./migrate-text.ts";
 import { resultText } from "./result-text.ts";
 
-/** Formats a finished job of any kind. */
 export function jobResultText(result: JobResult): string {
   return isMigrateResult(result) ? migrateText(result) : resultText(result);
 }

@@ -4,7 +4,6 @@ import type { MoveResult } from "../../shared/result.ts";
 
 /** Runs that an interrupted job left half done, and how a later job resolved them. */
 export interface Leftover {
-  /** The interrupted job. */
   job: "reduce" | "restore";
   end: "finished" | "undone";
   runs: number;

@@ -8,7 +8,6 @@ export type ShownMigration = Omit<MigrateResult, "job" | "areaId">;
 
 const marks = { true: "ok", false: "AGAINST", null: "unknown" } as const;
 
-/** Formats a finished migration: its outcome, checks and copied files. */
 export function migrateText(result: ShownMigration): string {
   const { checks, bytes, strays, warnings, lastSyncAt } = result;
   const parts = [`${result.jobId}: ${printable(headOf(result))}`];

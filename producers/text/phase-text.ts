@@ -1,4 +1,3 @@
-/** What a coordinating job does in each phase that it reports. */
 const phases: Record<string, string> = {
   look: "checking the area from the new home",
   check: "the old home checks whether anything prevents the migration",

@@ -32,7 +32,6 @@ const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
   },
 };
 
-/** Formats a finished job: what moved, what stayed and why, and the file sizes. */
 export function resultText(result: MoveResult): string {
   const { dryRun, moved, job } = result;
   const place = `${printable(result.area)} on ${result.host} in ${elapsedText(result.elapsedMs)}`;

@@ -4,7 +4,6 @@ export interface TableOptions {
   head?: readonly string[];
   /** Indexes of the right-aligned columns. */
   right?: readonly number[];
-  /** Prefix of each line. */
   indent?: string;
 }
 

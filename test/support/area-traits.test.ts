@@ -26,7 +26,6 @@ import { integrityProblems, snapshot } from "./oracle/snapshot.ts";
 import { unionOfRuns } from "./oracle/union.ts";
 import { buildTempArea, filesOf } from "./temp-area.ts";
 
-/** A query's single value in cache, ref and megatest.db. */
 function values(area: SampleArea, sql: string, ...parameters: unknown[]): Record<Place, unknown> {
   const read = (place: Place) => {
     const db = new Database(fileOf(area, place), { readonly: true });

@@ -7,7 +7,6 @@ const path = findChromium();
 /** Whether there is a Chromium; `npm test` installs one where it may. */
 export const hasBrowser = path !== undefined;
 
-/** A page, and what it should not have done. */
 export interface Watched {
   page: Page;
   /** Complaints on its console, and requests to other sites. */

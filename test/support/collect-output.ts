@@ -8,7 +8,6 @@ export interface Ended {
 }
 
 export interface Output {
-  /** What it has printed so far. */
   stdout(): string;
   stderr(): string;
   ended: Promise<Ended>;

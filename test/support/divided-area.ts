@@ -53,7 +53,6 @@ export function openToWrite<T>(file: string, change: (db: Database.Database) => 
   }
 }
 
-/** The rows of a query in full-db mode. */
 export function fullRows(
   files: ReadFiles,
   sql: string,

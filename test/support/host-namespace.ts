@@ -49,7 +49,6 @@ export class HostNamespace {
     for (const device of ["lo", "eth0"]) ip("-n", this.#netns, "link", "set", device, "up");
   }
 
-  /** Takes its cable out, or puts it in. */
   link(state: "up" | "down"): void {
     execFileSync("ip", ["link", "set", this.#netns, state]);
   }

@@ -33,7 +33,6 @@ export async function reduceAndKill(
   return 0;
 }
 
-/** Runs the job again to its end, in this process. */
 export async function reduceToTheEnd(area: SampleArea, options: ReduceOptions = {}): Promise<void> {
   const { result } = await runReduce(area, options);
   expect(result).toMatchObject({ state: "completed" });
@@ -103,14 +102,12 @@ export function fenceFile(area: SampleArea, part: FencePart): string {
   return { area: megatestDb, cache: area.cacheDb, ref: area.refDb, completed: completedDb }[part];
 }
 
-/** What each database that exists says of the fence. */
 export function fencesOf(area: SampleArea): Partial<Record<FencePart, FenceRow | undefined>> {
   const parts = ["area", "cache", "ref", "completed"] as const;
   const there = parts.filter((part) => isThere(fenceFile(area, part)));
   return Object.fromEntries(there.map((part) => [part, fenceOf(fenceFile(area, part))]));
 }
 
-/** The fence of one database; undefined where it has none. */
 export function fenceOf(file: string): FenceRow | undefined {
   const db = new Database(file, { fileMustExist: true, timeout: 10_000 });
   try {

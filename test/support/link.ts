@@ -2,7 +2,6 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** A cable between one worker and its server. */
 export interface Link {
   port: number;
   /** From now on nothing gets through, either way, and nobody is told. */

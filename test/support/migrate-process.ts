@@ -9,7 +9,6 @@ interface Order extends Place {
   jobId: string;
   /** `conflict`: somebody changes .homehost, so it is undone. `stray`: a process writes to the old cache after all. */
   trouble?: "conflict" | "stray" | "reused";
-  /** The old home's cache. */
   cacheDb: string;
 }
 

@@ -18,7 +18,6 @@ export const addresses = { old: "10.9.0.1", new: "10.9.0.2" } as const;
 export type Side = keyof typeof addresses;
 
 export interface Place {
-  /** Path of the area. */
   area: string;
   /** Directory below which each side has a cache root of its own. */
   root: string;
@@ -46,7 +45,6 @@ export function buildForTwo(
     runs: 3,
     testsPerRun: 3,
     inFlight: 0,
-    // Nothing has happened for a day.
     now: Math.floor(Date.now() / 1000) - 86_400,
     ...options,
   });

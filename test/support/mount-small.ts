@@ -41,7 +41,6 @@ export function unmount(directory: string): void {
   spawnSync("umount", ["--lazy", directory]);
 }
 
-/** All that is mounted there, one upon the other. */
 export function unmountAll(directory: string): void {
   for (let mounts = 0; mounts < 8; mounts++)
     if (spawnSync("umount", ["--lazy", directory], { stdio: "ignore" }).status !== 0) return;

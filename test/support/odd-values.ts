@@ -77,7 +77,6 @@ export function addSecondCache(
   };
 }
 
-/** Switches the cache to a write-ahead log. */
 export function makeCacheWal(area: SampleArea): void {
   const db = new Database(area.cacheDb);
   db.pragma("journal_mode = WAL");

@@ -162,7 +162,6 @@ function counting(sources: readonly Source[], from: string, where: string): fc.A
   });
 }
 
-/** Queries of the kinds people write over Megatest's tables. */
 export const generatedQuery: fc.Arbitrary<GeneratedQuery> = pick(shapes)
   .chain(joinOf)
   .chain(({ sources, from, where }) =>

@@ -25,7 +25,6 @@ export interface TraceLine {
   at: number;
 }
 
-/** A worker in a process of its own. */
 export interface WorkerProcess {
   child: ChildProcess;
   stderr(): string;
@@ -59,7 +58,6 @@ export class QueueStage {
     return path;
   }
 
-  /** Writes another homehost into the area. */
   moveHome(area: string, homehost: string): void {
     writeFileSync(join(area, ".homehost"), homehost);
   }
@@ -91,7 +89,6 @@ export class QueueStage {
     return worker;
   }
 
-  /** A worker that serves its queue. */
   async worker(host: string, env: Record<string, string> = {}): Promise<WorkerProcess> {
     const worker = this.spawn(host, env);
     await waitFor("the worker to serve", () => worker.stderr().includes("serving the queue"), {
@@ -129,7 +126,6 @@ export class QueueStage {
     return await this.queue(host).getJobState(jobId);
   }
 
-  /** Waits for the state, and gives the job. */
   async reach(host: string, jobId: string, state: string, deadline = 15_000): Promise<Job> {
     await waitFor(`${jobId} to be ${state}`, async () => (await this.state(host, jobId)) === state, {
       deadline,
@@ -178,7 +174,6 @@ export class QueueStage {
   }
 }
 
-/** Runs `body` on a stage of its own. */
 export async function onStage(body: (stage: QueueStage) => Promise<void>, redisUrl?: string): Promise<void> {
   await withRedis(async (redis, prefix, url) => {
     const stage = new QueueStage(redis, prefix, url);

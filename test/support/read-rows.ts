@@ -16,7 +16,6 @@ export function readRows(file: string, sql: string, ...parameters: Cell[]): Reco
   }
 }
 
-/** The first column of a query's rows. */
 export function readColumn(file: string, sql: string, ...parameters: Cell[]): (Cell | undefined)[] {
   return readRows(file, sql, ...parameters).map((row) => Object.values(row)[0]);
 }

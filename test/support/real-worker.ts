@@ -18,7 +18,6 @@ export function realArea(stage: QueueStage, options: Partial<SampleAreaOptions>)
   } as SampleAreaOptions);
 }
 
-/** hostA's worker, which does real jobs. */
 export async function realWorker(stage: QueueStage, area: SampleArea): Promise<WorkerProcess> {
   return await stage.worker("hostA", {
     MTJOBS_CACHE_ROOT: area.cacheRoot,

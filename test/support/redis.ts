@@ -2,14 +2,12 @@ import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import { connectRedis } from "../../shared/queue/connections.ts";
 
-/** The Redis that the test run was given. */
 export function testRedisUrl(): string {
   const url = process.env.MTJOBS_REDIS_URL;
   if (url === undefined) throw new Error("MTJOBS_REDIS_URL is not set: run the tests with npm test");
   return url;
 }
 
-/** A prefix that no other test uses. */
 export function testPrefix(): string {
   return `{test-${randomBytes(6).toString("hex")}}`;
 }

@@ -12,5 +12,4 @@ export async function reducedArea(): Promise<SampleArea> {
   return area;
 }
 
-/** Selects run 2 alone. */
 export const run2 = { runname: undefined, runId: [2] };

@@ -103,7 +103,6 @@ async function runMove(
 
 const all = { runname: "%" };
 
-/** Everything the area holds now. */
 export function unionOf(area: SampleArea): Union {
   return unionOfRuns(filesOf(area));
 }

@@ -20,7 +20,6 @@ export async function announce({ redis, prefix }: Place, host: string, more: Par
   await announceHost(redis, prefix, { ...told, areas: ["/"], startedAt: new Date().toISOString(), ...more });
 }
 
-/** What a migration that went well returns. */
 export function migrated(job: Job, more: Partial<MigrateResult> = {}): MigrateResult {
   const { area, to, dryRun } = job.data as MigratePayload;
   return {

@@ -46,7 +46,6 @@ export class Hosts {
       runs: 4,
       testsPerRun: 5,
       inFlight: 0,
-      // Nothing has happened for a day.
       now: Math.floor(Date.now() / 1000) - 86_400,
       ...options,
     });
@@ -61,7 +60,6 @@ export class Hosts {
     return join(this.stage.root, `tmp-${host}`);
   }
 
-  /** Where the pair of an area is on a host. */
   pairOn(area: SampleArea, host: HostName): { cacheDb: string; refDb: string } {
     const directory = cacheDirectoryOf({ ...area, cacheRoot: this.cacheRoot(host) });
     return { cacheDb: join(directory, "megatest.db"), refDb: join(directory, "megatest_ref.db") };
@@ -74,7 +72,6 @@ export class Hosts {
     return { ...area, ...pair, cacheDirectory, cacheRoot: this.cacheRoot(host), host: addresses[host] };
   }
 
-  /** Starts a host's worker and waits until it serves. */
   async start(host: HostName, failpoint = "", env: Record<string, string> = {}): Promise<WorkerProcess> {
     return await this.stage.worker(host, {
       MTJOBS_ADDRESS: addresses[host],
@@ -120,7 +117,6 @@ export class Hosts {
     return await this.stage.add(to, "migrate", payload, { ...more, backoff });
   }
 
-  /** Waits for a migration's end. */
   async end(to: HostName, jobId: string, deadline = 90_000): Promise<Job> {
     const ended = async () => ["completed", "failed"].includes(await this.stage.state(to, jobId));
     await waitFor(`${jobId} to end`, ended, {
@@ -146,7 +142,6 @@ export class Hosts {
   }
 }
 
-/** What `.homehost` holds. */
 export function homeOf(area: SampleArea): string {
   return readFileSync(join(area.directory, ".homehost"), "utf8");
 }
@@ -193,7 +188,6 @@ export function unionAt(area: SampleArea): Union {
   return unionOfRuns({ megatestDb, cacheDb, refDb, completedDb });
 }
 
-/** Runs `body` with hosts of its own. */
 export async function onHosts(body: (hosts: Hosts) => Promise<void>, redisUrl?: string): Promise<void> {
   await onStage((stage) => body(new Hosts(stage)), redisUrl);
 }

@@ -89,7 +89,6 @@ export async function takeSnapshot(pairs: TwoPairs): Promise<{ cache: FileDigest
   return { cache: digestOf(pair.megatestDb, never), ref: digestOf(pair.refDb ?? "", never) };
 }
 
-/** Installs the snapshot on the new host. */
 export async function install(
   pairs: TwoPairs,
   digests: { cache: FileDigest; ref: FileDigest },

@@ -1,7 +1,6 @@
 import { MtJobs } from "../../entry/library.ts";
 import type { QueueStage } from "./queue-stage.ts";
 
-/** Runs `body` with the library as a program on hosta has it, closed afterwards. */
 export async function withLibrary(stage: QueueStage, body: (mtjobs: MtJobs) => Promise<void>): Promise<void> {
   const mtjobs = new MtJobs({ redisUrl: stage.url, prefix: stage.prefix, host: "hosta" });
   try {

@@ -86,7 +86,6 @@ function printedBy(work: () => void): string {
   return lines.join("\n");
 }
 
-/** Returns directories whose path begins with `typed`. */
 function directoriesFrom(typed: string, cwd: string): string[] {
   const stem = typed.slice(0, typed.lastIndexOf("/") + 1);
   try {

@@ -82,7 +82,6 @@ function addMigrateTo(parent: Command, bind: Bind): void {
   });
 }
 
-/** Adds the options for when a job is due. */
 function addWhen(command: Command): Command {
   return command
     .argument("[area]", "the area's path (default: the working directory)")

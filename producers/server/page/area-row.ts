@@ -27,7 +27,6 @@ function nextJob(path: string): TemplateResult {
   return html`${first.job} ${first.state}${more}`;
 }
 
-/** Returns the holder of the area. */
 export function lockOf({ held, lease }: Pick<Area, "held" | "lease">): string {
   if (lease !== null) return `held by ${lease.holder}`;
   return held === null ? "unknown" : held ? "held" : "free";
@@ -52,7 +51,6 @@ export function failureText({ kind, name, problem }: Automatic): string {
   return `${kind === "schedule" ? "schedule" : "[reduce-records]"} ${name}: ${problem}`;
 }
 
-/** Returns an area's known problems. */
 export function warningsOf(area: Area | undefined, diagnosis: Diagnosis | undefined): string[] {
   const faults = diagnosis?.checks.filter(({ ok }) => ok === false) ?? [];
   const failing = area?.automatic?.filter(({ ok }) => !ok) ?? [];
@@ -86,7 +84,6 @@ function figures(path: string): TemplateResult {
     <td data-label="lock">${value === undefined ? "–" : holdCell(value)}</td>`;
 }
 
-/** One row of the table of areas. */
 export function areaRow(area: AreaSummary, open: (path: string) => void): TemplateResult {
   const { area: path, name, problem } = area;
   return html`<tr data-area=${path}>

@@ -1,4 +1,3 @@
-/** An error response of the server, with its text. */
 class Refusal extends Error {}
 
 const headers = { "content-type": "application/json" };
@@ -15,7 +14,6 @@ export async function ask<T>(path: string, body?: object): Promise<T> {
   throw new Refusal(hint === undefined ? detail : `${detail}: ${hint}`);
 }
 
-/** Requests a document about the area at `path`. */
 export function askArea<T>(path: string, what: "" | "/history" | "/doctor"): Promise<T> {
   return ask(`areas/by-path${what}?${new URLSearchParams({ path })}`);
 }

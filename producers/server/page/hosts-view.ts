@@ -45,7 +45,6 @@ function hostCard(host: Host): TemplateResult {
   </article>`;
 }
 
-/** Shows all hosts and their workers' jobs. */
 export function hostsView(): TemplateResult {
   const hosts = state.farm?.hosts;
   return html`<h2 id="hosts-title">Hosts</h2>

@@ -10,7 +10,6 @@ const lookInterval = 500;
 
 const ends = ["completed", "failed", "cancelled"];
 
-/** A job started from this form. */
 interface Attempt {
   request: Record<string, unknown>;
   dryRun: boolean;

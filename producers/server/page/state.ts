@@ -18,7 +18,6 @@ export const state = {
 let draw = (): void => {};
 let waiting = false;
 
-/** Sets the function that draws the page. */
 export function drawWith(render: () => void): void {
   draw = render;
 }

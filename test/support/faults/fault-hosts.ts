@@ -31,7 +31,6 @@ export class FaultHosts {
     this.area = hosts.area({ runs: 3, testsPerRun: 3 });
   }
 
-  /** Where the areas are, and each side's cache root. */
   places(): string[] {
     return [this.areasRoot, this.cacheRoot("old"), this.cacheRoot("new")];
   }
@@ -44,7 +43,6 @@ export class FaultHosts {
     return this.hosts.cacheRoot(sides[side]);
   }
 
-  /** Starts a side's worker, on its own cable. */
   async start(side: Side, failpoint = ""): Promise<WorkerProcess> {
     this.#failpoints[side] = failpoint;
     const env = {
@@ -66,7 +64,6 @@ export class FaultHosts {
     this.workers[side]?.child.kill(signal);
   }
 
-  /** Waits until a side's failpoint has stopped its worker. */
   async stopped(side: Side): Promise<void> {
     await waitFor(`${this.#failpoints[side]} on ${side}`, () => isStopped(this.workers[side]?.child.pid), {
       deadline: 60_000,

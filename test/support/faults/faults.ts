@@ -3,7 +3,6 @@ import { fillBut, makeReadOnly } from "../mount-small.ts";
 import { letLeaseRunOut } from "../two-hosts.ts";
 import type { FaultHosts, Side } from "./fault-hosts.ts";
 
-/** Something that befalls the hosts while a migration stands at a step. */
 export interface Fault {
   /** Begins it, while the worker at the step is stopped. Returns its end. */
   strike(stage: FaultHosts): (() => Promise<void> | void) | Promise<() => Promise<void> | void>;
@@ -84,7 +83,6 @@ export const faults = {
 
 export type FaultName = keyof typeof faults;
 
-/** Lets a fault last as long as it does. */
 export async function endure({ lastsMs }: Fault): Promise<void> {
   await sleep(lastsMs);
 }

@@ -1,7 +1,6 @@
 import type { migrateSteps } from "../../../shared/migrate-steps.ts";
 import type { Side } from "./fault-hosts.ts";
 
-/** How a migration is brought to a step. */
 export interface StepCase {
   /** Whose worker passes it. */
   on: Side;

@@ -7,7 +7,6 @@ export interface ClientOptions {
   everyMs: number;
   /** The target of the run that the client registers; values by key. */
   target: Readonly<Record<string, string>>;
-  /** The name of that run. */
   runname: string;
   /** Tests of other runs that get signs of life and steps too, as tests in flight do. */
   testIds?: readonly number[];

@@ -20,11 +20,9 @@ export interface Emulated<Command, Report extends { type: string }> {
     from?: number,
     deadlineMs?: number,
   ): Promise<Extract<Report, { type: T }>>;
-  /** Resolves when the process has ended. */
   ended: Promise<void>;
   /** Does nothing to one that has ended. */
   signal(name: NodeJS.Signals): void;
-  /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
 }
 

@@ -42,7 +42,6 @@ export function freshest(copies: Copies, carried: readonly string[]): Freshest |
   return { row: merged, source: "megatest.db", lastUpdates, loser: cache };
 }
 
-/** Equal in the columns given. */
 export function same(a: Row, b: Row, columns: readonly string[]): boolean {
   return columns.every((name) => a.get(name) === b.get(name));
 }

@@ -59,7 +59,6 @@ function copyRun(db: Database.Database, runId: number): void {
   db.prepare("INSERT INTO mtjobs_runs VALUES (?, 'moved')").run(runId);
 }
 
-/** Removes the run from all three databases of the area. */
 export function removeByHand(area: SampleArea, runId: number): void {
   edit(area, everywhere, (db) => {
     const tests = "(SELECT id FROM tests WHERE run_id = @run)";

@@ -38,7 +38,6 @@ export interface Loser {
   columns: readonly string[];
 }
 
-/** Everything an area holds, over all its databases. */
 export interface Union {
   files: AreaFiles;
   records: ReadonlyMap<string, NaturalRecord>;
@@ -54,7 +53,6 @@ export interface Union {
   snapshots: Readonly<Record<"cache" | "ref" | "area" | "completed", Snapshot>>;
 }
 
-/** A union while it is read. */
 export interface Building {
   snapshots: Union["snapshots"];
   keys: readonly string[];

@@ -1,7 +1,6 @@
 import { foldName } from "../../../shared/sqlite/names.ts";
 import type { Snapshot, Value } from "./snapshot.ts";
 
-/** A row by column. */
 export type Row = ReadonlyMap<string, Value>;
 
 /** The rows of a table by id; empty where there is no such table. */

@@ -37,7 +37,6 @@ export function snapshot(path: string | undefined): Snapshot {
   return { path, tables: withoutGuards(tables) };
 }
 
-/** The value a text would have in a snapshot. */
 export function textValue(text: string): Value {
   return `t:${Buffer.from(text, "utf8").toString("hex").toUpperCase()}`;
 }
