@@ -94,7 +94,7 @@ export function addUnsyncedRows(plan: Plan, area: SampleArea): void {
   }
   change(area.cacheDb, (db) => {
     const judge = db.prepare(
-      `UPDATE tests SET status = 'WAIVED', comment = 'judged anew'
+      `UPDATE tests SET status = 'WAIVED', comment = 'waived after review'
        WHERE id = (SELECT min(id) FROM tests WHERE run_id = ? AND uname <> 'n/a')`,
     );
     for (const run of late) judge.run(run);

@@ -81,7 +81,7 @@ function copyAtRest(path: string, file: string, expected: Expected): boolean {
       const source = open(path, suffix, expected);
       if (source !== undefined) sources.push(source);
     }
-    if (sources[0]?.suffix !== "") throw new JobsError("io", `${path} is gone`);
+    if (sources[0]?.suffix !== "") throw new JobsError("io", `${path} no longer exists`);
     if (sources.some(({ stat }) => Number(stat.ctimeMs) > Date.now() - tickMs)) return false;
     // An earlier attempt's journal would be rolled back into this one.
     for (const suffix of suffixes) rmSync(file + suffix, { force: true });
