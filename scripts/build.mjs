@@ -1,7 +1,7 @@
 /**
- * Compiles the TypeScript: `node scripts/build.mjs [product] [tests]` builds dist/ (the default) and
- * dist-test/, with `--if-stale` only where a source is newer. A build goes to a directory of its own first and takes dist's place when it is whole, so that
- * a failed one leaves the last good one standing and no file of a removed source stays behind.
+ * Compiles the TypeScript: `node scripts/build.mjs [product] [tests]` builds dist/ (the default) and dist-test/;
+ * with `--if-stale` only if a source is newer. It builds into a temporary directory and then replaces dist, so that
+ * a failed build keeps the last good one, and files of removed sources disappear.
  */
 import {
   chmodSync,
@@ -20,7 +20,7 @@ const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
 const executable = join("entry", "mtjobs.js");
 const sourceDirectories = ["entry", "producers", "workers", "shared"];
 
-/** What is built: the product, and (for tests that start processes and threads of their own) the tests. */
+/** The builds: the product, and the tests (some start their own processes and threads). */
 export const targets = {
   product: {
     project: "tsconfig.build.json",
@@ -31,7 +31,7 @@ export const targets = {
   tests: { project: "tsconfig.test.json", out: "dist-test", sources: [...sourceDirectories, "test"] },
 };
 
-/** The newest modification below a path, directories included, so that a removed file counts. */
+/** Returns the newest modification below a path, including directories, so that a removed file counts. */
 function newest(path) {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return 0;
@@ -47,11 +47,11 @@ function isStale({ project, out, sources }) {
 
 async function compile(project, out) {
   if ((await run(process.execPath, [compiler, "-p", project, "--outDir", out])) !== 0) {
-    throw new SetupError(`tsc -p ${project} failed: the errors are above`);
+    throw new SetupError(`tsc -p ${project} failed; see the errors above`);
   }
 }
 
-/** The page is compiled for a browser; what of it is no TypeScript is copied. */
+/** Compiles the page for browsers and copies its other files. */
 async function buildPage({ project, directory }, out) {
   await compile(project, out);
   for (const name of readdirSync(join(root, directory)).filter((file) => !file.endsWith(".ts"))) {
@@ -59,10 +59,10 @@ async function buildPage({ project, directory }, out) {
   }
 }
 
-/** Compiles one target. @throws {SetupError} when tsc finds errors; the old build then stays. */
+/** Compiles one target. @throws {SetupError} if tsc finds errors; the old build stays then. */
 export async function build({ project, out, page }) {
   if (!existsSync(compiler)) {
-    say("no compiler here (npm ci --omit=dev leaves it out): nothing built");
+    say("no compiler here (npm ci --omit=dev omits it): nothing built");
     return;
   }
   const started = new Date();
@@ -72,7 +72,7 @@ export async function build({ project, out, page }) {
     await compile(project, fresh);
     if (page !== undefined && existsSync(join(root, page.project))) await buildPage(page, fresh);
     if (existsSync(join(fresh, executable))) chmodSync(join(fresh, executable), 0o755);
-    // The directory's time says what the build is as new as: a source saved while tsc ran is newer.
+    // The directory gets the start time: a source saved while tsc ran must count as newer.
     utimesSync(fresh, started, started);
     if (existsSync(join(root, out))) renameSync(join(root, out), old);
     renameSync(fresh, join(root, out));
@@ -81,7 +81,7 @@ export async function build({ project, out, page }) {
   }
 }
 
-/** Compiles a target where a source is newer than the last build; a target without project file is skipped. */
+/** Compiles a target if a source is newer than its last build; skips a target without a project file. */
 export async function buildIfStale(target) {
   if (!existsSync(join(root, target.project)) || !isStale(target)) return;
   say(`building ${target.out}/`);

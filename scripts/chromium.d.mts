@@ -1,2 +1,2 @@
-/** Chromium's path, or undefined. */
+/** Returns Chromium's path, or undefined. */
 export function findChromium(): string | undefined;

@@ -1,4 +1,4 @@
-/** The browser for the tests of the overview page. */
+/** Provides the browser for the tests of the overview page. */
 import { say, which } from "./command.mjs";
 import { installPackages } from "./package-manager.mjs";
 
@@ -8,7 +8,7 @@ export function findChromium() {
   return names.map(which).find((path) => path !== undefined);
 }
 
-/** Installs Chromium where it is missing and that is possible without a password; tells what becomes of it where it is not. */
+/** Installs Chromium if it is missing and no password is needed; otherwise reports the consequence. */
 export async function ensureChromium() {
   if (findChromium() !== undefined) return;
   await installPackages("Chromium", { apt: [["chromium"]], dnf: [["chromium"]], apk: [["chromium"]] });

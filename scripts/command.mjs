@@ -1,14 +1,14 @@
-/** Running other programs: the one place where the set-up scripts start processes. */
+/** Runs other programs: the only place where the set-up scripts start processes. */
 import { execFile, spawn } from "node:child_process";
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { constants as system } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The top of the checkout. */
+/** The root of the checkout. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** A failure whose message is all the user needs: printed without a stack. */
+/** A failure whose message is sufficient: printed without a stack. */
 export class SetupError extends Error {
   status;
 
@@ -18,12 +18,12 @@ export class SetupError extends Error {
   }
 }
 
-/** Tells the user what is being done. On stderr, so that stdout belongs to the program run. */
+/** Tells the user what is being done, on stderr: stdout belongs to the launched program. */
 export function say(text) {
   process.stderr.write(`mtjobs: ${text}\n`);
 }
 
-/** The path of an executable on the PATH, or undefined. */
+/** Returns the path of an executable on the PATH, or undefined. */
 export function which(name) {
   for (const directory of (process.env.PATH ?? "").split(delimiter)) {
     const path = join(directory === "" ? "." : directory, name);
@@ -37,7 +37,7 @@ export function which(name) {
   return undefined;
 }
 
-/** Runs a program quietly; resolves to its exit code and output, also when it cannot be started. */
+/** Runs a program quietly; resolves to its exit code and output, even if it cannot be started. */
 export function ask(command, args, { timeoutMs = 10_000 } = {}) {
   return new Promise((resolve) => {
     execFile(command, args, { timeout: timeoutMs, cwd: root }, (error, stdout, stderr) => {
@@ -47,7 +47,7 @@ export function ask(command, args, { timeoutMs = 10_000 } = {}) {
   });
 }
 
-/** Exit status as a shell reports it: 128 + the signal's number for a program that a signal ended. */
+/** Returns the exit status as a shell reports it: 128 + the signal's number if a signal ended the program. */
 export function exitStatus(code, signal) {
   return code ?? 128 + (system.signals[signal] ?? 0);
 }
@@ -56,10 +56,9 @@ export function exitStatus(code, signal) {
 const running = new Set();
 
 /**
- * Runs a program on our own terminal and resolves to its exit status. Its stdout goes to our stderr unless
- * told otherwise: what set-up prints is not the launched program's output.
- * It gets a process group of its own: Ctrl-C reaches it once, through `passOn`, and not once more from
- * the terminal and again from npm (a second signal means "leave at once" to what we run).
+ * Runs a program on this terminal and resolves to its exit status. Its stdout goes to stderr by default, because
+ * set-up output must not mix with the launched program's. It gets its own process group: Ctrl-C then reaches it
+ * once, through `passOn`, and not also from the terminal and from npm (a second signal means "exit immediately").
  */
 export function run(
   command,
@@ -76,7 +75,7 @@ export function run(
     running.add(child);
     child.once("error", (error) => {
       running.delete(child);
-      reject(new SetupError(`${command} cannot be started: ${error.message}`));
+      reject(new SetupError(`cannot start ${command}: ${error.message}`));
     });
     child.once("spawn", () => started(child.pid));
     child.once("exit", (code, signal) => {
@@ -86,7 +85,7 @@ export function run(
   });
 }
 
-/** Sends a signal to whatever `run` is running, its children included. */
+/** Sends a signal to all programs that `run` is running, and to their children. */
 export function passOn(signal) {
   for (const { pid } of running) {
     if (pid === undefined) continue;
@@ -98,7 +97,7 @@ export function passOn(signal) {
   }
 }
 
-/** npm itself: the one that started us, else the one on the PATH. */
+/** Runs npm: the one that started this script, otherwise the one on the PATH. */
 export function npm(args, options) {
   const own = process.env.npm_execpath;
   if (own?.endsWith("npm-cli.js")) return run(process.execPath, [own, ...args], options);
@@ -106,8 +105,8 @@ export function npm(args, options) {
 }
 
 /**
- * Does `work` if the module was started as a program (not imported): a SetupError is told in one line,
- * and the exit status is what `work` resolves to, 0 without a value.
+ * Runs `work` if the module was started as a program (not imported). A SetupError is printed as one line; the exit
+ * status is what `work` resolves to, 0 without a value.
  */
 export async function asProgram(moduleUrl, work) {
   if (process.argv[1] === undefined || realpathSync(process.argv[1]) !== fileURLToPath(moduleUrl)) return;

@@ -1,6 +1,6 @@
 /**
- * `node scripts/launch.mjs demo|test|faults|limits|torture|powercut|bench [arguments]`: sets up all that is missing, runs the program,
- * removes what it started, and exits as the program did. Needs Node 20 and npm, nothing else.
+ * `node scripts/launch.mjs demo|test|faults|limits|torture|powercut|bench [arguments]`: sets up what is missing,
+ * runs the program, removes what it started, and exits with the program's status. Needs only Node 20 and npm.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ const programs = {
   limits: {
     targets: [targets.product, targets.tests],
     command: [...vitest, join("test", "limits"), "--disable-console-intercept"],
-    // Several gigabytes, which memory may not have.
+    // Several gigabytes may not fit into memory.
     env: { MTJOBS_LIMITS: "full", TMPDIR: tmpdir() },
   },
   torture: {
@@ -53,7 +53,7 @@ const programs = {
   },
 };
 
-/** Ctrl-C in a terminal may reach us twice, from the terminal and from npm: one press is one signal. */
+/** Ctrl-C in a terminal may arrive twice, from the terminal and from npm; signals within this time count as one. */
 const onePressMs = 300;
 let stoppedBy;
 
@@ -74,7 +74,7 @@ function unlessStopped() {
   if (stoppedBy !== undefined) throw new SetupError(`stopped by ${stoppedBy}`, exitStatus(null, stoppedBy));
 }
 
-/** A program of the system's that only this command needs. */
+/** Requires a system program for one command. */
 async function needTool(tool, packages) {
   if (await haveTool(tool, packages)) return;
   throw new SetupError(`install ${tool}, then run this again`);
@@ -90,14 +90,14 @@ async function needStrace() {
   await needTool("strace", strace);
 }
 
-/** Torture slows a worker's files down by it; where it cannot be had it does without. */
+/** Torture slows down a worker's files with strace; without strace it skips that. */
 async function wantStrace() {
   await haveTool("strace", strace);
 }
 
 /**
- * What a program that takes whole numbers by name is told by its environment; undefined for one that takes its arguments,
- * "help" where that is asked for.
+ * Converts number options to environment variables; undefined for a program that takes its own arguments, "help" if
+ * requested.
  */
 function numbersFrom(options, args, usage) {
   if (options === undefined) return undefined;

@@ -1,4 +1,4 @@
-// Writes dist/mtjobs.1, as the program that was built prints it; for whoever makes the package.
+// Writes dist/mtjobs.1 from the output of the built program, for packaging.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, asProgram, root, SetupError } from "./command.mjs";
@@ -8,6 +8,6 @@ await asProgram(import.meta.url, async () => {
   // Without a compiler nothing was built.
   if (!existsSync(program)) return;
   const { code, stdout, stderr } = await ask(process.execPath, [program, "manual"]);
-  if (code !== 0) throw new SetupError(`the program does not print its manual: ${stderr}`);
+  if (code !== 0) throw new SetupError(`mtjobs manual failed: ${stderr}`);
   writeFileSync(join(root, "dist", "mtjobs.1"), stdout);
 });

@@ -1,4 +1,4 @@
-/** The system's package manager, where it can be used without asking anybody for a password. */
+/** Uses the system's package manager if it needs no password. */
 import { existsSync } from "node:fs";
 import { ask, run, say, which } from "./command.mjs";
 
@@ -13,7 +13,7 @@ const managers = {
   brew: { command: "brew", install: ["install"] },
 };
 
-/** The words to put before a command so that it runs with the rights to install; undefined: not without a password. */
+/** Returns the prefix that gives a command the rights to install; undefined if a password would be needed. */
 async function rights(name) {
   const isRoot = process.getuid?.() === 0;
   if (name === "brew") return isRoot ? undefined : [];
@@ -24,10 +24,10 @@ async function rights(name) {
 }
 
 /**
- * Installs packages; the first of the alternatives that the manager knows.
+ * Installs the first of the alternative package lists that the manager knows.
  * @param {string} what for the message
  * @param {Record<string, string[][]>} alternatives package lists by manager: apt, dnf, apk, brew
- * @returns {Promise<boolean>} whether one was installed; false too where no manager may be used
+ * @returns {Promise<boolean>} whether one was installed; also false if no manager may be used
  */
 export async function installPackages(what, alternatives) {
   for (const [name, { command, refresh, install }] of Object.entries(managers)) {
@@ -48,7 +48,7 @@ export async function installPackages(what, alternatives) {
   return false;
 }
 
-/** Stops a service that a package may have started by itself: the private server is the one we use. */
+/** Stops a service that a package may have started automatically; the tests use a private server. */
 export async function stopService(unit) {
   const prefix = (await rights("service")) ?? [];
   const stop = existsSync("/run/systemd/system")

@@ -1,10 +1,9 @@
 /**
- * Holds one private server and outlives whoever asked for it by a moment: when that process ends, for
- * whatever reason, SIGKILL included, the channel to it closes, and the server and its files go.
+ * Runs one private server and ends it, with its files, when the parent process ends for any reason, including
+ * SIGKILL: the channel to the parent closes then.
  *
- * Started by redis.mjs with one argument, a JSON plan:
- * `{ command, args, directory, log, cleanUp?: [command, …args] }`.
- * A message `{ charge: pid | null }` names a process group to end too if our parent dies.
+ * Started by redis.mjs with one argument, a JSON plan: `{ command, args, directory, log, cleanUp?: [command, …args]
+ * }`. A message `{ charge: pid | null }` names a process group to end too if the parent dies.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { openSync, rmSync } from "node:fs";
@@ -16,7 +15,7 @@ let charge = null;
 
 function leave(code) {
   if (plan.cleanUp !== undefined) spawnSync(plan.cleanUp[0], plan.cleanUp.slice(1), { stdio: "ignore" });
-  // A server that failed leaves its log to be read by the parent, which then removes the directory.
+  // After a failure the parent reads the log and removes the directory.
   if (!process.connected) rmSync(plan.directory, { recursive: true, force: true });
   process.exit(code);
 }

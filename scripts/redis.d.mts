@@ -3,7 +3,7 @@ export interface RedisServer {
   url: string;
   /** Ends it and removes its files if it was started here; safe to call twice. */
   stop: () => Promise<void>;
-  /** Names a process group that ends too if this process is killed; null: none. */
+  /** Sets a process group to end too if this process is killed; null: none. */
   watch: (pid: number | null) => void;
 }
 

@@ -1,4 +1,4 @@
-/** Finds a Redis, or starts a private one that goes away with the process that asked for it. */
+/** Finds a Redis, or starts a private one that ends with this process. */
 import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const nothingFound = `no Redis found, and none could be started. Do one of these
   - install redis-server or valkey-server (Debian, Ubuntu: sudo apt-get install redis-server;
     Fedora: sudo dnf install valkey; Alpine: apk add redis; macOS: brew install redis)
   - start a Docker engine
-  - set MTJOBS_REDIS_URL to a Redis that you run, for example redis://127.0.0.1:6379`;
+  - set MTJOBS_REDIS_URL to a running Redis, for example redis://127.0.0.1:6379`;
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ function freePort() {
   });
 }
 
-/** Sends one PING; resolves to the first line answered, or undefined when nobody answers in time. */
+/** Sends one PING; resolves to the first line of the reply, or undefined after the timeout. */
 function ping(where, timeoutMs = 1_000) {
   return new Promise((resolve) => {
     const socket = connect(where);
@@ -43,7 +43,7 @@ function ping(where, timeoutMs = 1_000) {
   });
 }
 
-/** Starts a server under a guard and waits until it answers. Rejects with the server's own log. */
+/** Starts a server under a guard and waits until it replies. Rejects with the server's log. */
 async function startGuarded({ name, port, deadlineMs, makePlan }) {
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-redis-"));
   const log = join(directory, "server.log");
@@ -98,7 +98,7 @@ async function startContainer(docker) {
   const name = `mtjobs-${randomUUID()}`;
   say(`starting a Docker container ${name} on 127.0.0.1:${port}`);
   return startGuarded({
-    name: `the container ${name}`,
+    name: `container ${name}`,
     port,
     deadlineMs: 60_000,
     makePlan: () => ({
@@ -112,7 +112,7 @@ async function startContainer(docker) {
   });
 }
 
-/** The Redis that the environment names: used as it is, after a look whether anybody listens there. */
+/** Checks that a server listens at the Redis URL of the environment. */
 async function useGiven(text) {
   if (!URL.canParse(text)) throw new SetupError(`MTJOBS_REDIS_URL is not a URL: ${text}`);
   const url = new URL(text);
@@ -120,7 +120,7 @@ async function useGiven(text) {
     url.protocol === "unix:"
       ? { path: decodeURIComponent(url.pathname) }
       : { host: url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1", port: Number(url.port || 6379) };
-  // With TLS or a password the answer is not PONG; that something listens is enough here.
+  // With TLS or a password the reply is not PONG; a listening port is sufficient here.
   const listens = await new Promise((resolve) => {
     const socket = connect(where);
     const settle = (result) => {
@@ -133,7 +133,7 @@ async function useGiven(text) {
   });
   if (!listens) {
     throw new SetupError(
-      `nobody listens at MTJOBS_REDIS_URL (${url.host || url.pathname}): start that Redis, or unset it`,
+      `nothing listens at MTJOBS_REDIS_URL (${url.host || url.pathname}): start that Redis, or unset the variable`,
     );
   }
   say("using the Redis of MTJOBS_REDIS_URL");
@@ -161,7 +161,7 @@ async function startWithDocker() {
 }
 
 async function startInstalled() {
-  // One that is there but does not start is not helped by installing it, and its service is not ours to stop.
+  // Installing does not help a server that fails to start, and its service must not be stopped.
   if (servers.some((name) => which(name) !== undefined)) return undefined;
   const installed = await installPackages("Redis", {
     apt: [["redis-server"], ["valkey-server"]],
@@ -175,9 +175,9 @@ async function startInstalled() {
 }
 
 /**
- * In this order: the one MTJOBS_REDIS_URL names, a private redis-server or valkey-server from the PATH,
+ * Provides a Redis. In this order: that of MTJOBS_REDIS_URL, a private redis-server or valkey-server from the PATH,
  * a Docker container, one installed by the system's package manager.
- * @throws {SetupError} where there is none, saying what to install
+ * @throws {SetupError} if there is none, saying what to install
  */
 export async function startRedis() {
   const given = process.env.MTJOBS_REDIS_URL;

@@ -1,6 +1,6 @@
 /**
- * `node scripts/tally.mjs REPORT`: prints "N passed, N failed" from vitest's JSON report, as the gate's last
- * line. Exits 1 where anything failed, or where no test ran at all.
+ * `node scripts/tally.mjs REPORT`: prints "N passed, N failed" from vitest's JSON report, as the gate's last line.
+ * Exits 1 if a test failed, or if none ran.
  */
 import { readFileSync } from "node:fs";
 import { asProgram } from "./command.mjs";
@@ -15,7 +15,7 @@ function readReport(path) {
 
 await asProgram(import.meta.url, ([path]) => {
   const report = readReport(path);
-  // A file that cannot even be loaded holds no failed test: it counts as one.
+  // A file that fails to load contains no failed test: count it as one.
   const unloadable = report.testResults.filter(
     (file) => file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed"),
   );

@@ -3,11 +3,11 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { edit, everywhere, type Place } from "./edit-area.ts";
 
 /**
- * What real areas have, one trait a function. Each adds itself to an area that `buildArea` made and leaves the
- * files' times as they were found: no refill is due, and megatest.db was not modified just now.
+ * Traits of real areas, one per function. Each adds itself to an area that `buildArea` made and keeps the files'
+ * times as they were: no refill is due, and megatest.db was not modified just now.
  */
 
-/** The first test of a run that is not a toplevel one. */
+/** Returns the first test of a run that is not a toplevel one. */
 export function firstTestOf(area: SampleArea, runId: number): number {
   let id = 0;
   edit(area, ["cache"], (db) => {
@@ -18,17 +18,17 @@ export function firstTestOf(area: SampleArea, runId: number): number {
   return id;
 }
 
-/** A run its owner protected. */
+/** Locks a run, as its owner does. */
 export function lockRun(area: SampleArea, runId: number): void {
   setRunState(area, runId, "locked");
 }
 
-/** A run hidden from everybody. */
+/** Hides a run. */
 export function deleteRun(area: SampleArea, runId: number): void {
   setRunState(area, runId, "deleted");
 }
 
-/** Makes the run's first test RUNNING with its last sign of life `silentFor` seconds ago. */
+/** Makes the run's first test RUNNING with its last activity `silentFor` seconds ago. */
 export function addRunningTest(area: SampleArea, runId: number, silentFor: number): number {
   return setTest(area, runId, {
     state: "RUNNING",
@@ -38,17 +38,17 @@ export function addRunningTest(area: SampleArea, runId: number, silentFor: numbe
   });
 }
 
-/** Makes the run's first test one that will never be started: NOT_STARTED with PREQ_FAIL. */
+/** Makes the run's first test one that will never start: NOT_STARTED with PREQ_FAIL. */
 export function addPrereqFailedTest(area: SampleArea, runId: number): number {
   return setTest(area, runId, { state: "NOT_STARTED", status: "PREQ_FAIL", run_duration: 0 });
 }
 
-/** A change of a test that no sync has carried yet. */
+/** Changes a test in the cache only, as before a sync. */
 export function changeInCacheOnly(area: SampleArea, runId: number, comment = "changed in the cache"): number {
   return comments(area, ["cache"], runId, comment);
 }
 
-/** A change made in megatest.db alone, after the last sync: its `last_update` is later than the ref's. */
+/** Changes a test in megatest.db only, after the last sync: its `last_update` is later than the ref's. */
 export function changeInMegatestDbOnly(
   area: SampleArea,
   runId: number,
@@ -57,7 +57,7 @@ export function changeInMegatestDbOnly(
   return comments(area, ["area"], runId, comment);
 }
 
-/** A sync was killed between the ref and megatest.db: megatest.db has the old version for good. */
+/** Simulates a sync killed between the ref and megatest.db: megatest.db keeps the old version forever. */
 export function leaveMegatestDbBehind(
   area: SampleArea,
   runId: number,
@@ -66,7 +66,7 @@ export function leaveMegatestDbBehind(
   return comments(area, ["cache", "ref"], runId, comment);
 }
 
-/** A test with two steps and a measurement, in the places given alone. Returns its id there. */
+/** Adds a test with two steps and a measurement in the given places only. Returns its id. */
 export function addTestIn(
   area: SampleArea,
   places: readonly Place[],
@@ -92,7 +92,7 @@ export function addTestIn(
   return id;
 }
 
-/** A whole finished run with one test, in the places given alone. Returns its id there. */
+/** Adds a finished run with one test in the given places only. Returns its id. */
 export function addRunIn(area: SampleArea, places: readonly Place[], runname: string): number {
   const id = freeId(area, "runs");
   edit(area, places, (db) => {
@@ -106,7 +106,7 @@ export function addRunIn(area: SampleArea, places: readonly Place[], runname: st
   return id;
 }
 
-/** A test whose run and a step whose test nobody knows, in the cache. */
+/** Adds a test without a run and a step without a test, in the cache. */
 export function addOrphans(area: SampleArea): void {
   edit(area, ["cache"], (db) => {
     db.exec(`INSERT INTO tests (run_id, testname, state, status) VALUES (987654, 'late_for_nobody', 'COMPLETED', 'PASS');
@@ -114,13 +114,13 @@ export function addOrphans(area: SampleArea): void {
   });
 }
 
-/** Rows that only megatest.db has of tables that never sync, under ids that are others' in the cache. */
+/** Adds rows to megatest.db in tables that never sync, under ids that other rows have in the cache. */
 export function addClashingLooseRows(area: SampleArea, runId: number): void {
   const testId = firstTestOf(area, runId);
   edit(area, ["area"], (db) => {
     for (const id of [1, 2]) {
       for (const table of ["run_stats", "extradat", "test_rundat", "archives"]) {
-        // whatever stood there goes to the end, where the cache has nothing
+        // move existing rows to the end, to ids that the cache does not have
         db.exec(`UPDATE ${table} SET id = (SELECT max(id) + 1 FROM ${table}) WHERE id = ${id}`);
       }
       db.prepare(
@@ -145,7 +145,7 @@ export function addClashingLooseRows(area: SampleArea, runId: number): void {
   });
 }
 
-/** A step reported again since the last sync: the cache has it under a new id, the others under the old one. */
+/** Reports a step again after the last sync: the cache has it under a new id, the others under the old one. */
 export function reportStepAgain(
   area: SampleArea,
   runId: number,
@@ -169,7 +169,7 @@ export function reportStepAgain(
   return { testId, oldId, newId };
 }
 
-/** From now on the id of an archive block means another path in the places given. */
+/** Gives an archive block's id another path in the given places. */
 export function reuseBlockId(area: SampleArea, places: readonly Place[], blockId: number): void {
   edit(area, places, (db) => {
     db.prepare(
@@ -178,7 +178,7 @@ export function reuseBlockId(area: SampleArea, places: readonly Place[], blockId
   });
 }
 
-/** A column, as a later Megatest might add, in all databases; the definition is SQL. */
+/** Adds a column to all databases, as a later Megatest might; the definition is SQL. */
 export function addColumn(area: SampleArea, table: string, definition: string): void {
   edit(area, everywhere, (db) => db.exec(`ALTER TABLE ${table} ADD COLUMN ${definition}`));
 }
@@ -202,7 +202,7 @@ function comments(area: SampleArea, places: readonly Place[], runId: number, com
   return id;
 }
 
-/** An id that no database of the area has used in the table. */
+/** Returns an id that no database of the area has used in the table. */
 function freeId(area: SampleArea, table: string): number {
   let highest = 0;
   edit(area, everywhere, (db: Database.Database) => {

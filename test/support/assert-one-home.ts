@@ -9,7 +9,8 @@ import type { Union } from "./oracle/records.ts";
 import { isClosed, unionAt } from "./two-hosts.ts";
 
 /**
- * One home, whole; its pair takes writes and no other does; every row that was known is known; nothing is left over.
+ * Asserts that the area has one home, complete; that its pair accepts writes and the other does not; that no known
+ * row is missing; and that nothing is left over.
  *
  * @param home the area as its home sees it
  * @param other as the other host sees it

@@ -4,24 +4,24 @@ import { findChromium } from "../../scripts/chromium.mjs";
 
 const path = findChromium();
 
-/** Whether there is a Chromium; `npm test` installs one where it may. */
+/** Whether Chromium is installed; `npm test` installs it if it may. */
 export const hasBrowser = path !== undefined;
 
 export interface Watched {
   page: Page;
-  /** Complaints on its console, and requests to other sites. */
+  /** Errors on its console, and requests to other sites. */
   offences: string[];
 }
 
-/** One headless Chromium for all tests of a file. */
+/** Provides one headless Chromium for all tests of a file. */
 export function withBrowser(): { open: (url: string, options?: object) => Promise<Watched> } {
   let browser: Browser | undefined;
   const opened: Page[] = [];
   beforeAll(async () => {
-    // Without its sandbox: it is started by root, and sees this machine's pages alone.
+    // Without a sandbox: root starts it, and it loads only this machine's pages.
     browser = await chromium.launch({ executablePath: path ?? "", args: ["--no-sandbox"] });
   });
-  // A page goes on asking for as long as it is open.
+  // An open page keeps polling.
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((page) => page.close()));
   });

@@ -1,12 +1,10 @@
-/**
- * True for `npm run faults`, which has time for every case of tests that are long: a test run takes one of each kind.
- */
+/** True for `npm run faults`, which runs every case of long tests; a test run takes one of each kind. */
 export const isCampaign = process.env.MTJOBS_FAULTS === "all";
 
-/** True for `npm run limits`: areas as large as they may get, of which a test run takes a hundredth. */
+/** True for `npm run limits`, which uses the largest areas; a test run uses a hundredth of the size. */
 export const areFullSizes = process.env.MTJOBS_LIMITS === "full";
 
-/** All of the cases in a campaign; else the first `count` of them. */
+/** Returns all cases in a campaign; otherwise the first `count`. */
 export function casesOf<Case>(cases: readonly Case[], count: number): Case[] {
   return isCampaign ? [...cases] : cases.slice(0, count);
 }

@@ -4,7 +4,10 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { edit } from "./edit-area.ts";
 import { carriedTables } from "./megatest/carried-tables.ts";
 
-/** As if every sync so far had carried `last_update`: where the cache has a row as another database has it, it has its time too. */
+/**
+ * Makes the area as if every sync had carried `last_update`: where another database has the same row as the cache,
+ * it gets the cache's time.
+ */
 export function carryLastUpdate(area: SampleArea): void {
   if (!existsSync(area.cacheDb)) return;
   const cache = new Database(area.cacheDb);

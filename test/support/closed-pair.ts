@@ -6,7 +6,10 @@ import { raiseToken } from "../../workers/fence.ts";
 import { transact } from "../../workers/move/transaction.ts";
 import { closePart } from "./close-part.ts";
 
-/** A pair of the area as an earlier migration, token 1, left it on another host: as it is at home now, and closed. */
+/**
+ * Leaves a pair of the area on another host as an earlier migration, token 1, does: with today's content, and
+ * closed.
+ */
 export function leaveClosedPair(
   area: SampleArea,
   there: Pick<SampleArea, "cacheDirectory" | "cacheDb" | "refDb">,

@@ -13,7 +13,7 @@ export interface Output {
   ended: Promise<Ended>;
 }
 
-/** Collects what a process prints until it has ended. One that cannot be started ends with Node's error in `stderr`. */
+/** Collects a process's output until it ends. If it cannot be started, `stderr` is Node's error. */
 export function collectOutput(child: ChildProcess): Output {
   let stdout = "";
   let stderr = "";

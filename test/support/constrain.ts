@@ -2,7 +2,7 @@ import Database from "better-sqlite3";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { fileOf, type Place, settleTimes } from "./edit-area.ts";
 
-/** Changes the definition of a table as a site may have written it, with all rows in it. The words must be there. */
+/** Changes a table's definition as a site may have written it, keeping all rows. The pattern must match. */
 export function constrain(
   area: SampleArea,
   places: readonly Place[],

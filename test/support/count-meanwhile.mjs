@@ -1,5 +1,5 @@
-// Asks queries in full-db mode again and again until it is told to stop, then says what was ever different. Started
-// by count-meanwhile.ts; the library is the built one.
+// Repeats queries in full-db mode until it is told to stop, then reports every different result. Started by
+// count-meanwhile.ts; uses the built library.
 import { FullDb } from "../../dist/shared/full-db/full-db.js";
 
 const { files, queries, options } = JSON.parse(process.argv[2]);

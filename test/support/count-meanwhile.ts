@@ -7,15 +7,15 @@ import type { ReadFiles } from "../../shared/full-db/locate.ts";
 
 export interface Counted {
   rounds: number;
-  /** The first answers that were not those of the beginning. */
+  /** The first results that differed from the initial ones. */
   wrong: { sql: string; expected: string; answer: string }[];
-  /** How many answers were not. */
+  /** How many results differed. */
   times: number;
-  /** How many runs it ever saw in the main database itself. */
+  /** The numbers of runs that it saw in the main database. */
   runsOnMain: number[];
 }
 
-/** Asks the queries in full-db mode, without a pause, in a process of its own; the first answers are the right ones. */
+/** Repeats queries in full-db mode without a pause, in another process; the first results are the expected ones. */
 export async function countMeanwhile(
   files: ReadFiles,
   queries: readonly string[],

@@ -8,7 +8,7 @@ import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/bui
 import { runReduce } from "./run-reduce.ts";
 import { buildTempArea, filesOf } from "./temp-area.ts";
 
-/** An area of which some runs were moved, and a database with all of its rows as they were before. */
+/** An area some of whose runs were moved, and a database with all of its rows as before. */
 export interface DividedArea {
   area: SampleArea;
   undivided: string;
@@ -16,7 +16,7 @@ export interface DividedArea {
   moved: number[];
 }
 
-/** Files that full-db mode reads on the homehost. */
+/** Returns the files that full-db mode reads on the homehost. */
 export function readFilesOf(area: SampleArea): ReadFiles {
   return {
     main: area.cacheDb,
@@ -26,7 +26,7 @@ export function readFilesOf(area: SampleArea): ReadFiles {
   };
 }
 
-/** Builds an area whose databases agree, keeps a copy of its cache, and moves the runs given (of 12). */
+/** Builds an area whose databases agree, keeps a copy of its cache, and moves the given runs (of 12). */
 export async function divideArea(
   moved: number[],
   { change, ...options }: Partial<SampleAreaOptions> & { change?: (db: Database.Database) => void } = {},
@@ -34,14 +34,14 @@ export async function divideArea(
   const area = buildTempArea({ unsynced: false, ...options });
   for (const file of [area.cacheDb, area.refDb, area.megatestDb]) if (change) openToWrite(file, change);
   const undivided = join(area.directory, "..", "undivided.db");
-  // A checkpoint first: what is copied is the file alone.
+  // Checkpoint first: only the file itself is copied.
   openToWrite(area.cacheDb, (db) => db.pragma("wal_checkpoint(TRUNCATE)"));
   copyFileSync(area.cacheDb, undivided);
   if (moved.length > 0) await runReduce(area, { runId: moved });
   return { area, undivided, files: readFilesOf(area), moved };
 }
 
-/** Changes a database as a test needs it, without its constraints. */
+/** Changes a database without its constraints. */
 export function openToWrite<T>(file: string, change: (db: Database.Database) => T): T {
   const db = new Database(file);
   try {

@@ -2,7 +2,7 @@ import { existsSync, utimesSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 
-/** A database of an area by the part it plays. */
+/** A database of an area by its role. */
 export type Place = "cache" | "ref" | "area";
 
 export const everywhere: readonly Place[] = ["cache", "ref", "area"];
@@ -12,7 +12,7 @@ export function fileOf(area: SampleArea, place: Place): string {
 }
 
 /**
- * Runs `change` in a transaction on each place's database that exists, then sets the files' times so that no
+ * Runs `change` in a transaction on each existing database of `places`, then sets the files' times so that no
  * refill is due and no sync waits.
  */
 export function edit(
@@ -35,12 +35,12 @@ export function edit(
   settleTimes(area);
 }
 
-/** The cache is the newest; megatest.db was left alone for a minute. */
+/** Makes the cache the newest file; megatest.db was modified a minute ago. */
 export function settleTimes(area: SampleArea): void {
   setTimes(area, 60, 0);
 }
 
-/** megatest.db is newer than the cache by a minute: whoever of Megatest opens the cache next refills it. */
+/** Makes megatest.db a minute newer than the cache: Megatest refills the cache when it next opens it. */
 export function makeRefillDue(area: SampleArea): void {
   setTimes(area, 60, 120);
 }

@@ -1,7 +1,7 @@
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { edit, everywhere, type Place } from "./edit-area.ts";
 
-/** Tables that hold records, and the columns of others that name an id of theirs. */
+/** Tables with records, and the columns of other tables that refer to their ids. */
 const references: Record<string, readonly (readonly [string, string])[]> = {
   runs: [
     ["tests", "run_id"],
@@ -23,10 +23,10 @@ const references: Record<string, readonly (readonly [string, string])[]> = {
 };
 export const recordTables = Object.keys(references);
 
-/** Ids that are not what they were once they have been a JavaScript number; each is followed by a neighbour of the same number. */
+/** Ids that a JavaScript number cannot represent; each has a neighbour with the same number. */
 export const farIds = [2n ** 53n, 2n ** 62n + 4n, 2n ** 63n - 2n ** 41n, -(2n ** 53n) - 2n, -(2n ** 63n)];
 
-/** The first row of a run in a table. */
+/** Returns the first row of a run in a table. */
 function firstRow(table: string, run: number): string {
   if (table === "runs") return String(run);
   const parent = references.tests?.some(([child]) => child === table) ? "test_id" : "run_id";
@@ -34,7 +34,7 @@ function firstRow(table: string, run: number): string {
   return `SELECT min(id) FROM ${table} WHERE ${parent} IN (${parents})`;
 }
 
-/** Gives the first row of a run in a table another id, with all that refers to it. */
+/** Gives the first row of a run in a table another id, and updates references to it. */
 export function giveId(
   area: SampleArea,
   table: string,

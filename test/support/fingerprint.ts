@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 
-/** Every file below the directories by path, with a digest of its bytes and its modification time. */
+/** Returns a digest and the modification time of every file below the directories, by path. */
 export function fingerprint(...directories: string[]): Record<string, string> {
   return Object.fromEntries(
     directories.flatMap((directory) =>

@@ -8,7 +8,7 @@ import { waitFor } from "./wait-for.ts";
 
 const worker = fileURLToPath(new URL("worker-process.mjs", import.meta.url));
 
-/** True where this process may make hosts of its own: root on Linux, and neither the code nor the areas in /tmp. */
+/** Returns true if this process may create hosts: root on Linux, with neither the code nor the areas in /tmp. */
 export function mayMakeHosts(areasRoot: string): boolean {
   if (!isRoot || process.platform !== "linux") return false;
   if ([worker, areasRoot].some((path) => path.startsWith("/tmp/"))) return false;
@@ -18,19 +18,19 @@ export function mayMakeHosts(areasRoot: string): boolean {
   return made && spawnSync("unshare", ["--mount", "--uts", "true"]).status === 0;
 }
 
-/** A host with a name, an address and a /tmp of its own, and a cable to the test's machine. */
+/** A host with its own name, address and /tmp, linked to the test's machine. */
 export class HostNamespace {
   readonly name: string;
-  /** What its resolver knows of its name: the first one is what `/etc/hosts` of many systems says. */
+  /** The resolver's second address for its name; the first is the one that many systems have in `/etc/hosts`. */
   readonly address: string;
-  /** The other end of its cable. */
+  /** The other end of its link. */
   readonly gateway: string;
   readonly tmp: string;
   readonly #netns = `mtj-${randomBytes(4).toString("hex")}`;
   readonly #hosts: string;
   readonly #workers: ChildProcess[] = [];
 
-  /** @param root directory of the test's, for the host's /tmp */
+  /** @param root the test's directory, for the host's /tmp */
   constructor(name: string, root: string) {
     const [a = 0, b = 0] = randomBytes(2);
     this.name = name;
@@ -53,7 +53,7 @@ export class HostNamespace {
     execFileSync("ip", ["link", "set", this.#netns, state]);
   }
 
-  /** Starts its worker, with the defaults for name, address and /tmp, and waits until it serves. */
+  /** Starts its worker, with default name, address and /tmp, and waits until it serves. */
   async start(env: Record<string, string>): Promise<void> {
     const setUp = `hostname ${this.name} && mount --make-rprivate / && mount --bind ${this.#hosts} /etc/hosts &&
       mount --bind ${this.tmp} /tmp && exec ${process.execPath} ${worker}`;

@@ -1,8 +1,8 @@
 import { statSync, writeFileSync } from "node:fs";
 
 /**
- * Puts a journal beside a database that SQLite takes for that of a dead writer, plays back, and with it removes the file
- * `superJournal`: whatever the opening process may remove.
+ * Puts a journal beside a database that SQLite takes for that of a dead writer: SQLite plays it back and then
+ * removes the file `superJournal`, if the process may remove it.
  */
 export function plantJournal(database: string, superJournal: string): void {
   const sector = Buffer.alloc(512);

@@ -12,12 +12,12 @@ import { type ReduceOptions, runReduce, runReduceProcess, unionOf } from "./run-
 import { filesOf } from "./temp-area.ts";
 import { temporaryDirectory } from "./temp-directory.ts";
 
-/** Every run, unless a selector is among the flags given. */
+/** Every run, unless the flags contain a selector. */
 const everyRun = ["--runname", "%"];
 
 /**
  * Starts `mtjobs reduce --inline` as a process that is killed the `pass`th time it passes `step`.
- * @returns what ended it: `SIGKILL`, or 0 where it never passed the step that often and has completed
+ * @returns `SIGKILL`, or 0 if it never passed the step that often and completed
  */
 export async function reduceAndKill(
   area: SampleArea,
@@ -38,10 +38,10 @@ export async function reduceToTheEnd(area: SampleArea, options: ReduceOptions = 
   expect(result).toMatchObject({ state: "completed" });
 }
 
-/** A dead job left the area such that no record is lost and no Megatest process refills the cache. */
+/** Asserts that after a dead job no record is lost and no Megatest process would refill the cache. */
 export function assertUnharmed(area: SampleArea, before: Union, losses: NothingLostOptions = {}): void {
   assertNoRefill(area);
-  // Looked at in a copy: whoever opens the databases rolls back what the dead job left, and that is the next job's.
+  // Read from a copy: opening the databases rolls back what the dead job left, which the next job must do.
   assertNothingLost(before, unionOfRuns(copiedFiles(area)), { ...losses, unfinished: true });
 }
 
@@ -64,7 +64,7 @@ function copiedFiles(area: SampleArea): AreaFiles {
   };
 }
 
-/** Every run that may move has moved, nothing was lost on the way, and nobody holds the area any more. */
+/** Asserts that every run that may move has moved, nothing was lost, and no job holds the area. */
 export function assertFinished(area: SampleArea, before: Union, losses: NothingLostOptions = {}): void {
   const after = unionOf(area);
   assertNothingLost(before, after, losses);
@@ -77,7 +77,7 @@ export function assertFinished(area: SampleArea, before: Union, losses: NothingL
   expect(new Set(jobs).size).toBe(jobs.length);
 }
 
-/** The lease is given back, every database knows the same token, and no journal is left. */
+/** Asserts that the lease is released, every database has the same token, and no journal is left. */
 export function assertReleased(area: SampleArea): void {
   const fences = fencesOf(area);
   expect(fences.area?.holder).toBeNull();
@@ -93,10 +93,10 @@ export interface FenceRow {
   expires_at: number;
 }
 
-/** The part a file plays in the fence. */
+/** A file's role in the fence. */
 export type FencePart = "area" | "cache" | "ref" | "completed";
 
-/** The file of a part, whether or not it is there. */
+/** Returns the file of a part, whether it exists or not. */
 export function fenceFile(area: SampleArea, part: FencePart): string {
   const { megatestDb, completedDb } = filesOf(area);
   return { area: megatestDb, cache: area.cacheDb, ref: area.refDb, completed: completedDb }[part];
@@ -119,7 +119,10 @@ export function fenceOf(file: string): FenceRow | undefined {
   }
 }
 
-/** The lines of the area's history, oldest first. One that power tore, of which the file has the length alone, is skipped. */
+/**
+ * Returns the lines of the area's history, oldest first. A line torn by a power failure, which only has its length,
+ * is skipped.
+ */
 export function historyOf(area: SampleArea): { jobId: string; state: string }[] {
   const file = join(area.directory, ".mtjobs", "history.jsonl");
   if (!isThere(file)) return [];
@@ -134,7 +137,7 @@ function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** True where the process is stopped (SIGSTOP); Linux only. */
+/** Returns true if the process is stopped (SIGSTOP); Linux only. */
 export function isStopped(pid: number | undefined): boolean {
   const stat = `/proc/${pid}/stat`;
   if (!isThere(stat)) return false;

@@ -1,7 +1,7 @@
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { edit, everywhere } from "./edit-area.ts";
 
-/** Gives the tests of other runs to `run`, under names of their own; those runs stay, without tests. */
+/** Moves the tests of other runs to `run`, under new names; those runs stay, without tests. */
 export function giveTestsTo(area: SampleArea, run: number, others: readonly number[]): void {
   edit(area, everywhere, (db) =>
     db

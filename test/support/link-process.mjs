@@ -1,12 +1,12 @@
-// Passes what comes to a port of its own on to the port in its first argument, at the address in its second; `cut` and `mend` come by IPC. A process,
-// since a test that is busy for a second would be an outage.
+// Forwards its own port to the port in its first argument, listening at the address in its second; `cut` and `mend`
+// come by IPC. It is a process, because a test that is busy for a second would cause an outage.
 import { connect, createServer } from "node:net";
 
 const pairs = new Set();
 let isCut = false;
 
 const server = createServer((near) => {
-  // A host that is cut off gets no answer, not even a refusal.
+  // A host that is cut off gets no reply, not even a refusal.
   const far = isCut ? undefined : connect(Number(process.argv[2]), "127.0.0.1");
   const pair = [near, far];
   pairs.add(pair);

@@ -4,14 +4,14 @@ import { fileURLToPath } from "node:url";
 
 export interface Link {
   port: number;
-  /** From now on nothing gets through, either way, and nobody is told. */
+  /** Blocks all traffic, silently. */
   cut(): Promise<void>;
-  /** New connections get through again; those that were cut end. */
+  /** Lets new connections through again; blocked ones end. */
   mend(): Promise<void>;
   remove(): void;
 }
 
-/** A port of this machine that leads to another one; `at` is the address that it listens on. */
+/** Opens a port that forwards to another one; `at` is the address that it listens on. */
 export async function openLink(target: number, at = "127.0.0.1"): Promise<Link> {
   const child = fork(fileURLToPath(new URL("link-process.mjs", import.meta.url)), [String(target), at]);
   const [port] = (await once(child, "message")) as [number];

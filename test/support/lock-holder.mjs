@@ -1,9 +1,9 @@
-// A thread that takes locks on databases when it is told to, as a program of somebody else does, and holds each for a while.
+// A thread that takes database locks on request, as another program does, and holds each for a while.
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
 
 const state = new Int32Array(workerData);
-/** How each kind of lock is taken; what it is given back by is always the same. */
+/** Statements that take each kind of lock; ROLLBACK releases all of them. */
 const statements = {
   exclusive: ["BEGIN EXCLUSIVE"],
   writing: ["BEGIN IMMEDIATE"],

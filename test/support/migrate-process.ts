@@ -4,10 +4,10 @@ import { failpointFromEnvironment } from "../../shared/failpoint.ts";
 import { migrateByHand, type Place, tendBoth } from "./migration-hosts.ts";
 import { writeAgainst } from "./write-against.ts";
 
-/** A migration in a process that a failpoint may kill. With `trouble` something goes wrong between the hosts' parts. */
+/** A migration in a process that a failpoint may kill. `trouble` is a problem between the hosts' steps. */
 interface Order extends Place {
   jobId: string;
-  /** `conflict`: somebody changes .homehost, so it is undone. `stray`: a process writes to the old cache after all. */
+  /** `conflict`: .homehost changes, so the migration is undone. `stray`: a process writes to the old cache. */
   trouble?: "conflict" | "stray" | "reused";
   cacheDb: string;
 }

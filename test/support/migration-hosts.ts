@@ -13,26 +13,26 @@ import { switchOver } from "../../workers/migrate/switch.ts";
 import { beginTakeOver } from "../../workers/migrate/take-over.ts";
 import { type TendReport, tend } from "../../workers/migrate/tend.ts";
 
-/** Two hosts on one machine, without queue or workers: what their jobs' threads would do is called one after the other. */
+/** Two hosts on one machine, without queue or workers: the steps of their jobs' threads are called in turn. */
 export const addresses = { old: "10.9.0.1", new: "10.9.0.2" } as const;
 export type Side = keyof typeof addresses;
 
 export interface Place {
   area: string;
-  /** Directory below which each side has a cache root of its own. */
+  /** Directory with a cache root for each side. */
   root: string;
 }
 
 export interface RunOptions extends Place {
   jobId: string;
   failpoint?: (step: JobStep) => void;
-  /** What happens between the parts of the two hosts. */
+  /** Called between the steps of the two hosts. */
   between?: (before: "switch" | "watch") => void;
 }
 
 export const cacheRootOf = ({ root }: Pick<Place, "root">, side: Side) => join(root, `tmp-${side}`);
 
-/** An area at home on the old host, quiet for a day. */
+/** Builds an area at home on the old host, quiet for a day. */
 export function buildForTwo(
   root: string,
   options: Partial<SampleAreaOptions> = {},
@@ -51,7 +51,7 @@ export function buildForTwo(
   return { area, place: { area: area.directory, root } };
 }
 
-/** The area as it is where `side` is its home. */
+/** Returns the area as seen when `side` is its home. */
 export function seenFromSide(area: SampleArea, root: string, side: Side): SampleArea {
   const cacheRoot = cacheRootOf({ root }, side);
   const cacheDirectory = cacheDirectoryOf({ ...area, cacheRoot });
@@ -82,9 +82,9 @@ export function contextOn(side: Side, { root, jobId, failpoint = () => {} }: Run
   };
 }
 
-/** From the close to the end, as the two hosts' workers do it; may be called again after it died anywhere. */
+/** Migrates from the close to the end, as the two hosts' workers do; may be repeated after it died anywhere. */
 export async function migrateByHand(o: RunOptions): Promise<void> {
-  // As the coordinating job does: what the old home has done is in the row.
+  // Like the coordinating job: the row says what the old home has done.
   if (!readFileSync(join(o.area, ".homehost"), "utf8").startsWith(addresses.new)) await closeByHand(o);
   o.between?.("switch");
   await switchByHand(o);
@@ -93,17 +93,17 @@ export async function migrateByHand(o: RunOptions): Promise<void> {
   await oversee({ area: o.area, migration: o.jobId }, contextOn("new", o));
 }
 
-/** Leaves a migration as it stands after a step, as a worker does that has lost its lock, or a machine its power. */
+/** Leaves a migration after a step, as a worker does that has lost its lock, or after a power failure. */
 export async function leaveAt(step: JobStep, place: Place): Promise<void> {
   let isLeft = false;
   const failpoint = (name: JobStep) => {
-    if (step === "old-opened" && name === "migration-gathered") throw new Error("so that it is undone");
+    if (step === "old-opened" && name === "migration-gathered") throw new Error("force an undo");
     if (name !== step) return;
     isLeft = true;
     throw new JobsError("lost-lease", `left at ${step}`);
   };
   await assert.rejects(migrateByHand({ ...place, jobId: "migrate-1", failpoint }));
-  assert.ok(isLeft, `the migration did not come to ${step}`);
+  assert.ok(isLeft, `the migration did not reach ${step}`);
 }
 
 export async function closeByHand(o: RunOptions): Promise<void> {
@@ -115,7 +115,7 @@ export async function closeByHand(o: RunOptions): Promise<void> {
   );
 }
 
-/** A side takes over from the other one, which is gone. */
+/** Makes a side take over from the other one, which is gone. */
 export async function takeOverByHand(o: RunOptions, side: Side = "new"): Promise<void> {
   const other = side === "new" ? "old" : "new";
   const homes = { fromHome: addresses[other], fromHost: `host-${other}`, toHome: addresses[side] };
@@ -128,7 +128,7 @@ export async function switchByHand(o: RunOptions, side: Side = "new"): Promise<v
   await switchOver({ area: o.area, migration: o.jobId }, contextOn(side, o));
 }
 
-/** What the rounds of the two hosts would do, until nothing is left or something is waited for. */
+/** Runs the reconcile steps of both hosts until nothing is left or something is awaited. */
 export async function tendBoth(o: RunOptions): Promise<TendReport["did"]> {
   const did: TendReport["did"] = [];
   for (let round = 0; round < 6; round++) {

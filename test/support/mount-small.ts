@@ -11,7 +11,7 @@ export function mount(...args: string[]): number | null {
   return spawnSync("mount", args).status;
 }
 
-/** Root in a container may be forbidden to. */
+/** Returns true if this process may mount; root in a container may not. */
 export function mayMount(): boolean {
   if (!isRoot || process.platform !== "linux") return false;
   const probe = mkdtempSync(join(tmpdir(), "mtjobs-mount-"));
@@ -24,19 +24,19 @@ export function mayMount(): boolean {
   }
 }
 
-/** A file system of its own in memory, of `megabytes`, until the test has ended. */
+/** Mounts a file system of `megabytes` in memory until the test ends. */
 export function mountSmall(directory: string, megabytes: number): void {
   mountFor(directory, megabytes);
   onTestFinished(() => unmount(directory));
 }
 
-/** The same, for a caller that unmounts it. */
+/** Does the same for a caller that unmounts it. */
 export function mountFor(directory: string, megabytes: number): void {
   mkdirSync(directory, { recursive: true });
   expect(mount("-t", "tmpfs", "-o", `size=${megabytes}m`, "mtjobs-test", directory)).toBe(0);
 }
 
-/** Also where a process still has files open in it: they go with the process. */
+/** Also works while a process has files open in it: they disappear with the process. */
 export function unmount(directory: string): void {
   spawnSync("umount", ["--lazy", directory]);
 }
@@ -46,7 +46,7 @@ export function unmountAll(directory: string): void {
     if (spawnSync("umount", ["--lazy", directory], { stdio: "ignore" }).status !== 0) return;
 }
 
-/** Fills the file system but for `kilobytes`. Returns the way to free it again. */
+/** Fills the file system except for `kilobytes`. Returns a function that frees the space. */
 export function fillBut(directory: string, kilobytes: number): () => void {
   const ballast = join(directory, "ballast");
   const { bavail, bsize } = statfsSync(directory);
@@ -55,8 +55,8 @@ export function fillBut(directory: string, kilobytes: number): () => void {
 }
 
 /**
- * What is opened in it from now on cannot be written. Permissions do not bind root: it mounts the directory read-only
- * upon itself. Returns the way back.
+ * Makes files opened from now on read-only. Permissions do not bind root, which mounts the directory read-only on
+ * itself. Returns a function that reverts it.
  */
 export function makeReadOnly(directory: string): () => void {
   if (!isRoot) {

@@ -6,9 +6,9 @@ import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { firstTestOf } from "./area-traits.ts";
 import { edit, everywhere, settleTimes } from "./edit-area.ts";
 
-/** Traits of values and files that trip up careless copying. */
+/** Values and files that break careless copying. */
 
-/** Text that breaks naive quoting, patterns and encodings; the last two are not valid UTF-8 and hold a NUL. */
+/** Text that breaks naive quoting, patterns and encodings; the last two are not valid UTF-8 and contain a NUL. */
 export const oddTexts: readonly Buffer[] = [
   Buffer.from(`it's "quoted", \`ticked\``),
   Buffer.from("two\nlines\r\nand a\ttab"),
@@ -19,7 +19,7 @@ export const oddTexts: readonly Buffer[] = [
   Buffer.from([0x61, 0x00, 0x62, 0x27, 0x00]),
 ];
 
-/** Puts every odd text into comments, and blobs, big integers and reals where nobody expects them, in all databases. */
+/** Adds every odd text to comments, and unexpected blobs, large integers and reals, in all databases. */
 export function addOddValues(area: SampleArea, runId: number): void {
   const testId = firstTestOf(area, runId);
   edit(area, everywhere, (db) => {
@@ -46,7 +46,7 @@ export function addOddValues(area: SampleArea, runId: number): void {
   });
 }
 
-/** NULL where a unique constraint looks: two measurements, two steps and a key of the run. */
+/** Adds NULL to columns of unique constraints: two measurements, two steps and a key of the run. */
 export function addNullKeys(area: SampleArea, runId: number): void {
   const testId = firstTestOf(area, runId);
   edit(area, everywhere, (db) => {
@@ -63,7 +63,7 @@ export function addNullKeys(area: SampleArea, runId: number): void {
   });
 }
 
-/** A cache pair of another user for the same area, a copy of the first. Returns where its databases are. */
+/** Adds a copy of the cache pair for another user. Returns its paths. */
 export function addSecondCache(
   area: SampleArea,
   user: string,
@@ -84,7 +84,7 @@ export function makeCacheWal(area: SampleArea): void {
   settleTimes(area);
 }
 
-/** As a writer leaves it that was killed in the midst of its commit: half of its pages are in megatest.db. */
+/** Leaves megatest.db as a writer killed during its commit does: with half of its pages. */
 export function leaveHotJournal(area: SampleArea): void {
   const copies = ["", "-journal"].map(
     (suffix) => [`${area.megatestDb}${suffix}`, `${area.directory}/torn${suffix}`] as const,

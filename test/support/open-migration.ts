@@ -7,8 +7,8 @@ import { transact } from "../../workers/move/transaction.ts";
 import { closePart } from "./close-part.ts";
 
 /**
- * Leaves an area as a migration from host-a to host-b that died in `states.at(-1)` leaves megatest.db; its lease has run
- * out, unless `held`. `closing` comes first of itself.
+ * Leaves an area as a migration from host-a to host-b that died in `states.at(-1)` does; its lease has ended,
+ * unless `held`. The state `closing` is always first.
  */
 export function leaveMigration(
   area: SampleArea,

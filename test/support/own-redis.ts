@@ -11,16 +11,16 @@ const binary = ["redis-server", "valkey-server"].find(
   (name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0,
 );
 
-/** False where the run's Redis comes from a URL or a container and none can be started here. */
+/** False if the tests' Redis comes from a URL or a container and none can be started here. */
 export const canStartServer = binary !== undefined;
 
-/** A Redis of the test's own, for faults that the shared one must not suffer. */
+/** A private Redis for faults that must not affect the shared one. */
 export interface OwnServer {
-  /** Ends it without saving. */
+  /** Kills it without saving. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again, empty, on the same port; ends it first where it runs. */
+  /** Restarts it, empty, on the same port. */
   restart(): Promise<void>;
-  /** SIGSTOP and SIGCONT: connected but silent. */
+  /** Sends SIGSTOP or SIGCONT: connected but silent. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
 }
 
@@ -70,7 +70,7 @@ export async function withServer(
   }
 }
 
-/** From then on the server refuses each write with MISCONF, as one with a full disk does. Returns what ends that. */
+/** Makes the server refuse writes with MISCONF, as with a full disk. Returns a function that ends that. */
 export async function refuseWrites(redis: Redis): Promise<() => Promise<void>> {
   const [, directory = ""] = (await redis.config("GET", "dir")) as string[];
   rmSync(directory, { recursive: true });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** A generated query; its rows have a total order where `ordered`, else only their set is determined. */
+/** A generated query; if `ordered`, its rows have a total order, otherwise only their set is defined. */
 export interface GeneratedQuery {
   sql: string;
   parameters: (string | number)[];
@@ -16,7 +16,7 @@ const columns: Record<Table, readonly string[]> = {
   test_data: ["id", "test_id", "category", "variable", "value", "units"],
 };
 
-/** Each table of a join but the first with the columns that link it to one before it. */
+/** Each table of a join after the first has the columns that link it to an earlier one. */
 const shapes: readonly (readonly [Table, string?, number?][])[] = [
   [["runs"]],
   [["tests"]],
@@ -36,7 +36,7 @@ const shapes: readonly (readonly [Table, string?, number?][])[] = [
     ["test_steps", "test_id = id", 1],
     ["test_data", "test_id = id", 1],
   ],
-  // Linked by nothing that says which side: only the views can answer.
+  // Nothing links a row to its database: only the views can answer.
   [["runs"], ["tests", "state = state", 0]],
 ];
 
@@ -76,7 +76,7 @@ function condition(sources: readonly Source[]): fc.Arbitrary<string> {
   return fc.oneof({ weight: 4, arbitrary: simple }, both("OR"), both("AND"));
 }
 
-/** FROM and the WHERE that goes with it; the links may stand in either. */
+/** Returns FROM and the matching WHERE; links may be in either. */
 function joinOf(
   shape: (typeof shapes)[number],
 ): fc.Arbitrary<{ sources: Source[]; from: string; where: string[] }> {
@@ -172,7 +172,7 @@ export const generatedQuery: fc.Arbitrary<GeneratedQuery> = pick(shapes)
     }),
   )
   .chain((query) =>
-    // A literal may be a parameter instead; it then stands in both halves of a rewritten query.
+    // A literal may be a parameter instead; it then occurs in both halves of a rewritten query.
     fc.boolean().map((asParameter) => {
       const bound = asParameter && query.sql.includes(" > 5");
       return bound

@@ -15,7 +15,7 @@ import { waitFor } from "./wait-for.ts";
 
 const support = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
-/** One line of what the scripted jobs did in an area. */
+/** One line of a scripted job's trace in an area. */
 export interface TraceLine {
   event: string;
   jobId: string;
@@ -32,7 +32,7 @@ export interface WorkerProcess {
   exited: Promise<number | string>;
 }
 
-/** A Redis prefix, a directory for areas, and the workers of a test; all ended with it. */
+/** A Redis prefix, a directory for areas, and a test's workers; all end with it. */
 export class QueueStage {
   readonly redis: Redis;
   readonly prefix: string;
@@ -48,7 +48,7 @@ export class QueueStage {
     this.root = mkdtempSync(join(testRoot(), "mtjobs-queue-"));
   }
 
-  /** The smallest directory that counts as an area, at home on `homehost`. */
+  /** Creates a minimal area, at home on `homehost`. */
   area(name: string, homehost: string): string {
     const path = join(this.root, name);
     mkdirSync(path);
@@ -62,7 +62,7 @@ export class QueueStage {
     writeFileSync(join(area, ".homehost"), homehost);
   }
 
-  /** Starts a worker of `host`; does not wait for it. */
+  /** Starts a worker of `host` without waiting for it. */
   spawn(host: string, env: Record<string, string> = {}): WorkerProcess {
     const child = spawn(process.execPath, [support("worker-process.mjs")], {
       stdio: ["ignore", "ignore", "pipe"],
@@ -98,7 +98,7 @@ export class QueueStage {
     return worker;
   }
 
-  /** Adds a reduce whose script is `script`; `attempts` 2 with a short back-off unless told. */
+  /** Adds a reduce that runs `script`; default: 2 attempts with a short back-off. */
   async enqueue(host: string, area: string, script: string): Promise<string> {
     const payload = parsePayload("reduce", { v: 1, area, runname: script });
     const options = enqueueOptions("reduce", payload, newJobId("reduce"));
@@ -121,7 +121,7 @@ export class QueueStage {
     return requestCancel({ redis, settings: { prefix }, queue: (name) => this.queue(name) }, { host, jobId });
   }
 
-  /** As BullMQ names it; `unknown` for a job that is not (yet, or any more) in the host's queue. */
+  /** BullMQ's state; `unknown` for a job that is not in the host's queue. */
   async state(host: string, jobId: string): Promise<string> {
     return await this.queue(host).getJobState(jobId);
   }
@@ -149,7 +149,7 @@ export class QueueStage {
     }
   }
 
-  /** Waits until the scripts of `area` did `event` (`count` times). */
+  /** Waits until the scripts of `area` have traced `event` `count` times. */
   async traced(area: string, event: string, count = 1): Promise<TraceLine[]> {
     return await waitFor(
       `${count} x ${event}`,

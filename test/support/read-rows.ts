@@ -6,7 +6,7 @@ import { filesOf } from "./temp-area.ts";
 
 export type Cell = string | number | null | Buffer;
 
-/** The rows of a query, by column. The file must be there; nothing is written to it. */
+/** Returns a query's rows, by column. The file must exist; nothing is written to it. */
 export function readRows(file: string, sql: string, ...parameters: Cell[]): Record<string, Cell>[] {
   const db = new Database(file, { fileMustExist: true, timeout: 30_000 });
   try {
@@ -20,12 +20,12 @@ export function readColumn(file: string, sql: string, ...parameters: Cell[]): (C
   return readRows(file, sql, ...parameters).map((row) => Object.values(row)[0]);
 }
 
-/** The same for completed-runs.db of an area. */
+/** Does the same for an area's completed-runs.db. */
 export function completedColumn(area: SampleArea, sql: string, ...parameters: Cell[]): (Cell | undefined)[] {
   return readColumn(filesOf(area).completedDb, sql, ...parameters);
 }
 
-/** One column of the versions of a row that lost and were kept, as people read values. */
+/** Returns one column of a row's superseded versions, as readable values. */
 export function keptVersions(area: SampleArea, table: string, id: number, column: string): string[] {
   return readSuperseded(filesOf(area).completedDb)
     .filter((kept) => kept.table === table && kept.rowId === id)

@@ -8,15 +8,15 @@ import type { Trio } from "./megatest/copy-changes.ts";
 import { temporaryDirectory } from "./temp-directory.ts";
 
 /**
- * An area in the shape of one that a real Megatest 1.6506 left: its schema to the letter, its triggers, its columns and ids, the
- * same kinds of values, all of them made anew. Three runs of three tests, one with two items of which one fails: 1 is locked,
- * 4 got a status and a comment, 5 is removed at stage 3.
+ * An area in the shape that a real Megatest 1.6506 left: its exact schema, triggers, columns and ids, and values of
+ * the same kinds, all newly created. Three runs of three tests, one with two items, one of which fails: 1 is
+ * locked, 4 has a status and a comment, 5 is removed at stage 3.
  */
 
-/** After the runs; after a sync; after `-remove-runs` of run 5, which was not synced; after `-cleanup-db`. */
+/** After the runs; after a sync; after `-remove-runs` of run 5, not synced; after `-cleanup-db`. */
 export type Stage = 1 | 2 | 3 | 4;
 
-/** The rows of each database at a stage: a stage that changed nothing there has no file of its own. */
+/** The rows of each database by stage; a stage without changes reuses a file. */
 const files: Record<Stage, { cache: string; area: string }> = {
   1: { cache: "1-cache.sql", area: "1-area.sql" },
   2: { cache: "1-cache.sql", area: "2-area.sql" },
@@ -29,7 +29,7 @@ const latest = 1_809_356_786;
 
 export type RealShape = SampleArea & Required<Pick<Trio, "syncsLastUpdate">>;
 
-/** Where the area is, and whose; a temporary directory of its own unless said otherwise. */
+/** The area's location and owner; default: a temporary directory. */
 export type RealPlace = Pick<SampleArea, "directory" | "cacheRoot" | "user" | "host">;
 
 function ownPlace(): RealPlace {
@@ -59,7 +59,7 @@ export function realShapeArea(stage: Stage, at: RealPlace = ownPlace()): RealSha
   };
   load(area.cacheDb, textOf(files[stage].cache, now));
   load(area.megatestDb, textOf(files[stage].area, now));
-  // Rows of metadat go by `var`: the ref has another id.
+  // metadat's rows are identified by `var`: the ref has another id.
   load(area.refDb, textOf(files[stage].area, now).replace("metadat VALUES(2,", "metadat VALUES(1,"));
   writeReadyMarks(cacheDirectory);
   writeFileSync(join(place.directory, ".ready-megatest"), "database initialised\n");
@@ -67,7 +67,7 @@ export function realShapeArea(stage: Stage, at: RealPlace = ownPlace()): RealSha
   return area;
 }
 
-/** What `-list-runs %` of that Megatest prints of the cache at stage 2. */
+/** Returns that Megatest's output of `-list-runs %` on the cache at stage 2. */
 export function realShapeListRuns({ now }: RealShape): string {
   return textOf("list-runs.txt", now);
 }
@@ -77,7 +77,7 @@ function textOf(name: string, now: number): string {
   return text.replace(/\b18093\d{5}\b/g, (time) => String(Number(time) - latest + now - 3600));
 }
 
-/** Of every database; the clean-up before stage 4 added a trigger, which stands with its rows. */
+/** The schema of every database; the clean-up before stage 4 added a trigger, which is in that stage's rows. */
 const schema = readFileSync(new URL("real-shape/schema.sql", import.meta.url), "utf8");
 
 function load(file: string, sql: string): void {

@@ -6,7 +6,7 @@ import type { QueueStage, WorkerProcess } from "./queue-stage.ts";
 
 const user = userInfo().username;
 
-/** A whole area on the stage, at home on hostA. */
+/** Builds a complete area on the stage, at home on hostA. */
 export function realArea(stage: QueueStage, options: Partial<SampleAreaOptions>): SampleArea {
   const cacheRoot = join(stage.root, "cache");
   return buildArea({

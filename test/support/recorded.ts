@@ -3,19 +3,19 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import type { BenchFigure } from "../bench/figure-list.ts";
 
-/** What commands found, by the file below docs/figures that keeps it; `npm run figures` writes docs/ from it. */
+/** Recorded results of commands, by file in docs/figures; `npm run figures` writes docs/ from them. */
 export interface Recorded {
-  /** One value for each round, or one that is the whole figure. */
+  /** One value per round, or a single one. */
   bench: { figure: BenchFigure; options: string; values: number[] };
-  /** Milliseconds that the same runs take to move out of an area of so many. */
+  /** Milliseconds to move the same runs out of an area with this many. */
   growth: { runs: number; options: string; mtjobs: number; script: number };
-  /** Time of a query in full-db mode, and (for joins) by the views alone, over that in one undivided database. */
+  /** Time of a query in full-db mode, and (for joins) by the views only, relative to one undivided database. */
   queries: { query: string; options: string; rows: number; ratio: number; views?: number };
-  /** Seconds that an area of the largest size takes. */
+  /** Seconds for an area of the largest size. */
   limits: { size: string; rows: number; outS: number; backS: number };
-  /** How long after a fault's end an area was at rest; null where it was not within a minute, or not as it should be. */
+  /** Time from a fault's end until the area was at rest; null if it took over a minute, or the area was wrong. */
   recovery: { fault: string; step: string; restMs: number | null };
-  /** What befell the areas of one seed, and how often. */
+  /** Events of one seed, and how often they occurred. */
   torture: {
     seed: number;
     minutes: number;
@@ -23,7 +23,7 @@ export interface Recorded {
     violations: number;
     counts: Record<string, number>;
   };
-  /** In how many states of their disks machines lost power while one thing was done, and in how many a row was lost by it. */
+  /** Number of disk states after a simulated power failure in a scenario, and of those that lost a row. */
   powercut: {
     scenario: string;
     seed: number;
@@ -34,7 +34,7 @@ export interface Recorded {
   };
 }
 
-/** A row takes the place of one that is equal in these; where there are none each is added. */
+/** A row replaces one that is equal in these members; without any, each row is added. */
 const keys = {
   bench: ["figure"],
   growth: ["runs"],
@@ -45,7 +45,7 @@ const keys = {
   powercut: ["scenario"],
 } as const satisfies { [Name in keyof Recorded]: readonly (keyof Recorded[Name])[] };
 
-/** With the day it was found, YYYY-MM-DD, and on what. */
+/** With the date, YYYY-MM-DD, and the machine. */
 export type Dated<Row> = Row & { date: string; machine: string };
 
 const directory = join(process.cwd(), "docs", "figures");
@@ -54,26 +54,26 @@ function fileOf(name: keyof Recorded): string {
   return join(directory, `${name}.json`);
 }
 
-/** All rows that are kept, in the order in which they came; [] where there is no file. */
+/** Returns all recorded rows in order; [] if there is no file. */
 export function readRecorded<Name extends keyof Recorded>(name: Name): Dated<Recorded[Name]>[] {
   const file = fileOf(name);
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Dated<Recorded[Name]>[]) : [];
 }
 
-/** Somebody wants what a command finds to be kept. */
+/** True if results are to be recorded. */
 const isRecorded = wantsRecord(process.env.MTJOBS_RECORD);
 
 function wantsRecord(value: string | undefined): boolean {
   if (value === undefined || value === "" || value === "yes") return value === "yes";
-  throw new RangeError(`MTJOBS_RECORD=${value}: write yes, or leave it out`);
+  throw new RangeError(`MTJOBS_RECORD=${value}: use yes, or unset it`);
 }
 
-/** Before rows that make sense only together are recorded anew. */
+/** Deletes rows that are only valid together, before they are recorded again. */
 export function forgetRecorded(name: keyof Recorded): void {
   if (isRecorded) rmSync(fileOf(name), { force: true });
 }
 
-/** Keeps a row for docs/, where the command was run with MTJOBS_RECORD=yes. */
+/** Records a row for docs/ if the command was run with MTJOBS_RECORD=yes. */
 export function record<Name extends keyof Recorded>(name: Name, row: Recorded[Name]): void {
   if (!isRecorded) return;
   const machine = `${cpus().length} cores, Node ${process.versions.node}`;
@@ -84,6 +84,6 @@ export function record<Name extends keyof Recorded>(name: Name, row: Recorded[Na
   const at = names.length === 0 ? -1 : rows.findIndex((other) => keyOf(other) === keyOf(row));
   rows.splice(at === -1 ? rows.length : at, at === -1 ? 0 : 1, dated);
   mkdirSync(directory, { recursive: true });
-  // A line for each: what a later run changes can be seen.
+  // One row per line, for readable diffs.
   writeFileSync(fileOf(name), `[\n${rows.map((one) => JSON.stringify(one)).join(",\n")}\n]\n`);
 }

@@ -12,7 +12,7 @@ export function testPrefix(): string {
   return `{test-${randomBytes(6).toString("hex")}}`;
 }
 
-/** Runs `body` with a client and a prefix of its own, and removes that prefix's keys afterwards. */
+/** Runs `body` with a client and its own prefix, and removes that prefix's keys afterwards. */
 export async function withRedis(
   body: (redis: Redis, prefix: string, url: string) => Promise<void>,
   url = testRedisUrl(),

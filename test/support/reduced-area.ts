@@ -5,7 +5,7 @@ import { buildTempArea } from "./temp-area.ts";
 /** A small area whose databases agree in what the sync carries. */
 export const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
-/** Such an area with all its runs in completed-runs.db. */
+/** Builds such an area with all its runs in completed-runs.db. */
 export async function reducedArea(): Promise<SampleArea> {
   const area = buildTempArea(atRest);
   await runReduce(area);

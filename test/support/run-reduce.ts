@@ -21,7 +21,7 @@ export type ReduceOptions = Partial<Omit<ReducePayload, "v" | "area">>;
 export type RestoreOptions = Partial<Omit<RestorePayload, "v" | "area">>;
 
 export interface RunOptions {
-  /** Called at each step boundary by name; whatever it throws ends the job there. */
+  /** Called at each step by name; an exception ends the job there. */
   failpoint?: (name: string) => void;
   /** Another host than the area's. */
   host?: string;
@@ -29,19 +29,19 @@ export interface RunOptions {
   /** Called with each sentence of the job's log. */
   hear?: (sentence: string) => void;
   signal?: AbortSignal;
-  /** As a worker says it of a job that has attempts left. */
+  /** As for a worker's job that has attempts left. */
   triedAgain?: boolean;
 }
 
 export interface Reduced {
   result: MoveResult;
-  /** The job's log, a sentence each. */
+  /** The job's log, one sentence per element. */
   story: string[];
 }
 
 let jobs = 0;
 
-/** Runs a reduce in this process; its stations' threads run from `dist/`. Of every run, unless options say which. */
+/** Runs a reduce in this process, of every run by default; its source threads run from `dist/`. */
 export function runReduce(
   area: SampleArea,
   options: ReduceOptions = {},
@@ -50,12 +50,12 @@ export function runReduce(
   return runMove("reduce", area, options, run);
 }
 
-/** The same for a repair, which chooses no run. */
+/** Does the same for a repair, which selects no run. */
 export function runRepair(area: SampleArea, run: RunOptions = {}): Promise<Reduced> {
   return runMove("repair", area, {}, run);
 }
 
-/** The same for a restore, without a grace unless options give one. */
+/** Does the same for a restore, by default without a grace period. */
 export function runRestore(
   area: SampleArea,
   options: RestoreOptions = {},
@@ -107,7 +107,7 @@ export function unionOf(area: SampleArea): Union {
   return unionOfRuns(filesOf(area));
 }
 
-/** Runs a reduce and proves that no record was lost, doubled or changed by it. */
+/** Runs a reduce and asserts that no record was lost, duplicated or changed. */
 export async function reduceSafely(
   area: SampleArea,
   options: ReduceOptions = {},
@@ -120,12 +120,12 @@ export async function reduceSafely(
   return { ...reduced, before, after };
 }
 
-/** Ids of the runs that moved, in order; none of them beyond 2^53. */
+/** Returns the ids of the moved runs, sorted; all must be below 2^53. */
 export function movedIds(result: MoveResult): number[] {
   return result.runs.map(({ id }: RunLabel) => Number(id)).sort((a, b) => a - b);
 }
 
-/** Why each run that stayed did, by id. */
+/** Returns each remaining run's reason, by id. */
 export function skippedBy(result: MoveResult): Record<number, SkipReason> {
   return Object.fromEntries(result.skipped.map(({ id, reason }) => [id, reason]));
 }
@@ -146,7 +146,7 @@ export function runReduceProcess(
   return runJobProcess("reduce", area, flags, env);
 }
 
-/** The same for any job. */
+/** Does the same for any job. */
 export async function runJobProcess(
   name: MoveName,
   area: SampleArea,

@@ -1,4 +1,5 @@
-// A jobs' thread for the tests of the worker: does what the payload's runname says, and leaves a trace in the area.
+// A job thread for tests of the worker: runs the script that the payload's runname names, and writes a trace into
+// the area.
 import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -14,7 +14,7 @@ export interface Place {
   url: string;
 }
 
-/** Says in Redis that a host has a worker, as that worker would. */
+/** Announces a host's worker in Redis, as the worker would. */
 export async function announce({ redis, prefix }: Place, host: string, more: Partial<HostRecord> = {}) {
   const told = { host, address: null, version: "0.1.0", pid: 1, user: "me", cacheRoot: "/tmp" };
   await announceHost(redis, prefix, { ...told, areas: ["/"], startedAt: new Date().toISOString(), ...more });
@@ -46,7 +46,7 @@ export function migrated(job: Job, more: Partial<MigrateResult> = {}): MigrateRe
   };
 }
 
-/** Fails a job as a refused migration does, with what speaks against it. */
+/** Fails a job as a refused migration does, with its checks. */
 export function refused(job: Job, checks: MigrateCheck[], details: Record<string, unknown> = {}): never {
   const reason = checks.map(({ detail }) => detail).join("; ");
   const result = migrated(job, {
@@ -64,7 +64,7 @@ export function refused(job: Job, checks: MigrateCheck[], details: Record<string
   throw new UnrecoverableError(encodeFailure(error));
 }
 
-/** Serves the queue of `host` by `migrate` while `body` runs: a stand-in for a worker and the area's two hosts. */
+/** Serves the queue of `host` with `migrate` while `body` runs: a stand-in for a worker and the area's two hosts. */
 export async function withStandIn<T>(
   place: Place,
   host: string,

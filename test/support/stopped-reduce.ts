@@ -4,7 +4,7 @@ import { type Running, startCommand } from "../producers/run-command.ts";
 import { isStopped } from "./kill.ts";
 import { waitFor } from "./wait-for.ts";
 
-/** A reduce in a process that stops (SIGSTOP) the first time it passes `step`. */
+/** Starts a reduce in a process that stops (SIGSTOP) the first time it passes `step`. */
 export async function stoppedReduce(area: SampleArea, step: JobStep): Promise<Running> {
   const job = startCommand(["reduce", area.directory, "--runname", "%", "--inline", "--json"], {
     env: {

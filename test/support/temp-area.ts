@@ -6,11 +6,11 @@ import type { AreaFiles } from "./oracle/records.ts";
 import { temporaryDirectory } from "./temp-directory.ts";
 
 export interface TempAreaOptions extends SampleAreaOptions {
-  /** The area's Megatest is of the kind whose sync carries `last_update`; default false. */
+  /** The area's Megatest carries `last_update` in its sync; default false. */
   syncsLastUpdate: boolean;
 }
 
-/** A small area in a temporary directory of its own, with its cache beside it; 12 runs of 10 tests unless said otherwise. */
+/** Builds a small area in a temporary directory, with its cache beside it; default: 12 runs of 10 tests. */
 export function buildTempArea({
   syncsLastUpdate = false,
   ...options
@@ -30,7 +30,7 @@ export function buildTempArea({
   return { ...area, syncsLastUpdate };
 }
 
-/** The files of an area as the comparer takes them, completed-runs.db with them. */
+/** Returns an area's files in the comparer's form, including completed-runs.db. */
 export function filesOf(area: SampleArea): AreaFiles & { completedDb: string } {
   return {
     megatestDb: area.megatestDb,

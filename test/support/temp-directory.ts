@@ -8,8 +8,8 @@ const memory = "/dev/shm";
 const enoughBytes = 4 * 2 ** 30;
 
 /**
- * Where tests put their areas: in memory where there is room, for most of a test's time goes into syncing files to
- * disk, and what is tested here is the end of a process, not of the machine's power. TMPDIR says otherwise.
+ * Returns the root for test areas: in memory if there is space, because most of a test's time is spent on fsync,
+ * and these tests end processes, not the machine's power. TMPDIR overrides it.
  */
 export function testRoot(): string {
   if (process.env.TMPDIR !== undefined || !hasRoom()) return realpathSync(tmpdir());
@@ -26,7 +26,7 @@ function hasRoom(): boolean {
   }
 }
 
-/** A directory for the test that calls this, its links resolved; removed after the test, and kept if it failed. */
+/** Creates a directory for the calling test, links resolved; removed after the test, but kept if it failed. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(testRoot(), "mtjobs-test-"));
   onTestFinished(({ task }) => {

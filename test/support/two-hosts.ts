@@ -16,7 +16,7 @@ import { unionOfRuns } from "./oracle/union.ts";
 import { onStage, type QueueStage, type WorkerProcess } from "./queue-stage.ts";
 import { waitFor } from "./wait-for.ts";
 
-/** A host of the test: a name, an address of its own, a cache root of its own. */
+/** A test host with its own name, address and cache root. */
 export type HostName = "host-a" | "host-b" | "host-c";
 const addresses: Record<HostName, string> = {
   "host-a": "10.9.0.1",
@@ -24,7 +24,7 @@ const addresses: Record<HostName, string> = {
   "host-c": "10.9.0.3",
 };
 
-/** Short enough for a test; what is counted in minutes elsewhere is aged by SQL. */
+/** Short times for tests; times of minutes are aged by SQL instead. */
 const times = JSON.stringify({ settleMs: 300, roundMs: 3000 });
 
 /** Areas on hosts of one machine, with a worker process for each host. */
@@ -36,7 +36,7 @@ export class Hosts {
     this.stage = stage;
   }
 
-  /** An area at home on host-a, quiet for hours. */
+  /** Builds an area at home on host-a, quiet for a day. */
   area(options: Partial<SampleAreaOptions> = {}): SampleArea {
     const area = buildArea({
       directory: join(this.stage.root, "areas", `a${++this.#areas}`),
@@ -65,7 +65,7 @@ export class Hosts {
     return { cacheDb: join(directory, "megatest.db"), refDb: join(directory, "megatest_ref.db") };
   }
 
-  /** The area as it is where its home is on `host`. */
+  /** Returns the area as seen when its home is `host`. */
   seenFrom(area: SampleArea, host: HostName): SampleArea {
     const pair = this.pairOn(area, host);
     const cacheDirectory = cacheDirectoryOf({ ...area, cacheRoot: this.cacheRoot(host) });
@@ -86,8 +86,8 @@ export class Hosts {
   }
 
   /**
-   * The same as a manager of services does: one that gave up at once is started again, as on a full disk, or on a machine too
-   * busy to be answered by its Redis.
+   * Does the same like a service manager: restarts a worker that failed at its start, as on a full disk or a
+   * machine too busy to reach its Redis.
    */
   async startManaged(
     host: HostName,
@@ -103,7 +103,7 @@ export class Hosts {
     }
   }
 
-  /** Asks for a migration; its activity is long past unless options say otherwise. */
+  /** Enqueues a migration; by default its activity is long past. */
   async migrate(
     area: SampleArea,
     to: HostName,
@@ -112,7 +112,7 @@ export class Hosts {
     const data = { v: 1, area: area.directory, to, quietFor: 0, now: true, ...options };
     const payload = parsePayload("migrate", data);
     const { deduplication: _none, ...more } = enqueueOptions("migrate", payload, newJobId("migrate"));
-    // Ten times as impatient as it is in earnest: its tries outlast a fault all the same.
+    // A tenth of the normal delay; the attempts still outlast a fault.
     const backoff = { type: "exponential", delay: 200 };
     return await this.stage.add(to, "migrate", payload, { ...more, backoff });
   }
@@ -134,7 +134,7 @@ export class Hosts {
     });
   }
 
-  /** Waits until it has ended well. */
+  /** Waits until it has succeeded. */
   async migrated(to: HostName, jobId: string): Promise<Job> {
     const job = await this.end(to, jobId);
     if (job.failedReason !== undefined) throw decodeFailure(job.failedReason);
@@ -146,7 +146,7 @@ export function homeOf(area: SampleArea): string {
   return readFileSync(join(area.directory, ".homehost"), "utf8");
 }
 
-/** The host whose address `.homehost` holds. */
+/** Returns the host whose address `.homehost` contains. */
 export function homeHostOf(area: SampleArea): HostName {
   const home = homeOf(area);
   const [host] = Object.entries(addresses).find(([, address]) => home === `${address}\n`) ?? [];
@@ -154,7 +154,7 @@ export function homeHostOf(area: SampleArea): HostName {
   return host as HostName;
 }
 
-/** The newest migration as megatest.db has it. */
+/** Returns the newest migration's row in megatest.db. */
 export function migrationRow(area: SampleArea): Record<string, unknown> | undefined {
   const db = new Database(area.megatestDb, { timeout: 10_000 });
   try {
@@ -166,12 +166,12 @@ export function migrationRow(area: SampleArea): Record<string, unknown> | undefi
   }
 }
 
-/** The lease runs out, as it would in a minute. */
+/** Lets the lease expire, as it would in a minute. */
 export function letLeaseRunOut(area: SampleArea): void {
   edit(area, ["area"], (db) => db.exec("UPDATE mtjobs_fence SET expires_at = 1 WHERE holder IS NOT NULL"));
 }
 
-/** True where a pair refuses writes. */
+/** Returns true if a pair refuses writes. */
 export function isClosed(file: string): boolean {
   const db = new Database(file, { timeout: 10_000 });
   try {
@@ -181,7 +181,7 @@ export function isClosed(file: string): boolean {
   }
 }
 
-/** Everything that an area's databases hold, seen from its home. */
+/** Returns everything in an area's databases, seen from its home. */
 export function unionAt(area: SampleArea): Union {
   const { megatestDb, cacheDb, refDb } = area;
   const completedDb = join(area.directory, "completed-runs.db");

@@ -18,11 +18,11 @@ import { buildTempArea } from "./temp-area.ts";
 
 const never = new AbortController().signal;
 
-/** An area that moves from the host it was built for to another one, without the databases' states of it. */
+/** An area that moves from its host to another one, without the migration's states in the databases. */
 export interface TwoPairs {
   sample: SampleArea;
   area: Area;
-  /** Of the two hosts, each with a cache root of its own. */
+  /** The two hosts, each with its own cache root. */
   old: Settings;
   new: Settings;
   /** `.mtjobs/migration/<token>`. */
@@ -60,7 +60,7 @@ export function pairAt(area: Area, settings: Settings): CachePair {
   return pair;
 }
 
-/** Closes the pair on a host, as the part with the token given. */
+/** Closes the pair on a host, as the step with the given token. */
 export function closePair(
   { area, mark }: Pick<TwoPairs, "area" | "mark">,
   settings: Settings,

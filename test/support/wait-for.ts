@@ -2,7 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 type Nothing = undefined | null | false;
 
-/** Waits until `look` gives something but undefined, null or false; after `deadline` ms fails with what `state` tells. */
+/**
+ * Waits until `look` returns a value other than undefined, null or false; fails after `deadline` ms with the value
+ * of `state`.
+ */
 export async function waitFor<T>(
   what: string,
   look: () => T | Nothing | Promise<T | Nothing>,

@@ -1,4 +1,4 @@
-// Polls the times of an area's databases until it is told to stop, then says what it saw. Started by watch-times.ts.
+// Polls the times of an area's databases until it is told to stop, then reports them. Started by watch-times.ts.
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
@@ -18,7 +18,7 @@ function newest(file, seen) {
 }
 
 function look() {
-  // The cache last: it may only have become newer meanwhile.
+  // The cache last: it can only have become newer since.
   const area = newest(megatestDb, names);
   worstMs = Math.max(worstMs, area - newest(cacheDb));
   looks += 1;

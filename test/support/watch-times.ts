@@ -4,14 +4,14 @@ import { fileURLToPath } from "node:url";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 
 export interface TimesSeen {
-  /** By how much megatest.db was newer than the cache at worst, in ms; Megatest refills beyond 10,000. */
+  /** The most by which megatest.db was newer than the cache, in ms; Megatest refills beyond 10,000. */
   worstMs: number;
   looks: number;
   /** Names of the files beside megatest.db that begin with its name. */
   names: string[];
 }
 
-/** Watches the modification times of megatest.db and the cache from a process of its own, every millisecond or so. */
+/** Watches the modification times of megatest.db and the cache from another process, about every millisecond. */
 export async function watchTimes(area: SampleArea): Promise<{ stop(): Promise<TimesSeen> }> {
   const script = fileURLToPath(new URL("./watch-times.mjs", import.meta.url));
   const child = fork(script, [area.megatestDb, area.cacheDb]);

@@ -10,7 +10,7 @@ import { acquire, release } from "../../workers/move/lease.ts";
 import { JobSession } from "../../workers/move/move.ts";
 import { jobSetup, openPlace } from "../../workers/move/prepare.ts";
 
-/** What a job's code on the area's host is given. */
+/** Returns the context of a job's code on the area's host. */
 export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {
   return {
     jobId,

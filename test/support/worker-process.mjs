@@ -1,5 +1,5 @@
-// A worker process as `mtjobs worker` starts one; MTJOBS_TEST_THREAD names another thread for its jobs,
-// MTJOBS_TEST_TIMES (JSON) shorter times, MTJOBS_TEST_LOOK_MS how often it looks for [reduce-records].
+// A worker process as `mtjobs worker` starts one. MTJOBS_TEST_THREAD sets another job thread, MTJOBS_TEST_TIMES
+// (JSON) shorter times, MTJOBS_TEST_LOOK_MS how often it checks [reduce-records].
 import { resolveSettings } from "../../dist/shared/settings.js";
 import { runWorker } from "../../dist/workers/main.js";
 

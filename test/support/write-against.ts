@@ -1,6 +1,9 @@
 import Database from "better-sqlite3";
 
-/** What no honest process does: takes a closed cache's triggers away and writes. A cache made anew looks the same to us. */
+/**
+ * Writes to a closed cache after removing its triggers, which no correct process does. To mtjobs, a newly created
+ * cache looks the same.
+ */
 export function writeAgainst(cacheDb: string): void {
   const db = new Database(cacheDb, { timeout: 10_000 });
   const names = db.prepare<[], string>(

@@ -11,10 +11,10 @@ import { waitFor } from "../wait-for.ts";
 export const sides = { old: "host-a", new: "host-b" } as const;
 export type Side = keyof typeof sides;
 
-/** Room in the file systems of a test: an area and its snapshot, with some to spare. */
+/** Size of each test file system: an area, its snapshot and a reserve. */
 const megabytes = 16;
 
-/** Two hosts with file systems of their own, a Redis of their own, and each a cable to it. */
+/** Two hosts, each with its own file systems and its own link to a private Redis. */
 export class FaultHosts {
   readonly hosts: Hosts;
   readonly redis: OwnServer;
@@ -47,7 +47,7 @@ export class FaultHosts {
     this.#failpoints[side] = failpoint;
     const env = {
       MTJOBS_REDIS_URL: `redis://127.0.0.1:${this.links[side].port}`,
-      // Long enough to write where nobody should once the home has moved.
+      // Long enough to write to the old cache after the home has moved.
       MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: 1500, roundMs: 3000 }),
     };
     const worker = await this.hosts.startManaged(sides[side], failpoint, env);
@@ -71,7 +71,7 @@ export class FaultHosts {
     });
   }
 
-  /** A failpoint acts again in the next thread: from now on it is passed. Returns the way to end that. */
+  /** Continues workers that a failpoint stops again in the next thread. Returns a function that ends this. */
   keepAwake(): () => void {
     const timer = setInterval(() => {
       for (const side of ["old", "new"] as const)
@@ -80,13 +80,13 @@ export class FaultHosts {
     return () => clearInterval(timer);
   }
 
-  /** For whoever reads of a failure: the last that both workers said. */
+  /** Returns the last output of both workers, for a failure's message. */
   said(): [string, string][] {
     return Object.entries(this.workers).map(([side, worker]) => [side, worker.stderr().slice(-3000)]);
   }
 }
 
-/** Runs `body` with two hosts of its own; needs root on Linux and a Redis server program. */
+/** Runs `body` with two hosts; needs root on Linux and a Redis server program. */
 export async function onFaultHosts(body: (stage: FaultHosts) => Promise<void>): Promise<void> {
   await withServer([], async (url, redis) => {
     const port = Number(new URL(url).port);

@@ -4,17 +4,17 @@ import { letLeaseRunOut } from "../two-hosts.ts";
 import type { FaultHosts, Side } from "./fault-hosts.ts";
 
 export interface Fault {
-  /** Begins it, while the worker at the step is stopped. Returns its end. */
+  /** Begins the fault while the step's worker is stopped. Returns a function that ends it. */
   strike(stage: FaultHosts): (() => Promise<void> | void) | Promise<() => Promise<void> | void>;
-  /** For how long it lasts, ms. */
+  /** Its duration, ms. */
   lastsMs: number;
-  /** The side whose worker does not go on meanwhile. */
+  /** The side whose worker does not run during the fault. */
   silences?: Side;
 }
 
-/** A dead host's locks in Redis end within it, ms. */
+/** Longer than a dead host's locks in Redis last, ms. */
 const beyondLocksMs = 12_000;
-/** Long enough for whoever goes on to meet it, ms. */
+/** Long enough for the running workers to encounter the fault, ms. */
 const metMs = 5_000;
 
 function killed(side: Side): Fault {
@@ -28,7 +28,7 @@ function killed(side: Side): Fault {
   };
 }
 
-/** A minute in the databases is aged; locks in Redis are waited for. */
+/** The lease in the databases is aged; locks in Redis must expire. */
 function paused(side: Side): Fault {
   return {
     lastsMs: beyondLocksMs,
@@ -59,7 +59,7 @@ function readOnly(place: (stage: FaultHosts) => string): Fault {
   return { lastsMs: metMs, strike: (stage) => makeReadOnly(place(stage)) };
 }
 
-/** Every fault that a migration is to outlive at each of its steps. */
+/** Every fault that a migration must survive at each step. */
 export const faults = {
   "the old home's worker killed": killed("old"),
   "the new home's worker killed": killed("new"),

@@ -11,13 +11,13 @@ import { type FaultHosts, onFaultHosts, type Side, sides } from "./fault-hosts.t
 import { endure, type FaultName, faults } from "./faults.ts";
 import { type StepCase, stepCases } from "./steps.ts";
 
-/** A minute after a fault's end the area has one home that works, ms. How long that one is watched does not count. */
+/** Time after a fault's end until the area has one working home, ms; the watch of the old one does not count. */
 const steadyWithinMs = 60_000;
 const endedWithinMs = 90_000;
 
 /**
- * One cell of the table: brings a migration to a step, lets the fault befall it there, ends the fault, and looks whether
- * the area is at rest within a minute, at one home, with every row, and moves when it is asked to again.
+ * Runs one cell of the table: brings a migration to a step, applies the fault there and ends it. Then asserts that
+ * within a minute the area is at rest, at one home, with every row, and that it can migrate again.
  */
 export async function outlive(step: keyof typeof stepCases, name: FaultName): Promise<number> {
   let restMs = 0;
@@ -37,7 +37,7 @@ export async function outlive(step: keyof typeof stepCases, name: FaultName): Pr
     }
     await stage.stopped(on);
     const end = await fault.strike(stage);
-    // Whoever the fault silences stays so; else the worker at the step goes on into it.
+    // A silenced worker stays silent; otherwise the step's worker continues into the fault.
     if (!("silences" in fault) || fault.silences !== on) stage.signal(on, "SIGCONT");
     const sleepAgain = "silences" in fault ? () => {} : stage.keepAwake();
     await endure(fault);
@@ -85,7 +85,7 @@ async function stateOf(stage: FaultHosts): Promise<Rest> {
   return { row: migrationRow(stage.area), holder, jobs: await Promise.all(counts) };
 }
 
-/** The home works, and only the watch of the old one goes on; or it has ended. */
+/** True if the new home works and only the watch of the old one goes on, or if the migration has ended. */
 function isSteady(rest: Rest): boolean {
   return (rest.row?.state === "switched" && rest.row.new_ready === 1) || isAtRest(rest);
 }
@@ -103,7 +103,7 @@ async function comeTo(stage: FaultHosts, is: (rest: Rest) => boolean, deadline: 
     try {
       return is(await stateOf(stage));
     } catch {
-      return false; // Redis is on its way back
+      return false; // Redis is not back yet
     }
   };
   await waitFor("the area to be at rest", look, {
@@ -112,7 +112,7 @@ async function comeTo(stage: FaultHosts, is: (rest: Rest) => boolean, deadline: 
   });
 }
 
-/** Whose home it is by `.homehost`, which must be one of the two. */
+/** Returns the side that `.homehost` names, which must be one of the two. */
 function homeSide({ area, hosts }: FaultHosts): Side {
   const home = homeOf(area);
   const side = (["old", "new"] as const).find(
@@ -122,7 +122,7 @@ function homeSide({ area, hosts }: FaultHosts): Side {
   return side;
 }
 
-/** The home that the area says is the one that its migration's row says, and as it should be. */
+/** Asserts that `.homehost` agrees with the migration's row, and that the area is as it should be. */
 function assertSteady(stage: FaultHosts, before: Union): void {
   const { area, hosts } = stage;
   const side = homeSide(stage);
@@ -140,7 +140,7 @@ async function restartWhatFails(stage: FaultHosts, needs: StepCase["needs"]): Pr
 
 async function moveAgain(stage: FaultHosts): Promise<void> {
   const { redis, prefix } = stage.hosts.stage;
-  // A Redis that was emptied knows of no worker until each has told of itself again.
+  // An emptied Redis knows no worker until each has announced itself again.
   await waitFor("both workers to be known", async () => {
     const known = await listHosts(redis, prefix).catch(() => []);
     return Object.values(sides).every((side) => known.some(({ host, alive }) => host === side && alive));
@@ -148,7 +148,7 @@ async function moveAgain(stage: FaultHosts): Promise<void> {
   const to = homeSide(stage) === "old" ? "host-b" : "host-a";
   const id = await stage.hosts.migrate(stage.area, to);
   const queue = stage.hosts.stage.queue(to);
-  // A Redis that answers late is none of ours here: the machine works on several cells at once.
+  // Late replies are ignored here: the machine runs several cells concurrently.
   const state = () => queue.getJobState(id).catch(() => "unknown");
   await waitFor("the second migration to end", async () => ["completed", "failed"].includes(await state()), {
     deadline: 90_000,

@@ -2,11 +2,11 @@ import type { migrateSteps } from "../../../shared/migrate-steps.ts";
 import type { Side } from "./fault-hosts.ts";
 
 export interface StepCase {
-  /** Whose worker passes it. */
+  /** The side whose worker passes it. */
   on: Side;
   /**
-   * `undone`: it has to fail first, at this failpoint of that side. `stray`: somebody writes to the old cache.
-   * `reused`: a closed pair of an earlier migration stands on the new home.
+   * An object: the migration must first fail, at this failpoint of that side. `stray`: a process writes to the old
+   * cache. `reused`: a closed pair of an earlier migration exists on the new home.
    */
   needs?: { errorOn: Side; at: string } | "stray" | "reused";
 }

@@ -1,19 +1,20 @@
 /**
- * Megatest's own list of what its sync carries, written down a second time on purpose: the emulation must
- * not agree with the code under test by sharing it.
+ * Megatest's list of what its sync carries, written down a second time on purpose: the emulation must not agree
+ * with the code under test by sharing it.
  */
 export interface CarriedTable {
   table: string;
-  /** The first column tells rows apart. */
+  /** The first column identifies rows. */
   columns: readonly string[];
 }
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /**
- * The tables in the order of a sync. `keys` are the area's target keys.
+ * Returns the tables in the order of a sync. `keys` are the area's target keys.
  *
- * @param lastUpdate true for the kind that carries `last_update`: since mid-2017, 1.6428 of v1.64 and 1.6506, not 1.6501
+ * @param lastUpdate true for the kind that carries `last_update`: since mid-2017, 1.6428 of v1.64 and 1.6506, not
+ *   1.6501
  */
 export function carriedTables(keys: readonly string[], lastUpdate = false): CarriedTable[] {
   const timed = new Set(lastUpdate ? ["runs", "tests", "test_steps", "test_data"] : []);

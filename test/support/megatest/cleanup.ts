@@ -1,6 +1,9 @@
 import Database from "better-sqlite3";
 
-/** What `megatest -cleanup-db` deletes, in its order: hidden rows, tests without a run, runs without tests, then what hangs on no test. */
+/**
+ * What `megatest -cleanup-db` deletes, in its order: hidden rows, tests without a run, runs without tests, then
+ * rows without a test.
+ */
 const sweep = [
   "DELETE FROM tests WHERE run_id IN (SELECT id FROM runs WHERE state = 'deleted')",
   "DELETE FROM tests WHERE state = 'DELETED'",
@@ -12,8 +15,8 @@ const sweep = [
 ];
 
 /**
- * Megatest's `-cleanup-db` on the databases given, one after the other: brings the schema up to date, numbers the keys anew from
- * 0, turns empty values of keys into `x`, deletes, vacuums.
+ * Emulates Megatest's `-cleanup-db` on the given databases, in turn: updates the schema, renumbers the keys from 0,
+ * replaces empty key values with `x`, deletes, vacuums.
  */
 export function cleanUp(files: readonly string[]): void {
   for (const file of files) {
@@ -43,7 +46,7 @@ function adjustTargets(db: Database.Database): void {
   });
 }
 
-/** What Megatest does to megatest.db after a sync failed. */
+/** Emulates what Megatest does to megatest.db after a failed sync. */
 export function repair(megatestDb: string): void {
   withDatabase(megatestDb, (db) => db.exec("DELETE FROM tests WHERE state = 'DELETED'"));
 }

@@ -1,18 +1,18 @@
-/** How a client process is started: JSON in its first argument. */
+/** Options of a client process: JSON in its first argument. */
 export interface ClientOptions {
   cacheDb: string;
-  /** Acknowledged writes are appended here, one JSON document a line. */
+  /** Acknowledged writes are appended here, one JSON document per line. */
   journal: string;
-  /** Milliseconds between writes; 0: one after the other without a pause. */
+  /** Milliseconds between writes; 0: without a pause. */
   everyMs: number;
-  /** The target of the run that the client registers; values by key. */
+  /** Target of the run that the client registers; values by key. */
   target: Readonly<Record<string, string>>;
   runname: string;
-  /** Tests of other runs that get signs of life and steps too, as tests in flight do. */
+  /** Tests of other runs that also get activity and steps, as running tests do. */
   testIds?: readonly number[];
 }
 
-/** A write that SQLite acknowledged. A later one to the same thing takes the place of an earlier one. */
+/** A write that SQLite acknowledged. A later one to the same thing replaces it. */
 export interface AcknowledgedWrite {
   /** Counts from 1. */
   number: number;
@@ -20,7 +20,7 @@ export interface AcknowledgedWrite {
   id: number;
   /** run_id or test_id; null for a run. */
   parent: number | null;
-  /** The columns written, with what they hold now. */
+  /** The written columns with their new values. */
   values: Readonly<Record<string, string | number>>;
   /** Milliseconds from asking to acknowledgement: mostly the wait for locks. */
   tookMs: number;

@@ -4,8 +4,8 @@ import { openClient } from "./client.ts";
 import type { AcknowledgedWrite, ClientCommand, ClientOptions, ClientReport } from "./client-messages.ts";
 
 /**
- * A Megatest client at home as a process: registers a run of its own and goes on registering tests, reporting
- * steps and data, and raising the duration of running tests until it is told to stop. An error ends it.
+ * A Megatest client at home as a process: registers a run and keeps registering tests, reporting steps and data,
+ * and raising the duration of running tests until it is told to stop. An error ends it.
  */
 
 const options = JSON.parse(process.argv[2] ?? "{}") as ClientOptions;
@@ -19,7 +19,7 @@ function report(message: ClientReport): void {
   process.send?.(message);
 }
 
-/** Times a write and records it once it is acknowledged: what is in the journal must never be lost. */
+/** Times a write and records it once it is acknowledged: nothing in the journal may ever be lost. */
 function acknowledged(write: () => Write | undefined): Write | undefined {
   const begun = performance.now();
   const done = write();

@@ -1,18 +1,18 @@
 import Database from "better-sqlite3";
 
-/** What a Megatest client at home writes into its cache. Opened as Megatest opens it. */
+/** Emulates a Megatest client's writes to the cache, which it opens as Megatest does. */
 export interface Client {
-  /** Registers a run unless it is there. Returns its id. */
+  /** Registers a run unless it exists. Returns its id. */
   registerRun(target: Readonly<Record<string, string>>, runname: string): number;
-  /** Registers a test unless it is there; the run need not exist. Returns the test's id. */
+  /** Registers a test unless it exists; the run need not exist. Returns the test's id. */
   registerTest(runId: number, testname: string, itemPath?: string): number;
-  /** An UPDATE: false where no such test is there. */
+  /** Updates a test; false if it does not exist. */
   setState(testId: number, state: string, status: string, comment?: string): boolean;
-  /** The sign of life of a running test; false where no such test is there. */
+  /** Raises a running test's duration, its sign of activity; false if it does not exist. */
   raiseDuration(testId: number, seconds: number): boolean;
-  /** Reports a step, under a new id where it was reported before; the test need not exist. Returns the step's id. */
+  /** Reports a step, under a new id if it was reported before; the test need not exist. Returns the step's id. */
   reportStep(testId: number, stepname: string, state: string, status: string, comment?: string): number;
-  /** Records a measurement, under a new id where it was there before; the test need not exist. Returns its id. */
+  /** Records a measurement, under a new id if it existed; the test need not exist. Returns its id. */
   reportData(testId: number, category: string, variable: string, value: number): number;
   setRunState(runId: number, state: string): boolean;
   close(): void;

@@ -1,51 +1,54 @@
 import Database from "better-sqlite3";
 import { type CarriedTable, carriedTables } from "./carried-tables.ts";
 
-/** The three databases that Megatest's sync knows of an area. */
+/** The three databases of an area that Megatest's sync uses. */
 export interface Trio {
   cacheDb: string;
   refDb: string;
   megatestDb: string;
-  /** True: this Megatest's sync carries `last_update`; default false. */
+  /** True if this Megatest's sync carries `last_update`; default false. */
   syncsLastUpdate?: boolean;
 }
 
-/** A moment inside the copying of one table. At `source-read` the source's rows are in memory, the reference's are not yet. */
+/**
+ * A moment during the copying of one table. At `source-read` the source's rows are in memory, the reference's are
+ * not yet.
+ */
 export type CopyPoint = "source-read" | "reference-read" | "first-written" | "table-done";
 
 export interface CopyRoute {
   source: string;
-  /** Rows that differ from this one's are written; and it is written first. */
+  /** Rows that differ from it are written; it is written first. */
   reference: string;
   /** Written second. */
   target: string;
-  /** As `Trio`. */
+  /** As in `Trio`. */
   syncsLastUpdate?: boolean | undefined;
 }
 
 export interface CopyOptions {
-  /** Awaited at every point of every table: a test pauses or kills the copying there. */
+  /** Awaited at every point of every table; a test can pause or kill the copying there. */
   at?: (table: string, point: CopyPoint) => Promise<void> | void;
   /** Milliseconds to wait for a lock; Megatest waits 136 s. */
   busyTimeoutMs?: number;
-  /** Rows of a transaction; Megatest's own number is the default. */
+  /** Rows per transaction; default: Megatest's. */
   batchRows?: number;
 }
 
-/** It begins a new one once there are more than 100. */
+/** Megatest starts a new transaction after more than 100 rows. */
 const megatestBatch = 101;
 
 type Part = "source" | "reference" | "target";
 
 /**
- * Copies table by table what differs between source and reference, as Megatest does: the columns of its
- * list alone, by INSERT OR REPLACE, so every other column takes its default. Returns rows written by table.
+ * Copies the differences between source and reference, table by table, as Megatest does: only its list of columns,
+ * by INSERT OR REPLACE, so that other columns get their defaults. Returns rows written by table.
  */
 export async function copyChanges(
   route: CopyRoute,
   options: CopyOptions = {},
 ): Promise<Record<string, number>> {
-  // what Megatest holds in memory is held in the connection's own database, where values keep type and bytes
+  // what Megatest keeps in memory is in the connection's main database, where values keep type and bytes
   const db = new Database(":memory:", { timeout: options.busyTimeoutMs ?? 136_000 });
   try {
     db.pragma("foreign_keys = OFF");
@@ -94,7 +97,7 @@ function readInto(db: Database.Database, part: Part, table: string, columns: rea
   db.exec(`CREATE INDEX main.seen_${part}_first ON seen_${part} (c0)`);
 }
 
-/** One transaction per batch, each a single statement. */
+/** Writes one transaction per batch, each a single statement. */
 function write(
   db: Database.Database,
   part: Part,

@@ -6,14 +6,14 @@ import type { AcknowledgedWrite, ClientCommand, ClientOptions, ClientReport } fr
 import type { CopyPoint } from "./copy-changes.ts";
 import type { ServerCommand, ServerOptions, ServerReport } from "./server-messages.ts";
 
-/** A process of the emulation, with what it reported so far. */
+/** A process of the emulation, with its reports so far. */
 export interface Emulated<Command, Report extends { type: string }> {
   pid: number;
   reports: readonly Report[];
   tell(command: Command): void;
   /**
-   * Waits for a report of the type, also one that came before, from position `from` on.
-   * @throws Error at the deadline, or where the process ended without it; it says what was reported
+   * Waits for a report of the type at or after position `from`; an earlier one counts.
+   * @throws Error after the deadline, or if the process ended without it; lists the reports
    */
   next<T extends Report["type"]>(
     type: T,
@@ -21,22 +21,22 @@ export interface Emulated<Command, Report extends { type: string }> {
     deadlineMs?: number,
   ): Promise<Extract<Report, { type: T }>>;
   ended: Promise<void>;
-  /** Does nothing to one that has ended. */
+  /** Does nothing if the process has ended. */
   signal(name: NodeJS.Signals): void;
   kill(): Promise<void>;
 }
 
 export interface EmulatedServer extends Emulated<ServerCommand, ServerReport> {
-  /** Tells the server to hold a sync there and waits until it does. */
+  /** Tells the server to pause a sync there and waits until it does. */
   pauseAt(table: string, point: CopyPoint): Promise<void>;
   goOn(): void;
-  /** Waits until a whole sync that begins after this call has run. */
+  /** Waits until a complete sync that began after this call has run. */
   syncedAfresh(deadlineMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface EmulatedClient extends Emulated<ClientCommand, ClientReport> {
-  /** Ends the writing; tells how much was written and the longest wait in ms. */
+  /** Stops the writing; returns the number of writes and the longest wait in ms. */
   stop(): Promise<{ writes: number; longestMs: number }>;
   acknowledged(): AcknowledgedWrite[];
 }
@@ -58,7 +58,7 @@ export async function startServer(options: ServerOptions): Promise<EmulatedServe
     },
     goOn: () => server.tell({ type: "go-on" }),
     syncedAfresh: async (deadlineMs = 30_000) => {
-      // the sync under way may have read before; the next one to end began after the one before it ended
+      // the current sync may have read earlier; the second one to end began after this call
       let from = server.reports.length;
       for (let syncs = 0; syncs < 2; ) {
         const report = await server.next("synced", from, deadlineMs);
@@ -86,7 +86,7 @@ export async function startClient(options: ClientOptions): Promise<EmulatedClien
   };
 }
 
-/** A client killed while it wrote leaves a torn last line: that write was not acknowledged to anybody. */
+/** A client killed during a write leaves a torn last line: that write was not acknowledged. */
 export function readJournal(file: string): AcknowledgedWrite[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, "utf8").split("\n");
@@ -109,7 +109,7 @@ function start<Command, Report extends { type: string }>(
     reports.push(message);
     notify();
   });
-  // the last reports may arrive after the exit: over is when the channel is drained too
+  // the last reports may arrive after the exit: wait until the channel is drained too
   const ended = Promise.all([once(child, "close"), once(child, "disconnect")]).then(() => notify());
   const over = () => !child.connected && (child.exitCode !== null || child.signalCode !== null);
   return {
@@ -159,7 +159,7 @@ function waitFor<T>(
   });
 }
 
-/** Node 20 runs no TypeScript: the processes run from the test build, whether or not the caller does. */
+/** Node 20 runs no TypeScript: processes run from the test build even if the caller does not. */
 function compiled(name: string): string {
   const built = import.meta.url.endsWith(".ts") ? "../../../dist-test/test/support/megatest/" : "./";
   const file = fileURLToPath(new URL(`${built}${name}.js`, import.meta.url));

@@ -9,9 +9,11 @@ interface Removable {
 }
 
 export interface RemoveOptions {
-  /** Everything that is removed lies below: an emulation must not reach out of its test. Without it no directory is removed. */
+  /**
+   * Everything to remove must lie below: the emulation must not leave the test. Without it no directory is removed.
+   */
   within?: string;
-  /** Where Megatest was started: a relative `rundir` begins there. */
+  /** Megatest's working directory, the base of a relative `rundir`. */
   cwd?: string;
 }
 
@@ -19,11 +21,11 @@ export interface RemoveOptions {
 const keptHidden = 30 * 24 * 3600;
 
 /**
- * Megatest's `-remove-runs` of runs with all their tests: the directory that each test's `rundir` names, through the link, and
- * the link; then the rows, which stay in the cache as hidden ones. A locked run stays. At last, as every `-remove-runs` does, all
- * hidden tests that are older than 30 days, whatever run they belong to.
+ * Emulates Megatest's `-remove-runs`: removes the directory that each test's `rundir` names, through the link, and
+ * the link; then the rows, which stay in the cache as hidden ones. A locked run stays. Finally it deletes, as every
+ * `-remove-runs` does, all hidden tests older than 30 days, of any run.
  *
- * @returns the directories that were removed
+ * @returns the removed directories
  */
 export function removeRuns(
   cacheDb: string,
@@ -49,7 +51,7 @@ export function removeRuns(
   }
 }
 
-/** Returns what its tests' `rundir` name, the longest first. */
+/** Returns the `rundir`s of its tests, the longest first. */
 function hideRun(db: Database.Database, runId: number): string[] {
   const state = db.prepare("SELECT state FROM runs WHERE id = ?").pluck().get(runId);
   if (state === "locked" || state === "deleted") return [];

@@ -6,8 +6,8 @@ import type { ServerCommand, ServerOptions, ServerReport } from "./server-messag
 import { syncOnce } from "./sync.ts";
 
 /**
- * A Megatest server as a process: shows that it lives by touching its log, syncs again and again, and holds
- * a sync at the point it is told to. An error ends it, as Megatest exits on an SQLite error.
+ * A Megatest server as a process: touches its log as a sign of activity, syncs repeatedly, and pauses a sync at the
+ * requested point. An error ends it, as Megatest exits on an SQLite error.
  */
 
 const options = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
@@ -64,7 +64,7 @@ async function serve(): Promise<void> {
 }
 
 process.on("message", onCommand);
-// without its test the server has no reason to live
+// ends with its test
 process.on("disconnect", () => process.exit());
 serve().then(
   () => process.disconnect(),

@@ -30,7 +30,7 @@ function value(file: string, sql: string, ...values: unknown[]): unknown {
   }
 }
 
-/** A table's carried columns as the snapshot has them, without anything else. */
+/** Returns only a table's carried columns. */
 function carriedRows(file: string, table: string, keys: readonly string[]): string[] {
   const columns = carriedTables(keys).find((spec) => spec.table === table)?.columns ?? [];
   const content = snapshot(file).tables.get(table);

@@ -3,9 +3,12 @@ import { loadavg } from "node:os";
 import { type CopyOptions, copyChanges, type Trio } from "./copy-changes.ts";
 
 export interface SyncOptions extends CopyOptions {
-  /** Milliseconds for which megatest.db must not have been modified; the 4,000 of the kind without `last_update` is the default. */
+  /** Milliseconds since the last change of megatest.db; default: the 4,000 of the kind without `last_update`. */
   quietMs?: number;
-  /** When the last sync began, ms since 1970; the kind with `last_update` waits only where megatest.db is older than that. */
+  /**
+   * When the last sync began, ms since 1970; the kind with `last_update` waits only if megatest.db is older than
+   * that.
+   */
   lastBegunAt?: number | undefined;
 }
 
@@ -13,13 +16,13 @@ export interface SyncOptions extends CopyOptions {
 export const pauseMs = (load: number) => 3_000 + 30_000 * load;
 
 export interface SyncResult {
-  /** False where megatest.db was modified just now: nothing was read then. */
+  /** False if megatest.db was modified just now: nothing was read then. */
   ran: boolean;
   /** Rows written, by table. */
   rows: Record<string, number>;
 }
 
-/** What a Megatest server does every few seconds: changes of the cache go to the ref, then to megatest.db. */
+/** Emulates a Megatest server's periodic sync: copies changes of the cache to the ref, then to megatest.db. */
 export async function syncOnce(trio: Trio, options: SyncOptions = {}): Promise<SyncResult> {
   if (mustWait(trio, options)) return { ran: false, rows: {} };
   const { cacheDb, refDb, megatestDb, syncsLastUpdate } = trio;

@@ -25,7 +25,7 @@ function settledArea(options: Partial<SampleAreaOptions> = {}): SampleArea {
   return area;
 }
 
-/** Moves a run rightly, then spoils completed-runs.db with the SQL given, and tells what the comparer finds. */
+/** Moves a run correctly, then damages completed-runs.db with the given SQL, and returns the comparer's findings. */
 function findingsAfter(spoil: string, area = settledArea()): string[] {
   const before = unionOfRuns(filesOf(area));
   moveByHand(area, moved);

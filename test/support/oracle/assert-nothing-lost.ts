@@ -4,21 +4,21 @@ import { identified, rowsOf } from "./rows.ts";
 import { integrityProblems, showValue, textValue, type Value } from "./snapshot.ts";
 
 export interface NothingLostOptions {
-  /** Runs may be on their way (a killed job): a run in both places is no fault then. Default false. */
+  /** Runs may be half moved (a killed job): a run in both places is no fault then. Default false. */
   unfinished?: boolean;
-  /** Records may have appeared meanwhile (a client wrote). Default false. */
+  /** Records may have appeared (a client wrote). Default false. */
   newRecords?: boolean;
-  /** Records whose values may have changed meanwhile, by path; default none. */
+  /** Selects records whose values may have changed; default none. */
   mayChange?: (record: NaturalRecord) => boolean;
-  /** Ids may have changed (Megatest had handed out an id twice). Default false. */
+  /** Ids may have changed (Megatest had reused an id). Default false. */
   newIds?: boolean;
-  /** Megatest handed out ids twice, or left rows of moved runs in the ref, and no job has mended it yet. Default false. */
+  /** Megatest reused ids, or left rows of moved runs in the ref, and no job has repaired that yet. Default false. */
   unrepaired?: boolean;
   /** `last_update` may have changed (a refill ran). Default false. */
   anyLastUpdate?: boolean;
 }
 
-/** @throws Error that lists what was lost, doubled, changed or left behind between the two states of an area */
+/** @throws Error that lists what was lost, duplicated, changed or left behind between two states of an area */
 export function assertNothingLost(before: Union, after: Union, options: NothingLostOptions = {}): void {
   const problems = findLosses(before, after, options);
   if (problems.length === 0) return;
@@ -30,7 +30,7 @@ export function assertNothingLost(before: Union, after: Union, options: NothingL
   );
 }
 
-/** What `assertNothingLost` would complain of, a line for each; [] where all is well. */
+/** Returns the problems that `assertNothingLost` reports, one per line; [] if there are none. */
 export function findLosses(before: Union, after: Union, options: NothingLostOptions = {}): string[] {
   return [
     ...integrityProblems([
@@ -54,7 +54,7 @@ export function findLosses(before: Union, after: Union, options: NothingLostOpti
   ];
 }
 
-/** Every write that SQLite acknowledged to a client, and that no later one replaced, must be somewhere. */
+/** Asserts that every write that SQLite acknowledged to a client, and no later one replaced, still exists. */
 export function assertWritesKept(writes: readonly AcknowledgedWrite[], after: Union): void {
   const last = new Map<string, AcknowledgedWrite>();
   for (const write of writes) last.set(`${write.table} ${write.parent ?? "self"} ${natureOf(write)}`, write);
@@ -81,7 +81,7 @@ function isKept(write: AcknowledgedWrite, after: Union): boolean {
   return after.superseded.some((kept) => kept.table === write.table && matches(kept.row));
 }
 
-/** A number is stored as the column's affinity wants it. */
+/** Returns a number as the column's affinity stores it. */
 function canonical(value: string | number, found: Value | undefined): Value {
   if (typeof value === "string") return textValue(value);
   return found?.startsWith("r:") && Number(found.slice(2)) === value ? found : `i:${value}`;
@@ -112,7 +112,7 @@ function compareRecord(
   return problems;
 }
 
-/** Ids are compared on their own; a parent is part of the path. */
+/** Ids are compared separately; a parent is part of the path. */
 function isIdentity(record: NaturalRecord, column: string): boolean {
   return column === "id" || column === identified.find(({ table }) => table === record.table)?.parent?.column;
 }
@@ -123,7 +123,7 @@ function appeared(before: Union, after: Union): string[] {
     .map((path) => `appeared: ${path}`);
 }
 
-/** Nobody knows their parents, but they are somebody's: they stay, or go where their run went. */
+/** Rows without known parents must stay, or go where their run went. */
 function lostOrphans(before: Union, after: Union): string[] {
   const left = new Set(after.orphans.area);
   return before.orphans.area.filter((line) => !left.has(line)).map((line) => `lost orphan: ${line}`);
@@ -149,7 +149,7 @@ function supersededProblem(loser: Loser, after: Union): string[] {
   ];
 }
 
-/** A run that stayed needs no version kept: both are where they were. */
+/** If the run stayed, no version must be kept: both are unchanged. */
 function isStillThere(loser: Loser, after: Union): boolean {
   return after.losers.some(
     (other) =>
@@ -157,7 +157,7 @@ function isStillThere(loser: Loser, after: Union): boolean {
   );
 }
 
-/** A record is in the area or in completed-runs.db, not in both. */
+/** A record must be in the area or in completed-runs.db, not in both. */
 function placeProblems(after: Union, options: NothingLostOptions): string[] {
   if (options.unfinished === true) return [];
   const both = [...after.records.values()].filter((record) => record.spaces.size > 1);
@@ -169,7 +169,7 @@ function placeProblems(after: Union, options: NothingLostOptions): string[] {
   ];
 }
 
-/** A late row of a moved run must have been brought to it. */
+/** A late row must have been merged into its moved run. */
 function lateLeftBehind(after: Union): string[] {
   return [...after.records.values()].flatMap((record) => {
     const parent = record.path.slice(0, record.path.lastIndexOf(" / "));
@@ -188,7 +188,7 @@ function idProblems(after: Union): string[] {
   });
 }
 
-/** The ref must not know a moved run, or a sync could bring it back. */
+/** The ref must not contain a moved run, or a sync could restore it. */
 function refProblems(after: Union): string[] {
   const moved = new Set([...after.runStates].filter(([, state]) => state === "moved").map(([id]) => id));
   return identified.flatMap((shape) =>
@@ -205,7 +205,7 @@ function isMovedTest(after: Union, test: string): boolean {
   return after.ids.completed.has(test) && !after.ids.area.has(test);
 }
 
-/** Target keys and the description of each moved test go along. */
+/** Target keys and each moved test's description must be moved, too. */
 function companyProblems(before: Union, after: Union): string[] {
   if (after.ids.completed.size === 0) return [];
   const names = (table: string, column: string, from: "area" | "cache" | "completed", at: Union) =>

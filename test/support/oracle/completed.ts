@@ -3,17 +3,17 @@ import Database from "better-sqlite3";
 import { foldName } from "../../../shared/sqlite/names.ts";
 import { type Value, valueSql } from "./snapshot.ts";
 
-/** How far a run's move has come, as completed-runs.db says. */
+/** State of a run's move according to completed-runs.db. */
 export type RunState = "copying" | "removing" | "moved";
 
-/** A version kept because a fresher one moved. */
+/** A version kept because a newer one moved. */
 export interface SupersededRow {
   table: string;
   rowId: number | null;
   row: ReadonlyMap<string, Value>;
 }
 
-/** The state of each run's move by id; empty where there is no such table. */
+/** Returns the state of each run's move by id; empty if there is no such table. */
 export function readRunStates(completedDb: string | undefined): Map<Value, RunState> {
   return withTable(completedDb, "mtjobs_runs", new Map(), (db) => {
     const rows = db
@@ -24,7 +24,7 @@ export function readRunStates(completedDb: string | undefined): Map<Value, RunSt
   });
 }
 
-/** Every version kept, its values read back from the SQL literals they were written as. */
+/** Returns every kept version, with values parsed from their SQL literals. */
 export function readSuperseded(completedDb: string | undefined): SupersededRow[] {
   return withTable(completedDb, "mtjobs_superseded", [], (db) => {
     const kept = db

@@ -1,6 +1,6 @@
 import { type Snapshot, showValue, type Table, type Value } from "./snapshot.ts";
 
-/** What differs between two snapshots, a line for each; [] where nothing does. Rows are told apart by id. */
+/** Returns the differences between two snapshots, one per line; [] if there are none. Rows are matched by id. */
 export function diff(before: Snapshot, after: Snapshot): string[] {
   const names = [...new Set([...before.tables.keys(), ...after.tables.keys()])].sort();
   return names.flatMap((name) => diffTables(name, before.tables.get(name), after.tables.get(name)));

@@ -1,20 +1,20 @@
 import type { Row } from "./rows.ts";
 
 /**
- * The rule of which copy of a row holds the truth, written without a look at the code under test.
- * The ref is the common ancestor: a cache row that differs from it has changed since the last sync.
+ * The rule for the authoritative copy of a row, written independently of the code under test. The ref is the common
+ * ancestor: a cache row that differs from it has changed since the last sync.
  */
 
 export interface Freshest {
   row: Row;
   source: "cache" | "megatest.db";
-  /** Values of `last_update` that are right; the sync does not carry it, so a row of both has two. */
+  /** Valid values of `last_update`; the sync does not carry it, so a row in both databases has two. */
   lastUpdates: readonly string[];
-  /** The version that lost and must be kept; undefined where it was only the older state of the winner. */
+  /** The superseded version, which must be kept; undefined if it was only an older state of the winner. */
   loser: Row | undefined;
 }
 
-/** The same row as each database has it; the ref's may be missing although the others are there. */
+/** The same row in each database; the ref's may be missing while the others exist. */
 export interface Copies {
   cache: Row | undefined;
   ref: Row | undefined;
@@ -46,7 +46,7 @@ export function same(a: Row, b: Row, columns: readonly string[]): boolean {
   return columns.every((name) => a.get(name) === b.get(name));
 }
 
-/** True where the first row was written by a later sync, or by hand after the sync that wrote the second. */
+/** Returns true if the first row was written by a later sync, or by hand after the sync that wrote the second. */
 export function isLater(a: Row, b: Row): boolean {
   const [first, second] = [a.get("last_update"), b.get("last_update")];
   if (!first?.startsWith("i:") || !second?.startsWith("i:")) return false;

@@ -3,8 +3,8 @@ import { loose, type Row, rowsOf } from "./rows.ts";
 import { showValue } from "./snapshot.ts";
 
 /**
- * Counts the rows of the tables that never sync by table, parent and content. A content that two databases
- * have is one thing known to both, so the higher count is right.
+ * Counts rows of tables that never sync, by table, parent and content. Content in two databases is the same row, so
+ * the higher count is right.
  */
 export function countLoose(snapshots: Union["snapshots"], ids: Union["ids"]): Map<string, number> {
   const highest = new Map<string, number>();

@@ -6,8 +6,8 @@ import { edit, everywhere } from "../edit-area.ts";
 import { filesOf } from "../temp-area.ts";
 
 /**
- * Moves a run the simplest way there is, for the comparer's own tests: right only where cache, ref and
- * megatest.db agree in all that syncs. Not the code under test, and no model for it.
+ * Moves a run in the simplest way, for the comparer's own tests: correct only if cache, ref and megatest.db agree
+ * in everything that syncs. Not a model for the code under test.
  */
 export function moveByHand(area: SampleArea, runId: number): void {
   const { completedDb } = filesOf(area);
@@ -47,7 +47,7 @@ function copyRun(db: Database.Database, runId: number): void {
   };
   for (const [table, columns] of Object.entries(content)) {
     const where = columns.startsWith("run_id") ? "run_id = @run" : `test_id IN ${tests}`;
-    // rows of megatest.db alone come along, known by their content
+    // rows only in megatest.db are identified by content
     db.prepare(
       `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM cache.${table} WHERE ${where}
        UNION SELECT ${columns} FROM area.${table} WHERE ${where}`,

@@ -3,7 +3,10 @@ import type { Building, Space } from "./records.ts";
 import type { Identified, Row } from "./rows.ts";
 import { showValue } from "./snapshot.ts";
 
-/** The name of a row within its parent's; undefined for an orphan. `counts` belongs to one table of one space. */
+/**
+ * Returns a row's name, prefixed with its parent's; undefined for an orphan. `counts` belongs to one table of one
+ * space.
+ */
 export function pathOf(
   state: Building,
   shape: Identified,
@@ -23,8 +26,8 @@ export function pathOf(
 }
 
 /**
- * NULL makes no row unique. A run or test is then known by its id; a step or measurement, which Megatest
- * reports again under new ids, by its content and a count of its likes.
+ * NULL makes no row unique. Such a run or test is identified by its id; a step or measurement, which Megatest
+ * reports again under new ids, by its content and a counter.
  */
 function nullName(shape: Identified, row: Row, counts: Map<string, number>, named: string): string {
   if (shape.parent?.table !== "tests") return `#${row.get("id") ?? "n"}`;
@@ -45,7 +48,7 @@ function sameIdInArea(state: Building, shape: Identified, row: Row, path: string
 function parentPath(state: Building, shape: Identified, space: Space, row: Row): string | undefined {
   if (shape.parent === undefined) return "";
   const key = `${shape.parent.table} ${row.get(shape.parent.column) ?? "n"}`;
-  // a late row of the area may belong to a run that has moved
+  // a late row of the area may belong to a moved run
   const path = state.ids[space].get(key) ?? (space === "area" ? state.ids.completed.get(key) : undefined);
   return path === undefined ? undefined : `${path} / `;
 }

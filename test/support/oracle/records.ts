@@ -2,7 +2,7 @@ import type { RunState, SupersededRow } from "./completed.ts";
 import type { Identified, Row } from "./rows.ts";
 import type { Snapshot, Value } from "./snapshot.ts";
 
-/** The files of an area. A path may be left out or name no file. */
+/** The files of an area. A path may be omitted or name no file. */
 export interface AreaFiles {
   megatestDb: string;
   cacheDb?: string;
@@ -10,27 +10,27 @@ export interface AreaFiles {
   completedDb?: string;
 }
 
-/** `area`: megatest.db and cache taken together. */
+/** `area`: megatest.db and cache together. */
 export type Space = "area" | "completed";
 
-/** A run, test, step or measurement as the world knows it, whatever its id. */
+/** A run, test, step or measurement, independent of its id. */
 export interface NaturalRecord {
   table: Identified["table"];
   /** Names of its parents and its own. */
   path: string;
-  /** The freshest values; `archived` says the path of the block instead of its id. */
+  /** The newest values; `archived` is the block's path instead of its id. */
   row: Row;
   id: Value;
-  /** True where ids clashed, so that either may have been kept. */
+  /** True if ids clashed, so that either may have been kept. */
   anyId: boolean;
-  /** What `last_update` may be. */
+  /** Valid values of `last_update`. */
   lastUpdates: readonly string[];
   spaces: ReadonlySet<Space>;
-  /** True where versions met that no rule ranks (one of them moved earlier): only the being there counts. */
+  /** True if two versions met that no rule ranks (one moved earlier): only existence counts. */
   anyValue: boolean;
 }
 
-/** A version that lost and must be kept. */
+/** A superseded version, which must be kept. */
 export interface Loser {
   table: string;
   path: string;
@@ -41,10 +41,10 @@ export interface Loser {
 export interface Union {
   files: AreaFiles;
   records: ReadonlyMap<string, NaturalRecord>;
-  /** Rows of tables that never sync: how often each content is there, by table, parent and content. */
+  /** Rows of tables that never sync: how often each content occurs, by table, parent and content. */
   loose: ReadonlyMap<string, number>;
   losers: readonly Loser[];
-  /** Paths by id: what an id stands for in each space. */
+  /** Paths by id in each space. */
   ids: Readonly<Record<Space, ReadonlyMap<string, string>>>;
   /** Rows without a parent, as lines. */
   orphans: Readonly<Record<Space, readonly string[]>>;
@@ -56,7 +56,7 @@ export interface Union {
 export interface Building {
   snapshots: Union["snapshots"];
   keys: readonly string[];
-  /** Runs in completed-runs.db that are only half copied: not there yet. */
+  /** Runs in completed-runs.db that are only half copied, and do not count. */
   unfinished: ReadonlySet<Value>;
   records: Map<string, NaturalRecord>;
   losers: Loser[];

@@ -3,12 +3,12 @@ import type { Snapshot, Value } from "./snapshot.ts";
 
 export type Row = ReadonlyMap<string, Value>;
 
-/** The rows of a table by id; empty where there is no such table. */
+/** Returns the rows of a table by id; empty if there is no such table. */
 export function rowsById(from: Snapshot, table: string): Map<Value, Row> {
   return new Map(rowsOf(from, table).map((row) => [row.get("id") ?? "n", row]));
 }
 
-/** The rows of a table in order; [] where there is no such table. */
+/** Returns the rows of a table in order; [] if there is no such table. */
 export function rowsOf(from: Snapshot, table: string): Row[] {
   const content = from.tables.get(table);
   if (content === undefined) return [];
@@ -26,7 +26,7 @@ export const identified = [
 ] as const;
 export type Identified = (typeof identified)[number];
 
-/** Tables that no sync carries: a row is what it says, its id means nothing elsewhere. */
+/** Tables that no sync carries: only a row's content counts, ids differ between databases. */
 export const loose = [
   { table: "run_stats", parent: { table: "runs", column: "run_id" } },
   { table: "extradat", parent: { table: "runs", column: "run_id" } },

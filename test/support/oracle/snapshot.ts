@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 
 /**
- * The content of a database in a form in which equal means equal: a value's type and every byte of it count.
- * Written as `n` (NULL), `i:7`, `r:1.5`, `t:<hex>` or `x:<hex>`.
+ * A database value in canonical form: equal values have the same type and bytes. Written as `n` (NULL), `i:7`,
+ * `r:1.5`, `t:<hex>` or `x:<hex>`.
  */
 export type Value = string;
 
@@ -14,14 +14,14 @@ export interface Table {
 
 export interface Snapshot {
   path: string;
-  /** By name, without SQLite's own tables and those of ours (`mtjobs_…`), and without rows that guard ids. */
+  /** By name, without SQLite's tables, `mtjobs_…` tables and rows that guard ids. */
   tables: ReadonlyMap<string, Table>;
 }
 
-/** The name that rows of ours bear which only keep an id from being handed out again. */
+/** Names of the rows that only keep ids from being reused. */
 const hiddenNames = ["mtjobs-id-guard", "mtjobs-id-gap"].map(textValue);
 
-/** Reads a whole database in one read transaction. A path without a file gives an empty snapshot. */
+/** Reads a database in one read transaction. A path without a file gives an empty snapshot. */
 export function snapshot(path: string | undefined): Snapshot {
   const tables = new Map<string, Table>();
   if (path === undefined) return { path: "(none)", tables };
@@ -41,7 +41,7 @@ export function textValue(text: string): Value {
   return `t:${Buffer.from(text, "utf8").toString("hex").toUpperCase()}`;
 }
 
-/** A value as people read it; text that is not UTF-8 stays hexadecimal. */
+/** Returns a readable value; text that is not UTF-8 stays hexadecimal. */
 export function showValue(value: Value | undefined): string {
   if (value === undefined) return "(no such column)";
   if (value === "n") return "NULL";
@@ -51,7 +51,7 @@ export function showValue(value: Value | undefined): string {
   return Buffer.from(text, "utf8").equals(bytes) ? JSON.stringify(text) : `text ${value.slice(2)}`;
 }
 
-/** SQL that turns a column, or any expression, into a snapshot's value. */
+/** Returns SQL that converts a column or expression to a snapshot value. */
 export function valueSql(expression: string): string {
   return `CASE typeof(${expression})
     WHEN 'null' THEN 'n'
@@ -61,7 +61,7 @@ export function valueSql(expression: string): string {
     ELSE 'x:' || hex(${expression}) END`;
 }
 
-/** Problems that SQLite itself finds in the files; [] where all is well. Missing files are skipped. */
+/** Returns the problems that SQLite's integrity check finds; [] if there are none. Missing files are skipped. */
 export function integrityProblems(paths: readonly (string | undefined)[]): string[] {
   return paths.flatMap((path) => {
     const db = path === undefined ? undefined : openForReading(path);
@@ -80,7 +80,7 @@ export function integrityProblems(paths: readonly (string | undefined)[]): strin
 
 function openForReading(path: string): Database.Database | undefined {
   if (!existsSync(path)) return undefined;
-  // not read-only: a hot journal left by a kill must be rolled back by the first who looks
+  // not read-only: a hot journal of a killed process must be rolled back by the first reader
   return new Database(path, { fileMustExist: true, timeout: 30_000 });
 }
 
@@ -110,7 +110,7 @@ function hasRowids(db: Database.Database, name: string): boolean {
   return db.prepare("SELECT 1 FROM pragma_table_list(?) WHERE wr = 1").get(name) === undefined;
 }
 
-/** Leaves out guards, and what hangs on them. */
+/** Removes guards and their child rows. */
 function withoutGuards(tables: Map<string, Table>): Map<string, Table> {
   const guards = new Map<string, Set<Value>>();
   const kept = new Map<string, Table>();

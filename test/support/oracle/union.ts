@@ -7,7 +7,7 @@ import type { AreaFiles, Building, Loser, NaturalRecord, Space, Union } from "./
 import { type Identified, identified, type Row, rowsById, rowsOf } from "./rows.ts";
 import { showValue, snapshot, type Value } from "./snapshot.ts";
 
-/** Reads all databases of an area and judges every record by the rule of the freshest copy. */
+/** Reads all databases of an area and applies the rule of the newest copy to every record. */
 export function unionOfRuns(files: AreaFiles): Union {
   const snapshots = {
     cache: snapshot(files.cacheDb),
@@ -51,7 +51,7 @@ function addAreaRows(state: Building, shape: Identified): void {
   ) as [Map<Value, Row>, Map<Value, Row>, Map<Value, Row>];
   const carried = carriedColumns(table, state.keys);
   const named = new Map<string, number>();
-  // the cache's rows first: a clash of names finds the cache's version in place
+  // the cache's rows first: on a name clash its version is already present
   for (const id of new Set([...cache.keys(), ...area.keys()])) {
     const best = freshest({ cache: cache.get(id), ref: ref.get(id), area: area.get(id) }, carried);
     if (best === undefined) continue;
@@ -76,7 +76,7 @@ function addAreaRows(state: Building, shape: Identified): void {
   }
 }
 
-/** The same name under two ids: the cache's row, met first, wins unless megatest.db changed after the last sync. */
+/** Resolves one name under two ids: the cache's row wins unless megatest.db changed after the last sync. */
 function settleClash(
   state: Building,
   shape: Identified,
@@ -148,7 +148,7 @@ function recordOf(
   };
 }
 
-/** A block id means a path, and that may have another id elsewhere. */
+/** Replaces a block id with the block's path, because the path may have another id elsewhere. */
 function withBlockPath(state: Building, row: Row, source: "cache" | "area" | "completed"): Row {
   const archived = row.get("archived");
   if (archived === undefined || !/^i:[1-9]/.test(archived)) return row;
@@ -162,7 +162,7 @@ function withBlockPath(state: Building, row: Row, source: "cache" | "area" | "co
 }
 
 function loserOf(shape: Identified, path: string, row: Row, carried: readonly string[]): Loser {
-  // parents and blocks may have got new ids meanwhile
+  // parents and blocks may have new ids
   const columns = carried.filter(
     (name) => name !== shape.parent?.column && name !== "archived" && row.has(name),
   );
