@@ -10,20 +10,20 @@ export interface Examination extends Diagnosis {
 }
 
 /**
- * Checks an area. With `mend`, and if a job has ever worked on the area, repairs it and checks it again.
+ * Checks an area. With `repair`, and if a job has ever worked on the area, repairs it and checks it again.
  *
- * @throws {JobsError} as `diagnose`, and what `mend` throws
+ * @throws {JobsError} as `diagnose`, and what `repair` throws
  */
 export async function examine(
   path: string,
   place: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
-  mend?: (request: RepairRequest) => Promise<MoveResult>,
+  repair?: (request: RepairRequest) => Promise<MoveResult>,
 ): Promise<Examination> {
   const first = await diagnose(path, place);
-  if (mend === undefined) return first;
+  if (repair === undefined) return first;
   if (!hasWorked(first)) return { ...first, repair: null };
-  const repair = await mend({ area: first.area, requestedBy: requester(place.settings) });
-  return { ...(await diagnose(path, place)), repair };
+  const result = await repair({ area: first.area, requestedBy: requester(place.settings) });
+  return { ...(await diagnose(path, place)), repair: result };
 }
 
 /** completed-runs.db is the first file that a job creates. */

@@ -33,10 +33,8 @@ export const oldRegister: readonly { pattern: RegExp; instead: string }[] = [
     pattern: /\blest\b|\bthereof\b|\bwherein\b|\bwhence\b|\bhence\b/i,
     instead: "so that … not; of it; in which",
   },
-  {
-    pattern: /\bwhere (?:it|there|they|that|this|no|none|nothing|one|a|an|the|its|both|neither|either)\b/i,
-    instead: "if, when",
-  },
+  // Of a place it is right: "continues where it stopped".
+  { pattern: /\bwhere (?:there|they|that|no|none|nothing|one|both|neither|either)\b/i, instead: "if, when" },
 ];
 
 /** All English of a source. Strings without a space between two words are names, not English. */

@@ -6,8 +6,8 @@ import { rowsOfSlice } from "./children.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**
- * A stranger is a row of a source under a reused id, one that completed-runs.db has for another record: Megatest's
- * clean-up removes the guards, even while a job runs, and then ids are reused.
+ * A reused id: a row of a source under an id that completed-runs.db has for another record: Megatest's
+ * clean-up removes the guards, even while a job runs, and then Megatest assigns ids again.
  */
 
 /** Row ids by table. */
