@@ -119,7 +119,7 @@ test("what is no schedule is refused by name and adds nothing", () =>
       });
       expect(await refused({ cron: "" })).toMatch(/^usage: .*"" is not a cron pattern/);
       expect(await refused({ cron: "0 0 30 2 *" })).toMatch(/^usage: .*or never matches/);
-      expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is no time zone/);
+      expect(await refused({ cron, tz: "Europe/Nowhere" })).toMatch(/^usage: .*is not a time zone/);
       expect(await refused({ every: 5000 })).toMatch(/^usage: .*at least a minute/);
       expect(await refused({ cron, name: "a:b" })).toMatch(/^usage: .*is not a valid schedule name/);
       expect(await refused({ cron, name: "id" })).toMatch(/^usage: .*is not a valid schedule name/);

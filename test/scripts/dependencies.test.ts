@@ -61,7 +61,7 @@ test("a better-sqlite3 that does not load and cannot be compiled is told with wh
   machine.script("sudo", "exit 1");
   const { status, stderr } = await machine.run(script(top));
   expect(status).toBe(1);
-  expect(stderr).toContain("building it again");
+  expect(stderr).toContain("rebuilding it");
   expect(stderr).toContain("python3, make and a C++ compiler");
 });
 

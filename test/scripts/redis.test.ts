@@ -139,6 +139,6 @@ test("an MTJOBS_REDIS_URL at which nobody listens is an error, and no other Redi
   machine.script("redis-server", "exit 1");
   const { status, stderr } = await machine.run(brief, { MTJOBS_REDIS_URL: "redis://127.0.0.1:1" });
   expect(status).toBe(1);
-  expect(stderr).toContain("nobody listens at MTJOBS_REDIS_URL (127.0.0.1:1)");
+  expect(stderr).toContain("nothing listens at MTJOBS_REDIS_URL (127.0.0.1:1)");
   expect(stderr).not.toContain("starting");
 });

@@ -6,8 +6,8 @@ import type { Files } from "../area-db/area-session.ts";
 import { openQuietly } from "./open-quietly.ts";
 
 /**
- * Refuses to replace a lost completed-runs.db: a backup restored later would meet other runs there. Call within a
- * retry while busy.
+ * Refuses to replace a lost completed-runs.db: a backup restored later would meet other runs there. Call inside
+ * `session.read`.
  *
  * @throws JobsError `conflict`
  */

@@ -1,4 +1,4 @@
-// The entry of a source thread. Started by station-threads.ts, never imported.
+// The entry of a source thread. Started by thread-station.ts, never imported.
 import { failpointFromEnvironment } from "../../shared/failpoint.ts";
 import { serveCalls, type ThreadCall } from "../threads/thread-rpc.ts";
 import { Station, type StationSetup } from "./station.ts";

@@ -1,10 +1,11 @@
+import { builtFile } from "../../shared/built-file.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Source } from "../area-db/area-session.ts";
+import { ThreadPool } from "../threads/thread-pool.ts";
 import type { RpcThread } from "../threads/thread-rpc.ts";
 import type { Insertion, InsertionReport } from "./inserter.ts";
 import type { Removal, RemovalReport } from "./remover.ts";
 import type { StationSetup } from "./station.ts";
-import { stationThreads } from "./station-threads.ts";
 import type { Vacuum } from "./vacuum.ts";
 
 /** What a source thread serves: one job's work from `open` to `close`, or a vacuum. */
@@ -23,6 +24,13 @@ export interface StationBack {
   /** Resolves when the database may be written to. */
   enter(given: undefined): Promise<void>;
 }
+
+/** One for each source of an area, kept from one job to the next. */
+const stationThreads = new ThreadPool<StationCalls, StationBack>(
+  builtFile("./station-thread.js", import.meta.url),
+  "source",
+  3,
+);
 
 /** A source writer in its own thread, so that the sources are worked on in parallel. */
 export class ThreadStation {
