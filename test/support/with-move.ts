@@ -7,8 +7,8 @@ import { CacheTimes, cacheTimesSetup } from "../../workers/move/cache-times.ts";
 import { ensureCompletedDb } from "../../workers/move/completed-db.ts";
 import { connect, sourcesOf } from "../../workers/move/databases.ts";
 import { acquire, release } from "../../workers/move/lease.ts";
-import { JobSession } from "../../workers/move/move.ts";
-import { jobSetup, openPlace } from "../../workers/move/prepare.ts";
+import { JobSession, jobSetup } from "../../workers/move/move.ts";
+import { openPlace } from "../../workers/move/prepare.ts";
 
 /** Returns the context of a job's code on the area's host. */
 export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {

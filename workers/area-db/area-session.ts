@@ -1,21 +1,14 @@
 import type { Area } from "../../shared/area/area.ts";
+import { targetKeys } from "../../shared/area/keys.ts";
+import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
-import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
 import type { CacheTimes } from "../move/cache-times.ts";
+import { assertMegatestSchema, type Files, type Source, sourcesOf } from "../move/databases.ts";
 import { Plans } from "../move/plans.ts";
 import { RecordSession } from "./record-session.ts";
-
-/** The databases of an area that hold runs before a move, in the order in which a run is removed from them. */
-export const removalOrder = ["cache", "ref", "area"] as const satisfies readonly Part[];
-export type Source = (typeof removalOrder)[number];
-
-/** Paths of the databases at hand; without the cache's if `/tmp` was cleaned or never filled. */
-export interface Files {
-  area: string;
-  cache?: string;
-  ref?: string;
-  completed: string;
-}
 
 export interface AreaSessionOptions {
   /** All databases attached, completed-runs.db among them. */
@@ -28,7 +21,7 @@ export interface AreaSessionOptions {
   keys: readonly string[];
   /** Undefined for a dry run, which commits nothing. */
   times: CacheTimes | undefined;
-  token?: number;
+  token?: number | undefined;
 }
 
 /** Numbers of versions kept aside in `mtjobs_superseded`. */
@@ -69,4 +62,36 @@ export class AreaSession extends RecordSession {
     const context = { ...this.context, signal };
     return Object.create(this, { signal: { value: signal }, context: { value: context } });
   }
+}
+
+/** A session on the rows of a step's area; the connection stays the step's. @throws JobsError `unknown-schema` */
+export function areaSession(
+  step: Pick<AreaSessionOptions, "db" | "context" | "area" | "files" | "times" | "token">,
+): AreaSession {
+  const { db, context, times, token } = step;
+  return new AreaSession({ ...areaSetup(db, step, context), times, token });
+}
+
+/** Options of a session on all databases of an area, with `db` attached to them. @throws JobsError `unknown-schema` */
+export function areaSetup(
+  db: Connection,
+  { area, files }: Pick<AreaSessionOptions, "area" | "files">,
+  context: JobContext,
+): Omit<AreaSessionOptions, "times"> {
+  assertMegatestSchema(db, files);
+  return { db, context, area, files, sources: sourcesOf(files), keys: knownKeys(db, area) };
+}
+
+function knownKeys(db: Connection, area: Area): string[] {
+  const keys = targetKeys(area.config);
+  const columns = new NameSet(columnNames(db, "area", "runs"));
+  const missing = keys.filter((key) => !columns.has(key));
+  if (missing.length === 0) return keys;
+  throw new JobsError(
+    "unknown-schema",
+    `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`,
+    {
+      hint: "make [fields] in megatest.config match the database",
+    },
+  );
 }

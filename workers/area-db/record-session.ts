@@ -1,6 +1,7 @@
 import type { Part } from "../../shared/sqlite/connection.ts";
 import type { Plans } from "../move/plans.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
+import type { AreaSession } from "./area-session.ts";
 import { DatabaseSession, type SessionOptions } from "./database-session.ts";
 
 /** A session that reads and writes rows of Megatest's record tables, by plans made of their schemas. */
@@ -30,4 +31,19 @@ export class RecordSession extends DatabaseSession {
     this.plans.noteOwnChange(part, schema);
     return value;
   }
+}
+
+export function planOf(session: Pick<AreaSession, "records">, table: RecordPlan["table"]): RecordPlan {
+  const plan = session.records.find((record) => record.table === table);
+  if (plan === undefined) throw new TypeError(`no table ${table}`);
+  return plan;
+}
+
+/** Returns the plans of the tables with this parent, of those that Megatest syncs or of the others. */
+export function plansBy(
+  session: Pick<AreaSession, "records">,
+  parent: RecordPlan["parent"],
+  synced: boolean,
+): readonly RecordPlan[] {
+  return session.records.filter((record) => record.parent === parent && record.synced === synced);
 }

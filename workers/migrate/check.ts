@@ -3,7 +3,7 @@ import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
-import { ownVersion } from "../host-record.ts";
+import { ownVersion } from "../../shared/version.ts";
 import { assertFit } from "../move/fit-area.ts";
 import { type OpenedArea, openPlace } from "../move/prepare.ts";
 import { outwaitBusy } from "../move/transaction.ts";

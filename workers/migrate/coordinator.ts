@@ -3,7 +3,7 @@ import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { CheckReport, MigrateResult } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import type { HostStatus } from "../../shared/queue/hosts.ts";
-import { ownVersion } from "../host-record.ts";
+import { ownVersion } from "../../shared/version.ts";
 import type { CloseReport } from "./close.ts";
 import { mergeChecks } from "./coordination.ts";
 import { type AskedStep, type Dealings, Pause } from "./dealings.ts";

@@ -6,8 +6,8 @@ import { fitHidden, keysIn, type TableIds } from "../../shared/sqlite/hidden-val
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
-import type { AreaSession, Files } from "../area-db/area-session.ts";
-import { busyTimeoutMs, existingFiles } from "../move/databases.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
+import { busyTimeoutMs, existingFiles, type Files } from "../move/databases.ts";
 
 export type GapIds = TableIds;
 

@@ -2,8 +2,8 @@ import { prepared, quoteName, quoteText } from "../../shared/sqlite/connection.t
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
 import type { AreaSession } from "../area-db/area-session.ts";
+import { commitLosers } from "../area-db/superseded.ts";
 import { settleAll } from "../move/bring-together.ts";
-import { commitLosers } from "../move/copy.ts";
 import type { RecordPlan } from "../move/record-tables.ts";
 import { clearScratch } from "../move/scratch.ts";
 import { copyFromCache } from "./merge-stray.ts";

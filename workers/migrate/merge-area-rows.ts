@@ -6,7 +6,7 @@ import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts"
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../shared/sqlite/triggers.ts";
 import type { AreaSession } from "../area-db/area-session.ts";
-import { commitLosers } from "../move/copy.ts";
+import { commitLosers } from "../area-db/superseded.ts";
 import { clearScratch } from "../move/scratch.ts";
 import type { StrayFiles } from "./stray-match.ts";
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { plural } from "../../shared/plural.ts";
-import { areaSession } from "../move/prepare.ts";
+import { areaSession } from "../area-db/area-session.ts";
 import { mendOverwritten } from "./mend-overwritten.ts";
 import { mergeStray } from "./merge-stray.ts";
 import { baseFile, migrationDirectory } from "./migration-files.ts";

@@ -5,11 +5,10 @@ import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import { leaseState } from "../../shared/lease/lease.ts";
 import { attach, type Connection } from "../../shared/sqlite/connection.ts";
-import type { Files } from "../area-db/area-session.ts";
 import { DatabaseSession } from "../area-db/database-session.ts";
 import { type Fence, readFence, releaseLease } from "../fence.ts";
 import { CacheTimes, cacheTimesSetup } from "../move/cache-times.ts";
-import { connect, filesOf, sourcesOf } from "../move/databases.ts";
+import { connect, type Files, filesOf, sourcesOf } from "../move/databases.ts";
 import { acquire, renewLease } from "../move/lease.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 

@@ -1,6 +1,5 @@
 import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
-import type { Files } from "../area-db/area-session.ts";
-import { assertMegatestSchema } from "../move/databases.ts";
+import { assertMegatestSchema, type Files } from "../move/databases.ts";
 import { openQuietly } from "../move/open-quietly.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { type RunningTest, readSigns, type Signs } from "./signs-of-life.ts";

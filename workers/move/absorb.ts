@@ -2,7 +2,6 @@ import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import type { Source } from "../area-db/area-session.ts";
 import {
   blockMap,
   blockSources,
@@ -10,6 +9,7 @@ import {
   type RenamedBlocks,
   stageArchiveBlocks,
 } from "./archive-blocks.ts";
+import type { Source } from "./databases.ts";
 import { noteUnfit } from "./fitting.ts";
 import { keep, keepChildren } from "./keep-aside.ts";
 import { addsNothing, sameAsCopy } from "./mismatch.ts";

@@ -3,7 +3,7 @@ import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
-import type { Source } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 
 /**
  * `tests.archived` refers to a block of the archive, and a block to its disk. Neither table is synced, so an id may

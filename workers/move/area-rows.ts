@@ -3,7 +3,7 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import type { Source } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 import type { JobSession } from "./move.ts";
 
 /** Tables that describe the area as a whole, with the column that identifies a row. */

@@ -1,6 +1,6 @@
 import { type Part, prepared, quoteText } from "../../shared/sqlite/connection.ts";
-import type { Source } from "../area-db/area-session.ts";
 import type { RecordSession } from "../area-db/record-session.ts";
+import type { Source } from "./databases.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /** Rows read in one statement: a few milliseconds of a shared lock. */

@@ -8,7 +8,8 @@ import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { isOddTime, seconds, shownTime } from "../../shared/sqlite/times.ts";
-import { type JobSession, planOf } from "./move.ts";
+import { planOf } from "../area-db/record-session.ts";
+import type { JobSession } from "./move.ts";
 import { labelOf, oddTimeText, type Run, writeSeconds } from "./run.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 

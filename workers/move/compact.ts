@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { toJobsError } from "../../shared/errors.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { Source } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import type { JobSession } from "./move.ts";
 import { quietReason } from "./quiet.ts";

@@ -2,10 +2,11 @@ import { JobsError } from "../../shared/errors.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
-import type { AreaSession, Kept } from "../area-db/area-session.ts";
+import { planOf } from "../area-db/record-session.ts";
+import { recordLosers } from "../area-db/superseded.ts";
 import { blockSources, settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { insertStage } from "./insert-stage.ts";
-import { type JobSession, planOf } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 
 /** State of a run in completed-runs.db. */
@@ -77,27 +78,6 @@ export function commitStage(move: JobSession, pending: PendingStates): void {
   });
   pending.written();
   move.countKept(kept);
-}
-
-/** Commits the losing versions alone, before their rows are overwritten. */
-export async function commitLosers(session: AreaSession): Promise<void> {
-  session.countKept(await session.commit("completed", () => recordLosers(session, Date.now())));
-}
-
-/**
- * Writes `temp.losers` into `mtjobs_superseded`, each version once; returns how many. The caller counts them after
- * the commit, which is repeated with all before it if it meets a reader.
- */
-function recordLosers({ db, context }: AreaSession, now: number): Kept {
-  const record = (unsynced: 0 | 1) =>
-    prepared(
-      db,
-      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
-       SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.losers AS l
-       WHERE l.unsynced = ? AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
-         AND p.row_id = l.row_id AND p.row = l.row)`,
-    ).run(context.jobId, now, unsynced).changes;
-  return { conflicts: record(0), unsynced: record(1) };
 }
 
 /**

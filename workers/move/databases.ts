@@ -6,8 +6,6 @@ import { type Connection, openConnection, type Part } from "../../shared/sqlite/
 import { hasHotJournal } from "../../shared/sqlite/journal.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
-import { type Files, removalOrder, type Source } from "../area-db/area-session.ts";
-
 /** How long SQLite itself waits for a lock, ms; longer waits are retried with pauses. */
 export const busyTimeoutMs = 25;
 
@@ -79,4 +77,17 @@ export function assertNoJournalLeft({ completed }: Files): void {
   throw new JobsError("conflict", `${completed} is missing, but its journal ${completed}-journal exists`, {
     hint: "restore the completed-runs.db that it belongs to; if that is lost, move the journal away",
   });
+}
+
+/** The databases of an area that hold runs before a move, in the order in which a run is removed from them. */
+export const removalOrder = ["cache", "ref", "area"] as const satisfies readonly Part[];
+
+export type Source = (typeof removalOrder)[number];
+
+/** Paths of the databases at hand; without the cache's if `/tmp` was cleaned or never filled. */
+export interface Files {
+  area: string;
+  cache?: string;
+  ref?: string;
+  completed: string;
 }

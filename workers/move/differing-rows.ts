@@ -2,7 +2,8 @@ import { gapName, notNamed } from "../../shared/id-guard-name.ts";
 import { type Connection, quoteText } from "../../shared/sqlite/connection.ts";
 import type { IdRange } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
-import type { AreaSession, Source } from "../area-db/area-session.ts";
+import type { AreaSession } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**

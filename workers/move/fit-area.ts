@@ -2,9 +2,8 @@ import { openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { assertGuardsFit } from "../../shared/sqlite/hidden-rows.ts";
 import { assertRoomIn } from "../../shared/sqlite/id-room.ts";
 import { forbiddingTriggers } from "../../shared/sqlite/triggers.ts";
-import { type Files, removalOrder } from "../area-db/area-session.ts";
 import { assertFitSchemas } from "./completed-db.ts";
-import { busyTimeoutMs, existingFiles } from "./databases.ts";
+import { busyTimeoutMs, existingFiles, type Files, removalOrder } from "./databases.ts";
 import { keepLog } from "./open-quietly.ts";
 import type { Tally } from "./tally.ts";
 

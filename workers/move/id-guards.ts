@@ -5,7 +5,7 @@ import { guardComment, isWhole, readHidden, writeHidden } from "../../shared/sql
 import type { TableIds } from "../../shared/sqlite/hidden-values.ts";
 import { idAbove } from "../../shared/sqlite/id-room.ts";
 import { largestId } from "../../shared/sqlite/ids.ts";
-import type { Source } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 import type { JobSession } from "./move.ts";
 import { noteRepair } from "./repair-note.ts";
 

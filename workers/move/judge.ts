@@ -1,11 +1,13 @@
 import { targetSql } from "../../shared/patterns.ts";
+import { defaultDeadAfterMs } from "../../shared/queue/grace.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { IdentifiedTable } from "../../shared/record-tables.ts";
 import type { SkipReason } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import { isOddTime, lifeOf, seconds, shownTime } from "../../shared/sqlite/times.ts";
-import { type JobSession, planOf } from "./move.ts";
+import { planOf } from "../area-db/record-session.ts";
+import type { JobSession } from "./move.ts";
 import type { Run } from "./run.ts";
 import { isUnfinished } from "./test-states.ts";
 
@@ -22,9 +24,6 @@ export interface RunFacts extends Run {
   /** A time of the run that is not a number of seconds, with its value. */
   oddTime: string | undefined;
 }
-
-/** Default of `--dead-after`, ms: after a day Megatest itself treats an unfinished test as dead. */
-export const defaultDeadAfterMs = 24 * 3600 * 1000;
 
 /** Returns the facts of the staged runs, by run id. */
 export function gatherFacts(

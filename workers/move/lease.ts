@@ -2,7 +2,6 @@ import type { JobContext } from "../../shared/job-context.ts";
 import { holderName } from "../../shared/lease/holder.ts";
 import { leaseMs } from "../../shared/lease/lease.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
-import type { Files } from "../area-db/area-session.ts";
 import type { DatabaseSession } from "../area-db/database-session.ts";
 import {
   assertLeaseFree,
@@ -15,7 +14,7 @@ import {
   takeLease,
 } from "../fence.ts";
 import type { CacheTimes } from "./cache-times.ts";
-import { connect } from "./databases.ts";
+import { connect, type Files } from "./databases.ts";
 import { outwaitBusy, rest, transact } from "./transaction.ts";
 
 export interface LeaseOptions {

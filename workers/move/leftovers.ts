@@ -2,7 +2,7 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import { lowestId } from "../../shared/run-id.ts";
 import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
-import type { Source } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 import type { JobSession } from "./move.ts";
 
 /** Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored. */

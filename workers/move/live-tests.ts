@@ -1,7 +1,8 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../shared/sqlite/times.ts";
-import { type JobSession, planOf } from "./move.ts";
+import { planOf } from "../area-db/record-session.ts";
+import type { JobSession } from "./move.ts";
 import { enterSlice, gatherTests, SliceCutter } from "./slices.ts";
 import { strangeRuns } from "./strangers.ts";
 import { isUnfinished } from "./test-states.ts";

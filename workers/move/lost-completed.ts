@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { JobsError } from "../../shared/errors.ts";
 import { hasContent } from "../../shared/sqlite/journal.ts";
 import { hasGuards, lostCompleted } from "../../shared/sqlite/lost-completed.ts";
-import type { Files } from "../area-db/area-session.ts";
+import type { Files } from "./databases.ts";
 import { openQuietly } from "./open-quietly.ts";
 
 /**

@@ -2,9 +2,9 @@ import { type Connection, prepared, quoteName, quoteText } from "../../shared/sq
 import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList, rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { defaultExpression } from "../../shared/sqlite/table.ts";
-import type { Source } from "../area-db/area-session.ts";
 import { originalBlock } from "./archive-blocks.ts";
 import { rowsOfSlice } from "./children.ts";
+import type { Source } from "./databases.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
 

@@ -1,8 +1,12 @@
-import { AreaSession, type AreaSessionOptions, type Kept } from "../area-db/area-session.ts";
+import { defaultDeadAfterMs } from "../../shared/queue/grace.ts";
+import type { MovePayload } from "../../shared/queue/payload.ts";
+import type { MoveResult } from "../../shared/result.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { AreaSession, type AreaSessionOptions, areaSetup, type Kept } from "../area-db/area-session.ts";
 import { Pace } from "./pace.ts";
-import type { RecordPlan } from "./record-tables.ts";
-import type { Tally } from "./tally.ts";
-import type { TimeBudget } from "./time-budget.ts";
+import type { OpenedArea } from "./prepare.ts";
+import { Tally } from "./tally.ts";
+import { TimeBudget } from "./time-budget.ts";
 
 export interface JobSessionOptions extends AreaSessionOptions {
   time: TimeBudget;
@@ -41,17 +45,21 @@ export class JobSession extends AreaSession {
   }
 }
 
-export function planOf(session: Pick<AreaSession, "records">, table: RecordPlan["table"]): RecordPlan {
-  const plan = session.records.find((record) => record.table === table);
-  if (plan === undefined) throw new TypeError(`no table ${table}`);
-  return plan;
-}
-
-/** Returns the plans of the tables with this parent, of those that Megatest syncs or of the others. */
-export function plansBy(
-  session: Pick<AreaSession, "records">,
-  parent: RecordPlan["parent"],
-  synced: boolean,
-): readonly RecordPlan[] {
-  return session.records.filter((record) => record.parent === parent && record.synced === synced);
+/** Options of a job's session. @throws JobsError `unknown-schema` */
+export function jobSetup(
+  db: Connection,
+  { area, files, context, tally }: OpenedArea,
+  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz">>,
+  job: MoveResult["job"],
+): Omit<JobSessionOptions, "times"> {
+  const now = Date.now();
+  const settledMs = Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs);
+  return {
+    ...areaSetup(db, { area, files }, context),
+    time: new TimeBudget(payload),
+    now,
+    recentAfter: Math.floor((now - settledMs) / 1000),
+    tally,
+    counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
+  };
 }

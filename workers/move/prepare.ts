@@ -8,29 +8,19 @@ import {
   isLoopback,
   readHomehost,
 } from "../../shared/area/homehost.ts";
-import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
 import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { assertSingleCache } from "../../shared/area/single-cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
-import type { MoveResult } from "../../shared/result.ts";
 import type { Settings } from "../../shared/settings.ts";
-import type { Connection } from "../../shared/sqlite/connection.ts";
-import { NameSet } from "../../shared/sqlite/names.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
-import { columnNames } from "../../shared/sqlite/table.ts";
-import { AreaSession, type Files } from "../area-db/area-session.ts";
-import type { MigrationSession } from "../migrate/part.ts";
-import { assertMegatestSchema, assertNoJournalLeft, filesOf, hotJournals, sourcesOf } from "./databases.ts";
-import { defaultDeadAfterMs } from "./judge.ts";
+import { assertNoJournalLeft, type Files, filesOf, hotJournals } from "./databases.ts";
 import { assertCompletedKept } from "./lost-completed.ts";
-import type { JobSessionOptions } from "./move.ts";
 import { assertOneArea } from "./one-area.ts";
 import { openQuietly } from "./open-quietly.ts";
 import { Tally } from "./tally.ts";
-import { TimeBudget } from "./time-budget.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** A job's area and cache, checked and ready to work on. */
@@ -109,51 +99,6 @@ function warner(area: Area, context: JobContext, tally: Tally): (sentence: strin
     context.log(`${area.path}: ${sentence}.`);
     tally.warn(sentence);
   };
-}
-
-/** Options of a session on all databases of an area, with `db` attached to them. @throws JobsError `unknown-schema` */
-function areaSetup(db: Connection, { area, files }: Pick<OpenedArea, "area" | "files">, context: JobContext) {
-  assertMegatestSchema(db, files);
-  return { db, context, area, files, sources: sourcesOf(files), keys: knownKeys(db, area) };
-}
-
-/** A step's session on the rows of its area; the connection stays the step's. @throws JobsError `unknown-schema` */
-export function areaSession(step: MigrationSession): AreaSession {
-  const { db, context, times, token } = step;
-  return new AreaSession({ ...areaSetup(db, step, context), times, token });
-}
-
-/** Options of a job's session. @throws JobsError `unknown-schema` */
-export function jobSetup(
-  db: Connection,
-  { area, files, context, tally }: OpenedArea,
-  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz">>,
-  job: MoveResult["job"],
-): Omit<JobSessionOptions, "times"> {
-  const now = Date.now();
-  const settledMs = Math.max(payload.age ?? 0, payload.deadAfter ?? defaultDeadAfterMs);
-  return {
-    ...areaSetup(db, { area, files }, context),
-    time: new TimeBudget(payload),
-    now,
-    recentAfter: Math.floor((now - settledMs) / 1000),
-    tally,
-    counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
-  };
-}
-
-function knownKeys(db: Connection, area: Area): string[] {
-  const keys = targetKeys(area.config);
-  const columns = new NameSet(columnNames(db, "area", "runs"));
-  const missing = keys.filter((key) => !columns.has(key));
-  if (missing.length === 0) return keys;
-  throw new JobsError(
-    "unknown-schema",
-    `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`,
-    {
-      hint: "make [fields] in megatest.config match the database",
-    },
-  );
 }
 
 /** @throws JobsError `busy` if reading would roll back what a dead writer left */

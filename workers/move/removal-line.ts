@@ -1,5 +1,5 @@
 import type { JobStep } from "../../shared/job-steps.ts";
-import type { Source } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 import { difference, type Insertion, type InsertionReport } from "./inserter.ts";
 import type { RemovalReport } from "./remover.ts";
 import type { ThreadStation } from "./thread-station.ts";

@@ -12,8 +12,9 @@ import { columnList, sameRow } from "../../shared/sqlite/row-sql.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { emptyCopy, isConstrained } from "../../shared/sqlite/table-copy.ts";
 import { withoutAnyTriggers } from "../../shared/sqlite/triggers.ts";
+import { planOf } from "../area-db/record-session.ts";
 import { proveToken } from "../fence.ts";
-import { type JobSession, planOf } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { labelOf, type Run } from "./run.ts";
 import { transact } from "./transaction.ts";
 

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
-import type { Files } from "../area-db/area-session.ts";
+import type { Files } from "./databases.ts";
 import type { JobSession } from "./move.ts";
 
 /** Returns the size of each file, bytes, by the name used in results; 0 for a missing file. */

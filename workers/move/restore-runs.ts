@@ -1,3 +1,4 @@
+import { defaultDeadAfterMs } from "../../shared/queue/grace.ts";
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
@@ -7,7 +8,6 @@ import { stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
 import { endEarly } from "./end-early.ts";
-import { defaultDeadAfterMs } from "./judge.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import { isAlive } from "./live-tests.ts";
 import type { JobSession } from "./move.ts";

@@ -1,7 +1,7 @@
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
-import type { Source } from "../area-db/area-session.ts";
+import type { Source } from "./databases.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import type { Slice } from "./slices.ts";
 import { type Known, strangeRuns } from "./strangers.ts";

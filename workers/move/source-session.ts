@@ -1,8 +1,8 @@
 import type { JobStep } from "../../shared/job-steps.ts";
-import type { Source } from "../area-db/area-session.ts";
 import type { SessionOptions } from "../area-db/database-session.ts";
 import { RecordSession } from "../area-db/record-session.ts";
 import { Company } from "./company.ts";
+import type { Source } from "./databases.ts";
 import { Pace } from "./pace.ts";
 import type { Plans } from "./plans.ts";
 

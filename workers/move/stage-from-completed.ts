@@ -1,7 +1,7 @@
 import { type Connection, prepared, quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
-import type { Source } from "../area-db/area-session.ts";
 import { originalBlock } from "./archive-blocks.ts";
+import type { Source } from "./databases.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";
 import { copiesOfSlice } from "./whole.ts";

@@ -1,7 +1,7 @@
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
-import type { Source } from "../area-db/area-session.ts";
 import { rowsOfSlice } from "./children.ts";
+import type { Source } from "./databases.ts";
 import type { JobSession } from "./move.ts";
 import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";

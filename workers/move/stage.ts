@@ -1,9 +1,10 @@
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../shared/sqlite/row-sql.ts";
-import type { Source } from "../area-db/area-session.ts";
+import { plansBy } from "../area-db/record-session.ts";
 import { rowsOfSlice } from "./children.ts";
+import type { Source } from "./databases.ts";
 import { isUnsynced } from "./differing-rows.ts";
-import { type JobSession, plansBy } from "./move.ts";
+import type { JobSession } from "./move.ts";
 import { readSources } from "./read-sources.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { clearScratch } from "./scratch.ts";

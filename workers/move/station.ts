@@ -1,11 +1,10 @@
 import { dirname } from "node:path";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
 import type { JobStep } from "../../shared/job-steps.ts";
-import type { Files, Source } from "../area-db/area-session.ts";
 import { DatabaseSession } from "../area-db/database-session.ts";
 import { CacheTimes, type CacheTimesSetup } from "./cache-times.ts";
 import { mapChildren } from "./children.ts";
-import { connect } from "./databases.ts";
+import { connect, type Files, type Source } from "./databases.ts";
 import { Inserter, type Insertion, type InsertionReport } from "./inserter.ts";
 import { Plans, widen } from "./plans.ts";
 import { type Removal, type RemovalReport, Remover } from "./remover.ts";

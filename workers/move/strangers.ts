@@ -1,8 +1,8 @@
 import { type Connection, quoteText } from "../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { rowLiteral, sameRow } from "../../shared/sqlite/row-sql.ts";
-import type { Source } from "../area-db/area-session.ts";
 import { rowsOfSlice } from "./children.ts";
+import type { Source } from "./databases.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /**

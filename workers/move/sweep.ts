@@ -1,10 +1,10 @@
 import { plural } from "../../shared/plural.ts";
+import { defaultDeadAfterMs } from "../../shared/queue/grace.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
-import type { Source } from "../area-db/area-session.ts";
 import { mapChildren } from "./children.ts";
 import { countRemoval } from "./count-removal.ts";
+import type { Source } from "./databases.ts";
 import { raiseGuards } from "./id-guards.ts";
-import { defaultDeadAfterMs } from "./judge.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import { lateRuns, readSeen, runsWithRows, runsWithUnindexedRows, writeSeen } from "./leftovers.ts";
 import { isAlive } from "./live-tests.ts";

@@ -1,7 +1,7 @@
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { sameRow } from "../../shared/sqlite/row-sql.ts";
 import type { AreaSession } from "../area-db/area-session.ts";
-import { planOf } from "./move.ts";
+import { planOf } from "../area-db/record-session.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
 /** The newest tests of the cache that are compared. */

@@ -1,8 +1,8 @@
 import { builtFile } from "../../shared/built-file.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import type { Source } from "../area-db/area-session.ts";
 import { ThreadPool } from "../threads/thread-pool.ts";
 import type { RpcThread } from "../threads/thread-rpc.ts";
+import type { Source } from "./databases.ts";
 import type { Insertion, InsertionReport } from "./inserter.ts";
 import type { Removal, RemovalReport } from "./remover.ts";
 import type { StationSetup } from "./station.ts";

@@ -1,9 +1,8 @@
 import { JobsError } from "../../shared/errors.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
 import { isNotUnderstood } from "../../shared/sqlite/site-schema.ts";
-import type { Files } from "../area-db/area-session.ts";
 import { proveToken } from "../fence.ts";
-import { connect } from "./databases.ts";
+import { connect, type Files } from "./databases.ts";
 
 /** A database to vacuum, by the job with this token. Plain data, to be sent to a thread. */
 export interface Vacuum {

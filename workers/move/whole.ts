@@ -1,8 +1,8 @@
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../shared/sqlite/ids.ts";
 import { columnList } from "../../shared/sqlite/row-sql.ts";
-import type { Source } from "../area-db/area-session.ts";
 import { rowsOfSlice } from "./children.ts";
+import type { Source } from "./databases.ts";
 import { sameAsCopy } from "./mismatch.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { unmatchedRows } from "./unsynced-rows.ts";
