@@ -31,13 +31,12 @@ export class MtJobs extends Producer {
 
 export type { AreaStatus } from "../producers/area-status.ts";
 export type { AutomaticStatus, ScheduleStatus } from "../producers/automatic-status.ts";
-export type { Cancelled } from "../producers/cancel-job.ts";
 export type { Check } from "../producers/doctor/check.ts";
 export type { Examination } from "../producers/doctor/examine.ts";
 export type { DrainOptions } from "../producers/drain.ts";
 export type { DrainedArea, DrainHooks, DrainResult, StayedArea } from "../producers/drain-areas.ts";
 export type { FarmStatus, QueueStatus } from "../producers/farm-status.ts";
-export type { JobReport } from "../producers/find-job.ts";
+export type { Cancelled, JobReport } from "../producers/find-job.ts";
 export type { InlineJob, ManyOptions, QueuedJob, ResultOptions } from "../producers/job-handles.ts";
 export type { JobState, JobView } from "../producers/job-view.ts";
 export type { JobFilter } from "../producers/list-jobs.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Area } from "../shared/area/area.ts";
 import type { CachePair } from "../shared/area/cache.ts";
-import { targetKeys } from "../shared/area/keys.ts";
+import { targetKeys } from "../shared/area/config.ts";
 import { hasContent, namesAnotherFile } from "../shared/sqlite/journal.ts";
 import { hasGuards, lostCompleted } from "../shared/sqlite/lost-completed.ts";
 import { nameDatabase } from "../shared/sqlite/name-database.ts";

@@ -1,12 +1,15 @@
-import { JobsError } from "../shared/errors.ts";
-import { clearDrained, setDrained } from "../shared/queue/drained.ts";
+import { openAllowedArea } from "../shared/area/area.ts";
+import { readHomehost } from "../shared/area/homehost.ts";
+import { listAreas } from "../shared/area/list-areas.ts";
+import { isInside } from "../shared/area/roots.ts";
+import { type ErrorDocument, JobsError, toJobsError } from "../shared/errors.ts";
+import { clearDrained, setDrained } from "../shared/queue/hosts.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
+import type { Settings } from "../shared/settings.ts";
 import { askFor, type DrainDeps, type DrainHooks, type DrainResult, followAll } from "./drain-areas.ts";
 import type { MigrateOptions } from "./migrate-request.ts";
 import { requester } from "./move-request.ts";
 import type { Session } from "./session.ts";
-import { spread } from "./spread.ts";
-import { assertRoots, type Survey, surveyAreas } from "./survey-areas.ts";
 import { type Farm, fitTarget, hostCalled, lookAtFarm } from "./target-host.ts";
 
 /** Options of a drain; inherited ones apply to each migration. */
@@ -101,4 +104,61 @@ function targetsOf(names: readonly string[], to: readonly string[] | undefined, 
 
 function countHomes({ homes }: Survey, names: readonly (string | null)[]): number {
   return [...homes.values()].filter((home) => home !== undefined && names.includes(home)).length;
+}
+
+/** A host that may take areas. */
+export interface HostLoad {
+  host: string;
+  /** Number of areas whose homehost it is. */
+  areas: number;
+  /** The roots that its worker may touch. */
+  roots: readonly string[];
+}
+
+/**
+ * Assigns each area to the host with the fewest areas, counting those already assigned, among those whose worker
+ * may touch it; the first one on a tie. Areas that no host may take are missing from the result.
+ */
+export function spread(areas: readonly string[], targets: readonly HostLoad[]): Map<string, string> {
+  const loads = targets.map((target) => ({ ...target }));
+  const plan = new Map<string, string>();
+  for (const area of areas) {
+    const allowed = loads.filter(({ roots }) => roots.some((root) => isInside(area, root)));
+    const [first, ...others] = allowed;
+    if (first === undefined) continue;
+    const least = others.reduce((best, next) => (next.areas < best.areas ? next : best), first);
+    least.areas++;
+    plan.set(area, least.host);
+  }
+  return plan;
+}
+
+export interface Survey {
+  /** By path; undefined if the area has no homehost yet. */
+  homes: Map<string, string | undefined>;
+  /** Areas whose homehost could not be determined. */
+  unclear: { area: string; error: ErrorDocument }[];
+  /** Sentences on directories that could not be scanned. */
+  warnings: string[];
+}
+
+/** @throws {JobsError} `bad-settings` if no roots are set to search */
+function assertRoots({ areas }: Settings): void {
+  if (areas.length > 0) return;
+  throw new JobsError("bad-settings", "no roots to search for areas", {
+    hint: "set MTJOBS_AREAS (--areas) as for the workers",
+  });
+}
+
+/** Finds all areas below `settings.areas` and their homehosts; read-only. */
+function surveyAreas(settings: Settings, env: NodeJS.ProcessEnv): Survey {
+  const survey: Survey = { homes: new Map(), unclear: [], warnings: [] };
+  for (const path of listAreas(settings.areas, { warn: (sentence) => survey.warnings.push(sentence) })) {
+    try {
+      survey.homes.set(path, readHomehost(openAllowedArea(path, settings, env)).value);
+    } catch (error) {
+      survey.unclear.push({ area: path, error: toJobsError(error).toDocument() });
+    }
+  }
+  return survey;
 }

@@ -1,8 +1,7 @@
-import { type Drained, listDrained } from "../shared/queue/drained.ts";
-import { type HostStatus, listHosts } from "../shared/queue/hosts.ts";
+import { type Drained, type HostStatus, listDrained, listHosts } from "../shared/queue/hosts.ts";
 import { queueName } from "../shared/queue/names.ts";
 import { type AutomaticStatus, automaticStatus } from "./automatic-status.ts";
-import { knownHosts } from "./hosts.ts";
+import { knownHosts } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
 
 export interface QueueStatus {

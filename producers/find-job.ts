@@ -1,8 +1,9 @@
 import type { Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
-import { isNumber } from "../shared/queue/names.ts";
-import { knownHosts } from "./hosts.ts";
+import { type CancelOutcome, requestCancel } from "../shared/queue/cancel.ts";
+import { isNumber, type JobPlace } from "../shared/queue/names.ts";
 import { forwardedTo, type JobView, type QueueState, viewJob } from "./job-view.ts";
+import { knownHosts } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
 
 export interface FoundJob {
@@ -16,7 +17,7 @@ export interface FoundJob {
  * @throws {JobsError} `unknown-job`; `usage` for a number that several queues have assigned (BullMQ counts per
  *   queue)
  */
-export async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
+async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
   const found = await lookForJob(session, jobId, host);
   if (found !== undefined) return found;
   throw new JobsError(
@@ -69,4 +70,30 @@ export async function reportJob(session: Session, jobId: string, at?: string): P
   const fresh = (await session.queue(host).getJob(jobId)) ?? job;
   const { logs } = await session.queue(host).getJobLogs(jobId);
   return { ...viewJob(host, fresh, state), log: logs };
+}
+
+export interface Cancelled extends JobPlace {
+  outcome: Exclude<CancelOutcome, "unknown">;
+}
+
+/**
+ * Cancels a job: a waiting one is removed, a running one stops at its next batch, a finished one is unchanged. A
+ * forwarded job is followed to its new queue. @throws {JobsError} as `findJob`
+ */
+export async function cancelJob(session: Session, jobId: string, at?: string): Promise<Cancelled> {
+  const { host, job } = await findJob(session, jobId, at);
+  if (job.repeatJobKey !== undefined && !job.finishedOn) {
+    throw new JobsError("usage", `${jobId} is the next job of the schedule ${job.repeatJobKey}`, {
+      hint: `to remove the schedule: mtjobs schedule remove ${job.repeatJobKey}`,
+    });
+  }
+  const outcome = await requestCancel(session, { host, jobId });
+  if (outcome === "unknown") {
+    throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
+  }
+  const next = outcome === "finished" ? forwardedTo(job.returnvalue) : undefined;
+  // `findJob` already follows a job forwarded under its own id.
+  return next === undefined || next.jobId === jobId
+    ? { jobId, host, outcome }
+    : await cancelJob(session, next.jobId);
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "bullmq";
 import { JobsError } from "../shared/errors.ts";
-import type { JobResult } from "../shared/job-result.ts";
 import { cancelledBeforehand, isCancelRequested } from "../shared/queue/cancel.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import { listHosts } from "../shared/queue/hosts.ts";
@@ -9,7 +8,7 @@ import type { JobPlace } from "../shared/queue/names.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
 import { readWaiting } from "../shared/queue/waiting.ts";
 import type { Progress } from "../shared/result.ts";
-import { forwardedTo, progressOf, type QueueState } from "./job-view.ts";
+import { forwardedTo, type JobResult, progressOf, type QueueState } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 /** How a followed job ended, and where: in the homehost's queue if it was forwarded. */

@@ -1,6 +1,6 @@
-import type { JobResult } from "../shared/job-result.ts";
 import type { MoveResult, Progress } from "../shared/result.ts";
 import type { Enqueued } from "./enqueue.ts";
+import type { JobResult } from "./job-view.ts";
 import type { Duration, ReduceOptions, RestoreOptions } from "./move-options.ts";
 import type { InlineHooks } from "./run-inline.ts";
 

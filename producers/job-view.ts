@@ -1,9 +1,9 @@
 import type { Job } from "bullmq";
-import type { ErrorDocument } from "../shared/errors.ts";
-import type { JobResult } from "../shared/job-result.ts";
+import { type ErrorDocument, JobsError } from "../shared/errors.ts";
+import type { MigrateResult } from "../shared/migrate-result.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
 import type { JobPlace } from "../shared/queue/names.ts";
-import type { Progress } from "../shared/result.ts";
+import type { MoveResult, Progress } from "../shared/result.ts";
 
 /** BullMQ's job states, unfinished first. */
 export const queueStates = [
@@ -96,4 +96,27 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
 
 export function isUnfinished(state: JobState): boolean {
   return !["completed", "failed", "cancelled", "forwarded"].includes(state);
+}
+
+/**
+ * Splits the error of a refused or rolled-back migration into its result document, which the error's details carry,
+ * and the plain error. Returns undefined for any other failure.
+ */
+export function failedMigration(error: JobsError): { result: MigrateResult; error: JobsError } | undefined {
+  const { result, ...details } = error.details ?? {};
+  if (!isMigrateResult(result)) return undefined;
+  const bare = new JobsError(error.code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+    cause: error,
+  });
+  return { result, error: bare };
+}
+
+export type JobResult = MoveResult | MigrateResult;
+
+/** Rejects other data, such as another tool's. */
+export function isMigrateResult(result: unknown): result is MigrateResult {
+  if (typeof result !== "object" || result === null) return false;
+  return "job" in result && result.job === "migrate" && "checks" in result && Array.isArray(result.checks);
 }

@@ -1,4 +1,4 @@
-import { targetKeys } from "../shared/area/keys.ts";
+import { targetKeys } from "../shared/area/config.ts";
 import { locateFiles, type ReadFiles } from "../shared/full-db/locate.ts";
 import { openReader, type Reader, toReadError } from "../shared/full-db/open.ts";
 import { noMatchText } from "../shared/no-match.ts";

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Area, openAllowedArea } from "../shared/area/area.ts";
-import { currentUser } from "../shared/current-user.ts";
+import { currentUser } from "../shared/built-file.ts";
 import type { MoveName, MovePayload, payloadSchemas } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
 import { areaPath } from "./area-path.ts";

@@ -1,11 +1,11 @@
 import { parseDuration } from "../shared/duration.ts";
 import { JobsError } from "../shared/errors.ts";
 import { type ScheduleStatus, scheduleStatus } from "./automatic-status.ts";
-import type { LastingSession } from "./lasting-session.ts";
 import { checkMigrate, type MigrateOptions } from "./migrate-request.ts";
 import { type Duration, type ReduceOptions, requestFrom } from "./move-options.ts";
 import { checkRequest, type RequestPlace } from "./move-request.ts";
 import { addSchedule, removeSchedule, type Schedule } from "./schedules.ts";
+import type { LastingSession } from "./session.ts";
 
 /** When a schedule is due: either `cron` or `every`. */
 export interface ScheduleTimes {

@@ -2,25 +2,21 @@ import { parseDuration } from "../shared/duration.ts";
 import { JobsError } from "../shared/errors.ts";
 import { FullDb, type FullDbOptions } from "../shared/full-db/full-db.ts";
 import { locateFiles } from "../shared/full-db/locate.ts";
-import type { JobResult } from "../shared/job-result.ts";
 import type { MigrateResult } from "../shared/migrate-result.ts";
 import type { MoveName } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";
 import type { Settings } from "../shared/settings.ts";
 import { areaPath } from "./area-path.ts";
 import { type AreaStatus, areaStatus } from "./area-status.ts";
-import { type Cancelled, cancelJob } from "./cancel-job.ts";
 import type { Examination } from "./doctor/examine.ts";
 import { type DrainOptions, drainHost, undrainHost } from "./drain.ts";
 import type { DrainHooks, DrainResult } from "./drain-areas.ts";
-import { type Enqueued, enqueueJob } from "./enqueue.ts";
-import { enqueueAll } from "./enqueue-all.ts";
+import { type Enqueued, enqueueAll, enqueueJob } from "./enqueue.ts";
 import { type FarmStatus, farmStatus } from "./farm-status.ts";
-import { type JobReport, reportJob } from "./find-job.ts";
+import { type Cancelled, cancelJob, type JobReport, reportJob } from "./find-job.ts";
 import { followJob } from "./follow.ts";
 import type { InlineJob, InlineOptions, ManyOptions, QueuedJob, ResultOptions } from "./job-handles.ts";
-import type { JobView } from "./job-view.ts";
-import { LastingSession } from "./lasting-session.ts";
+import type { JobResult, JobView } from "./job-view.ts";
 import { type JobFilter, listJobs } from "./list-jobs.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "./migrate-request.ts";
 import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "./move-options.ts";
@@ -33,6 +29,7 @@ import {
   type RunInline,
   type RunRepair,
 } from "./run-inline.ts";
+import { LastingSession } from "./session.ts";
 
 /** What the library needs from its process and from the workers' side. */
 export interface MtJobsDeps {

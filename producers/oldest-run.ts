@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { Area } from "../shared/area/area.ts";
-import { targetKeys } from "../shared/area/keys.ts";
+import { targetKeys } from "../shared/area/config.ts";
 import { type ReducePolicy, readPolicies } from "../shared/area/reduce-policies.ts";
 import { matchRun, targetSql } from "../shared/patterns.ts";
 import { NameSet } from "../shared/sqlite/names.ts";

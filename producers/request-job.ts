@@ -1,9 +1,9 @@
 import type { MoveName } from "../shared/queue/payload.ts";
 import { type Enqueued, enqueueJob } from "./enqueue.ts";
-import type { LastingSession } from "./lasting-session.ts";
 import { checkMigrate, enqueueMigrate } from "./migrate-request.ts";
 import { requestFrom } from "./move-options.ts";
 import { checkRequest, type RequestPlace } from "./move-request.ts";
+import type { LastingSession } from "./session.ts";
 
 /** Jobs that may be requested; other jobs in the queue are internal to the workers. */
 export type RequestName = MoveName | "migrate";

@@ -8,7 +8,7 @@ import type { JobPayload } from "../shared/queue/payload.ts";
 import { checkRedis } from "../shared/queue/redis-check.ts";
 import { ownZone, parseZone } from "../shared/time-window.ts";
 import { chooseHost } from "./enqueue.ts";
-import { knownHosts } from "./hosts.ts";
+import { knownHosts } from "./list-jobs.ts";
 import type { CheckedMigrate } from "./migrate-request.ts";
 import type { CheckedRequest } from "./move-request.ts";
 import type { Session } from "./session.ts";

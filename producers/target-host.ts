@@ -1,8 +1,7 @@
 import { JobsError } from "../shared/errors.ts";
-import { type Drained, listDrained } from "../shared/queue/drained.ts";
-import { type HostStatus, listHosts } from "../shared/queue/hosts.ts";
+import { agoText } from "../shared/plural.ts";
+import { type Drained, type HostStatus, listDrained, listHosts } from "../shared/queue/hosts.ts";
 import type { Session } from "./session.ts";
-import { agoText } from "./text/amounts.ts";
 
 export interface Farm {
   hosts: readonly HostStatus[];

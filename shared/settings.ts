@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { currentUser } from "./current-user.ts";
+import { currentUser } from "./built-file.ts";
 import { JobsError } from "./errors.ts";
 import { homeName } from "./home-name.ts";
 import { exampleUrl, redisPlace } from "./queue/redis-url.ts";

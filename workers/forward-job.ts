@@ -5,11 +5,11 @@ import { hostAddress } from "../shared/area/homehost.ts";
 import { JobsError } from "../shared/errors.ts";
 import { openQueue } from "../shared/queue/connections.ts";
 import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
-import { type Forwarded, isForwarded } from "../shared/queue/forwarded.ts";
 import { findHost } from "../shared/queue/hosts.ts";
-import { isNumber, redisKey } from "../shared/queue/names.ts";
+import { type Forwarded, isForwarded, isNumber, newJobId, redisKey } from "../shared/queue/names.ts";
 import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { Settings } from "../shared/settings.ts";
+import type { JobHost } from "./job-host.ts";
 
 /** How long a job's route is kept, seconds. */
 const wayRememberedFor = 30 * 24 * 60 * 60;
@@ -87,6 +87,26 @@ export async function forwardJob(
     if (way.includes(target.host)) await makeRoom(queue, jobId, target.host);
     const added = await queue.add(job.name, job.data, enqueueOptions(job.name as JobName, payload, jobId));
     return { forwarded: { host: target.host, jobId: added.id ?? jobId }, alive: target.alive };
+  } finally {
+    await queue.close();
+  }
+}
+
+/**
+ * Enqueues the job of a schedule's turn. Turns that come while a job waits (area held, window closed) do not pile up:
+ * equal work is one job. A turn repeated after its worker died finds that job, or adds another if it has ended.
+ */
+export async function passOn(
+  job: Job,
+  payload: JobPayload,
+  { redis, settings }: Pick<JobHost, "redis" | "settings">,
+): Promise<Forwarded> {
+  const queue: Queue = openQueue(redis, settings, settings.host);
+  try {
+    const name = job.name as JobName;
+    const wanted = newJobId(name);
+    const added = await queue.add(name, payload, enqueueOptions(name, payload, wanted));
+    return { forwarded: { host: settings.host, jobId: added.id ?? wanted } };
   } finally {
     await queue.close();
   }

@@ -1,7 +1,7 @@
 import type { Job } from "bullmq";
 import { deduplicationId } from "../shared/queue/enqueue-options.ts";
 import { decodeFailure } from "../shared/queue/failure.ts";
-import { isForwarded } from "../shared/queue/forwarded.ts";
+import { isForwarded } from "../shared/queue/names.ts";
 import { noteOutcome, originOf } from "../shared/queue/outcomes.ts";
 import type { JobName, JobPayload } from "../shared/queue/payload.ts";
 import type { MoveResult } from "../shared/result.ts";

@@ -1,18 +1,18 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
+import type { Redis } from "ioredis";
 import { assertNotPaused } from "../shared/area/pause.ts";
 import { JobsError } from "../shared/errors.ts";
-import { verbOf } from "../shared/job-verbs.ts";
 import { jobLog } from "../shared/log.ts";
 import type { MigrateResult } from "../shared/migrate-result.ts";
-import { plural } from "../shared/plural.ts";
+import { plural, verbOf } from "../shared/plural.ts";
 import { areaLockKeys } from "../shared/queue/area-lock-key.ts";
 import { clearCancel, isCancelRequested } from "../shared/queue/cancel.ts";
-import type { Forwarded } from "../shared/queue/forwarded.ts";
+import type { Forwarded, JobPlace } from "../shared/queue/names.ts";
 import { toQueueError } from "../shared/queue/outage.ts";
 import { type MoveName, type MovePayload, parsePayload } from "../shared/queue/payload.ts";
 import { isReply } from "../shared/queue/reply-error.ts";
 import type { MoveResult } from "../shared/result.ts";
-import { forwardJob } from "./forward-job.ts";
+import { forwardJob, passOn } from "./forward-job.ts";
 import type { JobHost } from "./job-host.ts";
 import { JobReporter } from "./job-reporter.ts";
 import { locateArea } from "./locate-area.ts";
@@ -20,12 +20,10 @@ import { coordinate } from "./migrate/coordinate.ts";
 import { performStep, type StepContext } from "./migrate/perform-step.ts";
 import { assertInWindow } from "./move/time-budget.ts";
 import { noteEnd } from "./note-end.ts";
-import { passOn } from "./pass-on.ts";
 import { assertStillAsked } from "./policy-payload.ts";
 import { runUnderSignals } from "./run-under-signals.ts";
 import { settleJob } from "./settle-job.ts";
 import type { ThreadResult } from "./thread-protocol.ts";
-import { watchCancel } from "./watch-cancel.ts";
 
 const cancelled = () =>
   new JobsError("cancelled", "the job was cancelled", { hint: "runs already moved stay moved" });
@@ -164,4 +162,25 @@ async function moveRuns(
     // An abandoned thread may still be working: its lock expires.
     if (!host.abandon.aborted) await lock.release();
   }
+}
+
+/** Interval between checks for a cancel request, ms. */
+const interval = 500;
+
+/** Calls `onCancel` once when the job's cancellation is requested. Returns a function that ends the watch. */
+function watchCancel(redis: Redis, prefix: string, place: JobPlace, onCancel: () => void): () => void {
+  let over = false;
+  const look = async (): Promise<void> => {
+    // While Redis is away there are no requests.
+    const asked = await isCancelRequested(redis, prefix, place).catch(() => false);
+    if (!asked || over) return;
+    end();
+    onCancel();
+  };
+  const timer = setInterval(() => void look(), interval);
+  const end = () => {
+    over = true;
+    clearInterval(timer);
+  };
+  return end;
 }

@@ -1,11 +1,17 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { wantsArea } from "../shared/area/home-policy.ts";
 import { toJobsError } from "../shared/errors.ts";
-import { askAgain } from "./ask-again.ts";
-import { askHome } from "./ask-home.ts";
+import { openQueue } from "../shared/queue/connections.ts";
+import { enqueueOptions } from "../shared/queue/enqueue-options.ts";
+import { findHost, listDrained } from "../shared/queue/hosts.ts";
+import { newJobId } from "../shared/queue/names.ts";
+import { parsePayload } from "../shared/queue/payload.ts";
 import type { JobHost } from "./job-host.ts";
+import type { Coordinated } from "./migrate/round.ts";
 import { addStep } from "./migrate/step-jobs.ts";
+import type { Wish } from "./migrate/wishes.ts";
 
 /** Interval between reconcile rounds over the known areas, and over the roots, ms. */
 const roundMs = 15_000;
@@ -90,5 +96,52 @@ export class Rounds {
     clearInterval(this.#timer);
     this.#over.abort(new Error("the worker is stopping"));
     await this.#going;
+  }
+}
+
+/**
+ * Enqueues a migration's job that Redis has lost, under its old id, so that it continues from its row in megatest.db.
+ * Otherwise the migration would wait until the lease expires, and then only be undone.
+ */
+async function askAgain(host: JobHost, migrations: readonly Coordinated[]): Promise<void> {
+  const { redis, settings, log } = host;
+  if (migrations.length === 0) return;
+  const queue = openQueue(redis, settings, settings.host);
+  try {
+    for (const { area, jobId, requestedBy } of migrations) {
+      if ((await queue.getJobState(jobId)) !== "unknown") continue;
+      const payload = parsePayload("migrate", { v: 1, area, to: settings.host, requestedBy });
+      await queue.add("migrate", payload, enqueueOptions("migrate", payload, jobId));
+      log.info({ area, jobId }, "enqueued a migration again that was missing from the queue");
+    }
+  } finally {
+    await queue.close();
+  }
+}
+
+/**
+ * Enqueues a migration for each area whose policy prefers this host. It waits for a quiet area for `forMs` at most;
+ * then the next scan asks again. Skips areas whose homehost has no live worker; a drained host enqueues none.
+ */
+export async function askHome(host: JobHost, wishes: readonly Wish[], forMs: number): Promise<void> {
+  const { redis, settings, log } = host;
+  if (wishes.length === 0 || (await listDrained(redis, settings.prefix)).has(settings.host)) return;
+  const queue = openQueue(redis, settings, settings.host);
+  try {
+    for (const { area, home, self, policy, sinceLastMs } of wishes) {
+      const old = await findHost(redis, settings.prefix, home);
+      const names = [home, old?.host, old?.address].filter((name) => typeof name === "string");
+      if (old?.alive !== true || !wantsArea(policy, names, self, sinceLastMs)) continue;
+      const payload = parsePayload("migrate", {
+        ...{ v: 1, area, to: settings.host, from: home, requestedBy: `policy@${settings.host}` },
+        ...{ quietFor: policy.quietForMs, whenQuiet: true, deadline: forMs },
+      });
+      const wanted = newJobId("migrate");
+      const { id } = await queue.add("migrate", payload, enqueueOptions("migrate", payload, wanted));
+      if (id === wanted)
+        log.info({ area, home, jobId: id }, "enqueued a migration of an area that prefers this host");
+    }
+  } finally {
+    await queue.close();
   }
 }

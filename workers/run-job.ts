@@ -22,7 +22,7 @@ export const jobTable: JobTable = {
   "migrate-look": async () => (await import("./migrate/look.ts")).look,
   "migrate-take-over": async () => (await import("./migrate/take-over.ts")).beginTakeOver,
   "migrate-switch": async () => (await import("./migrate/switch.ts")).switchOver,
-  "migrate-oversee": async () => (await import("./migrate/oversee.ts")).oversee,
+  "migrate-oversee": async () => (await import("./migrate/end.ts")).oversee,
   round: async () => (await import("./migrate/round.ts")).goRound,
 };
 

@@ -11,6 +11,7 @@ import type { Settings } from "../shared/settings.ts";
 import { AreaLocks } from "./area-lock.ts";
 import { Automatic } from "./automatic.ts";
 import { checkLockServers } from "./check-lock-servers.ts";
+import { checkStart } from "./host-record.ts";
 import type { JobHost } from "./job-host.ts";
 import { JobRenewals } from "./job-renewals.ts";
 import { JobThreads } from "./job-threads.ts";
@@ -19,7 +20,6 @@ import { wakeWaiter } from "./migrate/perform-step.ts";
 import { endOf, noteEnd } from "./note-end.ts";
 import { processJob } from "./process-job.ts";
 import { Rounds } from "./rounds.ts";
-import { checkStart } from "./start-checks.ts";
 import { mendUnreadable } from "./unreadable-jobs.ts";
 
 /**

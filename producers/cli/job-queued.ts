@@ -1,14 +1,13 @@
 import { ExitCode } from "../../shared/errors.ts";
-import type { JobResult } from "../../shared/job-result.ts";
 import type { MoveResult, Progress } from "../../shared/result.ts";
 import { type Enqueued, enqueueJob } from "../enqueue.ts";
-import { failedMigration } from "../failed-migration.ts";
 import { followJob } from "../follow.ts";
 import { exitOf } from "../held-back.ts";
+import { failedMigration, type JobResult } from "../job-view.ts";
 import type { CheckedRequest } from "../move-request.ts";
 import { type Session, withSession } from "../session.ts";
-import { jobResultText } from "../text/job-result-text.ts";
-import { phaseText } from "../text/phase-text.ts";
+import { phaseText } from "../text/migrate-text.ts";
+import { jobResultText } from "../text/result-text.ts";
 import type { CommandContext } from "./command.ts";
 import type { Outcome } from "./outcome.ts";
 import { type ProgressDisplay, progressDisplay } from "./progress-bar.ts";

@@ -5,13 +5,12 @@ import { exitOf } from "../held-back.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
 import { resultText } from "../text/result-text.ts";
 import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "./command.ts";
-import type { CliDeps } from "./deps.ts";
 import { inThisProcess } from "./in-this-process.ts";
+import type { CliDeps } from "./io.ts";
 import { jobQueued } from "./job-queued.ts";
 import { duration } from "./option-values.ts";
 import type { Outcome } from "./outcome.ts";
-import { addSelectors, type SelectorTexts } from "./selectors.ts";
-import { addWorkOptions } from "./work-options.ts";
+import { addSelectors, addWorkOptions, type SelectorTexts } from "./selectors.ts";
 
 /** What differs between the commands that move runs. The name is also the job's name. */
 export interface MoveCommand {

@@ -1,6 +1,8 @@
+import { statSync } from "node:fs";
 import ms from "ms";
 import { parseDuration } from "../../shared/duration.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { areaPath } from "../area-path.ts";
 
 /** Returns a parser for a duration, in milliseconds, of at most `most`. */
 export function duration(option: string, most = Number.POSITIVE_INFINITY): (text: string) => number {
@@ -47,4 +49,16 @@ export function oneOf(option: string, words: readonly string[]): (text: string) 
     if (words.includes(text)) return text;
     throw new JobsError("usage", `${option}: "${text}" is not one of ${words.join(", ")}`);
   };
+}
+
+/** Splits the positional arguments when AREA is optional: a single argument is the area if it is a directory. */
+export function areaAndMore(
+  [first, second]: readonly (string | undefined)[],
+  cwd: string,
+): { area: string; more: string | undefined } {
+  if (first === undefined) return { area: cwd, more: undefined };
+  const path = areaPath(cwd, first);
+  if (second !== undefined) return { area: path, more: second };
+  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isDirectory ? { area: path, more: undefined } : { area: cwd, more: first };
 }

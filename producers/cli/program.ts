@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { ExitCode, JobsError, toJobsError } from "../../shared/errors.ts";
 import { readSettingsFile, resolveSettings } from "../../shared/settings.ts";
-import { writeFailure } from "../text/write.ts";
+import { writeFailure } from "../text/table.ts";
 import { normaliseArgv } from "./argv.ts";
 import { addSharedOptions, type Bind, settingKeys } from "./command.ts";
 import { addAttachSql } from "./commands/attach-sql.ts";
@@ -22,7 +22,7 @@ import { addSchedule } from "./commands/schedule.ts";
 import { addServe } from "./commands/serve.ts";
 import { addStatus } from "./commands/status.ts";
 import { addWorker } from "./commands/worker.ts";
-import type { CliDeps } from "./deps.ts";
+import type { CliDeps } from "./io.ts";
 import { isClosedPipe, isOutputFailure, type Outcome, printError, printOutcome } from "./outcome.ts";
 
 /** Megatest's verbs, which are options there, and the corresponding commands. */

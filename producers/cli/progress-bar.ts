@@ -1,7 +1,6 @@
 import type { SingleBar } from "cli-progress";
-import { plural } from "../../shared/plural.ts";
+import { countText, plural } from "../../shared/plural.ts";
 import type { Progress } from "../../shared/result.ts";
-import { countText } from "../text/amounts.ts";
 import type { CliIo } from "./io.ts";
 
 /** Shows a job's progress on stderr: a bar on a terminal, otherwise only notes. */

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { JobsError } from "../../shared/errors.ts";
 import { isIdText, type RunId, shownId } from "../../shared/run-id.ts";
-import { duration, pattern, wholeNumber } from "./option-values.ts";
+import { parseWindow, parseZone } from "../../shared/time-window.ts";
+import { duration, oneOf, pattern, someTime, wholeNumber } from "./option-values.ts";
 
 /** Help texts of the selectors that differ between reduce and restore. */
 export interface SelectorTexts {
@@ -36,4 +37,24 @@ export function addSelectors(command: Command, texts: SelectorTexts): Command {
       duration("--dead-after"),
     )
     .optionsGroup("Actions:");
+}
+
+/** Adds `--compact` and the options that limit when and how long a job works. @param tz help text of `--tz` */
+export function addWorkOptions(command: Command, tz: string): Command {
+  return command
+    .option(
+      "--compact <when>",
+      "vacuum afterwards: auto, always or never (default: auto)",
+      oneOf("--compact", ["auto", "always", "never"]),
+    )
+    .option("--between <times>", "work only in this part of the day, such as 22:00-06:00", (text) => {
+      parseWindow(text, "--between");
+      return text;
+    })
+    .option(
+      "--max-time <duration>",
+      "start nothing new after this long; the next job continues",
+      someTime("--max-time"),
+    )
+    .option("--tz <zone>", tz, (text) => parseZone(text, "--tz"));
 }

@@ -1,6 +1,5 @@
-import { plural } from "../../shared/plural.ts";
+import { bytesText, countText, elapsedText, plural } from "../../shared/plural.ts";
 import type { SkipReason } from "../../shared/result.ts";
-import { bytesText, countText, elapsedText } from "../text/amounts.ts";
 import { textTable } from "../text/table.ts";
 import type { DemoReport } from "./run-demo.ts";
 import { settingsEnvironment } from "./worker-process.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { currentUser } from "../../shared/current-user.ts";
+import { currentUser } from "../../shared/built-file.ts";
 import type { MoveResult, Progress } from "../../shared/result.ts";
 import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import type { Settings } from "../../shared/settings.ts";

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { targetKeys } from "../../shared/area/config.ts";
 import type { FoundCache } from "../../shared/area/foreign-caches.ts";
-import { targetKeys } from "../../shared/area/keys.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
 import { findOtherCaches, selectedOf, usedText } from "../../shared/area/single-cache.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { agoText } from "../../shared/plural.ts";
 import { findStrangePart } from "../../shared/sqlite/one-area.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
 import { isoTime } from "../iso-time.ts";
 import { openLook, type Part } from "../open-look.ts";
-import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { Patient } from "./patient.ts";
 

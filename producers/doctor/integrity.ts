@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
+import { bytesText } from "../../shared/plural.ts";
 import { lifeOf } from "../../shared/sqlite/times.ts";
 import { leaseStateOf, readFenceRow } from "../area-facts.ts";
 import { openLook, type Part } from "../open-look.ts";
-import { bytesText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 import { type Budget, sumOver } from "./scan.ts";

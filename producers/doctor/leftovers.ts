@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { isUnfinished } from "../../shared/area/ownership.ts";
 import { msSince } from "../../shared/elapsed.ts";
 import { assertRises } from "../../shared/lease/token.ts";
-import { plural } from "../../shared/plural.ts";
+import { agoText, plural } from "../../shared/plural.ts";
 import { hasTable, leaseStateOf, readFenceRow, readStates } from "../area-facts.ts";
 import { isoTime } from "../iso-time.ts";
 import { openLook, type Part } from "../open-look.ts";
-import { agoText } from "../text/amounts.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { nameOf, type Patient } from "./patient.ts";
 

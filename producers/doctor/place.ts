@@ -1,8 +1,8 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
+import { assertReadWrite } from "../../shared/area/assert-read-write.ts";
 import { homeText, isLoopback } from "../../shared/area/homehost.ts";
-import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { findPause } from "../../shared/area/pause.ts";
 import { readPolicies } from "../../shared/area/reduce-policies.ts";
 import { spanText } from "../../shared/area/servers.ts";

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { targetKeys } from "../../shared/area/keys.ts";
+import { targetKeys } from "../../shared/area/config.ts";
 import { plural } from "../../shared/plural.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { hasContent } from "../../shared/sqlite/journal.ts";

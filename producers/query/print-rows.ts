@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import { type JobsError, toJobsError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/full-db/parameters.ts";
 import { jsonValue, rowsCsv, rowsTable, uniqueNames } from "../text/rows-text.ts";
-import { write } from "../text/write.ts";
+import { write } from "../text/table.ts";
 import type { RunningQuery } from "./start-query.ts";
 
 /** A table is aligned some hundred rows at a time, so that output starts early. */

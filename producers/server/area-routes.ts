@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { JobsError } from "../../shared/errors.ts";
 import { readQueues, wholeStatus } from "../area-queue.ts";
-import { areaSchema, diagnosisSchema, historySchema } from "./answers.ts";
+import { farmStatus } from "../farm-status.ts";
+import { areaSchema, areasSchema, diagnosisSchema, historySchema, hostsSchema } from "./answers.ts";
 import { problems } from "./job-routes.ts";
 import type { ServerParts } from "./server-parts.ts";
 
@@ -80,4 +81,32 @@ export const areaRoutes =
       schema: diagnosisSchema,
       tell: async (path) => ({ ...(await desk.diagnosis(path)) }),
     });
+  };
+
+export const lookRoutes =
+  ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      "/areas",
+      {
+        schema: {
+          tags: ["areas"],
+          summary: "All areas below the server's roots",
+          description: "At most 10 seconds old. Symbolic links to directories are not followed.",
+          response: { 200: areasSchema, ...problems(504) },
+        },
+      },
+      async () => ({ ...(await desk.areas()) }),
+    );
+    app.get(
+      "/hosts",
+      {
+        schema: {
+          tags: ["hosts"],
+          summary: "All hosts with a queue or a worker",
+          response: { 200: hostsSchema, ...problems() },
+        },
+      },
+      async () => ({ ...(await ask(() => farmStatus(session))) }),
+    );
   };

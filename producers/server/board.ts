@@ -3,7 +3,7 @@ import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
 import type { FastifyInstance } from "fastify";
 import { queueName } from "../../shared/queue/names.ts";
-import { knownHosts } from "../hosts.ts";
+import { knownHosts } from "../list-jobs.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
 import type { ServerParts } from "./server-parts.ts";
 

@@ -7,10 +7,10 @@ import { type AreaStatus, areaStatus } from "../area-status.ts";
 import { type Diagnosis, diagnose } from "../doctor/doctor.ts";
 import type { Enqueued } from "../enqueue.ts";
 import { type FoundAreas, findAreas } from "../find-areas.ts";
-import { LastingSession } from "../lasting-session.ts";
 import { type AreaMeasure, measureAreas } from "../measure-areas.ts";
 import { OldestRuns } from "../oldest-run.ts";
 import { requestJob } from "../request-job.ts";
+import { LastingSession } from "../session.ts";
 import type { DeskAnswer, EnqueueTask, HistoryTask, StatusTask } from "./desk.ts";
 
 let lasting: LastingSession | undefined;

@@ -2,13 +2,13 @@ import { STATUS_CODES } from "node:http";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { JobsError } from "../../shared/errors.ts";
-import { cancelJob } from "../cancel-job.ts";
-import { reportJob } from "../find-job.ts";
+import { payloadSchemas } from "../../shared/queue/payload.ts";
+import { cancelJob, reportJob } from "../find-job.ts";
 import { type JobState, jobStates } from "../job-view.ts";
 import { listJobs, parseStates } from "../list-jobs.ts";
+import { type RequestName, requestNames } from "../request-job.ts";
 import { cancelledSchema, enqueuedSchema, jobSchema, jobsSchema } from "./answers.ts";
 import { answerOnce } from "./idempotency.ts";
-import { type JobBody, jobBodySchema } from "./job-request.ts";
 import { problemSchema, sendProblem } from "./problems.ts";
 import type { ServerParts } from "./server-parts.ts";
 
@@ -123,3 +123,43 @@ export const jobRoutes =
       },
     );
   };
+
+/** A job as requested over HTTP: its kind and the members of its data. */
+export interface JobBody {
+  job: RequestName;
+  area: string;
+  requestedBy?: string | undefined;
+  [option: string]: unknown;
+}
+
+const duration = z
+  .string()
+  .max(32)
+  .regex(/^\d+(\.\d+)?(s|m|h|d|w)$/, "is not a duration such as 90s, 30m, 12h, 30d or 8w");
+
+/** Members that are milliseconds in the queue, and may be durations here, as on the command line. */
+const durations = ["age", "deadAfter", "grace", "maxTime", "quietFor", "deadline"] as const;
+
+function bodySchema(name: RequestName) {
+  const { v: _version, requestedBy: _who, ...shape } = payloadSchemas[name].shape;
+  const eased = Object.fromEntries(
+    durations
+      .filter((member) => member in shape)
+      .map((member) => [member, z.union([z.int().nonnegative(), duration]).optional()]),
+  );
+  return z
+    .strictObject({
+      job: z.literal(name),
+      ...shape,
+      ...eased,
+      requestedBy: z.string().min(1).max(512).optional(),
+    })
+    .meta({ id: `${name.charAt(0).toUpperCase()}${name.slice(1)}Request` });
+}
+
+const schemas = requestNames.map(bodySchema);
+
+const jobBodySchema = z.discriminatedUnion(
+  "job",
+  schemas as unknown as [(typeof schemas)[number], ...typeof schemas],
+);

@@ -1,7 +1,6 @@
-import { plural } from "../../shared/plural.ts";
+import { countText, plural } from "../../shared/plural.ts";
 import type { Progress } from "../../shared/result.ts";
-import { countText } from "./amounts.ts";
-import { phaseText } from "./phase-text.ts";
+import { phaseText } from "./migrate-text.ts";
 
 /** `copying, 3 of 40 runs, 1,200 rows` */
 export function progressText({ phase, runs, rows }: Progress): string {

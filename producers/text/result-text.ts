@@ -1,8 +1,7 @@
-import { verbOf } from "../../shared/job-verbs.ts";
-import { plural } from "../../shared/plural.ts";
+import { bytesText, countText, elapsedText, plural, verbOf } from "../../shared/plural.ts";
 import { type MovedRun, type MoveResult, recordTables, type SkipReason } from "../../shared/result.ts";
-import { bytesText, countText, elapsedText } from "./amounts.ts";
-import { leftovers, leftoverText } from "./leftovers.ts";
+import { isMigrateResult, type JobResult } from "../job-view.ts";
+import { migrateText } from "./migrate-text.ts";
 import { printable, textTable } from "./table.ts";
 
 /** How many runs are named per reason for staying. */
@@ -120,4 +119,39 @@ function bytesLines({ bytes }: MoveResult): string {
     bytesText(after),
   ]);
   return rows.length === 0 ? "" : textTable(rows, { right: [1, 3], indent: "  " });
+}
+
+export function jobResultText(result: JobResult): string {
+  return isMigrateResult(result) ? migrateText(result) : resultText(result);
+}
+
+/** Runs that an interrupted job left half done, and how a later job resolved them. */
+export interface Leftover {
+  job: "reduce" | "restore";
+  end: "finished" | "undone";
+  runs: number;
+}
+
+/**
+ * Returns what a job first did about interrupted ones. Everything that a repair moves was half moved by a reduce.
+ */
+export function leftovers(result: Pick<MoveResult, "job" | "moved" | "finished" | "undone">): Leftover[] {
+  const { job, moved, finished, undone } = result;
+  const ofReduce = job === "repair" ? moved : finished?.reduce;
+  const all: Leftover[] = [
+    { job: "reduce", end: "finished", runs: ofReduce?.runs ?? 0 },
+    { job: "restore", end: "finished", runs: finished?.restore?.runs ?? 0 },
+    { job: "reduce", end: "undone", runs: undone?.reduce ?? 0 },
+    { job: "restore", end: "undone", runs: undone?.restore ?? 0 },
+  ];
+  return all.filter(({ runs }) => runs > 0);
+}
+
+/** `undid an interrupted reduce: removed the copies of 2 runs` */
+export function leftoverText({ job, end, runs }: Leftover): string {
+  const count = plural(runs, "run");
+  if (end === "finished") return `finished an interrupted ${job}: ${verbOf(job).did} ${count}`;
+  return job === "reduce"
+    ? `undid an interrupted reduce: removed the copies of ${count}`
+    : `undid an interrupted restore: moved ${count} back to completed-runs.db`;
 }

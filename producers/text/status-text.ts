@@ -1,8 +1,7 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
 import { spanText } from "../../shared/area/servers.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { verbOf } from "../../shared/job-verbs.ts";
-import { plural } from "../../shared/plural.ts";
+import { agoText, bytesText, countText, plural, verbOf } from "../../shared/plural.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import type { NamedRun } from "../area-facts.ts";
 import type { AreaStatus } from "../area-status.ts";
@@ -11,10 +10,8 @@ import type { FarmStatus, QueueStatus } from "../farm-status.ts";
 import { isoTime } from "../iso-time.ts";
 import type { JobView } from "../job-view.ts";
 import { stateTexts } from "../migration-facts.ts";
-import { agoText, bytesText, countText } from "./amounts.ts";
-import { automaticText } from "./automatic-text.ts";
-import { leftovers, leftoverText } from "./leftovers.ts";
 import { placeText } from "./migrate-text.ts";
+import { leftovers, leftoverText } from "./result-text.ts";
 import { printable, textTable } from "./table.ts";
 
 export function farmStatusText({ hosts, automatic }: FarmStatus): string {
@@ -163,4 +160,17 @@ function workText(line: HistoryLine): string {
   if (job !== "repair") return `${plural(Number(moved.runs), "run")} ${verbOf(job).did}`;
   const ends = leftovers(line as unknown as MoveResult);
   return ends.length === 0 ? "nothing was left half done" : ends.map(leftoverText).join("; ");
+}
+
+/** Returns a line for each failing schedule or policy; empty if all are fine. */
+export function automaticText(
+  all: readonly Pick<AutomaticStatus, "kind" | "name" | "area" | "ok" | "problem">[],
+): string {
+  return all
+    .filter(({ ok }) => !ok)
+    .map(({ kind, name, area, problem }) => {
+      const what = kind === "schedule" ? `schedule ${name}` : `[reduce-records] ${name}`;
+      return printable(`FAILING: ${what} of ${area}: ${problem}`);
+    })
+    .join("\n");
 }

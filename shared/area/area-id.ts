@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { linkSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { JobsError } from "../errors.ts";
+import { JobsError, systemCode } from "../errors.ts";
 import type { Area } from "./area.ts";
 import { createLike, ensurePrivateDir } from "./ownership.ts";
 import { readBounded } from "./read-bounded.ts";
 import { syncDirectory } from "./sync-directory.ts";
-import { systemCode } from "./system-code.ts";
 
 interface Identity {
   /** A UUID. */

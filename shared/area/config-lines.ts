@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { JobsError } from "../errors.ts";
+import { JobsError, systemCode } from "../errors.ts";
 import { applyPattern } from "./config-patterns.ts";
 import {
   type ConfigLine,
@@ -10,7 +10,6 @@ import {
 } from "./config-values.ts";
 import { readBounded } from "./read-bounded.ts";
 import { resolveInside } from "./roots.ts";
-import { systemCode } from "./system-code.ts";
 
 const maxDepth = 16;
 const maxFiles = 200;
@@ -101,7 +100,9 @@ function readText(file: string, budget: Budget): string {
     text = readBounded(file, { maxBytes: maxFileBytes, code: "bad-config" });
   } catch (error) {
     if (error instanceof JobsError) throw error;
-    throw new JobsError("bad-config", `${file} cannot be read (${systemCode(error)})`, { cause: error });
+    throw new JobsError("bad-config", `${file} cannot be read (${systemCode(error)})`, {
+      cause: error,
+    });
   }
   budget.bytes += text.length;
   if (budget.bytes > maxTotalBytes) {

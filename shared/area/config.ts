@@ -66,3 +66,8 @@ function describe({ sections, warnings }: ReaderState, file: string): MegatestCo
     warnings,
   };
 }
+
+/** Returns the names in `[fields]`, which are columns of `runs`. The database itself is authoritative. */
+export function targetKeys(config: MegatestConfig): string[] {
+  return config.names("fields");
+}

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { systemCode } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import { configuredName } from "./area-name.ts";
@@ -8,7 +9,6 @@ import { type DottedReading, readDottedPath } from "./dotted-path.ts";
 import { mayWrite } from "./may-write.ts";
 import { newestMtimeMs } from "./mtime.ts";
 import { openFiles } from "./open-files.ts";
-import { systemCode } from "./system-code.ts";
 import { userName } from "./user-name.ts";
 
 /** A cache on this host that may be the area's; each user and each path has its own. */

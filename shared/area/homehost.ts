@@ -1,12 +1,11 @@
 import { type LookupAddress, lookup } from "node:dns";
 import { promisify } from "node:util";
-import { JobsError } from "../errors.ts";
+import { JobsError, systemCode } from "../errors.ts";
 import { homeName } from "../home-name.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import { readBounded } from "./read-bounded.ts";
 import { resolveInside } from "./roots.ts";
-import { systemCode } from "./system-code.ts";
 
 /** The host whose local disk holds the area's cache. */
 export interface Homehost {

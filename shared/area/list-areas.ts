@@ -1,9 +1,8 @@
 import { type Dirent, lstatSync, readdirSync } from "node:fs";
 import { join, sep } from "node:path";
-import { JobsError } from "../errors.ts";
+import { JobsError, systemCode } from "../errors.ts";
 import { isText, notText } from "./area.ts";
 import { resolveInside, resolveRoots } from "./roots.ts";
-import { systemCode } from "./system-code.ts";
 
 export interface ListAreasOptions {
   /** Maximum depth of an area below a root. */

@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
-import { systemCode } from "./system-code.ts";
+import { systemCode } from "../errors.ts";
 
 export interface OpenFiles {
   pids: number[];

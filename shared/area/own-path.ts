@@ -1,9 +1,8 @@
 import { lstatSync, type Stats } from "node:fs";
 import { join, relative, sep } from "node:path";
-import { JobsError } from "../errors.ts";
+import { JobsError, systemCode } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { assertHarmlessJournal } from "../sqlite/journal.ts";
-import { systemCode } from "./system-code.ts";
 import { userId, userText } from "./user-name.ts";
 
 /** Location of this user's caches. Files below `cacheRoot` may be anyone's. */

@@ -17,31 +17,13 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { JobsError } from "../errors.ts";
+import { JobsError, systemCode } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
-import type { CachePair } from "./cache.ts";
 import { syncDirectory } from "./sync-directory.ts";
-import { systemCode } from "./system-code.ts";
 import { userText } from "./user-name.ts";
 
-/**
- * Refuses (`not-owner`) unless this process may read and write area and cache as their owner or root: another user's
- * journal would lock the owner out. Checks only metadata: closing a database here would drop SQLite's locks on it.
- */
-export function assertReadWrite(area: Area, cache: CachePair | undefined, settings: Settings): void {
-  assertOwned(area.realPath, "area directory", settings);
-  assertOwned(area.megatestDb, "database", settings);
-  if (lstatSync(area.completedDb, { throwIfNoEntry: false }) !== undefined) {
-    assertOwned(area.completedDb, "database", settings);
-  }
-  if (cache === undefined) return;
-  assertOwned(cache.directory, "cache directory", settings);
-  assertOwned(cache.megatestDb, "cache", settings);
-  if (cache.refDb !== undefined) assertOwned(cache.refDb, "cache", settings);
-}
-
-function assertOwned(path: string, what: string, settings: Settings): void {
+export function assertOwned(path: string, what: string, settings: Settings): void {
   const stat = statSync(path);
   const user = process.geteuid?.() ?? 0;
   const needed = stat.isDirectory() ? 0o700 : 0o600;

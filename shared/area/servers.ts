@@ -1,10 +1,10 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { systemCode } from "../errors.ts";
 import { plural } from "../plural.ts";
 import type { Area } from "./area.ts";
 import { readHead } from "./read-bounded.ts";
-import { systemCode } from "./system-code.ts";
 
 /** A Megatest server, according to its log. */
 export interface MegatestServer {

@@ -1,10 +1,9 @@
 import { statSync } from "node:fs";
 import { msSince } from "../elapsed.ts";
-import { JobsError, toJobsError } from "../errors.ts";
+import { JobsError, systemCode, toJobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import type { Area } from "./area.ts";
 import { type CacheSearch, type FoundCache, findCaches } from "./foreign-caches.ts";
-import { systemCode } from "./system-code.ts";
 
 const recentMs = 24 * 3_600_000;
 

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { systemCode } from "./system-code.ts";
+import { systemCode } from "../errors.ts";
 
 /** Errors of file systems without fsync of a directory. */
 const unknown = ["EINVAL", "ENOTSUP", "ENOSYS"];

@@ -3,8 +3,7 @@ import type { Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { encodeFailure } from "./failure.ts";
-import { isForwarded } from "./forwarded.ts";
-import { type JobPlace, jobKey } from "./names.ts";
+import { isForwarded, type JobPlace, jobKey } from "./names.ts";
 
 /** How long a request is kept, seconds: it must reach a requeued or forwarded job. */
 const rememberedFor = 24 * 60 * 60;

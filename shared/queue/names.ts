@@ -38,3 +38,12 @@ export function jobKey(prefix: string, what: "cancel" | "waits", { host, jobId }
 export function redisKey(prefix: string, ...parts: string[]): string {
   return [prefix, ...parts].join(":");
 }
+
+/** The return value of a job that continues in another host's queue. */
+export interface Forwarded {
+  forwarded: JobPlace;
+}
+
+export function isForwarded(value: unknown): value is Forwarded {
+  return typeof value === "object" && value !== null && "forwarded" in value;
+}

@@ -1,7 +1,6 @@
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from "node:fs";
-import { systemCode } from "../area/system-code.ts";
-import { JobsError } from "../errors.ts";
+import { JobsError, systemCode } from "../errors.ts";
 
 /**
  * Returns the mode in a database's header; `foreign` for another file type. Read in another process: closing a

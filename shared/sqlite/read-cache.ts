@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import type { Area } from "../area/area.ts";
+import { targetKeys } from "../area/config.ts";
 import { type FoundCache, largestCache } from "../area/foreign-caches.ts";
-import { targetKeys } from "../area/keys.ts";
 import type { CacheContent, CacheReader } from "../area/single-cache.ts";
 import { gapName, notNamed } from "../id-guard-name.ts";
 import { type IdentifiedTable, identifiedTables } from "../record-tables.ts";

@@ -2,7 +2,7 @@ import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { oversee } from "../../workers/migrate/oversee.ts";
+import { oversee } from "../../workers/migrate/end.ts";
 import { historyOf } from "../support/kill.ts";
 import { startClient, startServer } from "../support/megatest/processes.ts";
 import {

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type JobStep, reduceSteps, restoreSteps } from "../../shared/job-steps.ts";
-import { migrateSteps } from "../../shared/migrate-steps.ts";
+import { type JobStep, migrateSteps, reduceSteps, restoreSteps } from "../../shared/job-steps.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../support/area-traits.ts";
 import { casesOf } from "../support/campaign.ts";

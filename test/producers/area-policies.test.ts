@@ -2,8 +2,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { areaStatus } from "../../producers/area-status.ts";
-import { automaticText } from "../../producers/text/automatic-text.ts";
-import { areaStatusText } from "../../producers/text/status-text.ts";
+import { areaStatusText, automaticText } from "../../producers/text/status-text.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./doctor/diagnose-area.ts";
 

@@ -2,7 +2,7 @@ import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "bullmq";
 import { describe, expect, it } from "vitest";
-import { listDrained } from "../../shared/queue/drained.ts";
+import { listDrained } from "../../shared/queue/hosts.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { announce, migrated, refused, withStandIn } from "../support/stand-in-host.ts";
 import { documentOf, errorCodeOf } from "./run-command.ts";

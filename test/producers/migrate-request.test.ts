@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { MigrateOptions } from "../../producers/migrate-request.ts";
 import { MtJobs } from "../../producers/mtjobs.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { setDrained } from "../../shared/queue/drained.ts";
+import { setDrained } from "../../shared/queue/hosts.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { announce, migrated, refused, withStandIn } from "../support/stand-in-host.ts";

@@ -8,7 +8,7 @@ import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
 import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
 import { resolveSettings } from "../../shared/settings.ts";
 import { close } from "../../workers/migrate/close.ts";
-import { oversee } from "../../workers/migrate/oversee.ts";
+import { oversee } from "../../workers/migrate/end.ts";
 import { switchOver } from "../../workers/migrate/switch.ts";
 import { beginTakeOver } from "../../workers/migrate/take-over.ts";
 import { type TendReport, tend } from "../../workers/migrate/tend.ts";

@@ -7,7 +7,7 @@ import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../shared/queue/names.ts";
 import { type MoveName, parsePayload } from "../../shared/queue/payload.ts";
 import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { snapshotNames } from "../../workers/migrate/snapshot.ts";
+import { snapshotNames } from "../../workers/migrate/copy-database.ts";
 import { startClient, startServer } from "../support/megatest/processes.ts";
 import { fillBut, makeReadOnly } from "../support/mount-small.ts";
 import { homeHostOf } from "../support/two-hosts.ts";

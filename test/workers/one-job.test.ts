@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { decodeFailure } from "../../shared/queue/failure.ts";
-import { isForwarded } from "../../shared/queue/forwarded.ts";
+import { isForwarded } from "../../shared/queue/names.ts";
 import { isCampaign } from "../support/campaign.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";

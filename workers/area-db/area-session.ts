@@ -1,5 +1,5 @@
 import type { Area } from "../../shared/area/area.ts";
-import { targetKeys } from "../../shared/area/keys.ts";
+import { targetKeys } from "../../shared/area/config.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";

@@ -8,10 +8,9 @@ import { assertFit } from "../move/fit-area.ts";
 import { type OpenedArea, openPlace } from "../move/prepare.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { assertGapFit } from "./id-gap.ts";
-import { openFileCheck, serverChecks } from "./in-use.ts";
+import { openFileCheck, serverChecks, spaceCheck } from "./in-use.ts";
 import { quietReport } from "./quiescence.ts";
 import { failed, passed } from "./refusal.ts";
-import { spaceCheck } from "./space.ts";
 import { stopServers } from "./stop-servers.ts";
 
 export type CheckPayload = Extract<MigrateStepPayload, { step: "check" }>;

@@ -7,20 +7,19 @@ import type { FileDigest, MigrationRow } from "../../shared/migration-row.ts";
 import type { MigrateStepPayload } from "../../shared/queue/migrate-payload.ts";
 import { type AreaSession, areaSession } from "../area-db/area-session.ts";
 import { noteRefillDue } from "../fence.ts";
+import { settleAll } from "../move/bring-together.ts";
 import { assertFit } from "../move/fit-area.ts";
-import { type OpenedArea, openPlace } from "../move/prepare.ts";
-import { prepareArea } from "../move/prepare-area.ts";
+import { type OpenedArea, openPlace, prepareArea } from "../move/prepare.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { checkPlace } from "./check.ts";
 import { closePart, readClosed } from "./closed.ts";
+import { writeSnapshot } from "./copy-database.ts";
 import { digestInThread } from "./digest-in-thread.ts";
-import { gather, gatherLate } from "./gather.ts";
 import { assertGapFit } from "./id-gap.ts";
 import { ensureMigrationDirectory } from "./migration-files.ts";
 import { advance, beginMigration, migrationOf, refuseWhereOpen } from "./migration-table.ts";
 import { type MigrationSession, withMigration } from "./part.ts";
 import { refusal, undoneError } from "./refusal.ts";
-import { writeSnapshot } from "./snapshot.ts";
 import { rowOf, undoOnOld } from "./undo.ts";
 
 export type ClosePayload = Extract<MigrateStepPayload, { step: "close" }>;
@@ -181,4 +180,19 @@ async function leave(session: MigrationSession, jobId: string, thrown: unknown):
       `The migration could not be undone yet and will be undone later: ${toJobsError(why).message}.`,
     );
   }
+}
+
+/**
+ * Reconciles cache and megatest.db in both directions before the pair is closed. Returns the number of rows.
+ */
+export async function gather(session: AreaSession): Promise<number> {
+  return session.fresh === "cache" ? await settleAll(session, "both") : 0;
+}
+
+/**
+ * Reconciles again after closing, from the cache only, what clients wrote until then. Newer rows of megatest.db,
+ * which only a manual edit causes, wait for the next job.
+ */
+export async function gatherLate(session: AreaSession): Promise<number> {
+  return session.fresh === "cache" ? await settleAll(session, "from-cache") : 0;
 }

@@ -1,9 +1,9 @@
 import { DelayedError, type Job } from "bullmq";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import type { MigrateResult } from "../../shared/migrate-result.ts";
-import type { Forwarded } from "../../shared/queue/forwarded.ts";
 import { findHost } from "../../shared/queue/hosts.ts";
 import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
+import type { Forwarded } from "../../shared/queue/names.ts";
 import { forwardJob } from "../forward-job.ts";
 import { progressOf } from "./coordination.ts";
 import { takeOneLook } from "./coordinator.ts";

@@ -13,7 +13,6 @@ import type { LookReport } from "./look.ts";
 import type { HandedOver } from "./perform-step.ts";
 import { cancelledError, failed, onlyTimeIsLacking, refusal, undoneError } from "./refusal.ts";
 import { cancelStep, lookAtStep, removeStep } from "./step-jobs.ts";
-import { untilQuiet } from "./until-quiet.ts";
 import { defaultSettleMs } from "./watch.ts";
 
 /** How long the old home's worker may be silent before its step is given up, ms. */
@@ -240,4 +239,24 @@ class Coordinator {
   #failure(look: LookReport, error: JobsError): JobsError {
     return failedAs(this.#subject(look), error);
   }
+}
+
+/** Minimum and maximum time between checks, ms. */
+const between = [60_000, 600_000] as const;
+
+/** Returns the pause until the next check; undefined after the deadline. */
+function untilQuiet(
+  dealings: Dealings,
+  { earliestAt = 0 }: CheckReport,
+  against: JobsError,
+): Pause | undefined {
+  const { at, job, payload } = dealings;
+  const now = Date.now();
+  const deadline = job.timestamp + payload.deadline;
+  if (now >= deadline) return undefined;
+  dealings.phase = "wait-quiet";
+  if (at.said !== against.message) dealings.say(`Waiting: ${against.message}.`);
+  at.said = against.message;
+  const [least, most] = between;
+  return new Pause(Math.min(Math.max(earliestAt - now, least), most, Math.max(deadline - now, 1000)));
 }

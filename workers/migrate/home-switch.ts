@@ -4,8 +4,7 @@ import type { Area } from "../../shared/area/area.ts";
 import { readHomehost } from "../../shared/area/homehost.ts";
 import { createNewLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
-import { systemCode } from "../../shared/area/system-code.ts";
-import { JobsError } from "../../shared/errors.ts";
+import { JobsError, systemCode } from "../../shared/errors.ts";
 import { homeName } from "../../shared/home-name.ts";
 
 /**

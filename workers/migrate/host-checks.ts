@@ -1,11 +1,10 @@
 import { JobsError } from "../../shared/errors.ts";
 import type { CheckReport, MigrateCheck } from "../../shared/migrate-result.ts";
-import { listDrained } from "../../shared/queue/drained.ts";
-import type { HostStatus } from "../../shared/queue/hosts.ts";
+import { type HostStatus, listDrained } from "../../shared/queue/hosts.ts";
 import type { Dealings } from "./dealings.ts";
+import { silenceMs } from "./in-use.ts";
 import type { LookReport } from "./look.ts";
 import { failed, passed } from "./refusal.ts";
-import { silenceMs } from "./signs-of-old-home.ts";
 
 /** Checks what only Redis can tell. */
 export async function hostChecks(

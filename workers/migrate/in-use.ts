@@ -1,11 +1,15 @@
-import { statSync } from "node:fs";
+import { existsSync, statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import prettyBytes from "pretty-bytes";
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache.ts";
+import { newestMtimeMs } from "../../shared/area/mtime.ts";
 import { openFiles } from "../../shared/area/open-files.ts";
-import { type MegatestServer, serverText } from "../../shared/area/servers.ts";
+import { liveServers, type MegatestServer, serverText, spanText } from "../../shared/area/servers.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { aliveServers } from "../move/quiet.ts";
+import { aliveServers } from "../move/alive-servers.ts";
+import { failed, passed } from "./refusal.ts";
 
 /**
  * Check `servers`: whether a Megatest server of the area may be alive on any host.
@@ -70,4 +74,45 @@ function mayWrite(files: readonly string[], uid: number): boolean {
     const stat = statSync(file, { throwIfNoEntry: false });
     return stat !== undefined && (stat.uid === uid || (uid !== 0 && (stat.mode & 0o022) !== 0));
   });
+}
+
+/** A home with activity this recent is not lost, ms. */
+export const silenceMs = 5 * 60_000;
+
+/** Checks for a recently changed server log or megatest.db. */
+export function signsOfLife(area: Area, now = Date.now()): MigrateCheck {
+  const changedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
+  const touched = liveServers(area, now)[0]?.logMtimeMs ?? 0;
+  const signs = [
+    ...(now - changedAt < silenceMs ? [`megatest.db ${whenText("changed", now - changedAt)}`] : []),
+    ...(now - touched < silenceMs ? [`a Megatest server's log ${whenText("changed", now - touched)}`] : []),
+  ];
+  return signs.length === 0
+    ? passed("signs-of-life", "neither megatest.db nor a server's log has changed for 5 minutes")
+    : failed("signs-of-life", signs.join(", and "));
+}
+
+/** Tolerated clock difference, ms. */
+const clockMs = 16_000;
+
+const whenText = (did: string, ms: number) =>
+  ms < -clockMs
+    ? `is dated ${spanText(-ms)} in the future: set its time (touch) if no process writes to it`
+    : `${did} ${Math.max(0, Math.round(ms / 1000))} s ago`;
+
+/** Checks for room for a pair of `bytes`. A missing directory counts as its nearest existing parent. */
+export function spaceCheck(
+  name: "space-area" | "space-target",
+  directory: string,
+  bytes: number,
+): MigrateCheck {
+  let path = directory;
+  while (!existsSync(path) && dirname(path) !== path) path = dirname(path);
+  // Copy and SQLite's temporary files, plus a tenth for other writers.
+  const needed = Math.ceil((bytes * 22) / 10);
+  const { bavail, bsize } = statfsSync(path);
+  const free = bavail * bsize;
+  const facts = { directory: path, needed, free };
+  const detail = `${prettyBytes(free)} are free in ${path}, ${prettyBytes(needed)} are needed`;
+  return { name, ok: free >= needed, detail, facts };
 }

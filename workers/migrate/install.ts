@@ -11,7 +11,7 @@ import { openConnection } from "../../shared/sqlite/connection.ts";
 import { proveToken, raiseToken } from "../fence.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { noteKnown, type PairPart, tellHome, writeClosed } from "./closed.ts";
-import { copyDatabase, leaveWal, syncFile, takePageSize } from "./copy-database.ts";
+import { copyDatabase, leaveWal, snapshotNames, syncFile, takePageSize } from "./copy-database.ts";
 import { sameDigest } from "./digest.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { type GapIds, writeGap } from "./id-gap.ts";
@@ -30,7 +30,6 @@ import {
   temporaryFile,
   writeReadyMarks,
 } from "./pair-files.ts";
-import { snapshotNames } from "./snapshot.ts";
 import { exportStray } from "./strays.ts";
 
 export interface Installing {

@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { ensureAreaId, readAreaId } from "../../shared/area/area-id.ts";
+import { assertReadWrite } from "../../shared/area/assert-read-write.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import { decideHome, reachableAddress, readHomehost } from "../../shared/area/homehost.ts";
 import { newestMtimeMs } from "../../shared/area/mtime.ts";
-import { assertReadWrite } from "../../shared/area/ownership.ts";
 import { msSince } from "../../shared/elapsed.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { homeName } from "../../shared/home-name.ts";
@@ -19,13 +19,11 @@ import { openQuietly } from "../move/open-quietly.ts";
 import { outwaitBusy } from "../move/transaction.ts";
 import { readClosed } from "./closed.ts";
 import { assertHomehostFile } from "./home-switch.ts";
-import { openFileCheck } from "./in-use.ts";
+import { openFileCheck, signsOfLife, spaceCheck } from "./in-use.ts";
 import { lastMigration, migrationOf, openMigration } from "./migration-table.ts";
 import { isEmptyPair } from "./pair-files.ts";
 import { isLeaseAlive, leaseOf } from "./part.ts";
 import { failed, passed } from "./refusal.ts";
-import { signsOfLife } from "./signs-of-old-home.ts";
-import { spaceCheck } from "./space.ts";
 
 /** What the future home sees before the old one is asked. */
 export interface LookReport {

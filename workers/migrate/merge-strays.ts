@@ -3,24 +3,13 @@ import { join } from "node:path";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { plural } from "../../shared/plural.ts";
 import { areaSession } from "../area-db/area-session.ts";
+import { snapshotNames } from "./copy-database.ts";
 import { mendOverwritten } from "./mend-overwritten.ts";
 import { mergeStray } from "./merge-stray.ts";
 import { baseFile, migrationDirectory } from "./migration-files.ts";
+import type { MergedStrays } from "./migration-history.ts";
 import type { MigrationSession } from "./part.ts";
-import { snapshotNames } from "./snapshot.ts";
 import { strayFiles } from "./strays.ts";
-
-export interface StrayCounts {
-  merged: number;
-  kept: number;
-}
-
-export interface MergedStrays extends StrayCounts {
-  /** Sentences on what was not merged. */
-  warnings: readonly string[];
-  /** Numbers of the divergent caches that are merged completely. */
-  done: readonly number[];
-}
 
 /**
  * Merges divergent caches into the home (the old one if a migration is undone), and repairs what their syncs

@@ -5,8 +5,7 @@ import type { Area } from "../../shared/area/area.ts";
 import { createNewLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { readBounded } from "../../shared/area/read-bounded.ts";
 import { makeDirectory, syncDirectory } from "../../shared/area/sync-directory.ts";
-import { systemCode } from "../../shared/area/system-code.ts";
-import { JobsError } from "../../shared/errors.ts";
+import { JobsError, systemCode } from "../../shared/errors.ts";
 import { removeIfEmpty } from "./pair-files.ts";
 
 /** `.mtjobs/migration/<token>/`: files that hosts hand over. */

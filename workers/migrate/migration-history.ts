@@ -1,7 +1,6 @@
 import type { HistoryLine } from "../../shared/area/history.ts";
 import type { MigrateOutcome } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
-import type { MergedStrays, StrayCounts } from "./merge-strays.ts";
 
 function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
   return {
@@ -55,4 +54,16 @@ export function undoneLine(row: MigrationRow, strays?: MergedStrays): HistoryLin
     ...(strays === undefined ? {} : { strays: { merged: strays.merged, kept: strays.kept } }),
     ...told(strays?.warnings ?? []),
   };
+}
+
+export interface StrayCounts {
+  merged: number;
+  kept: number;
+}
+
+export interface MergedStrays extends StrayCounts {
+  /** Sentences on what was not merged. */
+  warnings: readonly string[];
+  /** Numbers of the divergent caches that are merged completely. */
+  done: readonly number[];
 }

@@ -6,7 +6,7 @@ import { openFiles } from "../../shared/area/open-files.ts";
 import { isOwnDirectory } from "../../shared/area/own-path.ts";
 import { createLike } from "../../shared/area/ownership.ts";
 import { syncDirectory } from "../../shared/area/sync-directory.ts";
-import { systemCode } from "../../shared/area/system-code.ts";
+import { systemCode } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 import { openQuietly } from "../move/open-quietly.ts";
 import { type ClosedMark, isUntouched, type PairPart, readClosed } from "./closed.ts";

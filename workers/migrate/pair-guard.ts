@@ -4,8 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { checkOwnDatabase, checkOwnDirectory } from "../../shared/area/own-path.ts";
 import { makeDirectory } from "../../shared/area/sync-directory.ts";
-import { systemCode } from "../../shared/area/system-code.ts";
-import { JobsError, toJobsError } from "../../shared/errors.ts";
+import { JobsError, systemCode, toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings.ts";
 
 /** How long to wait for another worker of this host, ms. */

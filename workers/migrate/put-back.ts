@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { openPart } from "./closed.ts";
+import { copyAside, snapshotNames } from "./copy-database.ts";
 import { gapAbove } from "./id-gap.ts";
 import { type Installing, installPair } from "./install.ts";
 import { migrationDirectory } from "./migration-files.ts";
 import { readMark } from "./pair-files.ts";
 import { withPairGuard } from "./pair-guard.ts";
 import type { MigrationSession } from "./part.ts";
-import { copyAside, snapshotNames } from "./snapshot.ts";
 import { strayFiles } from "./strays.ts";
 
 export async function installing(session: MigrationSession, row: MigrationRow): Promise<Installing> {

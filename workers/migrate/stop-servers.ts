@@ -4,7 +4,7 @@ import type { Area } from "../../shared/area/area.ts";
 import { userText } from "../../shared/area/user-name.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { Settings } from "../../shared/settings.ts";
-import { aliveServers } from "../move/quiet.ts";
+import { aliveServers } from "../move/alive-servers.ts";
 import { rest } from "../move/transaction.ts";
 import { describeServers } from "./in-use.ts";
 

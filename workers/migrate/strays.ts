@@ -13,9 +13,9 @@ import { raiseToken, readFence } from "../fence.ts";
 import { busyTimeoutMs } from "../move/databases.ts";
 import { outwaitBusy, transact } from "../move/transaction.ts";
 import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
+import { copyAside } from "./copy-database.ts";
 import { assertSound } from "./digest.ts";
 import { ownPairs, readMark } from "./pair-files.ts";
-import { copyAside } from "./snapshot.ts";
 
 /** A cache that should no longer be written to. */
 export interface Stray {

@@ -8,6 +8,7 @@ import type { JobContext } from "../../shared/job-context.ts";
 import type { MigrateCheck } from "../../shared/migrate-result.ts";
 import type { MigrationRow } from "../../shared/migration-row.ts";
 import { buildPair } from "./build-pair.ts";
+import { copyAside } from "./copy-database.ts";
 import { switchHome, withdrawNextHome, writeNextHome } from "./home-switch.ts";
 import { baseFile, ensureMigrationDirectory } from "./migration-files.ts";
 import { settledLine } from "./migration-history.ts";
@@ -16,7 +17,6 @@ import { withPairGuard } from "./pair-guard.ts";
 import { type MigrationSession, withMigration } from "./part.ts";
 import { fromSnapshot, installing, openPair } from "./put-back.ts";
 import { passed, undoneError } from "./refusal.ts";
-import { copyAside } from "./snapshot.ts";
 import { findStandingPair } from "./standing-pair.ts";
 import { cleanNew, decide, rowOf } from "./undo.ts";
 

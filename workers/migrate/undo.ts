@@ -7,14 +7,14 @@ import type { MigrationRow } from "../../shared/migration-row.ts";
 import { isNewClean } from "./duty.ts";
 import { removeNextHomes, withdrawNextHome } from "./home-switch.ts";
 import { cleanPair, endCleaning } from "./install.ts";
-import { type MergedStrays, mergeStrays, strayNumbers } from "./merge-strays.ts";
+import { mergeStrays, strayNumbers } from "./merge-strays.ts";
 import {
   migrationDirectory,
   readMigrationFiles,
   removeMigrationDirectory,
   writeNewClean,
 } from "./migration-files.ts";
-import { undoneLine } from "./migration-history.ts";
+import { type MergedStrays, undoneLine } from "./migration-history.ts";
 import { advance, migrationOf, note } from "./migration-table.ts";
 import { withPairGuard } from "./pair-guard.ts";
 import type { MigrationSession } from "./part.ts";

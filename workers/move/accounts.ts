@@ -1,10 +1,11 @@
 import { jobsInHistory } from "../../shared/area/history.ts";
 import { targetSql } from "../../shared/patterns.ts";
+import type { MovedTable } from "../../shared/record-tables.ts";
 import type { MovedRun, RecordTable } from "../../shared/result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
 import type { JobSession } from "./move.ts";
 import { labelOf, type Run, runOf } from "./run.ts";
-import { runRows } from "./run-rows.ts";
 
 /**
  * Each moved run is counted in exactly one line of the history, that of its job in `mtjobs_runs`; so a line tells
@@ -131,4 +132,22 @@ async function countMoved(move: JobSession): Promise<void> {
     for (const [table, count] of rows) tally.moved[table] += count;
     for (const run of some) tally.movedRun(run);
   }
+}
+
+/** Counts the rows of these runs in each table of completed-runs.db, without the runs themselves. */
+export function runRows(
+  { db, records }: JobSession,
+  runs: readonly bigint[],
+): [Exclude<MovedTable, "runs">, number][] {
+  const list = idList(runs);
+  return records.flatMap(({ table, parent }) => {
+    if (table === "runs") return [];
+    const from =
+      parent === "run_id"
+        ? `json_each(?) AS j CROSS JOIN completed.${table} AS d ON d.run_id = j.value`
+        : `json_each(?) AS j CROSS JOIN completed.tests AS t ON t.run_id = j.value
+           CROSS JOIN completed.${table} AS d ON d.test_id = t.id`;
+    const count = prepared<[string], number>(db, `SELECT count(*) FROM ${from}`).pluck().get(list) ?? 0;
+    return [[table, count] as [Exclude<MovedTable, "runs">, number]];
+  });
 }

@@ -1,12 +1,15 @@
 import { statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
+import { serverText } from "../../shared/area/servers.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { lifeOf } from "../../shared/sqlite/times.ts";
+import { aliveServers } from "./alive-servers.ts";
 import type { Source } from "./databases.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import type { JobSession } from "./move.ts";
-import { quietReason } from "./quiet.ts";
 import { vacuumInThread } from "./thread-station.ts";
 
 /** `auto` vacuums if at least this share of a file is free… */
@@ -113,4 +116,31 @@ function lackOfSpace({ files }: JobSession, part: Source | "completed"): string 
     return `${directory} has less than the ${Math.ceil(needed / 1e6)} MB free that a vacuum needs; free some space, and the next job will do it`;
   }
   return undefined;
+}
+
+/** Tests read in one statement. */
+const chunk = 20_000;
+
+/** Returns why the area is not quiet (a live server, or a test in flight), or undefined. */
+async function quietReason(session: JobSession): Promise<string | undefined> {
+  const [server] = aliveServers(session.area, session.context.settings.host);
+  if (server !== undefined) return `a Megatest server is alive (${serverText(server)})`;
+  return (await isAnythingInFlight(session)) ? "tests are in flight" : undefined;
+}
+
+/** Returns true if an unfinished test was active within a day. */
+async function isAnythingInFlight(session: JobSession): Promise<boolean> {
+  const { db, fresh } = session;
+  const found = () =>
+    prepared<{ from: bigint; to: bigint; since: number }, number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM ${fresh}.tests AS t WHERE t.id BETWEEN :from AND :to
+       AND t.state IN ('RUNNING', 'LAUNCHED', 'REMOTEHOSTSTART')
+       AND ${lifeOf("t")} > :since)`,
+    ).pluck();
+  const since = Date.now() / 1000 - 24 * 3600;
+  for await (const [from, to] of session.idRanges(`${fresh}.tests`, chunk)) {
+    if ((await session.read(() => found().get({ from, to, since }))) === 1) return true;
+  }
+  return false;
 }

@@ -5,6 +5,7 @@ import { readAreaId } from "../../shared/area/area-id.ts";
 import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
 import { hasContent } from "../../shared/sqlite/journal.ts";
+import { runRows } from "./accounts.ts";
 import { mapChildren } from "./children.ts";
 import { chooseRuns } from "./choose.ts";
 import { chooseMovedRuns } from "./choose-moved.ts";
@@ -17,7 +18,6 @@ import { JobSession, jobSetup } from "./move.ts";
 import { keepLog } from "./open-quietly.ts";
 import { type OpenedArea, refuseHotJournals } from "./prepare.ts";
 import { describeResult, fileSizes } from "./report.ts";
-import { runRows } from "./run-rows.ts";
 import { outwaitBusy } from "./transaction.ts";
 
 /** Runs judged together. */

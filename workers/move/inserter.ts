@@ -5,21 +5,24 @@ import {
   isConstraintError,
   isTaken,
   prepared,
+  quoteName,
   quoteText,
 } from "../../shared/sqlite/connection.ts";
 import { largestId, smallestId } from "../../shared/sqlite/ids.ts";
 import { columnList, sameName } from "../../shared/sqlite/row-sql.ts";
 import { withoutTriggers } from "../../shared/sqlite/triggers.ts";
+import { originalBlock } from "./archive-blocks.ts";
 import { mapChildren } from "./children.ts";
+import type { Source } from "./databases.ts";
 import { belowAllIds } from "./insert-stage.ts";
 import { LargeTests } from "./large-tests.ts";
 import type { RecordPlan } from "./record-tables.ts";
+import { clearScratch } from "./scratch.ts";
 import { assertCopied } from "./slice-check.ts";
 import { readVersion } from "./slice-removal.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
 import type { SourceSession } from "./source-session.ts";
-import { stageFromCompleted } from "./stage-from-completed.ts";
-import { findIncomplete } from "./whole.ts";
+import { copiesOfSlice, findIncomplete } from "./whole.ts";
 
 export interface Insertion {
   runs: readonly bigint[];
@@ -235,4 +238,35 @@ function endsOf(db: Connection, table: string): Ends {
 export function difference(all: readonly bigint[], some: readonly bigint[]): bigint[] {
   const out = new Set(some);
   return all.filter((one) => !out.has(one));
+}
+
+/**
+ * Fills `temp.stage_<table>` with the slice's rows of completed-runs.db as `part` must have them: all columns that it
+ * knows, and `tests.archived` with its id of the block.
+ *
+ * @param touchedAt new `last_update`, seconds since 1970; undefined keeps the old one
+ */
+function stageFromCompleted(
+  db: Connection,
+  part: Source,
+  records: readonly RecordPlan[],
+  touchedAt: number | undefined,
+): void {
+  clearScratch(db, ...records.map(({ table }) => `stage_${table}`));
+  for (const record of records) {
+    const columns = record.columnsIn(part);
+    if (columns.length === 0) continue;
+    const values = columns.map((name) => valueIn(record, name, touchedAt)).join(", ");
+    const row = record.synced ? "" : "stage_row, ";
+    prepared(
+      db,
+      `INSERT INTO temp.stage_${record.table} (${row}${columnList(columns)})
+       SELECT ${record.synced ? "" : "d.id, "}${values} FROM ${copiesOfSlice(record)}`,
+    ).run({ touchedAt });
+  }
+}
+
+function valueIn({ table }: RecordPlan, name: string, touchedAt: number | undefined): string {
+  if (name === "last_update" && touchedAt !== undefined) return ":touchedAt";
+  return table === "tests" && name === "archived" ? originalBlock("d") : `d.${quoteName(name)}`;
 }

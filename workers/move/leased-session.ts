@@ -1,10 +1,10 @@
+import { statSync } from "node:fs";
 import type { CachePair } from "../../shared/area/cache.ts";
+import { aliveServers } from "./alive-servers.ts";
 import { type CacheTimes, cacheTimesSetup } from "./cache-times.ts";
 import { restUnderLease } from "./lease.ts";
 import { JobSession, type JobSessionOptions } from "./move.ts";
-import { aliveServers } from "./quiet.ts";
 import { RemovalLine } from "./removal-line.ts";
-import { SyncWindow, syncPassMs } from "./sync-window.ts";
 import { startStations } from "./thread-station.ts";
 
 export interface LeasedSessionOptions extends JobSessionOptions {
@@ -43,5 +43,38 @@ export class LeasedSession extends JobSession {
   /** Sleeps `ms` and renews the lease meanwhile. */
   async rest(ms: number): Promise<void> {
     await restUnderLease(this, ms);
+  }
+}
+
+/** Up to 1.6501 Megatest's sync pauses while megatest.db changes; maximum time of writing without a pause, ms. */
+const writeMs = 8_000;
+
+/**
+ * Returns how long megatest.db is then left alone, ms: 4 s until the sync notices, 5 s until its next round, and the
+ * round itself. The newer kind of sync takes less.
+ */
+function syncPassMs(cacheFile: string | undefined): number {
+  const bytes = cacheFile === undefined ? 0 : (statSync(cacheFile, { throwIfNoEntry: false })?.size ?? 0);
+  // A sync reads every table of cache and ref into memory: allow 1 s per 20 MB.
+  return 11_000 + Math.min(60_000, bytes / 20_000);
+}
+
+/** Leaves megatest.db alone at times, so that a live server's sync can run. */
+class SyncWindow {
+  readonly #rest: () => Promise<void>;
+  #since: number | undefined;
+
+  /** @param rest waits for a sync to pass; undefined without a live server */
+  constructor(rest: (() => Promise<void>) | undefined) {
+    this.#rest = rest ?? (async () => {});
+    this.#since = rest === undefined ? Number.POSITIVE_INFINITY : undefined;
+  }
+
+  /** Await before each batch of writes to megatest.db. */
+  async enter(): Promise<void> {
+    this.#since ??= performance.now();
+    if (performance.now() - this.#since < writeMs) return;
+    await this.#rest();
+    this.#since = performance.now();
   }
 }

@@ -1,15 +1,15 @@
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { runRows } from "./accounts.ts";
 import { commitStates, PendingStates } from "./copy.ts";
 import { copyBatch, stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
-import { endEarly } from "./end-early.ts";
 import { guardAgain, guardNewest } from "./id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import type { Versions } from "./removal-line.ts";
 import { labelOf, type Run } from "./run.ts";
-import { runRows } from "./run-rows.ts";
+import { endEarly } from "./time-budget.ts";
 import { stopGraceMs } from "./transaction.ts";
 
 /** How often a run that keeps changing is copied. */

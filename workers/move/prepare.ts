@@ -1,6 +1,9 @@
 import { existsSync } from "node:fs";
 import { type Area, openAllowedArea } from "../../shared/area/area.ts";
+import { ensureAreaId } from "../../shared/area/area-id.ts";
+import { assertReadWrite } from "../../shared/area/assert-read-write.ts";
 import { type CachePair, findCache } from "../../shared/area/cache.ts";
+import { targetKeys } from "../../shared/area/config.ts";
 import {
   decideHome,
   type HomeDecision,
@@ -9,16 +12,19 @@ import {
   readHomehost,
 } from "../../shared/area/homehost.ts";
 import { refillDue } from "../../shared/area/mtime.ts";
-import { assertReadWrite } from "../../shared/area/ownership.ts";
+import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { assertSingleCache } from "../../shared/area/single-cache.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobContext } from "../../shared/job-context.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { Settings } from "../../shared/settings.ts";
+import type { Part } from "../../shared/sqlite/connection.ts";
+import { hasContent } from "../../shared/sqlite/journal.ts";
+import { hasGuards, lostCompleted } from "../../shared/sqlite/lost-completed.ts";
+import { findStrangePart } from "../../shared/sqlite/one-area.ts";
 import { cacheReader } from "../../shared/sqlite/read-cache.ts";
+import { ensureCompletedDb, newCompletedDb } from "./completed-db.ts";
 import { assertNoJournalLeft, type Files, filesOf, hotJournals } from "./databases.ts";
-import { assertCompletedKept } from "./lost-completed.ts";
-import { assertOneArea } from "./one-area.ts";
 import { openQuietly } from "./open-quietly.ts";
 import { Tally } from "./tally.ts";
 import { outwaitBusy } from "./transaction.ts";
@@ -109,4 +115,71 @@ export function refuseHotJournals(files: Files): void {
     hint: "a dry run only reads and does not roll it back; try again, or run the job itself",
     details: { hotJournals: hot },
   });
+}
+
+/**
+ * Refuses to replace a lost completed-runs.db: a backup restored later would meet other runs there. Call inside
+ * `session.read`.
+ *
+ * @throws JobsError `conflict`
+ */
+function assertCompletedKept({ area, completed }: Files): void {
+  if (hasContent(completed)) return;
+  const db = openQuietly({ area });
+  try {
+    if (!hasGuards(db, "area")) return;
+  } finally {
+    db.close();
+  }
+  const isThere = existsSync(completed);
+  // Checked again: another job may have created it, and then the guards.
+  if (hasContent(completed)) return;
+  throw new JobsError("conflict", lostCompleted.text(completed, isThere), {
+    hint: lostCompleted.remedy,
+    details: { file: completed },
+  });
+}
+
+/**
+ * Checks by content, not by name, that cache, ref and megatest.db belong to one area: a job removes moved runs from
+ * all three. Changes nothing.
+ *
+ * @throws JobsError `conflict`
+ */
+function assertOneArea(area: Area, cache: CachePair, completed: string | undefined): void {
+  const files: Partial<Record<Part, string>> = {
+    area: area.megatestDb,
+    cache: cache.megatestDb,
+    ...(cache.refDb === undefined ? {} : { ref: cache.refDb }),
+    ...(completed === undefined ? {} : { completed }),
+  };
+  const db = openQuietly(files);
+  try {
+    const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (strange === undefined) return;
+    const what = strange === "cache" ? "cache" : "cache's ref";
+    throw new JobsError(
+      "conflict",
+      `the ${what} in ${cache.directory} has no run in common with ${area.megatestDb}: it belongs to another area`,
+      {
+        hint: "find out how it came there and move it away; Megatest then creates a cache for this area",
+        details: { part: strange, directory: cache.directory },
+      },
+    );
+  } finally {
+    db.close();
+  }
+}
+
+/** Creates the program's files in the area if missing, and returns the area's id. Replaces nothing. */
+export function prepareArea({ area, files }: Pick<OpenedArea, "area" | "files">): string {
+  assertNoJournalLeft(files);
+  assertCompletedKept(files);
+  ensurePrivateDir(area);
+  const areaId = ensureAreaId(area);
+  const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
+  // Created with its content: an empty file would be taken for one whose runs are lost.
+  if (!existsSync(files.completed)) createLike(files.completed, files.area, newCompletedDb(sources));
+  ensureCompletedDb(files.completed, sources);
+  return areaId;
 }

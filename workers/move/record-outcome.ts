@@ -2,8 +2,8 @@ import { appendHistory } from "../../shared/area/history.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import type { MoveResult } from "../../shared/result.ts";
-import { countSides, type RunsBySide } from "./count-sides.ts";
 import type { JobSession } from "./move.ts";
+import { countSides, type RunsBySide } from "./report.ts";
 
 function stateAfter(error: unknown): MoveResult["state"] {
   return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";

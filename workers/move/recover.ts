@@ -5,6 +5,7 @@ import { plural } from "../../shared/plural.ts";
 import { defaultDeadAfterMs, defaultGraceMs } from "../../shared/queue/grace.ts";
 import type { MovePayload } from "../../shared/queue/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import { runRows } from "./accounts.ts";
 import { commitStates, PendingStates, type RunState } from "./copy.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
@@ -15,7 +16,6 @@ import { isAlive } from "./live-tests.ts";
 import type { JobSession } from "./move.ts";
 import { dropRestored, letGo, undoRestore } from "./restore-runs.ts";
 import { labelOf, type Run } from "./run.ts";
-import { runRows } from "./run-rows.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
 import { findIncomplete } from "./whole.ts";
 

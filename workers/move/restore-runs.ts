@@ -2,17 +2,16 @@ import { defaultDeadAfterMs } from "../../shared/queue/grace.ts";
 import type { RestorePayload } from "../../shared/queue/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
-import { noteRestored, tallyRestored } from "./accounts.ts";
+import { noteRestored, runRows, tallyRestored } from "./accounts.ts";
 import type { RunState } from "./copy.ts";
 import { stageSize } from "./copy-batch.ts";
 import { countRemoval } from "./count-removal.ts";
 import { discardCopies } from "./discard.ts";
-import { endEarly } from "./end-early.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import { isAlive } from "./live-tests.ts";
 import type { JobSession } from "./move.ts";
 import { labelOf, type Run } from "./run.ts";
-import { runRows } from "./run-rows.ts";
+import { endEarly } from "./time-budget.ts";
 
 /** Runs that are complete in every source, and since when. */
 interface Whole {

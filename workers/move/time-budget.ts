@@ -1,7 +1,9 @@
 import { JobsError } from "../../shared/errors.ts";
+import { plural } from "../../shared/plural.ts";
 import type { ReducePayload } from "../../shared/queue/payload.ts";
 import type { TimeUp } from "../../shared/result.ts";
 import { isWithin, nextOpening, ownZone, parseWindow } from "../../shared/time-window.ts";
+import type { JobSession } from "./move.ts";
 
 /** When and how long a job may work. A dry run may at any time. */
 type Times = Partial<Pick<ReducePayload, "between" | "maxTime" | "tz" | "dryRun">>;
@@ -38,4 +40,16 @@ export class TimeBudget {
     if (maxTime !== undefined && performance.now() - this.#began >= maxTime) return "max-time";
     return between !== undefined && !isWithin(parseWindow(between), Date.now(), tz) ? "between" : undefined;
   }
+}
+
+/** Returns whether the job must end; if so, logs it and counts the `left` runs as left to the next job. */
+export function endEarly(
+  { time, tally, context }: Pick<JobSession, "time" | "tally" | "context">,
+  left: number,
+): boolean {
+  const by = time.up();
+  if (by === undefined) return false;
+  tally.leave(by, left);
+  context.log(`Time is up (${by}): ${plural(left, "run")} left for the next job.`);
+  return true;
 }

@@ -1,4 +1,4 @@
-import { cancelJob } from "../../cancel-job.ts";
+import { cancelJob } from "../../find-job.ts";
 import { withSession } from "../../session.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 

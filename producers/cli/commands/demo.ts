@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { JobsError } from "../../../shared/errors.ts";
 import { demoText } from "../../demo/demo-text.ts";
 import { addSharedOptions, type Bind, teach } from "../command.ts";
-import type { CliDeps } from "../deps.ts";
+import type { CliDeps } from "../io.ts";
 import { progressDisplay } from "../progress-bar.ts";
 
 export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {

@@ -5,8 +5,8 @@ import type { RepairRequest } from "../../run-inline.ts";
 import { doctorText } from "../../text/doctor-text.ts";
 import { resultText } from "../../text/result-text.ts";
 import { addSharedOptions, type Bind, type CommandContext, teach } from "../command.ts";
-import type { CliDeps } from "../deps.ts";
 import { inThisProcess } from "../in-this-process.ts";
+import type { CliDeps } from "../io.ts";
 import type { Outcome } from "../outcome.ts";
 
 export function addDoctor(program: Command, bind: Bind, deps: CliDeps): void {

@@ -1,11 +1,10 @@
 import { JobsError } from "../../../shared/errors.ts";
-import { isMigrateResult } from "../../../shared/job-result.ts";
-import { failedMigration } from "../../failed-migration.ts";
+import { agoText } from "../../../shared/plural.ts";
 import { type JobReport, reportJob } from "../../find-job.ts";
+import { failedMigration, isMigrateResult } from "../../job-view.ts";
 import { withSession } from "../../session.ts";
-import { agoText } from "../../text/amounts.ts";
-import { jobResultText } from "../../text/job-result-text.ts";
 import { progressText } from "../../text/progress-text.ts";
+import { jobResultText } from "../../text/result-text.ts";
 import { printable, textTable } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 

@@ -1,11 +1,8 @@
-import { isMigrateResult } from "../../../shared/job-result.ts";
-import { verbOf } from "../../../shared/job-verbs.ts";
 import type { MigrateResult } from "../../../shared/migrate-result.ts";
-import { plural } from "../../../shared/plural.ts";
-import type { JobView } from "../../job-view.ts";
+import { agoText, elapsedText, plural, verbOf } from "../../../shared/plural.ts";
+import { isMigrateResult, type JobView } from "../../job-view.ts";
 import { listJobs, parseStates } from "../../list-jobs.ts";
 import { withSession } from "../../session.ts";
-import { agoText, elapsedText } from "../../text/amounts.ts";
 import { placeText } from "../../text/migrate-text.ts";
 import { progressText } from "../../text/progress-text.ts";
 import { textTable } from "../../text/table.ts";

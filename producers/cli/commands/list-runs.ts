@@ -3,11 +3,10 @@ import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { RunId } from "../../../shared/run-id.ts";
 import type { RunList } from "../../list-runs.ts";
 import { runDocument, runText } from "../../text/runs-text.ts";
-import { printable } from "../../text/table.ts";
-import { write } from "../../text/write.ts";
-import { areaAndMore } from "../area-argument.ts";
+import { printable, write } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
 import type { CliIo } from "../io.ts";
+import { areaAndMore } from "../option-values.ts";
 import type { Outcome } from "../outcome.ts";
 import { runIds } from "../selectors.ts";
 

@@ -1,9 +1,8 @@
 import { text as readText } from "node:stream/consumers";
 import { JobsError } from "../../../shared/errors.ts";
 import type { RowFormat } from "../../query/print-rows.ts";
-import { areaAndMore } from "../area-argument.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
-import { duration } from "../option-values.ts";
+import { areaAndMore, duration } from "../option-values.ts";
 import type { Outcome } from "../outcome.ts";
 
 /** Milliseconds; less than the 136 s for which Megatest waits for a database. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Bind } from "../command.ts";
-import type { CliDeps } from "../deps.ts";
+import type { CliDeps } from "../io.ts";
 import { addMoveCommand } from "../move-command.ts";
 
 export function addReduce(program: Command, bind: Bind, deps: CliDeps): void {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { longestGraceMs } from "../../../shared/queue/grace.ts";
 import type { Bind } from "../command.ts";
-import type { CliDeps } from "../deps.ts";
+import type { CliDeps } from "../io.ts";
 import { addMoveCommand } from "../move-command.ts";
 import { duration, oneOf } from "../option-values.ts";
 

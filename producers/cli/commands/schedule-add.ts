@@ -8,8 +8,7 @@ import { addMigrateOptions, migrateOptionsOf } from "../migrate-options.ts";
 import { requestOf } from "../move-command.ts";
 import { duration } from "../option-values.ts";
 import type { Outcome } from "../outcome.ts";
-import { addSelectors } from "../selectors.ts";
-import { addWorkOptions } from "../work-options.ts";
+import { addSelectors, addWorkOptions } from "../selectors.ts";
 
 const unreachable = { 4: "Redis is unreachable" };
 

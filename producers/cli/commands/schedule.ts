@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { scheduleStatus } from "../../automatic-status.ts";
 import { oftenText, removeSchedule } from "../../schedules.ts";
 import { withSession } from "../../session.ts";
-import { automaticText } from "../../text/automatic-text.ts";
+import { automaticText } from "../../text/status-text.ts";
 import { textTable } from "../../text/table.ts";
 import { type AddCommand, addSharedOptions, type Bind, teach } from "../command.ts";
 import { addScheduleAdd } from "./schedule-add.ts";

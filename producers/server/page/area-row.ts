@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import { areaDetails, diagnoses } from "./details.ts";
 import type { Area, AreaSummary, Automatic, Diagnosis, HistoryLine, Job } from "./documents.ts";
 import { progressOf } from "./hosts-view.ts";
+import { areaDetails, diagnoses } from "./lane.ts";
 import { homeName, state } from "./state.ts";
 import { ago, bytes, number, runs } from "./words.ts";
 

@@ -1,3 +1,5 @@
+import { askArea } from "./ask.ts";
+import type { Area, Diagnosis } from "./documents.ts";
 import { changed } from "./state.ts";
 
 /** A result; the last value stays until the next one arrives. */
@@ -9,7 +11,7 @@ export interface Found<T> {
 }
 
 /** Requests something for many areas, at most `width` at a time, and repeats it when it is outdated. */
-export class Lane<T> {
+class Lane<T> {
   readonly #fetch: (path: string) => Promise<T>;
   readonly #width: number;
   readonly #freshFor: number;
@@ -64,3 +66,9 @@ export class Lane<T> {
     this.#go();
   }
 }
+
+/** Sizes, runs, locks and last jobs of the visible areas. */
+export const areaDetails = new Lane<Area>((path) => askArea(path, ""), 4, 30_000);
+
+/** One at a time, because the doctor reads whole databases. */
+export const diagnoses = new Lane<Diagnosis>((path) => askArea(path, "/doctor"), 1, 120_000);

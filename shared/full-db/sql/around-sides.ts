@@ -1,13 +1,11 @@
 import { quoteName } from "../../sqlite/connection.ts";
 import { foldName } from "../../sqlite/names.ts";
-import { type Join, joinOn } from "./arms.ts";
 import { isReserved } from "./keywords.ts";
 import { aliasName, orderTerms } from "./order.ts";
 import { closingOf, isWord, type Piece, splitList, textOf } from "./pieces.ts";
-import { resolveAt } from "./references.ts";
-import type { ResultColumn } from "./result-columns.ts";
+import { type ResultColumn, resolveAt } from "./references.ts";
 import type { Core } from "./select.ts";
-import type { Tail } from "./within-sides.ts";
+import { type Join, joinOn, type Tail } from "./within-sides.ts";
 
 class Exports {
   readonly #names = new Map<string, string>();

@@ -2,8 +2,7 @@ import { foldName } from "../../sqlite/names.ts";
 import type { Source } from "./from.ts";
 import { isReserved } from "./keywords.ts";
 import { isWord, type Piece, splitList, textOf, withoutParentheses } from "./pieces.ts";
-import { asColumn, resolveAt } from "./references.ts";
-import type { ResultColumn } from "./result-columns.ts";
+import { asColumn, type ResultColumn, resolveAt } from "./references.ts";
 
 export interface OrderTerm {
   expression: readonly Piece[];

@@ -1,15 +1,14 @@
 import type { Connection } from "../../sqlite/connection.ts";
 import type { UnionTable } from "../union-tables.ts";
 import { sidesOf, type Union } from "../views.ts";
-import type { Join } from "./arms.ts";
 import { rewriteAroundSides } from "./around-sides.ts";
 import { parseFrom } from "./from.ts";
 import { closingOf, isWord, type Piece, textOf } from "./pieces.ts";
 import { staysOnOneSide } from "./proof.ts";
-import { resultColumns } from "./result-columns.ts";
+import { resultColumns } from "./references.ts";
 import { type Core, parseSelect, type Select } from "./select.ts";
 import { nameOf, type Token } from "./tokens.ts";
-import { groupsWithinSides, itemText, rewriteWithinSides, type Tail } from "./within-sides.ts";
+import { groupsWithinSides, itemText, type Join, rewriteWithinSides, type Tail } from "./within-sides.ts";
 
 /**
  * Rewrites queries so that joins run on each side. SQLite flattens a view of two sides only into a query that neither

@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
-import { setDrained } from "../../../shared/queue/drained.ts";
+import { setDrained } from "../../../shared/queue/hosts.ts";
 import { noteOutcome } from "../../../shared/queue/outcomes.ts";
 import { buildArea, type SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { hasBrowser, withBrowser } from "../../support/browser.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clearDrained, listDrained, setDrained } from "../../../shared/queue/drained.ts";
+import { clearDrained, listDrained, setDrained } from "../../../shared/queue/hosts.ts";
 import { withRedis } from "../../support/redis.ts";
 
 test("a host stays drained, as it was noted first, until somebody says otherwise", () =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { gather, gatherLate } from "../../../workers/migrate/gather.ts";
+import { gather, gatherLate } from "../../../workers/migrate/close.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/id-gap.ts";
 import { transact } from "../../../workers/move/transaction.ts";
 import {

@@ -14,7 +14,7 @@ import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/area-status.ts";
 import { openArea } from "../../../shared/area/area.ts";
 import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { prepareArea } from "../../../workers/move/prepare-area.ts";
+import { prepareArea } from "../../../workers/move/prepare.ts";
 import { checkOf, diagnoseArea, faultsOf, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
