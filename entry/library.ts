@@ -1,6 +1,6 @@
-import { MtJobs as Producer } from "../producers/mtjobs.ts";
-import { readSettingsFile, resolveSettings, type Settings } from "../shared/settings.ts";
-import { workingDirectory } from "../shared/working-directory.ts";
+import { MtJobs as Producer } from "../producers/client/mtjobs.ts";
+import { readSettingsFile, resolveSettings, type Settings } from "../shared/settings/settings.ts";
+import { workingDirectory } from "../shared/settings/working-directory.ts";
 
 /**
  * The library: the functions of the command `mtjobs` for programs.
@@ -29,32 +29,30 @@ export class MtJobs extends Producer {
   }
 }
 
-export type { AreaStatus } from "../producers/area-status.ts";
-export type { AutomaticStatus, ScheduleStatus } from "../producers/automatic-status.ts";
-export type { Check } from "../producers/doctor/check.ts";
-export type { Examination } from "../producers/doctor/examine.ts";
-export type { DrainOptions } from "../producers/drain.ts";
-export type { DrainedArea, DrainHooks, DrainResult, StayedArea } from "../producers/drain-areas.ts";
-export type { FarmStatus, QueueStatus } from "../producers/farm-status.ts";
-export type { Cancelled, JobReport } from "../producers/find-job.ts";
-export type { InlineJob, ManyOptions, QueuedJob, ResultOptions } from "../producers/job-handles.ts";
-export type { JobState, JobView } from "../producers/job-view.ts";
-export type { JobFilter } from "../producers/list-jobs.ts";
-export type { MigrateOptions } from "../producers/migrate-request.ts";
-export type { ReduceOptions, RestoreOptions } from "../producers/move-options.ts";
-export type { DoctorOptions } from "../producers/mtjobs.ts";
-export type { MtJobsSchedules, ScheduleTimes } from "../producers/mtjobs-schedules.ts";
-export type { Schedule } from "../producers/schedules.ts";
-export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
-
-export type { FullDb, FullDbOptions, Query, Row } from "../shared/full-db/full-db.ts";
-export type { Parameters, Value } from "../shared/full-db/parameters.ts";
+export type { AreaStatus } from "../producers/areas/status.ts";
+export type { InlineJob, ManyOptions, QueuedJob, ResultOptions } from "../producers/client/job-handles.ts";
+export type { DoctorOptions } from "../producers/client/mtjobs.ts";
+export type { MtJobsSchedules, ScheduleTimes } from "../producers/client/schedules.ts";
+export type { Check } from "../producers/doctor/checks/check.ts";
+export type { Examination } from "../producers/doctor/diagnose-and-repair.ts";
+export type { DrainOptions } from "../producers/fleet/drain.ts";
+export type { DrainedArea, DrainHooks, DrainResult, StayedArea } from "../producers/fleet/drain-areas.ts";
+export type { FarmStatus, QueueStatus } from "../producers/fleet/status.ts";
+export type { FullDb, FullDbOptions, Query, Row } from "../producers/full-db/full-db.ts";
+export type { Parameters, Value } from "../producers/full-db/parameters.ts";
+export type { MigrateOptions } from "../producers/jobs/check-migrate.ts";
+export type { Cancelled, JobReport } from "../producers/jobs/find-job.ts";
+export type { JobState, JobView } from "../producers/jobs/job-view.ts";
+export type { JobFilter } from "../producers/jobs/list-jobs.ts";
+export type { ReduceOptions, RestoreOptions } from "../producers/jobs/options.ts";
+export type { AutomaticStatus, ScheduleStatus } from "../producers/jobs/schedule-status.ts";
+export type { Schedule } from "../producers/jobs/schedules.ts";
 export type {
   MigrateCheck,
   MigrateCheckName,
   MigrateOutcome,
   MigrateResult,
-} from "../shared/migrate-result.ts";
+} from "../shared/contract/migrate-result.ts";
 export type {
   MovedRun,
   MoveResult,
@@ -63,6 +61,7 @@ export type {
   SkippedRun,
   SkipReason,
   TimeUp,
-} from "../shared/result.ts";
+} from "../shared/contract/move-result.ts";
+export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
 
-export type { Settings } from "../shared/settings.ts";
+export type { Settings } from "../shared/settings/settings.ts";

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
+
 import { fileURLToPath } from "node:url";
-import { buildProgram } from "../producers/cli/program.ts";
+import { buildProgram } from "../producers/cli/commands/program.ts";
 import { ExitCode } from "../shared/errors.ts";
-import { workingDirectory } from "../shared/working-directory.ts";
+import { workingDirectory } from "../shared/settings/working-directory.ts";
+import { ownVersion } from "../shared/version.ts";
 
 // The command `mtjobs`.
 
@@ -22,13 +23,6 @@ function catchSignals(): AbortSignal {
     });
   }
   return interrupt.signal;
-}
-
-function ownVersion(): string {
-  // One level up from the source, two from the built file in dist/.
-  const up = import.meta.url.endsWith(".ts") ? "../package.json" : "../../package.json";
-  const { version } = JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string };
-  return version;
 }
 
 let interrupt: AbortSignal | undefined;

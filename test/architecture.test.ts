@@ -1,9 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join, posix } from "node:path";
-import { fileURLToPath } from "node:url";
+import { posix } from "node:path";
 import { expect, test } from "vitest";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
+import { filesPerFolder, functionsOf } from "./structure/measure.ts";
+import { rooms } from "./structure/rooms.ts";
+import { parseSource, readSources } from "./structure/sources.ts";
 
 /** What each layer may import from, besides packages. */
 const mayImport: Record<string, string[]> = {
@@ -12,31 +11,20 @@ const mayImport: Record<string, string[]> = {
   workers: ["workers", "shared"],
   entry: ["entry", "producers", "workers", "shared"],
 };
-const layers = Object.keys(mayImport);
+
+const layers = Object.keys(rooms);
 
 /** Path from the top (with slashes) → text. */
 type Sources = Map<string, string>;
 
-function readSources(directories: string[], ending: RegExp): Sources {
-  const sources: Sources = new Map();
-  for (const directory of directories) {
-    for (const file of readdirSync(join(root, directory), { recursive: true, encoding: "utf8" })) {
-      if (!ending.test(file)) continue;
-      sources.set(posix.join(directory, file), readFileSync(join(root, directory, file), "utf8"));
-    }
-  }
-  return sources;
-}
-
-const importStatement =
-  /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*["'](?<from>[^"']+)["']|^\s*import\s*["'](?<bare>[^"']+)["']|\bimport\(\s*["'](?<dynamic>[^"']+)["']/gm;
+const sourcesOf = (directories: readonly string[]): Sources =>
+  new Map(readSources(directories).map(({ path, text }) => [path, text]));
 
 /** The project's files that a file imports, type-only imports included. */
 function importsOf(path: string, text: string): string[] {
-  return [...text.matchAll(importStatement)]
-    .map(({ groups }) => groups?.from ?? groups?.bare ?? groups?.dynamic ?? "")
-    .filter((specifier) => specifier.startsWith("."))
-    .map((specifier) => posix.join(posix.dirname(path), specifier));
+  return parseSource(path, text)
+    .imports.map(({ from }) => from)
+    .filter((from) => layers.includes(layerOf(from)) || from.startsWith("test/"));
 }
 
 function layerOf(path: string): string {
@@ -47,6 +35,19 @@ function breaches(sources: Sources): string[] {
   return [...sources].flatMap(([path, text]) =>
     importsOf(path, text)
       .filter((imported) => !mayImport[layerOf(path)]?.includes(layerOf(imported)))
+      .map((imported) => `${path} imports ${imported}`),
+  );
+}
+
+/** Imports from a room beside or above the file's own, within one layer. */
+function upwardImports(sources: Sources): string[] {
+  const floor = (path: string) =>
+    rooms[layerOf(path)]?.findIndex((line) => line.includes(posix.dirname(path))) ?? -1;
+  return [...sources].flatMap(([path, text]) =>
+    importsOf(path, text)
+      .filter((imported) => layerOf(imported) === layerOf(path))
+      .filter((imported) => posix.dirname(imported) !== posix.dirname(path))
+      .filter((imported) => floor(imported) < 0 || floor(imported) >= floor(path))
       .map((imported) => `${path} imports ${imported}`),
   );
 }
@@ -66,25 +67,66 @@ function cycles(sources: Sources): string[] {
   return found;
 }
 
-function longerThan(limit: number, sources: Sources): string[] {
-  return [...sources]
-    .map(([path, text]) => ({ path, lines: text.split("\n").length - 1 }))
-    .filter(({ lines }) => lines > limit)
-    .map(({ path, lines }) => `${path}: ${lines} lines`);
-}
-
 test("producers and workers import shared but never each other, and shared imports neither", () => {
-  const sources = readSources(layers, /\.ts$/);
+  const sources = sourcesOf(layers);
   expect(sources.size).toBeGreaterThan(0);
   expect(breaches(sources)).toEqual([]);
 });
 
+test("every file is in a room of the plan, and no room imports from one beside or above it", () => {
+  const sources = sourcesOf(layers);
+  const planned = new Set(Object.values(rooms).flat(2));
+  expect([...sources.keys()].map((path) => posix.dirname(path)).filter((room) => !planned.has(room))).toEqual(
+    [],
+  );
+  expect(upwardImports(sources)).toEqual([]);
+});
+
+test("no folder has more than 16 files of its own", () => {
+  const folders = [...filesPerFolder(readSources(layers))];
+  expect(folders.filter(([, files]) => files > 16)).toEqual([]);
+});
+
 test("no source file imports itself by way of others", () => {
-  expect(cycles(readSources(layers, /\.ts$/))).toEqual([]);
+  expect(cycles(sourcesOf(layers))).toEqual([]);
+});
+
+test("what only one side uses is not in shared", () => {
+  const sources = sourcesOf(layers);
+  const reach = (layer: string) => {
+    const seen = new Set<string>();
+    const open = [...sources.keys()].filter((path) => layerOf(path) === layer);
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      open.push(...importsOf(path, sources.get(path) ?? ""));
+    }
+    return seen;
+  };
+  const entry = [...sources].filter(([path]) => layerOf(path) === "entry");
+  const sides = [
+    reach("producers"),
+    reach("workers"),
+    new Set(entry.flatMap(([path, text]) => importsOf(path, text))),
+  ];
+  const shared = [...sources.keys()].filter((path) => layerOf(path) === "shared");
+  expect(shared.filter((path) => sides.filter((side) => side.has(path)).length < 2)).toEqual([]);
+});
+
+test("Redis and SQLite do not meet: what reads an area's databases loads no queue, and the other way round", () => {
+  const sources = sourcesOf(layers);
+  const of = (pattern: RegExp) => [...sources.keys()].filter((path) => pattern.test(path));
+  for (const path of of(/^workers\/(?:area-db|records|move|migrate|job-thread)\//))
+    expect([
+      path,
+      loadedBy(path, sources).filter((name) => /^(?:bullmq|ioredis|redlock)$/.test(name)),
+    ]).toEqual([path, []]);
+  for (const path of of(/^workers\/(?:locks|jobs|periodic)\/(?!.*-thread\.ts)/))
+    expect([path, loadedBy(path, sources).includes("better-sqlite3")]).toEqual([path, false]);
 });
 
 test("only entry points, mains and threads touch the environment, signals and the exit", () => {
-  const touching = [...readSources(layers, /\.ts$/)]
+  const touching = [...sourcesOf(layers)]
     .filter(([path]) => layerOf(path) !== "entry" && !/\/(main|[a-z-]+-thread)\.ts$/.test(path))
     .filter(([, text]) => /\bprocess\.(env|exit|exitCode|on|once)\b/.test(text))
     .map(([path]) => path);
@@ -92,7 +134,7 @@ test("only entry points, mains and threads touch the environment, signals and th
 });
 
 test("only the command serve loads the HTTP server, and only once it runs", () => {
-  const sources = readSources(layers, /\.ts$/);
+  const sources = sourcesOf(layers);
   const outside = [...sources].filter(([path]) => !path.startsWith("producers/server/"));
   const libraries = /from "(?:@?fastify|@bull-board|tinypool|rate-limiter)/;
   expect(outside.filter(([, text]) => libraries.test(text)).map(([path]) => path)).toEqual([]);
@@ -104,9 +146,11 @@ test("only the command serve loads the HTTP server, and only once it runs", () =
   expect(serve).not.toMatch(/^import .*server\//m);
 });
 
-test("no source file is longer than 250 lines, and no test file longer than 300", () => {
-  expect(longerThan(250, readSources([...layers, "scripts"], /\.m?ts$|\.mjs$/))).toEqual([]);
-  expect(longerThan(300, readSources(["test"], /\.ts$/))).toEqual([]);
+test("no function is longer than 60 lines, and no test file longer than 300", () => {
+  const functions = readSources(layers).flatMap(functionsOf);
+  expect(functions.filter(({ lines }) => lines > 60)).toEqual([]);
+  const tests = readSources(["test"]);
+  expect(tests.filter(({ lines }) => lines > 300).map(({ path }) => path)).toEqual([]);
 });
 
 /** Every place where source text puts a value between the quotes of an SQL text or name, instead of binding it, as `file:line`. */
@@ -127,7 +171,7 @@ function quotedValues(sources: Sources): string[] {
 }
 
 test("no source file puts a value into the text of SQL: values are bound, names and words go through one function each", () => {
-  const sources = readSources(layers, /\.ts$/);
+  const sources = sourcesOf(layers);
   sources.delete("shared/sqlite/connection.ts");
   // Said to a person or a shell, not to SQLite.
   for (const path of [...sources.keys()])
@@ -157,6 +201,9 @@ test("the scan for values in SQL sees those that were there", () => {
 });
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: the same
 
+const importStatement =
+  /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*["'](?<from>[^"']+)["']|^\s*import\s*["'](?<bare>[^"']+)["']|\bimport\(\s*["'](?<dynamic>[^"']+)["']/gm;
+
 /** The packages that are loaded when `path` is: with all that it imports, but for types and what is imported later. */
 function loadedBy(path: string, sources: Sources, seen = new Set<string>()): string[] {
   if (seen.has(path)) return [];
@@ -170,7 +217,7 @@ function loadedBy(path: string, sources: Sources, seen = new Set<string>()): str
 }
 
 test("what needs no queue starts without the libraries of the queue, which take half a second to load", () => {
-  const sources = readSources(layers, /\.ts$/);
+  const sources = sourcesOf(layers);
   const heavy = ["bullmq", "ioredis", "redlock", "pino", "pino-pretty", "zod", "cli-progress"];
   const starting = [...sources.keys()].filter((path) =>
     /^entry\/|^producers\/.*\/main\.ts$|-thread\.ts$/.test(path),

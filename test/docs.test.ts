@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { migrateSchema } from "../shared/contract/migrate-payload.ts";
+import { migrateCheckNames } from "../shared/contract/migrate-result.ts";
+import { payloadSchemas } from "../shared/contract/payload.ts";
 import { errorCodes } from "../shared/errors.ts";
-import { jobSteps } from "../shared/job-steps.ts";
-import { migrateCheckNames } from "../shared/migrate-result.ts";
-import { migrateSchema } from "../shared/queue/migrate-payload.ts";
-import { payloadSchemas } from "../shared/queue/payload.ts";
-import { environmentName, resolveSettings } from "../shared/settings.ts";
+import { environmentName, resolveSettings } from "../shared/settings/settings.ts";
+import { jobSteps } from "../workers/area-db/job-steps.ts";
 import { runCommand } from "./producers/run-command.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -76,7 +76,7 @@ describe("the documentation", () => {
   });
 
   it("lists for every code of a refused migration the checks that it stands for", async () => {
-    const { refusalCodes } = await import("../workers/migrate/refusal.ts");
+    const { refusalCodes } = await import("../workers/migrate/checks/refusal.ts");
     const table = textOf("docs/migration.md").split("| code | checks |\n")[1]?.split("\n\n")[0] ?? "";
     const told = [...table.matchAll(/^\| `([\w-]+)` \| ([^;|]*)/gm)].flatMap(([, code, checks = ""]) =>
       [...checks.matchAll(/`([\w-]+)`/g)].map(([, check]) => [check, code]),

@@ -5,7 +5,9 @@ const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.ur
 
 /** Metrics by their full names, as the sources make them. */
 function madeMetrics(): Set<string> {
-  const server = [...read("producers/server/metrics.ts").matchAll(/gauge\(\s*registry,\s*"([a-z_]+)"/g)];
+  const server = [
+    ...read("producers/server/routes/metrics.ts").matchAll(/gauge\(\s*registry,\s*"([a-z_]+)"/g),
+  ];
   const worker = ["worker-metrics", "figure-metrics"].flatMap((file) => [
     ...read(`workers/${file}.ts`).matchAll(/name: "mtjobs_([a-z_]+)"/g),
   ]);

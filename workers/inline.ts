@@ -1,14 +1,14 @@
-import { newJobId } from "../shared/queue/names.ts";
+import type { MoveResult } from "../shared/contract/move-result.ts";
 import {
   type MoveName,
   type MovePayload,
   parsePayload,
   type ReducePayload,
-} from "../shared/queue/payload.ts";
-import type { MoveResult } from "../shared/result.ts";
-import type { Settings } from "../shared/settings.ts";
-import { JobThreads, type ThreadOptions } from "./job-threads.ts";
-import type { ThreadData, ThreadJobName, ThreadJobs } from "./thread-protocol.ts";
+} from "../shared/contract/payload.ts";
+import { newJobId } from "../shared/queue/names.ts";
+import type { Settings } from "../shared/settings/settings.ts";
+import { JobThreads, type ThreadOptions } from "./job-thread/job-threads.ts";
+import type { ThreadData, ThreadJobName, ThreadJobs } from "./job-thread/protocol.ts";
 
 /**
  * `--inline`: runs the job from this process without Redis, in the same kind of thread as a worker's. The lease in

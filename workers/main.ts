@@ -1,8 +1,8 @@
 import { toJobsError } from "../shared/errors.ts";
-import { createLog } from "../shared/log.ts";
 import { flushTraces, startTracing } from "../shared/queue/tracing.ts";
-import type { Settings } from "../shared/settings.ts";
-import { HostWorker, type HostWorkerOptions } from "./worker.ts";
+import { createLog } from "../shared/settings/log.ts";
+import type { Settings } from "../shared/settings/settings.ts";
+import { HostWorker, type HostWorkerOptions } from "./host/host-worker.ts";
 
 const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 type Signal = (typeof signals)[number];
@@ -27,7 +27,7 @@ export async function runWorker(
   { metrics: listen, ...options }: RunWorkerOptions = {},
 ): Promise<number> {
   const log = createLog(settings);
-  const metrics = listen && new (await import("./worker-metrics.ts")).WorkerMetrics(settings.host);
+  const metrics = listen && new (await import("./host/metrics.ts")).WorkerMetrics(settings.host);
   const watched: HostWorkerOptions | undefined = metrics && {
     watch: (queue, locks) => metrics.watch(queue, locks),
   };

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { Settings } from "../../shared/settings.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
 import type { CliIo } from "./io.ts";
 import type { Outcome } from "./outcome.ts";
 

@@ -1,6 +1,6 @@
-import type { Settings } from "../../shared/settings.ts";
-import type { ListenAddress } from "../listen-address.ts";
-import type { RunInline, RunRepair } from "../run-inline.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import type { RunInline, RunRepair } from "../jobs/run-inline.ts";
+import type { ListenAddress } from "./options/listen-address.ts";
 
 /** What a command sees of its process. The entry point provides it, so that nothing below reads globals. */
 export interface CliIo {

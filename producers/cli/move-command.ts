@@ -1,16 +1,16 @@
 import type { Command } from "commander";
+import type { MoveName } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
-import type { MoveName } from "../../shared/queue/payload.ts";
-import { exitOf } from "../held-back.ts";
-import { checkRequest, type MoveRequest, payloadMembers } from "../move-request.ts";
-import { resultText } from "../text/result-text.ts";
+import { resultText } from "../format/move-result.ts";
+import { checkRequest, type MoveRequest, payloadMembers } from "../jobs/check-move.ts";
+import { exitOf } from "../jobs/exit-code.ts";
 import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "./command.ts";
-import { inThisProcess } from "./in-this-process.ts";
 import type { CliDeps } from "./io.ts";
-import { jobQueued } from "./job-queued.ts";
-import { duration } from "./option-values.ts";
+import { duration } from "./options/option-values.ts";
+import { addSelectors, addWorkOptions, type SelectorTexts } from "./options/selectors.ts";
 import type { Outcome } from "./outcome.ts";
-import { addSelectors, addWorkOptions, type SelectorTexts } from "./selectors.ts";
+import { inThisProcess } from "./run-inline.ts";
+import { jobQueued } from "./run-queued.ts";
 
 /** What differs between the commands that move runs. The name is also the job's name. */
 export interface MoveCommand {

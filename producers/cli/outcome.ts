@@ -1,5 +1,5 @@
 import { ExitCode, type JobsError } from "../../shared/errors.ts";
-import { OutputFailure, printable } from "../text/table.ts";
+import { OutputFailure, printable } from "../format/table.ts";
 import type { CliIo } from "./io.ts";
 
 /** The result of a command. It is printed in one place, so that `--json` is always one document. */

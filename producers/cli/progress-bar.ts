@@ -1,6 +1,6 @@
 import type { SingleBar } from "cli-progress";
-import { countText, plural } from "../../shared/plural.ts";
-import type { Progress } from "../../shared/result.ts";
+import type { Progress } from "../../shared/contract/move-result.ts";
+import { countText, plural } from "../../shared/text.ts";
 import type { CliIo } from "./io.ts";
 
 /** Shows a job's progress on stderr: a bar on a terminal, otherwise only notes. */

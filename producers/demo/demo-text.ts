@@ -1,6 +1,6 @@
-import { bytesText, countText, elapsedText, plural } from "../../shared/plural.ts";
-import type { SkipReason } from "../../shared/result.ts";
-import { textTable } from "../text/table.ts";
+import type { SkipReason } from "../../shared/contract/move-result.ts";
+import { bytesText, countText, elapsedText, plural } from "../../shared/text.ts";
+import { textTable } from "../format/table.ts";
 import type { DemoReport } from "./run-demo.ts";
 import { settingsEnvironment } from "./worker-process.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "./sample-area/build-area.ts";
 
 /** What the demo measures before and after. */
 export interface Measurement {

@@ -1,15 +1,15 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { currentUser } from "../../shared/built-file.ts";
-import type { MoveResult, Progress } from "../../shared/result.ts";
-import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
-import type { Settings } from "../../shared/settings.ts";
-import { enqueueJob } from "../enqueue.ts";
-import { followJob } from "../follow.ts";
-import { checkRequest } from "../move-request.ts";
-import { type Session, withSession } from "../session.ts";
+import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
+import { currentUser } from "../../shared/process.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import { checkRequest } from "../jobs/check-move.ts";
+import { enqueueJob } from "../jobs/enqueue.ts";
+import { followJob } from "../jobs/follow.ts";
+import { type Session, withSession } from "../jobs/session.ts";
 import { type Measurement, measure } from "./measure.ts";
+import { buildArea, type SampleArea } from "./sample-area/build-area.ts";
 import { startWorker } from "./worker-process.ts";
 
 export interface DemoOptions {

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JobsError } from "../../shared/errors.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
-import { environmentName, type Settings } from "../../shared/settings.ts";
-import type { Session } from "../session.ts";
+import { environmentName, type Settings } from "../../shared/settings/settings.ts";
+import type { Session } from "../jobs/session.ts";
 
 /** A worker in its own process, as on a real host. */
 export interface WorkerProcess {

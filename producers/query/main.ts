@@ -1,8 +1,8 @@
 // Runs one query in its own process, which can be killed while SQLite is working; a thread cannot.
 import { Worker } from "node:worker_threads";
 import { toJobsError } from "../../shared/errors.ts";
-import { FullDb } from "../../shared/full-db/full-db.ts";
-import type { Value } from "../../shared/full-db/parameters.ts";
+import { FullDb } from "../full-db/full-db.ts";
+import type { Value } from "../full-db/parameters.ts";
 import {
   type FromQuery,
   messagesAhead,

@@ -1,8 +1,8 @@
 import type { Writable } from "node:stream";
 import { type JobsError, toJobsError } from "../../shared/errors.ts";
-import type { Value } from "../../shared/full-db/parameters.ts";
-import { jsonValue, rowsCsv, rowsTable, uniqueNames } from "../text/rows-text.ts";
-import { write } from "../text/table.ts";
+import { jsonValue, rowsCsv, rowsTable, uniqueNames } from "../format/rows.ts";
+import { write } from "../format/table.ts";
+import type { Value } from "../full-db/parameters.ts";
 import type { RunningQuery } from "./start-query.ts";
 
 /** A table is aligned some hundred rows at a time, so that output starts early. */

@@ -1,6 +1,6 @@
 import type { ErrorDocument } from "../../shared/errors.ts";
-import type { ReadFiles } from "../../shared/full-db/locate.ts";
-import type { Value } from "../../shared/full-db/parameters.ts";
+import type { ReadFiles } from "../full-db/locate.ts";
+import type { Value } from "../full-db/parameters.ts";
 
 export interface QueryRequest {
   files: ReadFiles;

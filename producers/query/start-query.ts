@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { builtFile } from "../../shared/built-file.ts";
 import { JobsError } from "../../shared/errors.ts";
-import type { Value } from "../../shared/full-db/parameters.ts";
+import { builtFile } from "../../shared/process.ts";
+import type { Value } from "../full-db/parameters.ts";
 import type { FromQuery, QueryRequest, ToQuery } from "./query-messages.ts";
 
 export interface RunningQuery {

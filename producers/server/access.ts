@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { isIPv6 } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
-import { isLoopback } from "../listen-address.ts";
-import { plainProblem, sendProblem } from "./problems.ts";
+import { isLoopback } from "../cli/options/listen-address.ts";
+import { plainProblem, sendProblem } from "./routes/problems.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

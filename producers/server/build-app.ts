@@ -3,16 +3,16 @@ import helmet from "@fastify/helmet";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { guardAccess } from "./access.ts";
-import { areaRoutes, lookRoutes } from "./area-routes.ts";
-import { addBoard } from "./board.ts";
-import { describeApi } from "./description.ts";
-import { eventRoute } from "./events.ts";
-import { healthRoute } from "./health.ts";
-import { jobRoutes } from "./job-routes.ts";
-import { metricsRoute } from "./metrics.ts";
-import { addOverview, importMapHash } from "./overview.ts";
-import { answerWithProblems, plainProblem } from "./problems.ts";
-import type { ServerParts } from "./server-parts.ts";
+import { describeApi } from "./openapi.ts";
+import { areaRoutes, lookRoutes } from "./routes/areas.ts";
+import { addBoard } from "./routes/bull-board.ts";
+import { eventRoute } from "./routes/events.ts";
+import { healthRoute } from "./routes/health.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { metricsRoute } from "./routes/metrics.ts";
+import { addOverview, importMapHash } from "./routes/overview.ts";
+import { answerWithProblems, plainProblem } from "./routes/problems.ts";
+import type { ServerParts } from "./routes/server-context.ts";
 
 /** Maximum bytes of a body; a job with 100,000 run ids fits. */
 const largestBody = 1024 * 1024;

@@ -1,16 +1,16 @@
 import type { AddressInfo } from "node:net";
 import { JobsError } from "../../shared/errors.ts";
-import { listeningUrl } from "../../shared/listening-url.ts";
-import { createLog } from "../../shared/log.ts";
-import { toQueueError } from "../../shared/queue/outage.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
-import type { Settings } from "../../shared/settings.ts";
-import { assertGuarded, type ListenAddress } from "../listen-address.ts";
-import { openSession } from "../session.ts";
+import { toQueueError } from "../../shared/queue/redis-errors.ts";
+import { createLog } from "../../shared/settings/log.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import { listeningUrl } from "../../shared/text.ts";
+import { assertGuarded, type ListenAddress } from "../cli/options/listen-address.ts";
+import { openSession } from "../jobs/session.ts";
 import { shortestToken } from "./access.ts";
+import { Desk } from "./area-pool/area-pool.ts";
 import { buildApp } from "./build-app.ts";
-import { Desk } from "./desk.ts";
-import type { ServerParts } from "./server-parts.ts";
+import type { ServerParts } from "./routes/server-context.ts";
 
 /** Milliseconds for open requests after the server is told to stop. */
 const stopGrace = 5000;

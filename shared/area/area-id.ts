@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { linkSync, renameSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { JobsError, systemCode } from "../errors.ts";
+import { readBounded } from "../files/read-bounded.ts";
+import { syncDirectory } from "../files/sync-directory.ts";
 import type { Area } from "./area.ts";
 import { createLike, ensurePrivateDir } from "./ownership.ts";
-import { readBounded } from "./read-bounded.ts";
-import { syncDirectory } from "./sync-directory.ts";
 
 interface Identity {
   /** A UUID. */

@@ -1,11 +1,11 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { JobsError } from "../errors.ts";
-import type { Settings } from "../settings.ts";
+import { isInside, resolveInside, resolveRoots } from "../files/roots.ts";
+import type { Settings } from "../settings/settings.ts";
 import { assertHarmlessJournal } from "../sqlite/journal.ts";
-import { areaName } from "./area-name.ts";
-import { type MegatestConfig, readConfig } from "./config.ts";
-import { isInside, resolveInside, resolveRoots } from "./roots.ts";
+import { areaName } from "./config/area-name.ts";
+import { type MegatestConfig, readConfig } from "./config/config.ts";
 
 /** A Megatest run area: a directory that every host mounts, possibly under different paths. */
 export interface Area {

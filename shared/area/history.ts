@@ -1,10 +1,10 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { JobsError, systemCode } from "../errors.ts";
+import { readFrom } from "../files/read-bounded.ts";
+import { syncDirectory } from "../files/sync-directory.ts";
 import type { Area } from "./area.ts";
 import { createLike, ensurePrivateDir } from "./ownership.ts";
-import { readFrom } from "./read-bounded.ts";
-import { syncDirectory } from "./sync-directory.ts";
 
 export interface HistoryLine {
   jobId: string;

@@ -1,11 +1,11 @@
 import { type LookupAddress, lookup } from "node:dns";
 import { promisify } from "node:util";
 import { JobsError, systemCode } from "../errors.ts";
-import { homeName } from "../home-name.ts";
-import type { Settings } from "../settings.ts";
+import { readBounded } from "../files/read-bounded.ts";
+import { resolveInside } from "../files/roots.ts";
+import { homeName } from "../settings/home-name.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Area } from "./area.ts";
-import { readBounded } from "./read-bounded.ts";
-import { resolveInside } from "./roots.ts";
 
 /** The host whose local disk holds the area's cache. */
 export interface Homehost {

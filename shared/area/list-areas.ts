@@ -1,8 +1,8 @@
 import { type Dirent, lstatSync, readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import { JobsError, systemCode } from "../errors.ts";
+import { resolveInside, resolveRoots } from "../files/roots.ts";
 import { isText, notText } from "./area.ts";
-import { resolveInside, resolveRoots } from "./roots.ts";
 
 export interface ListAreasOptions {
   /** Maximum depth of an area below a root. */

@@ -1,7 +1,7 @@
 import { lstatSync, type Stats } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { JobsError, systemCode } from "../errors.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { userId, userText } from "./user-name.ts";
 

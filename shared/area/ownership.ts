@@ -18,9 +18,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { JobsError, systemCode } from "../errors.ts";
-import type { Settings } from "../settings.ts";
+import { syncDirectory } from "../files/sync-directory.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Area } from "./area.ts";
-import { syncDirectory } from "./sync-directory.ts";
 import { userText } from "./user-name.ts";
 
 export function assertOwned(path: string, what: string, settings: Settings): void {

@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { JobsError, systemCode } from "../errors.ts";
-import { isInside, resolveInside, resolveRoots } from "./roots.ts";
+import { isInside, resolveInside, resolveRoots } from "../files/roots.ts";
 
 /** This file, in an area or in a root above it, pauses all jobs there. */
 const stopFile = join(".mtjobs", "pause");

@@ -2,9 +2,9 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { systemCode } from "../errors.ts";
-import { plural } from "../plural.ts";
+import { readHead } from "../files/read-bounded.ts";
+import { plural } from "../text.ts";
 import type { Area } from "./area.ts";
-import { readHead } from "./read-bounded.ts";
 
 /** A Megatest server, according to its log. */
 export interface MegatestServer {

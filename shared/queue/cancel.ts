@@ -1,8 +1,8 @@
 import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { encodeFailure } from "../contract/failure.ts";
 import { JobsError } from "../errors.ts";
-import type { Settings } from "../settings.ts";
-import { encodeFailure } from "./failure.ts";
+import type { Settings } from "../settings/settings.ts";
 import { isForwarded, type JobPlace, jobKey } from "./names.ts";
 
 /** How long a request is kept, seconds: it must reach a requeued or forwarded job. */

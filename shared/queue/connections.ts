@@ -1,10 +1,10 @@
 import { type ConnectionOptions, Queue } from "bullmq";
 import { Cluster, Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
-import type { Settings } from "../settings.ts";
+import { redisPlace, withoutPassword } from "../settings/redis-url.ts";
+import type { Settings } from "../settings/settings.ts";
 import { queueName } from "./names.ts";
-import { unreachable } from "./outage.ts";
-import { redisPlace, withoutPassword } from "./redis-url.ts";
+import { unreachable } from "./redis-errors.ts";
 import { isReply, replyError } from "./reply-error.ts";
 import { tracing } from "./tracing.ts";
 

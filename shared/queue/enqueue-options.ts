@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { JobsOptions, KeepJobs } from "bullmq";
-import { shownId } from "../run-id.ts";
-import type { MigratePayload } from "./migrate-payload.ts";
-import type { JobName, JobPayload } from "./payload.ts";
+import type { MigratePayload } from "../contract/migrate-payload.ts";
+import type { JobName, JobPayload } from "../contract/payload.ts";
+import { shownId } from "../sqlite/run-id.ts";
 
 type Name = JobName | "migrate";
 type Payload = JobPayload | MigratePayload;

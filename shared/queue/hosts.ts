@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { homeName } from "../home-name.ts";
+import { homeName } from "../settings/home-name.ts";
 import { redisKey } from "./names.ts";
 
 export interface HostRecord {

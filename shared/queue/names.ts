@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { JobName } from "./payload.ts";
+import type { JobName } from "../contract/payload.ts";
 
 const queuePrefix = "host.";
 

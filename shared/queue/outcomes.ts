@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
+import type { TimeUp } from "../contract/move-result.ts";
 import type { ErrorDocument } from "../errors.ts";
-import type { TimeUp } from "../result.ts";
 import { redisKey } from "./names.ts";
 
 /** A source of automatic jobs: a line of `[reduce-records]`, or a schedule. */

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
-import { withoutPassword } from "./redis-url.ts";
+import { withoutPassword } from "../settings/redis-url.ts";
 
 /** The oldest supported version, also of Valkey: major, minor. */
 const oldest = [6, 2] as const;

@@ -1,5 +1,5 @@
 import { JobsError } from "../errors.ts";
-import { withoutPassword } from "./redis-url.ts";
+import { withoutPassword } from "../settings/redis-url.ts";
 
 interface Refusal {
   /** The reply's error code, or the start of an `ERR` reply. */

@@ -1,5 +1,5 @@
 import type { Telemetry } from "bullmq";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/settings.ts";
 
 /** Timeout of the collector, ms: an unreachable one must not delay a command. */
 const patienceMs = 2_000;

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
-import { canSyncDirectory } from "../area/sync-directory.ts";
+import { canSyncDirectory } from "../files/sync-directory.ts";
 
 /**
  * A connection whose main database is empty and in memory; each file is attached under the name of its part. So all

@@ -1,8 +1,8 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import type Database from "better-sqlite3";
 import { JobsError } from "../errors.ts";
-import { highestId, lowestId } from "../run-id.ts";
 import { type Connection, prepared } from "./connection.ts";
+import { highestId, lowestId } from "./run-id.ts";
 
 /** Ids are always bigints: as a JavaScript number, an id beyond 2^53 would become another row's. */
 

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
-import { tokenize } from "../full-db/sql/tokens.ts";
 import { type Connection, quoteText } from "./connection.ts";
 import { foldName } from "./names.ts";
+import { tokenize } from "./tokens.ts";
 
 /**
  * Megatest's SQLite reads a double-quoted word that names nothing as text; this program's does so in an existing

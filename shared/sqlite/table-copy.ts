@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
-import { tokenize } from "../full-db/sql/tokens.ts";
 import { type Connection, quoteTexts } from "./connection.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
+import { tokenize } from "./tokens.ts";
 
 /** Copies tables into memory, with indexes but without rows and triggers. */
 export function emptyCopy(db: Connection, part: string, tables: readonly string[]): Connection {

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
+import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
+import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 
 /** Days over which the runs of a bench area spread; the oldest nine tenths are moved. */
 export const days = 100;

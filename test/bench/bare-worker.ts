@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { Worker } from "bullmq";
 import { patientConnection } from "../../shared/queue/connections.ts";
 import { queueName } from "../../shared/queue/names.ts";
-import { resolveSettings } from "../../shared/settings.ts";
-import { runJob } from "../../workers/run-job.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
+import { runJob } from "../../workers/job-thread/job-table.ts";
 
 const [root = "", host = ""] = process.argv.slice(2);
 const flags = { host, user: "farm", areas: join(root, "areas"), cacheRoot: join(root, "tmp", host) };

@@ -3,11 +3,11 @@ import { performance } from "node:perf_hooks";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { MtJobs } from "../../entry/library.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
 import { connectRedis } from "../../shared/queue/connections.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { announceHost } from "../../shared/queue/hosts.ts";
 import { newJobId, queueName } from "../../shared/queue/names.ts";
-import { parsePayload } from "../../shared/queue/payload.ts";
 import { buildFarm, type Farm } from "./farm-areas.ts";
 import { say, tell } from "./report.ts";
 

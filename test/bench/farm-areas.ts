@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import { buildArea } from "../../shared/sample-area/build-area.ts";
+import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
+import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
 
 export interface FarmArea {
   directory: string;

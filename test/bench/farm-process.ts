@@ -1,9 +1,9 @@
 // Several hosts' workers in one process: `node farm-process.js ROOT HOST…`. Ends on SIGTERM.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLog } from "../../shared/log.ts";
-import { resolveSettings } from "../../shared/settings.ts";
-import { HostWorker } from "../../workers/worker.ts";
+import { createLog } from "../../shared/settings/log.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
+import { HostWorker } from "../../workers/host/host-worker.ts";
 
 /** As a manager of services starts it again: on a machine that many workers start on, Redis may be answered too late. */
 const tries = 60;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { forgetRecorded, record } from "../support/recorded.ts";
 import { benchArea, copyArea, resetArea } from "./areas.ts";
 import { runHandScript } from "./hand-script.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import Database from "better-sqlite3";
-import { FullDb } from "../../shared/full-db/full-db.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { FullDb } from "../../producers/full-db/full-db.ts";
 import { forgetRecorded, record } from "../support/recorded.ts";
 import { benchArea, copyArea, days } from "./areas.ts";
 import { runReduce } from "./mtjobs-reduce.ts";

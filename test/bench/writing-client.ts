@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { startClient } from "../support/megatest/processes.ts";
 
 /** Does `work` while a client of Megatest writes to the cache all along; tells its longest wait, ms. */

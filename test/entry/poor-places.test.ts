@@ -3,7 +3,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, symlinkSync, writeFileSync }
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { runCommand } from "../producers/run-command.ts";
 import { isRoot, nobody } from "../shared/area/file-holder.ts";
 import { collectOutput } from "../support/collect-output.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
 import { fillBut, mayMount, mountSmall } from "../support/mount-small.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn } from "../support/read-rows.ts";

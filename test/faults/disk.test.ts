@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildArea, type SampleArea } from "../../shared/sample-area/build-area.ts";
+import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { errorCodeOf } from "../producers/run-command.ts";
 import { assertFinished, assertUnharmed, fencesOf } from "../support/kill.ts";
 import { fillBut, isRoot, makeReadOnly, mayMount, mountSmall } from "../support/mount-small.ts";

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { reduceSteps } from "../../shared/job-steps.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { seededRandom } from "../../shared/sample-area/random.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { seededRandom } from "../../producers/demo/sample-area/random.ts";
+import { reduceSteps } from "../../workers/area-db/job-steps.ts";
 import { startCommand } from "../producers/run-command.ts";
 import { casesOf } from "../support/campaign.ts";
 import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/kill.ts";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { migrateSteps } from "../../shared/job-steps.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { migrateSteps } from "../../workers/area-db/job-steps.ts";
 import { assertOneHome } from "../support/assert-one-home.ts";
 import { leaveClosedPair } from "../support/closed-pair.ts";
 import {

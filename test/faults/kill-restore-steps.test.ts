@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { restoreSteps } from "../../shared/job-steps.ts";
-import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
+import { restoreSteps } from "../../workers/area-db/job-steps.ts";
 import { casesOf } from "../support/campaign.ts";
 import { everywhere, fileOf } from "../support/edit-area.ts";
 import { assertReleased, assertUnharmed } from "../support/kill.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type JobStep, reduceSteps } from "../../shared/job-steps.ts";
-import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
+import { type JobStep, reduceSteps } from "../../workers/area-db/job-steps.ts";
 import {
   addRunIn,
   addTestIn,

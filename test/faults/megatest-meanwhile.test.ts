@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { addRunningTest, firstTestOf } from "../support/area-traits.ts";
 import { casesOf, isCampaign } from "../support/campaign.ts";
 import { edit } from "../support/edit-area.ts";

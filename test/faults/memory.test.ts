@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { documentOf, startCommand } from "../producers/run-command.ts";
 import { assertReleased } from "../support/kill.ts";
 import { readColumn } from "../support/read-rows.ts";

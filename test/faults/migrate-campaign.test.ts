@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { migrateSteps } from "../../shared/job-steps.ts";
+import { migrateSteps } from "../../workers/area-db/job-steps.ts";
 import { isCampaign } from "../support/campaign.ts";
 import { type FaultName, faults } from "../support/faults/faults.ts";
 import { outlive } from "../support/faults/outlive.ts";

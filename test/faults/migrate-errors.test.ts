@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { JobStep } from "../../shared/job-steps.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import type { JobStep } from "../../workers/area-db/job-steps.ts";
 import {
   addresses,
   buildForTwo,

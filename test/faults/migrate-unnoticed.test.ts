@@ -1,8 +1,8 @@
 import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { oversee } from "../../workers/migrate/end.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { oversee } from "../../workers/migrate/steps/finish.ts";
 import { historyOf } from "../support/kill.ts";
 import { startClient, startServer } from "../support/megatest/processes.ts";
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { decodeFailure } from "../../shared/queue/failure.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { decodeFailure } from "../../shared/contract/failure.ts";
 import { casesOf } from "../support/campaign.ts";
 import { isStopped } from "../support/kill.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";

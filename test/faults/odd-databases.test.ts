@@ -1,9 +1,9 @@
 import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { seededRandom } from "../../shared/sample-area/random.ts";
 import { casesOf } from "../support/campaign.ts";
 import { edit, everywhere, fileOf, type Place, settleTimes } from "../support/edit-area.ts";
 import { readSuperseded } from "../support/oracle/completed.ts";

@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { errorCodeOf } from "../producers/run-command.ts";
 import { casesOf } from "../support/campaign.ts";
 import { edit } from "../support/edit-area.ts";

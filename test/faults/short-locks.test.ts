@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type JobStep, migrateSteps, reduceSteps, restoreSteps } from "../../shared/job-steps.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { type JobStep, migrateSteps, reduceSteps, restoreSteps } from "../../workers/area-db/job-steps.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../support/area-traits.ts";
 import { casesOf } from "../support/campaign.ts";
 import { leaveClosedPair } from "../support/closed-pair.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { builtThreadUrl } from "../../workers/job-threads.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import { casesOf } from "../support/campaign.ts";
 import { assertFinished, assertUnharmed, fencesOf, historyOf, isStopped } from "../support/kill.ts";
 import { giveTestsTo } from "../support/large-run.ts";

@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { fingerprint } from "../support/fingerprint.ts";
 import { mayMount, mount, unmount } from "../support/mount-small.ts";
 import { completedColumn, readColumn } from "../support/read-rows.ts";

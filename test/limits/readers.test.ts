@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { documentOf, errorCodeOf, runCommand } from "../producers/run-command.ts";
 import { asUser, isRoot, nobody } from "../shared/area/file-holder.ts";
 import { fingerprint } from "../support/fingerprint.ts";

@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, vi } from "vitest";
-import type { SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import type { SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
 import { areFullSizes } from "../support/campaign.ts";
 import { record } from "../support/recorded.ts";
 import { runReduce, runRestore } from "../support/run-reduce.ts";

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { seededRandom } from "../../shared/sample-area/random.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { testRoot } from "../support/temp-directory.ts";
 import { unionAt } from "../support/two-hosts.ts";
 import type { Reached } from "./cut.ts";

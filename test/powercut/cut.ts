@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Random } from "../../shared/sample-area/random.ts";
+import type { Random } from "../../producers/demo/sample-area/random.ts";
 import { Disk, enter, Inode, type Names, pageBytes } from "./disk.ts";
 
 /** How much of what was not forced has reached a disk. */

@@ -1,4 +1,4 @@
-import { type Random, seededRandom } from "../../shared/sample-area/random.ts";
+import { type Random, seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { type Laid, layOut } from "./cut.ts";
 import { type Cut, cutShort, type Recording } from "./recording.ts";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Random, seededRandom } from "../../shared/sample-area/random.ts";
+import { type Random, seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { type Call, isBelow, readCalls, straceArguments } from "./calls.ts";
 import { afterCut, copyOf, hashOf, type Laid, type Reached, readDisk } from "./cut.ts";
 import type { Disk } from "./disk.ts";

@@ -1,7 +1,11 @@
 import { statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
-import type { Random } from "../../shared/sample-area/random.ts";
+import {
+  buildArea,
+  type SampleArea,
+  type SampleAreaOptions,
+} from "../../producers/demo/sample-area/build-area.ts";
+import type { Random } from "../../producers/demo/sample-area/random.ts";
 import { assertReleased } from "../support/kill.ts";
 import { openAsMegatest } from "../support/megatest/refill.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";

@@ -1,9 +1,9 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { areaStatus } from "../../producers/area-status.ts";
-import { areaStatusText, automaticText } from "../../producers/text/status-text.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { areaStatus } from "../../producers/areas/status.ts";
+import { areaStatusText, automaticText } from "../../producers/format/status.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./doctor/diagnose-area.ts";
 
 const nothing = { jobs: [], automatic: [] };

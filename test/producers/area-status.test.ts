@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { type AreaStatus, areaStatus } from "../../producers/area-status.ts";
-import { areaStatusText } from "../../producers/text/status-text.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { type AreaStatus, areaStatus } from "../../producers/areas/status.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { areaStatusText } from "../../producers/format/status.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import { addRunIn } from "../support/area-traits.ts";
 import { fingerprint } from "../support/fingerprint.ts";
 import { reduceAndKill } from "../support/kill.ts";

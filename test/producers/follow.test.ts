@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { followJob } from "../../producers/follow.ts";
-import { openSession } from "../../producers/session.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { followJob } from "../../producers/jobs/follow.ts";
+import { openSession } from "../../producers/jobs/session.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import { isCampaign } from "../support/campaign.ts";
 import { withServer } from "../support/own-redis.ts";
 import { onStage } from "../support/queue-stage.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { exitOf } from "../../producers/held-back.ts";
-import type { MoveResult } from "../../shared/result.ts";
+import { exitOf } from "../../producers/jobs/exit-code.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
 
 function result(runs: number, skippedCounts: MoveResult["skippedCounts"]): MoveResult {
   return { moved: { runs }, skippedCounts } as MoveResult;

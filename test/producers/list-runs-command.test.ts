@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { divideArea } from "../support/divided-area.ts";
 import { edit, everywhere } from "../support/edit-area.ts";
 import { readRows } from "../support/read-rows.ts";

@@ -1,8 +1,8 @@
 import { DelayedError, type Job, UnrecoverableError } from "bullmq";
 import { describe, expect, it } from "vitest";
+import { encodeFailure } from "../../shared/contract/failure.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { isCancelRequested } from "../../shared/queue/cancel.ts";
-import { encodeFailure } from "../../shared/queue/failure.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { announce, migrated, refused, withStandIn } from "../support/stand-in-host.ts";
 import { documentOf, errorCodeOf } from "./run-command.ts";

@@ -1,11 +1,11 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { MigrateOptions } from "../../producers/migrate-request.ts";
-import { MtJobs } from "../../producers/mtjobs.ts";
+import { MtJobs } from "../../producers/client/mtjobs.ts";
+import type { MigrateOptions } from "../../producers/jobs/check-migrate.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { setDrained } from "../../shared/queue/hosts.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { announce, migrated, refused, withStandIn } from "../support/stand-in-host.ts";
 

@@ -1,9 +1,9 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { OldestRuns } from "../../producers/oldest-run.ts";
+import { OldestRuns } from "../../producers/areas/oldest-run.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../shared/area/area.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { edit } from "../support/edit-area.ts";
 import { buildTempArea } from "../support/temp-area.ts";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { divideArea, openToWrite } from "../support/divided-area.ts";
 import { fingerprint } from "../support/fingerprint.ts";
 import { waitFor } from "../support/wait-for.ts";

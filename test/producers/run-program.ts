@@ -1,5 +1,5 @@
 import { PassThrough } from "node:stream";
-import { buildProgram } from "../../producers/cli/program.ts";
+import { buildProgram } from "../../producers/cli/commands/program.ts";
 import type { QueueStage } from "../support/queue-stage.ts";
 import type { Finished } from "./run-command.ts";
 

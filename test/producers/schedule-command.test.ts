@@ -1,16 +1,16 @@
 import { getNextMillis } from "bullmq";
 import { expect, test } from "vitest";
-import { checkRequest } from "../../producers/move-request.ts";
+import { checkRequest } from "../../producers/jobs/check-move.ts";
 import {
   addSchedule,
   listSchedules,
   removeSchedule,
   type ScheduleOptions,
-} from "../../producers/schedules.ts";
-import { withSession } from "../../producers/session.ts";
+} from "../../producers/jobs/schedules.ts";
+import { withSession } from "../../producers/jobs/session.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";

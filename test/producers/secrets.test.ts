@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
-import { redisPlace, withoutPassword } from "../../shared/queue/redis-url.ts";
+import { redisPlace, withoutPassword } from "../../shared/settings/redis-url.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 import { waitFor } from "../support/wait-for.ts";

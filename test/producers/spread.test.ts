@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type HostLoad, spread } from "../../producers/drain.ts";
+import { type HostLoad, spread } from "../../producers/fleet/drain.ts";
 
 const host = (name: string, areas: number, roots = ["/areas"]): HostLoad => ({ host: name, areas, roots });
 const areas = ["/areas/1", "/areas/2", "/areas/3", "/areas/4"];

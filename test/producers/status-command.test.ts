@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { buildArea } from "../../shared/sample-area/build-area.ts";
+import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
 

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildArea } from "../../shared/sample-area/build-area.ts";
+import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseDuration } from "../../shared/duration.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { parseDuration } from "../../shared/time/duration.ts";
 
 describe("durations", () => {
   it.each([

@@ -6,7 +6,7 @@ import {
   type MigrateCheckName,
   type MigrateOutcome,
   migrateCheckNames,
-} from "../../shared/migrate-result.ts";
+} from "../../shared/contract/migrate-result.ts";
 import {
   type FileDigest,
   type MigrationRow,
@@ -14,7 +14,7 @@ import {
   migrationRowSchema,
   migrationStates,
   nextStates,
-} from "../../shared/migration-row.ts";
+} from "../../shared/contract/migration-row.ts";
 
 const digest: FileDigest = { sha256: "ab", rows: { runs: 2 }, bytes: 4096 };
 const stored = {

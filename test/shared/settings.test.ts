@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { environmentName, readSettingsFile, resolveSettings } from "../../shared/settings.ts";
+import { environmentName, readSettingsFile, resolveSettings } from "../../shared/settings/settings.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 
 const badSettings = expect.objectContaining({ code: "bad-settings" });

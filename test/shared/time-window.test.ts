@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parsePayload } from "../../shared/queue/payload.ts";
-import { isWithin, nextOpening, ownZone, parseWindow, parseZone } from "../../shared/time-window.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
+import { isWithin, nextOpening, ownZone, parseWindow, parseZone } from "../../shared/time/time-window.ts";
 import { errorOf } from "./area/small-area.ts";
 
 const at = (iso: string) => Date.parse(iso);

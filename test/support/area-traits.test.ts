@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import {
   addClashingLooseRows,
   addColumn,

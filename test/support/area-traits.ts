@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { edit, everywhere, type Place } from "./edit-area.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { historyOf } from "./kill.ts";
 import { isRefillDue } from "./megatest/refill.ts";
 import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";

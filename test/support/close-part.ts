@@ -1,6 +1,6 @@
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { DatabaseSession } from "../../workers/area-db/database-session.ts";
-import * as closed from "../../workers/migrate/closed.ts";
+import * as closed from "../../workers/migrate/pair/closed.ts";
 
 const sessionOf = (db: Connection, token: number) =>
   new DatabaseSession({ db, token, signal: new AbortController().signal });

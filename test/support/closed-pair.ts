@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../workers/fence.ts";
-import { transact } from "../../workers/move/transaction.ts";
+import { raiseToken } from "../../workers/area-db/fence.ts";
+import { transact } from "../../workers/area-db/transaction.ts";
 import { closePart } from "./close-part.ts";
 
 /**

@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { fileOf, type Place, settleTimes } from "./edit-area.ts";
 
 /** Changes a table's definition as a site may have written it, keeping all rows. The pattern must match. */

@@ -2,8 +2,8 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import type { FullDbOptions } from "../../shared/full-db/full-db.ts";
-import type { ReadFiles } from "../../shared/full-db/locate.ts";
+import type { FullDbOptions } from "../../producers/full-db/full-db.ts";
+import type { ReadFiles } from "../../producers/full-db/locate.ts";
 
 export interface Counted {
   rounds: number;

@@ -1,10 +1,10 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { FullDb, type FullDbOptions, type Row } from "../../shared/full-db/full-db.ts";
-import type { ReadFiles } from "../../shared/full-db/locate.ts";
-import type { Parameters } from "../../shared/full-db/parameters.ts";
-import type { SampleArea, SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
+import { FullDb, type FullDbOptions, type Row } from "../../producers/full-db/full-db.ts";
+import type { ReadFiles } from "../../producers/full-db/locate.ts";
+import type { Parameters } from "../../producers/full-db/parameters.ts";
 import { runReduce } from "./run-reduce.ts";
 import { buildTempArea, filesOf } from "./temp-area.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync, utimesSync } from "node:fs";
 import Database from "better-sqlite3";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 
 /** A database of an area by its role. */
 export type Place = "cache" | "ref" | "area";

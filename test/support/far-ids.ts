@@ -1,4 +1,4 @@
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { edit, everywhere, type Place } from "./edit-area.ts";
 
 /** Tables with records, and the columns of other tables that refer to their ids. */

@@ -1,4 +1,4 @@
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { edit, everywhere } from "./edit-area.ts";
 
 /** Moves the tests of other runs to `run`, under new names; those runs stay, without tests. */

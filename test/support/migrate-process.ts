@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { failpointFromEnvironment } from "../../shared/failpoint.ts";
+import { failpointFromEnvironment } from "../../workers/area-db/failpoint.ts";
 import { migrateByHand, type Place, tendBoth } from "./migration-hosts.ts";
 import { writeAgainst } from "./write-against.ts";
 

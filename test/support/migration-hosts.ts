@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
+import {
+  buildArea,
+  type SampleArea,
+  type SampleAreaOptions,
+} from "../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../shared/errors.ts";
-import type { JobContext } from "../../shared/job-context.ts";
-import type { JobStep } from "../../shared/job-steps.ts";
-import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
-import { resolveSettings } from "../../shared/settings.ts";
-import { close } from "../../workers/migrate/close.ts";
-import { oversee } from "../../workers/migrate/end.ts";
-import { switchOver } from "../../workers/migrate/switch.ts";
-import { beginTakeOver } from "../../workers/migrate/take-over.ts";
-import { type TendReport, tend } from "../../workers/migrate/tend.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
+import type { JobContext } from "../../workers/area-db/job-context.ts";
+import type { JobStep } from "../../workers/area-db/job-steps.ts";
+import { close } from "../../workers/migrate/steps/close.ts";
+import { oversee } from "../../workers/migrate/steps/finish.ts";
+import { type TendReport, tend } from "../../workers/migrate/steps/reconcile.ts";
+import { switchOver } from "../../workers/migrate/steps/switch.ts";
+import { beginTakeOver } from "../../workers/migrate/steps/take-over.ts";
 
 /** Two hosts on one machine, without queue or workers: the steps of their jobs' threads are called in turn. */
 export const addresses = { old: "10.9.0.1", new: "10.9.0.2" } as const;

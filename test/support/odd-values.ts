@@ -1,8 +1,8 @@
 import { copyFileSync, cpSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
-import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { firstTestOf } from "./area-traits.ts";
 import { edit, everywhere, settleTimes } from "./edit-area.ts";
 

@@ -1,9 +1,9 @@
-import type { MigrationState } from "../../shared/migration-row.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import type { MigrationState } from "../../shared/contract/migration-row.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
-import { raiseToken, takeLease } from "../../workers/fence.ts";
-import { advance, beginMigration } from "../../workers/migrate/migration-table.ts";
-import { transact } from "../../workers/move/transaction.ts";
+import { raiseToken, takeLease } from "../../workers/area-db/fence.ts";
+import { transact } from "../../workers/area-db/transaction.ts";
+import { advance, beginMigration } from "../../workers/migrate/state/migration-table.ts";
 import { closePart } from "./close-part.ts";
 
 /**

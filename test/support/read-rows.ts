@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { readSuperseded } from "./oracle/completed.ts";
 import { showValue } from "./oracle/snapshot.ts";
 import { filesOf } from "./temp-area.ts";

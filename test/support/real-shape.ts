@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { cacheDirectoryOf, writeReadyMarks } from "../../shared/sample-area/area-files.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import { cacheDirectoryOf, writeReadyMarks } from "../../producers/demo/sample-area/area-files.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { settleTimes } from "./edit-area.ts";
 import type { Trio } from "./megatest/copy-changes.ts";
 import { temporaryDirectory } from "./temp-directory.ts";

@@ -1,7 +1,11 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
-import { builtThreadUrl } from "../../workers/job-threads.ts";
+import {
+  buildArea,
+  type SampleArea,
+  type SampleAreaOptions,
+} from "../../producers/demo/sample-area/build-area.ts";
+import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import type { QueueStage, WorkerProcess } from "./queue-stage.ts";
 
 const user = userInfo().username;

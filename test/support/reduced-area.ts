@@ -1,4 +1,4 @@
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { runReduce } from "./run-reduce.ts";
 import { buildTempArea } from "./temp-area.ts";
 

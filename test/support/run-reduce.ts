@@ -1,17 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { JobContext } from "../../shared/job-context.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import type { MoveResult, RunLabel, SkipReason } from "../../shared/contract/move-result.ts";
 import {
   type MoveName,
   parsePayload,
   type ReducePayload,
   type RestorePayload,
-} from "../../shared/queue/payload.ts";
-import type { MoveResult, RunLabel, SkipReason } from "../../shared/result.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { resolveSettings } from "../../shared/settings.ts";
-import { runJob } from "../../workers/run-job.ts";
+} from "../../shared/contract/payload.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
+import type { JobContext } from "../../workers/area-db/job-context.ts";
+import { runJob } from "../../workers/job-thread/job-table.ts";
 import { assertNothingLost, type NothingLostOptions } from "./oracle/assert-nothing-lost.ts";
 import type { Union } from "./oracle/records.ts";
 import { unionOfRuns } from "./oracle/union.ts";

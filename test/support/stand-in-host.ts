@@ -1,11 +1,11 @@
 import { type Job, UnrecoverableError, Worker } from "bullmq";
 import type { Redis } from "ioredis";
+import { encodeFailure } from "../../shared/contract/failure.ts";
+import type { MigratePayload } from "../../shared/contract/migrate-payload.ts";
+import type { MigrateCheck, MigrateResult } from "../../shared/contract/migrate-result.ts";
 import { JobsError } from "../../shared/errors.ts";
-import type { MigrateCheck, MigrateResult } from "../../shared/migrate-result.ts";
 import { patientConnection } from "../../shared/queue/connections.ts";
-import { encodeFailure } from "../../shared/queue/failure.ts";
 import { announceHost, type HostRecord } from "../../shared/queue/hosts.ts";
-import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import { queueName } from "../../shared/queue/names.ts";
 
 export interface Place {

@@ -1,5 +1,5 @@
-import type { JobStep } from "../../shared/job-steps.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import type { JobStep } from "../../workers/area-db/job-steps.ts";
 import { type Running, startCommand } from "../producers/run-command.ts";
 import { isStopped } from "./kill.ts";
 import { waitFor } from "./wait-for.ts";

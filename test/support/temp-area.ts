@@ -1,5 +1,9 @@
 import { join } from "node:path";
-import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
+import {
+  buildArea,
+  type SampleArea,
+  type SampleAreaOptions,
+} from "../../producers/demo/sample-area/build-area.ts";
 import { carryLastUpdate } from "./carry-last-update.ts";
 import type { Trio } from "./megatest/copy-changes.ts";
 import type { AreaFiles } from "./oracle/records.ts";

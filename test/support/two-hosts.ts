@@ -2,14 +2,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { Job } from "bullmq";
+import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
+import {
+  buildArea,
+  type SampleArea,
+  type SampleAreaOptions,
+} from "../../producers/demo/sample-area/build-area.ts";
+import { decodeFailure } from "../../shared/contract/failure.ts";
+import type { MigratePayload } from "../../shared/contract/migrate-payload.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
-import { decodeFailure } from "../../shared/queue/failure.ts";
-import type { MigratePayload } from "../../shared/queue/migrate-payload.ts";
 import { newJobId } from "../../shared/queue/names.ts";
-import { parsePayload } from "../../shared/queue/payload.ts";
-import { cacheDirectoryOf } from "../../shared/sample-area/area-files.ts";
-import { buildArea, type SampleArea, type SampleAreaOptions } from "../../shared/sample-area/build-area.ts";
-import { builtThreadUrl } from "../../workers/job-threads.ts";
+import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import { edit } from "./edit-area.ts";
 import type { Union } from "./oracle/records.ts";
 import { unionOfRuns } from "./oracle/union.ts";

@@ -1,14 +1,14 @@
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { createLike } from "../../shared/area/ownership.ts";
-import type { JobContext } from "../../shared/job-context.ts";
-import { parsePayload } from "../../shared/queue/payload.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { resolveSettings } from "../../shared/settings.ts";
-import { CacheTimes, cacheTimesSetup } from "../../workers/move/cache-times.ts";
-import { ensureCompletedDb } from "../../workers/move/completed-db.ts";
-import { connect, sourcesOf } from "../../workers/move/databases.ts";
-import { acquire, release } from "../../workers/move/lease.ts";
-import { JobSession, jobSetup } from "../../workers/move/move.ts";
-import { openPlace } from "../../workers/move/prepare.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
+import { CacheTimes, cacheTimesSetup } from "../../workers/area-db/cache-mtime.ts";
+import { ensureCompletedDb } from "../../workers/area-db/completed-db.ts";
+import { connect, sourcesOf } from "../../workers/area-db/databases.ts";
+import type { JobContext } from "../../workers/area-db/job-context.ts";
+import { acquire, release } from "../../workers/area-db/lease.ts";
+import { openPlace } from "../../workers/area-db/open-area.ts";
+import { JobSession, jobSetup } from "../../workers/move/session/job-session.ts";
 
 /** Returns the context of a job's code on the area's host. */
 export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {

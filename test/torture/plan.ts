@@ -1,4 +1,4 @@
-import type { Random } from "../../shared/sample-area/random.ts";
+import type { Random } from "../../producers/demo/sample-area/random.ts";
 import type { HostName } from "../support/two-hosts.ts";
 
 /** A file system of the world: of the areas, or of one host's caches. */

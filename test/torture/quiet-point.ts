@@ -1,9 +1,9 @@
 import { expect } from "vitest";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
 import { newJobId, queueName } from "../../shared/queue/names.ts";
-import { parsePayload } from "../../shared/queue/payload.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
 import { assertOneHome } from "../support/assert-one-home.ts";
 import { assertReleased, fenceOf } from "../support/kill.ts";
 import type { AcknowledgedWrite } from "../support/megatest/client-messages.ts";

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../shared/sample-area/random.ts";
+import { seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { cleanUp } from "../support/megatest/cleanup.ts";
 import { readJournal } from "../support/megatest/processes.ts";
 import { canStartServer } from "../support/own-redis.ts";

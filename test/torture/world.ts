@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { type Link, openLink } from "../support/link.ts";
 import type { EmulatedClient, EmulatedServer } from "../support/megatest/processes.ts";
 import { mayMount, mountFor, unmountAll } from "../support/mount-small.ts";

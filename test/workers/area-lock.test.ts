@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
-import { areaLockKeys, readLockOwner } from "../../shared/queue/area-lock-key.ts";
-import { AreaLocks } from "../../workers/area-lock.ts";
+import { AreaLocks } from "../../workers/locks/area-locks.ts";
+import { areaLockKeys, readLockOwner } from "../../workers/locks/lock-keys.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
 import { withRedis } from "../support/redis.ts";
 import { waitFor } from "../support/wait-for.ts";

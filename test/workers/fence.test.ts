@@ -1,9 +1,9 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { JobsError } from "../../shared/errors.ts";
 import { leaseState } from "../../shared/lease/lease.ts";
-import type { SampleArea } from "../../shared/sample-area/build-area.ts";
-import { builtThreadUrl } from "../../workers/job-threads.ts";
+import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import { assertFinished, assertReleased, type FencePart, fenceFile, fencesOf } from "../support/kill.ts";
 import { snapshot } from "../support/oracle/snapshot.ts";
 import { onStage } from "../support/queue-stage.ts";

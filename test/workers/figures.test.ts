@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { type Figure, hearFigures } from "../../workers/figures.ts";
-import { Pace } from "../../workers/move/pace.ts";
-import { outwaitBusy } from "../../workers/move/transaction.ts";
+import { outwaitBusy } from "../../workers/area-db/transaction.ts";
+import { Pace } from "../../workers/move/session/batch-size.ts";
+import { type Figure, hearFigures } from "../../workers/threads/metrics-channel.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 test("figures of locks, batches and waits for a busy database are told while somebody hears, and to nobody else", async () => {

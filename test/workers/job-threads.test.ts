@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
+import type { Progress } from "../../shared/contract/move-result.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { parsePayload } from "../../shared/queue/payload.ts";
-import type { Progress } from "../../shared/result.ts";
-import { resolveSettings } from "../../shared/settings.ts";
-import { builtThreadUrl, JobThreads } from "../../workers/job-threads.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
+import { builtThreadUrl, JobThreads } from "../../workers/job-thread/job-threads.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 
 const threadUrl = new URL("../support/scripted-job-thread.mjs", import.meta.url);

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { resolveSettings } from "../../shared/settings.ts";
-import { locateArea } from "../../workers/locate-area.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
+import { locateArea } from "../../workers/jobs/locate-area.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 
 function areaWithHomehostFromEnvironment() {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { areaLockKeys } from "../../shared/queue/area-lock-key.ts";
-import { AreaLocks } from "../../workers/area-lock.ts";
+import { AreaLocks } from "../../workers/locks/area-locks.ts";
+import { areaLockKeys } from "../../workers/locks/lock-keys.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 

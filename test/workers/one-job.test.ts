@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeFailure } from "../../shared/queue/failure.ts";
+import { decodeFailure } from "../../shared/contract/failure.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
 import { isCampaign } from "../support/campaign.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";

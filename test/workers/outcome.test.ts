@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { areaLockKeys } from "../../shared/queue/area-lock-key.ts";
-import { decodeFailure } from "../../shared/queue/failure.ts";
+import { decodeFailure } from "../../shared/contract/failure.ts";
+import { areaLockKeys } from "../../workers/locks/lock-keys.ts";
 import { onStage } from "../support/queue-stage.ts";
 import { waitFor } from "../support/wait-for.ts";
 

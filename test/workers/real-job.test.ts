@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parsePayload } from "../../shared/queue/payload.ts";
-import { resolveSettings } from "../../shared/settings.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import { runInline } from "../../workers/inline.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
 import { realArea, realWorker } from "../support/real-worker.ts";

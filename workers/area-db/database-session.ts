@@ -1,8 +1,8 @@
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import { type IdRange, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
-import { proveToken } from "../fence.ts";
-import type { CacheTimes } from "../move/cache-times.ts";
-import { outwaitBusy, transact, transactPatiently } from "../move/transaction.ts";
+import type { CacheTimes } from "./cache-mtime.ts";
+import { proveToken } from "./fence.ts";
+import { outwaitBusy, transact, transactPatiently } from "./transaction.ts";
 
 export interface SessionOptions {
   db: Connection;

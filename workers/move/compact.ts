@@ -2,15 +2,15 @@ import { statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { serverText } from "../../shared/area/servers.ts";
+import type { ReducePayload } from "../../shared/contract/payload.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../shared/sqlite/times.ts";
-import { aliveServers } from "./alive-servers.ts";
-import type { Source } from "./databases.ts";
+import { aliveServers } from "../area-db/alive-servers.ts";
+import type { Source } from "../area-db/databases.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import type { JobSession } from "./move.ts";
-import { vacuumInThread } from "./thread-station.ts";
+import type { JobSession } from "./session/job-session.ts";
+import { vacuumInThread } from "./sources/source-client.ts";
 
 /** `auto` vacuums if at least this share of a file is free… */
 const freeShare = 0.25;

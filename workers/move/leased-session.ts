@@ -1,11 +1,11 @@
 import { statSync } from "node:fs";
-import type { CachePair } from "../../shared/area/cache.ts";
-import { aliveServers } from "./alive-servers.ts";
-import { type CacheTimes, cacheTimesSetup } from "./cache-times.ts";
-import { restUnderLease } from "./lease.ts";
-import { JobSession, type JobSessionOptions } from "./move.ts";
-import { RemovalLine } from "./removal-line.ts";
-import { startStations } from "./thread-station.ts";
+import type { CachePair } from "../../shared/area/cache/cache.ts";
+import { aliveServers } from "../area-db/alive-servers.ts";
+import { type CacheTimes, cacheTimesSetup } from "../area-db/cache-mtime.ts";
+import { restUnderLease } from "../area-db/lease.ts";
+import { JobSession, type JobSessionOptions } from "./session/job-session.ts";
+import { startStations } from "./sources/source-client.ts";
+import { RemovalLine } from "./sources/source-pipeline.ts";
 
 export interface LeasedSessionOptions extends JobSessionOptions {
   times: CacheTimes;

@@ -1,16 +1,15 @@
-import type { ReducePayload } from "../../shared/queue/payload.ts";
+import type { ReducePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
-import { runRows } from "./accounts.ts";
-import { commitStates, PendingStates } from "./copy.ts";
-import { copyBatch, stageSize } from "./copy-batch.ts";
-import { countRemoval } from "./count-removal.ts";
-import { discardCopies } from "./discard.ts";
-import { guardAgain, guardNewest } from "./id-guards.ts";
+import { labelOf, type Run } from "../area-db/run.ts";
+import { stopGraceMs } from "../area-db/transaction.ts";
+import { commitStates, PendingStates } from "./copy/commit-copy.ts";
+import { copyBatch, stageSize } from "./copy/copy-batch.ts";
+import { discardCopies } from "./copy/discard-copies.ts";
+import { guardAgain, guardNewest } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import type { Versions } from "./removal-line.ts";
-import { labelOf, type Run } from "./run.ts";
-import { endEarly } from "./time-budget.ts";
-import { stopGraceMs } from "./transaction.ts";
+import { runRows } from "./run-accounting.ts";
+import { countRemoval } from "./sources/count-removal.ts";
+import type { Versions } from "./sources/source-pipeline.ts";
 
 /** How often a run that keeps changing is copied. */
 const maxCopies = 3;
@@ -108,7 +107,7 @@ class RunMover {
   /** Leaves the waiting runs to the next job once the time is up. */
   #heedTime(): void {
     const left = this.#waiting.length;
-    if (left === 0 || !endEarly(this.#session, left)) return;
+    if (left === 0 || !this.#session.endEarly(left)) return;
     this.#waiting = [];
   }
 

@@ -1,9 +1,9 @@
 import { appendHistory } from "../../shared/area/history.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { MovePayload } from "../../shared/contract/payload.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import type { MovePayload } from "../../shared/queue/payload.ts";
-import type { MoveResult } from "../../shared/result.ts";
-import type { JobSession } from "./move.ts";
 import { countSides, type RunsBySide } from "./report.ts";
+import type { JobSession } from "./session/job-session.ts";
 
 function stateAfter(error: unknown): MoveResult["state"] {
   return toJobsError(error).code === "cancelled" ? "cancelled" : "failed";

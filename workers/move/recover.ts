@@ -1,23 +1,23 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { targetSql } from "../../shared/patterns.ts";
-import { plural } from "../../shared/plural.ts";
-import { defaultDeadAfterMs, defaultGraceMs } from "../../shared/queue/grace.ts";
-import type { MovePayload } from "../../shared/queue/payload.ts";
+import { targetSql } from "../../shared/area-db/run-patterns.ts";
+import { defaultDeadAfterMs, defaultGraceMs } from "../../shared/contract/defaults.ts";
+import type { MovePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
-import { runRows } from "./accounts.ts";
-import { commitStates, PendingStates, type RunState } from "./copy.ts";
-import { countRemoval } from "./count-removal.ts";
-import { discardCopies } from "./discard.ts";
-import { guardAgain } from "./id-guards.ts";
-import { LargeTests } from "./large-tests.ts";
+import { plural } from "../../shared/text.ts";
+import { labelOf, type Run } from "../area-db/run.ts";
+import { commitStates, PendingStates, type RunState } from "./copy/commit-copy.ts";
+import { discardCopies } from "./copy/discard-copies.ts";
+import { guardAgain } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import { isAlive } from "./live-tests.ts";
-import type { JobSession } from "./move.ts";
 import { dropRestored, letGo, undoRestore } from "./restore-runs.ts";
-import { labelOf, type Run } from "./run.ts";
-import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices.ts";
-import { findIncomplete } from "./whole.ts";
+import { runRows } from "./run-accounting.ts";
+import { isAlive } from "./select/live-tests.ts";
+import type { JobSession } from "./session/job-session.ts";
+import { LargeTests } from "./slices/large-tests.ts";
+import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices/slices.ts";
+import { findIncomplete } from "./sources/compare-restored.ts";
+import { countRemoval } from "./sources/count-removal.ts";
 
 /**
  * Finishes or undoes what an interrupted job left. A copy of which nothing was removed is discarded: the run is

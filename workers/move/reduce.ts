@@ -1,14 +1,14 @@
-import type { JobContext } from "../../shared/job-context.ts";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { MoveResult } from "../../shared/result.ts";
-import { checkIds, reconcile, recover, runOnArea } from "./area-job.ts";
-import { chooseRuns } from "./choose.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { ReducePayload } from "../../shared/contract/payload.ts";
+import type { JobContext } from "../area-db/job-context.ts";
+import { openPlace } from "../area-db/open-area.ts";
+import { checkAgain } from "./collect-late-rows.ts";
 import { compact } from "./compact.ts";
 import { rehearseReduce } from "./dry-run.ts";
 import { moveRuns } from "./move-runs.ts";
-import { openPlace } from "./prepare.ts";
-import { checkAgain } from "./sweep.ts";
-import { assertInWindow } from "./time-budget.ts";
+import { checkIds, reconcile, recover, runOnArea } from "./run-on-area.ts";
+import { chooseRuns } from "./select/choose-runs.ts";
+import { assertInWindow } from "./session/time-budget.ts";
 
 /**
  * Moves the runs that `payload` selects from the area's databases to completed-runs.db.

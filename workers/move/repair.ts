@@ -1,9 +1,9 @@
-import type { JobContext } from "../../shared/job-context.ts";
-import type { ReducePayload } from "../../shared/queue/payload.ts";
-import type { MoveResult } from "../../shared/result.ts";
-import { checkIds, reconcile, recover, runOnArea } from "./area-job.ts";
-import { openPlace } from "./prepare.ts";
-import { checkAgain } from "./sweep.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { ReducePayload } from "../../shared/contract/payload.ts";
+import type { JobContext } from "../area-db/job-context.ts";
+import { openPlace } from "../area-db/open-area.ts";
+import { checkAgain } from "./collect-late-rows.ts";
+import { checkIds, reconcile, recover, runOnArea } from "./run-on-area.ts";
 
 /**
  * What every job does first, and no more: finishes or undoes what an interrupted job left, repairs ids, collects late

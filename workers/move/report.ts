@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { completedStates, uncountedStates } from "../../shared/full-db/sides.ts";
-import type { MovePayload } from "../../shared/queue/payload.ts";
-import type { MoveResult } from "../../shared/result.ts";
+import { completedStates, uncountedStates } from "../../shared/area-db/run-sides.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { MovePayload } from "../../shared/contract/payload.ts";
 import { type Connection, prepared, quoteTexts } from "../../shared/sqlite/connection.ts";
 import { idRanges } from "../../shared/sqlite/ids.ts";
-import type { Files } from "./databases.ts";
-import type { JobSession } from "./move.ts";
+import type { Files } from "../area-db/databases.ts";
+import type { JobSession } from "./session/job-session.ts";
 
 /** Returns the size of each file, bytes, by the name used in results; 0 for a missing file. */
 export function fileSizes(files: Files): Record<string, number> {

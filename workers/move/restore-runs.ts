@@ -1,17 +1,16 @@
-import { defaultDeadAfterMs } from "../../shared/queue/grace.ts";
-import type { RestorePayload } from "../../shared/queue/payload.ts";
+import { defaultDeadAfterMs } from "../../shared/contract/defaults.ts";
+import type { RestorePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
-import { noteRestored, runRows, tallyRestored } from "./accounts.ts";
-import type { RunState } from "./copy.ts";
-import { stageSize } from "./copy-batch.ts";
-import { countRemoval } from "./count-removal.ts";
-import { discardCopies } from "./discard.ts";
+import { labelOf, type Run } from "../area-db/run.ts";
+import type { RunState } from "./copy/commit-copy.ts";
+import { stageSize } from "./copy/copy-batch.ts";
+import { discardCopies } from "./copy/discard-copies.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import { isAlive } from "./live-tests.ts";
-import type { JobSession } from "./move.ts";
-import { labelOf, type Run } from "./run.ts";
-import { endEarly } from "./time-budget.ts";
+import { noteRestored, runRows, tallyRestored } from "./run-accounting.ts";
+import { isAlive } from "./select/live-tests.ts";
+import type { JobSession } from "./session/job-session.ts";
+import { countRemoval } from "./sources/count-removal.ts";
 
 /** Runs that are complete in every source, and since when. */
 interface Whole {
@@ -37,7 +36,7 @@ export async function restoreRuns(
   let left = runs.length;
   for (const batch of await batchesOf(session, runs)) {
     context.signal.throwIfAborted();
-    if (endEarly(session, left)) break;
+    if (session.endEarly(left)) break;
     left -= batch.length;
     context.progress({
       phase: "restoring",

@@ -1,13 +1,13 @@
-import type { JobContext } from "../../shared/job-context.ts";
-import type { RestorePayload } from "../../shared/queue/payload.ts";
-import type { MoveResult } from "../../shared/result.ts";
-import { checkIds, reconcile, recover, runOnArea } from "./area-job.ts";
-import { chooseMovedRuns } from "./choose-moved.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { RestorePayload } from "../../shared/contract/payload.ts";
+import type { JobContext } from "../area-db/job-context.ts";
+import { openPlace } from "../area-db/open-area.ts";
 import { compact } from "./compact.ts";
 import { rehearseRestore } from "./dry-run.ts";
-import { openPlace } from "./prepare.ts";
 import { restoreRuns } from "./restore-runs.ts";
-import { assertInWindow } from "./time-budget.ts";
+import { checkIds, reconcile, recover, runOnArea } from "./run-on-area.ts";
+import { chooseMovedRuns } from "./select/choose-moved-runs.ts";
+import { assertInWindow } from "./session/time-budget.ts";
 
 /**
  * Moves the runs that `payload` selects from completed-runs.db back to the area's databases.

@@ -1,5 +1,5 @@
-import { cancelJob } from "../../find-job.ts";
-import { withSession } from "../../session.ts";
+import { cancelJob } from "../../jobs/find-job.ts";
+import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
 export const addCancel: AddCommand = (program, bind) => {

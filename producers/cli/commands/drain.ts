@@ -1,10 +1,10 @@
 import { ExitCode, JobsError } from "../../../shared/errors.ts";
-import { drainHost, undrainHost } from "../../drain.ts";
-import type { DrainResult } from "../../drain-areas.ts";
-import { withSession } from "../../session.ts";
-import { drainText } from "../../text/drain-text.ts";
+import { drainHost, undrainHost } from "../../fleet/drain.ts";
+import type { DrainResult } from "../../fleet/drain-areas.ts";
+import { drainText } from "../../format/drain.ts";
+import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
-import { addMigrateOptions, migrateOptionsOf } from "../migrate-options.ts";
+import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";
 import type { Outcome } from "../outcome.ts";
 import { progressDisplay } from "../progress-bar.ts";
 

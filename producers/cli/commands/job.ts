@@ -1,11 +1,11 @@
 import { JobsError } from "../../../shared/errors.ts";
-import { agoText } from "../../../shared/plural.ts";
-import { type JobReport, reportJob } from "../../find-job.ts";
-import { failedMigration, isMigrateResult } from "../../job-view.ts";
-import { withSession } from "../../session.ts";
-import { progressText } from "../../text/progress-text.ts";
-import { jobResultText } from "../../text/result-text.ts";
-import { printable, textTable } from "../../text/table.ts";
+import { agoText } from "../../../shared/text.ts";
+import { jobResultText } from "../../format/move-result.ts";
+import { progressText } from "../../format/progress.ts";
+import { printable, textTable } from "../../format/table.ts";
+import { type JobReport, reportJob } from "../../jobs/find-job.ts";
+import { failedMigration, isMigrateResult } from "../../jobs/job-view.ts";
+import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
 export const addJob: AddCommand = (program, bind) => {

@@ -1,11 +1,11 @@
-import type { MigrateResult } from "../../../shared/migrate-result.ts";
-import { agoText, elapsedText, plural, verbOf } from "../../../shared/plural.ts";
-import { isMigrateResult, type JobView } from "../../job-view.ts";
-import { listJobs, parseStates } from "../../list-jobs.ts";
-import { withSession } from "../../session.ts";
-import { placeText } from "../../text/migrate-text.ts";
-import { progressText } from "../../text/progress-text.ts";
-import { textTable } from "../../text/table.ts";
+import type { MigrateResult } from "../../../shared/contract/migrate-result.ts";
+import { agoText, elapsedText, plural, verbOf } from "../../../shared/text.ts";
+import { placeText } from "../../format/migrate-result.ts";
+import { progressText } from "../../format/progress.ts";
+import { textTable } from "../../format/table.ts";
+import { isMigrateResult, type JobView } from "../../jobs/job-view.ts";
+import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
+import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addSharedOptions, teach } from "../command.ts";
 
 export const addJobs: AddCommand = (program, bind) => {

@@ -1,12 +1,12 @@
 import { createInterface } from "node:readline/promises";
 import { JobsError } from "../../../shared/errors.ts";
-import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../../migrate-request.ts";
+import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../../jobs/check-migrate.ts";
 import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
 import type { CliIo } from "../io.ts";
-import { queued } from "../job-queued.ts";
-import { addMigrateOptions, migrateOptionsOf } from "../migrate-options.ts";
-import { duration } from "../option-values.ts";
+import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";
+import { duration } from "../options/option-values.ts";
 import type { Outcome } from "../outcome.ts";
+import { queued } from "../run-queued.ts";
 
 export const addMigrate: AddCommand = (program, bind) => {
   const command = program

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { longestGraceMs } from "../../../shared/queue/grace.ts";
+import { longestGraceMs } from "../../../shared/contract/defaults.ts";
 import type { Bind } from "../command.ts";
 import type { CliDeps } from "../io.ts";
 import { addMoveCommand } from "../move-command.ts";
-import { duration, oneOf } from "../option-values.ts";
+import { duration, oneOf } from "../options/option-values.ts";
 
 export function addRestore(program: Command, bind: Bind, deps: CliDeps): void {
   addMoveCommand(program, bind, deps, {

@@ -1,14 +1,14 @@
 import type { Command } from "commander";
-import { checkMigrate, type MigrateOptions } from "../../migrate-request.ts";
-import { checkRequest } from "../../move-request.ts";
-import { addSchedule, oftenText } from "../../schedules.ts";
-import { withSession } from "../../session.ts";
+import { checkMigrate, type MigrateOptions } from "../../jobs/check-migrate.ts";
+import { checkRequest } from "../../jobs/check-move.ts";
+import { addSchedule, oftenText } from "../../jobs/schedules.ts";
+import { withSession } from "../../jobs/session.ts";
 import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "../command.ts";
-import { addMigrateOptions, migrateOptionsOf } from "../migrate-options.ts";
 import { requestOf } from "../move-command.ts";
-import { duration } from "../option-values.ts";
+import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";
+import { duration } from "../options/option-values.ts";
+import { addSelectors, addWorkOptions } from "../options/selectors.ts";
 import type { Outcome } from "../outcome.ts";
-import { addSelectors, addWorkOptions } from "../selectors.ts";
 
 const unreachable = { 4: "Redis is unreachable" };
 

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { scheduleStatus } from "../../automatic-status.ts";
-import { oftenText, removeSchedule } from "../../schedules.ts";
-import { withSession } from "../../session.ts";
-import { automaticText } from "../../text/status-text.ts";
-import { textTable } from "../../text/table.ts";
+import { automaticText } from "../../format/status.ts";
+import { textTable } from "../../format/table.ts";
+import { scheduleStatus } from "../../jobs/schedule-status.ts";
+import { oftenText, removeSchedule } from "../../jobs/schedules.ts";
+import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addSharedOptions, type Bind, teach } from "../command.ts";
 import { addScheduleAdd } from "./schedule-add.ts";
 

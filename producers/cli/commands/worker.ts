@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { parseListen } from "../../listen-address.ts";
 import { addSharedOptions, type Bind, teach } from "../command.ts";
 import type { CliDeps } from "../io.ts";
+import { parseListen } from "../options/listen-address.ts";
 
 export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
   const command = program

@@ -1,14 +1,14 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
+import { askArea } from "./api.ts";
 import { jobsOf, lastJob, lockOf, warningsOf, wayOf } from "./area-row.ts";
-import { askArea } from "./ask.ts";
 import { pointsOf } from "./chart-points.ts";
 import type { Area, HistoryLine } from "./documents.ts";
+import { bytes, number } from "./format.ts";
 import { progressOf } from "./hosts-view.ts";
 import { JobForm } from "./job-form.ts";
-import { areaDetails, diagnoses } from "./lane.ts";
+import { areaDetails, diagnoses } from "./poller.ts";
 import { SizeChart } from "./size-chart.ts";
 import { changed } from "./state.ts";
-import { bytes, number } from "./words.ts";
 
 /** Listed jobs of the history; the chart shows all. */
 const listed = 10;

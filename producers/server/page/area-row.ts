@@ -1,9 +1,9 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Area, AreaSummary, Automatic, Diagnosis, HistoryLine, Job } from "./documents.ts";
+import { ago, bytes, number, runs } from "./format.ts";
 import { progressOf } from "./hosts-view.ts";
-import { areaDetails, diagnoses } from "./lane.ts";
+import { areaDetails, diagnoses } from "./poller.ts";
 import { homeName, state } from "./state.ts";
-import { ago, bytes, number, runs } from "./words.ts";
 
 /** Returns the unfinished jobs of an area, the next one first. */
 export function jobsOf(path: string): Job[] {

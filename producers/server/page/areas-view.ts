@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { areaRow } from "./area-row.ts";
 import type { AreaSummary } from "./documents.ts";
-import { areaDetails, diagnoses } from "./lane.ts";
+import { areaDetails, diagnoses } from "./poller.ts";
 import { changed, homeName, state } from "./state.ts";
 
 /** Rows per page: what an operator can survey, and the server answers quickly. */

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Host, Job } from "./documents.ts";
+import { ago, runs } from "./format.ts";
 import { changed, isHomeOf, state } from "./state.ts";
-import { ago, runs } from "./words.ts";
 
 /** Shows a running job's phase, with a bar. */
 export function progressOf({ job, area, progress }: Job): TemplateResult {

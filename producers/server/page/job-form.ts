@@ -1,9 +1,9 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import { ask } from "./ask.ts";
+import { ask } from "./api.ts";
 import type { Job } from "./documents.ts";
+import { runs } from "./format.ts";
 import { progressOf } from "./hosts-view.ts";
 import { changed } from "./state.ts";
-import { runs } from "./words.ts";
 
 /** Milliseconds between polls of the job. */
 const lookInterval = 500;

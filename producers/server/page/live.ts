@@ -1,5 +1,5 @@
 import type { Farm, Job } from "./documents.ts";
-import { areaDetails, diagnoses } from "./lane.ts";
+import { areaDetails, diagnoses } from "./poller.ts";
 import { changed, state } from "./state.ts";
 
 /** Milliseconds until reconnecting to the server. */

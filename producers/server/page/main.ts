@@ -1,11 +1,11 @@
 import { render } from "lit-html";
+import { ask } from "./api.ts";
 import { AreaDialog } from "./area-dialog.ts";
 import { areasView } from "./areas-view.ts";
-import { ask } from "./ask.ts";
-import { automaticView } from "./automatic-view.ts";
 import type { AreaSummary } from "./documents.ts";
 import { hostsView } from "./hosts-view.ts";
 import { listen } from "./live.ts";
+import { automaticView } from "./schedules-view.ts";
 import { changed, drawWith, state } from "./state.ts";
 
 /** Milliseconds between requests for the list of areas; details.ts sets the intervals for details. */

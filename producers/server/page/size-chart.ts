@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 import type { Points } from "./chart-points.ts";
-import { bytes, number } from "./words.ts";
+import { bytes, number } from "./format.ts";
 
 /** Pixels; `.chart` in overview.css reserves the space. */
 const height = 240;

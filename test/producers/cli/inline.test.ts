@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { historyOf } from "../../support/kill.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { unionOfRuns } from "../../support/oracle/union.ts";

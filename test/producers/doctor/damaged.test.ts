@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { listRuns } from "../../../producers/list-runs.ts";
+import { listRuns } from "../../../producers/areas/list-runs.ts";
 import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
 import { filesOf } from "../../support/temp-area.ts";
 import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./diagnose-area.ts";

@@ -1,8 +1,8 @@
 import { chmodSync } from "node:fs";
-import type { Check } from "../../../producers/doctor/check.ts";
-import { type Diagnosis, diagnose } from "../../../producers/doctor/doctor.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { resolveSettings } from "../../../shared/settings.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import type { Check } from "../../../producers/doctor/checks/check.ts";
+import { type Diagnosis, diagnose } from "../../../producers/doctor/diagnose.ts";
+import { resolveSettings } from "../../../shared/settings/settings.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 
 /** A quiet area with nothing wrong: every test has ended, cache and megatest.db agree. */

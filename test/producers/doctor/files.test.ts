@@ -16,11 +16,11 @@ import {
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
-import { listRuns } from "../../../producers/list-runs.ts";
-import { checkMigrate } from "../../../producers/migrate-request.ts";
-import { checkRequest } from "../../../producers/move-request.ts";
-import { areaStatusText } from "../../../producers/text/status-text.ts";
+import { listRuns } from "../../../producers/areas/list-runs.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import { areaStatusText } from "../../../producers/format/status.ts";
+import { checkMigrate } from "../../../producers/jobs/check-migrate.ts";
+import { checkRequest } from "../../../producers/jobs/check-move.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { addRunningTest } from "../../support/area-traits.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";

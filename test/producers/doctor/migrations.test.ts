@@ -1,10 +1,10 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
-import { areaStatusText } from "../../../producers/text/status-text.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { resolveSettings } from "../../../shared/settings.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { areaStatusText } from "../../../producers/format/status.ts";
+import { resolveSettings } from "../../../shared/settings/settings.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 import { leaveMigration } from "../../support/open-migration.ts";

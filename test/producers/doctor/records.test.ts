@@ -1,8 +1,8 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import type { JobsError } from "../../../shared/errors.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { addOrphans, addTestIn } from "../../support/area-traits.ts";
 import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
 import { giveId } from "../../support/far-ids.ts";

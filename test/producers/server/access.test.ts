@@ -1,8 +1,8 @@
 import { request } from "node:http";
 import { describe, expect, it } from "vitest";
-import { assertGuarded, isLoopback, parseListen } from "../../../producers/listen-address.ts";
+import { assertGuarded, isLoopback, parseListen } from "../../../producers/server/listen-address.ts";
 import { serve } from "../../../producers/server/serve.ts";
-import { resolveSettings } from "../../../shared/settings.ts";
+import { resolveSettings } from "../../../shared/settings/settings.ts";
 import { errorCodeOf, runCommand } from "../run-command.ts";
 import { type Answer, ask, withServerStage } from "./server-stage.ts";
 

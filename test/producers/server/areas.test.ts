@@ -1,10 +1,10 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { buildArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
 import { ensureAreaId } from "../../../shared/area/area-id.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
-import { buildArea } from "../../../shared/sample-area/build-area.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { withServerStage } from "./server-stage.ts";

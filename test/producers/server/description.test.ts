@@ -1,10 +1,10 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { requestNames } from "../../../producers/request-job.ts";
-import * as answers from "../../../producers/server/answers.ts";
-import { problemSchema } from "../../../producers/server/problems.ts";
-import { payloadSchemas } from "../../../shared/queue/payload.ts";
+import { requestNames } from "../../../producers/jobs/request-job.ts";
+import { problemSchema } from "../../../producers/server/routes/problems.ts";
+import * as answers from "../../../producers/server/routes/schemas.ts";
+import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { withServerStage } from "./server-stage.ts";
 
 const served = withServerStage();

@@ -1,8 +1,8 @@
 import { connect, type Socket } from "node:net";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { requestNames } from "../../../producers/request-job.ts";
-import { payloadSchemas } from "../../../shared/queue/payload.ts";
+import { requestNames } from "../../../producers/jobs/request-job.ts";
+import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { withServerStage } from "./server-stage.ts";
 

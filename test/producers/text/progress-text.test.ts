@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { progressText } from "../../../producers/text/progress-text.ts";
+import { progressText } from "../../../producers/format/progress.ts";
 
 test.each([
   [{ done: 3, total: 40 }, { done: 1200 }, "copying, 3 of 40 runs, 1,200 rows"],

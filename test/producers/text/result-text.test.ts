@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { resultText } from "../../../producers/text/result-text.ts";
-import type { MoveResult } from "../../../shared/result.ts";
+import { resultText } from "../../../producers/format/move-result.ts";
+import type { MoveResult } from "../../../shared/contract/move-result.ts";
 
 const result: MoveResult = {
   jobId: "reduce-1",

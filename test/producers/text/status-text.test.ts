@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { AreaStatus } from "../../../producers/area-status.ts";
-import { areaStatusText } from "../../../producers/text/status-text.ts";
+import type { AreaStatus } from "../../../producers/areas/status.ts";
+import { areaStatusText } from "../../../producers/format/status.ts";
 
 const status: AreaStatus = {
   area: "/areas/a1",

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { targetKeys } from "../../../shared/area/config.ts";
+import { targetKeys } from "../../../shared/area/config/config.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { asUser, nobody } from "./file-holder.ts";
 import { errorOf, makeArea, writeFile } from "./small-area.ts";

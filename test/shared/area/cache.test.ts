@@ -3,7 +3,7 @@ import { chmodSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { cacheDirectories, findCache } from "../../../shared/area/cache.ts";
+import { cacheDirectories, findCache } from "../../../shared/area/cache/cache.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { asUser, isRoot, nobody } from "./file-holder.ts";
 import { errorOf, makeArea, settingsFor, writeFile } from "./small-area.ts";

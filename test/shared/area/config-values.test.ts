@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type MegatestConfig, readConfig } from "../../../shared/area/config.ts";
+import { type MegatestConfig, readConfig } from "../../../shared/area/config/config.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { errorOf, writeFile } from "./small-area.ts";
 

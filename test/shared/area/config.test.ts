@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type MegatestConfig, readConfig } from "../../../shared/area/config.ts";
+import { type MegatestConfig, readConfig } from "../../../shared/area/config/config.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { errorOf, writeFile } from "./small-area.ts";

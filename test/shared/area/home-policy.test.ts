@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readConfig } from "../../../shared/area/config.ts";
-import { type HomePolicy, homePolicy, minimumStayMs, wantsArea } from "../../../shared/area/home-policy.ts";
+import { readConfig } from "../../../shared/area/config/config.ts";
+import {
+  type HomePolicy,
+  homePolicy,
+  minimumStayMs,
+  wantsArea,
+} from "../../../shared/area/config/home-policy.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { errorOf, writeFile } from "./small-area.ts";
 

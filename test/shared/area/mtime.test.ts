@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { clockSkewMs, newestMtimeMs, refillDue, touch } from "../../../shared/area/mtime.ts";
+import { clockSkewMs, newestMtimeMs, refillDue, touch } from "../../../shared/area/cache/mtime.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { makeArea, writeFile } from "./small-area.ts";
 

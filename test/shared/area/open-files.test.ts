@@ -1,7 +1,7 @@
 import { closeSync, linkSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openFiles } from "../../../shared/area/open-files.ts";
+import { openFiles } from "../../../shared/area/cache/open-files.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { asUser, holdOpen, isRoot, nobody } from "./file-holder.ts";
 import { writeFile } from "./small-area.ts";

@@ -14,8 +14,8 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { assertReadWrite } from "../../../shared/area/assert-read-write.ts";
-import { cacheAt } from "../../../shared/area/cache.ts";
+import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
+import { cacheAt } from "../../../shared/area/cache/cache.ts";
 import { createLike, ensurePrivateDir } from "../../../shared/area/ownership.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { asUser, isRoot, nobody } from "./file-holder.ts";

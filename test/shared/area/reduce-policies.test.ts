@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readConfig } from "../../../shared/area/config.ts";
-import { readPolicies } from "../../../shared/area/reduce-policies.ts";
+import { readConfig } from "../../../shared/area/config/config.ts";
+import { readPolicies } from "../../../shared/area/config/reduce-policies.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 import { writeFile } from "./small-area.ts";
 

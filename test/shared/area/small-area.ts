@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
-import { resolveSettings, type Settings } from "../../../shared/settings.ts";
+import { resolveSettings, type Settings } from "../../../shared/settings/settings.ts";
 
 /** Makes an area without records: `files` by name, beside a plain config and a database file. */
 export function makeArea(path: string, files: Record<string, string> = {}): string {

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { attachSql } from "../../../shared/full-db/attach-sql.ts";
+import { attachSql } from "../../../producers/full-db/attach-sql.ts";
 import { divideArea, openToWrite } from "../../support/divided-area.ts";
 
 const queries = [

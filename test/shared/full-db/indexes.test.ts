@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FullDb } from "../../../shared/full-db/full-db.ts";
+import { FullDb } from "../../../producers/full-db/full-db.ts";
 import { divideArea } from "../../support/divided-area.ts";
 
 /** Queries whose filter has an index on both sides, and how many tables of both sides they read, one in a sub-select twice. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { FullDb } from "../../../producers/full-db/full-db.ts";
 import type { JobsError } from "../../../shared/errors.ts";
-import { FullDb } from "../../../shared/full-db/full-db.ts";
 import { divideArea, fullRows } from "../../support/divided-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 

@@ -1,11 +1,11 @@
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FullDb } from "../../../shared/full-db/full-db.ts";
-import { openReader } from "../../../shared/full-db/open.ts";
-import type { Parameters } from "../../../shared/full-db/parameters.ts";
-import { makeRewriter } from "../../../shared/full-db/sql/rewrite.ts";
-import { tokenize } from "../../../shared/full-db/sql/tokens.ts";
+import { FullDb } from "../../../producers/full-db/full-db.ts";
+import { openReader } from "../../../producers/full-db/open-reader.ts";
+import type { Parameters } from "../../../producers/full-db/parameters.ts";
+import { makeRewriter } from "../../../producers/full-db/rewrite/rewrite.ts";
+import { tokenize } from "../../../shared/sqlite/tokens.ts";
 import { type DividedArea, divideArea, openToWrite } from "../../support/divided-area.ts";
 import { generatedQuery } from "../../support/query-generator.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { FullDb } from "../../../shared/full-db/full-db.ts";
+import { FullDb } from "../../../producers/full-db/full-db.ts";
 import { divideArea } from "../../support/divided-area.ts";
 import { readRows } from "../../support/read-rows.ts";
 import { runReduceProcess } from "../../support/run-reduce.ts";

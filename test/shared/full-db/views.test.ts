@@ -1,7 +1,7 @@
 import { existsSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { FullDb } from "../../../shared/full-db/full-db.ts";
+import { FullDb } from "../../../producers/full-db/full-db.ts";
 import { divideArea, fullRows, openToWrite } from "../../support/divided-area.ts";
 import { readColumn, readRows } from "../../support/read-rows.ts";
 import { runReduce } from "../../support/run-reduce.ts";

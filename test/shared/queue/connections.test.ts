@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { connectRedis, openQueue } from "../../../shared/queue/connections.ts";
-import { toQueueError } from "../../../shared/queue/outage.ts";
 import { checkRedis } from "../../../shared/queue/redis-check.ts";
-import { redisPlace, withoutPassword } from "../../../shared/queue/redis-url.ts";
+import { toQueueError } from "../../../shared/queue/redis-errors.ts";
+import { redisPlace, withoutPassword } from "../../../shared/settings/redis-url.ts";
 import { canStartServer, withServer } from "../../support/own-redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

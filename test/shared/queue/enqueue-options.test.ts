@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { parsePayload } from "../../../shared/contract/payload.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { deduplicationId, enqueueOptions } from "../../../shared/queue/enqueue-options.ts";
 import { newJobId, queueName } from "../../../shared/queue/names.ts";
-import { parsePayload } from "../../../shared/queue/payload.ts";
 import { withRedis } from "../../support/redis.ts";
 
 const payload = (more: object = {}) => parsePayload("reduce", { v: 1, area: "/a", runname: "%", ...more });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { decodeFailure, encodeFailure } from "../../../shared/contract/failure.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { decodeFailure, encodeFailure } from "../../../shared/queue/failure.ts";
 
 test("an error crosses Redis whole, and its first line is the message for people", () => {
   const error = new JobsError("conflict", "two\nlines", { hint: "h", details: { a: [1] } });

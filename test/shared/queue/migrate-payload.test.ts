@@ -5,7 +5,7 @@ import {
   type MigrateStepPayload,
   migrateSchema,
   migrateStepSchema,
-} from "../../../shared/queue/migrate-payload.ts";
+} from "../../../shared/contract/migrate-payload.ts";
 
 const migration = { v: 1, area: "/areas/a1", to: "hostB" };
 

@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
 import { connectRedis } from "../../../shared/queue/connections.ts";
-import { toQueueError } from "../../../shared/queue/outage.ts";
+import { toQueueError } from "../../../shared/queue/redis-errors.ts";
 import { canStartServer, refuseWrites, withServer } from "../../support/own-redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { parsePayload, reduceSchema } from "../../../shared/queue/payload.ts";
+import { parsePayload, reduceSchema } from "../../../shared/contract/payload.ts";
 
 const parse = (id: unknown) => parsePayload("reduce", { v: 1, area: "/a", runId: [id] }).runId;
 

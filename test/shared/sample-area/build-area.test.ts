@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { buildArea } from "../../../shared/sample-area/build-area.ts";
+import { buildArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { isRefillDue } from "../../support/megatest/refill.ts";
 import { diff } from "../../support/oracle/diff.ts";
 import { integrityProblems, snapshot } from "../../support/oracle/snapshot.ts";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { canSyncDirectory, syncDirectory } from "../../../shared/area/sync-directory.ts";
+import { canSyncDirectory, syncDirectory } from "../../../shared/files/sync-directory.ts";
 import {
   type Connection,
   commitDurably,

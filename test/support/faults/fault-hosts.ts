@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { isStopped } from "../kill.ts";
 import { type Link, openLink } from "../link.ts";
 import { mountFor, unmountAll } from "../mount-small.ts";

@@ -1,4 +1,4 @@
-import type { migrateSteps } from "../../../shared/job-steps.ts";
+import type { migrateSteps } from "../../../workers/area-db/job-steps.ts";
 import type { Side } from "./fault-hosts.ts";
 
 export interface StepCase {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { changeInCacheOnly, firstTestOf } from "../area-traits.ts";
 import { makeRefillDue, settleTimes } from "../edit-area.ts";
 import { assertWritesKept } from "../oracle/assert-nothing-lost.ts";

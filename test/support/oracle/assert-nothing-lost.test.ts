@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea, SampleAreaOptions } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea, SampleAreaOptions } from "../../../producers/demo/sample-area/build-area.ts";
 import {
   addOrphans,
   changeInMegatestDbOnly,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { megatestSchema } from "../../../shared/sample-area/schema.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { megatestSchema } from "../../../producers/demo/sample-area/schema.ts";
 import { edit, everywhere } from "../edit-area.ts";
 import { filesOf } from "../temp-area.ts";
 

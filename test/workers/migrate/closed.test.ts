@@ -1,9 +1,14 @@
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../../workers/fence.ts";
-import { closingMessage, isUntouched, readClosed, writeClosed } from "../../../workers/migrate/closed.ts";
-import { transact } from "../../../workers/move/transaction.ts";
+import { raiseToken } from "../../../workers/area-db/fence.ts";
+import { transact } from "../../../workers/area-db/transaction.ts";
+import {
+  closingMessage,
+  isUntouched,
+  readClosed,
+  writeClosed,
+} from "../../../workers/migrate/pair/closed.ts";
 import { closePart, openPart } from "../../support/close-part.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { MigrationRow } from "../../../shared/migration-row.ts";
-import { type Duty, dutyOf, type MigrationStand, sideOf } from "../../../workers/migrate/duty.ts";
+import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import {
+  type Duty,
+  dutyOf,
+  type MigrationStand,
+  sideOf,
+} from "../../../workers/migrate/state/next-action.ts";
 
 const row: MigrationRow = {
   token: 7,

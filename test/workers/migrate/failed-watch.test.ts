@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { expect, it, vi } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { readAreaId } from "../../../shared/area/area-id.ts";
-import { areaIdLockKeys } from "../../../shared/queue/area-lock-key.ts";
-import { decodeFailure } from "../../../shared/queue/failure.ts";
+import { decodeFailure } from "../../../shared/contract/failure.ts";
+import { areaIdLockKeys } from "../../../workers/locks/lock-keys.ts";
 import { homeOf, onHosts } from "../../support/two-hosts.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

@@ -1,12 +1,12 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { MigratePayload } from "../../../shared/queue/migrate-payload.ts";
-import { parsePayload } from "../../../shared/queue/payload.ts";
-import { check } from "../../../workers/migrate/check.ts";
-import { look } from "../../../workers/migrate/look.ts";
-import { mendOverwritten } from "../../../workers/migrate/mend-overwritten.ts";
-import { mergeStray } from "../../../workers/migrate/merge-stray.ts";
+import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
+import { parsePayload } from "../../../shared/contract/payload.ts";
+import { mergeStray } from "../../../workers/migrate/merge/merge-cache.ts";
+import { mendOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
+import { check } from "../../../workers/migrate/steps/check-source.ts";
+import { look } from "../../../workers/migrate/steps/check-target.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";

@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readMark } from "../../../workers/migrate/pair-files.ts";
-import { exportStray, findStrays, strayFiles } from "../../../workers/migrate/strays.ts";
+import { exportStray, findStrays, strayFiles } from "../../../workers/migrate/pair/divergent-caches.ts";
+import { readMark } from "../../../workers/migrate/pair/pair-files.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/two-pairs.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { gather, gatherLate } from "../../../workers/migrate/close.ts";
-import { gapAbove, writeGap } from "../../../workers/migrate/id-gap.ts";
-import { transact } from "../../../workers/move/transaction.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { transact } from "../../../workers/area-db/transaction.ts";
+import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
+import { gather, gatherLate } from "../../../workers/migrate/steps/close.ts";
 import {
   addRunIn,
   addTestIn,

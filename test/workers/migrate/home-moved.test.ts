@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "bullmq";
 import { describe, expect, it } from "vitest";
-import { decodeFailure } from "../../../shared/queue/failure.ts";
+import { decodeFailure } from "../../../shared/contract/failure.ts";
 import { type HostName, homeHostOf, onHosts } from "../../support/two-hosts.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

@@ -15,7 +15,7 @@ import {
   switchHome,
   withdrawNextHome,
   writeNextHome,
-} from "../../../workers/migrate/home-switch.ts";
+} from "../../../workers/migrate/pair/homehost-file.ts";
 import { makeArea } from "../../shared/area/small-area.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 

@@ -11,11 +11,11 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { migrateSchema } from "../../../shared/contract/migrate-payload.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../shared/job-steps.ts";
-import { migrateSchema } from "../../../shared/queue/migrate-payload.ts";
-import { check } from "../../../workers/migrate/check.ts";
-import { look } from "../../../workers/migrate/look.ts";
+import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import { check } from "../../../workers/migrate/steps/check-source.ts";
+import { look } from "../../../workers/migrate/steps/check-target.ts";
 import {
   addresses,
   buildForTwo,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { gapAbove, mendGap, writeGap } from "../../../workers/migrate/id-gap.ts";
-import { transact } from "../../../workers/move/transaction.ts";
+import { transact } from "../../../workers/area-db/transaction.ts";
+import { gapAbove, mendGap, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
 import { fullRows, readFilesOf } from "../../support/divided-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";

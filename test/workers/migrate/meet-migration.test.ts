@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parsePayload } from "../../../shared/queue/payload.ts";
-import { tend } from "../../../workers/migrate/tend.ts";
-import { runJob } from "../../../workers/run-job.ts";
+import { parsePayload } from "../../../shared/contract/payload.ts";
+import { runJob } from "../../../workers/job-thread/job-table.ts";
+import { tend } from "../../../workers/migrate/steps/reconcile.ts";
 import { addRunIn } from "../../support/area-traits.ts";
 import {
   addresses,

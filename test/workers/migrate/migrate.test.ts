@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { decodeFailure } from "../../../shared/contract/failure.ts";
 import type { JobsError } from "../../../shared/errors.ts";
-import { decodeFailure } from "../../../shared/queue/failure.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 import { historyOf } from "../../support/kill.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";

@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { migrationStates, nextStates } from "../../../shared/migration-row.ts";
+import { migrationStates, nextStates } from "../../../shared/contract/migration-row.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import {
   advance,
@@ -9,7 +9,7 @@ import {
   migrationOf,
   note,
   openMigration,
-} from "../../../workers/migrate/migration-table.ts";
+} from "../../../workers/migrate/state/migration-table.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 
 function open() {

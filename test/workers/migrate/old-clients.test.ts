@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { oldClientWarnings, startServer } from "../../../workers/migrate/old-clients.ts";
+import { oldClientWarnings, startServer } from "../../../workers/migrate/checks/old-clients.ts";
 import { makeArea } from "../../shared/area/small-area.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { quietReport } from "../../../workers/migrate/quiescence.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { quietReport } from "../../../workers/migrate/checks/quiescence.ts";
 import { edit, everywhere, type Place } from "../../support/edit-area.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
 

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSyn
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { copyDatabase, writeSnapshot } from "../../../workers/migrate/copy-database.ts";
-import { withPairGuard } from "../../../workers/migrate/pair-guard.ts";
+import { copyDatabase, writeSnapshot } from "../../../workers/migrate/pair/copy-database.ts";
+import { withPairGuard } from "../../../workers/migrate/pair/pair-guard.ts";
 import { mayMount, mountSmall } from "../../support/mount-small.ts";
 import { pairAt, takeSnapshot, twoPairs } from "../../support/two-pairs.ts";
 

@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { MigratePayload } from "../../../shared/queue/migrate-payload.ts";
-import { parsePayload } from "../../../shared/queue/payload.ts";
-import { look } from "../../../workers/migrate/look.ts";
+import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
+import { parsePayload } from "../../../shared/contract/payload.ts";
+import { look } from "../../../workers/migrate/steps/check-target.ts";
 import { holdOpen } from "../../shared/area/file-holder.ts";
 import { buildForTwo, contextOn, migrateByHand, seenFromSide } from "../../support/migration-hosts.ts";
 import { readColumn } from "../../support/read-rows.ts";

@@ -1,8 +1,8 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { mergeStray } from "../../../workers/migrate/merge-stray.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { mergeStray } from "../../../workers/migrate/merge/merge-cache.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
 import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";

@@ -1,8 +1,8 @@
 import { existsSync, renameSync } from "node:fs";
 import { expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { findCache } from "../../../shared/area/cache.ts";
-import { withMigration } from "../../../workers/migrate/part.ts";
+import { findCache } from "../../../shared/area/cache/cache.ts";
+import { withMigration } from "../../../workers/migrate/state/migration-session.ts";
 import { buildForTwo, contextOn } from "../../support/migration-hosts.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../shared/job-steps.ts";
+import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import { leaveClosedPair } from "../../support/closed-pair.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { firstTestOf } from "../../support/area-traits.ts";
 import { edit, everywhere, type Place } from "../../support/edit-area.ts";
 import { movedIds, reduceSafely, skippedBy } from "../../support/run-reduce.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { MoveResult } from "../../../shared/result.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import type { MoveResult } from "../../../shared/contract/move-result.ts";
 import { documentOf } from "../../producers/run-command.ts";
 import { edit } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";
 import { addSecondCache, makeCacheWal } from "../../support/odd-values.ts";
 import { readColumn } from "../../support/read-rows.ts";

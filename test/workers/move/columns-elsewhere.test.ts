@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { edit, everywhere, type Place } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, keptVersions } from "../../support/read-rows.ts";

@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { readColumn } from "../../support/read-rows.ts";
 import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Company } from "../../../workers/move/company.ts";
+import { Company } from "../../../workers/move/sources/writer-gaps.ts";
 
 /** After how many ms under lock, in locks of 5 ms, the database is left alone. */
 function heldBeforeGap(company: Company): number {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit } from "../../support/edit-area.ts";
 import { historyOf } from "../../support/kill.ts";
 import { runReduce, runRestore } from "../../support/run-reduce.ts";

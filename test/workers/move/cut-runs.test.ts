@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn } from "../../support/read-rows.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { addClashingLooseRows, changeInCacheOnly, lockRun } from "../../support/area-traits.ts";
 import { makeRefillDue, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";

@@ -11,10 +11,10 @@ import {
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { prepareArea } from "../../../workers/move/prepare.ts";
+import { prepareArea } from "../../../workers/area-db/open-area.ts";
 import { checkOf, diagnoseArea, faultsOf, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";

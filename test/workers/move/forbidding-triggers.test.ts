@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { mapChildren } from "../../../workers/move/children.ts";
-import { Remover } from "../../../workers/move/remover.ts";
-import { SourceSession } from "../../../workers/move/source-session.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { Remover } from "../../../workers/move/sources/remove-runs.ts";
+import { SourceSession } from "../../../workers/move/sources/source-session.ts";
+import { mapChildren } from "../../../workers/records/child-index.ts";
 import { edit, everywhere, fileOf, makeRefillDue } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn } from "../../support/read-rows.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { ThreadStation } from "../../../workers/move/thread-station.ts";
+import { ThreadStation } from "../../../workers/move/sources/source-client.ts";
 import { edit } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";

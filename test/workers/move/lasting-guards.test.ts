@@ -1,9 +1,9 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
-import { listRuns } from "../../../producers/list-runs.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { quietReport } from "../../../workers/migrate/quiescence.ts";
+import { listRuns } from "../../../producers/areas/list-runs.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { quietReport } from "../../../workers/migrate/checks/quiescence.ts";
 import { placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
 import { cleanUp, repair } from "../../support/megatest/cleanup.ts";

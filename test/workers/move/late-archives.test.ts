@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { reuseBlockId } from "../../support/area-traits.ts";
 import { edit, everywhere, type Place } from "../../support/edit-area.ts";
 import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { edit, type Place } from "../../support/edit-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildArea, type SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { checkOf, diagnoseArea, faultsOf } from "../../producers/doctor/diagnose-area.ts";
 import { isRoot } from "../../shared/area/file-holder.ts";
 import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { runReduce, unionOf } from "../../support/run-reduce.ts";

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { fingerprint } from "../../support/fingerprint.ts";

@@ -10,9 +10,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
-import { areaStatusText } from "../../../producers/text/status-text.ts";
-import { buildArea, type SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { areaStatusText } from "../../../producers/format/status.ts";
 import { checkOf, diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { isRoot } from "../../shared/area/file-holder.ts";
 import { fingerprint } from "../../support/fingerprint.ts";

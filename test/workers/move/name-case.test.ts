@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
-import { listRuns } from "../../../producers/list-runs.ts";
-import { OldestRuns } from "../../../producers/oldest-run.ts";
+import { listRuns } from "../../../producers/areas/list-runs.ts";
+import { OldestRuns } from "../../../producers/areas/oldest-run.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
-import { tokenize } from "../../../shared/full-db/sql/tokens.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { foldName, NameSet } from "../../../shared/sqlite/names.ts";
+import { tokenize } from "../../../shared/sqlite/tokens.ts";
 import { diagnoseArea, faultsOf, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { constrain } from "../../support/constrain.ts";
 import { edit, makeRefillDue, settleTimes } from "../../support/edit-area.ts";

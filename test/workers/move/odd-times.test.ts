@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { areaStatus } from "../../../producers/area-status.ts";
-import { listRuns } from "../../../producers/list-runs.ts";
-import { runDocument } from "../../../producers/text/runs-text.ts";
+import { listRuns } from "../../../producers/areas/list-runs.ts";
+import { areaStatus } from "../../../producers/areas/status.ts";
+import { runDocument } from "../../../producers/format/runs.ts";
 import { placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { firstTestOf } from "../../support/area-traits.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";

@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
 import { DatabaseSession } from "../../../workers/area-db/database-session.ts";
-import { Plans } from "../../../workers/move/plans.ts";
+import { Plans } from "../../../workers/records/plans.ts";
 import { LockHolder } from "../../support/lock-holder.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
 

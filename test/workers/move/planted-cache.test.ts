@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, cpSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildArea, type SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { edit, fileOf, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";

@@ -11,7 +11,7 @@ import {
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { plantJournal } from "../../support/hot-journal.ts";
 import { addSecondCache } from "../../support/odd-values.ts";

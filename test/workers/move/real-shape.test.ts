@@ -1,6 +1,6 @@
 import { utimesSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { syncsLastUpdate } from "../../../workers/move/sync-kind.ts";
+import { syncsLastUpdate } from "../../../workers/records/sync-kind.ts";
 import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";

@@ -1,6 +1,6 @@
 import { readdirSync, utimesSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import {
   addRunIn,
   addTestIn,

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { type ListedRun, listRuns } from "../../../producers/list-runs.ts";
-import { resultText } from "../../../producers/text/result-text.ts";
-import { runDocument } from "../../../producers/text/runs-text.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import { type ListedRun, listRuns } from "../../../producers/areas/list-runs.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { resultText } from "../../../producers/format/move-result.ts";
+import { runDocument } from "../../../producers/format/runs.ts";
 import { diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
 import { removeRuns } from "../../support/megatest/remove-runs.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { JobStep } from "../../../shared/job-steps.ts";
+import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import { addTestIn } from "../../support/area-traits.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { assertReleased, historyOf, reduceAndKill } from "../../support/kill.ts";

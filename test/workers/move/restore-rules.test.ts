@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../shared/job-steps.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import { addColumn, firstTestOf, reuseBlockId } from "../../support/area-traits.ts";
 import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { addTestIn, changeInCacheOnly, lockRun } from "../../support/area-traits.ts";
 import { unionOfRuns } from "../../support/oracle/union.ts";
 import { completedColumn, readColumn } from "../../support/read-rows.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { check } from "../../../workers/migrate/check.ts";
+import { check } from "../../../workers/migrate/steps/check-source.ts";
 import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
 import { constrain } from "../../support/constrain.ts";
 import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";

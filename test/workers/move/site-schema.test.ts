@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { edit, everywhere, fileOf, makeRefillDue, type Place, settleTimes } from "../../support/edit-area.ts";
 import { fingerprint } from "../../support/fingerprint.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
-import { createScratch } from "../../../workers/move/scratch.ts";
-import { enterSlice, gatherTests, type Slice, SliceCutter } from "../../../workers/move/slices.ts";
+import { enterSlice, gatherTests, type Slice, SliceCutter } from "../../../workers/move/slices/slices.ts";
+import { createScratch } from "../../../workers/records/temp-tables.ts";
 import { edit } from "../../support/edit-area.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
 import { type Cell, completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
 import { movedIds, reduceSafely, runReduce } from "../../support/run-reduce.ts";

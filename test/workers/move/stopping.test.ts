@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
 import { edit, everywhere, fileOf, type Place } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";

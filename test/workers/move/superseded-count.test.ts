@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { resultText } from "../../../producers/text/result-text.ts";
-import type { MoveResult } from "../../../shared/result.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { resultText } from "../../../producers/format/move-result.ts";
+import type { MoveResult } from "../../../shared/contract/move-result.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
 import { edit, makeRefillDue } from "../../support/edit-area.ts";
 import { LockHolder } from "../../support/lock-holder.ts";

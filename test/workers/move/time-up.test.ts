@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
 import { readHistory } from "../../../shared/area/history.ts";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
-import { isWithin, parseWindow } from "../../../shared/time-window.ts";
+import { isWithin, parseWindow } from "../../../shared/time/time-window.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { movedIds, runReduce, runRestore, unionOf } from "../../support/run-reduce.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { addTestIn, changeInCacheOnly } from "../../support/area-traits.ts";
 import { makeRefillDue, settleTimes } from "../../support/edit-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { constrain } from "../../support/constrain.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";

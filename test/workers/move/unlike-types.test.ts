@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { firstTestOf } from "../../support/area-traits.ts";
 import { edit, type Place } from "../../support/edit-area.ts";
 import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../shared/sample-area/build-area.ts";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { addClashingLooseRows, addOrphans, reuseBlockId } from "../../support/area-traits.ts";
 import { edit, everywhere } from "../../support/edit-area.ts";
 import { addNullKeys, addOddValues } from "../../support/odd-values.ts";

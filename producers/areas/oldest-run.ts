@@ -1,0 +1,89 @@
+import { statSync } from "node:fs";
+import type { Area } from "../../shared/area/area.ts";
+import { targetKeys } from "../../shared/area/config/config.ts";
+import { type ReducePolicy, readPolicies } from "../../shared/area/config/reduce-policies.ts";
+import { matchRun, targetSql } from "../../shared/area-db/run-patterns.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
+import { isOddTime } from "../../shared/sqlite/times.ts";
+import { type Look, openLook } from "./open-readonly.ts";
+import { columnsOf } from "./queries.ts";
+
+type Request = ReducePolicy["request"];
+
+/** The value read from one megatest.db, with the file's time and size then. */
+interface Known {
+  readAt: number;
+  changedAt: number;
+  bytes: number;
+  oldest: number | null;
+}
+
+/** Minimum ms between reads of a changed and of an unchanged database. */
+const rereadMs = 5 * 60_000;
+const rereadUnchangedMs = 60 * 60_000;
+
+/** Caches what it reads, because every scrape asks for all areas. */
+export class OldestRuns {
+  readonly #known = new Map<string, Known>();
+
+  /**
+   * Returns when the oldest run that could leave began (`readOldest`), possibly from the cache; null also if the
+   * database cannot be read now.
+   */
+  of(area: Area, now = Date.now()): number | null {
+    const { mtimeMs: changedAt, size: bytes } = statSync(area.megatestDb);
+    const known = this.#known.get(area.path);
+    if (known !== undefined) {
+      const unchanged = known.changedAt === changedAt && known.bytes === bytes;
+      if (now - known.readAt < (unchanged ? rereadUnchangedMs : rereadMs)) return known.oldest;
+    }
+    const oldest = readOrNull(area, now);
+    this.#known.set(area.path, { readAt: now, changedAt, bytes, oldest });
+    return oldest;
+  }
+}
+
+function readOrNull(area: Area, now: number): number | null {
+  let db: Look | undefined;
+  try {
+    db = openLook({ area: area.megatestDb });
+    return readOldest(db, area, now);
+  } catch {
+    return null;
+  } finally {
+    db?.close();
+  }
+}
+
+/**
+ * Returns when the oldest run of megatest.db began that a line of `[reduce-records]` would move, judged by the
+ * run's own row; without such lines, of all runs that are neither hidden nor locked. Seconds since 1970; null
+ * without any.
+ */
+function readOldest(db: Look, area: Area, now: number): number | null {
+  const columns = new NameSet(columnsOf(db, "area", "runs"));
+  const keys = targetKeys(area.config).filter((key) => columns.has(key));
+  const { policies } = readPolicies(area.config);
+  const requests: Request[] = policies.length === 0 ? [{}] : policies.map(({ request }) => request);
+  const found = requests.map((request) => oldestOf(db, keys, request, now)).filter((each) => each !== null);
+  return found.length === 0 ? null : Math.min(...found);
+}
+
+function oldestOf(db: Look, keys: readonly string[], request: Request, now: number): number | null {
+  const matching = matchRun(keys, request);
+  const stays = request.includeLocked === true ? "'deleted'" : "'deleted', 'locked'";
+  const sql = `SELECT min(began) FROM (
+    SELECT CAST(r.event_time AS INTEGER) AS began, row_number() OVER (
+      PARTITION BY ${targetSql(keys, "r")} ORDER BY CAST(r.event_time AS INTEGER) DESC, r.id DESC) AS place
+    FROM area.runs AS r
+    WHERE NOT ${isOddTime("r.event_time")} AND coalesce(r.state, '') NOT IN (${stays}) AND ${matching.sql})
+    WHERE place > ? AND began < ?`;
+  const youngest = (now - (request.age ?? 0)) / 1000;
+  const parameters = [...matching.parameters, request.keep ?? 0, youngest];
+  return (
+    db
+      .prepare<(string | number)[], number | null>(sql)
+      .pluck()
+      .get(...parameters) ?? null
+  );
+}

@@ -1,0 +1,118 @@
+import { existsSync } from "node:fs";
+import type { Area } from "../../shared/area/area.ts";
+import type { CachePair } from "../../shared/area/cache/cache.ts";
+import { targetKeys } from "../../shared/area/config/config.ts";
+import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts";
+import { nameDatabase } from "../../shared/area-db/name-database.ts";
+import { hasContent, namesAnotherFile } from "../../shared/sqlite/journal.ts";
+import { type MigrationFacts, readMigration } from "./migration-status.ts";
+import { type Look, openLook, type Part } from "./open-readonly.ts";
+import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./queries.ts";
+
+/** A summary of an area's databases; null means unreadable. */
+export interface DatabaseFacts {
+  /** Runs in megatest.db, without hidden ones. */
+  runs: number | null;
+  /** Runs in completed-runs.db; 0 if there is none. */
+  completedRuns: number | null;
+  /** Runs only in this host's cache, not yet synced to megatest.db; 0 without a cache. */
+  cacheOnlyRuns: number | null;
+  /**
+   * Runs of completed-runs.db in other states than `moved`, by state: a job is moving them, or left them when it
+   * died.
+   */
+  unfinishedRuns: Record<string, number> | null;
+  /** By file name, as in `bytes`; missing files are omitted. */
+  sides: Record<string, Side | null>;
+  /** Whether a job holds the area; null if unknown. */
+  held: boolean | null;
+  /** The holder; null if there is none or it is unknown. */
+  lease: Lease | null;
+  /** The last migration, open or not; null if there is none or it is unknown. */
+  migration: MigrationFacts | null;
+  /** Sentences on what could not be read. */
+  problems: string[];
+}
+
+type Files = Partial<Record<Part, string>>;
+
+/** Undefined: there is no such file. Null: it cannot be read. */
+type Found<T> = T | null | undefined;
+
+/** Reads counts and the lease, leaving no trace. No lock lasts longer than a scan of the table of runs. */
+export function readDatabases(area: Area, cache: CachePair | undefined, now = Date.now()): DatabaseFacts {
+  const problems: string[] = [];
+  const keys = targetKeys(area.config);
+  const { megatestDb, completedDb } = area;
+  const ours = attempt({ area: megatestDb }, problems, (db) => ({
+    ...readSide(db, "area", keys),
+    lease: readLease(db, now),
+    migration: readMigration(db),
+    guards: hasGuards(db, "area"),
+  }));
+  // A journal without a database may be planted there; it makes every job refuse.
+  const done =
+    hasContent(completedDb) || namesAnotherFile(`${completedDb}-journal`)
+      ? attempt({ completed: completedDb }, problems, (db) => ({
+          ...readSide(db, "completed", keys),
+          states: readStates(db),
+        }))
+      : undefined;
+  const isLost = ours?.guards === true && done === undefined && !hasContent(completedDb);
+  if (isLost)
+    problems.push(`${lostCompleted.text(completedDb, existsSync(completedDb))}; ${lostCompleted.remedy}`);
+  // A database that cannot be read would also make the cache beside it unreadable.
+  const known = {
+    ...(ours === null ? {} : { area: megatestDb }),
+    ...(done == null ? {} : { completed: completedDb }),
+  };
+  const cached =
+    cache === undefined
+      ? undefined
+      : attempt({ ...known, cache: cache.megatestDb }, problems, (db) => ({
+          ...readSide(db, "cache", keys),
+          only: ours === null || done === null ? null : cacheOnlyRuns(db, done !== undefined),
+        }));
+  return {
+    runs: ours?.runs ?? null,
+    completedRuns: done === undefined && !isLost ? 0 : (done?.runs ?? null),
+    cacheOnlyRuns: cached === undefined ? 0 : (cached?.only ?? null),
+    unfinishedRuns: done === undefined ? {} : (done?.states ?? null),
+    sides: sidesOf(ours, done, cached),
+    held: ours === null ? null : ours.lease !== null,
+    lease: ours?.lease ?? null,
+    migration: ours?.migration ?? null,
+    problems,
+  };
+}
+
+function attempt<T>(files: Files, problems: string[], read: (db: Look) => T): T | null {
+  let db: Look | undefined;
+  try {
+    db = openLook(files);
+    return read(db);
+  } catch (error) {
+    problems.push(
+      `cannot read ${Object.values(files).at(-1)}: ${nameDatabase(error, Object.values(files)).message}`,
+    );
+    return null;
+  } finally {
+    db?.close();
+  }
+}
+
+function sidesOf(area: Found<Side>, completed: Found<Side>, cache: Found<Side>): Record<string, Side | null> {
+  const named = { "megatest.db": area, "completed-runs.db": completed, "cache/megatest.db": cache };
+  const sides: Record<string, Side | null> = {};
+  for (const [name, side] of Object.entries(named)) {
+    if (side === undefined) continue;
+    // Omits members read for other purposes.
+    sides[name] = side && {
+      runs: side.runs,
+      oldest: side.oldest,
+      newest: side.newest,
+      freeBytes: side.freeBytes,
+    };
+  }
+  return sides;
+}

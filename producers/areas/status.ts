@@ -1,0 +1,123 @@
+import { existsSync, statSync } from "node:fs";
+import { type Area, openAreaToLook } from "../../shared/area/area.ts";
+import { readAreaId } from "../../shared/area/area-id.ts";
+import { findCache } from "../../shared/area/cache/cache.ts";
+import { findOtherCaches } from "../../shared/area/cache/single-cache.ts";
+import { policySection, readPolicies } from "../../shared/area/config/reduce-policies.ts";
+import { type HistoryLine, readHistory } from "../../shared/area/history.ts";
+import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
+import { findPause } from "../../shared/area/pause.ts";
+import { liveServers, type MegatestServer } from "../../shared/area/servers.ts";
+import { cacheReader } from "../../shared/area-db/read-cache.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import { areaPath } from "./area-path.ts";
+import { openLook } from "./open-readonly.ts";
+import { type DatabaseFacts, readDatabases } from "./read-databases.ts";
+
+/** The part of `status AREA` that needs no Redis. */
+export interface AreaStatus extends DatabaseFacts {
+  /** Absolute, as given. */
+  area: string;
+  areaId: string | null;
+  name: string;
+  /** Address or host name; null if the area has none yet, or if it is unknown. */
+  homehost: string | null;
+  /** Set in the config: the area must not be migrated. */
+  pinned: boolean;
+  /** Whether this host is the homehost; null if unknown. */
+  atHome: boolean | null;
+  homeReason: string;
+  /**
+   * Directory of this user's cache on this host; null if there is none, or if it was refused (`cacheOnlyRuns` is
+   * then null, too).
+   */
+  cache: string | null;
+  /** By file name; missing files are omitted. */
+  bytes: Record<string, number>;
+  /** Megatest's servers that may be alive. */
+  servers: MegatestServer[];
+  /** The last jobs, newest first. */
+  history: HistoryLine[];
+  /** Valid lines of `[reduce-records]`; errors in others are in `problems`. */
+  policies: { name: string; text: string }[];
+  /** The stop file that pauses the area's jobs; null if there is none. */
+  paused: string | null;
+}
+
+const historyShown = 5;
+
+/**
+ * Reads an area's status without changing anything. `problems` lists what cannot be read.
+ * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` if the path is not a usable area
+ */
+export async function areaStatus(
+  path: string,
+  { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+): Promise<AreaStatus> {
+  const area = openAreaToLook(areaPath(cwd, path), settings, env);
+  const problems: string[] = [];
+  const look = <T>(read: () => T, otherwise: T): T => {
+    try {
+      return read();
+    } catch (error) {
+      problems.push(toJobsError(error).message);
+      return otherwise;
+    }
+  };
+  const homehost = look(() => readHomehost(area), { value: undefined, pinned: false });
+  const home = await decideHome(homehost, settings);
+  const found = look(() => findCache(area, settings), null);
+  const cache = found ?? undefined;
+  // A cache of this area under another name makes jobs refuse.
+  if (found === undefined && home.atHome !== false)
+    problems.push(...look(() => misnamedCaches(area, settings), []));
+  const facts = readDatabases(area, cache);
+  const servers = look(() => liveServers(area, Date.now(), settings.host), []);
+  const areaId = look(() => readAreaId(area), null);
+  const history = look(() => readHistory(area, { limit: historyShown }), []).reverse();
+  const { policies, problems: wrong } = readPolicies(area.config);
+  return {
+    area: area.path,
+    areaId,
+    name: area.name,
+    homehost: homehost.value ?? null,
+    pinned: homehost.pinned,
+    atHome: home.atHome ?? null,
+    homeReason: home.reason,
+    cache: cache?.directory ?? null,
+    bytes: sizes(area, cache),
+    servers: servers.filter(({ state }) => state !== "stale"),
+    history,
+    policies: policies.map(({ name }) => ({ name, text: area.config.get(policySection, name) ?? "" })),
+    paused: (await findPause(area.realPath, settings.areas)) ?? null,
+    ...facts,
+    cacheOnlyRuns: found === null ? null : facts.cacheOnlyRuns,
+    problems: [...facts.problems, ...problems, ...wrong, ...area.config.warnings],
+  };
+}
+
+function misnamedCaches(area: Area, settings: Settings): string[] {
+  const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
+  const { used } = findOtherCaches(area, settings, cacheReader(area, completed, openLook));
+  const misnamed = used.filter(({ why }) => why === "misnamed");
+  return misnamed.map(({ directory, reason }) => `the cache ${directory} ${reason}: see mtjobs doctor`);
+}
+
+function sizes(
+  area: Area,
+  cache: { megatestDb: string; refDb: string | undefined } | undefined,
+): Record<string, number> {
+  const files: [string, string | undefined][] = [
+    ["megatest.db", area.megatestDb],
+    ["completed-runs.db", area.completedDb],
+    ["cache/megatest.db", cache?.megatestDb],
+    ["cache/megatest_ref.db", cache?.refDb],
+  ];
+  return Object.fromEntries(
+    files.flatMap(([name, file]) => {
+      const size = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size;
+      return size === undefined ? [] : [[name, size]];
+    }),
+  );
+}

@@ -1,0 +1,53 @@
+import { JobsError } from "../../../../shared/errors.ts";
+import { areaStatusText, farmStatusText } from "../../../format/status.ts";
+import { withSession } from "../../../jobs/session.ts";
+import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../../command.ts";
+import type { Outcome } from "../../outcome.ts";
+
+export const addStatus: AddCommand = (program, bind) => {
+  const command = program
+    .command("status")
+    .summary(
+      "show an area's sizes, runs, homehost, locks and last jobs; without AREA, all hosts, queues and workers",
+    )
+    .description(
+      "With AREA: show its sizes, runs, homehost, locks, Megatest servers and last jobs; read-only. Without: show all hosts with their queues and workers.",
+    )
+    .argument("[area]", "the area's path; use . for the working directory");
+  addSharedOptions(command);
+  teach(command, {
+    examples: [
+      ["mtjobs status", "hosts, queues, workers"],
+      ["mtjobs status .", "the working directory"],
+      ["mtjobs status /areas/a1 --json", "for programs"],
+    ],
+    exits: {
+      3: "the area is outside --areas",
+      4: "Redis is unreachable; with AREA this is only reported, and the exit code is 0",
+    },
+  });
+  bind(command, (context) => {
+    const area = context.args[0];
+    return area === undefined ? ofFarm(context) : ofArea(context, area);
+  });
+};
+
+async function ofFarm({ settings }: CommandContext): Promise<Outcome> {
+  const { farmStatus } = await import("../../../fleet/status.ts");
+  const farm = await withSession(settings, farmStatus);
+  return { document: farm, text: farmStatusText(farm) };
+}
+
+async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
+  const { areaStatus } = await import("../../../areas/status.ts");
+  const { readQueues, wholeStatus } = await import("../../../jobs/area-status.ts");
+  const status = await wholeStatus(
+    areaStatus(path, { settings, cwd: io.cwd, env: io.env }),
+    withSession(settings, readQueues),
+  );
+  if (status.queueProblem === null) return { document: status, text: areaStatusText(status, status) };
+  const error = JobsError.fromDocument(status.queueProblem);
+  const outcome = { document: status, text: areaStatusText(status, error) };
+  // The area itself was read: an unreachable queue is reported, but is not a failure of this command.
+  return error.code === "redis-unreachable" ? outcome : { ...outcome, error };
+}

@@ -1,0 +1,190 @@
+import { Command, CommanderError } from "commander";
+import { ExitCode, JobsError, toJobsError } from "../../../shared/errors.ts";
+import { readSettingsFile, resolveSettings } from "../../../shared/settings/settings.ts";
+import { writeFailure } from "../../format/table.ts";
+import { normaliseArgv } from "../argv.ts";
+import { addSharedOptions, type Bind, settingKeys } from "../command.ts";
+import type { CliDeps } from "../io.ts";
+import { isClosedPipe, isOutputFailure, type Outcome, printError, printOutcome } from "../outcome.ts";
+import { addCancel } from "./cancel.ts";
+import { addComplete } from "./complete.ts";
+import { addDemo } from "./demo.ts";
+import { addDrain, addUndrain } from "./drain.ts";
+import { addAttachSql } from "./inspect/attach-sql.ts";
+import { addDoctor } from "./inspect/doctor.ts";
+import { addListRuns } from "./inspect/list-runs.ts";
+import { addQuery } from "./inspect/query.ts";
+import { addStatus } from "./inspect/status.ts";
+import { addJob } from "./job.ts";
+import { addJobs } from "./jobs.ts";
+import { addManual } from "./manual.ts";
+import { addMigrate } from "./migrate.ts";
+import { addReduce } from "./reduce.ts";
+import { addRestore } from "./restore.ts";
+import { addSchedule } from "./schedule.ts";
+import { addServe } from "./serve.ts";
+import { addWorker } from "./worker.ts";
+
+/** Megatest's verbs, which are options there, and the corresponding commands. */
+const megatestVerbs = new Map([
+  ["reduce-records", "reduce"],
+  ["restore-records", "restore"],
+  ["list-runs", "list-runs"],
+]);
+/** Verbs with a value, and the option that receives it. */
+const verbValues = new Map([["list-runs", "runname"]]);
+
+export interface Program {
+  /** Runs one command line (without node and script) and returns its exit code; never throws. */
+  run(args: readonly string[]): Promise<number>;
+}
+
+export function buildProgram(deps: CliDeps): Program {
+  return { run: (args) => runOnce(deps, args) };
+}
+
+async function runOnce(deps: CliDeps, given: readonly string[]): Promise<number> {
+  const { code, outcome, error, json } = await runCommand(deps, given);
+  const failure = await writeFailure(deps.io.stdout);
+  if (failure === undefined || isClosedPipe(failure)) return code;
+  const isDone = code === ExitCode.done && outcome?.changed === true;
+  const { message } = toJobsError(failure);
+  const done = isDone ? "; the command itself succeeded" : "";
+  const again = isDone ? "" : ", then run the command again";
+  deps.io.stderr.write(
+    `mtjobs: cannot write the output: ${message}${done}\n  hint: free space on the output's file system, or redirect the output${again}\n`,
+  );
+  // The error was in the document that is lost.
+  if (json && error !== undefined) printError(deps.io, error, false);
+  return code === ExitCode.done && !isDone ? ExitCode.failed : code;
+}
+
+interface Ended {
+  code: number;
+  outcome?: Outcome | undefined;
+  /** The command's own error, already printed. */
+  error?: JobsError | undefined;
+  json: boolean;
+}
+
+async function runCommand(deps: CliDeps, given: readonly string[]): Promise<Ended> {
+  let outcome: Outcome | undefined;
+  const complaints: string[] = [];
+  const program = assemble(deps, complaints, (value) => {
+    outcome = value;
+  });
+  const end = given.indexOf("--");
+  const own = end < 0 ? given : given.slice(0, end);
+  const json = own.some(
+    (word, n) => /^--?json$/.test(word) || (word === "json" && /^--?dumpmode$/.test(own[n - 1] ?? "")),
+  );
+  const failed = (error: JobsError) => ({ code: printError(deps.io, error, json), error, json });
+  try {
+    const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs, verbValues });
+    await program.parseAsync(args, { from: "user" });
+    const { io } = deps;
+    if (outcome === undefined) return { code: ExitCode.done, json };
+    const error = isOutputFailure(outcome.error) ? undefined : outcome.error;
+    return { code: printOutcome(io, outcome, json), outcome, error, json };
+  } catch (error) {
+    if (isClosedPipe(error)) return { code: ExitCode.done, json };
+    if (isOutputFailure(error)) return { code: ExitCode.failed, json };
+    if (!(error instanceof CommanderError)) return failed(toJobsError(error));
+    if (error.exitCode === 0) return { code: ExitCode.done, json };
+    if (error.code !== "commander.help") return failed(usageError(error));
+    // Without a command, people get the help; programs get an error.
+    if (json) return failed(new JobsError("usage", "no command given", { hint: "see mtjobs --help" }));
+    deps.io.stderr.write(complaints.join(""));
+    return { code: ExitCode.usage, json };
+  }
+}
+
+/** Converts the parser's error; its second line is a suggestion. */
+function usageError(error: CommanderError): JobsError {
+  // The value of a misspelt option may be a secret.
+  const [message = "", suggestion = ""] = error.message
+    .replace(/(unknown option '[^'=]*)=[^\n]*/, "$1'")
+    .split("\n");
+  return new JobsError("usage", message.replace(/^error: /, ""), {
+    hint: suggestion === "" ? "see mtjobs --help" : suggestion.replace(/^\((.*)\)$/, "$1"),
+  });
+}
+
+function assemble(
+  deps: CliDeps,
+  complaints: string[],
+  deliver: (outcome: Outcome) => void,
+  completes = true,
+): Command {
+  const { io } = deps;
+  const program = new Command("mtjobs")
+    .description("Keep Megatest areas small and movable: job queues, workers and their results.")
+    .version(deps.version, "-V, --version")
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => complaints.push(text),
+      outputError: () => {},
+      getOutHelpWidth: () => (io.stdout.isTTY ? io.stdout.columns : 110),
+    });
+  addSharedOptions(program);
+  const bind: Bind = (command, handler) => {
+    command.action(async () => {
+      const options = { ...program.opts(), ...command.opts() };
+      const flags = Object.fromEntries(settingKeys.map((key) => [key, options[key]]));
+      const settings = resolveSettings({ flags, env: io.env, file: readSettingsFile() });
+      const args = command.processedArgs as (string | undefined)[];
+      deliver(await handler({ io, settings, options, args, json: options.json === true }));
+    });
+  };
+  addReduce(program, bind, deps);
+  addRestore(program, bind, deps);
+  addMigrate(program, bind);
+  addDrain(program, bind);
+  addUndrain(program, bind);
+  addListRuns(program, bind);
+  addQuery(program, bind);
+  addAttachSql(program, bind);
+  addStatus(program, bind);
+  addDoctor(program, bind, deps);
+  addJobs(program, bind);
+  addJob(program, bind);
+  addCancel(program, bind);
+  addSchedule(program, bind);
+  addWorker(program, bind, deps);
+  addServe(program, bind, deps);
+  addDemo(program, bind, deps);
+  addManual(program, bind, deps.version, () => assemble(deps, [], () => {}));
+  // The library adds its own `complete` command to the tree that it completes.
+  if (completes) addComplete(program, bind, () => assemble(deps, [], () => {}, false));
+  program.addHelpText("after", programHelp);
+  return program;
+}
+
+/** Returns every long option of the program and its commands, and whether it takes a value. */
+function longOptions(program: Command): Map<string, boolean> {
+  const found = new Map([["help", false]]);
+  const below = (command: Command): Command[] => [command, ...command.commands.flatMap(below)];
+  for (const command of below(program)) {
+    for (const option of command.options) {
+      if (option.long !== undefined) found.set(option.long.replace(/^--/, ""), option.required);
+    }
+  }
+  return found;
+}
+
+const programHelp = `
+AREA is the path of a Megatest area; the default is the working directory.
+Long options may be written with one dash, as in Megatest.
+Join a value that begins with a dash to its option with "=": --run-id=-5.
+
+Start here:
+  mtjobs demo                                       # run a reduce on a generated sample area
+  mtjobs reduce --age 30d --dry-run --inline        # what a reduce would move from the working directory
+  mtjobs restore --run-id 7 --inline                # move a run back
+  mtjobs <command> --help                           # examples and exit codes of a command
+
+Exit codes:
+  0 done or enqueued   1 the job failed   2 bad usage or input   3 refused by a safety rule
+  4 Redis unreachable or no worker   5 --timeout passed   130 interrupted`;

@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import { JobsError } from "../../../shared/errors.ts";
+import { isIdText, type RunId, shownId } from "../../../shared/sqlite/run-id.ts";
+import { parseWindow, parseZone } from "../../../shared/time/time-window.ts";
+import { duration, oneOf, pattern, someTime, wholeNumber } from "./option-values.ts";
+
+/** Help texts of the selectors that differ between reduce and restore. */
+export interface SelectorTexts {
+  keep: string;
+  includeLocked: string;
+}
+
+export function runIds(text: string): RunId[] {
+  return text.split(",").map((id) => {
+    if (isIdText(id.trim())) return shownId(BigInt(id));
+    throw new JobsError("usage", `--run-id: "${id}" is not a run id`, {
+      hint: "ids are whole numbers from -2^63 to 2^63 - 1, separated by commas",
+    });
+  });
+}
+
+/** Adds the options that select runs; together they narrow the selection. */
+export function addSelectors(command: Command, texts: SelectorTexts): Command {
+  return command
+    .optionsGroup("Selectors (a run must match all that are given):")
+    .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%", pattern("--target"))
+    .option("--runname <pattern>", "the run's name", pattern("--runname"))
+    .option("--state <list>", "the run's state", pattern("--state"))
+    .option("--status <list>", "the run's status", pattern("--status"))
+    .option("--age <duration>", "no activity for longer than this", duration("--age"))
+    .option("--keep <n>", texts.keep, wholeNumber("--keep", 0))
+    .option("--run-id <list>", "ids, comma-separated", runIds)
+    .option("--include-locked", texts.includeLocked)
+    .option(
+      "--dead-after <duration>",
+      "treat an unfinished test without activity for longer than this as dead",
+      duration("--dead-after"),
+    )
+    .optionsGroup("Actions:");
+}
+
+/** Adds `--compact` and the options that limit when and how long a job works. @param tz help text of `--tz` */
+export function addWorkOptions(command: Command, tz: string): Command {
+  return command
+    .option(
+      "--compact <when>",
+      "vacuum afterwards: auto, always or never (default: auto)",
+      oneOf("--compact", ["auto", "always", "never"]),
+    )
+    .option("--between <times>", "work only in this part of the day, such as 22:00-06:00", (text) => {
+      parseWindow(text, "--between");
+      return text;
+    })
+    .option(
+      "--max-time <duration>",
+      "start nothing new after this long; the next job continues",
+      someTime("--max-time"),
+    )
+    .option("--tz <zone>", tz, (text) => parseZone(text, "--tz"));
+}

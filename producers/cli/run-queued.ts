@@ -1,0 +1,96 @@
+import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
+import { ExitCode } from "../../shared/errors.ts";
+import { phaseText } from "../format/migrate-result.ts";
+import { jobResultText } from "../format/move-result.ts";
+import type { CheckedRequest } from "../jobs/check-move.ts";
+import { type Enqueued, enqueueJob } from "../jobs/enqueue.ts";
+import { exitOf } from "../jobs/exit-code.ts";
+import { followJob } from "../jobs/follow.ts";
+import { failedMigration, type JobResult } from "../jobs/job-view.ts";
+import { type Session, withSession } from "../jobs/session.ts";
+import type { CommandContext } from "./command.ts";
+import type { Outcome } from "./outcome.ts";
+import { type ProgressDisplay, progressDisplay } from "./progress-bar.ts";
+
+/** Enqueues a job, and with `--wait` follows it until it ends. */
+export function jobQueued(context: CommandContext, checked: CheckedRequest): Promise<Outcome> {
+  const { payload } = checked;
+  return queued<MoveResult>(context, (session) => enqueueJob(session, checked), {
+    dryRun: payload.dryRun,
+    exit: (result) => exitOf(result, payload),
+  });
+}
+
+interface Asked<Result extends JobResult> {
+  dryRun: boolean;
+  /** The exit code if the job completed; 0 by default. */
+  exit?: (result: Result) => number;
+}
+
+/** Does the same for any job that `enqueue` adds. */
+export function queued<Result extends JobResult>(
+  context: CommandContext,
+  enqueue: (session: Session) => Promise<Enqueued>,
+  asked: Asked<Result>,
+): Promise<Outcome> {
+  return withSession(context.settings, async (session) => {
+    const enqueued = await enqueue(session);
+    return context.options.wait === true
+      ? await follow(context, session, enqueued, asked)
+      : { document: enqueued, text: enqueuedText(enqueued), changed: true };
+  });
+}
+
+function enqueuedText({ jobId, host, duplicate, served }: Enqueued): string {
+  const head = duplicate
+    ? `${jobId}: the same job is already in the queue of ${host}; nothing was added`
+    : `${jobId}: enqueued for ${host}`;
+  const unserved = `no worker serves ${host} now; the job waits until one does (mtjobs worker)`;
+  return [head, ...(served ? [] : [unserved]), `show it: mtjobs job ${jobId}`].join("\n");
+}
+
+async function follow<Result extends JobResult>(
+  { io, json, options }: CommandContext,
+  session: Session,
+  enqueued: Enqueued,
+  { dryRun, exit }: Asked<Result>,
+): Promise<Outcome> {
+  const display = await progressDisplay(io, json);
+  if (enqueued.duplicate)
+    display.note(`${enqueued.jobId}: the same job is already in the queue; following it`);
+  try {
+    const { result, error, ...place } = await followJob<Result>(session, enqueued, {
+      signal: io.interrupt,
+      timeoutMs: options.timeout as number | undefined,
+      onProgress: enqueued.job === "migrate" ? phaseNotes(display) : display.progress,
+      onNote: display.note,
+    });
+    display.end();
+    if (error === undefined) {
+      const code = exit?.(result) ?? ExitCode.done;
+      return {
+        document: result,
+        text: jobResultText(result),
+        exit: code,
+        ...(dryRun ? {} : { changed: true }),
+      };
+    }
+    const told = failedMigration(error);
+    if (told !== undefined)
+      return { document: told.result, text: jobResultText(told.result), error: told.error };
+    const { job, area } = enqueued;
+    const state = error.code === "cancelled" ? "cancelled" : "failed";
+    return { document: { ...place, job, area, state, dryRun }, text: "", error };
+  } finally {
+    display.end();
+  }
+}
+
+/** A migration has no counts: print each phase once. */
+function phaseNotes({ note }: ProgressDisplay): (progress: Progress) => void {
+  let told = "";
+  return ({ phase }) => {
+    if (phase !== told) note(phaseText(phase));
+    told = phase;
+  };
+}

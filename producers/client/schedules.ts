@@ -1,0 +1,69 @@
+import { JobsError } from "../../shared/errors.ts";
+import { parseDuration } from "../../shared/time/duration.ts";
+import { checkMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
+import { checkRequest, type RequestPlace } from "../jobs/check-move.ts";
+import { type Duration, type ReduceOptions, requestFrom } from "../jobs/options.ts";
+import { type ScheduleStatus, scheduleStatus } from "../jobs/schedule-status.ts";
+import { addSchedule, removeSchedule, type Schedule } from "../jobs/schedules.ts";
+import type { LastingSession } from "../jobs/session.ts";
+
+/** When a schedule is due: either `cron` or `every`. */
+export interface ScheduleTimes {
+  /** Unique among all hosts; default: made from the job's and the area's names. */
+  name?: string;
+  /** Minute, hour, day of month, month and day of week; six fields begin with seconds. */
+  cron?: string;
+  /** Time zone of `cron`, and of the job's `between` if that has none; default: this process's. */
+  tz?: string;
+  /** An interval of a minute or more instead; the first job starts immediately. */
+  every?: Duration;
+}
+
+/** The schedules of all hosts, as in `mtjobs schedule`. Errors are JobsErrors. */
+export class MtJobsSchedules {
+  readonly #session: LastingSession;
+  readonly #place: RequestPlace;
+
+  constructor(session: LastingSession, place: RequestPlace) {
+    this.#session = session;
+    this.#place = place;
+  }
+
+  /**
+   * Repeats a reduce or a migration; `options` as for the method of that name.
+   * @throws {JobsError} `usage` for an invalid schedule or a name in use; as `reduce` or `migrate`
+   */
+  add(job: "reduce", area: string, options: ReduceOptions, times: ScheduleTimes): Promise<Schedule>;
+  add(job: "migrate", area: string, options: MigrateOptions, times: ScheduleTimes): Promise<Schedule>;
+  async add(
+    job: "reduce" | "migrate",
+    area: string,
+    options: ReduceOptions | MigrateOptions,
+    { every, ...times }: ScheduleTimes,
+  ): Promise<Schedule> {
+    if (job !== "reduce" && job !== "migrate") {
+      throw new JobsError("usage", `"${String(job)}" cannot be scheduled`, {
+        hint: "use reduce or migrate",
+      });
+    }
+    const everyMs = typeof every === "string" ? parseDuration(every, "every") : every;
+    const checked =
+      job === "migrate"
+        ? await checkMigrate(area, options as MigrateOptions, this.#place)
+        : await checkRequest(job, requestFrom<"reduce">(area, options), this.#place);
+    return await this.#session.ask((session) => addSchedule(session, checked, { ...times, every: everyMs }));
+  }
+
+  /** Returns all schedules by name, with the outcome of their last jobs. */
+  async list(): Promise<ScheduleStatus[]> {
+    return await this.#session.ask(scheduleStatus);
+  }
+
+  /**
+   * Removes a schedule; a job that it has added continues. @throws {JobsError} `usage` if there is none of that
+   * name
+   */
+  async remove(name: string): Promise<Schedule> {
+    return await this.#session.ask((session) => removeSchedule(session, name));
+  }
+}

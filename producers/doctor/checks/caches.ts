@@ -1,0 +1,116 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { FoundCache } from "../../../shared/area/cache/find-caches.ts";
+import { refillDue } from "../../../shared/area/cache/mtime.ts";
+import { findOtherCaches, selectedOf, usedText } from "../../../shared/area/cache/single-cache.ts";
+import { targetKeys } from "../../../shared/area/config/config.ts";
+import { findStrangePart } from "../../../shared/area-db/one-area.ts";
+import { cacheReader } from "../../../shared/area-db/read-cache.ts";
+import { JobsError } from "../../../shared/errors.ts";
+import { agoText } from "../../../shared/text.ts";
+import { isoTime } from "../../areas/iso-time.ts";
+import { openLook, type Part } from "../../areas/open-readonly.ts";
+import { bad, type Check, examine, good, note } from "./check.ts";
+import type { Patient } from "./context.ts";
+
+/**
+ * Checks every cache pair of the area on this host, the processes that have it open, and the state of the pair that
+ * jobs use.
+ */
+export async function checkCaches(patient: Patient): Promise<Check[]> {
+  if (patient.home.atHome === false) {
+    return [note("caches", "this is not the homehost: the caches that matter are on its local disk")];
+  }
+  return [
+    ...(await examine("caches", () => checkPairs(patient))),
+    ...(await examine("cache", () => checkOwn(patient))),
+    ...(await examine("one-area", () => checkOneArea(patient))),
+  ];
+}
+
+/** Uses the same definition of "in use" as the jobs that refuse to run. */
+function checkPairs({ area, settings, files }: Patient): Check[] {
+  const read = cacheReader(area, files.completed, openLook);
+  const { caches, warnings, used, ofOtherAreas } = findOtherCaches(area, settings, read);
+  const details = {
+    caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: isoTime(mtimeMs) })),
+  };
+  const isOthers = ({ directory }: FoundCache) => ofOtherAreas.includes(directory);
+  const told = caches.map((cache) => describe(cache, isOthers(cache))).join("; ");
+  const unseen: Check[] =
+    warnings.length === 0
+      ? []
+      : [note("caches-unseen", warnings.join("; "), { remedy: "run it as root to see them all" })];
+  if (used.length > 0) {
+    const { message, hint } = usedText(selectedOf(caches), used);
+    return [bad("caches", message, { remedy: hint, details }), ...unseen];
+  }
+  return [good("caches", caches.length === 0 ? "no cache on this host" : told, { details }), ...unseen];
+}
+
+function describe(
+  { directory, owner, openBy, mtimeMs, selected, mayWrite }: FoundCache,
+  isOthers: boolean,
+): string {
+  const holders =
+    openBy === "unknown"
+      ? "cannot tell which processes have it open"
+      : openBy.length === 0
+        ? "not open in any process"
+        : `open in process ${openBy.join(", ")}`;
+  const counts = mayWrite
+    ? isOthers
+      ? "contains no run of this area and is ignored, "
+      : ""
+    : "cannot write to megatest.db and is ignored, ";
+  const which = selected ? "used by jobs, " : "";
+  return `${directory} (${which}owner ${owner}, ${counts}changed ${agoText(isoTime(mtimeMs))}, ${holders})`;
+}
+
+function checkOwn({ area, cache }: Patient): Check[] {
+  if (cache instanceof JobsError) throw cache;
+  if (cache === undefined) {
+    return [
+      good(
+        "cache",
+        "this user has no cache on this host; Megatest fills one from megatest.db when it needs it",
+      ),
+    ];
+  }
+  const missing = [".ready-megatest", ".ready-megatest_ref"].filter(
+    (name) => !existsSync(join(cache.directory, name)),
+  );
+  if (cache.refDb === undefined) missing.push("megatest_ref.db");
+  if (missing.length > 0) {
+    return [
+      note("cache", `the cache lacks ${missing.join(", ")}; Megatest recreates it when it next opens it`, {
+        remedy: "start Megatest once and let it sync",
+      }),
+    ];
+  }
+  if (refillDue(area, cache)) {
+    return [
+      note("cache", "megatest.db is newer than the cache; Megatest refills the cache when it next opens it", {
+        remedy: "none needed: a job reconciles the two first",
+      }),
+    ];
+  }
+  return [good("cache", "the cache is complete and needs no refill")];
+}
+
+/** Jobs verify the same before they change anything. */
+function checkOneArea({ area, cache, files }: Patient): Check[] {
+  if (cache === undefined || cache instanceof JobsError) return [];
+  const db = openLook(files);
+  try {
+    const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (strange === undefined) return [good("one-area", "cache and megatest.db belong to the same area")];
+    return [
+      bad("one-area", `${files[strange]} has no run in common with megatest.db; it belongs to another area`, {
+        remedy: "find out how it got there and move it away; Megatest recreates this area's cache",
+      }),
+    ];
+  } finally {
+    db.close();
+  }
+}

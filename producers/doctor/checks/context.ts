@@ -1,0 +1,69 @@
+import { existsSync } from "node:fs";
+import type { Area } from "../../../shared/area/area.ts";
+import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
+import { decideHome, type HomeDecision, type Homehost, readHomehost } from "../../../shared/area/homehost.ts";
+import { liveServers, type MegatestServer } from "../../../shared/area/servers.ts";
+import { JobsError, toJobsError } from "../../../shared/errors.ts";
+import type { Settings } from "../../../shared/settings/settings.ts";
+import type { Part } from "../../areas/open-readonly.ts";
+
+/** The shared input of an area's checks. A member that could not be determined holds the reason. */
+export interface Patient {
+  area: Area;
+  settings: Settings;
+  homehost: Homehost | string;
+  home: HomeDecision;
+  /** This user's cache on this host; undefined if there is none, or if this is not the homehost. */
+  cache: CachePair | undefined | JobsError;
+  servers: MegatestServer[] | string;
+  /** The existing databases, by part. */
+  files: Partial<Record<Part, string>>;
+}
+
+/** The databases' names in verdicts and check names. */
+export const nameOf: Record<Part, string> = {
+  area: "megatest.db",
+  completed: "completed-runs.db",
+  cache: "cache/megatest.db",
+  ref: "cache/megatest_ref.db",
+};
+
+export async function meet(area: Area, settings: Settings): Promise<Patient> {
+  const homehost = attempt(() => readHomehost(area));
+  const home =
+    typeof homehost === "string"
+      ? { atHome: undefined, reason: homehost }
+      : await decideHome(homehost, settings);
+  const cache = home.atHome === false ? undefined : tryFindCache(area, settings);
+  const pair = cache instanceof JobsError ? undefined : cache;
+  return {
+    area,
+    settings,
+    homehost,
+    home,
+    cache,
+    servers: attempt(() => liveServers(area, Date.now(), settings.host)),
+    files: {
+      area: area.megatestDb,
+      ...(existsSync(area.completedDb) ? { completed: area.completedDb } : {}),
+      ...(pair === undefined ? {} : { cache: pair.megatestDb }),
+      ...(pair?.refDb === undefined ? {} : { ref: pair.refDb }),
+    },
+  };
+}
+
+function tryFindCache(area: Area, settings: Settings): CachePair | undefined | JobsError {
+  try {
+    return findCache(area, settings);
+  } catch (error) {
+    return toJobsError(error);
+  }
+}
+
+function attempt<T>(look: () => T): T | string {
+  try {
+    return look();
+  } catch (error) {
+    return toJobsError(error).message;
+  }
+}

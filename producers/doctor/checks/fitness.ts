@@ -1,0 +1,42 @@
+import { trySchemas } from "../../../shared/area-db/completed-schema.ts";
+import { assertGuardsFit } from "../../../shared/area-db/hidden-rows.ts";
+import { assertRoomIn } from "../../../shared/area-db/id-room.ts";
+import { openLook, type Part } from "../../areas/open-readonly.ts";
+import { type Check, examine, good, note } from "./check.ts";
+import { nameOf, type Patient } from "./context.ts";
+
+/** Checks what every job requires of ids and schemas before it writes. */
+export async function checkFitness(patient: Patient): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const [part, file] of Object.entries(patient.files) as [Part, string][]) {
+    const name = `id-room/${nameOf[part]}`;
+    checks.push(...(await examine(name, () => [checkIdRoom(name, part, file)])));
+  }
+  return [...checks, ...(await examine("site-schema", () => [checkSiteSchema(patient)]))];
+}
+
+function checkIdRoom(name: string, part: Part, file: string): Check {
+  const db = openLook({ [part]: file });
+  try {
+    assertRoomIn(db, part, file);
+    return good(name, "ids have room to grow");
+  } finally {
+    db.close();
+  }
+}
+
+function checkSiteSchema({ files: { area = "", cache, ref } }: Patient): Check {
+  const files = { area, ...(cache === undefined ? {} : { cache }) };
+  const all: Partial<Record<Part, string>> = { ...files, ...(ref === undefined ? {} : { ref }) };
+  const db = openLook(all);
+  try {
+    const left: string[] = [];
+    const sources = Object.entries(files).map(([part, file]) => ({ db, part, file }));
+    trySchemas(sources, (sentence) => left.push(sentence));
+    assertGuardsFit(db, Object.keys(all) as Part[]);
+    if (left.length === 0) return good("site-schema", "completed-runs.db can reproduce the whole schema");
+    return note("site-schema", left.join("; "), { details: { left } });
+  } finally {
+    db.close();
+  }
+}

@@ -1,0 +1,95 @@
+import { existsSync, statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { openFiles } from "../../../shared/area/cache/open-files.ts";
+import {
+  assertHarmlessJournal,
+  hasHotJournal,
+  journalMode,
+  namesAnotherFile,
+  walBytes,
+} from "../../../shared/sqlite/journal.ts";
+import type { Part } from "../../areas/open-readonly.ts";
+import { bad, type Check, examine, good, note } from "./check.ts";
+import { nameOf, type Patient } from "./context.ts";
+
+/** File system types in statfs that several hosts may mount. A WAL's shared memory works on one host only. */
+const networkTypes = new Map([
+  [0x6969, "NFS"],
+  [0x517b, "SMB"],
+  [0xff534d42, "CIFS"],
+  [0xfe534d42, "SMB2"],
+  [0x01021997, "9P"],
+  [0x5346414f, "AFS"],
+  [0x0bd00bd0, "Lustre"],
+  [0x47504653, "GPFS"],
+  [0x00c36400, "Ceph"],
+]);
+
+/** Checks journal modes, write-ahead logs of databases not in WAL mode, and journals that a dead writer left. */
+export async function checkJournals({ area, files }: Patient): Promise<Check[]> {
+  const checks: Check[] = [];
+  // completed-runs.db may have a journal while the file itself is missing.
+  const isLeft = namesAnotherFile(`${area.completedDb}-journal`) || hasHotJournal(area.completedDb);
+  const early = isLeft ? { completed: area.completedDb } : {};
+  for (const [part, file] of Object.entries({ ...files, ...early }) as [Part, string][]) {
+    const name = `journal/${nameOf[part]}`;
+    checks.push(...(await examine(name, () => [checkJournal(name, part, file)])));
+  }
+  return checks;
+}
+
+function checkJournal(name: string, part: Part, file: string): Check {
+  assertHarmlessJournal(file);
+  if (!existsSync(file)) {
+    return bad(name, `${file} is missing, but its journal still exists: every job is refused`, {
+      remedy:
+        "restore the completed-runs.db that the journal belongs to; if it is permanently lost, move the journal away",
+    });
+  }
+  const mode = journalMode(file);
+  if (mode === "foreign" || (mode === "empty" && part !== "completed")) {
+    return bad(name, `${file} is not a SQLite database`, {
+      remedy: "restore it from a backup",
+      details: { code: "corrupt", databases: [{ file }] },
+    });
+  }
+  if (mode === "empty") return note(name, "it is empty");
+  const network = networkTypes.get(statfsSync(dirname(file)).type);
+  const shared = part === "area" || part === "completed";
+  if (mode === "wal" && (shared || network !== undefined)) {
+    return bad(
+      name,
+      `it is in WAL mode${network === undefined ? "" : ` on ${network}`}, which hosts cannot share`,
+      {
+        remedy: `stop all programs that use it, then run sqlite3 ${file} 'PRAGMA journal_mode = DELETE'`,
+      },
+    );
+  }
+  if (mode === "rollback" && hasWal(file)) {
+    return bad(name, "a write-ahead log exists beside it, but it is not in WAL mode", {
+      remedy: "find out whose it is, and copy both files before any program opens the database",
+    });
+  }
+  if (hasHotJournal(file)) return hot(name, file);
+  return mode === "wal"
+    ? good(name, `WAL mode, ${walBytes(file)} bytes in the log`)
+    : good(name, "rollback journal mode, no journal left over");
+}
+
+function hasWal(file: string): boolean {
+  return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+function hot(name: string, file: string): Check {
+  const open = openFiles([file]);
+  const pids = open === "unknown" ? [] : open.pids.filter((pid) => pid !== process.pid);
+  if (pids.length > 0) return note(name, `its journal is hot: process ${pids.join(", ")} is writing`);
+  return bad(
+    name,
+    "its journal is hot, but no process on this host has it open: a writer died, or is running on another host",
+    {
+      remedy:
+        "check again; if it persists, the next program that opens the database (Megatest or a job) rolls it back",
+    },
+  );
+}

@@ -1,0 +1,110 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isUnfinished } from "../../../shared/area/ownership.ts";
+import { assertRises } from "../../../shared/lease/token.ts";
+import { agoText, plural } from "../../../shared/text.ts";
+import { msSince } from "../../../shared/time/elapsed.ts";
+import { isoTime } from "../../areas/iso-time.ts";
+import { openLook, type Part } from "../../areas/open-readonly.ts";
+import { hasTable, leaseStateOf, readFenceRow, readStates } from "../../areas/queries.ts";
+import { bad, type Check, examine, good, note } from "./check.ts";
+import { nameOf, type Patient } from "./context.ts";
+
+/** A short-lived file of mtjobs counts as left over after this, in ms. */
+const instantMs = 3_600_000;
+
+const repair = "run mtjobs doctor --repair, or any job";
+
+/** Checks what dead jobs left: a lease, half-moved runs, short-lived files. */
+export async function checkLeftovers(patient: Patient): Promise<Check[]> {
+  return [
+    ...(await examine("lease", () => [checkLease(patient)])),
+    ...(await checkTokens(patient)),
+    ...(await examine("half-moved", () => [checkStates(patient)])),
+    ...(await examine("left-files", () => [checkFiles(patient)])),
+  ];
+}
+
+function checkLease({ area, settings }: Patient): Check {
+  const db = openLook({ area: area.megatestDb });
+  try {
+    const row = readFenceRow(db);
+    if (row === undefined || row.holder === null) return good("lease", "no job holds the area");
+    const who = `${row.holder} for ${row.job_id ?? "?"}`;
+    const state = leaseStateOf(row, settings.host);
+    if (state === "held") return note("lease", `a job is running: ${who}`);
+    if (state === "ahead") {
+      const until = isoTime(row.expires_at);
+      const [ends, remedy] = Number.isFinite(row.expires_at)
+        ? [
+            `${until}, later than any lease can end: the clock of its host was wrong`,
+            `set that clock, then ${repair}, to end the lease`,
+          ]
+        : ["at an invalid time", `${repair}, to end the lease`];
+      return bad("lease", `the lease of ${who} ends ${ends}`, { remedy });
+    }
+    const since = agoText(isoTime(row.renewed_at));
+    return bad("lease", `${who} died while working, last seen ${since}`, { remedy: repair });
+  } finally {
+    db.close();
+  }
+}
+
+/** Reports only tokens that cannot be incremented. */
+async function checkTokens({ files }: Patient): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const [part, file] of Object.entries(files) as [Part, string][]) {
+    const found = await examine(`fence/${nameOf[part]}`, () => {
+      const db = openLook({ [part]: file });
+      try {
+        const row = hasTable(db, part, "mtjobs_fence")
+          ? db.prepare<[], { token: unknown }>(`SELECT token FROM ${part}.mtjobs_fence WHERE id = 1`).get()
+          : undefined;
+        if (row !== undefined) assertRises(db, part, row.token);
+        return [];
+      } finally {
+        db.close();
+      }
+    });
+    // Other checks report other reasons why a file cannot be read.
+    checks.push(...found.filter(({ details }) => details?.code === "corrupt"));
+  }
+  return checks;
+}
+
+function checkStates({ area, files, settings }: Patient): Check {
+  if (files.completed === undefined) return good("half-moved", "there is no completed-runs.db");
+  const db = openLook({ area: area.megatestDb, completed: files.completed });
+  try {
+    const states = readStates(db);
+    const told = Object.entries(states).map(([state, count]) => `${plural(count, "run")} ${state}`);
+    if (told.length === 0) return good("half-moved", "no run is half moved");
+    const row = readFenceRow(db);
+    return row !== undefined && leaseStateOf(row, settings.host) === "held"
+      ? note("half-moved", `a job holds the area: ${told.join(", ")}`, { details: states })
+      : bad("half-moved", `a job died: ${told.join(", ")}`, { remedy: repair, details: states });
+  } finally {
+    db.close();
+  }
+}
+
+function checkFiles({ area }: Patient): Check {
+  if (!existsSync(area.privateDir)) return good("left-files", "there is no .mtjobs yet");
+  const old = [
+    ...leftIn(area.realPath, isUnfinished),
+    ...leftIn(area.privateDir, (name) => /\.tmp$|^clock-/.test(name) || isUnfinished(name)),
+  ];
+  return old.length === 0
+    ? good("left-files", "no files of a dead job")
+    : note("left-files", `a dead job left ${old.join(", ")}`, { remedy: "delete them: nothing reads them" });
+}
+
+function leftIn(directory: string, isOfInstant: (name: string) => boolean): string[] {
+  return readdirSync(directory)
+    .filter(isOfInstant)
+    .map((name) => join(directory, name))
+    .filter((file) => {
+      const stat = statSync(file, { throwIfNoEntry: false });
+      return stat !== undefined && msSince(stat.mtimeMs) > instantMs;
+    });
+}

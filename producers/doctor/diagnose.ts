@@ -1,0 +1,94 @@
+import { openAreaToLook } from "../../shared/area/area.ts";
+import { readAreaId } from "../../shared/area/area-id.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import { areaPath } from "../areas/area-path.ts";
+import type { Part } from "../areas/open-readonly.ts";
+import { checkCaches } from "./checks/caches.ts";
+import { type Check, note } from "./checks/check.ts";
+import { meet, nameOf, type Patient } from "./checks/context.ts";
+import { checkFitness } from "./checks/fitness.ts";
+import { checkIntegrity } from "./checks/integrity.ts";
+import { checkJournals } from "./checks/journals.ts";
+import { checkLeftovers } from "./checks/leftovers.ts";
+import { checkPlace } from "./checks/location.ts";
+import { checkMigrations } from "./checks/migrations.ts";
+import { checkRecords } from "./checks/records.ts";
+import { Budget } from "./checks/scan-budget.ts";
+
+/** The result of `doctor AREA`. */
+export interface Diagnosis {
+  /** Absolute, as given. */
+  area: string;
+  areaId: string | null;
+  /** False if a check found a fault; unknown answers do not count. */
+  ok: boolean;
+  checks: Check[];
+}
+
+/**
+ * Checks everything in an area that a job relies on, read-only. Broken parts become verdicts.
+ *
+ * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` if the path is not a usable area
+ */
+export async function diagnose(
+  path: string,
+  { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+): Promise<Diagnosis> {
+  const area = openAreaToLook(areaPath(cwd, path), settings, env);
+  const patient = await meet(area, settings);
+  const budget = new Budget();
+  const checks = oncePerFile(patient, [
+    ...(await checkPlace(patient)),
+    ...(await checkCaches(patient)),
+    ...(await checkJournals(patient)),
+    ...(await checkLeftovers(patient)),
+    ...(await checkMigrations(patient)),
+    ...(await checkFitness(patient)),
+    ...(await checkRecords(patient, budget)),
+    ...(await checkIntegrity(patient, budget)),
+  ]);
+  return { area: area.path, areaId: idOf(area), ok: !checks.some(({ ok }) => ok === false), checks };
+}
+
+function idOf(area: Parameters<typeof readAreaId>[0]): string | null {
+  try {
+    return readAreaId(area);
+  } catch {
+    return null; // checkAreaId reports the reason
+  }
+}
+
+/**
+ * Reports a fault that fails several checks (a damaged file, a path of another owner) only once; the other checks
+ * become notes that refer to it.
+ */
+function oncePerFile({ files }: Patient, checks: Check[]): Check[] {
+  const told = new Map<unknown, Check>();
+  for (const [part, file] of Object.entries(files) as [Part, string][]) {
+    const names = [`journal/${nameOf[part]}`, `integrity/${nameOf[part]}`];
+    const first = checks.find((check) => names.includes(check.name) && isDamage(check));
+    if (first !== undefined) told.set(file, first);
+  }
+  // Prefer the check whose only subject is that path.
+  const isOwn = ({ name }: Check) => Number(name === "cache" || name.startsWith("journal/"));
+  const strangers = checks.filter(({ ok, details }) => ok === false && details?.code === "not-owner");
+  for (const check of strangers.toSorted((a, b) => isOwn(b) - isOwn(a)))
+    if (!told.has(check.verdict)) told.set(check.verdict, check);
+  return checks.map((check) => {
+    const { name, ok, details = {}, verdict } = check;
+    if (ok !== false) return check;
+    const damaged = details.code === "corrupt" ? filesOf(check).find((file) => told.has(file)) : undefined;
+    const first = told.get(damaged ?? verdict);
+    if (first === undefined || first === check) return check;
+    const why = damaged === undefined ? "" : `${damaged} is damaged, `;
+    return note(name, `not checked: ${why}see ${first.name}`, { details });
+  });
+}
+
+const isDamage = ({ ok, details }: Check) =>
+  ok === false && (details?.code === "corrupt" || details?.found !== undefined);
+
+function filesOf({ details }: Check): string[] {
+  const databases = details?.databases;
+  return Array.isArray(databases) ? databases.map(({ file }: { file: string }) => file) : [];
+}

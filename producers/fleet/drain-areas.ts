@@ -1,0 +1,100 @@
+import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
+import { type ErrorCode, type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
+import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
+import { followJob } from "../jobs/follow.ts";
+import type { Session } from "../jobs/session.ts";
+
+/** An area that is migrating or has migrated. */
+export interface DrainedArea {
+  area: string;
+  to: string;
+  jobId: string;
+}
+
+export interface StayedArea extends Partial<DrainedArea> {
+  area: string;
+  code: ErrorCode;
+  message: string;
+}
+
+export interface DrainResult {
+  /** The host's queue name. */
+  host: string;
+  dryRun: boolean;
+  /** Whether it takes no new areas from now on; false in a dry run. */
+  drained: boolean;
+  moved: DrainedArea[];
+  stayed: StayedArea[];
+  /** Requested, but not followed to the end. */
+  enqueued: DrainedArea[];
+  warnings: string[];
+  /** Why following ended before the migrations did. */
+  error?: ErrorDocument;
+}
+
+export interface DrainHooks {
+  /** Aborted: following ends; the jobs continue. */
+  signal?: AbortSignal;
+  /** Receives one sentence about the progress. */
+  onNote?: (sentence: string) => void;
+}
+
+export interface DrainDeps {
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+}
+
+/** Requests the migration of one area; an error makes it an area that stays. */
+export async function askFor(
+  session: Session,
+  area: string,
+  to: string | undefined,
+  options: MigrateOptions,
+  { cwd, env, onNote }: DrainHooks & DrainDeps,
+  { enqueued, stayed }: DrainResult,
+): Promise<void> {
+  try {
+    if (to === undefined)
+      throw new JobsError("unfit-host", "no available host has the area below its MTJOBS_AREAS");
+    const checked = await checkMigrate(area, { ...options, to }, { settings: session.settings, cwd, env });
+    const { jobId, host } = await enqueueMigrate(session, checked);
+    enqueued.push({ area, to: host, jobId });
+    onNote?.(`${area}: requested its migration to ${host} (${jobId})`);
+  } catch (thrown) {
+    const { code, message } = toJobsError(thrown);
+    stayed.push({ area, ...(to === undefined ? {} : { to }), code, message });
+    onNote?.(`${area} stays: ${message}`);
+  }
+}
+
+/**
+ * Follows the requested migrations one by one until they end; they run in parallel anyway. If following stops
+ * early, the rest stays in `enqueued`.
+ */
+export async function followAll(session: Session, hooks: DrainHooks, result: DrainResult): Promise<void> {
+  const { onNote } = hooks;
+  for (let next = result.enqueued[0]; next !== undefined; next = result.enqueued[0]) {
+    try {
+      const { error } = await followJob<MigrateResult>(
+        session,
+        { host: next.to, jobId: next.jobId },
+        hooks.signal === undefined ? {} : { signal: hooks.signal },
+      );
+      if (error !== undefined) throw error;
+      result.moved.push(next);
+      onNote?.(`${next.area}: ${result.dryRun ? "could move" : "moved"} to ${next.to}`);
+    } catch (thrown) {
+      const error = toJobsError(thrown);
+      if (stopsFollowing.includes(error.code)) {
+        result.error = error.toDocument();
+        return;
+      }
+      result.stayed.push({ ...next, code: error.code, message: error.message });
+      onNote?.(`${next.area} stays: ${error.message}`);
+    }
+    result.enqueued.shift();
+  }
+}
+
+/** Errors that stop following, because all other migrations would get them too. */
+const stopsFollowing: readonly ErrorCode[] = ["interrupted", "redis-unreachable"];

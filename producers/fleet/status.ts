@@ -1,0 +1,53 @@
+import { type Drained, type HostStatus, listDrained, listHosts } from "../../shared/queue/hosts.ts";
+import { queueName } from "../../shared/queue/names.ts";
+import { knownHosts } from "../jobs/list-jobs.ts";
+import { type AutomaticStatus, automaticStatus } from "../jobs/schedule-status.ts";
+import type { Session } from "../jobs/session.ts";
+
+export interface QueueStatus {
+  host: string;
+  queue: string;
+  /** Jobs by state. */
+  counts: Record<string, number>;
+  /** The last report of its worker; null if there never was one. `alive` says whether it is running now. */
+  worker: HostStatus | null;
+  /** Since when it takes no new areas, and who drained it; null if it is not drained. */
+  drained: Drained | null;
+}
+
+/** The result of `status` without AREA. */
+export interface FarmStatus {
+  hosts: QueueStatus[];
+  /** Schedules, and lines of `[reduce-records]` that have requested a job. */
+  automatic: AutomaticStatus[];
+}
+
+const counted = [
+  "waiting",
+  "active",
+  "delayed",
+  "prioritized",
+  "waiting-children",
+  "completed",
+  "failed",
+] as const;
+
+/** Returns all hosts with a queue or a worker, by name. */
+export async function farmStatus(session: Session): Promise<FarmStatus> {
+  const { redis, settings } = session;
+  const workers = new Map((await listHosts(redis, settings.prefix)).map((record) => [record.host, record]));
+  const drained = await listDrained(redis, settings.prefix);
+  const hosts = [...new Set([...(await knownHosts(session)), ...drained.keys()])].sort();
+  return {
+    automatic: await automaticStatus(session),
+    hosts: await Promise.all(
+      hosts.map(async (host) => ({
+        host,
+        queue: queueName(host),
+        counts: await session.queue(host).getJobCounts(...counted),
+        worker: workers.get(host) ?? null,
+        drained: drained.get(host) ?? null,
+      })),
+    ),
+  };
+}

@@ -1,0 +1,71 @@
+import type { MigrateCheck, MigrateResult } from "../../shared/contract/migrate-result.ts";
+import { bytesText, countText, elapsedText, plural } from "../../shared/text.ts";
+import { printable, textTable } from "./table.ts";
+
+/** The shown part of a migration; for a failed one the error says the rest. */
+export type ShownMigration = Omit<MigrateResult, "job" | "areaId">;
+
+const marks = { true: "ok", false: "AGAINST", null: "unknown" } as const;
+
+export function migrateText(result: ShownMigration): string {
+  const { checks, bytes, strays, warnings, lastSyncAt } = result;
+  const parts = [`${result.jobId}: ${printable(headOf(result))}`];
+  if (checks.length > 0) parts.push(textTable(checks.map(checkRow), { indent: "  " }));
+  const carried = Object.entries(bytes).map(([file, size]) => [file, bytesText(size)]);
+  if (carried.length > 0) parts.push(`copied:\n${textTable(carried, { right: [1], indent: "  " })}`);
+  if (lastSyncAt !== undefined)
+    parts.push(`the last known sync was at ${lastSyncAt}; later changes on the old homehost may be missing`);
+  if (strays.merged + strays.kept > 0) parts.push(straysText(strays));
+  for (const warning of warnings) parts.push(`warning: ${printable(warning)}`);
+  return parts.join("\n\n");
+}
+
+function headOf(result: ShownMigration): string {
+  const { area, dryRun, elapsedMs, kind, outcome, reason = "reason unknown" } = result;
+  const [from, to] = [placeText(result.fromHost, result.from), placeText(result.toHost, result.to)];
+  const after = elapsedText(elapsedMs);
+  switch (outcome) {
+    case "migrated":
+      if (dryRun) return `nothing prevents moving ${area} from ${from} to ${to} now`;
+      return kind === "takeover"
+        ? `took over ${area} from ${from} in ${after}: ${to} is now its homehost`
+        : `moved ${area} from ${from} to ${to} in ${after}`;
+    case "already-home":
+      return `${area} is already at home on ${to}`;
+    case "refused":
+      return `${dryRun ? "would refuse" : "refused"} to move ${area} from ${from} to ${to}: ${reason}`;
+    case "rolled-back":
+      return `undone after ${after}, ${area} is still at home on ${from}: ${reason}`;
+  }
+}
+
+/** `hostA (10.0.0.1)`; only one of the two if they are equal or the other is unknown. */
+export function placeText(host: string | null, home: string | null): string {
+  if (host === null || host === home) return home ?? "nowhere";
+  return home === null ? host : `${host} (${home})`;
+}
+
+function checkRow({ name, ok, detail }: MigrateCheck): string[] {
+  return [marks[`${ok}`], name, detail];
+}
+
+function straysText({ merged, kept }: MigrateResult["strays"]): string {
+  const aside = kept === 0 ? "" : `, ${countText(kept)} kept in completed-runs.db (changed on both sides)`;
+  return `written to divergent caches: ${plural(merged, "row")} merged${aside}`;
+}
+
+const phases: Record<string, string> = {
+  look: "checking the area from the new home",
+  check: "the old home checks whether anything prevents the migration",
+  "stop-servers": "stopping Megatest's servers",
+  "wait-quiet": "waiting until the area is quiet",
+  close: "the old home closes its cache and copies it to the area",
+  switch: "the new home installs the copy and replaces .homehost",
+  watch: "the new home is in use; the old one is watched for late writes for about a minute",
+  undo: "undoing the migration",
+};
+
+/** Returns the text of a migration's phase; a later version's unknown phase is shown by its name. */
+export function phaseText(phase: string): string {
+  return phases[phase] ?? phase;
+}

@@ -1,0 +1,218 @@
+import type Database from "better-sqlite3";
+import { JobsError } from "../../shared/errors.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { type Token, tokenize } from "../../shared/sqlite/tokens.ts";
+import { hasCompleted, type ReadFiles } from "./locate.ts";
+import { type OpenOptions, openReader, type Reader, toReadError } from "./open-reader.ts";
+import { bindNamed, nameParameters, type Parameters, type Value } from "./parameters.ts";
+import { checkStatement, readOnly } from "./rewrite/check-statement.ts";
+import { respell } from "./rewrite/legacy-syntax.ts";
+import { makeRewriter, type Rewriter } from "./rewrite/rewrite.ts";
+import { withoutOurTables } from "./rewrite/schema-tables.ts";
+
+/** A row by column name; of columns with one name the last. */
+export type Row = Record<string, Value>;
+
+/** A prepared query. Throws JobsErrors: `bad-query` for errors in the query, `busy`, `io`. */
+export interface Query {
+  readonly columns: readonly string[];
+  all(...parameters: Parameters): Row[];
+  get(...parameters: Parameters): Row | undefined;
+  /** Reads row by row; until it ends or is left, read locks block writers. */
+  iterate(...parameters: Parameters): IterableIterator<Row>;
+  /** Columns with one name stay distinct. */
+  iterateRaw(...parameters: Parameters): IterableIterator<Value[]>;
+}
+
+export interface FullDbOptions extends OpenOptions {
+  /** False: every query reads the views, as with `attach-sql`; default true. */
+  rewrite?: boolean;
+  /** True: return integers as bigint. */
+  bigints?: boolean;
+}
+
+/**
+ * A read-only connection on which any Megatest query reads megatest.db (or the cache) and completed-runs.db as one.
+ * Synchronous, without a time limit. Columns are fixed at opening; the next query detects a new completed-runs.db.
+ */
+export class FullDb {
+  readonly files: ReadFiles;
+  readonly #options: FullDbOptions;
+  #reader: Reader;
+  /** A query may still be using them. */
+  readonly #replaced: Reader[] = [];
+  #rewriter: Rewriter | undefined;
+  #attached = false;
+
+  /** @throws {JobsError} as `openReader` */
+  constructor(files: ReadFiles, options: FullDbOptions = {}) {
+    this.files = files;
+    this.#options = options;
+    this.#reader = this.#open();
+  }
+
+  /** Its `prepare` reads the views without rewriting, and SQLite's lists of tables include those of mtjobs. */
+  get connection(): Connection {
+    return this.#current().db;
+  }
+
+  /** @throws {JobsError} `read-only` for a statement that writes, `bad-query` */
+  prepare(asked: string): Query {
+    const given = tokenize(asked);
+    checkStatement(given, this.#fullDb);
+    const sql = this.#fullDb ? withoutOurTables(asked, given) : asked;
+    const tokens = sql === asked ? given : tokenize(sql);
+    let reader = this.#current();
+    let statement = this.#prepare(sql, tokens);
+    // The first reduce creates completed-runs.db; an earlier query would miss the moved runs.
+    const fresh = () => {
+      if (this.#current() !== reader) {
+        reader = this.#reader;
+        statement = this.#prepare(sql, tokens);
+      }
+      return statement;
+    };
+    const guarded = <T>(work: () => T): T => {
+      try {
+        return work();
+      } catch (error) {
+        throw this.#toQueryError(error);
+      }
+    };
+    const rows = <T>(raw: boolean, parameters: Parameters) => {
+      const { statement: prepared, bind } = fresh();
+      return guardIterator(
+        guarded(() => prepared.raw(raw).iterate(...bind(parameters)) as IterableIterator<T>),
+        guarded,
+      );
+    };
+    return {
+      columns: statement.statement.columns().map(({ name }) => name),
+      all: (...parameters) =>
+        guarded(() => {
+          const { statement: prepared, bind } = fresh();
+          return prepared.raw(false).all(...bind(parameters)) as Row[];
+        }),
+      get: (...parameters) =>
+        guarded(() => {
+          const { statement: prepared, bind } = fresh();
+          return prepared.raw(false).get(...bind(parameters)) as Row | undefined;
+        }),
+      iterate: (...parameters) => rows<Row>(false, parameters),
+      iterateRaw: (...parameters) => rows<Value[]>(true, parameters),
+    };
+  }
+
+  /** May be called twice. */
+  close(): void {
+    for (const reader of [this.#reader, ...this.#replaced]) reader.close();
+  }
+
+  get #fullDb(): boolean {
+    return this.#options.fullDb !== false;
+  }
+
+  #open(): Reader {
+    const reader = openReader(this.files, this.#options);
+    const { union, db } = reader;
+    this.#attached = union === undefined || union.rule !== undefined;
+    const rewrites = union?.rule !== undefined && this.#options.rewrite !== false;
+    this.#rewriter = rewrites ? makeRewriter(db, union) : undefined;
+    return reader;
+  }
+
+  /** Respells the query only if SQLite rejects it. */
+  #spelled(sql: string, tokens: readonly Token[]): Spelled {
+    const { db } = this.#reader;
+    try {
+      return { sql, tokens, plain: db.prepare(sql) };
+    } catch (error) {
+      const respelled = respell(db, sql, tokens);
+      try {
+        return { sql: respelled, tokens: tokenize(respelled), plain: db.prepare(respelled) };
+      } catch {
+        throw error; // the error of the query as written
+      }
+    }
+  }
+
+  #current(): Reader {
+    if (!this.#attached && hasCompleted(this.files)) {
+      this.#replaced.push(this.#reader);
+      this.#reader = this.#open();
+    }
+    return this.#reader;
+  }
+
+  #prepare(asked: string, asWritten: readonly Token[]): Prepared {
+    const { db } = this.#reader;
+    try {
+      const { sql, tokens, plain } = this.#spelled(asked, asWritten);
+      if (!plain.readonly) throw readOnly("a statement that writes", this.#fullDb);
+      if (!plain.reader) throw new JobsError("bad-query", "the statement returns no rows");
+      const named = nameParameters(tokens);
+      const rewritten = this.#rewriter?.rewrite(sql, named);
+      const better = rewritten === undefined ? undefined : prepareAlike(db, rewritten, plain);
+      const statement = better ?? plain;
+      if (this.#options.bigints === true) statement.safeIntegers(true);
+      return {
+        statement,
+        bind: better === undefined ? (given) => [...given] : (given) => bindNamed(tokens, given),
+      };
+    } catch (error) {
+      throw this.#toQueryError(error);
+    }
+  }
+
+  #toQueryError(error: unknown): JobsError {
+    if (error instanceof JobsError) return error;
+    const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+    const misused = error instanceof RangeError || error instanceof TypeError;
+    if (misused || /^SQLITE_(ERROR|RANGE|MISMATCH|TOOBIG|AUTH|CONSTRAINT)/.test(code)) {
+      return new JobsError("bad-query", error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
+    }
+    if (code === "SQLITE_READONLY") return readOnly("a statement that writes", this.#fullDb);
+    return toReadError(error, this.files);
+  }
+}
+
+interface Spelled {
+  sql: string;
+  tokens: readonly Token[];
+  plain: Database.Statement<unknown[], unknown>;
+}
+
+interface Prepared {
+  statement: Database.Statement<unknown[], unknown>;
+  bind(given: Parameters): unknown[];
+}
+
+/** Returns undefined if SQLite rejects it or its column names differ. */
+function prepareAlike(
+  db: Connection,
+  sql: string,
+  plain: Database.Statement<unknown[], unknown>,
+): Database.Statement<unknown[], unknown> | undefined {
+  let rewritten: Database.Statement<unknown[], unknown>;
+  try {
+    rewritten = db.prepare<unknown[], unknown>(sql);
+  } catch {
+    return undefined; // a name is valid only in its original place
+  }
+  const names = (statement: typeof plain) => JSON.stringify(statement.columns().map(({ name }) => name));
+  return names(rewritten) === names(plain) ? rewritten : undefined;
+}
+
+function* guardIterator<T>(rows: IterableIterator<T>, guarded: <R>(work: () => R) => R): IterableIterator<T> {
+  try {
+    for (;;) {
+      const next = guarded(() => rows.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    rows.return?.();
+  }
+}

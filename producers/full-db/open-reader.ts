@@ -1,0 +1,145 @@
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { userText } from "../../shared/area/user-name.ts";
+import { nameDatabase } from "../../shared/area-db/name-database.ts";
+import { readRule } from "../../shared/area-db/run-sides.ts";
+import { type ReferenceColumns, readReference, readUnionTables } from "../../shared/area-db/run-tables.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
+import { hasCompleted, type ReadFiles } from "./locate.ts";
+import { createViews, type Union } from "./rewrite/views.ts";
+
+export interface OpenOptions {
+  /** False: only main, unchanged; default true. */
+  fullDb?: boolean;
+  /** Milliseconds to wait for a writer; default 10 s. */
+  busyTimeoutMs?: number;
+}
+
+export interface Reader {
+  db: Connection;
+  /** Undefined without full-db mode. */
+  union: Union | undefined;
+  /** May be called twice. */
+  close(): void;
+}
+
+/** Longer than a batch of a reduce or a sync holds a database. */
+const defaultBusyTimeoutMs = 10_000;
+
+/**
+ * Opens the files read-only, and creates none.
+ *
+ * @throws {JobsError} `busy` if a dead writer left a hot journal, which only a writer may roll back; `not-owner`,
+ *   `unknown-schema`, `io`, `corrupt`
+ */
+export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader {
+  const { fullDb = true, busyTimeoutMs = defaultBusyTimeoutMs } = options;
+  const closing: Connection[] = [];
+  const close = () => {
+    for (const db of closing.reverse().splice(0)) db.close();
+  };
+  try {
+    const keeper = keepLog(files.main);
+    if (keeper !== undefined) closing.push(keeper);
+    const db = new Database(files.main, { readonly: true, timeout: busyTimeoutMs });
+    closing.push(db);
+    db.pragma("temp_store = FILE");
+    assertMegatest(db, files.main);
+    const union = fullDb ? joinSides(db, files) : undefined;
+    if (union !== undefined) createViews(db, union);
+    // No statement may hide a view behind a table.
+    db.pragma("query_only = ON");
+    return { db, union, close };
+  } catch (error) {
+    close();
+    throw toReadError(error, files);
+  }
+}
+
+function joinSides(db: Connection, files: ReadFiles): Union {
+  const attached = attachCompleted(db, files);
+  const tables = readUnionTables(db, attached, referenceOf(db, files));
+  const rule = attached ? readRule(db) : undefined;
+  return { tables, rule, renamedBlocks: attached && hasTable(db, "completed", "mtjobs_archived") };
+}
+
+/** Attaches completed-runs.db after main, so that it is read after main: see `sides.ts`. */
+function attachCompleted(db: Connection, files: ReadFiles): boolean {
+  if (!hasCompleted(files)) return false;
+  db.prepare("ATTACH ? AS completed").run(files.completedDb);
+  // A job is just creating it.
+  const complete = ["runs", "tests"].every((table) => hasTable(db, "completed", table));
+  if (!complete) db.exec("DETACH completed");
+  return complete;
+}
+
+/** Reads megatest.db's columns, since the cache may come from another Megatest version. */
+function referenceOf(db: Connection, { main, megatestDb }: ReadFiles): ReferenceColumns {
+  if (main === megatestDb) return readReference(db);
+  const area = new Database(megatestDb, { readonly: true, timeout: 1000 });
+  try {
+    return readReference(area);
+  } catch {
+    return readReference(db); // busy with a writer; the cache is still readable
+  } finally {
+    area.close();
+  }
+}
+
+function assertMegatest(db: Connection, file: string): void {
+  const missing = ["runs", "tests", "test_steps", "test_data"].find((table) => !hasTable(db, "main", table));
+  if (missing === undefined) return;
+  throw new JobsError("unknown-schema", `${file} has no table ${missing}: it is not a Megatest database`, {
+    hint: "check the file; nothing was changed",
+  });
+}
+
+export function toReadError(error: unknown, files: ReadFiles): JobsError {
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+  if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {
+    return new JobsError(
+      "busy",
+      `a writer of ${files.main} or ${files.completedDb} died and left a journal`,
+      {
+        hint: "a read-only connection cannot roll it back; any Megatest client or any job on the area does",
+        cause: error,
+      },
+    );
+  }
+  return nameDatabase(error, [files.main, files.completedDb]);
+}
+
+/**
+ * Opens a writable connection to a WAL database that no process has open. Reading it creates log and index, which
+ * only a writable connection removes: this one is closed last, and runs no queries.
+ *
+ * @returns undefined if not needed
+ * @throws {JobsError} `not-owner` for another user's database, whose owner the new files would lock out
+ */
+function keepLog(file: string): Connection | undefined {
+  if (!usesWal(file) || existsSync(`${file}-wal`)) return undefined;
+  const owner = statSync(file).uid;
+  const user = process.geteuid?.() ?? 0;
+  if (user !== 0 && user !== owner) {
+    throw new JobsError("not-owner", `${file} is in WAL mode and belongs to ${userText(owner)}`, {
+      hint: `read it as user ${owner}, or while one of that user's programs has it open`,
+    });
+  }
+  const keeper = new Database(file, { fileMustExist: true });
+  keeper.pragma("query_only = ON");
+  keeper.prepare("SELECT count(*) FROM sqlite_schema").get();
+  return keeper;
+}
+
+/** Bytes 18 and 19 are 2 in WAL mode. */
+function usesWal(file: string): boolean {
+  const fd = openSync(file, "r");
+  try {
+    const version = Buffer.alloc(2);
+    return readSync(fd, version, 0, 2, 18) === 2 && version[0] === 2;
+  } finally {
+    closeSync(fd);
+  }
+}

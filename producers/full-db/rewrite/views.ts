@@ -1,0 +1,76 @@
+import { countsOn, type Rule } from "../../../shared/area-db/run-sides.ts";
+import type { Side, UnionTable } from "../../../shared/area-db/run-tables.ts";
+import { type Connection, quoteName } from "../../../shared/sqlite/connection.ts";
+import { foldName } from "../../../shared/sqlite/names.ts";
+import { type Column, defaultExpression, isComputed } from "../../../shared/sqlite/table.ts";
+import { schemaViews } from "./schema-tables.ts";
+
+export interface Union {
+  tables: readonly UnionTable[];
+  /** Undefined without a completed-runs.db. */
+  rule: Rule | undefined;
+  /** completed-runs.db records the former `tests.archived` of renumbered blocks. */
+  renamedBlocks: boolean;
+}
+
+/**
+ * Returns SQL of one view per table, for a connection with completed-runs.db attached as `completed`. Views in temp
+ * hide tables, so unqualified names read both.
+ */
+export function viewStatements(union: Union): string[] {
+  return union.tables.map((table) => {
+    const arms = sidesOf(table, union).map((side) => armOf(side, table, union));
+    return `CREATE TEMP VIEW ${quoteName(table.name)} AS ${arms.join(" UNION ALL ")};`;
+  });
+}
+
+/** Returns the sides, main first: a view's column types come from its first SELECT. */
+export function sidesOf(table: UnionTable, union: Union): Side[] {
+  return (["main", "completed"] as const).filter(
+    (side) => table.present[side] !== undefined && (side === "main" || union.rule !== undefined),
+  );
+}
+
+function armOf(side: Side, table: UnionTable, union: Union): string {
+  return `SELECT ${selectedColumns(side, table, union)} FROM ${side}.${quoteName(table.name)} AS x WHERE ${countsOn(side, table, "x", union.rule)}`;
+}
+
+/** Selects megatest.db's columns in its order; missing ones get their default. */
+export function selectedColumns(side: Side, table: UnionTable, union: Union): string {
+  return table.columns
+    .map((column) => {
+      const name = quoteName(column.name);
+      const key = foldName(column.name);
+      if (table.present[side]?.includes(key) !== true) return `${defaultOf(column)} AS ${name}`;
+      return isRenamed(side, table, key, union) ? `${originalBlock} AS ${name}` : `x.${name}`;
+    })
+    .join(", ");
+}
+
+/** Returns true if the side's value differs from that of an undivided area. */
+export function isRenamed(side: Side, table: UnionTable, column: string, union: Union): boolean {
+  return union.renamedBlocks && side === "completed" && table.name === "tests" && column === "archived";
+}
+
+/**
+ * The block's id in main. A scalar subquery keeps the column's affinity; coalesce() or CASE would lose it, and CAST
+ * would change values.
+ */
+const originalBlock =
+  `(SELECT mtjobs_b FROM (SELECT original AS mtjobs_b FROM completed.mtjobs_archived WHERE test_id = x.id
+  UNION ALL SELECT x.archived) LIMIT 1)`.replace(/\s+/g, " ");
+
+/** Returns a default with the column's affinity; NULL if it is computed per row. */
+function defaultOf({ defaultSql, type }: Column): string {
+  const value = isComputed(defaultSql) ? "NULL" : defaultExpression({ defaultSql });
+  return type === "" ? value : `CAST(${value} AS ${castable(type)})`;
+}
+
+function castable(type: string): string {
+  return /^[A-Za-z_ ]+$/.test(type) ? type : quoteName(type.replace(/[(].*$/, "").trim());
+}
+
+export function createViews(db: Connection, union: Union): void {
+  const statements = [...viewStatements(union), ...schemaViews(union.rule !== undefined)];
+  for (const statement of statements) db.exec(statement);
+}

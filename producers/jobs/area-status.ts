@@ -1,0 +1,51 @@
+import { type ErrorDocument, toJobsError } from "../../shared/errors.ts";
+import type { AreaStatus } from "../areas/status.ts";
+import { isUnfinished, type JobView, jobStates } from "./job-view.ts";
+import { listJobs } from "./list-jobs.ts";
+import { type AutomaticStatus, automaticStatus } from "./schedule-status.ts";
+import type { Session } from "./session.ts";
+
+export interface Queued {
+  /** Only unfinished jobs. */
+  jobs: JobView[];
+  automatic: AutomaticStatus[];
+}
+
+/**
+ * The result of `status AREA`: the area according to its files, and its queue entries, or why the queues are
+ * unreachable.
+ */
+export type WholeAreaStatus = AreaStatus &
+  ((Queued & { queueProblem: null }) | { jobs: null; automatic: null; queueProblem: ErrorDocument });
+
+export async function readQueues(session: Session): Promise<Queued> {
+  const [jobs, automatic] = await Promise.all([
+    listJobs(session, { states: jobStates.filter(isUnfinished) }),
+    automaticStatus(session),
+  ]);
+  return { jobs, automatic };
+}
+
+/**
+ * Combines the two results, which are awaited together: an unreachable Redis must neither delay nor prevent the
+ * report on the area. @throws what `look` rejects with
+ */
+export async function wholeStatus(
+  look: Promise<AreaStatus>,
+  asking: Promise<Queued>,
+): Promise<WholeAreaStatus> {
+  const [status, queued] = await Promise.allSettled([look, asking]);
+  if (status.status === "rejected") throw status.reason;
+  const { area: path } = status.value;
+  if (queued.status === "rejected") {
+    const queueProblem = toJobsError(queued.reason).toDocument();
+    return { ...status.value, jobs: null, automatic: null, queueProblem };
+  }
+  const { jobs, automatic } = queued.value;
+  return {
+    ...status.value,
+    jobs: jobs.filter(({ area }) => area === path),
+    automatic: automatic.filter(({ area }) => area === path),
+    queueProblem: null,
+  };
+}

@@ -1,0 +1,99 @@
+import type { Job } from "bullmq";
+import { JobsError } from "../../shared/errors.ts";
+import { type CancelOutcome, requestCancel } from "../../shared/queue/cancel.ts";
+import { isNumber, type JobPlace } from "../../shared/queue/names.ts";
+import { forwardedTo, type JobView, type QueueState, viewJob } from "./job-view.ts";
+import { knownHosts } from "./list-jobs.ts";
+import type { Session } from "./session.ts";
+
+export interface FoundJob {
+  host: string;
+  job: Job;
+}
+
+/**
+ * Finds a job in all queues, or in that of `host`. A forwarded job is in two queues under one id; the one that does
+ * the work is returned.
+ * @throws {JobsError} `unknown-job`; `usage` for a number that several queues have assigned (BullMQ counts per
+ *   queue)
+ */
+async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
+  const found = await lookForJob(session, jobId, host);
+  if (found !== undefined) return found;
+  throw new JobsError(
+    "unknown-job",
+    `no job ${jobId} in ${host === undefined ? "any queue" : `the queue of ${host}`}`,
+    {
+      hint: "mtjobs jobs lists jobs; finished ones are deleted after some days, but the area's history keeps them",
+    },
+  );
+}
+
+/** Does the same, but returns undefined if no queue has the job. @throws {JobsError} `usage`, as there */
+export async function lookForJob(
+  session: Session,
+  jobId: string,
+  host?: string,
+): Promise<FoundJob | undefined> {
+  // A queue opened for an unknown host would stay open as long as the session.
+  const hosts = (await knownHosts(session)).filter((name) => host === undefined || name === host);
+  const found = await Promise.all(hosts.map((name) => jobOf(session, name, jobId)));
+  const present = found.filter((each) => each !== undefined);
+  if (present.length > 1 && isNumber(jobId)) {
+    throw new JobsError("usage", `${present.map((each) => each.host).join(", ")} each have a job ${jobId}`, {
+      hint: "choose one with --host NAME",
+    });
+  }
+  return present.find(({ job }) => forwardedTo(job.returnvalue) === undefined) ?? present[0];
+}
+
+/** Also undefined for an id that is one of BullMQ's own keys, such as `meta`: its state is unknown. */
+async function jobOf(session: Session, host: string, jobId: string): Promise<FoundJob | undefined> {
+  const queue = session.queue(host);
+  if ((await queue.getJobState(jobId)) === "unknown") return undefined;
+  const job = await queue.getJob(jobId);
+  return job === undefined ? undefined : { host, job };
+}
+
+export interface JobReport extends JobView {
+  log: string[];
+}
+
+/** Returns a job with its log. @throws {JobsError} `unknown-job` */
+export async function reportJob(session: Session, jobId: string, at?: string): Promise<JobReport> {
+  const { host, job } = await findJob(session, jobId, at);
+  const state = (await job.getState()) as QueueState | "unknown";
+  if (state === "unknown") {
+    throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
+  }
+  // Read again: the job may have ended between the two calls, and `job` would lack its result.
+  const fresh = (await session.queue(host).getJob(jobId)) ?? job;
+  const { logs } = await session.queue(host).getJobLogs(jobId);
+  return { ...viewJob(host, fresh, state), log: logs };
+}
+
+export interface Cancelled extends JobPlace {
+  outcome: Exclude<CancelOutcome, "unknown">;
+}
+
+/**
+ * Cancels a job: a waiting one is removed, a running one stops at its next batch, a finished one is unchanged. A
+ * forwarded job is followed to its new queue. @throws {JobsError} as `findJob`
+ */
+export async function cancelJob(session: Session, jobId: string, at?: string): Promise<Cancelled> {
+  const { host, job } = await findJob(session, jobId, at);
+  if (job.repeatJobKey !== undefined && !job.finishedOn) {
+    throw new JobsError("usage", `${jobId} is the next job of the schedule ${job.repeatJobKey}`, {
+      hint: `to remove the schedule: mtjobs schedule remove ${job.repeatJobKey}`,
+    });
+  }
+  const outcome = await requestCancel(session, { host, jobId });
+  if (outcome === "unknown") {
+    throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
+  }
+  const next = outcome === "finished" ? forwardedTo(job.returnvalue) : undefined;
+  // `findJob` already follows a job forwarded under its own id.
+  return next === undefined || next.jobId === jobId
+    ? { jobId, host, outcome }
+    : await cancelJob(session, next.jobId);
+}

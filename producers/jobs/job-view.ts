@@ -1,0 +1,122 @@
+import type { Job } from "bullmq";
+import { decodeFailure } from "../../shared/contract/failure.ts";
+import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
+import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
+import { type ErrorDocument, JobsError } from "../../shared/errors.ts";
+import type { JobPlace } from "../../shared/queue/names.ts";
+
+/** BullMQ's job states, unfinished first. */
+export const queueStates = [
+  "active",
+  "waiting",
+  "prioritized",
+  "delayed",
+  "waiting-children",
+  "failed",
+  "completed",
+] as const;
+export type QueueState = (typeof queueStates)[number];
+
+/**
+ * A job's shown state: BullMQ's, but a cancelled job is `cancelled` instead of `failed`, and one forwarded to the
+ * homehost's queue is `forwarded` instead of `completed`.
+ */
+export type JobState = QueueState | "cancelled" | "forwarded";
+export const jobStates: readonly JobState[] = [...queueStates, "cancelled", "forwarded"];
+
+/** One job in the output of `jobs`, `job` and the library. Times are ISO 8601; null if not reached. */
+export interface JobView extends JobPlace {
+  job: string;
+  area: string | null;
+  state: JobState;
+  requestedBy: string | null;
+  addedAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  /** Attempts started. */
+  attempts: number;
+  progress: Progress | null;
+  data: unknown;
+  result?: JobResult;
+  forwarded?: JobPlace;
+  error?: ErrorDocument;
+}
+
+function iso(milliseconds: number | undefined): string | null {
+  return milliseconds === undefined ? null : new Date(milliseconds).toISOString();
+}
+
+function textOf(data: unknown, key: string): string | null {
+  const value =
+    typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : undefined;
+  return typeof value === "string" ? value : null;
+}
+
+/** Returns where a finished job was forwarded; undefined if it did the work itself. */
+export function forwardedTo(returnValue: unknown): JobPlace | undefined {
+  if (typeof returnValue !== "object" || returnValue === null || !("forwarded" in returnValue))
+    return undefined;
+  const { host, jobId } = returnValue.forwarded as Partial<JobPlace>;
+  return typeof host === "string" && typeof jobId === "string" ? { host, jobId } : undefined;
+}
+
+/** Returns a job's progress without the workers' internal members; null before the first report. */
+export function progressOf(job: Job): Progress | null {
+  const progress: unknown = job.progress;
+  if (typeof progress !== "object" || progress === null || !("phase" in progress)) return null;
+  const { phase, runs, rows } = progress as Progress;
+  return { phase, runs, rows };
+}
+
+/** Converts a BullMQ job and the state of the list that it is in. */
+export function viewJob(host: string, job: Job, state: QueueState): JobView {
+  const view: JobView = {
+    jobId: String(job.id),
+    host,
+    job: job.name,
+    area: textOf(job.data, "area"),
+    state,
+    requestedBy: textOf(job.data, "requestedBy"),
+    addedAt: new Date(job.timestamp).toISOString(),
+    startedAt: iso(job.processedOn),
+    finishedAt: iso(job.finishedOn),
+    attempts: job.attemptsStarted ?? 0,
+    progress: progressOf(job),
+    data: job.data as unknown,
+  };
+  if (state === "failed") {
+    const error = decodeFailure(job.failedReason ?? "").toDocument();
+    return { ...view, state: error.code === "cancelled" ? "cancelled" : "failed", error };
+  }
+  if (state !== "completed") return view;
+  const forwarded = forwardedTo(job.returnvalue);
+  if (forwarded !== undefined) return { ...view, state: "forwarded", forwarded };
+  return { ...view, result: job.returnvalue as JobResult };
+}
+
+export function isUnfinished(state: JobState): boolean {
+  return !["completed", "failed", "cancelled", "forwarded"].includes(state);
+}
+
+/**
+ * Splits the error of a refused or rolled-back migration into its result document, which the error's details carry,
+ * and the plain error. Returns undefined for any other failure.
+ */
+export function failedMigration(error: JobsError): { result: MigrateResult; error: JobsError } | undefined {
+  const { result, ...details } = error.details ?? {};
+  if (!isMigrateResult(result)) return undefined;
+  const bare = new JobsError(error.code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+    cause: error,
+  });
+  return { result, error: bare };
+}
+
+export type JobResult = MoveResult | MigrateResult;
+
+/** Rejects other data, such as another tool's. */
+export function isMigrateResult(result: unknown): result is MigrateResult {
+  if (typeof result !== "object" || result === null) return false;
+  return "job" in result && result.job === "migrate" && "checks" in result && Array.isArray(result.checks);
+}

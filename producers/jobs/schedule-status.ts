@@ -1,0 +1,86 @@
+import { listOutcomes, type Origin, type Outcome } from "../../shared/queue/outcomes.ts";
+import { listSchedules, type Schedule } from "./schedules.ts";
+import type { Session } from "./session.ts";
+
+/** A schedule, or a line of `[reduce-records]` that has requested a job, with the outcome of its jobs. */
+export interface AutomaticStatus extends Origin {
+  host: string;
+  /** When a schedule is next due, ISO 8601; null for a policy, which workers check every few minutes. */
+  next: string | null;
+  /** False if its last job failed, or if a due job was not started. */
+  ok: boolean;
+  /** One sentence if `ok` is false. */
+  problem: string | null;
+  /** How its last job ended; null if there was none. */
+  last: Omit<Outcome, keyof Origin | "work"> | null;
+}
+
+export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" | "last">;
+
+/** Returns all schedules and policies of all hosts, by name. */
+export async function automaticStatus(session: Session): Promise<AutomaticStatus[]> {
+  const { schedules, outcomes } = await lookAtOrigins(session);
+  const policies = outcomes.filter(({ kind }) => kind === "policy");
+  return [
+    ...schedules.map((schedule) => describeSchedule(schedule, outcomes)),
+    ...policies.map((outcome) => describe(outcome, outcome, undefined)),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export async function scheduleStatus(session: Session): Promise<ScheduleStatus[]> {
+  const { schedules, outcomes } = await lookAtOrigins(session);
+  return schedules.map((schedule) => {
+    const { ok, problem, last } = describeSchedule(schedule, outcomes);
+    return { ...schedule, ok, problem, last };
+  });
+}
+
+async function lookAtOrigins(session: Session) {
+  const { redis, settings } = session;
+  const [schedules, outcomes] = await Promise.all([
+    listSchedules(session),
+    listOutcomes(redis, settings.prefix),
+  ]);
+  return { schedules, outcomes };
+}
+
+function describeSchedule(schedule: Schedule, outcomes: readonly Outcome[]): AutomaticStatus {
+  const { name, area } = schedule;
+  const outcome = outcomes.find((each) => each.kind === "schedule" && each.name === name);
+  return describe({ kind: "schedule", name, area }, outcome, schedule);
+}
+
+function describe(
+  { kind, name, area }: Origin,
+  outcome: Outcome | undefined,
+  schedule: Schedule | undefined,
+): AutomaticStatus {
+  const problem = problemOf(outcome, schedule);
+  return {
+    kind,
+    name,
+    area,
+    host: schedule?.host ?? outcome?.host ?? "",
+    next: schedule?.next ?? null,
+    ok: problem === null,
+    problem,
+    last: outcome === undefined ? null : lastOf(outcome),
+  };
+}
+
+function lastOf({ kind: _kind, name: _name, area: _area, work: _work, ...last }: Outcome) {
+  return last;
+}
+
+function problemOf(outcome: Outcome | undefined, schedule: Schedule | undefined): string | null {
+  if (outcome !== undefined && outcome.failures > 0) {
+    const times = outcome.failures === 1 ? "its last job failed" : `its last ${outcome.failures} jobs failed`;
+    const before =
+      outcome.succeededAt === null
+        ? "none has ever succeeded"
+        : `the last success was at ${outcome.succeededAt}`;
+    return `${times} (${outcome.error?.code ?? "cancelled"}: ${outcome.error?.message ?? ""}); ${before}`;
+  }
+  if (schedule?.overdue !== true) return null;
+  return `due at ${schedule.next}, but not started: check whether a worker serves ${schedule.host}`;
+}

@@ -1,0 +1,50 @@
+import { JobsError } from "../../shared/errors.ts";
+import { type Drained, type HostStatus, listDrained, listHosts } from "../../shared/queue/hosts.ts";
+import { agoText } from "../../shared/text.ts";
+import type { Session } from "./session.ts";
+
+export interface Farm {
+  hosts: readonly HostStatus[];
+  drained: ReadonlyMap<string, Drained>;
+}
+
+export async function lookAtFarm({ redis, settings }: Session): Promise<Farm> {
+  const { prefix } = settings;
+  return { hosts: await listHosts(redis, prefix), drained: await listDrained(redis, prefix) };
+}
+
+/** Returns the host with that name or address, preferring a live one; undefined if no worker ever used it. */
+export function hostCalled(name: string, { hosts }: Farm): HostStatus | undefined {
+  const named = hosts.filter(({ host, address }) => host === name || address === name);
+  return named.find(({ alive }) => alive) ?? named[0];
+}
+
+/** Returns the host with that name or address. @throws {JobsError} `unfit-host` if it cannot take an area now */
+export function fitTarget(name: string, farm: Farm): HostStatus {
+  const target = hostCalled(name, farm);
+  if (target === undefined) {
+    throw new JobsError("unfit-host", `no worker has the name or address ${name}`, {
+      hint: `start one there: mtjobs worker, with MTJOBS_HOST=${name}`,
+      details: { host: name },
+    });
+  }
+  const { host, alive, seenAt } = target;
+  if (!alive) {
+    throw new JobsError("unfit-host", `the worker of ${host} is gone, last seen ${agoText(seenAt)}`, {
+      hint: "start it: mtjobs worker",
+      details: { host, seenAt },
+    });
+  }
+  const drained = farm.drained.get(host);
+  if (drained !== undefined) {
+    throw new JobsError(
+      "unfit-host",
+      `${host} takes no areas: ${drained.by} drained it ${agoText(drained.at)}`,
+      {
+        hint: `to let it take areas again: mtjobs undrain ${host}`,
+        details: { host, ...drained },
+      },
+    );
+  }
+  return target;
+}

@@ -1,0 +1,59 @@
+// The thread in which the server reads areas. Started by desk.ts, never imported.
+import { openAllowedArea } from "../../../shared/area/area.ts";
+import { type HistoryLine, readHistory } from "../../../shared/area/history.ts";
+import { toJobsError } from "../../../shared/errors.ts";
+import type { Settings } from "../../../shared/settings/settings.ts";
+import { type FoundAreas, findAreas } from "../../areas/find-areas.ts";
+import { type AreaMeasure, measureAreas } from "../../areas/measure-areas.ts";
+import { OldestRuns } from "../../areas/oldest-run.ts";
+import { type AreaStatus, areaStatus } from "../../areas/status.ts";
+import { type Diagnosis, diagnose } from "../../doctor/diagnose.ts";
+import type { Enqueued } from "../../jobs/enqueue.ts";
+import { requestJob } from "../../jobs/request-job.ts";
+import { LastingSession } from "../../jobs/session.ts";
+import type { DeskAnswer, EnqueueTask, HistoryTask, StatusTask } from "./area-pool.ts";
+
+let lasting: LastingSession | undefined;
+const oldestRuns = new OldestRuns();
+
+/** Returns this thread's only connection for enqueuing. */
+function session(settings: Settings): LastingSession {
+  lasting ??= new LastingSession(settings);
+  return lasting;
+}
+
+/** Paths must be absolute: clients do not know the server's working directory. */
+const placeOf = (settings: Settings) => ({ settings, env: process.env, cwd: "/" });
+
+async function answer<T>(work: () => T | Promise<T>): Promise<DeskAnswer<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { error: toJobsError(error).toDocument() };
+  }
+}
+
+export function enqueue({ settings, requestedBy, request }: EnqueueTask): Promise<DeskAnswer<Enqueued>> {
+  return answer(() => requestJob(session(settings), request, { ...placeOf(settings), requestedBy }));
+}
+
+export function status({ settings, area }: StatusTask): Promise<DeskAnswer<AreaStatus>> {
+  return answer(() => areaStatus(area, placeOf(settings)));
+}
+
+export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<FoundAreas>> {
+  return answer(() => findAreas(settings, process.env));
+}
+
+export function measure({ settings }: { settings: Settings }): Promise<DeskAnswer<AreaMeasure[]>> {
+  return answer(() => measureAreas(settings, process.env, oldestRuns));
+}
+
+export function history({ settings, area, limit }: HistoryTask): Promise<DeskAnswer<HistoryLine[]>> {
+  return answer(() => readHistory(openAllowedArea(area, settings, process.env), { limit }));
+}
+
+/** Runs the doctor's checks, without a repair. */
+export function diagnosis({ settings, area }: StatusTask): Promise<DeskAnswer<Diagnosis>> {
+  return answer(() => diagnose(area, placeOf(settings)));
+}

@@ -1,0 +1,154 @@
+import { Tinypool } from "tinypool";
+import type { HistoryLine } from "../../../shared/area/history.ts";
+import { type ErrorDocument, JobsError } from "../../../shared/errors.ts";
+import type { Settings } from "../../../shared/settings/settings.ts";
+import type { FoundArea, FoundAreas } from "../../areas/find-areas.ts";
+import type { AreaMeasure } from "../../areas/measure-areas.ts";
+import type { AreaStatus } from "../../areas/status.ts";
+import type { Diagnosis } from "../../doctor/diagnose.ts";
+import type { Enqueued } from "../../jobs/enqueue.ts";
+import type { JobRequest } from "../../jobs/request-job.ts";
+
+/** A thread's response; errors cross threads as documents. */
+export type DeskAnswer<T> = { value: T } | { error: ErrorDocument };
+
+export interface StatusTask {
+  settings: Settings;
+  area: string;
+}
+
+export interface HistoryTask extends StatusTask {
+  limit: number;
+}
+
+export interface EnqueueTask {
+  settings: Settings;
+  requestedBy: string;
+  request: JobRequest;
+}
+
+/** Maximum number of requests waiting for a thread; further ones are refused. */
+const longestQueue = 200;
+/** How long a list of areas, its measures and a diagnosis are cached, in ms. */
+const freshFor = 10_000;
+const measuredFor = 30_000;
+const diagnosedFor = 60_000;
+const mostDiagnoses = 1000;
+
+/** Threads for one kind of task, and the timeout in ms. */
+interface Lane {
+  pool: Tinypool;
+  patience: number;
+}
+
+interface Remembered<T> {
+  at: number;
+  answer: Promise<T>;
+}
+
+/**
+ * Runs all access to areas' files in threads, so that a hanging file system or a large database does not block the
+ * server.
+ */
+export class Desk {
+  readonly #settings: Settings;
+  readonly #quick: Lane;
+  /** Scans and diagnoses; separate, so that they do not delay quick requests. */
+  readonly #slow: Lane;
+  #found: Remembered<FoundAreas> | undefined;
+  #measured: Remembered<AreaMeasure[]> | undefined;
+  readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#quick = { pool: threads(4), patience: 20_000 };
+    this.#slow = { pool: threads(2), patience: 60_000 };
+  }
+
+  /** @throws {JobsError} the reason for a refusal */
+  enqueue(request: JobRequest, requestedBy: string): Promise<Enqueued> {
+    return this.#run<Enqueued>(this.#quick, "enqueue", { request, requestedBy });
+  }
+
+  /** @throws {JobsError} `not-an-area`, `outside-roots`, … */
+  status(area: string): Promise<AreaStatus> {
+    return this.#run<AreaStatus>(this.#quick, "status", { area });
+  }
+
+  /** Returns the last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
+  history(area: string, limit: number): Promise<HistoryLine[]> {
+    return this.#run<HistoryLine[]>(this.#quick, "history", { area, limit });
+  }
+
+  /** Returns the doctor's checks of an area, at most 60 s old. @throws {JobsError} as `status` */
+  diagnosis(area: string): Promise<Diagnosis> {
+    const known = this.#diagnoses.get(area);
+    if (known !== undefined && !isOld(known, diagnosedFor)) return known.answer;
+    if (this.#diagnoses.size >= mostDiagnoses) this.#diagnoses.clear();
+    const answer = this.#run<Diagnosis>(this.#slow, "diagnosis", { area });
+    this.#diagnoses.set(area, { at: performance.now(), answer });
+    return answer;
+  }
+
+  /** Returns all areas below the roots; at most 10 s old. */
+  areas(): Promise<FoundAreas> {
+    if (this.#found === undefined || isOld(this.#found, freshFor)) {
+      this.#found = { at: performance.now(), answer: this.#run<FoundAreas>(this.#slow, "find", {}) };
+    }
+    return this.#found.answer;
+  }
+
+  /** Returns sizes and last jobs of all areas; at most 30 s old. */
+  measures(): Promise<AreaMeasure[]> {
+    if (this.#measured === undefined || isOld(this.#measured, measuredFor)) {
+      this.#measured = { at: performance.now(), answer: this.#run<AreaMeasure[]>(this.#slow, "measure", {}) };
+    }
+    return this.#measured.answer;
+  }
+
+  /** Returns the area with that id, by any of its paths; undefined if none is below the roots. */
+  async areaOf(areaId: string): Promise<FoundArea | undefined> {
+    const { areas } = await this.areas();
+    return areas.find((area) => area.areaId === areaId);
+  }
+
+  /** Terminates the threads and their tasks. */
+  async close(): Promise<void> {
+    await Promise.all([this.#quick.pool.destroy(), this.#slow.pool.destroy()]);
+  }
+
+  async #run<T>({ pool, patience }: Lane, name: string, task: object): Promise<T> {
+    if (pool.queueSize >= longestQueue) {
+      throw new JobsError("busy", "too many waiting requests about areas", { hint: "try again later" });
+    }
+    const signal = AbortSignal.timeout(patience);
+    let answer: DeskAnswer<T>;
+    try {
+      answer = await pool.run({ settings: this.#settings, ...task }, { name, signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new JobsError("timeout", `the areas' file system did not respond within ${patience / 1000} s`, {
+        hint: "a requested job may have been enqueued: see GET /api/v1/jobs, or repeat the request with the same Idempotency-Key",
+        cause: error,
+      });
+    }
+    if ("error" in answer) throw JobsError.fromDocument(answer.error);
+    return answer.value;
+  }
+}
+
+function threads(most: number): Tinypool {
+  return new Tinypool({
+    filename: new URL("./area-pool-thread.js", import.meta.url).href,
+    minThreads: 1,
+    maxThreads: most,
+    idleTimeout: 60_000,
+    // An idle thread must still receive events from Redis.
+    useAtomics: false,
+  });
+}
+
+/** Failures are cached like results, so that a hanging file system is not asked again immediately. */
+function isOld({ at }: Remembered<unknown>, freshFor: number): boolean {
+  return performance.now() - at > freshFor;
+}

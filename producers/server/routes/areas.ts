@@ -1,0 +1,112 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { JobsError } from "../../../shared/errors.ts";
+import { farmStatus } from "../../fleet/status.ts";
+import { readQueues, wholeStatus } from "../../jobs/area-status.ts";
+import { problems } from "./jobs.ts";
+import { areaSchema, areasSchema, diagnosisSchema, historySchema, hostsSchema } from "./schemas.ts";
+import type { ServerParts } from "./server-context.ts";
+
+/** Maximum number of history lines. */
+const historyShown = 500;
+
+const idParams = z.strictObject({ areaId: z.uuid() });
+const pathQuery = z.strictObject({ path: z.string().startsWith("/", "must be absolute").max(4096) });
+
+interface Told {
+  /** Follows the area's own URL. */
+  suffix: "" | "/history" | "/doctor";
+  summary: string;
+  schema: z.ZodType;
+  tell: (path: string) => Promise<object>;
+}
+
+/** `/api/v1/areas/:areaId…`, and the same by path, because a new area has no id yet. */
+export const areaRoutes =
+  ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    const status = async (path: string) => ({
+      ...(await wholeStatus(
+        desk.status(path),
+        ask(() => readQueues(session)),
+      )),
+    });
+
+    async function pathOf(areaId: string): Promise<string> {
+      const found = await desk.areaOf(areaId);
+      if (found !== undefined) return found.area;
+      throw new JobsError("not-an-area", `no area below the server's roots has the id ${areaId}`, {
+        hint: "GET /api/v1/areas lists the areas",
+      });
+    }
+
+    function add({ suffix, summary, schema, tell }: Told): void {
+      const described = { tags: ["areas"], summary };
+      app.get(
+        `/areas/:areaId${suffix}`,
+        { schema: { ...described, params: idParams, response: { 200: schema, ...problems(400, 404, 504) } } },
+        async ({ params }) => await tell(await pathOf(params.areaId)),
+      );
+      const response = { 200: schema, ...problems(400, 403, 404, 504) };
+      app.get(
+        `/areas/by-path${suffix}`,
+        {
+          schema: {
+            ...described,
+            summary: `${summary}; by path`,
+            querystring: pathQuery,
+            response,
+          },
+        },
+        async ({ query }) => await tell(query.path),
+      );
+    }
+
+    add({
+      suffix: "",
+      summary:
+        "One area: sizes, runs in each database, homehost, lock, migration, recent and unfinished jobs",
+      schema: areaSchema,
+      tell: status,
+    });
+    add({
+      suffix: "/history",
+      summary: `The last ${historyShown} jobs of an area, oldest first`,
+      schema: historySchema,
+      tell: async (path) => ({ history: await desk.history(path, historyShown) }),
+    });
+    add({
+      suffix: "/doctor",
+      summary: "The doctor's checks of an area, at most 60 seconds old",
+      schema: diagnosisSchema,
+      tell: async (path) => ({ ...(await desk.diagnosis(path)) }),
+    });
+  };
+
+export const lookRoutes =
+  ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      "/areas",
+      {
+        schema: {
+          tags: ["areas"],
+          summary: "All areas below the server's roots",
+          description: "At most 10 seconds old. Symbolic links to directories are not followed.",
+          response: { 200: areasSchema, ...problems(504) },
+        },
+      },
+      async () => ({ ...(await desk.areas()) }),
+    );
+    app.get(
+      "/hosts",
+      {
+        schema: {
+          tags: ["hosts"],
+          summary: "All hosts with a queue or a worker",
+          response: { 200: hostsSchema, ...problems() },
+        },
+      },
+      async () => ({ ...(await ask(() => farmStatus(session))) }),
+    );
+  };

@@ -1,0 +1,72 @@
+import { createBullBoard } from "@bull-board/api";
+import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
+import { FastifyAdapter } from "@bull-board/fastify";
+import type { FastifyInstance } from "fastify";
+import { queueName } from "../../../shared/queue/names.ts";
+import { knownHosts } from "../../jobs/list-jobs.ts";
+import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
+import type { ServerParts } from "./server-context.ts";
+
+const boardPath = "/queues";
+/** How long the list of hosts is cached, in ms; the board polls every few seconds. */
+const freshFor = 2000;
+
+/** Returns a job's title on the board: its kind and area. */
+function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
+  const { area, dryRun } = (typeof data === "object" && data !== null ? data : {}) as Record<string, unknown>;
+  const what = dryRun === true ? `${name ?? "job"} (dry run)` : (name ?? "job");
+  return typeof area === "string" ? `${what} ${area}` : what;
+}
+
+/** Adds Bull Board for the queues of all current and future hosts; read-only unless `write`. */
+export async function addBoard(app: FastifyInstance, parts: ServerParts, write: boolean): Promise<void> {
+  const { session, ask } = parts;
+  const serverAdapter = new FastifyAdapter();
+  serverAdapter.setBasePath(boardPath);
+  const board = createBullBoard({
+    queues: [],
+    serverAdapter,
+    options: { uiConfig: { boardTitle: "mtjobs", hideRedisDetails: true } },
+  });
+  // The board's pages show `message`.
+  serverAdapter.setErrorHandler((error) => {
+    const problem = problemOfThrown(error, app.log);
+    return { status: problem.status as 500, body: { ...problem, message: problem.detail } };
+  });
+  const shown = new Set<string>();
+  let looked: { at: number; done: Promise<void> } | undefined;
+
+  async function showHosts(): Promise<void> {
+    for (const host of await ask(() => knownHosts(session))) {
+      if (shown.has(host)) continue;
+      const adapter = new BullMQAdapter(session.queue(host), {
+        readOnlyMode: !write,
+        displayName: host,
+        description: `Jobs of ${host} (${queueName(host)})`,
+      });
+      adapter.setFormatter("name", jobTitle);
+      board.addQueue(adapter);
+      shown.add(host);
+    }
+  }
+
+  await app.register(async (scope) => {
+    scope.addHook("onRequest", async (request, reply) => {
+      if (!write && !["GET", "HEAD"].includes(request.method)) {
+        return sendProblem(
+          reply,
+          plainProblem(405, "the board is read-only: the server was started without --board-write"),
+        );
+      }
+      if (looked === undefined || performance.now() - looked.at > freshFor)
+        looked = { at: performance.now(), done: showHosts() };
+      await looked.done;
+    });
+    // The content security policy blocks fonts of other sites; removing the links avoids errors in the browser's
+    // console.
+    scope.addHook("onSend", async (_request, _reply, payload) =>
+      typeof payload === "string" ? payload.replace(/<link href="https:[^>]*>/g, "") : payload,
+    );
+    await scope.register(serverAdapter.registerPlugin(), { prefix: boardPath });
+  });
+}

@@ -1,0 +1,179 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { payloadSchemas } from "../../../shared/contract/payload.ts";
+import { JobsError } from "../../../shared/errors.ts";
+import { cancelJob, reportJob } from "../../jobs/find-job.ts";
+import { type JobState, jobStates } from "../../jobs/job-view.ts";
+import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
+import { type RequestName, requestNames } from "../../jobs/request-job.ts";
+import { answerOnce } from "./idempotency.ts";
+import { problemSchema, sendProblem } from "./problems.ts";
+import { cancelledSchema, enqueuedSchema, jobSchema, jobsSchema } from "./schemas.ts";
+import type { ServerParts } from "./server-context.ts";
+
+const jobId = z.string().min(1).max(256);
+const hostName = z.string().min(1).max(255);
+/** The host of a job whose id is a number, which BullMQ assigns per queue. */
+const oneHost = z.strictObject({ host: hostName.optional() });
+/** Minimum, default and maximum number of jobs in a list. */
+const fewest = 1;
+const usual = 100;
+const most = 1000;
+
+/** Returns the error responses of a route, for OpenAPI. */
+export function problems(...statuses: number[]): Record<number, object> {
+  const content = { "application/problem+json": { schema: problemSchema } };
+  return Object.fromEntries(
+    [...statuses, 401, 429, 503].map((status) => [status, { description: STATUS_CODES[status], content }]),
+  );
+}
+
+function statesOf(text: string | undefined): JobState[] | undefined {
+  return text === undefined ? undefined : parseStates(text);
+}
+
+/** `POST /jobs`. */
+const enqueueRoute =
+  ({ settings, session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.post(
+      "/jobs",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "Enqueue a job",
+          description:
+            "A request equal to an unfinished job returns that job. With an Idempotency-Key, a repeated request returns the first response for a day, even after a lost connection.",
+          headers: z.object({ "idempotency-key": z.string().min(1).max(255).optional() }),
+          body: jobBodySchema,
+          response: { 202: enqueuedSchema, ...problems(400, 403, 404, 409, 413, 415, 422) },
+        },
+      },
+      async (request, reply) => {
+        const { job, area, requestedBy = request.caller, ...options } = request.body as JobBody;
+        const enqueue = (jobId?: string) => desk.enqueue({ name: job, area, options, jobId }, requestedBy);
+        const key = request.headers["idempotency-key"];
+        const once = { redis: session.redis, prefix: settings.prefix };
+        const answer = await ask(async () => {
+          if (key === undefined) return { answer: await enqueue(), replayed: false };
+          return await answerOnce(once, { key, job, body: request.body }, enqueue);
+        });
+        if (answer === undefined) {
+          const error = new JobsError("usage", "this Idempotency-Key was already used for another request", {
+            hint: "use a new key for each request",
+          });
+          return sendProblem(reply, error, 422);
+        }
+        if (answer.replayed) reply.header("idempotency-replayed", "true");
+        reply.header("location", `/api/v1/jobs/${encodeURIComponent(answer.answer.jobId)}`);
+        return reply.code(202).send({ ...answer.answer });
+      },
+    );
+  };
+
+/** The jobs that are there. */
+const foundJobRoutes =
+  ({ session, ask }: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      "/jobs",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "List jobs, newest first",
+          querystring: z.strictObject({
+            state: z
+              .string()
+              .max(256)
+              .optional()
+              .meta({ description: `Comma-separated: ${jobStates.join(", ")}` }),
+            host: hostName.optional(),
+            limit: z.coerce.number().int().min(fewest).max(most).default(usual),
+          }),
+          response: { 200: jobsSchema, ...problems(400) },
+        },
+      },
+      async ({ query: { state, host, limit } }) => {
+        const states = statesOf(state);
+        return { jobs: await ask(() => listJobs(session, { host, states, limit })) };
+      },
+    );
+    app.get(
+      "/jobs/:jobId",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "One job: its state, progress, log and result",
+          params: z.strictObject({ jobId }),
+          querystring: oneHost,
+          response: { 200: jobSchema, ...problems(400, 404) },
+        },
+      },
+      async ({ params, query }) => await ask(() => reportJob(session, params.jobId, query.host)),
+    );
+    app.delete(
+      "/jobs/:jobId",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "Cancel a job, waiting or running",
+          description: "202: the running job stops at its next batch; what it has moved stays moved.",
+          params: z.strictObject({ jobId }),
+          querystring: oneHost,
+          response: { 200: cancelledSchema, 202: cancelledSchema, ...problems(400, 404) },
+        },
+      },
+      async ({ params, query }, reply) => {
+        const cancelled = await ask(() => cancelJob(session, params.jobId, query.host));
+        return reply.code(cancelled.outcome === "requested" ? 202 : 200).send({ ...cancelled });
+      },
+    );
+  };
+
+export const jobRoutes =
+  (parts: ServerParts): FastifyPluginAsyncZod =>
+  async (app) => {
+    await app.register(enqueueRoute(parts));
+    await app.register(foundJobRoutes(parts));
+  };
+
+/** A job as requested over HTTP: its kind and the members of its data. */
+export interface JobBody {
+  job: RequestName;
+  area: string;
+  requestedBy?: string | undefined;
+  [option: string]: unknown;
+}
+
+const duration = z
+  .string()
+  .max(32)
+  .regex(/^\d+(\.\d+)?(s|m|h|d|w)$/, "is not a duration such as 90s, 30m, 12h, 30d or 8w");
+
+/** Members that are milliseconds in the queue, and may be durations here, as on the command line. */
+const durations = ["age", "deadAfter", "grace", "maxTime", "quietFor", "deadline"] as const;
+
+function bodySchema(name: RequestName) {
+  const { v: _version, requestedBy: _who, ...shape } = payloadSchemas[name].shape;
+  const eased = Object.fromEntries(
+    durations
+      .filter((member) => member in shape)
+      .map((member) => [member, z.union([z.int().nonnegative(), duration]).optional()]),
+  );
+  return z
+    .strictObject({
+      job: z.literal(name),
+      ...shape,
+      ...eased,
+      requestedBy: z.string().min(1).max(512).optional(),
+    })
+    .meta({ id: `${name.charAt(0).toUpperCase()}${name.slice(1)}Request` });
+}
+
+const schemas = requestNames.map(bodySchema);
+
+const jobBodySchema = z.discriminatedUnion(
+  "job",
+  schemas as unknown as [(typeof schemas)[number], ...typeof schemas],
+);

@@ -1,0 +1,26 @@
+import { type Connection, quoteName } from "../sqlite/connection.ts";
+import { foldName } from "../sqlite/names.ts";
+import { isComputed, readColumns } from "../sqlite/table.ts";
+
+/** Columns may be read through another connection than they are added by. */
+export interface TableOf {
+  db: Connection;
+  schema: string;
+}
+
+/** Returns SQL that adds missing columns. Drops computed defaults, which SQLite rejects here. */
+export function missingColumns(name: string, source: TableOf, target: TableOf): string[] {
+  const have = new Set(readColumns(target.db, target.schema, name).map((column) => foldName(column.name)));
+  return readColumns(source.db, source.schema, name)
+    .filter((column) => !have.has(foldName(column.name)))
+    .map((column) => {
+      const constant = column.defaultSql !== null && !isComputed(column.defaultSql);
+      const rest = constant ? ` DEFAULT ${column.defaultSql}${column.notNull ? " NOT NULL" : ""}` : "";
+      return `ALTER TABLE ${target.schema}.${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${typeSql(column.type)}${rest}`;
+    });
+}
+
+/** Quotes a type that was quoted. */
+function typeSql(type: string): string {
+  return /^([A-Za-z_][\w ]*(\([\w ,.+-]*\))?)?$/.test(type) ? type : quoteName(type);
+}

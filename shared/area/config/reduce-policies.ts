@@ -1,0 +1,136 @@
+import type { ReducePayload } from "../../contract/payload.ts";
+import { JobsError } from "../../errors.ts";
+import { parseDuration } from "../../time/duration.ts";
+import { parseWindow, parseZone } from "../../time/time-window.ts";
+import type { MegatestConfig } from "./config.ts";
+
+export const policySection = "reduce-records";
+
+export interface ReducePolicy {
+  name: string;
+  request: Omit<Partial<ReducePayload>, "v" | "area" | "requestedBy" | "dryRun" | "runId">;
+  /** Minimum time between two such reduces, ms. */
+  everyMs: number;
+}
+
+export interface ReducePolicies {
+  policies: ReducePolicy[];
+  problems: string[];
+}
+
+type Member = keyof ReducePolicy["request"];
+type Read = (text: string, word: string) => string | number | boolean;
+
+const longest = 4096;
+const longestName = 200;
+
+const plain: Read = (text, word) => {
+  if (text.length <= longest) return text;
+  throw wrong(`${word}= is longer than ${longest} characters`);
+};
+
+const time: Read = (text, word) => Math.round(parseDuration(text, word));
+
+const whole: Read = (text, word) => {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw wrong(`${word}=${text} is not a whole number`);
+};
+
+const some: Read = (text, word) => {
+  const value = time(text, word);
+  if (Number(value) > 0) return value;
+  throw wrong(`${word}=${text} is not longer than zero`);
+};
+
+const oneOf =
+  (...words: string[]): Read =>
+  (text, word) => {
+    if (words.includes(text)) return text;
+    throw wrong(`${word}=${text} is not one of ${words.join(", ")}`);
+  };
+
+/** By name in a line: the member of the data, and its reader. */
+const words: Record<string, [member: Member, read: Read]> = {
+  target: ["target", plain],
+  runname: ["runname", plain],
+  state: ["state", plain],
+  status: ["status", plain],
+  age: ["age", time],
+  keep: ["keep", whole],
+  "include-locked": ["includeLocked", (text, word) => oneOf("yes", "no")(text, word) === "yes"],
+  "dead-after": ["deadAfter", time],
+  compact: ["compact", oneOf("auto", "always", "never")],
+  between: [
+    "between",
+    (text, word) => {
+      parseWindow(text, word);
+      return text;
+    },
+  ],
+  "max-time": ["maxTime", some],
+  tz: ["tz", parseZone],
+};
+const selectors = ["target", "runname", "state", "status", "age", "keep"];
+const often = "every";
+const defaultEveryMs = 24 * 3_600_000;
+const leastEveryMs = 60_000;
+
+/** Reads `[reduce-records]`: lines `name target=%/%/%; runname=%; age=30d; keep=5`. Never throws. */
+export function readPolicies(config: Pick<MegatestConfig, "get" | "names">): ReducePolicies {
+  const found: ReducePolicies = { policies: [], problems: [] };
+  for (const name of config.names(policySection)) {
+    try {
+      found.policies.push(readPolicy(name, config.get(policySection, name) ?? ""));
+    } catch (error) {
+      if (!(error instanceof JobsError)) throw error;
+      const { message, hint } = error;
+      const why = message.includes(`[${policySection}] ${name}`)
+        ? message
+        : `[${policySection}] ${name}: ${message}`;
+      found.problems.push(`${why}${hint === undefined ? "" : ` (${hint})`}; this line is ignored`);
+    }
+  }
+  return found;
+}
+
+function readPolicy(name: string, text: string): ReducePolicy {
+  if (name.length > longestName) throw wrong(`its name is longer than ${longestName} characters`);
+  const given = settingsOf(text);
+  const every = given.get(often);
+  const everyMs = every === undefined ? defaultEveryMs : parseDuration(every, often);
+  if (everyMs < leastEveryMs) throw wrong(`${often}=${every} is less than a minute`);
+  given.delete(often);
+  if (!selectors.some((word) => given.has(word))) {
+    throw new JobsError("bad-config", "no selector", {
+      hint: "add age=, keep= or a pattern; runname=% selects every run",
+    });
+  }
+  const members = [...given].map(([word, value]) => {
+    const known = words[word];
+    if (known === undefined)
+      throw wrong(
+        `unknown setting ${word}=`,
+        `the settings are ${[...Object.keys(words), often].join(", ")}`,
+      );
+    return [known[0], known[1](value, word)];
+  });
+  return { name, request: Object.fromEntries(members) as ReducePolicy["request"], everyMs };
+}
+
+function settingsOf(text: string): Map<string, string> {
+  const given = new Map<string, string>();
+  for (const part of text.split(/[;\n]/)) {
+    const setting = part.trim();
+    if (setting === "") continue;
+    const at = setting.indexOf("=");
+    const [word, value] = [setting.slice(0, at).trim(), setting.slice(at + 1).trim()];
+    if (at <= 0 || value === "") throw wrong(`"${setting.slice(0, 80)}" is not of the form name=value`);
+    if (given.has(word)) throw wrong(`${word}= is given twice`);
+    given.set(word, value);
+  }
+  return given;
+}
+
+function wrong(message: string, hint?: string): JobsError {
+  return new JobsError("bad-config", message, hint === undefined ? {} : { hint });
+}

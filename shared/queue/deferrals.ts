@@ -1,0 +1,38 @@
+import type { Redis } from "ioredis";
+import { decodeFailure, encodeFailure } from "../contract/failure.ts";
+import type { JobsError } from "../errors.ts";
+import { type JobPlace, jobKey } from "./names.ts";
+
+/** How long a reason is kept after the delay, seconds. */
+const rememberedFor = 60;
+
+const waitingKey = (prefix: string, place: JobPlace) => jobKey(prefix, "waits", place);
+
+/**
+ * Records why a job is delayed; BullMQ keeps no failure of it.
+ *
+ * @param until when it continues, ms since 1970
+ */
+export async function noteWaiting(
+  redis: Redis,
+  prefix: string,
+  place: JobPlace,
+  reason: JobsError,
+  until = Date.now(),
+): Promise<void> {
+  const seconds = rememberedFor + Math.max(0, Math.ceil((until - Date.now()) / 1000));
+  await redis.set(waitingKey(prefix, place), encodeFailure(reason), "EX", seconds);
+}
+
+export async function readWaiting(
+  redis: Redis,
+  prefix: string,
+  place: JobPlace,
+): Promise<JobsError | undefined> {
+  const text = await redis.get(waitingKey(prefix, place));
+  return text === null ? undefined : decodeFailure(text);
+}
+
+export async function clearWaiting(redis: Redis, prefix: string, place: JobPlace): Promise<void> {
+  await redis.del(waitingKey(prefix, place));
+}

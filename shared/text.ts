@@ -1,0 +1,50 @@
+import type { AddressInfo } from "node:net";
+import ms from "ms";
+import prettyBytes from "pretty-bytes";
+
+/** `1 run`, `1,200 runs` */
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** `12.3 MB` */
+export function bytesText(bytes: number): string {
+  return prettyBytes(bytes);
+}
+
+/** `350 ms`, `1.2 s`, `3 min 5 s`, `2 h 5 min` */
+export function elapsedText(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
+}
+
+/** `3m ago`; `-` for null */
+export function agoText(time: string | null, now: number = Date.now()): string {
+  if (time === null) return "-";
+  const since = now - Date.parse(time);
+  return Number.isFinite(since) ? `${ms(Math.max(since, 0))} ago` : "-";
+}
+
+/** `1,234,567` */
+export function countText(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** As in `moved 3 runs`, `would restore 3 runs`. */
+export interface JobVerb {
+  did: string;
+  todo: string;
+}
+
+/** Returns a job's verbs; unknown jobs, as in a history, count as a reduce. */
+export function verbOf(job: unknown): JobVerb {
+  return job === "restore" ? { did: "restored", todo: "restore" } : { did: "moved", todo: "move" };
+}
+
+export function listeningUrl({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

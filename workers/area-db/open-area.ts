@@ -1,0 +1,185 @@
+import { existsSync } from "node:fs";
+import { type Area, openAllowedArea } from "../../shared/area/area.ts";
+import { ensureAreaId } from "../../shared/area/area-id.ts";
+import { assertReadWrite } from "../../shared/area/cache/assert-read-write.ts";
+import { type CachePair, findCache } from "../../shared/area/cache/cache.ts";
+import { refillDue } from "../../shared/area/cache/mtime.ts";
+import { assertSingleCache } from "../../shared/area/cache/single-cache.ts";
+import { targetKeys } from "../../shared/area/config/config.ts";
+import {
+  decideHome,
+  type HomeDecision,
+  homeText,
+  isLoopback,
+  readHomehost,
+} from "../../shared/area/homehost.ts";
+import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
+import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts";
+import { findStrangePart } from "../../shared/area-db/one-area.ts";
+import { cacheReader } from "../../shared/area-db/read-cache.ts";
+import type { MovePayload } from "../../shared/contract/payload.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import type { Part } from "../../shared/sqlite/connection.ts";
+import { hasContent } from "../../shared/sqlite/journal.ts";
+import { ensureCompletedDb, newCompletedDb } from "./completed-db.ts";
+import { assertNoJournalLeft, type Files, filesOf, hotJournals } from "./databases.ts";
+import type { JobContext } from "./job-context.ts";
+import { Tally } from "./job-counts.ts";
+import { openQuietly } from "./open-readonly.ts";
+import { outwaitBusy } from "./transaction.ts";
+
+/** A job's area and cache, checked and ready to work on. */
+export interface OpenedArea {
+  area: Area;
+  cache: CachePair | undefined;
+  files: Files;
+  /** Whether Megatest would have refilled the cache; read first, since opening a cache in WAL mode may hide it. */
+  refillDue: boolean;
+  context: JobContext;
+  /** Counts and warnings of the job. */
+  tally: Tally;
+  /** When the job began, by `performance.now()`. */
+  started: number;
+}
+
+/**
+ * Checks the area and everything that prevents working on it. Changes nothing.
+ *
+ * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
+ */
+export async function openPlace(
+  payload: Pick<MovePayload, "area"> & Partial<Pick<MovePayload, "dryRun">>,
+  context: JobContext,
+): Promise<OpenedArea> {
+  const started = performance.now();
+  const tally = new Tally();
+  const { settings, env } = context;
+  const area = openAllowedArea(payload.area, settings, env);
+  const say = warner(area, context, tally);
+  const homehost = readHomehost(area);
+  const home = await decideHome(homehost, settings);
+  const { atHome } = home;
+  if (atHome === false) throw notHome(area, String(homehost.value), home, settings);
+  const cache = findCache(area, settings);
+  const due = refillDue(area, cache);
+  assertReadWrite(area, cache, settings);
+  const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
+  const files = filesOf(area, cache);
+  // These checks read without rolling back what a dead writer left.
+  assertNoJournalLeft(files);
+  if (payload.dryRun === true) refuseHotJournals(files);
+  await outwaitBusy(context.signal, () => assertCompletedKept(files));
+  if (cache !== undefined) {
+    await outwaitBusy(context.signal, () => assertOneArea(area, cache, completed));
+  }
+  const others = await outwaitBusy(context.signal, () =>
+    assertSingleCache(area, settings, cacheReader(area, completed, openQuietly)),
+  );
+  for (const warning of others) tally.warn(warning);
+  if (atHome === undefined) say(noHomehost(settings.host));
+  if (cache === undefined && isLoopback(homehost.value ?? "")) say(anyHome(String(homehost.value)));
+  if (cache === undefined) {
+    say("there is no cache on this host: the job works on megatest.db only, and creates no cache");
+  }
+  return { area, cache, files, refillDue: due, context, tally, started };
+}
+
+function notHome(area: Area, homehost: string, { address }: HomeDecision, settings: Settings): JobsError {
+  const self = `${settings.host}${address === undefined ? ", which has no address" : ` (${address})`}`;
+  return new JobsError("not-home", `${settings.host} is not the homehost of ${area.path}: ${homehost} is`, {
+    hint: `run the job on ${homeText(homehost)}: the freshest data is in its cache; this host is ${self}; if it is the homehost, set MTJOBS_ADDRESS=${homehost}`,
+    details: { homehost, host: settings.host, address: address ?? null },
+  });
+}
+
+const anyHome = (homehost: string) =>
+  `.homehost is ${homehost}, which several hosts may take for their own; another host may have a cache with newer data`;
+
+const noHomehost = (host: string) =>
+  `the area has no homehost (.homehost is missing or empty): the job assumes ${host}; another host may have a cache with newer data`;
+
+/** Returns a function that adds a sentence to the job's log and the result's warnings. */
+function warner(area: Area, context: JobContext, tally: Tally): (sentence: string) => void {
+  return (sentence) => {
+    context.log(`${area.path}: ${sentence}.`);
+    tally.warn(sentence);
+  };
+}
+
+/** @throws JobsError `busy` if reading would roll back what a dead writer left */
+export function refuseHotJournals(files: Files): void {
+  const hot = hotJournals(files);
+  if (hot.length === 0) return;
+  throw new JobsError("busy", `a writer is active, or died, in ${hot.join(", ")}: it has a hot journal`, {
+    hint: "a dry run only reads and does not roll it back; try again, or run the job itself",
+    details: { hotJournals: hot },
+  });
+}
+
+/**
+ * Refuses to replace a lost completed-runs.db: a backup restored later would meet other runs there. Call inside
+ * `session.read`.
+ *
+ * @throws JobsError `conflict`
+ */
+function assertCompletedKept({ area, completed }: Files): void {
+  if (hasContent(completed)) return;
+  const db = openQuietly({ area });
+  try {
+    if (!hasGuards(db, "area")) return;
+  } finally {
+    db.close();
+  }
+  const isThere = existsSync(completed);
+  // Checked again: another job may have created it, and then the guards.
+  if (hasContent(completed)) return;
+  throw new JobsError("conflict", lostCompleted.text(completed, isThere), {
+    hint: lostCompleted.remedy,
+    details: { file: completed },
+  });
+}
+
+/**
+ * Checks by content, not by name, that cache, ref and megatest.db belong to one area: a job removes moved runs from
+ * all three. Changes nothing.
+ *
+ * @throws JobsError `conflict`
+ */
+function assertOneArea(area: Area, cache: CachePair, completed: string | undefined): void {
+  const files: Partial<Record<Part, string>> = {
+    area: area.megatestDb,
+    cache: cache.megatestDb,
+    ...(cache.refDb === undefined ? {} : { ref: cache.refDb }),
+    ...(completed === undefined ? {} : { completed }),
+  };
+  const db = openQuietly(files);
+  try {
+    const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (strange === undefined) return;
+    const what = strange === "cache" ? "cache" : "cache's ref";
+    throw new JobsError(
+      "conflict",
+      `the ${what} in ${cache.directory} has no run in common with ${area.megatestDb}: it belongs to another area`,
+      {
+        hint: "find out how it came there and move it away; Megatest then creates a cache for this area",
+        details: { part: strange, directory: cache.directory },
+      },
+    );
+  } finally {
+    db.close();
+  }
+}
+
+/** Creates the program's files in the area if missing, and returns the area's id. Replaces nothing. */
+export function prepareArea({ area, files }: Pick<OpenedArea, "area" | "files">): string {
+  assertNoJournalLeft(files);
+  assertCompletedKept(files);
+  ensurePrivateDir(area);
+  const areaId = ensureAreaId(area);
+  const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
+  // Created with its content: an empty file would be taken for one whose runs are lost.
+  if (!existsSync(files.completed)) createLike(files.completed, files.area, newCompletedDb(sources));
+  ensureCompletedDb(files.completed, sources);
+  return areaId;
+}

@@ -1,0 +1,40 @@
+import type { MovedRun } from "../../shared/contract/move-result.ts";
+import { shownId } from "../../shared/sqlite/run-id.ts";
+
+/** A run inside the engine; see `labelOf` for results. */
+export interface Run {
+  id: bigint;
+  /** Key values joined by `/`. */
+  target: string;
+  runname: string;
+  /** See `MovedRun`. */
+  previousId?: bigint;
+  /** See `MovedRun`. */
+  previousRunname?: string;
+}
+
+/** Returns a run as results show it. */
+export function labelOf({ id, target, runname, previousId, previousRunname }: Run): MovedRun {
+  return {
+    ...{ id: shownId(id), target, runname },
+    ...(previousId === undefined ? {} : { previousId: shownId(previousId) }),
+    ...(previousRunname === undefined ? {} : { previousRunname }),
+  };
+}
+
+/** Returns the run that `labelOf` was given. */
+export function runOf({ id, target, runname, previousId, previousRunname }: MovedRun): Run {
+  return {
+    ...{ id: BigInt(id), target, runname },
+    ...(previousId === undefined ? {} : { previousId: BigInt(previousId) }),
+    ...(previousRunname === undefined ? {} : { previousRunname }),
+  };
+}
+
+/** Tells why a run stays whose time is not in seconds. @param what the time and its value @param remedy what to do */
+export function oddTimeText({ id, target, runname }: Run, what: string, remedy: string): string {
+  return `run ${id} (${target}/${runname}) stays: ${what}, which is not a time in seconds; ${remedy}`;
+}
+
+/** For a run of megatest.db. */
+export const writeSeconds = "write seconds since 1970 into that row to move the run";

@@ -1,0 +1,68 @@
+import type { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { toJobsError } from "../../shared/errors.ts";
+import { connectRedis, openQueue } from "../../shared/queue/connections.ts";
+import { announceHost, type HostRecord } from "../../shared/queue/hosts.ts";
+import { checkRedis, type RedisFacts } from "../../shared/queue/redis-check.ts";
+import { isPassing, replyError } from "../../shared/queue/reply-error.ts";
+import type { Logger } from "../../shared/settings/log.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import { rest } from "../area-db/transaction.ts";
+import { hostRecord } from "./startup.ts";
+
+/** A worker's Redis objects after its host is announced. */
+export interface Joined {
+  /** Fail-fast; the caller closes it. */
+  redis: Redis;
+  queue: Queue;
+  record: HostRecord;
+  facts: RedisFacts;
+}
+
+/** Ms between two attempts. */
+const pause = 1000;
+
+/**
+ * Opens the host's queue and announces the host. Waits while Redis loads its data or cannot save it; any other
+ * failure ends the wait, with nothing left open.
+ *
+ * @throws JobsError `redis-unreachable` without an answer, `bad-redis`; the signal's reason
+ */
+export async function joinQueue(settings: Settings, log: Logger, signal: AbortSignal): Promise<Joined> {
+  for (let told = ""; ; ) {
+    try {
+      return await join(settings, log, signal);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      const { message, hint } = toJobsError(error);
+      if (message !== told) log.warn({ hint }, `waiting: ${message}`);
+      told = message;
+    }
+    await rest(pause, signal);
+  }
+}
+
+async function join(settings: Settings, log: Logger, signal: AbortSignal): Promise<Joined> {
+  const redis = await connectRedis(settings.redisUrl);
+  redis.on("error", (error) => log.debug({ err: error }, "Redis connection"));
+  try {
+    const queue = openQueue(redis, settings, settings.host);
+    const facts = await checkRedis(redis, settings.redisUrl);
+    const joined = { redis, queue, facts, record: await hostRecord(settings) };
+    await announce(settings, joined);
+    signal.throwIfAborted();
+    return joined;
+  } catch (error) {
+    redis.disconnect();
+    throw replyError(error, settings.redisUrl) ?? error;
+  }
+}
+
+/** Announces this host; repeated in case Redis was emptied. The queue runs one job at a time, whatever its workers. */
+export async function announce(
+  { prefix }: Settings,
+  { redis, queue, record }: Pick<Joined, "redis" | "queue" | "record">,
+): Promise<void> {
+  await queue.setGlobalConcurrency(1);
+  await announceHost(redis, prefix, record);
+}

@@ -1,5 +1,0 @@
-// The entry of a job thread. Started by job-threads.ts, never imported.
-import { jobTable } from "./run-job.ts";
-import { serveJobs } from "./serve-jobs.ts";
-
-serveJobs(jobTable, process.env);

@@ -1,0 +1,37 @@
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { JobContext } from "../area-db/job-context.ts";
+import { reduce } from "../move/reduce.ts";
+import { repair } from "../move/repair.ts";
+import { restore } from "../move/restore.ts";
+import { abortOnPause } from "./abort-on-pause.ts";
+import type { ThreadJobName, ThreadJobs } from "./protocol.ts";
+import type { JobTable } from "./serve-jobs.ts";
+
+/** Migrations ignore the stop file: one that stopped half way would keep its area closed. */
+const unlessPaused =
+  <Payload extends { area: string }>(work: (payload: Payload, context: JobContext) => Promise<MoveResult>) =>
+  (payload: Payload, context: JobContext) =>
+    abortOnPause(payload.area, context, (pausable) => work(payload, pausable));
+
+/** The parts of a migration are loaded when they are called for: they bring the schemas that check rows, which few jobs need. */
+export const jobTable: JobTable = {
+  reduce: async () => unlessPaused(reduce),
+  restore: async () => unlessPaused(restore),
+  repair: async () => unlessPaused(repair),
+  "migrate-step": async () => (await import("../migrate/steps/run-step.ts")).doStep,
+  "migrate-look": async () => (await import("../migrate/steps/check-target.ts")).look,
+  "migrate-take-over": async () => (await import("../migrate/steps/take-over.ts")).beginTakeOver,
+  "migrate-switch": async () => (await import("../migrate/steps/switch.ts")).switchOver,
+  "migrate-oversee": async () => (await import("../migrate/steps/finish.ts")).oversee,
+  round: async () => (await import("../migrate/steps/reconcile-areas.ts")).goRound,
+};
+
+/** Runs a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */
+export async function runJob<Name extends ThreadJobName>(
+  name: Name,
+  payload: ThreadJobs[Name]["payload"],
+  context: JobContext,
+): Promise<ThreadJobs[Name]["result"]> {
+  const job = await jobTable[name]();
+  return await job(payload, context);
+}

@@ -1,0 +1,50 @@
+import type { MigratePayload, MigrateStepPayload } from "../../shared/contract/migrate-payload.ts";
+import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
+import type { MovePayloads, ReducePayload } from "../../shared/contract/payload.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import type { LookReport } from "../migrate/steps/check-target.ts";
+import type { OverseeReport } from "../migrate/steps/finish.ts";
+import type { RoundPayload, RoundReport } from "../migrate/steps/reconcile-areas.ts";
+import type { StepReport } from "../migrate/steps/run-step.ts";
+import type { PartPayload, SwitchReport } from "../migrate/steps/switch.ts";
+import type { TakeOverPayload } from "../migrate/steps/take-over.ts";
+
+/** The jobs that a job thread runs, by name. */
+export interface ThreadJobs {
+  reduce: { payload: MovePayloads["reduce"]; result: MoveResult };
+  restore: { payload: MovePayloads["restore"]; result: MoveResult };
+  /** Run in the process that requests it, never enqueued. */
+  repair: { payload: ReducePayload; result: MoveResult };
+  "migrate-step": { payload: MigrateStepPayload; result: StepReport };
+  // Parts of the job `migrate`, which itself runs on the worker's main thread.
+  "migrate-look": { payload: MigratePayload; result: LookReport };
+  "migrate-take-over": { payload: TakeOverPayload; result: { token: number } };
+  "migrate-switch": { payload: PartPayload; result: SwitchReport };
+  round: { payload: RoundPayload; result: RoundReport };
+  "migrate-oversee": { payload: PartPayload; result: OverseeReport };
+}
+export type ThreadJobName = keyof ThreadJobs;
+export type ThreadResult = ThreadJobs[ThreadJobName]["result"];
+
+/** A job as it is sent to its thread. */
+export interface ThreadData<Name extends ThreadJobName = ThreadJobName> {
+  name: Name;
+  payload: ThreadJobs[Name]["payload"];
+  jobId: string;
+  settings: Settings;
+  /** See JobContext; default false. */
+  triedAgain?: boolean;
+  /** See JobContext. */
+  settleMs?: number;
+}
+
+/** What a job thread serves: each job under its own name. */
+export type JobCalls = {
+  [Name in ThreadJobName]: (data: ThreadData<Name>) => ThreadJobs[Name]["result"];
+};
+
+/** What a job tells while it runs. */
+export interface JobBack {
+  log(sentence: string): void;
+  progress(progress: Progress): void;
+}

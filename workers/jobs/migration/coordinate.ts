@@ -1,0 +1,55 @@
+import { DelayedError, type Job } from "bullmq";
+import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
+import type { MigrateResult } from "../../../shared/contract/migrate-result.ts";
+import { JobsError, toJobsError } from "../../../shared/errors.ts";
+import { findHost } from "../../../shared/queue/hosts.ts";
+import type { Forwarded } from "../../../shared/queue/names.ts";
+import { forwardJob } from "../forward-job.ts";
+import { takeOneLook } from "./coordinator.ts";
+import { Dealings, Pause } from "./coordinator-io.ts";
+import { progressOf } from "./coordinator-state.ts";
+import type { StepContext } from "./run-step.ts";
+
+/**
+ * Runs one pass of the job `migrate`: proceeds until it must wait for another host, then delays itself.
+ *
+ * @returns the result, or where the job was forwarded
+ * @throws `DelayedError` while waiting; JobsError if the migration failed
+ */
+export async function coordinate(
+  job: Job,
+  payload: MigratePayload,
+  context: StepContext,
+): Promise<MigrateResult | Forwarded> {
+  const { host, token, reporter } = context;
+  const elsewhere = await targetElsewhere(payload, context);
+  if (elsewhere !== undefined) {
+    const { forwarded } = await forwardJob(job, payload, elsewhere, host);
+    reporter.log(`The area moves to ${forwarded.host}; the job continues in that host's queue.`);
+    return { forwarded };
+  }
+  const dealings = new Dealings(job, payload, context);
+  try {
+    return await takeOneLook(dealings);
+  } catch (thrown) {
+    await reporter.flush();
+    await job.updateProgress(progressOf(dealings.phase, dealings.at));
+    if (!(thrown instanceof Pause)) throw toJobsError(thrown);
+    await job.moveToDelayed(Date.now() + thrown.ms, token);
+    throw new DelayedError();
+  }
+}
+
+/** Returns the target host; undefined if it is this one. */
+async function targetElsewhere(payload: MigratePayload, { host }: StepContext): Promise<string | undefined> {
+  const { settings, redis } = host;
+  if (payload.to === settings.host) return undefined;
+  const target = await findHost(redis, settings.prefix, payload.to);
+  if (target?.host === settings.host) return undefined;
+  if (target?.alive === true) return target.host;
+  const what =
+    target === undefined ? "no worker has registered under that name" : "its worker is not running";
+  throw new JobsError("unfit-host", `the area cannot move to ${payload.to}: ${what}`, {
+    hint: "start mtjobs worker there, or name another host with --to",
+  });
+}

@@ -1,0 +1,165 @@
+import type { Job } from "bullmq";
+import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
+import { toJobsError } from "../../../shared/errors.ts";
+import { findHost, type HostStatus } from "../../../shared/queue/hosts.ts";
+import type { ThreadJobName, ThreadJobs } from "../../job-thread/protocol.ts";
+import type { AreaLock } from "../../locks/held-lock.ts";
+import { areaIdLockKeys } from "../../locks/lock-keys.ts";
+import type { LookReport } from "../../migrate/steps/check-target.ts";
+import { runUnderSignals } from "../run-in-thread.ts";
+import { type Coordination, readCoordination } from "./coordinator-state.ts";
+import { askToTend, handOverMs, type StepContext } from "./run-step.ts";
+import { addStep } from "./step-queue.ts";
+
+/** Thrown when the job must wait. */
+export class Pause {
+  readonly ms: number;
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+}
+
+export type AskedStep = NonNullable<Coordination["step"]>;
+
+/** I/O of a coordinating job: other hosts' queues, the lock, job threads. No SQLite here. */
+export class Dealings {
+  readonly at: Coordination;
+  phase = "look";
+  readonly job: Job;
+  readonly payload: MigratePayload;
+  readonly context: StepContext;
+
+  constructor(job: Job, payload: MigratePayload, context: StepContext) {
+    this.job = job;
+    this.payload = payload;
+    this.context = context;
+    this.at = readCoordination(job);
+  }
+
+  get jobId(): string {
+    return this.job.id ?? "";
+  }
+
+  /** Returns the old home's criteria for a quiet area. */
+  get quiet() {
+    return { quietFor: this.payload.quietFor, stopped: this.at.stopped };
+  }
+
+  say(sentence: string): void {
+    this.context.reporter.log(sentence);
+  }
+
+  /** Returns the current home's worker, if known. */
+  async oldHost({ fromHome }: LookReport): Promise<HostStatus | undefined> {
+    return fromHome === null ? undefined : await this.hostNamed(fromHome);
+  }
+
+  async hostNamed(name: string): Promise<HostStatus | undefined> {
+    const { redis, settings } = this.context.host;
+    return await findHost(redis, settings.prefix, name);
+  }
+
+  /** Queues a step on a host and waits for it. */
+  async ask(step: AskedStep["name"], target: string, more: object): Promise<never> {
+    const { host } = this.context;
+    const { area, requestedBy } = this.payload;
+    this.phase = step;
+    this.at.round += 1;
+    const place = { host: target, jobId: `${this.jobId}.${step}.${this.at.round}` };
+    const asked = { migration: this.jobId, toHost: host.settings.host };
+    await addStep(host, place, { v: 1, area, requestedBy, step, ...asked, ...more } as never);
+    this.at.step = { name: step, ...place, since: Date.now() };
+    this.at.idle = 0;
+    throw this.pause();
+  }
+
+  /** Builds a growing pause. Short at first: a step that ends before this job is delayed cannot wake it. */
+  pause(): Pause {
+    return new Pause(Math.min(250 * 2 ** this.at.idle++, 2000));
+  }
+
+  /**
+   * Asks a host to reconcile the migration.
+   *
+   * @param givenUp the migration is abandoned: do not wait for its lease to expire
+   */
+  async tendOn(target: string, givenUp = false): Promise<void> {
+    await askToTend(this.context.host, target, this.payload, givenUp ? this.jobId : undefined);
+  }
+
+  /** Takes the migration's lock: adopts the one handed over, or locks again. */
+  async lock(look: LookReport): Promise<AreaLock> {
+    const { locks, settings } = this.context.host;
+    const keys = areaIdLockKeys(settings.prefix, look.areaId);
+    const owner = {
+      host: settings.host,
+      pid: process.pid,
+      jobId: this.jobId,
+      since: new Date(this.job.timestamp).toISOString(),
+    };
+    return await locks.adopt(keys, this.at.lockValue, owner);
+  }
+
+  /** Runs `body` under the migration's lock, then hands the lock over. Releases it after a permanent failure. */
+  async underLock<T>(look: LookReport, body: (lock: AreaLock) => Promise<T>): Promise<T> {
+    const lock = await this.lock(look);
+    try {
+      return await body(lock);
+    } catch (error) {
+      if (!toJobsError(error).retriable) await lock.release();
+      throw error;
+    } finally {
+      await this.handOver(lock);
+    }
+  }
+
+  /** Leaves the lock to the next step, on any host. */
+  async handOver(lock: AreaLock): Promise<string> {
+    const value = await lock.handOver(handOverMs);
+    this.at.lockValue = value;
+    return value;
+  }
+
+  async unlock(look: LookReport): Promise<void> {
+    await (await this.lock(look)).release();
+  }
+
+  part<Name extends "migrate-switch" | "migrate-oversee">(
+    name: Name,
+    lock: AreaLock,
+  ): Promise<ThreadJobs[Name]["result"]> {
+    const { isCancelled = false } = this.context;
+    const payload = { area: this.payload.area, migration: this.jobId, cancelled: isCancelled };
+    return this.#thread(name, payload, lock.signal);
+  }
+
+  async beginTakeOver(
+    more: { fromHome: string; fromHost: string; toHome: string },
+    lock: AreaLock,
+  ): Promise<void> {
+    const { area, requestedBy } = this.payload;
+    await this.#thread(
+      "migrate-take-over",
+      { area, requestedBy, migration: this.jobId, ...more },
+      lock.signal,
+    );
+  }
+
+  async look(): Promise<LookReport> {
+    const report = await this.#thread("migrate-look", this.payload);
+    // Set here so that every result names it, also an early refusal.
+    const from = report.atHome ? this.context.host.settings.host : (await this.oldHost(report))?.host;
+    if (from !== undefined && report.own === undefined) this.at.fromHost = from;
+    return report;
+  }
+
+  #thread<Name extends ThreadJobName>(
+    name: Name,
+    payload: ThreadJobs[Name]["payload"],
+    ...signals: AbortSignal[]
+  ): Promise<ThreadJobs[Name]["result"]> {
+    const { host, signal, reporter } = this.context;
+    const data = { name, payload, jobId: this.jobId };
+    return runUnderSignals<Name>(data, [signal, host.leaving, ...signals], { reporter, host });
+  }
+}

@@ -1,0 +1,115 @@
+import type { Job } from "bullmq";
+import { DelayedError } from "bullmq";
+import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
+import type { JobPlace } from "../../../shared/queue/names.ts";
+import { areaIdLockKeys } from "../../locks/lock-keys.ts";
+import type { StepReport } from "../../migrate/steps/run-step.ts";
+import type { JobReporter } from "../job-reporter.ts";
+import { locateArea } from "../locate-area.ts";
+import { runUnderSignals } from "../run-in-thread.ts";
+import type { JobHost } from "../worker-context.ts";
+import { addStep, wakeJob } from "./step-queue.ts";
+
+/** Maximum time between two steps, ms: the lifetime of the lease. */
+export const handOverMs = 60_000;
+
+export interface StepContext {
+  token: string | undefined;
+  signal: AbortSignal;
+  reporter: JobReporter;
+  host: JobHost;
+  isCancelled?: boolean;
+}
+
+export type HandedOver = StepReport & { lockValue?: string };
+
+/** Runs a step that another host coordinates, or reconciles a migration. */
+export async function performStep(
+  job: Job,
+  payload: MigrateStepPayload,
+  context: StepContext,
+): Promise<HandedOver> {
+  if (payload.step === "close") return await closeUnderLock(job, payload, context);
+  const report = await inThread(job, payload, [context.signal, context.host.leaving], context);
+  if (payload.step !== "tend") return report;
+  return await afterTending(job, payload, report, context);
+}
+
+function inThread(
+  job: Job,
+  payload: MigrateStepPayload,
+  signals: readonly AbortSignal[],
+  { host, reporter }: StepContext,
+): Promise<StepReport> {
+  const data = { name: "migrate-step", payload, jobId: job.id ?? "" } as const;
+  return runUnderSignals(data, signals, { reporter, host });
+}
+
+async function closeUnderLock(
+  job: Job,
+  payload: Extract<MigrateStepPayload, { step: "close" }>,
+  context: StepContext,
+): Promise<HandedOver> {
+  const { host, signal } = context;
+  const { settings } = host;
+  const { areaId } = await locateArea(payload.area, settings, host.env);
+  const owner = {
+    host: settings.host,
+    pid: process.pid,
+    jobId: payload.migration,
+    since: new Date().toISOString(),
+  };
+  const lock = await host.locks.adopt(areaIdLockKeys(settings.prefix, areaId), payload.lockValue, owner);
+  let lockValue: string | undefined;
+  try {
+    const report = await inThread(job, payload, [signal, lock.signal, host.leaving], context);
+    lockValue = await lock.handOver(handOverMs);
+    return { ...report, lockValue };
+  } finally {
+    if (lockValue === undefined && !host.abandon.aborted) await lock.release();
+  }
+}
+
+/** Delays the job, or notifies the next host. */
+async function afterTending(
+  job: Job,
+  payload: MigrateStepPayload,
+  report: StepReport,
+  { host, token, reporter }: StepContext,
+): Promise<StepReport> {
+  if (!("did" in report)) return report;
+  if (report.againMs !== undefined) {
+    await reporter.flush();
+    await job.moveToDelayed(Date.now() + report.againMs, token);
+    throw new DelayedError();
+  }
+  if (report.next !== undefined) await askToTend(host, report.next, payload);
+  return report;
+}
+
+/** Asks a host to reconcile an area's migrations. */
+export async function askToTend(
+  host: JobHost,
+  target: string,
+  { area, requestedBy }: Pick<MigrateStepPayload, "area" | "requestedBy">,
+  givenUp?: string,
+): Promise<void> {
+  const jobId = `tend-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
+  await addStep(
+    host,
+    { host: target, jobId },
+    { v: 1, area, requestedBy, step: "tend", ...(givenUp === undefined ? {} : { givenUp }) },
+  );
+}
+
+function waiterOf(job: Job): JobPlace | undefined {
+  const data = job.data as Partial<{ toHost: string; migration: string }>;
+  if (data.toHost !== undefined && data.migration !== undefined)
+    return { host: data.toHost, jobId: data.migration };
+  return (job.returnvalue as { wake?: JobPlace } | null)?.wake;
+}
+
+export async function wakeWaiter(host: JobHost, job: Job): Promise<void> {
+  const waiter = job.name === "migrate-step" ? waiterOf(job) : undefined;
+  if (waiter !== undefined) await wakeJob(host, waiter);
+}

@@ -1,0 +1,89 @@
+import type { Job, JobsOptions, Queue } from "bullmq";
+import { decodeFailure } from "../../../shared/contract/failure.ts";
+import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
+import type { JobsError } from "../../../shared/errors.ts";
+import { requestCancel } from "../../../shared/queue/cancel.ts";
+import { openQueue } from "../../../shared/queue/connections.ts";
+import { keepCompleted, keepFailed } from "../../../shared/queue/enqueue-options.ts";
+import type { JobPlace } from "../../../shared/queue/names.ts";
+import type { StepReport } from "../../migrate/steps/run-step.ts";
+import type { JobHost } from "../worker-context.ts";
+
+/** `gone`: the queue has no such job. */
+export type StepState =
+  | { state: "unfinished" }
+  | { state: "gone" }
+  | { state: "ended"; report: StepReport }
+  | { state: "failed"; error: JobsError };
+
+async function onQueue<T>(host: JobHost, name: string, body: (queue: Queue) => Promise<T>): Promise<T> {
+  const queue = openQueue(host.redis, host.settings, name);
+  try {
+    return await body(queue);
+  } finally {
+    await queue.close();
+  }
+}
+
+/** Queues a step before the waiting jobs; a known id is not added again. */
+export async function addStep(
+  host: JobHost,
+  place: JobPlace,
+  payload: MigrateStepPayload,
+  more: Pick<JobsOptions, "deduplication"> = {},
+): Promise<void> {
+  const options: JobsOptions = {
+    jobId: place.jobId,
+    // No retries: the coordinator asks again.
+    attempts: 1,
+    lifo: true,
+    removeOnComplete: keepCompleted,
+    removeOnFail: keepFailed,
+    keepLogs: 1000,
+    stackTraceLimit: 2,
+    ...more,
+  };
+  await onQueue(host, place.host, (queue) => queue.add("migrate-step", payload, options));
+}
+
+export async function lookAtStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<StepState> {
+  return await onQueue(host, name, async (queue) => {
+    const state = await queue.getJobState(jobId);
+    // After the state, so that an ended job has its result.
+    const job = (await queue.getJob(jobId)) as Job<unknown, StepReport> | undefined;
+    if (job === undefined) return { state: "gone" };
+    if (state === "completed") return { state: "ended", report: job.returnvalue };
+    if (state === "failed") return { state: "failed", error: decodeFailure(job.failedReason ?? "") };
+    return { state: "unfinished" };
+  });
+}
+
+/** Returns false if a worker is running the step. */
+export async function removeStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<boolean> {
+  return await onQueue(host, name, async (queue) => {
+    try {
+      await (await queue.getJob(jobId))?.remove();
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Requests cancellation of a step, which is never forwarded, so its own queue suffices. */
+export async function cancelStep(host: JobHost, place: JobPlace): Promise<void> {
+  const { redis, settings } = host;
+  await onQueue(host, place.host, (queue) => requestCancel({ redis, settings, queue: () => queue }, place));
+}
+
+/** Wakes a waiting job. Never rejects: the job also wakes automatically. */
+export async function wakeJob(host: JobHost, { host: name, jobId }: JobPlace): Promise<void> {
+  try {
+    await onQueue(host, name, async (queue) => {
+      const job = await queue.getJob(jobId);
+      if (job !== undefined && (await job.isDelayed())) await job.promote();
+    });
+  } catch (error) {
+    host.log.debug({ err: error, jobId }, "could not wake the job");
+  }
+}

@@ -1,0 +1,49 @@
+import type { Job } from "bullmq";
+import { decodeFailure } from "../../shared/contract/failure.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { JobName, JobPayload } from "../../shared/contract/payload.ts";
+import { deduplicationId } from "../../shared/queue/enqueue-options.ts";
+import { isForwarded } from "../../shared/queue/names.ts";
+import { noteOutcome, originOf } from "../../shared/queue/outcomes.ts";
+import type { JobHost } from "./worker-context.ts";
+
+/** How a job ended, or is about to end. */
+export interface End {
+  result: unknown;
+  /** As `encodeFailure` wrote it; undefined if the job succeeded. */
+  failure: string | undefined;
+  /** Ms since 1970. */
+  at: number;
+}
+
+/** The end of a finished job; undefined while it may run again. */
+export function endOf({ finishedOn, failedReason, returnvalue }: Job): End | undefined {
+  if (!finishedOn) return undefined;
+  const failure = typeof failedReason === "string" && failedReason !== "" ? failedReason : undefined;
+  return { result: returnvalue, failure, at: finishedOn };
+}
+
+/**
+ * Records how a job ended that a policy or a schedule requested. Recorded before the job leaves its queue, so that the
+ * policy scan, which may enqueue the same work from that moment on, knows of it; and once more when it has left.
+ */
+export async function noteEnd({ redis, settings, log }: JobHost, job: Job, end: End): Promise<void> {
+  const { id = "", timestamp, processedOn = timestamp } = job;
+  const { result, failure } = end;
+  const origin = originOf(job.data);
+  if (origin === undefined || isForwarded(result)) return;
+  const timeUp = failure === undefined ? (result as MoveResult | null)?.timeUp : undefined;
+  const ended = {
+    ...origin,
+    host: settings.host,
+    jobId: id,
+    work: deduplicationId(job.name as JobName, job.data as JobPayload),
+    startedAt: new Date(processedOn).toISOString(),
+    endedAt: new Date(end.at).toISOString(),
+    error: failure === undefined ? null : decodeFailure(failure).toDocument(),
+    timeUp: timeUp?.by ?? null,
+  };
+  await noteOutcome(redis, settings.prefix, ended).catch((error: unknown) =>
+    log.warn({ err: error, jobId: id }, "could not record how the job ended"),
+  );
+}

@@ -1,0 +1,19 @@
+import type { ThreadData, ThreadJobName, ThreadJobs } from "../job-thread/protocol.ts";
+import type { JobReporter } from "./job-reporter.ts";
+import type { JobHost } from "./worker-context.ts";
+
+/** Runs a job in its thread until the first of `signals` is aborted, and reports its log and progress. */
+export async function runUnderSignals<Name extends ThreadJobName>(
+  data: Omit<ThreadData<Name>, "settings" | "settleMs">,
+  signals: readonly AbortSignal[],
+  { reporter, host }: { reporter: JobReporter; host: JobHost },
+): Promise<ThreadJobs[Name]["result"]> {
+  const { settings, settleMs, abandon, threads } = host;
+  const whole = { ...data, settings, ...(settleMs === undefined ? {} : { settleMs }) } as ThreadData<Name>;
+  return await threads.run(whole, {
+    signal: AbortSignal.any([...signals]),
+    abandon,
+    onLog: (sentence) => reporter.log(sentence),
+    onProgress: (progress) => reporter.progress(progress),
+  });
+}

@@ -1,0 +1,189 @@
+import { idAbove } from "../../../shared/area-db/id-room.ts";
+import type { IdentifiedTable } from "../../../shared/area-db/record-tables.ts";
+import { prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
+import { idList, largestId, preparedIds, smallestId } from "../../../shared/sqlite/ids.ts";
+import { NameSet } from "../../../shared/sqlite/names.ts";
+import { highestId } from "../../../shared/sqlite/run-id.ts";
+import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
+import { withSyncTriggers } from "../../../shared/sqlite/triggers.ts";
+import type { AreaSession } from "../../records/area-session.ts";
+import { mapChildren } from "../../records/child-index.ts";
+import type { RecordPlan } from "../../records/record-tables.ts";
+import { columnList, rowLiteral } from "../../records/row-sql.ts";
+import { commitLosers } from "../../records/superseded.ts";
+import { writtenColumns } from "../../records/sync-kind.ts";
+import { clearScratch } from "../../records/temp-tables.ts";
+import { attachStray, ParentIds, type StrayFiles, StrayMatch, strayColumns } from "./match-rows.ts";
+import { mergeAreaRows } from "./merge-area-rows.ts";
+
+export interface MergeOptions extends StrayFiles {
+  /** The home's databases, under the lease, with a cache. */
+  move: AreaSession;
+}
+
+export interface Merged {
+  merged: number;
+  kept: number;
+}
+
+/** Rows per lock on the cache. */
+const chunk = 100;
+
+/**
+ * Merges a divergent cache into the home, parents first. May be repeated. If both changed a row, the home's stays and
+ * the other is kept in completed-runs.db.
+ */
+export async function mergeStray({ move, ...files }: MergeOptions): Promise<Merged> {
+  const { db, records } = move;
+  const detach = attachStray(db, files);
+  try {
+    const total: Merged = await mergeAreaRows(move, files);
+    await mapChildren(move, "cache");
+    const parents = new ParentIds(move);
+    for (const record of records) {
+      if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
+      const match = await move.read(() => new StrayMatch(move, record, parents, files));
+      let ids: bigint[] = [];
+      const next = (from: bigint) => {
+        ids = preparedIds<{ from: bigint }>(db, match.candidates(chunk)).all({ from });
+        return ids.at(-1);
+      };
+      for await (const _ of move.idRangesBy(next)) {
+        const { merged, kept } = await settle({ move, record, match, parents, ids });
+        total.merged += merged;
+        total.kept += kept;
+      }
+    }
+    return total;
+  } finally {
+    detach();
+  }
+}
+
+interface Settling {
+  move: AreaSession;
+  record: RecordPlan;
+  match: StrayMatch;
+  parents: ParentIds;
+  ids: readonly bigint[];
+}
+
+async function settle(settling: Settling): Promise<Merged> {
+  const { move, record, parents } = settling;
+  const { db, sources } = move;
+  // Under the lock: a client may register the same row.
+  const written = await move.read(() => {
+    clearScratch(db, "losers");
+    return move.commitOnce("cache", () => {
+      parents.forget();
+      return withSyncTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
+    });
+  });
+  const kept = written.filter((home) => home === "kept").length;
+  if (kept > 0) await commitLosers(move);
+  const homes = written.filter((home) => typeof home === "bigint");
+  if (record.synced && homes.length > 0) {
+    // In the order of Megatest's sync.
+    for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate)))
+      await move.commit(part, () => copyFromCache(move, record, part, homes));
+  }
+  return { merged: homes.length, kept };
+}
+
+/** Returns the row's id at home if it was written, `kept` if it stays aside. */
+function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
+  const { move, record, match } = settling;
+  const verdict = match.judge(id);
+  if (verdict.does === "nothing") return undefined;
+  if (verdict.does === "keep") {
+    keep(move, record, id, verdict.home ?? id, verdict.reason);
+    return "kept";
+  }
+  return verdict.does === "update"
+    ? update(move, record, id, verdict.home)
+    : insert(move, record, id, verdict.parent);
+}
+
+function update(move: AreaSession, record: RecordPlan, id: bigint, home: bigint): bigint {
+  const columns = strayColumns(move, record);
+  prepared<[bigint, bigint]>(
+    move.db,
+    `UPDATE cache.${record.table} SET (${columnList(columns)}) =
+       (SELECT ${columnList(columns, "s")} FROM stray.${record.table} AS s WHERE s.id = ?) WHERE id = ?`,
+  ).run(id, home);
+  return home;
+}
+
+function insert(move: AreaSession, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
+  const { db } = move;
+  const { table } = record;
+  const columns = strayColumns(move, record);
+  const above =
+    record.parent === null ? { names: [], values: "" } : { names: [record.parent], values: ":parent, " };
+  const home = isFree(move, record, id) ? id : nextId(move, record);
+  prepared<{ home: bigint; id: bigint; parent: bigint | null }>(
+    db,
+    `INSERT INTO cache.${table} (${columnList(["id", ...above.names, ...columns])})
+     SELECT :home, ${above.values}${columnList(columns, "s")} FROM stray.${table} AS s
+     WHERE s.id = :id`,
+  ).run({ home, id, parent });
+  return home;
+}
+
+/** Checks that an id is free at home. In megatest.db, its own sync may have written the row under it. */
+function isFree(
+  { db, sources }: AreaSession,
+  { table, synced, naturalKey }: RecordPlan,
+  id: bigint,
+): boolean {
+  const taken = (part: string, unless: string) =>
+    prepared<[bigint], number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM stray.${table} AS s CROSS JOIN ${part}.${table} AS x ON x.id = s.id
+         WHERE s.id = ? AND NOT (${unless}))`,
+    )
+      .pluck()
+      .get(id) === 1;
+  if (!synced) return !taken("cache", "0");
+  const named = naturalKey.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`).join(" AND ");
+  return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
+}
+
+/** Returns an id above all others; for a table that never syncs, below if none is free above. */
+function nextId({ db, sources }: AreaSession, { table, synced }: RecordPlan): bigint {
+  const names = (synced ? [...sources, "completed"] : ["cache"]).map((part) => `${part}.${table}`);
+  const highest = names.map((name) => largestId(db, name) ?? 0n).reduce((a, b) => (a > b ? a : b));
+  if (synced) return idAbove(table as IdentifiedTable, highest);
+  return highest < highestId ? highest + 1n : (smallestId(db, `cache.${table}`) ?? 0n) - 1n;
+}
+
+function keep(move: AreaSession, record: RecordPlan, id: bigint, home: bigint, reason: string): void {
+  const { db } = move;
+  const columns = columnNames(db, "stray", record.table);
+  const there = new NameSet(columns);
+  const carried = record.carried("cache", "completed").filter((name) => there.has(name));
+  prepared<[bigint, string, string, bigint]>(
+    db,
+    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+     SELECT ${quoteText(record.table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
+     FROM stray.${record.table} AS s WHERE s.id = ?`,
+  ).run(home, reason, JSON.stringify(columns), id);
+}
+
+/** Copies cache rows as Megatest's sync does: its columns, and by name even if the id differs. */
+export function copyFromCache(
+  move: AreaSession,
+  record: RecordPlan,
+  part: "area" | "ref",
+  ids: readonly bigint[],
+): void {
+  const { db } = move;
+  const columns = columnList(["id", ...writtenColumns(move, record, "cache", part)]);
+  withSyncTriggers(db, part, () =>
+    prepared<[string]>(
+      db,
+      `INSERT OR REPLACE INTO ${part}.${record.table} (${columns})
+       SELECT ${columns} FROM cache.${record.table} WHERE id IN (SELECT value FROM json_each(?))`,
+    ).run(idList(ids)),
+  );
+}

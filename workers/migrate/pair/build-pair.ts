@@ -1,0 +1,51 @@
+import type { CachePair } from "../../../shared/area/cache/cache.ts";
+import { openConnection, quoteName } from "../../../shared/sqlite/connection.ts";
+import { raiseToken } from "../../area-db/fence.ts";
+import { transact } from "../../area-db/transaction.ts";
+import { closePart, type PairPart } from "./closed.ts";
+import { digestInThread } from "./digest-in-thread.ts";
+import { copyParts, type Installing, preparePlace, putPair } from "./install.ts";
+
+export interface BuildOptions extends Installing {
+  /** Copy of megatest.db from before the take-over. */
+  base: string;
+  /** The migration's directory, which receives a divergent cache found on this host. */
+  directory: string;
+  /** What `.homehost` will hold. */
+  movedTo: string;
+}
+
+/**
+ * Builds this host's closed pair for a take-over: cache and ref get every row of megatest.db, as when Megatest fills
+ * a cache.
+ */
+export async function buildPair(o: BuildOptions): Promise<CachePair> {
+  const place = await preparePlace(o, o.directory);
+  const files = await copyParts(o, place, { cache: o.base, ref: o.base });
+  o.failpoint("pair-copied");
+  await digestInThread(files, o.signal);
+  const db = openConnection(files);
+  try {
+    for (const part of ["cache", "ref"] as const) {
+      transact(db, () => {
+        dropOwnTables(db, part);
+        raiseToken(db, part, o.partToken);
+        closePart(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() });
+      });
+    }
+  } finally {
+    db.close();
+  }
+  return putPair(o, place, files);
+}
+
+/** Drops the lease and migrations, which belong to megatest.db. */
+function dropOwnTables(db: ReturnType<typeof openConnection>, part: PairPart): void {
+  const names = db
+    .prepare<[], string>(
+      `SELECT name FROM ${part}.sqlite_schema WHERE type = 'table' AND name LIKE 'mtjobs\\_%' ESCAPE '\\'`,
+    )
+    .pluck()
+    .all();
+  for (const name of names) db.exec(`DROP TABLE ${part}.${quoteName(name)}`);
+}

@@ -1,0 +1,65 @@
+import type { FileDigest } from "../../../shared/contract/migration-row.ts";
+import { builtFile } from "../../../shared/process.ts";
+import { ThreadPool } from "../../threads/thread-pool.ts";
+
+export interface DigestCalls {
+  /** @throws JobsError `corrupt` if SQLite finds damage */
+  digest(file: string): FileDigest;
+}
+
+const digestThreads = new ThreadPool<DigestCalls>(
+  builtFile("./digest-thread.js", import.meta.url),
+  "digest",
+  0,
+);
+
+type ByPart<T> = Partial<Record<"cache" | "ref", T>>;
+
+/**
+ * Checks and digests the given databases, each in its own thread.
+ *
+ * @throws JobsError `corrupt` if one is damaged; the signal's reason if aborted
+ */
+export async function digestInThread(
+  files: ByPart<string>,
+  signal: AbortSignal,
+): Promise<ByPart<FileDigest>> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const parts = (["cache", "ref"] as const).flatMap((part) => {
+    const file = files[part];
+    return file === undefined ? [] : [{ part, file }];
+  });
+  const done = await Promise.allSettled(
+    parts.map(async ({ part, file }) => {
+      try {
+        return [part, await checkInThread(file, either)] as const;
+      } catch (error) {
+        // The other result is useless.
+        stop.abort(error);
+        throw error;
+      }
+    }),
+  );
+  const failed = done.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw signal.aborted ? signal.reason : (stop.signal.reason ?? failed.reason);
+  return Object.fromEntries(
+    done.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : [])),
+  );
+}
+
+async function checkInThread(file: string, signal: AbortSignal): Promise<FileDigest> {
+  signal.throwIfAborted();
+  const thread = digestThreads.take();
+  const end = () => void thread.terminate();
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    return await thread.call("digest", file);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", end);
+    // When it has ended it holds no lock on the file.
+    await digestThreads.giveBack(thread);
+  }
+}

@@ -1,0 +1,235 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Area } from "../../../shared/area/area.ts";
+import { type CachePair, cacheAt } from "../../../shared/area/cache/cache.ts";
+import { createLike, createNewLike } from "../../../shared/area/ownership.ts";
+import type { FileDigest } from "../../../shared/contract/migration-row.ts";
+import { JobsError } from "../../../shared/errors.ts";
+import { syncDirectory } from "../../../shared/files/sync-directory.ts";
+import type { Settings } from "../../../shared/settings/settings.ts";
+import { openConnection } from "../../../shared/sqlite/connection.ts";
+import { proveToken, raiseToken } from "../../area-db/fence.ts";
+import { outwaitBusy, transact } from "../../area-db/transaction.ts";
+import { noteKnown, type PairPart, tellHome, writeClosed } from "./closed.ts";
+import { copyDatabase, leaveWal, snapshotNames, syncFile, takePageSize } from "./copy-database.ts";
+import { sameDigest } from "./digest.ts";
+import { digestInThread } from "./digest-in-thread.ts";
+import { exportStray } from "./divergent-caches.ts";
+import { type GapIds, writeGap } from "./id-offset.ts";
+import {
+  findPlace,
+  makePlace,
+  ownPairs,
+  type PairPlace,
+  pairNames,
+  readMark,
+  removeIfEmpty,
+  removeOwnFiles,
+  removePair,
+  removeSidecars,
+  reusedNote,
+  temporaryFile,
+  writeReadyMarks,
+} from "./pair-files.ts";
+
+export interface Installing {
+  area: Area;
+  settings: Settings;
+  /** The migration's token. */
+  token: number;
+  /** Token of the current step, for the new pair's fence. */
+  partToken: number;
+  gapAbove: GapIds;
+  signal: AbortSignal;
+  failpoint(step: "pair-copied" | "pair-replaced" | "pair-installed"): void;
+}
+
+export interface InstallOptions extends Installing {
+  /** `.mtjobs/migration/<token>` of the area. */
+  snapshot: string;
+  digests: Partial<Record<PairPart, FileDigest>>;
+}
+
+/**
+ * Installs the snapshot as this host's pair, still closed. Call under the pair guard, after checking the token there.
+ * May be repeated. Overwrites a closed pair of an earlier migration in place; what was written to it since is first
+ * copied as divergent cache 0.
+ *
+ * @throws JobsError `conflict` if an open pair exists; `corrupt` if the copy differs
+ */
+export async function installPair(o: InstallOptions): Promise<CachePair> {
+  const place = await preparePlace(o, o.snapshot);
+  const parts = (["cache", "ref"] as const).filter((part) => o.digests[part] !== undefined);
+  const files = await copyParts(
+    o,
+    place,
+    Object.fromEntries(parts.map((part) => [part, snapshotFile(o, part)])),
+  );
+  o.failpoint("pair-copied");
+  const found = await digestInThread(files, o.signal);
+  for (const part of parts) {
+    const [expected, here] = [o.digests[part], found[part]];
+    if (expected !== undefined && here !== undefined && sameDigest(expected, here)) continue;
+    throw new JobsError("corrupt", `${files[part]} differs from the old home's ${part}`, {
+      hint: "check the file systems of the area and of this host's caches; the old home is unchanged",
+      details: { expected, found: here },
+    });
+  }
+  return putPair(o, place, files);
+}
+
+const snapshotFile = ({ snapshot }: InstallOptions, part: PairPart) => join(snapshot, snapshotNames[part]);
+
+type Files = Partial<Record<PairPart, string>>;
+
+/** Removes files of earlier attempts; requires an existing pair to be closed. */
+export async function preparePlace(o: Installing, directory: string): Promise<PairPlace> {
+  const place = await outwaitBusy(o.signal, () => findPlace(o.area, o.settings));
+  if (place.standing !== undefined && place.mark === undefined) {
+    const { host } = o.settings;
+    throw new JobsError("conflict", `${place.directory} on ${host} holds a cache that no migration closed`, {
+      hint: "end the processes that use it, check that megatest.db has all its rows, then remove it",
+    });
+  }
+  const note = reusedNote(place.directory, o.token);
+  const stands = place.standing !== undefined && place.mark !== undefined;
+  removeOwnFiles(makePlace(o.settings, place), undefined, stands ? note : undefined);
+  if (place.standing === undefined || place.mark === undefined) return place;
+  if (place.mark.token !== o.token) createLike(note, o.area.megatestDb);
+  // Before the pair gets this token: without the note, undoing would remove it.
+  syncDirectory(place.directory);
+  // Only the cache: a step that died may have written to the ref.
+  if (place.mark.token !== o.token && !place.cacheUntouched) {
+    const { megatestDb: cache, refDb, directory: at } = place.standing;
+    const { area, partToken, signal } = o;
+    // Compared with another migration's ref, older rows of the cache would look changed.
+    const stray = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
+    await exportStray(stray, {
+      closed: place.mark,
+      directory,
+      n: 0,
+      partToken,
+      model: area.megatestDb,
+      signal,
+    });
+  }
+  return place;
+}
+
+export async function copyParts(
+  { area, token, signal }: Installing,
+  { directory }: PairPlace,
+  sources: Files,
+): Promise<Files> {
+  const files: Files = {};
+  for (const part of ["cache", "ref"] as const) {
+    const from = sources[part];
+    if (from === undefined) continue;
+    const file = temporaryFile(directory, token, part);
+    createNewLike(file, area.megatestDb);
+    await copyDatabase(from, file, signal);
+    leaveWal(file);
+    files[part] = file;
+  }
+  return files;
+}
+
+export async function putPair(o: Installing, place: PairPlace, files: Files): Promise<CachePair> {
+  const parts = (["cache", "ref"] as const).filter((part) => files[part] !== undefined);
+  const db = openConnection(files);
+  try {
+    for (const part of parts) {
+      transact(db, () => {
+        raiseToken(db, part, o.partToken);
+        writeClosed(db, part, () => writeGap(db, o.gapAbove, [part]));
+        // A copy's schema version differs from its source's.
+        noteKnown(db, part);
+      });
+    }
+  } finally {
+    db.close();
+  }
+  // The cache last: a pair is found by it.
+  for (const part of parts.toReversed()) await putFile(o, place, part, files[part] ?? "");
+  writeReadyMarks(place.directory, o.area.megatestDb);
+  syncDirectory(place.directory);
+  const pair = cacheAt(place.directory, o.settings);
+  const mark = pair === undefined ? undefined : await outwaitBusy(o.signal, () => readMark(pair).mark);
+  if (pair === undefined || mark?.token !== o.token) {
+    throw new JobsError("conflict", `${place.directory} was changed while the pair was installed`, {
+      hint: "check what else uses the caches of this host",
+    });
+  }
+  o.failpoint("pair-installed");
+  return pair;
+}
+
+async function putFile(o: Installing, place: PairPlace, part: PairPart, file: string): Promise<void> {
+  const target = join(place.directory, pairNames[part]);
+  if (statSync(target, { throwIfNoEntry: false }) === undefined) {
+    syncFile(file);
+    removeSidecars(target);
+    renameSync(file, target);
+  } else {
+    // It may be open elsewhere: replace its content, not the file.
+    await outwaitBusy(o.signal, () => takePageSize(file, target));
+    await copyDatabase(file, target, o.signal);
+    o.failpoint("pair-replaced");
+    rmSync(file);
+    await outwaitBusy(o.signal, () => markKnown(target, part, o.partToken));
+  }
+}
+
+function markKnown(file: string, part: PairPart, partToken: number): void {
+  const db = openConnection({ [part]: file }, { busyTimeoutMs: 25 });
+  try {
+    transact(db, () => {
+      proveToken(db, part, partToken, Date.now());
+      noteKnown(db, part);
+    });
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Undoes `installPair`: removes files with the migration's token, and the installed pair unless it is open or was
+ * written to. A pair that stays is closed and names `home`. Call under the pair guard. May be repeated until
+ * `endCleaning`, which removes the note that a pair existed before.
+ */
+export async function cleanPair(
+  { area, settings, signal }: Pick<Installing, "area" | "settings" | "signal">,
+  token: number,
+  home: string,
+): Promise<void> {
+  for (const { directory, pair } of ownPairs(area, settings)) {
+    const note = reusedNote(directory, token);
+    const reused = existsSync(note);
+    if (pair !== undefined) {
+      const { mark, untouched } = await outwaitBusy(signal, () => readMark(pair));
+      const isOurs = mark?.token === token;
+      const isGone = isOurs && !reused && untouched && removePair(directory);
+      if (isOurs && !isGone) await outwaitBusy(signal, () => tellPair(pair, home));
+    }
+    removeOwnFiles(directory, token, note);
+    removeIfEmpty(directory);
+  }
+}
+
+/** Completes `cleanPair` once the area records it. Call under the pair guard. */
+export function endCleaning({ area, settings }: Pick<Installing, "area" | "settings">, token: number): void {
+  for (const { directory } of ownPairs(area, settings)) {
+    removeOwnFiles(directory, token);
+    removeIfEmpty(directory);
+  }
+}
+
+function tellPair({ megatestDb: cache, refDb: ref }: CachePair, home: string): void {
+  const db = openConnection({ cache, ...(ref === undefined ? {} : { ref }) }, { busyTimeoutMs: 25 });
+  try {
+    tellHome(db, "cache", home);
+    if (ref !== undefined) tellHome(db, "ref", home);
+  } finally {
+    db.close();
+  }
+}

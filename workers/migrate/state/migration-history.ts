@@ -1,0 +1,69 @@
+import type { HistoryLine } from "../../../shared/area/history.ts";
+import type { MigrateOutcome } from "../../../shared/contract/migrate-result.ts";
+import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+
+function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
+  return {
+    jobId: row.job_id,
+    at: new Date().toISOString(),
+    requestedBy: row.requested_by,
+    job: "migrate",
+    kind: row.kind,
+    state: outcome === "migrated" ? "completed" : "failed",
+    outcome,
+    from: row.from_home,
+    to: row.to_home,
+    fromHost: row.from_host,
+    toHost: row.to_host,
+    token: row.token,
+    source: row.source,
+    elapsedMs: Date.now() - row.begun_at,
+  };
+}
+
+/** Builds a history line. A take-over gets a second one when the lost home is back. */
+export function settledLine(
+  row: MigrationRow,
+  strays: StrayCounts,
+  warnings: readonly string[] = [],
+): HistoryLine {
+  const isBack = row.kind === "takeover" && row.state === "settled";
+  return {
+    ...line(row, "migrated"),
+    ...(isBack ? { jobId: `${row.job_id}.back` } : {}),
+    strays,
+    ...told(warnings),
+  };
+}
+
+const mostWarnings = 20;
+
+function told(warnings: readonly string[]): Partial<HistoryLine> {
+  if (warnings.length === 0) return {};
+  const more = warnings.length - mostWarnings;
+  return { warnings: warnings.slice(0, mostWarnings), ...(more > 0 ? { moreWarnings: more } : {}) };
+}
+
+/** Includes the reason, and rows merged from divergent caches. */
+export function undoneLine(row: MigrationRow, strays?: MergedStrays): HistoryLine {
+  const message = row.reason ?? "undone";
+  return {
+    ...line(row, "rolled-back"),
+    reason: message,
+    error: { code: "rolled-back", message },
+    ...(strays === undefined ? {} : { strays: { merged: strays.merged, kept: strays.kept } }),
+    ...told(strays?.warnings ?? []),
+  };
+}
+
+export interface StrayCounts {
+  merged: number;
+  kept: number;
+}
+
+export interface MergedStrays extends StrayCounts {
+  /** Sentences on what was not merged. */
+  warnings: readonly string[];
+  /** Numbers of the divergent caches that are merged completely. */
+  done: readonly number[];
+}

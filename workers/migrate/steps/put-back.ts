@@ -1,0 +1,77 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
+import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import { openPart } from "../pair/closed.ts";
+import { copyAside, snapshotNames } from "../pair/copy-database.ts";
+import { strayFiles } from "../pair/divergent-caches.ts";
+import { gapAbove } from "../pair/id-offset.ts";
+import { type Installing, installPair } from "../pair/install.ts";
+import { readMark } from "../pair/pair-files.ts";
+import { withPairGuard } from "../pair/pair-guard.ts";
+import { migrationDirectory } from "../state/migration-files.ts";
+import type { MigrationSession } from "../state/migration-session.ts";
+
+export async function installing(session: MigrationSession, row: MigrationRow): Promise<Installing> {
+  const { area, db, context, token, files } = session;
+  const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
+  return {
+    area,
+    settings: context.settings,
+    token: row.token,
+    partToken: token,
+    gapAbove: await session.read(() => gapAbove(db, parts)),
+    signal: context.signal,
+    failpoint: (step) => context.failpoint(step),
+  };
+}
+
+/** Installs the area's snapshot, still closed. Call under the pair guard. */
+export async function fromSnapshot(session: MigrationSession, row: MigrationRow): Promise<CachePair> {
+  const snapshot = migrationDirectory(session.area, row.token);
+  return await installPair({ ...(await installing(session, row)), snapshot, digests: row.digests ?? {} });
+}
+
+/** Opens this host's pair, if any, to writers. */
+export async function openPair(session: MigrationSession, row: MigrationRow): Promise<void> {
+  const pair = await pairToOpen(session, row);
+  if (pair !== undefined) await session.attachPair(pair);
+  session.keepCacheNewer();
+  for (const part of ["ref", "cache"] as const)
+    if (session.files[part] !== undefined) await session.commit(part, () => openPart(session.db, part));
+}
+
+/**
+ * Returns this host's pair to open, if any. A power cut may have emptied the cache root, leaving the snapshot as the
+ * only copy of some rows: a missing pair is restored from it; next to a new one the snapshot becomes a divergent
+ * cache.
+ */
+async function pairToOpen(session: MigrationSession, row: MigrationRow): Promise<CachePair | undefined> {
+  const { area, context } = session;
+  const pair = findCache(area, context.settings);
+  const directory = migrationDirectory(area, row.token);
+  if (row.source !== "cache" || !existsSync(join(directory, snapshotNames.cache))) return pair;
+  if (pair === undefined) {
+    context.log("The cache is missing on this host; restoring it from the copy in the area.");
+    return await withPairGuard(context.settings, async () => {
+      await session.commit("area", () => {});
+      return await fromSnapshot(session, row);
+    });
+  }
+  const mark = await session.read(() => readMark(pair).mark);
+  if (mark?.token !== row.token) await leaveAsStray(session, directory);
+  return pair;
+}
+
+/** A concurrent watch on another host counts from 1. */
+const snapshotStray = 999_999;
+
+/** Copies the snapshot, the cache last: if it exists, the copy is complete. */
+async function leaveAsStray({ area, token, context }: MigrationSession, directory: string): Promise<void> {
+  const to = strayFiles(directory, snapshotStray);
+  if (existsSync(to.cache)) return;
+  const options = { partToken: token, model: area.megatestDb, signal: context.signal };
+  const ref = join(directory, snapshotNames.ref);
+  if (existsSync(ref)) await copyAside({ ...options, from: ref, target: to.ref });
+  await copyAside({ ...options, from: join(directory, snapshotNames.cache), target: to.cache });
+}

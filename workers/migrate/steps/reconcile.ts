@@ -1,0 +1,101 @@
+import { type Area, openAllowedArea } from "../../../shared/area/area.ts";
+import { findCache } from "../../../shared/area/cache/cache.ts";
+import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
+import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import { JobsError } from "../../../shared/errors.ts";
+import type { JobContext } from "../../area-db/job-context.ts";
+import { type MigrationSession, withMigration } from "../state/migration-session.ts";
+import type { Duty } from "../state/next-action.ts";
+import { firstDuty, standsOf } from "../state/open-migrations.ts";
+import { settle, tidySettled } from "./finish.ts";
+import { openNew } from "./switch.ts";
+import { cleanNew, decide, finishUndo, openOld, rowOf, tidyUndone } from "./undo.ts";
+import { watch } from "./watch-old-home.ts";
+
+export type TendPayload = Extract<MigrateStepPayload, { step: "tend" }>;
+
+export interface TendReport {
+  did: Duty[];
+  /** Ms until the next pass. */
+  againMs?: number;
+  /** The other host, if it must act. */
+  next?: string;
+  /** The job waiting for this migration. */
+  wake?: { host: string; jobId: string };
+}
+
+/** More than the longest sequence, undoing from an intent. */
+const mostRounds = 8;
+
+/** Performs this host's next actions in the area's migrations. */
+export async function tend(payload: TendPayload, context: JobContext): Promise<TendReport> {
+  const { settings, env } = context;
+  const area = openAllowedArea(payload.area, settings, env);
+  const did: Duty[] = [];
+  for (let round = 0; round < mostRounds; round++) {
+    context.signal.throwIfAborted();
+    const first = firstDuty(await standsOf(area, context, payload.givenUp), settings.host);
+    if (first === undefined) return { did };
+    const { row } = first.stand;
+    if (first.duty === undefined)
+      return { did, ...wakeOf(row), ...(first.next === undefined ? {} : { next: first.next }) };
+    const againMs = await perform(first.duty, area, row, context, payload.givenUp);
+    did.push(first.duty);
+    if (againMs !== undefined) return { did, againMs };
+  }
+  return { did };
+}
+
+const wakeOf = ({ to_host, job_id }: MigrationRow) => ({ wake: { host: to_host, jobId: job_id } });
+
+/** Returns ms until the action must be repeated; undefined when done. */
+async function perform(
+  duty: Duty,
+  area: Area,
+  row: MigrationRow,
+  context: JobContext,
+  givenUp: string | undefined,
+): Promise<number | undefined> {
+  if (duty === "clean-new") return void (await cleanNew(area, row, context));
+  if (duty === "watch") return await watch(area, row, context);
+  const pair = findCache(area, context.settings);
+  // In `undoing` only the old home acts; otherwise wait until the lease expires.
+  const isOver = duty === "open-old" || duty === "finish-undo" || row.job_id === givenUp;
+  const lease = isOver ? "any" : "over";
+  try {
+    await withMigration({ context, area, pair, migration: row.job_id, lease }, (session) =>
+      actOrGiveBack(duty, session, row),
+    );
+  } catch (error) {
+    // Another step took the lease first.
+    if (error instanceof JobsError && error.code === "locked" && lease === "over") return 1000;
+    throw error;
+  }
+  return undefined;
+}
+
+/** Releases the lease on failure; the next reconciliation retries. */
+async function actOrGiveBack(duty: Duty, session: MigrationSession, seen: MigrationRow): Promise<void> {
+  try {
+    await act(duty, session, seen);
+  } catch (error) {
+    await session.giveBack().catch(() => {}); // overtaken or unreachable: the lease expires
+    throw error;
+  }
+}
+
+async function act(duty: Duty, session: MigrationSession, seen: MigrationRow): Promise<void> {
+  const row = await rowOf(session, seen.job_id);
+  // Another host acted first.
+  if (row.state !== seen.state) return;
+  // These end the lease too.
+  if (duty === "finish-undo") return await finishUndo(session, row);
+  if (duty === "settle") return void (await settle(session, row));
+  if (duty === "tidy")
+    return void (await (row.state === "undone" ? tidyUndone(session, row) : tidySettled(session, row)));
+  if (duty === "decide") await decide(session, row, "no worker continued it before its lease expired");
+  else if (duty === "open-old") await openOld(session, row);
+  else if (duty === "open-new") await openNew(session, row);
+  // The remaining actions need no lease in between.
+  await session.giveBack();
+}

@@ -1,0 +1,112 @@
+import { existsSync } from "node:fs";
+import type { Area } from "../../../shared/area/area.ts";
+import { findCache } from "../../../shared/area/cache/cache.ts";
+import { defaultSettleMs } from "../../../shared/contract/defaults.ts";
+import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import type { JobContext } from "../../area-db/job-context.ts";
+import { outwaitBusy } from "../../area-db/transaction.ts";
+import type { ClosedMark } from "../pair/closed.ts";
+import {
+  type CopiedStrays,
+  exportForeign,
+  exportStray,
+  findStrays,
+  strayFiles,
+} from "../pair/divergent-caches.ts";
+import { readMark } from "../pair/pair-files.ts";
+import {
+  ensureMigrationDirectory,
+  readMigrationFiles,
+  type Watched,
+  writeWatched,
+} from "../state/migration-files.ts";
+
+/** Maximum pause between passes, ms. */
+const longestPauseMs = 5_000;
+
+/** More than an area has users; keeps one from filling the disk. */
+const mostForeign = 100;
+const mostProblems = 20;
+const tooMany = `there are more than ${mostForeign} such caches`;
+
+/**
+ * Runs one pass of the old home that closes and copies caches still written to after the switch. Writes only to the
+ * migration's directory: megatest.db belongs to the new home.
+ *
+ * @returns ms until the next pass; undefined at the end
+ */
+export async function watch(area: Area, row: MigrationRow, context: JobContext): Promise<number | undefined> {
+  const settleMs = context.settleMs ?? defaultSettleMs;
+  const now = Date.now();
+  const begun: Watched = { since: now, until: now + settleMs, strays: 0, done: false };
+  const known = readMigrationFiles(area, row.token).watched;
+  // Otherwise it began before this host's clock was set back.
+  const watched = known !== undefined && known.until - now <= settleMs ? known : begun;
+  const found = await copyStrays(area, row, context, known ?? begun);
+  const done = now >= watched.until;
+  writeWatched(area, row.token, { ...watched, ...found, done });
+  return done ? undefined : Math.min(watched.until - now, settleMs / 3, longestPauseMs);
+}
+
+async function copyStrays(
+  area: Area,
+  row: MigrationRow,
+  context: JobContext,
+  before: Watched,
+): Promise<{ strays: number; copied: CopiedStrays; problems: Record<string, string> }> {
+  const { settings, signal } = context;
+  const directory = ensureMigrationDirectory(area, row.token);
+  let count = countStrays(directory);
+  const closed = await outwaitBusy(signal, () => markOf(area, row, context));
+  const copied = { ...before.copied };
+  const problems = { ...before.problems };
+  const tell = (of: string, sentence: string) => {
+    context.log(sentence);
+    noteProblem(problems, of, sentence);
+  };
+  const o = { directory, partToken: row.token, model: area.megatestDb, signal };
+  for (const stray of await outwaitBusy(signal, () => findStrays(area, settings, closed, copied))) {
+    const { foreign } = stray;
+    if (foreign === undefined) await exportStray(stray, { ...o, closed, n: ++count });
+    else {
+      const n = copied[stray.directory]?.n ?? count + 1;
+      const problem = n > mostForeign ? tooMany : await exportForeign(stray, foreign, { ...o, n });
+      if (problem !== undefined) {
+        // It must not block the migration; the next pass retries.
+        tell(stray.directory, `${stray.directory} of ${foreign.owner} is not merged: ${problem}.`);
+        continue;
+      }
+      copied[stray.directory] = { n, changedAt: foreign.changedAt };
+      count = Math.max(count, n);
+    }
+    context.failpoint("stray-copied");
+    context.log(
+      `${stray.directory} was written to after the homehost moved; its rows will be merged at the new home.`,
+    );
+    if (foreign !== undefined) tell(stray.directory, staysOpen(stray.directory, foreign.owner));
+  }
+  return { strays: count, copied, problems };
+}
+
+/** Counts the copies; an existing one is complete, even if it was not recorded. */
+function countStrays(directory: string): number {
+  let count = 0;
+  while (existsSync(strayFiles(directory, count + 1).cache)) count++;
+  return count;
+}
+
+const staysOpen = (directory: string, owner: string) =>
+  `${directory} belongs to ${owner} and stays open: end the processes that write to it; mtjobs does not check it after this migration.`;
+
+function noteProblem(problems: Record<string, string>, directory: string, sentence: string): void {
+  const isKnown = Object.hasOwn(problems, directory);
+  if (isKnown || Object.keys(problems).length < mostProblems) problems[directory] = sentence;
+}
+
+/** Returns the mark of the closed old home, or an equivalent one without a pair. */
+function markOf(area: Area, row: MigrationRow, { settings }: JobContext): ClosedMark {
+  const pair = findCache(area, settings);
+  const mark = pair === undefined ? undefined : readMark(pair).mark;
+  if (mark?.token === row.token) return mark;
+  return { token: row.token, movedTo: row.to_home, closedAt: row.begun_at, changeCounter: -1 };
+}

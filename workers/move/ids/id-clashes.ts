@@ -1,0 +1,171 @@
+import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
+import { prepared } from "../../../shared/sqlite/connection.ts";
+import { lastOfNext, preparedIds, walkIds } from "../../../shared/sqlite/ids.ts";
+import { shownId } from "../../../shared/sqlite/run-id.ts";
+import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
+import { plural } from "../../../shared/text.ts";
+import type { Source } from "../../area-db/databases.ts";
+import { proveToken } from "../../area-db/fence.ts";
+import { transact } from "../../area-db/transaction.ts";
+import { planOf } from "../../records/record-session.ts";
+import { columnList } from "../../records/row-sql.ts";
+import type { JobSession } from "../session/job-session.ts";
+import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
+import { forgetRepair, isRepairPending, noteRepair } from "./repair-flag.ts";
+import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
+
+/**
+ * Finds ids that belong to one record in completed-runs.db and to another in megatest.db or the cache: Megatest's
+ * clean-up removes the guards, and then ids are reused. The moved rows get new ids throughout, recorded in
+ * `mtjobs_renumbered`.
+ *
+ * While the guards hold there is nothing to check.
+ */
+export async function repairIdClashes(move: JobSession): Promise<number> {
+  const { db, context } = move;
+  const empty = await move.read(
+    () => db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1,
+  );
+  const held = await move.read(() => guardsHold(move));
+  const standIns = await move.read(() => hasNewRunUnderOldId(move));
+  const pending = await move.read(() => isRepairPending(move));
+  if (empty || (held && !standIns && !pending)) return 0;
+  // From here on guards may hold while clashes remain: if this job dies, the next must check again.
+  await move.read(() => noteRepair(move));
+  // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.
+  const raised = await move.read(() => raiseGuards(move));
+  const room = await noteSharedIds(move);
+  context.failpoint("clash-noted");
+  const shared = Object.values(room).some((count) => count > 0n);
+  const guards = shared ? await move.read(() => raiseGuards(move, room)) : raised;
+  context.failpoint("clash-guarded");
+  return move.read(() => renumber(move, guards, room));
+}
+
+/**
+ * Returns true if a source has a run under a moved run's id with another name or start time. Checked by each job,
+ * since guards may have been lost and restored.
+ */
+function hasNewRunUnderOldId(move: JobSession): boolean {
+  const runs = planOf(move, "runs");
+  return move.sources.some(
+    (part) =>
+      move.db
+        .prepare(
+          `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS x CROSS JOIN completed.runs AS d ON d.id = x.id
+             WHERE ${isAnother(runs)} AND ${isNoKnownVersion(runs, part)})`,
+        )
+        .pluck()
+        .get() === 1,
+  );
+}
+
+/** Copies, for every id in use on both sides, the source's identifying columns; returns the counts by table. */
+async function noteSharedIds(move: JobSession): Promise<GuardIds> {
+  const counts: Partial<GuardIds> = {};
+  for (const table of identifiedTables) {
+    move.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
+      CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(identityOf(planOf(move, table)))})`);
+    for (const part of move.sources) await noteSharedIn(move, part, table);
+    const count = preparedIds<[]>(move.db, `SELECT count(DISTINCT id) FROM temp.shared_${table}`);
+    counts[table] = count.get() ?? 0n;
+  }
+  return counts as GuardIds;
+}
+
+async function noteSharedIn(move: JobSession, part: Source, table: IdentifiedTable): Promise<void> {
+  const plan = planOf(move, table);
+  const name = columnList(identityOf(plan), "x");
+  const known = table === "runs" ? isNoKnownVersion(plan, part) : "1";
+  const ends = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`completed.${table}`, 5000));
+  const note = () =>
+    prepared<[bigint, bigint]>(
+      move.db,
+      `INSERT INTO temp.shared_${table} SELECT x.id, ${name} FROM completed.${table} AS d
+     CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id BETWEEN ? AND ? AND ${known}`,
+    );
+  const { signal } = move.context;
+  const ranges = walkIds(signal, (from) => move.read(() => ends().get(from)));
+  for await (const range of ranges) await move.read(() => note().run(...range));
+}
+
+/**
+ * One transaction for all tables, parents first, so that a child whose parent was renumbered is not taken for a child
+ * of the new record under the old id.
+ */
+function renumber(move: JobSession, guards: GuardIds, room: GuardIds): number {
+  const { db, token, context, counts } = move;
+  let total = 0;
+  const renumbered: [old: bigint, id: bigint][] = [];
+  transact(db, () => {
+    proveToken(db, "completed", token, Date.now());
+    // Megatest's triggers would set last_update; the rows must not change otherwise.
+    withoutAnyTriggers(db, "completed", () => {
+      for (const table of identifiedTables) {
+        const clashing = clashingIds(move, table);
+        total += clashing.length;
+        clashing.forEach((old, index) => {
+          const id = guards[table] - room[table] + BigInt(index);
+          giveNewId(move, table, old, id);
+          if (table === "runs") renumbered.push([old, id]);
+        });
+      }
+    });
+    forgetRepair(move);
+  });
+  for (const [old, id] of renumbered)
+    for (const tally of Object.values(counts)) tally.renumber(shownId(old), shownId(id));
+  if (total > 0) {
+    context.log(`Megatest had reused ids: gave new ids to ${plural(total, "row")} of completed-runs.db.`);
+    move.tally.warn(`Megatest had reused ids of moved rows: ${plural(total, "moved row")} got a new one`);
+  }
+  return total;
+}
+
+function clashingIds(move: JobSession, table: IdentifiedTable): bigint[] {
+  return preparedIds<[]>(
+    move.db,
+    `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
+       WHERE ${isAnother(planOf(move, table))} ORDER BY d.id`,
+  ).all();
+}
+
+/** Columns that refer to an id of each table. */
+const references: Record<IdentifiedTable, readonly (readonly [string, string])[]> = {
+  runs: [
+    ["tests", "run_id"],
+    ["run_stats", "run_id"],
+    ["extradat", "run_id"],
+    ["mtjobs_runs", "run_id"],
+  ],
+  tests: [
+    ["test_steps", "test_id"],
+    ["test_data", "test_id"],
+    ["test_rundat", "test_id"],
+    ["archives", "test_id"],
+    ["mtjobs_archived", "test_id"],
+  ],
+  test_steps: [],
+  test_data: [],
+};
+
+function giveNewId(
+  { db, context, records }: JobSession,
+  table: IdentifiedTable,
+  old: bigint,
+  id: bigint,
+): void {
+  db.prepare(`UPDATE completed.${table} SET id = ? WHERE id = ?`).run(id, old);
+  for (const [child, column] of references[table]) {
+    if (child.startsWith("mtjobs_") || records.some((record) => record.table === child)) {
+      db.prepare(`UPDATE completed.${child} SET ${column} = ? WHERE ${column} = ?`).run(id, old);
+    }
+  }
+  db.prepare("INSERT INTO completed.mtjobs_renumbered VALUES (?, ?, ?, ?, ?)").run(
+    table,
+    old,
+    id,
+    context.jobId,
+    Date.now(),
+  );
+}

@@ -1,0 +1,120 @@
+import { guardName } from "../../../shared/area-db/hidden-row-names.ts";
+import { guardComment, isWhole, readHidden, writeHidden } from "../../../shared/area-db/hidden-rows.ts";
+import type { TableIds } from "../../../shared/area-db/hidden-values.ts";
+import { idAbove } from "../../../shared/area-db/id-room.ts";
+import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
+import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";
+import { largestId } from "../../../shared/sqlite/ids.ts";
+import type { Source } from "../../area-db/databases.ts";
+import type { JobSession } from "../session/job-session.ts";
+import { noteRepair } from "./repair-flag.ts";
+
+/**
+ * SQLite hands out max(id) + 1, so once the newest run has moved its id would be reused. A hidden row with an id
+ * above every id in completed-runs.db prevents that: a run in state `deleted`, its test in state DELETED, and a step
+ * and a datum without a test, since a clean-up would leave those behind, and they would pass for rows of the next
+ * test with that id.
+ *
+ * The same rows are in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
+ */
+
+export type GuardIds = TableIds;
+
+/** Returns the guards of a database; undefined if one is missing. */
+function readGuards(db: Connection, part: Source): GuardIds | undefined {
+  const { ids } = readHidden(db, part, guardName);
+  return isWhole(ids) ? ids : undefined;
+}
+
+/** Returns true if every source has the same permanent guards, above all ids in completed-runs.db. */
+export function guardsHold({ db, sources }: Pick<JobSession, "db" | "sources">): boolean {
+  const all = sources.map((part) => readHidden(db, part, guardName));
+  if (!all.every(({ areLasting }) => areLasting)) return false;
+  return identifiedTables.every((table) => {
+    const ids = new Set(all.map((guards) => guards.ids[table]));
+    const [id] = ids;
+    return ids.size === 1 && id !== undefined && id > highestId(db, "completed", table);
+  });
+}
+
+/** Returns true if a clean-up has removed guards: ids may have been reused since. */
+function areGuardsLost({ db, sources }: JobSession): boolean {
+  const anyMoved = "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')";
+  if (sources.every((part) => readGuards(db, part) !== undefined)) return false;
+  return prepared<[], number>(db, anyMoved).pluck().get() === 1;
+}
+
+/** Returns true if the run's id is below the guard; then so are its tests' ids, unless they came late. */
+function isGuarded({ db, fresh }: Pick<JobSession, "db" | "fresh">, run: bigint): boolean {
+  return (readGuards(db, fresh)?.runs ?? 0n) > run;
+}
+
+function highestId(db: Connection, part: string, table: IdentifiedTable): bigint {
+  return largestId(db, `${part}.${table}`) ?? 0n;
+}
+
+/**
+ * Writes guards above every id of all databases, first where ids are handed out, then to the others.
+ *
+ * @param room ids left free below each guard, for rows that must be renumbered
+ */
+export function raiseGuards(move: JobSession, room: Partial<GuardIds> = {}): GuardIds {
+  const { db, sources } = move;
+  if (areGuardsLost(move)) noteRepair(move);
+  let ids: GuardIds | undefined;
+  for (const part of sources) {
+    // The other databases are read before this one is locked.
+    const elsewhere = idsAbove(move, room);
+    ids = move.commitOnce(part, () => {
+      const guards = ids ?? raiseAbove(db, part, elsewhere, room);
+      writeGuards(move, part, guards);
+      return guards;
+    });
+    move.context.failpoint(`guarded-in-${part}`);
+  }
+  if (ids === undefined) throw new TypeError("an area without megatest.db");
+  return ids;
+}
+
+/** Raises the guards once for all chosen runs; otherwise each batch would raise them again. */
+export async function guardNewest(move: JobSession, runs: readonly bigint[]): Promise<void> {
+  const newest = runs.at(-1);
+  if (newest === undefined) return;
+  const guarded = await move.read(() => guardsHold(move) && isGuarded(move, newest));
+  if (guarded) return;
+  await move.read(() => raiseGuards(move));
+  move.context.failpoint("guarded");
+}
+
+/** Raises the guards unless they are above every id in completed-runs.db. */
+export async function guardAgain(move: JobSession): Promise<void> {
+  if (await move.read(() => guardsHold(move))) return;
+  await move.read(() => raiseGuards(move));
+  move.context.failpoint("guarded");
+}
+
+function idsAbove({ db, sources }: JobSession, room: Partial<GuardIds>): GuardIds {
+  const highest = (table: IdentifiedTable) =>
+    largest([...sources, "completed"].map((part) => highestId(db, part, table)));
+  return Object.fromEntries(
+    identifiedTables.map((table) => [table, idAbove(table, highest(table), room[table])]),
+  ) as GuardIds;
+}
+
+/** Checks again under the lock: a client may have registered rows since. */
+function raiseAbove(db: Connection, part: Source, ids: GuardIds, room: Partial<GuardIds>): GuardIds {
+  return Object.fromEntries(
+    identifiedTables.map((table) => [
+      table,
+      largest([ids[table], idAbove(table, highestId(db, part, table), room[table])]),
+    ]),
+  ) as GuardIds;
+}
+
+function largest(ids: readonly bigint[]): bigint {
+  return ids.reduce((highest, id) => (id > highest ? id : highest));
+}
+
+function writeGuards({ db, keys }: JobSession, part: Source, ids: GuardIds): void {
+  writeHidden(db, part, { name: guardName, ids, keys, comment: guardComment });
+}

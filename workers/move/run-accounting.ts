@@ -1,0 +1,153 @@
+import { jobsInHistory } from "../../shared/area/history.ts";
+import type { MovedTable } from "../../shared/area-db/record-tables.ts";
+import { targetSql } from "../../shared/area-db/run-patterns.ts";
+import type { MovedRun, RecordTable } from "../../shared/contract/move-result.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
+import { labelOf, type Run, runOf } from "../area-db/run.ts";
+import type { JobSession } from "./session/job-session.ts";
+
+/**
+ * Each moved run is counted in exactly one line of the history, that of its job in `mtjobs_runs`; so a line tells
+ * what is committed. A run that was removed completely without its last state is counted by the job that writes this
+ * state; runs of a job that ended without a line pass to the next job.
+ *
+ * A restored run leaves completed-runs.db; `mtjobs_restored` keeps its counts until its job has a line.
+ */
+
+/** Runs counted in one statement. */
+const chunk = 500;
+
+/**
+ * Counts the runs that belong to this job before it moves any: its own, from before it was requeued or died, and
+ * those of jobs that died without a line. Safe to repeat.
+ */
+export async function takeOverCounts(move: JobSession): Promise<void> {
+  const { db, context } = move;
+  const unsettled = await move.read(() => unsettledJobs(move));
+  const others = unsettled.filter((job) => job !== context.jobId);
+  const written = jobsInHistory(move.area, others);
+  const dead = others.filter((job) => !written.has(job));
+  const done = others.filter((job) => written.has(job));
+  if (others.length > 0) {
+    await move.commit("completed", () => {
+      const listed = "job_id IN (SELECT value FROM json_each(?))";
+      db.prepare(
+        `UPDATE completed.mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0 AND ${listed}`,
+      ).run(context.jobId, JSON.stringify(dead));
+      db.prepare(`UPDATE completed.mtjobs_restored SET job_id = ? WHERE ${listed}`).run(
+        context.jobId,
+        JSON.stringify(dead),
+      );
+      db.prepare(`DELETE FROM completed.mtjobs_restored WHERE ${listed}`).run(JSON.stringify(done));
+    });
+  }
+  if (dead.length > 0) context.log(`This job also counts what ${dead.join(", ")} moved before dying.`);
+  await countMoved(move);
+  await countRestored(move);
+}
+
+/** Records runs that will leave completed-runs.db, with their rows by table. Call in the transaction of that state. */
+export function noteRestored({ db, context }: JobSession, runs: readonly Run[], rows: RowCounts): void {
+  prepared(db, "INSERT INTO completed.mtjobs_restored (job_id, at, runs, rows) VALUES (?, ?, ?, ?)").run(
+    context.jobId,
+    Date.now(),
+    JSON.stringify(runs.map(labelOf)),
+    JSON.stringify(rows),
+  );
+}
+
+type RowCounts = readonly (readonly [RecordTable, number])[];
+
+/** Counts restored runs. */
+export function tallyRestored({ counts }: JobSession, runs: readonly Run[], rows: RowCounts): void {
+  for (const [table, count] of rows) {
+    counts.restore.moved[table] += count;
+    counts.restore.rowsDone += count;
+  }
+  for (const run of runs) counts.restore.movedRun(run);
+}
+
+async function countRestored(move: JobSession): Promise<void> {
+  const { db, context } = move;
+  const noted = await move.read(() =>
+    db
+      .prepare<[string], { runs: string; rows: string }>(
+        "SELECT runs, rows FROM completed.mtjobs_restored WHERE job_id = ? ORDER BY id",
+      )
+      .all(context.jobId),
+  );
+  for (const { runs, rows } of noted)
+    tallyRestored(move, (JSON.parse(runs) as MovedRun[]).map(runOf), JSON.parse(rows) as RowCounts);
+}
+
+/**
+ * Recounts from what is committed if the job could not write the last states of its runs.
+ */
+export async function settleCounts(move: JobSession): Promise<void> {
+  const { db, context, counts } = move;
+  const tally = counts.reduce;
+  const committed = await move.read(() =>
+    db
+      .prepare<[string], number>(
+        "SELECT count(*) FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
+      )
+      .pluck()
+      .get(context.jobId),
+  );
+  // The tally includes all that is committed, and perhaps more.
+  if (committed === tally.moved.runs) return;
+  tally.forgetMoved();
+  await countMoved(move);
+}
+
+/** Returns the jobs with moved runs not yet checked for late rows, or with restored runs. */
+function unsettledJobs({ db }: JobSession): string[] {
+  return db
+    .prepare<[], string>(
+      `SELECT job_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0
+       UNION SELECT job_id FROM completed.mtjobs_restored`,
+    )
+    .pluck()
+    .all();
+}
+
+async function countMoved(move: JobSession): Promise<void> {
+  const { db, keys, context, counts } = move;
+  const tally = counts.reduce;
+  const runs = await move.read(() =>
+    db
+      .prepare<[string], Run>(
+        `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
+         FROM completed.mtjobs_runs AS m CROSS JOIN completed.runs AS r ON r.id = m.run_id
+         WHERE m.state = 'moved' AND m.job_id = ?`,
+      )
+      .safeIntegers()
+      .all(context.jobId),
+  );
+  for (let from = 0; from < runs.length; from += chunk) {
+    const some = runs.slice(from, from + chunk);
+    const ids = some.map(({ id }) => id);
+    const rows = await move.read(() => runRows(move, ids));
+    for (const [table, count] of rows) tally.moved[table] += count;
+    for (const run of some) tally.movedRun(run);
+  }
+}
+
+/** Counts the rows of these runs in each table of completed-runs.db, without the runs themselves. */
+export function runRows(
+  { db, records }: JobSession,
+  runs: readonly bigint[],
+): [Exclude<MovedTable, "runs">, number][] {
+  const list = idList(runs);
+  return records.flatMap(({ table, parent }) => {
+    if (table === "runs") return [];
+    const from =
+      parent === "run_id"
+        ? `json_each(?) AS j CROSS JOIN completed.${table} AS d ON d.run_id = j.value`
+        : `json_each(?) AS j CROSS JOIN completed.tests AS t ON t.run_id = j.value
+           CROSS JOIN completed.${table} AS d ON d.test_id = t.id`;
+    const count = prepared<[string], number>(db, `SELECT count(*) FROM ${from}`).pluck().get(list) ?? 0;
+    return [[table, count] as [Exclude<MovedTable, "runs">, number]];
+  });
+}

@@ -1,0 +1,126 @@
+import { appendHistory } from "../../shared/area/history.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { MovePayload } from "../../shared/contract/payload.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
+import { CacheTimes, cacheTimesSetup } from "../area-db/cache-mtime.ts";
+import { connect, sourcesOf } from "../area-db/databases.ts";
+import { assertFit } from "../area-db/fit-area.ts";
+import { acquire, assertAdmitted, type LeaseOptions, release, renewLease } from "../area-db/lease.ts";
+import { type OpenedArea, prepareArea } from "../area-db/open-area.ts";
+import { outwaitBusy } from "../area-db/transaction.ts";
+import { mapChildren } from "../records/child-index.ts";
+import { bringTogether } from "../records/reconcile-cache.ts";
+import { collectLateRows } from "./collect-late-rows.ts";
+import { bringAreaRows } from "./copy-area-rows.ts";
+import { repairIdClashes } from "./ids/id-clashes.ts";
+import { LeasedSession } from "./leased-session.ts";
+import { historyLine, noteFailure, sidesAfter } from "./record-outcome.ts";
+import { finishInterrupted } from "./recover.ts";
+import { describeResult, fileSizes } from "./report.ts";
+import { settleCounts, takeOverCounts } from "./run-accounting.ts";
+import { type JobSession, jobSetup } from "./session/job-session.ts";
+
+/**
+ * Runs the steps of a job under the area's lease, writes the history and returns the result. Before the steps it
+ * creates what the area lacks and resolves a migration left open.
+ *
+ * May be killed anywhere and run again: see "What if it dies here" in docs/architecture.md.
+ *
+ * @throws JobsError with what stopped the job; what was moved until then stays moved
+ */
+export async function runOnArea(
+  job: MoveResult["job"],
+  opened: OpenedArea,
+  payload: MovePayload,
+  steps: (session: LeasedSession) => Promise<void>,
+): Promise<MoveResult> {
+  const { area, cache, files, context, tally } = opened;
+  const { signal } = context;
+  await outwaitBusy(signal, () => assertAdmitted(files, context));
+  const before = fileSizes(files);
+  await outwaitBusy(signal, () => assertFit(files, tally));
+  const areaId = await outwaitBusy(signal, () => prepareArea(opened));
+  context.failpoint("prepared");
+  const parts = [...sourcesOf(files), "completed"] as const;
+  const db = await outwaitBusy(signal, () => connect(files, parts));
+  try {
+    const times = new CacheTimes(cacheTimesSetup(area, cache));
+    // Before the lease: a column that comes from now on is noticed, and added to completed-runs.db.
+    const session = await outwaitBusy(
+      signal,
+      () => new LeasedSession({ ...jobSetup(db, opened, payload, job), cache, times }),
+    );
+    const lease: LeaseOptions = { db, refillDue: opened.refillDue, parts, context, times };
+    session.token = await acquire(lease);
+    try {
+      const report = async (reader: JobSession) => {
+        await settleCounts(reader);
+        return describeResult({ move: session, payload, job, areaId, before, started: opened.started });
+      };
+      try {
+        await resolveMigration(session, opened);
+        try {
+          await steps(session);
+        } finally {
+          await session.pipeline.close();
+        }
+        const result = await report(session);
+        const sides = await sidesAfter(session);
+        // Only the holder writes history: one that was overtaken at its last step ends here.
+        await session.read(() => renewLease(db, times, session.token));
+        appendHistory(area, historyLine(result, payload, sides));
+        context.failpoint("history-written");
+        return result;
+      } catch (error) {
+        await noteFailure(session, payload, report, error);
+        throw error;
+      }
+    } finally {
+      context.failpoint("releasing");
+      // The job's own outcome stands; a lease that cannot be released expires.
+      await release(lease, session.token).catch((error: unknown) =>
+        context.log(`Could not release the lease, which will expire: ${toJobsError(error).message}.`),
+      );
+    }
+  } finally {
+    db.close();
+  }
+}
+
+/** Resolves a migration left open. Its code is loaded only for an area that ever had one. */
+async function resolveMigration(session: LeasedSession, { cache: pair }: OpenedArea): Promise<void> {
+  const { context, area, db, files, token, times } = session;
+  const isMarked = () =>
+    hasTable(db, "area", "mtjobs_migrations") ||
+    (files.cache !== undefined && hasTable(db, "cache", "mtjobs_closed"));
+  if (times === undefined || !(await session.read(isMarked))) return;
+  const { meetMigration } = await import("../migrate/steps/resolve-open.ts");
+  const { MigrationSession } = await import("../migrate/state/migration-session.ts");
+  const step = { context, area, pair, db, files, token, times, wasAlive: false };
+  await meetMigration(new MigrationSession(step));
+  const { mendGap } = await import("../migrate/pair/id-offset.ts");
+  await mendGap(session);
+}
+
+/** Reconciles cache and megatest.db if a refill was due, and brings the area's own rows to completed-runs.db. */
+export async function reconcile(session: LeasedSession): Promise<void> {
+  await bringTogether(session);
+  await bringAreaRows(session);
+  session.context.failpoint("brought-together");
+}
+
+/** Finishes or undoes what an interrupted job left, repairs ids, and collects rows that came late for moved runs. */
+export async function recover(session: LeasedSession, payload: MovePayload): Promise<void> {
+  for (const part of session.sources) await mapChildren(session, part);
+  await takeOverCounts(session);
+  await finishInterrupted(session, payload);
+  await repairIdClashes(session);
+  await collectLateRows(session);
+  session.context.failpoint("late-collected");
+}
+
+/** Repairs ids again: Megatest may have removed the guards while the job moved runs. */
+export async function checkIds(session: LeasedSession): Promise<void> {
+  if ((await repairIdClashes(session)) > 0) await collectLateRows(session);
+}

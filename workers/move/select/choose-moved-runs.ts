@@ -1,0 +1,131 @@
+import { matchRun, targetSql } from "../../../shared/area-db/run-patterns.ts";
+import type { RestorePayload } from "../../../shared/contract/payload.ts";
+import { prepared, quoteName } from "../../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../../shared/sqlite/ids.ts";
+import { defaultExpression } from "../../../shared/sqlite/table.ts";
+import { lifeOf, seconds } from "../../../shared/sqlite/times.ts";
+import { labelOf, oddTimeText, type Run } from "../../area-db/run.ts";
+import { planOf } from "../../records/record-session.ts";
+import { sameRow } from "../../records/row-sql.ts";
+import { markForeignDirectories, renameRun } from "../ids/rename-run.ts";
+import type { JobSession } from "../session/job-session.ts";
+import { type Candidate, candidates, newestPerTarget, timesOf } from "./choose-runs.ts";
+import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
+
+/**
+ * Returns the moved runs that match the patterns and ids, oldest id first, and tallies those that stay as skipped. A
+ * run whose target and name were registered again stays, or gets a new name, as the payload says.
+ */
+export async function chooseMovedRuns(move: JobSession, payload: RestorePayload): Promise<Run[]> {
+  await warnOfUnknownIds(move, payload.runId, "completed");
+  const matching = await move.read(() => matchingRuns(move, payload));
+  if (matching.length === 0) await warnOfNoMatch(move, payload, "completed");
+  const kept = newestPerTarget(matching, payload.keep ?? 0);
+  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
+  const homeless = homelessValues(move);
+  const chosen: Run[] = [];
+  for (const run of matching) {
+    const label = labelOf(run);
+    const { id, target, runname } = run;
+    const left = await move.read(() => homeless.find(({ has }) => has(run.id)));
+    if (kept.has(run.id)) move.tally.skip(label, "kept");
+    else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label, "locked");
+    else if (payload.age !== undefined && (await move.read(() => lastActivity(move, run))) > cutoff) {
+      move.tally.skip(label, "recent");
+      if (run.oddTime !== null)
+        move.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, "restore it without --age"));
+    } else if (left !== undefined) {
+      move.tally.skip(label, "changed");
+      move.tally.warn(
+        `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column`,
+      );
+    } else {
+      const isAgain = await move.read(() => isRegisteredAgain(move, run.id));
+      if (isAgain && payload.onConflict === "refuse") {
+        move.tally.skip(label, "conflict");
+        continue;
+      }
+      const fit = await (isAgain ? renameRun : markForeignDirectories)(move, { id, target, runname });
+      if (fit !== undefined) chosen.push(await withPreviousId(move, fit));
+    }
+  }
+  return chosen;
+}
+
+interface Homeless {
+  column: string;
+  /** Returns true if a row of the run has a value there other than the column's default. */
+  has(run: bigint): boolean;
+}
+
+/** Returns the columns that only completed-runs.db has, as after a downgrade of Megatest: nothing can restore them. */
+function homelessValues({ db, records, sources }: JobSession): Homeless[] {
+  return records.flatMap(({ table, parent, target, columnsIn }) =>
+    target
+      .filter(({ name }) => !sources.some((part) => columnsIn(part).includes(name)))
+      .map(({ name, defaultSql }) => {
+        const rows =
+          parent === "test_id"
+            ? `completed.tests AS t CROSS JOIN completed.${table} AS d ON d.test_id = t.id WHERE t.run_id = ?`
+            : `completed.${table} AS d WHERE d.${parent ?? "id"} = ?`;
+        const value = `d.${quoteName(name)}`;
+        const found = db
+          .prepare<[bigint], number>(
+            `SELECT EXISTS (SELECT 1 FROM ${rows} AND ${value} IS NOT NULL AND ${value} IS NOT (${defaultExpression({ defaultSql })}))`,
+          )
+          .pluck();
+        return { column: `${table}.${name}`, has: (run: bigint) => found.get(run) === 1 };
+      }),
+  );
+}
+
+function matchingRuns(move: JobSession, payload: RestorePayload): Candidate[] {
+  const { sql, parameters } = matchRun(move.keys, payload);
+  return candidates(
+    move.db,
+    `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
+         coalesce(r.state, '') AS state, ${timesOf("r")}
+       FROM completed.runs AS r CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = r.id
+       WHERE m.state = 'moved' AND ${sql} ORDER BY r.id`,
+    parameters,
+  );
+}
+
+/** Returns seconds since 1970. */
+function lastActivity({ db }: JobSession, { id, eventTime }: Candidate): number {
+  const life = prepared<{ run: bigint }, number | null>(
+    db,
+    `SELECT max(life) FROM (
+       SELECT max(${lifeOf("t")}) AS life FROM completed.tests AS t WHERE t.run_id = :run
+       UNION ALL SELECT max(${seconds("s.event_time")}) FROM completed.tests AS t
+         CROSS JOIN completed.test_steps AS s ON s.test_id = t.id WHERE t.run_id = :run)`,
+  ).pluck();
+  return Math.max(eventTime, life.get({ run: id }) ?? 0);
+}
+
+function isRegisteredAgain(move: JobSession, run: bigint): boolean {
+  const name = planOf(move, "runs").naturalKey;
+  return move.sources.some(
+    (part) =>
+      prepared<[bigint], number>(
+        move.db,
+        `SELECT EXISTS (SELECT 1 FROM completed.runs AS r CROSS JOIN ${part}.runs AS o ON o.runname = r.runname
+           WHERE r.id = ? AND ${sameRow("o", "r", name)})`,
+      )
+        .pluck()
+        .get(run) === 1,
+  );
+}
+
+/** Adds the id that a run had when it was moved, if that has changed. */
+async function withPreviousId(session: JobSession, run: Run): Promise<Run> {
+  const { db } = session;
+  const previousId = await session.read(() =>
+    preparedIds<[bigint]>(
+      db,
+      `SELECT n.old_id FROM completed.mtjobs_renumbered AS n CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = n.new_id
+       WHERE n.table_name = 'runs' AND n.new_id = ? AND n.at >= m.changed_at ORDER BY n.at DESC LIMIT 1`,
+    ).get(run.id),
+  );
+  return previousId === undefined ? run : { ...run, previousId };
+}

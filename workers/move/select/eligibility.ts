@@ -1,0 +1,176 @@
+import type { IdentifiedTable } from "../../../shared/area-db/record-tables.ts";
+import { targetSql } from "../../../shared/area-db/run-patterns.ts";
+import { defaultDeadAfterMs } from "../../../shared/contract/defaults.ts";
+import type { SkipReason } from "../../../shared/contract/move-result.ts";
+import type { ReducePayload } from "../../../shared/contract/payload.ts";
+import { prepared } from "../../../shared/sqlite/connection.ts";
+import { isOddTime, lifeOf, seconds, shownTime } from "../../../shared/sqlite/times.ts";
+import type { Run } from "../../area-db/run.ts";
+import { planOf } from "../../records/record-session.ts";
+import { sameRow } from "../../records/row-sql.ts";
+import { isUnfinished } from "../../records/test-states.ts";
+import type { JobSession } from "../session/job-session.ts";
+
+/** Facts about a run from its staged rows; slices of one run add up. */
+export interface RunFacts extends Run {
+  state: string;
+  /** False if the run's row was not found: a client deleted it since it was chosen. */
+  exists: boolean;
+  /** Latest activity, seconds since 1970. */
+  activity: number;
+  /** Latest activity of an unfinished test, seconds since 1970; undefined if all have ended. */
+  unfinished: number | undefined;
+  unfinishedTests: number;
+  /** A time of the run that is not a number of seconds, with its value. */
+  oddTime: string | undefined;
+}
+
+/** Returns the facts of the staged runs, by run id. */
+export function gatherFacts(
+  move: JobSession,
+  runs: readonly bigint[],
+  known: ReadonlyMap<bigint, RunFacts>,
+): Map<bigint, RunFacts> {
+  const facts = new Map<bigint, RunFacts>();
+  for (const id of runs) {
+    facts.set(id, { ...(known.get(id) ?? unknownRun(id)) });
+  }
+  for (const [id, target, runname, state, activity] of readRuns(move)) {
+    const run = facts.get(id);
+    if (run !== undefined)
+      Object.assign(run, {
+        exists: true,
+        target,
+        runname,
+        state,
+        activity: Math.max(run.activity, Number(activity)),
+      });
+  }
+  for (const [id, activity] of readActivity(move)) {
+    const run = facts.get(id);
+    if (run !== undefined) run.activity = Math.max(run.activity, Number(activity));
+  }
+  for (const [id, life, count] of readUnfinished(move)) {
+    const run = facts.get(id);
+    if (run === undefined) continue;
+    run.unfinished = Math.max(run.unfinished ?? 0, Number(life));
+    run.unfinishedTests += Number(count);
+  }
+  for (const [id, what] of readOddTimes(move)) {
+    const run = facts.get(id);
+    if (run !== undefined) run.oddTime ??= what;
+  }
+  return facts;
+}
+
+/** Returns one such time for each run that has any. */
+function readOddTimes(move: JobSession): [bigint, string][] {
+  return prepared<[], [bigint, string]>(
+    move.db,
+    `SELECT run_id, min(what) FROM (
+       SELECT r.id AS run_id, 'its event_time is ' || ${shownTime("r")} AS what FROM temp.stage_runs AS r WHERE ${isOddTime("r.event_time")}
+       UNION ALL SELECT x.run_id, 'event_time of test ' || x.id || ' is ' || ${shownTime("x")} FROM temp.stage_tests AS x
+         WHERE ${isOddTime("x.event_time")}
+       UNION ALL SELECT ${runOfTest}, 'event_time of a step of test ' || x.test_id || ' is ' || ${shownTime("x")}
+         FROM temp.stage_test_steps AS x WHERE ${isOddTime("x.event_time")})
+     WHERE run_id IS NOT NULL GROUP BY run_id`,
+  )
+    .safeIntegers()
+    .raw()
+    .all();
+}
+
+function unknownRun(id: bigint): RunFacts {
+  return {
+    id,
+    target: "",
+    runname: "",
+    state: "",
+    exists: false,
+    activity: 0,
+    unfinished: undefined,
+    unfinishedTests: 0,
+    oddTime: undefined,
+  };
+}
+
+/** Returns why the run must stay, or undefined. `deleted` runs are hidden everywhere and not reported. */
+export function judge(
+  run: RunFacts,
+  payload: ReducePayload,
+  now: number,
+): SkipReason | "deleted" | undefined {
+  if (run.state === "deleted") return "deleted";
+  if (run.state === "locked" && !payload.includeLocked) return "locked";
+  const deadBefore = (now - (payload.deadAfter ?? defaultDeadAfterMs)) / 1000;
+  if (run.unfinished !== undefined && run.unfinished >= deadBefore) return "in-flight";
+  if (payload.age !== undefined && run.activity > (now - payload.age) / 1000) return "recent";
+  return undefined;
+}
+
+/** See `Move`. */
+type Recent = Pick<JobSession, "recentAfter">;
+
+function readRuns(move: JobSession): [bigint, string, string, string, bigint][] {
+  return prepared<Recent, [bigint, string, string, string, bigint]>(
+    move.db,
+    `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
+         max(${seconds("r.event_time")}, ${unsyncedUpdate(move, "runs", "r")})
+       FROM temp.stage_runs AS r`,
+  )
+    .safeIntegers()
+    .raw()
+    .all({ recentAfter: move.recentAfter });
+}
+
+/** Reads activity of tests, steps and data; rows too old to matter are not joined to their run. */
+function readActivity(move: JobSession): [bigint, bigint][] {
+  const parts = [
+    ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(move, "tests", "x")})`, "x.run_id"],
+    [
+      "stage_test_steps",
+      `max(${seconds("x.event_time")}, ${unsyncedUpdate(move, "test_steps", "x")})`,
+      runOfTest,
+    ],
+    ["stage_test_data", unsyncedUpdate(move, "test_data", "x"), runOfTest],
+  ].map(
+    ([table, life, run]) => `SELECT ${run} AS run_id, life
+      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > :recentAfter`,
+  );
+  return prepared<Recent, [bigint, bigint]>(
+    move.db,
+    `SELECT run_id, max(life) FROM (${parts.join(" UNION ALL ")}) WHERE run_id IS NOT NULL GROUP BY run_id`,
+  )
+    .safeIntegers()
+    .raw()
+    .all({ recentAfter: move.recentAfter });
+}
+
+const runOfTest = "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = x.test_id)";
+
+/** Reads, per run, the latest activity of its unfinished tests, and their number. */
+function readUnfinished(move: JobSession): [bigint, bigint, bigint][] {
+  return prepared<Recent, [bigint, bigint, bigint]>(
+    move.db,
+    `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
+           SELECT max(${seconds("s.event_time")}) FROM temp.stage_test_steps AS s WHERE s.test_id = t.id), 0))), count(*)
+       FROM temp.stage_tests AS t WHERE ${isUnfinished(`${move.fresh}.tests`)} GROUP BY t.run_id`,
+  )
+    .safeIntegers()
+    .raw()
+    .all({ recentAfter: move.recentAfter });
+}
+
+/**
+ * SQL: `last_update` of a row that differs from the ref, else 0. Only then is it the time of a client's write;
+ * otherwise it is that of a sync or refill. Takes `:recentAfter`.
+ */
+function unsyncedUpdate(move: JobSession, table: IdentifiedTable, alias: string): string {
+  const plan = planOf(move, table);
+  if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
+  if (!move.sources.includes("ref")) return "0";
+  // Most rows are old: only recent ones are compared with the ref.
+  return `CASE WHEN ${seconds(`${alias}.last_update`)} > :recentAfter AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
+      WHERE synced.id = ${alias}.id AND ${sameRow("synced", alias, plan.carried("cache", "ref"))})
+    THEN ${seconds(`${alias}.last_update`)} ELSE 0 END`;
+}

@@ -1,0 +1,183 @@
+import { setImmediate as yieldNow } from "node:timers/promises";
+import { prepared, quoteText } from "../../../shared/sqlite/connection.ts";
+import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "../../../shared/sqlite/ids.ts";
+import { lowestId } from "../../../shared/sqlite/run-id.ts";
+import type { Source } from "../../area-db/databases.ts";
+import type { JobSession } from "../session/job-session.ts";
+
+/** Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored. */
+
+/** Rows or tests read in one statement. */
+const chunk = 2_000;
+
+/**
+ * Returns those of `runs`, which are in completed-runs.db, that have any row in `part`. Reads only, with a few
+ * milliseconds of a shared lock per statement.
+ */
+export async function runsWithRows(
+  move: JobSession,
+  part: Source,
+  runs: readonly bigint[],
+): Promise<bigint[]> {
+  const found: bigint[] = [];
+  for (const run of runs) {
+    if (await hasRows(move, part, run)) found.push(run);
+    await yieldNow();
+  }
+  return found;
+}
+
+async function hasRows(move: JobSession, part: Source, run: bigint): Promise<boolean> {
+  const { db } = move;
+  const itself = () =>
+    prepared<{ run: bigint }, number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
+         OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
+    ).pluck();
+  if ((await move.read(() => itself().get({ run }))) === 1) return true;
+  const byTest = move.records
+    .filter((record) => record.parent === "test_id" && record.indexedIn(part))
+    .map(
+      ({ table }) => `EXISTS (SELECT 1 FROM json_each(:tests) AS t
+        CROSS JOIN ${part}.${table} AS x ON x.test_id = t.value)`,
+    );
+  if (byTest.length === 0) return false;
+  const children = () => prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
+  const tests = await move.read(() =>
+    preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?").all(run),
+  );
+  for (let from = 0; from < tests.length; from += chunk) {
+    const some = idList(tests.slice(from, from + chunk));
+    if ((await move.read(() => children().get({ tests: some }))) === 1) return true;
+    await yieldNow();
+  }
+  return false;
+}
+
+/**
+ * Returns the moved runs that rows in `part` refer to: a restored run row, a test without its run, a step or datum
+ * without its test. Cheap: by index over the runs, and over steps and data newer than last time.
+ */
+export async function lateRuns(move: JobSession, part: Source): Promise<Set<bigint>> {
+  const found = new Set<bigint>();
+  for (const run of await movedRunsNamedBy(move, part)) found.add(run);
+  for (const table of ["test_steps", "test_data"] as const) {
+    for (const run of await runsOfNewChildren(move, part, table)) found.add(run);
+  }
+  for (const run of await runsWithUnindexedRows(move, part)) found.add(run);
+  return found;
+}
+
+/** Returns the moved runs that rows of unindexed tables refer to, by the latest map of `mapChildren`. */
+export async function runsWithUnindexedRows(move: JobSession, part: Source): Promise<bigint[]> {
+  const found: bigint[] = [];
+  for (const { table, parent, indexedIn } of move.records) {
+    if (parent === null || indexedIn(part)) continue;
+    const runs = await move.read(() => runsOfMappedChildren(move, part, table, parent));
+    found.push(...runs);
+  }
+  return found;
+}
+
+/** A value of run_id, usually a number. */
+type Named = bigint | number | string | Buffer;
+
+/** Skips through the index on tests.run_id, and through the runs. */
+async function movedRunsNamedBy(session: JobSession, part: Source): Promise<bigint[]> {
+  const { db, context } = session;
+  const walk = (next: string) => `WITH RECURSIVE named(id, n) AS (
+      SELECT (${next.replace(":after", ":from")}), 1
+      UNION ALL SELECT (${next.replace(":after", "named.id")}), n + 1 FROM named
+        WHERE named.id IS NOT NULL AND n < ${chunk})
+    SELECT named.id, (SELECT state FROM completed.mtjobs_runs AS r WHERE r.run_id = named.id) FROM named
+    WHERE named.id IS NOT NULL`;
+  const found: bigint[] = [];
+  for (const next of [
+    `SELECT min(run_id) FROM ${part}.tests WHERE run_id > :after`,
+    `SELECT min(id) FROM ${part}.runs WHERE id > :after`,
+  ]) {
+    const read = () => prepared<{ from: Named }, [Named, string | null]>(db, walk(next)).safeIntegers().raw();
+    for (let from: Named | undefined = Number.NEGATIVE_INFINITY; from !== undefined; ) {
+      const after: Named = from;
+      const rows: [Named, string | null][] = await session.read(() => read().all({ from: after }));
+      for (const [id, state] of rows) if (state === "moved") found.push(id as bigint);
+      from = rows.at(-1)?.[0];
+      context.signal.throwIfAborted();
+      await yieldNow();
+    }
+  }
+  return found;
+}
+
+async function runsOfNewChildren(
+  session: JobSession,
+  part: Source,
+  table: "test_steps" | "test_data",
+): Promise<bigint[]> {
+  const { db, context } = session;
+  const { signal } = context;
+  const seen = await session.read(() => seenUpTo({ db }, part, table));
+  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
+  const rowsOf = `SELECT DISTINCT (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
+       WHERE t.id = x.test_id AND r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id))
+     FROM ${part}.${table} AS x WHERE x.id BETWEEN ? AND ?`;
+  const read = () => preparedIds<[bigint, bigint], bigint | null>(db, rowsOf);
+  const found: bigint[] = [];
+  const first = seen === undefined ? lowestId : idAfter(seen, seen);
+  if (first === undefined) return found;
+  const next = (from: bigint) => session.read(() => last().get(from > first ? from : first));
+  for await (const [from, to] of walkIds(signal, next)) {
+    const runs = await session.read(() => read().all(from > first ? from : first, to));
+    for (const run of runs) if (run !== null) found.push(run);
+  }
+  return found;
+}
+
+function runsOfMappedChildren(
+  { db }: JobSession,
+  part: Source,
+  table: string,
+  parent: "run_id" | "test_id",
+): bigint[] {
+  const run =
+    parent === "run_id"
+      ? "SELECT k.parent AS run_id"
+      : `SELECT t.run_id FROM completed.tests AS t WHERE t.id = k.parent
+           AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = k.parent)`;
+  return preparedIds<[]>(
+    db,
+    `SELECT DISTINCT (${run}) AS run FROM temp.children AS k
+       WHERE k.part = ${quoteText(part)} AND k.table_name = ${quoteText(table)}
+         AND EXISTS (SELECT 1 FROM completed.mtjobs_runs AS r WHERE r.run_id = run AND r.state = 'moved')
+         AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS p WHERE p.id = run)`,
+  ).all();
+}
+
+/** A mark above every id dates from a cache that was recreated since: it is ignored. */
+function seenUpTo({ db }: Pick<JobSession, "db">, part: Source, table: string): bigint | undefined {
+  const highest = largestId(db, `${part}.${table}`) ?? 0n;
+  const seen = preparedIds<[string, string]>(
+    db,
+    "SELECT id FROM completed.mtjobs_seen WHERE part = ? AND table_name = ?",
+  ).get(part, table);
+  return seen === undefined || seen > highest ? undefined : seen;
+}
+
+/** Returns the highest ids of steps and data; ids up to them count as checked once `writeSeen` commits. */
+export function readSeen({ db, sources }: JobSession): [string, string, bigint][] {
+  return sources.flatMap((part) =>
+    ["test_steps", "test_data"].map((table): [string, string, bigint] => [
+      part,
+      table,
+      largestId(db, `${part}.${table}`) ?? 0n,
+    ]),
+  );
+}
+
+export function writeSeen(session: JobSession, seen: readonly [string, string, bigint][]): void {
+  session.commitOnce("completed", () => {
+    const write = session.db.prepare("INSERT OR REPLACE INTO completed.mtjobs_seen VALUES (?, ?, ?)");
+    for (const entry of seen) write.run(...entry);
+  });
+}

@@ -1,0 +1,121 @@
+import { type Connection, prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../../shared/sqlite/ids.ts";
+import { defaultExpression } from "../../../shared/sqlite/table.ts";
+import type { Source } from "../../area-db/databases.ts";
+import { rowsOfSlice } from "../../records/child-index.ts";
+import type { RecordPlan } from "../../records/record-tables.ts";
+import { columnList, rowLiteral, sameRow } from "../../records/row-sql.ts";
+import { unmatchedRows } from "../../records/unsynced-rows.ts";
+import { originalBlock } from "../copy/archive-blocks.ts";
+
+/** SQL that finds a source's rows of a slice that differ from completed-runs.db and are not recorded as superseded. */
+
+/** SQL: the row `x` is what `d` of completed-runs.db was copied from, where a test's block may have a new id. */
+export function sameAsCopy(record: RecordPlan, columns: readonly string[]): string {
+  const plain = columns.filter((name) => record.table !== "tests" || name !== "archived");
+  const same = sameRow("x", "d", plain, record.mixed);
+  return plain.length === columns.length ? same : `${same} AND x.archived IS ${originalBlock("d")}`;
+}
+
+/**
+ * SQL: the row `x` of a later part holds nothing in uncarried columns that `d` lacks, as when the fresh part has no
+ * such column, or a value came after the copy. A default counts as nothing: a sync that restores a row leaves it.
+ */
+export function addsNothing(record: RecordPlan, part: Source): string {
+  const each = record
+    .uncarried(part)
+    .map(
+      (column) =>
+        `(${sameRow("x", "d", [column.name], record.mixed)} OR x.${quoteName(column.name)} IS (${defaultExpression(column)}) COLLATE BINARY)`,
+    );
+  return each.length === 0 ? "1" : each.join(" AND ");
+}
+
+export interface Comparison {
+  part: Source;
+  /** The part with the freshest data. */
+  fresh: Source;
+  jobId: string;
+  /** False for rows that come back after a run has moved: then any recorded version is known. */
+  strict: boolean;
+}
+
+/** SQL to compare a row `x` with its copy `d`, and with a kept version `p`. */
+interface Likeness {
+  /** All values that count equal the copy's. */
+  same: (renamedBlocks: boolean) => string;
+  /** The version with these carried values counts as kept. */
+  kept: string;
+}
+
+const like = (record: RecordPlan, columns: readonly string[]) => (renamedBlocks: boolean) =>
+  renamedBlocks ? sameAsCopy(record, columns) : sameRow("x", "d", columns, record.mixed);
+
+/**
+ * Compares all columns in the fresh part, whose rows were copied; elsewhere those that the sync carries, and any that
+ * the copy has no value for.
+ */
+function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Likeness {
+  const all = record.columnsIn(part);
+  const carried = record.carried(part, "completed");
+  // A version is kept with all its columns: another value in one of them makes it another version.
+  const whole = `p.row = ${rowLiteral("x", all)}`;
+  if (part !== fresh) {
+    const rest = addsNothing(record, part);
+    return {
+      same: (renamed) => `${like(record, carried)(renamed)} AND ${rest}`,
+      kept: rest === "1" ? rest : `(${rest} OR ${whole})`,
+    };
+  }
+  const columns = all.filter((name) => name !== "id");
+  const rest = columns.filter((name) => !carried.includes(name));
+  if (!strict) return { same: like(record, columns), kept: "1" };
+  // Where clients write, a losing value may have been written again: only versions that this job recorded count.
+  return {
+    same: like(record, columns),
+    kept: `p.source = ${quoteText(part)} AND p.job_id = :job
+      AND (d.id IS NULL OR ${sameRow("x", "d", rest, record.mixed)} OR ${whole})`,
+  };
+}
+
+/** SQL: the ids of a synced table's rows that differ; takes `:job`. */
+function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks: boolean): string {
+  const { table } = record;
+  const { part } = comparison;
+  const { same, kept } = likenessIn(comparison, record);
+  return `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} LEFT JOIN completed.${table} AS d ON d.id = x.id
+    WHERE (d.id IS NULL OR NOT (${same(renamedBlocks)}))
+      AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(table)}
+        AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
+        AND p.carried <> '' AND ${kept})`;
+}
+
+/** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db. */
+function unknownRows(part: Source, record: RecordPlan): string {
+  const columns = record.columnsIn(part);
+  const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
+  const rows = `SELECT ${columnList(columns, "x")} FROM ${rowsOfSlice(part, record, "x")}`;
+  const known = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
+    CROSS JOIN completed.${record.table} AS d ON d.${quoteName(record.parent ?? "id")} = s.id`;
+  return `SELECT x.id FROM (${unmatchedRows(rows, known, { columns, compared: columns, mixed: record.mixed })}) AS x
+    WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(record.table)}
+      AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)})`;
+}
+
+/** Returns the ids of the rows of each table that differ; empty arrays are left out. */
+export function findMismatches(
+  db: Connection,
+  records: readonly RecordPlan[],
+  comparison: Comparison,
+): Map<RecordPlan, bigint[]> {
+  const { part, jobId: job } = comparison;
+  const renamed = prepared(db, "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
+  const found = new Map<RecordPlan, bigint[]>();
+  for (const record of records) {
+    if (record.columnsIn(part).length === 0) continue;
+    const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(part, record);
+    const ids = preparedIds<{ job: string }>(db, sql).all({ job });
+    if (ids.length > 0) found.set(record, ids);
+  }
+  return found;
+}

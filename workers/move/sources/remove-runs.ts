@@ -1,0 +1,180 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
+import { mapChildren } from "../../records/child-index.ts";
+import { LargeTests } from "../slices/large-tests.ts";
+import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
+import { assertCopied } from "./check-slice.ts";
+import { findMismatches } from "./compare-rows.ts";
+import { absorb } from "./merge-late-rows.ts";
+import { SliceRemover } from "./remove-slice.ts";
+import type { SourceSession } from "./source-session.ts";
+
+export interface RemovalReport {
+  /** Rows deleted, by table. */
+  removed: Record<string, number>;
+  /** Runs that changed after they were copied, of which nothing has been removed. */
+  changed: bigint[];
+  /** Runs that became active when a part of them had been removed: they are left. */
+  left: bigint[];
+  /** Versions kept because they were neither copied nor known. */
+  superseded: number;
+  /** Versions kept of rows that were not yet synced. */
+  unsynced: number;
+  /** Rows that completed-runs.db did not have yet. */
+  late: number;
+  /** Runs with reused ids in a database; the new records stay. */
+  strangers: bigint[];
+}
+
+export interface Removal {
+  runs: readonly bigint[];
+  /**
+   * true: a row that differs is kept or merged into the copy, then removed; false: its run is left alone and reported
+   * as changed. Once a run is cut, its rest is absorbed.
+   */
+  absorbing: boolean;
+  /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
+  readAt?: number | undefined;
+}
+
+/** Removes runs that completed-runs.db holds from one database, slice by slice. */
+export class Remover {
+  readonly #session: SourceSession;
+  readonly #slices: SliceRemover;
+  #readAt: number | undefined;
+  #absorbing = false;
+  readonly #strangers = new Set<bigint>();
+
+  constructor(session: SourceSession) {
+    this.#session = session;
+    this.#slices = new SliceRemover(session);
+  }
+
+  async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
+    const { db, part, records, pace } = this.#session;
+    const report: RemovalReport = {
+      removed: {},
+      changed: [],
+      left: [],
+      superseded: 0,
+      unsynced: 0,
+      late: 0,
+      strangers: [],
+    };
+    this.#readAt = readAt;
+    this.#absorbing = absorbing;
+    this.#strangers.clear();
+    await this.#session.read(() => assertCopied(db, runs));
+    const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
+    const large = await this.#session.read(() => new LargeTests(db, part, records));
+    const size = () => pace.size;
+    const cutter = new SliceCutter(db, counts, size, { tests: large, order: "children-first" });
+    for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+      await this.#session.prepareSlice();
+      const stay = await this.#tryWithPlans(() => this.#removeUnlessChanged(slice, large, report));
+      if (stay.length > 0) {
+        cutter.skipRest();
+        const { runs: tried } = slice;
+        cutter.putBack(tried.filter((run) => !stay.includes(run)));
+      }
+      await this.#letOthersIn();
+      // A large run may take minutes: the next job continues it.
+      if (slice.part !== undefined) this.#session.stop.throwIfAborted();
+    }
+    report.strangers.push(...this.#strangers);
+    return report;
+  }
+
+  /** Repeats an attempt with new plans if the schema has changed; throws if they cannot be made. */
+  async #tryWithPlans<T>(attempt: () => Promise<T>): Promise<T> {
+    const { plans, part } = this.#session;
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(await plans.renew(this.#session))) throw error;
+        // The copies lack the new columns.
+        this.#readAt = undefined;
+        await mapChildren(this.#session, part);
+      }
+    }
+  }
+
+  /** Removes a slice unless it has changed; returns the runs that must stay, recorded in the report. */
+  async #removeUnlessChanged(
+    slice: Slice,
+    large: LargeTests,
+    report: RemovalReport,
+  ): Promise<readonly bigint[]> {
+    if (slice.part?.first === true && !this.#absorbing && (await this.#hasChanged(slice.runs, large))) {
+      report.changed.push(...slice.runs);
+      return slice.runs;
+    }
+    return this.#removeSlice(slice, this.#absorbing || slice.part?.first === false, report);
+  }
+
+  /** Compares a cut run completely before its first slice is removed: after that it cannot be left whole. */
+  async #hasChanged(runs: readonly bigint[], large: LargeTests): Promise<boolean> {
+    const { db, records, pace } = this.#session;
+    const cutter = new SliceCutter(
+      db,
+      new Map(runs.map((run) => [run, Number.MAX_SAFE_INTEGER])),
+      () => pace.size,
+      { tests: large, order: "parents-first" },
+    );
+    for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+      const current = slice;
+      const found = await this.#session.read(() => {
+        const tests = enterSlice(db, current);
+        const started = performance.now();
+        const mismatches = findMismatches(db, records, this.#slices.comparison(this.#absorbing));
+        pace.hold(performance.now() - started);
+        pace.settle(tests);
+        return mismatches;
+      });
+      if (found.size > 0) return true;
+      await yieldNow();
+    }
+    return false;
+  }
+
+  /** Removes one slice; returns the runs that must stay, recorded in the report. */
+  async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly bigint[]> {
+    const { failpoint, part } = this.#session;
+    for (;;) {
+      const blocked = await this.#slices.remove(slice, {
+        force,
+        absorbing: this.#absorbing,
+        readAt: this.#readAt,
+        removed: report.removed,
+        strangers: this.#strangers,
+      });
+      if (blocked === undefined) {
+        failpoint(`committed-in-${part}`);
+        return [];
+      }
+      if (!force) {
+        report.changed.push(...blocked.runs);
+        return blocked.runs;
+      }
+      if (!this.#absorbing && blocked.alive) {
+        report.left.push(...slice.runs);
+        return slice.runs;
+      }
+      for (const [record, ids] of blocked.mismatches) {
+        const kept = await this.#session.read(() => absorb(this.#session, record, ids));
+        report.superseded += kept.superseded;
+        report.unsynced += kept.unsynced;
+        report.late += kept.late;
+      }
+      failpoint(`absorbed-from-${part}`);
+    }
+  }
+
+  /** Lets other writers in. Only the database that clients write to needs it. */
+  async #letOthersIn(): Promise<void> {
+    const { part, fresh, pace, company } = this.#session;
+    const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
+    await (gapMs > 0 ? sleep(gapMs) : yieldNow());
+  }
+}

@@ -1,0 +1,171 @@
+import { performance } from "node:perf_hooks";
+import { type Connection, prepared, quoteText } from "../../../shared/sqlite/connection.ts";
+import { idList } from "../../../shared/sqlite/ids.ts";
+import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
+import type { Source } from "../../area-db/databases.ts";
+import { assertGone } from "../../records/assert-gone.ts";
+import { rowsOfSlice } from "../../records/child-index.ts";
+import type { RecordPlan } from "../../records/record-tables.ts";
+import { type RowIds, runsNamedBy, setStrangersApart } from "../ids/reused-ids.ts";
+import { enterSlice, type Slice } from "../slices/slices.ts";
+import { Blocked, lookAtSlice, refuseMismatches } from "./check-slice.ts";
+import { type Comparison, findMismatches } from "./compare-rows.ts";
+import type { SourceSession } from "./source-session.ts";
+
+export interface SliceRemoval {
+  /** Removes rows that have changed: once a run is begun, it is finished. */
+  force: boolean;
+  /** See `Removal`. */
+  absorbing: boolean;
+  /** `readVersion` before the runs were copied. */
+  readAt: number | undefined;
+  /** Rows deleted so far, by table; added to. */
+  removed: Record<string, number>;
+  /** Runs with reused ids here; added to. */
+  strangers: Set<bigint>;
+}
+
+/** Result of comparing a slice. */
+interface Compared {
+  /** The comparison is valid while this is unchanged under the lock. */
+  version: number;
+  /** Rows of reused ids, which stay. */
+  spared: RowIds;
+}
+
+/** Returns a number that changes when another connection commits to the part, but not for commits of this one. */
+export function readVersion(db: Connection, part: Source): number {
+  return db.pragma(`${part}.data_version`, { simple: true }) as number;
+}
+
+/** Deletes slices from one database, each after all its rows were compared with their copies. */
+export class SliceRemover {
+  readonly #session: SourceSession;
+
+  constructor(session: SourceSession) {
+    this.#session = session;
+  }
+
+  /** Returns how rows are compared; `absorbing`: any version ever recorded is known. */
+  comparison(absorbing: boolean): Comparison {
+    const { part, fresh, jobId } = this.#session;
+    return { part, fresh, jobId, strict: !absorbing };
+  }
+
+  /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
+  async remove(slice: Slice, how: SliceRemoval): Promise<Blocked | undefined> {
+    const session = this.#session;
+    try {
+      // With frequent writers a comparison before the lock would be repeated under it.
+      if (!session.company.isLikely) {
+        const seen = await session.read(() => this.#compare(slice, how));
+        if (await session.read(() => this.#delete(slice, how, seen))) return undefined;
+      }
+      await session.read(() => this.#delete(slice, how));
+      return undefined;
+    } catch (error) {
+      if (error instanceof Blocked) return error;
+      throw error;
+    }
+  }
+
+  /**
+   * Compares a slice without a write lock.
+   *
+   * @throws Blocked
+   */
+  #compare(slice: Slice, how: SliceRemoval): Compared {
+    const { db, part, pace } = this.#session;
+    enterSlice(db, slice);
+    const started = performance.now();
+    const version = readVersion(db, part);
+    const spared = this.#refuseNews(slice, how, version);
+    pace.hold(performance.now() - started);
+    return { version, spared };
+  }
+
+  /**
+   * Compares the rows that another connection may have written since they were read; never-synced rows always.
+   * Returns the rows of reused ids, which stay.
+   */
+  #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): RowIds {
+    const { db, part, fresh, records } = this.#session;
+    const known = lookAtSlice(db, part, records, slice);
+    if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
+    const asRead = version === readAt && known.runs.length === 0 && known.tests.length === 0;
+    const compared = asRead ? records.filter(({ synced }) => !synced) : records;
+    const found = findMismatches(db, compared, this.comparison(absorbing));
+    const spared: RowIds = force ? setStrangersApart(db, { part, fresh, records, found, known }) : new Map();
+    refuseMismatches(db, part, found, slice);
+    return spared;
+  }
+
+  /**
+   * Deletes a slice in one transaction: checks the token and that the rows are those compared.
+   *
+   * @param seen the comparison; undefined: compare here, under the lock
+   * @returns false, having changed nothing, if another connection has written since
+   * @throws Blocked
+   */
+  #delete(slice: Slice, how: SliceRemoval, seen?: Compared): boolean {
+    const { db, part, records, pace, failpoint } = this.#session;
+    const tests = enterSlice(db, slice);
+    let lockedAt = 0;
+    const removed: [string, number][] = [];
+    let spared: RowIds = seen?.spared ?? new Map();
+    // First the lock that only this program's copying can delay, so that no client waits for it.
+    const lockCopies = () => {
+      if (seen === undefined) prepared(db, "SELECT 1 FROM completed.mtjobs_fence").get();
+    };
+    try {
+      const erase = () => {
+        lockedAt = performance.now();
+        const version = readVersion(db, part);
+        this.#session.company.note(version);
+        if (seen === undefined) spared = this.#refuseNews(slice, how, version);
+        else if (version !== seen.version) return false;
+        else lookAtSlice(db, part, records, slice);
+        withoutTriggers(db, part, () => {
+          for (const record of records.toReversed())
+            removed.push([record.table, deleteSlice(db, part, record, spared.get(record) ?? [])]);
+        });
+        failpoint(`deleted-in-${part}`);
+        return true;
+      };
+      if (!this.#session.commitRows(part, erase, lockCopies)) return false;
+    } finally {
+      if (lockedAt > 0) {
+        pace.hold(performance.now() - lockedAt);
+        pace.settle(tests);
+      }
+    }
+    for (const run of runsNamedBy(db, spared)) how.strangers.add(run);
+    for (const [table, count] of removed) how.removed[table] = (how.removed[table] ?? 0) + count;
+    return true;
+  }
+}
+
+const bound = (end: "low" | "high", table: string) =>
+  `(SELECT ${end} FROM temp.slice_rows WHERE table_name = ${quoteText(table)})`;
+
+/** Deletes the rows of the current slice except `spared`; returns how many. */
+function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: readonly bigint[]): number {
+  const { table, parent } = record;
+  if (record.columnsIn(part).length === 0) return 0;
+  const indexed = record.indexedIn(part);
+  const piece = `id BETWEEN ${bound("low", table)} AND ${bound("high", table)}`;
+  const where =
+    table === "tests"
+      ? `id IN (SELECT id FROM temp.slice_tests) AND ${piece}`
+      : parent === "test_id" && indexed
+        ? `test_id IN (SELECT id FROM temp.slice_tests) AND ${piece}`
+        : parent === "run_id" && indexed
+          ? "run_id IN (SELECT id FROM temp.slice_runs)"
+          : `id IN (SELECT x.id FROM ${rowsOfSlice(part, record, "x")})`;
+  const rows = `${part}.${table} WHERE ${where}`;
+  const others = " AND id NOT IN (SELECT value FROM json_each(?))";
+  const [going, parameters] = spared.length === 0 ? [rows, []] : [rows + others, [idList(spared)]];
+  const { changes } = prepared<string[]>(db, `DELETE FROM ${going}`).run(...parameters);
+  assertGone(db, part, table, { going, parameters });
+  return changes;
+}

@@ -1,0 +1,118 @@
+import { toJobsError } from "../../../shared/errors.ts";
+import { builtFile } from "../../../shared/process.ts";
+import type { Source } from "../../area-db/databases.ts";
+import { ThreadPool } from "../../threads/thread-pool.ts";
+import type { RpcThread } from "../../threads/thread-rpc.ts";
+import type { Insertion, InsertionReport } from "./insert-runs.ts";
+import type { Removal, RemovalReport } from "./remove-runs.ts";
+import type { StationSetup } from "./source-writer.ts";
+import type { Vacuum } from "./vacuum.ts";
+
+/** What a source thread serves: one job's work from `open` to `close`, or a vacuum. */
+export interface StationCalls {
+  open(setup: StationSetup): void;
+  remove(removal: Removal): RemovalReport;
+  insert(insertion: Insertion): InsertionReport;
+  findIncomplete(insertion: Insertion): bigint[];
+  refresh(given: undefined): void;
+  version(given: undefined): number;
+  close(given: undefined): void;
+  vacuum(order: Vacuum): void;
+}
+
+export interface StationBack {
+  /** Resolves when the database may be written to. */
+  enter(given: undefined): Promise<void>;
+}
+
+/** One for each source of an area, kept from one job to the next. */
+const stationThreads = new ThreadPool<StationCalls, StationBack>(
+  builtFile("./source-thread.js", import.meta.url),
+  "source",
+  3,
+);
+
+/** A source writer in its own thread, so that the sources are worked on in parallel. */
+export class ThreadStation {
+  readonly part: Source;
+  readonly #thread: RpcThread<StationCalls, StationBack>;
+  readonly #options: NonNullable<Parameters<RpcThread<StationCalls, StationBack>["call"]>[2]>;
+
+  /**
+   * Starts the thread and resolves when it has opened its databases.
+   *
+   * @param enter awaited now and then between two slices of a shared database
+   */
+  static async start(
+    setup: StationSetup,
+    signal: AbortSignal,
+    enter: () => Promise<void>,
+  ): Promise<ThreadStation> {
+    const station = new ThreadStation(setup.part, signal, enter);
+    try {
+      await station.#thread.call("open", setup, station.#options);
+      return station;
+    } catch (error) {
+      await station.close();
+      throw error;
+    }
+  }
+
+  private constructor(part: Source, signal: AbortSignal, enter: () => Promise<void>) {
+    this.part = part;
+    this.#thread = stationThreads.take();
+    // If waiting fails the job ends, which the thread learns by the signal.
+    this.#options = { signal, back: { enter: () => enter().catch(() => {}) } };
+  }
+
+  remove(removal: Removal): Promise<RemovalReport> {
+    return this.#thread.call("remove", removal, this.#options);
+  }
+
+  insert(insertion: Insertion): Promise<InsertionReport> {
+    return this.#thread.call("insert", insertion, this.#options);
+  }
+
+  /** See `Inserter`. */
+  findIncomplete(insertion: Insertion): Promise<bigint[]> {
+    return this.#thread.call("findIncomplete", insertion, this.#options);
+  }
+
+  refresh(): Promise<void> {
+    return this.#thread.call("refresh", undefined, this.#options);
+  }
+
+  /** See `readVersion`; answered between two slices of a removal. */
+  version(): Promise<number> {
+    return this.#thread.call("version", undefined, this.#options);
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.call("close", undefined).catch(() => {});
+    await stationThreads.giveBack(this.#thread);
+  }
+}
+
+/** Starts a source writer for each of `setups`; if one fails, ends the others and rejects with its error. */
+export async function startStations(
+  setups: readonly StationSetup[],
+  signal: AbortSignal,
+  enter: () => Promise<void>,
+): Promise<readonly ThreadStation[]> {
+  const starts = await Promise.allSettled(setups.map((setup) => ThreadStation.start(setup, signal, enter)));
+  const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const failed = starts.find((start) => start.status === "rejected");
+  if (failed === undefined) return stations;
+  await Promise.all(stations.map((station) => station.close()));
+  throw toJobsError(failed.reason);
+}
+
+/** `vacuum` in a thread, while this one renews the lease. @throws JobsError as it does */
+export async function vacuumInThread(order: Vacuum): Promise<void> {
+  const thread = stationThreads.take();
+  try {
+    await thread.call("vacuum", order);
+  } finally {
+    await stationThreads.giveBack(thread);
+  }
+}

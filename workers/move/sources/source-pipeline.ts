@@ -1,0 +1,133 @@
+import type { Source } from "../../area-db/databases.ts";
+import type { JobStep } from "../../area-db/job-steps.ts";
+import { difference, type Insertion, type InsertionReport } from "./insert-runs.ts";
+import type { RemovalReport } from "./remove-runs.ts";
+import type { ThreadStation } from "./source-client.ts";
+
+/** By source; see `RemovalLine.versions`. */
+export type Versions = ReadonlyMap<Source, number>;
+
+/** The source writers of all sources, in the order of removal; started by the first call, since many jobs need none. */
+export class RemovalLine {
+  readonly #start: () => Promise<readonly ThreadStation[]>;
+  readonly #beforeArea: () => Promise<void>;
+  readonly #failpoint: (step: JobStep) => void;
+  #started: Promise<readonly ThreadStation[]> | undefined;
+
+  /**
+   * @param start starts a writer for each source, or none if it rejects
+   * @param beforeArea awaited before each batch on megatest.db, which must be left alone at times
+   */
+  constructor(
+    start: () => Promise<readonly ThreadStation[]>,
+    beforeArea: () => Promise<void>,
+    failpoint: (step: JobStep) => void,
+  ) {
+    this.#start = start;
+    this.#beforeArea = beforeArea;
+    this.#failpoint = failpoint;
+  }
+
+  #stations(): Promise<readonly ThreadStation[]> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  /**
+   * Removes runs from every source, one after the other. The first is where clients write: a run that changed there
+   * is left complete, unless `absorbing`. Several calls may run concurrently.
+   *
+   * @param options.readAt `versions` before the runs were copied; without it every row is compared
+   */
+  async remove(
+    runs: readonly bigint[],
+    absorbing: boolean,
+    { readAt }: { readAt?: Versions } = {},
+  ): Promise<RemovalReport> {
+    const total: RemovalReport = {
+      removed: {},
+      changed: [],
+      left: [],
+      superseded: 0,
+      unsynced: 0,
+      late: 0,
+      strangers: [],
+    };
+    let left = runs;
+    for (const [index, station] of (await this.#stations()).entries()) {
+      if (left.length === 0) break;
+      if (station.part === "area") await this.#beforeArea();
+      const report = await station.remove({
+        runs: left,
+        absorbing: absorbing || index > 0,
+        // The ref was not read completely for the copies.
+        readAt: station.part === "ref" ? undefined : readAt?.get(station.part),
+      });
+      this.#failpoint(`removed-from-${station.part}`);
+      add(total, report);
+      left = left.filter((run) => !report.changed.includes(run) && !report.left.includes(run));
+    }
+    return total;
+  }
+
+  /**
+   * Inserts runs of completed-runs.db into every source, in reverse order. The source where clients write comes last:
+   * a sync, which starts from the cache, finds nothing to carry, and clients write only to a complete run.
+   */
+  async insert(insertion: Insertion): Promise<InsertionReport> {
+    const total: InsertionReport = { conflicting: [], incomplete: [] };
+    let left = insertion.runs;
+    for (const station of (await this.#stations()).toReversed()) {
+      if (left.length === 0) break;
+      if (station.part === "area") await this.#beforeArea();
+      const { conflicting, incomplete } = await station.insert({ ...insertion, runs: left });
+      this.#failpoint(`brought-to-${station.part}`);
+      total.conflicting.push(...conflicting);
+      total.incomplete.push(...incomplete);
+      left = difference(left, [...conflicting, ...incomplete]);
+    }
+    return total;
+  }
+
+  /**
+   * Returns those of `runs` that differ from completed-runs.db in any source and row.
+   *
+   * @param touchedAt as in `Insertion`
+   */
+  async findIncomplete({ runs, touchedAt }: Insertion): Promise<bigint[]> {
+    const stations = await this.#stations();
+    const found = await Promise.all(stations.map((station) => station.findIncomplete({ runs, touchedAt })));
+    return [...new Set(found.flat())];
+  }
+
+  /** Maps the tables without an index again. */
+  async refresh(): Promise<void> {
+    await Promise.all((await this.#stations()).map((station) => station.refresh()));
+  }
+
+  /** Returns for each source a number that changes when another connection commits to it. */
+  async versions(): Promise<Versions> {
+    const stations = await this.#stations();
+    return new Map(
+      await Promise.all(stations.map(async (station) => [station.part, await station.version()] as const)),
+    );
+  }
+
+  async close(): Promise<void> {
+    // A failed start was reported to its caller.
+    const stations = await this.#started?.catch(() => []);
+    await Promise.all((stations ?? []).map((station) => station.close()));
+  }
+}
+
+function add(total: RemovalReport, report: RemovalReport): void {
+  for (const [table, count] of Object.entries(report.removed)) {
+    total.removed[table] = (total.removed[table] ?? 0) + count;
+  }
+  total.changed.push(...report.changed);
+  total.left.push(...report.left);
+  total.superseded += report.superseded;
+  total.unsynced += report.unsynced;
+  total.late += report.late;
+  total.strangers.push(...report.strangers);
+}

@@ -1,0 +1,59 @@
+import type { SessionOptions } from "../../area-db/database-session.ts";
+import type { Source } from "../../area-db/databases.ts";
+import type { JobStep } from "../../area-db/job-steps.ts";
+import type { Plans } from "../../records/plans.ts";
+import { RecordSession } from "../../records/record-session.ts";
+import { Pace } from "../session/batch-size.ts";
+import { Company } from "./writer-gaps.ts";
+
+export interface SourceSessionOptions extends SessionOptions {
+  part: Source;
+  fresh: Source;
+  plans: Plans;
+  jobId: string;
+  stop: AbortSignal;
+  beforeSlice(): Promise<void>;
+  failpoint(step: JobStep): void;
+}
+
+/** A session of one source's thread: the source and completed-runs.db are attached. `signal` ends it immediately. */
+export class SourceSession extends RecordSession {
+  readonly part: Source;
+  /** The part with the freshest data, whose rows were copied. */
+  readonly fresh: Source;
+  readonly jobId: string;
+  readonly pace: Pace;
+  readonly company = new Company();
+  /** Aborted: a cut run is left to the next job. */
+  readonly stop: AbortSignal;
+  /** Awaited before each slice. */
+  readonly beforeSlice: () => Promise<void>;
+  readonly failpoint: (step: JobStep) => void;
+
+  constructor({ part, fresh, jobId, stop, beforeSlice, failpoint, ...session }: SourceSessionOptions) {
+    super(session);
+    this.part = part;
+    this.fresh = fresh;
+    this.jobId = jobId;
+    this.stop = stop;
+    this.beforeSlice = beforeSlice;
+    this.failpoint = failpoint;
+    // Clients never use the ref; only a sync, which takes longer anyway, waits for a lock there.
+    this.pace = new Pace(part, part === "ref" ? 60 : undefined);
+  }
+
+  /** Measures a one-row commit for the batch size: the shortest time that others must wait for a writer. */
+  async measureCommit(): Promise<void> {
+    await this.read(() => {
+      const started = performance.now();
+      this.commitOnce(this.part, () => {});
+      this.pace.noteOneRowCommit(performance.now() - started);
+    });
+  }
+
+  /** Prepares a slice: leaves megatest.db to a sync if needed, and measures a commit again when due. */
+  async prepareSlice(): Promise<void> {
+    await this.beforeSlice();
+    if (this.pace.wantsCommit) await this.measureCommit();
+  }
+}

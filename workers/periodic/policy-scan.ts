@@ -1,0 +1,38 @@
+import { openAllowedArea } from "../../shared/area/area.ts";
+import { type ReducePolicies, readPolicies } from "../../shared/area/config/reduce-policies.ts";
+import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
+import { listAreas } from "../../shared/area/list-areas.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+
+/** An area at home on this host, and what its config asks for. */
+export interface AreaPolicies extends ReducePolicies {
+  area: string;
+}
+
+/** Areas whose config asks for something, and warnings about those that cannot be read. */
+export interface AreasLook {
+  areas: AreaPolicies[];
+  warnings: string[];
+}
+
+/**
+ * Scans the areas below the roots for `[reduce-records]`, in its own thread because a file system may hang. Skips
+ * areas without a homehost.
+ */
+export async function lookOverAreas(settings: Settings, env: NodeJS.ProcessEnv): Promise<AreasLook> {
+  const look: AreasLook = { areas: [], warnings: [] };
+  const warn = (sentence: string) => void look.warnings.push(sentence);
+  for (const path of listAreas(settings.areas, { warn })) {
+    try {
+      const area = openAllowedArea(path, settings, env);
+      const found = readPolicies(area.config);
+      if (found.policies.length + found.problems.length === 0) continue;
+      if ((await decideHome(readHomehost(area), settings)).atHome === true)
+        look.areas.push({ area: path, ...found });
+    } catch (error) {
+      warn(`${path}: ${toJobsError(error).message}`);
+    }
+  }
+  return look;
+}

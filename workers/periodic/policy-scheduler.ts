@@ -1,0 +1,133 @@
+import type { Queue } from "bullmq";
+import type { ReducePolicy } from "../../shared/area/config/reduce-policies.ts";
+import { parsePayload } from "../../shared/contract/payload.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import { builtFile } from "../../shared/process.ts";
+import { deduplicationId, enqueueOptions } from "../../shared/queue/enqueue-options.ts";
+import { newJobId } from "../../shared/queue/names.ts";
+import { type Outcome, readOutcome } from "../../shared/queue/outcomes.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import { isWithin, ownZone, parseWindow } from "../../shared/time/time-window.ts";
+import { policyPayload } from "../jobs/policy-payload.ts";
+import type { JobHost } from "../jobs/worker-context.ts";
+import { ThreadPool } from "../threads/thread-pool.ts";
+import type { RpcThread } from "../threads/thread-rpc.ts";
+import type { AreasLook } from "./policy-scan.ts";
+
+export interface LookCalls {
+  scan(settings: Settings): AreasLook;
+}
+
+const lookThreads = new ThreadPool<LookCalls>(
+  builtFile("./policy-scan-thread.js", import.meta.url),
+  "policy scan",
+  0,
+);
+
+/** Interval between policy scans, ms; the first one runs soon after the start. */
+const lookEveryMs = 5 * 60_000;
+const firstLookMs = 10_000;
+/** A failed reduce is enqueued again after this time unless its line asks for it sooner, ms. */
+const afterFailureMs = 3_600_000;
+
+/** Returns whether a policy's next reduce is due, given how the last one ended. */
+export function isDue(
+  { request, everyMs }: Pick<ReducePolicy, "request" | "everyMs">,
+  last: Pick<Outcome, "startedAt" | "failures" | "timeUp"> | undefined,
+  now: number,
+): boolean {
+  const { between, tz = ownZone() } = request;
+  // Not before its window opens: the line may change until then.
+  if (between !== undefined && !isWithin(parseWindow(between), now, tz)) return false;
+  if (last === undefined || last.timeUp === "between") return true;
+  const pause = last.failures > 0 ? Math.min(everyMs, afterFailureMs) : everyMs;
+  return now - Date.parse(last.startedAt) >= pause;
+}
+
+/**
+ * Enqueues the reduces that `[reduce-records]` asks for, for the areas at home on this host. All state is in Redis:
+ * if it is emptied, a reduce comes early.
+ */
+export class Automatic {
+  readonly #host: Pick<JobHost, "settings" | "log" | "redis">;
+  readonly #queue: Queue;
+  readonly #everyMs: number;
+  readonly #told = new Set<string>();
+  #timer: NodeJS.Timeout;
+  #thread: RpcThread<LookCalls> | undefined;
+  #over = false;
+
+  constructor(
+    host: Pick<JobHost, "settings" | "log" | "redis">,
+    queue: Queue,
+    everyMs: number | undefined = lookEveryMs,
+  ) {
+    this.#host = host;
+    this.#queue = queue;
+    this.#everyMs = everyMs;
+    this.#timer = setTimeout(() => void this.#go(), Math.min(everyMs, firstLookMs));
+  }
+
+  async #go(): Promise<void> {
+    const { log } = this.#host;
+    await this.#lookAndAsk().catch((error: unknown) => log.debug({ err: error }, "the policy scan failed"));
+    if (!this.#over) this.#timer = setTimeout(() => void this.#go(), this.#everyMs);
+  }
+
+  async #lookAndAsk(): Promise<void> {
+    const { log } = this.#host;
+    const { areas, warnings } = await this.#look();
+    const problems = areas.flatMap(({ area, problems: own }) => own.map((problem) => `${area}: ${problem}`));
+    for (const sentence of [...warnings, ...problems]) this.#tellOnce(sentence);
+    for (const { area, policies } of areas) {
+      for (const policy of policies) {
+        if (this.#over) return;
+        await this.#askWhereDue(area, policy).catch((error: unknown) =>
+          this.#tellOnce(`${area}: [reduce-records] ${policy.name}: ${toJobsError(error).message}`),
+        );
+      }
+    }
+    log.debug({ areas: areas.length }, "scanned the areas for [reduce-records]");
+  }
+
+  /** Logs a problem once while it lasts. */
+  #tellOnce(sentence: string): void {
+    if (this.#told.has(sentence)) return;
+    this.#told.add(sentence);
+    this.#host.log.warn(sentence);
+  }
+
+  async #askWhereDue(area: string, policy: ReducePolicy): Promise<void> {
+    const { redis, settings, log } = this.#host;
+    const payload = parsePayload("reduce", policyPayload(area, policy, settings.host));
+    // A line that has changed counts as another one.
+    const work = deduplicationId("reduce", payload);
+    // A job's outcome is recorded before the job leaves the queue: who finds no job finds the outcome.
+    if ((await this.#queue.getDeduplicationJobId(work)) !== null) return;
+    const last = await readOutcome(redis, settings.prefix, { kind: "policy", name: policy.name, area });
+    if (!isDue(policy, last?.work === work ? last : undefined, Date.now())) return;
+    const jobId = newJobId("reduce");
+    const job = await this.#queue.add("reduce", payload, enqueueOptions("reduce", payload, jobId));
+    if (job.id === jobId)
+      log.info({ jobId, area, policy: policy.name }, "enqueued a reduce for [reduce-records]");
+  }
+
+  async #look(): Promise<AreasLook> {
+    const thread = lookThreads.take();
+    this.#thread = thread;
+    try {
+      return await thread.call("scan", this.#host.settings);
+    } finally {
+      await lookThreads.giveBack(thread);
+    }
+  }
+
+  /** Stops scanning. */
+  stop(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    // It only reads; if it hangs on a file system it ends with the process.
+    this.#thread?.unref();
+    void this.#thread?.terminate();
+  }
+}

@@ -1,0 +1,97 @@
+import type { Area } from "../../shared/area/area.ts";
+import { targetKeys } from "../../shared/area/config/config.ts";
+import { JobsError } from "../../shared/errors.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
+import type { CacheTimes } from "../area-db/cache-mtime.ts";
+import { assertMegatestSchema, type Files, type Source, sourcesOf } from "../area-db/databases.ts";
+import type { JobContext } from "../area-db/job-context.ts";
+import { Plans } from "./plans.ts";
+import { RecordSession } from "./record-session.ts";
+
+export interface AreaSessionOptions {
+  /** All databases attached, completed-runs.db among them. */
+  db: Connection;
+  context: JobContext;
+  area: Area;
+  files: Files;
+  sources: readonly Source[];
+  /** Target keys of the area, in order. */
+  keys: readonly string[];
+  /** Undefined for a dry run, which commits nothing. */
+  times: CacheTimes | undefined;
+  token?: number | undefined;
+}
+
+/** Numbers of versions kept aside in `mtjobs_superseded`. */
+export interface Kept {
+  conflicts: number;
+  /** Versions of rows that were not yet synced. */
+  unsynced: number;
+}
+
+/** One job's session on all databases of an area and their record tables. */
+export class AreaSession extends RecordSession {
+  readonly context: JobContext;
+  readonly area: Area;
+  readonly files: Files;
+  /** The sources at hand, in order of removal. */
+  readonly sources: readonly Source[];
+  readonly keys: readonly string[];
+
+  constructor({ db, context, area, files, sources, keys, times, token }: AreaSessionOptions) {
+    super({ db, signal: context.signal, times, token, plans: new Plans({ db, sources, keys }) });
+    this.context = context;
+    this.area = area;
+    this.files = files;
+    this.sources = sources;
+    this.keys = keys;
+  }
+
+  /** Where the freshest data is: the cache, or megatest.db without one. */
+  get fresh(): "cache" | "area" {
+    return this.sources.includes("cache") ? "cache" : "area";
+  }
+
+  /** Counts versions kept aside, if the job counts them. */
+  countKept(_kept: Kept): void {}
+
+  /** The same session under another signal. */
+  under(signal: AbortSignal): this {
+    const context = { ...this.context, signal };
+    return Object.create(this, { signal: { value: signal }, context: { value: context } });
+  }
+}
+
+/** A session on the rows of a step's area; the connection stays the step's. @throws JobsError `unknown-schema` */
+export function areaSession(
+  step: Pick<AreaSessionOptions, "db" | "context" | "area" | "files" | "times" | "token">,
+): AreaSession {
+  const { db, context, times, token } = step;
+  return new AreaSession({ ...areaSetup(db, step, context), times, token });
+}
+
+/** Options of a session on all databases of an area, with `db` attached to them. @throws JobsError `unknown-schema` */
+export function areaSetup(
+  db: Connection,
+  { area, files }: Pick<AreaSessionOptions, "area" | "files">,
+  context: JobContext,
+): Omit<AreaSessionOptions, "times"> {
+  assertMegatestSchema(db, files);
+  return { db, context, area, files, sources: sourcesOf(files), keys: knownKeys(db, area) };
+}
+
+function knownKeys(db: Connection, area: Area): string[] {
+  const keys = targetKeys(area.config);
+  const columns = new NameSet(columnNames(db, "area", "runs"));
+  const missing = keys.filter((key) => !columns.has(key));
+  if (missing.length === 0) return keys;
+  throw new JobsError(
+    "unknown-schema",
+    `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`,
+    {
+      hint: "make [fields] in megatest.config match the database",
+    },
+  );
+}

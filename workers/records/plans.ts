@@ -1,0 +1,96 @@
+import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import type { DatabaseSession } from "../area-db/database-session.ts";
+import { planRecords, type RecordPlan } from "./record-tables.ts";
+import { createScratch } from "./temp-tables.ts";
+import { widenCompleted } from "./widen.ts";
+
+interface Planned {
+  db: Connection;
+  /** Databases whose schemas are watched. */
+  sources: readonly Part[];
+  keys: readonly string[];
+}
+
+/** Aborts the transaction: a table has changed since the plans were made, and values in a new column would be lost. */
+export class SchemaChanged extends Error {}
+
+/**
+ * The plans of one connection, and the schema versions they were made from: a site may add and fill a column while a
+ * job runs. Code that removes or overwrites rows checks the version under the lock.
+ */
+export class Plans {
+  /** These objects stay the same; a renewal updates them. */
+  readonly records: readonly RecordPlan[];
+  readonly #of: Planned;
+  #versions: Map<Part, number>;
+
+  constructor(of: Planned) {
+    this.#of = of;
+    this.#versions = this.#readVersions();
+    this.records = this.#read();
+    createScratch(of.db, this.records);
+  }
+
+  /** Returns true if no schema has changed since the plans were made; under a lock this holds until its end. */
+  isCurrent(...parts: readonly Part[]): boolean {
+    return parts.every((part) => schemaVersion(this.#of.db, part) === this.#versions.get(part));
+  }
+
+  /** @throws SchemaChanged */
+  assertCurrent(part: Part): void {
+    if (!this.isCurrent(part)) throw new SchemaChanged(`the schema of ${part} has changed`);
+  }
+
+  /** For `noteOwnChange`: call at the end of a transaction that may have dropped and created triggers. */
+  versionOf(part: Part): number {
+    return schemaVersion(this.#of.db, part);
+  }
+
+  /** Call after the commit of such a transaction, which checked that the plans were current. */
+  noteOwnChange(part: Part, version: number): void {
+    this.#versions.set(part, version);
+  }
+
+  /**
+   * If a schema has changed, adds new columns to completed-runs.db and renews the plans. Call only between slices and
+   * batches, since it recreates the stage. If it fails, the plans stay out of date.
+   *
+   * @returns whether a schema had changed
+   */
+  async renew(session: DatabaseSession): Promise<boolean> {
+    const { db, sources } = this.#of;
+    if (await session.read(() => this.isCurrent(...sources))) return false;
+    await session.read(() => {
+      const versions = this.#readVersions();
+      for (const part of sources) widen(session, part);
+      const plans = this.#read();
+      createScratch(db, plans);
+      // Last, when nothing can fail any more: after a failure the next call must try again.
+      const known = new Map(plans.map((plan) => [plan.table, plan]));
+      for (const record of this.records) Object.assign(record, known.get(record.table));
+      this.#versions = versions;
+    });
+    return true;
+  }
+
+  /** Read first, so that a change during the rest is noticed next time. */
+  #readVersions(): Map<Part, number> {
+    return new Map(this.#of.sources.map((part) => [part, this.versionOf(part)]));
+  }
+
+  #read(): RecordPlan[] {
+    const { db, sources, keys } = this.#of;
+    return planRecords(db, [...sources, "completed"], keys);
+  }
+}
+
+/** Adds the columns that completed-runs.db lacks. */
+export function widen(session: DatabaseSession, part: Part): void {
+  const { db } = session;
+  if (!widenCompleted(db, part, () => false)) return;
+  session.commitOnce("completed", () => widenCompleted(db, part, (sql) => void db.exec(sql)));
+}
+
+function schemaVersion(db: Connection, part: Part): number {
+  return prepared<[], number>(db, `PRAGMA ${part}.schema_version`).pluck().get() ?? 0;
+}

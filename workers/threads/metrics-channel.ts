@@ -1,0 +1,47 @@
+import {
+  BroadcastChannel,
+  getEnvironmentData,
+  type MessagePort,
+  setEnvironmentData,
+} from "node:worker_threads";
+import type { Part } from "../../shared/sqlite/connection.ts";
+
+/** A measurement that a job thread reports to its worker's metrics. */
+export type Figure =
+  /** Number of tests in one batch, and how long a database was locked for it. */
+  | { figure: "batch"; part: Part; tests: number }
+  | { figure: "lock"; part: Part; ms: number }
+  /** Wait for a busy database. */
+  | { figure: "wait"; ms: number };
+
+/** Environment data key; threads started after `hearFigures`, and their own threads, see it. */
+const key = "mtjobs-figures";
+
+let channel: BroadcastChannel | undefined;
+
+/** Reports a figure to the process; does nothing without a listener. */
+export function tellFigure(figure: Figure): void {
+  const name: unknown = getEnvironmentData(key);
+  if (typeof name !== "string") return;
+  channel ??= open(name);
+  channel.postMessage(figure);
+}
+
+/** Receives the figures of all threads started from now on, until the returned function is called. */
+export function hearFigures(hear: (figure: Figure) => void): () => void {
+  const name = `${key}-${process.pid}`;
+  setEnvironmentData(key, name);
+  const ear = open(name);
+  ear.onmessage = (event) => hear((event as { data: Figure }).data);
+  return () => {
+    setEnvironmentData(key, undefined);
+    ear.close();
+  };
+}
+
+/** Opens a channel that does not keep a thread alive. */
+function open(name: string): BroadcastChannel {
+  const opened = new BroadcastChannel(name);
+  (opened as unknown as MessagePort).unref();
+  return opened;
+}
