@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { describe, expect, it } from "vitest";
-import { assertGuarded, isLoopback, parseListen } from "../../../producers/server/listen-address.ts";
+import { assertGuarded, isLoopback, parseListen } from "../../../producers/cli/options/listen-address.ts";
 import { serve } from "../../../producers/server/serve.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
 import { errorCodeOf, runCommand } from "../run-command.ts";
