@@ -37,7 +37,7 @@ export type { Check } from "../producers/doctor/checks/check.ts";
 export type { Examination } from "../producers/doctor/diagnose-and-repair.ts";
 export type { DrainOptions } from "../producers/fleet/drain.ts";
 export type { DrainedArea, DrainHooks, DrainResult, StayedArea } from "../producers/fleet/drain-areas.ts";
-export type { FarmStatus, QueueStatus } from "../producers/fleet/status.ts";
+export type { FleetStatus as FarmStatus, QueueStatus } from "../producers/fleet/status.ts";
 export type { FullDb, FullDbOptions, Query, Row } from "../producers/full-db/full-db.ts";
 export type { Parameters, Value } from "../producers/full-db/parameters.ts";
 export type { MigrateOptions } from "../producers/jobs/check-migrate.ts";

@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../producers/demo/sample-area/build-area.ts";
 import { openConnection } from "../shared/sqlite/connection.ts";
-import { raiseToken } from "../workers/area-db/fence.ts";
+import { raiseFenceToken } from "../workers/area-db/fence.ts";
 import { transact } from "../workers/area-db/transaction.ts";
 import { documentOf, runCommand } from "./producers/run-command.ts";
 import { closePart } from "./support/close-part.ts";
@@ -61,7 +61,7 @@ describe("the SQL in the documentation", () => {
   it("opens a closed cache by hand", () => {
     const area = buildTempArea({ runs: 1, testsPerRun: 1 });
     const db = openConnection({ cache: area.cacheDb });
-    transact(db, () => raiseToken(db, "cache", 1));
+    transact(db, () => raiseFenceToken(db, "cache", 1));
     closePart(db, "cache", { token: 1, movedTo: "host-b", closedAt: 0 }, 1);
     db.close();
     // As the shell hands it on.

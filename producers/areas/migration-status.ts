@@ -1,6 +1,6 @@
 import type { MigrationState } from "../../shared/contract/migration-row.ts";
 import { isoTime } from "./iso-time.ts";
-import type { Look } from "./open-readonly.ts";
+import type { ReadonlyArea } from "./open-readonly.ts";
 import { hasTable } from "./queries.ts";
 
 /** The last migration of an area, from megatest.db. Times are ISO 8601. */
@@ -27,7 +27,7 @@ export interface MigrationFacts {
 type Row = Omit<MigrationFacts, "open" | "begunAt" | "changedAt"> & { begunAt: number; changedAt: number };
 
 /** Returns null if the area was never migrated. */
-export function readMigration(db: Look): MigrationFacts | null {
+export function readMigration(db: ReadonlyArea): MigrationFacts | null {
   if (!hasTable(db, "area", "mtjobs_migrations")) return null;
   const row = db
     .prepare<[], Row>(
@@ -42,7 +42,7 @@ export function readMigration(db: Look): MigrationFacts | null {
 }
 
 /** Returns the tokens of an area's open migrations. */
-export function openMigrationTokens(db: Look): number[] {
+export function openMigrationTokens(db: ReadonlyArea): number[] {
   if (!hasTable(db, "area", "mtjobs_migrations")) return [];
   return db
     .prepare<[], number>(
@@ -72,7 +72,7 @@ export interface ClosedFacts {
 }
 
 /** Returns null if the cache accepts writes. */
-export function readClosed(db: Look): ClosedFacts | null {
+export function readClosed(db: ReadonlyArea): ClosedFacts | null {
   if (!hasTable(db, "cache", "mtjobs_closed")) return null;
   const row = db
     .prepare<[], { token: number; movedTo: string; closedAt: number }>(

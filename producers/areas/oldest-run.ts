@@ -5,7 +5,7 @@ import { type ReducePolicy, readPolicies } from "../../shared/area/config/reduce
 import { matchRun, targetSql } from "../../shared/area-db/run-patterns.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { isOddTime } from "../../shared/sqlite/times.ts";
-import { type Look, openLook } from "./open-readonly.ts";
+import { openReadonly, type ReadonlyArea } from "./open-readonly.ts";
 import { columnsOf } from "./queries.ts";
 
 type Request = ReducePolicy["request"];
@@ -44,9 +44,9 @@ export class OldestRuns {
 }
 
 function readOrNull(area: Area, now: number): number | null {
-  let db: Look | undefined;
+  let db: ReadonlyArea | undefined;
   try {
-    db = openLook({ area: area.megatestDb });
+    db = openReadonly({ area: area.megatestDb });
     return readOldest(db, area, now);
   } catch {
     return null;
@@ -60,7 +60,7 @@ function readOrNull(area: Area, now: number): number | null {
  * run's own row; without such lines, of all runs that are neither hidden nor locked. Seconds since 1970; null
  * without any.
  */
-function readOldest(db: Look, area: Area, now: number): number | null {
+function readOldest(db: ReadonlyArea, area: Area, now: number): number | null {
   const columns = new NameSet(columnsOf(db, "area", "runs"));
   const keys = targetKeys(area.config).filter((key) => columns.has(key));
   const { policies } = readPolicies(area.config);
@@ -69,7 +69,7 @@ function readOldest(db: Look, area: Area, now: number): number | null {
   return found.length === 0 ? null : Math.min(...found);
 }
 
-function oldestOf(db: Look, keys: readonly string[], request: Request, now: number): number | null {
+function oldestOf(db: ReadonlyArea, keys: readonly string[], request: Request, now: number): number | null {
   const matching = matchRun(keys, request);
   const stays = request.includeLocked === true ? "'deleted'" : "'deleted', 'locked'";
   const sql = `SELECT min(began) FROM (

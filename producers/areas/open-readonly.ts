@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { JobsError } from "../../shared/errors.ts";
-import { type Connection, openConnection, openToLook } from "../../shared/sqlite/connection.ts";
+import { type Connection, openConnection, openReadonlyConnection } from "../../shared/sqlite/connection.ts";
 import { assertHarmlessJournal, hasHotJournal, journalMode, walBytes } from "../../shared/sqlite/journal.ts";
 
 /** A database of an area by its role; also its schema name when attached. */
 export type Part = "area" | "cache" | "ref" | "completed";
 
-export type Look = Connection;
+export type ReadonlyArea = Connection;
 
 /** Milliseconds to wait for a locked database before it is reported as busy. */
 const patience = 500;
@@ -19,7 +19,7 @@ const patience = 500;
  *   mode; `not-owner` if a journal names another file, which SQLite might remove; SQLite's error if one cannot be
  *   opened
  */
-export function openLook(files: Partial<Record<Part, string>>): Look {
+export function openReadonly(files: Partial<Record<Part, string>>): ReadonlyArea {
   const given = Object.entries(files) as [Part, string][];
   if (given.length === 0) throw new TypeError("no files given");
   const modes = new Map(given.map(([part, file]) => [part, assertReadable(part, file)]));
@@ -31,7 +31,7 @@ export function openLook(files: Partial<Record<Part, string>>): Look {
     if (!existsSync(`${file}-wal`)) throw notNow(file, "is in WAL mode and closed");
   }
   const options = { busyTimeoutMs: patience };
-  const db = readonly ? openToLook(files, options) : openConnection(files, options);
+  const db = readonly ? openReadonlyConnection(files, options) : openConnection(files, options);
   db.pragma("query_only = ON");
   return db;
 }

@@ -4,7 +4,7 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { type RunId, shownId } from "../../shared/sqlite/run-id.ts";
 import { isOddTime, seconds } from "../../shared/sqlite/times.ts";
 import { isoTime } from "./iso-time.ts";
-import type { Look, Part } from "./open-readonly.ts";
+import type { Part, ReadonlyArea } from "./open-readonly.ts";
 
 /** A run as shown by `status`. */
 export interface NamedRun {
@@ -43,12 +43,12 @@ export interface Lease {
 /** Megatest never shows a run in state `deleted`; the row that guards ids is one. */
 const shown = "coalesce(state, '') <> 'deleted'";
 
-function countRuns(db: Look, part: Part): number {
+function countRuns(db: ReadonlyArea, part: Part): number {
   return db.prepare<[], number>(`SELECT count(*) FROM ${part}.runs WHERE ${shown}`).pluck().get() ?? 0;
 }
 
 /** @param keys the target keys; those that are not columns of `runs` are ignored */
-export function readSide(db: Look, part: Part, keys: readonly string[]): Side {
+export function readSide(db: ReadonlyArea, part: Part, keys: readonly string[]): Side {
   const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
   return {
     runs: countRuns(db, part),
@@ -58,7 +58,12 @@ export function readSide(db: Look, part: Part, keys: readonly string[]): Side {
   };
 }
 
-function endOf(db: Look, part: Part, keys: readonly string[], order: "ASC" | "DESC"): NamedRun | null {
+function endOf(
+  db: ReadonlyArea,
+  part: Part,
+  keys: readonly string[],
+  order: "ASC" | "DESC",
+): NamedRun | null {
   const columns = new NameSet(columnsOf(db, part, "runs"));
   const target = keys
     .filter((key) => columns.has(key))
@@ -84,7 +89,7 @@ function isoOf(seconds: bigint): string | null {
 }
 
 /** Counts the runs of completed-runs.db by state, without `moved`. */
-export function readStates(db: Look): Record<string, number> {
+export function readStates(db: ReadonlyArea): Record<string, number> {
   if (!hasTable(db, "completed", "mtjobs_runs")) return {};
   const rows = db
     .prepare<[], [string, number]>(
@@ -96,7 +101,7 @@ export function readStates(db: Look): Record<string, number> {
 }
 
 /** Counts runs of the cache that neither megatest.db nor completed-runs.db has, without hidden ones. */
-export function cacheOnlyRuns(db: Look, withCompleted: boolean): number {
+export function cacheOnlyRuns(db: ReadonlyArea, withCompleted: boolean): number {
   const elsewhere = ["area", ...(withCompleted ? ["completed"] : [])]
     .map((part) => `AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS k WHERE k.id = c.id)`)
     .join(" ");
@@ -121,7 +126,7 @@ export interface FenceRow {
 }
 
 /** Returns null if the lease has ended, or ends later than any valid one can. */
-export function readLease(db: Look, now: number): Lease | null {
+export function readLease(db: ReadonlyArea, now: number): Lease | null {
   const row = readFenceRow(db);
   if (row === undefined || row.holder === null || leaseStateOf(row, undefined, now) !== "held") return null;
   return {
@@ -144,7 +149,7 @@ export function leaseStateOf(
 }
 
 /** Returns undefined if no job has ever worked on the area. */
-export function readFenceRow(db: Look): FenceRow | undefined {
+export function readFenceRow(db: ReadonlyArea): FenceRow | undefined {
   if (!hasTable(db, "area", "mtjobs_fence")) return undefined;
   return db
     .prepare<[], FenceRow>(
@@ -154,14 +159,14 @@ export function readFenceRow(db: Look): FenceRow | undefined {
 }
 
 /** Returns the names of a table's columns; [] if there is no such table. */
-export function columnsOf(db: Look, part: Part, table: string): string[] {
+export function columnsOf(db: ReadonlyArea, part: Part, table: string): string[] {
   return db
     .prepare<[string, string], string>("SELECT name FROM pragma_table_info(?, ?)")
     .pluck()
     .all(table, part);
 }
 
-export function hasTable(db: Look, part: Part, table: string): boolean {
+export function hasTable(db: ReadonlyArea, part: Part, table: string): boolean {
   const found = db.prepare(
     `SELECT 1 FROM ${part}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
   );

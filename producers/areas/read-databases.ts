@@ -6,7 +6,7 @@ import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
 import { hasContent, namesAnotherFile } from "../../shared/sqlite/journal.ts";
 import { type MigrationFacts, readMigration } from "./migration-status.ts";
-import { type Look, openLook, type Part } from "./open-readonly.ts";
+import { openReadonly, type Part, type ReadonlyArea } from "./open-readonly.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./queries.ts";
 
 /** A summary of an area's databases; null means unreadable. */
@@ -86,10 +86,10 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
   };
 }
 
-function attempt<T>(files: Files, problems: string[], read: (db: Look) => T): T | null {
-  let db: Look | undefined;
+function attempt<T>(files: Files, problems: string[], read: (db: ReadonlyArea) => T): T | null {
+  let db: ReadonlyArea | undefined;
   try {
-    db = openLook(files);
+    db = openReadonly(files);
     return read(db);
   } catch (error) {
     problems.push(

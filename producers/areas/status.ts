@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { type Area, openAreaToLook } from "../../shared/area/area.ts";
+import { type Area, openAreaReadonly } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import { findCache } from "../../shared/area/cache/cache.ts";
 import { findOtherCaches } from "../../shared/area/cache/single-cache.ts";
@@ -12,7 +12,7 @@ import { cacheReader } from "../../shared/area-db/read-cache.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { areaPath } from "./area-path.ts";
-import { openLook } from "./open-readonly.ts";
+import { openReadonly } from "./open-readonly.ts";
 import { type DatabaseFacts, readDatabases } from "./read-databases.ts";
 
 /** The part of `status AREA` that needs no Redis. */
@@ -55,7 +55,7 @@ export async function areaStatus(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<AreaStatus> {
-  const area = openAreaToLook(areaPath(cwd, path), settings, env);
+  const area = openAreaReadonly(areaPath(cwd, path), settings, env);
   const problems: string[] = [];
   const look = <T>(read: () => T, otherwise: T): T => {
     try {
@@ -99,7 +99,7 @@ export async function areaStatus(
 
 function misnamedCaches(area: Area, settings: Settings): string[] {
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
-  const { used } = findOtherCaches(area, settings, cacheReader(area, completed, openLook));
+  const { used } = findOtherCaches(area, settings, cacheReader(area, completed, openReadonly));
   const misnamed = used.filter(({ why }) => why === "misnamed");
   return misnamed.map(({ directory, reason }) => `the cache ${directory} ${reason}: see mtjobs doctor`);
 }

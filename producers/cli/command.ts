@@ -55,14 +55,14 @@ export function addSharedOptions(command: Command, leaveOut: readonly string[] =
 /** The attribute names of the options that `addSharedOptions` adds. */
 export const settingKeys = settingsFlags.map(([flags]) => new Option(flags).attributeName());
 
-export interface Lesson {
+export interface HelpText {
   examples: readonly (readonly [line: string, does: string])[];
   /** Exit codes of this command with their meanings; 0 and 2 have defaults. */
   exits?: Partial<Record<0 | 1 | 2 | 3 | 4 | 5 | 130, string>>;
   notes?: readonly string[];
 }
 
-export function teach(command: Command, { examples, exits = {}, notes = [] }: Lesson): void {
+export function addHelp(command: Command, { examples, exits = {}, notes = [] }: HelpText): void {
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = notes.flatMap((note) => ["", note]);
   lines.push("", "Examples:", ...examples.map(([line, does]) => `  ${line.padEnd(width)}  # ${does}`));

@@ -4,7 +4,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { resultText } from "../format/move-result.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../jobs/check-move.ts";
 import { exitOf } from "../jobs/exit-code.ts";
-import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "./command.ts";
+import { addHelp, addSharedOptions, type Bind, type CommandContext, type HelpText } from "./command.ts";
 import type { CliDeps } from "./io.ts";
 import { duration } from "./options/option-values.ts";
 import { addSelectors, addWorkOptions, type SelectorTexts } from "./options/selectors.ts";
@@ -21,7 +21,7 @@ export interface MoveCommand {
   dryRun: string;
   /** Adds the command's own options, named like the members of the job's data. */
   addOptions?: (command: Command) => Command;
-  lesson: Pick<Lesson, "examples" | "notes">;
+  lesson: Pick<HelpText, "examples" | "notes">;
 }
 
 const exits = {
@@ -51,7 +51,7 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
       duration("--timeout"),
     );
   addSharedOptions(command);
-  teach(command, { ...kind.lesson, exits });
+  addHelp(command, { ...kind.lesson, exits });
   bind(command, (context) => ask(context, deps, kind.name));
 }
 

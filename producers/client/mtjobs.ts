@@ -9,7 +9,7 @@ import { type AreaStatus, areaStatus } from "../areas/status.ts";
 import type { Examination } from "../doctor/diagnose-and-repair.ts";
 import { type DrainOptions, drainHost, undrainHost } from "../fleet/drain.ts";
 import type { DrainHooks, DrainResult } from "../fleet/drain-areas.ts";
-import { type FarmStatus, farmStatus } from "../fleet/status.ts";
+import { type FleetStatus, fleetStatus } from "../fleet/status.ts";
 import { FullDb, type FullDbOptions } from "../full-db/full-db.ts";
 import { locateFiles } from "../full-db/locate.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
@@ -145,11 +145,11 @@ export class MtJobs {
   }
 
   /** Without `area`: hosts, queues, workers. With it: the area itself, without Redis. */
-  status(): Promise<FarmStatus>;
+  status(): Promise<FleetStatus>;
   status(area: string): Promise<AreaStatus>;
-  async status(area?: string): Promise<FarmStatus | AreaStatus> {
+  async status(area?: string): Promise<FleetStatus | AreaStatus> {
     return area === undefined
-      ? await this.#session.ask(farmStatus)
+      ? await this.#session.ask(fleetStatus)
       : await areaStatus(area, { settings: this.settings, ...this.#deps });
   }
 
@@ -160,10 +160,10 @@ export class MtJobs {
    *   `cancelled`, …
    */
   async doctor(area: string, { repair = false, ...hooks }: DoctorOptions = {}): Promise<Examination> {
-    const { examine } = await import("../doctor/diagnose-and-repair.ts");
+    const { diagnoseAndRepair } = await import("../doctor/diagnose-and-repair.ts");
     const { settings } = this;
     const mend = (request: RepairRequest) => this.#deps.runRepair(request, settings, jobHooks(hooks));
-    return await examine(area, { settings, ...this.#deps }, repair ? mend : undefined);
+    return await diagnoseAndRepair(area, { settings, ...this.#deps }, repair ? mend : undefined);
   }
 
   /**

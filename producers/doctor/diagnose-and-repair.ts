@@ -14,7 +14,7 @@ export interface Examination extends Diagnosis {
  *
  * @throws {JobsError} as `diagnose`, and what `repair` throws
  */
-export async function examine(
+export async function diagnoseAndRepair(
   path: string,
   place: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
   repair?: (request: RepairRequest) => Promise<MoveResult>,

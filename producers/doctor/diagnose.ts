@@ -1,16 +1,16 @@
-import { openAreaToLook } from "../../shared/area/area.ts";
+import { openAreaReadonly } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { areaPath } from "../areas/area-path.ts";
 import type { Part } from "../areas/open-readonly.ts";
 import { checkCaches } from "./checks/caches.ts";
 import { type Check, note } from "./checks/check.ts";
-import { meet, nameOf, type Patient } from "./checks/context.ts";
+import { type DoctorContext, loadContext, nameOf } from "./checks/context.ts";
 import { checkFitness } from "./checks/fitness.ts";
 import { checkIntegrity } from "./checks/integrity.ts";
 import { checkJournals } from "./checks/journals.ts";
 import { checkLeftovers } from "./checks/leftovers.ts";
-import { checkPlace } from "./checks/location.ts";
+import { checkLocation } from "./checks/location.ts";
 import { checkMigrations } from "./checks/migrations.ts";
 import { checkRecords } from "./checks/records.ts";
 import { Budget } from "./checks/scan-budget.ts";
@@ -34,11 +34,11 @@ export async function diagnose(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<Diagnosis> {
-  const area = openAreaToLook(areaPath(cwd, path), settings, env);
-  const patient = await meet(area, settings);
+  const area = openAreaReadonly(areaPath(cwd, path), settings, env);
+  const patient = await loadContext(area, settings);
   const budget = new Budget();
   const checks = oncePerFile(patient, [
-    ...(await checkPlace(patient)),
+    ...(await checkLocation(patient)),
     ...(await checkCaches(patient)),
     ...(await checkJournals(patient)),
     ...(await checkLeftovers(patient)),
@@ -62,7 +62,7 @@ function idOf(area: Parameters<typeof readAreaId>[0]): string | null {
  * Reports a fault that fails several checks (a damaged file, a path of another owner) only once; the other checks
  * become notes that refer to it.
  */
-function oncePerFile({ files }: Patient, checks: Check[]): Check[] {
+function oncePerFile({ files }: DoctorContext, checks: Check[]): Check[] {
   const told = new Map<unknown, Check>();
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
     const names = [`journal/${nameOf[part]}`, `integrity/${nameOf[part]}`];

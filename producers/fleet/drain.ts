@@ -9,7 +9,7 @@ import type { Settings } from "../../shared/settings/settings.ts";
 import type { MigrateOptions } from "../jobs/check-migrate.ts";
 import { requester } from "../jobs/check-move.ts";
 import type { Session } from "../jobs/session.ts";
-import { type Farm, fitTarget, hostCalled, lookAtFarm } from "../jobs/target-host.ts";
+import { type Farm, fitTarget, hostCalled, readFleet } from "../jobs/target-host.ts";
 import { askFor, type DrainDeps, type DrainHooks, type DrainResult, followAll } from "./drain-areas.ts";
 
 /** Options of a drain; inherited ones apply to each migration. */
@@ -35,14 +35,14 @@ export async function drainHost(
   const { to, wait, ...each } = options;
   const { redis, settings } = session;
   await checkRedis(redis, settings.redisUrl);
-  const farm = await lookAtFarm(session);
+  const farm = await readFleet(session);
   const names = namesOf(host, farm);
   const targets = targetsOf(names, to, farm);
   const dryRun = options.dryRun === true;
   assertRoots(settings);
   // First, so that no area moves to it during the scan.
   if (!dryRun) await setDrained(redis, settings.prefix, names[0], requester(settings));
-  const survey = surveyAreas(settings, hooks.env);
+  const survey = listHomes(settings, hooks.env);
   const result: DrainResult = {
     host: names[0],
     dryRun,
@@ -53,7 +53,7 @@ export async function drainHost(
     warnings: [...survey.warnings],
   };
   const leaving = [...survey.homes].filter(([, home]) => home !== undefined && names.includes(home));
-  const plan = spread(
+  const plan = assignTargets(
     leaving.map(([area]) => area),
     targets.map(({ host, address, areas }) => ({
       host,
@@ -71,7 +71,7 @@ export async function undrainHost(
   session: Session,
   host: string,
 ): Promise<{ host: string; drained: false; was: boolean }> {
-  const [name] = namesOf(host, await lookAtFarm(session));
+  const [name] = namesOf(host, await readFleet(session));
   return {
     host: name,
     drained: false,
@@ -102,7 +102,7 @@ function targetsOf(names: readonly string[], to: readonly string[] | undefined, 
   );
 }
 
-function countHomes({ homes }: Survey, names: readonly (string | null)[]): number {
+function countHomes({ homes }: ListedHomes, names: readonly (string | null)[]): number {
   return [...homes.values()].filter((home) => home !== undefined && names.includes(home)).length;
 }
 
@@ -119,7 +119,7 @@ export interface HostLoad {
  * Assigns each area to the host with the fewest areas, counting those already assigned, among those whose worker
  * may touch it; the first one on a tie. Areas that no host may take are missing from the result.
  */
-export function spread(areas: readonly string[], targets: readonly HostLoad[]): Map<string, string> {
+export function assignTargets(areas: readonly string[], targets: readonly HostLoad[]): Map<string, string> {
   const loads = targets.map((target) => ({ ...target }));
   const plan = new Map<string, string>();
   for (const area of areas) {
@@ -133,7 +133,7 @@ export function spread(areas: readonly string[], targets: readonly HostLoad[]): 
   return plan;
 }
 
-export interface Survey {
+export interface ListedHomes {
   /** By path; undefined if the area has no homehost yet. */
   homes: Map<string, string | undefined>;
   /** Areas whose homehost could not be determined. */
@@ -151,8 +151,8 @@ function assertRoots({ areas }: Settings): void {
 }
 
 /** Finds all areas below `settings.areas` and their homehosts; read-only. */
-function surveyAreas(settings: Settings, env: NodeJS.ProcessEnv): Survey {
-  const survey: Survey = { homes: new Map(), unclear: [], warnings: [] };
+function listHomes(settings: Settings, env: NodeJS.ProcessEnv): ListedHomes {
+  const survey: ListedHomes = { homes: new Map(), unclear: [], warnings: [] };
   for (const path of listAreas(settings.areas, { warn: (sentence) => survey.warnings.push(sentence) })) {
     try {
       survey.homes.set(path, readHomehost(openAllowedArea(path, settings, env)).value);

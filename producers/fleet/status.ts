@@ -16,7 +16,7 @@ export interface QueueStatus {
 }
 
 /** The result of `status` without AREA. */
-export interface FarmStatus {
+export interface FleetStatus {
   hosts: QueueStatus[];
   /** Schedules, and lines of `[reduce-records]` that have requested a job. */
   automatic: AutomaticStatus[];
@@ -33,7 +33,7 @@ const counted = [
 ] as const;
 
 /** Returns all hosts with a queue or a worker, by name. */
-export async function farmStatus(session: Session): Promise<FarmStatus> {
+export async function fleetStatus(session: Session): Promise<FleetStatus> {
   const { redis, settings } = session;
   const workers = new Map((await listHosts(redis, settings.prefix)).map((record) => [record.host, record]));
   const drained = await listDrained(redis, settings.prefix);

@@ -7,14 +7,14 @@ import { isoTime } from "../areas/iso-time.ts";
 import { stateTexts } from "../areas/migration-status.ts";
 import type { NamedRun } from "../areas/queries.ts";
 import type { AreaStatus } from "../areas/status.ts";
-import type { FarmStatus, QueueStatus } from "../fleet/status.ts";
+import type { FleetStatus, QueueStatus } from "../fleet/status.ts";
 import type { JobView } from "../jobs/job-view.ts";
 import type { AutomaticStatus } from "../jobs/schedule-status.ts";
 import { placeText } from "./migrate-result.ts";
 import { leftovers, leftoverText } from "./move-result.ts";
 import { printable, textTable } from "./table.ts";
 
-export function farmStatusText({ hosts, automatic }: FarmStatus): string {
+export function fleetStatusText({ hosts, automatic }: FleetStatus): string {
   const rows = hosts.map(({ host, counts, worker, drained }) => [
     host,
     `${workerText(worker)}${drained === null ? "" : ", drained"}`,

@@ -15,7 +15,7 @@ export interface Queued {
  * The result of `status AREA`: the area according to its files, and its queue entries, or why the queues are
  * unreachable.
  */
-export type WholeAreaStatus = AreaStatus &
+export type AreaStatusWithJobs = AreaStatus &
   ((Queued & { queueProblem: null }) | { jobs: null; automatic: null; queueProblem: ErrorDocument });
 
 export async function readQueues(session: Session): Promise<Queued> {
@@ -30,10 +30,10 @@ export async function readQueues(session: Session): Promise<Queued> {
  * Combines the two results, which are awaited together: an unreachable Redis must neither delay nor prevent the
  * report on the area. @throws what `look` rejects with
  */
-export async function wholeStatus(
+export async function areaStatusWithJobs(
   look: Promise<AreaStatus>,
   asking: Promise<Queued>,
-): Promise<WholeAreaStatus> {
+): Promise<AreaStatusWithJobs> {
   const [status, queued] = await Promise.allSettled([look, asking]);
   if (status.status === "rejected") throw status.reason;
   const { area: path } = status.value;

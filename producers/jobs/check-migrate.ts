@@ -9,10 +9,10 @@ import { parseDuration } from "../../shared/time/duration.ts";
 import { areaPath } from "../areas/area-path.ts";
 import { type RequestPlace, requester } from "./check-move.ts";
 import type { Enqueued } from "./enqueue.ts";
-import { lookForJob } from "./find-job.ts";
+import { searchJob } from "./find-job.ts";
 import type { Duration } from "./options.ts";
 import type { Session } from "./session.ts";
-import { fitTarget, lookAtFarm } from "./target-host.ts";
+import { fitTarget, readFleet } from "./target-host.ts";
 
 export interface MigrateOptions {
   /** Name or address of the new homehost; default: this host. */
@@ -117,10 +117,10 @@ export async function enqueueMigrate(
 ): Promise<Enqueued> {
   const { redis, settings } = session;
   await checkRedis(redis, settings.redisUrl);
-  const { host } = fitTarget(payload.to, await lookAtFarm(session));
+  const { host } = fitTarget(payload.to, await readFleet(session));
   const work = { ...payload, to: host };
   const wanted = givenId ?? newJobId("migrate");
-  const known = givenId === undefined ? undefined : await lookForJob(session, givenId);
+  const known = givenId === undefined ? undefined : await searchJob(session, givenId);
   const job =
     known?.job ?? (await session.queue(host).add("migrate", work, enqueueOptions("migrate", work, wanted)));
   const jobId = String(job.id);

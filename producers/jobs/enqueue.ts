@@ -4,14 +4,14 @@ import { type Homehost, isAtHome, readHomehost } from "../../shared/area/homehos
 import type { JobName } from "../../shared/contract/payload.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { type HostStatus, hostNamed, listHosts } from "../../shared/queue/hosts.ts";
-import { type JobPlace, newJobId } from "../../shared/queue/names.ts";
+import { type JobLocation, newJobId } from "../../shared/queue/names.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { CheckedRequest } from "./check-move.ts";
-import { lookForJob } from "./find-job.ts";
+import { searchJob } from "./find-job.ts";
 import type { Session } from "./session.ts";
 
-export interface Enqueued extends JobPlace {
+export interface Enqueued extends JobLocation {
   job: JobName | "migrate";
   area: string;
   /** The same job was already enqueued and is unfinished: this is its id, and nothing was added. */
@@ -34,7 +34,7 @@ export async function enqueueJob(
   const { redis, settings } = session;
   // Like the worker, refuse a Redis that may evict jobs.
   await checkRedis(redis, settings.redisUrl);
-  const known = givenId === undefined ? undefined : await lookForJob(session, givenId);
+  const known = givenId === undefined ? undefined : await searchJob(session, givenId);
   const hosts = await listHosts(redis, settings.prefix);
   const host = known?.host ?? (await hostOf(readHomehost(area), hosts, settings));
   const wanted = givenId ?? newJobId(name);

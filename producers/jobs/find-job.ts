@@ -1,7 +1,7 @@
 import type { Job } from "bullmq";
 import { JobsError } from "../../shared/errors.ts";
 import { type CancelOutcome, requestCancel } from "../../shared/queue/cancel.ts";
-import { isNumber, type JobPlace } from "../../shared/queue/names.ts";
+import { isNumber, type JobLocation } from "../../shared/queue/names.ts";
 import { forwardedTo, type JobView, type QueueState, viewJob } from "./job-view.ts";
 import { knownHosts } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
@@ -18,7 +18,7 @@ export interface FoundJob {
  *   queue)
  */
 async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
-  const found = await lookForJob(session, jobId, host);
+  const found = await searchJob(session, jobId, host);
   if (found !== undefined) return found;
   throw new JobsError(
     "unknown-job",
@@ -30,7 +30,7 @@ async function findJob(session: Session, jobId: string, host?: string): Promise<
 }
 
 /** Does the same, but returns undefined if no queue has the job. @throws {JobsError} `usage`, as there */
-export async function lookForJob(
+export async function searchJob(
   session: Session,
   jobId: string,
   host?: string,
@@ -72,7 +72,7 @@ export async function reportJob(session: Session, jobId: string, at?: string): P
   return { ...viewJob(host, fresh, state), log: logs };
 }
 
-export interface Cancelled extends JobPlace {
+export interface Cancelled extends JobLocation {
   outcome: Exclude<CancelOutcome, "unknown">;
 }
 

@@ -6,13 +6,13 @@ import { JobsError } from "../../shared/errors.ts";
 import { cancelledBeforehand, isCancelRequested } from "../../shared/queue/cancel.ts";
 import { readWaiting } from "../../shared/queue/deferrals.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
-import type { JobPlace } from "../../shared/queue/names.ts";
+import type { JobLocation } from "../../shared/queue/names.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
 import { forwardedTo, type JobResult, progressOf, type QueueState } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 /** How a followed job ended, and where: in the homehost's queue if it was forwarded. */
-export type Ending<Result extends JobResult = JobResult> = JobPlace &
+export type Ending<Result extends JobResult = JobResult> = JobLocation &
   ({ result: Result; error?: never } | { result?: never; error: JobsError });
 
 export interface FollowOptions {
@@ -42,7 +42,7 @@ const outage = 30_000;
  */
 export async function followJob<Result extends JobResult = JobResult>(
   session: Session,
-  place: JobPlace,
+  place: JobLocation,
   options: FollowOptions = {},
 ): Promise<Ending<Result>> {
   const follower = new Follower(session, place, options);
@@ -57,7 +57,7 @@ class Follower {
   private readonly session: Session;
   private readonly options: FollowOptions;
   private readonly deadline: number;
-  private place: JobPlace;
+  private place: JobLocation;
   private pollMs: number = pollBetween[0];
   private seen = "";
   private told = "";
@@ -67,7 +67,7 @@ class Follower {
   private unreachableSince: number | undefined;
   private wasAway = false;
 
-  constructor(session: Session, place: JobPlace, options: FollowOptions) {
+  constructor(session: Session, place: JobLocation, options: FollowOptions) {
     this.session = session;
     this.place = place;
     this.options = options;

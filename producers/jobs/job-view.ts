@@ -3,7 +3,7 @@ import { decodeFailure } from "../../shared/contract/failure.ts";
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
 import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
 import { type ErrorDocument, JobsError } from "../../shared/errors.ts";
-import type { JobPlace } from "../../shared/queue/names.ts";
+import type { JobLocation } from "../../shared/queue/names.ts";
 
 /** BullMQ's job states, unfinished first. */
 export const queueStates = [
@@ -25,7 +25,7 @@ export type JobState = QueueState | "cancelled" | "forwarded";
 export const jobStates: readonly JobState[] = [...queueStates, "cancelled", "forwarded"];
 
 /** One job in the output of `jobs`, `job` and the library. Times are ISO 8601; null if not reached. */
-export interface JobView extends JobPlace {
+export interface JobView extends JobLocation {
   job: string;
   area: string | null;
   state: JobState;
@@ -38,7 +38,7 @@ export interface JobView extends JobPlace {
   progress: Progress | null;
   data: unknown;
   result?: JobResult;
-  forwarded?: JobPlace;
+  forwarded?: JobLocation;
   error?: ErrorDocument;
 }
 
@@ -53,10 +53,10 @@ function textOf(data: unknown, key: string): string | null {
 }
 
 /** Returns where a finished job was forwarded; undefined if it did the work itself. */
-export function forwardedTo(returnValue: unknown): JobPlace | undefined {
+export function forwardedTo(returnValue: unknown): JobLocation | undefined {
   if (typeof returnValue !== "object" || returnValue === null || !("forwarded" in returnValue))
     return undefined;
-  const { host, jobId } = returnValue.forwarded as Partial<JobPlace>;
+  const { host, jobId } = returnValue.forwarded as Partial<JobLocation>;
   return typeof host === "string" && typeof jobId === "string" ? { host, jobId } : undefined;
 }
 

@@ -12,7 +12,7 @@ import type { CheckedRequest } from "./check-move.ts";
 import { chooseHost } from "./enqueue.ts";
 import { knownHosts } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
-import { fitTarget, lookAtFarm } from "./target-host.ts";
+import { fitTarget, readFleet } from "./target-host.ts";
 
 export interface Schedule {
   name: string;
@@ -97,7 +97,7 @@ async function placeOf(session: Session, checked: CheckedRequest | CheckedMigrat
       },
     );
   }
-  const { host } = fitTarget(payload.to, await lookAtFarm(session));
+  const { host } = fitTarget(payload.to, await readFleet(session));
   return { host, payload: { ...payload, to: host } };
 }
 

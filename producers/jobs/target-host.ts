@@ -8,7 +8,7 @@ export interface Farm {
   drained: ReadonlyMap<string, Drained>;
 }
 
-export async function lookAtFarm({ redis, settings }: Session): Promise<Farm> {
+export async function readFleet({ redis, settings }: Session): Promise<Farm> {
   const { prefix } = settings;
   return { hosts: await listHosts(redis, prefix), drained: await listDrained(redis, prefix) };
 }

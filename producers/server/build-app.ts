@@ -4,7 +4,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { guardAccess } from "./access.ts";
 import { describeApi } from "./openapi.ts";
-import { areaRoutes, lookRoutes } from "./routes/areas.ts";
+import { areaListRoutes, areaRoutes } from "./routes/areas.ts";
 import { addBoard } from "./routes/bull-board.ts";
 import { eventRoute } from "./routes/events.ts";
 import { healthRoute } from "./routes/health.ts";
@@ -12,7 +12,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { addOverview, importMapHash } from "./routes/overview.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
-import type { ServerParts } from "./routes/server-context.ts";
+import type { ServerContext } from "./routes/server-context.ts";
 
 /** Maximum bytes of a body; a job with 100,000 run ids fits. */
 const largestBody = 1024 * 1024;
@@ -29,7 +29,7 @@ export interface AppOptions {
   version: string;
 }
 
-export async function buildApp(parts: ServerParts, options: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(parts: ServerContext, options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: options.log.child({}, { serializers: { req: requestForLog } }),
     bodyLimit: largestBody,
@@ -50,7 +50,7 @@ export async function buildApp(parts: ServerParts, options: AppOptions): Promise
   guardAccess(app, parts.settings.token);
   await describeApi(app, options.version);
   await app.register(jobRoutes(parts), { prefix: "/api/v1" });
-  await app.register(lookRoutes(parts), { prefix: "/api/v1" });
+  await app.register(areaListRoutes(parts), { prefix: "/api/v1" });
   await app.register(areaRoutes(parts), { prefix: "/api/v1" });
   await app.register(eventRoute(parts), { prefix: "/api/v1" });
   await app.register(healthRoute(parts));

@@ -8,9 +8,9 @@ import { listeningUrl } from "../../shared/text.ts";
 import { assertGuarded, type ListenAddress } from "../cli/options/listen-address.ts";
 import { openSession } from "../jobs/session.ts";
 import { shortestToken } from "./access.ts";
-import { Desk } from "./area-pool/area-pool.ts";
+import { AreaPool } from "./area-pool/area-pool.ts";
 import { buildApp } from "./build-app.ts";
-import type { ServerParts } from "./routes/server-context.ts";
+import type { ServerContext } from "./routes/server-context.ts";
 
 /** Milliseconds for open requests after the server is told to stop. */
 const stopGrace = 5000;
@@ -37,10 +37,10 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
   await assertGuarded(listen, settings.token);
   const log = createLog(settings);
   const session = await openSession(settings);
-  const desk = new Desk({ ...settings, token: undefined });
+  const desk = new AreaPool({ ...settings, token: undefined });
   try {
     await checkRedis(session.redis, settings.redisUrl);
-    const ask: ServerParts["ask"] = async (work) => {
+    const ask: ServerContext["ask"] = async (work) => {
       try {
         return await work();
       } catch (error) {

@@ -16,7 +16,7 @@ type PairPart = "cache" | "ref";
  *
  * @param parts the attached parts, including `area`
  */
-export function findStrangePart(
+export function findForeignPart(
   db: Connection,
   keys: readonly string[],
   parts: readonly Part[],

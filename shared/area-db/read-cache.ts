@@ -8,7 +8,7 @@ import { idRanges } from "../sqlite/ids.ts";
 import { copyPrivately, type PrivateCopy } from "../sqlite/private-copy.ts";
 import { hasTable } from "../sqlite/table.ts";
 import { gapName, notNamed } from "./hidden-row-names.ts";
-import { findStrangePart, sharesRun } from "./one-area.ts";
+import { findForeignPart, sharesRun } from "./one-area.ts";
 import { type IdentifiedTable, identifiedTables } from "./record-tables.ts";
 
 export type Opener = (files: Partial<Record<Part, string>>) => Connection;
@@ -89,7 +89,7 @@ function isStrange(
 ): boolean {
   const hasRef = lstatSync(refDb, { throwIfNoEntry: false })?.isFile() === true;
   const all = hasRef ? { ...files, ref: copy(refDb) } : files;
-  return looking(open, all, (db) => findStrangePart(db, keys, partsOf(all)) !== undefined);
+  return looking(open, all, (db) => findForeignPart(db, keys, partsOf(all)) !== undefined);
 }
 
 function looking<T>(open: Opener, files: Partial<Record<Part, string>>, look: (db: Connection) => T): T {

@@ -6,7 +6,7 @@ import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { userId, userText } from "./user-name.ts";
 
 /** Location of this user's caches. Files below `cacheRoot` may be anyone's. */
-export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
+export type CacheLocation = Pick<Settings, "cacheRoot" | "user">;
 
 /**
  * Checks that only the caches' user and root can create, replace or write to a directory below the cache root: each
@@ -15,7 +15,7 @@ export type CachePlace = Pick<Settings, "cacheRoot" | "user">;
  *
  * @throws JobsError `not-owner`
  */
-export function checkOwnDirectory(place: CachePlace, directory: string): Stats | undefined {
+export function checkOwnDirectory(place: CacheLocation, directory: string): Stats | undefined {
   let path = place.cacheRoot;
   let stat: Stats | undefined;
   for (const name of relative(place.cacheRoot, directory).split(sep)) {
@@ -27,7 +27,7 @@ export function checkOwnDirectory(place: CachePlace, directory: string): Stats |
   return stat;
 }
 
-export function isOwnDirectory(place: CachePlace, directory: string): boolean {
+export function isOwnDirectory(place: CacheLocation, directory: string): boolean {
   try {
     return checkOwnDirectory(place, directory) !== undefined;
   } catch (error) {
@@ -43,7 +43,7 @@ const sidecars = ["-journal", "-wal", "-shm"];
  *
  * @throws JobsError `not-owner`
  */
-export function checkOwnDatabase(place: CachePlace, path: string): boolean {
+export function checkOwnDatabase(place: CacheLocation, path: string): boolean {
   const stat = look(path);
   if (stat === undefined) return false;
   assertOwn(place, path, stat, "a regular file");
@@ -84,7 +84,7 @@ function assertKind(path: string, stat: Stats, kind: Kind): void {
   });
 }
 
-function assertOwn({ user }: CachePlace, path: string, stat: Stats, kind: Kind): void {
+function assertOwn({ user }: CacheLocation, path: string, stat: Stats, kind: Kind): void {
   assertKind(path, stat, kind);
   if (!mayOwn(stat.uid, user)) {
     throw new JobsError("not-owner", `${path} belongs to ${userText(stat.uid)}, not to root or "${user}"`, {

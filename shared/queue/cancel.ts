@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { encodeFailure } from "../contract/failure.ts";
 import { JobsError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
-import { isForwarded, type JobPlace, jobKey } from "./names.ts";
+import { isForwarded, type JobLocation, jobKey } from "./names.ts";
 
 /** How long a request is kept, seconds: it must reach a requeued or forwarded job. */
 const rememberedFor = 24 * 60 * 60;
@@ -14,7 +14,7 @@ const rememberedFor = 24 * 60 * 60;
  */
 export type CancelOutcome = "removed" | "requested" | "finished" | "unknown";
 
-const cancelKey = (prefix: string, place: JobPlace) => jobKey(prefix, "cancel", place);
+const cancelKey = (prefix: string, place: JobLocation) => jobKey(prefix, "cancel", place);
 
 export interface Queues {
   readonly redis: Redis;
@@ -23,7 +23,7 @@ export interface Queues {
 }
 
 /** Requests the end of a job; follows a forwarded one, at most `hops` times. */
-export async function requestCancel(queues: Queues, place: JobPlace, hops = 8): Promise<CancelOutcome> {
+export async function requestCancel(queues: Queues, place: JobLocation, hops = 8): Promise<CancelOutcome> {
   const { redis, settings } = queues;
   const queue = queues.queue(place.host);
   const job = await queue.getJob(place.jobId);
@@ -78,10 +78,10 @@ async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<
     .exec();
 }
 
-export async function isCancelRequested(redis: Redis, prefix: string, place: JobPlace): Promise<boolean> {
+export async function isCancelRequested(redis: Redis, prefix: string, place: JobLocation): Promise<boolean> {
   return (await redis.exists(cancelKey(prefix, place))) === 1;
 }
 
-export async function clearCancel(redis: Redis, prefix: string, place: JobPlace): Promise<void> {
+export async function clearCancel(redis: Redis, prefix: string, place: JobLocation): Promise<void> {
   await redis.del(cancelKey(prefix, place));
 }

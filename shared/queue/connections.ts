@@ -1,7 +1,7 @@
 import { type ConnectionOptions, Queue } from "bullmq";
 import { Cluster, Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
-import { redisPlace, withoutPassword } from "../settings/redis-url.ts";
+import { redisLocation, withoutPassword } from "../settings/redis-url.ts";
 import type { Settings } from "../settings/settings.ts";
 import { queueName } from "./names.ts";
 import { unreachable } from "./redis-errors.ts";
@@ -28,7 +28,7 @@ interface Behaviour {
 
 /** Creates a client; all kinds have the same commands. */
 function clientOf(url: string, behaviour: Behaviour): Redis {
-  const { kind, nodes, options } = redisPlace(url);
+  const { kind, nodes, options } = redisLocation(url);
   if (kind !== "cluster") return new Redis({ ...options, ...behaviour });
   const { lazyConnect = false, enableOfflineQueue = true, retryStrategy, ...each } = behaviour;
   const cluster = new Cluster(nodes, {
@@ -41,20 +41,20 @@ function clientOf(url: string, behaviour: Behaviour): Redis {
 }
 
 /** For BullMQ's workers and event readers, which retry forever. */
-export interface PatientConnection {
+export interface WaitingConnection {
   connection: ConnectionOptions;
   /** BullMQ closes only its own connections. */
   close(): void;
 }
 
-export function patientConnection(url: string): PatientConnection {
+export function waitingConnection(url: string): WaitingConnection {
   // A `commandTimeout` would interrupt blocking reads.
   const behaviour = {
     maxRetriesPerRequest: null,
     connectTimeout: 2000,
     retryStrategy: (attempt: number) => Math.min(attempt * 100, 1000),
   };
-  const { kind, options } = redisPlace(url);
+  const { kind, options } = redisLocation(url);
   if (kind !== "cluster") return { connection: { ...options, ...behaviour }, close: () => {} };
   const client = clientOf(url, behaviour);
   return { connection: client, close: () => client.disconnect() };

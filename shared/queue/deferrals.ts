@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
 import { decodeFailure, encodeFailure } from "../contract/failure.ts";
 import type { JobsError } from "../errors.ts";
-import { type JobPlace, jobKey } from "./names.ts";
+import { type JobLocation, jobKey } from "./names.ts";
 
 /** How long a reason is kept after the delay, seconds. */
 const rememberedFor = 60;
 
-const waitingKey = (prefix: string, place: JobPlace) => jobKey(prefix, "waits", place);
+const waitingKey = (prefix: string, place: JobLocation) => jobKey(prefix, "waits", place);
 
 /**
  * Records why a job is delayed; BullMQ keeps no failure of it.
@@ -16,7 +16,7 @@ const waitingKey = (prefix: string, place: JobPlace) => jobKey(prefix, "waits", 
 export async function noteWaiting(
   redis: Redis,
   prefix: string,
-  place: JobPlace,
+  place: JobLocation,
   reason: JobsError,
   until = Date.now(),
 ): Promise<void> {
@@ -27,12 +27,12 @@ export async function noteWaiting(
 export async function readWaiting(
   redis: Redis,
   prefix: string,
-  place: JobPlace,
+  place: JobLocation,
 ): Promise<JobsError | undefined> {
   const text = await redis.get(waitingKey(prefix, place));
   return text === null ? undefined : decodeFailure(text);
 }
 
-export async function clearWaiting(redis: Redis, prefix: string, place: JobPlace): Promise<void> {
+export async function clearWaiting(redis: Redis, prefix: string, place: JobLocation): Promise<void> {
   await redis.del(waitingKey(prefix, place));
 }

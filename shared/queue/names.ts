@@ -16,7 +16,7 @@ export function newJobId(name: JobName | "migrate" | "repair"): string {
   return `${name}-${randomUUID().replaceAll("-", "").slice(0, 16)}`;
 }
 
-export interface JobPlace {
+export interface JobLocation {
   host: string;
   jobId: string;
 }
@@ -30,7 +30,7 @@ export function isNumber(jobId: string): boolean {
  * Includes the host for a numeric id, which is unique only within a queue; any other stays the same when the job is
  * forwarded.
  */
-export function jobKey(prefix: string, what: "cancel" | "waits", { host, jobId }: JobPlace): string {
+export function jobKey(prefix: string, what: "cancel" | "waits", { host, jobId }: JobLocation): string {
   return redisKey(prefix, what, ...(isNumber(jobId) ? [host] : []), jobId);
 }
 
@@ -41,7 +41,7 @@ export function redisKey(prefix: string, ...parts: string[]): string {
 
 /** The return value of a job that continues in another host's queue. */
 export interface Forwarded {
-  forwarded: JobPlace;
+  forwarded: JobLocation;
 }
 
 export function isForwarded(value: unknown): value is Forwarded {

@@ -4,7 +4,7 @@ import { JobsError } from "../errors.ts";
 /** One server, a master known to Sentinels, or a cluster. */
 export type RedisKind = "server" | "sentinel" | "cluster";
 
-export interface RedisPlace {
+export interface RedisLocation {
   kind: RedisKind;
   /** A cluster's known nodes. */
   nodes: { host: string; port: number }[];
@@ -35,7 +35,7 @@ const defaultPorts: Record<RedisKind, number> = { server: 6379, sentinel: 26379,
  *
  * @throws JobsError `bad-settings`, without the password
  */
-export function redisPlace(url: string): RedisPlace {
+export function redisLocation(url: string): RedisLocation {
   const [, secure, kind = "server"] = /^redis(s?)(?:\+(sentinel|cluster))?:/.exec(url) ?? [];
   assertEscaped(url);
   const parsed = parse(url);
@@ -64,7 +64,7 @@ export function redisPlace(url: string): RedisPlace {
   return server({ ...nodes[0], ...login, ...database(url, parsed, path) });
 }
 
-const server = (options: RedisPlace["options"]): RedisPlace => ({ kind: "server", nodes: [], options });
+const server = (options: RedisLocation["options"]): RedisLocation => ({ kind: "server", nodes: [], options });
 
 function database(url: string, parsed: URL, path: string): { db?: number } {
   const db = parsed.searchParams.get("db") ?? path;

@@ -4,7 +4,7 @@ import { isAbsolute, join } from "node:path";
 import { JobsError } from "../errors.ts";
 import { currentUser } from "../process.ts";
 import { homeName } from "./home-name.ts";
-import { exampleUrl, redisPlace } from "./redis-url.ts";
+import { exampleUrl, redisLocation } from "./redis-url.ts";
 import { workingDirectory } from "./working-directory.ts";
 
 /** Settings of command and library; each has an environment variable `MTJOBS_…`. */
@@ -68,7 +68,7 @@ const redisScheme = text(
 const redisUrl: Read<string> = (value) => {
   const url = redisScheme(value);
   try {
-    redisPlace(url);
+    redisLocation(url);
   } catch (error) {
     throw new TypeError((error as JobsError).message);
   }

@@ -68,7 +68,7 @@ export function openConnection(
  *
  * @throws SqliteError `SQLITE_READONLY_ROLLBACK` at the first statement if a dead writer left a hot journal
  */
-export function openToLook(
+export function openReadonlyConnection(
   files: Readonly<Record<string, string>>,
   options: ConnectionOptions = {},
 ): Connection {

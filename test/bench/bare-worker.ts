@@ -1,7 +1,7 @@
 // BullMQ's worker and nothing else, doing the same jobs on its main thread: `node bare-worker.js ROOT HOST`. Ends on SIGTERM.
 import { join } from "node:path";
 import { Worker } from "bullmq";
-import { patientConnection } from "../../shared/queue/connections.ts";
+import { waitingConnection } from "../../shared/queue/connections.ts";
 import { queueName } from "../../shared/queue/names.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { runJob } from "../../workers/job-thread/job-table.ts";
@@ -9,7 +9,7 @@ import { runJob } from "../../workers/job-thread/job-table.ts";
 const [root = "", host = ""] = process.argv.slice(2);
 const flags = { host, user: "farm", areas: join(root, "areas"), cacheRoot: join(root, "tmp", host) };
 const settings = resolveSettings({ flags, env: process.env });
-const patient = patientConnection(settings.redisUrl);
+const patient = waitingConnection(settings.redisUrl);
 const worker = new Worker(
   queueName(host),
   async (job) =>

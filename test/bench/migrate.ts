@@ -6,7 +6,7 @@ import { openArea } from "../../shared/area/area.ts";
 import { type CachePair, findCache } from "../../shared/area/cache/cache.ts";
 import { resolveSettings, type Settings } from "../../shared/settings/settings.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../workers/area-db/fence.ts";
+import { raiseFenceToken } from "../../workers/area-db/fence.ts";
 import { transact } from "../../workers/area-db/transaction.ts";
 import { writeSnapshot } from "../../workers/migrate/pair/copy-database.ts";
 import { digestInThread } from "../../workers/migrate/pair/digest-in-thread.ts";
@@ -89,7 +89,7 @@ async function byMigration(path: string, old: Settings, cacheRoot: string, token
   const started = performance.now();
   const db = openConnection({ cache: pair.megatestDb, ref: pair.refDb });
   for (const part of ["cache", "ref"] as const) {
-    transact(db, () => raiseToken(db, part, token));
+    transact(db, () => raiseFenceToken(db, part, token));
     closePart(db, part, { token, movedTo: "new", closedAt: Date.now() }, token);
   }
   const gap = gapAbove(db, ["cache"]);

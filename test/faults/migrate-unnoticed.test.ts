@@ -2,7 +2,7 @@ import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { oversee } from "../../workers/migrate/steps/finish.ts";
+import { awaitWatch } from "../../workers/migrate/steps/finish.ts";
 import { historyOf } from "../support/kill.ts";
 import { startClient, startServer } from "../support/megatest/processes.ts";
 import {
@@ -53,7 +53,7 @@ describe("a Megatest that never noticed that the homehost moved", () => {
     expect((await unnoticed.client.next("failed")).message).toBe(`homehost moved to ${addresses.new}`);
     expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([true, true]);
     await unnoticed.server.kill();
-    const settled = await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    const settled = await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     await home.client.stop();
     await home.server.syncedAfresh();
     await home.server.stop();

@@ -8,7 +8,7 @@ import { parsePayload } from "../../shared/contract/payload.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { runJob } from "../../workers/job-thread/job-table.ts";
-import { tend } from "../../workers/migrate/steps/reconcile.ts";
+import { reconcile } from "../../workers/migrate/steps/reconcile.ts";
 import { switchOver } from "../../workers/migrate/steps/switch.ts";
 import { assertOneHome } from "../support/assert-one-home.ts";
 import type { Union } from "../support/oracle/records.ts";
@@ -157,7 +157,7 @@ async function tendAll(area: SampleArea, hosts: readonly Host[]): Promise<void> 
   for (let round = 0; round < 6; round++) {
     for (const host of hosts) {
       const payload = { v: 1, area: area.directory, requestedBy: "rounds", step: "tend" } as const;
-      await tend(payload, contextOn(host, area, "tend"));
+      await reconcile(payload, contextOn(host, area, "tend"));
     }
   }
 }

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
-import { redisPlace, withoutPassword } from "../../shared/settings/redis-url.ts";
+import { redisLocation, withoutPassword } from "../../shared/settings/redis-url.ts";
 import { canStartServer, withServer } from "../support/own-redis.ts";
 import { temporaryDirectory } from "../support/temp-directory.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -53,7 +53,7 @@ describe("a secret in a Redis URL", () => {
   it.each(urls)("is in neither what is shown of it nor in what is thrown, case %#", (url) => {
     assertSilent(withoutPassword(url));
     try {
-      redisPlace(url);
+      redisLocation(url);
     } catch (error) {
       expect(error).toMatchObject({ code: "bad-settings" });
       assertSilent([String(error), JSON.stringify(error), (error as Error).stack].join("\n"));
@@ -64,10 +64,10 @@ describe("a secret in a Redis URL", () => {
     "with %s that is not escaped is refused with what to write instead",
     (character) => {
       const encoded = encodeURIComponent(character);
-      expect(() => redisPlace(`redis://me:one${character}two@h:7000/3`)).toThrow(
+      expect(() => redisLocation(`redis://me:one${character}two@h:7000/3`)).toThrow(
         /^Redis URL redis:\/\/me:\*\*\*@h:7000\/3: .*percent-encoded/,
       );
-      expect(redisPlace(`redis://me:one${encoded}two@h:7000/3`).options).toMatchObject({
+      expect(redisLocation(`redis://me:one${encoded}two@h:7000/3`).options).toMatchObject({
         username: "me",
         password: `one${character}two`,
       });

@@ -12,8 +12,8 @@ import { resolveSettings } from "../../shared/settings/settings.ts";
 import type { JobContext } from "../../workers/area-db/job-context.ts";
 import type { JobStep } from "../../workers/area-db/job-steps.ts";
 import { close } from "../../workers/migrate/steps/close.ts";
-import { oversee } from "../../workers/migrate/steps/finish.ts";
-import { type TendReport, tend } from "../../workers/migrate/steps/reconcile.ts";
+import { awaitWatch } from "../../workers/migrate/steps/finish.ts";
+import { type ReconcileReport, reconcile } from "../../workers/migrate/steps/reconcile.ts";
 import { switchOver } from "../../workers/migrate/steps/switch.ts";
 import { beginTakeOver } from "../../workers/migrate/steps/take-over.ts";
 
@@ -94,7 +94,7 @@ export async function migrateByHand(o: RunOptions): Promise<void> {
   await switchByHand(o);
   o.between?.("watch");
   await tendBoth(o);
-  await oversee({ area: o.area, migration: o.jobId }, contextOn("new", o));
+  await awaitWatch({ area: o.area, migration: o.jobId }, contextOn("new", o));
 }
 
 /** Leaves a migration after a step, as a worker does that has lost its lock, or after a power failure. */
@@ -133,12 +133,12 @@ export async function switchByHand(o: RunOptions, side: Side = "new"): Promise<v
 }
 
 /** Runs the reconcile steps of both hosts until nothing is left or something is awaited. */
-export async function tendBoth(o: RunOptions): Promise<TendReport["did"]> {
-  const did: TendReport["did"] = [];
+export async function tendBoth(o: RunOptions): Promise<ReconcileReport["did"]> {
+  const did: ReconcileReport["did"] = [];
   for (let round = 0; round < 6; round++) {
     for (const side of ["old", "new"] as const) {
       const payload = { v: 1, area: o.area, requestedBy: "rounds", step: "tend" } as const;
-      did.push(...(await tend(payload, contextOn(side, o))).did);
+      did.push(...(await reconcile(payload, contextOn(side, o))).did);
     }
   }
   return did;

@@ -1,7 +1,7 @@
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { MigrationState } from "../../shared/contract/migration-row.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
-import { raiseToken, takeLease } from "../../workers/area-db/fence.ts";
+import { raiseFenceToken, takeLease } from "../../workers/area-db/fence.ts";
 import { transact } from "../../workers/area-db/transaction.ts";
 import { advance, beginMigration } from "../../workers/migrate/state/migration-table.ts";
 import { closePart } from "./close-part.ts";
@@ -33,7 +33,7 @@ export function leaveMigration(
       db.prepare("UPDATE area.mtjobs_migrations SET begun_at = ?, changed_at = ?").run(now, now);
       return taken;
     });
-    transact(db, () => raiseToken(db, "cache", token));
+    transact(db, () => raiseFenceToken(db, "cache", token));
     if (closed) closePart(db, "cache", { token, movedTo: "10.0.0.2", closedAt: now }, token);
     return token;
   } finally {

@@ -4,7 +4,7 @@ import { encodeFailure } from "../../shared/contract/failure.ts";
 import type { MigratePayload } from "../../shared/contract/migrate-payload.ts";
 import type { MigrateCheck, MigrateResult } from "../../shared/contract/migrate-result.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { patientConnection } from "../../shared/queue/connections.ts";
+import { waitingConnection } from "../../shared/queue/connections.ts";
 import { announceHost, type HostRecord } from "../../shared/queue/hosts.ts";
 import { queueName } from "../../shared/queue/names.ts";
 
@@ -74,7 +74,7 @@ export async function withStandIn<T>(
 ): Promise<T> {
   await announce(place, host, record);
   const worker = new Worker(queueName(host), async (job) => migrate(job), {
-    connection: patientConnection(place.url).connection,
+    connection: waitingConnection(place.url).connection,
     prefix: place.prefix,
   });
   try {

@@ -6,7 +6,7 @@ import { type CachePair, findCache } from "../../shared/area/cache/cache.ts";
 import type { FileDigest } from "../../shared/contract/migration-row.ts";
 import { resolveSettings, type Settings } from "../../shared/settings/settings.ts";
 import { openConnection } from "../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../workers/area-db/fence.ts";
+import { raiseFenceToken } from "../../workers/area-db/fence.ts";
 import { transact } from "../../workers/area-db/transaction.ts";
 import type { ClosedMark } from "../../workers/migrate/pair/closed.ts";
 import { writeSnapshot } from "../../workers/migrate/pair/copy-database.ts";
@@ -69,7 +69,7 @@ export function closePair(
   const pair = pairAt(area, settings);
   const db = openConnection({ cache: pair.megatestDb, ref: pair.refDb ?? "" });
   for (const part of ["cache", "ref"] as const) {
-    transact(db, () => raiseToken(db, part, partToken));
+    transact(db, () => raiseFenceToken(db, part, partToken));
     closePart(db, part, mark, partToken);
   }
   db.close();

@@ -7,7 +7,7 @@ import { ensureCompletedDb } from "../../workers/area-db/completed-db.ts";
 import { connect, sourcesOf } from "../../workers/area-db/databases.ts";
 import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { acquire, release } from "../../workers/area-db/lease.ts";
-import { openPlace } from "../../workers/area-db/open-area.ts";
+import { openAreaForJob } from "../../workers/area-db/open-area.ts";
 import { JobSession, jobSetup } from "../../workers/move/session/job-session.ts";
 
 /** Returns the context of a job's code on the area's host. */
@@ -27,7 +27,7 @@ export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {
 export async function withMove<T>(area: SampleArea, body: (move: JobSession) => Promise<T>): Promise<T> {
   const context = contextOf(area);
   const payload = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
-  const place = await openPlace(payload, context);
+  const place = await openAreaForJob(payload, context);
   createLike(place.files.completed, place.files.area);
   ensureCompletedDb(place.files.completed, [place.files.area]);
   const parts = [...sourcesOf(place.files), "completed"] as const;

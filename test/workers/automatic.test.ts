@@ -8,7 +8,7 @@ import { readHistory } from "../../shared/area/history.ts";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
-import { lookOverAreas } from "../../workers/periodic/policy-scan.ts";
+import { scanPolicies } from "../../workers/periodic/policy-scan.ts";
 import { isDue } from "../../workers/periodic/policy-scheduler.ts";
 import { makeArea, settingsFor } from "../shared/area/small-area.ts";
 import { onStage, type QueueStage } from "../support/queue-stage.ts";
@@ -72,7 +72,7 @@ describe("a look over the areas", () => {
     area("homeless", "old age=30d", "");
     area("silent", "");
     makeArea(join(root, "broken"), { "megatest.config": "[include megatest.config]\n" });
-    const look = await lookOverAreas(settingsFor({ areas: [root] }), {});
+    const look = await scanPolicies(settingsFor({ areas: [root] }), {});
     expect(look.areas).toEqual([
       {
         area: mine,

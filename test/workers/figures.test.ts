@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
-import { outwaitBusy } from "../../workers/area-db/transaction.ts";
-import { Pace } from "../../workers/move/session/batch-size.ts";
-import { type Figure, hearFigures } from "../../workers/threads/metrics-channel.ts";
+import { retryWhileBusy } from "../../workers/area-db/transaction.ts";
+import { BatchSize } from "../../workers/move/session/batch-size.ts";
+import { type Metric, onMetric } from "../../workers/threads/metrics-channel.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 test("figures of locks, batches and waits for a busy database are told while somebody hears, and to nobody else", async () => {
-  const heard: Figure[] = [];
-  const stop = hearFigures((figure) => heard.push(figure));
-  const pace = new Pace("cache");
+  const heard: Metric[] = [];
+  const stop = onMetric((figure) => heard.push(figure));
+  const pace = new BatchSize("cache");
   pace.hold(7);
   pace.settle(3);
   let tries = 0;
@@ -15,7 +15,7 @@ test("figures of locks, batches and waits for a busy database are told while som
     if (tries++ < 2) throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
     return "done";
   };
-  expect(await outwaitBusy(new AbortController().signal, attempt)).toBe("done");
+  expect(await retryWhileBusy(new AbortController().signal, attempt)).toBe("done");
   await waitFor("the figures", () => heard.length >= 3);
   stop();
   pace.hold(8);

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import { CacheTimes } from "../../workers/area-db/cache-mtime.ts";
-import { outwaitBusy } from "../../workers/area-db/transaction.ts";
+import { retryWhileBusy } from "../../workers/area-db/transaction.ts";
 import { checkOf, diagnoseArea } from "../producers/doctor/diagnose-area.ts";
 import { makeRefillDue } from "../support/edit-area.ts";
 import { fencesOf } from "../support/kill.ts";
@@ -104,7 +104,7 @@ describe("a clock that is set while a job is at work", () => {
     holder.exec("CREATE TABLE t (x); BEGIN EXCLUSIVE");
     let tries = 0;
     const codes: string[] = [];
-    await outwaitBusy(new AbortController().signal, () => {
+    await retryWhileBusy(new AbortController().signal, () => {
       tries++;
       setClock(tries % 2 === 1 ? hourMs : -2 * hourMs);
       if (tries === 4) holder.exec("COMMIT");

@@ -1,8 +1,8 @@
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import { type IdRange, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import type { CacheTimes } from "./cache-mtime.ts";
-import { proveToken } from "./fence.ts";
-import { outwaitBusy, transact, transactPatiently } from "./transaction.ts";
+import { assertFenceToken } from "./fence.ts";
+import { retryWhileBusy, transact, transactPatiently } from "./transaction.ts";
 
 export interface SessionOptions {
   db: Connection;
@@ -37,7 +37,7 @@ export class DatabaseSession {
    * @throws JobsError `busy` after two minutes, `corrupt`; the signal's reason
    */
   read<T>(body: () => T): Promise<T> {
-    return outwaitBusy(this.signal, body);
+    return retryWhileBusy(this.signal, body);
   }
 
   /**
@@ -58,7 +58,7 @@ export class DatabaseSession {
     if (part === "area") this.keepCacheNewer();
     return transact(this.db, () => {
       beforeLock?.();
-      proveToken(this.db, part, this.token, Date.now());
+      assertFenceToken(this.db, part, this.token, Date.now());
       return body();
     });
   }
@@ -66,7 +66,7 @@ export class DatabaseSession {
   /** `commitOnce` of much into completed-runs.db: waits for its readers, for no Megatest waits for this lock. */
   commitPatiently<T>(part: "completed", body: () => T): T {
     return transactPatiently(this.db, () => {
-      proveToken(this.db, part, this.token, Date.now());
+      assertFenceToken(this.db, part, this.token, Date.now());
       return body();
     });
   }

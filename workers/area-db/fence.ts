@@ -112,7 +112,7 @@ export function takeLease(
 }
 
 /** Raises the token of a database written together with megatest.db. Call inside a transaction on it. */
-export function raiseToken(db: Connection, part: Part, token: number): void {
+export function raiseFenceToken(db: Connection, part: Part, token: number): void {
   db.exec(createSql(part));
   const { changes } = db
     .prepare(
@@ -129,7 +129,7 @@ export function raiseToken(db: Connection, part: Part, token: number): void {
  *
  * @throws JobsError `lost-lease`
  */
-export function proveToken(db: Connection, part: Part, token: number, now: number): void {
+export function assertFenceToken(db: Connection, part: Part, token: number, now: number): void {
   const { changes } = prepared(
     db,
     `UPDATE ${part}.mtjobs_fence SET renewed_at = :now,

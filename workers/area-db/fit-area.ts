@@ -14,7 +14,7 @@ import { keepLog } from "./open-readonly.ts";
  * @param tally is warned of what completed-runs.db will not have
  * @throws JobsError `ids-used-up`, `unknown-schema`
  */
-export function assertFit(files: Files, tally: Pick<Tally, "warn">): void {
+export function assertSchemaFits(files: Files, tally: Pick<Tally, "warn">): void {
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
   const release = keepLog(files);
   try {

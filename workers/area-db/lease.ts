@@ -5,17 +5,17 @@ import type { CacheTimes } from "./cache-mtime.ts";
 import type { DatabaseSession } from "./database-session.ts";
 import { connect, type Files } from "./databases.ts";
 import {
+  assertFenceToken,
   assertLeaseFree,
   type Fence,
   noteRefillDue,
-  proveToken,
-  raiseToken,
+  raiseFenceToken,
   readFence,
   releaseLease,
   takeLease,
 } from "./fence.ts";
 import type { JobContext } from "./job-context.ts";
-import { outwaitBusy, rest, transact } from "./transaction.ts";
+import { rest, retryWhileBusy, transact } from "./transaction.ts";
 
 export interface LeaseOptions {
   db: Connection;
@@ -64,12 +64,12 @@ export async function acquire(
   const { host } = settings;
   const own = { holder: holderName(host), jobId: context.jobId, meet: () => {} };
   const { holder, jobId, meet } = claim ?? own;
-  const seen = await outwaitBusy(signal, () =>
+  const seen = await retryWhileBusy(signal, () =>
     Math.max(0, ...parts.map((part) => readFence(db, part)?.token ?? 0)),
   );
   // A cache with a due refill must not look newer before that is recorded in it: Megatest would still refill it.
   const beforeCommit = refillDue ? () => {} : () => times.renew();
-  const token = await outwaitBusy(signal, () =>
+  const token = await retryWhileBusy(signal, () =>
     transact(db, () => {
       meet(readFence(db, "area"));
       // Only once the lease is granted, since a refused job leaves no trace; the first write makes a newer journal.
@@ -81,14 +81,14 @@ export async function acquire(
     // One commit records that a refill was due and makes the cache newer.
     if (refillDue) {
       const noteIt = () => {
-        raiseToken(db, "cache", token);
+        raiseFenceToken(db, "cache", token);
         noteRefillDue(db, true);
       };
-      await outwaitBusy(signal, () => transact(db, noteIt));
+      await retryWhileBusy(signal, () => transact(db, noteIt));
     }
     context.failpoint("refill-noted");
     for (const part of parts.filter((candidate) => candidate !== "area")) {
-      await outwaitBusy(signal, () => transact(db, () => raiseToken(db, part, token)));
+      await retryWhileBusy(signal, () => transact(db, () => raiseFenceToken(db, part, token)));
     }
     context.failpoint("tokens-raised");
   } catch (error) {
@@ -109,7 +109,7 @@ export async function release(
 }
 
 async function giveBack(db: Connection, token: number, beforeCommit: () => void): Promise<void> {
-  await outwaitBusy(new AbortController().signal, () => {
+  await retryWhileBusy(new AbortController().signal, () => {
     beforeCommit();
     transact(db, () => releaseLease(db, token));
   });
@@ -122,7 +122,7 @@ export function renewLease(db: Connection, times: CacheTimes | undefined, token:
   // A lease that ends too late dates from before this host's clock was set back: other hosts would not trust it.
   if (fence?.token === token && left > leaseMs / 2 && left <= leaseMs) return;
   times?.renew();
-  transact(db, () => proveToken(db, "area", token, Date.now()));
+  transact(db, () => assertFenceToken(db, "area", token, Date.now()));
 }
 
 /** Sleeps, renewing the lease; writes to megatest.db only every half minute. */

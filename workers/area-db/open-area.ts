@@ -15,7 +15,7 @@ import {
 } from "../../shared/area/homehost.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts";
-import { findStrangePart } from "../../shared/area-db/one-area.ts";
+import { findForeignPart } from "../../shared/area-db/one-area.ts";
 import { cacheReader } from "../../shared/area-db/read-cache.ts";
 import type { MovePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
@@ -27,7 +27,7 @@ import { assertNoJournalLeft, type Files, filesOf, hotJournals } from "./databas
 import type { JobContext } from "./job-context.ts";
 import { Tally } from "./job-counts.ts";
 import { openQuietly } from "./open-readonly.ts";
-import { outwaitBusy } from "./transaction.ts";
+import { retryWhileBusy } from "./transaction.ts";
 
 /** A job's area and cache, checked and ready to work on. */
 export interface OpenedArea {
@@ -48,7 +48,7 @@ export interface OpenedArea {
  *
  * @throws JobsError `not-an-area`, `outside-roots`, `not-home`, `not-owner`, `several-caches`, …
  */
-export async function openPlace(
+export async function openAreaForJob(
   payload: Pick<MovePayload, "area"> & Partial<Pick<MovePayload, "dryRun">>,
   context: JobContext,
 ): Promise<OpenedArea> {
@@ -69,11 +69,11 @@ export async function openPlace(
   // These checks read without rolling back what a dead writer left.
   assertNoJournalLeft(files);
   if (payload.dryRun === true) refuseHotJournals(files);
-  await outwaitBusy(context.signal, () => assertCompletedKept(files));
+  await retryWhileBusy(context.signal, () => assertCompletedKept(files));
   if (cache !== undefined) {
-    await outwaitBusy(context.signal, () => assertOneArea(area, cache, completed));
+    await retryWhileBusy(context.signal, () => assertOneArea(area, cache, completed));
   }
-  const others = await outwaitBusy(context.signal, () =>
+  const others = await retryWhileBusy(context.signal, () =>
     assertSingleCache(area, settings, cacheReader(area, completed, openQuietly)),
   );
   for (const warning of others) tally.warn(warning);
@@ -155,7 +155,7 @@ function assertOneArea(area: Area, cache: CachePair, completed: string | undefin
   };
   const db = openQuietly(files);
   try {
-    const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    const strange = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
     if (strange === undefined) return;
     const what = strange === "cache" ? "cache" : "cache's ref";
     throw new JobsError(

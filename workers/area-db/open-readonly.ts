@@ -1,4 +1,9 @@
-import { type Connection, openConnection, openToLook, type Part } from "../../shared/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+  openReadonlyConnection,
+  type Part,
+} from "../../shared/sqlite/connection.ts";
 import { hasHotJournal, walBytes } from "../../shared/sqlite/journal.ts";
 import { busyTimeoutMs } from "./databases.ts";
 
@@ -12,7 +17,7 @@ export function openQuietly(files: Partial<Record<Part, string>>): Connection {
   const all = Object.values(files);
   const mayBeWal = files.cache !== undefined || files.ref !== undefined;
   const readonly = (!mayBeWal || all.some((file) => walBytes(file) > 0)) && !all.some(hasHotJournal);
-  const db = (readonly ? openToLook : openConnection)(files, { busyTimeoutMs });
+  const db = (readonly ? openReadonlyConnection : openConnection)(files, { busyTimeoutMs });
   db.pragma("query_only = ON");
   return db;
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import { type Connection, filesAtHand } from "../../shared/sqlite/connection.ts";
-import { tellFigure } from "../threads/metrics-channel.ts";
+import { emitMetric } from "../threads/metrics-channel.ts";
 
 /** Runs `body` in one transaction and returns its value; rolls back on any error. `BEGIN` itself takes no lock. */
 export function transact<T>(db: Connection, body: () => T): T {
@@ -55,7 +55,7 @@ const patienceMs = 120_000;
  *
  * @throws JobsError `busy`, with the database and its holder, after `patience` ms; `corrupt` with the database
  */
-export async function outwaitBusy<T>(
+export async function retryWhileBusy<T>(
   signal: AbortSignal,
   attempt: () => T,
   patience = patienceMs,
@@ -65,14 +65,14 @@ export async function outwaitBusy<T>(
   for (let tries = 0; ; tries++) {
     try {
       const value = attempt();
-      if (tries > 0) tellFigure({ figure: "wait", ms: performance.now() - started });
+      if (tries > 0) emitMetric({ figure: "wait", ms: performance.now() - started });
       return value;
     } catch (error) {
       const { code } = toJobsError(error);
       if (code === "corrupt") throw nameDatabase(error, filesAtHand());
       if (code !== "busy") throw error;
       if (performance.now() > deadline) {
-        tellFigure({ figure: "wait", ms: performance.now() - started });
+        emitMetric({ figure: "wait", ms: performance.now() - started });
         throw nameDatabase(error, filesAtHand());
       }
       signal.throwIfAborted();

@@ -1,7 +1,7 @@
 import { type Job, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { JobsError } from "../../shared/errors.ts";
-import { type PatientConnection, patientConnection } from "../../shared/queue/connections.ts";
+import { type WaitingConnection, waitingConnection } from "../../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts";
 import { type HostRecord, heartbeatInterval, withdrawHost } from "../../shared/queue/hosts.ts";
 import { queueName } from "../../shared/queue/names.ts";
@@ -10,17 +10,17 @@ import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { JobThreads } from "../job-thread/job-threads.ts";
 import { wakeWaiter } from "../jobs/migration/run-step.ts";
-import { endOf, noteEnd } from "../jobs/record-outcome.ts";
-import type { JobHost } from "../jobs/worker-context.ts";
+import { endOf, recordOutcome } from "../jobs/record-outcome.ts";
+import type { WorkerContext } from "../jobs/worker-context.ts";
 import { AreaLocks } from "../locks/area-locks.ts";
 import { checkLockServers } from "../locks/check-lock-servers.ts";
-import { Automatic } from "../periodic/policy-scheduler.ts";
-import { Rounds } from "../periodic/reconciler.ts";
+import { PolicyScheduler } from "../periodic/policy-scheduler.ts";
+import { Reconciler } from "../periodic/reconciler.ts";
 import { announce, joinQueue } from "./join-queue.ts";
 import { JobRenewals } from "./lock-renewals.ts";
 import { processJob } from "./process-job.ts";
 import { checkStart } from "./startup.ts";
-import { mendUnreadable } from "./unreadable-jobs.ts";
+import { failUnreadable } from "./unreadable-jobs.ts";
 
 /**
  * One host's worker.
@@ -73,12 +73,12 @@ interface Serving {
   redis: Redis;
   queue: Queue;
   worker: Worker;
-  patient: PatientConnection;
+  patient: WaitingConnection;
   locks: AreaLocks;
   record: HostRecord;
   heartbeat: NodeJS.Timeout;
-  rounds: Rounds;
-  automatic: Automatic;
+  rounds: Reconciler;
+  automatic: PolicyScheduler;
 }
 
 export class HostWorker {
@@ -112,9 +112,9 @@ export class HostWorker {
     try {
       locks = new AreaLocks(settings.lockRedisUrls);
       const host = this.#host({ redis, locks });
-      const patient = patientConnection(settings.redisUrl);
+      const patient = waitingConnection(settings.redisUrl);
       const worker = this.#openWorker(host, queue, patient);
-      const rounds = new Rounds(host, this.#options.roundMs);
+      const rounds = new Reconciler(host, this.#options.roundMs);
       host.onArea = (area) => rounds.note(area);
       const heartbeat = setInterval(() => {
         this.#renewals.check();
@@ -122,7 +122,7 @@ export class HostWorker {
           this.#log.debug({ err: error }, "could not announce this host"),
         );
       }, heartbeatInterval);
-      const automatic = new Automatic({ settings, log: this.#log, redis }, queue, this.#options.lookMs);
+      const automatic = new PolicyScheduler({ settings, log: this.#log, redis }, queue, this.#options.lookMs);
       this.#serving = { redis, queue, worker, patient, locks, record, heartbeat, rounds, automatic };
       await worker.waitUntilReady();
       this.#log.info(
@@ -139,7 +139,7 @@ export class HostWorker {
     }
   }
 
-  #host({ redis, locks }: { redis: Redis; locks: AreaLocks }): JobHost {
+  #host({ redis, locks }: { redis: Redis; locks: AreaLocks }): WorkerContext {
     return {
       settings: this.#settings,
       log: this.#log,
@@ -155,7 +155,7 @@ export class HostWorker {
     };
   }
 
-  #openWorker(host: JobHost, queue: Queue, { connection }: PatientConnection): Worker {
+  #openWorker(host: WorkerContext, queue: Queue, { connection }: WaitingConnection): Worker {
     const worker = new Worker(
       queueName(this.#settings.host),
       (job, token) => {
@@ -180,7 +180,7 @@ export class HostWorker {
       this.#tellOnce(error);
       // BullMQ throws these when it cannot read a job.
       if (error instanceof SyntaxError || error instanceof TypeError)
-        void mendUnreadable(host.redis, queue, this.#log).catch(() => {});
+        void failUnreadable(host.redis, queue, this.#log).catch(() => {});
     });
     worker.on("locksRenewed", ({ jobIds }) => this.#renewals.note(jobIds));
     worker.on("lockRenewalFailed", (jobIds) => {
@@ -206,10 +206,10 @@ export class HostWorker {
     return this.#left;
   }
 
-  #ended(host: JobHost, job: Job): void {
+  #ended(host: WorkerContext, job: Job): void {
     void wakeWaiter(host, job);
     const end = endOf(job);
-    if (end !== undefined) void noteEnd(host, job, end);
+    if (end !== undefined) void recordOutcome(host, job, end);
   }
 
   async #leave(): Promise<LeaveOutcome> {

@@ -10,7 +10,7 @@ import { isForwarded } from "../../shared/queue/names.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
 import { listeningUrl } from "../../shared/text.ts";
 import type { AreaLocks } from "../locks/area-locks.ts";
-import { hearFigures } from "../threads/metrics-channel.ts";
+import { onMetric } from "../threads/metrics-channel.ts";
 
 /** Seconds, from a dry run on a small area to a reduce of a very large one. */
 const durations = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
@@ -21,7 +21,7 @@ export class WorkerMetrics {
   readonly #jobs: Counter<"job" | "outcome">;
   readonly #seconds: Histogram<"job">;
   readonly #rows: Counter<"job" | "table">;
-  readonly #figures: FigureMetrics;
+  readonly #figures: ThreadMetrics;
   #server: Server | undefined;
 
   constructor(host: string) {
@@ -47,7 +47,7 @@ export class WorkerMetrics {
       labelNames: ["job", "table"],
       registers,
     });
-    this.#figures = new FigureMetrics(this.#registry);
+    this.#figures = new ThreadMetrics(this.#registry);
   }
 
   /** Counts every job that `worker` ends from now on, and the locks held. */
@@ -131,7 +131,7 @@ const waits = [0.01, 0.025, 0.1, 0.25, 1, 5, 15, 60, 120];
 const batches = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
 
 /** Measures what job threads report and the sizes that jobs leave. */
-export class FigureMetrics {
+export class ThreadMetrics {
   readonly #bytes: Gauge<"area" | "database">;
   readonly #stop: () => void;
 
@@ -158,7 +158,7 @@ export class FigureMetrics {
       help: "Size of an area's database after this worker's last job on it",
       ...{ labelNames: ["area", "database"] as const, registers },
     });
-    this.#stop = hearFigures((told) => {
+    this.#stop = onMetric((told) => {
       if (told.figure === "wait") wait.observe(told.ms / 1000);
       else if (told.figure === "lock") lock.observe({ database: databases[told.part] }, told.ms / 1000);
       else batch.observe({ database: databases[told.part] }, told.tests);

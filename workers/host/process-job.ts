@@ -6,22 +6,22 @@ import type { MoveResult } from "../../shared/contract/move-result.ts";
 import { type MoveName, type MovePayload, parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { clearCancel, isCancelRequested } from "../../shared/queue/cancel.ts";
-import type { Forwarded, JobPlace } from "../../shared/queue/names.ts";
+import type { Forwarded, JobLocation } from "../../shared/queue/names.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
 import { isReply } from "../../shared/queue/reply-error.ts";
 import { jobLog } from "../../shared/settings/log.ts";
 import { plural, verbOf } from "../../shared/text.ts";
 import type { ThreadResult } from "../job-thread/protocol.ts";
-import { forwardJob, passOn } from "../jobs/forward-job.ts";
+import { enqueueScheduled, forwardJob } from "../jobs/forward-job.ts";
 import { JobReporter } from "../jobs/job-reporter.ts";
 import { locateArea } from "../jobs/locate-area.ts";
 import { coordinate } from "../jobs/migration/coordinate.ts";
 import { performStep, type StepContext } from "../jobs/migration/run-step.ts";
 import { assertStillAsked } from "../jobs/policy-payload.ts";
-import { noteEnd } from "../jobs/record-outcome.ts";
-import { runUnderSignals } from "../jobs/run-in-thread.ts";
+import { recordOutcome } from "../jobs/record-outcome.ts";
+import { runInThread } from "../jobs/run-in-thread.ts";
 import { settleJob } from "../jobs/settle-job.ts";
-import type { JobHost } from "../jobs/worker-context.ts";
+import type { WorkerContext } from "../jobs/worker-context.ts";
 import { areaLockKeys } from "../locks/lock-keys.ts";
 import { assertInWindow } from "../move/session/time-budget.ts";
 
@@ -35,7 +35,7 @@ const cancelled = () =>
 export async function processJob(
   job: Job,
   token: string | undefined,
-  host: JobHost,
+  host: WorkerContext,
 ): Promise<ThreadResult | MigrateResult | Forwarded> {
   const jobId = job.id ?? "";
   const area: unknown = (job.data as { area?: unknown } | null)?.area;
@@ -51,7 +51,7 @@ export async function processJob(
     await clearCancel(redis, settings.prefix, place).catch(() => {});
     host.waits.delete(jobId);
     if ("moved" in result) reporter.log(lastSentence(result));
-    await noteEnd(host, job, { result, failure: undefined, at: Date.now() });
+    await recordOutcome(host, job, { result, failure: undefined, at: Date.now() });
     return result;
   } catch (thrown) {
     // A waiting migration has postponed its job itself.
@@ -59,7 +59,7 @@ export async function processJob(
     const error = await toQueueError(thrown, redis, settings.redisUrl);
     const failure = await settleJob(job, token, error, { reporter, log, host });
     if (isLast(job, failure))
-      await noteEnd(host, job, { result: null, failure: failure.message, at: Date.now() });
+      await recordOutcome(host, job, { result: null, failure: failure.message, at: Date.now() });
     throw failure;
   } finally {
     unwatch();
@@ -117,7 +117,7 @@ async function perform(
   const isCancelled = await asked.catch(() => false);
   if (job.repeatJobKey !== undefined) {
     if (isCancelled) throw cancelled();
-    const { forwarded } = await passOn(job, payload, host).catch(outage);
+    const { forwarded } = await enqueueScheduled(job, payload, host).catch(outage);
     reporter.log(`Enqueued the scheduled job ${forwarded.jobId}.`);
     return { forwarded };
   }
@@ -153,7 +153,7 @@ async function moveRuns(
   try {
     if (!host.waits.has(jobId)) reporter.log(`Worker ${process.pid} on ${settings.host} started the job.`);
     const triedAgain = job.attemptsMade + 1 < (job.opts.attempts ?? 1);
-    return await runUnderSignals(
+    return await runInThread(
       { name: job.name as MoveName, payload, jobId, triedAgain },
       [signal, lock.signal, host.leaving],
       { reporter, host },
@@ -168,7 +168,7 @@ async function moveRuns(
 const interval = 500;
 
 /** Calls `onCancel` once when the job's cancellation is requested. Returns a function that ends the watch. */
-function watchCancel(redis: Redis, prefix: string, place: JobPlace, onCancel: () => void): () => void {
+function watchCancel(redis: Redis, prefix: string, place: JobLocation, onCancel: () => void): () => void {
   let over = false;
   const look = async (): Promise<void> => {
     // While Redis is away there are no requests.

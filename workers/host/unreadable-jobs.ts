@@ -20,7 +20,7 @@ if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], unpack(AR
  * makes the fields readable and the data invalid, so that the job fails with the reason once BullMQ's check for
  * stalled jobs requeues it, some 15 s later.
  */
-export async function mendUnreadable(redis: Redis, queue: Queue, log: Logger): Promise<void> {
+export async function failUnreadable(redis: Redis, queue: Queue, log: Logger): Promise<void> {
   for (const id of await redis.lrange(queue.toKey("active"), 0, -1)) {
     const key = queue.toKey(id);
     const values = await redis.hmget(key, ...fields);

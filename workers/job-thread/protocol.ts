@@ -2,9 +2,9 @@ import type { MigratePayload, MigrateStepPayload } from "../../shared/contract/m
 import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
 import type { MovePayloads, ReducePayload } from "../../shared/contract/payload.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import type { LookReport } from "../migrate/steps/check-target.ts";
-import type { OverseeReport } from "../migrate/steps/finish.ts";
-import type { RoundPayload, RoundReport } from "../migrate/steps/reconcile-areas.ts";
+import type { TargetReport } from "../migrate/steps/check-target.ts";
+import type { WatchOutcome } from "../migrate/steps/finish.ts";
+import type { ReconcileAreasPayload, ReconcileAreasReport } from "../migrate/steps/reconcile-areas.ts";
 import type { StepReport } from "../migrate/steps/run-step.ts";
 import type { PartPayload, SwitchReport } from "../migrate/steps/switch.ts";
 import type { TakeOverPayload } from "../migrate/steps/take-over.ts";
@@ -17,11 +17,11 @@ export interface ThreadJobs {
   repair: { payload: ReducePayload; result: MoveResult };
   "migrate-step": { payload: MigrateStepPayload; result: StepReport };
   // Parts of the job `migrate`, which itself runs on the worker's main thread.
-  "migrate-look": { payload: MigratePayload; result: LookReport };
+  "migrate-look": { payload: MigratePayload; result: TargetReport };
   "migrate-take-over": { payload: TakeOverPayload; result: { token: number } };
   "migrate-switch": { payload: PartPayload; result: SwitchReport };
-  round: { payload: RoundPayload; result: RoundReport };
-  "migrate-oversee": { payload: PartPayload; result: OverseeReport };
+  round: { payload: ReconcileAreasPayload; result: ReconcileAreasReport };
+  "migrate-oversee": { payload: PartPayload; result: WatchOutcome };
 }
 export type ThreadJobName = keyof ThreadJobs;
 export type ThreadResult = ThreadJobs[ThreadJobName]["result"];

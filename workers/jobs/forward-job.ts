@@ -9,7 +9,7 @@ import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { findHost } from "../../shared/queue/hosts.ts";
 import { type Forwarded, isForwarded, isNumber, newJobId, redisKey } from "../../shared/queue/names.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import type { JobHost } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
 
 /** How long a job's route is kept, seconds. */
 const wayRememberedFor = 30 * 24 * 60 * 60;
@@ -96,10 +96,10 @@ export async function forwardJob(
  * Enqueues the job of a schedule's turn. Turns that come while a job waits (area held, window closed) do not pile up:
  * equal work is one job. A turn repeated after its worker died finds that job, or adds another if it has ended.
  */
-export async function passOn(
+export async function enqueueScheduled(
   job: Job,
   payload: JobPayload,
-  { redis, settings }: Pick<JobHost, "redis" | "settings">,
+  { redis, settings }: Pick<WorkerContext, "redis" | "settings">,
 ): Promise<Forwarded> {
   const queue: Queue = openQueue(redis, settings, settings.host);
   try {

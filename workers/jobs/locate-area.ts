@@ -4,7 +4,7 @@ import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 
 /** Where a job's area lives, read before anything is locked or changed. */
-export interface AreaPlace {
+export interface AreaLocation {
   realPath: string;
   /** null if the area has no id yet. */
   areaId: string | null;
@@ -17,7 +17,7 @@ export async function locateArea(
   path: string,
   settings: Settings,
   env: NodeJS.ProcessEnv,
-): Promise<AreaPlace> {
+): Promise<AreaLocation> {
   const area = openAllowedArea(path, settings, env);
   const homehost = readHomehost(area);
   const { atHome } = await decideHome(homehost, settings);

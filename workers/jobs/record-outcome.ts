@@ -5,10 +5,10 @@ import type { JobName, JobPayload } from "../../shared/contract/payload.ts";
 import { deduplicationId } from "../../shared/queue/enqueue-options.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
 import { noteOutcome, originOf } from "../../shared/queue/outcomes.ts";
-import type { JobHost } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
 
 /** How a job ended, or is about to end. */
-export interface End {
+export interface JobEnd {
   result: unknown;
   /** As `encodeFailure` wrote it; undefined if the job succeeded. */
   failure: string | undefined;
@@ -17,7 +17,7 @@ export interface End {
 }
 
 /** The end of a finished job; undefined while it may run again. */
-export function endOf({ finishedOn, failedReason, returnvalue }: Job): End | undefined {
+export function endOf({ finishedOn, failedReason, returnvalue }: Job): JobEnd | undefined {
   if (!finishedOn) return undefined;
   const failure = typeof failedReason === "string" && failedReason !== "" ? failedReason : undefined;
   return { result: returnvalue, failure, at: finishedOn };
@@ -27,7 +27,11 @@ export function endOf({ finishedOn, failedReason, returnvalue }: Job): End | und
  * Records how a job ended that a policy or a schedule requested. Recorded before the job leaves its queue, so that the
  * policy scan, which may enqueue the same work from that moment on, knows of it; and once more when it has left.
  */
-export async function noteEnd({ redis, settings, log }: JobHost, job: Job, end: End): Promise<void> {
+export async function recordOutcome(
+  { redis, settings, log }: WorkerContext,
+  job: Job,
+  end: JobEnd,
+): Promise<void> {
   const { id = "", timestamp, processedOn = timestamp } = job;
   const { result, failure } = end;
   const origin = originOf(job.data);

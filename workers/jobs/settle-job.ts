@@ -6,7 +6,7 @@ import { clearCancel } from "../../shared/queue/cancel.ts";
 import { clearWaiting, noteWaiting } from "../../shared/queue/deferrals.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { JobReporter } from "./job-reporter.ts";
-import type { JobHost } from "./worker-context.ts";
+import type { WorkerContext } from "./worker-context.ts";
 
 /** Delay before the `count`th retry of a job whose area is held, ms. */
 const heldDelay = (count: number) => Math.min(1000 * count, 10_000) * (1 + Math.random());
@@ -41,7 +41,7 @@ export async function settleJob(
   job: Job,
   token: string | undefined,
   error: JobsError,
-  { reporter, log, host }: { reporter: JobReporter; log: Logger; host: JobHost },
+  { reporter, log, host }: { reporter: JobReporter; log: Logger; host: WorkerContext },
 ): Promise<Error> {
   if (error.code === "stopped") {
     reporter.log("Requeued: the worker is stopping. The job continues later where it stopped.");

@@ -5,7 +5,7 @@ import type { JobThreads } from "../job-thread/job-threads.ts";
 import type { AreaLocks } from "../locks/area-locks.ts";
 
 /** What a job needs from its worker. */
-export interface JobHost {
+export interface WorkerContext {
   settings: Settings;
   /** Environment for a megatest.config, the same as in the job's thread. */
   env: NodeJS.ProcessEnv;

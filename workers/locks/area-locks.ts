@@ -5,7 +5,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { lockClient } from "../../shared/queue/connections.ts";
 import { outageReason } from "../../shared/queue/redis-errors.ts";
 import { isReply } from "../../shared/queue/reply-error.ts";
-import { redisPlace, withoutPassword } from "../../shared/settings/redis-url.ts";
+import { redisLocation, withoutPassword } from "../../shared/settings/redis-url.ts";
 import { type AreaLock, HeldLock, isContention, lockOf, votesAgainst } from "./held-lock.ts";
 import { type LockOwner, readLockOwner } from "./lock-keys.ts";
 
@@ -33,7 +33,7 @@ export class AreaLocks {
 
   /** @throws JobsError `bad-settings` for an invalid URL, before any connection is opened */
   constructor(urls: readonly string[]) {
-    for (const url of urls) redisPlace(url);
+    for (const url of urls) redisLocation(url);
     this.#urls = urls;
     this.#clients = urls.map((url) => {
       const client = lockClient(url, (error) => this.#errors.set(client, error));

@@ -2,7 +2,7 @@ import { defaultDeadAfterMs } from "../../shared/contract/defaults.ts";
 import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { plural } from "../../shared/text.ts";
 import type { Source } from "../area-db/databases.ts";
-import { mapChildren } from "../records/child-index.ts";
+import { indexChildren } from "../records/child-index.ts";
 import { raiseGuards } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import {
@@ -93,7 +93,7 @@ export async function checkAgain(session: LeasedSession, since: Versions): Promi
 }
 
 async function leftIn(session: JobSession, part: Source, runs: readonly bigint[]): Promise<bigint[]> {
-  await mapChildren(session, part);
+  await indexChildren(session, part);
   return [...(await runsWithRows(session, part, runs)), ...(await runsWithUnindexedRows(session, part))];
 }
 

@@ -18,7 +18,7 @@ const areaTables = [
  * so that it can be read alone. Never overwrites; of two versions of a missing row it takes the freshest database's.
  * Commits only if rows are missing.
  */
-export async function bringAreaRows(move: JobSession): Promise<void> {
+export async function copyAreaRows(move: JobSession): Promise<void> {
   const { fresh, sources } = move;
   const others = sources.filter((part) => part !== fresh && part !== "ref");
   for (const part of [fresh, ...others]) {

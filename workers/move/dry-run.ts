@@ -7,11 +7,11 @@ import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/co
 import { hasContent } from "../../shared/sqlite/journal.ts";
 import { ensureCompletedDb } from "../area-db/completed-db.ts";
 import { connect, sourcesOf } from "../area-db/databases.ts";
-import { assertFit } from "../area-db/fit-area.ts";
+import { assertSchemaFits } from "../area-db/fit-area.ts";
 import { type OpenedArea, refuseHotJournals } from "../area-db/open-area.ts";
 import { keepLog } from "../area-db/open-readonly.ts";
-import { outwaitBusy } from "../area-db/transaction.ts";
-import { mapChildren } from "../records/child-index.ts";
+import { retryWhileBusy } from "../area-db/transaction.ts";
+import { indexChildren } from "../records/child-index.ts";
 import { PendingStates } from "./copy/commit-copy.ts";
 import { copyBatch } from "./copy/copy-batch.ts";
 import { describeResult, fileSizes } from "./report.ts";
@@ -64,24 +64,24 @@ async function rehearse(
   const { area, files, context, tally, started } = opened;
   const { signal } = context;
   refuseHotJournals(files);
-  await outwaitBusy(signal, () => assertFit(files, tally));
-  const release = await outwaitBusy(signal, () => keepLog(files));
+  await retryWhileBusy(signal, () => assertSchemaFits(files, tally));
+  const release = await retryWhileBusy(signal, () => keepLog(files));
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
   try {
     const completed = hasContent(files.completed) ? files.completed : join(directory, "completed-runs.db");
     if (completed !== files.completed) {
       writeFileSync(completed, "", { flag: "wx" });
       const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
-      await outwaitBusy(signal, () => ensureCompletedDb(completed, sources));
+      await retryWhileBusy(signal, () => ensureCompletedDb(completed, sources));
     }
     const read = { ...opened, files: { ...files, completed } };
-    const db = await outwaitBusy(signal, () => connect(read.files, [...sourcesOf(files), "completed"]));
+    const db = await retryWhileBusy(signal, () => connect(read.files, [...sourcesOf(files), "completed"]));
     try {
-      const session = await outwaitBusy(
+      const session = await retryWhileBusy(
         signal,
         () => new JobSession({ ...jobSetup(db, read, payload, job), times: undefined }),
       );
-      for (const part of session.sources) await mapChildren(session, part);
+      for (const part of session.sources) await indexChildren(session, part);
       await count(session);
       const { counts } = session;
       const areaId = readAreaId(area);

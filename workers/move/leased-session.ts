@@ -4,8 +4,8 @@ import { aliveServers } from "../area-db/alive-servers.ts";
 import { type CacheTimes, cacheTimesSetup } from "../area-db/cache-mtime.ts";
 import { restUnderLease } from "../area-db/lease.ts";
 import { JobSession, type JobSessionOptions } from "./session/job-session.ts";
-import { startStations } from "./sources/source-client.ts";
-import { RemovalLine } from "./sources/source-pipeline.ts";
+import { startSourceWriters } from "./sources/source-client.ts";
+import { SourcePipeline } from "./sources/source-pipeline.ts";
 
 export interface LeasedSessionOptions extends JobSessionOptions {
   times: CacheTimes;
@@ -14,7 +14,7 @@ export interface LeasedSessionOptions extends JobSessionOptions {
 
 /** A job under the area's lease, with the threads that write to the sources. Its token is set once it has the lease. */
 export class LeasedSession extends JobSession {
-  readonly pipeline: RemovalLine;
+  readonly pipeline: SourcePipeline;
   /** Resolves when a sync that read before the call must be done; undefined without a live server. */
   readonly afterSync: (() => Promise<void>) | undefined;
 
@@ -33,8 +33,8 @@ export class LeasedSession extends JobSession {
         shared: hasServer && part === "area",
       }));
     const enter = () => window.enter();
-    this.pipeline = new RemovalLine(
-      () => startStations(setups(), signal, enter),
+    this.pipeline = new SourcePipeline(
+      () => startSourceWriters(setups(), signal, enter),
       enter,
       (step) => context.failpoint(step),
     );

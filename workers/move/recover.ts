@@ -10,7 +10,7 @@ import { commitStates, PendingStates, type RunState } from "./copy/commit-copy.t
 import { discardCopies } from "./copy/discard-copies.ts";
 import { guardAgain } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import { dropRestored, letGo, undoRestore } from "./restore-runs.ts";
+import { deleteRestoredCopies, dropRestored, undoRestore } from "./restore-runs.ts";
 import { runRows } from "./run-accounting.ts";
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
@@ -98,7 +98,7 @@ async function finishRestores(session: LeasedSession, payload: MovePayload): Pro
   if (whole.length === 0) return;
   // Earlier readers of completed-runs.db finish first.
   await session.rest("grace" in payload ? payload.grace : defaultGraceMs);
-  await letGo(session, whole);
+  await deleteRestoredCopies(session, whole);
   context.log(`Finished restoring ${plural(whole.length, "run")} of an interrupted job.`);
 }
 

@@ -1,7 +1,7 @@
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { ReducePayload } from "../../shared/contract/payload.ts";
 import type { JobContext } from "../area-db/job-context.ts";
-import { openPlace } from "../area-db/open-area.ts";
+import { openAreaForJob } from "../area-db/open-area.ts";
 import { checkAgain } from "./collect-late-rows.ts";
 import { compact } from "./compact.ts";
 import { rehearseReduce } from "./dry-run.ts";
@@ -17,7 +17,7 @@ import { assertInWindow } from "./session/time-budget.ts";
  */
 export async function reduce(payload: ReducePayload, context: JobContext): Promise<MoveResult> {
   assertInWindow(payload);
-  const opened = await openPlace(payload, context);
+  const opened = await openAreaForJob(payload, context);
   if (payload.dryRun) return await rehearseReduce(opened, payload);
   return await runOnArea("reduce", opened, payload, async (session) => {
     await reconcile(session);

@@ -1,7 +1,7 @@
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { ReducePayload } from "../../shared/contract/payload.ts";
 import type { JobContext } from "../area-db/job-context.ts";
-import { openPlace } from "../area-db/open-area.ts";
+import { openAreaForJob } from "../area-db/open-area.ts";
 import { checkAgain } from "./collect-late-rows.ts";
 import { checkIds, reconcile, recover, runOnArea } from "./run-on-area.ts";
 
@@ -12,7 +12,7 @@ import { checkIds, reconcile, recover, runOnArea } from "./run-on-area.ts";
  * @throws JobsError as `reduce`
  */
 export async function repair(payload: ReducePayload, context: JobContext): Promise<MoveResult> {
-  const opened = await openPlace(payload, context);
+  const opened = await openAreaForJob(payload, context);
   return await runOnArea("repair", opened, payload, async (session) => {
     await reconcile(session);
     await recover(session, payload);

@@ -58,12 +58,12 @@ export async function restoreRuns(
     waiting.push({ runs: without(bad), since: performance.now() });
     context.failpoint("whole");
     while (waiting[0] !== undefined && waiting[0].since + grace <= performance.now())
-      await letGo(session, (waiting.shift() as Whole).runs);
+      await deleteRestoredCopies(session, (waiting.shift() as Whole).runs);
   }
   for (const { runs: whole, since } of waiting) {
     if (whole.length === 0) continue;
     await session.rest(Math.max(0, since + grace - performance.now()));
-    await letGo(session, whole);
+    await deleteRestoredCopies(session, whole);
   }
 }
 
@@ -87,7 +87,7 @@ async function batchesOf(session: JobSession, runs: readonly Run[]): Promise<Run
 }
 
 /** Commits the state from which on the sources count and the runs are restored; then deletes the copies. */
-export async function letGo(session: JobSession, runs: readonly Run[]): Promise<void> {
+export async function deleteRestoredCopies(session: JobSession, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
   const { context } = session;
   const ids = runs.map(({ id }) => id);

@@ -1,7 +1,7 @@
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { RestorePayload } from "../../shared/contract/payload.ts";
 import type { JobContext } from "../area-db/job-context.ts";
-import { openPlace } from "../area-db/open-area.ts";
+import { openAreaForJob } from "../area-db/open-area.ts";
 import { compact } from "./compact.ts";
 import { rehearseRestore } from "./dry-run.ts";
 import { restoreRuns } from "./restore-runs.ts";
@@ -16,7 +16,7 @@ import { assertInWindow } from "./session/time-budget.ts";
  */
 export async function restore(payload: RestorePayload, context: JobContext): Promise<MoveResult> {
   assertInWindow(payload);
-  const opened = await openPlace(payload, context);
+  const opened = await openAreaForJob(payload, context);
   if (payload.dryRun) return await rehearseRestore(opened, payload);
   return await runOnArea("restore", opened, payload, async (session) => {
     await reconcile(session);

@@ -5,14 +5,14 @@ import { toJobsError } from "../../shared/errors.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { CacheTimes, cacheTimesSetup } from "../area-db/cache-mtime.ts";
 import { connect, sourcesOf } from "../area-db/databases.ts";
-import { assertFit } from "../area-db/fit-area.ts";
+import { assertSchemaFits } from "../area-db/fit-area.ts";
 import { acquire, assertAdmitted, type LeaseOptions, release, renewLease } from "../area-db/lease.ts";
 import { type OpenedArea, prepareArea } from "../area-db/open-area.ts";
-import { outwaitBusy } from "../area-db/transaction.ts";
-import { mapChildren } from "../records/child-index.ts";
-import { bringTogether } from "../records/reconcile-cache.ts";
+import { retryWhileBusy } from "../area-db/transaction.ts";
+import { indexChildren } from "../records/child-index.ts";
+import { reconcileCache } from "../records/reconcile-cache.ts";
 import { collectLateRows } from "./collect-late-rows.ts";
-import { bringAreaRows } from "./copy-area-rows.ts";
+import { copyAreaRows } from "./copy-area-rows.ts";
 import { repairIdClashes } from "./ids/id-clashes.ts";
 import { LeasedSession } from "./leased-session.ts";
 import { historyLine, noteFailure, sidesAfter } from "./record-outcome.ts";
@@ -37,17 +37,17 @@ export async function runOnArea(
 ): Promise<MoveResult> {
   const { area, cache, files, context, tally } = opened;
   const { signal } = context;
-  await outwaitBusy(signal, () => assertAdmitted(files, context));
+  await retryWhileBusy(signal, () => assertAdmitted(files, context));
   const before = fileSizes(files);
-  await outwaitBusy(signal, () => assertFit(files, tally));
-  const areaId = await outwaitBusy(signal, () => prepareArea(opened));
+  await retryWhileBusy(signal, () => assertSchemaFits(files, tally));
+  const areaId = await retryWhileBusy(signal, () => prepareArea(opened));
   context.failpoint("prepared");
   const parts = [...sourcesOf(files), "completed"] as const;
-  const db = await outwaitBusy(signal, () => connect(files, parts));
+  const db = await retryWhileBusy(signal, () => connect(files, parts));
   try {
     const times = new CacheTimes(cacheTimesSetup(area, cache));
     // Before the lease: a column that comes from now on is noticed, and added to completed-runs.db.
-    const session = await outwaitBusy(
+    const session = await retryWhileBusy(
       signal,
       () => new LeasedSession({ ...jobSetup(db, opened, payload, job), cache, times }),
     );
@@ -95,24 +95,24 @@ async function resolveMigration(session: LeasedSession, { cache: pair }: OpenedA
     hasTable(db, "area", "mtjobs_migrations") ||
     (files.cache !== undefined && hasTable(db, "cache", "mtjobs_closed"));
   if (times === undefined || !(await session.read(isMarked))) return;
-  const { meetMigration } = await import("../migrate/steps/resolve-open.ts");
+  const { resolveOpenMigration } = await import("../migrate/steps/resolve-open.ts");
   const { MigrationSession } = await import("../migrate/state/migration-session.ts");
   const step = { context, area, pair, db, files, token, times, wasAlive: false };
-  await meetMigration(new MigrationSession(step));
-  const { mendGap } = await import("../migrate/pair/id-offset.ts");
-  await mendGap(session);
+  await resolveOpenMigration(new MigrationSession(step));
+  const { repairGap } = await import("../migrate/pair/id-offset.ts");
+  await repairGap(session);
 }
 
 /** Reconciles cache and megatest.db if a refill was due, and brings the area's own rows to completed-runs.db. */
 export async function reconcile(session: LeasedSession): Promise<void> {
-  await bringTogether(session);
-  await bringAreaRows(session);
+  await reconcileCache(session);
+  await copyAreaRows(session);
   session.context.failpoint("brought-together");
 }
 
 /** Finishes or undoes what an interrupted job left, repairs ids, and collects rows that came late for moved runs. */
 export async function recover(session: LeasedSession, payload: MovePayload): Promise<void> {
-  for (const part of session.sources) await mapChildren(session, part);
+  for (const part of session.sources) await indexChildren(session, part);
   await takeOverCounts(session);
   await finishInterrupted(session, payload);
   await repairIdClashes(session);

@@ -11,7 +11,7 @@ export interface AreaPolicies extends ReducePolicies {
 }
 
 /** Areas whose config asks for something, and warnings about those that cannot be read. */
-export interface AreasLook {
+export interface PolicyScan {
   areas: AreaPolicies[];
   warnings: string[];
 }
@@ -20,8 +20,8 @@ export interface AreasLook {
  * Scans the areas below the roots for `[reduce-records]`, in its own thread because a file system may hang. Skips
  * areas without a homehost.
  */
-export async function lookOverAreas(settings: Settings, env: NodeJS.ProcessEnv): Promise<AreasLook> {
-  const look: AreasLook = { areas: [], warnings: [] };
+export async function scanPolicies(settings: Settings, env: NodeJS.ProcessEnv): Promise<PolicyScan> {
+  const look: PolicyScan = { areas: [], warnings: [] };
   const warn = (sentence: string) => void look.warnings.push(sentence);
   for (const path of listAreas(settings.areas, { warn })) {
     try {

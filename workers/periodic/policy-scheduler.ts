@@ -9,16 +9,16 @@ import { type Outcome, readOutcome } from "../../shared/queue/outcomes.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { isWithin, ownZone, parseWindow } from "../../shared/time/time-window.ts";
 import { policyPayload } from "../jobs/policy-payload.ts";
-import type { JobHost } from "../jobs/worker-context.ts";
+import type { WorkerContext } from "../jobs/worker-context.ts";
 import { ThreadPool } from "../threads/thread-pool.ts";
 import type { RpcThread } from "../threads/thread-rpc.ts";
-import type { AreasLook } from "./policy-scan.ts";
+import type { PolicyScan } from "./policy-scan.ts";
 
-export interface LookCalls {
-  scan(settings: Settings): AreasLook;
+export interface PolicyScanCalls {
+  scan(settings: Settings): PolicyScan;
 }
 
-const lookThreads = new ThreadPool<LookCalls>(
+const lookThreads = new ThreadPool<PolicyScanCalls>(
   builtFile("./policy-scan-thread.js", import.meta.url),
   "policy scan",
   0,
@@ -48,17 +48,17 @@ export function isDue(
  * Enqueues the reduces that `[reduce-records]` asks for, for the areas at home on this host. All state is in Redis:
  * if it is emptied, a reduce comes early.
  */
-export class Automatic {
-  readonly #host: Pick<JobHost, "settings" | "log" | "redis">;
+export class PolicyScheduler {
+  readonly #host: Pick<WorkerContext, "settings" | "log" | "redis">;
   readonly #queue: Queue;
   readonly #everyMs: number;
   readonly #told = new Set<string>();
   #timer: NodeJS.Timeout;
-  #thread: RpcThread<LookCalls> | undefined;
+  #thread: RpcThread<PolicyScanCalls> | undefined;
   #over = false;
 
   constructor(
-    host: Pick<JobHost, "settings" | "log" | "redis">,
+    host: Pick<WorkerContext, "settings" | "log" | "redis">,
     queue: Queue,
     everyMs: number | undefined = lookEveryMs,
   ) {
@@ -112,7 +112,7 @@ export class Automatic {
       log.info({ jobId, area, policy: policy.name }, "enqueued a reduce for [reduce-records]");
   }
 
-  async #look(): Promise<AreasLook> {
+  async #look(): Promise<PolicyScan> {
     const thread = lookThreads.take();
     this.#thread = thread;
     try {

@@ -9,8 +9,8 @@ import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { findHost, listDrained } from "../../shared/queue/hosts.ts";
 import { newJobId } from "../../shared/queue/names.ts";
 import { addStep } from "../jobs/migration/step-queue.ts";
-import type { JobHost } from "../jobs/worker-context.ts";
-import type { Wish } from "../migrate/steps/preferred-areas.ts";
+import type { WorkerContext } from "../jobs/worker-context.ts";
+import type { PreferredArea } from "../migrate/steps/preferred-areas.ts";
 import type { Coordinated } from "../migrate/steps/reconcile-areas.ts";
 
 /** Interval between reconcile rounds over the known areas, and over the roots, ms. */
@@ -21,15 +21,15 @@ const rootsEveryMs = 10 * 60_000;
  * Reconciles areas: any live host of a migration without a job finds it and enqueues a `tend` step for itself. So
  * nothing depends on a job in Redis.
  */
-export class Rounds {
-  readonly #host: JobHost;
+export class Reconciler {
+  readonly #host: WorkerContext;
   readonly #areas = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   readonly #over = new AbortController();
   #rootsAt = Number.NEGATIVE_INFINITY;
   #going: Promise<void> | undefined;
 
-  constructor(host: JobHost, everyMs = roundMs) {
+  constructor(host: WorkerContext, everyMs = roundMs) {
     this.#host = host;
     this.#timer = setInterval(() => this.#start(), everyMs);
     this.#start();
@@ -67,8 +67,8 @@ export class Rounds {
     });
     for (const area of known) this.#areas.add(area);
     for (const area of due) await this.#ask(area);
-    await askAgain(this.#host, coordinated);
-    await askHome(this.#host, wished, rootsEveryMs);
+    await requeueLost(this.#host, coordinated);
+    await enqueuePreferred(this.#host, wished, rootsEveryMs);
   }
 
   /** Returns the areas with migration files. Most have none, and need no thread. */
@@ -103,7 +103,7 @@ export class Rounds {
  * Enqueues a migration's job that Redis has lost, under its old id, so that it continues from its row in megatest.db.
  * Otherwise the migration would wait until the lease expires, and then only be undone.
  */
-async function askAgain(host: JobHost, migrations: readonly Coordinated[]): Promise<void> {
+async function requeueLost(host: WorkerContext, migrations: readonly Coordinated[]): Promise<void> {
   const { redis, settings, log } = host;
   if (migrations.length === 0) return;
   const queue = openQueue(redis, settings, settings.host);
@@ -123,7 +123,11 @@ async function askAgain(host: JobHost, migrations: readonly Coordinated[]): Prom
  * Enqueues a migration for each area whose policy prefers this host. It waits for a quiet area for `forMs` at most;
  * then the next scan asks again. Skips areas whose homehost has no live worker; a drained host enqueues none.
  */
-export async function askHome(host: JobHost, wishes: readonly Wish[], forMs: number): Promise<void> {
+export async function enqueuePreferred(
+  host: WorkerContext,
+  wishes: readonly PreferredArea[],
+  forMs: number,
+): Promise<void> {
   const { redis, settings, log } = host;
   if (wishes.length === 0 || (await listDrained(redis, settings.prefix)).has(settings.host)) return;
   const queue = openQueue(redis, settings, settings.host);

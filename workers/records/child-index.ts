@@ -10,7 +10,7 @@ const chunk = 10_000;
  * Records id and parent of every row in those tables of `part` that have no index on their parent, so that later
  * look-ups need no scan. Runs once per job.
  */
-export async function mapChildren(session: RecordSession, part: Source): Promise<void> {
+export async function indexChildren(session: RecordSession, part: Source): Promise<void> {
   for (const record of session.records) {
     if (record.parent === null || record.indexedIn(part) || record.columnsIn(part).length === 0) continue;
     await mapTable(session, part, record);

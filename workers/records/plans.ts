@@ -1,7 +1,7 @@
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import type { DatabaseSession } from "../area-db/database-session.ts";
 import { planRecords, type RecordPlan } from "./record-tables.ts";
-import { createScratch } from "./temp-tables.ts";
+import { createTempTables } from "./temp-tables.ts";
 import { widenCompleted } from "./widen.ts";
 
 interface Planned {
@@ -28,7 +28,7 @@ export class Plans {
     this.#of = of;
     this.#versions = this.#readVersions();
     this.records = this.#read();
-    createScratch(of.db, this.records);
+    createTempTables(of.db, this.records);
   }
 
   /** Returns true if no schema has changed since the plans were made; under a lock this holds until its end. */
@@ -64,7 +64,7 @@ export class Plans {
       const versions = this.#readVersions();
       for (const part of sources) widen(session, part);
       const plans = this.#read();
-      createScratch(db, plans);
+      createTempTables(db, plans);
       // Last, when nothing can fail any more: after a failure the next call must try again.
       const known = new Map(plans.map((plan) => [plan.table, plan]));
       for (const record of this.records) Object.assign(record, known.get(record.table));

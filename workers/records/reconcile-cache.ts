@@ -11,7 +11,7 @@ import type { RecordPlan } from "./record-tables.ts";
 import { columnList, rowLiteral } from "./row-sql.ts";
 import { commitLosers } from "./superseded.ts";
 import { syncsLastUpdate, writtenColumns } from "./sync-kind.ts";
-import { clearScratch } from "./temp-tables.ts";
+import { clearTempTable } from "./temp-tables.ts";
 
 /**
  * Reconciles cache and megatest.db, row by row, by the three-way rule and in both directions, if megatest.db was over
@@ -20,12 +20,12 @@ import { clearScratch } from "./temp-tables.ts";
  *
  * That a refill is due is recorded in the cache, in the same commit as the time that hides it.
  */
-export async function bringTogether(move: AreaSession): Promise<void> {
+export async function reconcileCache(move: AreaSession): Promise<void> {
   if (move.fresh !== "cache") return;
   const fence = await move.read(() => readFence(move.db, "cache"));
   if (fence?.refillDue !== true) return;
   move.context.log("megatest.db was newer than the cache: reconciling both before moving runs.");
-  const rows = await settleAll(move, "both");
+  const rows = await reconcileRows(move, "both");
   await move.commit("cache", () => noteRefillDue(move.db, false));
   move.context.log(`Reconciled ${plural(rows, "row")} that differed.`);
 }
@@ -37,7 +37,7 @@ export type Direction = "both" | "from-cache";
  * Reconciles the rows that differ between cache and megatest.db, table by table, by the three-way rule; returns how
  * many there were. May be repeated. If the cache is closed, rows newer in megatest.db are left.
  */
-export async function settleAll(move: AreaSession, direction: Direction): Promise<number> {
+export async function reconcileRows(move: AreaSession, direction: Direction): Promise<number> {
   let rows = 0;
   for (const table of identifiedTables) {
     const record = move.records.find((candidate) => candidate.table === table);
@@ -101,13 +101,13 @@ async function settleWithPlans(settling: Settling, range: IdRange): Promise<numb
 async function settleRange({ move, record, direction }: Settling, range: IdRange): Promise<number> {
   const { db, context } = move;
   const found = await move.read(() => {
-    clearScratch(db, "differing");
+    clearTempTable(db, "differing");
     const noted = noteDiffering(move, record, range);
     return direction === "both" ? noted : noted - leaveNewerElsewhere(db);
   });
   if (found === 0) return 0;
   await move.read(() => {
-    clearScratch(db, "losers");
+    clearTempTable(db, "losers");
     noteLosers(move, record);
   });
   await commitLosers(move);

@@ -6,7 +6,7 @@ import type { RecordPlan } from "./record-tables.ts";
  * statement, however slow the commit into completed-runs.db is.
  */
 
-export function createScratch(db: Connection, records: readonly RecordPlan[]): void {
+export function createTempTables(db: Connection, records: readonly RecordPlan[]): void {
   db.exec(`
     CREATE TEMP TABLE IF NOT EXISTS batch_runs (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS batch_tests (run_id INTEGER, id INTEGER, PRIMARY KEY (run_id, id)) WITHOUT ROWID;
@@ -50,6 +50,6 @@ function defaultClause(sql: string | null): string {
 }
 
 /** Empties temporary tables. */
-export function clearScratch(db: Connection, ...tables: readonly string[]): void {
+export function clearTempTable(db: Connection, ...tables: readonly string[]): void {
   for (const table of tables) db.exec(`DELETE FROM temp.${table}`);
 }

@@ -7,7 +7,7 @@ import {
 import type { Part } from "../../shared/sqlite/connection.ts";
 
 /** A measurement that a job thread reports to its worker's metrics. */
-export type Figure =
+export type Metric =
   /** Number of tests in one batch, and how long a database was locked for it. */
   | { figure: "batch"; part: Part; tests: number }
   | { figure: "lock"; part: Part; ms: number }
@@ -20,7 +20,7 @@ const key = "mtjobs-figures";
 let channel: BroadcastChannel | undefined;
 
 /** Reports a figure to the process; does nothing without a listener. */
-export function tellFigure(figure: Figure): void {
+export function emitMetric(figure: Metric): void {
   const name: unknown = getEnvironmentData(key);
   if (typeof name !== "string") return;
   channel ??= open(name);
@@ -28,11 +28,11 @@ export function tellFigure(figure: Figure): void {
 }
 
 /** Receives the figures of all threads started from now on, until the returned function is called. */
-export function hearFigures(hear: (figure: Figure) => void): () => void {
+export function onMetric(hear: (figure: Metric) => void): () => void {
   const name = `${key}-${process.pid}`;
   setEnvironmentData(key, name);
   const ear = open(name);
-  ear.onmessage = (event) => hear((event as { data: Figure }).data);
+  ear.onmessage = (event) => hear((event as { data: Metric }).data);
   return () => {
     setEnvironmentData(key, undefined);
     ear.close();

@@ -1,6 +1,6 @@
 import { cancelJob } from "../../jobs/find-job.ts";
 import { withSession } from "../../jobs/session.ts";
-import { type AddCommand, addSharedOptions, teach } from "../command.ts";
+import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";
 
 export const addCancel: AddCommand = (program, bind) => {
   const command = program
@@ -15,7 +15,7 @@ export const addCancel: AddCommand = (program, bind) => {
     "search only this host's queue; needed for a job that was added without an id",
   );
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs cancel reduce-0123456789abcdef", "cancel that job"],
       ["mtjobs jobs --state waiting,active", "list the jobs that can be cancelled"],

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { JobsError } from "../../../shared/errors.ts";
-import { addSharedOptions, type Bind, teach } from "../command.ts";
+import { addHelp, addSharedOptions, type Bind } from "../command.ts";
 
 const shells = ["bash", "zsh", "fish", "powershell"];
 
@@ -22,7 +22,7 @@ export function addComplete(program: Command, bind: Bind, describe: () => Comman
     .argument("[shell]", shells.join(", "))
     .argument("[words...]", "after --: the words typed so far");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["echo 'source <(mtjobs complete bash)' >> ~/.bashrc", "for bash"],
       ["echo 'source <(mtjobs complete zsh)' >> ~/.zshrc", "for zsh"],

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { JobsError } from "../../../shared/errors.ts";
 import { demoText } from "../../demo/demo-text.ts";
-import { addSharedOptions, type Bind, teach } from "../command.ts";
+import { addHelp, addSharedOptions, type Bind } from "../command.ts";
 import type { CliDeps } from "../io.ts";
 import { progressDisplay } from "../progress-bar.ts";
 
@@ -14,7 +14,7 @@ export function addDemo(program: Command, bind: Bind, deps: CliDeps): void {
     )
     .option("--keep-area", "keep the area and print its path");
   addSharedOptions(command, ["--host", "--address", "--areas", "--cache-root", "--user", "--prefix"]);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs demo", "run once; everything is removed afterwards"],
       ["mtjobs demo --keep-area", "keep the area to try other commands on it"],

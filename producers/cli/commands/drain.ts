@@ -3,7 +3,7 @@ import { drainHost, undrainHost } from "../../fleet/drain.ts";
 import type { DrainResult } from "../../fleet/drain-areas.ts";
 import { drainText } from "../../format/drain.ts";
 import { withSession } from "../../jobs/session.ts";
-import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
+import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../command.ts";
 import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";
 import type { Outcome } from "../outcome.ts";
 import { progressDisplay } from "../progress-bar.ts";
@@ -19,7 +19,7 @@ export const addDrain: AddCommand = (program, bind) => {
     .option("--to <hosts>", "comma-separated target hosts (default: all that have a worker)", names);
   addMigrateOptions(command).option("--wait", "with --when-quiet: wait for all migrations anyway");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs drain hostA --dry-run", "which areas could move now, and where to; changes nothing"],
       ["mtjobs drain hostA --when-quiet", "move each area as soon as it is quiet"],
@@ -46,7 +46,7 @@ export const addUndrain: AddCommand = (program, bind) => {
     )
     .argument("<host>", "by name or address");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [["mtjobs undrain hostA", "hostA takes areas again"]],
     exits: { 4: "Redis is unreachable" },
   });

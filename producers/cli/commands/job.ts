@@ -6,7 +6,7 @@ import { printable, textTable } from "../../format/table.ts";
 import { type JobReport, reportJob } from "../../jobs/find-job.ts";
 import { failedMigration, isMigrateResult } from "../../jobs/job-view.ts";
 import { withSession } from "../../jobs/session.ts";
-import { type AddCommand, addSharedOptions, teach } from "../command.ts";
+import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";
 
 export const addJob: AddCommand = (program, bind) => {
   const command = program
@@ -19,7 +19,7 @@ export const addJob: AddCommand = (program, bind) => {
     "search only this host's queue; needed for a job that was added without an id",
   );
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     notes: ["The exit code is that of this command, not of the job; the job's state is in the output."],
     examples: [
       ["mtjobs job reduce-0123456789abcdef", "everything about that job"],

@@ -6,7 +6,7 @@ import { textTable } from "../../format/table.ts";
 import { isMigrateResult, type JobView } from "../../jobs/job-view.ts";
 import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
 import { withSession } from "../../jobs/session.ts";
-import { type AddCommand, addSharedOptions, teach } from "../command.ts";
+import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";
 
 export const addJobs: AddCommand = (program, bind) => {
   const command = program
@@ -19,7 +19,7 @@ export const addJobs: AddCommand = (program, bind) => {
       "only these states: waiting, active, delayed, completed, failed, cancelled, forwarded",
     );
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs jobs", "all jobs"],
       ["mtjobs jobs --state waiting,active", "pending and running jobs"],

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { JobsError } from "../../../shared/errors.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../../jobs/check-migrate.ts";
-import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../command.ts";
+import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../command.ts";
 import type { CliIo } from "../io.ts";
 import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";
 import { duration } from "../options/option-values.ts";
@@ -28,7 +28,7 @@ export const addMigrate: AddCommand = (program, bind) => {
       duration("--timeout"),
     );
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     notes: [
       "Refused while a test runs or has just run, a Megatest server is alive or a process has the cache open. All reasons\nare listed, with the earliest time at which a migration could succeed. See docs/migration.md.",
     ],

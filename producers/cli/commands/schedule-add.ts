@@ -3,7 +3,7 @@ import { checkMigrate, type MigrateOptions } from "../../jobs/check-migrate.ts";
 import { checkRequest } from "../../jobs/check-move.ts";
 import { addSchedule, oftenText } from "../../jobs/schedules.ts";
 import { withSession } from "../../jobs/session.ts";
-import { addSharedOptions, type Bind, type CommandContext, type Lesson, teach } from "../command.ts";
+import { addHelp, addSharedOptions, type Bind, type CommandContext, type HelpText } from "../command.ts";
 import { requestOf } from "../move-command.ts";
 import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";
 import { duration } from "../options/option-values.ts";
@@ -14,7 +14,7 @@ const unreachable = { 4: "Redis is unreachable" };
 
 export function addScheduleAdd(parent: Command, bind: Bind): void {
   const command = parent.command("add").summary("repeat a job: reduce or migrate");
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs schedule add reduce --help", "options of a reduce"],
       ["mtjobs schedule add migrate --help", "options of a migration"],
@@ -93,9 +93,9 @@ function addWhen(command: Command): Command {
     .option("--name <name>", "the schedule's name (default: made from job and area)");
 }
 
-function finish(command: Command, lesson: Lesson): void {
+function finish(command: Command, lesson: HelpText): void {
   addSharedOptions(command);
-  teach(command, lesson);
+  addHelp(command, lesson);
 }
 
 async function addOne(

@@ -4,7 +4,7 @@ import { textTable } from "../../format/table.ts";
 import { scheduleStatus } from "../../jobs/schedule-status.ts";
 import { oftenText, removeSchedule } from "../../jobs/schedules.ts";
 import { withSession } from "../../jobs/session.ts";
-import { type AddCommand, addSharedOptions, type Bind, teach } from "../command.ts";
+import { type AddCommand, addHelp, addSharedOptions, type Bind } from "../command.ts";
 import { addScheduleAdd } from "./schedule-add.ts";
 
 const unreachable = { 4: "Redis is unreachable" };
@@ -16,7 +16,7 @@ export const addSchedule: AddCommand = (program, bind) => {
     .description(
       "Repeat a job. Schedules are kept in Redis. To let an area's own users decide, use [reduce-records] in its megatest.config instead.",
     );
-  teach(command, {
+  addHelp(command, {
     examples: [
       [
         'mtjobs schedule add reduce /areas/a1 --age 30d --cron "0 2 * * *" --tz Europe/Berlin',
@@ -40,7 +40,7 @@ export const addSchedule: AddCommand = (program, bind) => {
 function addList(parent: Command, bind: Bind): void {
   const command = parent.command("list").summary("list all schedules and how their last jobs ended");
   addSharedOptions(command);
-  teach(command, { examples: [["mtjobs schedule list --json", "for programs"]], exits: unreachable });
+  addHelp(command, { examples: [["mtjobs schedule list --json", "for programs"]], exits: unreachable });
   bind(command, async ({ settings }) => {
     const schedules = await withSession(settings, scheduleStatus);
     const rows = schedules.map((schedule) => [
@@ -65,7 +65,7 @@ function addRemove(parent: Command, bind: Bind): void {
     .summary("remove a schedule; a job that it has added continues")
     .argument("<name>", "the schedule's name");
   addSharedOptions(command);
-  teach(command, { examples: [["mtjobs schedule remove reduce-a1", "remove it"]], exits: unreachable });
+  addHelp(command, { examples: [["mtjobs schedule remove reduce-a1", "remove it"]], exits: unreachable });
   bind(command, async ({ settings, args }) => {
     const removed = await withSession(settings, (session) => removeSchedule(session, args[0] ?? ""));
     return { document: { ...removed, removed: true }, text: `${removed.name}: removed`, changed: true };

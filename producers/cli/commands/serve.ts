@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addSharedOptions, type Bind, teach } from "../command.ts";
+import { addHelp, addSharedOptions, type Bind } from "../command.ts";
 import type { CliDeps } from "../io.ts";
 import { parseListen } from "../options/listen-address.ts";
 
@@ -13,7 +13,7 @@ export function addServe(program: Command, bind: Bind, deps: CliDeps): void {
     .option("--listen <address:port>", "the address and port to listen on", "127.0.0.1:3111")
     .option("--board-write", "let Bull Board change queues (default: read-only)");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     notes: [
       "It touches nothing outside --areas (MTJOBS_AREAS) and does not start without it. With a token (MTJOBS_TOKEN), every\nrequest except /healthz must send it, as bearer token or as the password of any user; without one, it listens on\nloopback only. It speaks plain HTTP: if other machines can reach it, put a proxy that ends TLS before it.\nLogs go to stderr.",
     ],

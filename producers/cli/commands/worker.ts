@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addSharedOptions, type Bind, teach } from "../command.ts";
+import { addHelp, addSharedOptions, type Bind } from "../command.ts";
 import type { CliDeps } from "../io.ts";
 import { parseListen } from "../options/listen-address.ts";
 
@@ -15,7 +15,7 @@ export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
       "serve Prometheus metrics at http://127.0.0.1:PORT/metrics; ADDRESS:PORT is also accepted",
     );
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     notes: [
       "It touches nothing outside --areas (MTJOBS_AREAS) and does not start without it. Run it as the user who owns the\nareas' files and Megatest's caches. Logs go to stderr.",
     ],

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 
-export interface AreaPlace {
+export interface SampleLocation {
   /** Absolute. */
   directory: string;
   areaName: string;
@@ -17,13 +17,13 @@ export function areaBaseName(directory: string): string {
 }
 
 export function cacheDirectoryOf(
-  place: Pick<AreaPlace, "directory" | "areaName" | "cacheRoot" | "user">,
+  place: Pick<SampleLocation, "directory" | "areaName" | "cacheRoot" | "user">,
 ): string {
   const signature = place.directory.replaceAll("/", ".");
   return join(place.cacheRoot, place.user, "megatest_localdb", place.areaName, signature);
 }
 
-export function writeAreaFiles(place: AreaPlace): void {
+export function writeAreaFiles(place: SampleLocation): void {
   mkdirSync(join(place.directory, "logs"), { recursive: true });
   writeFileSync(join(place.directory, ".homehost"), `${place.host}\n`);
   writeFileSync(join(place.directory, "megatest.config"), configText(place));
@@ -36,7 +36,7 @@ export function writeReadyMarks(cacheDirectory: string): void {
   }
 }
 
-function configText(place: AreaPlace): string {
+function configText(place: SampleLocation): string {
   const named = place.areaName === areaBaseName(place.directory) ? [] : [`area-name ${place.areaName}`];
   return [
     "# A made-up area",

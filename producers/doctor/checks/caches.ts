@@ -4,20 +4,20 @@ import type { FoundCache } from "../../../shared/area/cache/find-caches.ts";
 import { refillDue } from "../../../shared/area/cache/mtime.ts";
 import { findOtherCaches, selectedOf, usedText } from "../../../shared/area/cache/single-cache.ts";
 import { targetKeys } from "../../../shared/area/config/config.ts";
-import { findStrangePart } from "../../../shared/area-db/one-area.ts";
+import { findForeignPart } from "../../../shared/area-db/one-area.ts";
 import { cacheReader } from "../../../shared/area-db/read-cache.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { agoText } from "../../../shared/text.ts";
 import { isoTime } from "../../areas/iso-time.ts";
-import { openLook, type Part } from "../../areas/open-readonly.ts";
+import { openReadonly, type Part } from "../../areas/open-readonly.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import type { Patient } from "./context.ts";
+import type { DoctorContext } from "./context.ts";
 
 /**
  * Checks every cache pair of the area on this host, the processes that have it open, and the state of the pair that
  * jobs use.
  */
-export async function checkCaches(patient: Patient): Promise<Check[]> {
+export async function checkCaches(patient: DoctorContext): Promise<Check[]> {
   if (patient.home.atHome === false) {
     return [note("caches", "this is not the homehost: the caches that matter are on its local disk")];
   }
@@ -29,8 +29,8 @@ export async function checkCaches(patient: Patient): Promise<Check[]> {
 }
 
 /** Uses the same definition of "in use" as the jobs that refuse to run. */
-function checkPairs({ area, settings, files }: Patient): Check[] {
-  const read = cacheReader(area, files.completed, openLook);
+function checkPairs({ area, settings, files }: DoctorContext): Check[] {
+  const read = cacheReader(area, files.completed, openReadonly);
   const { caches, warnings, used, ofOtherAreas } = findOtherCaches(area, settings, read);
   const details = {
     caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: isoTime(mtimeMs) })),
@@ -67,7 +67,7 @@ function describe(
   return `${directory} (${which}owner ${owner}, ${counts}changed ${agoText(isoTime(mtimeMs))}, ${holders})`;
 }
 
-function checkOwn({ area, cache }: Patient): Check[] {
+function checkOwn({ area, cache }: DoctorContext): Check[] {
   if (cache instanceof JobsError) throw cache;
   if (cache === undefined) {
     return [
@@ -99,11 +99,11 @@ function checkOwn({ area, cache }: Patient): Check[] {
 }
 
 /** Jobs verify the same before they change anything. */
-function checkOneArea({ area, cache, files }: Patient): Check[] {
+function checkOneArea({ area, cache, files }: DoctorContext): Check[] {
   if (cache === undefined || cache instanceof JobsError) return [];
-  const db = openLook(files);
+  const db = openReadonly(files);
   try {
-    const strange = findStrangePart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    const strange = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
     if (strange === undefined) return [good("one-area", "cache and megatest.db belong to the same area")];
     return [
       bad("one-area", `${files[strange]} has no run in common with megatest.db; it belongs to another area`, {

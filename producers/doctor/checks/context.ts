@@ -8,7 +8,7 @@ import type { Settings } from "../../../shared/settings/settings.ts";
 import type { Part } from "../../areas/open-readonly.ts";
 
 /** The shared input of an area's checks. A member that could not be determined holds the reason. */
-export interface Patient {
+export interface DoctorContext {
   area: Area;
   settings: Settings;
   homehost: Homehost | string;
@@ -28,7 +28,7 @@ export const nameOf: Record<Part, string> = {
   ref: "cache/megatest_ref.db",
 };
 
-export async function meet(area: Area, settings: Settings): Promise<Patient> {
+export async function loadContext(area: Area, settings: Settings): Promise<DoctorContext> {
   const homehost = attempt(() => readHomehost(area));
   const home =
     typeof homehost === "string"

@@ -2,7 +2,7 @@ import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { namesDirectory } from "../../../shared/sqlite/former-directory.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { plural } from "../../../shared/text.ts";
-import type { Look, Part } from "../../areas/open-readonly.ts";
+import type { Part, ReadonlyArea } from "../../areas/open-readonly.ts";
 import { columnsOf } from "../../areas/queries.ts";
 import { bad, type Check, good } from "./check.ts";
 import { nameOf } from "./context.ts";
@@ -15,7 +15,7 @@ import { type Budget, sumOver } from "./scan-budget.ts";
  * @returns the check, and whether all runs were scanned
  */
 export async function checkDirectories(
-  { db, part, budget }: { db: Look; part: Part; budget: Budget },
+  { db, part, budget }: { db: ReadonlyArea; part: Part; budget: Budget },
   keys: readonly string[],
 ): Promise<[Check, boolean]> {
   const name = `directories/${nameOf[part]}`;

@@ -2,14 +2,14 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { plural } from "../../../shared/text.ts";
 import { openMigrationTokens } from "../../areas/migration-status.ts";
-import { openLook } from "../../areas/open-readonly.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
 import { type Check, good, note } from "./check.ts";
-import type { Patient } from "./context.ts";
+import type { DoctorContext } from "./context.ts";
 
 const mostNamed = 20;
 
 /** Finds divergent caches that finished migrations kept; some rows may exist only there. */
-export function checkLeftStrays({ area }: Patient): Check {
+export function checkDivergentCaches({ area }: DoctorContext): Check {
   const root = join(area.privateDir, "migration");
   const tokens = existsSync(root) ? readdirSync(root).filter((name) => /^\d{1,15}$/.test(name)) : [];
   const open = tokens.length === 0 ? [] : openTokens(area.megatestDb);
@@ -31,7 +31,7 @@ export function checkLeftStrays({ area }: Patient): Check {
 }
 
 function openTokens(megatestDb: string): number[] {
-  const db = openLook({ area: megatestDb });
+  const db = openReadonly({ area: megatestDb });
   try {
     return openMigrationTokens(db);
   } finally {

@@ -1,12 +1,12 @@
 import { trySchemas } from "../../../shared/area-db/completed-schema.ts";
 import { assertGuardsFit } from "../../../shared/area-db/hidden-rows.ts";
 import { assertRoomIn } from "../../../shared/area-db/id-room.ts";
-import { openLook, type Part } from "../../areas/open-readonly.ts";
+import { openReadonly, type Part } from "../../areas/open-readonly.ts";
 import { type Check, examine, good, note } from "./check.ts";
-import { nameOf, type Patient } from "./context.ts";
+import { type DoctorContext, nameOf } from "./context.ts";
 
 /** Checks what every job requires of ids and schemas before it writes. */
-export async function checkFitness(patient: Patient): Promise<Check[]> {
+export async function checkFitness(patient: DoctorContext): Promise<Check[]> {
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(patient.files) as [Part, string][]) {
     const name = `id-room/${nameOf[part]}`;
@@ -16,7 +16,7 @@ export async function checkFitness(patient: Patient): Promise<Check[]> {
 }
 
 function checkIdRoom(name: string, part: Part, file: string): Check {
-  const db = openLook({ [part]: file });
+  const db = openReadonly({ [part]: file });
   try {
     assertRoomIn(db, part, file);
     return good(name, "ids have room to grow");
@@ -25,10 +25,10 @@ function checkIdRoom(name: string, part: Part, file: string): Check {
   }
 }
 
-function checkSiteSchema({ files: { area = "", cache, ref } }: Patient): Check {
+function checkSiteSchema({ files: { area = "", cache, ref } }: DoctorContext): Check {
   const files = { area, ...(cache === undefined ? {} : { cache }) };
   const all: Partial<Record<Part, string>> = { ...files, ...(ref === undefined ? {} : { ref }) };
-  const db = openLook(all);
+  const db = openReadonly(all);
   try {
     const left: string[] = [];
     const sources = Object.entries(files).map(([part, file]) => ({ db, part, file }));

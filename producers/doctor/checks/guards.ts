@@ -4,15 +4,18 @@ import { isWhole, readHidden } from "../../../shared/area-db/hidden-rows.ts";
 import type { TableIds } from "../../../shared/area-db/hidden-values.ts";
 import { identifiedTables } from "../../../shared/area-db/record-tables.ts";
 import { largestId } from "../../../shared/sqlite/ids.ts";
-import { type Look, openLook, type Part } from "../../areas/open-readonly.ts";
+import { openReadonly, type Part, type ReadonlyArea } from "../../areas/open-readonly.ts";
 import { hasTable } from "../../areas/queries.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import { nameOf, type Patient } from "./context.ts";
+import { type DoctorContext, nameOf } from "./context.ts";
 
 const repair = "run mtjobs doctor --repair, or any job";
 
 /** Checks that the rows exist that keep ids of moved runs from being reused, and those of a migration's id gap. */
-export async function checkGuards({ files }: Patient, isFit: (part: Part) => boolean): Promise<Check[]> {
+export async function checkGuards(
+  { files }: DoctorContext,
+  isFit: (part: Part) => boolean,
+): Promise<Check[]> {
   const { completed } = files;
   if (completed === undefined || !existsSync(completed) || !isFit("completed")) return [];
   const checks: Check[] = [];
@@ -26,7 +29,7 @@ export async function checkGuards({ files }: Patient, isFit: (part: Part) => boo
 }
 
 function checkPart(name: string, part: Part, files: Partial<Record<Part, string>>): Check {
-  const db = openLook(files);
+  const db = openReadonly(files);
   try {
     if (!hasTable(db, part, "runs") || !hasMoved(db))
       return good(name, "no run has moved: no ids need a guard");
@@ -56,7 +59,7 @@ function missingText(missing: readonly string[], ids: Partial<TableIds>): string
   return few ? "the rows that guard ids are missing" : `no row guards the ids of ${missing.join(", ")}`;
 }
 
-function checkGap(name: string, db: Look, part: Part): Check {
+function checkGap(name: string, db: ReadonlyArea, part: Part): Check {
   const gap = readHidden(db, part, gapName);
   const begun = Object.keys(gap.ids).length > 0;
   if (begun && !(isWhole(gap.ids) && gap.areLasting))
@@ -66,10 +69,10 @@ function checkGap(name: string, db: Look, part: Part): Check {
   return good(name, "hidden rows guard the ids of moved records");
 }
 
-const hasMoved = (db: Look) =>
+const hasMoved = (db: ReadonlyArea) =>
   db
     .prepare<[], number>("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')")
     .pluck()
     .get() === 1;
 
-const highest = (db: Look, table: string) => largestId(db, `completed.${table}`) ?? 0n;
+const highest = (db: ReadonlyArea, table: string) => largestId(db, `completed.${table}`) ?? 0n;

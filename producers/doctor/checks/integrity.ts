@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import { lifeOf } from "../../../shared/sqlite/times.ts";
 import { bytesText } from "../../../shared/text.ts";
-import { openLook, type Part } from "../../areas/open-readonly.ts";
+import { openReadonly, type Part } from "../../areas/open-readonly.ts";
 import { leaseStateOf, readFenceRow } from "../../areas/queries.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import { nameOf, type Patient } from "./context.ts";
+import { type DoctorContext, nameOf } from "./context.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
 
 /** Larger files are not checked in one go: the check takes minutes, and blocks writers. */
@@ -14,7 +14,7 @@ const largest = 4 * 2 ** 30;
  * Runs SQLite's integrity check on each database. It reads a whole file under one lock, so it runs only if no other
  * process would have to wait; otherwise the verdict says why not.
  */
-export async function checkIntegrity(patient: Patient, budget: Budget): Promise<Check[]> {
+export async function checkIntegrity(patient: DoctorContext, budget: Budget): Promise<Check[]> {
   const { files } = patient;
   const busy = await whyBusy(patient, budget);
   const checks: Check[] = [];
@@ -29,7 +29,7 @@ export async function checkIntegrity(patient: Patient, budget: Budget): Promise<
 
 function checkFile(name: string, part: Part, file: string, busy: string | undefined): Check {
   const { size } = statSync(file);
-  const db = openLook({ [part]: file });
+  const db = openReadonly({ [part]: file });
   try {
     // Reads the schema in any case, to find damage at the beginning of a file while the area is busy.
     db.prepare(`SELECT count(*) FROM ${part}.sqlite_schema`).get();
@@ -54,7 +54,7 @@ function checkFile(name: string, part: Part, file: string, busy: string | undefi
 
 /** Returns why the area is not quiet; undefined if it is. */
 async function whyBusy(
-  { area, home, servers, files, settings }: Patient,
+  { area, home, servers, files, settings }: DoctorContext,
   budget: Budget,
 ): Promise<{ why: string; held: boolean } | undefined> {
   if (home.atHome === false)
@@ -70,7 +70,7 @@ async function whyBusy(
 
 function holderOf(file: string, host: string): string | undefined {
   try {
-    const db = openLook({ area: file });
+    const db = openReadonly({ area: file });
     try {
       const row = readFenceRow(db);
       return row !== undefined && leaseStateOf(row, host) === "held" ? (row.holder ?? undefined) : undefined;
@@ -83,11 +83,11 @@ function holderOf(file: string, host: string): string | undefined {
 }
 
 /** Returns true if an unfinished test has been active within a day. */
-async function isInFlight({ area, cache }: Patient["files"], budget: Budget): Promise<boolean> {
+async function isInFlight({ area, cache }: DoctorContext["files"], budget: Budget): Promise<boolean> {
   const part = cache === undefined ? "area" : "cache";
   const file = cache ?? area;
   if (file === undefined) return false;
-  const db = openLook({ [part]: file });
+  const db = openReadonly({ [part]: file });
   try {
     const since = Math.floor(Date.now() / 1000) - 24 * 3600;
     const { sums } = await sumOver(db, {

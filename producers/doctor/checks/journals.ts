@@ -10,7 +10,7 @@ import {
 } from "../../../shared/sqlite/journal.ts";
 import type { Part } from "../../areas/open-readonly.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import { nameOf, type Patient } from "./context.ts";
+import { type DoctorContext, nameOf } from "./context.ts";
 
 /** File system types in statfs that several hosts may mount. A WAL's shared memory works on one host only. */
 const networkTypes = new Map([
@@ -26,7 +26,7 @@ const networkTypes = new Map([
 ]);
 
 /** Checks journal modes, write-ahead logs of databases not in WAL mode, and journals that a dead writer left. */
-export async function checkJournals({ area, files }: Patient): Promise<Check[]> {
+export async function checkJournals({ area, files }: DoctorContext): Promise<Check[]> {
   const checks: Check[] = [];
   // completed-runs.db may have a journal while the file itself is missing.
   const isLeft = namesAnotherFile(`${area.completedDb}-journal`) || hasHotJournal(area.completedDb);

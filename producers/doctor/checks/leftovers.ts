@@ -5,10 +5,10 @@ import { assertRises } from "../../../shared/lease/token.ts";
 import { agoText, plural } from "../../../shared/text.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
 import { isoTime } from "../../areas/iso-time.ts";
-import { openLook, type Part } from "../../areas/open-readonly.ts";
+import { openReadonly, type Part } from "../../areas/open-readonly.ts";
 import { hasTable, leaseStateOf, readFenceRow, readStates } from "../../areas/queries.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import { nameOf, type Patient } from "./context.ts";
+import { type DoctorContext, nameOf } from "./context.ts";
 
 /** A short-lived file of mtjobs counts as left over after this, in ms. */
 const instantMs = 3_600_000;
@@ -16,7 +16,7 @@ const instantMs = 3_600_000;
 const repair = "run mtjobs doctor --repair, or any job";
 
 /** Checks what dead jobs left: a lease, half-moved runs, short-lived files. */
-export async function checkLeftovers(patient: Patient): Promise<Check[]> {
+export async function checkLeftovers(patient: DoctorContext): Promise<Check[]> {
   return [
     ...(await examine("lease", () => [checkLease(patient)])),
     ...(await checkTokens(patient)),
@@ -25,8 +25,8 @@ export async function checkLeftovers(patient: Patient): Promise<Check[]> {
   ];
 }
 
-function checkLease({ area, settings }: Patient): Check {
-  const db = openLook({ area: area.megatestDb });
+function checkLease({ area, settings }: DoctorContext): Check {
+  const db = openReadonly({ area: area.megatestDb });
   try {
     const row = readFenceRow(db);
     if (row === undefined || row.holder === null) return good("lease", "no job holds the area");
@@ -51,11 +51,11 @@ function checkLease({ area, settings }: Patient): Check {
 }
 
 /** Reports only tokens that cannot be incremented. */
-async function checkTokens({ files }: Patient): Promise<Check[]> {
+async function checkTokens({ files }: DoctorContext): Promise<Check[]> {
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
     const found = await examine(`fence/${nameOf[part]}`, () => {
-      const db = openLook({ [part]: file });
+      const db = openReadonly({ [part]: file });
       try {
         const row = hasTable(db, part, "mtjobs_fence")
           ? db.prepare<[], { token: unknown }>(`SELECT token FROM ${part}.mtjobs_fence WHERE id = 1`).get()
@@ -72,9 +72,9 @@ async function checkTokens({ files }: Patient): Promise<Check[]> {
   return checks;
 }
 
-function checkStates({ area, files, settings }: Patient): Check {
+function checkStates({ area, files, settings }: DoctorContext): Check {
   if (files.completed === undefined) return good("half-moved", "there is no completed-runs.db");
-  const db = openLook({ area: area.megatestDb, completed: files.completed });
+  const db = openReadonly({ area: area.megatestDb, completed: files.completed });
   try {
     const states = readStates(db);
     const told = Object.entries(states).map(([state, count]) => `${plural(count, "run")} ${state}`);
@@ -88,7 +88,7 @@ function checkStates({ area, files, settings }: Patient): Check {
   }
 }
 
-function checkFiles({ area }: Patient): Check {
+function checkFiles({ area }: DoctorContext): Check {
   if (!existsSync(area.privateDir)) return good("left-files", "there is no .mtjobs yet");
   const old = [
     ...leftIn(area.realPath, isUnfinished),

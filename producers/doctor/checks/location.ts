@@ -8,10 +8,10 @@ import { findPause } from "../../../shared/area/pause.ts";
 import { spanText } from "../../../shared/area/servers.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import type { Patient } from "./context.ts";
+import type { DoctorContext } from "./context.ts";
 
 /** Checks what the directory tells without opening a database: config, homehost, servers, owners, id, space. */
-export async function checkPlace(patient: Patient): Promise<Check[]> {
+export async function checkLocation(patient: DoctorContext): Promise<Check[]> {
   return [
     ...checkConfig(patient),
     ...checkPolicies(patient),
@@ -29,7 +29,7 @@ export async function checkPlace(patient: Patient): Promise<Check[]> {
   ];
 }
 
-function checkConfig({ area }: Patient): Check[] {
+function checkConfig({ area }: DoctorContext): Check[] {
   const { warnings } = area.config;
   if (warnings.length === 0) return [good("config", "megatest.config was read completely")];
   const verdict = `parts of megatest.config were not read: ${warnings.join("; ")}`;
@@ -37,7 +37,7 @@ function checkConfig({ area }: Patient): Check[] {
 }
 
 /** Returns nothing if the config has no policies. */
-function checkPolicies({ area }: Patient): Check[] {
+function checkPolicies({ area }: DoctorContext): Check[] {
   const { policies, problems } = readPolicies(area.config);
   const names = policies.map(({ name }) => name);
   const details = { policies: names, problems };
@@ -49,7 +49,7 @@ function checkPolicies({ area }: Patient): Check[] {
   return [good("reduce-records", `the config schedules reduces: ${names.join(", ")}`, { details })];
 }
 
-async function checkPause({ area, settings }: Patient): Promise<Check[]> {
+async function checkPause({ area, settings }: DoctorContext): Promise<Check[]> {
   const file = await findPause(area.realPath, settings.areas);
   if (file === undefined) return [];
   return [
@@ -57,7 +57,7 @@ async function checkPause({ area, settings }: Patient): Promise<Check[]> {
   ];
 }
 
-function checkHomehost({ area, homehost, home, settings }: Patient): Check {
+function checkHomehost({ area, homehost, home, settings }: DoctorContext): Check {
   if (typeof homehost === "string") {
     return bad("homehost", homehost, {
       remedy: "write the homehost's address or name into .homehost, and nothing else",
@@ -96,14 +96,14 @@ function checkHomehost({ area, homehost, home, settings }: Patient): Check {
   });
 }
 
-function checkPinned({ homehost }: Patient): Check[] {
+function checkPinned({ homehost }: DoctorContext): Check[] {
   if (typeof homehost === "string") return [];
   return homehost.pinned
     ? [note("pinned", "[server] homehost in megatest.config pins the area: .homehost is ignored")]
     : [good("pinned", "the config does not pin the area to a host")];
 }
 
-function checkServers({ servers }: Patient): Check {
+function checkServers({ servers }: DoctorContext): Check {
   if (typeof servers === "string") return bad("servers", `cannot read logs/: ${servers}`);
   const silent = servers.filter(({ state }) => state === "stale-alive");
   const alive = servers.filter(({ state }) => state === "live");
@@ -137,7 +137,7 @@ function checkServers({ servers }: Patient): Check {
     : good("servers", alive.length === 1 ? `one server is alive: ${names(alive)}` : "no server is alive");
 }
 
-function checkAreaId({ area }: Patient): Check {
+function checkAreaId({ area }: DoctorContext): Check {
   const id = readAreaId(area);
   if (id !== null) return good("area-id", `the area's id is ${id}`);
   return existsSync(join(area.privateDir, "area-id"))
@@ -148,7 +148,7 @@ function checkAreaId({ area }: Patient): Check {
 }
 
 /** Copies need as much space as the runs they hold; a vacuum needs twice the file's size. */
-function checkSpace({ area, files }: Patient): Check[] {
+function checkSpace({ area, files }: DoctorContext): Check[] {
   const { bavail, bsize } = statfsSync(area.realPath);
   const free = bavail * bsize;
   const needed = files.area === undefined ? 0 : statSync(files.area).size;

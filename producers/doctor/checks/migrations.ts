@@ -4,11 +4,11 @@ import { homePolicy } from "../../../shared/area/config/home-policy.ts";
 import { agoText } from "../../../shared/text.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
 import { type MigrationFacts, readClosed, readMigration, stateTexts } from "../../areas/migration-status.ts";
-import { openLook } from "../../areas/open-readonly.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
 import { leaseStateOf, readFenceRow } from "../../areas/queries.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import type { Patient } from "./context.ts";
-import { checkLeftStrays } from "./divergent-caches.ts";
+import type { DoctorContext } from "./context.ts";
+import { checkDivergentCaches } from "./divergent-caches.ts";
 
 /** A migration unchanged for this long, in ms, is stuck: workers settle it faster. */
 const standsStillMs = 5 * 60_000;
@@ -19,7 +19,7 @@ interface Stand {
 }
 
 /** Checks what an open or dead migration left in an area, and that its policy is readable. */
-export async function checkMigrations(patient: Patient): Promise<Check[]> {
+export async function checkMigrations(patient: DoctorContext): Promise<Check[]> {
   let stand: Stand = { migration: null, atWork: false };
   return [
     ...(await examine("migration", () => {
@@ -28,13 +28,13 @@ export async function checkMigrations(patient: Patient): Promise<Check[]> {
     })),
     ...(await examine("closed-cache", () => checkClosed(patient, stand))),
     ...(await examine("home-files", () => [checkHomeFiles(patient, stand)])),
-    ...(await examine("left-strays", () => [checkLeftStrays(patient)])),
+    ...(await examine("left-strays", () => [checkDivergentCaches(patient)])),
     ...(await examine("home-policy", () => [checkPolicy(patient)])),
   ];
 }
 
-function look({ area, settings }: Patient): Stand {
-  const db = openLook({ area: area.megatestDb });
+function look({ area, settings }: DoctorContext): Stand {
+  const db = openReadonly({ area: area.megatestDb });
   try {
     const migration = readMigration(db);
     const row = readFenceRow(db);
@@ -69,10 +69,10 @@ function checkMigration({ migration, atWork }: Stand): Check {
     : bad("migration", `${told}, and no worker is handling it`, { remedy, details });
 }
 
-function checkClosed({ area, settings, home }: Patient, { migration, atWork }: Stand): Check[] {
+function checkClosed({ area, settings, home }: DoctorContext, { migration, atWork }: Stand): Check[] {
   const cache = findCache(area, settings);
   if (cache === undefined) return [];
-  const db = openLook({ cache: cache.megatestDb });
+  const db = openReadonly({ cache: cache.megatestDb });
   try {
     const closed = readClosed(db);
     if (closed === null) return [good("closed-cache", "this user's cache on this host accepts writes")];
@@ -90,7 +90,7 @@ function checkClosed({ area, settings, home }: Patient, { migration, atWork }: S
   }
 }
 
-function checkHomeFiles({ area }: Patient, { migration, atWork }: Stand): Check {
+function checkHomeFiles({ area }: DoctorContext, { migration, atWork }: Stand): Check {
   const left = readdirSync(area.realPath).filter((name) => name.startsWith(".homehost.mtjobs-"));
   if (left.length === 0) return good("home-files", "no prepared .homehost is left");
   const details = { files: left };
@@ -108,7 +108,7 @@ function checkHomeFiles({ area }: Patient, { migration, atWork }: Stand): Check 
       });
 }
 
-function checkPolicy({ area }: Patient): Check {
+function checkPolicy({ area }: DoctorContext): Check {
   const { migrate, prefer } = homePolicy(area.config);
   return migrate === "never" || prefer.length === 0
     ? good("home-policy", "no worker moves the area automatically")

@@ -5,10 +5,10 @@ import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { hasContent } from "../../../shared/sqlite/journal.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { plural } from "../../../shared/text.ts";
-import { type Look, openLook, type Part } from "../../areas/open-readonly.ts";
+import { openReadonly, type Part, type ReadonlyArea } from "../../areas/open-readonly.ts";
 import { columnsOf, hasTable } from "../../areas/queries.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
-import { nameOf, type Patient } from "./context.ts";
+import { type DoctorContext, nameOf } from "./context.ts";
 import { checkDirectories } from "./directories.ts";
 import { checkGuards } from "./guards.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
@@ -17,7 +17,7 @@ const repair = "run mtjobs doctor --repair, or any job";
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 
 interface Scan {
-  db: Look;
+  db: ReadonlyArea;
   part: Part;
   budget: Budget;
   /** Columns that identify a row of `runs`. */
@@ -26,7 +26,7 @@ interface Scan {
 }
 
 /** Checks each database's schema, and its records against those of completed-runs.db. */
-export async function checkRecords(patient: Patient, budget: Budget): Promise<Check[]> {
+export async function checkRecords(patient: DoctorContext, budget: Budget): Promise<Check[]> {
   const { files } = patient;
   const checks: Check[] = [];
   for (const part of ["area", "cache", "completed"] as const) {
@@ -50,9 +50,9 @@ export async function checkRecords(patient: Patient, budget: Budget): Promise<Ch
 }
 
 /** Checks a missing or empty completed-runs.db: a job creates it, unless the area had one before. */
-function checkNoContent(name: string, { area }: Patient): Check[] {
+function checkNoContent(name: string, { area }: DoctorContext): Check[] {
   const isThere = existsSync(area.completedDb);
-  const db = openLook({ area: area.megatestDb });
+  const db = openReadonly({ area: area.megatestDb });
   try {
     if (hasGuards(db, "area")) {
       const verdict = `${lostCompleted.text(area.completedDb, isThere)}; every job is refused`;
@@ -66,9 +66,9 @@ function checkNoContent(name: string, { area }: Patient): Check[] {
   return [note(name, verdict, { remedy: "none needed: the next job fills it" })];
 }
 
-function checkSchema(name: string, patient: Patient, part: Part, file: string): Check {
+function checkSchema(name: string, patient: DoctorContext, part: Part, file: string): Check {
   const { area } = patient;
-  const db = openLook({ [part]: file });
+  const db = openReadonly({ [part]: file });
   try {
     const missing = tables.filter((table) => !hasTable(db, part, table));
     if (missing.length > 0) {
@@ -95,14 +95,14 @@ function checkSchema(name: string, patient: Patient, part: Part, file: string): 
 }
 
 async function checkSource(
-  { area, files }: Patient,
+  { area, files }: DoctorContext,
   part: "area" | "cache",
   isFit: (part: Part) => boolean,
   budget: Budget,
 ): Promise<Check[]> {
   const { completed } = files;
   const withCompleted = completed !== undefined && isFit("completed");
-  const db = openLook({ [part]: files[part] ?? "", ...(withCompleted ? { completed } : {}) });
+  const db = openReadonly({ [part]: files[part] ?? "", ...(withCompleted ? { completed } : {}) });
   try {
     const keys = targetKeys(area.config);
     const scan: Scan = { db, part, budget, runName: ["runname", ...keys], withCompleted };

@@ -27,7 +27,7 @@ class Exports {
  * Rewrites a core that counts, groups or compares over both sides: only its join runs on each side. Undefined if a
  * name cannot be resolved with certainty, or a subquery outside WHERE and ON might name a column.
  */
-export function rewriteAroundSides(
+export function rewriteOuterAggregate(
   core: Core,
   columns: readonly ResultColumn[],
   join: Join,

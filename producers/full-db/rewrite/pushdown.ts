@@ -20,7 +20,7 @@ export interface Tail {
  * index and stop at the limit. An ORDER BY term that is not in the result becomes an extra column, which an outer
  * select drops. Undefined if the term might mean something else there.
  */
-export function rewriteWithinSides(
+export function pushDown(
   core: Core,
   columns: readonly ResultColumn[],
   join: Join,
@@ -71,7 +71,7 @@ export function itemText(pieces: readonly Piece[], alias: string | undefined, sq
  * Returns true if a GROUP BY column identifies a run or test and is never NULL: a primary key, or equal to another
  * column in every row.
  */
-export function groupsWithinSides(core: Core, join: Join): boolean {
+export function pushDownGroups(core: Core, join: Join): boolean {
   const { sources } = join;
   const inner = sources.filter(({ optional }) => !optional);
   const equal = [join.where, ...inner.map(({ on }) => on)].flatMap((term) => linksIn(term, sources)).flat();

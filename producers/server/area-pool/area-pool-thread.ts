@@ -11,7 +11,7 @@ import { type Diagnosis, diagnose } from "../../doctor/diagnose.ts";
 import type { Enqueued } from "../../jobs/enqueue.ts";
 import { requestJob } from "../../jobs/request-job.ts";
 import { LastingSession } from "../../jobs/session.ts";
-import type { DeskAnswer, EnqueueTask, HistoryTask, StatusTask } from "./area-pool.ts";
+import type { AreaPoolAnswer, EnqueueTask, HistoryTask, StatusTask } from "./area-pool.ts";
 
 let lasting: LastingSession | undefined;
 const oldestRuns = new OldestRuns();
@@ -25,7 +25,7 @@ function session(settings: Settings): LastingSession {
 /** Paths must be absolute: clients do not know the server's working directory. */
 const placeOf = (settings: Settings) => ({ settings, env: process.env, cwd: "/" });
 
-async function answer<T>(work: () => T | Promise<T>): Promise<DeskAnswer<T>> {
+async function answer<T>(work: () => T | Promise<T>): Promise<AreaPoolAnswer<T>> {
   try {
     return { value: await work() };
   } catch (error) {
@@ -33,27 +33,27 @@ async function answer<T>(work: () => T | Promise<T>): Promise<DeskAnswer<T>> {
   }
 }
 
-export function enqueue({ settings, requestedBy, request }: EnqueueTask): Promise<DeskAnswer<Enqueued>> {
+export function enqueue({ settings, requestedBy, request }: EnqueueTask): Promise<AreaPoolAnswer<Enqueued>> {
   return answer(() => requestJob(session(settings), request, { ...placeOf(settings), requestedBy }));
 }
 
-export function status({ settings, area }: StatusTask): Promise<DeskAnswer<AreaStatus>> {
+export function status({ settings, area }: StatusTask): Promise<AreaPoolAnswer<AreaStatus>> {
   return answer(() => areaStatus(area, placeOf(settings)));
 }
 
-export function find({ settings }: { settings: Settings }): Promise<DeskAnswer<FoundAreas>> {
+export function find({ settings }: { settings: Settings }): Promise<AreaPoolAnswer<FoundAreas>> {
   return answer(() => findAreas(settings, process.env));
 }
 
-export function measure({ settings }: { settings: Settings }): Promise<DeskAnswer<AreaMeasure[]>> {
+export function measure({ settings }: { settings: Settings }): Promise<AreaPoolAnswer<AreaMeasure[]>> {
   return answer(() => measureAreas(settings, process.env, oldestRuns));
 }
 
-export function history({ settings, area, limit }: HistoryTask): Promise<DeskAnswer<HistoryLine[]>> {
+export function history({ settings, area, limit }: HistoryTask): Promise<AreaPoolAnswer<HistoryLine[]>> {
   return answer(() => readHistory(openAllowedArea(area, settings, process.env), { limit }));
 }
 
 /** Runs the doctor's checks, without a repair. */
-export function diagnosis({ settings, area }: StatusTask): Promise<DeskAnswer<Diagnosis>> {
+export function diagnosis({ settings, area }: StatusTask): Promise<AreaPoolAnswer<Diagnosis>> {
   return answer(() => diagnose(area, placeOf(settings)));
 }

@@ -10,7 +10,7 @@ import type { Enqueued } from "../../jobs/enqueue.ts";
 import type { JobRequest } from "../../jobs/request-job.ts";
 
 /** A thread's response; errors cross threads as documents. */
-export type DeskAnswer<T> = { value: T } | { error: ErrorDocument };
+export type AreaPoolAnswer<T> = { value: T } | { error: ErrorDocument };
 
 export interface StatusTask {
   settings: Settings;
@@ -36,7 +36,7 @@ const diagnosedFor = 60_000;
 const mostDiagnoses = 1000;
 
 /** Threads for one kind of task, and the timeout in ms. */
-interface Lane {
+interface LimitedPool {
   pool: Tinypool;
   patience: number;
 }
@@ -50,11 +50,11 @@ interface Remembered<T> {
  * Runs all access to areas' files in threads, so that a hanging file system or a large database does not block the
  * server.
  */
-export class Desk {
+export class AreaPool {
   readonly #settings: Settings;
-  readonly #quick: Lane;
+  readonly #quick: LimitedPool;
   /** Scans and diagnoses; separate, so that they do not delay quick requests. */
-  readonly #slow: Lane;
+  readonly #slow: LimitedPool;
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<AreaMeasure[]> | undefined;
   readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
@@ -117,12 +117,12 @@ export class Desk {
     await Promise.all([this.#quick.pool.destroy(), this.#slow.pool.destroy()]);
   }
 
-  async #run<T>({ pool, patience }: Lane, name: string, task: object): Promise<T> {
+  async #run<T>({ pool, patience }: LimitedPool, name: string, task: object): Promise<T> {
     if (pool.queueSize >= longestQueue) {
       throw new JobsError("busy", "too many waiting requests about areas", { hint: "try again later" });
     }
     const signal = AbortSignal.timeout(patience);
-    let answer: DeskAnswer<T>;
+    let answer: AreaPoolAnswer<T>;
     try {
       answer = await pool.run({ settings: this.#settings, ...task }, { name, signal });
     } catch (error) {

@@ -11,7 +11,7 @@ export interface Found<T> {
 }
 
 /** Requests something for many areas, at most `width` at a time, and repeats it when it is outdated. */
-class Lane<T> {
+class Poller<T> {
   readonly #fetch: (path: string) => Promise<T>;
   readonly #width: number;
   readonly #freshFor: number;
@@ -68,7 +68,7 @@ class Lane<T> {
 }
 
 /** Sizes, runs, locks and last jobs of the visible areas. */
-export const areaDetails = new Lane<Area>((path) => askArea(path, ""), 4, 30_000);
+export const areaDetails = new Poller<Area>((path) => askArea(path, ""), 4, 30_000);
 
 /** One at a time, because the doctor reads whole databases. */
-export const diagnoses = new Lane<Diagnosis>((path) => askArea(path, "/doctor"), 1, 120_000);
+export const diagnoses = new Poller<Diagnosis>((path) => askArea(path, "/doctor"), 1, 120_000);

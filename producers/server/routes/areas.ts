@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { JobsError } from "../../../shared/errors.ts";
-import { farmStatus } from "../../fleet/status.ts";
-import { readQueues, wholeStatus } from "../../jobs/area-status.ts";
+import { fleetStatus } from "../../fleet/status.ts";
+import { areaStatusWithJobs, readQueues } from "../../jobs/area-status.ts";
 import { problems } from "./jobs.ts";
 import { areaSchema, areasSchema, diagnosisSchema, historySchema, hostsSchema } from "./schemas.ts";
-import type { ServerParts } from "./server-context.ts";
+import type { ServerContext } from "./server-context.ts";
 
 /** Maximum number of history lines. */
 const historyShown = 500;
@@ -23,10 +23,10 @@ interface Told {
 
 /** `/api/v1/areas/:areaId…`, and the same by path, because a new area has no id yet. */
 export const areaRoutes =
-  ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+  ({ session, ask, desk }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     const status = async (path: string) => ({
-      ...(await wholeStatus(
+      ...(await areaStatusWithJobs(
         desk.status(path),
         ask(() => readQueues(session)),
       )),
@@ -83,8 +83,8 @@ export const areaRoutes =
     });
   };
 
-export const lookRoutes =
-  ({ session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+export const areaListRoutes =
+  ({ session, ask, desk }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/areas",
@@ -107,6 +107,6 @@ export const lookRoutes =
           response: { 200: hostsSchema, ...problems() },
         },
       },
-      async () => ({ ...(await ask(() => farmStatus(session))) }),
+      async () => ({ ...(await ask(() => fleetStatus(session))) }),
     );
   };

@@ -5,7 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { queueName } from "../../../shared/queue/names.ts";
 import { knownHosts } from "../../jobs/list-jobs.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
-import type { ServerParts } from "./server-context.ts";
+import type { ServerContext } from "./server-context.ts";
 
 const boardPath = "/queues";
 /** How long the list of hosts is cached, in ms; the board polls every few seconds. */
@@ -19,7 +19,7 @@ function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
 }
 
 /** Adds Bull Board for the queues of all current and future hosts; read-only unless `write`. */
-export async function addBoard(app: FastifyInstance, parts: ServerParts, write: boolean): Promise<void> {
+export async function addBoard(app: FastifyInstance, parts: ServerContext, write: boolean): Promise<void> {
   const { session, ask } = parts;
   const serverAdapter = new FastifyAdapter();
   serverAdapter.setBasePath(boardPath);

@@ -1,11 +1,11 @@
 import { PassThrough } from "node:stream";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { toJobsError } from "../../../shared/errors.ts";
-import { farmStatus, type QueueStatus } from "../../fleet/status.ts";
+import { fleetStatus, type QueueStatus } from "../../fleet/status.ts";
 import { isUnfinished, type JobView, jobStates } from "../../jobs/job-view.ts";
 import { listJobs } from "../../jobs/list-jobs.ts";
 import { plainProblem, sendProblem } from "./problems.ts";
-import type { ServerParts } from "./server-context.ts";
+import type { ServerContext } from "./server-context.ts";
 
 /** Milliseconds between polls of the queues while there are listeners. */
 const lookInterval = 1000;
@@ -94,13 +94,13 @@ class Broadcast {
  * lines of `[reduce-records]`, which may be many, only failing ones are included.
  */
 export const eventRoute =
-  ({ session, ask }: ServerParts): FastifyPluginAsyncZod =>
+  ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     const states = jobStates.filter(isUnfinished);
     const broadcast = new Broadcast(() =>
       ask(async () => {
         const [farm, jobs] = await Promise.all([
-          farmStatus(session),
+          fleetStatus(session),
           listJobs(session, { states, limit: mostJobs }),
         ]);
         return {

@@ -2,14 +2,14 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import type { z } from "zod";
 import { listHosts } from "../../../shared/queue/hosts.ts";
 import { healthSchema } from "./schemas.ts";
-import type { ServerParts } from "./server-context.ts";
+import type { ServerContext } from "./server-context.ts";
 
 /** Milliseconds between queries to Redis: anyone may request this, at any rate. */
 const freshFor = 1000;
 
 /** `/healthz`: whether Redis responds, and which hosts' workers are alive. Needs no token. */
 export const healthRoute =
-  ({ settings, session }: ServerParts): FastifyPluginAsyncZod =>
+  ({ settings, session }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     let last: { at: number; health: Promise<z.input<typeof healthSchema>> } | undefined;
 

@@ -10,7 +10,7 @@ import { type RequestName, requestNames } from "../../jobs/request-job.ts";
 import { answerOnce } from "./idempotency.ts";
 import { problemSchema, sendProblem } from "./problems.ts";
 import { cancelledSchema, enqueuedSchema, jobSchema, jobsSchema } from "./schemas.ts";
-import type { ServerParts } from "./server-context.ts";
+import type { ServerContext } from "./server-context.ts";
 
 const jobId = z.string().min(1).max(256);
 const hostName = z.string().min(1).max(255);
@@ -35,7 +35,7 @@ function statesOf(text: string | undefined): JobState[] | undefined {
 
 /** `POST /jobs`. */
 const enqueueRoute =
-  ({ settings, session, ask, desk }: ServerParts): FastifyPluginAsyncZod =>
+  ({ settings, session, ask, desk }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.post(
       "/jobs",
@@ -74,7 +74,7 @@ const enqueueRoute =
 
 /** The jobs that are there. */
 const foundJobRoutes =
-  ({ session, ask }: ServerParts): FastifyPluginAsyncZod =>
+  ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/jobs",
@@ -132,7 +132,7 @@ const foundJobRoutes =
   };
 
 export const jobRoutes =
-  (parts: ServerParts): FastifyPluginAsyncZod =>
+  (parts: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     await app.register(enqueueRoute(parts));
     await app.register(foundJobRoutes(parts));

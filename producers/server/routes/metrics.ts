@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import { farmStatus } from "../../fleet/status.ts";
-import type { ServerParts } from "./server-context.ts";
+import { fleetStatus } from "../../fleet/status.ts";
+import type { ServerContext } from "./server-context.ts";
 
 /** `/metrics`: queues, workers and areas for Prometheus; unavailable values are omitted. */
 export const metricsRoute =
-  (parts: ServerParts): FastifyPluginAsyncZod =>
+  (parts: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry, prefix: "mtjobs_server_" });
@@ -26,7 +26,7 @@ function gauge<Label extends string>(
   return new Gauge({ name: `mtjobs_${name}`, help, labelNames, registers: [registry] });
 }
 
-function farmGauges(registry: Registry, { session, ask }: ServerParts): () => Promise<void> {
+function farmGauges(registry: Registry, { session, ask }: ServerContext): () => Promise<void> {
   const redis = gauge(registry, "redis_up", "1 if Redis responds", []);
   const jobs = gauge(registry, "jobs", "Jobs in the queues by state", ["host", "state"]);
   const workers = gauge(registry, "worker_up", "1 if the host's worker is alive", ["host"]);
@@ -38,7 +38,7 @@ function farmGauges(registry: Registry, { session, ask }: ServerParts): () => Pr
     ["kind", "name", "area"],
   );
   return async () => {
-    const farm = await ask(() => farmStatus(session)).catch(() => undefined);
+    const farm = await ask(() => fleetStatus(session)).catch(() => undefined);
     for (const each of [jobs, workers, drained, failing]) each.reset();
     redis.set(farm === undefined ? 0 : 1);
     for (const { host, counts, worker, drained: since } of farm?.hosts ?? []) {
@@ -51,7 +51,7 @@ function farmGauges(registry: Registry, { session, ask }: ServerParts): () => Pr
   };
 }
 
-function areaGauges(registry: Registry, { desk }: ServerParts): () => Promise<void> {
+function areaGauges(registry: Registry, { desk }: ServerContext): () => Promise<void> {
   const up = gauge(registry, "areas_readable", "1 if the areas' file system responds", []);
   const bytes = gauge(registry, "area_database_bytes", "Size of an area's database", ["area", "database"]);
   const succeeded = gauge(

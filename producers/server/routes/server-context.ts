@@ -1,11 +1,11 @@
 import type { Settings } from "../../../shared/settings/settings.ts";
 import type { Session } from "../../jobs/session.ts";
-import type { Desk } from "../area-pool/area-pool.ts";
+import type { AreaPool } from "../area-pool/area-pool.ts";
 
-export interface ServerParts {
+export interface ServerContext {
   settings: Settings;
   session: Session;
-  desk: Desk;
+  desk: AreaPool;
   /** Runs a call to Redis; an outage becomes `redis-unreachable`. */
   ask: <T>(work: () => Promise<T>) => Promise<T>;
 }

@@ -4,7 +4,7 @@ import { JobsError } from "../../errors.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Area } from "../area.ts";
 import { longestName } from "../config/area-name.ts";
-import { type CachePlace, checkOwnDatabase, checkOwnDirectory } from "../own-path.ts";
+import { type CacheLocation, checkOwnDatabase, checkOwnDirectory } from "../own-path.ts";
 
 /** The databases that Megatest uses on the homehost instead of megatest.db. */
 export interface CachePair {
@@ -48,7 +48,7 @@ export function findCache(area: Area, settings: Settings): CachePair | undefined
 }
 
 /** Returns the pair in a directory. Throws as `findCache`. */
-export function cacheAt(directory: string, place: CachePlace): CachePair | undefined {
+export function cacheAt(directory: string, place: CacheLocation): CachePair | undefined {
   const megatestDb = join(directory, "megatest.db");
   const refDb = join(directory, "megatest_ref.db");
   // The directories matter only if the database exists.

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { connectRedis, openQueue } from "../../../shared/queue/connections.ts";
 import { checkRedis } from "../../../shared/queue/redis-check.ts";
 import { toQueueError } from "../../../shared/queue/redis-errors.ts";
-import { redisPlace, withoutPassword } from "../../../shared/settings/redis-url.ts";
+import { redisLocation, withoutPassword } from "../../../shared/settings/redis-url.ts";
 import { canStartServer, withServer } from "../../support/own-redis.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -16,11 +16,11 @@ test.each([
   ["redis://[::1]:6380", { host: "::1", port: 6380 }],
   ["unix:///run/redis.sock?db=2", { path: "/run/redis.sock", db: 2 }],
 ])("the Redis URL %s is read as an address", (url, address) => {
-  expect(redisPlace(url)).toEqual({ kind: "server", nodes: [], options: address });
+  expect(redisLocation(url)).toEqual({ kind: "server", nodes: [], options: address });
 });
 
 test("a URL may name Sentinels and the master they know, or nodes of a cluster", () => {
-  expect(redisPlace("redis+sentinel://:pw@s1,s2:26380,[::1]:7/mine?db=2")).toMatchObject({
+  expect(redisLocation("redis+sentinel://:pw@s1,s2:26380,[::1]:7/mine?db=2")).toMatchObject({
     kind: "sentinel",
     options: {
       sentinels: [
@@ -33,7 +33,7 @@ test("a URL may name Sentinels and the master they know, or nodes of a cluster",
       db: 2,
     },
   });
-  expect(redisPlace("rediss+cluster://n1:7000,n2")).toEqual({
+  expect(redisLocation("rediss+cluster://n1:7000,n2")).toEqual({
     kind: "cluster",
     nodes: [
       { host: "n1", port: 7000 },
@@ -49,13 +49,13 @@ test.each([
   ["redis://:secret@h1,h2", "a single server has only one host"],
   ["redis+cluster://:secret@n1:70000000", "expected host or host:port"],
 ])("the Redis URL %s is a bad setting that says why and hides the password", (url, why) => {
-  const read = () => redisPlace(url);
+  const read = () => redisLocation(url);
   expect(read).toThrow(why);
   expect(read).not.toThrow("secret");
 });
 
 test("a Redis URL with a database that is no number is a bad setting that does not show the password", () => {
-  expect(() => redisPlace("redis://:secret@h/x")).toThrow(/\*\*\*@h/);
+  expect(() => redisLocation("redis://:secret@h/x")).toThrow(/\*\*\*@h/);
   expect(withoutPassword("redis://:secret@h/1")).not.toContain("secret");
   expect(withoutPassword("redis://me:one@secret@h")).toBe("redis://me:***@h");
   expect(withoutPassword("redis://me@corp:secret@h")).toBe("redis://me@corp:***@h");

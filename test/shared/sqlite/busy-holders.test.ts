@@ -8,7 +8,7 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { doctorText } from "../../../producers/format/doctor.ts";
 import { openReader } from "../../../producers/full-db/open-reader.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { outwaitBusy, transact } from "../../../workers/area-db/transaction.ts";
+import { retryWhileBusy, transact } from "../../../workers/area-db/transaction.ts";
 import { checkOf, diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
 import { settleTimes } from "../../support/edit-area.ts";
 import { buildTempArea, filesOf } from "../../support/temp-area.ts";
@@ -36,7 +36,7 @@ const signal = new AbortController().signal;
 
 /** A job's write to one of two databases, with little patience. */
 function write(area: SampleArea, part: "cache" | "area"): Promise<unknown> {
-  return outwaitBusy(
+  return retryWhileBusy(
     signal,
     () => {
       const db = openConnection({ cache: area.cacheDb, area: area.megatestDb }, { busyTimeoutMs: 20 });
@@ -92,7 +92,7 @@ describe("an error of a database that is busy", () => {
     const error = Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
     db.exec("ROLLBACK");
     await expect(
-      outwaitBusy(
+      retryWhileBusy(
         signal,
         () => {
           openConnection({ area: area.megatestDb }).close();

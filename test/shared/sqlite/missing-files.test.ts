@@ -2,9 +2,9 @@ import { chownSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync, wr
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { attach, openConnection, openToLook } from "../../../shared/sqlite/connection.ts";
+import { attach, openConnection, openReadonlyConnection } from "../../../shared/sqlite/connection.ts";
 import { ensureCompletedDb } from "../../../workers/area-db/completed-db.ts";
-import { attachStray } from "../../../workers/migrate/merge/match-rows.ts";
+import { attachDivergent } from "../../../workers/migrate/merge/match-rows.ts";
 import { copyDatabase } from "../../../workers/migrate/pair/copy-database.ts";
 import { withPairGuard } from "../../../workers/migrate/pair/pair-guard.ts";
 import { temporaryDirectory } from "../../support/temp-directory.ts";
@@ -40,10 +40,10 @@ describe("a database that is gone when it is opened", () => {
   it("is not made by opening it, and the error names it", () => {
     const { directory, there, gone } = scene();
     expect(() => openConnection({ area: there, cache: gone })).toThrow(gone);
-    expect(() => openToLook({ area: there, cache: gone })).toThrow(gone);
+    expect(() => openReadonlyConnection({ area: there, cache: gone })).toThrow(gone);
     const db = openConnection({ area: there });
     expect(() => attach(db, "cache", gone)).toThrow(gone);
-    expect(() => attachStray(db, { stray: gone, base: undefined })).toThrow(gone);
+    expect(() => attachDivergent(db, { stray: gone, base: undefined })).toThrow(gone);
     db.close();
     expect(readdirSync(directory)).toEqual(["there.db"]);
   });
@@ -70,7 +70,7 @@ describe("a database that is gone when it is opened", () => {
     const db = openConnection({ area: gone });
     db.exec("INSERT INTO area.runs VALUES (1)");
     db.close();
-    const look = openToLook({ area: gone });
+    const look = openReadonlyConnection({ area: gone });
     expect(look.prepare("SELECT count(*) FROM area.runs").pluck().get()).toBe(1);
     expect(() => look.exec("INSERT INTO area.runs VALUES (2)")).toThrow("readonly");
     look.close();

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../../workers/area-db/fence.ts";
+import { raiseFenceToken } from "../../../workers/area-db/fence.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
 import {
   closingMessage,
@@ -24,7 +24,7 @@ function pairOf(cacheWal = false) {
     client.close();
     db.close();
   });
-  transact(db, () => raiseToken(db, "cache", 9));
+  transact(db, () => raiseFenceToken(db, "cache", 9));
   return { area, client, db };
 }
 
@@ -82,7 +82,7 @@ describe.each([false, true])("a closed database (WAL: %s)", (wal) => {
     expect(isUntouched(db, "cache")).toBe(false);
     closePart(db, "cache", mark, 9);
     expect(isUntouched(db, "cache")).toBe(true);
-    transact(db, () => raiseToken(db, "cache", 10));
+    transact(db, () => raiseFenceToken(db, "cache", 10));
     expect(isUntouched(db, "cache")).toBe(true);
     client.exec("DROP TRIGGER mtjobs_closed_delete_runs");
     expect(isUntouched(db, "cache")).toBe(false);

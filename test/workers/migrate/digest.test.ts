@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../../workers/area-db/fence.ts";
+import { raiseFenceToken } from "../../../workers/area-db/fence.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
 import { digestOf, integrityOf, sameDigest } from "../../../workers/migrate/pair/digest.ts";
 import { digestInThread } from "../../../workers/migrate/pair/digest-in-thread.ts";
@@ -72,7 +72,7 @@ describe("the digest of a database", () => {
     openToWrite(area.cacheDb, (db) => db.exec("VACUUM; PRAGMA journal_mode = WAL"));
     const db = openConnection({ cache: area.cacheDb });
     transact(db, () => {
-      raiseToken(db, "cache", 5);
+      raiseFenceToken(db, "cache", 5);
       writeGap(db, gapAbove(db, ["cache"]), ["cache"]);
     });
     closePart(db, "cache", { token: 5, movedTo: "b", closedAt: 5 }, 5);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import {
-  type Duty,
-  dutyOf,
-  type MigrationStand,
+  type NextAction,
+  nextAction,
+  type OpenMigration,
   sideOf,
 } from "../../../workers/migrate/state/next-action.ts";
 
@@ -34,10 +34,15 @@ function stand(
 ) {
   const { newClean = false, done = false, alive = false, gone = false, idleMs = 0 } = more;
   const files = { there: !gone, newClean, watched: done ? watched : undefined };
-  return { row: { ...row, ...of }, files, leaseAlive: alive, idleMs } satisfies MigrationStand;
+  return { row: { ...row, ...of }, files, leaseAlive: alive, idleMs } satisfies OpenMigration;
 }
 
-type Line = [Partial<MigrationRow>, Parameters<typeof stand>[1], Duty | undefined, Duty | undefined];
+type Line = [
+  Partial<MigrationRow>,
+  Parameters<typeof stand>[1],
+  NextAction | undefined,
+  NextAction | undefined,
+];
 
 /** A state with what else tells; the old home's duty; the new one's. */
 const lines: Line[] = [
@@ -69,7 +74,10 @@ describe("what a migration leaves for a host to do", () => {
   it.each(lines.map(([of, more, onOld, onNew]) => ({ of, more, onOld, onNew })))(
     "is $onOld on the old home and $onNew on the new one for $of with $more",
     ({ of, more, onOld, onNew }) => {
-      expect([dutyOf(stand(of, more), "old"), dutyOf(stand(of, more), "new")]).toEqual([onOld, onNew]);
+      expect([nextAction(stand(of, more), "old"), nextAction(stand(of, more), "new")]).toEqual([
+        onOld,
+        onNew,
+      ]);
     },
   );
 

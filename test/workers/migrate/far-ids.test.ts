@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
 import { parsePayload } from "../../../shared/contract/payload.ts";
-import { mergeStray } from "../../../workers/migrate/merge/merge-cache.ts";
-import { mendOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
-import { check } from "../../../workers/migrate/steps/check-source.ts";
-import { look } from "../../../workers/migrate/steps/check-target.ts";
+import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
+import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
+import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
+import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
 import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";
@@ -59,10 +59,15 @@ describe("an area with ids that no JavaScript number holds", () => {
       const payload = { v: 1, area: place.area, requestedBy: "a@b", step: "check" } as const;
       const refused = { code: "ids-used-up" };
       await expect(
-        check({ ...payload, version: "0.0.0", quietFor: 0, stopped: [] } as never, contextOn("old", options)),
+        checkSource(
+          { ...payload, version: "0.0.0", quietFor: 0, stopped: [] } as never,
+          contextOn("old", options),
+        ),
       ).rejects.toMatchObject(refused);
       const asked = parsePayload("migrate", { v: 1, area: place.area, to: "host-new" });
-      await expect(look(asked as MigratePayload, contextOn("new", options))).rejects.toMatchObject(refused);
+      await expect(checkTarget(asked as MigratePayload, contextOn("new", options))).rejects.toMatchObject(
+        refused,
+      );
       await expect(closeByHand(options)).rejects.toMatchObject(refused);
       await expect(takeOverByHand(options)).rejects.toMatchObject(refused);
       expect(fingerprint(root)).toEqual(before);
@@ -86,9 +91,9 @@ describe("a stray with ids that no JavaScript number holds", () => {
     });
     settleTimes(home);
     const merged = await withMove(home, async (move) => {
-      const first = await mergeStray({ move, stray, base });
-      expect((await mergeStray({ move, stray, base })).merged).toBe(0);
-      await mendOverwritten(move);
+      const first = await mergeCache({ move, stray, base });
+      expect((await mergeCache({ move, stray, base })).merged).toBe(0);
+      await repairOverwritten(move);
       return first;
     });
     expect(merged).toEqual({ merged: 7, kept: 0 });
@@ -110,7 +115,7 @@ describe("a stray with ids that no JavaScript number holds", () => {
     edit(home, ["cache"], (db) => db.exec(`${added} 72)`));
     await withMove(home, async (move) => {
       const o = { move, stray, base: undefined };
-      expect((await mergeStray(o)).merged).toBe(1);
+      expect((await mergeCache(o)).merged).toBe(1);
     });
     expect(
       readColumn(home.cacheDb, "SELECT id FROM test_rundat WHERE cpuload IN (71, 72) ORDER BY id"),

@@ -1,7 +1,11 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { exportStray, findStrays, strayFiles } from "../../../workers/migrate/pair/divergent-caches.ts";
+import {
+  divergentCacheFiles,
+  exportDivergentCache,
+  findDivergentCaches,
+} from "../../../workers/migrate/pair/divergent-caches.ts";
 import { readMark } from "../../../workers/migrate/pair/pair-files.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/two-pairs.ts";
@@ -17,12 +21,12 @@ describe("finding strays on the old host", () => {
     const pair = pairAt(pairs.area, pairs.old);
     const { mark } = readMark(pair);
     if (mark === undefined) throw new Error("not closed");
-    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([]);
+    expect(findDivergentCaches(pairs.area, pairs.old, mark)).toEqual([]);
     write(
       pair.megatestDb,
       "DROP TRIGGER mtjobs_closed_insert_runs; INSERT INTO runs (runname) VALUES ('by force')",
     );
-    const [stray] = findStrays(pairs.area, pairs.old, mark);
+    const [stray] = findDivergentCaches(pairs.area, pairs.old, mark);
     expect(stray).toMatchObject({ cache: pair.megatestDb, ref: pair.refDb });
   });
 
@@ -35,16 +39,16 @@ describe("finding strays on the old host", () => {
     // Somebody cleaned /tmp, and a Megatest that never noticed made a cache anew.
     mkdirSync(dirname(pair.megatestDb), { recursive: true });
     for (const file of [pair.megatestDb, pair.refDb ?? ""]) copyFileSync(pairs.area.megatestDb, file);
-    const [stray] = findStrays(pairs.area, pairs.old, mark);
+    const [stray] = findDivergentCaches(pairs.area, pairs.old, mark);
     if (stray === undefined) throw new Error("no stray");
     const o = { closed: mark, directory: pairs.directory, n: 1, partToken: 9, model: pairs.area.megatestDb };
-    await expect(exportStray(stray, { ...o, signal: AbortSignal.abort(new Error("died")) })).rejects.toThrow(
-      "died",
-    );
-    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([stray]);
-    await exportStray(stray, { ...o, signal: never });
-    expect(findStrays(pairs.area, pairs.old, mark)).toEqual([]);
-    const files = strayFiles(pairs.directory, 1);
+    await expect(
+      exportDivergentCache(stray, { ...o, signal: AbortSignal.abort(new Error("died")) }),
+    ).rejects.toThrow("died");
+    expect(findDivergentCaches(pairs.area, pairs.old, mark)).toEqual([stray]);
+    await exportDivergentCache(stray, { ...o, signal: never });
+    expect(findDivergentCaches(pairs.area, pairs.old, mark)).toEqual([]);
+    const files = divergentCacheFiles(pairs.directory, 1);
     expect([existsSync(files.cache), existsSync(files.ref)]).toEqual([true, true]);
     expect(readdirSync(pairs.directory).filter((name) => name.endsWith(".tmp"))).toEqual([]);
     expect(() => write(pair.megatestDb, "DELETE FROM runs")).toThrow(/homehost moved/);

@@ -16,10 +16,10 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
 import { largestCache } from "../../../shared/area/cache/find-caches.ts";
-import { strayFiles } from "../../../workers/migrate/pair/divergent-caches.ts";
+import { divergentCacheFiles } from "../../../workers/migrate/pair/divergent-caches.ts";
 import { readMigrationFiles } from "../../../workers/migrate/state/migration-files.ts";
 import { lastMigrationOf } from "../../../workers/migrate/state/open-migrations.ts";
-import { oversee } from "../../../workers/migrate/steps/finish.ts";
+import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
 import { watch } from "../../../workers/migrate/steps/watch-old-home.ts";
 import { isRoot, nobody } from "../../shared/area/file-holder.ts";
 import { openToWrite } from "../../support/divided-area.ts";
@@ -66,7 +66,7 @@ async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {
   const row = await lastMigrationOf(opened, contextOn("old", o));
   if (row === undefined) throw new Error("not migrated");
   const files = () => readMigrationFiles(opened, row.token).watched;
-  const stray = strayFiles(join(area.directory, ".mtjobs/migration", String(row.token)), 1);
+  const stray = divergentCacheFiles(join(area.directory, ".mtjobs/migration", String(row.token)), 1);
   const look = (settleMs = 60_000) => watch(opened, row, { ...contextOn("old", o), settleMs });
   return { area, o, second, write, own, row, files, stray, look, opened };
 }
@@ -81,7 +81,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     expect(files()?.strays).toBe(0);
     expect(existsSync(stray.cache)).toBe(false);
     await tendBoth(o);
-    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(unionAt(area)).toEqual(before);
   });
 
@@ -93,7 +93,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     expect(readColumn(stray.cache, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([1]);
     expect(existsSync(stray.ref)).toBe(true);
     await tendBoth(o);
-    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(readColumn(area.megatestDb, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([
       1,
     ]);
@@ -112,7 +112,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     await look(0);
     expect(files()).toMatchObject({ strays: 0, problems: {} });
     await tendBoth(o);
-    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(unionAt(area)).toEqual(before);
   });
 
@@ -127,7 +127,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
       if (kind === "without one") rmSync(second.refDb);
       await look(0);
       await tendBoth(o);
-      await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+      await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
       for (const sql of [
         "SELECT comment FROM tests WHERE id = 2",
         "SELECT val FROM metadat WHERE rowid = 1",
@@ -183,7 +183,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     expect(files()?.strays).toBe(0);
     // Exit 0 alone would say that all is well.
     await tendBoth(o);
-    await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+    await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(historyOf(area).at(-1)).toMatchObject({
       outcome: "migrated",
       warnings: [expect.stringMatching(`${second.cacheDirectory} of nobody is not merged: `)],

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { gather, gatherLate } from "../../../workers/migrate/steps/close.ts";
+import { reconcileAfterClose, reconcileBeforeClose } from "../../../workers/migrate/steps/close.ts";
 import {
   addRunIn,
   addTestIn,
@@ -37,8 +37,8 @@ describe("before a pair is closed", () => {
       changeInCacheOnly(area, 4, "newer here");
       const before = unionOf(area);
       const rows = await withMove(area, async (move) => {
-        const found = await gather(move);
-        expect(await gather(move)).toBe(0);
+        const found = await reconcileBeforeClose(move);
+        expect(await reconcileBeforeClose(move)).toBe(0);
         return found;
       });
       expect(rows).toBeGreaterThan(3);
@@ -56,7 +56,7 @@ describe("before a pair is closed", () => {
     const area = buildTempArea({ runs: 3 });
     await withMove(area, async (move) => {
       transact(move.db, () => writeGap(move.db, gapAbove(move.db, move.sources), ["cache", "ref"]));
-      await gather(move);
+      await reconcileBeforeClose(move);
     });
     expect(readColumn(area.megatestDb, "SELECT max(id) FROM runs")).toEqual([3]);
   });
@@ -66,14 +66,14 @@ describe("once the cache is closed", () => {
   it("what a client wrote last reaches megatest.db and the ref, and nothing is written to the cache", async () => {
     const area = buildTempArea({ runs: 6 });
     await withMove(area, async (move) => {
-      await gather(move);
+      await reconcileBeforeClose(move);
       changeInCacheOnly(area, 4, "the last word");
       addTestIn(area, ["cache"], 2, "the last row");
       changeInMegatestDbOnly(area, 1, "by hand");
       const before = unionOf(area);
       closePart(move.db, "cache", mark, move.token);
-      expect(await gatherLate(move)).toBeGreaterThan(1);
-      expect(await gatherLate(move)).toBe(0);
+      expect(await reconcileAfterClose(move)).toBeGreaterThan(1);
+      expect(await reconcileAfterClose(move)).toBe(0);
       assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
     });
     expect(comments(area, firstTestOf(area, 4))).toEqual(["the last word", "the last word", "the last word"]);

@@ -14,8 +14,8 @@ import { describe, expect, it } from "vitest";
 import { migrateSchema } from "../../../shared/contract/migrate-payload.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
-import { check } from "../../../workers/migrate/steps/check-source.ts";
-import { look } from "../../../workers/migrate/steps/check-target.ts";
+import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
+import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
 import {
   addresses,
   buildForTwo,
@@ -57,10 +57,10 @@ function replace(path: string, kind: keyof typeof hostile): void {
 async function looks(place: Place): Promise<{ name: string; ok: boolean | null }[]> {
   const payload = migrateSchema.parse({ v: 1, area: place.area, to: "host-new", quietFor: 0, dryRun: true });
   const o = { ...place, jobId: "migrate-1" };
-  const first = await look(payload, contextOn("new", o));
+  const first = await checkTarget(payload, contextOn("new", o));
   const asked = { migration: "migrate-1", toHost: "host-new", quietFor: 0, version: "0.1.0" };
   const step = { v: 1, area: place.area, requestedBy: "ann", step: "check", ...asked } as const;
-  return [...first.checks, ...(await check(step, contextOn("old", o))).checks];
+  return [...first.checks, ...(await checkSource(step, contextOn("old", o))).checks];
 }
 
 /** What came of it: a refusal's code, or the checks against it. More than some seconds fail the test. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
-import { gapAbove, mendGap, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
+import { gapAbove, repairGap, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
 import { fullRows, readFilesOf } from "../../support/divided-area.ts";
 import { edit, settleTimes } from "../../support/edit-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
@@ -107,14 +107,14 @@ describe("the gap of a new homehost", () => {
         seen.push(gapRows(area.cacheDb).filter((row) => !known.has(JSON.stringify(row))));
         return commit(...given);
       };
-      await mendGap(move);
+      await repairGap(move);
     });
     expect(seen).toEqual([[], []]);
     expect(gapRows(area.cacheDb)).toHaveLength(4);
   });
 });
 
-const mend = (area: SampleArea) => withMove(area, (move) => mendGap(move));
+const mend = (area: SampleArea) => withMove(area, (move) => repairGap(move));
 
 const gapRows = (file: string) => [
   ...readRows(file, "SELECT id FROM runs WHERE runname = 'mtjobs-id-gap'"),

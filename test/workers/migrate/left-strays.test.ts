@@ -2,9 +2,9 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { strayNumbers } from "../../../workers/migrate/merge/merge-caches.ts";
+import { divergentCacheNumbers } from "../../../workers/migrate/merge/merge-caches.ts";
 import { lastMigrationOf } from "../../../workers/migrate/state/open-migrations.ts";
-import { oversee } from "../../../workers/migrate/steps/finish.ts";
+import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
 import { watch } from "../../../workers/migrate/steps/watch-old-home.ts";
 import { historyOf } from "../../support/kill.ts";
 import { buildForTwo, closeByHand, contextOn, switchByHand } from "../../support/migration-hosts.ts";
@@ -22,9 +22,9 @@ it("a migration whose home has nothing to merge strays with says in its result a
   const row = await lastMigrationOf(opened, contextOn("old", o));
   if (row === undefined) throw new Error("not migrated");
   await watch(opened, row, contextOn("old", o));
-  const report = await oversee({ area: area.directory, migration: o.jobId }, contextOn("new", o));
+  const report = await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
   const directory = join(area.directory, ".mtjobs", "migration", String(row.token));
-  expect(strayNumbers(directory)).toEqual([1]);
+  expect(divergentCacheNumbers(directory)).toEqual([1]);
   const warnings = [
     `1 divergent cache in ${directory} could not be merged because the home lacks completed-runs.db; the copies are kept there.`,
   ];

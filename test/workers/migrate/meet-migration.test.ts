@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parsePayload } from "../../../shared/contract/payload.ts";
 import { runJob } from "../../../workers/job-thread/job-table.ts";
-import { tend } from "../../../workers/migrate/steps/reconcile.ts";
+import { reconcile } from "../../../workers/migrate/steps/reconcile.ts";
 import { addRunIn } from "../../support/area-traits.ts";
 import {
   addresses,
@@ -24,7 +24,7 @@ import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../s
 async function tendOn(side: "old" | "new", place: Place, givenUp?: string) {
   const payload = { v: 1, area: place.area, requestedBy: "rounds", step: "tend" } as const;
   const more = givenUp === undefined ? {} : { givenUp };
-  return await tend({ ...payload, ...more }, contextOn(side, { ...place, jobId: "tend-1" }));
+  return await reconcile({ ...payload, ...more }, contextOn(side, { ...place, jobId: "tend-1" }));
 }
 
 async function reduceOn(side: "old" | "new", place: Place, runname = "none") {

@@ -7,9 +7,9 @@ import type { MigrationState } from "../../../shared/contract/migration-row.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { setDrained } from "../../../shared/queue/hosts.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import type { JobHost } from "../../../workers/jobs/worker-context.ts";
-import { type Wish, wishFor } from "../../../workers/migrate/steps/preferred-areas.ts";
-import { askHome } from "../../../workers/periodic/reconciler.ts";
+import type { WorkerContext } from "../../../workers/jobs/worker-context.ts";
+import { type PreferredArea, preferredArea } from "../../../workers/migrate/steps/preferred-areas.ts";
+import { enqueuePreferred } from "../../../workers/periodic/reconciler.ts";
 import { onStage, type QueueStage } from "../../support/queue-stage.ts";
 import { announce } from "../../support/stand-in-host.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
@@ -28,7 +28,7 @@ function areaWith(config: string): SampleArea {
 
 function wishOf(area: SampleArea, last?: { state: MigrationState; changed_at: number }) {
   const settings = resolveSettings({ flags: { host: "host-b", address: "10.9.0.2" } });
-  return wishFor(openArea(area.directory), async () => last, { settings });
+  return preferredArea(openArea(area.directory), async () => last, { settings });
 }
 
 describe("a worker on its rounds", () => {
@@ -55,12 +55,13 @@ describe("a worker on its rounds", () => {
 
   it("asks once, for as long as a round, unless it is drained, or the home is preferred or has no worker", () =>
     onStage(async (stage) => {
-      const wish: Wish = {
+      const wish: PreferredArea = {
         ...{ area: "/areas/a1", home: "10.9.0.3", self: ["host-b"], sinceLastMs: undefined },
         policy: { ...policy, prefer: [...policy.prefer] },
       };
       const asked = () => jobsAt(stage, "host-b");
-      const ask = (more: Partial<Wish> = {}) => askHome(hostB(stage), [{ ...wish, ...more }], 600_000);
+      const ask = (more: Partial<PreferredArea> = {}) =>
+        enqueuePreferred(hostB(stage), [{ ...wish, ...more }], 600_000);
       await ask();
       expect(await asked()).toEqual([]);
       await announce(stage, "host-a", { address: "10.9.0.1" });
@@ -103,10 +104,10 @@ describe("a worker on its rounds", () => {
     }));
 });
 
-function hostB(stage: QueueStage): JobHost {
+function hostB(stage: QueueStage): WorkerContext {
   const flags = { host: "host-b", redisUrl: stage.url, prefix: stage.prefix };
-  const log = { info: () => {} } as unknown as JobHost["log"];
-  return { redis: stage.redis, settings: resolveSettings({ flags }), log } as JobHost;
+  const log = { info: () => {} } as unknown as WorkerContext["log"];
+  return { redis: stage.redis, settings: resolveSettings({ flags }), log } as WorkerContext;
 }
 
 async function jobsAt(stage: QueueStage, host: string): Promise<unknown[]> {

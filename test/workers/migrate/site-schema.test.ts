@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { mergeStray } from "../../../workers/migrate/merge/merge-cache.ts";
-import { mendOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
+import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
+import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
 import { buildForTwo, migrateByHand, seenFromSide } from "../../support/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
@@ -75,8 +75,8 @@ it("a stray comes home where triggers have text in double quotes", async () => {
   for (const file of everywhere) execFileSync("sqlite3", [fileOf(home, file), site]);
   settleTimes(home);
   await withMove(home, async (move) => {
-    expect((await mergeStray({ move, stray, base })).merged).toBe(3);
-    await mendOverwritten(move);
+    expect((await mergeCache({ move, stray, base })).merged).toBe(3);
+    await repairOverwritten(move);
   });
   for (const file of [home.cacheDb, home.megatestDb]) {
     expect(readColumn(file, "SELECT comment FROM tests WHERE id = 1")).toEqual(["stray"]);

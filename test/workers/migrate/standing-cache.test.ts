@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
 import { parsePayload } from "../../../shared/contract/payload.ts";
-import { look } from "../../../workers/migrate/steps/check-target.ts";
+import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
 import { holdOpen } from "../../shared/area/file-holder.ts";
 import { buildForTwo, contextOn, migrateByHand, seenFromSide } from "../../support/migration-hosts.ts";
 import { readColumn } from "../../support/read-rows.ts";
@@ -19,7 +19,7 @@ function scene(fill: (directory: string, from: string) => void) {
   const o = { ...place, jobId: "migrate-1" };
   const payload = parsePayload("migrate", { v: 1, area: area.directory, to: "host-new", dryRun: true });
   const check = async () => {
-    const { checks } = await look(payload as MigratePayload, contextOn("new", o));
+    const { checks } = await checkTarget(payload as MigratePayload, contextOn("new", o));
     return checks.find(({ name }) => name === "caches");
   };
   return { there, o, check };

@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { mergeStray } from "../../../workers/migrate/merge/merge-cache.ts";
+import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
 import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
@@ -24,8 +24,8 @@ function fork(sql: string, atHome = "") {
 /** Merges twice, as one that died in between would; the second brings nothing. */
 function merge({ home, stray, base }: ReturnType<typeof fork>) {
   return withMove(home, async (move) => {
-    const first = await mergeStray({ move, stray, base });
-    expect((await mergeStray({ move, stray, base })).merged).toBe(0);
+    const first = await mergeCache({ move, stray, base });
+    expect((await mergeCache({ move, stray, base })).merged).toBe(0);
     return first;
   });
 }

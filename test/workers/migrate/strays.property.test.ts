@@ -7,8 +7,8 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
-import { mergeStray } from "../../../workers/migrate/merge/merge-cache.ts";
-import { mendOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
+import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
+import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
 import { settleTimes } from "../../support/edit-area.ts";
 import { openClient } from "../../support/megatest/client.ts";
@@ -111,10 +111,10 @@ async function merge(home: SampleArea, stray: SampleArea, base: string): Promise
   settleTimes(home);
   await withMove(home, async (move) => {
     const o = { move, stray: stray.cacheDb, base };
-    await mergeStray(o);
-    await mendOverwritten(move);
-    expect((await mergeStray(o)).merged, "brought twice").toBe(0);
-    expect(await mendOverwritten(move), "mended twice").toBe(0);
+    await mergeCache(o);
+    await repairOverwritten(move);
+    expect((await mergeCache(o)).merged, "brought twice").toBe(0);
+    expect(await repairOverwritten(move), "mended twice").toBe(0);
   });
 }
 

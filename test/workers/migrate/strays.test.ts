@@ -3,8 +3,8 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { mergeStray } from "../../../workers/migrate/merge/merge-cache.ts";
-import { mendOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
+import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
+import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
 import { openClient } from "../../support/megatest/client.ts";
@@ -40,8 +40,8 @@ async function merge({ home, stray, base }: Fork, withBase = true) {
   settleTimes(home);
   return withMove(home, async (move) => {
     const o = { move, stray, base: withBase ? base : undefined };
-    const first = await mergeStray(o);
-    expect((await mergeStray(o)).merged).toBe(0);
+    const first = await mergeCache(o);
+    expect((await mergeCache(o)).merged).toBe(0);
     return first;
   });
 }
@@ -190,7 +190,7 @@ describe("a row of a stray", () => {
         reader.close();
         write(at.home.cacheDb, `${run} (901, 'night', 'running', 99)`);
       }, 1);
-      await mergeStray({ move, stray: at.stray, base: at.base });
+      await mergeCache({ move, stray: at.stray, base: at.base });
     });
     expect(tries).toBe(1);
     expect(readColumn(at.home.cacheDb, "SELECT id FROM runs WHERE runname = 'night'")).toEqual([901]);
@@ -253,9 +253,9 @@ describe("what a stray's sync brought to megatest.db", () => {
     await syncOnce({ ...at.home, cacheDb: at.stray, refDb: at.base }, { quietMs: 0 });
     settleTimes(at.home);
     await withMove(at.home, async (move) => {
-      await mergeStray({ move, stray: at.stray, base: at.base });
-      await mendOverwritten(move);
-      expect(await mendOverwritten(move)).toBe(0);
+      await mergeCache({ move, stray: at.stray, base: at.base });
+      await repairOverwritten(move);
+      expect(await repairOverwritten(move)).toBe(0);
     });
     for (const name of ["synced by the stray", "of the home"]) {
       const ids = everywhereAtHome(at.home, `SELECT id FROM runs WHERE runname = '${name}'`);
@@ -278,7 +278,7 @@ describe("what a stray's sync brought to megatest.db", () => {
     );
     settleTimes(home);
     await withMove(home, async (move) => {
-      expect(await mendOverwritten(move)).toBe(1);
+      expect(await repairOverwritten(move)).toBe(1);
     });
     expect(keptVersions(home, "tests", 2, "testname")).toEqual(['"of a cache that is gone"']);
     expect(keptVersions(home, "tests", 999, "comment")).toEqual(['"under another id"']);

@@ -6,7 +6,7 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openArea } from "../../../shared/area/area.ts";
 import { signsOfLife } from "../../../workers/migrate/checks/in-use.ts";
 import { baseFile } from "../../../workers/migrate/state/migration-files.ts";
-import { sweepClosed } from "../../../workers/migrate/steps/remove-old-pairs.ts";
+import { removeOldPairs } from "../../../workers/migrate/steps/remove-old-pairs.ts";
 import { holdOpen } from "../../shared/area/file-holder.ts";
 import { openToWrite } from "../../support/divided-area.ts";
 import { edit } from "../../support/edit-area.ts";
@@ -95,20 +95,20 @@ describe("a take-over", () => {
     const o = { ...place, jobId: "migrate-1" };
     const opened = openArea(area.directory);
     const weekLater = Date.now() + 7 * 86_400_000 + 60_000;
-    await sweepClosed(opened, contextOn("old", o), weekLater);
+    await removeOldPairs(opened, contextOn("old", o), weekLater);
     await migrateByHand(o);
     const left = join(dirname(area.cacheDb), ".mtjobs-99-megatest.db");
     writeFileSync(left, "");
-    await sweepClosed(opened, contextOn("old", o));
+    await removeOldPairs(opened, contextOn("old", o));
     expect(existsSync(left)).toBe(false);
-    await sweepClosed(opened, contextOn("new", o), weekLater);
+    await removeOldPairs(opened, contextOn("new", o), weekLater);
     expect(existsSync(area.cacheDb)).toBe(true);
     const holder = await holdOpen(area.cacheDb);
-    await sweepClosed(opened, contextOn("old", o), weekLater);
+    await removeOldPairs(opened, contextOn("old", o), weekLater);
     expect(existsSync(area.cacheDb)).toBe(true);
     process.kill(holder);
     await waitFor("the holder to end", () => !existsSync(`/proc/${holder}/fd/0`));
-    await sweepClosed(opened, contextOn("old", o), weekLater);
+    await removeOldPairs(opened, contextOn("old", o), weekLater);
     expect([area.cacheDb, area.refDb].map((file) => existsSync(file))).toEqual([false, false]);
   });
 

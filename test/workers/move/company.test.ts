@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Company } from "../../../workers/move/sources/writer-gaps.ts";
+import { WriterGaps } from "../../../workers/move/sources/writer-gaps.ts";
 
 /** After how many ms under lock, in locks of 5 ms, the database is left alone. */
-function heldBeforeGap(company: Company): number {
+function heldBeforeGap(company: WriterGaps): number {
   let held = 0;
   do held += 5;
   while (company.gapAfter(5) === 0);
@@ -14,7 +14,7 @@ describe("a station's company", () => {
 
   it("is expected at first, when nobody can tell, and no longer after a second without any", () => {
     vi.useFakeTimers({ toFake: ["performance"] });
-    const company = new Company();
+    const company = new WriterGaps();
     company.note(7);
     expect(company.isLikely).toBe(true);
     vi.advanceTimersByTime(1_000);
@@ -26,7 +26,7 @@ describe("a station's company", () => {
 
   it("is let in sooner while it is likely", () => {
     vi.useFakeTimers({ toFake: ["performance"] });
-    const company = new Company();
+    const company = new WriterGaps();
     company.note(1);
     const likely = heldBeforeGap(company);
     vi.advanceTimersByTime(1_000);
@@ -34,7 +34,7 @@ describe("a station's company", () => {
   });
 
   it("finds a gap of a station when it asks again after 53 ms, where it is likely", () => {
-    const company = new Company();
+    const company = new WriterGaps();
     company.note(1);
     // The longest lock that a batch aims at may come on top of what was just below the limit.
     expect(heldBeforeGap(company) - 5 + 25).toBeLessThanOrEqual(53);

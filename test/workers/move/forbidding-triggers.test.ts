@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { Remover } from "../../../workers/move/sources/remove-runs.ts";
 import { SourceSession } from "../../../workers/move/sources/source-session.ts";
-import { mapChildren } from "../../../workers/records/child-index.ts";
+import { indexChildren } from "../../../workers/records/child-index.ts";
 import { edit, everywhere, fileOf, makeRefillDue } from "../../support/edit-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { completedColumn, readColumn } from "../../support/read-rows.ts";
@@ -107,7 +107,7 @@ describe("rows that a removal leaves behind", () => {
       const before = count();
       await withMove(area, async (move) => {
         const { db, plans, token, context } = move;
-        await mapChildren(move, "cache");
+        await indexChildren(move, "cache");
         // Nobody but this connection knows of it, so that nobody can set it aside.
         db.exec(
           `CREATE TEMP TRIGGER keeps BEFORE DELETE ON cache.${table} WHEN old.id > 0 BEGIN SELECT RAISE(IGNORE); END`,

@@ -1,6 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { ThreadStation } from "../../../workers/move/sources/source-client.ts";
+import { SourceWriterClient } from "../../../workers/move/sources/source-client.ts";
 import { edit } from "../../support/edit-area.ts";
 import { giveTestsTo } from "../../support/large-run.ts";
 import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
@@ -23,7 +23,7 @@ describe("a restore of one large run", () => {
     readRows(filesOf(area).completedDb, "UPDATE mtjobs_runs SET state = 'restoring' RETURNING run_id");
     const { megatestDb, completedDb } = filesOf(area);
     const inserted: number[] = [];
-    const station = await ThreadStation.start(
+    const station = await SourceWriterClient.start(
       {
         part: "area",
         fresh: "cache",

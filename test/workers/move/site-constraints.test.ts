@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { check } from "../../../workers/migrate/steps/check-source.ts";
+import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
 import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
 import { constrain } from "../../support/constrain.ts";
 import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
@@ -179,9 +179,9 @@ describe("a site's constraints on each row of a table", () => {
       version: "0.1.0",
     } as const;
     const error = { code: "unknown-schema", message: expect.stringMatching(/^table runs of .*CHECK/) };
-    await expect(check(payload as never, contextOn("old", { ...place, jobId: "m-1" }))).rejects.toMatchObject(
-      error,
-    );
+    await expect(
+      checkSource(payload as never, contextOn("old", { ...place, jobId: "m-1" })),
+    ).rejects.toMatchObject(error);
     await expect(closeByHand({ ...place, jobId: "m-1" })).rejects.toMatchObject(error);
     expect(fingerprint(root)).toEqual(before);
     expect((await runReduce(area)).result.moved.runs).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../../../workers/move/slices/slices.ts";
-import { createScratch } from "../../../workers/records/temp-tables.ts";
+import { createTempTables } from "../../../workers/records/temp-tables.ts";
 import { edit } from "../../support/edit-area.ts";
 import { buildTempArea } from "../../support/temp-area.ts";
 
@@ -19,7 +19,7 @@ describe("the slices of a batch", () => {
         DELETE FROM tests WHERE run_id = 4`),
     );
     db = openConnection({ cache: area.cacheDb });
-    createScratch(db, []);
+    createTempTables(db, []);
     counts = gatherTests(db, [1n, 2n, 3n, 4n], ["cache"]);
   });
 

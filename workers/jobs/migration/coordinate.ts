@@ -5,8 +5,8 @@ import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { findHost } from "../../../shared/queue/hosts.ts";
 import type { Forwarded } from "../../../shared/queue/names.ts";
 import { forwardJob } from "../forward-job.ts";
-import { takeOneLook } from "./coordinator.ts";
-import { Dealings, Pause } from "./coordinator-io.ts";
+import { checkOnce } from "./coordinator.ts";
+import { CoordinatorIO, RetryLater } from "./coordinator-io.ts";
 import { progressOf } from "./coordinator-state.ts";
 import type { StepContext } from "./run-step.ts";
 
@@ -28,13 +28,13 @@ export async function coordinate(
     reporter.log(`The area moves to ${forwarded.host}; the job continues in that host's queue.`);
     return { forwarded };
   }
-  const dealings = new Dealings(job, payload, context);
+  const dealings = new CoordinatorIO(job, payload, context);
   try {
-    return await takeOneLook(dealings);
+    return await checkOnce(dealings);
   } catch (thrown) {
     await reporter.flush();
     await job.updateProgress(progressOf(dealings.phase, dealings.at));
-    if (!(thrown instanceof Pause)) throw toJobsError(thrown);
+    if (!(thrown instanceof RetryLater)) throw toJobsError(thrown);
     await job.moveToDelayed(Date.now() + thrown.ms, token);
     throw new DelayedError();
   }

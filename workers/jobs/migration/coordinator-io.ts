@@ -5,25 +5,25 @@ import { findHost, type HostStatus } from "../../../shared/queue/hosts.ts";
 import type { ThreadJobName, ThreadJobs } from "../../job-thread/protocol.ts";
 import type { AreaLock } from "../../locks/held-lock.ts";
 import { areaIdLockKeys } from "../../locks/lock-keys.ts";
-import type { LookReport } from "../../migrate/steps/check-target.ts";
-import { runUnderSignals } from "../run-in-thread.ts";
-import { type Coordination, readCoordination } from "./coordinator-state.ts";
-import { askToTend, handOverMs, type StepContext } from "./run-step.ts";
+import type { TargetReport } from "../../migrate/steps/check-target.ts";
+import { runInThread } from "../run-in-thread.ts";
+import { type CoordinatorState, readCoordinatorState } from "./coordinator-state.ts";
+import { handOverMs, requestReconcile, type StepContext } from "./run-step.ts";
 import { addStep } from "./step-queue.ts";
 
 /** Thrown when the job must wait. */
-export class Pause {
+export class RetryLater {
   readonly ms: number;
   constructor(ms: number) {
     this.ms = ms;
   }
 }
 
-export type AskedStep = NonNullable<Coordination["step"]>;
+export type AskedStep = NonNullable<CoordinatorState["step"]>;
 
 /** I/O of a coordinating job: other hosts' queues, the lock, job threads. No SQLite here. */
-export class Dealings {
-  readonly at: Coordination;
+export class CoordinatorIO {
+  readonly at: CoordinatorState;
   phase = "look";
   readonly job: Job;
   readonly payload: MigratePayload;
@@ -33,7 +33,7 @@ export class Dealings {
     this.job = job;
     this.payload = payload;
     this.context = context;
-    this.at = readCoordination(job);
+    this.at = readCoordinatorState(job);
   }
 
   get jobId(): string {
@@ -50,7 +50,7 @@ export class Dealings {
   }
 
   /** Returns the current home's worker, if known. */
-  async oldHost({ fromHome }: LookReport): Promise<HostStatus | undefined> {
+  async oldHost({ fromHome }: TargetReport): Promise<HostStatus | undefined> {
     return fromHome === null ? undefined : await this.hostNamed(fromHome);
   }
 
@@ -74,8 +74,8 @@ export class Dealings {
   }
 
   /** Builds a growing pause. Short at first: a step that ends before this job is delayed cannot wake it. */
-  pause(): Pause {
-    return new Pause(Math.min(250 * 2 ** this.at.idle++, 2000));
+  pause(): RetryLater {
+    return new RetryLater(Math.min(250 * 2 ** this.at.idle++, 2000));
   }
 
   /**
@@ -84,11 +84,11 @@ export class Dealings {
    * @param givenUp the migration is abandoned: do not wait for its lease to expire
    */
   async tendOn(target: string, givenUp = false): Promise<void> {
-    await askToTend(this.context.host, target, this.payload, givenUp ? this.jobId : undefined);
+    await requestReconcile(this.context.host, target, this.payload, givenUp ? this.jobId : undefined);
   }
 
   /** Takes the migration's lock: adopts the one handed over, or locks again. */
-  async lock(look: LookReport): Promise<AreaLock> {
+  async lock(look: TargetReport): Promise<AreaLock> {
     const { locks, settings } = this.context.host;
     const keys = areaIdLockKeys(settings.prefix, look.areaId);
     const owner = {
@@ -101,7 +101,7 @@ export class Dealings {
   }
 
   /** Runs `body` under the migration's lock, then hands the lock over. Releases it after a permanent failure. */
-  async underLock<T>(look: LookReport, body: (lock: AreaLock) => Promise<T>): Promise<T> {
+  async underLock<T>(look: TargetReport, body: (lock: AreaLock) => Promise<T>): Promise<T> {
     const lock = await this.lock(look);
     try {
       return await body(lock);
@@ -120,7 +120,7 @@ export class Dealings {
     return value;
   }
 
-  async unlock(look: LookReport): Promise<void> {
+  async unlock(look: TargetReport): Promise<void> {
     await (await this.lock(look)).release();
   }
 
@@ -145,7 +145,7 @@ export class Dealings {
     );
   }
 
-  async look(): Promise<LookReport> {
+  async look(): Promise<TargetReport> {
     const report = await this.#thread("migrate-look", this.payload);
     // Set here so that every result names it, also an early refusal.
     const from = report.atHome ? this.context.host.settings.host : (await this.oldHost(report))?.host;
@@ -160,6 +160,6 @@ export class Dealings {
   ): Promise<ThreadJobs[Name]["result"]> {
     const { host, signal, reporter } = this.context;
     const data = { name, payload, jobId: this.jobId };
-    return runUnderSignals<Name>(data, [signal, host.leaving, ...signals], { reporter, host });
+    return runInThread<Name>(data, [signal, host.leaving, ...signals], { reporter, host });
   }
 }

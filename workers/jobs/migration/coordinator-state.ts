@@ -44,9 +44,9 @@ const schema = z.object({
   watchSince: z.number().optional(),
   said: z.string().optional(),
 });
-export type Coordination = z.infer<typeof schema>;
+export type CoordinatorState = z.infer<typeof schema>;
 
-export function readCoordination(job: Job): Coordination {
+export function readCoordinatorState(job: Job): CoordinatorState {
   const progress: unknown = job.progress;
   const kept =
     typeof progress === "object" && progress !== null && "migration" in progress ? progress.migration : {};
@@ -55,7 +55,10 @@ export function readCoordination(job: Job): Coordination {
 }
 
 /** Builds the progress: what `mtjobs job` shows, and the state. */
-export function progressOf(phase: string, migration: Coordination): Progress & { migration: Coordination } {
+export function progressOf(
+  phase: string,
+  migration: CoordinatorState,
+): Progress & { migration: CoordinatorState } {
   return { phase, runs: { done: 0, total: 0 }, rows: { done: 0 }, migration };
 }
 

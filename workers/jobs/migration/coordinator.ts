@@ -12,14 +12,14 @@ import {
   refusal,
   undoneError,
 } from "../../migrate/checks/refusal.ts";
-import type { LookReport } from "../../migrate/steps/check-target.ts";
+import type { TargetReport } from "../../migrate/steps/check-target.ts";
 import type { CloseReport } from "../../migrate/steps/close.ts";
-import { type AskedStep, type Dealings, Pause } from "./coordinator-io.ts";
+import { type AskedStep, type CoordinatorIO, RetryLater } from "./coordinator-io.ts";
 import { mergeChecks } from "./coordinator-state.ts";
 import { hostChecks, lostHomeChecks, serversOf, stoppedBy, unconfirmed } from "./host-checks.ts";
 import { completed, failedAs } from "./migrate-result.ts";
 import type { HandedOver } from "./run-step.ts";
-import { cancelStep, lookAtStep, removeStep } from "./step-queue.ts";
+import { cancelStep, readStep, removeStep } from "./step-queue.ts";
 
 /** How long the old home's worker may be silent before its step is given up, ms. */
 const patienceMs = 5_000;
@@ -33,14 +33,14 @@ const watchPatienceMs = 60_000;
  *
  * @throws Pause while waiting; JobsError if the migration failed
  */
-export async function takeOneLook(dealings: Dealings): Promise<MigrateResult> {
+export async function checkOnce(dealings: CoordinatorIO): Promise<MigrateResult> {
   return await new Coordinator(dealings).go();
 }
 
 class Coordinator {
-  readonly #with: Dealings;
+  readonly #with: CoordinatorIO;
 
-  constructor(dealings: Dealings) {
+  constructor(dealings: CoordinatorIO) {
     this.#with = dealings;
   }
 
@@ -50,7 +50,7 @@ class Coordinator {
     if (this.#with.context.isCancelled === true) return await this.#cancel(step);
     if (step === undefined) return await this.#look();
     this.#with.phase = step.name;
-    const seen = await lookAtStep(this.#with.context.host, step);
+    const seen = await readStep(this.#with.context.host, step);
     if (seen.state === "unfinished") return await this.#stillWaiting(step);
     delete at.step;
     at.idle = 0;
@@ -73,7 +73,7 @@ class Coordinator {
   /** Cancels the current step and undoes the migration, unless it has switched. */
   async #cancel(step: AskedStep | undefined): Promise<MigrateResult> {
     const { at, context } = this.#with;
-    if (step !== undefined && (await lookAtStep(context.host, step)).state === "unfinished") {
+    if (step !== undefined && (await readStep(context.host, step)).state === "unfinished") {
       await cancelStep(context.host, step);
       throw this.#with.pause();
     }
@@ -102,7 +102,7 @@ class Coordinator {
     return takeover ? await this.#takeOver(look, old) : await this.#askCheck(look);
   }
 
-  async #takeOver(look: LookReport, old: HostStatus | undefined): Promise<MigrateResult> {
+  async #takeOver(look: TargetReport, old: HostStatus | undefined): Promise<MigrateResult> {
     const { at, payload } = this.#with;
     if (!payload.dryRun && !payload.confirmed) throw this.#failure(look, unconfirmed(look.fromHome));
     at.syncedAt = look.syncedAt;
@@ -114,7 +114,7 @@ class Coordinator {
     return await this.#look();
   }
 
-  async #askCheck(look: LookReport): Promise<never> {
+  async #askCheck(look: TargetReport): Promise<never> {
     const old = await this.#with.oldHost(look);
     const asked = { ...this.#with.quiet, version: ownVersion() };
     return await this.#with.ask("check", old?.host ?? "", asked);
@@ -135,7 +135,7 @@ class Coordinator {
     throw this.#failure(look, new JobsError("unfit-host", `the worker of ${step.host} is no longer running`));
   }
 
-  async #checked(look: LookReport, report: CheckReport): Promise<MigrateResult> {
+  async #checked(look: TargetReport, report: CheckReport): Promise<MigrateResult> {
     if (look.own !== undefined) return await this.#goOn(look, look.own);
     const { at, payload } = this.#with;
     const { stopServers, dryRun, whenQuiet } = payload;
@@ -155,14 +155,14 @@ class Coordinator {
     throw (waits && untilQuiet(this.#with, report, against)) || this.#failure(look, against);
   }
 
-  async #lockAndClose(look: LookReport): Promise<never> {
+  async #lockAndClose(look: TargetReport): Promise<never> {
     const old = await this.#with.oldHost(look);
     const lockValue = await this.#with.handOver(await this.#with.lock(look));
     const homes = { toHome: look.toHome, fromHome: look.fromHome };
     return await this.#with.ask("close", old?.host ?? "", { ...this.#with.quiet, lockValue, ...homes });
   }
 
-  async #goOn(look: LookReport, row: MigrationRow): Promise<MigrateResult> {
+  async #goOn(look: TargetReport, row: MigrationRow): Promise<MigrateResult> {
     switch (row.state) {
       case "closed":
       case "installed":
@@ -197,7 +197,7 @@ class Coordinator {
     throw this.#with.pause();
   }
 
-  async #switch(look: LookReport): Promise<MigrateResult> {
+  async #switch(look: TargetReport): Promise<MigrateResult> {
     const { at } = this.#with;
     this.#with.phase = "switch";
     const row = await this.#with.underLock(look, async (lock) => {
@@ -215,7 +215,7 @@ class Coordinator {
     return row === undefined ? await this.#look() : await this.#goOn({ ...look, own: row }, row);
   }
 
-  async #watch(look: LookReport, row: MigrationRow): Promise<MigrateResult> {
+  async #watch(look: TargetReport, row: MigrationRow): Promise<MigrateResult> {
     const { at, context } = this.#with;
     this.#with.phase = "watch";
     const report = await this.#with.underLock(look, async (lock) => {
@@ -228,7 +228,7 @@ class Coordinator {
     at.watchSince ??= Date.now();
     const settleMs = context.host.settleMs ?? defaultSettleMs;
     if (msSince(at.watchSince) < settleMs + watchPatienceMs)
-      throw new Pause(Math.min(overseeMs, settleMs + 250));
+      throw new RetryLater(Math.min(overseeMs, settleMs + 250));
     // The new home works; the row waits for the old home's worker.
     const detail =
       "the old home has not been watched for late writes yet; that happens when its worker is back";
@@ -237,12 +237,12 @@ class Coordinator {
     return completed(this.#subject(look), "migrated");
   }
 
-  #subject(look: LookReport) {
+  #subject(look: TargetReport) {
     const { job, payload, at, context } = this.#with;
     return { job, payload, look, at, host: context.host.settings.host };
   }
 
-  #failure(look: LookReport, error: JobsError): JobsError {
+  #failure(look: TargetReport, error: JobsError): JobsError {
     return failedAs(this.#subject(look), error);
   }
 }
@@ -252,10 +252,10 @@ const between = [60_000, 600_000] as const;
 
 /** Returns the pause until the next check; undefined after the deadline. */
 function untilQuiet(
-  dealings: Dealings,
+  dealings: CoordinatorIO,
   { earliestAt = 0 }: CheckReport,
   against: JobsError,
-): Pause | undefined {
+): RetryLater | undefined {
   const { at, job, payload } = dealings;
   const now = Date.now();
   const deadline = job.timestamp + payload.deadline;
@@ -264,5 +264,5 @@ function untilQuiet(
   if (at.said !== against.message) dealings.say(`Waiting: ${against.message}.`);
   at.said = against.message;
   const [least, most] = between;
-  return new Pause(Math.min(Math.max(earliestAt - now, least), most, Math.max(deadline - now, 1000)));
+  return new RetryLater(Math.min(Math.max(earliestAt - now, least), most, Math.max(deadline - now, 1000)));
 }

@@ -3,13 +3,13 @@ import { JobsError } from "../../../shared/errors.ts";
 import { type HostStatus, listDrained } from "../../../shared/queue/hosts.ts";
 import { silenceMs } from "../../migrate/checks/in-use.ts";
 import { failed, passed } from "../../migrate/checks/refusal.ts";
-import type { LookReport } from "../../migrate/steps/check-target.ts";
-import type { Dealings } from "./coordinator-io.ts";
+import type { TargetReport } from "../../migrate/steps/check-target.ts";
+import type { CoordinatorIO } from "./coordinator-io.ts";
 
 /** Checks what only Redis can tell. */
 export async function hostChecks(
-  { payload, context }: Dealings,
-  { fromHome }: LookReport,
+  { payload, context }: CoordinatorIO,
+  { fromHome }: TargetReport,
   old: HostStatus | undefined,
 ): Promise<MigrateCheck[]> {
   const { redis, settings } = context.host;
@@ -31,7 +31,7 @@ export async function hostChecks(
 }
 
 /** Fails if the lost home's worker was seen recently. */
-export function lostHomeChecks({ checks }: LookReport, old: HostStatus | undefined): MigrateCheck[] {
+export function lostHomeChecks({ checks }: TargetReport, old: HostStatus | undefined): MigrateCheck[] {
   const seenMs = old === undefined ? Infinity : Date.now() - Date.parse(old.seenAt);
   if (old?.alive !== true && seenMs >= silenceMs) return [];
   const seen = `the worker of ${old?.host} was seen ${Math.round(seenMs / 1000)} s ago`;

@@ -3,15 +3,15 @@ import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts
 import type { MigrateOutcome, MigrateResult } from "../../../shared/contract/migrate-result.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { startServer } from "../../migrate/checks/old-clients.ts";
-import type { LookReport } from "../../migrate/steps/check-target.ts";
+import type { TargetReport } from "../../migrate/steps/check-target.ts";
 import type { Settled } from "../../migrate/steps/finish.ts";
-import type { Coordination } from "./coordinator-state.ts";
+import type { CoordinatorState } from "./coordinator-state.ts";
 
 export interface MigrationSubject {
   job: Job;
   payload: MigratePayload;
-  look: LookReport;
-  at: Coordination;
+  look: TargetReport;
+  at: CoordinatorState;
   /** Name of this host. */
   host: string;
 }

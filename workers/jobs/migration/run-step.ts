@@ -1,13 +1,13 @@
 import type { Job } from "bullmq";
 import { DelayedError } from "bullmq";
 import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
-import type { JobPlace } from "../../../shared/queue/names.ts";
+import type { JobLocation } from "../../../shared/queue/names.ts";
 import { areaIdLockKeys } from "../../locks/lock-keys.ts";
 import type { StepReport } from "../../migrate/steps/run-step.ts";
 import type { JobReporter } from "../job-reporter.ts";
 import { locateArea } from "../locate-area.ts";
-import { runUnderSignals } from "../run-in-thread.ts";
-import type { JobHost } from "../worker-context.ts";
+import { runInThread } from "../run-in-thread.ts";
+import type { WorkerContext } from "../worker-context.ts";
 import { addStep, wakeJob } from "./step-queue.ts";
 
 /** Maximum time between two steps, ms: the lifetime of the lease. */
@@ -17,7 +17,7 @@ export interface StepContext {
   token: string | undefined;
   signal: AbortSignal;
   reporter: JobReporter;
-  host: JobHost;
+  host: WorkerContext;
   isCancelled?: boolean;
 }
 
@@ -42,7 +42,7 @@ function inThread(
   { host, reporter }: StepContext,
 ): Promise<StepReport> {
   const data = { name: "migrate-step", payload, jobId: job.id ?? "" } as const;
-  return runUnderSignals(data, signals, { reporter, host });
+  return runInThread(data, signals, { reporter, host });
 }
 
 async function closeUnderLock(
@@ -83,13 +83,13 @@ async function afterTending(
     await job.moveToDelayed(Date.now() + report.againMs, token);
     throw new DelayedError();
   }
-  if (report.next !== undefined) await askToTend(host, report.next, payload);
+  if (report.next !== undefined) await requestReconcile(host, report.next, payload);
   return report;
 }
 
 /** Asks a host to reconcile an area's migrations. */
-export async function askToTend(
-  host: JobHost,
+export async function requestReconcile(
+  host: WorkerContext,
   target: string,
   { area, requestedBy }: Pick<MigrateStepPayload, "area" | "requestedBy">,
   givenUp?: string,
@@ -102,14 +102,14 @@ export async function askToTend(
   );
 }
 
-function waiterOf(job: Job): JobPlace | undefined {
+function waiterOf(job: Job): JobLocation | undefined {
   const data = job.data as Partial<{ toHost: string; migration: string }>;
   if (data.toHost !== undefined && data.migration !== undefined)
     return { host: data.toHost, jobId: data.migration };
-  return (job.returnvalue as { wake?: JobPlace } | null)?.wake;
+  return (job.returnvalue as { wake?: JobLocation } | null)?.wake;
 }
 
-export async function wakeWaiter(host: JobHost, job: Job): Promise<void> {
+export async function wakeWaiter(host: WorkerContext, job: Job): Promise<void> {
   const waiter = job.name === "migrate-step" ? waiterOf(job) : undefined;
   if (waiter !== undefined) await wakeJob(host, waiter);
 }

@@ -5,9 +5,9 @@ import type { JobsError } from "../../../shared/errors.ts";
 import { requestCancel } from "../../../shared/queue/cancel.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../../../shared/queue/enqueue-options.ts";
-import type { JobPlace } from "../../../shared/queue/names.ts";
+import type { JobLocation } from "../../../shared/queue/names.ts";
 import type { StepReport } from "../../migrate/steps/run-step.ts";
-import type { JobHost } from "../worker-context.ts";
+import type { WorkerContext } from "../worker-context.ts";
 
 /** `gone`: the queue has no such job. */
 export type StepState =
@@ -16,7 +16,7 @@ export type StepState =
   | { state: "ended"; report: StepReport }
   | { state: "failed"; error: JobsError };
 
-async function onQueue<T>(host: JobHost, name: string, body: (queue: Queue) => Promise<T>): Promise<T> {
+async function onQueue<T>(host: WorkerContext, name: string, body: (queue: Queue) => Promise<T>): Promise<T> {
   const queue = openQueue(host.redis, host.settings, name);
   try {
     return await body(queue);
@@ -27,8 +27,8 @@ async function onQueue<T>(host: JobHost, name: string, body: (queue: Queue) => P
 
 /** Queues a step before the waiting jobs; a known id is not added again. */
 export async function addStep(
-  host: JobHost,
-  place: JobPlace,
+  host: WorkerContext,
+  place: JobLocation,
   payload: MigrateStepPayload,
   more: Pick<JobsOptions, "deduplication"> = {},
 ): Promise<void> {
@@ -46,7 +46,7 @@ export async function addStep(
   await onQueue(host, place.host, (queue) => queue.add("migrate-step", payload, options));
 }
 
-export async function lookAtStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<StepState> {
+export async function readStep(host: WorkerContext, { host: name, jobId }: JobLocation): Promise<StepState> {
   return await onQueue(host, name, async (queue) => {
     const state = await queue.getJobState(jobId);
     // After the state, so that an ended job has its result.
@@ -59,7 +59,7 @@ export async function lookAtStep(host: JobHost, { host: name, jobId }: JobPlace)
 }
 
 /** Returns false if a worker is running the step. */
-export async function removeStep(host: JobHost, { host: name, jobId }: JobPlace): Promise<boolean> {
+export async function removeStep(host: WorkerContext, { host: name, jobId }: JobLocation): Promise<boolean> {
   return await onQueue(host, name, async (queue) => {
     try {
       await (await queue.getJob(jobId))?.remove();
@@ -71,13 +71,13 @@ export async function removeStep(host: JobHost, { host: name, jobId }: JobPlace)
 }
 
 /** Requests cancellation of a step, which is never forwarded, so its own queue suffices. */
-export async function cancelStep(host: JobHost, place: JobPlace): Promise<void> {
+export async function cancelStep(host: WorkerContext, place: JobLocation): Promise<void> {
   const { redis, settings } = host;
   await onQueue(host, place.host, (queue) => requestCancel({ redis, settings, queue: () => queue }, place));
 }
 
 /** Wakes a waiting job. Never rejects: the job also wakes automatically. */
-export async function wakeJob(host: JobHost, { host: name, jobId }: JobPlace): Promise<void> {
+export async function wakeJob(host: WorkerContext, { host: name, jobId }: JobLocation): Promise<void> {
   try {
     await onQueue(host, name, async (queue) => {
       const job = await queue.getJob(jobId);

@@ -6,7 +6,7 @@ import { NameSet } from "../../../shared/sqlite/names.ts";
 import type { RunId } from "../../../shared/sqlite/run-id.ts";
 import { columnNames } from "../../../shared/sqlite/table.ts";
 import { numericLifeOf as lifeOf, numericSeconds as seconds } from "../../../shared/sqlite/times.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { sameRow } from "../../records/row-sql.ts";
 import { isRunning } from "../../records/test-states.ts";
 
@@ -49,7 +49,7 @@ export async function readSigns(
   const signs: Signs = { running: [], newest: undefined, ahead: 0 };
   for (const part of hasCache ? (["cache", "area"] as const) : (["area"] as const)) {
     for (const table of identifiedTables) {
-      const { filter, sign } = await outwaitBusy(signal, () => ({
+      const { filter, sign } = await retryWhileBusy(signal, () => ({
         filter: freshRows(db, part, table, { hasCache, hasRef }),
         sign: signOf(db, part, table, new Set(columnNames(db, part, table)), { hasRef }),
       }));
@@ -91,7 +91,7 @@ async function lookForActivity(
     );
   let ahead = 0;
   for await (const [from, to] of ranges(db, part, table, signal)) {
-    const found = await outwaitBusy(signal, () => read().get({ from, to, since, until }));
+    const found = await retryWhileBusy(signal, () => read().get({ from, to, since, until }));
     if (found?.newest != null) signs.newest = Math.max(signs.newest ?? 0, found.newest);
     ahead += found?.ahead ?? 0;
   }
@@ -111,12 +111,12 @@ async function* runningTests(
        FROM ${part}.tests AS t WHERE t.id BETWEEN :from AND :to AND ${isRunning(`${part}.tests`)} AND ${where}`,
     );
   for await (const [from, to] of ranges(db, part, "tests", signal))
-    yield* await outwaitBusy(signal, () => read().all({ from, to, since }));
+    yield* await retryWhileBusy(signal, () => read().all({ from, to, since }));
 }
 
 function ranges(db: Connection, part: Side, table: IdentifiedTable, signal: AbortSignal) {
   const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
-  return walkIds(signal, (from) => outwaitBusy(signal, () => last().get(from)));
+  return walkIds(signal, (from) => retryWhileBusy(signal, () => last().get(from)));
 }
 
 /** SQL: all rows of the cache; of megatest.db those missing there or changed since the last sync. */

@@ -1,7 +1,7 @@
 import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
 import { assertMegatestSchema, type Files } from "../../area-db/databases.ts";
 import { openQuietly } from "../../area-db/open-readonly.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { type RunningTest, readSigns, type Signs } from "./last-activity.ts";
 
 export interface QuietOptions {
@@ -52,9 +52,9 @@ async function read(
   signal: AbortSignal,
 ): Promise<Signs> {
   const { completed: _, ...sources } = files;
-  const db = await outwaitBusy(signal, () => openQuietly(sources));
+  const db = await retryWhileBusy(signal, () => openQuietly(sources));
   try {
-    await outwaitBusy(signal, () => assertMegatestSchema(db, files));
+    await retryWhileBusy(signal, () => assertMegatestSchema(db, files));
     const given = { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined };
     return await readSigns(db, given, window, signal);
   } finally {

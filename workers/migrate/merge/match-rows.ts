@@ -10,7 +10,7 @@ import type { AreaSession } from "../../records/area-session.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { sameRow } from "../../records/row-sql.ts";
 
-export interface StrayFiles {
+export interface DivergentFiles {
   stray: string;
   /** Its ref's copy, or megatest.db before a take-over. */
   base: string | undefined;
@@ -23,7 +23,7 @@ export interface StrayFiles {
  *
  * @throws JobsError `conflict` if a journal lies next to one: copies have none
  */
-export function attachStray(db: Connection, { stray, base, own }: StrayFiles): () => void {
+export function attachDivergent(db: Connection, { stray, base, own }: DivergentFiles): () => void {
   const files = Object.entries({ stray, base, own }).flatMap(([name, file]) =>
     file == null ? [] : [{ name, file }],
   );
@@ -62,7 +62,7 @@ export type Verdict =
 const nothing: Verdict = { does: "nothing" };
 
 /** Matches rows of a divergent cache with those at home by name, never by id alone. */
-export class StrayMatch {
+export class RowMatch {
   readonly #db: Connection;
   readonly #record: RecordPlan;
   readonly #names: readonly string[];
@@ -72,7 +72,7 @@ export class StrayMatch {
   readonly #inOwn: readonly string[] | null | undefined;
   readonly #parents: ParentIds;
 
-  constructor(move: AreaSession, record: RecordPlan, parents: ParentIds, files: StrayFiles) {
+  constructor(move: AreaSession, record: RecordPlan, parents: ParentIds, files: DivergentFiles) {
     this.#db = move.db;
     this.#record = record;
     this.#parents = parents;
@@ -82,7 +82,7 @@ export class StrayMatch {
       files[name] != null && record.synced && hasTable(move.db, name, record.table);
     this.#hasBase = has("base");
     const base = this.#hasBase ? new NameSet(columnNames(move.db, "base", record.table)) : undefined;
-    this.#values = strayColumns(move, record).filter((name) => base?.has(name) ?? true);
+    this.#values = divergentColumns(move, record).filter((name) => base?.has(name) ?? true);
     const own = has("own") ? new NameSet(columnNames(move.db, "own", record.table)) : null;
     this.#inOwn = files.own === undefined ? undefined : own && this.#values.filter((name) => own.has(name));
   }
@@ -239,7 +239,7 @@ function namesOf(record: RecordPlan): readonly string[] {
 }
 
 /** Returns the content columns: without id, parent and copy time. */
-export function strayColumns({ db }: Pick<AreaSession, "db">, record: RecordPlan): string[] {
+export function divergentColumns({ db }: Pick<AreaSession, "db">, record: RecordPlan): string[] {
   const there = new NameSet(columnNames(db, "stray", record.table));
   const says = (name: string) => there.has(name) && !["id", "last_update", record.parent].includes(name);
   return record.columnsIn("cache").filter(says);

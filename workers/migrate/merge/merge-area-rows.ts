@@ -7,10 +7,10 @@ import { withSyncTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { AreaSession } from "../../records/area-session.ts";
 import { columnList, rowLiteral, sameRow } from "../../records/row-sql.ts";
 import { commitLosers } from "../../records/superseded.ts";
-import { clearScratch } from "../../records/temp-tables.ts";
-import type { StrayFiles } from "./match-rows.ts";
+import { clearTempTable } from "../../records/temp-tables.ts";
+import type { DivergentFiles } from "./match-rows.ts";
 
-type Compared = Pick<StrayFiles, "base" | "own">;
+type Compared = Pick<DivergentFiles, "base" | "own">;
 
 /** Merges the area's own rows of a divergent cache, by the rules of mergeStray. */
 export async function mergeAreaRows(
@@ -75,7 +75,7 @@ class AreaRows {
     // First: once merged, any sync copies them.
     if (this.#synced) await this.#keepDisplaced("stray", ids);
     const homes = await this.#move.read(() => {
-      clearScratch(db, "losers");
+      clearTempTable(db, "losers");
       return this.#move.commitOnce("cache", () =>
         withSyncTriggers(db, "cache", () => ids.map((id) => this.#apply(id))),
       );
@@ -205,7 +205,7 @@ class AreaRows {
   /** Keeps rows that exist only in megatest.db and that `part` will replace. */
   async #keepDisplaced(part: "stray" | "cache", rows: readonly bigint[]): Promise<number> {
     if (!hasTable(this.#move.db, "area", this.#table)) return 0;
-    clearScratch(this.#move.db, "losers");
+    clearTempTable(this.#move.db, "losers");
     const noted = await this.#move.read(() => this.#noteDisplaced(part, rows));
     if (noted > 0) await commitLosers(this.#move);
     return noted;

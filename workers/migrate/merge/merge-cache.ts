@@ -7,16 +7,16 @@ import { highestId } from "../../../shared/sqlite/run-id.ts";
 import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { AreaSession } from "../../records/area-session.ts";
-import { mapChildren } from "../../records/child-index.ts";
+import { indexChildren } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, rowLiteral } from "../../records/row-sql.ts";
 import { commitLosers } from "../../records/superseded.ts";
 import { writtenColumns } from "../../records/sync-kind.ts";
-import { clearScratch } from "../../records/temp-tables.ts";
-import { attachStray, ParentIds, type StrayFiles, StrayMatch, strayColumns } from "./match-rows.ts";
+import { clearTempTable } from "../../records/temp-tables.ts";
+import { attachDivergent, type DivergentFiles, divergentColumns, ParentIds, RowMatch } from "./match-rows.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
 
-export interface MergeOptions extends StrayFiles {
+export interface MergeOptions extends DivergentFiles {
   /** The home's databases, under the lease, with a cache. */
   move: AreaSession;
 }
@@ -33,16 +33,16 @@ const chunk = 100;
  * Merges a divergent cache into the home, parents first. May be repeated. If both changed a row, the home's stays and
  * the other is kept in completed-runs.db.
  */
-export async function mergeStray({ move, ...files }: MergeOptions): Promise<Merged> {
+export async function mergeCache({ move, ...files }: MergeOptions): Promise<Merged> {
   const { db, records } = move;
-  const detach = attachStray(db, files);
+  const detach = attachDivergent(db, files);
   try {
     const total: Merged = await mergeAreaRows(move, files);
-    await mapChildren(move, "cache");
+    await indexChildren(move, "cache");
     const parents = new ParentIds(move);
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
-      const match = await move.read(() => new StrayMatch(move, record, parents, files));
+      const match = await move.read(() => new RowMatch(move, record, parents, files));
       let ids: bigint[] = [];
       const next = (from: bigint) => {
         ids = preparedIds<{ from: bigint }>(db, match.candidates(chunk)).all({ from });
@@ -63,7 +63,7 @@ export async function mergeStray({ move, ...files }: MergeOptions): Promise<Merg
 interface Settling {
   move: AreaSession;
   record: RecordPlan;
-  match: StrayMatch;
+  match: RowMatch;
   parents: ParentIds;
   ids: readonly bigint[];
 }
@@ -73,7 +73,7 @@ async function settle(settling: Settling): Promise<Merged> {
   const { db, sources } = move;
   // Under the lock: a client may register the same row.
   const written = await move.read(() => {
-    clearScratch(db, "losers");
+    clearTempTable(db, "losers");
     return move.commitOnce("cache", () => {
       parents.forget();
       return withSyncTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
@@ -105,7 +105,7 @@ function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
 }
 
 function update(move: AreaSession, record: RecordPlan, id: bigint, home: bigint): bigint {
-  const columns = strayColumns(move, record);
+  const columns = divergentColumns(move, record);
   prepared<[bigint, bigint]>(
     move.db,
     `UPDATE cache.${record.table} SET (${columnList(columns)}) =
@@ -117,7 +117,7 @@ function update(move: AreaSession, record: RecordPlan, id: bigint, home: bigint)
 function insert(move: AreaSession, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
   const { db } = move;
   const { table } = record;
-  const columns = strayColumns(move, record);
+  const columns = divergentColumns(move, record);
   const above =
     record.parent === null ? { names: [], values: "" } : { names: [record.parent], values: ":parent, " };
   const home = isFree(move, record, id) ? id : nextId(move, record);

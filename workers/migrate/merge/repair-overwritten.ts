@@ -1,11 +1,11 @@
 import { prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import type { AreaSession } from "../../records/area-session.ts";
-import { settleAll } from "../../records/reconcile-cache.ts";
+import { reconcileRows } from "../../records/reconcile-cache.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { rowLiteral, sameName, sameRow } from "../../records/row-sql.ts";
 import { commitLosers } from "../../records/superseded.ts";
-import { clearScratch } from "../../records/temp-tables.ts";
+import { clearTempTable } from "../../records/temp-tables.ts";
 import { copyFromCache } from "./merge-cache.ts";
 
 /** Rows of megatest.db read per statement. */
@@ -17,10 +17,10 @@ const piece = 100;
  * Repairs megatest.db after the syncs of divergent caches: rewrites rows that differ from the home cache's row of
  * that id, and reconciles the rest with the home's ref as base. Returns the number of rows.
  */
-export async function mendOverwritten(session: AreaSession): Promise<number> {
+export async function repairOverwritten(session: AreaSession): Promise<number> {
   let rows = 0;
   for (const record of session.records.filter(({ synced }) => synced)) rows += await restore(session, record);
-  return rows + (await settleAll(session, "both"));
+  return rows + (await reconcileRows(session, "both"));
 }
 
 async function restore(session: AreaSession, record: RecordPlan): Promise<number> {
@@ -44,7 +44,7 @@ async function restore(session: AreaSession, record: RecordPlan): Promise<number
 
 /** Writes the cache's rows over megatest.db's, after keeping what only those hold. */
 async function replace(session: AreaSession, record: RecordPlan, ids: readonly bigint[]): Promise<void> {
-  clearScratch(session.db, "losers");
+  clearTempTable(session.db, "losers");
   await session.read(() => noteDisplaced(session, record, ids));
   for (let isDone = false; !isDone; ) {
     await commitLosers(session);

@@ -1,10 +1,10 @@
 import type { CachePair } from "../../../shared/area/cache/cache.ts";
 import { openConnection, quoteName } from "../../../shared/sqlite/connection.ts";
-import { raiseToken } from "../../area-db/fence.ts";
+import { raiseFenceToken } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
 import { closePart, type PairPart } from "./closed.ts";
 import { digestInThread } from "./digest-in-thread.ts";
-import { copyParts, type Installing, preparePlace, putPair } from "./install.ts";
+import { copyParts, type Installing, preparePairDirectory, putPair } from "./install.ts";
 
 export interface BuildOptions extends Installing {
   /** Copy of megatest.db from before the take-over. */
@@ -20,7 +20,7 @@ export interface BuildOptions extends Installing {
  * a cache.
  */
 export async function buildPair(o: BuildOptions): Promise<CachePair> {
-  const place = await preparePlace(o, o.directory);
+  const place = await preparePairDirectory(o, o.directory);
   const files = await copyParts(o, place, { cache: o.base, ref: o.base });
   o.failpoint("pair-copied");
   await digestInThread(files, o.signal);
@@ -29,7 +29,7 @@ export async function buildPair(o: BuildOptions): Promise<CachePair> {
     for (const part of ["cache", "ref"] as const) {
       transact(db, () => {
         dropOwnTables(db, part);
-        raiseToken(db, part, o.partToken);
+        raiseFenceToken(db, part, o.partToken);
         closePart(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() });
       });
     }

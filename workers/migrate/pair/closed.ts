@@ -1,7 +1,7 @@
 import { type Connection, prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
 import { hasTable } from "../../../shared/sqlite/table.ts";
 import { closingPrefix } from "../../../shared/sqlite/triggers.ts";
-import { proveToken, readFence } from "../../area-db/fence.ts";
+import { assertFenceToken, readFence } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
 
 /**
@@ -85,9 +85,9 @@ export function openPart(db: Connection, part: PairPart): void {
 }
 
 /** Changes the home that a closed database names, in one transaction. */
-export function tellHome(db: Connection, part: PairPart, home: string): void {
+export function setNamedHome(db: Connection, part: PairPart, home: string): void {
   transact(db, () => {
-    proveToken(db, part, readFence(db, part)?.token ?? 0, Date.now());
+    assertFenceToken(db, part, readFence(db, part)?.token ?? 0, Date.now());
     if (readClosed(db, part) === undefined) return;
     const untouched = isUntouched(db, part);
     dropTriggers(db, part);

@@ -6,19 +6,19 @@ import { type FoundCache, findCaches, largestCache } from "../../../shared/area/
 import { cacheReader } from "../../../shared/area-db/read-cache.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
-import { openConnection, openToLook } from "../../../shared/sqlite/connection.ts";
+import { openConnection, openReadonlyConnection } from "../../../shared/sqlite/connection.ts";
 import { copyPrivately, type Expected, type PrivateCopy } from "../../../shared/sqlite/private-copy.ts";
 import { DatabaseSession } from "../../area-db/database-session.ts";
 import { busyTimeoutMs } from "../../area-db/databases.ts";
-import { raiseToken, readFence } from "../../area-db/fence.ts";
-import { outwaitBusy, transact } from "../../area-db/transaction.ts";
+import { raiseFenceToken, readFence } from "../../area-db/fence.ts";
+import { retryWhileBusy, transact } from "../../area-db/transaction.ts";
 import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
 import { copyAside } from "./copy-database.ts";
 import { assertSound } from "./digest.ts";
 import { ownPairs, readMark } from "./pair-files.ts";
 
 /** A cache that should no longer be written to. */
-export interface Stray {
+export interface DivergentCache {
   cache: string;
   /** Undefined without a ref. */
   ref: string | undefined;
@@ -34,7 +34,7 @@ interface Foreign extends Expected {
 }
 
 /** Other users' caches already copied, by directory. */
-export type CopiedStrays = Readonly<Record<string, { n: number; changedAt: number }>>;
+export type CopiedCaches = Readonly<Record<string, { n: number; changedAt: number }>>;
 
 /**
  * Finds this host's caches of the area that may have been written to since its pair was closed: this user's that this
@@ -43,12 +43,12 @@ export type CopiedStrays = Readonly<Record<string, { n: number; changedAt: numbe
  *
  * @throws JobsError `busy` while a cache or the area's databases are being written to
  */
-export function findStrays(
+export function findDivergentCaches(
   area: Area,
   settings: Settings,
   closed: ClosedMark,
-  copied: CopiedStrays = {},
-): Stray[] {
+  copied: CopiedCaches = {},
+): DivergentCache[] {
   const own = ownPairs(area, settings).flatMap(({ pair }) => (pair === undefined ? [] : [pair]));
   const known = new Set(own.map(({ directory }) => directory));
   const changed = findCaches(area, settings).caches.filter(
@@ -80,7 +80,7 @@ export function findStrays(
 function holdsRunsOf(area: Area): (cache: FoundCache) => boolean {
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
   // The databases belong to the new home now: roll nothing back.
-  const read = cacheReader(area, completed, (files) => openToLook(files, { busyTimeoutMs }));
+  const read = cacheReader(area, completed, (files) => openReadonlyConnection(files, { busyTimeoutMs }));
   return (cache) => {
     try {
       return read(cache) !== "another-area";
@@ -131,27 +131,27 @@ export interface ExportOptions {
 /**
  * Closes a divergent cache, copies it to the area, its ref first, and marks it as known. May be repeated until then.
  */
-export async function exportStray(stray: Stray, o: ExportOptions): Promise<void> {
+export async function exportDivergentCache(stray: DivergentCache, o: ExportOptions): Promise<void> {
   const { partToken, model, signal } = o;
   // An active writer may hold it longer than one attempt.
   await withStray(stray, o, async (session, part) => {
-    await session.read(() => transact(session.db, () => raiseToken(session.db, part, session.token)));
+    await session.read(() => transact(session.db, () => raiseFenceToken(session.db, part, session.token)));
     const mark = { ...o.closed, closedAt: Date.now() };
     await session.commit(part, () => closePart(session.db, part, mark, { known: false }));
   });
-  const to = strayFiles(o.directory, o.n);
+  const to = divergentCacheFiles(o.directory, o.n);
   if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, partToken, model, signal });
   await copyAside({ from: stray.cache, target: to.cache, partToken, model, signal });
   await withStray(stray, o, (session, part) => session.commit(part, () => noteKnown(session.db, part)));
 }
 
 async function withStray(
-  { cache, ref }: Stray,
+  { cache, ref }: DivergentCache,
   { partToken, signal }: ExportOptions,
   body: (session: DatabaseSession, part: PairPart) => Promise<void>,
 ): Promise<void> {
   const files = { cache, ...(ref === undefined ? {} : { ref }) };
-  const db = await outwaitBusy(signal, () => openConnection(files, { busyTimeoutMs: 1_000 }));
+  const db = await retryWhileBusy(signal, () => openConnection(files, { busyTimeoutMs: 1_000 }));
   const session = new DatabaseSession({ db, signal });
   try {
     for (const part of Object.keys(files) as PairPart[]) {
@@ -173,18 +173,18 @@ async function withStray(
  * @throws JobsError `busy` while it is constantly written to; local errors of the copy
  */
 export async function exportForeign(
-  { cache, ref }: Stray,
+  { cache, ref }: DivergentCache,
   foreign: Expected,
   o: Pick<ExportOptions, "directory" | "n" | "partToken" | "model" | "signal">,
 ): Promise<string | undefined> {
   const { partToken, model, signal } = o;
-  const to = strayFiles(o.directory, o.n);
-  const copy = await outwaitBusy(signal, () => copySound(cache, foreign));
+  const to = divergentCacheFiles(o.directory, o.n);
+  const copy = await retryWhileBusy(signal, () => copySound(cache, foreign));
   if (typeof copy === "string") return copy;
   let base: PrivateCopy | string | undefined;
   try {
     // Without a sound ref it is compared with the migration's base.
-    if (ref !== undefined) base = await outwaitBusy(signal, () => copySound(ref, foreign));
+    if (ref !== undefined) base = await retryWhileBusy(signal, () => copySound(ref, foreign));
     if (typeof base === "object")
       await copyAside({ from: base.file, target: to.ref, partToken, model, signal });
     await copyAside({ from: copy.file, target: to.cache, partToken, model, signal });
@@ -211,6 +211,6 @@ function copySound(file: string, expected: Expected): PrivateCopy | string {
 }
 
 /** Returns the paths of a copy; without a `ref` file it had none. */
-export function strayFiles(directory: string, n: number): { cache: string; ref: string } {
+export function divergentCacheFiles(directory: string, n: number): { cache: string; ref: string } {
   return { cache: join(directory, `stray-${n}.db`), ref: join(directory, `stray-${n}-ref.db`) };
 }

@@ -60,7 +60,7 @@ export function assertGapFit(files: Files): void {
  * Restores gap rows that Megatest's clean-up deleted, and gives rows of an earlier version a time that `-remove-runs`
  * spares. Without any row there was no gap.
  */
-export async function mendGap(session: AreaSession): Promise<void> {
+export async function repairGap(session: AreaSession): Promise<void> {
   const { db, sources } = session;
   const parts = (["cache", "ref"] as const).filter((part) => sources.includes(part));
   const missing = await session.read(() => missingGap(db, parts, sources));

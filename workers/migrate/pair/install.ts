@@ -8,19 +8,19 @@ import { JobsError } from "../../../shared/errors.ts";
 import { syncDirectory } from "../../../shared/files/sync-directory.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
-import { proveToken, raiseToken } from "../../area-db/fence.ts";
-import { outwaitBusy, transact } from "../../area-db/transaction.ts";
-import { noteKnown, type PairPart, tellHome, writeClosed } from "./closed.ts";
+import { assertFenceToken, raiseFenceToken } from "../../area-db/fence.ts";
+import { retryWhileBusy, transact } from "../../area-db/transaction.ts";
+import { noteKnown, type PairPart, setNamedHome, writeClosed } from "./closed.ts";
 import { copyDatabase, leaveWal, snapshotNames, syncFile, takePageSize } from "./copy-database.ts";
 import { sameDigest } from "./digest.ts";
 import { digestInThread } from "./digest-in-thread.ts";
-import { exportStray } from "./divergent-caches.ts";
+import { exportDivergentCache } from "./divergent-caches.ts";
 import { type GapIds, writeGap } from "./id-offset.ts";
 import {
-  findPlace,
-  makePlace,
+  findPairDirectory,
+  makePairDirectory,
   ownPairs,
-  type PairPlace,
+  type PairDirectory,
   pairNames,
   readMark,
   removeIfEmpty,
@@ -58,7 +58,7 @@ export interface InstallOptions extends Installing {
  * @throws JobsError `conflict` if an open pair exists; `corrupt` if the copy differs
  */
 export async function installPair(o: InstallOptions): Promise<CachePair> {
-  const place = await preparePlace(o, o.snapshot);
+  const place = await preparePairDirectory(o, o.snapshot);
   const parts = (["cache", "ref"] as const).filter((part) => o.digests[part] !== undefined);
   const files = await copyParts(
     o,
@@ -83,8 +83,8 @@ const snapshotFile = ({ snapshot }: InstallOptions, part: PairPart) => join(snap
 type Files = Partial<Record<PairPart, string>>;
 
 /** Removes files of earlier attempts; requires an existing pair to be closed. */
-export async function preparePlace(o: Installing, directory: string): Promise<PairPlace> {
-  const place = await outwaitBusy(o.signal, () => findPlace(o.area, o.settings));
+export async function preparePairDirectory(o: Installing, directory: string): Promise<PairDirectory> {
+  const place = await retryWhileBusy(o.signal, () => findPairDirectory(o.area, o.settings));
   if (place.standing !== undefined && place.mark === undefined) {
     const { host } = o.settings;
     throw new JobsError("conflict", `${place.directory} on ${host} holds a cache that no migration closed`, {
@@ -93,7 +93,7 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
   }
   const note = reusedNote(place.directory, o.token);
   const stands = place.standing !== undefined && place.mark !== undefined;
-  removeOwnFiles(makePlace(o.settings, place), undefined, stands ? note : undefined);
+  removeOwnFiles(makePairDirectory(o.settings, place), undefined, stands ? note : undefined);
   if (place.standing === undefined || place.mark === undefined) return place;
   if (place.mark.token !== o.token) createLike(note, o.area.megatestDb);
   // Before the pair gets this token: without the note, undoing would remove it.
@@ -104,7 +104,7 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
     const { area, partToken, signal } = o;
     // Compared with another migration's ref, older rows of the cache would look changed.
     const stray = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
-    await exportStray(stray, {
+    await exportDivergentCache(stray, {
       closed: place.mark,
       directory,
       n: 0,
@@ -118,7 +118,7 @@ export async function preparePlace(o: Installing, directory: string): Promise<Pa
 
 export async function copyParts(
   { area, token, signal }: Installing,
-  { directory }: PairPlace,
+  { directory }: PairDirectory,
   sources: Files,
 ): Promise<Files> {
   const files: Files = {};
@@ -134,13 +134,13 @@ export async function copyParts(
   return files;
 }
 
-export async function putPair(o: Installing, place: PairPlace, files: Files): Promise<CachePair> {
+export async function putPair(o: Installing, place: PairDirectory, files: Files): Promise<CachePair> {
   const parts = (["cache", "ref"] as const).filter((part) => files[part] !== undefined);
   const db = openConnection(files);
   try {
     for (const part of parts) {
       transact(db, () => {
-        raiseToken(db, part, o.partToken);
+        raiseFenceToken(db, part, o.partToken);
         writeClosed(db, part, () => writeGap(db, o.gapAbove, [part]));
         // A copy's schema version differs from its source's.
         noteKnown(db, part);
@@ -154,7 +154,7 @@ export async function putPair(o: Installing, place: PairPlace, files: Files): Pr
   writeReadyMarks(place.directory, o.area.megatestDb);
   syncDirectory(place.directory);
   const pair = cacheAt(place.directory, o.settings);
-  const mark = pair === undefined ? undefined : await outwaitBusy(o.signal, () => readMark(pair).mark);
+  const mark = pair === undefined ? undefined : await retryWhileBusy(o.signal, () => readMark(pair).mark);
   if (pair === undefined || mark?.token !== o.token) {
     throw new JobsError("conflict", `${place.directory} was changed while the pair was installed`, {
       hint: "check what else uses the caches of this host",
@@ -164,7 +164,7 @@ export async function putPair(o: Installing, place: PairPlace, files: Files): Pr
   return pair;
 }
 
-async function putFile(o: Installing, place: PairPlace, part: PairPart, file: string): Promise<void> {
+async function putFile(o: Installing, place: PairDirectory, part: PairPart, file: string): Promise<void> {
   const target = join(place.directory, pairNames[part]);
   if (statSync(target, { throwIfNoEntry: false }) === undefined) {
     syncFile(file);
@@ -172,11 +172,11 @@ async function putFile(o: Installing, place: PairPlace, part: PairPart, file: st
     renameSync(file, target);
   } else {
     // It may be open elsewhere: replace its content, not the file.
-    await outwaitBusy(o.signal, () => takePageSize(file, target));
+    await retryWhileBusy(o.signal, () => takePageSize(file, target));
     await copyDatabase(file, target, o.signal);
     o.failpoint("pair-replaced");
     rmSync(file);
-    await outwaitBusy(o.signal, () => markKnown(target, part, o.partToken));
+    await retryWhileBusy(o.signal, () => markKnown(target, part, o.partToken));
   }
 }
 
@@ -184,7 +184,7 @@ function markKnown(file: string, part: PairPart, partToken: number): void {
   const db = openConnection({ [part]: file }, { busyTimeoutMs: 25 });
   try {
     transact(db, () => {
-      proveToken(db, part, partToken, Date.now());
+      assertFenceToken(db, part, partToken, Date.now());
       noteKnown(db, part);
     });
   } finally {
@@ -206,10 +206,10 @@ export async function cleanPair(
     const note = reusedNote(directory, token);
     const reused = existsSync(note);
     if (pair !== undefined) {
-      const { mark, untouched } = await outwaitBusy(signal, () => readMark(pair));
+      const { mark, untouched } = await retryWhileBusy(signal, () => readMark(pair));
       const isOurs = mark?.token === token;
       const isGone = isOurs && !reused && untouched && removePair(directory);
-      if (isOurs && !isGone) await outwaitBusy(signal, () => tellPair(pair, home));
+      if (isOurs && !isGone) await retryWhileBusy(signal, () => tellPair(pair, home));
     }
     removeOwnFiles(directory, token, note);
     removeIfEmpty(directory);
@@ -227,8 +227,8 @@ export function endCleaning({ area, settings }: Pick<Installing, "area" | "setti
 function tellPair({ megatestDb: cache, refDb: ref }: CachePair, home: string): void {
   const db = openConnection({ cache, ...(ref === undefined ? {} : { ref }) }, { busyTimeoutMs: 25 });
   try {
-    tellHome(db, "cache", home);
-    if (ref !== undefined) tellHome(db, "ref", home);
+    setNamedHome(db, "cache", home);
+    if (ref !== undefined) setNamedHome(db, "ref", home);
   } finally {
     db.close();
   }

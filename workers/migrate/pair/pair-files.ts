@@ -28,7 +28,7 @@ export interface PairMark {
   isRefOfCache: boolean;
 }
 
-export interface PairPlace extends PairMark {
+export interface PairDirectory extends PairMark {
   directory: string;
   standing: CachePair | undefined;
 }
@@ -36,7 +36,7 @@ export interface PairPlace extends PairMark {
 const open: PairMark = { mark: undefined, untouched: false, cacheUntouched: false, isRefOfCache: false };
 
 /** Finds where this host's Megatest expects the cache. Creates nothing. */
-export function findPlace(area: Area, settings: Settings): PairPlace {
+export function findPairDirectory(area: Area, settings: Settings): PairDirectory {
   const standing = findCache(area, settings);
   const [first] = cacheDirectories(area, settings);
   if (first === undefined) throw new TypeError("an area has a directory for its cache");
@@ -63,7 +63,7 @@ export function readMark(pair: CachePair): PairMark {
 }
 
 /** Creates the directory, checking each on its path. */
-export function makePlace(settings: Settings, { directory }: PairPlace): string {
+export function makePairDirectory(settings: Settings, { directory }: PairDirectory): string {
   return ensureCacheDirectory(settings, basename(join(directory, "..")), basename(directory));
 }
 

@@ -24,7 +24,7 @@ function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
 /** Builds a history line. A take-over gets a second one when the lost home is back. */
 export function settledLine(
   row: MigrationRow,
-  strays: StrayCounts,
+  strays: MergeCounts,
   warnings: readonly string[] = [],
 ): HistoryLine {
   const isBack = row.kind === "takeover" && row.state === "settled";
@@ -45,7 +45,7 @@ function told(warnings: readonly string[]): Partial<HistoryLine> {
 }
 
 /** Includes the reason, and rows merged from divergent caches. */
-export function undoneLine(row: MigrationRow, strays?: MergedStrays): HistoryLine {
+export function undoneLine(row: MigrationRow, strays?: MergedCaches): HistoryLine {
   const message = row.reason ?? "undone";
   return {
     ...line(row, "rolled-back"),
@@ -56,12 +56,12 @@ export function undoneLine(row: MigrationRow, strays?: MergedStrays): HistoryLin
   };
 }
 
-export interface StrayCounts {
+export interface MergeCounts {
   merged: number;
   kept: number;
 }
 
-export interface MergedStrays extends StrayCounts {
+export interface MergedCaches extends MergeCounts {
   /** Sentences on what was not merged. */
   warnings: readonly string[];
   /** Numbers of the divergent caches that are merged completely. */

@@ -10,7 +10,7 @@ import { connect, type Files, filesOf, sourcesOf } from "../../area-db/databases
 import { type Fence, readFence, releaseLease } from "../../area-db/fence.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { acquire, renewLease } from "../../area-db/lease.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 
 interface MigrationSessionOptions {
   context: JobContext;
@@ -112,7 +112,7 @@ export async function withMigration<T>(
 ): Promise<T> {
   const files = filesOf(area, pair);
   const parts = [...sourcesOf(files), ...(existsSync(files.completed) ? (["completed"] as const) : [])];
-  const db = await outwaitBusy(context.signal, () => connect(files, parts));
+  const db = await retryWhileBusy(context.signal, () => connect(files, parts));
   const times = new CacheTimes(cacheTimesSetup(area, pair));
   try {
     let wasAlive = false;

@@ -2,7 +2,7 @@ import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { MigrationFiles } from "./migration-files.ts";
 
 /** A host's next action in a migration; `tend` repeats it until none is left. */
-export type Duty =
+export type NextAction =
   | "decide"
   | "open-old"
   | "clean-new"
@@ -15,7 +15,7 @@ export type Duty =
 /** A host's side in a migration. */
 export type Side = "old" | "new";
 
-export interface MigrationStand {
+export interface OpenMigration {
   row: MigrationRow;
   files: MigrationFiles;
   /** A step is running, or may be resumed within the hand-over time. */
@@ -32,7 +32,7 @@ export function sideOf(row: Pick<MigrationRow, "from_host" | "to_host">, host: s
  * Returns one side's next action, from the row and files only. While a pair is open only its host writes to
  * megatest.db: so in `closing` and `undoing` only `old` changes the row, and only `new` once its pair is open.
  */
-export function dutyOf(stand: MigrationStand, side: Side): Duty | undefined {
+export function nextAction(stand: OpenMigration, side: Side): NextAction | undefined {
   const { row, files, leaseAlive } = stand;
   switch (row.state) {
     case "closing":
@@ -56,7 +56,7 @@ export function dutyOf(stand: MigrationStand, side: Side): Duty | undefined {
 /** How long the new home may take to clean up before the old one ends the undo, ms. */
 const cleanPatienceMs = 10 * 60_000;
 
-function undoingOnOld({ row, files, idleMs }: MigrationStand): Duty | undefined {
+function undoingOnOld({ row, files, idleMs }: OpenMigration): NextAction | undefined {
   if (row.old_ready === 0) return "open-old";
   // A pair left on the new home is closed, and removed later.
   return isNewClean(row, files) || idleMs > cleanPatienceMs ? "finish-undo" : undefined;
@@ -67,11 +67,11 @@ export function isNewClean(row: MigrationRow, files: MigrationFiles): boolean {
   return files.newClean || (row.digests === null && row.kind === "migration");
 }
 
-function watching(files: MigrationFiles): Duty | undefined {
+function watching(files: MigrationFiles): NextAction | undefined {
   return files.watched?.done === true ? undefined : "watch";
 }
 
-function settling({ row, files, leaseAlive }: MigrationStand): Duty | undefined {
+function settling({ row, files, leaseAlive }: OpenMigration): NextAction | undefined {
   if (leaseAlive) return undefined;
   if (row.new_ready === 0) return "open-new";
   return files.watched?.done === true ? "settle" : undefined;

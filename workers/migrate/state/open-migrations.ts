@@ -4,22 +4,22 @@ import type { Connection } from "../../../shared/sqlite/connection.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { openQuietly } from "../../area-db/open-readonly.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { readMigrationFiles } from "./migration-files.ts";
 import { isLeaseAlive, leaseOf } from "./migration-session.ts";
 import { lastMigration, unfinishedMigrations } from "./migration-table.ts";
-import { type Duty, dutyOf, type MigrationStand, type Side, sideOf } from "./next-action.ts";
+import { type NextAction, nextAction, type OpenMigration, type Side, sideOf } from "./next-action.ts";
 
 /**
  * Returns the migrations that may need an action, oldest first.
  *
  * @param givenUp id of a job whose migration is abandoned although its lease may be alive
  */
-export async function standsOf(
+export async function openMigrations(
   area: Area,
   context: Pick<JobContext, "signal">,
   givenUp?: string,
-): Promise<MigrationStand[]> {
+): Promise<OpenMigration[]> {
   return await readArea(area, context, (db) => {
     const lease = leaseOf(db);
     return unfinishedMigrations(db).map((row) => ({
@@ -43,7 +43,7 @@ async function readArea<T>(
   { signal }: Pick<JobContext, "signal">,
   read: (db: Connection) => T,
 ): Promise<T> {
-  return await outwaitBusy(signal, () => {
+  return await retryWhileBusy(signal, () => {
     const db = openQuietly({ area: megatestDb });
     try {
       return read(db);
@@ -54,19 +54,19 @@ async function readArea<T>(
 }
 
 /** Returns a host's first next action; without one, a migration whose next action is the other host's. */
-export function firstDuty(
-  stands: readonly MigrationStand[],
+export function firstAction(
+  stands: readonly OpenMigration[],
   host: string,
-): { stand: MigrationStand; duty: Duty | undefined; next: string | undefined } | undefined {
+): { stand: OpenMigration; duty: NextAction | undefined; next: string | undefined } | undefined {
   const mine = stands.flatMap((stand) => {
     const side = sideOf(stand.row, host);
     if (side === undefined) return [];
     const other = side === "old" ? "new" : "old";
-    const next = dutyOf(stand, other) === undefined ? undefined : otherHost(stand.row, side);
-    return [{ stand, duty: dutyOf(stand, side), next }];
+    const next = nextAction(stand, other) === undefined ? undefined : otherHost(stand.row, side);
+    return [{ stand, duty: nextAction(stand, side), next }];
   });
   return mine.find(({ duty }) => duty !== undefined) ?? mine.at(-1);
 }
 
-const otherHost = ({ from_host, to_host }: MigrationStand["row"], side: Side) =>
+const otherHost = ({ from_host, to_host }: OpenMigration["row"], side: Side) =>
   side === "old" ? to_host : from_host;

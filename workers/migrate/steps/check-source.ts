@@ -3,10 +3,10 @@ import type { MigrateStepPayload } from "../../../shared/contract/migrate-payloa
 import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { ownVersion } from "../../../shared/version.ts";
-import { assertFit } from "../../area-db/fit-area.ts";
+import { assertSchemaFits } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { type OpenedArea, openPlace } from "../../area-db/open-area.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { type OpenedArea, openAreaForJob } from "../../area-db/open-area.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { openFileCheck, serverChecks, spaceCheck } from "../checks/in-use.ts";
 import { quietReport } from "../checks/quiescence.ts";
 import { failed, passed } from "../checks/refusal.ts";
@@ -17,14 +17,14 @@ export type CheckPayload = Extract<MigrateStepPayload, { step: "check" }>;
 export type StopPayload = Extract<MigrateStepPayload, { step: "stop-servers" }>;
 
 /** Checks on the old home what only that host can see. Changes nothing. */
-export async function check(payload: CheckPayload, context: JobContext): Promise<CheckReport> {
+export async function checkSource(payload: CheckPayload, context: JobContext): Promise<CheckReport> {
   const versions = versionCheck(payload.version);
   try {
-    const opened = await openPlace(payload, context);
-    await outwaitBusy(context.signal, () => assertFit(opened.files, opened.tally));
-    await outwaitBusy(context.signal, () => assertGapFit(opened.files));
+    const opened = await openAreaForJob(payload, context);
+    await retryWhileBusy(context.signal, () => assertSchemaFits(opened.files, opened.tally));
+    await retryWhileBusy(context.signal, () => assertGapFit(opened.files));
     // This host's clock: reading the file server's creates a file.
-    const report = await checkPlace(opened, payload, 0);
+    const report = await checkOpenArea(opened, payload, 0);
     return { ...report, checks: [versions, ...report.checks] };
   } catch (error) {
     if (!(error instanceof JobsError) || error.code !== "several-caches") throw error;
@@ -42,7 +42,7 @@ function versionCheck(theirs: string): MigrateCheck {
 }
 
 /** Checks an open place; that it opened implies that one cache is in use. */
-export async function checkPlace(
+export async function checkOpenArea(
   { area, cache, files, context }: OpenedArea,
   { quietFor: quietForMs, stopped = [] }: Pick<CheckPayload, "quietFor" | "stopped">,
   skewMs: number,
@@ -67,6 +67,6 @@ function sizeOf(file: string | undefined): number {
 
 /** Stops the given processes if they are Megatest servers of the area. */
 export async function stop(payload: StopPayload, context: JobContext): Promise<CheckReport> {
-  const { area } = await openPlace(payload, context);
+  const { area } = await openAreaForJob(payload, context);
   return { checks: [await stopServers(area, payload.pids, context.settings, context.signal)] };
 }

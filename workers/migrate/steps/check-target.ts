@@ -16,7 +16,7 @@ import { assertMegatestSchema } from "../../area-db/databases.ts";
 import { assertIdRoom } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { openQuietly } from "../../area-db/open-readonly.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { openFileCheck, signsOfLife, spaceCheck } from "../checks/in-use.ts";
 import { failed, passed } from "../checks/refusal.ts";
 import { readClosed } from "../pair/closed.ts";
@@ -26,7 +26,7 @@ import { isLeaseAlive, leaseOf } from "../state/migration-session.ts";
 import { lastMigration, migrationOf, openMigration } from "../state/migration-table.ts";
 
 /** What the future home sees before the old one is asked. */
-export interface LookReport {
+export interface TargetReport {
   /** null in a dry run of an area without an id. */
   areaId: string | null;
   realPath: string;
@@ -46,7 +46,7 @@ export interface LookReport {
 /** Minimum time between migrations, ms. */
 const restMs = 10 * 60_000;
 
-export async function look(payload: MigratePayload, context: JobContext): Promise<LookReport> {
+export async function checkTarget(payload: MigratePayload, context: JobContext): Promise<TargetReport> {
   const { settings, env, signal, jobId } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const homehost = readHomehost(area);
@@ -61,7 +61,7 @@ export async function look(payload: MigratePayload, context: JobContext): Promis
     atHome: atHome === true,
     syncedAt,
   };
-  return await outwaitBusy(signal, () => {
+  return await retryWhileBusy(signal, () => {
     assertIdRoom({ area: area.megatestDb, completed: area.completedDb });
     const db = openQuietly({ area: area.megatestDb });
     try {

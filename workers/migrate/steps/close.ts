@@ -5,12 +5,12 @@ import type { CheckReport } from "../../../shared/contract/migrate-result.ts";
 import type { FileDigest, MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import { noteRefillDue } from "../../area-db/fence.ts";
-import { assertFit } from "../../area-db/fit-area.ts";
+import { assertSchemaFits } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { type OpenedArea, openPlace, prepareArea } from "../../area-db/open-area.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { type OpenedArea, openAreaForJob, prepareArea } from "../../area-db/open-area.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { type AreaSession, areaSession } from "../../records/area-session.ts";
-import { settleAll } from "../../records/reconcile-cache.ts";
+import { reconcileRows } from "../../records/reconcile-cache.ts";
 import { refusal, undoneError } from "../checks/refusal.ts";
 import { closePart, readClosed } from "../pair/closed.ts";
 import { writeSnapshot } from "../pair/copy-database.ts";
@@ -19,7 +19,7 @@ import { assertGapFit } from "../pair/id-offset.ts";
 import { ensureMigrationDirectory } from "../state/migration-files.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
 import { advance, beginMigration, migrationOf, refuseWhereOpen } from "../state/migration-table.ts";
-import { checkPlace } from "./check-source.ts";
+import { checkOpenArea } from "./check-source.ts";
 import { rowOf, undoOnOld } from "./undo.ts";
 
 export type ClosePayload = Extract<MigrateStepPayload, { step: "close" }>;
@@ -39,10 +39,10 @@ export interface CloseReport {
  * @throws JobsError a refusal if nothing was begun; `rolled-back`; `stopped` or `lost-lease` with the state unchanged
  */
 export async function close(payload: ClosePayload, context: JobContext): Promise<CloseReport> {
-  const opened = await openPlace(payload, context);
-  await outwaitBusy(context.signal, () => assertFit(opened.files, opened.tally));
-  await outwaitBusy(context.signal, () => assertGapFit(opened.files));
-  await outwaitBusy(context.signal, () => prepareArea(opened));
+  const opened = await openAreaForJob(payload, context);
+  await retryWhileBusy(context.signal, () => assertSchemaFits(opened.files, opened.tally));
+  await retryWhileBusy(context.signal, () => assertGapFit(opened.files));
+  await retryWhileBusy(context.signal, () => prepareArea(opened));
   const { area, cache: pair, refillDue } = opened;
   const options = { context, area, pair, migration: payload.migration, lease: "any", refillDue } as const;
   return await withMigration(options, async (session) => {
@@ -71,7 +71,7 @@ async function begin(
   const { context, db } = session;
   try {
     await session.read(() => refuseWhereOpen(db));
-    const report = await checkPlace(opened, payload, clockSkewMs(opened.area));
+    const report = await checkOpenArea(opened, payload, clockSkewMs(opened.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;
     const row = {
@@ -127,7 +127,7 @@ async function closePair(session: MigrationSession, rows: AreaSession, row: Migr
   if (files.cache === undefined) return;
   const mark = { token: row.token, movedTo: row.to_home, closedAt: Date.now() };
   if ((await session.read(() => readClosed(db, "cache"))) === undefined) {
-    const reconciled = await gather(rows);
+    const reconciled = await reconcileBeforeClose(rows);
     // The reconciliation has settled it.
     await session.commit("cache", () => noteRefillDue(db, false));
     context.log(`Reconciled ${reconciled} rows between the cache and megatest.db.`);
@@ -136,7 +136,7 @@ async function closePair(session: MigrationSession, rows: AreaSession, row: Migr
   await session.commit("cache", () => closePart(db, "cache", mark));
   context.failpoint("old-cache-closed");
   context.log(`The cache is closed to writers; moving the homehost to ${row.to_home}.`);
-  await gatherLate(rows);
+  await reconcileAfterClose(rows);
   if (files.ref !== undefined) await session.commit("ref", () => closePart(db, "ref", mark));
   context.failpoint("old-ref-closed");
 }
@@ -185,14 +185,14 @@ async function leave(session: MigrationSession, jobId: string, thrown: unknown):
 /**
  * Reconciles cache and megatest.db in both directions before the pair is closed. Returns the number of rows.
  */
-export async function gather(session: AreaSession): Promise<number> {
-  return session.fresh === "cache" ? await settleAll(session, "both") : 0;
+export async function reconcileBeforeClose(session: AreaSession): Promise<number> {
+  return session.fresh === "cache" ? await reconcileRows(session, "both") : 0;
 }
 
 /**
  * Reconciles again after closing, from the cache only, what clients wrote until then. Newer rows of megatest.db,
  * which only a manual edit causes, wait for the next job.
  */
-export async function gatherLate(session: AreaSession): Promise<number> {
-  return session.fresh === "cache" ? await settleAll(session, "from-cache") : 0;
+export async function reconcileAfterClose(session: AreaSession): Promise<number> {
+  return session.fresh === "cache" ? await reconcileRows(session, "from-cache") : 0;
 }

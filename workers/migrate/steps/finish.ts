@@ -4,35 +4,35 @@ import { appendHistory } from "../../../shared/area/history.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { oldClientWarnings } from "../checks/old-clients.ts";
-import { mergeStrays } from "../merge/merge-caches.ts";
+import { mergeCaches } from "../merge/merge-caches.ts";
 import { removeNextHomes } from "../pair/homehost-file.ts";
 import { readMigrationFiles, removeMigrationDirectory } from "../state/migration-files.ts";
-import { type MergedStrays, type StrayCounts, settledLine } from "../state/migration-history.ts";
+import { type MergeCounts, type MergedCaches, settledLine } from "../state/migration-history.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
 import { advance } from "../state/migration-table.ts";
 import type { PartPayload } from "./switch.ts";
 import { rowOf } from "./undo.ts";
 
 export interface Settled {
-  strays: StrayCounts;
+  strays: MergeCounts;
   /** Sentences on what was not merged, or is still written to. */
   warnings: readonly string[];
 }
 
 /** Merges divergent caches and ends the migration, once the old home's watch is over. */
 export async function settle(session: MigrationSession, row: MigrationRow): Promise<Settled> {
-  const strays = await mergeStrays(session, row);
+  const strays = await mergeCaches(session, row);
   await session.commit("area", () => advance(session.db, row.token, "settled"));
   session.context.failpoint("migration-settled");
-  const warnings = await tidySettled(session, await rowOf(session, row.job_id), strays);
+  const warnings = await cleanupSettled(session, await rowOf(session, row.job_id), strays);
   return { strays: { merged: strays.merged, kept: strays.kept }, warnings };
 }
 
 /** Cleans up after a settled migration; may be repeated. Returns warnings. */
-export async function tidySettled(
+export async function cleanupSettled(
   session: MigrationSession,
   row: MigrationRow,
-  strays?: MergedStrays,
+  strays?: MergedCaches,
 ): Promise<readonly string[]> {
   const { merged = 0, kept = 0, done } = strays ?? {};
   const { there, watched } = readMigrationFiles(session.area, row.token);
@@ -44,12 +44,12 @@ export async function tidySettled(
   return warnings;
 }
 
-export interface OverseeReport extends Settled {
+export interface WatchOutcome extends Settled {
   settled: boolean;
 }
 
 /** Keeps the lease on the new home while the old one watches, and ends the migration afterwards. */
-export async function oversee(payload: PartPayload, context: JobContext): Promise<OverseeReport> {
+export async function awaitWatch(payload: PartPayload, context: JobContext): Promise<WatchOutcome> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const options = {
@@ -71,7 +71,7 @@ export async function oversee(payload: PartPayload, context: JobContext): Promis
     }
     const settled = row.state === "settled";
     // An earlier step died after settling.
-    const warnings = settled ? await tidySettled(session, row) : [];
+    const warnings = settled ? await cleanupSettled(session, row) : [];
     if (!settled) await session.handOver();
     return { settled, strays: { merged: 0, kept: 0 }, warnings };
   });

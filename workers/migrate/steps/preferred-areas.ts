@@ -8,7 +8,7 @@ import { msSince } from "../../../shared/time/elapsed.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 
 /** A preferred area of this host, as far as known without other hosts. Plain JSON. */
-export interface Wish {
+export interface PreferredArea {
   area: string;
   home: string;
   self: string[];
@@ -21,11 +21,11 @@ export interface Wish {
  * Returns the area if its policy prefers this host and megatest.db looks quiet; the migration checks the cache.
  * `lastOf` is called only if the config wants a move, so that other areas' databases are not opened.
  */
-export async function wishFor(
+export async function preferredArea(
   area: Area,
   lastOf: () => Promise<Pick<MigrationRow, "state" | "changed_at"> | undefined>,
   { settings }: Pick<JobContext, "settings">,
-): Promise<Wish | undefined> {
+): Promise<PreferredArea | undefined> {
   const policy = homePolicy(area.config);
   if (policy.migrate !== "auto") return undefined;
   const { value: home } = readHomehost(area);

@@ -4,7 +4,7 @@ import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { openPart } from "../pair/closed.ts";
 import { copyAside, snapshotNames } from "../pair/copy-database.ts";
-import { strayFiles } from "../pair/divergent-caches.ts";
+import { divergentCacheFiles } from "../pair/divergent-caches.ts";
 import { gapAbove } from "../pair/id-offset.ts";
 import { type Installing, installPair } from "../pair/install.ts";
 import { readMark } from "../pair/pair-files.ts";
@@ -68,7 +68,7 @@ const snapshotStray = 999_999;
 
 /** Copies the snapshot, the cache last: if it exists, the copy is complete. */
 async function leaveAsStray({ area, token, context }: MigrationSession, directory: string): Promise<void> {
-  const to = strayFiles(directory, snapshotStray);
+  const to = divergentCacheFiles(directory, snapshotStray);
   if (existsSync(to.cache)) return;
   const options = { partToken: token, model: area.megatestDb, signal: context.signal };
   const ref = join(directory, snapshotNames.ref);

@@ -3,25 +3,25 @@ import { listAreas } from "../../../shared/area/list-areas.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { migrationTokens } from "../state/migration-files.ts";
-import { firstDuty, lastMigrationOf, standsOf } from "../state/open-migrations.ts";
-import { type Wish, wishFor } from "./preferred-areas.ts";
-import { sweepClosed } from "./remove-old-pairs.ts";
+import { firstAction, lastMigrationOf, openMigrations } from "../state/open-migrations.ts";
+import { type PreferredArea, preferredArea } from "./preferred-areas.ts";
+import { removeOldPairs } from "./remove-old-pairs.ts";
 
-export interface RoundPayload {
+export interface ReconcileAreasPayload {
   /** By the path in their jobs. */
   areas: readonly string[];
   /** Also scan below the roots. */
   everywhere: boolean;
 }
 
-export interface RoundReport {
+export interface ReconcileAreasReport {
   /** Areas in which a migration needs an action of this host. */
   due: string[];
   known: string[];
   /** Open migrations to this host, for which its queue should have a job. */
   coordinated: Coordinated[];
   /** Areas below the roots that prefer this host. */
-  wished: Wish[];
+  wished: PreferredArea[];
 }
 
 export interface Coordinated {
@@ -34,11 +34,11 @@ export interface Coordinated {
  * Reconciles a worker's areas. Opens a database, read-only, only if `.mtjobs/migration/` exists or the config asks
  * for a move. With `everywhere`, also removes pairs closed long ago.
  */
-export async function goRound(
-  { areas, everywhere }: RoundPayload,
+export async function reconcileAreas(
+  { areas, everywhere }: ReconcileAreasPayload,
   context: JobContext,
-): Promise<RoundReport> {
-  const report: RoundReport = { due: [], known: [], coordinated: [], wished: [] };
+): Promise<ReconcileAreasReport> {
+  const report: ReconcileAreasReport = { due: [], known: [], coordinated: [], wished: [] };
   const all = new Set([...areas, ...(everywhere ? listAreas(context.settings.areas) : [])]);
   for (const path of all) {
     context.signal.throwIfAborted();
@@ -47,7 +47,7 @@ export async function goRound(
       // Open migrations first.
       await visit(area, path, context, report);
       if (!everywhere) continue;
-      await sweepClosed(area, context);
+      await removeOldPairs(area, context);
       await noteWish(area, context, report);
     } catch (error) {
       context.log(`${path}: ${toJobsError(error).message}`);
@@ -56,20 +56,25 @@ export async function goRound(
   return report;
 }
 
-async function noteWish(area: Area, context: JobContext, report: RoundReport): Promise<void> {
-  const wish = await wishFor(area, () => lastMigrationOf(area, context), context);
+async function noteWish(area: Area, context: JobContext, report: ReconcileAreasReport): Promise<void> {
+  const wish = await preferredArea(area, () => lastMigrationOf(area, context), context);
   if (wish !== undefined) report.wished.push(wish);
 }
 
-async function visit(area: Area, path: string, context: JobContext, report: RoundReport): Promise<void> {
+async function visit(
+  area: Area,
+  path: string,
+  context: JobContext,
+  report: ReconcileAreasReport,
+): Promise<void> {
   if (migrationTokens(area).length === 0) return;
   report.known.push(path);
   const { host } = context.settings;
-  const stands = await standsOf(area, context);
+  const stands = await openMigrations(area, context);
   for (const { row, leaseAlive } of stands) {
     if (!leaseAlive || row.to_host !== host) continue;
     report.coordinated.push({ area: path, jobId: row.job_id, requestedBy: row.requested_by });
   }
-  const first = firstDuty(stands, host);
+  const first = firstAction(stands, host);
   if (first?.duty !== undefined) report.due.push(path);
 }

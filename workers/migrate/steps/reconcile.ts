@@ -5,17 +5,17 @@ import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
-import type { Duty } from "../state/next-action.ts";
-import { firstDuty, standsOf } from "../state/open-migrations.ts";
-import { settle, tidySettled } from "./finish.ts";
+import type { NextAction } from "../state/next-action.ts";
+import { firstAction, openMigrations } from "../state/open-migrations.ts";
+import { cleanupSettled, settle } from "./finish.ts";
 import { openNew } from "./switch.ts";
-import { cleanNew, decide, finishUndo, openOld, rowOf, tidyUndone } from "./undo.ts";
+import { cleanNew, cleanupUndone, decide, finishUndo, openOld, rowOf } from "./undo.ts";
 import { watch } from "./watch-old-home.ts";
 
-export type TendPayload = Extract<MigrateStepPayload, { step: "tend" }>;
+export type ReconcilePayload = Extract<MigrateStepPayload, { step: "tend" }>;
 
-export interface TendReport {
-  did: Duty[];
+export interface ReconcileReport {
+  did: NextAction[];
   /** Ms until the next pass. */
   againMs?: number;
   /** The other host, if it must act. */
@@ -28,13 +28,13 @@ export interface TendReport {
 const mostRounds = 8;
 
 /** Performs this host's next actions in the area's migrations. */
-export async function tend(payload: TendPayload, context: JobContext): Promise<TendReport> {
+export async function reconcile(payload: ReconcilePayload, context: JobContext): Promise<ReconcileReport> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
-  const did: Duty[] = [];
+  const did: NextAction[] = [];
   for (let round = 0; round < mostRounds; round++) {
     context.signal.throwIfAborted();
-    const first = firstDuty(await standsOf(area, context, payload.givenUp), settings.host);
+    const first = firstAction(await openMigrations(area, context, payload.givenUp), settings.host);
     if (first === undefined) return { did };
     const { row } = first.stand;
     if (first.duty === undefined)
@@ -50,7 +50,7 @@ const wakeOf = ({ to_host, job_id }: MigrationRow) => ({ wake: { host: to_host, 
 
 /** Returns ms until the action must be repeated; undefined when done. */
 async function perform(
-  duty: Duty,
+  duty: NextAction,
   area: Area,
   row: MigrationRow,
   context: JobContext,
@@ -75,7 +75,7 @@ async function perform(
 }
 
 /** Releases the lease on failure; the next reconciliation retries. */
-async function actOrGiveBack(duty: Duty, session: MigrationSession, seen: MigrationRow): Promise<void> {
+async function actOrGiveBack(duty: NextAction, session: MigrationSession, seen: MigrationRow): Promise<void> {
   try {
     await act(duty, session, seen);
   } catch (error) {
@@ -84,7 +84,7 @@ async function actOrGiveBack(duty: Duty, session: MigrationSession, seen: Migrat
   }
 }
 
-async function act(duty: Duty, session: MigrationSession, seen: MigrationRow): Promise<void> {
+async function act(duty: NextAction, session: MigrationSession, seen: MigrationRow): Promise<void> {
   const row = await rowOf(session, seen.job_id);
   // Another host acted first.
   if (row.state !== seen.state) return;
@@ -92,7 +92,7 @@ async function act(duty: Duty, session: MigrationSession, seen: MigrationRow): P
   if (duty === "finish-undo") return await finishUndo(session, row);
   if (duty === "settle") return void (await settle(session, row));
   if (duty === "tidy")
-    return void (await (row.state === "undone" ? tidyUndone(session, row) : tidySettled(session, row)));
+    return void (await (row.state === "undone" ? cleanupUndone(session, row) : cleanupSettled(session, row)));
   if (duty === "decide") await decide(session, row, "no worker continued it before its lease expired");
   else if (duty === "open-old") await openOld(session, row);
   else if (duty === "open-new") await openNew(session, row);

@@ -1,7 +1,7 @@
 import type { Area } from "../../../shared/area/area.ts";
 import { decideHome, readHomehost } from "../../../shared/area/homehost.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import {
   hasOwnFiles,
   ownPairs,
@@ -11,7 +11,7 @@ import {
   removePair,
 } from "../pair/pair-files.ts";
 import { withPairGuard } from "../pair/pair-guard.ts";
-import { standsOf } from "../state/open-migrations.ts";
+import { openMigrations } from "../state/open-migrations.ts";
 
 /** How long a closed pair is kept for inspection and open readers, ms. */
 const keptMs = 7 * 24 * 3_600_000;
@@ -20,10 +20,10 @@ const keptMs = 7 * 24 * 3_600_000;
  * Removes this host's unchanged pairs that were closed long ago and are not open, and files of migrations that ended
  * without this host. Does nothing on the home, or during a migration.
  */
-export async function sweepClosed(area: Area, context: JobContext, now = Date.now()): Promise<void> {
+export async function removeOldPairs(area: Area, context: JobContext, now = Date.now()): Promise<void> {
   const { settings, signal } = context;
   const old = () =>
-    outwaitBusy(signal, () =>
+    retryWhileBusy(signal, () =>
       ownPairs(area, settings).filter(({ pair }) => {
         if (pair === undefined) return false;
         const { mark, untouched } = readMark(pair);
@@ -34,7 +34,7 @@ export async function sweepClosed(area: Area, context: JobContext, now = Date.no
   if ((await old()).length === 0 && left().length === 0) return;
   await withPairGuard(settings, async () => {
     const { atHome } = await decideHome(readHomehost(area), settings);
-    const stands = await standsOf(area, context);
+    const stands = await openMigrations(area, context);
     if (atHome !== false || stands.some(({ row }) => !["settled", "undone"].includes(row.state))) return;
     for (const { directory } of left()) {
       removeOwnFiles(directory);

@@ -15,7 +15,7 @@ const beforeSwitch = ["closing", "closed", "installed", "intent"];
  *
  * @throws JobsError `not-home` if the homehost has moved
  */
-export async function meetMigration(session: MigrationSession): Promise<void> {
+export async function resolveOpenMigration(session: MigrationSession): Promise<void> {
   const { db, context } = session;
   const hadCache = session.files.cache !== undefined;
   let row = await session.read(() => openMigration(db));

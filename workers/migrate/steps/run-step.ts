@@ -1,21 +1,21 @@
 import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
 import type { CheckReport } from "../../../shared/contract/migrate-result.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { check, stop } from "./check-source.ts";
+import { checkSource, stop } from "./check-source.ts";
 import { type CloseReport, close } from "./close.ts";
-import { type TendReport, tend } from "./reconcile.ts";
+import { type ReconcileReport, reconcile } from "./reconcile.ts";
 
-export type StepReport = CheckReport | CloseReport | TendReport;
+export type StepReport = CheckReport | CloseReport | ReconcileReport;
 
 export function doStep(payload: MigrateStepPayload, context: JobContext): Promise<StepReport> {
   switch (payload.step) {
     case "check":
-      return check(payload, context);
+      return checkSource(payload, context);
     case "stop-servers":
       return stop(payload, context);
     case "close":
       return close(payload, context);
     case "tend":
-      return tend(payload, context);
+      return reconcile(payload, context);
   }
 }

@@ -2,11 +2,11 @@ import { openAllowedArea } from "../../../shared/area/area.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { filesOf } from "../../area-db/databases.ts";
-import { assertFit } from "../../area-db/fit-area.ts";
+import { assertSchemaFits } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { Tally } from "../../area-db/job-counts.ts";
 import { prepareArea } from "../../area-db/open-area.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { removeNextHomes } from "../pair/homehost-file.ts";
 import { assertGapFit } from "../pair/id-offset.ts";
 import { findStandingPair } from "../pair/standing-pair.ts";
@@ -41,9 +41,9 @@ export async function beginTakeOver(
   const area = openAllowedArea(payload.area, settings, env);
   const pair = await findStandingPair(area, settings);
   const files = filesOf(area, pair);
-  await outwaitBusy(signal, () => assertFit(files, new Tally()));
-  await outwaitBusy(signal, () => assertGapFit(files));
-  await outwaitBusy(signal, () => prepareArea({ area, files }));
+  await retryWhileBusy(signal, () => assertSchemaFits(files, new Tally()));
+  await retryWhileBusy(signal, () => assertGapFit(files));
+  await retryWhileBusy(signal, () => prepareArea({ area, files }));
   return await withMigration(
     { context, area, pair, migration: payload.migration, lease: "any" },
     async (session) => {
@@ -58,7 +58,7 @@ export async function beginTakeOver(
         source: "megatest.db",
       } as const;
       const isNew = (await session.read(() => migrationOf(session.db, payload.migration))) === undefined;
-      if (isNew) await endLeft(session, payload.fromHome);
+      if (isNew) await abandonOpen(session, payload.fromHome);
       await session.commit("area", () => {
         // Otherwise resumed.
         if (!isNew) return;
@@ -79,7 +79,7 @@ export async function beginTakeOver(
  * @param home what `.homehost` held when the take-over was requested
  * @throws JobsError `conflict` if the homehost is now another
  */
-export async function endLeft(session: MigrationSession, home: string): Promise<void> {
+export async function abandonOpen(session: MigrationSession, home: string): Promise<void> {
   const { area, context, db } = session;
   let row = await session.read(() => openMigration(db));
   if (row === undefined) return;

@@ -4,7 +4,7 @@ import { readHomehost } from "../../../shared/area/homehost.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { mergeStrays, strayNumbers } from "../merge/merge-caches.ts";
+import { divergentCacheNumbers, mergeCaches } from "../merge/merge-caches.ts";
 import { removeNextHomes, withdrawNextHome } from "../pair/homehost-file.ts";
 import { cleanPair, endCleaning } from "../pair/install.ts";
 import { withPairGuard } from "../pair/pair-guard.ts";
@@ -14,11 +14,11 @@ import {
   removeMigrationDirectory,
   writeNewClean,
 } from "../state/migration-files.ts";
-import { type MergedStrays, undoneLine } from "../state/migration-history.ts";
+import { type MergedCaches, undoneLine } from "../state/migration-history.ts";
 import type { MigrationSession } from "../state/migration-session.ts";
 import { advance, migrationOf, note } from "../state/migration-table.ts";
 import { isNewClean } from "../state/next-action.ts";
-import { standsOf } from "../state/open-migrations.ts";
+import { openMigrations } from "../state/open-migrations.ts";
 import { openPair } from "./put-back.ts";
 
 export async function rowOf(session: MigrationSession, jobId: string): Promise<MigrationRow> {
@@ -61,11 +61,11 @@ export async function openOld(session: MigrationSession, row: MigrationRow): Pro
 /** Ends an undo once nothing is left on the new home, and merges what was written to a pair that existed there. */
 export async function finishUndo(session: MigrationSession, row: MigrationRow): Promise<void> {
   const { db, context } = session;
-  const strays = strayNumbers(migrationDirectory(session.area, row.token));
-  const merged = strays.length === 0 ? undefined : await mergeStrays(session, row);
+  const strays = divergentCacheNumbers(migrationDirectory(session.area, row.token));
+  const merged = strays.length === 0 ? undefined : await mergeCaches(session, row);
   await session.commit("area", () => advance(db, row.token, "undone"));
   context.failpoint("migration-undone");
-  await tidyUndone(session, await rowOf(session, row.job_id), merged);
+  await cleanupUndone(session, await rowOf(session, row.job_id), merged);
 }
 
 /**
@@ -73,10 +73,10 @@ export async function finishUndo(session: MigrationSession, row: MigrationRow): 
  *
  * @param merged undefined if unknown: then the copies stay
  */
-export async function tidyUndone(
+export async function cleanupUndone(
   session: MigrationSession,
   row: MigrationRow,
-  merged?: MergedStrays,
+  merged?: MergedCaches,
 ): Promise<void> {
   appendHistory(session.area, undoneLine(row, merged));
   removeNextHomes(session.area);
@@ -97,7 +97,7 @@ export async function undoOnOld(session: MigrationSession, row: MigrationRow, re
 export async function cleanNew(area: Area, row: MigrationRow, context: JobContext): Promise<void> {
   await withPairGuard(context.settings, async () => {
     // `undoing` is permanent.
-    const stands = await standsOf(area, context);
+    const stands = await openMigrations(area, context);
     const isUndoing = stands.some(({ row: { token, state } }) => token === row.token && state === "undoing");
     // Afterwards nothing records that a pair existed before.
     if (isUndoing && !readMigrationFiles(area, row.token).newClean)

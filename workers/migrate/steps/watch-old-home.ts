@@ -4,14 +4,14 @@ import { findCache } from "../../../shared/area/cache/cache.ts";
 import { defaultSettleMs } from "../../../shared/contract/defaults.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
 import type { ClosedMark } from "../pair/closed.ts";
 import {
-  type CopiedStrays,
+  type CopiedCaches,
+  divergentCacheFiles,
+  exportDivergentCache,
   exportForeign,
-  exportStray,
-  findStrays,
-  strayFiles,
+  findDivergentCaches,
 } from "../pair/divergent-caches.ts";
 import { readMark } from "../pair/pair-files.ts";
 import {
@@ -53,11 +53,11 @@ async function copyStrays(
   row: MigrationRow,
   context: JobContext,
   before: Watched,
-): Promise<{ strays: number; copied: CopiedStrays; problems: Record<string, string> }> {
+): Promise<{ strays: number; copied: CopiedCaches; problems: Record<string, string> }> {
   const { settings, signal } = context;
   const directory = ensureMigrationDirectory(area, row.token);
   let count = countStrays(directory);
-  const closed = await outwaitBusy(signal, () => markOf(area, row, context));
+  const closed = await retryWhileBusy(signal, () => markOf(area, row, context));
   const copied = { ...before.copied };
   const problems = { ...before.problems };
   const tell = (of: string, sentence: string) => {
@@ -65,9 +65,11 @@ async function copyStrays(
     noteProblem(problems, of, sentence);
   };
   const o = { directory, partToken: row.token, model: area.megatestDb, signal };
-  for (const stray of await outwaitBusy(signal, () => findStrays(area, settings, closed, copied))) {
+  for (const stray of await retryWhileBusy(signal, () =>
+    findDivergentCaches(area, settings, closed, copied),
+  )) {
     const { foreign } = stray;
-    if (foreign === undefined) await exportStray(stray, { ...o, closed, n: ++count });
+    if (foreign === undefined) await exportDivergentCache(stray, { ...o, closed, n: ++count });
     else {
       const n = copied[stray.directory]?.n ?? count + 1;
       const problem = n > mostForeign ? tooMany : await exportForeign(stray, foreign, { ...o, n });
@@ -91,7 +93,7 @@ async function copyStrays(
 /** Counts the copies; an existing one is complete, even if it was not recorded. */
 function countStrays(directory: string): number {
   let count = 0;
-  while (existsSync(strayFiles(directory, count + 1).cache)) count++;
+  while (existsSync(divergentCacheFiles(directory, count + 1).cache)) count++;
   return count;
 }
 

@@ -21,7 +21,7 @@ function tryValues(db: Connection, { target, mixed }: RecordPlan, from: string):
 }
 
 /** Records in `temp.unfit` the rowids of the rows of a temporary table that completed-runs.db would change. */
-export function noteUnfit(db: Connection, record: RecordPlan, from: string): void {
+export function noteChangedValues(db: Connection, record: RecordPlan, from: string): void {
   db.exec("CREATE TEMP TABLE IF NOT EXISTS unfit (row INTEGER PRIMARY KEY); DELETE FROM temp.unfit");
   if (record.mixed.length === 0) return;
   tryValues(db, record, from);
@@ -30,7 +30,7 @@ export function noteUnfit(db: Connection, record: RecordPlan, from: string): voi
 }
 
 /** Returns the staged runs with a value that completed-runs.db would change; with one `table.column` each. */
-export function findUnfit({ db, records }: JobSession): Map<bigint, string> {
+export function findChangedValues({ db, records }: JobSession): Map<bigint, string> {
   const found = new Map<bigint, string>();
   for (const record of records) {
     const { table, parent, mixed } = record;

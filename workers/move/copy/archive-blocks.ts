@@ -66,14 +66,14 @@ export function blockMap(renamed: RenamedBlocks): string {
  *
  * @returns the blocks that have another id there
  */
-export function bringArchiveBlocks(db: Connection): RenamedBlocks {
+export function copyArchiveBlocks(db: Connection): RenamedBlocks {
   rename(db, "stage_archive_blocks", "archive_disk_id", blockMap(bringRows(db, "archive_disks")));
   return bringRows(db, "archive_blocks");
 }
 
 /** Does the same and updates the staged tests. */
 export function settleArchiveBlocks(db: Connection): void {
-  const map = blockMap(bringArchiveBlocks(db));
+  const map = blockMap(copyArchiveBlocks(db));
   prepared(
     db,
     `INSERT OR REPLACE INTO completed.mtjobs_archived (test_id, original)

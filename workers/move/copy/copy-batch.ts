@@ -5,11 +5,11 @@ import { idList } from "../../../shared/sqlite/ids.ts";
 import { plural } from "../../../shared/text.ts";
 import { labelOf, oddTimeText, type Run, writeSeconds } from "../../area-db/run.ts";
 import { belongsTo } from "../../records/record-tables.ts";
-import { gatherFacts, judge, type RunFacts } from "../select/eligibility.ts";
+import { gatherFacts, judgeRuns, type RunFacts } from "../select/eligibility.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { gatherTests, SliceCutter } from "../slices/slices.ts";
-import { findUnfit } from "./affinity-check.ts";
+import { findChangedValues } from "./affinity-check.ts";
 import { commitStage, type PendingStates, verifyCopy } from "./commit-copy.ts";
 import { discardCopies } from "./discard-copies.ts";
 import { findRefused } from "./insert-staged.ts";
@@ -137,7 +137,7 @@ async function commitFitting(
 
 /** Keeps back runs with a value that completed-runs.db would change. */
 function rejectUnfit(move: JobSession, batch: Batch): void {
-  const unfit = findUnfit(move);
+  const unfit = findChangedValues(move);
   reject(move, batch, [...unfit.keys()], "changed");
   for (const column of new Set(unfit.values())) {
     move.tally.warn(
@@ -153,7 +153,7 @@ function nameOf({ facts }: Batch, id: bigint): string {
 
 /** A run that a client deleted since it was chosen is neither copied nor reported. */
 function isKeptBack(move: JobSession, run: RunFacts | undefined, payload: ReducePayload): boolean {
-  return run === undefined || !run.exists || judge(run, payload, move.now) !== undefined;
+  return run === undefined || !run.exists || judgeRuns(run, payload, move.now) !== undefined;
 }
 
 function tally(
@@ -167,7 +167,7 @@ function tally(
     const run = facts.get(id);
     if (run === undefined) continue;
     const label = { id, target: run.target, runname: run.runname };
-    const reason = rejected.get(id) ?? judge(run, payload, move.now);
+    const reason = rejected.get(id) ?? judgeRuns(run, payload, move.now);
     if (!rejected.has(id)) {
       copied.push(label);
       if (run.unfinishedTests > 0) {

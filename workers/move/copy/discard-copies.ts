@@ -3,11 +3,11 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
-import { proveToken } from "../../area-db/fence.ts";
+import { assertFenceToken } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
 import { assertGone } from "../../records/assert-gone.ts";
 import { belongsTo } from "../../records/record-tables.ts";
-import { Pace } from "../session/batch-size.ts";
+import { BatchSize } from "../session/batch-size.ts";
 import type { JobSession } from "../session/job-session.ts";
 
 /** Maximum time of a transaction that delays only readers of completed-runs.db, ms. */
@@ -23,7 +23,7 @@ const initial = 1000;
 export async function discardCopies(move: JobSession, runs: readonly bigint[]): Promise<void> {
   const { db } = move;
   const list = idList(runs);
-  const pace = new Pace("completed", aimMs, initial);
+  const pace = new BatchSize("completed", aimMs, initial);
   const some = () =>
     preparedIds<[string, number]>(
       db,
@@ -53,7 +53,7 @@ interface Part {
 function discard({ db, token, records }: JobSession, { runs, tests, isLast }: Part): void {
   const chosen = "(SELECT value FROM json_each(?))";
   transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
+    assertFenceToken(db, "completed", token, Date.now());
     // A copy in part must not count between two transactions.
     prepared(
       db,

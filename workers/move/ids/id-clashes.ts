@@ -5,13 +5,13 @@ import { shownId } from "../../../shared/sqlite/run-id.ts";
 import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
 import { plural } from "../../../shared/text.ts";
 import type { Source } from "../../area-db/databases.ts";
-import { proveToken } from "../../area-db/fence.ts";
+import { assertFenceToken } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
-import { forgetRepair, isRepairPending, noteRepair } from "./repair-flag.ts";
+import { forgetRepair, isRepairPending, setRepairFlag } from "./repair-flag.ts";
 import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
 
 /**
@@ -31,7 +31,7 @@ export async function repairIdClashes(move: JobSession): Promise<number> {
   const pending = await move.read(() => isRepairPending(move));
   if (empty || (held && !standIns && !pending)) return 0;
   // From here on guards may hold while clashes remain: if this job dies, the next must check again.
-  await move.read(() => noteRepair(move));
+  await move.read(() => setRepairFlag(move));
   // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.
   const raised = await move.read(() => raiseGuards(move));
   const room = await noteSharedIds(move);
@@ -98,7 +98,7 @@ function renumber(move: JobSession, guards: GuardIds, room: GuardIds): number {
   let total = 0;
   const renumbered: [old: bigint, id: bigint][] = [];
   transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
+    assertFenceToken(db, "completed", token, Date.now());
     // Megatest's triggers would set last_update; the rows must not change otherwise.
     withoutAnyTriggers(db, "completed", () => {
       for (const table of identifiedTables) {

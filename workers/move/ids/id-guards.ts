@@ -7,7 +7,7 @@ import { type Connection, prepared } from "../../../shared/sqlite/connection.ts"
 import { largestId } from "../../../shared/sqlite/ids.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { JobSession } from "../session/job-session.ts";
-import { noteRepair } from "./repair-flag.ts";
+import { setRepairFlag } from "./repair-flag.ts";
 
 /**
  * SQLite hands out max(id) + 1, so once the newest run has moved its id would be reused. A hidden row with an id
@@ -60,7 +60,7 @@ function highestId(db: Connection, part: string, table: IdentifiedTable): bigint
  */
 export function raiseGuards(move: JobSession, room: Partial<GuardIds> = {}): GuardIds {
   const { db, sources } = move;
-  if (areGuardsLost(move)) noteRepair(move);
+  if (areGuardsLost(move)) setRepairFlag(move);
   let ids: GuardIds | undefined;
   for (const part of sources) {
     // The other databases are read before this one is locked.

@@ -15,7 +15,7 @@ import { columnNames } from "../../../shared/sqlite/table.ts";
 import { emptyCopy, isConstrained } from "../../../shared/sqlite/table-copy.ts";
 import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
 import { plural } from "../../../shared/text.ts";
-import { proveToken } from "../../area-db/fence.ts";
+import { assertFenceToken } from "../../area-db/fence.ts";
 import { labelOf, type Run } from "../../area-db/run.ts";
 import { transact } from "../../area-db/transaction.ts";
 import { planOf } from "../../records/record-session.ts";
@@ -83,7 +83,7 @@ function change(move: JobSession, run: bigint, runname: string | null): number {
     return marking.count(db, "completed", run);
   }
   return transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
+    assertFenceToken(db, "completed", token, Date.now());
     return withoutAnyTriggers(db, "completed", () => marking.apply(db, "completed", run));
   });
 }

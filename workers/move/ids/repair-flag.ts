@@ -1,4 +1,4 @@
-import { proveToken } from "../../area-db/fence.ts";
+import { assertFenceToken } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
 import type { JobSession } from "../session/job-session.ts";
 
@@ -9,11 +9,11 @@ export function isRepairPending({ db }: Pick<JobSession, "db">): boolean {
 }
 
 /** Also forgets what was checked for late rows: new rows may have low ids. */
-export function noteRepair(move: Pick<JobSession, "db" | "token">): void {
+export function setRepairFlag(move: Pick<JobSession, "db" | "token">): void {
   if (isRepairPending(move)) return;
   const { db, token } = move;
   transact(db, () => {
-    proveToken(db, "completed", token, Date.now());
+    assertFenceToken(db, "completed", token, Date.now());
     db.exec("DELETE FROM completed.mtjobs_seen");
     db.exec("INSERT INTO completed.mtjobs_seen VALUES ('repair', 'ids', 1)");
   });

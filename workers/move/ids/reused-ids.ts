@@ -31,7 +31,7 @@ export function isNoKnownVersion(record: RecordPlan, part: Source): string {
 }
 
 /** Returns those of `runs` whose ids belong to other runs in `part`. */
-export function strangeRuns(
+export function runsOfReusedIds(
   db: Connection,
   part: Source,
   record: RecordPlan,
@@ -65,7 +65,7 @@ export interface Known {
  * Returns the rows of the current slice with reused ids, and their children: they must stay. A child that equals a
  * moved row in every value came back under the id together with it, and is not one of them.
  */
-export function setStrangersApart(db: Connection, suspects: Suspects): RowIds {
+export function separateReusedIds(db: Connection, suspects: Suspects): RowIds {
   const { part, fresh, records, found, known } = suspects;
   const strangers: RowIds = new Map();
   const parentsBy = { run_id: known.runs, test_id: known.tests };

@@ -95,7 +95,7 @@ function unknownRun(id: bigint): RunFacts {
 }
 
 /** Returns why the run must stay, or undefined. `deleted` runs are hidden everywhere and not reported. */
-export function judge(
+export function judgeRuns(
   run: RunFacts,
   payload: ReducePayload,
   now: number,

@@ -3,7 +3,7 @@ import { prepared } from "../../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../../shared/sqlite/times.ts";
 import { planOf } from "../../records/record-session.ts";
 import { isUnfinished } from "../../records/test-states.ts";
-import { strangeRuns } from "../ids/reused-ids.ts";
+import { runsOfReusedIds } from "../ids/reused-ids.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { enterSlice, gatherTests, SliceCutter } from "../slices/slices.ts";
 
@@ -13,7 +13,7 @@ const chunk = 2_000;
 /** Returns true if a test of the run, not of another run with its id, may still report: then its rows must stay. */
 export async function isAlive(move: JobSession, run: bigint, deadAfterMs: number): Promise<boolean> {
   const { db, fresh } = move;
-  const strange = () => strangeRuns(db, fresh, planOf(move, "runs"), [run]);
+  const strange = () => runsOfReusedIds(db, fresh, planOf(move, "runs"), [run]);
   if ((await move.read(strange)).length > 0) return false;
   const alive = () =>
     prepared<[bigint, number], number>(

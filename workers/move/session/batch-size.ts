@@ -1,8 +1,8 @@
 import type { Part } from "../../../shared/sqlite/connection.ts";
-import { tellFigure } from "../../threads/metrics-channel.ts";
+import { emitMetric } from "../../threads/metrics-channel.ts";
 
 /** Adapts the batch size to the time that recent locks took: no other connection may wait for longer than `budgetMs`. */
-export class Pace {
+export class BatchSize {
   /** Tests in one transaction. */
   size: number;
   /** The previous lock, ms. */
@@ -48,7 +48,7 @@ export class Pace {
   /** Records that a lock was held for `ms`. */
   hold(ms: number): void {
     this.lastMs = ms;
-    tellFigure({ figure: "lock", part: this.#part, ms });
+    emitMetric({ figure: "lock", part: this.#part, ms });
     this.#heldMs = Math.max(this.#heldMs, ms);
   }
 
@@ -57,7 +57,7 @@ export class Pace {
     const held = this.#heldMs;
     this.#heldMs = 0;
     if (tests === 0 || held === 0) return;
-    tellFigure({ figure: "batch", part: this.#part, tests });
+    emitMetric({ figure: "batch", part: this.#part, tests });
     // A commit's time does not grow with the batch; aim below the bound, since the next tests may be heavier.
     const commitMs = this.#commitMs;
     const rows = Math.max(held - commitMs, held / 4);

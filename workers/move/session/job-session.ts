@@ -6,7 +6,7 @@ import { plural } from "../../../shared/text.ts";
 import { Tally } from "../../area-db/job-counts.ts";
 import type { OpenedArea } from "../../area-db/open-area.ts";
 import { AreaSession, type AreaSessionOptions, areaSetup, type Kept } from "../../records/area-session.ts";
-import { Pace } from "./batch-size.ts";
+import { BatchSize } from "./batch-size.ts";
 import { TimeBudget } from "./time-budget.ts";
 
 export interface JobSessionOptions extends AreaSessionOptions {
@@ -28,7 +28,7 @@ export class JobSession extends AreaSession {
   readonly tally: Tally;
   /** By direction: `tally`, and what was finished of an interrupted job of the other direction. */
   readonly counts: Record<"reduce" | "restore", Tally>;
-  readonly pace: Pace;
+  readonly pace: BatchSize;
 
   constructor({ time, now, recentAfter, tally, counts, ...session }: JobSessionOptions) {
     super(session);
@@ -37,7 +37,7 @@ export class JobSession extends AreaSession {
     this.recentAfter = recentAfter;
     this.tally = tally;
     this.counts = counts;
-    this.pace = new Pace(this.fresh);
+    this.pace = new BatchSize(this.fresh);
   }
 
   /** Returns whether the job must end; if so, logs it and counts the `left` runs as left to the next job. */

@@ -4,7 +4,7 @@ import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { isUnfinished } from "../../records/test-states.ts";
-import { type Known, strangeRuns } from "../ids/reused-ids.ts";
+import { type Known, runsOfReusedIds } from "../ids/reused-ids.ts";
 import type { Slice } from "../slices/slices.ts";
 
 /** Checks under the lock before a slice's rows are deleted. */
@@ -32,7 +32,7 @@ export function refuseMismatches(db: Connection, part: Source, found: Mismatches
 }
 
 /** Adds tests that came since the slice was cut, and finds its reused ids. Call under the lock. */
-export function lookAtSlice(
+export function checkSlice(
   db: Connection,
   part: Source,
   records: readonly RecordPlan[],
@@ -50,7 +50,7 @@ export function lookAtSlice(
     `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
      WHERE x.run_id NOT IN (SELECT value FROM json_each(?))`,
   ).all(idList(slice.runs));
-  return { runs: runs === undefined ? [] : strangeRuns(db, part, runs, slice.runs), tests };
+  return { runs: runs === undefined ? [] : runsOfReusedIds(db, part, runs, slice.runs), tests };
 }
 
 /** Returns the runs of the slice that rows belong to; all of them if that is unknown. */

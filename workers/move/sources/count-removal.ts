@@ -1,4 +1,4 @@
-import { noteRepair } from "../ids/repair-flag.ts";
+import { setRepairFlag } from "../ids/repair-flag.ts";
 import type { JobSession } from "../session/job-session.ts";
 import type { RemovalReport } from "./remove-runs.ts";
 
@@ -17,7 +17,7 @@ export async function countRemoval(
   tally.unsynced += unsynced;
   tally.late += late;
   if (strangers.length === 0) return;
-  await move.read(() => noteRepair(move));
+  await move.read(() => setRepairFlag(move));
   for (const run of new Set(strangers))
     tally.warn(`Megatest reused an id of run ${run} or of its rows: the moved row gets a new one`);
 }

@@ -11,10 +11,10 @@ import {
 import { largestId, smallestId } from "../../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { Source } from "../../area-db/databases.ts";
-import { mapChildren } from "../../records/child-index.ts";
+import { indexChildren } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, sameName } from "../../records/row-sql.ts";
-import { clearScratch } from "../../records/temp-tables.ts";
+import { clearTempTable } from "../../records/temp-tables.ts";
 import { originalBlock } from "../copy/archive-blocks.ts";
 import { belowAllIds } from "../copy/insert-staged.ts";
 import { LargeTests } from "../slices/large-tests.ts";
@@ -126,7 +126,7 @@ export class Inserter {
       // A row that came since the ids were read is in the way, of the run itself or of another.
       if (isConstraintError(error)) return isTaken(error) ? "incomplete" : "conflicting";
       if (!(await plans.renew(this.#session))) throw error;
-      await mapChildren(this.#session, part);
+      await indexChildren(this.#session, part);
       return this.#insertSlice(slice, touchedAt);
     }
     failpoint(`inserted-in-${part}`);
@@ -252,7 +252,7 @@ function stageFromCompleted(
   records: readonly RecordPlan[],
   touchedAt: number | undefined,
 ): void {
-  clearScratch(db, ...records.map(({ table }) => `stage_${table}`));
+  clearTempTable(db, ...records.map(({ table }) => `stage_${table}`));
   for (const record of records) {
     const columns = record.columnsIn(part);
     if (columns.length === 0) continue;

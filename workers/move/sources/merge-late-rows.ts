@@ -4,11 +4,11 @@ import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, sameName } from "../../records/row-sql.ts";
-import { noteUnfit } from "../copy/affinity-check.ts";
+import { noteChangedValues } from "../copy/affinity-check.ts";
 import {
   blockMap,
   blockSources,
-  bringArchiveBlocks,
+  copyArchiveBlocks,
   type RenamedBlocks,
   stageArchiveBlocks,
 } from "../copy/archive-blocks.ts";
@@ -16,7 +16,7 @@ import { addsNothing, sameAsCopy } from "./compare-rows.ts";
 import { keep, keepChildren } from "./keep-aside.ts";
 import type { SourceSession } from "./source-session.ts";
 
-export interface Absorbed {
+export interface MergedRows {
   superseded: number;
   /** Versions from the ref of rows that changed since the ref agreed with the cache. */
   unsynced: number;
@@ -29,7 +29,11 @@ export interface Absorbed {
  *
  * The source is read into a temporary table first, so that no lock on it lasts while completed-runs.db commits.
  */
-export function absorb(options: SourceSession, record: RecordPlan, ids: readonly bigint[]): Absorbed {
+export function mergeLateRows(
+  options: SourceSession,
+  record: RecordPlan,
+  ids: readonly bigint[],
+): MergedRows {
   readRows(options, record, ids);
   const archives =
     record.table === "tests" &&
@@ -38,7 +42,7 @@ export function absorb(options: SourceSession, record: RecordPlan, ids: readonly
   return options.commitOnce("completed", () => {
     return withoutTriggers(options.db, "completed", () => {
       if (!record.synced) return absorbUnsynced(options, record);
-      return absorbSynced(options, record, archives ? bringArchiveBlocks(options.db) : []);
+      return absorbSynced(options, record, archives ? copyArchiveBlocks(options.db) : []);
     });
   });
 }
@@ -58,7 +62,7 @@ function readRows({ db, part }: SourceSession, record: RecordPlan, ids: readonly
   db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
 }
 
-function absorbSynced(options: SourceSession, record: RecordPlan, renamedBlocks: RenamedBlocks): Absorbed {
+function absorbSynced(options: SourceSession, record: RecordPlan, renamedBlocks: RenamedBlocks): MergedRows {
   const { db, part, fresh } = options;
   const wins = part === fresh;
   let superseded = 0;
@@ -80,7 +84,7 @@ function absorbSynced(options: SourceSession, record: RecordPlan, renamedBlocks:
   }
   const late = addIncoming(options, record, blockMap(renamedBlocks));
   restoreOwnColumns(options, record);
-  noteUnfit(db, record, "temp.incoming");
+  noteChangedValues(db, record, "temp.incoming");
   superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
   const isThere = `EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
   const isKnown = `${sameAsCopy(record, record.carried(part, "completed"))} AND ${wins ? "1" : addsNothing(record, part)}`;
@@ -162,11 +166,11 @@ function rivalRows(record: RecordPlan, part: Source): string {
  * Adds the rows, under new ids if theirs are taken. Rows whose test is not in completed-runs.db, and rows that do not
  * fit there, are kept in `mtjobs_superseded`.
  */
-function absorbUnsynced(options: SourceSession, record: RecordPlan): Absorbed {
+function absorbUnsynced(options: SourceSession, record: RecordPlan): MergedRows {
   const { db, part } = options;
   const { table } = record;
   const parented = mayJoin(options, record);
-  noteUnfit(db, record, "temp.incoming");
+  noteChangedValues(db, record, "temp.incoming");
   // Rows that keep their ids come first: a new id could be one of them.
   const rows = prepared<[], [bigint, bigint]>(
     db,

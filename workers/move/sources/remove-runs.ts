@@ -1,11 +1,11 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
-import { mapChildren } from "../../records/child-index.ts";
+import { indexChildren } from "../../records/child-index.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
 import { assertCopied } from "./check-slice.ts";
 import { findMismatches } from "./compare-rows.ts";
-import { absorb } from "./merge-late-rows.ts";
+import { mergeLateRows } from "./merge-late-rows.ts";
 import { SliceRemover } from "./remove-slice.ts";
 import type { SourceSession } from "./source-session.ts";
 
@@ -95,7 +95,7 @@ export class Remover {
         if (!(await plans.renew(this.#session))) throw error;
         // The copies lack the new columns.
         this.#readAt = undefined;
-        await mapChildren(this.#session, part);
+        await indexChildren(this.#session, part);
       }
     }
   }
@@ -162,7 +162,7 @@ export class Remover {
         return slice.runs;
       }
       for (const [record, ids] of blocked.mismatches) {
-        const kept = await this.#session.read(() => absorb(this.#session, record, ids));
+        const kept = await this.#session.read(() => mergeLateRows(this.#session, record, ids));
         report.superseded += kept.superseded;
         report.unsynced += kept.unsynced;
         report.late += kept.late;

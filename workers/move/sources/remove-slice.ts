@@ -6,9 +6,9 @@ import type { Source } from "../../area-db/databases.ts";
 import { assertGone } from "../../records/assert-gone.ts";
 import { rowsOfSlice } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
-import { type RowIds, runsNamedBy, setStrangersApart } from "../ids/reused-ids.ts";
+import { type RowIds, runsNamedBy, separateReusedIds } from "../ids/reused-ids.ts";
 import { enterSlice, type Slice } from "../slices/slices.ts";
-import { Blocked, lookAtSlice, refuseMismatches } from "./check-slice.ts";
+import { Blocked, checkSlice, refuseMismatches } from "./check-slice.ts";
 import { type Comparison, findMismatches } from "./compare-rows.ts";
 import type { SourceSession } from "./source-session.ts";
 
@@ -90,12 +90,12 @@ export class SliceRemover {
    */
   #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): RowIds {
     const { db, part, fresh, records } = this.#session;
-    const known = lookAtSlice(db, part, records, slice);
+    const known = checkSlice(db, part, records, slice);
     if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
     const asRead = version === readAt && known.runs.length === 0 && known.tests.length === 0;
     const compared = asRead ? records.filter(({ synced }) => !synced) : records;
     const found = findMismatches(db, compared, this.comparison(absorbing));
-    const spared: RowIds = force ? setStrangersApart(db, { part, fresh, records, found, known }) : new Map();
+    const spared: RowIds = force ? separateReusedIds(db, { part, fresh, records, found, known }) : new Map();
     refuseMismatches(db, part, found, slice);
     return spared;
   }
@@ -124,7 +124,7 @@ export class SliceRemover {
         this.#session.company.note(version);
         if (seen === undefined) spared = this.#refuseNews(slice, how, version);
         else if (version !== seen.version) return false;
-        else lookAtSlice(db, part, records, slice);
+        else checkSlice(db, part, records, slice);
         withoutTriggers(db, part, () => {
           for (const record of records.toReversed())
             removed.push([record.table, deleteSlice(db, part, record, spared.get(record) ?? [])]);

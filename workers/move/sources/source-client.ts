@@ -5,12 +5,12 @@ import { ThreadPool } from "../../threads/thread-pool.ts";
 import type { RpcThread } from "../../threads/thread-rpc.ts";
 import type { Insertion, InsertionReport } from "./insert-runs.ts";
 import type { Removal, RemovalReport } from "./remove-runs.ts";
-import type { StationSetup } from "./source-writer.ts";
+import type { SourceWriterSetup } from "./source-writer.ts";
 import type { Vacuum } from "./vacuum.ts";
 
 /** What a source thread serves: one job's work from `open` to `close`, or a vacuum. */
-export interface StationCalls {
-  open(setup: StationSetup): void;
+export interface SourceWriterCalls {
+  open(setup: SourceWriterSetup): void;
   remove(removal: Removal): RemovalReport;
   insert(insertion: Insertion): InsertionReport;
   findIncomplete(insertion: Insertion): bigint[];
@@ -20,23 +20,23 @@ export interface StationCalls {
   vacuum(order: Vacuum): void;
 }
 
-export interface StationBack {
+export interface SourceWriterBack {
   /** Resolves when the database may be written to. */
   enter(given: undefined): Promise<void>;
 }
 
 /** One for each source of an area, kept from one job to the next. */
-const stationThreads = new ThreadPool<StationCalls, StationBack>(
+const sourceThreads = new ThreadPool<SourceWriterCalls, SourceWriterBack>(
   builtFile("./source-thread.js", import.meta.url),
   "source",
   3,
 );
 
 /** A source writer in its own thread, so that the sources are worked on in parallel. */
-export class ThreadStation {
+export class SourceWriterClient {
   readonly part: Source;
-  readonly #thread: RpcThread<StationCalls, StationBack>;
-  readonly #options: NonNullable<Parameters<RpcThread<StationCalls, StationBack>["call"]>[2]>;
+  readonly #thread: RpcThread<SourceWriterCalls, SourceWriterBack>;
+  readonly #options: NonNullable<Parameters<RpcThread<SourceWriterCalls, SourceWriterBack>["call"]>[2]>;
 
   /**
    * Starts the thread and resolves when it has opened its databases.
@@ -44,11 +44,11 @@ export class ThreadStation {
    * @param enter awaited now and then between two slices of a shared database
    */
   static async start(
-    setup: StationSetup,
+    setup: SourceWriterSetup,
     signal: AbortSignal,
     enter: () => Promise<void>,
-  ): Promise<ThreadStation> {
-    const station = new ThreadStation(setup.part, signal, enter);
+  ): Promise<SourceWriterClient> {
+    const station = new SourceWriterClient(setup.part, signal, enter);
     try {
       await station.#thread.call("open", setup, station.#options);
       return station;
@@ -60,7 +60,7 @@ export class ThreadStation {
 
   private constructor(part: Source, signal: AbortSignal, enter: () => Promise<void>) {
     this.part = part;
-    this.#thread = stationThreads.take();
+    this.#thread = sourceThreads.take();
     // If waiting fails the job ends, which the thread learns by the signal.
     this.#options = { signal, back: { enter: () => enter().catch(() => {}) } };
   }
@@ -89,17 +89,19 @@ export class ThreadStation {
 
   async close(): Promise<void> {
     await this.#thread.call("close", undefined).catch(() => {});
-    await stationThreads.giveBack(this.#thread);
+    await sourceThreads.giveBack(this.#thread);
   }
 }
 
 /** Starts a source writer for each of `setups`; if one fails, ends the others and rejects with its error. */
-export async function startStations(
-  setups: readonly StationSetup[],
+export async function startSourceWriters(
+  setups: readonly SourceWriterSetup[],
   signal: AbortSignal,
   enter: () => Promise<void>,
-): Promise<readonly ThreadStation[]> {
-  const starts = await Promise.allSettled(setups.map((setup) => ThreadStation.start(setup, signal, enter)));
+): Promise<readonly SourceWriterClient[]> {
+  const starts = await Promise.allSettled(
+    setups.map((setup) => SourceWriterClient.start(setup, signal, enter)),
+  );
   const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
   const failed = starts.find((start) => start.status === "rejected");
   if (failed === undefined) return stations;
@@ -109,10 +111,10 @@ export async function startStations(
 
 /** `vacuum` in a thread, while this one renews the lease. @throws JobsError as it does */
 export async function vacuumInThread(order: Vacuum): Promise<void> {
-  const thread = stationThreads.take();
+  const thread = sourceThreads.take();
   try {
     await thread.call("vacuum", order);
   } finally {
-    await stationThreads.giveBack(thread);
+    await sourceThreads.giveBack(thread);
   }
 }

@@ -2,24 +2,24 @@ import type { Source } from "../../area-db/databases.ts";
 import type { JobStep } from "../../area-db/job-steps.ts";
 import { difference, type Insertion, type InsertionReport } from "./insert-runs.ts";
 import type { RemovalReport } from "./remove-runs.ts";
-import type { ThreadStation } from "./source-client.ts";
+import type { SourceWriterClient } from "./source-client.ts";
 
 /** By source; see `RemovalLine.versions`. */
 export type Versions = ReadonlyMap<Source, number>;
 
 /** The source writers of all sources, in the order of removal; started by the first call, since many jobs need none. */
-export class RemovalLine {
-  readonly #start: () => Promise<readonly ThreadStation[]>;
+export class SourcePipeline {
+  readonly #start: () => Promise<readonly SourceWriterClient[]>;
   readonly #beforeArea: () => Promise<void>;
   readonly #failpoint: (step: JobStep) => void;
-  #started: Promise<readonly ThreadStation[]> | undefined;
+  #started: Promise<readonly SourceWriterClient[]> | undefined;
 
   /**
    * @param start starts a writer for each source, or none if it rejects
    * @param beforeArea awaited before each batch on megatest.db, which must be left alone at times
    */
   constructor(
-    start: () => Promise<readonly ThreadStation[]>,
+    start: () => Promise<readonly SourceWriterClient[]>,
     beforeArea: () => Promise<void>,
     failpoint: (step: JobStep) => void,
   ) {
@@ -28,7 +28,7 @@ export class RemovalLine {
     this.#failpoint = failpoint;
   }
 
-  #stations(): Promise<readonly ThreadStation[]> {
+  #stations(): Promise<readonly SourceWriterClient[]> {
     this.#started ??= this.#start();
     return this.#started;
   }

@@ -3,8 +3,8 @@ import type { Source } from "../../area-db/databases.ts";
 import type { JobStep } from "../../area-db/job-steps.ts";
 import type { Plans } from "../../records/plans.ts";
 import { RecordSession } from "../../records/record-session.ts";
-import { Pace } from "../session/batch-size.ts";
-import { Company } from "./writer-gaps.ts";
+import { BatchSize } from "../session/batch-size.ts";
+import { WriterGaps } from "./writer-gaps.ts";
 
 export interface SourceSessionOptions extends SessionOptions {
   part: Source;
@@ -22,8 +22,8 @@ export class SourceSession extends RecordSession {
   /** The part with the freshest data, whose rows were copied. */
   readonly fresh: Source;
   readonly jobId: string;
-  readonly pace: Pace;
-  readonly company = new Company();
+  readonly pace: BatchSize;
+  readonly company = new WriterGaps();
   /** Aborted: a cut run is left to the next job. */
   readonly stop: AbortSignal;
   /** Awaited before each slice. */
@@ -39,7 +39,7 @@ export class SourceSession extends RecordSession {
     this.beforeSlice = beforeSlice;
     this.failpoint = failpoint;
     // Clients never use the ref; only a sync, which takes longer anyway, waits for a lock there.
-    this.pace = new Pace(part, part === "ref" ? 60 : undefined);
+    this.pace = new BatchSize(part, part === "ref" ? 60 : undefined);
   }
 
   /** Measures a one-row commit for the batch size: the shortest time that others must wait for a writer. */

@@ -2,11 +2,11 @@
 import { failpointFromEnvironment } from "../../area-db/failpoint.ts";
 import { stopGraceMs } from "../../area-db/transaction.ts";
 import { serveCalls, type ThreadCall } from "../../threads/thread-rpc.ts";
-import type { StationBack, StationCalls } from "./source-client.ts";
-import { Station, type StationSetup } from "./source-writer.ts";
+import type { SourceWriterBack, SourceWriterCalls } from "./source-client.ts";
+import { SourceWriter, type SourceWriterSetup } from "./source-writer.ts";
 import { vacuum } from "./vacuum.ts";
 
-type Call = ThreadCall<StationBack>;
+type Call = ThreadCall<SourceWriterBack>;
 
 /** One job's work in this thread, from `open` to `close`. */
 class SourceJob {
@@ -14,14 +14,14 @@ class SourceJob {
   readonly #stop = new AbortController();
   /** Another holder took over: nothing more may be tried. */
   readonly #lost = new AbortController();
-  readonly #station: Promise<Station>;
+  readonly #station: Promise<SourceWriter>;
   #queue: Promise<unknown> = Promise.resolve();
   #call: Call;
 
-  constructor(setup: StationSetup, call: Call) {
+  constructor(setup: SourceWriterSetup, call: Call) {
     this.#call = call;
     const signals = { stop: this.#stop.signal, lost: this.#lost.signal };
-    this.#station = Station.open(setup, signals, {
+    this.#station = SourceWriter.open(setup, signals, {
       failpoint: failpointFromEnvironment(process.env.MTJOBS_FAILPOINT),
       // The job's thread knows what else writes to the database.
       enter: () => this.#call.ask("enter", undefined),
@@ -29,7 +29,7 @@ class SourceJob {
   }
 
   /** Runs `work` after the calls before it. */
-  inOrder<T>(call: Call, work: (station: Station) => T | Promise<T>): Promise<T> {
+  inOrder<T>(call: Call, work: (station: SourceWriter) => T | Promise<T>): Promise<T> {
     const result = this.#queue.then(() => {
       this.#call = call;
       return this.now(call, work);
@@ -39,7 +39,7 @@ class SourceJob {
   }
 
   /** Runs `work` between two slices of a removal, so that the caller need not wait for its end. */
-  async now<T>({ signal }: Call, work: (station: Station) => T | Promise<T>): Promise<T> {
+  async now<T>({ signal }: Call, work: (station: SourceWriter) => T | Promise<T>): Promise<T> {
     signal.addEventListener("abort", () => this.#abort(signal), { once: true });
     if (signal.aborted) this.#abort(signal);
     return await work(await this.#station);
@@ -60,7 +60,7 @@ function opened(): SourceJob {
   return job;
 }
 
-serveCalls<StationCalls, StationBack>({
+serveCalls<SourceWriterCalls, SourceWriterBack>({
   open: async (setup, call) => {
     job = new SourceJob(setup, call);
     await job.inOrder(call, () => {});

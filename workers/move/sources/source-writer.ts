@@ -4,8 +4,8 @@ import { CacheTimes, type CacheTimesSetup } from "../../area-db/cache-mtime.ts";
 import { DatabaseSession } from "../../area-db/database-session.ts";
 import { connect, type Files, type Source } from "../../area-db/databases.ts";
 import type { JobStep } from "../../area-db/job-steps.ts";
-import { outwaitBusy } from "../../area-db/transaction.ts";
-import { mapChildren } from "../../records/child-index.ts";
+import { retryWhileBusy } from "../../area-db/transaction.ts";
+import { indexChildren } from "../../records/child-index.ts";
 import { Plans, widen } from "../../records/plans.ts";
 import { Inserter, type Insertion, type InsertionReport } from "./insert-runs.ts";
 import { type Removal, type RemovalReport, Remover } from "./remove-runs.ts";
@@ -13,7 +13,7 @@ import { readVersion } from "./remove-slice.ts";
 import { SourceSession } from "./source-session.ts";
 
 /** Configuration of a source writer; plain data, to be sent to a thread. */
-export interface StationSetup {
+export interface SourceWriterSetup {
   part: Source;
   fresh: Source;
   files: Files;
@@ -29,12 +29,12 @@ export interface StationSetup {
 const askEveryMs = 100;
 
 /** What ends the work: `stop` at the next slice of a large run, `lost` immediately. */
-export interface StationSignals {
+export interface SourceWriterSignals {
   stop: AbortSignal;
   lost: AbortSignal;
 }
 
-export interface StationHooks {
+export interface SourceWriterHooks {
   failpoint(step: JobStep): void;
   /** Resolves when the database may be written to. */
   enter(): Promise<void>;
@@ -51,7 +51,7 @@ function nowAndThen(enter: () => Promise<void>): () => Promise<void> {
 }
 
 /** Works on one source: removes runs from it, or inserts them. */
-export class Station {
+export class SourceWriter {
   readonly #session: SourceSession;
   readonly #remover: Remover;
   readonly #inserter: Inserter;
@@ -67,14 +67,14 @@ export class Station {
 
   /** Opens the databases and maps the tables without an index. */
   static async open(
-    setup: StationSetup,
-    { stop, lost: signal }: StationSignals,
-    { failpoint, enter }: StationHooks,
-  ): Promise<Station> {
+    setup: SourceWriterSetup,
+    { stop, lost: signal }: SourceWriterSignals,
+    { failpoint, enter }: SourceWriterHooks,
+  ): Promise<SourceWriter> {
     // The block of a late test may be in the other source.
     const others: readonly Source[] = setup.part === "ref" ? [] : ["cache", "area"];
     const parts = [...new Set([setup.part, ...others, "completed" as const])];
-    const db = await outwaitBusy(signal, () => connect(setup.files, parts));
+    const db = await retryWhileBusy(signal, () => connect(setup.files, parts));
     try {
       const { part, fresh, keys, token, jobId, files, shared } = setup;
       const writer = new DatabaseSession({ db, signal, token });
@@ -89,9 +89,9 @@ export class Station {
         times: new CacheTimes(setup.times),
         beforeSlice: shared ? nowAndThen(enter) : async () => {},
       });
-      await mapChildren(session, part);
+      await indexChildren(session, part);
       for (let sample = 0; sample < 3; sample++) await session.measureCommit();
-      return new Station(session, dirname(files[part] ?? ""));
+      return new SourceWriter(session, dirname(files[part] ?? ""));
     } catch (error) {
       db.close();
       throw error;
@@ -123,7 +123,7 @@ export class Station {
   /** Maps the tables without an index again: rows may have come since. */
   async refresh(): Promise<void> {
     await this.#session.plans.renew(this.#session);
-    await mapChildren(this.#session, this.#session.part);
+    await indexChildren(this.#session, this.#session.part);
   }
 
   /** See `readVersion`. */

@@ -2,7 +2,7 @@ import { JobsError } from "../../../shared/errors.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import { isNotUnderstood } from "../../../shared/sqlite/site-schema.ts";
 import { connect, type Files } from "../../area-db/databases.ts";
-import { proveToken } from "../../area-db/fence.ts";
+import { assertFenceToken } from "../../area-db/fence.ts";
 
 /** A database to vacuum, by the job with this token. Plain data, to be sent to a thread. */
 export interface Vacuum {
@@ -16,7 +16,7 @@ export function vacuum({ files, part, token }: Vacuum): void {
   const db = connect(files, [part]);
   try {
     db.pragma("busy_timeout = 0");
-    proveToken(db, part, token, Date.now());
+    assertFenceToken(db, part, token, Date.now());
     try {
       db.exec(`VACUUM ${part}`);
     } catch (error) {

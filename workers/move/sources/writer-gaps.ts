@@ -12,7 +12,7 @@ const lockedMs = { busy: 27, quiet: 50 };
 const companyMs = 1_000;
 
 /** Decides when other writers to a database must be let in. */
-export class Company {
+export class WriterGaps {
   #version: number | undefined;
   #seenAt = Number.NEGATIVE_INFINITY;
   #heldMs = 0;

@@ -1,5 +1,5 @@
 import { areaPath } from "../../../areas/area-path.ts";
-import { type AddCommand, addSharedOptions, teach } from "../../command.ts";
+import { type AddCommand, addHelp, addSharedOptions } from "../../command.ts";
 
 export const addAttachSql: AddCommand = (program, bind) => {
   const command = program
@@ -10,7 +10,7 @@ export const addAttachSql: AddCommand = (program, bind) => {
     )
     .argument("[area]", "the area's path (default: the working directory)");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     notes: [
       "The views are read-only. Joins with ORDER BY, GROUP BY or LEFT JOIN are much faster with\n`mtjobs query --full-db`, which rewrites them.",
     ],

@@ -4,7 +4,7 @@ import type { Examination } from "../../../doctor/diagnose-and-repair.ts";
 import { doctorText } from "../../../format/doctor.ts";
 import { resultText } from "../../../format/move-result.ts";
 import type { RepairRequest } from "../../../jobs/run-inline.ts";
-import { addSharedOptions, type Bind, type CommandContext, teach } from "../../command.ts";
+import { addHelp, addSharedOptions, type Bind, type CommandContext } from "../../command.ts";
 import type { CliDeps } from "../../io.ts";
 import type { Outcome } from "../../outcome.ts";
 import { inThisProcess } from "../../run-inline.ts";
@@ -19,7 +19,7 @@ export function addDoctor(program: Command, bind: Bind, deps: CliDeps): void {
     .argument("[area]", "the area's path (default: the working directory)")
     .option("--repair", "finish or undo what a dead job left, then check again");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs doctor /areas/a1", "problems and remedies"],
       ["mtjobs doctor --json", "the working directory, for programs"],
@@ -37,11 +37,11 @@ export function addDoctor(program: Command, bind: Bind, deps: CliDeps): void {
 
 async function doctor(context: CommandContext, deps: CliDeps): Promise<Outcome> {
   const { io, settings, options, args } = context;
-  const { examine } = await import("../../../doctor/diagnose-and-repair.ts");
+  const { diagnoseAndRepair } = await import("../../../doctor/diagnose-and-repair.ts");
   const mend = (request: RepairRequest) =>
     inThisProcess(context, "repaired", (hooks) => deps.runRepair(request, settings, hooks));
   const place = { settings, cwd: io.cwd, env: io.env };
-  const found = await examine(args[0] ?? io.cwd, place, options.repair === true ? mend : undefined);
+  const found = await diagnoseAndRepair(args[0] ?? io.cwd, place, options.repair === true ? mend : undefined);
   const text = `${repairText(found)}${doctorText(found)}`;
   return {
     document: found,

@@ -4,7 +4,7 @@ import type { RunId } from "../../../../shared/sqlite/run-id.ts";
 import type { RunList } from "../../../areas/list-runs.ts";
 import { runDocument, runText } from "../../../format/runs.ts";
 import { printable, write } from "../../../format/table.ts";
-import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../../command.ts";
+import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
 import type { CliIo } from "../../io.ts";
 import { areaAndMore } from "../../options/option-values.ts";
 import { runIds } from "../../options/selectors.ts";
@@ -29,7 +29,7 @@ export const addListRuns: AddCommand = (program, bind) => {
     .option("--run-id <list>", "ids, comma-separated", runIds)
     .option("--full-db", "include runs in completed-runs.db");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs list-runs /areas/a1 w49%", "the runs of one week"],
       ["mtjobs list-runs --target ubuntu/% --full-db", "the working directory, with the moved runs"],

@@ -1,7 +1,7 @@
 import { text as readText } from "node:stream/consumers";
 import { JobsError } from "../../../../shared/errors.ts";
 import type { RowFormat } from "../../../query/print-rows.ts";
-import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../../command.ts";
+import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
 import { areaAndMore, duration } from "../../options/option-values.ts";
 import type { Outcome } from "../../outcome.ts";
 
@@ -21,7 +21,7 @@ export const addQuery: AddCommand = (program, bind) => {
     .option("--csv", "print comma-separated values")
     .option("--timeout <duration>", "stop the query after this long (default: 60s)", duration("--timeout"));
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     notes: [
       "While the query runs, programs that write to the database may have to wait; this includes the time in a pager.",
     ],

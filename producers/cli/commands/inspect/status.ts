@@ -1,7 +1,7 @@
 import { JobsError } from "../../../../shared/errors.ts";
-import { areaStatusText, farmStatusText } from "../../../format/status.ts";
+import { areaStatusText, fleetStatusText } from "../../../format/status.ts";
 import { withSession } from "../../../jobs/session.ts";
-import { type AddCommand, addSharedOptions, type CommandContext, teach } from "../../command.ts";
+import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
 import type { Outcome } from "../../outcome.ts";
 
 export const addStatus: AddCommand = (program, bind) => {
@@ -15,7 +15,7 @@ export const addStatus: AddCommand = (program, bind) => {
     )
     .argument("[area]", "the area's path; use . for the working directory");
   addSharedOptions(command);
-  teach(command, {
+  addHelp(command, {
     examples: [
       ["mtjobs status", "hosts, queues, workers"],
       ["mtjobs status .", "the working directory"],
@@ -33,15 +33,15 @@ export const addStatus: AddCommand = (program, bind) => {
 };
 
 async function ofFarm({ settings }: CommandContext): Promise<Outcome> {
-  const { farmStatus } = await import("../../../fleet/status.ts");
-  const farm = await withSession(settings, farmStatus);
-  return { document: farm, text: farmStatusText(farm) };
+  const { fleetStatus } = await import("../../../fleet/status.ts");
+  const farm = await withSession(settings, fleetStatus);
+  return { document: farm, text: fleetStatusText(farm) };
 }
 
 async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
   const { areaStatus } = await import("../../../areas/status.ts");
-  const { readQueues, wholeStatus } = await import("../../../jobs/area-status.ts");
-  const status = await wholeStatus(
+  const { readQueues, areaStatusWithJobs } = await import("../../../jobs/area-status.ts");
+  const status = await areaStatusWithJobs(
     areaStatus(path, { settings, cwd: io.cwd, env: io.env }),
     withSession(settings, readQueues),
   );
