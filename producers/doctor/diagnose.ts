@@ -35,17 +35,17 @@ export async function diagnose(
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<Diagnosis> {
   const area = openAreaReadonly(areaPath(cwd, path), settings, env);
-  const patient = await loadContext(area, settings);
+  const context = await loadContext(area, settings);
   const budget = new Budget();
-  const checks = oncePerFile(patient, [
-    ...(await checkLocation(patient)),
-    ...(await checkCaches(patient)),
-    ...(await checkJournals(patient)),
-    ...(await checkLeftovers(patient)),
-    ...(await checkMigrations(patient)),
-    ...(await checkFitness(patient)),
-    ...(await checkRecords(patient, budget)),
-    ...(await checkIntegrity(patient, budget)),
+  const checks = oncePerFile(context, [
+    ...(await checkLocation(context)),
+    ...(await checkCaches(context)),
+    ...(await checkJournals(context)),
+    ...(await checkLeftovers(context)),
+    ...(await checkMigrations(context)),
+    ...(await checkFitness(context)),
+    ...(await checkRecords(context, budget)),
+    ...(await checkIntegrity(context, budget)),
   ]);
   return { area: area.path, areaId: idOf(area), ok: !checks.some(({ ok }) => ok === false), checks };
 }

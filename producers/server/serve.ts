@@ -37,7 +37,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
   await assertGuarded(listen, settings.token);
   const log = createLog(settings);
   const session = await openSession(settings);
-  const desk = new AreaPool({ ...settings, token: undefined });
+  const areaPool = new AreaPool({ ...settings, token: undefined });
   try {
     await checkRedis(session.redis, settings.redisUrl);
     const ask: ServerContext["ask"] = async (work) => {
@@ -52,7 +52,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
         `MTJOBS_TOKEN is shorter than ${shortestToken} characters and may be guessed; create one with openssl rand -hex 16`,
       );
     }
-    const app = await buildApp({ settings, session, desk, ask }, { ...options, log });
+    const app = await buildApp({ settings, session, areaPool, ask }, { ...options, log });
     await app.listen(listen).catch((error: unknown) => {
       throw new JobsError("io", `cannot listen on ${listen.host}:${listen.port}`, { cause: error });
     });
@@ -65,7 +65,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     clearTimeout(tooLong);
     return url;
   } finally {
-    await desk.close();
+    await areaPool.close();
     await session.close();
   }
 }

@@ -4,7 +4,7 @@ import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
-import { serveJobs } from "../../dist/workers/serve-jobs.js";
+import { serveJobs } from "../../dist/workers/job-thread/serve-jobs.js";
 
 const zero = {
   runs: 0,

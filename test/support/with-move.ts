@@ -24,7 +24,7 @@ export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {
 }
 
 /** Takes the lease of an area, at home, for as long as `body` works with its databases. */
-export async function withMove<T>(area: SampleArea, body: (move: JobSession) => Promise<T>): Promise<T> {
+export async function withMove<T>(area: SampleArea, body: (session: JobSession) => Promise<T>): Promise<T> {
   const context = contextOf(area);
   const payload = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
   const place = await openAreaForJob(payload, context);

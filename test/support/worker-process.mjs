@@ -1,6 +1,6 @@
 // A worker process as `mtjobs worker` starts one. MTJOBS_TEST_THREAD sets another job thread, MTJOBS_TEST_TIMES
 // (JSON) shorter times, MTJOBS_TEST_LOOK_MS how often it checks [reduce-records].
-import { resolveSettings } from "../../dist/shared/settings.js";
+import { resolveSettings } from "../../dist/shared/settings/settings.js";
 import { runWorker } from "../../dist/workers/main.js";
 
 const thread = process.env.MTJOBS_TEST_THREAD;

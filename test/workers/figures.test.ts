@@ -7,9 +7,9 @@ import { waitFor } from "../support/wait-for.ts";
 test("figures of locks, batches and waits for a busy database are told while somebody hears, and to nobody else", async () => {
   const heard: Metric[] = [];
   const stop = onMetric((figure) => heard.push(figure));
-  const pace = new BatchSize("cache");
-  pace.hold(7);
-  pace.settle(3);
+  const batchSize = new BatchSize("cache");
+  batchSize.hold(7);
+  batchSize.settle(3);
   let tries = 0;
   const attempt = () => {
     if (tries++ < 2) throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
@@ -18,7 +18,7 @@ test("figures of locks, batches and waits for a busy database are told while som
   expect(await retryWhileBusy(new AbortController().signal, attempt)).toBe("done");
   await waitFor("the figures", () => heard.length >= 3);
   stop();
-  pace.hold(8);
+  batchSize.hold(8);
   expect(heard).toEqual([
     { figure: "lock", part: "cache", ms: 7 },
     { figure: "batch", part: "cache", tests: 3 },

@@ -27,7 +27,7 @@ const withThreads = (body: (threads: JobThreads, stage: QueueStage) => Promise<v
   });
 
 test("the thread of a job run from source is the built one", () => {
-  expect(builtThreadUrl().pathname).toMatch(/\/dist\/workers\/job-thread\.js$/);
+  expect(builtThreadUrl().pathname).toMatch(/\/dist\/workers\/job-thread\/job-thread\.js$/);
 });
 
 test("a thread gives the result, its story and a few progresses a second", () =>

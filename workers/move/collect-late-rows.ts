@@ -109,7 +109,7 @@ async function absorbAll(session: LeasedSession, suspects: readonly bigint[]): P
     session.context.signal.throwIfAborted();
     const report = await session.pipeline.remove(runs.slice(from, from + chunk), true);
     await countRemoval(session, report);
-    for (const run of report.strangers) left.add(run);
+    for (const run of report.reusedIds) left.add(run);
   }
   if (session.tally.late > 0)
     session.context.log(`Added ${plural(session.tally.late, "late row")} to moved runs.`);

@@ -18,12 +18,12 @@ const areaTables = [
  * so that it can be read alone. Never overwrites; of two versions of a missing row it takes the freshest database's.
  * Commits only if rows are missing.
  */
-export async function copyAreaRows(move: JobSession): Promise<void> {
-  const { fresh, sources } = move;
+export async function copyAreaRows(session: JobSession): Promise<void> {
+  const { fresh, sources } = session;
   const others = sources.filter((part) => part !== fresh && part !== "ref");
   for (const part of [fresh, ...others]) {
     for (const [table, name] of areaTables) {
-      await move.read(() => addMissing(move, part, table, name));
+      await session.read(() => addMissing(session, part, table, name));
     }
   }
 }

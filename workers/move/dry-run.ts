@@ -87,7 +87,7 @@ async function rehearse(
       const areaId = readAreaId(area);
       const before = fileSizes(files);
       return describeResult({
-        move: { context, area, files, tally, counts },
+        session: { context, area, files, tally, counts },
         payload,
         job,
         areaId,

@@ -163,10 +163,10 @@ class RunMover {
   /** Commits the states, makes sure that ids are guarded, and starts the removal. */
   async #handOn(batch: CopiedBatch): Promise<void> {
     if (batch.runs.length === 0) return;
-    const move = this.#session;
-    await this.#session.read(() => commitStates(move, this.#pending));
-    await guardAgain(move);
-    move.context.failpoint("removing");
+    const session = this.#session;
+    await this.#session.read(() => commitStates(session, this.#pending));
+    await guardAgain(session);
+    session.context.failpoint("removing");
     while (this.#ahead.size >= maxAhead) await Promise.race(this.#ahead);
     const removal: Promise<void> = this.#remove(batch)
       .catch((error: unknown) => {
@@ -177,10 +177,10 @@ class RunMover {
   }
 
   async #remove({ runs, readAt }: CopiedBatch): Promise<void> {
-    const move = this.#session;
-    const { tally } = move;
+    const session = this.#session;
+    const { tally } = session;
     const report = await this.#session.pipeline.remove(idsOf({ runs }), false, { readAt });
-    await countRemoval(move, report);
+    await countRemoval(session, report);
     const changed = new Set(report.changed);
     const left = runs.filter(({ id }) => report.left.includes(id));
     for (const run of left) {
@@ -190,7 +190,7 @@ class RunMover {
       );
     }
     const moved = runs.filter(({ id }) => !changed.has(id) && !report.left.includes(id));
-    const rows = await this.#session.read(() => runRows(move, idsOf({ runs: moved })));
+    const rows = await this.#session.read(() => runRows(session, idsOf({ runs: moved })));
     for (const [table, count] of rows) tally.moved[table] += count;
     for (const run of moved) tally.movedRun(run);
     tally.rowsDone += Object.values(report.removed).reduce((sum, count) => sum + count, 0);
@@ -203,28 +203,26 @@ class RunMover {
 
   /** Discards the copies of runs that changed since, of which nothing was removed, and copies them again. */
   async #copyAgain(runs: readonly Run[]): Promise<void> {
-    const move = this.#session;
+    const session = this.#session;
     await discardCopies(
-      move,
+      session,
       runs.map(({ id }) => id),
     );
     for (const run of runs) {
       if ((this.#copies.get(run.id) ?? 0) < maxCopies) this.#waiting.push(run.id);
-      else move.tally.skip(labelOf(run), "changed");
+      else session.tally.skip(labelOf(run), "changed");
     }
   }
 
   /** Removes the last copies and writes the last states. */
   async #finish(verified: CopiedBatch): Promise<void> {
-    const move = this.#session;
-    const lost =
-      move.context.signal.aborted && (move.context.signal.reason as { code?: string }).code === "lost-lease";
+    const { signal } = this.#session;
+    const lost = signal.aborted && (signal.reason as { code?: string }).code === "lost-lease";
     if (this.#failure !== undefined || lost) return;
     // Current batches are finished even if the job must stop.
     const grace = new AbortController();
-    const { signal } = move.context;
     if (signal.aborted) setTimeout(() => grace.abort(signal.reason), stopGraceMs).unref();
-    const session = move.under(grace.signal);
+    const session = this.#session.under(grace.signal);
     this.#session = session;
     this.#pending.set(idsOf(verified), "removing");
     await session.read(() => commitStates(session, this.#pending));

@@ -41,24 +41,24 @@ const lastLookMs = 10_000;
 
 /** Writes the history's line of a failed job; not yet for a job that is requeued, paused or retried. */
 export async function noteFailure(
-  move: JobSession,
+  session: JobSession,
   payload: MovePayload,
   report: (session: JobSession) => Promise<MoveResult>,
   thrown: unknown,
 ): Promise<void> {
   const error = toJobsError(thrown);
   if (error.code === "stopped" || error.code === "lost-lease" || error.code === "paused") return;
-  if (error.retriable && move.context.triedAgain === true) return;
+  if (error.retriable && session.context.triedAgain === true) return;
   // The job's own signal may have ended it.
-  const session = move.under(AbortSignal.timeout(lastLookMs));
+  const reader = session.under(AbortSignal.timeout(lastLookMs));
   try {
-    const result = { ...(await report(session)), state: stateAfter(error) };
-    appendHistory(move.area, {
-      ...historyLine(result, payload, await sidesAfter(session)),
+    const result = { ...(await report(reader)), state: stateAfter(error) };
+    appendHistory(session.area, {
+      ...historyLine(result, payload, await sidesAfter(reader)),
       error: { code: error.code, message: error.message },
     });
   } catch (why) {
     // The job's own error must reach the caller. Without a line, the next job counts what was moved.
-    move.context.log(`Could not write the history: ${toJobsError(why).message}.`);
+    session.context.log(`Could not write the history: ${toJobsError(why).message}.`);
   }
 }

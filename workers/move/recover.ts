@@ -118,11 +118,11 @@ async function runsIn(session: JobSession, state: RunState): Promise<Run[]> {
 
 /** Returns true if every row of the copy is still unchanged in the freshest source. Reads slice by slice. */
 async function isUntouched(session: JobSession, run: bigint): Promise<boolean> {
-  const { db, pace, records } = session;
+  const { db, batchSize, records } = session;
   const cutter = await session.read(() => {
     const counts = gatherTests(db, [run], ["completed"]);
     const tests = new LargeTests(db, "completed", records);
-    return new SliceCutter(db, counts, () => pace.size, { tests, order: "parents-first" });
+    return new SliceCutter(db, counts, () => batchSize.size, { tests, order: "parents-first" });
   });
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     const current = slice;
@@ -133,11 +133,11 @@ async function isUntouched(session: JobSession, run: bigint): Promise<boolean> {
 }
 
 function isSliceUntouched(session: JobSession, slice: Slice): boolean {
-  const { db, fresh, pace, records } = session;
+  const { db, fresh, batchSize, records } = session;
   const tests = enterSlice(db, slice);
   const started = performance.now();
   const incomplete = findIncomplete(db, fresh, records, { touched: false });
-  pace.hold(performance.now() - started);
-  pace.settle(tests);
+  batchSize.hold(performance.now() - started);
+  batchSize.settle(tests);
   return incomplete?.length === 0;
 }

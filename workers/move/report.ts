@@ -24,7 +24,7 @@ export function fileSizes(files: Files): Record<string, number> {
 }
 
 export interface ReportOptions {
-  move: Pick<JobSession, "context" | "area" | "files" | "tally" | "counts">;
+  session: Pick<JobSession, "context" | "area" | "files" | "tally" | "counts">;
   job: MoveResult["job"];
   payload: MovePayload;
   areaId: string | null;
@@ -34,8 +34,15 @@ export interface ReportOptions {
 }
 
 /** Returns the job's result. */
-export function describeResult({ move, job, payload, areaId, before, started }: ReportOptions): MoveResult {
-  const { context, area, files, tally, counts } = move;
+export function describeResult({
+  session,
+  job,
+  payload,
+  areaId,
+  before,
+  started,
+}: ReportOptions): MoveResult {
+  const { context, area, files, tally, counts } = session;
   const other = job === "restore" ? "reduce" : "restore";
   const after = fileSizes(files);
   return {

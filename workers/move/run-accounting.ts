@@ -22,15 +22,15 @@ const chunk = 500;
  * Counts the runs that belong to this job before it moves any: its own, from before it was requeued or died, and
  * those of jobs that died without a line. Safe to repeat.
  */
-export async function takeOverCounts(move: JobSession): Promise<void> {
-  const { db, context } = move;
-  const unsettled = await move.read(() => unsettledJobs(move));
+export async function takeOverCounts(session: JobSession): Promise<void> {
+  const { db, context } = session;
+  const unsettled = await session.read(() => unsettledJobs(session));
   const others = unsettled.filter((job) => job !== context.jobId);
-  const written = jobsInHistory(move.area, others);
+  const written = jobsInHistory(session.area, others);
   const dead = others.filter((job) => !written.has(job));
   const done = others.filter((job) => written.has(job));
   if (others.length > 0) {
-    await move.commit("completed", () => {
+    await session.commit("completed", () => {
       const listed = "job_id IN (SELECT value FROM json_each(?))";
       db.prepare(
         `UPDATE completed.mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0 AND ${listed}`,
@@ -43,8 +43,8 @@ export async function takeOverCounts(move: JobSession): Promise<void> {
     });
   }
   if (dead.length > 0) context.log(`This job also counts what ${dead.join(", ")} moved before dying.`);
-  await countMoved(move);
-  await countRestored(move);
+  await countMoved(session);
+  await countRestored(session);
 }
 
 /** Records runs that will leave completed-runs.db, with their rows by table. Call in the transaction of that state. */
@@ -68,9 +68,9 @@ export function tallyRestored({ counts }: JobSession, runs: readonly Run[], rows
   for (const run of runs) counts.restore.movedRun(run);
 }
 
-async function countRestored(move: JobSession): Promise<void> {
-  const { db, context } = move;
-  const noted = await move.read(() =>
+async function countRestored(session: JobSession): Promise<void> {
+  const { db, context } = session;
+  const noted = await session.read(() =>
     db
       .prepare<[string], { runs: string; rows: string }>(
         "SELECT runs, rows FROM completed.mtjobs_restored WHERE job_id = ? ORDER BY id",
@@ -78,16 +78,16 @@ async function countRestored(move: JobSession): Promise<void> {
       .all(context.jobId),
   );
   for (const { runs, rows } of noted)
-    tallyRestored(move, (JSON.parse(runs) as MovedRun[]).map(runOf), JSON.parse(rows) as RowCounts);
+    tallyRestored(session, (JSON.parse(runs) as MovedRun[]).map(runOf), JSON.parse(rows) as RowCounts);
 }
 
 /**
  * Recounts from what is committed if the job could not write the last states of its runs.
  */
-export async function settleCounts(move: JobSession): Promise<void> {
-  const { db, context, counts } = move;
+export async function settleCounts(session: JobSession): Promise<void> {
+  const { db, context, counts } = session;
   const tally = counts.reduce;
-  const committed = await move.read(() =>
+  const committed = await session.read(() =>
     db
       .prepare<[string], number>(
         "SELECT count(*) FROM completed.mtjobs_runs WHERE state = 'moved' AND job_id = ?",
@@ -98,7 +98,7 @@ export async function settleCounts(move: JobSession): Promise<void> {
   // The tally includes all that is committed, and perhaps more.
   if (committed === tally.moved.runs) return;
   tally.forgetMoved();
-  await countMoved(move);
+  await countMoved(session);
 }
 
 /** Returns the jobs with moved runs not yet checked for late rows, or with restored runs. */
@@ -112,10 +112,10 @@ function unsettledJobs({ db }: JobSession): string[] {
     .all();
 }
 
-async function countMoved(move: JobSession): Promise<void> {
-  const { db, keys, context, counts } = move;
+async function countMoved(session: JobSession): Promise<void> {
+  const { db, keys, context, counts } = session;
   const tally = counts.reduce;
-  const runs = await move.read(() =>
+  const runs = await session.read(() =>
     db
       .prepare<[string], Run>(
         `SELECT m.run_id AS id, ${targetSql(keys, "r")} AS target, coalesce(r.runname, '') AS runname
@@ -128,7 +128,7 @@ async function countMoved(move: JobSession): Promise<void> {
   for (let from = 0; from < runs.length; from += chunk) {
     const some = runs.slice(from, from + chunk);
     const ids = some.map(({ id }) => id);
-    const rows = await move.read(() => runRows(move, ids));
+    const rows = await session.read(() => runRows(session, ids));
     for (const [table, count] of rows) tally.moved[table] += count;
     for (const run of some) tally.movedRun(run);
   }

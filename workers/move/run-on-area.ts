@@ -56,7 +56,7 @@ export async function runOnArea(
     try {
       const report = async (reader: JobSession) => {
         await settleCounts(reader);
-        return describeResult({ move: session, payload, job, areaId, before, started: opened.started });
+        return describeResult({ session: session, payload, job, areaId, before, started: opened.started });
       };
       try {
         await resolveMigration(session, opened);

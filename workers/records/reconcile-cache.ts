@@ -20,14 +20,14 @@ import { clearTempTable } from "./temp-tables.ts";
  *
  * That a refill is due is recorded in the cache, in the same commit as the time that hides it.
  */
-export async function reconcileCache(move: AreaSession): Promise<void> {
-  if (move.fresh !== "cache") return;
-  const fence = await move.read(() => readFence(move.db, "cache"));
+export async function reconcileCache(session: AreaSession): Promise<void> {
+  if (session.fresh !== "cache") return;
+  const fence = await session.read(() => readFence(session.db, "cache"));
   if (fence?.refillDue !== true) return;
-  move.context.log("megatest.db was newer than the cache: reconciling both before moving runs.");
-  const rows = await reconcileRows(move, "both");
-  await move.commit("cache", () => noteRefillDue(move.db, false));
-  move.context.log(`Reconciled ${plural(rows, "row")} that differed.`);
+  session.context.log("megatest.db was newer than the cache: reconciling both before moving runs.");
+  const rows = await reconcileRows(session, "both");
+  await session.commit("cache", () => noteRefillDue(session.db, false));
+  session.context.log(`Reconciled ${plural(rows, "row")} that differed.`);
 }
 
 /** The databases that may be written to: all of them, or all but a closed cache. */
@@ -37,17 +37,17 @@ export type Direction = "both" | "from-cache";
  * Reconciles the rows that differ between cache and megatest.db, table by table, by the three-way rule; returns how
  * many there were. May be repeated. If the cache is closed, rows newer in megatest.db are left.
  */
-export async function reconcileRows(move: AreaSession, direction: Direction): Promise<number> {
+export async function reconcileRows(session: AreaSession, direction: Direction): Promise<number> {
   let rows = 0;
   for (const table of identifiedTables) {
-    const record = move.records.find((candidate) => candidate.table === table);
-    if (record !== undefined) rows += await settleTable({ move, record, direction });
+    const record = session.records.find((candidate) => candidate.table === table);
+    if (record !== undefined) rows += await settleTable({ session, record, direction });
   }
   return rows;
 }
 
 interface Settling {
-  move: AreaSession;
+  session: AreaSession;
   record: RecordPlan;
   direction: Direction;
 }
@@ -56,8 +56,8 @@ interface Settling {
 const chunk = 500;
 
 async function settleTable(settling: Settling): Promise<number> {
-  const { move, record } = settling;
-  const { db } = move;
+  const { session, record } = settling;
+  const { db } = session;
   const last = (from: bigint) =>
     preparedIds<{ from: bigint }, bigint | null>(
       db,
@@ -67,7 +67,7 @@ async function settleTable(settling: Settling): Promise<number> {
        ORDER BY id LIMIT ${chunk})`,
     ).get({ from });
   let rows = 0;
-  for await (const range of move.idRangesBy(last)) rows += await settleWithPlans(settling, range);
+  for await (const range of session.idRangesBy(last)) rows += await settleWithPlans(settling, range);
   return rows;
 }
 
@@ -87,9 +87,9 @@ const routes: Record<Direction, readonly (readonly [Source, "cache" | "area"])[]
 
 /** Retries with new plans if a schema has changed: values of a new column would be lost. */
 async function settleWithPlans(settling: Settling, range: IdRange): Promise<number> {
-  const { move } = settling;
+  const { session } = settling;
   for (;;) {
-    await move.plans.renew(move);
+    await session.plans.renew(session);
     try {
       return await settleRange(settling, range);
     } catch (error) {
@@ -98,35 +98,35 @@ async function settleWithPlans(settling: Settling, range: IdRange): Promise<numb
   }
 }
 
-async function settleRange({ move, record, direction }: Settling, range: IdRange): Promise<number> {
-  const { db, context } = move;
-  const found = await move.read(() => {
+async function settleRange({ session, record, direction }: Settling, range: IdRange): Promise<number> {
+  const { db, context } = session;
+  const found = await session.read(() => {
     clearTempTable(db, "differing");
-    const noted = noteDiffering(move, record, range);
+    const noted = noteDiffering(session, record, range);
     return direction === "both" ? noted : noted - leaveNewerElsewhere(db);
   });
   if (found === 0) return 0;
-  await move.read(() => {
+  await session.read(() => {
     clearTempTable(db, "losers");
-    noteLosers(move, record);
+    noteLosers(session, record);
   });
-  await commitLosers(move);
+  await commitLosers(session);
   // Read once: cache, ref and megatest.db must get the same values, whatever a client writes.
-  await move.read(() => {
-    capture(move, record, "area", "('area', 'alone')");
-    capture(move, record, "cache", "('cache', 'missing')");
+  await session.read(() => {
+    capture(session, record, "area", "('area', 'alone')");
+    capture(session, record, "cache", "('cache', 'missing')");
   });
   for (const [part, from] of routes[direction]) {
-    if (!move.sources.includes(part)) continue;
-    await move.read(() => overwrite(move, record, part, from));
+    if (!session.sources.includes(part)) continue;
+    await session.read(() => overwrite(session, record, part, from));
     context.failpoint(`settled-in-${part}`);
   }
   return found;
 }
 
-function capture(move: AreaSession, record: RecordPlan, from: "cache" | "area", winners: string): void {
-  move.db.exec(`DROP TABLE IF EXISTS temp.winning_${from};
-    CREATE TEMP TABLE winning_${from} AS SELECT ${columnList(["id", ...writtenColumns(move, record, "cache", "area")])}
+function capture(session: AreaSession, record: RecordPlan, from: "cache" | "area", winners: string): void {
+  session.db.exec(`DROP TABLE IF EXISTS temp.winning_${from};
+    CREATE TEMP TABLE winning_${from} AS SELECT ${columnList(["id", ...writtenColumns(session, record, "cache", "area")])}
     FROM ${from}.${record.table} WHERE id IN (SELECT id FROM temp.differing WHERE winner IN ${winners})`);
 }
 
@@ -134,12 +134,12 @@ function capture(move: AreaSession, record: RecordPlan, from: "cache" | "area", 
  * Writes the winning rows as this area's Megatest does: carried columns, and defaults for the rest of a new row.
  * `last_update` is the same everywhere if the sync carries it; else syncs and refills would find a difference.
  */
-function overwrite(move: AreaSession, record: RecordPlan, part: Source, from: "cache" | "area"): void {
-  const { db } = move;
+function overwrite(session: AreaSession, record: RecordPlan, part: Source, from: "cache" | "area"): void {
+  const { db } = session;
   const { table } = record;
   const here = new Set(record.columnsIn(part));
-  const rest = writtenColumns(move, record, "cache", "area").filter((name) => here.has(name));
-  const quietly = syncsLastUpdate(move) ? withoutStampingTriggers : withSyncTriggers;
+  const rest = writtenColumns(session, record, "cache", "area").filter((name) => here.has(name));
+  const quietly = syncsLastUpdate(session) ? withoutStampingTriggers : withSyncTriggers;
   const columns = columnList(["id", ...rest]);
   const winning = `temp.winning_${from}`;
   // Only the version judged is overwritten: a client may have written to the cache since.
@@ -150,7 +150,7 @@ function overwrite(move: AreaSession, record: RecordPlan, part: Source, from: "c
       : "1";
   // Same name under another id: Megatest's sync replaces that row; in the cache the existing row stays.
   const clash = part === "cache" ? "IGNORE" : "REPLACE";
-  move.commitRows(part, () => {
+  session.commitRows(part, () => {
     quietly(db, part, () => {
       db.exec(
         `UPDATE OR ${clash} ${part}.${table} AS t SET (${columnList(rest)}) =

@@ -17,14 +17,14 @@ import type { DoctorContext } from "./context.ts";
  * Checks every cache pair of the area on this host, the processes that have it open, and the state of the pair that
  * jobs use.
  */
-export async function checkCaches(patient: DoctorContext): Promise<Check[]> {
-  if (patient.home.atHome === false) {
+export async function checkCaches(context: DoctorContext): Promise<Check[]> {
+  if (context.home.atHome === false) {
     return [note("caches", "this is not the homehost: the caches that matter are on its local disk")];
   }
   return [
-    ...(await examine("caches", () => checkPairs(patient))),
-    ...(await examine("cache", () => checkOwn(patient))),
-    ...(await examine("one-area", () => checkOneArea(patient))),
+    ...(await examine("caches", () => checkPairs(context))),
+    ...(await examine("cache", () => checkOwn(context))),
+    ...(await examine("one-area", () => checkOneArea(context))),
   ];
 }
 

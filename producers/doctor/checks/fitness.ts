@@ -6,13 +6,13 @@ import { type Check, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** Checks what every job requires of ids and schemas before it writes. */
-export async function checkFitness(patient: DoctorContext): Promise<Check[]> {
+export async function checkFitness(context: DoctorContext): Promise<Check[]> {
   const checks: Check[] = [];
-  for (const [part, file] of Object.entries(patient.files) as [Part, string][]) {
+  for (const [part, file] of Object.entries(context.files) as [Part, string][]) {
     const name = `id-room/${nameOf[part]}`;
     checks.push(...(await examine(name, () => [checkIdRoom(name, part, file)])));
   }
-  return [...checks, ...(await examine("site-schema", () => [checkSiteSchema(patient)]))];
+  return [...checks, ...(await examine("site-schema", () => [checkSiteSchema(context)]))];
 }
 
 function checkIdRoom(name: string, part: Part, file: string): Check {

@@ -14,9 +14,9 @@ const largest = 4 * 2 ** 30;
  * Runs SQLite's integrity check on each database. It reads a whole file under one lock, so it runs only if no other
  * process would have to wait; otherwise the verdict says why not.
  */
-export async function checkIntegrity(patient: DoctorContext, budget: Budget): Promise<Check[]> {
-  const { files } = patient;
-  const busy = await whyBusy(patient, budget);
+export async function checkIntegrity(context: DoctorContext, budget: Budget): Promise<Check[]> {
+  const { files } = context;
+  const busy = await whyBusy(context, budget);
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
     const name = `integrity/${nameOf[part]}`;

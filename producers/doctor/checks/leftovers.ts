@@ -16,12 +16,12 @@ const instantMs = 3_600_000;
 const repair = "run mtjobs doctor --repair, or any job";
 
 /** Checks what dead jobs left: a lease, half-moved runs, short-lived files. */
-export async function checkLeftovers(patient: DoctorContext): Promise<Check[]> {
+export async function checkLeftovers(context: DoctorContext): Promise<Check[]> {
   return [
-    ...(await examine("lease", () => [checkLease(patient)])),
-    ...(await checkTokens(patient)),
-    ...(await examine("half-moved", () => [checkStates(patient)])),
-    ...(await examine("left-files", () => [checkFiles(patient)])),
+    ...(await examine("lease", () => [checkLease(context)])),
+    ...(await checkTokens(context)),
+    ...(await examine("half-moved", () => [checkStates(context)])),
+    ...(await examine("left-files", () => [checkFiles(context)])),
   ];
 }
 

@@ -11,21 +11,21 @@ import { bad, type Check, examine, good, note } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 
 /** Checks what the directory tells without opening a database: config, homehost, servers, owners, id, space. */
-export async function checkLocation(patient: DoctorContext): Promise<Check[]> {
+export async function checkLocation(context: DoctorContext): Promise<Check[]> {
   return [
-    ...checkConfig(patient),
-    ...checkPolicies(patient),
-    ...(await checkPause(patient)),
-    checkHomehost(patient),
-    ...checkPinned(patient),
-    checkServers(patient),
+    ...checkConfig(context),
+    ...checkPolicies(context),
+    ...(await checkPause(context)),
+    checkHomehost(context),
+    ...checkPinned(context),
+    checkServers(context),
     ...(await examine("owners", () => {
-      const cache = patient.cache instanceof JobsError ? undefined : patient.cache;
-      assertReadWrite(patient.area, cache, patient.settings);
+      const cache = context.cache instanceof JobsError ? undefined : context.cache;
+      assertReadWrite(context.area, cache, context.settings);
       return [good("owners", "this user can read and write all files that a job uses")];
     })),
-    ...(await examine("area-id", () => [checkAreaId(patient)])),
-    ...(await examine("free-space", () => checkSpace(patient))),
+    ...(await examine("area-id", () => [checkAreaId(context)])),
+    ...(await examine("free-space", () => checkSpace(context))),
   ];
 }
 

@@ -19,17 +19,17 @@ interface Stand {
 }
 
 /** Checks what an open or dead migration left in an area, and that its policy is readable. */
-export async function checkMigrations(patient: DoctorContext): Promise<Check[]> {
+export async function checkMigrations(context: DoctorContext): Promise<Check[]> {
   let stand: Stand = { migration: null, atWork: false };
   return [
     ...(await examine("migration", () => {
-      stand = look(patient);
+      stand = look(context);
       return [checkMigration(stand)];
     })),
-    ...(await examine("closed-cache", () => checkClosed(patient, stand))),
-    ...(await examine("home-files", () => [checkHomeFiles(patient, stand)])),
-    ...(await examine("left-strays", () => [checkDivergentCaches(patient)])),
-    ...(await examine("home-policy", () => [checkPolicy(patient)])),
+    ...(await examine("closed-cache", () => checkClosed(context, stand))),
+    ...(await examine("home-files", () => [checkHomeFiles(context, stand)])),
+    ...(await examine("left-strays", () => [checkDivergentCaches(context)])),
+    ...(await examine("home-policy", () => [checkPolicy(context)])),
   ];
 }
 

@@ -26,16 +26,16 @@ interface Scan {
 }
 
 /** Checks each database's schema, and its records against those of completed-runs.db. */
-export async function checkRecords(patient: DoctorContext, budget: Budget): Promise<Check[]> {
-  const { files } = patient;
+export async function checkRecords(context: DoctorContext, budget: Budget): Promise<Check[]> {
+  const { files } = context;
   const checks: Check[] = [];
   for (const part of ["area", "cache", "completed"] as const) {
     const file = files[part];
     const name = `schema/${nameOf[part]}`;
-    if (part === "completed" && !hasContent(patient.area.completedDb)) {
-      checks.push(...(await examine(name, () => checkNoContent(name, patient))));
+    if (part === "completed" && !hasContent(context.area.completedDb)) {
+      checks.push(...(await examine(name, () => checkNoContent(name, context))));
     } else if (file !== undefined) {
-      checks.push(...(await examine(name, () => [checkSchema(name, patient, part, file)])));
+      checks.push(...(await examine(name, () => [checkSchema(name, context, part, file)])));
     }
   }
   const isFit = (part: Part) =>
@@ -43,10 +43,10 @@ export async function checkRecords(patient: DoctorContext, budget: Budget): Prom
   for (const part of ["area", "cache"] as const) {
     if (files[part] === undefined || !isFit(part)) continue;
     checks.push(
-      ...(await examine(`records/${nameOf[part]}`, () => checkSource(patient, part, isFit, budget))),
+      ...(await examine(`records/${nameOf[part]}`, () => checkSource(context, part, isFit, budget))),
     );
   }
-  return [...checks, ...(await checkGuards(patient, (part) => part === "ref" || isFit(part)))];
+  return [...checks, ...(await checkGuards(context, (part) => part === "ref" || isFit(part)))];
 }
 
 /** Checks a missing or empty completed-runs.db: a job creates it, unless the area had one before. */
@@ -66,8 +66,8 @@ function checkNoContent(name: string, { area }: DoctorContext): Check[] {
   return [note(name, verdict, { remedy: "none needed: the next job fills it" })];
 }
 
-function checkSchema(name: string, patient: DoctorContext, part: Part, file: string): Check {
-  const { area } = patient;
+function checkSchema(name: string, context: DoctorContext, part: Part, file: string): Check {
+  const { area } = context;
   const db = openReadonly({ [part]: file });
   try {
     const missing = tables.filter((table) => !hasTable(db, part, table));

@@ -23,17 +23,17 @@ interface Told {
 
 /** `/api/v1/areas/:areaId…`, and the same by path, because a new area has no id yet. */
 export const areaRoutes =
-  ({ session, ask, desk }: ServerContext): FastifyPluginAsyncZod =>
+  ({ session, ask, areaPool }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     const status = async (path: string) => ({
       ...(await areaStatusWithJobs(
-        desk.status(path),
+        areaPool.status(path),
         ask(() => readQueues(session)),
       )),
     });
 
     async function pathOf(areaId: string): Promise<string> {
-      const found = await desk.areaOf(areaId);
+      const found = await areaPool.areaOf(areaId);
       if (found !== undefined) return found.area;
       throw new JobsError("not-an-area", `no area below the server's roots has the id ${areaId}`, {
         hint: "GET /api/v1/areas lists the areas",
@@ -73,18 +73,18 @@ export const areaRoutes =
       suffix: "/history",
       summary: `The last ${historyShown} jobs of an area, oldest first`,
       schema: historySchema,
-      tell: async (path) => ({ history: await desk.history(path, historyShown) }),
+      tell: async (path) => ({ history: await areaPool.history(path, historyShown) }),
     });
     add({
       suffix: "/doctor",
       summary: "The doctor's checks of an area, at most 60 seconds old",
       schema: diagnosisSchema,
-      tell: async (path) => ({ ...(await desk.diagnosis(path)) }),
+      tell: async (path) => ({ ...(await areaPool.diagnosis(path)) }),
     });
   };
 
 export const areaListRoutes =
-  ({ session, ask, desk }: ServerContext): FastifyPluginAsyncZod =>
+  ({ session, ask, areaPool }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       "/areas",
@@ -96,7 +96,7 @@ export const areaListRoutes =
           response: { 200: areasSchema, ...problems(504) },
         },
       },
-      async () => ({ ...(await desk.areas()) }),
+      async () => ({ ...(await areaPool.areas()) }),
     );
     app.get(
       "/hosts",

@@ -35,7 +35,7 @@ function statesOf(text: string | undefined): JobState[] | undefined {
 
 /** `POST /jobs`. */
 const enqueueRoute =
-  ({ settings, session, ask, desk }: ServerContext): FastifyPluginAsyncZod =>
+  ({ settings, session, ask, areaPool }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.post(
       "/jobs",
@@ -52,7 +52,8 @@ const enqueueRoute =
       },
       async (request, reply) => {
         const { job, area, requestedBy = request.caller, ...options } = request.body as JobBody;
-        const enqueue = (jobId?: string) => desk.enqueue({ name: job, area, options, jobId }, requestedBy);
+        const enqueue = (jobId?: string) =>
+          areaPool.enqueue({ name: job, area, options, jobId }, requestedBy);
         const key = request.headers["idempotency-key"];
         const once = { redis: session.redis, prefix: settings.prefix };
         const answer = await ask(async () => {

@@ -51,7 +51,7 @@ function farmGauges(registry: Registry, { session, ask }: ServerContext): () => 
   };
 }
 
-function areaGauges(registry: Registry, { desk }: ServerContext): () => Promise<void> {
+function areaGauges(registry: Registry, { areaPool }: ServerContext): () => Promise<void> {
   const up = gauge(registry, "areas_readable", "1 if the areas' file system responds", []);
   const bytes = gauge(registry, "area_database_bytes", "Size of an area's database", ["area", "database"]);
   const succeeded = gauge(
@@ -73,7 +73,7 @@ function areaGauges(registry: Registry, { desk }: ServerContext): () => Promise<
     ["area"],
   );
   return async () => {
-    const measures = await desk.measures().catch(() => undefined);
+    const measures = await areaPool.measures().catch(() => undefined);
     for (const each of [bytes, succeeded, failed, oldest]) each.reset();
     up.set(measures === undefined ? 0 : 1);
     for (const { area, bytes: sizes, jobs, oldestRunAt } of measures ?? []) {

@@ -5,7 +5,7 @@ import type { AreaPool } from "../area-pool/area-pool.ts";
 export interface ServerContext {
   settings: Settings;
   session: Session;
-  desk: AreaPool;
+  areaPool: AreaPool;
   /** Runs a call to Redis; an outage becomes `redis-unreachable`. */
   ask: <T>(work: () => Promise<T>) => Promise<T>;
 }

@@ -90,10 +90,10 @@ describe("a stray with ids that no JavaScript number holds", () => {
         INSERT INTO test_rundat (id, test_id, cpuload) VALUES (${id + 1n}, ${id + 1n}, 5)`);
     });
     settleTimes(home);
-    const merged = await withMove(home, async (move) => {
-      const first = await mergeCache({ move, stray, base });
-      expect((await mergeCache({ move, stray, base })).merged).toBe(0);
-      await repairOverwritten(move);
+    const merged = await withMove(home, async (session) => {
+      const first = await mergeCache({ session, stray, base });
+      expect((await mergeCache({ session, stray, base })).merged).toBe(0);
+      await repairOverwritten(session);
       return first;
     });
     expect(merged).toEqual({ merged: 7, kept: 0 });
@@ -113,8 +113,8 @@ describe("a stray with ids that no JavaScript number holds", () => {
     const added = "INSERT INTO test_rundat (id, test_id, cpuload) VALUES (900, 2, ";
     openToWrite(stray, (db) => db.exec(`${added} 71)`));
     edit(home, ["cache"], (db) => db.exec(`${added} 72)`));
-    await withMove(home, async (move) => {
-      const o = { move, stray, base: undefined };
+    await withMove(home, async (session) => {
+      const o = { session, stray, base: undefined };
       expect((await mergeCache(o)).merged).toBe(1);
     });
     expect(

@@ -36,9 +36,9 @@ describe("before a pair is closed", () => {
       changeInMegatestDbOnly(area, 1, "newer there");
       changeInCacheOnly(area, 4, "newer here");
       const before = unionOf(area);
-      const rows = await withMove(area, async (move) => {
-        const found = await reconcileBeforeClose(move);
-        expect(await reconcileBeforeClose(move)).toBe(0);
+      const rows = await withMove(area, async (session) => {
+        const found = await reconcileBeforeClose(session);
+        expect(await reconcileBeforeClose(session)).toBe(0);
         return found;
       });
       expect(rows).toBeGreaterThan(3);
@@ -54,9 +54,11 @@ describe("before a pair is closed", () => {
 
   it("the rows of a gap stay out of megatest.db", async () => {
     const area = buildTempArea({ runs: 3 });
-    await withMove(area, async (move) => {
-      transact(move.db, () => writeGap(move.db, gapAbove(move.db, move.sources), ["cache", "ref"]));
-      await reconcileBeforeClose(move);
+    await withMove(area, async (session) => {
+      transact(session.db, () =>
+        writeGap(session.db, gapAbove(session.db, session.sources), ["cache", "ref"]),
+      );
+      await reconcileBeforeClose(session);
     });
     expect(readColumn(area.megatestDb, "SELECT max(id) FROM runs")).toEqual([3]);
   });
@@ -65,15 +67,15 @@ describe("before a pair is closed", () => {
 describe("once the cache is closed", () => {
   it("what a client wrote last reaches megatest.db and the ref, and nothing is written to the cache", async () => {
     const area = buildTempArea({ runs: 6 });
-    await withMove(area, async (move) => {
-      await reconcileBeforeClose(move);
+    await withMove(area, async (session) => {
+      await reconcileBeforeClose(session);
       changeInCacheOnly(area, 4, "the last word");
       addTestIn(area, ["cache"], 2, "the last row");
       changeInMegatestDbOnly(area, 1, "by hand");
       const before = unionOf(area);
-      closePart(move.db, "cache", mark, move.token);
-      expect(await reconcileAfterClose(move)).toBeGreaterThan(1);
-      expect(await reconcileAfterClose(move)).toBe(0);
+      closePart(session.db, "cache", mark, session.token);
+      expect(await reconcileAfterClose(session)).toBeGreaterThan(1);
+      expect(await reconcileAfterClose(session)).toBe(0);
       assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
     });
     expect(comments(area, firstTestOf(area, 4))).toEqual(["the last word", "the last word", "the last word"]);

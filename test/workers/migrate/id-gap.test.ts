@@ -100,21 +100,21 @@ describe("the gap of a new homehost", () => {
     cleanUp([area.cacheDb, area.refDb]);
     settleTimes(area);
     const seen: unknown[] = [];
-    await withMove(area, async (move) => {
-      const commit = move.commitOnce.bind(move);
-      move.commitOnce = (...given) => {
+    await withMove(area, async (session) => {
+      const commit = session.commitOnce.bind(session);
+      session.commitOnce = (...given) => {
         const known = new Set(gapRows(area.refDb).map((row) => JSON.stringify(row)));
         seen.push(gapRows(area.cacheDb).filter((row) => !known.has(JSON.stringify(row))));
         return commit(...given);
       };
-      await repairGap(move);
+      await repairGap(session);
     });
     expect(seen).toEqual([[], []]);
     expect(gapRows(area.cacheDb)).toHaveLength(4);
   });
 });
 
-const mend = (area: SampleArea) => withMove(area, (move) => repairGap(move));
+const mend = (area: SampleArea) => withMove(area, (session) => repairGap(session));
 
 const gapRows = (file: string) => [
   ...readRows(file, "SELECT id FROM runs WHERE runname = 'mtjobs-id-gap'"),

@@ -74,9 +74,9 @@ it("a stray comes home where triggers have text in double quotes", async () => {
   copyFileSync(home.refDb, base);
   for (const file of everywhere) execFileSync("sqlite3", [fileOf(home, file), site]);
   settleTimes(home);
-  await withMove(home, async (move) => {
-    expect((await mergeCache({ move, stray, base })).merged).toBe(3);
-    await repairOverwritten(move);
+  await withMove(home, async (session) => {
+    expect((await mergeCache({ session, stray, base })).merged).toBe(3);
+    await repairOverwritten(session);
   });
   for (const file of [home.cacheDb, home.megatestDb]) {
     expect(readColumn(file, "SELECT comment FROM tests WHERE id = 1")).toEqual(["stray"]);

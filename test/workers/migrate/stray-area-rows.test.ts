@@ -23,9 +23,9 @@ function fork(sql: string, atHome = "") {
 
 /** Merges twice, as one that died in between would; the second brings nothing. */
 function merge({ home, stray, base }: ReturnType<typeof fork>) {
-  return withMove(home, async (move) => {
-    const first = await mergeCache({ move, stray, base });
-    expect((await mergeCache({ move, stray, base })).merged).toBe(0);
+  return withMove(home, async (session) => {
+    const first = await mergeCache({ session, stray, base });
+    expect((await mergeCache({ session, stray, base })).merged).toBe(0);
     return first;
   });
 }

@@ -109,12 +109,12 @@ function letTimePass({ megatestDb: area, cacheDb: cache, refDb: ref }: SampleAre
 
 async function merge(home: SampleArea, stray: SampleArea, base: string): Promise<void> {
   settleTimes(home);
-  await withMove(home, async (move) => {
-    const o = { move, stray: stray.cacheDb, base };
+  await withMove(home, async (session) => {
+    const o = { session, stray: stray.cacheDb, base };
     await mergeCache(o);
-    await repairOverwritten(move);
+    await repairOverwritten(session);
     expect((await mergeCache(o)).merged, "brought twice").toBe(0);
-    expect(await repairOverwritten(move), "mended twice").toBe(0);
+    expect(await repairOverwritten(session), "mended twice").toBe(0);
   });
 }
 

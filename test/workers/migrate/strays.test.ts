@@ -38,8 +38,8 @@ const write = (file: string, sql: string) => openToWrite(file, (db) => db.exec(s
 /** Merges twice, as one that died in between would; the second finds nothing left to bring. */
 async function merge({ home, stray, base }: Fork, withBase = true) {
   settleTimes(home);
-  return withMove(home, async (move) => {
-    const o = { move, stray, base: withBase ? base : undefined };
+  return withMove(home, async (session) => {
+    const o = { session, stray, base: withBase ? base : undefined };
     const first = await mergeCache(o);
     expect((await mergeCache(o)).merged).toBe(0);
     return first;
@@ -176,12 +176,12 @@ describe("a row of a stray", () => {
     );
     settleTimes(at.home);
     let tries = 0;
-    await withMove(at.home, async (move) => {
+    await withMove(at.home, async (session) => {
       const reader = new Database(at.home.cacheDb);
       const rows = reader.prepare("SELECT * FROM runs").iterate();
       rows.next();
-      move.db.function("tried", () => ++tries);
-      move.db.exec("CREATE TEMP TRIGGER first_try AFTER INSERT ON cache.runs BEGIN SELECT tried(); END");
+      session.db.function("tried", () => ++tries);
+      session.db.exec("CREATE TEMP TRIGGER first_try AFTER INSERT ON cache.runs BEGIN SELECT tried(); END");
       // The first try is over once a timer fires after it: the thread waits for the reader until then.
       const timer = setInterval(() => {
         if (tries === 0) return;
@@ -190,7 +190,7 @@ describe("a row of a stray", () => {
         reader.close();
         write(at.home.cacheDb, `${run} (901, 'night', 'running', 99)`);
       }, 1);
-      await mergeCache({ move, stray: at.stray, base: at.base });
+      await mergeCache({ session, stray: at.stray, base: at.base });
     });
     expect(tries).toBe(1);
     expect(readColumn(at.home.cacheDb, "SELECT id FROM runs WHERE runname = 'night'")).toEqual([901]);
@@ -252,10 +252,10 @@ describe("what a stray's sync brought to megatest.db", () => {
     await syncOnce(at.home, { quietMs: 0 });
     await syncOnce({ ...at.home, cacheDb: at.stray, refDb: at.base }, { quietMs: 0 });
     settleTimes(at.home);
-    await withMove(at.home, async (move) => {
-      await mergeCache({ move, stray: at.stray, base: at.base });
-      await repairOverwritten(move);
-      expect(await repairOverwritten(move)).toBe(0);
+    await withMove(at.home, async (session) => {
+      await mergeCache({ session, stray: at.stray, base: at.base });
+      await repairOverwritten(session);
+      expect(await repairOverwritten(session)).toBe(0);
     });
     for (const name of ["synced by the stray", "of the home"]) {
       const ids = everywhereAtHome(at.home, `SELECT id FROM runs WHERE runname = '${name}'`);
@@ -277,8 +277,8 @@ describe("what a stray's sync brought to megatest.db", () => {
        INSERT INTO tests (id, run_id, testname, item_path) VALUES (2, 1, 'of a cache that is gone', '')`,
     );
     settleTimes(home);
-    await withMove(home, async (move) => {
-      expect(await repairOverwritten(move)).toBe(1);
+    await withMove(home, async (session) => {
+      expect(await repairOverwritten(session)).toBe(1);
     });
     expect(keptVersions(home, "tests", 2, "testname")).toEqual(['"of a cache that is gone"']);
     expect(keptVersions(home, "tests", 999, "comment")).toEqual(['"under another id"']);

@@ -105,21 +105,21 @@ describe("rows that a removal leaves behind", () => {
       await expect(stopped).rejects.toThrow("stopped");
       const count = () => readColumn(area.cacheDb, `SELECT count(*) FROM ${table}`);
       const before = count();
-      await withMove(area, async (move) => {
-        const { db, plans, token, context } = move;
-        await indexChildren(move, "cache");
+      await withMove(area, async (session) => {
+        const { db, plans, token, context } = session;
+        await indexChildren(session, "cache");
         // Nobody but this connection knows of it, so that nobody can set it aside.
         db.exec(
           `CREATE TEMP TRIGGER keeps BEFORE DELETE ON cache.${table} WHEN old.id > 0 BEGIN SELECT RAISE(IGNORE); END`,
         );
-        const session = new SourceSession({
+        const source = new SourceSession({
           ...{ db, plans, token, part: "cache", fresh: "cache", jobId: context.jobId },
           signal: context.signal,
           stop: context.signal,
           beforeSlice: async () => {},
           failpoint: () => {},
         });
-        const remover = new Remover(session);
+        const remover = new Remover(source);
         await expect(remover.remove({ runs: [1n, 2n], absorbing: true })).rejects.toMatchObject({
           code: "unknown-schema",
           message: expect.stringMatching(

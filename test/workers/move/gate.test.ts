@@ -11,15 +11,16 @@ import { writeAgainst } from "../../support/write-against.ts";
 
 /**
  * A statement on a database that others use may meet a lock of theirs. All those of a job's own thread therefore go
- * through `outwaitBusy`: this looks, at each of them, whether that is on the stack.
+ * through `retryWhileBusy`: this looks, at each of them, whether that is on the stack.
  */
 const outside = new Map<string, string>();
 
 /** Only what is called by the product, and not by a test's own helpers between jobs. */
 const productFrame = /\/(?:workers|shared)\/(?!.*\.test\.ts)/;
-const isOfJob = (stack: string) => /\/workers\/(?:move|migrate)\/(?!\S*\.test\.ts)/.test(stack);
+const isOfJob = (stack: string) =>
+  /\/workers\/(?:move|migrate|records|area-db)\/(?!\S*\.test\.ts)/.test(stack);
 /** Files of ours that nobody else opens: a pair before it stands in its place, and the guard, which is a lock itself. */
-const onOwnFile = /\/workers\/migrate\/(?:build-pair|pair-guard)\.ts|at putPair /;
+const onOwnFile = /\/workers\/migrate\/pair\/(?:build-pair|pair-guard)\.ts|at putPair /;
 /** Tables of a connection's own need no lock; what ends a transaction may need one. */
 const needsLock = (sql: string) => /\b(?:cache|ref|area|completed)\b|^\s*(?:COMMIT|BEGIN)/i.test(sql);
 
@@ -33,7 +34,7 @@ function watch(target: object, names: readonly string[]): () => void {
     methods[name] = function (...args) {
       const sql = String(this.source ?? args[0]);
       const stack = new Error().stack ?? "";
-      if (needsLock(sql) && isOfJob(stack) && !stack.includes("outwaitBusy") && !onOwnFile.test(stack)) {
+      if (needsLock(sql) && isOfJob(stack) && !stack.includes("retryWhileBusy") && !onOwnFile.test(stack)) {
         const frames = stack.split("\n").filter((line) => productFrame.test(line));
         outside.set(frames.slice(0, 4).join("\n"), sql);
       }

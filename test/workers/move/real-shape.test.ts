@@ -56,9 +56,9 @@ describe("the emulation, held against an area in the shape of a real one", () =>
 describe("a job on an area in the shape of a real one", () => {
   it("learns that its sync carries last_update, at every stage", async () => {
     for (const stage of stages)
-      expect(await withMove(realShapeArea(stage), (move) => Promise.resolve(syncsLastUpdate(move)))).toBe(
-        true,
-      );
+      expect(
+        await withMove(realShapeArea(stage), (session) => Promise.resolve(syncsLastUpdate(session))),
+      ).toBe(true);
   });
 
   it.each(stages)(

@@ -28,12 +28,12 @@ export async function coordinate(
     reporter.log(`The area moves to ${forwarded.host}; the job continues in that host's queue.`);
     return { forwarded };
   }
-  const dealings = new CoordinatorIO(job, payload, context);
+  const io = new CoordinatorIO(job, payload, context);
   try {
-    return await checkOnce(dealings);
+    return await checkOnce(io);
   } catch (thrown) {
     await reporter.flush();
-    await job.updateProgress(progressOf(dealings.phase, dealings.at));
+    await job.updateProgress(progressOf(io.phase, io.at));
     if (!(thrown instanceof RetryLater)) throw toJobsError(thrown);
     await job.moveToDelayed(Date.now() + thrown.ms, token);
     throw new DelayedError();

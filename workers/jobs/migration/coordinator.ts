@@ -33,15 +33,15 @@ const watchPatienceMs = 60_000;
  *
  * @throws Pause while waiting; JobsError if the migration failed
  */
-export async function checkOnce(dealings: CoordinatorIO): Promise<MigrateResult> {
-  return await new Coordinator(dealings).go();
+export async function checkOnce(io: CoordinatorIO): Promise<MigrateResult> {
+  return await new Coordinator(io).go();
 }
 
 class Coordinator {
   readonly #with: CoordinatorIO;
 
-  constructor(dealings: CoordinatorIO) {
-    this.#with = dealings;
+  constructor(io: CoordinatorIO) {
+    this.#with = io;
   }
 
   async go(): Promise<MigrateResult> {
@@ -252,16 +252,16 @@ const between = [60_000, 600_000] as const;
 
 /** Returns the pause until the next check; undefined after the deadline. */
 function untilQuiet(
-  dealings: CoordinatorIO,
+  io: CoordinatorIO,
   { earliestAt = 0 }: CheckReport,
   against: JobsError,
 ): RetryLater | undefined {
-  const { at, job, payload } = dealings;
+  const { at, job, payload } = io;
   const now = Date.now();
   const deadline = job.timestamp + payload.deadline;
   if (now >= deadline) return undefined;
-  dealings.phase = "wait-quiet";
-  if (at.said !== against.message) dealings.say(`Waiting: ${against.message}.`);
+  io.phase = "wait-quiet";
+  if (at.said !== against.message) io.say(`Waiting: ${against.message}.`);
   at.said = against.message;
   const [least, most] = between;
   return new RetryLater(Math.min(Math.max(earliestAt - now, least), most, Math.max(deadline - now, 1000)));

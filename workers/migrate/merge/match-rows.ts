@@ -72,18 +72,18 @@ export class RowMatch {
   readonly #inOwn: readonly string[] | null | undefined;
   readonly #parents: ParentIds;
 
-  constructor(move: AreaSession, record: RecordPlan, parents: ParentIds, files: DivergentFiles) {
-    this.#db = move.db;
+  constructor(session: AreaSession, record: RecordPlan, parents: ParentIds, files: DivergentFiles) {
+    this.#db = session.db;
     this.#record = record;
     this.#parents = parents;
     this.#names = namesOf(record).filter((name) => name !== record.parent);
     // The ref lacks tables that never sync.
     const has = (name: "base" | "own") =>
-      files[name] != null && record.synced && hasTable(move.db, name, record.table);
+      files[name] != null && record.synced && hasTable(session.db, name, record.table);
     this.#hasBase = has("base");
-    const base = this.#hasBase ? new NameSet(columnNames(move.db, "base", record.table)) : undefined;
-    this.#values = divergentColumns(move, record).filter((name) => base?.has(name) ?? true);
-    const own = has("own") ? new NameSet(columnNames(move.db, "own", record.table)) : null;
+    const base = this.#hasBase ? new NameSet(columnNames(session.db, "base", record.table)) : undefined;
+    this.#values = divergentColumns(session, record).filter((name) => base?.has(name) ?? true);
+    const own = has("own") ? new NameSet(columnNames(session.db, "own", record.table)) : null;
     this.#inOwn = files.own === undefined ? undefined : own && this.#values.filter((name) => own.has(name));
   }
 

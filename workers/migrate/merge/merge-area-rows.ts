@@ -14,14 +14,14 @@ type Compared = Pick<DivergentFiles, "base" | "own">;
 
 /** Merges the area's own rows of a divergent cache, by the rules of mergeStray. */
 export async function mergeAreaRows(
-  move: AreaSession,
+  session: AreaSession,
   files: Compared,
 ): Promise<{ merged: number; kept: number }> {
   const total = { merged: 0, kept: 0 };
   for (const [table, names] of Object.entries(areaTables)) {
-    const rows = await move.read(() =>
-      ["stray", "cache"].every((part) => hasTable(move.db, part, table))
-        ? new AreaRows(move, table, names, files)
+    const rows = await session.read(() =>
+      ["stray", "cache"].every((part) => hasTable(session.db, part, table))
+        ? new AreaRows(session, table, names, files)
         : undefined,
     );
     if (rows === undefined) continue;
@@ -33,7 +33,7 @@ export async function mergeAreaRows(
 }
 
 class AreaRows {
-  readonly #move: AreaSession;
+  readonly #session: AreaSession;
   readonly #table: string;
   readonly #synced: boolean;
   readonly #named: (a: string, b: string) => string;
@@ -44,17 +44,17 @@ class AreaRows {
   /** Those also in its own ref; null without one, undefined if that is the base. */
   readonly #inOwn: readonly string[] | null | undefined;
 
-  constructor(move: AreaSession, table: string, names: readonly string[], files: Compared) {
-    this.#move = move;
+  constructor(session: AreaSession, table: string, names: readonly string[], files: Compared) {
+    this.#session = session;
     this.#table = table;
     this.#synced = names.length > 0;
     const matched = this.#synced ? names : ["id"];
     this.#named = (a, b) => matched.map((n) => `${a}.${quoteName(n)} IS ${b}.${quoteName(n)}`).join(" AND ");
-    const ofHome = columnNames(move.db, "cache", table).filter((name) => name !== "id");
+    const ofHome = columnNames(session.db, "cache", table).filter((name) => name !== "id");
     this.#columns = this.#commonWith("stray", ofHome);
     // The ref lacks tables that never sync.
     const common = (name: "base" | "own") =>
-      files[name] != null && this.#synced && hasTable(move.db, name, table)
+      files[name] != null && this.#synced && hasTable(session.db, name, table)
         ? this.#commonWith(name, this.#inBase ?? this.#columns)
         : null;
     this.#inBase = common("base") ?? undefined;
@@ -62,27 +62,27 @@ class AreaRows {
   }
 
   #commonWith(part: string, columns: readonly string[]): readonly string[] {
-    const there = new NameSet(columnNames(this.#move.db, part, this.#table));
+    const there = new NameSet(columnNames(this.#session.db, part, this.#table));
     return columns.filter((name) => there.has(name));
   }
 
   async settle(): Promise<{ merged: number; kept: number }> {
-    const { db } = this.#move;
+    const { db } = this.#session;
     const differing = `SELECT s.rowid FROM stray.${this.#table} AS s WHERE NOT EXISTS (SELECT 1
       FROM cache.${this.#table} AS x WHERE ${this.#named("x", "s")} AND ${sameRow("x", "s", this.#columns)})`;
-    const ids = await this.#move.read(() => preparedIds<[]>(db, differing).all());
+    const ids = await this.#session.read(() => preparedIds<[]>(db, differing).all());
     if (ids.length === 0) return { merged: 0, kept: 0 };
     // First: once merged, any sync copies them.
     if (this.#synced) await this.#keepDisplaced("stray", ids);
-    const homes = await this.#move.read(() => {
+    const homes = await this.#session.read(() => {
       clearTempTable(db, "losers");
-      return this.#move.commitOnce("cache", () =>
+      return this.#session.commitOnce("cache", () =>
         withSyncTriggers(db, "cache", () => ids.map((id) => this.#apply(id))),
       );
     });
     const done = homes.filter((home) => home !== undefined);
     const kept = done.filter(({ isKept }) => isKept).length;
-    if (kept > 0) await commitLosers(this.#move);
+    if (kept > 0) await commitLosers(this.#session);
     // Also unchanged rows: the divergent cache's sync may have overwritten them in megatest.db.
     const carried = done.map(({ home }) => home);
     const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried) : 0;
@@ -102,7 +102,7 @@ class AreaRows {
     }
     const columns = columnList(this.#columns);
     prepared<[bigint, bigint]>(
-      this.#move.db,
+      this.#session.db,
       `UPDATE cache.${this.#table} SET (${columns}) =
          (SELECT ${columns} FROM stray.${this.#table} WHERE rowid = ?) WHERE rowid = ?`,
     ).run(id, home);
@@ -122,7 +122,7 @@ class AreaRows {
     const own = this.#find("own", id);
     if (own === undefined) return false;
     if (this.#isSame("base", base, "own", own, columns)) return true;
-    if (!hasTable(this.#move.db, "area", this.#table)) return false;
+    if (!hasTable(this.#session.db, "area", this.#table)) return false;
     const area = this.#find("area", id);
     return area !== undefined && this.#isSame("own", own, "area", area, this.#commonWith("area", columns));
   }
@@ -131,18 +131,18 @@ class AreaRows {
     const named = this.#named("x", "s");
     const sql = `SELECT x.rowid FROM stray.${this.#table} AS s CROSS JOIN ${part}.${this.#table} AS x ON ${named}
       WHERE s.rowid = ?`;
-    return preparedIds<[bigint]>(this.#move.db, sql).get(id);
+    return preparedIds<[bigint]>(this.#session.db, sql).get(id);
   }
 
   #isSame(a: string, idA: bigint, b: string, idB: bigint, columns = this.#inBase ?? []): boolean {
     const sql = `SELECT ${sameRow("x", "y", columns)}
       FROM ${a}.${this.#table} AS x, ${b}.${this.#table} AS y WHERE x.rowid = ? AND y.rowid = ?`;
-    return prepared<[bigint, bigint], number>(this.#move.db, sql).pluck().get(idA, idB) === 1;
+    return prepared<[bigint, bigint], number>(this.#session.db, sql).pluck().get(idA, idB) === 1;
   }
 
   /** Keeps the row's id if that is free. */
   #insert(id: bigint): bigint {
-    const { db } = this.#move;
+    const { db } = this.#session;
     const columns = columnList(this.#columns);
     const free = `(SELECT CASE WHEN EXISTS (SELECT 1 FROM cache.${this.#table} WHERE rowid = s.rowid)
       THEN NULL ELSE s.rowid END)`;
@@ -157,7 +157,7 @@ class AreaRows {
   }
 
   #keep(id: bigint, reason: string): void {
-    const { db } = this.#move;
+    const { db } = this.#session;
     const columns = columnNames(db, "stray", this.#table);
     prepared<[bigint, string, string, bigint]>(
       db,
@@ -173,23 +173,23 @@ class AreaRows {
    * @returns the number of rows of megatest.db kept aside
    */
   async #carry(rows: readonly bigint[]): Promise<number> {
-    const { sources } = this.#move;
-    const attempt = (part: "area" | "ref") => this.#move.read(() => this.#write(part, rows));
+    const { sources } = this.#session;
+    const attempt = (part: "area" | "ref") => this.#session.read(() => this.#write(part, rows));
     let displaced = 0;
-    if (hasTable(this.#move.db, "area", this.#table)) {
+    if (hasTable(this.#session.db, "area", this.#table)) {
       // A concurrent sync wrote another version.
       do displaced += await this.#keepDisplaced("cache", rows);
       while (!(await attempt("area")));
     }
-    if (sources.includes("ref") && hasTable(this.#move.db, "ref", this.#table)) await attempt("ref");
+    if (sources.includes("ref") && hasTable(this.#session.db, "ref", this.#table)) await attempt("ref");
     return displaced;
   }
 
   /** Returns false, with nothing changed, if a row to be replaced is not kept yet. */
   #write(part: "area" | "ref", rows: readonly bigint[]): boolean {
-    const { db } = this.#move;
+    const { db } = this.#session;
     const columns = columnList(this.#commonWith(part, this.#columns));
-    return this.#move.commitOnce(part, () => {
+    return this.#session.commitOnce(part, () => {
       if (part === "area" && this.#noteDisplaced("cache", rows) > 0) return false;
       withSyncTriggers(db, part, () =>
         prepared<[string]>(
@@ -204,16 +204,16 @@ class AreaRows {
 
   /** Keeps rows that exist only in megatest.db and that `part` will replace. */
   async #keepDisplaced(part: "stray" | "cache", rows: readonly bigint[]): Promise<number> {
-    if (!hasTable(this.#move.db, "area", this.#table)) return 0;
-    clearTempTable(this.#move.db, "losers");
-    const noted = await this.#move.read(() => this.#noteDisplaced(part, rows));
-    if (noted > 0) await commitLosers(this.#move);
+    if (!hasTable(this.#session.db, "area", this.#table)) return 0;
+    clearTempTable(this.#session.db, "losers");
+    const noted = await this.#session.read(() => this.#noteDisplaced(part, rows));
+    if (noted > 0) await commitLosers(this.#session);
     return noted;
   }
 
   /** Adds them to `temp.losers`; returns how many were new. */
   #noteDisplaced(part: "stray" | "cache", rows: readonly bigint[]): number {
-    const { db, sources } = this.#move;
+    const { db, sources } = this.#session;
     const columns = this.#commonWith("area", this.#columns);
     const knownIn = ["cache", "stray", ...(this.#inBase === undefined ? [] : ["base"])];
     if (sources.includes("ref") && hasTable(db, "ref", this.#table)) knownIn.push("ref");

@@ -18,7 +18,7 @@ import { mergeAreaRows } from "./merge-area-rows.ts";
 
 export interface MergeOptions extends DivergentFiles {
   /** The home's databases, under the lease, with a cache. */
-  move: AreaSession;
+  session: AreaSession;
 }
 
 export interface Merged {
@@ -33,23 +33,23 @@ const chunk = 100;
  * Merges a divergent cache into the home, parents first. May be repeated. If both changed a row, the home's stays and
  * the other is kept in completed-runs.db.
  */
-export async function mergeCache({ move, ...files }: MergeOptions): Promise<Merged> {
-  const { db, records } = move;
+export async function mergeCache({ session, ...files }: MergeOptions): Promise<Merged> {
+  const { db, records } = session;
   const detach = attachDivergent(db, files);
   try {
-    const total: Merged = await mergeAreaRows(move, files);
-    await indexChildren(move, "cache");
-    const parents = new ParentIds(move);
+    const total: Merged = await mergeAreaRows(session, files);
+    await indexChildren(session, "cache");
+    const parents = new ParentIds(session);
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
-      const match = await move.read(() => new RowMatch(move, record, parents, files));
+      const match = await session.read(() => new RowMatch(session, record, parents, files));
       let ids: bigint[] = [];
       const next = (from: bigint) => {
         ids = preparedIds<{ from: bigint }>(db, match.candidates(chunk)).all({ from });
         return ids.at(-1);
       };
-      for await (const _ of move.idRangesBy(next)) {
-        const { merged, kept } = await settle({ move, record, match, parents, ids });
+      for await (const _ of session.idRangesBy(next)) {
+        const { merged, kept } = await settle({ session, record, match, parents, ids });
         total.merged += merged;
         total.kept += kept;
       }
@@ -61,7 +61,7 @@ export async function mergeCache({ move, ...files }: MergeOptions): Promise<Merg
 }
 
 interface Settling {
-  move: AreaSession;
+  session: AreaSession;
   record: RecordPlan;
   match: RowMatch;
   parents: ParentIds;
@@ -69,58 +69,58 @@ interface Settling {
 }
 
 async function settle(settling: Settling): Promise<Merged> {
-  const { move, record, parents } = settling;
-  const { db, sources } = move;
+  const { session, record, parents } = settling;
+  const { db, sources } = session;
   // Under the lock: a client may register the same row.
-  const written = await move.read(() => {
+  const written = await session.read(() => {
     clearTempTable(db, "losers");
-    return move.commitOnce("cache", () => {
+    return session.commitOnce("cache", () => {
       parents.forget();
       return withSyncTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
     });
   });
   const kept = written.filter((home) => home === "kept").length;
-  if (kept > 0) await commitLosers(move);
+  if (kept > 0) await commitLosers(session);
   const homes = written.filter((home) => typeof home === "bigint");
   if (record.synced && homes.length > 0) {
     // In the order of Megatest's sync.
     for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate)))
-      await move.commit(part, () => copyFromCache(move, record, part, homes));
+      await session.commit(part, () => copyFromCache(session, record, part, homes));
   }
   return { merged: homes.length, kept };
 }
 
 /** Returns the row's id at home if it was written, `kept` if it stays aside. */
 function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
-  const { move, record, match } = settling;
+  const { session, record, match } = settling;
   const verdict = match.judge(id);
   if (verdict.does === "nothing") return undefined;
   if (verdict.does === "keep") {
-    keep(move, record, id, verdict.home ?? id, verdict.reason);
+    keep(session, record, id, verdict.home ?? id, verdict.reason);
     return "kept";
   }
   return verdict.does === "update"
-    ? update(move, record, id, verdict.home)
-    : insert(move, record, id, verdict.parent);
+    ? update(session, record, id, verdict.home)
+    : insert(session, record, id, verdict.parent);
 }
 
-function update(move: AreaSession, record: RecordPlan, id: bigint, home: bigint): bigint {
-  const columns = divergentColumns(move, record);
+function update(session: AreaSession, record: RecordPlan, id: bigint, home: bigint): bigint {
+  const columns = divergentColumns(session, record);
   prepared<[bigint, bigint]>(
-    move.db,
+    session.db,
     `UPDATE cache.${record.table} SET (${columnList(columns)}) =
        (SELECT ${columnList(columns, "s")} FROM stray.${record.table} AS s WHERE s.id = ?) WHERE id = ?`,
   ).run(id, home);
   return home;
 }
 
-function insert(move: AreaSession, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
-  const { db } = move;
+function insert(session: AreaSession, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
+  const { db } = session;
   const { table } = record;
-  const columns = divergentColumns(move, record);
+  const columns = divergentColumns(session, record);
   const above =
     record.parent === null ? { names: [], values: "" } : { names: [record.parent], values: ":parent, " };
-  const home = isFree(move, record, id) ? id : nextId(move, record);
+  const home = isFree(session, record, id) ? id : nextId(session, record);
   prepared<{ home: bigint; id: bigint; parent: bigint | null }>(
     db,
     `INSERT INTO cache.${table} (${columnList(["id", ...above.names, ...columns])})
@@ -157,8 +157,8 @@ function nextId({ db, sources }: AreaSession, { table, synced }: RecordPlan): bi
   return highest < highestId ? highest + 1n : (smallestId(db, `cache.${table}`) ?? 0n) - 1n;
 }
 
-function keep(move: AreaSession, record: RecordPlan, id: bigint, home: bigint, reason: string): void {
-  const { db } = move;
+function keep(session: AreaSession, record: RecordPlan, id: bigint, home: bigint, reason: string): void {
+  const { db } = session;
   const columns = columnNames(db, "stray", record.table);
   const there = new NameSet(columns);
   const carried = record.carried("cache", "completed").filter((name) => there.has(name));
@@ -172,13 +172,13 @@ function keep(move: AreaSession, record: RecordPlan, id: bigint, home: bigint, r
 
 /** Copies cache rows as Megatest's sync does: its columns, and by name even if the id differs. */
 export function copyFromCache(
-  move: AreaSession,
+  session: AreaSession,
   record: RecordPlan,
   part: "area" | "ref",
   ids: readonly bigint[],
 ): void {
-  const { db } = move;
-  const columns = columnList(["id", ...writtenColumns(move, record, "cache", part)]);
+  const { db } = session;
+  const columns = columnList(["id", ...writtenColumns(session, record, "cache", part)]);
   withSyncTriggers(db, part, () =>
     prepared<[string]>(
       db,

@@ -31,7 +31,7 @@ export async function mergeCaches(session: MigrationSession, row: MigrationRow):
     const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
     const base = [...parted, ref].find((file) => existsSync(file));
     const own = base === ref ? undefined : existsSync(ref) ? ref : null;
-    const { merged, kept } = await mergeCache({ move: rows, stray, base, own });
+    const { merged, kept } = await mergeCache({ session: rows, stray, base, own });
     total.merged += merged;
     total.kept += kept;
     if (kept === 0) done.push(n);

@@ -57,15 +57,15 @@ async function readArea<T>(
 export function firstAction(
   stands: readonly OpenMigration[],
   host: string,
-): { stand: OpenMigration; duty: NextAction | undefined; next: string | undefined } | undefined {
+): { stand: OpenMigration; action: NextAction | undefined; next: string | undefined } | undefined {
   const mine = stands.flatMap((stand) => {
     const side = sideOf(stand.row, host);
     if (side === undefined) return [];
     const other = side === "old" ? "new" : "old";
     const next = nextAction(stand, other) === undefined ? undefined : otherHost(stand.row, side);
-    return [{ stand, duty: nextAction(stand, side), next }];
+    return [{ stand, action: nextAction(stand, side), next }];
   });
-  return mine.find(({ duty }) => duty !== undefined) ?? mine.at(-1);
+  return mine.find(({ action }) => action !== undefined) ?? mine.at(-1);
 }
 
 const otherHost = ({ from_host, to_host }: OpenMigration["row"], side: Side) =>

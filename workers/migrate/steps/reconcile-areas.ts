@@ -76,5 +76,5 @@ async function visit(
     report.coordinated.push({ area: path, jobId: row.job_id, requestedBy: row.requested_by });
   }
   const first = firstAction(stands, host);
-  if (first?.duty !== undefined) report.due.push(path);
+  if (first?.action !== undefined) report.due.push(path);
 }

@@ -37,10 +37,10 @@ export async function reconcile(payload: ReconcilePayload, context: JobContext):
     const first = firstAction(await openMigrations(area, context, payload.givenUp), settings.host);
     if (first === undefined) return { did };
     const { row } = first.stand;
-    if (first.duty === undefined)
+    if (first.action === undefined)
       return { did, ...wakeOf(row), ...(first.next === undefined ? {} : { next: first.next }) };
-    const againMs = await perform(first.duty, area, row, context, payload.givenUp);
-    did.push(first.duty);
+    const againMs = await perform(first.action, area, row, context, payload.givenUp);
+    did.push(first.action);
     if (againMs !== undefined) return { did, againMs };
   }
   return { did };
@@ -50,21 +50,21 @@ const wakeOf = ({ to_host, job_id }: MigrationRow) => ({ wake: { host: to_host, 
 
 /** Returns ms until the action must be repeated; undefined when done. */
 async function perform(
-  duty: NextAction,
+  action: NextAction,
   area: Area,
   row: MigrationRow,
   context: JobContext,
   givenUp: string | undefined,
 ): Promise<number | undefined> {
-  if (duty === "clean-new") return void (await cleanNew(area, row, context));
-  if (duty === "watch") return await watch(area, row, context);
+  if (action === "clean-new") return void (await cleanNew(area, row, context));
+  if (action === "watch") return await watch(area, row, context);
   const pair = findCache(area, context.settings);
   // In `undoing` only the old home acts; otherwise wait until the lease expires.
-  const isOver = duty === "open-old" || duty === "finish-undo" || row.job_id === givenUp;
+  const isOver = action === "open-old" || action === "finish-undo" || row.job_id === givenUp;
   const lease = isOver ? "any" : "over";
   try {
     await withMigration({ context, area, pair, migration: row.job_id, lease }, (session) =>
-      actOrGiveBack(duty, session, row),
+      actOrGiveBack(action, session, row),
     );
   } catch (error) {
     // Another step took the lease first.
@@ -75,27 +75,31 @@ async function perform(
 }
 
 /** Releases the lease on failure; the next reconciliation retries. */
-async function actOrGiveBack(duty: NextAction, session: MigrationSession, seen: MigrationRow): Promise<void> {
+async function actOrGiveBack(
+  action: NextAction,
+  session: MigrationSession,
+  seen: MigrationRow,
+): Promise<void> {
   try {
-    await act(duty, session, seen);
+    await act(action, session, seen);
   } catch (error) {
     await session.giveBack().catch(() => {}); // overtaken or unreachable: the lease expires
     throw error;
   }
 }
 
-async function act(duty: NextAction, session: MigrationSession, seen: MigrationRow): Promise<void> {
+async function act(action: NextAction, session: MigrationSession, seen: MigrationRow): Promise<void> {
   const row = await rowOf(session, seen.job_id);
   // Another host acted first.
   if (row.state !== seen.state) return;
   // These end the lease too.
-  if (duty === "finish-undo") return await finishUndo(session, row);
-  if (duty === "settle") return void (await settle(session, row));
-  if (duty === "tidy")
+  if (action === "finish-undo") return await finishUndo(session, row);
+  if (action === "settle") return void (await settle(session, row));
+  if (action === "tidy")
     return void (await (row.state === "undone" ? cleanupUndone(session, row) : cleanupSettled(session, row)));
-  if (duty === "decide") await decide(session, row, "no worker continued it before its lease expired");
-  else if (duty === "open-old") await openOld(session, row);
-  else if (duty === "open-new") await openNew(session, row);
+  if (action === "decide") await decide(session, row, "no worker continued it before its lease expired");
+  else if (action === "open-old") await openOld(session, row);
+  else if (action === "open-new") await openNew(session, row);
   // The remaining actions need no lease in between.
   await session.giveBack();
 }

@@ -40,13 +40,13 @@ export class PendingStates {
   }
 
   /** Writes the changes inside the caller's transaction. They are kept until `written`. */
-  write(move: JobSession, now: number): void {
+  write(session: JobSession, now: number): void {
     const upsert = prepared(
-      move.db,
+      session.db,
       `INSERT INTO completed.mtjobs_runs (run_id, state, job_id, changed_at) VALUES (:run, :state, :job, :now)
        ON CONFLICT (run_id) DO UPDATE SET state = :state, job_id = :job, changed_at = :now`,
     );
-    for (const [run, state] of this.#states) upsert.run({ run, state, job: move.context.jobId, now });
+    for (const [run, state] of this.#states) upsert.run({ run, state, job: session.context.jobId, now });
   }
 
   written(): void {
@@ -55,29 +55,29 @@ export class PendingStates {
 }
 
 /** Commits states alone, if no copy follows. */
-export function commitStates(move: JobSession, pending: PendingStates): void {
+export function commitStates(session: JobSession, pending: PendingStates): void {
   if (pending.size === 0) return;
-  move.commitOnce("completed", () => pending.write(move, Date.now()));
+  session.commitOnce("completed", () => pending.write(session, Date.now()));
   pending.written();
 }
 
 /** Commits the staged rows into completed-runs.db, with the losing versions and pending states. Reads only the stage. */
-export function commitStage(move: JobSession, pending: PendingStates): void {
-  const { db } = move;
+export function commitStage(session: JobSession, pending: PendingStates): void {
+  const { db } = session;
   const now = Date.now();
   const archives =
-    planOf(move, "tests").columnsIn("completed").includes("archived") &&
-    stageArchiveBlocks(db, blockSources(move.sources), "temp.stage_tests");
-  const kept = move.commitPatiently("completed", () => {
-    pending.write(move, now);
+    planOf(session, "tests").columnsIn("completed").includes("archived") &&
+    stageArchiveBlocks(db, blockSources(session.sources), "temp.stage_tests");
+  const kept = session.commitPatiently("completed", () => {
+    pending.write(session, now);
     withoutTriggers(db, "completed", () => {
       if (archives) settleArchiveBlocks(db);
-      insertStage(move);
+      insertStage(session);
     });
-    return recordLosers(move, now);
+    return recordLosers(session, now);
   });
   pending.written();
-  move.countKept(kept);
+  session.countKept(kept);
 }
 
 /**

@@ -23,16 +23,16 @@ import { clearStage, stageSlice } from "./stage.ts";
  * @returns the runs copied; they are in state `copying` until the caller changes it
  */
 export async function copyBatch(
-  move: JobSession,
+  session: JobSession,
   runs: readonly bigint[],
   payload: ReducePayload,
   pending: PendingStates,
   size = stageSize,
 ): Promise<Run[]> {
-  const { signal } = move.context;
-  const { db, fresh, records, pace } = move;
-  const counts = await move.read(() => gatherTests(db, runs, [fresh, "area"]));
-  const large = await move.read(() => new LargeTests(db, fresh, records));
+  const { signal } = session.context;
+  const { db, fresh, records, batchSize } = session;
+  const counts = await session.read(() => gatherTests(db, runs, [fresh, "area"]));
+  const large = await session.read(() => new LargeTests(db, fresh, records));
   const batch: Batch = {
     facts: new Map(),
     rejected: new Map(),
@@ -40,22 +40,22 @@ export async function copyBatch(
     staged: new Set(),
   };
   let tests = 0;
-  clearStage(move);
-  const cutter = new SliceCutter(db, counts, () => pace.size, { tests: large, order: "parents-first" });
+  clearStage(session);
+  const cutter = new SliceCutter(db, counts, () => batchSize.size, { tests: large, order: "parents-first" });
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     if (slice.runs.every((run) => batch.rejected.has(run))) continue;
     signal.throwIfAborted();
-    tests += await stageSlice(move, slice);
+    tests += await stageSlice(session, slice);
     for (const run of slice.runs) batch.staged.add(run);
     // The facts about a test are complete only once all its steps are staged.
     if (tests < size || slice.more === true) continue;
-    await flush(move, batch, payload, pending);
+    await flush(session, batch, payload, pending);
     tests = 0;
   }
-  await flush(move, batch, payload, pending);
+  await flush(session, batch, payload, pending);
   const halfCopied = [...batch.rejected.keys()].filter((run) => batch.committed.has(run));
-  if (halfCopied.length > 0) await discardCopies(move, halfCopied);
-  return tally(move, runs, batch, payload);
+  if (halfCopied.length > 0) await discardCopies(session, halfCopied);
+  return tally(session, runs, batch, payload);
 }
 
 /** Tests staged before a commit: enough that commits cost little beside the rows. It grows in a long job. */
@@ -73,74 +73,74 @@ interface Batch {
 
 /** Judges the staged runs; commits and verifies those that may move. In a dry run it only counts. */
 async function flush(
-  move: JobSession,
+  session: JobSession,
   batch: Batch,
   payload: ReducePayload,
   pending: PendingStates,
 ): Promise<void> {
   const runs = [...batch.staged];
   if (runs.length === 0) return;
-  const found = await move.read(() => gatherFacts(move, runs, batch.facts));
+  const found = await session.read(() => gatherFacts(session, runs, batch.facts));
   for (const [run, facts] of found) batch.facts.set(run, facts);
-  const stay = runs.filter((run) => isKeptBack(move, found.get(run), payload));
-  reject(move, batch, stay, undefined);
-  rejectUnfit(move, batch);
+  const stay = runs.filter((run) => isKeptBack(session, found.get(run), payload));
+  reject(session, batch, stay, undefined);
+  rejectUnfit(session, batch);
   const going = runs.filter((run) => !batch.rejected.has(run));
-  if (move.token === 0) countStaged(move);
-  else await commitFitting(move, batch, going, pending);
+  if (session.token === 0) countStaged(session);
+  else await commitFitting(session, batch, going, pending);
   batch.staged.clear();
-  clearStage(move);
+  clearStage(session);
 }
 
 /** An earlier part of a cut run may be committed: it is discarded at the end of the batch. */
 function reject(
-  move: JobSession,
+  session: JobSession,
   batch: Batch,
   runs: readonly bigint[],
   reason: SkipReason | undefined,
 ): void {
   if (runs.length === 0) return;
   for (const run of runs) batch.rejected.set(run, reason);
-  dropFromStage(move, runs);
+  dropFromStage(session, runs);
 }
 
 /** Commits and verifies the staged runs. One that completed-runs.db rejects stays, and the others continue. */
 async function commitFitting(
-  move: JobSession,
+  session: JobSession,
   batch: Batch,
   going: readonly bigint[],
   pending: PendingStates,
 ): Promise<void> {
-  const { context, tally } = move;
+  const { context, tally } = session;
   if (going.length === 0) return;
   pending.set(going, "copying");
   try {
-    await move.read(() => commitStage(move, pending));
+    await session.read(() => commitStage(session, pending));
   } catch (error) {
     if (!isConstraintError(error)) throw error;
-    const refused = await move.read(() => findRefused(move, going));
+    const refused = await session.read(() => findRefused(session, going));
     if (refused.size === 0) throw error;
     const stay = [...refused.keys()];
     pending.drop(stay);
-    reject(move, batch, stay, "conflict");
+    reject(session, batch, stay, "conflict");
     for (const [run, reason] of refused) {
       tally.warn(`run ${nameOf(batch, run)} stays: completed-runs.db rejects its rows (${reason})`);
     }
     const rest = going.filter((run) => !refused.has(run));
-    return commitFitting(move, batch, rest, pending);
+    return commitFitting(session, batch, rest, pending);
   }
   for (const run of going) batch.committed.add(run);
   context.failpoint("copied");
-  await move.read(() => verifyCopy(move));
+  await session.read(() => verifyCopy(session));
   context.failpoint("verified");
 }
 
 /** Keeps back runs with a value that completed-runs.db would change. */
-function rejectUnfit(move: JobSession, batch: Batch): void {
-  const unfit = findChangedValues(move);
-  reject(move, batch, [...unfit.keys()], "changed");
+function rejectUnfit(session: JobSession, batch: Batch): void {
+  const unfit = findChangedValues(session);
+  reject(session, batch, [...unfit.keys()], "changed");
   for (const column of new Set(unfit.values())) {
-    move.tally.warn(
+    session.tally.warn(
       `runs stay because of column ${column}: its type differs between the databases, and completed-runs.db would change a value`,
     );
   }
@@ -152,12 +152,12 @@ function nameOf({ facts }: Batch, id: bigint): string {
 }
 
 /** A run that a client deleted since it was chosen is neither copied nor reported. */
-function isKeptBack(move: JobSession, run: RunFacts | undefined, payload: ReducePayload): boolean {
-  return run === undefined || !run.exists || judgeRuns(run, payload, move.now) !== undefined;
+function isKeptBack(session: JobSession, run: RunFacts | undefined, payload: ReducePayload): boolean {
+  return run === undefined || !run.exists || judgeRuns(run, payload, session.now) !== undefined;
 }
 
 function tally(
-  move: JobSession,
+  session: JobSession,
   runs: readonly bigint[],
   { facts, rejected }: Batch,
   payload: ReducePayload,
@@ -167,18 +167,18 @@ function tally(
     const run = facts.get(id);
     if (run === undefined) continue;
     const label = { id, target: run.target, runname: run.runname };
-    const reason = rejected.get(id) ?? judgeRuns(run, payload, move.now);
+    const reason = rejected.get(id) ?? judgeRuns(run, payload, session.now);
     if (!rejected.has(id)) {
       copied.push(label);
       if (run.unfinishedTests > 0) {
-        move.tally.warn(
+        session.tally.warn(
           `run ${id} (${run.target}/${run.runname}) has ${plural(run.unfinishedTests, "unfinished test")} without recent activity: treated as dead`,
         );
       }
     } else if (reason !== undefined && reason !== "deleted") {
-      move.tally.skip(labelOf(label), reason);
+      session.tally.skip(labelOf(label), reason);
       if (run.oddTime !== undefined && (reason === "recent" || reason === "in-flight"))
-        move.tally.warn(oddTimeText(label, run.oddTime, writeSeconds));
+        session.tally.warn(oddTimeText(label, run.oddTime, writeSeconds));
     }
   }
   return copied;

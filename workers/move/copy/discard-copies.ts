@@ -20,23 +20,23 @@ const initial = 1000;
  * Deletes copies from completed-runs.db, a large one in several transactions. Only for runs that count elsewhere, of
  * which nothing has been removed or which are complete again.
  */
-export async function discardCopies(move: JobSession, runs: readonly bigint[]): Promise<void> {
-  const { db } = move;
+export async function discardCopies(session: JobSession, runs: readonly bigint[]): Promise<void> {
+  const { db } = session;
   const list = idList(runs);
-  const pace = new BatchSize("completed", aimMs, initial);
+  const batchSize = new BatchSize("completed", aimMs, initial);
   const some = () =>
     preparedIds<[string, number]>(
       db,
       `SELECT id FROM completed.tests WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, id LIMIT ?`,
     );
   for (let isLast = false; !isLast; ) {
-    await move.read(() => {
+    await session.read(() => {
       const started = performance.now();
-      const tests = some().all(list, pace.size);
-      isLast = tests.length < pace.size;
-      discard(move, { runs: list, tests: idList(tests), isLast });
-      pace.hold(performance.now() - started);
-      pace.settle(tests.length);
+      const tests = some().all(list, batchSize.size);
+      isLast = tests.length < batchSize.size;
+      discard(session, { runs: list, tests: idList(tests), isLast });
+      batchSize.hold(performance.now() - started);
+      batchSize.settle(tests.length);
     });
     await yieldNow();
   }

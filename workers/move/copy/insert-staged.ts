@@ -48,15 +48,15 @@ function insertRows(db: Connection, { table, columnsIn }: RecordPlan, which = "1
  * Returns the staged runs with rows that completed-runs.db rejects (two rows of one name, a NULL that is not
  * allowed), with SQLite's messages. Commits nothing.
  */
-export function findRefused(move: JobSession, runs: readonly bigint[]): Map<bigint, string> {
-  const { db, records } = move;
+export function findRefused(session: JobSession, runs: readonly bigint[]): Map<bigint, string> {
+  const { db, records } = session;
   const refused = new Map<bigint, string>();
   db.exec("BEGIN");
   try {
     withoutTriggers(db, "completed", () => {
       for (const record of records) giveUpTakenIds(db, record);
       for (const run of runs) {
-        const reason = tryRun(move, run);
+        const reason = tryRun(session, run);
         if (reason !== undefined) refused.set(run, reason);
       }
     });

@@ -24,49 +24,49 @@ export function clearStage({ db, records }: JobSession): void {
  *
  * @returns the work done, in ordinary tests
  */
-export async function stageSlice(move: JobSession, slice: Slice): Promise<number> {
-  const { db } = move;
+export async function stageSlice(session: JobSession, slice: Slice): Promise<number> {
+  const { db } = session;
   const tests = enterSlice(db, slice);
   clearTempTable(db, "differing");
   if (slice.rows !== undefined && "table" in slice.rows && !isTestStaged(db)) {
     // Its test lost when its own row was staged, in an earlier slice.
-    await keepChildrenOf(move, "SELECT id FROM temp.slice_tests");
+    await keepChildrenOf(session, "SELECT id FROM temp.slice_tests");
     return tests;
   }
   // Parents first: a losing test of megatest.db takes its children with it.
   for (const parent of [null, "run_id", "test_id"] as const) {
-    for (const record of plansBy(move, parent, true)) await stageSynced(move, record);
+    for (const record of plansBy(session, parent, true)) await stageSynced(session, record);
   }
-  for (const record of move.records.filter(({ synced }) => !synced)) await stageUnsynced(move, record);
-  move.pace.settle(tests);
+  for (const record of session.records.filter(({ synced }) => !synced)) await stageUnsynced(session, record);
+  session.batchSize.settle(tests);
   return tests;
 }
 
-async function stageSynced(move: JobSession, record: RecordPlan): Promise<void> {
-  const { fresh } = move;
+async function stageSynced(session: JobSession, record: RecordPlan): Promise<void> {
+  const { fresh } = session;
   const columns = record.columnsIn(fresh);
   if (columns.length > 0) {
     await readSources(
-      move,
+      session,
       `INSERT OR IGNORE INTO temp.stage_${record.table} (${columnList(columns)})
        SELECT ${columnList(columns, "c")} FROM ${rowsOfSlice(fresh, record, "c")}`,
     );
   }
   if (fresh === "area") return;
-  await takeOwnColumns(move, record);
-  if ((await noteDiffering(move, record)) === 0) return;
-  await keepLosers(move, record);
-  await takeWinners(move, record);
+  await takeOwnColumns(session, record);
+  if ((await noteDiffering(session, record)) === 0) return;
+  await keepLosers(session, record);
+  await takeWinners(session, record);
 }
 
 /** Stages the columns that only megatest.db has. */
-async function takeOwnColumns(move: JobSession, record: RecordPlan): Promise<void> {
+async function takeOwnColumns(session: JobSession, record: RecordPlan): Promise<void> {
   const { table } = record;
   const cached = record.columnsIn("cache");
   const own = record.columnsIn("area").filter((name) => !cached.includes(name));
   if (own.length === 0) return;
   await readSources(
-    move,
+    session,
     `UPDATE temp.stage_${table} AS c SET (${columnList(own)}) =
        (SELECT ${columnList(own, "m")} FROM area.${table} AS m WHERE m.id = c.id)
      WHERE EXISTS (SELECT 1 FROM area.${table} AS m WHERE m.id = c.id)`,
@@ -77,27 +77,27 @@ async function takeOwnColumns(move: JobSession, record: RecordPlan): Promise<voi
  * Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. Cache and ref
  * are read only for these few rows, since a commit may lock either.
  */
-async function noteDiffering(move: JobSession, record: RecordPlan): Promise<number> {
+async function noteDiffering(session: JobSession, record: RecordPlan): Promise<number> {
   const { table } = record;
   const differs = `(c.id IS NULL OR NOT (${sameRow("c", "m", record.carried("cache", "area"), record.mixed)}))`;
   const found = await readSources(
-    move,
+    session,
     `INSERT OR IGNORE INTO temp.differing (table_name, id)
        SELECT ${quoteText(table)}, m.id FROM ${rowsOfSlice("area", record, "m")} LEFT JOIN temp.stage_${table} AS c ON c.id = m.id
        WHERE ${differs}`,
   );
   if (found === 0) return 0;
   await readSources(
-    move,
+    session,
     `UPDATE temp.differing AS f SET winner = (SELECT CASE
-         WHEN c.id IS NOT NULL THEN CASE WHEN ${areaIsNewer(move, record)} THEN 'area' ELSE 'cache' END
+         WHEN c.id IS NOT NULL THEN CASE WHEN ${areaIsNewer(session, record)} THEN 'area' ELSE 'cache' END
          WHEN ${standsElsewhereInCache(record)} THEN 'none'
          ELSE 'alone' END
        FROM area.${table} AS m LEFT JOIN temp.stage_${table} AS c ON c.id = m.id WHERE m.id = f.id AND ${differs})
      WHERE f.table_name = ${quoteText(table)}`,
   );
   // Ignore rows that were removed or made equal since.
-  const gone = prepared(move.db, "DELETE FROM temp.differing WHERE winner IS NULL").run();
+  const gone = prepared(session.db, "DELETE FROM temp.differing WHERE winner IS NULL").run();
   return found - gone.changes;
 }
 
@@ -105,9 +105,9 @@ async function noteDiffering(move: JobSession, record: RecordPlan): Promise<numb
  * SQL: if cache (`c`) and ref agree, megatest.db (`m`) has changed only if its last_update is later than the ref's:
  * both are times of syncs, and a sync killed between the two leaves megatest.db behind.
  */
-function areaIsNewer(move: JobSession, record: RecordPlan): string {
+function areaIsNewer(session: JobSession, record: RecordPlan): string {
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
-  if (!move.sources.includes("ref") || !timed) return "0";
+  if (!session.sources.includes("ref") || !timed) return "0";
   return `EXISTS (SELECT 1 FROM ref.${record.table} AS r WHERE r.id = c.id
     AND ${sameRow("c", "r", record.carried("cache", "ref"), record.mixed)} AND m.last_update > r.last_update)`;
 }
@@ -122,14 +122,14 @@ function standsElsewhereInCache(record: RecordPlan): string {
 }
 
 /** Keeps each losing version: the cache's if megatest.db is newer, else megatest.db's. */
-async function keepLosers(move: JobSession, record: RecordPlan): Promise<void> {
+async function keepLosers(session: JobSession, record: RecordPlan): Promise<void> {
   const which = [
     ["area", "cache", "newer in megatest.db"],
     ["cache", "area", "newer in the cache"],
     ["none", "area", "replaced in the cache under another id"],
   ] as const;
-  for (const [winner, loser, reason] of which) await keep(move, record, { winner, loser, reason });
-  if (record.table === "tests") await keepChildrenOfLosers(move);
+  for (const [winner, loser, reason] of which) await keep(session, record, { winner, loser, reason });
+  if (record.table === "tests") await keepChildrenOfLosers(session);
 }
 
 interface Losing {
@@ -139,16 +139,16 @@ interface Losing {
 }
 
 async function keep(
-  move: JobSession,
+  session: JobSession,
   record: RecordPlan,
   { winner, loser: part, reason }: Losing,
 ): Promise<void> {
   const columns = record.columnsIn(part);
   await readSources(
-    move,
+    session,
     `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried, unsynced)
        SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
-         ${rowLiteral("x", record.carried(part, "completed"))}, ${winner === "cache" ? isUnsynced(move, record, part) : "0"}
+         ${rowLiteral("x", record.carried(part, "completed"))}, ${winner === "cache" ? isUnsynced(session, record, part) : "0"}
        FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id
        WHERE f.table_name = ${quoteText(record.table)} AND f.winner = ${quoteText(winner)}`,
     reason,
@@ -157,11 +157,11 @@ async function keep(
 }
 
 /** Keeps the steps and data of megatest.db's tests that lost to a test of the same name. */
-async function keepChildrenOfLosers(move: JobSession): Promise<void> {
-  const { db } = move;
+async function keepChildrenOfLosers(session: JobSession): Promise<void> {
+  const { db } = session;
   const lost = "SELECT id FROM temp.differing WHERE table_name = 'tests' AND winner = 'none'";
   if (prepared(db, `SELECT EXISTS (${lost})`).pluck().get() === 0) return;
-  await keepChildrenOf(move, lost);
+  await keepChildrenOf(session, lost);
   db.exec(`DELETE FROM temp.slice_tests WHERE id IN (${lost})`);
 }
 
@@ -171,11 +171,11 @@ const isTestStaged = (db: Connection) =>
     .get() === 1;
 
 /** @param lost a SELECT of the ids of tests */
-async function keepChildrenOf(move: JobSession, lost: string): Promise<void> {
-  for (const record of move.records.filter(({ parent }) => parent === "test_id")) {
+async function keepChildrenOf(session: JobSession, lost: string): Promise<void> {
+  for (const record of session.records.filter(({ parent }) => parent === "test_id")) {
     const columns = record.columnsIn("area");
     await readSources(
-      move,
+      session,
       `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
        SELECT ${quoteText(record.table)}, x.id, 'area', 'its test was replaced under another id', ?,
          ${rowLiteral("x", columns)}, ${rowLiteral("x", record.carried("area", "completed"))}
@@ -186,20 +186,20 @@ async function keepChildrenOf(move: JobSession, lost: string): Promise<void> {
 }
 
 /** Stages what is newer in megatest.db: carried columns, and rows that only it has. */
-async function takeWinners(move: JobSession, record: RecordPlan): Promise<void> {
+async function takeWinners(session: JobSession, record: RecordPlan): Promise<void> {
   const { table } = record;
   const chosen = (winner: string) =>
     `(SELECT id FROM temp.differing WHERE table_name = ${quoteText(table)} AND winner = ${quoteText(winner)})`;
   const carried = record.carried("cache", "area");
   await readSources(
-    move,
+    session,
     `UPDATE temp.stage_${table} SET (${columnList(carried)}) =
        (SELECT ${columnList(carried, "m")} FROM area.${table} AS m WHERE m.id = stage_${table}.id)
      WHERE id IN ${chosen("area")}`,
   );
   const columns = record.columnsIn("area");
   await readSources(
-    move,
+    session,
     `INSERT INTO temp.stage_${table} (${columnList(columns)})
      SELECT ${columnList(columns, "m")} FROM area.${table} AS m WHERE m.id IN ${chosen("alone")}`,
   );
@@ -209,11 +209,11 @@ async function takeWinners(move: JobSession, record: RecordPlan): Promise<void> 
  * Runs one statement that reads sources into temporary tables, and returns the number of rows written. An attempt
  * that finds the database busy leaves nothing and is repeated.
  */
-async function readSources(move: JobSession, sql: string, ...parameters: string[]): Promise<number> {
-  return move.read(() => {
+async function readSources(session: JobSession, sql: string, ...parameters: string[]): Promise<number> {
+  return session.read(() => {
     const started = performance.now();
-    const { changes } = prepared<string[]>(move.db, sql).run(...parameters);
-    move.pace.hold(performance.now() - started);
+    const { changes } = prepared<string[]>(session.db, sql).run(...parameters);
+    session.batchSize.hold(performance.now() - started);
     return changes;
   });
 }
@@ -222,29 +222,34 @@ async function readSources(move: JobSession, sql: string, ...parameters: string[
 const aboveFresh = 2 ** 52;
 
 /** Stages the rows of a never-synced table: the cache's, and those that only megatest.db has, by parent and content. */
-async function stageUnsynced(move: JobSession, record: RecordPlan): Promise<void> {
-  const { fresh } = move;
+async function stageUnsynced(session: JobSession, record: RecordPlan): Promise<void> {
+  const { fresh } = session;
   const { mixed } = record;
   const rows = (part: Source) =>
     `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${rowsOfSlice(part, record, "x")}`;
-  await addUnsynced(move, record, fresh, rows(fresh));
+  await addUnsynced(session, record, fresh, rows(fresh));
   if (fresh === "area") return;
   const columns = record.columnsIn("area");
   const cached = record.columnsIn("cache");
   const compared = columns.filter((name) => cached.includes(name));
   const own = columns.filter((name) => !cached.includes(name));
   const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table} WHERE ${isOfSlice(record)}`;
-  if (compared.length === 0) return addUnsynced(move, record, "area", rows("area"));
+  if (compared.length === 0) return addUnsynced(session, record, "area", rows("area"));
   if (own.length > 0) {
     // Only megatest.db has these columns.
     await readSources(
-      move,
+      session,
       `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
        FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own, mixed })}) AS p
        WHERE p.stage_row = t.stage_row`,
     );
   }
-  await addUnsynced(move, record, "area", unmatchedRows(rows("area"), known, { columns, compared, mixed }));
+  await addUnsynced(
+    session,
+    record,
+    "area",
+    unmatchedRows(rows("area"), known, { columns, compared, mixed }),
+  );
 }
 
 const isOfSlice = ({ parent }: RecordPlan) =>
@@ -252,28 +257,28 @@ const isOfSlice = ({ parent }: RecordPlan) =>
 
 /** The cache's rows come first, in whatever slice they are read: they keep an id that another row wants. */
 async function addUnsynced(
-  move: JobSession,
+  session: JobSession,
   record: RecordPlan,
   part: Source,
   select: string,
 ): Promise<void> {
   const columns = record.columnsIn(part);
   if (columns.length === 0) return;
-  const isFresh = part === move.fresh;
+  const isFresh = part === session.fresh;
   const rest = columns.filter((name) => name !== "id");
   const last = isFresh
     ? `coalesce((SELECT max(stage_row) FROM temp.stage_${record.table} WHERE stage_row <= ${aboveFresh}), 0)`
     : `max(${aboveFresh}, coalesce((SELECT max(stage_row) FROM temp.stage_${record.table}), 0))`;
   const added = await readSources(
-    move,
+    session,
     `INSERT INTO temp.stage_${record.table} (${columnList(["stage_row", "id", ...rest])})
      SELECT ${last} + row_number() OVER (), ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
   );
   if (isFresh || added === 0) return;
   // An id of any cache row belongs to that row, even if it is staged later.
   await readSources(
-    move,
+    session,
     `UPDATE temp.stage_${record.table} AS n SET id = NULL
-     WHERE ${isOfSlice(record)} AND stage_row > ${aboveFresh} AND EXISTS (SELECT 1 FROM ${move.fresh}.${record.table} AS f WHERE f.id = n.id)`,
+     WHERE ${isOfSlice(record)} AND stage_row > ${aboveFresh} AND EXISTS (SELECT 1 FROM ${session.fresh}.${record.table} AS f WHERE f.id = n.id)`,
   );
 }

@@ -21,36 +21,36 @@ import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
  *
  * While the guards hold there is nothing to check.
  */
-export async function repairIdClashes(move: JobSession): Promise<number> {
-  const { db, context } = move;
-  const empty = await move.read(
+export async function repairIdClashes(session: JobSession): Promise<number> {
+  const { db, context } = session;
+  const empty = await session.read(
     () => db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1,
   );
-  const held = await move.read(() => guardsHold(move));
-  const standIns = await move.read(() => hasNewRunUnderOldId(move));
-  const pending = await move.read(() => isRepairPending(move));
+  const held = await session.read(() => guardsHold(session));
+  const standIns = await session.read(() => hasNewRunUnderOldId(session));
+  const pending = await session.read(() => isRepairPending(session));
   if (empty || (held && !standIns && !pending)) return 0;
   // From here on guards may hold while clashes remain: if this job dies, the next must check again.
-  await move.read(() => setRepairFlag(move));
+  await session.read(() => setRepairFlag(session));
   // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.
-  const raised = await move.read(() => raiseGuards(move));
-  const room = await noteSharedIds(move);
+  const raised = await session.read(() => raiseGuards(session));
+  const room = await noteSharedIds(session);
   context.failpoint("clash-noted");
   const shared = Object.values(room).some((count) => count > 0n);
-  const guards = shared ? await move.read(() => raiseGuards(move, room)) : raised;
+  const guards = shared ? await session.read(() => raiseGuards(session, room)) : raised;
   context.failpoint("clash-guarded");
-  return move.read(() => renumber(move, guards, room));
+  return session.read(() => renumber(session, guards, room));
 }
 
 /**
  * Returns true if a source has a run under a moved run's id with another name or start time. Checked by each job,
  * since guards may have been lost and restored.
  */
-function hasNewRunUnderOldId(move: JobSession): boolean {
-  const runs = planOf(move, "runs");
-  return move.sources.some(
+function hasNewRunUnderOldId(session: JobSession): boolean {
+  const runs = planOf(session, "runs");
+  return session.sources.some(
     (part) =>
-      move.db
+      session.db
         .prepare(
           `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS x CROSS JOIN completed.runs AS d ON d.id = x.id
              WHERE ${isAnother(runs)} AND ${isNoKnownVersion(runs, part)})`,
@@ -61,40 +61,40 @@ function hasNewRunUnderOldId(move: JobSession): boolean {
 }
 
 /** Copies, for every id in use on both sides, the source's identifying columns; returns the counts by table. */
-async function noteSharedIds(move: JobSession): Promise<GuardIds> {
+async function noteSharedIds(session: JobSession): Promise<GuardIds> {
   const counts: Partial<GuardIds> = {};
   for (const table of identifiedTables) {
-    move.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
-      CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(identityOf(planOf(move, table)))})`);
-    for (const part of move.sources) await noteSharedIn(move, part, table);
-    const count = preparedIds<[]>(move.db, `SELECT count(DISTINCT id) FROM temp.shared_${table}`);
+    session.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
+      CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(identityOf(planOf(session, table)))})`);
+    for (const part of session.sources) await noteSharedIn(session, part, table);
+    const count = preparedIds<[]>(session.db, `SELECT count(DISTINCT id) FROM temp.shared_${table}`);
     counts[table] = count.get() ?? 0n;
   }
   return counts as GuardIds;
 }
 
-async function noteSharedIn(move: JobSession, part: Source, table: IdentifiedTable): Promise<void> {
-  const plan = planOf(move, table);
+async function noteSharedIn(session: JobSession, part: Source, table: IdentifiedTable): Promise<void> {
+  const plan = planOf(session, table);
   const name = columnList(identityOf(plan), "x");
   const known = table === "runs" ? isNoKnownVersion(plan, part) : "1";
-  const ends = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`completed.${table}`, 5000));
+  const ends = () => preparedIds<[bigint], bigint | null>(session.db, lastOfNext(`completed.${table}`, 5000));
   const note = () =>
     prepared<[bigint, bigint]>(
-      move.db,
+      session.db,
       `INSERT INTO temp.shared_${table} SELECT x.id, ${name} FROM completed.${table} AS d
      CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id BETWEEN ? AND ? AND ${known}`,
     );
-  const { signal } = move.context;
-  const ranges = walkIds(signal, (from) => move.read(() => ends().get(from)));
-  for await (const range of ranges) await move.read(() => note().run(...range));
+  const { signal } = session.context;
+  const ranges = walkIds(signal, (from) => session.read(() => ends().get(from)));
+  for await (const range of ranges) await session.read(() => note().run(...range));
 }
 
 /**
  * One transaction for all tables, parents first, so that a child whose parent was renumbered is not taken for a child
  * of the new record under the old id.
  */
-function renumber(move: JobSession, guards: GuardIds, room: GuardIds): number {
-  const { db, token, context, counts } = move;
+function renumber(session: JobSession, guards: GuardIds, room: GuardIds): number {
+  const { db, token, context, counts } = session;
   let total = 0;
   const renumbered: [old: bigint, id: bigint][] = [];
   transact(db, () => {
@@ -102,31 +102,31 @@ function renumber(move: JobSession, guards: GuardIds, room: GuardIds): number {
     // Megatest's triggers would set last_update; the rows must not change otherwise.
     withoutAnyTriggers(db, "completed", () => {
       for (const table of identifiedTables) {
-        const clashing = clashingIds(move, table);
+        const clashing = clashingIds(session, table);
         total += clashing.length;
         clashing.forEach((old, index) => {
           const id = guards[table] - room[table] + BigInt(index);
-          giveNewId(move, table, old, id);
+          giveNewId(session, table, old, id);
           if (table === "runs") renumbered.push([old, id]);
         });
       }
     });
-    forgetRepair(move);
+    forgetRepair(session);
   });
   for (const [old, id] of renumbered)
     for (const tally of Object.values(counts)) tally.renumber(shownId(old), shownId(id));
   if (total > 0) {
     context.log(`Megatest had reused ids: gave new ids to ${plural(total, "row")} of completed-runs.db.`);
-    move.tally.warn(`Megatest had reused ids of moved rows: ${plural(total, "moved row")} got a new one`);
+    session.tally.warn(`Megatest had reused ids of moved rows: ${plural(total, "moved row")} got a new one`);
   }
   return total;
 }
 
-function clashingIds(move: JobSession, table: IdentifiedTable): bigint[] {
+function clashingIds(session: JobSession, table: IdentifiedTable): bigint[] {
   return preparedIds<[]>(
-    move.db,
+    session.db,
     `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
-       WHERE ${isAnother(planOf(move, table))} ORDER BY d.id`,
+       WHERE ${isAnother(planOf(session, table))} ORDER BY d.id`,
   ).all();
 }
 

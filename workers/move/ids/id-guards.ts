@@ -58,39 +58,39 @@ function highestId(db: Connection, part: string, table: IdentifiedTable): bigint
  *
  * @param room ids left free below each guard, for rows that must be renumbered
  */
-export function raiseGuards(move: JobSession, room: Partial<GuardIds> = {}): GuardIds {
-  const { db, sources } = move;
-  if (areGuardsLost(move)) setRepairFlag(move);
+export function raiseGuards(session: JobSession, room: Partial<GuardIds> = {}): GuardIds {
+  const { db, sources } = session;
+  if (areGuardsLost(session)) setRepairFlag(session);
   let ids: GuardIds | undefined;
   for (const part of sources) {
     // The other databases are read before this one is locked.
-    const elsewhere = idsAbove(move, room);
-    ids = move.commitOnce(part, () => {
+    const elsewhere = idsAbove(session, room);
+    ids = session.commitOnce(part, () => {
       const guards = ids ?? raiseAbove(db, part, elsewhere, room);
-      writeGuards(move, part, guards);
+      writeGuards(session, part, guards);
       return guards;
     });
-    move.context.failpoint(`guarded-in-${part}`);
+    session.context.failpoint(`guarded-in-${part}`);
   }
   if (ids === undefined) throw new TypeError("an area without megatest.db");
   return ids;
 }
 
 /** Raises the guards once for all chosen runs; otherwise each batch would raise them again. */
-export async function guardNewest(move: JobSession, runs: readonly bigint[]): Promise<void> {
+export async function guardNewest(session: JobSession, runs: readonly bigint[]): Promise<void> {
   const newest = runs.at(-1);
   if (newest === undefined) return;
-  const guarded = await move.read(() => guardsHold(move) && isGuarded(move, newest));
+  const guarded = await session.read(() => guardsHold(session) && isGuarded(session, newest));
   if (guarded) return;
-  await move.read(() => raiseGuards(move));
-  move.context.failpoint("guarded");
+  await session.read(() => raiseGuards(session));
+  session.context.failpoint("guarded");
 }
 
 /** Raises the guards unless they are above every id in completed-runs.db. */
-export async function guardAgain(move: JobSession): Promise<void> {
-  if (await move.read(() => guardsHold(move))) return;
-  await move.read(() => raiseGuards(move));
-  move.context.failpoint("guarded");
+export async function guardAgain(session: JobSession): Promise<void> {
+  if (await session.read(() => guardsHold(session))) return;
+  await session.read(() => raiseGuards(session));
+  session.context.failpoint("guarded");
 }
 
 function idsAbove({ db, sources }: JobSession, room: Partial<GuardIds>): GuardIds {

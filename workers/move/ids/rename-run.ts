@@ -30,18 +30,19 @@ const suffix = ".restored";
  * its tests as former ones: they belong to the run that has its name now. A dry run only reports it. Returns
  * undefined if a constraint of the site forbids it: the run is tallied as skipped.
  */
-export async function renameRun(move: JobSession, run: Run): Promise<Run | undefined> {
-  const { context } = move;
-  const renamed = await move.read(() => {
+export async function renameRun(session: JobSession, run: Run): Promise<Run | undefined> {
+  const { context } = session;
+  const renamed = await session.read(() => {
     let runname = `${run.runname}${suffix}`;
-    for (let count = 2; isTaken(move, run.id, runname); count++) runname = `${run.runname}${suffix}-${count}`;
-    const marked = changeIfAllowed(move, run, runname);
+    for (let count = 2; isTaken(session, run.id, runname); count++)
+      runname = `${run.runname}${suffix}-${count}`;
+    const marked = changeIfAllowed(session, run, runname);
     return { named: { ...run, runname, previousRunname: run.runname }, marked };
   });
   const { named, marked } = renamed;
   if (marked === undefined) return undefined;
-  if (move.token !== 0) context.failpoint("renamed");
-  warn(move, named, marked);
+  if (session.token !== 0) context.failpoint("renamed");
+  warn(session, named, marked);
   return named;
 }
 
@@ -49,20 +50,20 @@ export async function renameRun(move: JobSession, run: Run): Promise<Run | undef
  * Marks the directories of a run with such a name, which an earlier version of this program did not mark. Directories
  * with the run's name in their path are its own, from tests that ran again.
  */
-export async function markForeignDirectories(move: JobSession, run: Run): Promise<Run | undefined> {
+export async function markForeignDirectories(session: JobSession, run: Run): Promise<Run | undefined> {
   if (!run.runname.includes(suffix)) return run;
-  const marked = await move.read(() => changeIfAllowed(move, run, null));
+  const marked = await session.read(() => changeIfAllowed(session, run, null));
   if (marked === undefined) return undefined;
-  if (marked > 0) warn(move, run, marked);
+  if (marked > 0) warn(session, run, marked);
   return run;
 }
 
-function changeIfAllowed(move: JobSession, run: Run, runname: string | null): number | undefined {
+function changeIfAllowed(session: JobSession, run: Run, runname: string | null): number | undefined {
   try {
-    return change(move, run.id, runname);
+    return change(session, run.id, runname);
   } catch (error) {
     if (!isConstraintError(error)) throw error;
-    const { tally, files } = move;
+    const { tally, files } = session;
     tally.skip(labelOf(run), "conflict");
     tally.warn(
       `run ${run.id} (${run.target}/${run.runname}) stays: ${files.completed} rejects it with ${runname === null ? "" : `the name ${runname}, and `}${formerDirectoryMark}<directory> as directories (${error.message})`,
@@ -75,9 +76,9 @@ function changeIfAllowed(move: JobSession, run: Run, runname: string | null): nu
  * Renames the run and marks all directories, since none can belong to a name that was free. Without a name it marks
  * those whose paths lack the run's name. Returns the number of tests with one.
  */
-function change(move: JobSession, run: bigint, runname: string | null): number {
-  const { db, token } = move;
-  const marking = markingOf(move, runname);
+function change(session: JobSession, run: bigint, runname: string | null): number {
+  const { db, token } = session;
+  const marking = markingOf(session, runname);
   if (token === 0) {
     if (isConstrained(db, "completed", ["runs", "tests"])) tryOnCopy(db, run, marking);
     return marking.count(db, "completed", run);
@@ -94,8 +95,8 @@ interface Marking {
   apply(db: Connection, part: Part | "main", run: bigint): number;
 }
 
-function markingOf(move: JobSession, runname: string | null): Marking {
-  const present = new NameSet(planOf(move, "tests").columnsIn("completed"));
+function markingOf(session: JobSession, runname: string | null): Marking {
+  const present = new NameSet(planOf(session, "tests").columnsIn("completed"));
   const columns = directoryColumns.filter((column) => present.has(column));
   const isForeign = (part: string, column: string) =>
     `(${namesDirectory(column)} AND (:runname IS NOT NULL
@@ -154,13 +155,13 @@ function warn({ tally, token }: JobSession, { id, target, runname }: Run, tests:
   );
 }
 
-function isTaken(move: JobSession, run: bigint, runname: string): boolean {
-  return [...move.sources, "completed"].some(
+function isTaken(session: JobSession, run: bigint, runname: string): boolean {
+  return [...session.sources, "completed"].some(
     (part) =>
       prepared<[string, bigint], number>(
-        move.db,
+        session.db,
         `SELECT EXISTS (SELECT 1 FROM ${part}.runs AS o CROSS JOIN completed.runs AS r
-           WHERE o.runname = ? AND r.id = ? AND ${sameRow("o", "r", move.keys)})`,
+           WHERE o.runname = ? AND r.id = ? AND ${sameRow("o", "r", session.keys)})`,
       )
         .pluck()
         .get(runname, run) === 1,

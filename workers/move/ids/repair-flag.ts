@@ -9,9 +9,9 @@ export function isRepairPending({ db }: Pick<JobSession, "db">): boolean {
 }
 
 /** Also forgets what was checked for late rows: new rows may have low ids. */
-export function setRepairFlag(move: Pick<JobSession, "db" | "token">): void {
-  if (isRepairPending(move)) return;
-  const { db, token } = move;
+export function setRepairFlag(session: Pick<JobSession, "db" | "token">): void {
+  if (isRepairPending(session)) return;
+  const { db, token } = session;
   transact(db, () => {
     assertFenceToken(db, "completed", token, Date.now());
     db.exec("DELETE FROM completed.mtjobs_seen");

@@ -67,7 +67,7 @@ export interface Known {
  */
 export function separateReusedIds(db: Connection, suspects: Suspects): RowIds {
   const { part, fresh, records, found, known } = suspects;
-  const strangers: RowIds = new Map();
+  const reusedIds: RowIds = new Map();
   const parentsBy = { run_id: known.runs, test_id: known.tests };
   for (const record of records) {
     const { table, parent, synced } = record;
@@ -79,12 +79,12 @@ export function separateReusedIds(db: Connection, suspects: Suspects): RowIds {
     if (!synced && part === fresh) for (const id of rowsUnder(db, part, record, parents)) ids.add(id);
     if (ids.size === 0) continue;
     if (table === "tests") parentsBy.test_id = [...ids];
-    strangers.set(record, [...ids]);
+    reusedIds.set(record, [...ids]);
     const rest = rows.filter((id) => !ids.has(id));
     if (rest.length > 0) found.set(record, rest);
     else found.delete(record);
   }
-  return strangers;
+  return reusedIds;
 }
 
 function strangersAmong(
@@ -116,9 +116,9 @@ function rowsUnder(db: Connection, part: Source, record: RecordPlan, parents: re
 }
 
 /** Returns the runs of completed-runs.db that the reused ids belong to. */
-export function runsNamedBy(db: Connection, strangers: RowIds): bigint[] {
+export function runsNamedBy(db: Connection, reusedIds: RowIds): bigint[] {
   const runs = new Set<bigint>();
-  for (const [{ table, parent, synced }, ids] of strangers) {
+  for (const [{ table, parent, synced }, ids] of reusedIds) {
     if (!synced) continue;
     const run =
       parent === "test_id"

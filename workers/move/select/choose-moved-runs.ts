@@ -16,37 +16,37 @@ import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
  * Returns the moved runs that match the patterns and ids, oldest id first, and tallies those that stay as skipped. A
  * run whose target and name were registered again stays, or gets a new name, as the payload says.
  */
-export async function chooseMovedRuns(move: JobSession, payload: RestorePayload): Promise<Run[]> {
-  await warnOfUnknownIds(move, payload.runId, "completed");
-  const matching = await move.read(() => matchingRuns(move, payload));
-  if (matching.length === 0) await warnOfNoMatch(move, payload, "completed");
+export async function chooseMovedRuns(session: JobSession, payload: RestorePayload): Promise<Run[]> {
+  await warnOfUnknownIds(session, payload.runId, "completed");
+  const matching = await session.read(() => matchingRuns(session, payload));
+  if (matching.length === 0) await warnOfNoMatch(session, payload, "completed");
   const kept = newestPerTarget(matching, payload.keep ?? 0);
-  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
-  const homeless = homelessValues(move);
+  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (session.now - payload.age) / 1000;
+  const homeless = homelessValues(session);
   const chosen: Run[] = [];
   for (const run of matching) {
     const label = labelOf(run);
     const { id, target, runname } = run;
-    const left = await move.read(() => homeless.find(({ has }) => has(run.id)));
-    if (kept.has(run.id)) move.tally.skip(label, "kept");
-    else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(label, "locked");
-    else if (payload.age !== undefined && (await move.read(() => lastActivity(move, run))) > cutoff) {
-      move.tally.skip(label, "recent");
+    const left = await session.read(() => homeless.find(({ has }) => has(run.id)));
+    if (kept.has(run.id)) session.tally.skip(label, "kept");
+    else if (run.state === "locked" && !payload.includeLocked) session.tally.skip(label, "locked");
+    else if (payload.age !== undefined && (await session.read(() => lastActivity(session, run))) > cutoff) {
+      session.tally.skip(label, "recent");
       if (run.oddTime !== null)
-        move.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, "restore it without --age"));
+        session.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, "restore it without --age"));
     } else if (left !== undefined) {
-      move.tally.skip(label, "changed");
-      move.tally.warn(
+      session.tally.skip(label, "changed");
+      session.tally.warn(
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column`,
       );
     } else {
-      const isAgain = await move.read(() => isRegisteredAgain(move, run.id));
+      const isAgain = await session.read(() => isRegisteredAgain(session, run.id));
       if (isAgain && payload.onConflict === "refuse") {
-        move.tally.skip(label, "conflict");
+        session.tally.skip(label, "conflict");
         continue;
       }
-      const fit = await (isAgain ? renameRun : markForeignDirectories)(move, { id, target, runname });
-      if (fit !== undefined) chosen.push(await withPreviousId(move, fit));
+      const fit = await (isAgain ? renameRun : markForeignDirectories)(session, { id, target, runname });
+      if (fit !== undefined) chosen.push(await withPreviousId(session, fit));
     }
   }
   return chosen;
@@ -79,11 +79,11 @@ function homelessValues({ db, records, sources }: JobSession): Homeless[] {
   );
 }
 
-function matchingRuns(move: JobSession, payload: RestorePayload): Candidate[] {
-  const { sql, parameters } = matchRun(move.keys, payload);
+function matchingRuns(session: JobSession, payload: RestorePayload): Candidate[] {
+  const { sql, parameters } = matchRun(session.keys, payload);
   return candidates(
-    move.db,
-    `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
+    session.db,
+    `SELECT r.id AS id, ${targetSql(session.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
          coalesce(r.state, '') AS state, ${timesOf("r")}
        FROM completed.runs AS r CROSS JOIN completed.mtjobs_runs AS m ON m.run_id = r.id
        WHERE m.state = 'moved' AND ${sql} ORDER BY r.id`,
@@ -103,12 +103,12 @@ function lastActivity({ db }: JobSession, { id, eventTime }: Candidate): number 
   return Math.max(eventTime, life.get({ run: id }) ?? 0);
 }
 
-function isRegisteredAgain(move: JobSession, run: bigint): boolean {
-  const name = planOf(move, "runs").naturalKey;
-  return move.sources.some(
+function isRegisteredAgain(session: JobSession, run: bigint): boolean {
+  const name = planOf(session, "runs").naturalKey;
+  return session.sources.some(
     (part) =>
       prepared<[bigint], number>(
-        move.db,
+        session.db,
         `SELECT EXISTS (SELECT 1 FROM completed.runs AS r CROSS JOIN ${part}.runs AS o ON o.runname = r.runname
            WHERE r.id = ? AND ${sameRow("o", "r", name)})`,
       )

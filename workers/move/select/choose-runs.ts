@@ -29,22 +29,22 @@ export interface Candidate extends Run {
  * Returns the runs that match the patterns and ids, oldest id first. Those kept back by their own row (`--keep`,
  * `--age`, locked, a conflict) are tallied as skipped; tests and steps are checked later.
  */
-export async function chooseRuns(move: JobSession, payload: ReducePayload): Promise<bigint[]> {
-  await warnOfUnknownIds(move, payload.runId, "area");
-  const matching = (await matchingRuns(move, payload)).filter((run) => run.state !== "deleted");
-  if (matching.length === 0) await warnOfNoMatch(move, payload, move.fresh);
+export async function chooseRuns(session: JobSession, payload: ReducePayload): Promise<bigint[]> {
+  await warnOfUnknownIds(session, payload.runId, "area");
+  const matching = (await matchingRuns(session, payload)).filter((run) => run.state !== "deleted");
+  if (matching.length === 0) await warnOfNoMatch(session, payload, session.fresh);
   const kept = newestPerTarget(matching, payload.keep ?? 0);
-  const conflicting = await findConflicts(move, matching);
-  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (move.now - payload.age) / 1000;
+  const conflicting = await findConflicts(session, matching);
+  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (session.now - payload.age) / 1000;
   const chosen: bigint[] = [];
   for (const run of matching) {
-    if (kept.has(run.id)) move.tally.skip(labelOf(run), "kept");
-    else if (conflicting.has(run.id)) move.tally.skip(labelOf(run), "conflict");
-    else if (run.state === "locked" && !payload.includeLocked) move.tally.skip(labelOf(run), "locked");
+    if (kept.has(run.id)) session.tally.skip(labelOf(run), "kept");
+    else if (conflicting.has(run.id)) session.tally.skip(labelOf(run), "conflict");
+    else if (run.state === "locked" && !payload.includeLocked) session.tally.skip(labelOf(run), "locked");
     else if (run.eventTime > cutoff) {
-      move.tally.skip(labelOf(run), "recent");
+      session.tally.skip(labelOf(run), "recent");
       if (run.oddTime !== null)
-        move.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, writeSeconds));
+        session.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, writeSeconds));
     } else chosen.push(run.id);
   }
   return chosen.sort(byId);
@@ -65,21 +65,22 @@ export function candidates(db: Connection, sql: string, parameters: readonly unk
   return rows.map((run) => ({ ...run, eventTime: Number(run.eventTime) }));
 }
 
-async function matchingRuns(move: JobSession, payload: ReducePayload): Promise<Candidate[]> {
+async function matchingRuns(session: JobSession, payload: ReducePayload): Promise<Candidate[]> {
   const runs: Candidate[] = [];
-  const parts = move.fresh === "cache" ? (["cache", "area"] as const) : (["area"] as const);
+  const parts = session.fresh === "cache" ? (["cache", "area"] as const) : (["area"] as const);
   for (const part of parts) {
     // The cache's row is the fresher one; megatest.db adds rows that the cache lacks.
-    const alone = part === move.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
-    const { sql, parameters } = matchRun(move.keys, payload);
-    const read = `SELECT r.id AS id, ${targetSql(move.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
+    const alone =
+      part === session.fresh ? "1" : "NOT EXISTS (SELECT 1 FROM cache.runs AS c WHERE c.id = r.id)";
+    const { sql, parameters } = matchRun(session.keys, payload);
+    const read = `SELECT r.id AS id, ${targetSql(session.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
          coalesce(r.state, '') AS state, ${timesOf("r")}
        FROM ${part}.runs AS r WHERE ${sql} AND r.id BETWEEN ? AND ? AND ${alone} AND ${notNamed("runs", "r", guardName, gapName)}
          AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) ORDER BY r.id`;
-    const last = () => preparedIds<[bigint], bigint | null>(move.db, lastOfNext(`${part}.runs`, chunk));
-    const { signal } = move.context;
-    for await (const range of walkIds(signal, (from) => move.read(() => last().get(from)))) {
-      const found = await move.read(() => candidates(move.db, read, [...parameters, ...range]));
+    const last = () => preparedIds<[bigint], bigint | null>(session.db, lastOfNext(`${part}.runs`, chunk));
+    const { signal } = session.context;
+    for await (const range of walkIds(signal, (from) => session.read(() => last().get(from)))) {
+      const found = await session.read(() => candidates(session.db, read, [...parameters, ...range]));
       for (const run of found) runs.push(run);
     }
   }
@@ -103,26 +104,26 @@ export function newestPerTarget(runs: readonly Candidate[], keep: number): Set<b
  * Returns the runs whose target and name completed-runs.db has under another id, or that megatest.db and the cache
  * have under two ids: only a person can decide which is meant.
  */
-async function findConflicts(move: JobSession, runs: readonly Candidate[]): Promise<Set<bigint>> {
+async function findConflicts(session: JobSession, runs: readonly Candidate[]): Promise<Set<bigint>> {
   const conflicts = new Set<bigint>();
   for (let from = 0; from < runs.length; from += chunk) {
-    const found = await move.read(() => conflictsAmong(move, runs.slice(from, from + chunk)));
+    const found = await session.read(() => conflictsAmong(session, runs.slice(from, from + chunk)));
     for (const id of found) conflicts.add(id);
     await yieldNow();
   }
   return conflicts;
 }
 
-function conflictsAmong(move: JobSession, runs: readonly Candidate[]): bigint[] {
-  const name = planOf(move, "runs").naturalKey;
-  const others = ["completed", ...(move.fresh === "cache" ? ["cache", "area"] : [])];
-  const own = move.fresh === "cache" ? ["cache", "area"] : ["area"];
+function conflictsAmong(session: JobSession, runs: readonly Candidate[]): bigint[] {
+  const name = planOf(session, "runs").naturalKey;
+  const others = ["completed", ...(session.fresh === "cache" ? ["cache", "area"] : [])];
+  const own = session.fresh === "cache" ? ["cache", "area"] : ["area"];
   const conflicts: bigint[] = [];
   const ids = idList(runs.map((run) => run.id));
   for (const part of own) {
     for (const other of others.filter((candidate) => candidate !== part)) {
       const found = preparedIds<[string]>(
-        move.db,
+        session.db,
         `SELECT r.id FROM json_each(?) AS j CROSS JOIN ${part}.runs AS r ON r.id = j.value
            CROSS JOIN ${other}.runs AS o ON o.runname = r.runname
            WHERE o.id <> r.id AND ${sameRow("o", "r", name)}`,

@@ -27,7 +27,7 @@ export interface RunFacts extends Run {
 
 /** Returns the facts of the staged runs, by run id. */
 export function gatherFacts(
-  move: JobSession,
+  session: JobSession,
   runs: readonly bigint[],
   known: ReadonlyMap<bigint, RunFacts>,
 ): Map<bigint, RunFacts> {
@@ -35,7 +35,7 @@ export function gatherFacts(
   for (const id of runs) {
     facts.set(id, { ...(known.get(id) ?? unknownRun(id)) });
   }
-  for (const [id, target, runname, state, activity] of readRuns(move)) {
+  for (const [id, target, runname, state, activity] of readRuns(session)) {
     const run = facts.get(id);
     if (run !== undefined)
       Object.assign(run, {
@@ -46,17 +46,17 @@ export function gatherFacts(
         activity: Math.max(run.activity, Number(activity)),
       });
   }
-  for (const [id, activity] of readActivity(move)) {
+  for (const [id, activity] of readActivity(session)) {
     const run = facts.get(id);
     if (run !== undefined) run.activity = Math.max(run.activity, Number(activity));
   }
-  for (const [id, life, count] of readUnfinished(move)) {
+  for (const [id, life, count] of readUnfinished(session)) {
     const run = facts.get(id);
     if (run === undefined) continue;
     run.unfinished = Math.max(run.unfinished ?? 0, Number(life));
     run.unfinishedTests += Number(count);
   }
-  for (const [id, what] of readOddTimes(move)) {
+  for (const [id, what] of readOddTimes(session)) {
     const run = facts.get(id);
     if (run !== undefined) run.oddTime ??= what;
   }
@@ -64,9 +64,9 @@ export function gatherFacts(
 }
 
 /** Returns one such time for each run that has any. */
-function readOddTimes(move: JobSession): [bigint, string][] {
+function readOddTimes(session: JobSession): [bigint, string][] {
   return prepared<[], [bigint, string]>(
-    move.db,
+    session.db,
     `SELECT run_id, min(what) FROM (
        SELECT r.id AS run_id, 'its event_time is ' || ${shownTime("r")} AS what FROM temp.stage_runs AS r WHERE ${isOddTime("r.event_time")}
        UNION ALL SELECT x.run_id, 'event_time of test ' || x.id || ' is ' || ${shownTime("x")} FROM temp.stage_tests AS x
@@ -111,64 +111,64 @@ export function judgeRuns(
 /** See `Move`. */
 type Recent = Pick<JobSession, "recentAfter">;
 
-function readRuns(move: JobSession): [bigint, string, string, string, bigint][] {
+function readRuns(session: JobSession): [bigint, string, string, string, bigint][] {
   return prepared<Recent, [bigint, string, string, string, bigint]>(
-    move.db,
-    `SELECT r.id, ${targetSql(move.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
-         max(${seconds("r.event_time")}, ${unsyncedUpdate(move, "runs", "r")})
+    session.db,
+    `SELECT r.id, ${targetSql(session.keys, "r")}, coalesce(r.runname, ''), coalesce(r.state, ''),
+         max(${seconds("r.event_time")}, ${unsyncedUpdate(session, "runs", "r")})
        FROM temp.stage_runs AS r`,
   )
     .safeIntegers()
     .raw()
-    .all({ recentAfter: move.recentAfter });
+    .all({ recentAfter: session.recentAfter });
 }
 
 /** Reads activity of tests, steps and data; rows too old to matter are not joined to their run. */
-function readActivity(move: JobSession): [bigint, bigint][] {
+function readActivity(session: JobSession): [bigint, bigint][] {
   const parts = [
-    ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(move, "tests", "x")})`, "x.run_id"],
+    ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(session, "tests", "x")})`, "x.run_id"],
     [
       "stage_test_steps",
-      `max(${seconds("x.event_time")}, ${unsyncedUpdate(move, "test_steps", "x")})`,
+      `max(${seconds("x.event_time")}, ${unsyncedUpdate(session, "test_steps", "x")})`,
       runOfTest,
     ],
-    ["stage_test_data", unsyncedUpdate(move, "test_data", "x"), runOfTest],
+    ["stage_test_data", unsyncedUpdate(session, "test_data", "x"), runOfTest],
   ].map(
     ([table, life, run]) => `SELECT ${run} AS run_id, life
       FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > :recentAfter`,
   );
   return prepared<Recent, [bigint, bigint]>(
-    move.db,
+    session.db,
     `SELECT run_id, max(life) FROM (${parts.join(" UNION ALL ")}) WHERE run_id IS NOT NULL GROUP BY run_id`,
   )
     .safeIntegers()
     .raw()
-    .all({ recentAfter: move.recentAfter });
+    .all({ recentAfter: session.recentAfter });
 }
 
 const runOfTest = "(SELECT t.run_id FROM temp.stage_tests AS t WHERE t.id = x.test_id)";
 
 /** Reads, per run, the latest activity of its unfinished tests, and their number. */
-function readUnfinished(move: JobSession): [bigint, bigint, bigint][] {
+function readUnfinished(session: JobSession): [bigint, bigint, bigint][] {
   return prepared<Recent, [bigint, bigint, bigint]>(
-    move.db,
-    `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(move, "tests", "t")}, coalesce((
+    session.db,
+    `SELECT t.run_id, max(max(${lifeOf("t")}, ${unsyncedUpdate(session, "tests", "t")}, coalesce((
            SELECT max(${seconds("s.event_time")}) FROM temp.stage_test_steps AS s WHERE s.test_id = t.id), 0))), count(*)
-       FROM temp.stage_tests AS t WHERE ${isUnfinished(`${move.fresh}.tests`)} GROUP BY t.run_id`,
+       FROM temp.stage_tests AS t WHERE ${isUnfinished(`${session.fresh}.tests`)} GROUP BY t.run_id`,
   )
     .safeIntegers()
     .raw()
-    .all({ recentAfter: move.recentAfter });
+    .all({ recentAfter: session.recentAfter });
 }
 
 /**
  * SQL: `last_update` of a row that differs from the ref, else 0. Only then is it the time of a client's write;
  * otherwise it is that of a sync or refill. Takes `:recentAfter`.
  */
-function unsyncedUpdate(move: JobSession, table: IdentifiedTable, alias: string): string {
-  const plan = planOf(move, table);
-  if (!plan.columnsIn("completed").includes("last_update") || move.fresh !== "cache") return "0";
-  if (!move.sources.includes("ref")) return "0";
+function unsyncedUpdate(session: JobSession, table: IdentifiedTable, alias: string): string {
+  const plan = planOf(session, table);
+  if (!plan.columnsIn("completed").includes("last_update") || session.fresh !== "cache") return "0";
+  if (!session.sources.includes("ref")) return "0";
   // Most rows are old: only recent ones are compared with the ref.
   return `CASE WHEN ${seconds(`${alias}.last_update`)} > :recentAfter AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
       WHERE synced.id = ${alias}.id AND ${sameRow("synced", alias, plan.carried("cache", "ref"))})

@@ -15,28 +15,28 @@ const chunk = 2_000;
  * milliseconds of a shared lock per statement.
  */
 export async function runsWithRows(
-  move: JobSession,
+  session: JobSession,
   part: Source,
   runs: readonly bigint[],
 ): Promise<bigint[]> {
   const found: bigint[] = [];
   for (const run of runs) {
-    if (await hasRows(move, part, run)) found.push(run);
+    if (await hasRows(session, part, run)) found.push(run);
     await yieldNow();
   }
   return found;
 }
 
-async function hasRows(move: JobSession, part: Source, run: bigint): Promise<boolean> {
-  const { db } = move;
+async function hasRows(session: JobSession, part: Source, run: bigint): Promise<boolean> {
+  const { db } = session;
   const itself = () =>
     prepared<{ run: bigint }, number>(
       db,
       `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
          OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
     ).pluck();
-  if ((await move.read(() => itself().get({ run }))) === 1) return true;
-  const byTest = move.records
+  if ((await session.read(() => itself().get({ run }))) === 1) return true;
+  const byTest = session.records
     .filter((record) => record.parent === "test_id" && record.indexedIn(part))
     .map(
       ({ table }) => `EXISTS (SELECT 1 FROM json_each(:tests) AS t
@@ -44,12 +44,12 @@ async function hasRows(move: JobSession, part: Source, run: bigint): Promise<boo
     );
   if (byTest.length === 0) return false;
   const children = () => prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
-  const tests = await move.read(() =>
+  const tests = await session.read(() =>
     preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?").all(run),
   );
   for (let from = 0; from < tests.length; from += chunk) {
     const some = idList(tests.slice(from, from + chunk));
-    if ((await move.read(() => children().get({ tests: some }))) === 1) return true;
+    if ((await session.read(() => children().get({ tests: some }))) === 1) return true;
     await yieldNow();
   }
   return false;
@@ -59,22 +59,22 @@ async function hasRows(move: JobSession, part: Source, run: bigint): Promise<boo
  * Returns the moved runs that rows in `part` refer to: a restored run row, a test without its run, a step or datum
  * without its test. Cheap: by index over the runs, and over steps and data newer than last time.
  */
-export async function lateRuns(move: JobSession, part: Source): Promise<Set<bigint>> {
+export async function lateRuns(session: JobSession, part: Source): Promise<Set<bigint>> {
   const found = new Set<bigint>();
-  for (const run of await movedRunsNamedBy(move, part)) found.add(run);
+  for (const run of await movedRunsNamedBy(session, part)) found.add(run);
   for (const table of ["test_steps", "test_data"] as const) {
-    for (const run of await runsOfNewChildren(move, part, table)) found.add(run);
+    for (const run of await runsOfNewChildren(session, part, table)) found.add(run);
   }
-  for (const run of await runsWithUnindexedRows(move, part)) found.add(run);
+  for (const run of await runsWithUnindexedRows(session, part)) found.add(run);
   return found;
 }
 
 /** Returns the moved runs that rows of unindexed tables refer to, by the latest map of `mapChildren`. */
-export async function runsWithUnindexedRows(move: JobSession, part: Source): Promise<bigint[]> {
+export async function runsWithUnindexedRows(session: JobSession, part: Source): Promise<bigint[]> {
   const found: bigint[] = [];
-  for (const { table, parent, indexedIn } of move.records) {
+  for (const { table, parent, indexedIn } of session.records) {
     if (parent === null || indexedIn(part)) continue;
-    const runs = await move.read(() => runsOfMappedChildren(move, part, table, parent));
+    const runs = await session.read(() => runsOfMappedChildren(session, part, table, parent));
     found.push(...runs);
   }
   return found;

@@ -11,10 +11,10 @@ import { enterSlice, gatherTests, SliceCutter } from "../slices/slices.ts";
 const chunk = 2_000;
 
 /** Returns true if a test of the run, not of another run with its id, may still report: then its rows must stay. */
-export async function isAlive(move: JobSession, run: bigint, deadAfterMs: number): Promise<boolean> {
-  const { db, fresh } = move;
-  const strange = () => runsOfReusedIds(db, fresh, planOf(move, "runs"), [run]);
-  if ((await move.read(strange)).length > 0) return false;
+export async function isAlive(session: JobSession, run: bigint, deadAfterMs: number): Promise<boolean> {
+  const { db, fresh } = session;
+  const strange = () => runsOfReusedIds(db, fresh, planOf(session, "runs"), [run]);
+  if ((await session.read(strange)).length > 0) return false;
   const alive = () =>
     prepared<[bigint, number], number>(
       db,
@@ -22,11 +22,11 @@ export async function isAlive(move: JobSession, run: bigint, deadAfterMs: number
        WHERE t.run_id = ? AND ${lifeOf("t")} >= ? AND ${isUnfinished(`${fresh}.tests`)})`,
     ).pluck();
   const since = (Date.now() - deadAfterMs) / 1000;
-  const counts = await move.read(() => gatherTests(db, [run], [fresh]));
+  const counts = await session.read(() => gatherTests(db, [run], [fresh]));
   const cutter = new SliceCutter(db, counts, () => chunk);
   for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
     enterSlice(db, slice);
-    if ((await move.read(() => alive().get(run, since))) === 1) return true;
+    if ((await session.read(() => alive().get(run, since))) === 1) return true;
     await yieldNow();
   }
   return false;

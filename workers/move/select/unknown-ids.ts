@@ -10,20 +10,20 @@ const named = 20;
 
 /** Warns of requested ids without a run where the job reads, and says where known ones are. */
 export async function warnOfUnknownIds(
-  move: JobSession,
+  session: JobSession,
   asked: readonly RunId[] | undefined,
   where: "area" | "completed",
 ): Promise<void> {
   if (asked === undefined) return;
-  const { tally } = move;
-  const missing = await move.read(() => idsWithoutRun(move, asked, where));
+  const { tally } = session;
+  const missing = await session.read(() => idsWithoutRun(session, asked, where));
   const file = where === "area" ? "megatest.db and its cache" : "completed-runs.db";
   const unknown: bigint[] = [];
   const elsewhere: bigint[] = [];
   for (const id of missing) {
-    const now = await move.read(() => newIdOf(move, id));
+    const now = await session.read(() => newIdOf(session, id));
     if (now !== undefined) tally.warn(`the run with id ${id} now has id ${now}: use that`);
-    else if (await move.read(() => isOnTheOtherSide(move, id, where))) elsewhere.push(id);
+    else if (await session.read(() => isOnTheOtherSide(session, id, where))) elsewhere.push(id);
     else unknown.push(id);
   }
   const other = where === "area" ? "completed-runs.db" : "megatest.db or its cache";
@@ -33,12 +33,12 @@ export async function warnOfUnknownIds(
 
 /** Warns if patterns match no run of a part that has runs, and describes its runs. */
 export async function warnOfNoMatch(
-  move: JobSession,
+  session: JobSession,
   selectors: RunSelectors,
   part: "cache" | "area" | "completed",
 ): Promise<void> {
-  const { db, keys, tally } = move;
-  const sentence = await move.read(() => noMatchText(db, `${part}.runs`, keys, selectors));
+  const { db, keys, tally } = session;
+  const sentence = await session.read(() => noMatchText(db, `${part}.runs`, keys, selectors));
   if (sentence !== undefined) tally.warn(sentence);
 }
 
@@ -60,17 +60,17 @@ function hasRun({ fresh }: JobSession, where: "area" | "completed"): string {
     .join(" OR ");
 }
 
-function idsWithoutRun(move: JobSession, asked: readonly RunId[], where: "area" | "completed"): bigint[] {
+function idsWithoutRun(session: JobSession, asked: readonly RunId[], where: "area" | "completed"): bigint[] {
   return preparedIds<[string]>(
-    move.db,
-    `SELECT DISTINCT j.value FROM json_each(?) AS j WHERE NOT (${hasRun(move, where)}) ORDER BY 1`,
+    session.db,
+    `SELECT DISTINCT j.value FROM json_each(?) AS j WHERE NOT (${hasRun(session, where)}) ORDER BY 1`,
   ).all(idList(asked));
 }
 
-function isOnTheOtherSide(move: JobSession, id: bigint, where: "area" | "completed"): boolean {
+function isOnTheOtherSide(session: JobSession, id: bigint, where: "area" | "completed"): boolean {
   const other = where === "area" ? "completed" : "area";
-  const sql = `SELECT 1 FROM json_each(?) AS j WHERE ${hasRun(move, other)}`;
-  return prepared<[string]>(move.db, sql).get(idList([id])) !== undefined;
+  const sql = `SELECT 1 FROM json_each(?) AS j WHERE ${hasRun(session, other)}`;
+  return prepared<[string]>(session.db, sql).get(idList([id])) !== undefined;
 }
 
 /** Returns the latest id of the run that had this id; undefined if it kept it. */

@@ -28,7 +28,7 @@ export class JobSession extends AreaSession {
   readonly tally: Tally;
   /** By direction: `tally`, and what was finished of an interrupted job of the other direction. */
   readonly counts: Record<"reduce" | "restore", Tally>;
-  readonly pace: BatchSize;
+  readonly batchSize: BatchSize;
 
   constructor({ time, now, recentAfter, tally, counts, ...session }: JobSessionOptions) {
     super(session);
@@ -37,7 +37,7 @@ export class JobSession extends AreaSession {
     this.recentAfter = recentAfter;
     this.tally = tally;
     this.counts = counts;
-    this.pace = new BatchSize(this.fresh);
+    this.batchSize = new BatchSize(this.fresh);
   }
 
   /** Returns whether the job must end; if so, logs it and counts the `left` runs as left to the next job. */

@@ -4,20 +4,20 @@ import type { RemovalReport } from "./remove-runs.ts";
 
 /** Counts a removal's findings. If ids were reused, it notes that they must be repaired before the job ends. */
 export async function countRemoval(
-  move: JobSession,
+  session: JobSession,
   {
     superseded,
     unsynced,
     late,
-    strangers,
-  }: Pick<RemovalReport, "superseded" | "unsynced" | "late" | "strangers">,
+    reusedIds,
+  }: Pick<RemovalReport, "superseded" | "unsynced" | "late" | "reusedIds">,
 ): Promise<void> {
-  const { tally } = move;
+  const { tally } = session;
   tally.superseded += superseded;
   tally.unsynced += unsynced;
   tally.late += late;
-  if (strangers.length === 0) return;
-  await move.read(() => setRepairFlag(move));
-  for (const run of new Set(strangers))
+  if (reusedIds.length === 0) return;
+  await session.read(() => setRepairFlag(session));
+  for (const run of new Set(reusedIds))
     tally.warn(`Megatest reused an id of run ${run} or of its rows: the moved row gets a new one`);
 }

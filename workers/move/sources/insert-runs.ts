@@ -81,17 +81,17 @@ export class Inserter {
 
   /** Cuts the runs as completed-runs.db has them. */
   #cutterOf(runs: readonly bigint[]): Promise<SliceCutter> {
-    const { db, pace, records } = this.#session;
+    const { db, batchSize, records } = this.#session;
     return this.#session.read(() => {
       const counts = gatherTests(db, runs, ["completed"]);
       const tests = new LargeTests(db, "completed", records);
-      return new SliceCutter(db, counts, () => pace.size, { tests, order: "parents-first" });
+      return new SliceCutter(db, counts, () => batchSize.size, { tests, order: "parents-first" });
     });
   }
 
   /** Returns those of `runs` that differ here from completed-runs.db in any row. */
   async findIncomplete({ runs, touchedAt }: Insertion): Promise<bigint[]> {
-    const { db, part, pace, records } = this.#session;
+    const { db, part, batchSize, records } = this.#session;
     const cutter = await this.#cutterOf(runs);
     const found = new Set<bigint>();
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
@@ -100,8 +100,8 @@ export class Inserter {
         const tests = enterSlice(db, current);
         const started = performance.now();
         const ids = findIncomplete(db, part, records, { touched: touchedAt !== undefined });
-        pace.hold(performance.now() - started);
-        pace.settle(tests);
+        batchSize.hold(performance.now() - started);
+        batchSize.settle(tests);
         return ids;
       });
       for (const run of incomplete ?? current.runs) found.add(run);
@@ -112,7 +112,7 @@ export class Inserter {
 
   /** Inserts a slice in one transaction. Returns the obstacle, having changed nothing. */
   async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
-    const { db, part, fresh, plans, records, company, pace, failpoint } = this.#session;
+    const { db, part, fresh, plans, records, gaps, batchSize, failpoint } = this.#session;
     const { tests, ends } = await this.#session.read(() => {
       const work = enterSlice(db, slice);
       stageFromCompleted(db, part, records, touchedAt);
@@ -130,7 +130,7 @@ export class Inserter {
       return this.#insertSlice(slice, touchedAt);
     }
     failpoint(`inserted-in-${part}`);
-    const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
+    const gapMs = part === fresh ? gaps.gapAfter(batchSize.lastMs) : 0;
     await (gapMs > 0 ? sleep(gapMs) : yieldNow());
     return undefined;
   }
@@ -140,12 +140,12 @@ export class Inserter {
    * @param ends range of ids in completed-runs.db by table, which new ids must avoid
    */
   #commitStage(tests: number, ends: ReadonlyMap<string, Ends>, touchedAt: number | undefined): void {
-    const { db, part, records, company, pace } = this.#session;
+    const { db, part, records, gaps, batchSize } = this.#session;
     let lockedAt = 0;
     try {
       this.#session.commitRows(part, () => {
         lockedAt = performance.now();
-        company.note(readVersion(db, part));
+        gaps.note(readVersion(db, part));
         this.#refuseTakenName();
         withoutTriggers(db, part, () => {
           for (const record of records) this.#insertTable(record, ends.get(record.table) ?? noEnds);
@@ -157,8 +157,8 @@ export class Inserter {
       });
     } finally {
       if (lockedAt > 0) {
-        pace.hold(performance.now() - lockedAt);
-        pace.settle(tests);
+        batchSize.hold(performance.now() - lockedAt);
+        batchSize.settle(tests);
       }
     }
   }

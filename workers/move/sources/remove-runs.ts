@@ -23,7 +23,7 @@ export interface RemovalReport {
   /** Rows that completed-runs.db did not have yet. */
   late: number;
   /** Runs with reused ids in a database; the new records stay. */
-  strangers: bigint[];
+  reusedIds: bigint[];
 }
 
 export interface Removal {
@@ -43,7 +43,7 @@ export class Remover {
   readonly #slices: SliceRemover;
   #readAt: number | undefined;
   #absorbing = false;
-  readonly #strangers = new Set<bigint>();
+  readonly #reusedIds = new Set<bigint>();
 
   constructor(session: SourceSession) {
     this.#session = session;
@@ -51,7 +51,7 @@ export class Remover {
   }
 
   async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
-    const { db, part, records, pace } = this.#session;
+    const { db, part, records, batchSize } = this.#session;
     const report: RemovalReport = {
       removed: {},
       changed: [],
@@ -59,15 +59,15 @@ export class Remover {
       superseded: 0,
       unsynced: 0,
       late: 0,
-      strangers: [],
+      reusedIds: [],
     };
     this.#readAt = readAt;
     this.#absorbing = absorbing;
-    this.#strangers.clear();
+    this.#reusedIds.clear();
     await this.#session.read(() => assertCopied(db, runs));
     const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
     const large = await this.#session.read(() => new LargeTests(db, part, records));
-    const size = () => pace.size;
+    const size = () => batchSize.size;
     const cutter = new SliceCutter(db, counts, size, { tests: large, order: "children-first" });
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       await this.#session.prepareSlice();
@@ -81,7 +81,7 @@ export class Remover {
       // A large run may take minutes: the next job continues it.
       if (slice.part !== undefined) this.#session.stop.throwIfAborted();
     }
-    report.strangers.push(...this.#strangers);
+    report.reusedIds.push(...this.#reusedIds);
     return report;
   }
 
@@ -115,11 +115,11 @@ export class Remover {
 
   /** Compares a cut run completely before its first slice is removed: after that it cannot be left whole. */
   async #hasChanged(runs: readonly bigint[], large: LargeTests): Promise<boolean> {
-    const { db, records, pace } = this.#session;
+    const { db, records, batchSize } = this.#session;
     const cutter = new SliceCutter(
       db,
       new Map(runs.map((run) => [run, Number.MAX_SAFE_INTEGER])),
-      () => pace.size,
+      () => batchSize.size,
       { tests: large, order: "parents-first" },
     );
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
@@ -128,8 +128,8 @@ export class Remover {
         const tests = enterSlice(db, current);
         const started = performance.now();
         const mismatches = findMismatches(db, records, this.#slices.comparison(this.#absorbing));
-        pace.hold(performance.now() - started);
-        pace.settle(tests);
+        batchSize.hold(performance.now() - started);
+        batchSize.settle(tests);
         return mismatches;
       });
       if (found.size > 0) return true;
@@ -147,7 +147,7 @@ export class Remover {
         absorbing: this.#absorbing,
         readAt: this.#readAt,
         removed: report.removed,
-        strangers: this.#strangers,
+        reusedIds: this.#reusedIds,
       });
       if (blocked === undefined) {
         failpoint(`committed-in-${part}`);
@@ -173,8 +173,8 @@ export class Remover {
 
   /** Lets other writers in. Only the database that clients write to needs it. */
   async #letOthersIn(): Promise<void> {
-    const { part, fresh, pace, company } = this.#session;
-    const gapMs = part === fresh ? company.gapAfter(pace.lastMs) : 0;
+    const { part, fresh, batchSize, gaps } = this.#session;
+    const gapMs = part === fresh ? gaps.gapAfter(batchSize.lastMs) : 0;
     await (gapMs > 0 ? sleep(gapMs) : yieldNow());
   }
 }

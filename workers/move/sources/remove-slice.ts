@@ -22,7 +22,7 @@ export interface SliceRemoval {
   /** Rows deleted so far, by table; added to. */
   removed: Record<string, number>;
   /** Runs with reused ids here; added to. */
-  strangers: Set<bigint>;
+  reusedIds: Set<bigint>;
 }
 
 /** Result of comparing a slice. */
@@ -57,7 +57,7 @@ export class SliceRemover {
     const session = this.#session;
     try {
       // With frequent writers a comparison before the lock would be repeated under it.
-      if (!session.company.isLikely) {
+      if (!session.gaps.isLikely) {
         const seen = await session.read(() => this.#compare(slice, how));
         if (await session.read(() => this.#delete(slice, how, seen))) return undefined;
       }
@@ -75,12 +75,12 @@ export class SliceRemover {
    * @throws Blocked
    */
   #compare(slice: Slice, how: SliceRemoval): Compared {
-    const { db, part, pace } = this.#session;
+    const { db, part, batchSize } = this.#session;
     enterSlice(db, slice);
     const started = performance.now();
     const version = readVersion(db, part);
     const spared = this.#refuseNews(slice, how, version);
-    pace.hold(performance.now() - started);
+    batchSize.hold(performance.now() - started);
     return { version, spared };
   }
 
@@ -108,7 +108,7 @@ export class SliceRemover {
    * @throws Blocked
    */
   #delete(slice: Slice, how: SliceRemoval, seen?: Compared): boolean {
-    const { db, part, records, pace, failpoint } = this.#session;
+    const { db, part, records, batchSize, failpoint } = this.#session;
     const tests = enterSlice(db, slice);
     let lockedAt = 0;
     const removed: [string, number][] = [];
@@ -121,7 +121,7 @@ export class SliceRemover {
       const erase = () => {
         lockedAt = performance.now();
         const version = readVersion(db, part);
-        this.#session.company.note(version);
+        this.#session.gaps.note(version);
         if (seen === undefined) spared = this.#refuseNews(slice, how, version);
         else if (version !== seen.version) return false;
         else checkSlice(db, part, records, slice);
@@ -135,11 +135,11 @@ export class SliceRemover {
       if (!this.#session.commitRows(part, erase, lockCopies)) return false;
     } finally {
       if (lockedAt > 0) {
-        pace.hold(performance.now() - lockedAt);
-        pace.settle(tests);
+        batchSize.hold(performance.now() - lockedAt);
+        batchSize.settle(tests);
       }
     }
-    for (const run of runsNamedBy(db, spared)) how.strangers.add(run);
+    for (const run of runsNamedBy(db, spared)) how.reusedIds.add(run);
     for (const [table, count] of removed) how.removed[table] = (how.removed[table] ?? 0) + count;
     return true;
   }

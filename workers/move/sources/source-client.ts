@@ -48,12 +48,12 @@ export class SourceWriterClient {
     signal: AbortSignal,
     enter: () => Promise<void>,
   ): Promise<SourceWriterClient> {
-    const station = new SourceWriterClient(setup.part, signal, enter);
+    const writer = new SourceWriterClient(setup.part, signal, enter);
     try {
-      await station.#thread.call("open", setup, station.#options);
-      return station;
+      await writer.#thread.call("open", setup, writer.#options);
+      return writer;
     } catch (error) {
-      await station.close();
+      await writer.close();
       throw error;
     }
   }
@@ -102,10 +102,10 @@ export async function startSourceWriters(
   const starts = await Promise.allSettled(
     setups.map((setup) => SourceWriterClient.start(setup, signal, enter)),
   );
-  const stations = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const writers = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
   const failed = starts.find((start) => start.status === "rejected");
-  if (failed === undefined) return stations;
-  await Promise.all(stations.map((station) => station.close()));
+  if (failed === undefined) return writers;
+  await Promise.all(writers.map((writer) => writer.close()));
   throw toJobsError(failed.reason);
 }
 

@@ -28,7 +28,7 @@ export class SourcePipeline {
     this.#failpoint = failpoint;
   }
 
-  #stations(): Promise<readonly SourceWriterClient[]> {
+  #writers(): Promise<readonly SourceWriterClient[]> {
     this.#started ??= this.#start();
     return this.#started;
   }
@@ -51,19 +51,19 @@ export class SourcePipeline {
       superseded: 0,
       unsynced: 0,
       late: 0,
-      strangers: [],
+      reusedIds: [],
     };
     let left = runs;
-    for (const [index, station] of (await this.#stations()).entries()) {
+    for (const [index, writer] of (await this.#writers()).entries()) {
       if (left.length === 0) break;
-      if (station.part === "area") await this.#beforeArea();
-      const report = await station.remove({
+      if (writer.part === "area") await this.#beforeArea();
+      const report = await writer.remove({
         runs: left,
         absorbing: absorbing || index > 0,
         // The ref was not read completely for the copies.
-        readAt: station.part === "ref" ? undefined : readAt?.get(station.part),
+        readAt: writer.part === "ref" ? undefined : readAt?.get(writer.part),
       });
-      this.#failpoint(`removed-from-${station.part}`);
+      this.#failpoint(`removed-from-${writer.part}`);
       add(total, report);
       left = left.filter((run) => !report.changed.includes(run) && !report.left.includes(run));
     }
@@ -77,11 +77,11 @@ export class SourcePipeline {
   async insert(insertion: Insertion): Promise<InsertionReport> {
     const total: InsertionReport = { conflicting: [], incomplete: [] };
     let left = insertion.runs;
-    for (const station of (await this.#stations()).toReversed()) {
+    for (const writer of (await this.#writers()).toReversed()) {
       if (left.length === 0) break;
-      if (station.part === "area") await this.#beforeArea();
-      const { conflicting, incomplete } = await station.insert({ ...insertion, runs: left });
-      this.#failpoint(`brought-to-${station.part}`);
+      if (writer.part === "area") await this.#beforeArea();
+      const { conflicting, incomplete } = await writer.insert({ ...insertion, runs: left });
+      this.#failpoint(`brought-to-${writer.part}`);
       total.conflicting.push(...conflicting);
       total.incomplete.push(...incomplete);
       left = difference(left, [...conflicting, ...incomplete]);
@@ -95,28 +95,28 @@ export class SourcePipeline {
    * @param touchedAt as in `Insertion`
    */
   async findIncomplete({ runs, touchedAt }: Insertion): Promise<bigint[]> {
-    const stations = await this.#stations();
-    const found = await Promise.all(stations.map((station) => station.findIncomplete({ runs, touchedAt })));
+    const writers = await this.#writers();
+    const found = await Promise.all(writers.map((writer) => writer.findIncomplete({ runs, touchedAt })));
     return [...new Set(found.flat())];
   }
 
   /** Maps the tables without an index again. */
   async refresh(): Promise<void> {
-    await Promise.all((await this.#stations()).map((station) => station.refresh()));
+    await Promise.all((await this.#writers()).map((writer) => writer.refresh()));
   }
 
   /** Returns for each source a number that changes when another connection commits to it. */
   async versions(): Promise<Versions> {
-    const stations = await this.#stations();
+    const writers = await this.#writers();
     return new Map(
-      await Promise.all(stations.map(async (station) => [station.part, await station.version()] as const)),
+      await Promise.all(writers.map(async (writer) => [writer.part, await writer.version()] as const)),
     );
   }
 
   async close(): Promise<void> {
     // A failed start was reported to its caller.
-    const stations = await this.#started?.catch(() => []);
-    await Promise.all((stations ?? []).map((station) => station.close()));
+    const writers = await this.#started?.catch(() => []);
+    await Promise.all((writers ?? []).map((writer) => writer.close()));
   }
 }
 
@@ -129,5 +129,5 @@ function add(total: RemovalReport, report: RemovalReport): void {
   total.superseded += report.superseded;
   total.unsynced += report.unsynced;
   total.late += report.late;
-  total.strangers.push(...report.strangers);
+  total.reusedIds.push(...report.reusedIds);
 }

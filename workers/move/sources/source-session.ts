@@ -22,8 +22,8 @@ export class SourceSession extends RecordSession {
   /** The part with the freshest data, whose rows were copied. */
   readonly fresh: Source;
   readonly jobId: string;
-  readonly pace: BatchSize;
-  readonly company = new WriterGaps();
+  readonly batchSize: BatchSize;
+  readonly gaps = new WriterGaps();
   /** Aborted: a cut run is left to the next job. */
   readonly stop: AbortSignal;
   /** Awaited before each slice. */
@@ -39,7 +39,7 @@ export class SourceSession extends RecordSession {
     this.beforeSlice = beforeSlice;
     this.failpoint = failpoint;
     // Clients never use the ref; only a sync, which takes longer anyway, waits for a lock there.
-    this.pace = new BatchSize(part, part === "ref" ? 60 : undefined);
+    this.batchSize = new BatchSize(part, part === "ref" ? 60 : undefined);
   }
 
   /** Measures a one-row commit for the batch size: the shortest time that others must wait for a writer. */
@@ -47,13 +47,13 @@ export class SourceSession extends RecordSession {
     await this.read(() => {
       const started = performance.now();
       this.commitOnce(this.part, () => {});
-      this.pace.noteOneRowCommit(performance.now() - started);
+      this.batchSize.noteOneRowCommit(performance.now() - started);
     });
   }
 
   /** Prepares a slice: leaves megatest.db to a sync if needed, and measures a commit again when due. */
   async prepareSlice(): Promise<void> {
     await this.beforeSlice();
-    if (this.pace.wantsCommit) await this.measureCommit();
+    if (this.batchSize.wantsCommit) await this.measureCommit();
   }
 }

@@ -14,14 +14,14 @@ class SourceJob {
   readonly #stop = new AbortController();
   /** Another holder took over: nothing more may be tried. */
   readonly #lost = new AbortController();
-  readonly #station: Promise<SourceWriter>;
+  readonly #writer: Promise<SourceWriter>;
   #queue: Promise<unknown> = Promise.resolve();
   #call: Call;
 
   constructor(setup: SourceWriterSetup, call: Call) {
     this.#call = call;
     const signals = { stop: this.#stop.signal, lost: this.#lost.signal };
-    this.#station = SourceWriter.open(setup, signals, {
+    this.#writer = SourceWriter.open(setup, signals, {
       failpoint: failpointFromEnvironment(process.env.MTJOBS_FAILPOINT),
       // The job's thread knows what else writes to the database.
       enter: () => this.#call.ask("enter", undefined),
@@ -29,7 +29,7 @@ class SourceJob {
   }
 
   /** Runs `work` after the calls before it. */
-  inOrder<T>(call: Call, work: (station: SourceWriter) => T | Promise<T>): Promise<T> {
+  inOrder<T>(call: Call, work: (writer: SourceWriter) => T | Promise<T>): Promise<T> {
     const result = this.#queue.then(() => {
       this.#call = call;
       return this.now(call, work);
@@ -39,10 +39,10 @@ class SourceJob {
   }
 
   /** Runs `work` between two slices of a removal, so that the caller need not wait for its end. */
-  async now<T>({ signal }: Call, work: (station: SourceWriter) => T | Promise<T>): Promise<T> {
+  async now<T>({ signal }: Call, work: (writer: SourceWriter) => T | Promise<T>): Promise<T> {
     signal.addEventListener("abort", () => this.#abort(signal), { once: true });
     if (signal.aborted) this.#abort(signal);
-    return await work(await this.#station);
+    return await work(await this.#writer);
   }
 
   #abort({ reason }: AbortSignal): void {
@@ -65,11 +65,11 @@ serveCalls<SourceWriterCalls, SourceWriterBack>({
     job = new SourceJob(setup, call);
     await job.inOrder(call, () => {});
   },
-  remove: (removal, call) => opened().inOrder(call, (station) => station.remove(removal)),
-  insert: (insertion, call) => opened().inOrder(call, (station) => station.insert(insertion)),
-  findIncomplete: (insertion, call) => opened().inOrder(call, (station) => station.findIncomplete(insertion)),
-  refresh: (_, call) => opened().inOrder(call, (station) => station.refresh()),
-  version: (_, call) => opened().now(call, (station) => station.version()),
-  close: (_, call) => opened().inOrder(call, (station) => station.close()),
+  remove: (removal, call) => opened().inOrder(call, (writer) => writer.remove(removal)),
+  insert: (insertion, call) => opened().inOrder(call, (writer) => writer.insert(insertion)),
+  findIncomplete: (insertion, call) => opened().inOrder(call, (writer) => writer.findIncomplete(insertion)),
+  refresh: (_, call) => opened().inOrder(call, (writer) => writer.refresh()),
+  version: (_, call) => opened().now(call, (writer) => writer.version()),
+  close: (_, call) => opened().inOrder(call, (writer) => writer.close()),
   vacuum: (order) => vacuum(order),
 });
