@@ -1,6 +1,7 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
 import type { Redis } from "ioredis";
 import { assertNotPaused } from "../../shared/area/pause.ts";
+import type { MigratePayload, MigrateStepPayload } from "../../shared/contract/migrate-payload.ts";
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import { type MoveName, type MovePayload, parsePayload } from "../../shared/contract/payload.ts";
@@ -121,12 +122,13 @@ async function perform(
     reporter.log(`Enqueued the scheduled job ${forwarded.jobId}.`);
     return { forwarded };
   }
+  const context = { token, signal, reporter, host };
   // A waiting migration may be half done, so its job handles the cancel request.
-  if ("to" in payload)
-    return await coordinate(job, payload, { token, signal, reporter, host, isCancelled }).catch(lateAnswer);
+  if (job.name === "migrate")
+    return await coordinate(job, payload as MigratePayload, { ...context, isCancelled }).catch(lateAnswer);
   if (isCancelled) throw cancelled();
-  if ("step" in payload) return await performStep(job, payload, { token, signal, reporter, host });
-  return await moveRuns(job, payload, { token, signal, reporter, host });
+  if (job.name === "migrate-step") return await performStep(job, payload as MigrateStepPayload, context);
+  return await moveRuns(job, payload as MovePayload, context);
 }
 
 async function moveRuns(

@@ -5,7 +5,7 @@ import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { findHost } from "../../../shared/queue/hosts.ts";
 import type { Forwarded } from "../../../shared/queue/names.ts";
 import { forwardJob } from "../forward-job.ts";
-import { checkOnce } from "./coordinator.ts";
+import { runPass } from "./coordinator.ts";
 import { CoordinatorIO, RetryLater } from "./coordinator-io.ts";
 import { progressOf } from "./coordinator-state.ts";
 import type { StepContext } from "./run-step.ts";
@@ -30,7 +30,7 @@ export async function coordinate(
   }
   const io = new CoordinatorIO(job, payload, context);
   try {
-    return await checkOnce(io);
+    return await runPass(io);
   } catch (thrown) {
     await reporter.flush();
     await job.updateProgress(progressOf(io.phase, io.at));

@@ -11,10 +11,11 @@ import { type CoordinatorState, readCoordinatorState } from "./coordinator-state
 import { handOverMs, requestReconcile, type StepContext } from "./run-step.ts";
 import { addStep } from "./step-queue.ts";
 
-/** Thrown when the job must wait. */
-export class RetryLater {
+/** Thrown when the job must wait: it is delayed by `ms` and then runs its next pass. */
+export class RetryLater extends Error {
   readonly ms: number;
   constructor(ms: number) {
+    super(`the migration waits ${ms} ms`);
     this.ms = ms;
   }
 }
@@ -45,7 +46,7 @@ export class CoordinatorIO {
     return { quietFor: this.payload.quietFor, stopped: this.at.stopped };
   }
 
-  say(sentence: string): void {
+  log(sentence: string): void {
     this.context.reporter.log(sentence);
   }
 
