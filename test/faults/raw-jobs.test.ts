@@ -47,7 +47,7 @@ const spoiltJobs = (area: string) =>
       "migrate",
       "step",
       "repair",
-      "round",
+      "reconcile-areas",
       "",
       "__proto__",
       "Reduce",

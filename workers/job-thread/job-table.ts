@@ -19,11 +19,11 @@ export const jobTable: JobTable = {
   restore: async () => unlessPaused(restore),
   repair: async () => unlessPaused(repair),
   "migrate-step": async () => (await import("../migrate/steps/run-step.ts")).doStep,
-  "migrate-look": async () => (await import("../migrate/steps/check-target.ts")).checkTarget,
-  "migrate-take-over": async () => (await import("../migrate/steps/take-over.ts")).beginTakeOver,
-  "migrate-switch": async () => (await import("../migrate/steps/switch.ts")).switchOver,
-  "migrate-oversee": async () => (await import("../migrate/steps/finish.ts")).awaitWatch,
-  round: async () => (await import("../migrate/steps/reconcile-areas.ts")).reconcileAreas,
+  "check-target": async () => (await import("../migrate/steps/check-target.ts")).checkTarget,
+  "take-over": async () => (await import("../migrate/steps/take-over.ts")).beginTakeOver,
+  switch: async () => (await import("../migrate/steps/switch.ts")).switchOver,
+  "await-watch": async () => (await import("../migrate/steps/finish.ts")).awaitWatch,
+  "reconcile-areas": async () => (await import("../migrate/steps/reconcile-areas.ts")).reconcileAreas,
 };
 
 /** Runs a job in this thread. Rejects with a JobsError, or with what SQLite or Node threw. */

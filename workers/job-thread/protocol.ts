@@ -17,11 +17,11 @@ export interface ThreadJobs {
   repair: { payload: ReducePayload; result: MoveResult };
   "migrate-step": { payload: MigrateStepPayload; result: StepReport };
   // Parts of the job `migrate`, which itself runs on the worker's main thread.
-  "migrate-look": { payload: MigratePayload; result: TargetReport };
-  "migrate-take-over": { payload: TakeOverPayload; result: { token: number } };
-  "migrate-switch": { payload: PartPayload; result: SwitchReport };
-  round: { payload: ReconcileAreasPayload; result: ReconcileAreasReport };
-  "migrate-oversee": { payload: PartPayload; result: WatchOutcome };
+  "check-target": { payload: MigratePayload; result: TargetReport };
+  "take-over": { payload: TakeOverPayload; result: { token: number } };
+  switch: { payload: PartPayload; result: SwitchReport };
+  "reconcile-areas": { payload: ReconcileAreasPayload; result: ReconcileAreasReport };
+  "await-watch": { payload: PartPayload; result: WatchOutcome };
 }
 export type ThreadJobName = keyof ThreadJobs;
 export type ThreadResult = ThreadJobs[ThreadJobName]["result"];

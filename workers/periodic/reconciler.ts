@@ -56,9 +56,9 @@ export class Reconciler {
     const areas = await this.#withMigrations();
     if (!everywhere && areas.length === 0) return;
     const data = {
-      name: "round",
+      name: "reconcile-areas",
       payload: { areas, everywhere },
-      jobId: "round",
+      jobId: "reconcile-areas",
       settings,
     } as const;
     const { due, known, coordinated, wished } = await threads.run(data, {

@@ -125,7 +125,7 @@ export class CoordinatorIO {
     await (await this.lock(look)).release();
   }
 
-  part<Name extends "migrate-switch" | "migrate-oversee">(
+  part<Name extends "switch" | "await-watch">(
     name: Name,
     lock: AreaLock,
   ): Promise<ThreadJobs[Name]["result"]> {
@@ -139,15 +139,11 @@ export class CoordinatorIO {
     lock: AreaLock,
   ): Promise<void> {
     const { area, requestedBy } = this.payload;
-    await this.#thread(
-      "migrate-take-over",
-      { area, requestedBy, migration: this.jobId, ...more },
-      lock.signal,
-    );
+    await this.#thread("take-over", { area, requestedBy, migration: this.jobId, ...more }, lock.signal);
   }
 
   async look(): Promise<TargetReport> {
-    const report = await this.#thread("migrate-look", this.payload);
+    const report = await this.#thread("check-target", this.payload);
     // Set here so that every result names it, also an early refusal.
     const from = report.atHome ? this.context.host.settings.host : (await this.oldHost(report))?.host;
     if (from !== undefined && report.own === undefined) this.at.fromHost = from;

@@ -218,7 +218,7 @@ class Coordinator {
     this.#io.phase = "switch";
     const row = await this.#io.underLock(look, async (lock) => {
       try {
-        const report = await this.#io.part("migrate-switch", lock);
+        const report = await this.#io.part("switch", lock);
         at.checks = mergeChecks(at.checks, report.checks);
         return report.row;
       } catch (thrown) {
@@ -235,7 +235,7 @@ class Coordinator {
     const { at, context } = this.#io;
     this.#io.phase = "watch";
     const report = await this.#io.underLock(look, async (lock) => {
-      const seen = await this.#io.part("migrate-oversee", lock);
+      const seen = await this.#io.part("await-watch", lock);
       if (seen.settled) await lock.release();
       return seen;
     });

@@ -32,8 +32,8 @@ export function sideOf(row: Pick<MigrationRow, "from_host" | "to_host">, host: s
  * Returns one side's next action, from the row and files only. While a pair is open only its host writes to
  * megatest.db: so in `closing` and `undoing` only `old` changes the row, and only `new` once its pair is open.
  */
-export function nextAction(stand: OpenMigration, side: Side): NextAction | undefined {
-  const { row, files, leaseAlive } = stand;
+export function nextAction(migration: OpenMigration, side: Side): NextAction | undefined {
+  const { row, files, leaseAlive } = migration;
   switch (row.state) {
     case "closing":
       return side === "old" && !leaseAlive ? "decide" : undefined;
@@ -42,10 +42,10 @@ export function nextAction(stand: OpenMigration, side: Side): NextAction | undef
     case "intent":
       return leaseAlive ? undefined : "decide";
     case "undoing":
-      if (side === "old") return undoingOnOld(stand);
+      if (side === "old") return undoingOnOld(migration);
       return isNewClean(row, files) ? undefined : "clean-new";
     case "switched":
-      return side === "old" ? watching(files) : settling(stand);
+      return side === "old" ? watching(files) : settling(migration);
     case "settled":
       return side === "new" && files.there ? "tidy" : undefined;
     case "undone":

@@ -55,15 +55,15 @@ async function readArea<T>(
 
 /** Returns a host's first next action; without one, a migration whose next action is the other host's. */
 export function firstAction(
-  stands: readonly OpenMigration[],
+  migrations: readonly OpenMigration[],
   host: string,
-): { stand: OpenMigration; action: NextAction | undefined; next: string | undefined } | undefined {
-  const mine = stands.flatMap((stand) => {
-    const side = sideOf(stand.row, host);
+): { migration: OpenMigration; action: NextAction | undefined; next: string | undefined } | undefined {
+  const mine = migrations.flatMap((migration) => {
+    const side = sideOf(migration.row, host);
     if (side === undefined) return [];
     const other = side === "old" ? "new" : "old";
-    const next = nextAction(stand, other) === undefined ? undefined : otherHost(stand.row, side);
-    return [{ stand, action: nextAction(stand, side), next }];
+    const next = nextAction(migration, other) === undefined ? undefined : otherHost(migration.row, side);
+    return [{ migration, action: nextAction(migration, side), next }];
   });
   return mine.find(({ action }) => action !== undefined) ?? mine.at(-1);
 }

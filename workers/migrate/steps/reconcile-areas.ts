@@ -70,11 +70,11 @@ async function visit(
   if (migrationTokens(area).length === 0) return;
   report.known.push(path);
   const { host } = context.settings;
-  const stands = await openMigrations(area, context);
-  for (const { row, leaseAlive } of stands) {
+  const migrations = await openMigrations(area, context);
+  for (const { row, leaseAlive } of migrations) {
     if (!leaseAlive || row.to_host !== host) continue;
     report.coordinated.push({ area: path, jobId: row.job_id, requestedBy: row.requested_by });
   }
-  const first = firstAction(stands, host);
+  const first = firstAction(migrations, host);
   if (first?.action !== undefined) report.due.push(path);
 }

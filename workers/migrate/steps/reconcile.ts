@@ -36,7 +36,7 @@ export async function reconcile(payload: ReconcilePayload, context: JobContext):
     context.signal.throwIfAborted();
     const first = firstAction(await openMigrations(area, context, payload.givenUp), settings.host);
     if (first === undefined) return { did };
-    const { row } = first.stand;
+    const { row } = first.migration;
     if (first.action === undefined)
       return { did, ...wakeOf(row), ...(first.next === undefined ? {} : { next: first.next }) };
     const againMs = await perform(first.action, area, row, context, payload.givenUp);

@@ -97,8 +97,10 @@ export async function undoOnOld(session: MigrationSession, row: MigrationRow, re
 export async function cleanNew(area: Area, row: MigrationRow, context: JobContext): Promise<void> {
   await withPairGuard(context.settings, async () => {
     // `undoing` is permanent.
-    const stands = await openMigrations(area, context);
-    const isUndoing = stands.some(({ row: { token, state } }) => token === row.token && state === "undoing");
+    const migrations = await openMigrations(area, context);
+    const isUndoing = migrations.some(
+      ({ row: { token, state } }) => token === row.token && state === "undoing",
+    );
     // Afterwards nothing records that a pair existed before.
     if (isUndoing && !readMigrationFiles(area, row.token).newClean)
       await cleanPair({ area, ...context }, row.token, row.from_home);
