@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { oldWords, proseOf } from "./prose.ts";
+import { rooms } from "./rooms.ts";
 import { lineAt, type Node, type Source, walk } from "./sources.ts";
 
 export interface FunctionLength {
@@ -14,6 +15,8 @@ export interface Structure {
   lines: number;
   functions: { count: number; median: number; p90: number; longest: number; over60: string[] };
   folders: { count: number; largest: number; over15: string[] };
+  /** See `upwardImports`. */
+  upward: string[];
   /** Files under 40 lines that one other file imports. */
   smallFilesOfOne: number;
   exports: { count: number; ofOneFile: number };
@@ -73,6 +76,20 @@ function exportsOf(sources: readonly Source[]): Map<string, Set<string>> {
   return users;
 }
 
+/** Imports from a room beside or above the file's own, within one layer, as `a.ts imports b.ts`. */
+export function upwardImports(sources: readonly Source[]): string[] {
+  const layerOf = (path: string) => path.split("/")[0] ?? "";
+  const floorOf = (path: string) =>
+    rooms[layerOf(path)]?.findIndex((line) => line.includes(posix.dirname(path))) ?? -1;
+  return sources.flatMap(({ path, imports }) =>
+    imports
+      .map(({ from }) => from)
+      .filter((from) => layerOf(from) === layerOf(path) && posix.dirname(from) !== posix.dirname(path))
+      .filter((from) => floorOf(from) < 0 || floorOf(from) >= floorOf(path))
+      .map((from) => `${path} imports ${from}`),
+  );
+}
+
 export function measure(sources: readonly Source[]): Structure {
   const functions = sources.flatMap(functionsOf);
   const lengths = functions.map(({ lines }) => lines).sort((a, b) => a - b);
@@ -97,6 +114,7 @@ export function measure(sources: readonly Source[]): Structure {
       largest: Math.max(0, ...folders.values()),
       over15: [...folders].filter(([, count]) => count > 15).map(([folder, count]) => `${folder}: ${count}`),
     },
+    upward: upwardImports(sources),
     smallFilesOfOne: sources.filter(({ path, lines }) => lines < 40 && importers.get(path)?.size === 1)
       .length,
     exports: { count: exported.length, ofOneFile: exported.filter((users) => users.size === 1).length },
