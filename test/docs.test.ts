@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { migrateSchema } from "../shared/contract/migrate-payload.ts";
@@ -7,12 +7,12 @@ import { migrateCheckNames } from "../shared/contract/migrate-result.ts";
 import { payloadSchemas } from "../shared/contract/payload.ts";
 import { errorCodes } from "../shared/errors.ts";
 import { environmentName, resolveSettings } from "../shared/settings/settings.ts";
-import { jobSteps } from "../workers/area-db/job-steps.ts";
+import { migrateSteps, reduceSteps, restoreSteps } from "../workers/area-db/job-steps.ts";
 import { runCommand } from "./producers/run-command.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].concat(
-  readdirSync(join(root, "docs"))
+const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].concat(
+  readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
 );
@@ -30,9 +30,7 @@ function namesInTable(page: string, heading: string): Set<string> {
 /** `` `mtjobs …` `` in running text and the lines of shell blocks, comments left out. */
 function commandLines(text: string): string[] {
   const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block]) => (block ?? "").split("\n"));
-  const spans = [...text.replace(/```.*?```/gs, "").matchAll(/`([^`]*mtjobs [^`]*)`/g)].map(
-    ([, span]) => span ?? "",
-  );
+  const spans = [...text.replace(/```.*?```/gs, "").matchAll(/`([^`]*)`/g)].map(([, span]) => span ?? "");
   return [...blocks, ...spans]
     .map((line) => /(?:^|[ /])mtjobs ((?:[a-z]|-[a-z]).*)$/.exec(line.replace(/ #.*/, ""))?.[1] ?? "")
     .filter((line) => line !== "");
@@ -94,11 +92,11 @@ describe("the documentation", () => {
   });
 
   it("tells for every step of a job what is on disk if it dies there, and for no other", () => {
-    const told = namesInTable("docs/architecture.md", "What if it dies here");
-    const steps = new Set<string>(jobSteps);
-    expect(jobSteps.filter((step) => !told.has(step))).toEqual([]);
-    const others = [...told].filter((name) => !steps.has(name));
-    expect(others).toEqual([]);
+    for (const [page, steps] of [
+      ["docs/moving.md", [...reduceSteps, ...restoreSteps]],
+      ["docs/migrating.md", migrateSteps],
+    ] as const)
+      expect([...namesInTable(page, "What if it dies here")].sort()).toEqual([...steps].sort());
   });
 
   it("has every command in the README's table, and names none that does not exist", () => {
@@ -169,10 +167,24 @@ describe("the documentation", () => {
 
   it("names no file of the project that is not there", () => {
     const named =
-      everything.match(/\b(?:shared|producers|workers|entry|test|scripts|docs)\/[\w./-]*\w/g) ?? [];
+      everything.match(/(?<!\bdist\/)\b(?:shared|producers|workers|entry|test|scripts|docs)\/[\w./-]*\w/g) ??
+      [];
     const missing = named.filter((path) => !existsSync(join(root, path)));
     // Figures are written by the bench.
     expect([...new Set(missing)].filter((path) => path !== "docs/benchmarks.md")).toEqual([]);
+  });
+
+  it("names no source file, by its name alone, that is not there", () => {
+    const files = new Set(
+      ["shared", "producers", "workers", "entry", "test", "scripts"].flatMap((directory) =>
+        readdirSync(join(root, directory), { recursive: true, encoding: "utf8" }).map((path) =>
+          basename(path),
+        ),
+      ),
+    );
+    const named = [...everything.matchAll(/`([\w.-]+\.(?:ts|mjs))`/g)].map(([, name]) => name ?? "");
+    expect(named.length).toBeGreaterThan(50);
+    expect(named.filter((name) => !files.has(name) && !existsSync(join(root, name)))).toEqual([]);
   });
 });
 
