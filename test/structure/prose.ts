@@ -1,10 +1,10 @@
 import { lineAt, type Node, type Source, walk } from "./sources.ts";
 
-/** One piece of English in a source: a string, a template with its values as `…`, or a comment. */
+/** One piece of English: of a source a string, a template with its values as `…`, or a comment; of a page a line. */
 export interface Prose {
   path: string;
   line: number;
-  kind: "string" | "comment";
+  kind: "string" | "comment" | "page";
   text: string;
 }
 
@@ -64,6 +64,16 @@ function isSql(text: string): boolean {
   return /\b(?:SELECT|INSERT|UPDATE|DELETE|WHERE|FROM|VALUES|CREATE|ATTACH|PRAGMA|EXISTS|JOIN|IS NOT|RAISE|AND|BETWEEN)\b/.test(
     text,
   );
+}
+
+/** The English of a Markdown page, line by line, without code, addresses of links. */
+export function proseOfPage(path: string, text: string): Prose[] {
+  const blank = (code: string) => code.replaceAll(/[^\n]/g, " ");
+  const english = text
+    .replaceAll(/^```.*?^```$/gms, blank)
+    .replaceAll(/`[^`]*`/g, blank)
+    .replaceAll(/\]\([^)]*\)/g, blank);
+  return english.split("\n").map((line, index) => ({ path, line: index + 1, kind: "page", text: line }));
 }
 
 /** Uses of the old register, as `path:line: "word" (instead)`. */
