@@ -8,9 +8,7 @@ function madeMetrics(): Set<string> {
   const server = [
     ...read("producers/server/routes/metrics.ts").matchAll(/gauge\(\s*registry,\s*"([a-z_]+)"/g),
   ];
-  const worker = ["worker-metrics", "figure-metrics"].flatMap((file) => [
-    ...read(`workers/${file}.ts`).matchAll(/name: "mtjobs_([a-z_]+)"/g),
-  ]);
+  const worker = [...read("workers/host/metrics.ts").matchAll(/name: "mtjobs_([a-z_]+)"/g)];
   return new Set([...server, ...worker].map(([, name]) => `mtjobs_${name}`));
 }
 
