@@ -19,6 +19,6 @@ export interface JobContext {
   /** Adds a sentence to the job's log. */
   log(sentence: string): void;
   progress(progress: Progress): void;
-  /** Marks a step boundary, for tests. See "What if it dies here" in docs/architecture.md. */
+  /** Marks a step boundary, for tests. See "What if it dies here" in docs/moving.md. */
   failpoint(step: JobStep): void;
 }

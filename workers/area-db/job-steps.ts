@@ -1,5 +1,5 @@
 /**
- * All failpoints of a job in order. Each has a row in "What if it dies here" of docs/architecture.md and a kill test
+ * All failpoints of a job in order. Each has a row in "What if it dies here" of docs/moving.md and a kill test
  * in test/faults/.
  */
 export const reduceSteps = [
@@ -61,7 +61,7 @@ export const restoreSteps = [
 
 /**
  * All failpoints of a migration in order; those of an undo last. Each has a row in "What if it dies here" of
- * docs/architecture.md.
+ * docs/migrating.md.
  */
 export const migrateSteps = [
   "migration-begun",

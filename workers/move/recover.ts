@@ -46,7 +46,7 @@ async function finishReduces(session: LeasedSession, deadAfterMs = defaultDeadAf
   if (undone.length > 0) {
     tally.undone.reduce = undone.length;
     context.log(
-      `Discarded the copies of ${plural(undone.length, "run")} that an interrupted job had begun to session.`,
+      `Discarded the copies of ${plural(undone.length, "run")} that an interrupted job had begun to move.`,
     );
   }
   const pending = new PendingStates();

@@ -25,7 +25,7 @@ import { type JobSession, jobSetup } from "./session/job-session.ts";
  * Runs the steps of a job under the area's lease, writes the history and returns the result. Before the steps it
  * creates what the area lacks and resolves a migration left open.
  *
- * May be killed anywhere and run again: see "What if it dies here" in docs/architecture.md.
+ * May be killed anywhere and run again: see "What if it dies here" in docs/moving.md.
  *
  * @throws JobsError with what stopped the job; what was moved until then stays moved
  */
