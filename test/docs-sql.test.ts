@@ -6,10 +6,10 @@ import type { SampleArea } from "../producers/demo/sample-area/build-area.ts";
 import { openConnection } from "../shared/sqlite/connection.ts";
 import { raiseFenceToken } from "../workers/area-db/fence.ts";
 import { transact } from "../workers/area-db/transaction.ts";
-import { documentOf, runCommand } from "./producers/run-command.ts";
-import { closePart } from "./support/close-part.ts";
-import { edit } from "./support/edit-area.ts";
-import { buildTempArea, filesOf } from "./support/temp-area.ts";
+import { edit } from "./support/area/edit-area.ts";
+import { buildTempArea, filesOf } from "./support/area/temp-area.ts";
+import { closePart } from "./support/hosts/close-part.ts";
+import { documentOf, runCommand } from "./support/queue/run-command.ts";
 
 const page = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../docs/${name}`, import.meta.url)), "utf8");

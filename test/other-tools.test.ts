@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { withServerStage } from "./producers/server/server-stage.ts";
-import { collectOutput } from "./support/collect-output.ts";
+import { collectOutput } from "./support/queue/collect-output.ts";
+import { withServerStage } from "./support/queue/server-stage.ts";
 
 const page = readFileSync(new URL("../docs/other-tools.md", import.meta.url), "utf8");
 const token = "a-token";

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { collectOutput } from "./support/collect-output.ts";
-import { onStage, type QueueStage } from "./support/queue-stage.ts";
-import { temporaryDirectory } from "./support/temp-directory.ts";
+import { temporaryDirectory } from "./support/area/temp-directory.ts";
+import { collectOutput } from "./support/queue/collect-output.ts";
+import { onStage, type QueueStage } from "./support/queue/queue-stage.ts";
 
 const client = "bullmq==3.4.4";
 const page = readFileSync(new URL("../docs/other-tools.md", import.meta.url), "utf8");

@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
-import { documentOf, runCommand } from "./producers/run-command.ts";
-import { onStage } from "./support/queue-stage.ts";
-import { waitFor } from "./support/wait-for.ts";
+import { waitFor } from "./support/area/wait-for.ts";
+import { onStage } from "./support/queue/queue-stage.ts";
+import { documentOf, runCommand } from "./support/queue/run-command.ts";
 
 interface Span {
   name: string;

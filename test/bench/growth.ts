@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { forgetRecorded, record } from "../support/recorded.ts";
+import { forgetRecorded, record } from "../support/area/recorded.ts";
 import { benchArea, copyArea, resetArea } from "./areas.ts";
 import { runHandScript } from "./hand-script.ts";
 import { runReduce } from "./mtjobs-reduce.ts";

@@ -12,7 +12,7 @@ import { writeSnapshot } from "../../workers/migrate/pair/copy-database.ts";
 import { digestInThread } from "../../workers/migrate/pair/digest-in-thread.ts";
 import { gapAbove } from "../../workers/migrate/pair/id-offset.ts";
 import { installPair } from "../../workers/migrate/pair/install.ts";
-import { closePart } from "../support/close-part.ts";
+import { closePart } from "../support/hosts/close-part.ts";
 import { benchArea } from "./areas.ts";
 import { say, tell } from "./report.ts";
 

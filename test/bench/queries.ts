@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import Database from "better-sqlite3";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { FullDb } from "../../producers/full-db/full-db.ts";
-import { forgetRecorded, record } from "../support/recorded.ts";
+import { forgetRecorded, record } from "../support/area/recorded.ts";
 import { benchArea, copyArea, days } from "./areas.ts";
 import { runReduce } from "./mtjobs-reduce.ts";
 import { type BenchQuery, joinQueries, megatestQueries, type Subject } from "./query-list.ts";

@@ -1,4 +1,4 @@
-import { record } from "../support/recorded.ts";
+import { record } from "../support/area/recorded.ts";
 import { type BenchFigure, benchFigures } from "./figure-list.ts";
 
 /** One line of what a bench prints. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { testRoot } from "../support/temp-directory.ts";
+import { testRoot } from "../support/area/temp-directory.ts";
 import { compareEnqueue } from "./enqueue.ts";
 import { runFarm } from "./farm.ts";
 import { buildFarm } from "./farm-areas.ts";

@@ -2,10 +2,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { documentOf, runCommand, startCommand } from "../producers/run-command.ts";
-import { withRedis } from "../support/redis.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { withRedis } from "../support/queue/redis.ts";
+import { documentOf, runCommand, startCommand } from "../support/queue/run-command.ts";
 
 interface Report {
   area: string | null;

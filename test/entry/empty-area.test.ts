@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MtJobs } from "../../entry/library.ts";
-import { runCommand } from "../producers/run-command.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { runCommand } from "../support/queue/run-command.ts";
 
 const smallArea = () => buildTempArea({ runs: 2, inFlight: 0, testsPerRun: 1 });
 const message = "the path of the area is empty";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { JobsError, MtJobs } from "../../entry/library.ts";
-import { onStage } from "../support/queue-stage.ts";
-import { announce } from "../support/stand-in-host.ts";
-import { withLibrary } from "../support/with-library.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
+import { announce } from "../support/queue/stand-in-host.ts";
+import { withLibrary } from "../support/queue/with-library.ts";
 
 describe("asking for many jobs at once", () => {
   it("enqueues each with its area's homehost, in the order asked, as one job by itself would be", () =>

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { JobsError, MtJobs } from "../../entry/library.ts";
-import { healthyArea } from "../producers/doctor/diagnose-area.ts";
-import { divideArea } from "../support/divided-area.ts";
-import { reduceAndKill } from "../support/kill.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { withLibrary } from "../support/with-library.ts";
+import { healthyArea } from "../support/area/diagnose-area.ts";
+import { divideArea } from "../support/queue/divided-area.ts";
+import { reduceAndKill } from "../support/queue/kill.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { withLibrary } from "../support/queue/with-library.ts";
 
 /** Runs `body` with a stage and a library of its own. */
 const onStageWithLibrary = (body: (mtjobs: MtJobs, stage: QueueStage) => Promise<void>) =>

@@ -3,11 +3,11 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import { fillBut, mayMount, mountSmall } from "../support/mount-small.ts";
+import { completedColumn, readColumn } from "../support/area/read-rows.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../support/read-rows.ts";
-import { runReduce, unionOf } from "../support/run-reduce.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
+import { fillBut, mayMount, mountSmall } from "../support/queue/mount-small.ts";
+import { runReduce, unionOf } from "../support/queue/run-reduce.ts";
 
 /** An area of four runs, each a batch of its own, on a small file system. */
 function areaOn(mounted: string, root: string): SampleArea {

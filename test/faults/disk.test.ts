@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { errorCodeOf } from "../producers/run-command.ts";
-import { assertFinished, assertUnharmed, fencesOf } from "../support/kill.ts";
-import { fillBut, isRoot, makeReadOnly, mayMount, mountSmall } from "../support/mount-small.ts";
-import { runReduceProcess, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { assertFinished, assertUnharmed, fencesOf } from "../support/queue/kill.ts";
+import { fillBut, isRoot, makeReadOnly, mayMount, mountSmall } from "../support/queue/mount-small.ts";
+import { errorCodeOf } from "../support/queue/run-command.ts";
+import { runReduceProcess, unionOf } from "../support/queue/run-reduce.ts";
 
 const everyRun = ["--runname", "%", "--compact", "never"];
 

@@ -4,14 +4,14 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { reduceSteps } from "../../workers/area-db/job-steps.ts";
-import { startCommand } from "../producers/run-command.ts";
-import { casesOf } from "../support/campaign.ts";
-import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/kill.ts";
-import { giveTestsTo } from "../support/large-run.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { giveTestsTo } from "../support/area/large-run.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 import { openAsMegatest } from "../support/megatest/refill.ts";
 import { syncOnce } from "../support/megatest/sync.ts";
-import { unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/queue/kill.ts";
+import { startCommand } from "../support/queue/run-command.ts";
+import { unionOf } from "../support/queue/run-reduce.ts";
 
 /** One after the other: with a rollback journal, with a write-ahead log, and without a cache. */
 function variedArea(seed: number, unsynced: boolean): SampleArea {

@@ -7,8 +7,9 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { migrateSteps } from "../../workers/area-db/job-steps.ts";
-import { assertOneHome } from "../support/assert-one-home.ts";
-import { leaveClosedPair } from "../support/closed-pair.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { assertOneHome } from "../support/hosts/assert-one-home.ts";
+import { leaveClosedPair } from "../support/hosts/closed-pair.ts";
 import {
   addresses,
   buildForTwo,
@@ -16,9 +17,8 @@ import {
   type Side,
   seenFromSide,
   tendBoth,
-} from "../support/migration-hosts.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
-import { homeOf, letLeaseRunOut, migrationRow, unionAt } from "../support/two-hosts.ts";
+} from "../support/hosts/migration-hosts.ts";
+import { homeOf, letLeaseRunOut, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
 
 interface Case {
   /** What it takes that the step is passed. */
@@ -55,7 +55,9 @@ const cases: Record<(typeof migrateSteps)[number], Case> = {
 };
 
 async function killAt(step: string, order: object): Promise<void> {
-  const script = fileURLToPath(new URL("../../dist-test/test/support/migrate-process.js", import.meta.url));
+  const script = fileURLToPath(
+    new URL("../../dist-test/test/support/hosts/migrate-process.js", import.meta.url),
+  );
   const child = spawn(process.execPath, [script, JSON.stringify(order)], {
     env: { PATH: process.env.PATH, MTJOBS_FAILPOINT: `${step}=kill` },
     stdio: ["ignore", "ignore", "pipe"],

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
 import { restoreSteps } from "../../workers/area-db/job-steps.ts";
-import { casesOf } from "../support/campaign.ts";
-import { everywhere, fileOf } from "../support/edit-area.ts";
-import { assertReleased, assertUnharmed } from "../support/kill.ts";
-import { giveTestsTo } from "../support/large-run.ts";
-import { addOddValues } from "../support/odd-values.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { everywhere, fileOf } from "../support/area/edit-area.ts";
+import { giveTestsTo } from "../support/area/large-run.ts";
+import { addOddValues } from "../support/area/odd-values.ts";
+import { type Cell, completedColumn, readRows } from "../support/area/read-rows.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { type Cell, completedColumn, readRows } from "../support/read-rows.ts";
-import { runJobProcess, runReduce, runRestore, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { assertReleased, assertUnharmed } from "../support/queue/kill.ts";
+import { runJobProcess, runReduce, runRestore, unionOf } from "../support/queue/run-reduce.ts";
 
 type RestoreStep = (typeof restoreSteps)[number];
 

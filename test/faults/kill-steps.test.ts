@@ -7,16 +7,16 @@ import {
   changeInCacheOnly,
   changeInMegatestDbOnly,
   leaveMegatestDbBehind,
-} from "../support/area-traits.ts";
-import { casesOf, isCampaign } from "../support/campaign.ts";
-import { everywhere, fileOf, makeRefillDue, type Place } from "../support/edit-area.ts";
-import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/kill.ts";
-import { giveTestsTo } from "../support/large-run.ts";
+} from "../support/area/area-traits.ts";
+import { casesOf, isCampaign } from "../support/area/campaign.ts";
+import { everywhere, fileOf, makeRefillDue, type Place } from "../support/area/edit-area.ts";
+import { giveTestsTo } from "../support/area/large-run.ts";
+import { addOddValues } from "../support/area/odd-values.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 import { cleanUp } from "../support/megatest/cleanup.ts";
-import { addOddValues } from "../support/odd-values.ts";
 import type { NothingLostOptions } from "../support/oracle/assert-nothing-lost.ts";
-import { runReduce, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/queue/kill.ts";
+import { runReduce, unionOf } from "../support/queue/run-reduce.ts";
 
 /** What it takes that a job passes a step. */
 interface Case {

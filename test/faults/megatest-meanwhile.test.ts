@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { addRunningTest, firstTestOf } from "../support/area-traits.ts";
-import { casesOf, isCampaign } from "../support/campaign.ts";
-import { edit } from "../support/edit-area.ts";
-import { giveTestsTo } from "../support/large-run.ts";
+import { addRunningTest, firstTestOf } from "../support/area/area-traits.ts";
+import { casesOf, isCampaign } from "../support/area/campaign.ts";
+import { edit } from "../support/area/edit-area.ts";
+import { giveTestsTo } from "../support/area/large-run.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { waitFor } from "../support/area/wait-for.ts";
 import type { AcknowledgedWrite } from "../support/megatest/client-messages.ts";
 import {
   type EmulatedClient,
@@ -14,9 +16,7 @@ import {
 } from "../support/megatest/processes.ts";
 import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
 import type { NaturalRecord } from "../support/oracle/records.ts";
-import { movedIds, runReduce, runReduceProcess, skippedBy, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { movedIds, runReduce, runReduceProcess, skippedBy, unionOf } from "../support/queue/run-reduce.ts";
 
 /**
  * By how much longer a client may wait for one write than it had to before the reduce began, in ms. A lock of ours

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { documentOf, startCommand } from "../producers/run-command.ts";
-import { assertReleased } from "../support/kill.ts";
-import { readColumn } from "../support/read-rows.ts";
-import { buildTempArea, filesOf } from "../support/temp-area.ts";
+import { readColumn } from "../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../support/area/temp-area.ts";
+import { assertReleased } from "../support/queue/kill.ts";
+import { documentOf, startCommand } from "../support/queue/run-command.ts";
 
 /** Ten attached databases keep 16 MB of pages each at most, which a small area does not fill. In MB. */
 const pageCaches = 160;

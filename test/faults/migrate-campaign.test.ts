@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
 import { migrateSteps } from "../../workers/area-db/job-steps.ts";
-import { isCampaign } from "../support/campaign.ts";
+import { isCampaign } from "../support/area/campaign.ts";
+import { record } from "../support/area/recorded.ts";
 import { type FaultName, faults } from "../support/faults/faults.ts";
 import { outlive } from "../support/faults/outlive.ts";
 import { stepCases } from "../support/faults/steps.ts";
-import { mayMount } from "../support/mount-small.ts";
-import { canStartServer } from "../support/own-redis.ts";
-import { record } from "../support/recorded.ts";
+import { mayMount } from "../support/queue/mount-small.ts";
+import { canStartServer } from "../support/queue/own-redis.ts";
 
 type Step = (typeof migrateSteps)[number];
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { JobStep } from "../../workers/area-db/job-steps.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
 import {
   addresses,
   buildForTwo,
@@ -11,11 +12,10 @@ import {
   type Side,
   seenFromSide,
   tendBoth,
-} from "../support/migration-hosts.ts";
-import { mayMount, mountSmall } from "../support/mount-small.ts";
+} from "../support/hosts/migration-hosts.ts";
+import { homeOf, isClosed, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
-import { homeOf, isClosed, migrationRow, unionAt } from "../support/two-hosts.ts";
+import { mayMount, mountSmall } from "../support/queue/mount-small.ts";
 
 /** One of each kind: a kill at every step is tested beside this. */
 const steps = [

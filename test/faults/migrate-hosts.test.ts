@@ -5,13 +5,13 @@ import { describe, expect, it, vi } from "vitest";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { findHost } from "../../shared/queue/hosts.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
-import { HostNamespace, mayMakeHosts } from "../support/host-namespace.ts";
-import { openLink } from "../support/link.ts";
+import { testRoot } from "../support/area/temp-directory.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { HostNamespace, mayMakeHosts } from "../support/hosts/host-namespace.ts";
+import { openLink } from "../support/hosts/link.ts";
+import { homeOf, isClosed, onHosts, unionAt } from "../support/hosts/two-hosts.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { canStartServer } from "../support/own-redis.ts";
-import { testRoot } from "../support/temp-directory.ts";
-import { homeOf, isClosed, onHosts, unionAt } from "../support/two-hosts.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { canStartServer } from "../support/queue/own-redis.ts";
 
 // Two workers are started, an area moves twice, and one of them is taken for dead in between.
 vi.setConfig({ testTimeout: 180_000 });

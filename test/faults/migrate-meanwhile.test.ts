@@ -3,15 +3,17 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { isStopped } from "../support/kill.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { addresses, buildForTwo, seenFromSide } from "../support/hosts/migration-hosts.ts";
+import { homeOf, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
 import { startClient } from "../support/megatest/processes.ts";
-import { addresses, buildForTwo, seenFromSide } from "../support/migration-hosts.ts";
 import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
-import { homeOf, migrationRow, unionAt } from "../support/two-hosts.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { isStopped } from "../support/queue/kill.ts";
 
-const script = fileURLToPath(new URL("../../dist-test/test/support/migrate-process.js", import.meta.url));
+const script = fileURLToPath(
+  new URL("../../dist-test/test/support/hosts/migrate-process.js", import.meta.url),
+);
 
 describe("a client that opens the old cache after the last check and writes all the while", () => {
   it.each([

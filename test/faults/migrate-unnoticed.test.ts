@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { awaitWatch } from "../../workers/migrate/steps/finish.ts";
-import { historyOf } from "../support/kill.ts";
-import { startClient, startServer } from "../support/megatest/processes.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { waitFor } from "../support/area/wait-for.ts";
 import {
   addresses,
   buildForTwo,
@@ -13,11 +13,11 @@ import {
   seenFromSide,
   switchByHand,
   tendBoth,
-} from "../support/migration-hosts.ts";
+} from "../support/hosts/migration-hosts.ts";
+import { isClosed, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
+import { startClient, startServer } from "../support/megatest/processes.ts";
 import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
-import { isClosed, migrationRow, unionAt } from "../support/two-hosts.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { historyOf } from "../support/queue/kill.ts";
 
 /** A Megatest of an area on one of the hosts: a server that syncs all the while, and a client that writes. */
 async function startMegatest(area: SampleArea, runname: string, root: string) {

@@ -1,9 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../shared/contract/failure.ts";
-import { casesOf } from "../support/campaign.ts";
-import { isStopped } from "../support/kill.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { waitFor } from "../support/area/wait-for.ts";
 import {
   type HostName,
   type Hosts,
@@ -13,8 +12,9 @@ import {
   migrationRow,
   onHosts,
   unionAt,
-} from "../support/two-hosts.ts";
-import { waitFor } from "../support/wait-for.ts";
+} from "../support/hosts/two-hosts.ts";
+import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
+import { isStopped } from "../support/queue/kill.ts";
 
 // Several workers come and go, and a dead one's job is taken up only after its lock has run out.
 vi.setConfig({ testTimeout: 150_000 });

@@ -4,14 +4,14 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import { casesOf } from "../support/campaign.ts";
-import { edit, everywhere, fileOf, type Place, settleTimes } from "../support/edit-area.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { edit, everywhere, fileOf, type Place, settleTimes } from "../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../support/area/temp-area.ts";
 import { readSuperseded } from "../support/oracle/completed.ts";
 import type { Union } from "../support/oracle/records.ts";
 import { showValue } from "../support/oracle/snapshot.ts";
-import { completedColumn, readColumn } from "../support/read-rows.ts";
-import { reduceSafely, runReduce, runRestore, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../support/temp-area.ts";
+import { reduceSafely, runReduce, runRestore, unionOf } from "../support/queue/run-reduce.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 

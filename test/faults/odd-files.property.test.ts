@@ -6,10 +6,10 @@ import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts"
 import { openArea } from "../../shared/area/area.ts";
 import { readHistory } from "../../shared/area/history.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { isCampaign } from "../support/campaign.ts";
+import { isCampaign } from "../support/area/campaign.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { type Reduced, runReduce, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { type Reduced, runReduce, unionOf } from "../support/queue/run-reduce.ts";
 
 const numRuns = isCampaign ? 500 : 25;
 

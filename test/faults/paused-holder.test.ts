@@ -1,15 +1,15 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { errorCodeOf } from "../producers/run-command.ts";
-import { casesOf } from "../support/campaign.ts";
-import { edit } from "../support/edit-area.ts";
-import { assertFinished, type FencePart, fenceFile, historyOf } from "../support/kill.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { edit } from "../support/area/edit-area.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { waitFor } from "../support/area/wait-for.ts";
 import { integrityProblems } from "../support/oracle/snapshot.ts";
-import { runReduce, unionOf } from "../support/run-reduce.ts";
-import { stoppedReduce } from "../support/stopped-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { assertFinished, type FencePart, fenceFile, historyOf } from "../support/queue/kill.ts";
+import { errorCodeOf } from "../support/queue/run-command.ts";
+import { runReduce, unionOf } from "../support/queue/run-reduce.ts";
+import { stoppedReduce } from "../support/queue/stopped-reduce.ts";
 
 const parts: readonly FencePart[] = ["area", "cache", "ref", "completed"];
 

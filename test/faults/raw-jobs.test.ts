@@ -6,11 +6,11 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { queueName } from "../../shared/queue/names.ts";
-import { casesOf, isCampaign } from "../support/campaign.ts";
-import { fingerprint } from "../support/fingerprint.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { realArea, realWorker } from "../support/real-worker.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { casesOf, isCampaign } from "../support/area/campaign.ts";
+import { fingerprint } from "../support/area/fingerprint.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { realArea, realWorker } from "../support/queue/real-worker.ts";
 
 const seed = 6;
 const many = isCampaign ? 400 : 60;

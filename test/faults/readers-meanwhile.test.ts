@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { casesOf } from "../support/campaign.ts";
-import { countMeanwhile } from "../support/count-meanwhile.ts";
-import { readFilesOf } from "../support/divided-area.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { runJobProcess, runReduce, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { countMeanwhile } from "../support/queue/count-meanwhile.ts";
+import { readFilesOf } from "../support/queue/divided-area.ts";
+import { runJobProcess, runReduce, unionOf } from "../support/queue/run-reduce.ts";
 
 /** Numbers, each run once, and joins, which are rewritten, so that a run in neither or both places would show. */
 const counted = [

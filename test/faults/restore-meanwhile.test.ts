@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { firstTestOf } from "../support/area-traits.ts";
-import { casesOf } from "../support/campaign.ts";
+import { firstTestOf } from "../support/area/area-traits.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { completedColumn, readColumn } from "../support/area/read-rows.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { waitFor } from "../support/area/wait-for.ts";
 import { startClient, startServer } from "../support/megatest/processes.ts";
 import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../support/read-rows.ts";
-import { runJobProcess, runReduce, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { runJobProcess, runReduce, unionOf } from "../support/queue/run-reduce.ts";
 
 describe("while a restore runs beside Megatest", () => {
   it.each(

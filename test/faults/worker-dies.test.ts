@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
-import { casesOf } from "../support/campaign.ts";
-import { assertFinished, assertUnharmed, fencesOf, historyOf, isStopped } from "../support/kill.ts";
-import { giveTestsTo } from "../support/large-run.ts";
-import { canStartServer, withServer } from "../support/own-redis.ts";
-import { onStage, type QueueStage, type WorkerProcess } from "../support/queue-stage.ts";
-import { unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { casesOf } from "../support/area/campaign.ts";
+import { giveTestsTo } from "../support/area/large-run.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { assertFinished, assertUnharmed, fencesOf, historyOf, isStopped } from "../support/queue/kill.ts";
+import { canStartServer, withServer } from "../support/queue/own-redis.ts";
+import { onStage, type QueueStage, type WorkerProcess } from "../support/queue/queue-stage.ts";
+import { unionOf } from "../support/queue/run-reduce.ts";
 
 /** Several batches, rows not synced, and a run larger than one copy takes. */
 function build(): SampleArea {

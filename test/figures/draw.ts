@@ -1,7 +1,7 @@
 import { type EChartsOption, init } from "echarts";
 import type { BenchFigure } from "../bench/figure-list.ts";
 import { median } from "../bench/report.ts";
-import { readRecorded } from "../support/recorded.ts";
+import { readRecorded } from "../support/area/recorded.ts";
 
 const width = 760;
 const rowHeight = 34;

@@ -1,6 +1,6 @@
 import { benchFigures } from "../bench/figure-list.ts";
 import { median } from "../bench/report.ts";
-import { type Dated, type Recorded, readRecorded } from "../support/recorded.ts";
+import { type Dated, type Recorded, readRecorded } from "../support/area/recorded.ts";
 
 /** The tables of docs/ from what was recorded, each as Markdown by the name that its place in a document gives. */
 export const tables: Record<string, () => string> = {

@@ -3,11 +3,11 @@ import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { fingerprint } from "../support/fingerprint.ts";
-import { mayMount, mount, unmount } from "../support/mount-small.ts";
-import { completedColumn, readColumn } from "../support/read-rows.ts";
-import { reduceSafely, runReduce, runRestore } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { fingerprint } from "../support/area/fingerprint.ts";
+import { completedColumn, readColumn } from "../support/area/read-rows.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { mayMount, mount, unmount } from "../support/queue/mount-small.ts";
+import { reduceSafely, runReduce, runRestore } from "../support/queue/run-reduce.ts";
 
 /** The area as it is where it is mounted at a second path too: Megatest names caches after the path it was started with. */
 function mountAgain(area: SampleArea): SampleArea {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { runCommand } from "../producers/run-command.ts";
-import { edit, everywhere } from "../support/edit-area.ts";
+import { edit, everywhere } from "../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../support/area/read-rows.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../support/read-rows.ts";
-import { reduceSafely, runReduce, runRestore, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { runCommand } from "../support/queue/run-command.ts";
+import { reduceSafely, runReduce, runRestore, unionOf } from "../support/queue/run-reduce.ts";
 
 /** What a run, a target or a test may be called, since Megatest takes any text. */
 const names: [kind: string, name: string][] = [

@@ -4,11 +4,11 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { documentOf, errorCodeOf, runCommand } from "../producers/run-command.ts";
-import { asUser, isRoot, nobody } from "../shared/area/file-holder.ts";
-import { fingerprint } from "../support/fingerprint.ts";
-import { runReduce } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { fingerprint } from "../support/area/fingerprint.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { asUser, isRoot, nobody } from "../support/queue/file-holder.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { runReduce } from "../support/queue/run-reduce.ts";
 
 /** Whether another user may run the command from where it stands. */
 function mayBeRunByOthers(): boolean {

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, vi } from "vitest";
 import type { SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
-import { areFullSizes } from "../support/campaign.ts";
-import { record } from "../support/recorded.ts";
-import { runReduce, runRestore } from "../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../support/temp-area.ts";
+import { areFullSizes } from "../support/area/campaign.ts";
+import { record } from "../support/area/recorded.ts";
+import { buildTempArea, filesOf } from "../support/area/temp-area.ts";
+import { runReduce, runRestore } from "../support/queue/run-reduce.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 type Table = (typeof tables)[number];

@@ -10,9 +10,9 @@ import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { runJob } from "../../workers/job-thread/job-table.ts";
 import { reconcile } from "../../workers/migrate/steps/reconcile.ts";
 import { switchOver } from "../../workers/migrate/steps/switch.ts";
-import { assertOneHome } from "../support/assert-one-home.ts";
+import { assertOneHome } from "../support/hosts/assert-one-home.ts";
+import { Hosts, homeHostOf, migrationRow, onHosts } from "../support/hosts/two-hosts.ts";
 import type { Union } from "../support/oracle/records.ts";
-import { Hosts, homeHostOf, migrationRow, onHosts } from "../support/two-hosts.ts";
 import type { Reached } from "./cut.ts";
 import {
   type Cut,
@@ -98,7 +98,7 @@ async function recordMove(
 /** A process that did not notice writes to the closed pair of the old home, and that is seen there. */
 async function writeToOld(hosts: Hosts, area: SampleArea, to: Host, trace: string): Promise<void> {
   await hosts.settled(area, "switched");
-  const writer = new URL("../../dist-test/test/support/write-against.js", import.meta.url).href;
+  const writer = new URL("../../dist-test/test/support/area/write-against.js", import.meta.url).href;
   const { cacheDb } = hosts.pairOn(area, to === "host-b" ? "host-a" : "host-b");
   const code = "import(process.argv[1]).then(({ writeAgainst }) => writeAgainst(process.argv[2]))";
   await traceProgram(trace, ["-e", code, writer, cacheDb], {});

@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { record } from "../support/recorded.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
+import { record } from "../support/area/recorded.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
 import { rightBuild, wrongBuild } from "./builds.ts";
 import { type Campaign, replayKept, type Turn, takeTurn } from "./campaign.ts";
 import { canTrace, everything, oldNames } from "./recording.ts";

@@ -6,12 +6,12 @@ import {
   type SampleAreaOptions,
 } from "../../producers/demo/sample-area/build-area.ts";
 import type { Random } from "../../producers/demo/sample-area/random.ts";
-import { assertReleased } from "../support/kill.ts";
+import { unionAt } from "../support/hosts/two-hosts.ts";
 import { openAsMegatest } from "../support/megatest/refill.ts";
 import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
 import type { Union } from "../support/oracle/records.ts";
-import { runReduce, runRepair, runRestore } from "../support/run-reduce.ts";
-import { unionAt } from "../support/two-hosts.ts";
+import { assertReleased } from "../support/queue/kill.ts";
+import { runReduce, runRepair, runRestore } from "../support/queue/run-reduce.ts";
 import { allAtOnce, oneAlone } from "./migration.ts";
 import { type Cut, type Recording, record, traceProgram } from "./recording.ts";
 

@@ -5,12 +5,12 @@ import { type AreaStatus, areaStatus } from "../../producers/areas/status.ts";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { areaStatusText } from "../../producers/format/status.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { addRunIn } from "../support/area-traits.ts";
-import { fingerprint } from "../support/fingerprint.ts";
-import { reduceAndKill } from "../support/kill.ts";
-import { leaveHotJournal, makeCacheWal } from "../support/odd-values.ts";
-import { reduceSafely } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { addRunIn } from "../support/area/area-traits.ts";
+import { fingerprint } from "../support/area/fingerprint.ts";
+import { leaveHotJournal, makeCacheWal } from "../support/area/odd-values.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { reduceAndKill } from "../support/queue/kill.ts";
+import { reduceSafely } from "../support/queue/run-reduce.ts";
 
 function look(area: SampleArea): Promise<AreaStatus> {
   const { host, user, cacheRoot } = area;

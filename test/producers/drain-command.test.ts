@@ -3,10 +3,10 @@ import { join } from "node:path";
 import type { Job } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { listDrained } from "../../shared/queue/hosts.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { announce, migrated, refused, withStandIn } from "../support/stand-in-host.ts";
-import { documentOf, errorCodeOf } from "./run-command.ts";
-import { runProgram } from "./run-program.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { documentOf, errorCodeOf } from "../support/queue/run-command.ts";
+import { runProgram } from "../support/queue/run-program.ts";
+import { announce, migrated, refused, withStandIn } from "../support/queue/stand-in-host.ts";
 
 const run = (stage: QueueStage, ...args: string[]) =>
   runProgram(stage, args, { host: "hostz", areas: stage.root });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../support/edit-area.ts";
-import { giveId } from "../support/far-ids.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+import { edit, everywhere } from "../support/area/edit-area.ts";
+import { giveId } from "../support/area/far-ids.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
 
 const [one, next] = [2n ** 53n, 2n ** 53n + 1n];
 

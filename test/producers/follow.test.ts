@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { followJob } from "../../producers/jobs/follow.ts";
 import { openSession } from "../../producers/jobs/session.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { isCampaign } from "../support/campaign.ts";
-import { withServer } from "../support/own-redis.ts";
-import { onStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { isCampaign } from "../support/area/campaign.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { withServer } from "../support/queue/own-redis.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
 
 describe("following a job", () => {
   it("outlives a silence of Redis, says so once, and gives the result afterwards", () =>

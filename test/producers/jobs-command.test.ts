@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
 
 const run = (stage: QueueStage, ...args: string[]) =>
   runCommand(args, {

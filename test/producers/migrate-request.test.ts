@@ -6,8 +6,8 @@ import type { MigrateOptions } from "../../producers/jobs/check-migrate.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { setDrained } from "../../shared/queue/hosts.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { announce, migrated, refused, withStandIn } from "../support/stand-in-host.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { announce, migrated, refused, withStandIn } from "../support/queue/stand-in-host.ts";
 
 async function withLibrary(stage: QueueStage, body: (mtjobs: MtJobs) => Promise<void>): Promise<void> {
   const flags = { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" };

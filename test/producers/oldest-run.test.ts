@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { OldestRuns } from "../../producers/areas/oldest-run.ts";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../shared/area/area.ts";
-import { edit } from "../support/edit-area.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import { edit } from "../support/area/edit-area.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 
 const day = 86_400_000;
 /** The run `id` began so many days before this. */

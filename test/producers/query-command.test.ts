@@ -4,10 +4,16 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { divideArea, openToWrite } from "../support/divided-area.ts";
-import { fingerprint } from "../support/fingerprint.ts";
-import { waitFor } from "../support/wait-for.ts";
-import { documentOf, errorCodeOf, type Finished, runCommand, startCommand } from "./run-command.ts";
+import { fingerprint } from "../support/area/fingerprint.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { divideArea, openToWrite } from "../support/queue/divided-area.ts";
+import {
+  documentOf,
+  errorCodeOf,
+  type Finished,
+  runCommand,
+  startCommand,
+} from "../support/queue/run-command.ts";
 
 const endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT";
 

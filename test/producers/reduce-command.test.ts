@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { announceHost } from "../../shared/queue/hosts.ts";
-import { canStartServer, withServer } from "../support/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
-import { documentOf, errorCodeOf, runCommand, startCommand } from "./run-command.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { canStartServer, withServer } from "../support/queue/own-redis.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { documentOf, errorCodeOf, runCommand, startCommand } from "../support/queue/run-command.ts";
 
 const settings = (stage: QueueStage, host: string) => ({
   MTJOBS_REDIS_URL: stage.url,

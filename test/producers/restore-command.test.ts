@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { newJobId } from "../../shared/queue/names.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
 
 const day = 86_400_000;
 

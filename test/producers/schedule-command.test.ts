@@ -11,9 +11,9 @@ import { withSession } from "../../producers/jobs/session.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
-import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
 
 const settings = (stage: QueueStage) => ({
   MTJOBS_REDIS_URL: stage.url,

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { JobsError, MtJobs } from "../../entry/library.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { announce } from "../support/stand-in-host.ts";
-import { onHosts } from "../support/two-hosts.ts";
-import { waitFor } from "../support/wait-for.ts";
-import { documentOf, errorCodeOf } from "./run-command.ts";
-import { runProgram } from "./run-program.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onHosts } from "../support/hosts/two-hosts.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { documentOf, errorCodeOf } from "../support/queue/run-command.ts";
+import { runProgram } from "../support/queue/run-program.ts";
+import { announce } from "../support/queue/stand-in-host.ts";
 
 const add = (stage: QueueStage, ...args: string[]) =>
   runProgram(stage, ["schedule", "add", ...args, "--json"]);

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand } from "./run-command.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
 
 function sampleArea(stage: QueueStage) {
   const cacheRoot = join(stage.root, "tmp");

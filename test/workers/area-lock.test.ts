@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
 import { AreaLocks } from "../../workers/locks/area-locks.ts";
 import { areaLockKeys, readLockOwner } from "../../workers/locks/lock-keys.ts";
-import { canStartServer, withServer } from "../support/own-redis.ts";
-import { withRedis } from "../support/redis.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { canStartServer, withServer } from "../support/queue/own-redis.ts";
+import { withRedis } from "../support/queue/redis.ts";
 
 const owner = (jobId: string) => ({ host: "hostA", pid: 1, jobId, since: "2026-01-01T00:00:00.000Z" });
 

@@ -10,10 +10,10 @@ import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import { scanPolicies } from "../../workers/periodic/policy-scan.ts";
 import { isDue } from "../../workers/periodic/policy-scheduler.ts";
-import { makeArea, settingsFor } from "../shared/area/small-area.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { makeArea, settingsFor } from "../support/area/small-area.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
 
 const hour = 3_600_000;
 const now = Date.parse("2026-01-10T12:00:00Z");

@@ -4,11 +4,17 @@ import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts"
 import type { JobsError } from "../../shared/errors.ts";
 import { leaseState } from "../../shared/lease/lease.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
-import { assertFinished, assertReleased, type FencePart, fenceFile, fencesOf } from "../support/kill.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
 import { snapshot } from "../support/oracle/snapshot.ts";
-import { onStage } from "../support/queue-stage.ts";
-import { movedIds, runReduce, runReduceProcess, unionOf } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
+import {
+  assertFinished,
+  assertReleased,
+  type FencePart,
+  fenceFile,
+  fencesOf,
+} from "../support/queue/kill.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
+import { movedIds, runReduce, runReduceProcess, unionOf } from "../support/queue/run-reduce.ts";
 
 const parts: readonly FencePart[] = ["area", "cache", "ref", "completed"];
 

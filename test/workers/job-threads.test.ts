@@ -4,9 +4,9 @@ import { parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { builtThreadUrl, JobThreads } from "../../workers/job-thread/job-threads.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
 
-const threadUrl = new URL("../support/scripted-job-thread.mjs", import.meta.url);
+const threadUrl = new URL("../support/queue/scripted-job-thread.mjs", import.meta.url);
 const settings = resolveSettings({ flags: { host: "hostA" } });
 const data = (area: string, script: string) => ({
   name: "reduce" as const,

@@ -6,13 +6,13 @@ import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts"
 import { toJobsError } from "../../shared/errors.ts";
 import { CacheTimes } from "../../workers/area-db/cache-mtime.ts";
 import { retryWhileBusy } from "../../workers/area-db/transaction.ts";
-import { checkOf, diagnoseArea } from "../producers/doctor/diagnose-area.ts";
-import { makeRefillDue } from "../support/edit-area.ts";
-import { fencesOf } from "../support/kill.ts";
+import { checkOf, diagnoseArea } from "../support/area/diagnose-area.ts";
+import { makeRefillDue } from "../support/area/edit-area.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { temporaryDirectory } from "../support/area/temp-directory.ts";
 import { isRefillDue } from "../support/megatest/refill.ts";
-import { runReduce, runReduceProcess, runRepair } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { temporaryDirectory } from "../support/temp-directory.ts";
+import { fencesOf } from "../support/queue/kill.ts";
+import { runReduce, runReduceProcess, runRepair } from "../support/queue/run-reduce.ts";
 
 const hourMs = 3_600_000;
 const yearMs = 365 * 24 * hourMs;

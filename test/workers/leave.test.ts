@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { onStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
 
 test("SIGTERM ends the batch, puts the job back unspent and leaves within seconds", () =>
   onStage(async (stage) => {

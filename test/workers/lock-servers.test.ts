@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { AreaLocks } from "../../workers/locks/area-locks.ts";
 import { areaLockKeys } from "../../workers/locks/lock-keys.ts";
-import { canStartServer, withServer } from "../support/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
+import { canStartServer, withServer } from "../support/queue/own-redis.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 const away = "redis://127.0.0.1:1";

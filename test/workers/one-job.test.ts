@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
-import { isCampaign } from "../support/campaign.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { isCampaign } from "../support/area/campaign.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
 
 test("two workers of one host run one job at a time between them", () =>
   onStage(async (stage) => {

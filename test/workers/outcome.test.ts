@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { areaLockKeys } from "../../workers/locks/lock-keys.ts";
-import { onStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
 
 test("malformed data fails at once with the reason and is not tried again", () =>
   onStage(async (stage) => {

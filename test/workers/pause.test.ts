@@ -8,11 +8,11 @@ import { paused } from "../../shared/area/pause.ts";
 import { readWaiting } from "../../shared/queue/deferrals.ts";
 import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { abortOnPause } from "../../workers/job-thread/abort-on-pause.ts";
-import { settingsFor, writeFile } from "../shared/area/small-area.ts";
-import { onStage } from "../support/queue-stage.ts";
-import { runReduce } from "../support/run-reduce.ts";
-import { buildTempArea } from "../support/temp-area.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { settingsFor, writeFile } from "../support/area/small-area.ts";
+import { buildTempArea } from "../support/area/temp-area.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
+import { runReduce } from "../support/queue/run-reduce.ts";
 
 const small = { runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false };
 

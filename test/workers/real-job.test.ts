@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { parsePayload } from "../../shared/contract/payload.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { runInline } from "../../workers/inline.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { realArea, realWorker } from "../support/real-worker.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { realArea, realWorker } from "../support/queue/real-worker.ts";
 
 const sampleArea = (stage: QueueStage) => realArea(stage, { runs: 12, testsPerRun: 10 });
 

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import getPort from "get-port";
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { runCommand } from "../producers/run-command.ts";
-import { canStartServer, withServer } from "../support/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { testRoot } from "../support/temp-directory.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { testRoot } from "../support/area/temp-directory.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { canStartServer, withServer } from "../support/queue/own-redis.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { runCommand } from "../support/queue/run-command.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 const hasOpenssl = spawnSync("openssl", ["version"], { stdio: "ignore" }).status === 0;

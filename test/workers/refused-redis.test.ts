@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { connectRedis } from "../../shared/queue/connections.ts";
-import { canStartServer, refuseWrites, withServer } from "../support/own-redis.ts";
-import { onStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { canStartServer, refuseWrites, withServer } from "../support/queue/own-redis.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { canStartServer, withServer } from "../support/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { canStartServer, withServer } from "../support/queue/own-redis.ts";
+import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
 
 async function refusal(
   stage: QueueStage,

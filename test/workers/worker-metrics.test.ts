@@ -4,9 +4,9 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
-import { startCommand } from "../producers/run-command.ts";
-import { onStage } from "../support/queue-stage.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { waitFor } from "../support/area/wait-for.ts";
+import { onStage } from "../support/queue/queue-stage.ts";
+import { startCommand } from "../support/queue/run-command.ts";
 
 describe("worker --metrics", () => {
   it("counts jobs by kind and outcome, how long they took and the rows they moved", () =>

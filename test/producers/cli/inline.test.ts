@@ -4,13 +4,19 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { historyOf } from "../../support/kill.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { waitFor } from "../../support/area/wait-for.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { unionOfRuns } from "../../support/oracle/union.ts";
-import { withRedis } from "../../support/redis.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
-import { waitFor } from "../../support/wait-for.ts";
-import { documentOf, errorCodeOf, type Running, runCommand, startCommand } from "../run-command.ts";
+import { historyOf } from "../../support/queue/kill.ts";
+import { withRedis } from "../../support/queue/redis.ts";
+import {
+  documentOf,
+  errorCodeOf,
+  type Running,
+  runCommand,
+  startCommand,
+} from "../../support/queue/run-command.ts";
 
 /** Nobody listens there: what works with it needs no Redis. */
 const noRedis = "redis://127.0.0.1:1";

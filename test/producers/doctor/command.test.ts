@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { reduceAndKill } from "../../support/kill.ts";
+import { healthyArea } from "../../support/area/diagnose-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { unionOf } from "../../support/run-reduce.ts";
-import { documentOf, errorCodeOf, runCommand } from "../run-command.ts";
-import { healthyArea } from "./diagnose-area.ts";
+import { reduceAndKill } from "../../support/queue/kill.ts";
+import { documentOf, errorCodeOf, runCommand } from "../../support/queue/run-command.ts";
+import { unionOf } from "../../support/queue/run-reduce.ts";
 
 const doctor = (area: SampleArea, args: string[] = [], env: Record<string, string> = {}) =>
   runCommand(["doctor", area.directory, ...args], {

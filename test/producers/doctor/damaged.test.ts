@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { listRuns } from "../../../producers/areas/list-runs.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
-import { filesOf } from "../../support/temp-area.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./diagnose-area.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "../../support/area/diagnose-area.ts";
+import { filesOf } from "../../support/area/temp-area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 /** An area whose completed-runs.db, with a run in it, was overwritten. */
 async function damagedArea() {

@@ -21,15 +21,15 @@ import { areaStatus } from "../../../producers/areas/status.ts";
 import { areaStatusText } from "../../../producers/format/status.ts";
 import { checkMigrate } from "../../../producers/jobs/check-migrate.ts";
 import { checkRequest } from "../../../producers/jobs/check-move.ts";
-import { isRoot, nobody } from "../../shared/area/file-holder.ts";
-import { addRunningTest } from "../../support/area-traits.ts";
-import { edit, makeRefillDue } from "../../support/edit-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { plantJournal } from "../../support/hot-journal.ts";
-import { addSecondCache, leaveHotJournal, makeCacheWal } from "../../support/odd-values.ts";
-import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
-import { filesOf } from "../../support/temp-area.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./diagnose-area.ts";
+import { addRunningTest } from "../../support/area/area-traits.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "../../support/area/diagnose-area.ts";
+import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { plantJournal } from "../../support/area/hot-journal.ts";
+import { addSecondCache, leaveHotJournal, makeCacheWal } from "../../support/area/odd-values.ts";
+import { filesOf } from "../../support/area/temp-area.ts";
+import { isRoot, nobody } from "../../support/queue/file-holder.ts";
+import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
 
 describe("the doctor on databases", () => {
   it("changes no byte and no time of any file, and creates nothing, whatever the state", async () => {

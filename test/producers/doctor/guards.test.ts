@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea } from "../../support/area/diagnose-area.ts";
+import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { removeRuns } from "../../support/megatest/remove-runs.ts";
-import { reduceSafely, runRepair } from "../../support/run-reduce.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
+import { reduceSafely, runRepair } from "../../support/queue/run-reduce.ts";
 
 const names = ["guards/megatest.db", "guards/cache/megatest.db", "guards/cache/megatest_ref.db"];
 

@@ -5,11 +5,11 @@ import { areaStatus } from "../../../producers/areas/status.ts";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { areaStatusText } from "../../../producers/format/status.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { leaveMigration } from "../../support/open-migration.ts";
-import { readColumn } from "../../support/read-rows.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea } from "./diagnose-area.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea } from "../../support/area/diagnose-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { leaveMigration } from "../../support/hosts/open-migration.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
 
 const toHostB = ["closed", "installed", "intent", "switched"] as const;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { onStage } from "../../support/queue-stage.ts";
-import { waitFor } from "../../support/wait-for.ts";
-import { serverEnv, startServer } from "./server-stage.ts";
+import { waitFor } from "../../support/area/wait-for.ts";
+import { onStage } from "../../support/queue/queue-stage.ts";
+import { serverEnv, startServer } from "../../support/queue/server-stage.ts";
 
 /** What has come so far of a stream of events. */
 async function listen(url: string, headers: Record<string, string> = {}) {

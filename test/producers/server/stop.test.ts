@@ -1,10 +1,10 @@
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
-import { canStartServer, withServer } from "../../support/own-redis.ts";
-import { onStage } from "../../support/queue-stage.ts";
-import { waitFor } from "../../support/wait-for.ts";
-import { documentOf } from "../run-command.ts";
-import { ask, serverEnv, startServer } from "./server-stage.ts";
+import { waitFor } from "../../support/area/wait-for.ts";
+import { canStartServer, withServer } from "../../support/queue/own-redis.ts";
+import { onStage } from "../../support/queue/queue-stage.ts";
+import { documentOf } from "../../support/queue/run-command.ts";
+import { ask, serverEnv, startServer } from "../../support/queue/server-stage.ts";
 
 describe("serve", () => {
   it("finishes the request in hand when it is told to stop, takes no new one, and ends with 0", () =>

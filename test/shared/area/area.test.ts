@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { targetKeys } from "../../../shared/area/config/config.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { asUser, nobody } from "./file-holder.ts";
-import { errorOf, makeArea, writeFile } from "./small-area.ts";
+import { errorOf, makeArea, writeFile } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { asUser, nobody } from "../../support/queue/file-holder.ts";
 
 describe("opening an area", () => {
   it("keeps the path as given and resolves its links", () => {

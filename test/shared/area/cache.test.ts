@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { cacheDirectories, findCache } from "../../../shared/area/cache/cache.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { asUser, isRoot, nobody } from "./file-holder.ts";
-import { errorOf, makeArea, settingsFor, writeFile } from "./small-area.ts";
+import { errorOf, makeArea, settingsFor, writeFile } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { asUser, isRoot, nobody } from "../../support/queue/file-holder.ts";
 
 function areaWithAlias() {
   const root = temporaryDirectory();

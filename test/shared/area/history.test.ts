@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory, readHistory } from "../../../shared/area/history.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { errorOf, makeArea, writeFile } from "./small-area.ts";
+import { errorOf, makeArea, writeFile } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 
 function scene() {
   const area = openArea(makeArea(temporaryDirectory()));

@@ -7,8 +7,8 @@ import {
   minimumStayMs,
   wantsArea,
 } from "../../../shared/area/config/home-policy.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { errorOf, writeFile } from "./small-area.ts";
+import { errorOf, writeFile } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 
 function policyOf(text: string): HomePolicy {
   const file = writeFile(join(temporaryDirectory(), "megatest.config"), text);

@@ -10,8 +10,8 @@ import {
   reachableAddress,
   readHomehost,
 } from "../../../shared/area/homehost.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { errorOf, makeArea, settingsFor } from "./small-area.ts";
+import { errorOf, makeArea, settingsFor } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 
 describe("the homehost", () => {
   it.each([

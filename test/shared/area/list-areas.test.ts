@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, rmdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type ListAreasOptions, listAreas } from "../../../shared/area/list-areas.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { makeArea } from "./small-area.ts";
+import { makeArea } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 
 function look(roots: readonly string[], options: ListAreasOptions = {}) {
   const warnings: string[] = [];

@@ -17,9 +17,9 @@ import { openArea } from "../../../shared/area/area.ts";
 import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
 import { cacheAt } from "../../../shared/area/cache/cache.ts";
 import { createLike, ensurePrivateDir } from "../../../shared/area/ownership.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { asUser, isRoot, nobody } from "./file-holder.ts";
-import { errorOf, makeArea, settingsFor, writeFile } from "./small-area.ts";
+import { errorOf, makeArea, settingsFor, writeFile } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { asUser, isRoot, nobody } from "../../support/queue/file-holder.ts";
 
 function scene() {
   const root = temporaryDirectory();

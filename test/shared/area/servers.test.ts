@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Area, openArea } from "../../../shared/area/area.ts";
 import { liveServers, type MegatestServer, serverText } from "../../../shared/area/servers.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { holdOpen } from "./file-holder.ts";
-import { makeArea, writeFile } from "./small-area.ts";
+import { makeArea, writeFile } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { holdOpen } from "../../support/queue/file-holder.ts";
 
 const now = Date.now();
 

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { attachSql } from "../../../producers/full-db/attach-sql.ts";
-import { divideArea, openToWrite } from "../../support/divided-area.ts";
+import { divideArea, openToWrite } from "../../support/queue/divided-area.ts";
 
 const queries = [
   "SELECT id, runname, state FROM runs ORDER BY id;",

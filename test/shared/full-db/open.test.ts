@@ -8,10 +8,10 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { FullDb } from "../../../producers/full-db/full-db.ts";
 import { locateFiles } from "../../../producers/full-db/locate.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import { divideArea, fullRows, readFilesOf } from "../../support/divided-area.ts";
-import { edit, makeRefillDue } from "../../support/edit-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { divideArea, fullRows, readFilesOf } from "../../support/queue/divided-area.ts";
 
 function locate(area: SampleArea, host = area.host) {
   const settings = resolveSettings({ flags: { host, user: area.user, cacheRoot: area.cacheRoot } });

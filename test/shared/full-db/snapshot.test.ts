@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../producers/full-db/full-db.ts";
-import { divideArea } from "../../support/divided-area.ts";
-import { readRows } from "../../support/read-rows.ts";
-import { runReduceProcess } from "../../support/run-reduce.ts";
+import { readRows } from "../../support/area/read-rows.ts";
+import { divideArea } from "../../support/queue/divided-area.ts";
+import { runReduceProcess } from "../../support/queue/run-reduce.ts";
 
 interface Operation {
   opcode: string;

@@ -2,9 +2,9 @@ import { existsSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../producers/full-db/full-db.ts";
-import { divideArea, fullRows, openToWrite } from "../../support/divided-area.ts";
-import { readColumn, readRows } from "../../support/read-rows.ts";
-import { runReduce } from "../../support/run-reduce.ts";
+import { readColumn, readRows } from "../../support/area/read-rows.ts";
+import { divideArea, fullRows, openToWrite } from "../../support/queue/divided-area.ts";
+import { runReduce } from "../../support/queue/run-reduce.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"];
 

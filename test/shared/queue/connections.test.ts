@@ -3,8 +3,8 @@ import { connectRedis, openQueue } from "../../../shared/queue/connections.ts";
 import { checkRedis } from "../../../shared/queue/redis-check.ts";
 import { toQueueError } from "../../../shared/queue/redis-errors.ts";
 import { redisLocation, withoutPassword } from "../../../shared/settings/redis-url.ts";
-import { canStartServer, withServer } from "../../support/own-redis.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { waitFor } from "../../support/area/wait-for.ts";
+import { canStartServer, withServer } from "../../support/queue/own-redis.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 

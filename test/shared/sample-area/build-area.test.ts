@@ -3,10 +3,10 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { isRefillDue } from "../../support/megatest/refill.ts";
 import { diff } from "../../support/oracle/diff.ts";
 import { integrityProblems, snapshot } from "../../support/oracle/snapshot.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
 
 function count(file: string, table: string, where = "1"): number {
   const db = new Database(file, { readonly: true });

@@ -9,9 +9,9 @@ import { doctorText } from "../../../producers/format/doctor.ts";
 import { openReader } from "../../../producers/full-db/open-reader.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { retryWhileBusy, transact } from "../../../workers/area-db/transaction.ts";
-import { checkOf, diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
-import { settleTimes } from "../../support/edit-area.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { checkOf, diagnoseArea, placeOf } from "../../support/area/diagnose-area.ts";
+import { settleTimes } from "../../support/area/edit-area.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 
 const children: ChildProcess[] = [];
 afterEach(() => {

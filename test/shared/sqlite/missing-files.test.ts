@@ -7,9 +7,9 @@ import { ensureCompletedDb } from "../../../workers/area-db/completed-db.ts";
 import { attachDivergent } from "../../../workers/migrate/merge/match-rows.ts";
 import { copyDatabase } from "../../../workers/migrate/pair/copy-database.ts";
 import { withPairGuard } from "../../../workers/migrate/pair/pair-guard.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { isRoot, nobody } from "../area/file-holder.ts";
-import { settingsFor } from "../area/small-area.ts";
+import { settingsFor } from "../../support/area/small-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { isRoot, nobody } from "../../support/queue/file-holder.ts";
 
 const never = new AbortController().signal;
 

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { isStopped } from "../kill.ts";
-import { type Link, openLink } from "../link.ts";
-import { mountFor, unmountAll } from "../mount-small.ts";
-import { type OwnServer, withServer } from "../own-redis.ts";
-import type { WorkerProcess } from "../queue-stage.ts";
-import { type Hosts, onHosts } from "../two-hosts.ts";
-import { waitFor } from "../wait-for.ts";
+import { waitFor } from "../area/wait-for.ts";
+import { type Link, openLink } from "../hosts/link.ts";
+import { type Hosts, onHosts } from "../hosts/two-hosts.ts";
+import { isStopped } from "../queue/kill.ts";
+import { mountFor, unmountAll } from "../queue/mount-small.ts";
+import { type OwnServer, withServer } from "../queue/own-redis.ts";
+import type { WorkerProcess } from "../queue/queue-stage.ts";
 
 export const sides = { old: "host-a", new: "host-b" } as const;
 export type Side = keyof typeof sides;

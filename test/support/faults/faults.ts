@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { fillBut, makeReadOnly } from "../mount-small.ts";
-import { letLeaseRunOut } from "../two-hosts.ts";
+import { letLeaseRunOut } from "../hosts/two-hosts.ts";
+import { fillBut, makeReadOnly } from "../queue/mount-small.ts";
 import type { FaultHosts, Side } from "./fault-hosts.ts";
 
 export interface Fault {

@@ -1,12 +1,12 @@
 import { expect } from "vitest";
 import { listHosts } from "../../../shared/queue/hosts.ts";
-import { assertOneHome } from "../assert-one-home.ts";
-import { leaveClosedPair } from "../closed-pair.ts";
-import { fenceOf } from "../kill.ts";
+import { waitFor } from "../area/wait-for.ts";
+import { writeAgainst } from "../area/write-against.ts";
+import { assertOneHome } from "../hosts/assert-one-home.ts";
+import { leaveClosedPair } from "../hosts/closed-pair.ts";
+import { homeOf, migrationRow, unionAt } from "../hosts/two-hosts.ts";
 import type { Union } from "../oracle/records.ts";
-import { homeOf, migrationRow, unionAt } from "../two-hosts.ts";
-import { waitFor } from "../wait-for.ts";
-import { writeAgainst } from "../write-against.ts";
+import { fenceOf } from "../queue/kill.ts";
 import { type FaultHosts, onFaultHosts, type Side, sides } from "./fault-hosts.ts";
 import { endure, type FaultName, faults } from "./faults.ts";
 import { type StepCase, stepCases } from "./steps.ts";

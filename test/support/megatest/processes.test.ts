@@ -3,12 +3,12 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { changeInCacheOnly, firstTestOf } from "../area-traits.ts";
-import { makeRefillDue, settleTimes } from "../edit-area.ts";
+import { changeInCacheOnly, firstTestOf } from "../area/area-traits.ts";
+import { makeRefillDue, settleTimes } from "../area/edit-area.ts";
+import { buildTempArea, filesOf } from "../area/temp-area.ts";
+import { waitFor } from "../area/wait-for.ts";
 import { assertWritesKept } from "../oracle/assert-nothing-lost.ts";
 import { unionOfRuns } from "../oracle/union.ts";
-import { buildTempArea, filesOf } from "../temp-area.ts";
-import { waitFor } from "../wait-for.ts";
 import { type EmulatedClient, type EmulatedServer, startClient, startServer } from "./processes.ts";
 
 function scalar(file: string, sql: string, ...values: unknown[]): unknown {

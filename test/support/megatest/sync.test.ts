@@ -8,11 +8,11 @@ import {
   deleteRun,
   leaveMegatestDbBehind,
   reportStepAgain,
-} from "../area-traits.ts";
-import { edit, makeRefillDue } from "../edit-area.ts";
-import { addOddValues } from "../odd-values.ts";
+} from "../area/area-traits.ts";
+import { edit, makeRefillDue } from "../area/edit-area.ts";
+import { addOddValues } from "../area/odd-values.ts";
+import { buildTempArea } from "../area/temp-area.ts";
 import { snapshot } from "../oracle/snapshot.ts";
-import { buildTempArea } from "../temp-area.ts";
 import { carriedTables } from "./carried-tables.ts";
 import { cleanUp } from "./cleanup.ts";
 import { openAsMegatest } from "./refill.ts";

@@ -7,10 +7,10 @@ import {
   firstTestOf,
   leaveMegatestDbBehind,
   lockRun,
-} from "../area-traits.ts";
-import { edit } from "../edit-area.ts";
-import { addNullKeys, addOddValues } from "../odd-values.ts";
-import { buildTempArea, filesOf } from "../temp-area.ts";
+} from "../area/area-traits.ts";
+import { edit } from "../area/edit-area.ts";
+import { addNullKeys, addOddValues } from "../area/odd-values.ts";
+import { buildTempArea, filesOf } from "../area/temp-area.ts";
 import { assertNothingLost, assertWritesKept, findLosses } from "./assert-nothing-lost.ts";
 import { moveByHand } from "./move-by-hand.ts";
 import type { Union } from "./records.ts";

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { megatestSchema } from "../../../producers/demo/sample-area/schema.ts";
-import { edit, everywhere } from "../edit-area.ts";
-import { filesOf } from "../temp-area.ts";
+import { edit, everywhere } from "../area/edit-area.ts";
+import { filesOf } from "../area/temp-area.ts";
 
 /**
  * Moves a run in the simplest way, for the comparer's own tests: correct only if cache, ref and megatest.db agree

@@ -9,8 +9,8 @@ import {
   readClosed,
   writeClosed,
 } from "../../../workers/migrate/pair/closed.ts";
-import { closePart, openPart } from "../../support/close-part.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { closePart, openPart } from "../../support/hosts/close-part.ts";
 
 const mark = { token: 7, movedTo: "it's.host-b", closedAt: 1_700_000_000_000 };
 

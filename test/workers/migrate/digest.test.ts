@@ -7,10 +7,10 @@ import { transact } from "../../../workers/area-db/transaction.ts";
 import { digestOf, integrityOf, sameDigest } from "../../../workers/migrate/pair/digest.ts";
 import { digestInThread } from "../../../workers/migrate/pair/digest-in-thread.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { closePart } from "../../support/close-part.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { closePart } from "../../support/hosts/close-part.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
 
 const never = new AbortController().signal;
 

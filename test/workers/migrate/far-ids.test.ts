@@ -7,11 +7,13 @@ import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
 import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
-import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { edit, settleTimes } from "../../support/edit-area.ts";
-import { farIds, giveId, recordTables } from "../../support/far-ids.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
+import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area/area-traits.ts";
+import { edit, settleTimes } from "../../support/area/edit-area.ts";
+import { farIds, giveId, recordTables } from "../../support/area/far-ids.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 import {
   buildForTwo,
   closeByHand,
@@ -19,13 +21,11 @@ import {
   migrateByHand,
   seenFromSide,
   takeOverByHand,
-} from "../../support/migration-hosts.ts";
+} from "../../support/hosts/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { readColumn } from "../../support/read-rows.ts";
-import { runReduce, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { withMove } from "../../support/with-move.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
+import { runReduce, unionOf } from "../../support/queue/run-reduce.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 const largest = 2n ** 63n - 1n;
 

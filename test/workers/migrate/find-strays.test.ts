@@ -7,8 +7,8 @@ import {
   findDivergentCaches,
 } from "../../../workers/migrate/pair/divergent-caches.ts";
 import { readMark } from "../../../workers/migrate/pair/pair-files.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/two-pairs.ts";
+import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/hosts/two-pairs.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
 
 const never = new AbortController().signal;
 

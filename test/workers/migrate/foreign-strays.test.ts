@@ -21,22 +21,22 @@ import { readMigrationFiles } from "../../../workers/migrate/state/migration-fil
 import { lastMigrationOf } from "../../../workers/migrate/state/open-migrations.ts";
 import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
 import { watch } from "../../../workers/migrate/steps/watch-old-home.ts";
-import { isRoot, nobody } from "../../shared/area/file-holder.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { plantJournal } from "../../support/hot-journal.ts";
-import { historyOf } from "../../support/kill.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { plantJournal } from "../../support/area/hot-journal.ts";
+import { addSecondCache } from "../../support/area/odd-values.ts";
+import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 import {
   buildForTwo,
   closeByHand,
   contextOn,
   switchByHand,
   tendBoth,
-} from "../../support/migration-hosts.ts";
-import { addSecondCache } from "../../support/odd-values.ts";
-import { keptVersions, readColumn } from "../../support/read-rows.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { unionAt } from "../../support/two-hosts.ts";
+} from "../../support/hosts/migration-hosts.ts";
+import { unionAt } from "../../support/hosts/two-hosts.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
+import { isRoot, nobody } from "../../support/queue/file-holder.ts";
+import { historyOf } from "../../support/queue/kill.ts";
 
 /** An area that has just moved, and on its old home a cache of `nobody` that was written to since. */
 async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {

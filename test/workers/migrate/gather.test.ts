@@ -9,15 +9,15 @@ import {
   changeInCacheOnly,
   changeInMegatestDbOnly,
   firstTestOf,
-} from "../../support/area-traits.ts";
-import { closePart } from "../../support/close-part.ts";
+} from "../../support/area/area-traits.ts";
+import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { closePart } from "../../support/hosts/close-part.ts";
 import { refill } from "../../support/megatest/refill.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { keptVersions, readColumn } from "../../support/read-rows.ts";
-import { unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { withMove } from "../../support/with-move.ts";
+import { unionOf } from "../../support/queue/run-reduce.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 const mark = { token: 1, movedTo: "host-b", closedAt: 5 };
 

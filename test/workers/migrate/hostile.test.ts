@@ -16,6 +16,7 @@ import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
 import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 import {
   addresses,
   buildForTwo,
@@ -24,10 +25,9 @@ import {
   type Place,
   seenFromSide,
   tendBoth,
-} from "../../support/migration-hosts.ts";
+} from "../../support/hosts/migration-hosts.ts";
+import { homeOf, isClosed, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { homeOf, isClosed, migrationRow, unionAt } from "../../support/two-hosts.ts";
 
 const secret = "not of this area";
 

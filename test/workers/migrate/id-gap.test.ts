@@ -3,17 +3,17 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
 import { gapAbove, repairGap, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { fullRows, readFilesOf } from "../../support/divided-area.ts";
-import { edit, settleTimes } from "../../support/edit-area.ts";
+import { edit, settleTimes } from "../../support/area/edit-area.ts";
+import { readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { refill } from "../../support/megatest/refill.ts";
 import { removeRuns } from "../../support/megatest/remove-runs.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
-import { readColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { withMove } from "../../support/with-move.ts";
+import { fullRows, readFilesOf } from "../../support/queue/divided-area.ts";
+import { movedIds, reduceSafely } from "../../support/queue/run-reduce.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 function areaWithGap() {
   const area = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });

@@ -9,13 +9,8 @@ import { buildPair } from "../../../workers/migrate/pair/build-pair.ts";
 import { closingMessage, isUntouched, readClosed } from "../../../workers/migrate/pair/closed.ts";
 import { digestOf, integrityOf } from "../../../workers/migrate/pair/digest.ts";
 import { cleanPair, endCleaning } from "../../../workers/migrate/pair/install.ts";
-import { holdOpen } from "../../shared/area/file-holder.ts";
-import { openPart } from "../../support/close-part.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { unionOfRuns } from "../../support/oracle/union.ts";
-import { readColumn } from "../../support/read-rows.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { openPart } from "../../support/hosts/close-part.ts";
 import {
   closePair,
   install,
@@ -23,7 +18,12 @@ import {
   type TwoPairs,
   takeSnapshot,
   twoPairs,
-} from "../../support/two-pairs.ts";
+} from "../../support/hosts/two-pairs.ts";
+import { openClient } from "../../support/megatest/client.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { unionOfRuns } from "../../support/oracle/union.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
+import { holdOpen } from "../../support/queue/file-holder.ts";
 
 const never = new AbortController().signal;
 

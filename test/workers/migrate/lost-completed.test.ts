@@ -1,10 +1,15 @@
 import { existsSync, rmSync } from "node:fs";
 import { expect, it } from "vitest";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { buildForTwo, closeByHand, seenFromSide, takeOverByHand } from "../../support/migration-hosts.ts";
-import { runReduce } from "../../support/run-reduce.ts";
-import { filesOf } from "../../support/temp-area.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { filesOf } from "../../support/area/temp-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import {
+  buildForTwo,
+  closeByHand,
+  seenFromSide,
+  takeOverByHand,
+} from "../../support/hosts/migration-hosts.ts";
+import { runReduce } from "../../support/queue/run-reduce.ts";
 
 it("a migration and a take-over make no completed-runs.db in place of one that held runs", async () => {
   const root = temporaryDirectory();

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { parsePayload } from "../../../shared/contract/payload.ts";
 import { runJob } from "../../../workers/job-thread/job-table.ts";
 import { reconcile } from "../../../workers/migrate/steps/reconcile.ts";
-import { addRunIn } from "../../support/area-traits.ts";
+import { addRunIn } from "../../support/area/area-traits.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 import {
   addresses,
   buildForTwo,
@@ -16,10 +17,9 @@ import {
   seenFromSide,
   switchByHand,
   tendBoth,
-} from "../../support/migration-hosts.ts";
+} from "../../support/hosts/migration-hosts.ts";
+import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
 
 async function tendOn(side: "old" | "new", place: Place, givenUp?: string) {
   const payload = { v: 1, area: place.area, requestedBy: "rounds", step: "tend" } as const;

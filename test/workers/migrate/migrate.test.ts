@@ -4,10 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../../shared/contract/failure.ts";
 import type { JobsError } from "../../../shared/errors.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { historyOf } from "../../support/kill.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { canStartServer, withServer } from "../../support/own-redis.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
 import {
   type HostName,
   type Hosts,
@@ -17,7 +14,10 @@ import {
   migrationRow,
   onHosts,
   unionAt,
-} from "../../support/two-hosts.ts";
+} from "../../support/hosts/two-hosts.ts";
+import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import { historyOf } from "../../support/queue/kill.ts";
+import { canStartServer, withServer } from "../../support/queue/own-redis.ts";
 
 // Two or three workers are started, and an area moves up to twice.
 vi.setConfig({ testTimeout: 150_000 });

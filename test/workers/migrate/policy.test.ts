@@ -10,11 +10,11 @@ import { resolveSettings } from "../../../shared/settings/settings.ts";
 import type { WorkerContext } from "../../../workers/jobs/worker-context.ts";
 import { type PreferredArea, preferredArea } from "../../../workers/migrate/steps/preferred-areas.ts";
 import { enqueuePreferred } from "../../../workers/periodic/reconciler.ts";
-import { onStage, type QueueStage } from "../../support/queue-stage.ts";
-import { announce } from "../../support/stand-in-host.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { onHosts } from "../../support/two-hosts.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { waitFor } from "../../support/area/wait-for.ts";
+import { onHosts } from "../../support/hosts/two-hosts.ts";
+import { onStage, type QueueStage } from "../../support/queue/queue-stage.ts";
+import { announce } from "../../support/queue/stand-in-host.ts";
 
 const policy = { prefer: ["host-b", "10.9.0.1"], migrate: "auto", quietForMs: 1_800_000 } as const;
 

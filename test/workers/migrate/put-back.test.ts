@@ -7,11 +7,17 @@ import { parsePayload } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import { runJob } from "../../../workers/job-thread/job-table.ts";
-import { buildForTwo, contextOn, leaveAt, seenFromSide, tendBoth } from "../../support/migration-hosts.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import {
+  buildForTwo,
+  contextOn,
+  leaveAt,
+  seenFromSide,
+  tendBoth,
+} from "../../support/hosts/migration-hosts.ts";
+import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { readColumn } from "../../support/read-rows.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
 
 /** What a machine does with its /tmp as it starts. */
 const emptyCacheRoot = ({ cacheRoot }: SampleArea) => rmSync(cacheRoot, { recursive: true });

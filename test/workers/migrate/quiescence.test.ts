@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { quietReport } from "../../../workers/migrate/checks/quiescence.ts";
-import { edit, everywhere, type Place } from "../../support/edit-area.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { edit, everywhere, type Place } from "../../support/area/edit-area.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 
 const minute = 60;
 const now = Math.floor(Date.now() / 1000) * 1000;

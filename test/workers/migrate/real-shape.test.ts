@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { realShapeArea } from "../../support/area/real-shape.ts";
+import { type Hosts, homeOf, onHosts, unionAt } from "../../support/hosts/two-hosts.ts";
 import { openAsMegatest, refill } from "../../support/megatest/refill.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { realShapeArea } from "../../support/real-shape.ts";
-import { runReduce } from "../../support/run-reduce.ts";
-import { type Hosts, homeOf, onHosts, unionAt } from "../../support/two-hosts.ts";
+import { runReduce } from "../../support/queue/run-reduce.ts";
 
 /** An area in the shape of a real one, at home on host-a. */
 const realAreaOn = (hosts: Hosts, stage: 1 | 2) =>

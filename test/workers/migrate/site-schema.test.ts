@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
-import { buildForTwo, migrateByHand, seenFromSide } from "../../support/migration-hosts.ts";
+import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { readColumn } from "../../support/read-rows.ts";
-import { runReduce, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { withMove } from "../../support/with-move.ts";
+import { runReduce, unionOf } from "../../support/queue/run-reduce.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 /** What the shell takes, with text in double quotes; see test/workers/move/site-schema.test.ts. */
 const site = `CREATE TABLE site_log (what TEXT);

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { withMove } from "../../support/with-move.ts";
+import { edit, everywhere, settleTimes } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 /** An area at home, and what was written at a stray since it parted from it. */
 function fork(sql: string, atHome = "") {

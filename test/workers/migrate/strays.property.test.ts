@@ -10,11 +10,11 @@ import { transact } from "../../../workers/area-db/transaction.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { settleTimes } from "../../support/edit-area.ts";
+import { settleTimes } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { withMove } from "../../support/with-move.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 /** `MTJOBS_SEQUENCES` asks for more than a test run has time for, `MTJOBS_SEED` for others. */
 const sequences = Number(process.env.MTJOBS_SEQUENCES ?? 12);

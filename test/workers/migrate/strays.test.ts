@@ -5,14 +5,14 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
+import { edit, everywhere, settleTimes } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
-import { runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { withMove } from "../../support/with-move.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
+import { runReduce } from "../../support/queue/run-reduce.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 const target = { sysname: "a", fsname: "b", datapath: "c" };
 

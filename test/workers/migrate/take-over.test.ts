@@ -7,10 +7,10 @@ import { openArea } from "../../../shared/area/area.ts";
 import { signsOfLife } from "../../../workers/migrate/checks/in-use.ts";
 import { baseFile } from "../../../workers/migrate/state/migration-files.ts";
 import { removeOldPairs } from "../../../workers/migrate/steps/remove-old-pairs.ts";
-import { holdOpen } from "../../shared/area/file-holder.ts";
-import { openToWrite } from "../../support/divided-area.ts";
-import { edit } from "../../support/edit-area.ts";
-import { historyOf } from "../../support/kill.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { waitFor } from "../../support/area/wait-for.ts";
 import {
   addresses,
   buildForTwo,
@@ -20,13 +20,13 @@ import {
   seenFromSide,
   takeOverByHand,
   tendBoth,
-} from "../../support/migration-hosts.ts";
+} from "../../support/hosts/migration-hosts.ts";
+import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { keptVersions, readColumn } from "../../support/read-rows.ts";
-import { runReduce } from "../../support/run-reduce.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/two-hosts.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { openToWrite } from "../../support/queue/divided-area.ts";
+import { holdOpen } from "../../support/queue/file-holder.ts";
+import { historyOf } from "../../support/queue/kill.ts";
+import { runReduce } from "../../support/queue/run-reduce.ts";
 
 /** Of the migrations of an area, the first one first. */
 function statesOf(area: SampleArea): unknown[] {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area-traits.ts";
-import { edit, everywhere, type Place } from "../../support/edit-area.ts";
-import { movedIds, reduceSafely, skippedBy } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { firstTestOf } from "../../support/area/area-traits.ts";
+import { edit, everywhere, type Place } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { movedIds, reduceSafely, skippedBy } from "../../support/queue/run-reduce.ts";
 
 const day = 86_400;
 const age = { age: 30 * day * 1000 };

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import type { MoveResult } from "../../../shared/contract/move-result.ts";
-import { documentOf } from "../../producers/run-command.ts";
-import { edit } from "../../support/edit-area.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runReduce, skippedBy, unionOf } from "../../support/run-reduce.ts";
-import { stoppedReduce } from "../../support/stopped-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { documentOf } from "../../support/queue/run-command.ts";
+import { movedIds, reduceSafely, runReduce, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
+import { stoppedReduce } from "../../support/queue/stopped-reduce.ts";
 
 const nothing = { runname: undefined, keep: 1000 };
 

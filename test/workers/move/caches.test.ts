@@ -14,11 +14,11 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, makeRefillDue } from "../../support/edit-area.ts";
-import { addSecondCache, makeCacheWal } from "../../support/odd-values.ts";
-import { readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runReduceProcess } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
+import { addSecondCache, makeCacheWal } from "../../support/area/odd-values.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { reduceSafely, runReduce, runReduceProcess } from "../../support/queue/run-reduce.ts";
 
 /** The caches of users are told apart by who owns the directory; every test here runs as one user of these names. */
 const other = "root";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, runReduce, runReduceProcess } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { movedIds, runReduce, runReduceProcess } from "../../support/queue/run-reduce.ts";
 
 /** What is looked at piece by piece, so that no lock lasts, is looked at to its end. */
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, type Place } from "../../support/edit-area.ts";
+import { edit, everywhere, type Place } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, keptVersions } from "../../support/read-rows.ts";
-import { runReduce, runReduceProcess, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { runReduce, runReduceProcess, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 const smallArea = () =>
   buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 6, stepsPerTest: 2, dataPerTest: 2 });

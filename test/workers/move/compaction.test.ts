@@ -3,10 +3,10 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 const onlyOld = { runname: undefined, runId: [1, 2, 3] };
 const files = ["megatest.db", "cache/megatest.db", "cache/megatest_ref.db"];

@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import { unionOfRuns } from "../../support/oracle/union.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runReduce, runReduceProcess, skippedBy } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import {
+  movedIds,
+  reduceSafely,
+  runReduce,
+  runReduceProcess,
+  skippedBy,
+} from "../../support/queue/run-reduce.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 const onlyRun = (id: number) => ({ runname: undefined, runId: [id] });

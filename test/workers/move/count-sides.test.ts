@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { edit } from "../../support/edit-area.ts";
-import { historyOf } from "../../support/kill.ts";
-import { runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { historyOf } from "../../support/queue/kill.ts";
+import { runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 /** Of every line of the history: runs of megatest.db and of completed-runs.db. */
 const told = (area: SampleArea) =>

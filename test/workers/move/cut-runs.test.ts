@@ -2,11 +2,11 @@ import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { edit } from "../../support/edit-area.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { movedIds, runReduce, skippedBy, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { movedIds, runReduce, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
 
 /** One run with more tests than the first slices take. */
 const largeRun = (testsPerRun = 60) =>

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addClashingLooseRows, changeInCacheOnly, lockRun } from "../../support/area-traits.ts";
-import { makeRefillDue, settleTimes } from "../../support/edit-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { leaveHotJournal } from "../../support/odd-values.ts";
-import { completedColumn } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { addClashingLooseRows, changeInCacheOnly, lockRun } from "../../support/area/area-traits.ts";
+import { makeRefillDue, settleTimes } from "../../support/area/edit-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { leaveHotJournal } from "../../support/area/odd-values.ts";
+import { completedColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/queue/run-reduce.ts";
 
 const everything = (area: SampleArea) => fingerprint(area.directory, area.cacheRoot);
 

@@ -6,10 +6,10 @@ import {
   deleteRun,
   firstTestOf,
   lockRun,
-} from "../../support/area-traits.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { movedIds, reduceSafely, skippedBy } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+} from "../../support/area/area-traits.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { movedIds, reduceSafely, skippedBy } from "../../support/queue/run-reduce.ts";
 
 const hour = 3600;
 const day = 24 * hour;

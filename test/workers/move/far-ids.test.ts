@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { farIds, giveId, recordTables } from "../../support/far-ids.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { farIds, giveId, recordTables } from "../../support/area/far-ids.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 const largest = 2n ** 63n - 1n;
 const identified = ["runs", "tests", "test_steps", "test_data"];

@@ -3,12 +3,12 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { Remover } from "../../../workers/move/sources/remove-runs.ts";
 import { SourceSession } from "../../../workers/move/sources/source-session.ts";
 import { indexChildren } from "../../../workers/records/child-index.ts";
-import { edit, everywhere, fileOf, makeRefillDue } from "../../support/edit-area.ts";
+import { edit, everywhere, fileOf, makeRefillDue } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { runReduce, runRepair, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { withMove } from "../../support/with-move.ts";
+import { runReduce, runRepair, unionOf } from "../../support/queue/run-reduce.ts";
+import { withMove } from "../../support/queue/with-move.ts";
 
 type Kind = (table: string, event: string) => string;
 

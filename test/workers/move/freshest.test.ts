@@ -2,11 +2,11 @@ import { unlinkSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addRunIn, addTestIn, firstTestOf, reportStepAgain } from "../../support/area-traits.ts";
-import { edit, type Place } from "../../support/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
-import { reduceSafely } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { addRunIn, addTestIn, firstTestOf, reportStepAgain } from "../../support/area/area-traits.ts";
+import { edit, type Place } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { reduceSafely } from "../../support/queue/run-reduce.ts";
 
 function agreedArea(options: { old?: boolean; cacheWal?: boolean } = {}): SampleArea {
   return buildTempArea({ runs: 4, inFlight: 0, unsynced: false, ...options });

@@ -1,13 +1,13 @@
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { addTestIn, changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
-import { everywhere, fileOf, makeRefillDue } from "../../support/edit-area.ts";
+import { addTestIn, changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area/area-traits.ts";
+import { everywhere, fileOf, makeRefillDue } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { writeAgainst } from "../../support/area/write-against.ts";
+import { buildForTwo, migrateByHand, takeOverByHand, tendBoth } from "../../support/hosts/migration-hosts.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { buildForTwo, migrateByHand, takeOverByHand, tendBoth } from "../../support/migration-hosts.ts";
-import { runReduce, runRepair, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
-import { writeAgainst } from "../../support/write-against.ts";
+import { runReduce, runRepair, runRestore } from "../../support/queue/run-reduce.ts";
 
 /**
  * A statement on a database that others use may meet a lock of theirs. All those of a job's own thread therefore go

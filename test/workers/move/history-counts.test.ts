@@ -4,10 +4,10 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { historyOf, reduceAndKill } from "../../support/kill.ts";
-import { completedColumn } from "../../support/read-rows.ts";
-import { type RunOptions, reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { completedColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { historyOf, reduceAndKill } from "../../support/queue/kill.ts";
+import { type RunOptions, reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 interface Line {
   jobId: string;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area-traits.ts";
-import { edit } from "../../support/edit-area.ts";
-import { completedColumn } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { firstTestOf } from "../../support/area/area-traits.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { completedColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { movedIds, reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 /** Any string may be the id of a job: BullMQ forbids none of these. */
 const hostile = [

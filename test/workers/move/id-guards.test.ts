@@ -1,13 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, settleTimes } from "../../support/edit-area.ts";
+import { edit, settleTimes } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { refill } from "../../support/megatest/refill.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runReduce, runReduceProcess, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import {
+  movedIds,
+  reduceSafely,
+  runReduce,
+  runReduceProcess,
+  unionOf,
+} from "../../support/queue/run-reduce.ts";
 
 const finished = { runs: 4, inFlight: 0, testsPerRun: 4 };
 const identified = ["runs", "tests", "test_steps", "test_data"] as const;

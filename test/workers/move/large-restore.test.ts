@@ -1,11 +1,11 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { SourceWriterClient } from "../../../workers/move/sources/source-client.ts";
-import { edit } from "../../support/edit-area.ts";
-import { giveTestsTo } from "../../support/large-run.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { giveTestsTo } from "../../support/area/large-run.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 /** Run 1 has 2,000 tests for each of `runs`, and has moved: 6,000 take a quick disk several tenths of a second. */
 async function largeRun(runs = 3) {

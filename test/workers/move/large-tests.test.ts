@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area-traits.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
+import { firstTestOf } from "../../support/area/area-traits.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
 import {
   movedIds,
   reduceSafely,
@@ -12,8 +13,7 @@ import {
   runRestore,
   skippedBy,
   unionOf,
-} from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+} from "../../support/queue/run-reduce.ts";
 
 const steps = 5_000;
 const firstStep = 1_000_001;

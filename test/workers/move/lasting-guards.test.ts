@@ -4,15 +4,15 @@ import { listRuns } from "../../../producers/areas/list-runs.ts";
 import { areaStatus } from "../../../producers/areas/status.ts";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { quietReport } from "../../../workers/migrate/checks/quiescence.ts";
-import { placeOf } from "../../producers/doctor/diagnose-area.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
+import { placeOf } from "../../support/area/diagnose-area.ts";
+import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { cleanUp, repair } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { removeRuns } from "../../support/megatest/remove-runs.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runRepair } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { reduceSafely, runReduce, runRepair } from "../../support/queue/run-reduce.ts";
 
 const identified = ["runs", "tests", "test_steps", "test_data"] as const;
 

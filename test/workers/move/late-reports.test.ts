@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, type Place } from "../../support/edit-area.ts";
+import { edit, type Place } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 const nothing = { runname: "no such run" };
 

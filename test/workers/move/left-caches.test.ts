@@ -2,12 +2,12 @@ import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync } from "
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { checkOf, diagnoseArea, faultsOf } from "../../producers/doctor/diagnose-area.ts";
-import { isRoot } from "../../shared/area/file-holder.ts";
-import { edit, everywhere, settleTimes } from "../../support/edit-area.ts";
-import { addSecondCache } from "../../support/odd-values.ts";
-import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { checkOf, diagnoseArea, faultsOf } from "../../support/area/diagnose-area.ts";
+import { edit, everywhere, settleTimes } from "../../support/area/edit-area.ts";
+import { addSecondCache } from "../../support/area/odd-values.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { isRoot } from "../../support/queue/file-holder.ts";
+import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
 
 /** Another user's, who is this process's: the tests run as one user. */
 const other = "root";

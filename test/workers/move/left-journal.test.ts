@@ -2,10 +2,10 @@ import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
+import { checkOf, diagnoseArea } from "../../support/area/diagnose-area.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { runReduce, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { runReduce, unionOf } from "../../support/queue/run-reduce.ts";
 
 /** As a job that died in the middle of a commit leaves it. */
 function leaveJournal(area: SampleArea): string {

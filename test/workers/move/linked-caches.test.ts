@@ -11,12 +11,12 @@ import {
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
-import { isRoot, nobody } from "../../shared/area/file-holder.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { addSecondCache } from "../../support/odd-values.ts";
-import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { checkOf, diagnoseArea } from "../../support/area/diagnose-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { addSecondCache } from "../../support/area/odd-values.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { isRoot, nobody } from "../../support/queue/file-holder.ts";
+import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
 
 /** An area that everybody may write to, and a recent cache of `nobody`, of which one part is on another disk, behind a link. */
 function areaWithLinked(part: (second: { cacheDirectory: string }) => string) {

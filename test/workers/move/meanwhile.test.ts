@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area-traits.ts";
-import { edit, type Place } from "../../support/edit-area.ts";
+import { firstTestOf } from "../../support/area/area-traits.ts";
+import { edit, type Place } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
-import { movedIds, runReduce, skippedBy, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { movedIds, runReduce, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
 
 function agreedArea(): SampleArea {
   return buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });

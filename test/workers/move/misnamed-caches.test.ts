@@ -13,12 +13,12 @@ import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/areas/status.ts";
 import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { areaStatusText } from "../../../producers/format/status.ts";
-import { checkOf, diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
-import { isRoot } from "../../shared/area/file-holder.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { addSecondCache } from "../../support/odd-values.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { checkOf, diagnoseArea, placeOf } from "../../support/area/diagnose-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { addSecondCache } from "../../support/area/odd-values.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { isRoot } from "../../support/queue/file-holder.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 /** As if nobody had used it for two days. */
 function age(directory: string): void {

@@ -8,15 +8,15 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openArea } from "../../../shared/area/area.ts";
 import { foldName, NameSet } from "../../../shared/sqlite/names.ts";
 import { tokenize } from "../../../shared/sqlite/tokens.ts";
-import { diagnoseArea, faultsOf, placeOf } from "../../producers/doctor/diagnose-area.ts";
-import { constrain } from "../../support/constrain.ts";
-import { edit, makeRefillDue, settleTimes } from "../../support/edit-area.ts";
-import { buildForTwo, migrateByHand, seenFromSide } from "../../support/migration-hosts.ts";
+import { constrain } from "../../support/area/constrain.ts";
+import { diagnoseArea, faultsOf, placeOf } from "../../support/area/diagnose-area.ts";
+import { edit, makeRefillDue, settleTimes } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts/migration-hosts.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 const small = () => buildTempArea({ runs: 4, inFlight: 1, unsynced: false, testsPerRun: 3 });
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { listRuns } from "../../../producers/areas/list-runs.ts";
 import { areaStatus } from "../../../producers/areas/status.ts";
 import { runDocument } from "../../../producers/format/runs.ts";
-import { placeOf } from "../../producers/doctor/diagnose-area.ts";
-import { firstTestOf } from "../../support/area-traits.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { movedIds, reduceSafely, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { firstTestOf } from "../../support/area/area-traits.ts";
+import { placeOf } from "../../support/area/diagnose-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { movedIds, reduceSafely, runRestore } from "../../support/queue/run-reduce.ts";
 
 const old = {
   runs: 4,

@@ -2,13 +2,13 @@ import { chmodSync, chownSync, cpSync, renameSync, rmSync, symlinkSync, writeFil
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { isRoot, nobody } from "../../shared/area/file-holder.ts";
-import { edit, fileOf, settleTimes } from "../../support/edit-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { plantJournal } from "../../support/hot-journal.ts";
+import { edit, fileOf, settleTimes } from "../../support/area/edit-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { plantJournal } from "../../support/area/hot-journal.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { movedIds, reduceSafely, runReduce, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { isRoot, nobody } from "../../support/queue/file-holder.ts";
+import { movedIds, reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 /** Two areas of one user on one host, with unlike runs. */
 function twoAreas(): { a: SampleArea; b: SampleArea; all: () => Record<string, string> } {

@@ -9,15 +9,15 @@ import {
   firstTestOf,
   leaveMegatestDbBehind,
   reportStepAgain,
-} from "../../support/area-traits.ts";
-import { makeRefillDue } from "../../support/edit-area.ts";
+} from "../../support/area/area-traits.ts";
+import { makeRefillDue } from "../../support/area/edit-area.ts";
+import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { isRefillDue, refill } from "../../support/megatest/refill.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { keptVersions, readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runReduceProcess, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { watchTimes } from "../../support/watch-times.ts";
+import { reduceSafely, runReduce, runReduceProcess, unionOf } from "../../support/queue/run-reduce.ts";
+import { watchTimes } from "../../support/queue/watch-times.ts";
 
 /** A job that moves nothing: what it does to the area is bringing together alone. */
 const nothing = { runname: "no such run" };

@@ -6,13 +6,13 @@ import { type ListedRun, listRuns } from "../../../producers/areas/list-runs.ts"
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { resultText } from "../../../producers/format/move-result.ts";
 import { runDocument } from "../../../producers/format/runs.ts";
-import { diagnoseArea, placeOf } from "../../producers/doctor/diagnose-area.ts";
-import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
+import { diagnoseArea, placeOf } from "../../support/area/diagnose-area.ts";
+import { edit, everywhere, fileOf } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { removeRuns } from "../../support/megatest/remove-runs.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { atRest, run2 } from "../../support/reduced-area.ts";
-import { runReduce, runRestore } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { atRest, run2 } from "../../support/queue/reduced-area.ts";
+import { runReduce, runRestore } from "../../support/queue/run-reduce.ts";
 
 /** Gives the tests of a run directories with results, as Megatest does: a link in the link tree to a place on a disk. */
 function writeResults(area: SampleArea, runId: number): void {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
-import { addTestIn } from "../../support/area-traits.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { assertReleased, historyOf, reduceAndKill } from "../../support/kill.ts";
+import { addTestIn } from "../../support/area/area-traits.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runRepair, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { assertReleased, historyOf, reduceAndKill } from "../../support/queue/kill.ts";
+import { reduceSafely, runRepair, unionOf } from "../../support/queue/run-reduce.ts";
 
 const build = () => buildTempArea({ runs: 6, inFlight: 2 });
 

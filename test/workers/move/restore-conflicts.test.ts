@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
+import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { atRest, reducedArea, run2 } from "../../support/reduced-area.ts";
+import { atRest, reducedArea, run2 } from "../../support/queue/reduced-area.ts";
 import {
   movedIds,
   runJobProcess,
@@ -12,8 +13,7 @@ import {
   runRestore,
   skippedBy,
   unionOf,
-} from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+} from "../../support/queue/run-reduce.ts";
 
 /** Registers a run in the cache under the target and name that run 2 has in completed-runs.db. */
 function registerAgain(area: SampleArea, runId: number): void {

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
-import { addColumn, firstTestOf, reuseBlockId } from "../../support/area-traits.ts";
-import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
-import { giveTestsTo } from "../../support/large-run.ts";
+import { addColumn, firstTestOf, reuseBlockId } from "../../support/area/area-traits.ts";
+import { edit, everywhere, fileOf } from "../../support/area/edit-area.ts";
+import { giveTestsTo } from "../../support/area/large-run.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { atRest, reducedArea, run2 } from "../../support/reduced-area.ts";
-import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { atRest, reducedArea, run2 } from "../../support/queue/reduced-area.ts";
+import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
 
 const stateOf2 = (area: SampleArea) =>
   completedColumn(area, "SELECT state FROM mtjobs_runs WHERE run_id = 2");

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf, type Place } from "../../support/edit-area.ts";
+import { edit, everywhere, fileOf, type Place } from "../../support/area/edit-area.ts";
+import { type Cell, completedColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { startServer } from "../../support/megatest/processes.ts";
-import { type Cell, completedColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runRestore, skippedBy } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { movedIds, reduceSafely, runRestore, skippedBy } from "../../support/queue/run-reduce.ts";
 
 const atRest = { runs: 6, inFlight: 0, unsynced: false, testsPerRun: 6 };
 const synced = ["runs", "tests", "test_steps", "test_data"];

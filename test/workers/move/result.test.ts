@@ -2,11 +2,11 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addTestIn, changeInCacheOnly, lockRun } from "../../support/area-traits.ts";
+import { addTestIn, changeInCacheOnly, lockRun } from "../../support/area/area-traits.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { unionOfRuns } from "../../support/oracle/union.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runReduce, runReduceProcess } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { movedIds, reduceSafely, runReduce, runReduceProcess } from "../../support/queue/run-reduce.ts";
 
 const tables = [
   "runs",

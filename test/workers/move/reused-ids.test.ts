@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf, type Place } from "../../support/edit-area.ts";
+import { edit, everywhere, fileOf, type Place } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import type { Union } from "../../support/oracle/records.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { type Reduced, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { type Reduced, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
 
 const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 const run4 = { runname: undefined, runId: [4] };

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { isCampaign } from "../../support/campaign.ts";
-import { edit } from "../../support/edit-area.ts";
+import { isCampaign } from "../../support/area/campaign.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { startServer } from "../../support/megatest/processes.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { reduceSafely, runReduce, unionOf } from "../../support/queue/run-reduce.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 

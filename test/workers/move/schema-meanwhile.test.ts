@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
-import { runReduce, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 const smallArea = (testsPerRun = 6) =>
   buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun, stepsPerTest: 2, dataPerTest: 2 });

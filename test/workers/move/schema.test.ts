@@ -1,10 +1,10 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { addColumn } from "../../support/area-traits.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { addColumn } from "../../support/area/area-traits.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 const onlyRun = (id: number) => ({ runname: undefined, runId: [id] });

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import {
   movedIds,
   type ReduceOptions,
   reduceSafely,
   runReduce,
   skippedBy,
-} from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+} from "../../support/queue/run-reduce.ts";
 
 /** Six runs on two targets, with names, states and statuses that patterns can tell apart; 6 is the newest. */
 function namedArea(): SampleArea {

@@ -1,23 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
-import { checkOf, diagnoseArea } from "../../producers/doctor/diagnose-area.ts";
-import { constrain } from "../../support/constrain.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/edit-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
+import { constrain } from "../../support/area/constrain.ts";
+import { checkOf, diagnoseArea } from "../../support/area/diagnose-area.ts";
+import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 import {
   buildForTwo,
   closeByHand,
   contextOn,
   migrateByHand,
   seenFromSide,
-} from "../../support/migration-hosts.ts";
+} from "../../support/hosts/migration-hosts.ts";
+import { cleanUp } from "../../support/megatest/cleanup.ts";
+import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { readRows } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
-import { temporaryDirectory } from "../../support/temp-directory.ts";
+import { reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 const nameColumns = { runs: "runname", tests: "testname", test_steps: "stepname", test_data: "variable" };

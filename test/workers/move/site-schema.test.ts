@@ -1,12 +1,19 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf, makeRefillDue, type Place, settleTimes } from "../../support/edit-area.ts";
-import { fingerprint } from "../../support/fingerprint.ts";
+import {
+  edit,
+  everywhere,
+  fileOf,
+  makeRefillDue,
+  type Place,
+  settleTimes,
+} from "../../support/area/edit-area.ts";
+import { fingerprint } from "../../support/area/fingerprint.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 /**
  * A site writes its schema with the sqlite3 shell, which takes a double-quoted word for text where it names nothing; ours

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../../../workers/move/slices/slices.ts";
 import { createTempTables } from "../../../workers/records/temp-tables.ts";
-import { edit } from "../../support/edit-area.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { edit } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 
 describe("the slices of a batch", () => {
   let db: Connection;

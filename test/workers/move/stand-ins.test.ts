@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf } from "../../support/edit-area.ts";
-import { type Cell, completedColumn, readColumn, readRows } from "../../support/read-rows.ts";
-import { movedIds, reduceSafely, runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { edit, everywhere, fileOf } from "../../support/area/edit-area.ts";
+import { type Cell, completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { movedIds, reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
 
 const nothing = { runname: "no such run" };
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;

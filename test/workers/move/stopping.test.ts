@@ -2,12 +2,12 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { edit, everywhere, fileOf, type Place } from "../../support/edit-area.ts";
-import { giveTestsTo } from "../../support/large-run.ts";
+import { edit, everywhere, fileOf, type Place } from "../../support/area/edit-area.ts";
+import { giveTestsTo } from "../../support/area/large-run.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { movedIds, runReduce, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { movedIds, runReduce, unionOf } from "../../support/queue/run-reduce.ts";
 
 const leaving = () => new JobsError("stopped", "the worker is stopping");
 

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { resultText } from "../../../producers/format/move-result.ts";
 import type { MoveResult } from "../../../shared/contract/move-result.ts";
-import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area-traits.ts";
-import { edit, makeRefillDue } from "../../support/edit-area.ts";
-import { LockHolder } from "../../support/lock-holder.ts";
-import { completedColumn } from "../../support/read-rows.ts";
-import { type ReduceOptions, runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area/area-traits.ts";
+import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
+import { completedColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { LockHolder } from "../../support/queue/lock-holder.ts";
+import { type ReduceOptions, runReduce } from "../../support/queue/run-reduce.ts";
 
 let reader: LockHolder | undefined;
 afterEach(() => reader?.close());

@@ -3,10 +3,10 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openArea } from "../../../shared/area/area.ts";
 import { readHistory } from "../../../shared/area/history.ts";
 import { isWithin, parseWindow } from "../../../shared/time/time-window.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { movedIds, runReduce, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { movedIds, runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 const hour = 3_600_000;
 

@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addTestIn, changeInCacheOnly } from "../../support/area-traits.ts";
-import { makeRefillDue, settleTimes } from "../../support/edit-area.ts";
+import { addTestIn, changeInCacheOnly } from "../../support/area/area-traits.ts";
+import { makeRefillDue, settleTimes } from "../../support/area/edit-area.ts";
+import { readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
 import { cleanUp } from "../../support/megatest/cleanup.ts";
 import { openClient } from "../../support/megatest/client.ts";
 import { syncOnce } from "../../support/megatest/sync.ts";
 import { assertNothingLost, type NothingLostOptions } from "../../support/oracle/assert-nothing-lost.ts";
 import type { Space } from "../../support/oracle/records.ts";
-import { readColumn } from "../../support/read-rows.ts";
-import { runReduce, runRestore, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
 
 /** `MTJOBS_SEQUENCES` asks for more than a test run has time for, `MTJOBS_SEED` for others. */
 const sequences = Number(process.env.MTJOBS_SEQUENCES ?? 10);

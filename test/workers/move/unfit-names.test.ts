@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { constrain } from "../../support/constrain.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
+import { constrain } from "../../support/area/constrain.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
 import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { readRows } from "../../support/read-rows.ts";
-import { atRest } from "../../support/reduced-area.ts";
-import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { atRest } from "../../support/queue/reduced-area.ts";
+import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
 
 /** Registers a run anew under the name of one that has moved. */
 function registerAgain(area: SampleArea, runId: number): void {

@@ -1,11 +1,11 @@
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area-traits.ts";
-import { edit, type Place } from "../../support/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/read-rows.ts";
-import { movedIds, runReduce, skippedBy } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { firstTestOf } from "../../support/area/area-traits.ts";
+import { edit, type Place } from "../../support/area/edit-area.ts";
+import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { movedIds, runReduce, skippedBy } from "../../support/queue/run-reduce.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { rightBuild } from "../../powercut/builds.ts";
 import { canTrace } from "../../powercut/recording.ts";
-import { assertFinished } from "../../support/kill.ts";
-import { unionOf } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { assertFinished } from "../../support/queue/kill.ts";
+import { unionOf } from "../../support/queue/run-reduce.ts";
 
 it.runIf(canTrace)(
   "a reduce works on file systems that know no sync of a directory, as it does elsewhere",

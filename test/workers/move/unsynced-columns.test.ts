@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/read-rows.ts";
-import { runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea } from "../../support/temp-area.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
+import { buildTempArea } from "../../support/area/temp-area.ts";
+import { runReduce } from "../../support/queue/run-reduce.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 

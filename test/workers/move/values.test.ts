@@ -1,12 +1,12 @@
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addClashingLooseRows, addOrphans, reuseBlockId } from "../../support/area-traits.ts";
-import { edit, everywhere } from "../../support/edit-area.ts";
-import { addNullKeys, addOddValues } from "../../support/odd-values.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/read-rows.ts";
-import { reduceSafely, runReduce } from "../../support/run-reduce.ts";
-import { buildTempArea, filesOf } from "../../support/temp-area.ts";
+import { addClashingLooseRows, addOrphans, reuseBlockId } from "../../support/area/area-traits.ts";
+import { edit, everywhere } from "../../support/area/edit-area.ts";
+import { addNullKeys, addOddValues } from "../../support/area/odd-values.ts";
+import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
+import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false };
 

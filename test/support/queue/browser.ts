@@ -1,0 +1,48 @@
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { findChromium } from "../../../scripts/chromium.mjs";
+
+const path = findChromium();
+
+/** Whether Chromium is installed; `npm test` installs it if it may. */
+export const hasBrowser = path !== undefined;
+
+export interface Watched {
+  page: Page;
+  /** Errors on its console, and requests to other sites. */
+  offences: string[];
+}
+
+/** Provides one headless Chromium for all tests of a file. */
+export function withBrowser(): { open: (url: string, options?: object) => Promise<Watched> } {
+  let browser: Browser | undefined;
+  const opened: Page[] = [];
+  beforeAll(async () => {
+    // Without a sandbox: root starts it, and it loads only this machine's pages.
+    browser = await chromium.launch({ executablePath: path ?? "", args: ["--no-sandbox"] });
+  });
+  // An open page keeps polling.
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((page) => page.close()));
+  });
+  afterAll(async () => await browser?.close());
+  return {
+    async open(url, options = {}) {
+      if (browser === undefined) throw new Error("only within tests");
+      const page = await browser.newPage({ reducedMotion: "reduce", ...options });
+      opened.push(page);
+      page.setDefaultTimeout(45_000);
+      const offences: string[] = [];
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") offences.push(message.text());
+      });
+      page.on("pageerror", (error) => offences.push(error.message));
+      page.on("request", (request) => {
+        if (!request.url().startsWith(url) && !request.url().startsWith("data:"))
+          offences.push(request.url());
+      });
+      await page.goto(url);
+      return { page, offences };
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import { MtJobs } from "../../../entry/library.ts";
+import type { QueueStage } from "./queue-stage.ts";
+
+export async function withLibrary(stage: QueueStage, body: (mtjobs: MtJobs) => Promise<void>): Promise<void> {
+  const mtjobs = new MtJobs({ redisUrl: stage.url, prefix: stage.prefix, host: "hosta" });
+  try {
+    await body(mtjobs);
+  } finally {
+    await mtjobs.close();
+  }
+}
