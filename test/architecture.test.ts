@@ -74,6 +74,25 @@ test("no folder has more than 16 files of its own", () => {
   expect(folders.filter(([, files]) => files > 16)).toEqual([]);
 });
 
+test("tests enter by three doors: from test/, a test imports area.ts, queue.ts, hosts.ts and files beside it", () => {
+  // test/structure reads the source text; it is a program, as npm run structure.
+  const doors = ["area", "queue", "hosts"].map((name) => `test/support/${name}.ts`);
+  // Support files test one another.
+  const tests = readSources(["test"]).filter(
+    ({ path }) => path.endsWith(".test.ts") && !path.startsWith("test/support/"),
+  );
+  expect(tests.length).toBeGreaterThan(0);
+  const around = tests.flatMap(({ path, imports }) =>
+    imports
+      .filter(({ from }) => from.startsWith("test/") && !doors.includes(from))
+      .filter(
+        ({ from }) => posix.dirname(from) !== posix.dirname(path) && !from.startsWith("test/structure/"),
+      )
+      .map(({ from }) => `${path} imports ${from}`),
+  );
+  expect(around).toEqual([]);
+});
+
 test("no source file imports itself by way of others", () => {
   expect(cycles(sourcesOf(layers))).toEqual([]);
 });

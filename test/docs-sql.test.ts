@@ -6,10 +6,9 @@ import type { SampleArea } from "../producers/demo/sample-area/build-area.ts";
 import { openConnection } from "../shared/sqlite/connection.ts";
 import { raiseFenceToken } from "../workers/area-db/fence.ts";
 import { transact } from "../workers/area-db/transaction.ts";
-import { edit } from "./support/area/edit-area.ts";
-import { buildTempArea, filesOf } from "./support/area/temp-area.ts";
-import { closePart } from "./support/hosts/close-part.ts";
-import { documentOf, runCommand } from "./support/queue/run-command.ts";
+import { edit, filesOf, newArea } from "./support/area.ts";
+import { closePart } from "./support/hosts.ts";
+import { documentOf, runCommand } from "./support/queue.ts";
 
 const page = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../docs/${name}`, import.meta.url)), "utf8");
@@ -42,7 +41,7 @@ function open<T>(file: string, body: (db: Database.Database) => T): T {
 
 describe("the SQL in the documentation", () => {
   it("lists the runs that count as moved, and gives a superseded version back as it was", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     edit(area, ["cache"], (db) => db.exec("UPDATE tests SET comment = 'it''s newer' WHERE id = 22"));
     const old = open(area.megatestDb, (db) => db.prepare("SELECT * FROM tests WHERE id = 22").get());
     expect(await reduceAll(area)).toMatchObject({ superseded: 0, unsynced: 1 });
@@ -59,7 +58,7 @@ describe("the SQL in the documentation", () => {
   });
 
   it("opens a closed cache by hand", () => {
-    const area = buildTempArea({ runs: 1, testsPerRun: 1 });
+    const area = newArea({ runs: 1, testsPerRun: 1 });
     const db = openConnection({ cache: area.cacheDb });
     transact(db, () => raiseFenceToken(db, "cache", 1));
     closePart(db, "cache", { token: 1, movedTo: "host-b", closedAt: 0 }, 1);

@@ -8,7 +8,7 @@ import { payloadSchemas } from "../shared/contract/payload.ts";
 import { errorCodes } from "../shared/errors.ts";
 import { environmentName, resolveSettings } from "../shared/settings/settings.ts";
 import { migrateSteps, reduceSteps, restoreSteps } from "../workers/area-db/job-steps.ts";
-import { runCommand } from "./support/queue/run-command.ts";
+import { runCommand } from "./support/queue.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].concat(

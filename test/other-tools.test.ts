@@ -1,8 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { collectOutput } from "./support/queue/collect-output.ts";
-import { withServerStage } from "./support/queue/server-stage.ts";
+import { collectOutput, withServerStage } from "./support/queue.ts";
 
 const page = readFileSync(new URL("../docs/other-tools.md", import.meta.url), "utf8");
 const token = "a-token";

@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { temporaryDirectory } from "./support/area/temp-directory.ts";
-import { collectOutput } from "./support/queue/collect-output.ts";
-import { onStage, type QueueStage } from "./support/queue/queue-stage.ts";
+import { temporaryDirectory } from "./support/area.ts";
+import { collectOutput, onQueue, type QueueStage } from "./support/queue.ts";
 
 const client = "bullmq==3.4.4";
 const page = readFileSync(new URL("../docs/other-tools.md", import.meta.url), "utf8");
@@ -40,7 +39,7 @@ test("the program that the docs show for BullMQ's Python client adds a job, and 
   const libraries = temporaryDirectory();
   const missing = await install(libraries);
   skip(missing !== undefined, missing);
-  await onStage(async (stage) => {
+  await onQueue(async (stage) => {
     await stage.worker("hosta");
     const area = stage.area("a1", "hosta");
     stage.release(area);

@@ -1,9 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
-import { waitFor } from "./support/area/wait-for.ts";
-import { onStage } from "./support/queue/queue-stage.ts";
-import { documentOf, runCommand } from "./support/queue/run-command.ts";
+import { waitFor } from "./support/area.ts";
+import { documentOf, onQueue, runCommand } from "./support/queue.ts";
 
 interface Span {
   name: string;
@@ -41,7 +40,7 @@ async function withCollector(body: (url: string, spans: Span[]) => Promise<void>
 
 test("a job's way from the command to the worker is one trace where both are told where to send spans", () =>
   withCollector((tracesUrl, spans) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const traced = { MTJOBS_TRACES_URL: tracesUrl };
       await stage.worker("hosta", traced);
       const area = stage.area("a1", "hosta");
@@ -67,7 +66,7 @@ test("a job's way from the command to the worker is one trace where both are tol
   ));
 
 test("a collector that is away keeps no command from its work", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a1", "hosta");
     const env = { MTJOBS_REDIS_URL: stage.url, MTJOBS_PREFIX: stage.prefix, MTJOBS_HOST: "hosta" };
     const traced = { ...env, MTJOBS_TRACES_URL: "http://127.0.0.1:1/v1/traces" };

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { startClient } from "../support/megatest/processes.ts";
+import { startMegatestClient } from "../support/megatest/processes.ts";
 
 /** Does `work` while a client of Megatest writes to the cache all along; tells its longest wait, ms. */
 export async function beside<T>(
@@ -8,7 +8,7 @@ export async function beside<T>(
   directory: string,
   work: () => Promise<T>,
 ): Promise<{ value: T; longestWaitMs: number; writes: number }> {
-  const client = await startClient({
+  const client = await startMegatestClient({
     cacheDb: area.cacheDb,
     journal: join(directory, "acknowledged.jsonl"),
     everyMs: 5,

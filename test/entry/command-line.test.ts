@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue.ts";
 
 const commands = [
   "reduce",

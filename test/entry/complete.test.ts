@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { runCommand } from "../support/queue/run-command.ts";
+import { temporaryDirectory } from "../support/area.ts";
+import { runCommand } from "../support/queue.ts";
 
 /** What is offered for a line of which the last word is being typed, and what the shell is told to do with it. */
 async function offered(words: string[], cwd?: string): Promise<{ offers: string[]; directive: string }> {

@@ -2,10 +2,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { withRedis } from "../support/queue/redis.ts";
-import { documentOf, runCommand, startCommand } from "../support/queue/run-command.ts";
+import { temporaryDirectory, waitFor } from "../support/area.ts";
+import { documentOf, runCommand, startCommand, withRedis } from "../support/queue.ts";
 
 interface Report {
   area: string | null;

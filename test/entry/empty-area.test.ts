@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MtJobs } from "../../entry/library.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { runCommand } from "../support/queue/run-command.ts";
+import { newArea } from "../support/area.ts";
+import { runCommand } from "../support/queue.ts";
 
-const smallArea = () => buildTempArea({ runs: 2, inFlight: 0, testsPerRun: 1 });
+const smallArea = () => newArea({ runs: 2, inFlight: 0, testsPerRun: 1 });
 const message = "the path of the area is empty";
 
 describe("an area whose path is empty, as a variable that is not set leaves it", () => {

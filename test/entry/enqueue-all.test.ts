@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { JobsError, MtJobs } from "../../entry/library.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
-import { announce } from "../support/queue/stand-in-host.ts";
-import { withLibrary } from "../support/queue/with-library.ts";
+import { announce, onQueue, withLibrary } from "../support/queue.ts";
 
 describe("asking for many jobs at once", () => {
   it("enqueues each with its area's homehost, in the order asked, as one job by itself would be", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const [one, two, here] = [
         stage.area("a1", "hostb"),
         stage.area("a2", "hostc"),
@@ -40,7 +38,7 @@ describe("asking for many jobs at once", () => {
     }));
 
   it("adds nothing twice, neither what it is asked for twice nor what waits already", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await withLibrary(stage, async (mtjobs) => {
         const waiting = await mtjobs.reduce(area, { runId: [1] });
@@ -54,7 +52,7 @@ describe("asking for many jobs at once", () => {
     }));
 
   it("adds nothing at all where one of them may not be", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const sound = { job: "reduce", area, runname: "%" } as const;
       const refusal = (mtjobs: MtJobs, other: object) =>

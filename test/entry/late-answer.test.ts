@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { MtJobs } from "../../entry/library.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
+import { canStartServer, withServer } from "../support/queue.ts";
 
 /** A command waits for a second; the server answers a little later, and so does it the question whether it is there. */
 const silentMs = 1300;

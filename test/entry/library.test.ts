@@ -1,14 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { JobsError, MtJobs } from "../../entry/library.ts";
-import { healthyArea } from "../support/area/diagnose-area.ts";
-import { divideArea } from "../support/queue/divided-area.ts";
-import { reduceAndKill } from "../support/queue/kill.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { withLibrary } from "../support/queue/with-library.ts";
+import { healthyArea } from "../support/area.ts";
+import { divideArea, onQueue, type QueueStage, reduceAndKill, withLibrary } from "../support/queue.ts";
 
 /** Runs `body` with a stage and a library of its own. */
-const onStageWithLibrary = (body: (mtjobs: MtJobs, stage: QueueStage) => Promise<void>) =>
-  onStage((stage) => withLibrary(stage, (mtjobs) => body(mtjobs, stage)));
+const onQueueWithLibrary = (body: (mtjobs: MtJobs, stage: QueueStage) => Promise<void>) =>
+  onQueue((stage) => withLibrary(stage, (mtjobs) => body(mtjobs, stage)));
 
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
@@ -18,7 +15,7 @@ const codeOf = (promise: Promise<unknown>) =>
 
 describe("the library", () => {
   it("enqueues a reduce, follows it with its progress, and gives its result", () =>
-    onStageWithLibrary(async (mtjobs, stage) => {
+    onQueueWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const job = await mtjobs.reduce(area, { runname: "hold", age: "30d" });
@@ -36,7 +33,7 @@ describe("the library", () => {
     }));
 
   it("enqueues a restore with its own options and gives its result", () =>
-    onStageWithLibrary(async (mtjobs, stage) => {
+    onQueueWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       stage.release(area);
@@ -54,7 +51,7 @@ describe("the library", () => {
     }));
 
   it("runs a restore in this process without Redis, and rejects its result with a typed error", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const mtjobs = new MtJobs({ redisUrl: "redis://127.0.0.1:1", host: "hosta", cacheRoot: stage.root });
       const job = await mtjobs.restore(area, { runname: "%", inline: true });
@@ -65,7 +62,7 @@ describe("the library", () => {
     }));
 
   it("rejects a result with the job's own error, and a waiting that ends early with its reason", () =>
-    onStageWithLibrary(async (mtjobs, stage) => {
+    onQueueWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const refused = await mtjobs.reduce(area, { runname: "refuse" });
@@ -78,7 +75,7 @@ describe("the library", () => {
     }));
 
   it("lists jobs and hosts, and opens its connection anew after it was closed", () =>
-    onStageWithLibrary(async (mtjobs, stage) => {
+    onQueueWithLibrary(async (mtjobs, stage) => {
       const area = stage.area("a1", "hosta");
       const { jobId } = await mtjobs.reduce(area, { runname: "later" });
       await mtjobs.close();

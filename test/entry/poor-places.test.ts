@@ -1,18 +1,11 @@
 import { spawn } from "node:child_process";
 import { chmodSync, closeSync, mkdirSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { completedColumn } from "../support/area/read-rows.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { collectOutput } from "../support/queue/collect-output.ts";
-import { isRoot, nobody } from "../support/queue/file-holder.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
-import { runCommand } from "../support/queue/run-command.ts";
+import { completedColumn, isRoot, newArea, nobody, temporaryDirectory } from "../support/area.ts";
+import { builtCommand, collectOutput, onQueue, runCommand } from "../support/queue.ts";
 
-const script = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
 const stackTrace = /^ {4}at |node:internal|Node\.js v/m;
 
 const envOf = (area: SampleArea) => ({
@@ -22,7 +15,7 @@ const envOf = (area: SampleArea) => ({
   MTJOBS_REDIS_URL: "redis://127.0.0.1:1",
 });
 
-const smallArea = () => buildTempArea({ runs: 3, inFlight: 0, testsPerRun: 2 });
+const smallArea = () => newArea({ runs: 3, inFlight: 0, testsPerRun: 2 });
 
 interface Streams {
   stdout?: string;
@@ -32,7 +25,7 @@ interface Streams {
 /** Runs the command with its output going to these files. */
 async function runInto({ stdout, stderr }: Streams, args: readonly string[], env: Record<string, string>) {
   const fds = [stdout, stderr].map((file) => (file === undefined ? undefined : openSync(file, "w")));
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, [builtCommand, ...args], {
     cwd: "/",
     env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
     stdio: ["ignore", fds[0] ?? "pipe", fds[1] ?? "pipe"],
@@ -45,11 +38,15 @@ async function runInto({ stdout, stderr }: Streams, args: readonly string[], env
 async function runInRemoved(args: readonly string[], env: Record<string, string>) {
   const directory = join(temporaryDirectory(), "gone");
   mkdirSync(directory);
-  const child = spawn("sh", ["-c", 'rmdir "$PWD" && exec "$0" "$@"', process.execPath, script, ...args], {
-    cwd: directory,
-    env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    "sh",
+    ["-c", 'rmdir "$PWD" && exec "$0" "$@"', process.execPath, builtCommand, ...args],
+    {
+      cwd: directory,
+      env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   return await collectOutput(child).ended;
 }
 
@@ -167,7 +164,7 @@ describe("a reader of the output that has gone", () => {
   async function runIntoClosedPipe(args: readonly string[], env: Record<string, string>) {
     const child = spawn(
       "sh",
-      ["-c", '{ "$0" "$@"; echo "exit $?" >&2; } | sleep 0', process.execPath, script, ...args],
+      ["-c", '{ "$0" "$@"; echo "exit $?" >&2; } | sleep 0', process.execPath, builtCommand, ...args],
       {
         cwd: "/",
         env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
@@ -219,10 +216,10 @@ it("a PATH without head and id is enough for a job and for the doctor", async ()
 });
 
 it.runIf(process.platform === "linux")("a worker whose log is on a full disk goes on to work", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const env = { MTJOBS_REDIS_URL: stage.url, MTJOBS_PREFIX: stage.prefix, MTJOBS_HOST: "hosta" };
     const full = openSync("/dev/full", "w");
-    const worker = spawn(process.execPath, [script, "worker"], {
+    const worker = spawn(process.execPath, [builtCommand, "worker"], {
       cwd: "/",
       env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", MTJOBS_AREAS: stage.root, ...env },
       stdio: ["ignore", "ignore", full],

@@ -3,11 +3,8 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import { completedColumn, readColumn } from "../support/area/read-rows.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { fillBut, mayMount, mountSmall } from "../support/queue/mount-small.ts";
-import { runReduce, unionOf } from "../support/queue/run-reduce.ts";
+import { assertNothingLost, completedColumn, readColumn, temporaryDirectory } from "../support/area.ts";
+import { fillBut, mayMount, mountSmall, runReduce, unionOf } from "../support/queue.ts";
 
 /** An area of four runs, each a batch of its own, on a small file system. */
 function areaOn(mounted: string, root: string): SampleArea {

@@ -1,12 +1,19 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { assertFinished, assertUnharmed, fencesOf } from "../support/queue/kill.ts";
-import { fillBut, isRoot, makeReadOnly, mayMount, mountSmall } from "../support/queue/mount-small.ts";
-import { errorCodeOf } from "../support/queue/run-command.ts";
-import { runReduceProcess, unionOf } from "../support/queue/run-reduce.ts";
+import { isRoot, newArea, temporaryDirectory } from "../support/area.ts";
+import {
+  assertFinished,
+  assertUnharmed,
+  errorCodeOf,
+  fencesOf,
+  fillBut,
+  makeReadOnly,
+  mayMount,
+  mountSmall,
+  runReduceProcess,
+  unionOf,
+} from "../support/queue.ts";
 
 const everyRun = ["--runname", "%", "--compact", "never"];
 
@@ -49,7 +56,7 @@ describe.runIf(mayMount())("a reduce whose disk is full", () => {
 
 describe.runIf(!isRoot || mayMount())("a reduce of an area that cannot be written", () => {
   it("says so before it touches anything, and works again once it can be", async () => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 5 });
+    const area = newArea({ runs: 6, testsPerRun: 5 });
     const before = unionOf(area);
     const again = makeReadOnly(area.directory);
     const refused = await runReduceProcess(area, everyRun);

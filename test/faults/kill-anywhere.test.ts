@@ -4,19 +4,20 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { reduceSteps } from "../../workers/area-db/job-steps.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { giveTestsTo } from "../support/area/large-run.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { openAsMegatest } from "../support/megatest/refill.ts";
-import { syncOnce } from "../support/megatest/sync.ts";
-import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/queue/kill.ts";
-import { startCommand } from "../support/queue/run-command.ts";
-import { unionOf } from "../support/queue/run-reduce.ts";
+import { casesOf, giveTestsTo, newArea, openAsMegatest, syncOnce } from "../support/area.ts";
+import {
+  assertFinished,
+  assertUnharmed,
+  reduceAndKill,
+  reduceToTheEnd,
+  startCommand,
+  unionOf,
+} from "../support/queue.ts";
 
 /** One after the other: with a rollback journal, with a write-ahead log, and without a cache. */
 function variedArea(seed: number, unsynced: boolean): SampleArea {
   const kind = seed % 3;
-  const area = buildTempArea({
+  const area = newArea({
     runs: 9,
     testsPerRun: 450,
     stepsPerTest: 1,

@@ -7,18 +7,21 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { migrateSteps } from "../../workers/area-db/job-steps.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { assertOneHome } from "../support/hosts/assert-one-home.ts";
-import { leaveClosedPair } from "../support/hosts/closed-pair.ts";
+import { temporaryDirectory } from "../support/area.ts";
 import {
   addresses,
+  assertOneHome,
   buildForTwo,
+  homeOf,
+  leaveClosedPair,
+  letLeaseRunOut,
   migrateByHand,
+  migrationRow,
   type Side,
   seenFromSide,
   tendBoth,
-} from "../support/hosts/migration-hosts.ts";
-import { homeOf, letLeaseRunOut, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
+  unionAt,
+} from "../support/hosts.ts";
 
 interface Case {
   /** What it takes that the step is passed. */

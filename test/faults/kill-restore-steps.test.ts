@@ -1,15 +1,26 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
 import { restoreSteps } from "../../workers/area-db/job-steps.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { everywhere, fileOf } from "../support/area/edit-area.ts";
-import { giveTestsTo } from "../support/area/large-run.ts";
-import { addOddValues } from "../support/area/odd-values.ts";
-import { type Cell, completedColumn, readRows } from "../support/area/read-rows.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { assertReleased, assertUnharmed } from "../support/queue/kill.ts";
-import { runJobProcess, runReduce, runRestore, unionOf } from "../support/queue/run-reduce.ts";
+import {
+  addOddValues,
+  assertNothingLost,
+  type Cell,
+  casesOf,
+  completedColumn,
+  everywhere,
+  fileOf,
+  giveTestsTo,
+  newArea,
+  readRows,
+} from "../support/area.ts";
+import {
+  assertReleased,
+  assertUnharmed,
+  runJobProcess,
+  runReduce,
+  runRestore,
+  unionOf,
+} from "../support/queue.ts";
 
 type RestoreStep = (typeof restoreSteps)[number];
 
@@ -59,7 +70,7 @@ async function killAndFinish(
   options: Partial<SampleAreaOptions>,
 ): Promise<void> {
   const shape = pass === 1 ? { runs: 6, testsPerRun: 6 } : { runs: 6, testsPerRun: 400, stepsPerTest: 1 };
-  const area = buildTempArea({ ...shape, inFlight: 0, unsynced: false, ...options });
+  const area = newArea({ ...shape, inFlight: 0, unsynced: false, ...options });
   if (pass > 1) giveTestsTo(area, 1, [2]);
   addOddValues(area, 2);
   const whole = recordsIn(area, options.withCache === false ? "area" : "cache");
@@ -108,7 +119,7 @@ describe("a restore that is killed", () => {
   );
 
   it("at undone, half of a killed one being taken out again, leaves what the next one finishes", async () => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 6, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 6, testsPerRun: 6, inFlight: 0, unsynced: false });
     const whole = recordsIn(area, "cache");
     await runReduce(area);
     const before = unionOf(area);
@@ -122,7 +133,7 @@ describe("a restore that is killed", () => {
   });
 
   it("at whole, last_update being touched, leaves what the next one lets go", async () => {
-    const area = buildTempArea({ runs: 3, testsPerRun: 4, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 3, testsPerRun: 4, inFlight: 0, unsynced: false });
     await runReduce(area);
     const flags = ["--runname", "%", "--grace", "0s", "--touch"];
     expect((await runJobProcess("restore", area, flags, { MTJOBS_FAILPOINT: "whole=kill" })).signal).toBe(

@@ -2,21 +2,31 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
 import { type JobStep, reduceSteps } from "../../workers/area-db/job-steps.ts";
 import {
+  addOddValues,
   addRunIn,
   addTestIn,
+  casesOf,
   changeInCacheOnly,
   changeInMegatestDbOnly,
+  cleanUp,
+  everywhere,
+  fileOf,
+  giveTestsTo,
+  isCampaign,
   leaveMegatestDbBehind,
-} from "../support/area/area-traits.ts";
-import { casesOf, isCampaign } from "../support/area/campaign.ts";
-import { everywhere, fileOf, makeRefillDue, type Place } from "../support/area/edit-area.ts";
-import { giveTestsTo } from "../support/area/large-run.ts";
-import { addOddValues } from "../support/area/odd-values.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { cleanUp } from "../support/megatest/cleanup.ts";
-import type { NothingLostOptions } from "../support/oracle/assert-nothing-lost.ts";
-import { assertFinished, assertUnharmed, reduceAndKill, reduceToTheEnd } from "../support/queue/kill.ts";
-import { runReduce, unionOf } from "../support/queue/run-reduce.ts";
+  makeRefillDue,
+  type NothingLostOptions,
+  newArea,
+  type Place,
+} from "../support/area.ts";
+import {
+  assertFinished,
+  assertUnharmed,
+  reduceAndKill,
+  reduceToTheEnd,
+  runReduce,
+  unionOf,
+} from "../support/queue.ts";
 
 /** What it takes that a job passes a step. */
 interface Case {
@@ -119,8 +129,8 @@ const cases: Record<(typeof reduceSteps)[number], Case> = {
 
 /** Nine runs, seven of them finished; in the larger area one has more tests than one copy takes, two have none. */
 function buildKillArea(options: Partial<SampleAreaOptions>, large: boolean): SampleArea {
-  if (!large) return buildTempArea({ runs: 9, testsPerRun: 12, ...options });
-  const area = buildTempArea({ runs: 9, testsPerRun: 450, stepsPerTest: 1, dataPerTest: 0, ...options });
+  if (!large) return newArea({ runs: 9, testsPerRun: 12, ...options });
+  const area = newArea({ runs: 9, testsPerRun: 450, stepsPerTest: 1, dataPerTest: 0, ...options });
   giveTestsTo(area, 1, [2, 3]);
   return area;
 }

@@ -1,22 +1,31 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { addRunningTest, firstTestOf } from "../support/area/area-traits.ts";
-import { casesOf, isCampaign } from "../support/area/campaign.ts";
-import { edit } from "../support/area/edit-area.ts";
-import { giveTestsTo } from "../support/area/large-run.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import type { AcknowledgedWrite } from "../support/megatest/client-messages.ts";
+import {
+  type AcknowledgedWrite,
+  addRunningTest,
+  assertNothingLost,
+  assertWritesKept,
+  casesOf,
+  edit,
+  firstTestOf,
+  giveTestsTo,
+  isCampaign,
+  type NaturalRecord,
+  newArea,
+  waitFor,
+} from "../support/area.ts";
 import {
   type EmulatedClient,
   type EmulatedServer,
-  startClient,
-  startServer,
-} from "../support/megatest/processes.ts";
-import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
-import type { NaturalRecord } from "../support/oracle/records.ts";
-import { movedIds, runReduce, runReduceProcess, skippedBy, unionOf } from "../support/queue/run-reduce.ts";
+  movedIds,
+  runReduce,
+  runReduceProcess,
+  skippedBy,
+  startMegatestClient,
+  startMegatestServer,
+  unionOf,
+} from "../support/queue.ts";
 
 /**
  * By how much longer a client may wait for one write than it had to before the reduce began, in ms. A lock of ours
@@ -30,14 +39,14 @@ const warmUp = 300;
 
 /** A server as Megatest runs it, but for a shorter pause between two syncs. */
 async function serverOf(area: SampleArea): Promise<EmulatedServer> {
-  const server = await startServer({ ...area, syncEveryMs: 2_000, touchEveryMs: 1_000 });
+  const server = await startMegatestServer({ ...area, syncEveryMs: 2_000, touchEveryMs: 1_000 });
   onTestFinished(() => server.kill());
   return server;
 }
 
 /** A client that registers a run of its own and reports for tests in flight, a write every few milliseconds. */
 async function clientOf(area: SampleArea, name: string, testIds: readonly number[]): Promise<EmulatedClient> {
-  const client = await startClient({
+  const client = await startMegatestClient({
     cacheDb: area.cacheDb,
     journal: join(area.directory, "..", `${name}.jsonl`),
     everyMs: 5,
@@ -52,7 +61,7 @@ async function clientOf(area: SampleArea, name: string, testIds: readonly number
 function meanwhileArea(cacheWal: boolean): SampleArea {
   // Both kinds of sync, one with each kind of journal.
   const kind = { cacheWal, syncsLastUpdate: cacheWal };
-  const area = buildTempArea({ runs: 12, testsPerRun: 300, stepsPerTest: 2, dataPerTest: 1, ...kind });
+  const area = newArea({ runs: 12, testsPerRun: 300, stepsPerTest: 2, dataPerTest: 1, ...kind });
   giveTestsTo(area, 1, [2, 3, 4]);
   return area;
 }
@@ -116,7 +125,7 @@ describe("while a reduce runs beside Megatest", () => {
   it.runIf(isCampaign)(
     "a sync that read before and writes after the removal brings no run back for good",
     async () => {
-      const area = buildTempArea({ runs: 6, testsPerRun: 20 });
+      const area = newArea({ runs: 6, testsPerRun: 20 });
       const before = unionOf(area);
       const server = await serverOf(area);
       await server.pauseAt("tests", "source-read");
@@ -136,7 +145,7 @@ describe("while a reduce runs beside Megatest", () => {
   );
 
   it("a run that a client changes each time it was copied is left as changed, and one changed once moves as it is now", async () => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 20, unsynced: false });
+    const area = newArea({ runs: 6, testsPerRun: 20, unsynced: false });
     const before = unionOf(area);
     const changed = firstTestOf(area, 3);
     let round = 0;
@@ -167,7 +176,7 @@ describe("while a reduce runs beside Megatest", () => {
   });
 
   it("a run that comes alive between its copy and its removal stays, with what was reported", async () => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 20, unsynced: false });
+    const area = newArea({ runs: 6, testsPerRun: 20, unsynced: false });
     let once = true;
     const { result } = await runReduce(
       area,

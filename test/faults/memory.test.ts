@@ -1,17 +1,15 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { readColumn } from "../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../support/area/temp-area.ts";
-import { assertReleased } from "../support/queue/kill.ts";
-import { documentOf, startCommand } from "../support/queue/run-command.ts";
+import { filesOf, newArea, readColumn } from "../support/area.ts";
+import { assertReleased, documentOf, startCommand } from "../support/queue.ts";
 
 /** Ten attached databases keep 16 MB of pages each at most, which a small area does not fill. In MB. */
 const pageCaches = 160;
 
 /** One finished run of so many tests. */
 const oneRun = (testsPerRun: number) =>
-  buildTempArea({ runs: 1, testsPerRun, stepsPerTest: 2, dataPerTest: 1, unsynced: false });
+  newArea({ runs: 1, testsPerRun, stepsPerTest: 2, dataPerTest: 1, unsynced: false });
 
 /** Reduces the area in a process; the highest memory it held, in MB. */
 async function highestMemory(area: SampleArea): Promise<number> {

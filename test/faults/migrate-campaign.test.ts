@@ -1,12 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { migrateSteps } from "../../workers/area-db/job-steps.ts";
-import { isCampaign } from "../support/area/campaign.ts";
-import { record } from "../support/area/recorded.ts";
-import { type FaultName, faults } from "../support/faults/faults.ts";
-import { outlive } from "../support/faults/outlive.ts";
-import { stepCases } from "../support/faults/steps.ts";
-import { mayMount } from "../support/queue/mount-small.ts";
-import { canStartServer } from "../support/queue/own-redis.ts";
+import { isCampaign, record } from "../support/area.ts";
+import { type FaultName, faults, outlive, stepCases } from "../support/hosts.ts";
+import { canStartServer, mayMount } from "../support/queue.ts";
 
 type Step = (typeof migrateSteps)[number];
 

@@ -3,19 +3,21 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { JobStep } from "../../workers/area-db/job-steps.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { assertNothingLost, temporaryDirectory } from "../support/area.ts";
 import {
   addresses,
   buildForTwo,
+  homeOf,
+  isClosed,
   migrateByHand,
+  migrationRow,
   type RunOptions,
   type Side,
   seenFromSide,
   tendBoth,
-} from "../support/hosts/migration-hosts.ts";
-import { homeOf, isClosed, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { mayMount, mountSmall } from "../support/queue/mount-small.ts";
+  unionAt,
+} from "../support/hosts.ts";
+import { mayMount, mountSmall } from "../support/queue.ts";
 
 /** One of each kind: a kill at every step is tested beside this. */
 const steps = [

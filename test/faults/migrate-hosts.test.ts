@@ -5,13 +5,17 @@ import { describe, expect, it, vi } from "vitest";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { findHost } from "../../shared/queue/hosts.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
-import { testRoot } from "../support/area/temp-directory.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { HostNamespace, mayMakeHosts } from "../support/hosts/host-namespace.ts";
-import { openLink } from "../support/hosts/link.ts";
-import { homeOf, isClosed, onHosts, unionAt } from "../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { canStartServer } from "../support/queue/own-redis.ts";
+import { assertNothingLost, testRoot, waitFor } from "../support/area.ts";
+import {
+  HostNamespace,
+  homeOf,
+  isClosed,
+  mayMakeHosts,
+  onHosts,
+  openLink,
+  unionAt,
+} from "../support/hosts.ts";
+import { canStartServer } from "../support/queue.ts";
 
 // Two workers are started, an area moves twice, and one of them is taken for dead in between.
 vi.setConfig({ testTimeout: 180_000 });

@@ -3,13 +3,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { addresses, buildForTwo, seenFromSide } from "../support/hosts/migration-hosts.ts";
-import { homeOf, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
-import { startClient } from "../support/megatest/processes.ts";
-import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
-import { isStopped } from "../support/queue/kill.ts";
+import { assertNothingLost, assertWritesKept, temporaryDirectory, waitFor } from "../support/area.ts";
+import { addresses, buildForTwo, homeOf, migrationRow, seenFromSide, unionAt } from "../support/hosts.ts";
+import { isStopped, startMegatestClient } from "../support/queue.ts";
 
 const script = fileURLToPath(
   new URL("../../dist-test/test/support/hosts/migrate-process.js", import.meta.url),
@@ -36,7 +32,7 @@ describe("a client that opens the old cache after the last check and writes all 
       await waitFor("the migration to stop", () => isStopped(moving.pid), { state: () => stderr });
       const target = Object.fromEntries(area.keys.map((key) => [key, "late"]));
       const journal = join(root, "journal.jsonl");
-      const client = await startClient({
+      const client = await startMegatestClient({
         cacheDb: area.cacheDb,
         journal,
         everyMs: 2,

@@ -3,30 +3,29 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { awaitWatch } from "../../workers/migrate/steps/finish.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { waitFor } from "../support/area/wait-for.ts";
+import { assertNothingLost, assertWritesKept, temporaryDirectory, waitFor } from "../support/area.ts";
 import {
   addresses,
   buildForTwo,
   closeByHand,
   contextOn,
+  isClosed,
+  migrationRow,
   seenFromSide,
   switchByHand,
   tendBoth,
-} from "../support/hosts/migration-hosts.ts";
-import { isClosed, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
-import { startClient, startServer } from "../support/megatest/processes.ts";
-import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
-import { historyOf } from "../support/queue/kill.ts";
+  unionAt,
+} from "../support/hosts.ts";
+import { historyOf, startMegatestClient, startMegatestServer } from "../support/queue.ts";
 
 /** A Megatest of an area on one of the hosts: a server that syncs all the while, and a client that writes. */
 async function startMegatest(area: SampleArea, runname: string, root: string) {
   const { megatestDb, cacheDb, refDb, directory, host } = area;
   const times = { syncEveryMs: 30, quietMs: 0 };
-  const server = await startServer({ megatestDb, cacheDb, refDb, directory, host, ...times });
+  const server = await startMegatestServer({ megatestDb, cacheDb, refDb, directory, host, ...times });
   const target = Object.fromEntries(area.keys.map((key) => [key, "late"]));
   const journal = join(root, `${runname}.jsonl`);
-  const client = await startClient({ cacheDb, journal, everyMs: 5, target, runname });
+  const client = await startMegatestClient({ cacheDb, journal, everyMs: 5, target, runname });
   return { server, client };
 }
 

@@ -1,8 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../shared/contract/failure.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { waitFor } from "../support/area/wait-for.ts";
+import { assertNothingLost, casesOf, waitFor } from "../support/area.ts";
 import {
   type HostName,
   type Hosts,
@@ -12,9 +11,8 @@ import {
   migrationRow,
   onHosts,
   unionAt,
-} from "../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { isStopped } from "../support/queue/kill.ts";
+} from "../support/hosts.ts";
+import { isStopped } from "../support/queue.ts";
 
 // Several workers come and go, and a dead one's job is taken up only after its lock has run out.
 vi.setConfig({ testTimeout: 150_000 });

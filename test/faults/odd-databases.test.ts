@@ -4,14 +4,22 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { edit, everywhere, fileOf, type Place, settleTimes } from "../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../support/area/temp-area.ts";
-import { readSuperseded } from "../support/oracle/completed.ts";
-import type { Union } from "../support/oracle/records.ts";
-import { showValue } from "../support/oracle/snapshot.ts";
-import { reduceSafely, runReduce, runRestore, unionOf } from "../support/queue/run-reduce.ts";
+import {
+  casesOf,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  filesOf,
+  newArea,
+  type Place,
+  readColumn,
+  readSuperseded,
+  settleTimes,
+  showValue,
+  type Union,
+} from "../support/area.ts";
+import { reduceSafely, runReduce, runRestore, unionOf } from "../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
@@ -75,7 +83,7 @@ function overwrite(file: string, at: number, bytes: Uint8Array): void {
 
 describe("databases of another make", () => {
   it("with generated columns, stored and virtual, move and come back", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => {
       db.exec("ALTER TABLE tests ADD COLUMN twice INTEGER GENERATED ALWAYS AS (id * 2) VIRTUAL");
       redeclare(db, "test_data", (sql) =>
@@ -96,7 +104,7 @@ describe("databases of another make", () => {
   });
 
   it("with strict tables move", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => {
       redeclare(
         db,
@@ -113,7 +121,7 @@ describe("databases of another make", () => {
   });
 
   it("with tables without rowids move and come back", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => {
       for (const table of ["test_data", "run_stats"]) redeclare(db, table, (sql) => `${sql} WITHOUT ROWID`);
     });
@@ -123,7 +131,7 @@ describe("databases of another make", () => {
   });
 
   it("with a value of many megabytes move", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => {
       db.prepare("UPDATE test_data SET value = zeroblob(5000000) WHERE id = 1").run();
     });
@@ -149,7 +157,7 @@ describe("databases of another make", () => {
       (db: Database.Database) => db.exec("DROP TABLE runs; CREATE TABLE runs (started TEXT, ended TEXT)"),
     ],
   ])("with %s are refused as an unknown schema, and stay as they were", async (_, change) => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, change);
     const before = everywhere.map((place) => readFileSync(fileOf(area, place)));
     expect(await endOf(area)).toBe("unknown-schema");
@@ -160,7 +168,7 @@ describe("databases of another make", () => {
 
 describe("files that are no databases", () => {
   it.each(everywhere)("in place of %s end the job with a reason, and nothing is lost", async (place) => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     writeFileSync(fileOf(area, place), "this is no database, however long it is\n".repeat(200));
     settleTimes(area);
     expect(["corrupt", "unknown-schema"]).toContain(await endOf(area));
@@ -168,7 +176,7 @@ describe("files that are no databases", () => {
   });
 
   it("a database that is cut in the middle ends the job with a reason", async () => {
-    const area = buildTempArea({ ...fourRuns, testsPerRun: 40 });
+    const area = newArea({ ...fourRuns, testsPerRun: 40 });
     const bytes = readFileSync(area.megatestDb);
     writeFileSync(area.megatestDb, bytes.subarray(0, Math.floor(bytes.length / 2)));
     settleTimes(area);
@@ -181,7 +189,7 @@ describe("pages with flipped bits", () => {
     "drawn by seed %d end in a reduce that is whole, or in a reason with every readable record kept",
     async (seed) => {
       const random = seededRandom(seed);
-      const area = buildTempArea({ ...fourRuns, testsPerRun: 40, seed });
+      const area = newArea({ ...fourRuns, testsPerRun: 40, seed });
       const before = unionOf(area);
       const place = random.pick<Place>(["cache", "area"]);
       const file = fileOf(area, place);

@@ -6,10 +6,8 @@ import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts"
 import { openArea } from "../../shared/area/area.ts";
 import { readHistory } from "../../shared/area/history.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { isCampaign } from "../support/area/campaign.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { type Reduced, runReduce, unionOf } from "../support/queue/run-reduce.ts";
+import { assertNothingLost, isCampaign, newArea } from "../support/area.ts";
+import { type Reduced, runReduce, unionOf } from "../support/queue.ts";
 
 const numRuns = isCampaign ? 500 : 25;
 
@@ -39,7 +37,7 @@ const files = ["megatest.config", ".homehost", ".mtjobs/area-id", ".mtjobs/histo
 
 /** Run 1 has moved. Without a cache: one that the config names otherwise would be another area's. */
 async function areaWithHistory(): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 3, testsPerRun: 2, inFlight: 0, withCache: false });
+  const area = newArea({ runs: 3, testsPerRun: 2, inFlight: 0, withCache: false });
   await runReduce(area, { runname: undefined, runId: [1] });
   return area;
 }

@@ -1,15 +1,17 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { edit } from "../support/area/edit-area.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { integrityProblems } from "../support/oracle/snapshot.ts";
-import { assertFinished, type FencePart, fenceFile, historyOf } from "../support/queue/kill.ts";
-import { errorCodeOf } from "../support/queue/run-command.ts";
-import { runReduce, unionOf } from "../support/queue/run-reduce.ts";
-import { stoppedReduce } from "../support/queue/stopped-reduce.ts";
+import { casesOf, edit, integrityProblems, newArea, waitFor } from "../support/area.ts";
+import {
+  assertFinished,
+  errorCodeOf,
+  type FencePart,
+  fenceFile,
+  historyOf,
+  runReduce,
+  stoppedReduce,
+  unionOf,
+} from "../support/queue.ts";
 
 const parts: readonly FencePart[] = ["area", "cache", "ref", "completed"];
 
@@ -53,7 +55,7 @@ describe("a holder that was paused until another took over", () => {
     ),
   )("at %s commits nothing in the area afterwards, and ends with lost-lease", async (step) => {
     // One batch: else another thread may be stopped within a commit, and hold up everybody until it goes on.
-    const area = buildTempArea({ runs: 5, testsPerRun: 10 });
+    const area = newArea({ runs: 5, testsPerRun: 10 });
     const before = unionOf(area);
     const paused = await stoppedReduce(area, step);
     letLeaseRunOut(area);
@@ -69,7 +71,7 @@ describe("a holder that was paused until another took over", () => {
   });
 
   it("at releasing has done its work: it completes without touching the other's lease", async () => {
-    const area = buildTempArea({ runs: 4, testsPerRun: 5 });
+    const area = newArea({ runs: 4, testsPerRun: 5 });
     const paused = await stoppedReduce(area, "releasing");
     letLeaseRunOut(area);
     await runReduce(area, { runname: "none" });
@@ -80,7 +82,7 @@ describe("a holder that was paused until another took over", () => {
   });
 
   it("inside a transaction on the cache holds it until it goes on, and the other waits without harm", async () => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 20 });
+    const area = newArea({ runs: 6, testsPerRun: 20 });
     const before = unionOf(area);
     const paused = await stoppedReduce(area, "deleted-in-cache");
     letLeaseRunOut(area);

@@ -6,11 +6,8 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { queueName } from "../../shared/queue/names.ts";
-import { casesOf, isCampaign } from "../support/area/campaign.ts";
-import { fingerprint } from "../support/area/fingerprint.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { realArea, realWorker } from "../support/queue/real-worker.ts";
+import { casesOf, fingerprint, isCampaign, waitFor } from "../support/area.ts";
+import { onQueue, type QueueStage, realArea, realWorker } from "../support/queue.ts";
 
 const seed = 6;
 const many = isCampaign ? 400 : 60;
@@ -82,7 +79,7 @@ const spoiltJobs = (area: string) =>
 
 describe("jobs that other tools put into a queue by hand", () => {
   it("end with a code and a reason where they are malformed, and change nothing", { timeout: 180_000 }, () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = sampleArea(stage);
       const before = fingerprint(area.directory, area.cacheDirectory);
       const spoilt = fc.sample(spoiltJobs(area.directory), { seed, numRuns: many });
@@ -121,7 +118,7 @@ describe("jobs that other tools put into a queue by hand", () => {
     "leave the worker at work where their hash in Redis has %s",
     { timeout: 120_000 },
     (_, broken, outcome) =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const area = sampleArea(stage);
         const data = { v: 1, area: area.directory, runId: [2], dryRun: true };
         await stage.add("hostA", "reduce", data, { jobId: "broken", attempts: 1 });
@@ -135,7 +132,7 @@ describe("jobs that other tools put into a queue by hand", () => {
   );
 
   it("leave the worker at work where their hash in Redis is gone", { timeout: 120_000 }, () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = sampleArea(stage);
       await stage.add("hostA", "reduce", { v: 1, area: area.directory, runId: [2] }, { jobId: "gone" });
       await stage.redis.del(`${stage.prefix}:${queueName("hostA")}:gone`);
@@ -165,7 +162,7 @@ describe("files of an area that somebody else wrote", () => {
   ];
 
   it.each(casesOf(spoil, 3))("keep no job from moving runs: %s", { timeout: 120_000 }, (_, spoilIt) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = sampleArea(stage);
       await realWorker(stage, area);
       const move = (run: number) => reduce(stage, { area: area.directory, runId: [run] }, `move-${run}`);
@@ -190,7 +187,7 @@ describe("files of an area that somebody else wrote", () => {
       2,
     ),
   )("keep a job from moving anything: a .homehost that holds %s", { timeout: 120_000 }, (_, text) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = sampleArea(stage);
       writeFileSync(join(area.directory, ".homehost"), text);
       const before = fingerprint(area.directory, area.cacheDirectory);
@@ -208,7 +205,7 @@ describe("files of an area that somebody else wrote", () => {
     "keep no job from moving runs: a .homehost that is empty, which counts as none",
     { timeout: 120_000 },
     () =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const area = sampleArea(stage);
         writeFileSync(join(area.directory, ".homehost"), "");
         await realWorker(stage, area);

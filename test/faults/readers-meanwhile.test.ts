@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { countMeanwhile } from "../support/queue/count-meanwhile.ts";
-import { readFilesOf } from "../support/queue/divided-area.ts";
-import { runJobProcess, runReduce, unionOf } from "../support/queue/run-reduce.ts";
+import { assertNothingLost, casesOf, newArea } from "../support/area.ts";
+import { countMeanwhile, readFilesOf, runJobProcess, runReduce, unionOf } from "../support/queue.ts";
 
 /** Numbers, each run once, and joins, which are rewritten, so that a run in neither or both places would show. */
 const counted = [
@@ -44,7 +40,7 @@ describe("while runs go to completed-runs.db and come back", () => {
     "readers of both databases who count without a pause beside a cache with %s see each run once",
     { timeout: 120_000 }, // the readers leave the jobs little of two cores
     async (_, cacheWal) => {
-      const area = buildTempArea({ runs: 14, testsPerRun: 20, unsynced: false, cacheWal });
+      const area = newArea({ runs: 14, testsPerRun: 20, unsynced: false, cacheWal });
       await runReduce(area, { runname: undefined, runId: [1, 2] });
       const before = unionOf(area);
       const files = readFilesOf(area);

@@ -1,13 +1,22 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { firstTestOf } from "../support/area/area-traits.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { completedColumn, readColumn } from "../support/area/read-rows.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { startClient, startServer } from "../support/megatest/processes.ts";
-import { assertNothingLost, assertWritesKept } from "../support/oracle/assert-nothing-lost.ts";
-import { runJobProcess, runReduce, unionOf } from "../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  assertWritesKept,
+  casesOf,
+  completedColumn,
+  firstTestOf,
+  newArea,
+  readColumn,
+  waitFor,
+} from "../support/area.ts";
+import {
+  runJobProcess,
+  runReduce,
+  startMegatestClient,
+  startMegatestServer,
+  unionOf,
+} from "../support/queue.ts";
 
 describe("while a restore runs beside Megatest", () => {
   it.each(
@@ -22,13 +31,13 @@ describe("while a restore runs beside Megatest", () => {
     "a server syncs and a client writes to a cache with %s, and every run comes back whole",
     async (_, cacheWal) => {
       const kind = { cacheWal, syncsLastUpdate: !cacheWal };
-      const area = buildTempArea({ runs: 10, testsPerRun: 200, stepsPerTest: 2, dataPerTest: 1, ...kind });
+      const area = newArea({ runs: 10, testsPerRun: 200, stepsPerTest: 2, dataPerTest: 1, ...kind });
       const live = area.inFlight.map((run) => firstTestOf(area, run));
       await runReduce(area, { runname: "w%" });
       const before = unionOf(area);
-      const server = await startServer({ ...area, syncEveryMs: 2_000, touchEveryMs: 1_000 });
+      const server = await startMegatestServer({ ...area, syncEveryMs: 2_000, touchEveryMs: 1_000 });
       onTestFinished(() => server.kill());
-      const client = await startClient({
+      const client = await startMegatestClient({
         cacheDb: area.cacheDb,
         journal: join(area.directory, "..", "client.jsonl"),
         everyMs: 5,

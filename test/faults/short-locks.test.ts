@@ -2,18 +2,26 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { type JobStep, migrateSteps, reduceSteps, restoreSteps } from "../../workers/area-db/job-steps.ts";
-import { changeInCacheOnly, changeInMegatestDbOnly } from "../support/area/area-traits.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { makeRefillDue } from "../support/area/edit-area.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { writeAgainst } from "../support/area/write-against.ts";
-import { leaveClosedPair } from "../support/hosts/closed-pair.ts";
-import { buildForTwo, migrateByHand, seenFromSide } from "../support/hosts/migration-hosts.ts";
-import { homeOf, migrationRow, unionAt } from "../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { LockHolder, type LockKind } from "../support/queue/lock-holder.ts";
-import { runReduce, runRestore, unionOf } from "../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  casesOf,
+  changeInCacheOnly,
+  changeInMegatestDbOnly,
+  makeRefillDue,
+  newArea,
+  temporaryDirectory,
+  writeAgainst,
+} from "../support/area.ts";
+import {
+  buildForTwo,
+  homeOf,
+  leaveClosedPair,
+  migrateByHand,
+  migrationRow,
+  seenFromSide,
+  unionAt,
+} from "../support/hosts.ts";
+import { LockHolder, type LockKind, runReduce, runRestore, unionOf } from "../support/queue.ts";
 
 /** Ms: longer than SQLite itself waits in a job, and shorter than what a job gives up after. */
 const holdMs = 250;
@@ -82,7 +90,7 @@ const cells = (steps: readonly JobStep[]) =>
 
 describe("a short lock of somebody else neither ends a job nor hides what it did", () => {
   it.each(cells(reduceSteps))("$what, at $step of a reduce", async ({ step, target }) => {
-    const area = buildTempArea({ runs: 9, testsPerRun: 6 });
+    const area = newArea({ runs: 9, testsPerRun: 6 });
     changeInMegatestDbOnly(area, 1);
     changeInCacheOnly(area, 2);
     makeRefillDue(area);
@@ -95,7 +103,7 @@ describe("a short lock of somebody else neither ends a job nor hides what it did
   });
 
   it.each(cells(restoreSteps))("$what, at $step of a restore", async ({ step, target }) => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 6, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 6, testsPerRun: 6, inFlight: 0, unsynced: false });
     await runReduce(area);
     const before = unionOf(area);
     const { seen, failpoint } = lockAt(area, step, target);

@@ -1,18 +1,24 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
-import { casesOf } from "../support/area/campaign.ts";
-import { giveTestsTo } from "../support/area/large-run.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { assertFinished, assertUnharmed, fencesOf, historyOf, isStopped } from "../support/queue/kill.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { onStage, type QueueStage, type WorkerProcess } from "../support/queue/queue-stage.ts";
-import { unionOf } from "../support/queue/run-reduce.ts";
+import { casesOf, giveTestsTo, newArea, waitFor } from "../support/area.ts";
+import {
+  assertFinished,
+  assertUnharmed,
+  canStartServer,
+  fencesOf,
+  historyOf,
+  isStopped,
+  onQueue,
+  type QueueStage,
+  unionOf,
+  type WorkerProcess,
+  withServer,
+} from "../support/queue.ts";
 
 /** Several batches, rows not synced, and a run larger than one copy takes. */
 function build(): SampleArea {
-  const area = buildTempArea({ runs: 9, testsPerRun: 450, stepsPerTest: 1, dataPerTest: 0 });
+  const area = newArea({ runs: 9, testsPerRun: 450, stepsPerTest: 1, dataPerTest: 0 });
   giveTestsTo(area, 1, [2, 3]);
   return area;
 }
@@ -32,7 +38,7 @@ describe("a worker that dies under a real job", () => {
   it.each(casesOf(["copied:2", "deleted-in-area:1", "committed-in-cache:6"], 1))(
     "at %s leaves it to the next worker of the host, which finishes it under the same id",
     (failpoint) =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const area = build();
         const before = unionOf(area);
         const first = await workerOf(stage, area, `${failpoint}=kill`);
@@ -48,7 +54,7 @@ describe("a worker that dies under a real job", () => {
   );
 
   it("that is paused beyond the job's lock leaves it to another worker, and commits nothing more", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = build();
       const before = unionOf(area);
       const paused = await workerOf(stage, area);
@@ -73,7 +79,7 @@ describe("a worker that dies under a real job", () => {
 describe.runIf(canStartServer)("Redis under a real job", () => {
   it("may be flushed: the area is whole, and the same job asked for again finishes the work", () =>
     withServer([], (url) =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const area = build();
         const before = unionOf(area);
         const worker = await workerOf(stage, area, "removing:2=stop");
@@ -89,7 +95,7 @@ describe.runIf(canStartServer)("Redis under a real job", () => {
 
   it("may die and come back empty: the job ends without it, and the next one finds nothing amiss", () =>
     withServer([], (url, server) =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const area = build();
         const before = unionOf(area);
         const worker = await workerOf(stage, area, "removing:2=stop");

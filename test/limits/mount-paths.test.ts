@@ -3,11 +3,8 @@ import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { cacheDirectoryOf } from "../../producers/demo/sample-area/area-files.ts";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { fingerprint } from "../support/area/fingerprint.ts";
-import { completedColumn, readColumn } from "../support/area/read-rows.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { mayMount, mount, unmount } from "../support/queue/mount-small.ts";
-import { reduceSafely, runReduce, runRestore } from "../support/queue/run-reduce.ts";
+import { completedColumn, fingerprint, newArea, readColumn } from "../support/area.ts";
+import { mayMount, mount, reduceSafely, runReduce, runRestore, unmount } from "../support/queue.ts";
 
 /** The area as it is where it is mounted at a second path too: Megatest names caches after the path it was started with. */
 function mountAgain(area: SampleArea): SampleArea {
@@ -25,7 +22,7 @@ const fourRuns = { runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false };
 
 describe.runIf(mayMount())("an area that is mounted at two paths", () => {
   it("is refused by the path whose cache is not in use, which is named, and nothing changes", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     const other = mountAgain(area);
     const before = fingerprint(area.directory, area.cacheRoot);
     await expect(runReduce(other)).rejects.toMatchObject({
@@ -36,7 +33,7 @@ describe.runIf(mayMount())("an area that is mounted at two paths", () => {
   });
 
   it("is reduced by one path and restored by the other, once the cache is that one's", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     const other = mountAgain(area);
     await reduceSafely(area);
     const cacheDirectory = cacheDirectoryOf(other);
@@ -48,7 +45,7 @@ describe.runIf(mayMount())("an area that is mounted at two paths", () => {
   });
 
   it("has one id and one token, whatever the path", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     const other = mountAgain(area);
     const first = await runReduce(area, { runname: undefined, runId: [1] });
     const token = tokenOf(area);

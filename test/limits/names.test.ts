@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../support/area/read-rows.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import { runCommand } from "../support/queue/run-command.ts";
-import { reduceSafely, runReduce, runRestore, unionOf } from "../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  newArea,
+  readColumn,
+} from "../support/area.ts";
+import { reduceSafely, runCommand, runReduce, runRestore, unionOf } from "../support/queue.ts";
 
 /** What a run, a target or a test may be called, since Megatest takes any text. */
 const names: [kind: string, name: string][] = [
@@ -25,7 +28,7 @@ const names: [kind: string, name: string][] = [
 
 /** Run 2, its target, its first test and its item are called so. */
 function areaCalled(name: string): SampleArea {
-  const area = buildTempArea({ runs: 3, testsPerRun: 2, inFlight: 0, unsynced: false });
+  const area = newArea({ runs: 3, testsPerRun: 2, inFlight: 0, unsynced: false });
   edit(area, everywhere, (db) => {
     const keys = area.keys.map((key) => `"${key}" = @name`).join(", ");
     db.prepare(`UPDATE runs SET runname = @name, ${keys} WHERE id = 2`).run({ name });

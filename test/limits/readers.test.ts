@@ -1,21 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { fingerprint } from "../support/area/fingerprint.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { asUser, isRoot, nobody } from "../support/queue/file-holder.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
-import { runReduce } from "../support/queue/run-reduce.ts";
+import { asUser, fingerprint, isRoot, newArea, nobody } from "../support/area.ts";
+import { builtCommand, documentOf, errorCodeOf, runCommand, runReduce } from "../support/queue.ts";
 
 /** Whether another user may run the command from where it stands. */
 function mayBeRunByOthers(): boolean {
-  const command = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
   try {
     // By opening: what asks for rights alone goes by the user who started this process.
-    for (const file of [command, process.execPath]) asUser(nobody, () => closeSync(openSync(file, "r")));
+    for (const file of [builtCommand, process.execPath]) asUser(nobody, () => closeSync(openSync(file, "r")));
     return true;
   } catch {
     return false;
@@ -24,7 +19,7 @@ function mayBeRunByOthers(): boolean {
 
 /** An area that everybody may read, and its owner alone may write, with half of its runs moved. */
 async function readableArea(): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false });
+  const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
   await runReduce(area, { runname: undefined, runId: [1, 2] });
   execFileSync("chmod", ["-R", "u=rwX,go=rX", dirname(dirname(area.directory))]);
   return area;

@@ -3,10 +3,8 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, vi } from "vitest";
 import type { SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
-import { areFullSizes } from "../support/area/campaign.ts";
-import { record } from "../support/area/recorded.ts";
-import { buildTempArea, filesOf } from "../support/area/temp-area.ts";
-import { runReduce, runRestore } from "../support/queue/run-reduce.ts";
+import { areFullSizes, filesOf, newArea, record } from "../support/area.ts";
+import { runReduce, runRestore } from "../support/queue.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 type Table = (typeof tables)[number];
@@ -95,7 +93,7 @@ describe("an area of the largest size", () => {
     "with $name moves out and back, row by row the same",
     async ({ name, full, holds, small }) => {
       const size = areFullSizes ? full : { ...full, ...small };
-      const area = buildTempArea({ ...size, inFlight: 0, unsynced: false });
+      const area = newArea({ ...size, inFlight: 0, unsynced: false });
       const before = join(area.directory, "..", "before.db");
       copyFileSync(area.cacheDb, before);
       const held = sizeOf(area.cacheDb);

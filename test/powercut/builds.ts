@@ -4,9 +4,6 @@ import { fileURLToPath } from "node:url";
 
 const top = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The command as it was built. */
-export const rightBuild = join(top, "dist", "entry", "mtjobs.js");
-
 /** A copy of the build below `directory` whose commits do not sync the directory of a journal they removed; its command. */
 export function wrongBuild(directory: string): string {
   cpSync(join(top, "dist"), join(directory, "dist"), { recursive: true });

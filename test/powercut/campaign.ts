@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { dirname, join } from "node:path";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
-import { testRoot } from "../support/area/temp-directory.ts";
-import { unionAt } from "../support/hosts/two-hosts.ts";
+import { testRoot } from "../support/area.ts";
+import { unionAt } from "../support/hosts.ts";
 import type { Reached } from "./cut.ts";
 import { type Loss, layOutCut, play } from "./play.ts";
 import { type Cut, cutsOf, nothing, type Recording } from "./recording.ts";

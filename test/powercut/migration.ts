@@ -10,9 +10,8 @@ import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { runJob } from "../../workers/job-thread/job-table.ts";
 import { reconcile } from "../../workers/migrate/steps/reconcile.ts";
 import { switchOver } from "../../workers/migrate/steps/switch.ts";
-import { assertOneHome } from "../support/hosts/assert-one-home.ts";
-import { Hosts, homeHostOf, migrationRow, onHosts } from "../support/hosts/two-hosts.ts";
-import type { Union } from "../support/oracle/records.ts";
+import type { Union } from "../support/area.ts";
+import { assertOneHome, Hosts, homeHostOf, migrationRow, onHosts } from "../support/hosts.ts";
 import type { Reached } from "./cut.ts";
 import {
   type Cut,

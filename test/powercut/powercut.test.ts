@@ -1,11 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { record } from "../support/area/recorded.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { rightBuild, wrongBuild } from "./builds.ts";
+import { record, temporaryDirectory } from "../support/area.ts";
+import { builtCommand, canTrace } from "../support/queue.ts";
+import { wrongBuild } from "./builds.ts";
 import { type Campaign, replayKept, type Turn, takeTurn } from "./campaign.ts";
-import { canTrace, everything, oldNames } from "./recording.ts";
+import { everything, oldNames } from "./recording.ts";
 import { type ScenarioName, scenarios } from "./scenarios.ts";
 
 /** `npm run powercut -- --minutes 60 --seed 7`; a test run takes a few cuts of each. */
@@ -35,19 +35,19 @@ async function run(campaigns: Map<ScenarioName, Campaign>, turn: Turn): Promise<
   }
 }
 
-if (!canTrace) console.info("powercut: strace is missing here, or may not follow a process");
+if (!canTrace()) console.info("powercut: strace is missing here, or may not follow a process");
 
 it.runIf(minutes > 0)("a campaign of power cuts can follow processes with strace", () => {
-  expect(canTrace).toBe(true);
+  expect(canTrace()).toBe(true);
 });
 
-describe.runIf(canTrace && kept === "")("a power cut at any moment", () => {
+describe.runIf(canTrace() && kept === "")("a power cut at any moment", () => {
   it("of a job or a migration loses no row", async () => {
     const campaigns = new Map<ScenarioName, Campaign>();
     if (minutes > 0) console.info(`seed ${seed}, ${minutes} minutes`);
     const turn = minutes > 0 ? { cuts: 250, forMs: 30_000 } : { cuts: 8, forMs: 2_500 };
     try {
-      await run(campaigns, { ...turn, seed, command: rightBuild });
+      await run(campaigns, { ...turn, seed, command: builtCommand });
     } finally {
       for (const [name, campaign] of campaigns) {
         if (minutes > 0) tell(name, campaign);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,9 +7,6 @@ import { type Random, seededRandom } from "../../producers/demo/sample-area/rand
 import { type Call, isBelow, readCalls, straceArguments } from "./calls.ts";
 import { afterCut, copyOf, hashOf, type Laid, type Reached, readDisk } from "./cut.ts";
 import type { Disk } from "./disk.ts";
-
-/** False where strace is missing, or may not look at another process. */
-export const canTrace = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
 
 /** What a job did to its file systems, and what they held before: any moment of it can be gone back to. */
 export interface Recording {

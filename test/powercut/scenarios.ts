@@ -6,12 +6,9 @@ import {
   type SampleAreaOptions,
 } from "../../producers/demo/sample-area/build-area.ts";
 import type { Random } from "../../producers/demo/sample-area/random.ts";
-import { unionAt } from "../support/hosts/two-hosts.ts";
-import { openAsMegatest } from "../support/megatest/refill.ts";
-import { assertNothingLost } from "../support/oracle/assert-nothing-lost.ts";
-import type { Union } from "../support/oracle/records.ts";
-import { assertReleased } from "../support/queue/kill.ts";
-import { runReduce, runRepair, runRestore } from "../support/queue/run-reduce.ts";
+import { assertNothingLost, openAsMegatest, type Union } from "../support/area.ts";
+import { unionAt } from "../support/hosts.ts";
+import { assertReleased, runReduce, runRepair, runRestore } from "../support/queue.ts";
 import { allAtOnce, oneAlone } from "./migration.ts";
 import { type Cut, type Recording, record, traceProgram } from "./recording.ts";
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { areaStatus } from "../../producers/areas/status.ts";
 import { areaStatusText, automaticText } from "../../producers/format/status.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea } from "../support/area/diagnose-area.ts";
+import { checkOf, diagnoseArea, faultsOf, healthyArea } from "../support/area.ts";
 
 const nothing = { jobs: [], automatic: [] };
 

@@ -5,12 +5,8 @@ import { type AreaStatus, areaStatus } from "../../producers/areas/status.ts";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { areaStatusText } from "../../producers/format/status.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { addRunIn } from "../support/area/area-traits.ts";
-import { fingerprint } from "../support/area/fingerprint.ts";
-import { leaveHotJournal, makeCacheWal } from "../support/area/odd-values.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { reduceAndKill } from "../support/queue/kill.ts";
-import { reduceSafely } from "../support/queue/run-reduce.ts";
+import { addRunIn, fingerprint, leaveHotJournal, makeCacheWal, newArea } from "../support/area.ts";
+import { reduceAndKill, reduceSafely } from "../support/queue.ts";
 
 function look(area: SampleArea): Promise<AreaStatus> {
   const { host, user, cacheRoot } = area;
@@ -23,7 +19,7 @@ function look(area: SampleArea): Promise<AreaStatus> {
 
 describe("the status of an area", () => {
   it("tells for each side the runs, the oldest and the newest, and what a vacuum would free", async () => {
-    const area = buildTempArea({ runs: 6, inFlight: 2, unsynced: false });
+    const area = newArea({ runs: 6, inFlight: 2, unsynced: false });
     await reduceSafely(area);
     const status = await look(area);
     expect(status).toMatchObject({ held: false, cacheOnlyRuns: 0, unfinishedRuns: {}, problems: [] });
@@ -39,7 +35,7 @@ describe("the status of an area", () => {
   });
 
   it("says that it is unknown who holds an area whose journal is hot, and rolls nothing back", async () => {
-    const area = buildTempArea({ runs: 4 });
+    const area = newArea({ runs: 4 });
     leaveHotJournal(area);
     const before = fingerprint(area.directory, area.cacheRoot);
     const status = await look(area);
@@ -53,7 +49,7 @@ describe("the status of an area", () => {
   });
 
   it("tells of runs that are half moved, and of runs that only the cache has", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
     expect(await reduceAndKill(area, "removed-from-ref", 1)).toBe("SIGKILL");
     addRunIn(area, ["cache"], "w99.1");
     const status = await look(area);
@@ -64,7 +60,7 @@ describe("the status of an area", () => {
   });
 
   it("leaves no trace beside a cache in WAL mode, open or closed", async () => {
-    const area = buildTempArea({ runs: 4, unsynced: false });
+    const area = newArea({ runs: 4, unsynced: false });
     makeCacheWal(area);
     const closed = fingerprint(area.directory, area.cacheRoot);
     expect((await look(area)).sides["cache/megatest.db"]).toMatchObject({ runs: 4 });
@@ -79,7 +75,7 @@ describe("the status of an area", () => {
   });
 
   it("tells the rest where megatest.db is in WAL mode, which it must never be", async () => {
-    const area = buildTempArea({ runs: 4, unsynced: false });
+    const area = newArea({ runs: 4, unsynced: false });
     const db = new Database(area.megatestDb);
     db.pragma("journal_mode = WAL");
     db.close();

@@ -3,10 +3,17 @@ import { join } from "node:path";
 import type { Job } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { listDrained } from "../../shared/queue/hosts.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf } from "../support/queue/run-command.ts";
-import { runProgram } from "../support/queue/run-program.ts";
-import { announce, migrated, refused, withStandIn } from "../support/queue/stand-in-host.ts";
+import {
+  announce,
+  documentOf,
+  errorCodeOf,
+  migrated,
+  onQueue,
+  type QueueStage,
+  refused,
+  runProgram,
+  withStandIn,
+} from "../support/queue.ts";
 
 const run = (stage: QueueStage, ...args: string[]) =>
   runProgram(stage, args, { host: "hostz", areas: stage.root });
@@ -18,7 +25,7 @@ const unlessBusy = (job: Job) => (job.data.area.endsWith("busy") ? refused(job, 
 
 describe("drain", () => {
   it("moves each area that is at home on the host, spread over the others, and tells what stays and why", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const [a1, a2, a3] = [
         stage.area("a1", "10.0.0.1"),
         stage.area("a2", "hosta"),
@@ -57,7 +64,7 @@ describe("drain", () => {
     }));
 
   it("notes nothing in a dry run, and ends with 3 where all that stays was refused", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       stage.area("busy", "hosta");
       const free = stage.area("free", "hosta");
       await withStandIn(stage, "hostb", unlessBusy, async () => {
@@ -71,7 +78,7 @@ describe("drain", () => {
     }));
 
   it("leaves the areas to the night with --when-quiet", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await announce(stage, "hostb");
       const finished = await run(stage, "drain", "hosta", "--when-quiet", "--deadline", "8h", "--json");
@@ -82,7 +89,7 @@ describe("drain", () => {
     }));
 
   it("is refused, with nothing noted, where no host can take the areas or no root is set", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const refusal = async (...args: string[]) => {
         const finished = await run(stage, "drain", "hosta", ...args, "--json");

@@ -1,15 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../support/area/edit-area.ts";
-import { giveId } from "../support/area/far-ids.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { edit, everywhere, giveId, newArea } from "../support/area.ts";
+import { documentOf, errorCodeOf, runCommand } from "../support/queue.ts";
 
 const [one, next] = [2n ** 53n, 2n ** 53n + 1n];
 
 /** Runs 2 and 3 have ids that are one JavaScript number; so have their first tests. */
 function areaOfTwo(): SampleArea {
-  const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
+  const area = newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
   for (const table of ["tests", "runs"]) {
     giveId(area, table, 2, one);
     giveId(area, table, 3, next);

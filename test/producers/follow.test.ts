@@ -2,15 +2,13 @@ import { describe, expect, it } from "vitest";
 import { followJob } from "../../producers/jobs/follow.ts";
 import { openSession } from "../../producers/jobs/session.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { isCampaign } from "../support/area/campaign.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { withServer } from "../support/queue/own-redis.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
+import { isCampaign, waitFor } from "../support/area.ts";
+import { onQueue, withServer } from "../support/queue.ts";
 
 describe("following a job", () => {
   it("outlives a silence of Redis, says so once, and gives the result afterwards", () =>
     withServer([], (url, server) =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const area = stage.area("a1", "hosta");
         await stage.worker("hosta");
         const jobId = await stage.enqueue("hosta", area, "hold");
@@ -38,7 +36,7 @@ describe("following a job", () => {
 
   it("says that Redis has lost the job if Redis comes back without it, in plain words", () =>
     withServer([], (url, server) =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const jobId = await stage.enqueue("hosta", stage.area("a1", "hosta"), "hold");
         await stage.worker("hosta");
         const session = await openSession(
@@ -65,7 +63,7 @@ describe("following a job", () => {
     ));
 
   it.runIf(isCampaign)("ends with no-worker when the worker dies and none takes its place", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const { child, exited } = await stage.worker("hosta");
       const jobId = await stage.enqueue("hosta", area, "hold");
@@ -85,7 +83,7 @@ describe("following a job", () => {
   );
 
   it("ends with unknown-job when the job is taken from its queue meanwhile", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const jobId = await stage.enqueue("hosta", stage.area("a1", "hosta"), "hold");
       const session = await openSession(
         resolveSettings({ flags: { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" } }),

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { documentOf, errorCodeOf, onQueue, type QueueStage, runCommand } from "../support/queue.ts";
 
 const run = (stage: QueueStage, ...args: string[]) =>
   runCommand(args, {
@@ -12,7 +11,7 @@ const jobsOf = async (stage: QueueStage, ...args: string[]) =>
 
 describe("jobs", () => {
   it("lists the jobs of all hosts, the newest first, and filters by host and state", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const waiting = await stage.enqueue("hostb", area, "later");
       await stage.worker("hosta");
@@ -30,13 +29,13 @@ describe("jobs", () => {
     }));
 
   it("refuses a state that is none", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const finished = await run(stage, "jobs", "--state", "done", "--json");
       expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
     }));
 
   it("shows a job that another tool added with data of its own", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       await stage.add("hosta", "reduce", "nonsense");
       expect(await jobsOf(stage)).toMatchObject([{ state: "waiting", area: null, data: "nonsense" }]);
     }));
@@ -44,7 +43,7 @@ describe("jobs", () => {
 
 describe("job", () => {
   it("shows a running job's progress and log, and its result once it has ended", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const jobId = await stage.enqueue("hosta", area, "hold");
@@ -59,7 +58,7 @@ describe("job", () => {
     }));
 
   it("ends with 2 for a job that nobody knows", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       for (const verb of ["job", "cancel"]) {
         const finished = await run(stage, verb, "reduce-0123", "--json");
         expect([finished.code, errorCodeOf(finished)]).toEqual([2, "unknown-job"]);
@@ -69,7 +68,7 @@ describe("job", () => {
 
 describe("cancel", () => {
   it("takes a job that waits from its queue, and keeps it as cancelled for who looks later", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hostb");
       const jobId = await stage.enqueue("hostb", area, "later");
       const finished = await run(stage, "cancel", jobId, "--json");
@@ -90,7 +89,7 @@ describe("cancel", () => {
     }));
 
   it("takes a job from its queue that is put off until later", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const jobId = await stage.add("hostb", "reduce", { v: 1 }, { delay: 60_000 });
       expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("removed");
       expect(await jobsOf(stage, "--state", "cancelled")).toMatchObject([{ jobId }]);
@@ -98,7 +97,7 @@ describe("cancel", () => {
     }));
 
   it("asks which host's job a number means where several hosts gave it", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       for (const host of ["hosta", "hostb"]) expect(await stage.add(host, "reduce", { v: 1 })).toBe("1");
       for (const verb of ["job", "cancel"]) {
         const finished = await run(stage, verb, "1", "--json");
@@ -110,7 +109,7 @@ describe("cancel", () => {
     }));
 
   it("stops a running job, which is then listed as cancelled, and leaves a finished one as it is", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const jobId = await stage.enqueue("hosta", area, "hold");
@@ -123,7 +122,7 @@ describe("cancel", () => {
     }));
 
   it("finds a forwarded job where it went", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hostb");
       await stage.worker("hostb");
       await stage.worker("hosta");

@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../support/area/edit-area.ts";
-import { readRows } from "../support/area/read-rows.ts";
-import { realShapeArea, realShapeListRuns } from "../support/area/real-shape.ts";
-import { divideArea } from "../support/queue/divided-area.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
-import { runReduce, runRestore } from "../support/queue/run-reduce.ts";
+import { edit, everywhere, readRows, realShapeArea, realShapeListRuns } from "../support/area.ts";
+import { divideArea, documentOf, errorCodeOf, runCommand, runReduce, runRestore } from "../support/queue.ts";
 
 function run(area: SampleArea, args: readonly string[], cwd = "/") {
   const env = { MTJOBS_HOST: area.host, MTJOBS_USER: area.user, MTJOBS_CACHE_ROOT: area.cacheRoot };

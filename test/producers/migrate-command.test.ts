@@ -3,10 +3,17 @@ import { describe, expect, it } from "vitest";
 import { encodeFailure } from "../../shared/contract/failure.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { isCancelRequested } from "../../shared/queue/cancel.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf } from "../support/queue/run-command.ts";
-import { runProgram } from "../support/queue/run-program.ts";
-import { announce, migrated, refused, withStandIn } from "../support/queue/stand-in-host.ts";
+import {
+  announce,
+  documentOf,
+  errorCodeOf,
+  migrated,
+  onQueue,
+  type QueueStage,
+  refused,
+  runProgram,
+  withStandIn,
+} from "../support/queue.ts";
 
 const run = (stage: QueueStage, ...args: string[]) => runProgram(stage, args);
 
@@ -17,7 +24,7 @@ const against = [
 
 describe("migrate", () => {
   it("asks the host that is to be the home, by name or address, and this one where none is named", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "10.0.0.1");
       await announce(stage, "hosta");
       await announce(stage, "hostb", { address: "10.0.0.2" });
@@ -48,7 +55,7 @@ describe("migrate", () => {
     }));
 
   it("prints with --wait where the area went, and the same for programs", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "10.0.0.1");
       await withStandIn(stage, "hostb", migrated, async () => {
         const text = await run(stage, "migrate", area, "--to", "hostb", "--wait");
@@ -66,7 +73,7 @@ describe("migrate", () => {
     }));
 
   it("ends with 3 and everything that was found where it is refused", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "10.0.0.1");
       const earliestAt = "2026-01-01T12:00:00.000Z";
       await withStandIn(
@@ -91,7 +98,7 @@ describe("migrate", () => {
     }));
 
   it("leaves a migration that waits half done to its worker when it is cancelled, and has it look at once", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "10.0.0.1");
       const wait = async (job: Job) => {
         if (await isCancelRequested(stage.redis, stage.prefix, { host: "hostb", jobId: job.id ?? "" }))
@@ -126,7 +133,7 @@ describe("migrate", () => {
     }));
 
   it("takes over only what a person at a terminal, or --yes in a script, says is off", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "10.0.0.1");
       await announce(stage, "hosta");
       const script = await run(stage, "migrate", area, "--takeover", "--json");

@@ -6,8 +6,7 @@ import type { MigrateOptions } from "../../producers/jobs/check-migrate.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { setDrained } from "../../shared/queue/hosts.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { announce, migrated, refused, withStandIn } from "../support/queue/stand-in-host.ts";
+import { announce, migrated, onQueue, type QueueStage, refused, withStandIn } from "../support/queue.ts";
 
 async function withLibrary(stage: QueueStage, body: (mtjobs: MtJobs) => Promise<void>): Promise<void> {
   const flags = { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" };
@@ -36,7 +35,7 @@ async function errorOf(asked: Promise<unknown>): Promise<JobsError> {
 
 describe("asking for a migration", () => {
   it("is refused for a host that is not known, has gone or is drained, before anything is enqueued", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       stage.area("a1", "10.0.0.1");
       for (const host of ["hostb", "hostc"]) await announce(stage, host);
       await setDrained(stage.redis, stage.prefix, "hostb", "ann@hosta");
@@ -55,7 +54,7 @@ describe("asking for a migration", () => {
     }));
 
   it("is refused for a pinned area, but for a dry run, which shows all that speaks against it", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       appendFileSync(join(stage.area("a1", ""), "megatest.config"), "[server]\nhomehost 10.0.0.1\n");
       await announce(stage, "hosta");
       await withLibrary(stage, async (mtjobs) => {
@@ -65,7 +64,7 @@ describe("asking for a migration", () => {
     }));
 
   it("is refused with options that do not go together or are none", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       stage.area("a1", "10.0.0.1");
       await withLibrary(stage, async (mtjobs) => {
         const wrong: [MigrateOptions, string][] = [
@@ -82,7 +81,7 @@ describe("asking for a migration", () => {
     }));
 
   it("gives a program the result, or rejects with the document of a refusal in the details", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       stage.area("a1", "10.0.0.1");
       const checks = [{ name: "servers" as const, ok: false, detail: "a server is alive" }];
       await withLibrary(stage, (mtjobs) =>

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Hosts, homeOf, onHosts } from "../support/hosts/two-hosts.ts";
-import { documentOf } from "../support/queue/run-command.ts";
-import { runProgram } from "../support/queue/run-program.ts";
+import { type Hosts, homeOf, onHosts } from "../support/hosts.ts";
+import { documentOf, runProgram } from "../support/queue.ts";
 
 const run = ({ stage }: Hosts, ...args: string[]) =>
   runProgram(stage, args, { host: "host-z", areas: `${stage.root}/areas` });

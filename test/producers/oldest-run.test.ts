@@ -4,8 +4,7 @@ import { expect, test } from "vitest";
 import { OldestRuns } from "../../producers/areas/oldest-run.ts";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../shared/area/area.ts";
-import { edit } from "../support/area/edit-area.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
+import { edit, newArea } from "../support/area.ts";
 
 const day = 86_400_000;
 /** The run `id` began so many days before this. */
@@ -13,7 +12,7 @@ const now = 1000 * day;
 const begunAgo = { 1: 90, 2: 80, 3: 60, 4: 40, 5: 10 };
 
 function build(): SampleArea {
-  const area = buildTempArea({ runs: 5, testsPerRun: 1, inFlight: 0, withCache: false, unsynced: false });
+  const area = newArea({ runs: 5, testsPerRun: 1, inFlight: 0, withCache: false, unsynced: false });
   edit(area, ["area"], (db) => {
     for (const [id, days] of Object.entries(begunAgo))
       db.prepare("UPDATE runs SET event_time = ?, runname = ?, state = 'x' WHERE id = ?").run(

@@ -1,19 +1,19 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { fingerprint } from "../support/area/fingerprint.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { divideArea, openToWrite } from "../support/queue/divided-area.ts";
+import { fingerprint, waitFor } from "../support/area.ts";
 import {
+  builtCommand,
+  divideArea,
   documentOf,
   errorCodeOf,
   type Finished,
+  openToWrite,
   runCommand,
   startCommand,
-} from "../support/queue/run-command.ts";
+} from "../support/queue.ts";
 
 const endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT";
 
@@ -73,9 +73,8 @@ describe("mtjobs query", () => {
 
   it("takes SQL from stdin, and the working directory for the area", async () => {
     const { area } = await divideArea([1]);
-    const command = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
     const run = (args: string[], input: string, cwd: string) =>
-      execFileSync(process.execPath, [command, "query", ...args, "--full-db", "--csv"], {
+      execFileSync(process.execPath, [builtCommand, "query", ...args, "--full-db", "--csv"], {
         cwd,
         input,
         encoding: "utf8",
@@ -150,10 +149,12 @@ describe("mtjobs query", () => {
     running.child.kill("SIGKILL");
     await running.finished;
     await waitFor("its end", () => !alive(child));
-    const command = fileURLToPath(new URL("../../dist/entry/mtjobs.js", import.meta.url));
     const shell = spawn(
       "sh",
-      ["-c", `"${process.execPath}" "${command}" query "${area.directory}" "${endless} x FROM c" | head -2`],
+      [
+        "-c",
+        `"${process.execPath}" "${builtCommand}" query "${area.directory}" "${endless} x FROM c" | head -2`,
+      ],
       {
         env: { PATH: process.env.PATH, ...homeOf(area) },
         stdio: "ignore",

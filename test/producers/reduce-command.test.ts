@@ -1,10 +1,17 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { announceHost } from "../../shared/queue/hosts.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand, startCommand } from "../support/queue/run-command.ts";
+import { waitFor } from "../support/area.ts";
+import {
+  canStartServer,
+  documentOf,
+  errorCodeOf,
+  onQueue,
+  type QueueStage,
+  runCommand,
+  startCommand,
+  withServer,
+} from "../support/queue.ts";
 
 const settings = (stage: QueueStage, host: string) => ({
   MTJOBS_REDIS_URL: stage.url,
@@ -18,7 +25,7 @@ const reduce = (stage: QueueStage, area: string, ...more: string[]) =>
 describe.runIf(canStartServer)("reduce through a Redis that may evict jobs", () => {
   it("is refused as its worker is, with the remedy, before anything is added", () =>
     withServer(["--maxmemory-policy", "allkeys-lru"], (url) =>
-      onStage(async (stage) => {
+      onQueue(async (stage) => {
         const finished = await reduce(stage, stage.area("a1", "hosta"));
         expect([finished.code, errorCodeOf(finished)]).toEqual([1, "bad-redis"]);
         expect(finished.stdout).toContain("CONFIG SET maxmemory-policy noeviction");
@@ -29,7 +36,7 @@ describe.runIf(canStartServer)("reduce through a Redis that may evict jobs", () 
 
 describe("reduce", () => {
   it("refuses before anything is sent: no selector, no area, or outside the allowed roots", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const env = settings(stage, "hosta");
       const bare = await runCommand(["reduce", area, "--json"], { env });
@@ -42,13 +49,13 @@ describe("reduce", () => {
     }));
 
   it("refuses a timeout without waiting", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const finished = await reduce(stage, stage.area("a1", "hosta"), "--timeout", "1s");
       expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
     }));
 
   it("returns at once with the job's id, and takes the working directory for the area", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const finished = await runCommand(["-reduce-records", "-runname", "w%", "-json"], {
         env: settings(stage, "hosta"),
@@ -67,7 +74,7 @@ describe("reduce", () => {
     }));
 
   it("gives whoever asks for an unfinished job again the first one's id", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const first = documentOf(await reduce(stage, area));
       const second = documentOf(await reduce(stage, area));
@@ -76,14 +83,14 @@ describe("reduce", () => {
     }));
 
   it("enqueues at the area's homehost when a worker there is known", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       await stage.worker("hostb", { MTJOBS_ADDRESS: "10.0.0.2" });
       const document = documentOf(await reduce(stage, stage.area("a1", "10.0.0.2")));
       expect(document).toMatchObject({ host: "hostb", served: true });
     }));
 
   it("ends with 4 when it waits and no worker serves the host, and leaves the job in its queue", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const finished = await reduce(stage, stage.area("a1", "hosta"), "--wait");
       expect([finished.code, errorCodeOf(finished)]).toEqual([4, "no-worker"]);
       const { details } = documentOf(finished).error as { details: { jobId: string } };
@@ -91,7 +98,7 @@ describe("reduce", () => {
     }));
 
   it("ends with 4 within seconds where the homehost has no worker, though this host's takes the job first", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       await stage.worker("hosta");
       const finished = await reduce(stage, stage.area("a1", "hostb"), "--wait");
       expect([finished.code, errorCodeOf(finished)]).toEqual([4, "no-worker"]);
@@ -106,7 +113,7 @@ describe("reduce", () => {
     }));
 
   it("ends with 4 within seconds where the job went on to a host whose worker has gone", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const gone = await stage.worker("hostb");
       gone.child.kill("SIGTERM");
       await gone.exited;
@@ -122,7 +129,7 @@ describe("reduce", () => {
     }));
 
   it("waits for the result and prints it as the only thing on stdout", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       stage.release(area);
@@ -132,7 +139,7 @@ describe("reduce", () => {
     }));
 
   it("ends with 5 when the timeout passes, and the job goes on", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const finished = await reduce(stage, area, "--wait", "--timeout", "1s");
@@ -143,7 +150,7 @@ describe("reduce", () => {
     }));
 
   it("ends with 130 on Ctrl-C while it waits, and the job goes on", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const waiting = startCommand(["reduce", area, "--runname", "hold", "--wait", "--json"], {
@@ -158,7 +165,7 @@ describe("reduce", () => {
     }));
 
   it("ends with the exit code of the job's own refusal and prints the job's document with the error", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const args = ["reduce", area, "--runname", "refuse", "--wait"];
@@ -172,7 +179,7 @@ describe("reduce", () => {
     }));
 
   it("follows a job that is forwarded to the homehost", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hostb");
       // hosta is known and hostb is not when the job is enqueued; hostb comes before hosta looks at the job.
       await announceHost(stage.redis, stage.prefix, {
@@ -199,7 +206,7 @@ describe("reduce", () => {
     }));
 
   it("ends as cancelled where somebody cancels the job it waits for before it began", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       await stage.worker("hosta");
       const holding = stage.area("a1", "hosta");
       await stage.enqueue("hosta", holding, "hold");
@@ -223,7 +230,7 @@ describe("reduce", () => {
     }));
 
   it("ends as cancelled where somebody cancels the job it waits for", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const waiting = startCommand(["reduce", area, "--runname", "hold", "--wait", "--json"], {

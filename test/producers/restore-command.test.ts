@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { newJobId } from "../../shared/queue/names.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { documentOf, errorCodeOf, onQueue, type QueueStage, runCommand } from "../support/queue.ts";
 
 const day = 86_400_000;
 
@@ -14,7 +13,7 @@ const run = (stage: QueueStage, args: readonly string[], cwd = "/") =>
 
 describe("restore", () => {
   it("refuses to begin without a selector, as reduce does, and sends nothing", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const bare = await run(stage, ["restore", area, "--include-locked", "--touch", "--json"]);
       expect([bare.code, errorCodeOf(bare)]).toEqual([2, "usage"]);
@@ -23,7 +22,7 @@ describe("restore", () => {
     }));
 
   it("puts all that was asked for into the job's data, in Megatest's spelling as in ours", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const selectors = ["-target", "u/%", "-runname", "w%", "-state", "a", "-status", "b", "-run-id", "7,9"];
       const limits = ["-age", "30d", "-keep", "2", "-include-locked", "-dead-after", "2d", "-grace", "30s"];
@@ -46,7 +45,7 @@ describe("restore", () => {
     }));
 
   it("refuses conflicts, touches nothing and keeps the copies for ten seconds unless told otherwise", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const { jobId } = documentOf(await run(stage, ["restore", area, "--run-id", "7", "--json"]));
       const { data } = await stage.reach("hosta", String(jobId), "waiting");
@@ -54,7 +53,7 @@ describe("restore", () => {
     }));
 
   it("is the same job when it is asked for again, and another one than a reduce of these runs", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const ask = async (verb: string, ...more: string[]) =>
         documentOf(await run(stage, [verb, area, "--runname", "w%", "--json", ...more]));
@@ -65,7 +64,7 @@ describe("restore", () => {
     }));
 
   it("is followed over forwarding to its end, and told as a restore in result, list and log", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hostb");
       await stage.worker("hostb");
       await stage.worker("hosta");
@@ -93,7 +92,7 @@ describe("restore", () => {
     }));
 
   it("ends with the exit code of its refusal, and its document says that it was a restore", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const finished = await run(stage, ["restore", area, "--runname", "refuse", "--wait", "--json"]);
@@ -102,7 +101,7 @@ describe("restore", () => {
     }));
 
   it("is cancelled as any other job", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
       const { jobId } = documentOf(await run(stage, ["restore", area, "--runname", "hold", "--json"]));

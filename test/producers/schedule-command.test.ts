@@ -11,9 +11,8 @@ import { withSession } from "../../producers/jobs/session.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { waitFor } from "../support/area.ts";
+import { documentOf, errorCodeOf, onQueue, type QueueStage, runCommand } from "../support/queue.ts";
 
 const settings = (stage: QueueStage) => ({
   MTJOBS_REDIS_URL: stage.url,
@@ -38,7 +37,7 @@ test("a cron pattern is read by the clock of its zone, also when that is put for
 });
 
 test("a schedule is added with its zone, listed with its next turn, and removed", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a1", "hosta");
     const cron = ["--cron", "0 2 * * *", "--tz", "Europe/Berlin"];
     const added = await run(
@@ -90,7 +89,7 @@ test("a schedule is added with its zone, listed with its next turn, and removed"
   }));
 
 test("what is no schedule is refused by name and adds nothing", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a1", "hosta");
     const flags = { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" };
     const place = { settings: resolveSettings({ flags }), cwd: "/", env: {} };
@@ -138,7 +137,7 @@ test("what is no schedule is refused by name and adds nothing", () =>
   }));
 
 test("a schedule's turn adds the job proper, and jobs that fail are loud in status in JSON and text", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a1", "hosta");
     await stage.worker("hosta");
     const every = ["--every", "1h", "--name", "hourly"];

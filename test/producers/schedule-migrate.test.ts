@@ -3,18 +3,15 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { JobsError, MtJobs } from "../../entry/library.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onHosts } from "../support/hosts/two-hosts.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf } from "../support/queue/run-command.ts";
-import { runProgram } from "../support/queue/run-program.ts";
-import { announce } from "../support/queue/stand-in-host.ts";
+import { waitFor } from "../support/area.ts";
+import { onHosts } from "../support/hosts.ts";
+import { announce, documentOf, errorCodeOf, onQueue, type QueueStage, runProgram } from "../support/queue.ts";
 
 const add = (stage: QueueStage, ...args: string[]) =>
   runProgram(stage, ["schedule", "add", ...args, "--json"]);
 
 test("a migration is repeated in the queue of the host that is to be the home, checked as one that is asked for now", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a1", "10.0.0.1");
     await announce(stage, "hostb", { address: "10.0.0.2" });
     const weekly = ["--cron", "0 20 * * 5", "--tz", "Europe/Berlin"];
@@ -41,7 +38,7 @@ test("a migration is repeated in the queue of the host that is to be the home, c
   }));
 
 test("the library adds schedules, lists them with how their jobs ended, and removes them", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a1", "hosta");
     await announce(stage, "hosta");
     const mtjobs = new MtJobs({ redisUrl: stage.url, prefix: stage.prefix, host: "hosta" });

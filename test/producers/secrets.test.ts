@@ -3,10 +3,15 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { redisLocation, withoutPassword } from "../../shared/settings/redis-url.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { errorCodeOf, type Finished, runCommand, startCommand } from "../support/queue/run-command.ts";
+import { temporaryDirectory, waitFor } from "../support/area.ts";
+import {
+  canStartServer,
+  errorCodeOf,
+  type Finished,
+  runCommand,
+  startCommand,
+  withServer,
+} from "../support/queue.ts";
 
 /** Each piece is long enough to give the whole away; between them stands what ends a part of a URL. */
 const pieces = ["Zq7wX", "Lm4vB", "Hd9sR", "Tk2yN", "Gf6cJ", "Pw3xD"];

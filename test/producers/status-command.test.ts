@@ -3,8 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { documentOf, errorCodeOf, onQueue, type QueueStage, runCommand } from "../support/queue.ts";
 
 function sampleArea(stage: QueueStage) {
   const cacheRoot = join(stage.root, "tmp");
@@ -40,7 +39,7 @@ function listing(directory: string): Record<string, string> {
 
 describe("status", () => {
   it("tells an area's home, cache, sizes, runs, servers and unfinished jobs", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const sample = sampleArea(stage);
       const area = sample.directory;
       writeFileSync(
@@ -76,7 +75,7 @@ describe("status", () => {
     }));
 
   it("changes nothing in the area and its cache", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       sampleArea(stage);
       const before = listing(stage.root);
       expect((await runCommand(["status", join(stage.root, "area")], { env: settings(stage) })).code).toBe(0);
@@ -84,7 +83,7 @@ describe("status", () => {
     }));
 
   it("shows the last jobs of the area's history, the newest first", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const { directory } = sampleArea(stage);
       mkdirSync(join(directory, ".mtjobs"));
       const lines = ["old", "new"].map((jobId) =>
@@ -98,7 +97,7 @@ describe("status", () => {
     }));
 
   it("names who holds the area, until the lease has run out", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const { directory, megatestDb } = sampleArea(stage);
       const db = new Database(megatestDb);
       db.exec(`CREATE TABLE mtjobs_fence (id INTEGER PRIMARY KEY, token INTEGER, holder TEXT, job_id TEXT,
@@ -117,7 +116,7 @@ describe("status", () => {
     }));
 
   it("reports a database it cannot read and tells the rest", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       writeFileSync(join(area, "megatest.db"), "this is no database, whatever its name says".repeat(50));
       const finished = await runCommand(["status", area, "--json"], { env: settings(stage) });
@@ -127,7 +126,7 @@ describe("status", () => {
     }));
 
   it("refuses an area outside the allowed roots with 3", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const { directory } = sampleArea(stage);
       const finished = await runCommand(["status", directory, "--areas", "/usr", "--json"], {
         env: settings(stage),
@@ -136,7 +135,7 @@ describe("status", () => {
     }));
 
   it("lists hosts with their queues and workers, also a host that has only jobs", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       await stage.worker("hostb");
       await stage.add("hostc", "reduce", { v: 1 });
       const { hosts } = documentOf(await runCommand(["status", "--json"], { env: settings(stage) })) as {

@@ -2,9 +2,8 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { documentOf, errorCodeOf, runCommand } from "../support/queue/run-command.ts";
+import { temporaryDirectory } from "../support/area.ts";
+import { canStartServer, documentOf, errorCodeOf, runCommand, withServer } from "../support/queue.ts";
 
 const queueLibraries = new URL("../../dist/shared/queue/connections.js", import.meta.url).href;
 

@@ -3,7 +3,7 @@ import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { environmentName, readSettingsFile, resolveSettings } from "../../shared/settings/settings.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { temporaryDirectory } from "../support/area.ts";
 
 const badSettings = expect.objectContaining({ code: "bad-settings" });
 

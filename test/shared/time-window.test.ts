@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parsePayload } from "../../shared/contract/payload.ts";
 import { isWithin, nextOpening, ownZone, parseWindow, parseZone } from "../../shared/time/time-window.ts";
-import { errorOf } from "../support/area/small-area.ts";
+import { errorOf } from "../support/area.ts";
 
 const at = (iso: string) => Date.parse(iso);
 const opens = (window: string, now: string, zone: string) =>

@@ -8,9 +8,8 @@ import { type MoveName, parsePayload } from "../../shared/contract/payload.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../shared/queue/names.ts";
 import { snapshotNames } from "../../workers/migrate/pair/copy-database.ts";
-import { homeHostOf } from "../support/hosts/two-hosts.ts";
-import { startClient, startServer } from "../support/megatest/processes.ts";
-import { fillBut, makeReadOnly } from "../support/queue/mount-small.ts";
+import { homeHostOf } from "../support/hosts.ts";
+import { fillBut, makeReadOnly, startMegatestClient, startMegatestServer } from "../support/queue.ts";
 import { drain } from "./ask.ts";
 import type { Deed } from "./plan.ts";
 import type { World } from "./world.ts";
@@ -70,7 +69,7 @@ async function write(
 ): Promise<void> {
   const journal = join(world.hosts.stage.root, `journal-${++made}.jsonl`);
   noteJournal(area, journal);
-  const client = await startClient({
+  const client = await startMegatestClient({
     cacheDb: world.atHome(world.area(area)).cacheDb,
     journal,
     everyMs: 10,
@@ -83,7 +82,7 @@ async function write(
 }
 
 async function sync(world: World, area: SampleArea, forMs: number): Promise<void> {
-  const server = await startServer({
+  const server = await startMegatestServer({
     ...world.atHome(area),
     // Each other area has a Megatest of the newer kind, as after an upgrade.
     syncsLastUpdate: world.areas.indexOf(area) % 2 === 1,

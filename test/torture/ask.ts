@@ -1,5 +1,5 @@
 import { MtJobs } from "../../entry/library.ts";
-import type { HostName } from "../support/hosts/two-hosts.ts";
+import type { HostName } from "../support/hosts.ts";
 import type { World } from "./world.ts";
 
 /** Somebody's library on a host, while `work` lasts. */

@@ -1,5 +1,5 @@
 import type { Random } from "../../producers/demo/sample-area/random.ts";
-import type { HostName } from "../support/hosts/two-hosts.ts";
+import type { HostName } from "../support/hosts.ts";
 
 /** A file system of the world: of the areas, or of one host's caches. */
 export type Where = "areas" | HostName;

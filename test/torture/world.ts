@@ -1,11 +1,16 @@
 import { join } from "node:path";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { type Link, openLink } from "../support/hosts/link.ts";
-import { type HostName, type Hosts, homeHostOf, onHosts } from "../support/hosts/two-hosts.ts";
-import type { EmulatedClient, EmulatedServer } from "../support/megatest/processes.ts";
-import { mayMount, mountFor, unmountAll } from "../support/queue/mount-small.ts";
-import { type OwnServer, withServer } from "../support/queue/own-redis.ts";
-import type { WorkerProcess } from "../support/queue/queue-stage.ts";
+import { type HostName, type Hosts, homeHostOf, type Link, onHosts, openLink } from "../support/hosts.ts";
+import {
+  type EmulatedClient,
+  type EmulatedServer,
+  mayMount,
+  mountFor,
+  type OwnServer,
+  unmountAll,
+  type WorkerProcess,
+  withServer,
+} from "../support/queue.ts";
 import { hostNames, runsPerArea, type Where } from "./plan.ts";
 
 /** Room in each file system: its areas or caches, and a snapshot on the way. */

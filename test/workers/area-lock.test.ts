@@ -1,9 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { AreaLocks } from "../../workers/locks/area-locks.ts";
 import { areaLockKeys, readLockOwner } from "../../workers/locks/lock-keys.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { withRedis } from "../support/queue/redis.ts";
+import { waitFor } from "../support/area.ts";
+import { canStartServer, withRedis, withServer } from "../support/queue.ts";
 
 const owner = (jobId: string) => ({ host: "hostA", pid: 1, jobId, since: "2026-01-01T00:00:00.000Z" });
 

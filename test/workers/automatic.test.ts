@@ -10,10 +10,8 @@ import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import { scanPolicies } from "../../workers/periodic/policy-scan.ts";
 import { isDue } from "../../workers/periodic/policy-scheduler.ts";
-import { makeArea, settingsFor } from "../support/area/small-area.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { makeArea, settingsFor, temporaryDirectory, waitFor } from "../support/area.ts";
+import { onQueue, type QueueStage } from "../support/queue.ts";
 
 const hour = 3_600_000;
 const now = Date.parse("2026-01-10T12:00:00Z");
@@ -86,7 +84,7 @@ describe("a look over the areas", () => {
 
 describe("a worker", () => {
   it("asks for the reduces of its areas by itself, each once, and says which lines are wrong, once", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a", "hostA");
       policies(area, "old runname=hold\nbad runname=hold; age=x");
       policies(stage.area("away", "hostB"), "old runname=hold");
@@ -117,7 +115,7 @@ describe("a worker", () => {
     }));
 
   it("moves what a line of the config says, and no more, without anything else being set up", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const [cacheRoot, user] = [join(stage.root, "cache"), userInfo().username];
       const sample = buildArea({
         ...{ directory: join(stage.root, "a1"), cacheRoot, user, host: "hostA" },
@@ -144,7 +142,7 @@ describe("a worker", () => {
     }));
 
   it("does nothing for a line that says otherwise by the time its job is taken up", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a", "hostA");
       policies(area, "old runname=hold; age=60d");
       const data = { v: 1, area, runname: "hold", policy: "old" };

@@ -4,17 +4,19 @@ import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts"
 import type { JobsError } from "../../shared/errors.ts";
 import { leaseState } from "../../shared/lease/lease.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { snapshot } from "../support/oracle/snapshot.ts";
+import { newArea, snapshot } from "../support/area.ts";
 import {
   assertFinished,
   assertReleased,
   type FencePart,
   fenceFile,
   fencesOf,
-} from "../support/queue/kill.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
-import { movedIds, runReduce, runReduceProcess, unionOf } from "../support/queue/run-reduce.ts";
+  movedIds,
+  onQueue,
+  runReduce,
+  runReduceProcess,
+  unionOf,
+} from "../support/queue.ts";
 
 const parts: readonly FencePart[] = ["area", "cache", "ref", "completed"];
 
@@ -38,7 +40,7 @@ function holdElsewhere(area: SampleArea, left: number): void {
 
 /** An area whose oldest run has moved, so that every database has a fence with token 1. */
 async function fencedArea(): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 8, testsPerRun: 5 });
+  const area = newArea({ runs: 8, testsPerRun: 5 });
   await runReduce(area, { runname: undefined, runId: [1] });
   expect(fencesOf(area).area?.token).toBe(1);
   return area;
@@ -82,7 +84,7 @@ describe("the fence", () => {
   });
 
   it("makes a worker's job wait for the lease, and lets it work once that has run out", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = await fencedArea();
       holdElsewhere(area, 60_000);
       await stage.worker(area.host, {

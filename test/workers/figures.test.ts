@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { retryWhileBusy } from "../../workers/area-db/transaction.ts";
 import { BatchSize } from "../../workers/move/session/batch-size.ts";
 import { type Metric, onMetric } from "../../workers/threads/metrics-channel.ts";
-import { waitFor } from "../support/area/wait-for.ts";
+import { waitFor } from "../support/area.ts";
 
 test("figures of locks, batches and waits for a busy database are told while somebody hears, and to nobody else", async () => {
   const heard: Metric[] = [];

@@ -4,7 +4,7 @@ import { parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { builtThreadUrl, JobThreads } from "../../workers/job-thread/job-threads.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { onQueue, type QueueStage } from "../support/queue.ts";
 
 const threadUrl = new URL("../support/queue/scripted-job-thread.mjs", import.meta.url);
 const settings = resolveSettings({ flags: { host: "hostA" } });
@@ -17,7 +17,7 @@ const data = (area: string, script: string) => ({
 
 /** Runs `body` with threads for the scripted job, closed afterwards. */
 const withThreads = (body: (threads: JobThreads, stage: QueueStage) => Promise<void>) =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const threads = new JobThreads(threadUrl);
     try {
       await body(threads, stage);

@@ -6,20 +6,22 @@ import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts"
 import { toJobsError } from "../../shared/errors.ts";
 import { CacheTimes } from "../../workers/area-db/cache-mtime.ts";
 import { retryWhileBusy } from "../../workers/area-db/transaction.ts";
-import { checkOf, diagnoseArea } from "../support/area/diagnose-area.ts";
-import { makeRefillDue } from "../support/area/edit-area.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
-import { isRefillDue } from "../support/megatest/refill.ts";
-import { fencesOf } from "../support/queue/kill.ts";
-import { runReduce, runReduceProcess, runRepair } from "../support/queue/run-reduce.ts";
+import {
+  checkOf,
+  diagnoseArea,
+  isRefillDue,
+  makeRefillDue,
+  newArea,
+  temporaryDirectory,
+} from "../support/area.ts";
+import { fencesOf, runReduce, runReduceProcess, runRepair } from "../support/queue.ts";
 
 const hourMs = 3_600_000;
 const yearMs = 365 * 24 * hourMs;
 
 /** An area on which a job has worked; another host holds it for `left` more ms. */
 async function heldArea(left: number): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 6, testsPerRun: 4 });
+  const area = newArea({ runs: 6, testsPerRun: 4 });
   await runReduce(area, { runname: undefined, runId: [1] });
   const db = new Database(area.megatestDb, { fileMustExist: true });
   db.prepare("UPDATE mtjobs_fence SET holder = 'host-b/7/7', job_id = 'reduce-there', expires_at = ?").run(
@@ -40,7 +42,7 @@ afterEach(() => {
 
 describe("a lease", () => {
   it("is not shared by two jobs of one process: the second is refused, and the first goes on", async () => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 4 });
+    const area = newArea({ runs: 6, testsPerRun: 4 });
     let second: Promise<unknown> | undefined;
     const failpoint = (step: string) => {
       if (step === "copied") second ??= runReduce(area).catch((error: unknown) => error);
@@ -78,7 +80,7 @@ describe("a lease", () => {
   });
 
   it("that a job takes where a refill is due leaves the refill due until the cache says that it is", async () => {
-    const area = buildTempArea({ runs: 6, testsPerRun: 4 });
+    const area = newArea({ runs: 6, testsPerRun: 4 });
     makeRefillDue(area);
     const { signal } = await runReduceProcess(area, ["--runname", "%"], {
       MTJOBS_FAILPOINT: "lease-taken=kill",
@@ -90,7 +92,7 @@ describe("a lease", () => {
 
 describe("a clock that is set while a job is at work", () => {
   it("lets the cache be touched at once where it was set ahead, as megatest.db is written to by the new time", () => {
-    const area = buildTempArea({ runs: 2 });
+    const area = newArea({ runs: 2 });
     const times = new CacheTimes({ file: area.cacheDb, aheadMs: 0 });
     times.renew();
     setClock(15_000);
@@ -121,7 +123,7 @@ describe("a clock that is set while a job is at work", () => {
   });
 
   it("does not keep the cache from being the newer file where it was set back", () => {
-    const area = buildTempArea({ runs: 2 });
+    const area = newArea({ runs: 2 });
     const times = new CacheTimes({ file: area.cacheDb, aheadMs: 0 });
     times.renew();
     setClock(-hourMs);

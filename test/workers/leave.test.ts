@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
+import { waitFor } from "../support/area.ts";
+import { onQueue } from "../support/queue.ts";
 
 test("SIGTERM ends the batch, puts the job back unspent and leaves within seconds", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostA");
     const worker = await stage.worker("hostA");
     const id = await stage.enqueue("hostA", area, "hold");
@@ -21,7 +21,7 @@ test("SIGTERM ends the batch, puts the job back unspent and leaves within second
   }));
 
 test("a worker without work leaves at once when told to", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const worker = await stage.worker("hostA");
     worker.child.kill("SIGINT");
     expect(await worker.exited).toBe(0);
@@ -29,7 +29,7 @@ test("a worker without work leaves at once when told to", () =>
   }));
 
 test("a second signal ends the worker at once, even in a step that never ends", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostA");
     const worker = await stage.worker("hostA");
     await stage.enqueue("hostA", area, "hang");
@@ -45,7 +45,7 @@ test("a second signal ends the worker at once, even in a step that never ends", 
   }));
 
 test("a step that never ends is given up after some seconds and its job put back", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostA");
     const worker = await stage.worker("hostA");
     const id = await stage.enqueue("hostA", area, "hang");

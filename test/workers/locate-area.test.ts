@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { locateArea } from "../../workers/jobs/locate-area.ts";
-import { temporaryDirectory } from "../support/area/temp-directory.ts";
+import { temporaryDirectory } from "../support/area.ts";
 
 function areaWithHomehostFromEnvironment() {
   const root = temporaryDirectory();

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { AreaLocks } from "../../workers/locks/area-locks.ts";
 import { areaLockKeys } from "../../workers/locks/lock-keys.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { canStartServer, onQueue, type QueueStage, withServer } from "../support/queue.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 const away = "redis://127.0.0.1:1";
@@ -20,7 +19,7 @@ test.each([
   ["first", (good: string, bad: string) => `${bad},${good}`],
   ["after one that does not answer", (good: string, bad: string) => `${away},${bad},${good}`],
 ])("a worker leaves at once if the URL of a lock server is wrong, %s", (_where, urls) =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const { code, text } = await refusal(stage, urls(stage.url, "redis://:p/q@127.0.0.1:7951"));
     expect([code, text]).toEqual([2, expect.stringContaining('"bad-settings"')]);
   }),
@@ -32,7 +31,7 @@ testWithServer(
     withServer(
       ["--requirepass", "secret"],
       (url) =>
-        onStage(async (stage) => {
+        onQueue(async (stage) => {
           const { code, text } = await refusal(
             stage,
             `${stage.url},${url.replace("//", "//:wrong@")},${away}`,
@@ -46,7 +45,7 @@ testWithServer(
 );
 
 test("a worker starts though a lock server does not answer, and says so", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const worker = await stage.worker("hostA", { MTJOBS_LOCK_REDIS_URLS: `${stage.url},${away}` });
     expect(worker.stderr()).toContain(`${away} is out of reach`);
     expect(worker.child.exitCode).toBeNull();

@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
-import { isCampaign } from "../support/area/campaign.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { isCampaign, waitFor } from "../support/area.ts";
+import { onQueue, type QueueStage } from "../support/queue.ts";
 
 test("two workers of one host run one job at a time between them", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const areas = ["a", "b", "c", "d"].map((name) => stage.area(name, "hostA"));
     await stage.worker("hostA");
     await stage.worker("hostA");
@@ -32,7 +31,7 @@ async function expectOneMore(stage: QueueStage, areas: string[], finished: numbe
 }
 
 test("a job that reaches another host's worker goes on under its id in the homehost's queue", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostB");
     stage.release(area);
     await stage.worker("hostB");
@@ -48,7 +47,7 @@ test("a job that reaches another host's worker goes on under its id in the homeh
   }));
 
 test("a job that another tool added without an id goes on under one of ours", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostB");
     stage.release(area);
     await stage.worker("hostB");
@@ -64,7 +63,7 @@ test("a job that another tool added without an id goes on under one of ours", ()
   }));
 
 test("cancelling a forwarded job by where it was asked for meets it where it runs", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostB");
     await stage.worker("hostB");
     await stage.worker("hostA");
@@ -76,7 +75,7 @@ test("cancelling a forwarded job by where it was asked for meets it where it run
   }));
 
 test("a homehost named by its address is found among the hosts", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "10.9.8.7");
     stage.release(area);
     await stage.worker("hostB", { MTJOBS_ADDRESS: "10.9.8.7" });
@@ -86,7 +85,7 @@ test("a homehost named by its address is found among the hosts", () =>
   }));
 
 test("a job whose area came home again meanwhile is sent back and done", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostB");
     stage.release(area);
     const once = await stage.worker("hostB");
@@ -106,7 +105,7 @@ test("a job whose area came home again meanwhile is sent back and done", () =>
   }));
 
 test("a job that the hosts go on sending round fails instead", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostB");
     await stage.worker("hostB");
     const id = await stage.enqueue("hostA", area, "hold");
@@ -118,7 +117,7 @@ test("a job that the hosts go on sending round fails instead", () =>
   }));
 
 test("a job for a homehost that no worker ever served waits unspent, and goes on there once one comes", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostB");
     stage.release(area);
     await stage.worker("hostA");
@@ -132,7 +131,7 @@ test("a job for a homehost that no worker ever served waits unspent, and goes on
   }));
 
 test.runIf(isCampaign)("a job whose worker is killed goes on in the host's other worker", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostA");
     const first = await stage.worker("hostA");
     const id = await stage.enqueue("hostA", area, "hold");

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import { areaLockKeys } from "../../workers/locks/lock-keys.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
+import { waitFor } from "../support/area.ts";
+import { onQueue } from "../support/queue.ts";
 
 test("malformed data fails at once with the reason and is not tried again", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const id = await stage.add("hostA", "reduce", { v: 1, area: "relative", runname: "%" }, { attempts: 5 });
     const job = await stage.reach("hostA", id, "failed");
@@ -15,7 +15,7 @@ test("malformed data fails at once with the reason and is not tried again", () =
   }));
 
 test("a job by a name that nobody knows fails at once", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const id = await stage.add("hostA", "explode", {}, { attempts: 5 });
     const job = await stage.reach("hostA", id, "failed");
@@ -23,7 +23,7 @@ test("a job by a name that nobody knows fails at once", () =>
   }));
 
 test("a job for an area outside of the roots is refused without a second attempt", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const id = await stage.enqueue("hostA", "/etc", "hold");
     const job = await stage.reach("hostA", id, "failed");
@@ -32,7 +32,7 @@ test("a job for an area outside of the roots is refused without a second attempt
   }));
 
 test("a refusal is final and a busy database is tried again", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const pinned = stage.area("pinned", "hostA");
     const busy = stage.area("busy", "hostA");
@@ -45,7 +45,7 @@ test("a refusal is final and a busy database is tried again", () =>
   }));
 
 test("a thread that ends without a result fails its job with what is known", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const area = stage.area("a", "hostA");
     const job = await stage.reach("hostA", await stage.enqueue("hostA", area, "exit"), "failed");
@@ -56,7 +56,7 @@ test("a thread that ends without a result fails its job with what is known", () 
   }));
 
 test("progress and the story of a running job are in Redis while it runs", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const area = stage.area("a", "hostA");
     const id = await stage.enqueue("hostA", area, "hold");
@@ -74,7 +74,7 @@ test("progress and the story of a running job are in Redis while it runs", () =>
   }));
 
 test("cancelling a running job ends it at its next batch and for good", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const area = stage.area("a", "hostA");
     const id = await stage.enqueue("hostA", area, "hold");
@@ -87,7 +87,7 @@ test("cancelling a running job ends it at its next batch and for good", () =>
   }));
 
 test("a job whose area lock is lost stops at its next batch and is tried again", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const area = stage.area("a", "hostA");
     const id = await stage.enqueue("hostA", area, "hold");
@@ -101,7 +101,7 @@ test("a job whose area lock is lost stops at its next batch and is tried again",
   }));
 
 test("a job whose own lock is taken away stops at its next batch", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const area = stage.area("a", "hostA");
     const id = await stage.enqueue("hostA", area, "hold");
@@ -111,7 +111,7 @@ test("a job whose own lock is taken away stops at its next batch", () =>
   }));
 
 test("a job waits unspent while another host's job holds the area", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = stage.area("a", "hostA");
     stage.release(area);
     const [key = ""] = areaLockKeys(stage.prefix, { realPath: area, areaId: null });

@@ -8,11 +8,8 @@ import { paused } from "../../shared/area/pause.ts";
 import { readWaiting } from "../../shared/queue/deferrals.ts";
 import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { abortOnPause } from "../../workers/job-thread/abort-on-pause.ts";
-import { settingsFor, writeFile } from "../support/area/small-area.ts";
-import { buildTempArea } from "../support/area/temp-area.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
-import { runReduce } from "../support/queue/run-reduce.ts";
+import { newArea, settingsFor, waitFor, writeFile } from "../support/area.ts";
+import { onQueue, runReduce } from "../support/queue.ts";
 
 const small = { runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false };
 
@@ -25,7 +22,7 @@ function contextFor(signal = new AbortController().signal): JobContext {
 }
 
 test("a job at work is stopped once a stop file is there, or for the reason it is told", async () => {
-  const { directory } = buildTempArea(small);
+  const { directory } = newArea(small);
   const work = async ({ signal }: JobContext) => {
     await once(signal, "abort");
     throw signal.reason;
@@ -42,7 +39,7 @@ test("a job at work is stopped once a stop file is there, or for the reason it i
 });
 
 test("a job that is held between two batches leaves no line in the history, and the next counts what it moved", async () => {
-  const area = buildTempArea(small);
+  const area = newArea(small);
   const stop = new AbortController();
   const failpoint = (name: string) => {
     if (name === "removing") stop.abort(paused("/x"));
@@ -55,7 +52,7 @@ test("a job that is held between two batches leaves no line in the history, and 
 });
 
 test("a job of a held area waits unspent, says why, lets others pass, and goes on when the file is gone", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const [area, free] = [stage.area("a", "hostA"), stage.area("free", "hostA")];
     stage.release(area);
@@ -74,7 +71,7 @@ test("a job of a held area waits unspent, says why, lets others pass, and goes o
   }));
 
 test("a job outside of its window waits unspent until it opens", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     await stage.worker("hostA");
     const area = stage.area("a", "hostA");
     const hour = new Date().getUTCHours();

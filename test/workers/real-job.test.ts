@@ -3,13 +3,12 @@ import { expect, test } from "vitest";
 import { parsePayload } from "../../shared/contract/payload.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { runInline } from "../../workers/inline.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { realArea, realWorker } from "../support/queue/real-worker.ts";
+import { onQueue, type QueueStage, realArea, realWorker } from "../support/queue.ts";
 
 const sampleArea = (stage: QueueStage) => realArea(stage, { runs: 12, testsPerRun: 10 });
 
 test("a worker's thread reduces a real area and its job carries the result", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = sampleArea(stage);
     await realWorker(stage, area);
     const id = await stage.enqueue("hostA", area.directory, "%");
@@ -24,7 +23,7 @@ test("a worker's thread reduces a real area and its job carries the result", () 
   }));
 
 test("a worker's thread brings the runs of a real area back", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = sampleArea(stage);
     const flags = { host: "hostA", cacheRoot: area.cacheRoot, user: area.user, areas: stage.root };
     const settings = resolveSettings({ flags });
@@ -40,7 +39,7 @@ test("a worker's thread brings the runs of a real area back", () =>
   }));
 
 test("a job whose id is made of quotes and SQL is done by a worker as any other", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = sampleArea(stage);
     await realWorker(stage, area);
     const data = { v: 1, area: area.directory, runname: "%" };
@@ -52,7 +51,7 @@ test("a job whose id is made of quotes and SQL is done by a worker as any other"
   }));
 
 test.skipIf(process.platform !== "linux")("a job leaves no database open in the worker", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = sampleArea(stage);
     const worker = await realWorker(stage, area);
     const opened = () =>
@@ -76,7 +75,7 @@ test.skipIf(process.platform !== "linux")("a job leaves no database open in the 
 );
 
 test("the same job done inline needs no Redis and gives the same kind of result", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const area = sampleArea(stage);
     const settings = resolveSettings({
       flags: {

@@ -4,11 +4,8 @@ import { join } from "node:path";
 import getPort from "get-port";
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { testRoot } from "../support/area/temp-directory.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
-import { runCommand } from "../support/queue/run-command.ts";
+import { testRoot, waitFor } from "../support/area.ts";
+import { canStartServer, onQueue, type QueueStage, runCommand, withServer } from "../support/queue.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 const hasOpenssl = spawnSync("openssl", ["version"], { stdio: "ignore" }).status === 0;
@@ -23,7 +20,7 @@ function doJobOver(
   url: string,
   { env: more = {}, plainUrl = url, before = async () => {} }: JobOver = {},
 ): Promise<void> {
-  return onStage(async (stage) => {
+  return onQueue(async (stage) => {
     await before(stage);
     await stage.worker("hosta", { MTJOBS_REDIS_URL: url, ...more });
     const area = stage.area("a1", "hosta");

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { connectRedis } from "../../shared/queue/connections.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { canStartServer, refuseWrites, withServer } from "../support/queue/own-redis.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
+import { waitFor } from "../support/area.ts";
+import { canStartServer, onQueue, refuseWrites, withServer } from "../support/queue.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 
@@ -14,7 +13,7 @@ const slowToLoad = [
 
 testWithServer("a worker waits for a Redis that cannot save its data, says so once, and serves then", () =>
   withServer([], (url) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const mend = await refuseWrites(stage.redis);
       const worker = stage.spawn("hostA");
       const told = () => worker.stderr().split("accepts no commands now: MISCONF").length - 1;
@@ -32,7 +31,7 @@ testWithServer("a worker waits for a Redis that cannot save its data, says so on
 
 testWithServer("a worker that waits for Redis leaves when it is told to", () =>
   withServer([], (url) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const mend = await refuseWrites(stage.redis);
       const worker = stage.spawn("hostA");
       await waitFor("the worker to wait", () => worker.stderr().includes("MISCONF"), {
@@ -47,7 +46,7 @@ testWithServer("a worker that waits for Redis leaves when it is told to", () =>
 
 testWithServer("a worker waits for a Redis that loads its data", () =>
   withServer(slowToLoad, (url, server) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const fill = stage.redis.pipeline();
       for (let n = 0; n < 200; n++) fill.set(`filler-${n}`, "x".repeat(1100));
       await fill.exec();
@@ -73,7 +72,7 @@ testWithServer("a worker waits for a Redis that loads its data", () =>
 
 testWithServer("a job is done though Redis refused every write for a while", () =>
   withServer([], (url) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a", "hostA");
       const worker = await stage.worker("hostA");
       const id = await stage.enqueue("hostA", area, "hold");

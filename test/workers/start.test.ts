@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { waitFor } from "../support/area/wait-for.ts";
-import { canStartServer, withServer } from "../support/queue/own-redis.ts";
-import { onStage, type QueueStage } from "../support/queue/queue-stage.ts";
+import { waitFor } from "../support/area.ts";
+import { canStartServer, onQueue, type QueueStage, withServer } from "../support/queue.ts";
 
 async function refusal(
   stage: QueueStage,
@@ -15,7 +14,7 @@ async function refusal(
 const testWithServer = test.skipIf(!canStartServer);
 
 test("a worker without MTJOBS_AREAS refuses to start", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const { code, text } = await refusal(stage, { MTJOBS_AREAS: "" });
     expect(code).toBe(2);
     expect(text).toContain('"bad-settings"');
@@ -25,7 +24,7 @@ test.each([
   ["MTJOBS_ADDRESS", "10.0.0.2/24"],
   ["MTJOBS_HOST", "host b"],
 ])("a worker that %s gives the name %j refuses to start: no .homehost may hold it", (name, value) =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const { code, text } = await refusal(stage, { [name]: value });
     expect(code).toBe(2);
     expect(text).toContain('"bad-settings"');
@@ -34,7 +33,7 @@ test.each([
 );
 
 test("a worker whose Redis is away says so at once and leaves", () =>
-  onStage(async (stage) => {
+  onQueue(async (stage) => {
     const startedAt = Date.now();
     const { code, text } = await refusal(stage, { MTJOBS_REDIS_URL: "redis://127.0.0.1:1" });
     expect(code).toBe(4);
@@ -44,7 +43,7 @@ test("a worker whose Redis is away says so at once and leaves", () =>
 
 testWithServer("a worker refuses a Redis that may evict jobs, and tells the remedy", () =>
   withServer(["--maxmemory-policy", "allkeys-lru"], (url) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const { code, text } = await refusal(stage, { MTJOBS_REDIS_URL: url });
       expect(code).toBe(1);
       expect(text).toContain('"bad-redis"');
@@ -55,7 +54,7 @@ testWithServer("a worker refuses a Redis that may evict jobs, and tells the reme
 
 testWithServer("a worker waits out a Redis that goes away and comes back", () =>
   withServer([], (url, server) =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const area = stage.area("a", "hostA");
       stage.release(area);
       const worker = await stage.worker("hostA");

@@ -4,13 +4,12 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
-import { waitFor } from "../support/area/wait-for.ts";
-import { onStage } from "../support/queue/queue-stage.ts";
-import { startCommand } from "../support/queue/run-command.ts";
+import { waitFor } from "../support/area.ts";
+import { onQueue, startCommand } from "../support/queue.ts";
 
 describe("worker --metrics", () => {
   it("counts jobs by kind and outcome, how long they took and the rows they moved", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const user = userInfo().username;
       const directory = join(stage.root, "a1");
       const cacheRoot = join(stage.root, "cache");

@@ -4,19 +4,16 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { unionOfRuns } from "../../support/oracle/union.ts";
-import { historyOf } from "../../support/queue/kill.ts";
-import { withRedis } from "../../support/queue/redis.ts";
+import { assertNothingLost, filesOf, newArea, unionOfRuns, waitFor } from "../../support/area.ts";
 import {
   documentOf,
   errorCodeOf,
+  historyOf,
   type Running,
   runCommand,
   startCommand,
-} from "../../support/queue/run-command.ts";
+  withRedis,
+} from "../../support/queue.ts";
 
 /** Nobody listens there: what works with it needs no Redis. */
 const noRedis = "redis://127.0.0.1:1";
@@ -64,7 +61,7 @@ function isStopped(pid: number | undefined): boolean {
 
 describe("reduce --inline", () => {
   it("moves runs without Redis and prints the result as the one document on stdout", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const before = unionOfRuns(filesOf(area));
     const finished = await reduceInline(area, ["--runname", "%", "--json"]);
     assertNothingLost(before, unionOfRuns(filesOf(area)));
@@ -102,7 +99,7 @@ describe("reduce --inline", () => {
   });
 
   it("tells people the story on stderr and the result on stdout", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const { code, stdout, stderr } = await reduceInline(area, ["--runname", "%"]);
     expect(code).toBe(0);
     expect(stderr).toContain("Matching runs, to be checked for running tests: 12.");
@@ -113,7 +110,7 @@ describe("reduce --inline", () => {
   });
 
   it("with --dry-run says what would move and changes no byte of anything", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const before = fingerprint(area);
     const json = await reduceInline(area, ["--runname", "%", "--dry-run", "--json"]);
     expect(json).toMatchObject({ code: 0, stderr: "" });
@@ -132,7 +129,7 @@ describe("reduce --inline", () => {
   });
 
   it("takes the working directory for the area, and Megatest's spelling", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const finished = await runCommand(["-reduce-records", "-runname", "%", "-inline", "-json"], {
       env: environment(area),
       cwd: area.directory,
@@ -142,7 +139,7 @@ describe("reduce --inline", () => {
   });
 
   it("ends at SIGTERM as at Ctrl-C, and leaves one line in the history, as cancelled", async () => {
-    const area = buildTempArea({ runs: 30 });
+    const area = newArea({ runs: 30 });
     const held = await startHeldReduce(area);
     held.child.kill("SIGTERM");
     held.child.kill("SIGCONT");
@@ -156,7 +153,7 @@ describe("reduce --inline", () => {
   });
 
   it("stops at Ctrl-C with 130, also while it waits for a busy cache, and the same command goes on", async () => {
-    const area = buildTempArea({ runs: 30 });
+    const area = newArea({ runs: 30 });
     const before = unionOfRuns(filesOf(area));
     const held = await startHeldReduce(area);
     const client = new Database(area.cacheDb);
@@ -177,7 +174,7 @@ describe("reduce --inline", () => {
   });
 
   it("refuses with 3 what another job holds, naming the holder, and lets that one finish", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const before = unionOfRuns(filesOf(area));
     const held = await startHeldReduce(area);
     const refused = await reduceInline(area, ["--runname", "%", "--json"]);
@@ -191,7 +188,7 @@ describe("reduce --inline", () => {
   });
 
   it("refuses with 3 on a host that is not the homehost, naming that one, and changes nothing", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const before = fingerprint(area);
     const finished = await reduceInline(area, ["--runname", "%", "--json"], {
       MTJOBS_HOST: "host-b",
@@ -203,7 +200,7 @@ describe("reduce --inline", () => {
   });
 
   it("refuses with 3 an area outside the allowed roots, and changes nothing", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const before = fingerprint(area);
     const finished = await reduceInline(area, ["--runname", "%", "--json", "--areas", "/usr:/opt"]);
     expect([finished.code, errorCodeOf(finished)]).toEqual([3, "outside-roots"]);
@@ -211,7 +208,7 @@ describe("reduce --inline", () => {
   });
 
   it("refuses with 2 to guess which runs are meant", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const before = fingerprint(area);
     const finished = await reduceInline(area, ["--json"]);
     expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
@@ -223,7 +220,7 @@ describe("reduce --inline", () => {
 describe("status of an area after a reduce", () => {
   it("shows what stands where, the area's id, that nobody holds it, and the job that was done", () =>
     withRedis(async (_redis, prefix, url) => {
-      const area = buildTempArea();
+      const area = newArea();
       const { jobId, areaId } = documentOf(await reduceInline(area, ["--runname", "%", "--json"]));
       const env = environment(area, { MTJOBS_REDIS_URL: url, MTJOBS_PREFIX: prefix });
       const json = await runCommand(["status", area.directory, "--json"], { env });
@@ -247,7 +244,7 @@ describe("status of an area after a reduce", () => {
 
   it("counts neither hidden runs nor rows of ours among the area's runs", () =>
     withRedis(async (_redis, prefix, url) => {
-      const area = buildTempArea({ unsynced: false });
+      const area = newArea({ unsynced: false });
       await reduceInline(area, ["--runname", "%", "--json"]);
       const env = environment(area, { MTJOBS_REDIS_URL: url, MTJOBS_PREFIX: prefix });
       const status = documentOf(await runCommand(["status", area.directory, "--json"], { env }));

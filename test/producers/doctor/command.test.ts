@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { healthyArea } from "../../support/area/diagnose-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceAndKill } from "../../support/queue/kill.ts";
-import { documentOf, errorCodeOf, runCommand } from "../../support/queue/run-command.ts";
-import { unionOf } from "../../support/queue/run-reduce.ts";
+import { assertNothingLost, fingerprint, healthyArea } from "../../support/area.ts";
+import { documentOf, errorCodeOf, reduceAndKill, runCommand, unionOf } from "../../support/queue.ts";
 
 const doctor = (area: SampleArea, args: string[] = [], env: Record<string, string> = {}) =>
   runCommand(["doctor", area.directory, ...args], {

@@ -1,9 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { listRuns } from "../../../producers/areas/list-runs.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "../../support/area/diagnose-area.ts";
-import { filesOf } from "../../support/area/temp-area.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import { checkOf, diagnoseArea, faultsOf, filesOf, healthyArea, placeOf } from "../../support/area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue.ts";
 
 /** An area whose completed-runs.db, with a run in it, was overwritten. */
 async function damagedArea() {

@@ -21,15 +21,25 @@ import { areaStatus } from "../../../producers/areas/status.ts";
 import { areaStatusText } from "../../../producers/format/status.ts";
 import { checkMigrate } from "../../../producers/jobs/check-migrate.ts";
 import { checkRequest } from "../../../producers/jobs/check-move.ts";
-import { addRunningTest } from "../../support/area/area-traits.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "../../support/area/diagnose-area.ts";
-import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { plantJournal } from "../../support/area/hot-journal.ts";
-import { addSecondCache, leaveHotJournal, makeCacheWal } from "../../support/area/odd-values.ts";
-import { filesOf } from "../../support/area/temp-area.ts";
-import { isRoot, nobody } from "../../support/queue/file-holder.ts";
-import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  addRunningTest,
+  addSecondCache,
+  checkOf,
+  diagnoseArea,
+  edit,
+  faultsOf,
+  filesOf,
+  fingerprint,
+  healthyArea,
+  isRoot,
+  leaveHotJournal,
+  makeCacheWal,
+  makeRefillDue,
+  nobody,
+  placeOf,
+  plantJournal,
+} from "../../support/area.ts";
+import { openToWrite, reduceSafely, runReduce } from "../../support/queue.ts";
 
 describe("the doctor on databases", () => {
   it("changes no byte and no time of any file, and creates nothing, whatever the state", async () => {
@@ -82,9 +92,7 @@ describe("the doctor on databases", () => {
       verdict: expect.stringContaining("hot"),
     });
     const wal = healthyArea();
-    const db = new Database(wal.megatestDb);
-    db.pragma("journal_mode = WAL");
-    db.close();
+    openToWrite(wal.megatestDb, (db) => db.pragma("journal_mode = WAL"));
     const before = fingerprint(wal.directory);
     expect(checkOf(await diagnoseArea(wal), "journal/megatest.db")).toMatchObject({
       ok: false,

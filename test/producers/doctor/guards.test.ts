@@ -1,10 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { checkOf, diagnoseArea, faultsOf, healthyArea } from "../../support/area/diagnose-area.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { removeRuns } from "../../support/megatest/remove-runs.ts";
-import { reduceSafely, runRepair } from "../../support/queue/run-reduce.ts";
+import {
+  checkOf,
+  cleanUp,
+  diagnoseArea,
+  edit,
+  everywhere,
+  faultsOf,
+  fileOf,
+  fingerprint,
+  healthyArea,
+  removeRuns,
+  settleTimes,
+} from "../../support/area.ts";
+import { reduceSafely, runRepair } from "../../support/queue.ts";
 
 const names = ["guards/megatest.db", "guards/cache/megatest.db", "guards/cache/megatest_ref.db"];
 

@@ -5,11 +5,9 @@ import { areaStatus } from "../../../producers/areas/status.ts";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { areaStatusText } from "../../../producers/format/status.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea } from "../../support/area/diagnose-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { leaveMigration } from "../../support/hosts/open-migration.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
+import { checkOf, diagnoseArea, faultsOf, fingerprint, healthyArea, readColumn } from "../../support/area.ts";
+import { leaveMigration } from "../../support/hosts.ts";
+import { openToWrite } from "../../support/queue.ts";
 
 const toHostB = ["closed", "installed", "intent", "switched"] as const;
 

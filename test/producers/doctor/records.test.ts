@@ -3,14 +3,22 @@ import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/areas/status.ts";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import type { JobsError } from "../../../shared/errors.ts";
-import { addOrphans, addTestIn } from "../../support/area/area-traits.ts";
-import { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "../../support/area/diagnose-area.ts";
-import { edit, everywhere, settleTimes } from "../../support/area/edit-area.ts";
-import { giveId } from "../../support/area/far-ids.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { filesOf } from "../../support/area/temp-area.ts";
-import { reduceAndKill } from "../../support/queue/kill.ts";
-import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  addOrphans,
+  addTestIn,
+  checkOf,
+  diagnoseArea,
+  edit,
+  everywhere,
+  faultsOf,
+  filesOf,
+  fingerprint,
+  giveId,
+  healthyArea,
+  placeOf,
+  settleTimes,
+} from "../../support/area.ts";
+import { reduceAndKill, reduceSafely, runReduce } from "../../support/queue.ts";
 
 async function reducedArea(): Promise<SampleArea> {
   const area = healthyArea();

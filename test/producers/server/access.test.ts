@@ -3,8 +3,7 @@ import { describe, expect, it } from "vitest";
 import { assertGuarded, isLoopback, parseListen } from "../../../producers/cli/options/listen-address.ts";
 import { serve } from "../../../producers/server/serve.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import { errorCodeOf, runCommand } from "../../support/queue/run-command.ts";
-import { type Answer, ask, withServerStage } from "../../support/queue/server-stage.ts";
+import { type Answer, ask, errorCodeOf, runCommand, withServerStage } from "../../support/queue.ts";
 
 const token = "a token, with: odd ünsigns";
 const locked = withServerStage({ env: { MTJOBS_TOKEN: token } });

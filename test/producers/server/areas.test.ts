@@ -5,9 +5,8 @@ import { buildArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
 import { ensureAreaId } from "../../../shared/area/area-id.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { withServerStage } from "../../support/queue/server-stage.ts";
+import { temporaryDirectory, waitFor } from "../../support/area.ts";
+import { withServerStage } from "../../support/queue.ts";
 
 const served = withServerStage();
 const { call } = served;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { withServerStage } from "../../support/queue/server-stage.ts";
+import { waitFor } from "../../support/area.ts";
+import { withServerStage } from "../../support/queue.ts";
 
 interface BoardQueue {
   name: string;

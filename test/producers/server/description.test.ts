@@ -5,7 +5,7 @@ import { requestNames } from "../../../producers/jobs/request-job.ts";
 import { problemSchema } from "../../../producers/server/routes/problems.ts";
 import * as answers from "../../../producers/server/routes/schemas.ts";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
-import { withServerStage } from "../../support/queue/server-stage.ts";
+import { withServerStage } from "../../support/queue.ts";
 
 const served = withServerStage();
 const { call } = served;

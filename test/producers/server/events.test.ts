@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { onStage } from "../../support/queue/queue-stage.ts";
-import { serverEnv, startServer } from "../../support/queue/server-stage.ts";
+import { waitFor } from "../../support/area.ts";
+import { onQueue, serverEnv, startServer } from "../../support/queue.ts";
 
 /** What has come so far of a stream of events. */
 async function listen(url: string, headers: Record<string, string> = {}) {
@@ -23,7 +22,7 @@ function last(text: string): [string, Record<string, object[]>] {
 
 describe("server-sent events", () => {
   it("tell hosts and unfinished jobs whenever they change, to all who listen, until the server stops", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const server = await startServer({ ...serverEnv(stage), MTJOBS_TOKEN: "a long enough token" });
       expect((await fetch(`${server.url}/api/v1/events`)).status).toBe(401);
       const authorization = "Bearer a long enough token";

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { requestNames } from "../../../producers/jobs/request-job.ts";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { withServerStage } from "../../support/queue/server-stage.ts";
+import { waitFor } from "../../support/area.ts";
+import { withServerStage } from "../../support/queue.ts";
 
 const served = withServerStage();
 const { call } = served;

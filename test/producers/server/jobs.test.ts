@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { announceHost } from "../../../shared/queue/hosts.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { withServerStage } from "../../support/queue/server-stage.ts";
+import { waitFor } from "../../support/area.ts";
+import { withServerStage } from "../../support/queue.ts";
 
 const served = withServerStage();
 const { call } = served;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { ensureAreaId } from "../../../shared/area/area-id.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
-import { withServerStage } from "../../support/queue/server-stage.ts";
+import { withServerStage } from "../../support/queue.ts";
 
 const served = withServerStage({ env: { MTJOBS_TOKEN: "secret" } });
 

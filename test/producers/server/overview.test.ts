@@ -7,11 +7,16 @@ import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
 import { setDrained } from "../../../shared/queue/hosts.ts";
 import { noteOutcome } from "../../../shared/queue/outcomes.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { leaveMigration } from "../../support/hosts/open-migration.ts";
-import { hasBrowser, withBrowser } from "../../support/queue/browser.ts";
-import { type Running, startCommand } from "../../support/queue/run-command.ts";
-import { serverEnv, withServerStage } from "../../support/queue/server-stage.ts";
+import { waitFor } from "../../support/area.ts";
+import { leaveMigration } from "../../support/hosts.ts";
+import {
+  hasBrowser,
+  type Running,
+  serverEnv,
+  startCommand,
+  withBrowser,
+  withServerStage,
+} from "../../support/queue.ts";
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 const manyAreas = 500;

@@ -1,14 +1,19 @@
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { canStartServer, withServer } from "../../support/queue/own-redis.ts";
-import { onStage } from "../../support/queue/queue-stage.ts";
-import { documentOf } from "../../support/queue/run-command.ts";
-import { ask, serverEnv, startServer } from "../../support/queue/server-stage.ts";
+import { waitFor } from "../../support/area.ts";
+import {
+  ask,
+  canStartServer,
+  documentOf,
+  onQueue,
+  serverEnv,
+  startServer,
+  withServer,
+} from "../../support/queue.ts";
 
 describe("serve", () => {
   it("finishes the request in hand when it is told to stop, takes no new one, and ends with 0", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const server = await startServer(serverEnv(stage), ["--json"]);
       const area = stage.area("a1", "hosta");
       const body = JSON.stringify({ job: "reduce", area, runname: "%" });
@@ -41,7 +46,7 @@ describe("serve", () => {
 
   it.skipIf(!canStartServer)("tells that Redis is away, and goes on once it is back", () =>
     withServer(["--maxmemory-policy", "noeviction"], async (url, redis) => {
-      await onStage(async (stage) => {
+      await onQueue(async (stage) => {
         const server = await startServer(serverEnv(stage));
         const area = stage.area("a1", "hosta");
         const body = { job: "reduce", area, runname: "%" };

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Area, openArea } from "../../../shared/area/area.ts";
 import { ensureAreaId, readAreaId } from "../../../shared/area/area-id.ts";
-import { errorOf, makeArea } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { errorOf, makeArea, temporaryDirectory } from "../../support/area.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 

@@ -4,9 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { targetKeys } from "../../../shared/area/config/config.ts";
-import { errorOf, makeArea, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { asUser, nobody } from "../../support/queue/file-holder.ts";
+import { asUser, errorOf, makeArea, nobody, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 describe("opening an area", () => {
   it("keeps the path as given and resolves its links", () => {

@@ -4,9 +4,16 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { cacheDirectories, findCache } from "../../../shared/area/cache/cache.ts";
-import { errorOf, makeArea, settingsFor, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { asUser, isRoot, nobody } from "../../support/queue/file-holder.ts";
+import {
+  asUser,
+  errorOf,
+  isRoot,
+  makeArea,
+  nobody,
+  settingsFor,
+  temporaryDirectory,
+  writeFile,
+} from "../../support/area.ts";
 
 function areaWithAlias() {
   const root = temporaryDirectory();

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type MegatestConfig, readConfig } from "../../../shared/area/config/config.ts";
-import { errorOf, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { errorOf, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 function read(text: string, env: NodeJS.ProcessEnv = {}, directory = temporaryDirectory()): MegatestConfig {
   const file = writeFile(join(directory, "megatest.config"), text);

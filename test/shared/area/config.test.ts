@@ -5,8 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type MegatestConfig, readConfig } from "../../../shared/area/config/config.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { errorOf, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { errorOf, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 function read(text: string, env: NodeJS.ProcessEnv = {}, directory = temporaryDirectory()): MegatestConfig {
   const file = writeFile(join(directory, "megatest.config"), text);

@@ -17,9 +17,17 @@ import { openArea } from "../../../shared/area/area.ts";
 import { type FoundCache, findCaches } from "../../../shared/area/cache/find-caches.ts";
 import { assertSingleCache } from "../../../shared/area/cache/single-cache.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { errorOf, makeArea, settingsFor, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { asUser, holdOpen, isRoot, nobody } from "../../support/queue/file-holder.ts";
+import {
+  asUser,
+  errorOf,
+  isRoot,
+  makeArea,
+  nobody,
+  settingsFor,
+  temporaryDirectory,
+  writeFile,
+} from "../../support/area.ts";
+import { holdOpen } from "../../support/queue.ts";
 
 const dayOld = Date.now() / 1000 - 25 * 3600;
 

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory, readHistory } from "../../../shared/area/history.ts";
-import { errorOf, makeArea, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { errorOf, makeArea, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 function scene() {
   const area = openArea(makeArea(temporaryDirectory()));

@@ -7,8 +7,7 @@ import {
   minimumStayMs,
   wantsArea,
 } from "../../../shared/area/config/home-policy.ts";
-import { errorOf, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { errorOf, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 function policyOf(text: string): HomePolicy {
   const file = writeFile(join(temporaryDirectory(), "megatest.config"), text);

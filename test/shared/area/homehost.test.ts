@@ -10,8 +10,7 @@ import {
   reachableAddress,
   readHomehost,
 } from "../../../shared/area/homehost.ts";
-import { errorOf, makeArea, settingsFor } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { errorOf, makeArea, settingsFor, temporaryDirectory } from "../../support/area.ts";
 
 describe("the homehost", () => {
   it.each([

@@ -2,8 +2,7 @@ import { chmodSync, mkdirSync, rmdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type ListAreasOptions, listAreas } from "../../../shared/area/list-areas.ts";
-import { makeArea } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { makeArea, temporaryDirectory } from "../../support/area.ts";
 
 function look(roots: readonly string[], options: ListAreasOptions = {}) {
   const warnings: string[] = [];

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { mayWrite } from "../../../shared/area/may-write.ts";
 import { groupIds } from "../../../shared/area/user-name.ts";
-import { writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { temporaryDirectory, writeFile } from "../../support/area.ts";
 
 it("a user of whose groups nothing can be told counts as one who may write where the file's group may", () => {
   const file = writeFile(join(temporaryDirectory(), "megatest.db"), "");

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { clockSkewMs, newestMtimeMs, refillDue, touch } from "../../../shared/area/cache/mtime.ts";
-import { makeArea, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { makeArea, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 function fileAt(path: string, seconds: number, content = "x"): string {
   utimesSync(writeFile(path, content), seconds, seconds);

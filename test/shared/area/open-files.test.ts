@@ -2,9 +2,8 @@ import { closeSync, linkSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openFiles } from "../../../shared/area/cache/open-files.ts";
-import { writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { asUser, holdOpen, isRoot, nobody } from "../../support/queue/file-holder.ts";
+import { asUser, isRoot, nobody, temporaryDirectory, writeFile } from "../../support/area.ts";
+import { holdOpen } from "../../support/queue.ts";
 
 describe.runIf(process.platform === "linux")("looking for open files", () => {
   it("finds the process that holds a file open, under another name too", async () => {

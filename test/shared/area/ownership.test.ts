@@ -17,9 +17,16 @@ import { openArea } from "../../../shared/area/area.ts";
 import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
 import { cacheAt } from "../../../shared/area/cache/cache.ts";
 import { createLike, ensurePrivateDir } from "../../../shared/area/ownership.ts";
-import { errorOf, makeArea, settingsFor, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { asUser, isRoot, nobody } from "../../support/queue/file-holder.ts";
+import {
+  asUser,
+  errorOf,
+  isRoot,
+  makeArea,
+  nobody,
+  settingsFor,
+  temporaryDirectory,
+  writeFile,
+} from "../../support/area.ts";
 
 function scene() {
   const root = temporaryDirectory();

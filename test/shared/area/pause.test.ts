@@ -2,8 +2,7 @@ import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { assertNotPaused, findPause } from "../../../shared/area/pause.ts";
-import { makeArea, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { makeArea, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 test("a stop file holds the jobs of its area alone, and names the file", async () => {
   const root = temporaryDirectory();

@@ -2,8 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../../../shared/area/config/config.ts";
 import { readPolicies } from "../../../shared/area/config/reduce-policies.ts";
-import { writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { temporaryDirectory, writeFile } from "../../support/area.ts";
 
 const day = 24 * 3_600_000;
 

@@ -6,9 +6,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Area, openArea } from "../../../shared/area/area.ts";
 import { liveServers, type MegatestServer, serverText } from "../../../shared/area/servers.ts";
-import { makeArea, writeFile } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { holdOpen } from "../../support/queue/file-holder.ts";
+import { makeArea, temporaryDirectory, writeFile } from "../../support/area.ts";
+import { holdOpen } from "../../support/queue.ts";
 
 const now = Date.now();
 

@@ -1,7 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { attachSql } from "../../../producers/full-db/attach-sql.ts";
-import { divideArea, openToWrite } from "../../support/queue/divided-area.ts";
 
 const queries = [
   "SELECT id, runname, state FROM runs ORDER BY id;",
@@ -25,6 +24,9 @@ for query in queries:
     for row in db.execute(query):
         print("|".join(map(shown, row)))
 `;
+
+import { divideArea, openToWrite } from "../../support/queue.ts";
+
 const withPython = (file: string, setup: string, sql: readonly string[]) =>
   execFileSync("python3", ["-c", python, file, setup, ...sql], { encoding: "utf8" });
 

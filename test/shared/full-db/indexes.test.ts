@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../producers/full-db/full-db.ts";
-import { divideArea } from "../../support/queue/divided-area.ts";
+import { divideArea } from "../../support/queue.ts";
 
 /** Queries whose filter has an index on both sides, and how many tables of both sides they read, one in a sub-select twice. */
 const filtered: readonly (readonly [sql: string, tables: number])[] = [

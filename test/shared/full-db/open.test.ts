@@ -8,10 +8,8 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { FullDb } from "../../../producers/full-db/full-db.ts";
 import { locateFiles } from "../../../producers/full-db/locate.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { divideArea, fullRows, readFilesOf } from "../../support/queue/divided-area.ts";
+import { edit, fingerprint, makeRefillDue, newArea } from "../../support/area.ts";
+import { divideArea, fullRows, readFilesOf } from "../../support/queue.ts";
 
 function locate(area: SampleArea, host = area.host) {
   const settings = resolveSettings({ flags: { host, user: area.user, cacheRoot: area.cacheRoot } });
@@ -20,7 +18,7 @@ function locate(area: SampleArea, host = area.host) {
 
 describe("the files that queries read", () => {
   it("are the cache on the homehost, and megatest.db elsewhere or where the cache is gone or stale", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     edit(area, ["cache"], (db) => db.exec("UPDATE runs SET comment = 'fresh' WHERE id = 1"));
     const { files } = await locate(area);
     expect([files.source, files.main]).toEqual(["cache", area.cacheDb]);
@@ -34,7 +32,7 @@ describe("the files that queries read", () => {
   });
 
   it("have megatest.db's columns also where the cache was made with others", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     edit(area, ["area"], (db) => db.exec("ALTER TABLE tests ADD COLUMN priority INTEGER DEFAULT 7"));
     edit(area, ["cache"], (db) => db.exec("ALTER TABLE tests ADD COLUMN own TEXT"));
     const db = new FullDb(readFilesOf(area));

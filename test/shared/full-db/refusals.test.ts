@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../producers/full-db/full-db.ts";
 import type { JobsError } from "../../../shared/errors.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { divideArea, fullRows } from "../../support/queue/divided-area.ts";
+import { fingerprint } from "../../support/area.ts";
+import { divideArea, fullRows } from "../../support/queue.ts";
 
 /** The error that a query ends with; undefined where it ends well. */
 function refusal(

@@ -6,8 +6,8 @@ import { openReader } from "../../../producers/full-db/open-reader.ts";
 import type { Parameters } from "../../../producers/full-db/parameters.ts";
 import { makeRewriter } from "../../../producers/full-db/rewrite/rewrite.ts";
 import { tokenize } from "../../../shared/sqlite/tokens.ts";
-import { generatedQuery } from "../../support/area/query-generator.ts";
-import { type DividedArea, divideArea, openToWrite } from "../../support/queue/divided-area.ts";
+import { type DividedArea, divideArea, openToWrite } from "../../support/queue.ts";
+import { generatedQuery } from "./query-generator.ts";
 
 /**
  * 6 of 12 small runs moved, one in each state that a run can be found in, with their rows on both sides but for the

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../producers/full-db/full-db.ts";
-import { readRows } from "../../support/area/read-rows.ts";
-import { divideArea } from "../../support/queue/divided-area.ts";
-import { runReduceProcess } from "../../support/queue/run-reduce.ts";
+import { readRows } from "../../support/area.ts";
+import { divideArea, runReduceProcess } from "../../support/queue.ts";
 
 interface Operation {
   opcode: string;

@@ -2,9 +2,8 @@ import { existsSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { FullDb } from "../../../producers/full-db/full-db.ts";
-import { readColumn, readRows } from "../../support/area/read-rows.ts";
-import { divideArea, fullRows, openToWrite } from "../../support/queue/divided-area.ts";
-import { runReduce } from "../../support/queue/run-reduce.ts";
+import { readColumn, readRows } from "../../support/area.ts";
+import { divideArea, fullRows, openToWrite, runReduce } from "../../support/queue.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"];
 

@@ -3,7 +3,7 @@ import { JobsError } from "../../../shared/errors.ts";
 import { isCancelRequested, requestCancel } from "../../../shared/queue/cancel.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { noteWaiting, readWaiting } from "../../../shared/queue/deferrals.ts";
-import { withRedis } from "../../support/queue/redis.ts";
+import { withRedis } from "../../support/queue.ts";
 
 test("a job that has not begun is taken from its queue when cancelled, delayed or not, and kept as failed", () =>
   withRedis(async (redis, prefix) => {

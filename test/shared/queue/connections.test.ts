@@ -3,8 +3,8 @@ import { connectRedis, openQueue } from "../../../shared/queue/connections.ts";
 import { checkRedis } from "../../../shared/queue/redis-check.ts";
 import { toQueueError } from "../../../shared/queue/redis-errors.ts";
 import { redisLocation, withoutPassword } from "../../../shared/settings/redis-url.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { canStartServer, withServer } from "../../support/queue/own-redis.ts";
+import { waitFor } from "../../support/area.ts";
+import { canStartServer, withServer } from "../../support/queue.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { clearDrained, listDrained, setDrained } from "../../../shared/queue/hosts.ts";
-import { withRedis } from "../../support/queue/redis.ts";
+import { withRedis } from "../../support/queue.ts";
 
 test("a host stays drained, as it was noted first, until somebody says otherwise", () =>
   withRedis(async (redis, prefix) => {

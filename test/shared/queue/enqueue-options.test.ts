@@ -3,7 +3,7 @@ import { parsePayload } from "../../../shared/contract/payload.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { deduplicationId, enqueueOptions } from "../../../shared/queue/enqueue-options.ts";
 import { newJobId, queueName } from "../../../shared/queue/names.ts";
-import { withRedis } from "../../support/queue/redis.ts";
+import { withRedis } from "../../support/queue.ts";
 
 const payload = (more: object = {}) => parsePayload("reduce", { v: 1, area: "/a", runname: "%", ...more });
 

@@ -6,7 +6,7 @@ import {
   listHosts,
   withdrawHost,
 } from "../../../shared/queue/hosts.ts";
-import { withRedis } from "../../support/queue/redis.ts";
+import { withRedis } from "../../support/queue.ts";
 
 const record = (host: string, address: string, pid = 1): HostRecord => ({
   host,

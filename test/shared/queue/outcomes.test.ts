@@ -7,7 +7,7 @@ import {
   type Origin,
   originOf,
 } from "../../../shared/queue/outcomes.ts";
-import { withRedis } from "../../support/queue/redis.ts";
+import { withRedis } from "../../support/queue.ts";
 
 const nightly: Origin = { kind: "schedule", name: "nightly", area: "/areas/a1" };
 

@@ -2,8 +2,8 @@ import { Redis } from "ioredis";
 import { expect, test } from "vitest";
 import { connectRedis } from "../../../shared/queue/connections.ts";
 import { toQueueError } from "../../../shared/queue/redis-errors.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { canStartServer, refuseWrites, withServer } from "../../support/queue/own-redis.ts";
+import { waitFor } from "../../support/area.ts";
+import { canStartServer, refuseWrites, withServer } from "../../support/queue.ts";
 
 const testWithServer = test.skipIf(!canStartServer);
 

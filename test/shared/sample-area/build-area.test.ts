@@ -3,10 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { buildArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { isRefillDue } from "../../support/megatest/refill.ts";
-import { diff } from "../../support/oracle/diff.ts";
-import { integrityProblems, snapshot } from "../../support/oracle/snapshot.ts";
+import { diff, integrityProblems, isRefillDue, newArea, snapshot } from "../../support/area.ts";
 
 function count(file: string, table: string, where = "1"): number {
   const db = new Database(file, { readonly: true });
@@ -19,7 +16,7 @@ function count(file: string, table: string, where = "1"): number {
 
 describe("buildArea", () => {
   it("gives the cache exactly the rows asked for", () => {
-    const area = buildTempArea({ runs: 8, testsPerRun: 12, stepsPerTest: 6, dataPerTest: 5 });
+    const area = newArea({ runs: 8, testsPerRun: 12, stepsPerTest: 6, dataPerTest: 5 });
     const counts = ["runs", "tests", "test_steps", "test_data"].map((table) => count(area.cacheDb, table));
     expect(counts).toEqual([8, 96, 576, 480]);
     expect(integrityProblems([area.cacheDb, area.refDb, area.megatestDb])).toEqual([]);
@@ -27,14 +24,14 @@ describe("buildArea", () => {
 
   it("builds the same rows from the same seed and others from another", () => {
     const options = { runs: 5, testsPerRun: 4, now: 1_790_000_000, areaName: "same" };
-    const [first, again, other] = [1, 1, 2].map((seed) => buildTempArea({ ...options, seed, keys: ["k"] }));
+    const [first, again, other] = [1, 1, 2].map((seed) => newArea({ ...options, seed, keys: ["k"] }));
     const rows = (area: typeof first) => snapshot(area?.cacheDb).tables.get("test_data")?.rows;
     expect(rows(again)).toEqual(rows(first));
     expect(rows(other)).not.toEqual(rows(first));
   });
 
   it("leaves rows in the cache that megatest.db and the ref do not know yet", () => {
-    const area = buildTempArea();
+    const area = newArea();
     expect(count(area.cacheDb, "runs")).toBe(count(area.megatestDb, "runs") + 1);
     expect(count(area.cacheDb, "test_steps")).toBeGreaterThan(count(area.refDb, "test_steps"));
     expect(count(area.cacheDb, "tests", "status = 'WAIVED'")).toBe(3);
@@ -42,7 +39,7 @@ describe("buildArea", () => {
   });
 
   it("makes ref and megatest.db agree in every table that syncs", () => {
-    const area = buildTempArea();
+    const area = newArea();
     const [ref, mt] = [snapshot(area.refDb), snapshot(area.megatestDb)];
     for (const table of ["keys", "metadat", "runs", "test_meta", "tests", "test_steps", "test_data"]) {
       expect(mt.tables.get(table), table).toEqual(ref.tables.get(table));
@@ -50,7 +47,7 @@ describe("buildArea", () => {
   });
 
   it("gives tables that never sync their own ids in megatest.db and none in the ref", () => {
-    const area = buildTempArea();
+    const area = newArea();
     expect(count(area.refDb, "run_stats")).toBe(0);
     expect(count(area.megatestDb, "extradat", "key = 'remark'")).toBe(1);
     const idOfNote = (file: string) => snapshot(file).tables.get("extradat")?.rows[0];
@@ -58,7 +55,7 @@ describe("buildArea", () => {
   });
 
   it("puts the cache where Megatest looks for it, marked as ready, and newer than megatest.db", () => {
-    const area = buildTempArea();
+    const area = newArea();
     const path = `.${area.directory.slice(1).replaceAll("/", ".")}`;
     expect(area.cacheDirectory).toBe(join(area.cacheRoot, "ann", "megatest_localdb", "a1", path));
     for (const name of [".ready-megatest", ".ready-megatest_ref"]) {
@@ -70,7 +67,7 @@ describe("buildArea", () => {
   });
 
   it("keeps the newest runs in flight and all others ended", () => {
-    const area = buildTempArea({ inFlight: 3 });
+    const area = newArea({ inFlight: 3 });
     expect(area.inFlight).toEqual([10, 11, 12]);
     const unfinished = "state IN ('NOT_STARTED', 'LAUNCHED', 'RUNNING')";
     for (const run of area.inFlight)
@@ -81,7 +78,7 @@ describe("buildArea", () => {
   });
 
   it("builds the layout of an early Megatest, extra columns, a WAL cache and an area without a cache", () => {
-    const old = buildTempArea({
+    const old = newArea({
       old: true,
       cacheWal: true,
       extraColumns: { tests: "site TEXT DEFAULT 'here'" },
@@ -93,19 +90,19 @@ describe("buildArea", () => {
     const db = new Database(old.cacheDb, { readonly: true });
     expect(db.pragma("journal_mode", { simple: true })).toBe("wal");
     db.close();
-    const bare = buildTempArea({ withCache: false });
+    const bare = newArea({ withCache: false });
     expect(existsSync(bare.cacheDb)).toBe(false);
     expect(count(bare.megatestDb, "runs")).toBe(12);
   });
 
   it("refuses a directory that holds a megatest.db and counts that are none", () => {
-    const area = buildTempArea({ runs: 1 });
+    const area = newArea({ runs: 1 });
     const before = snapshot(area.megatestDb);
     expect(() => buildArea({ ...area, inFlight: 0, runs: 1 })).toThrow(
       expect.objectContaining({ code: "usage" }),
     );
     expect(diff(before, snapshot(area.megatestDb))).toEqual([]);
-    expect(() => buildTempArea({ testsPerRun: 1.5 })).toThrow(expect.objectContaining({ code: "usage" }));
-    expect(() => buildTempArea({ stepsPerTest: 29 })).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => newArea({ testsPerRun: 1.5 })).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => newArea({ stepsPerTest: 29 })).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });

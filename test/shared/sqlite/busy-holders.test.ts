@@ -9,9 +9,7 @@ import { doctorText } from "../../../producers/format/doctor.ts";
 import { openReader } from "../../../producers/full-db/open-reader.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { retryWhileBusy, transact } from "../../../workers/area-db/transaction.ts";
-import { checkOf, diagnoseArea, placeOf } from "../../support/area/diagnose-area.ts";
-import { settleTimes } from "../../support/area/edit-area.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { checkOf, diagnoseArea, filesOf, newArea, placeOf, settleTimes } from "../../support/area.ts";
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -30,7 +28,7 @@ async function lockedBy(file: string, sql: string): Promise<number> {
 }
 
 const small = (options = {}) =>
-  buildTempArea({ runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false, ...options });
+  newArea({ runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false, ...options });
 const me = userInfo().username;
 const signal = new AbortController().signal;
 

@@ -9,7 +9,7 @@ import {
   openConnection,
   prepared,
 } from "../../../shared/sqlite/connection.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { temporaryDirectory } from "../../support/area.ts";
 
 describe("a statement that is prepared once", () => {
   let db: Connection;

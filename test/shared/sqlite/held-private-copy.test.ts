@@ -5,8 +5,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { copyPrivately } from "../../../shared/sqlite/private-copy.ts";
-import { errorOf } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { errorOf, temporaryDirectory } from "../../support/area.ts";
 
 const uid = process.geteuid?.() ?? 0;
 const library = createRequire(import.meta.url).resolve("better-sqlite3");

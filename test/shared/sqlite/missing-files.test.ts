@@ -7,9 +7,7 @@ import { ensureCompletedDb } from "../../../workers/area-db/completed-db.ts";
 import { attachDivergent } from "../../../workers/migrate/merge/match-rows.ts";
 import { copyDatabase } from "../../../workers/migrate/pair/copy-database.ts";
 import { withPairGuard } from "../../../workers/migrate/pair/pair-guard.ts";
-import { settingsFor } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { isRoot, nobody } from "../../support/queue/file-holder.ts";
+import { isRoot, nobody, settingsFor, temporaryDirectory } from "../../support/area.ts";
 
 const never = new AbortController().signal;
 

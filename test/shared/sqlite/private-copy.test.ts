@@ -19,10 +19,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { JobsError } from "../../../shared/errors.ts";
 import { copyPrivately } from "../../../shared/sqlite/private-copy.ts";
-import { plantJournal } from "../../support/area/hot-journal.ts";
-import { errorOf } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { isRoot, nobody } from "../../support/queue/file-holder.ts";
+import { errorOf, isRoot, nobody, plantJournal, temporaryDirectory } from "../../support/area.ts";
 
 const uid = process.geteuid?.() ?? 0;
 const expected = { uid, maxBytes: 2 ** 20 };

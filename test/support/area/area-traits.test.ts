@@ -24,7 +24,7 @@ import {
 } from "./area-traits.ts";
 import { everywhere, fileOf, makeRefillDue, type Place } from "./edit-area.ts";
 import { addNullKeys, addOddValues, addSecondCache, makeCacheWal, oddTexts } from "./odd-values.ts";
-import { buildTempArea, filesOf } from "./temp-area.ts";
+import { filesOf, newArea } from "./temp-area.ts";
 
 function values(area: SampleArea, sql: string, ...parameters: unknown[]): Record<Place, unknown> {
   const read = (place: Place) => {
@@ -42,7 +42,7 @@ function values(area: SampleArea, sql: string, ...parameters: unknown[]): Record
 }
 
 const all = (value: unknown) => ({ cache: value, ref: value, area: value });
-const settled = (): SampleArea => buildTempArea({ unsynced: false, runs: 5, testsPerRun: 4 });
+const settled = (): SampleArea => newArea({ unsynced: false, runs: 5, testsPerRun: 4 });
 
 describe("the traits of an area", () => {
   it("lock or hide a run in all three databases", () => {

@@ -1,20 +1,21 @@
 import { chmodSync } from "node:fs";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import type { Check } from "../../../producers/doctor/checks/check.ts";
-import { type Diagnosis, diagnose } from "../../../producers/doctor/diagnose.ts";
+import type { Diagnosis } from "../../../producers/doctor/diagnose.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import { buildTempArea } from "./temp-area.ts";
+import { newArea } from "./temp-area.ts";
 
 /** A quiet area with nothing wrong: every test has ended, cache and megatest.db agree. */
 export function healthyArea(runs = 4): SampleArea {
-  const area = buildTempArea({ runs, inFlight: 0, unsynced: false });
+  const area = newArea({ runs, inFlight: 0, unsynced: false });
   chmodSync(area.directory, 0o755);
   return area;
 }
 
 /** What the doctor says of an area, looked at from `host`. */
-export function diagnoseArea(area: SampleArea, host = area.host): Promise<Diagnosis> {
-  return diagnose(area.directory, placeOf(area, host));
+export async function diagnoseArea(area: SampleArea, host = area.host): Promise<Diagnosis> {
+  const { diagnose } = await import("../../../producers/doctor/diagnose.ts");
+  return await diagnose(area.directory, placeOf(area, host));
 }
 
 /** Where the doctor looks from. */

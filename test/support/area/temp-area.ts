@@ -15,7 +15,7 @@ export interface TempAreaOptions extends SampleAreaOptions {
 }
 
 /** Builds a small area in a temporary directory, with its cache beside it; default: 12 runs of 10 tests. */
-export function buildTempArea({
+export function newArea({
   syncsLastUpdate = false,
   ...options
 }: Partial<TempAreaOptions> = {}): SampleArea & Pick<Trio, "syncsLastUpdate"> {

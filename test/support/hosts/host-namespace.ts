@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isRoot } from "../area/as-user.ts";
 import { waitFor } from "../area/wait-for.ts";
-import { isRoot } from "../queue/mount-small.ts";
 
 const worker = fileURLToPath(new URL("../queue/worker-process.mjs", import.meta.url));
 

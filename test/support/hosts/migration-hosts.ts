@@ -11,13 +11,12 @@ import { JobsError } from "../../../shared/errors.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
 import type { JobContext } from "../../../workers/area-db/job-context.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
-import { close } from "../../../workers/migrate/steps/close.ts";
-import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
-import { type ReconcileReport, reconcile } from "../../../workers/migrate/steps/reconcile.ts";
-import { switchOver } from "../../../workers/migrate/steps/switch.ts";
-import { beginTakeOver } from "../../../workers/migrate/steps/take-over.ts";
+import type { ReconcileReport } from "../../../workers/migrate/steps/reconcile.ts";
 
-/** Two hosts on one machine, without queue or workers: the steps of their jobs' threads are called in turn. */
+/**
+ * Two hosts on one machine, without queue or workers: the steps of their jobs' threads are called in turn. Each is
+ * loaded when it is called, as most tests of migrations call none.
+ */
 export const addresses = { old: "10.9.0.1", new: "10.9.0.2" } as const;
 export type Side = keyof typeof addresses;
 
@@ -88,6 +87,7 @@ export function contextOn(side: Side, { root, jobId, failpoint = () => {} }: Run
 
 /** Migrates from the close to the end, as the two hosts' workers do; may be repeated after it died anywhere. */
 export async function migrateByHand(o: RunOptions): Promise<void> {
+  const { awaitWatch } = await import("../../../workers/migrate/steps/finish.ts");
   // Like the coordinating job: the row says what the old home has done.
   if (!readFileSync(join(o.area, ".homehost"), "utf8").startsWith(addresses.new)) await closeByHand(o);
   o.between?.("switch");
@@ -111,6 +111,7 @@ export async function leaveAt(step: JobStep, place: Place): Promise<void> {
 }
 
 export async function closeByHand(o: RunOptions): Promise<void> {
+  const { close } = await import("../../../workers/migrate/steps/close.ts");
   const homes = { toHost: "host-new", toHome: addresses.new, fromHome: addresses.old };
   const payload = { v: 1, area: o.area, requestedBy: "ann@host-old", step: "close" } as const;
   await close(
@@ -121,6 +122,7 @@ export async function closeByHand(o: RunOptions): Promise<void> {
 
 /** Makes a side take over from the other one, which is gone. */
 export async function takeOverByHand(o: RunOptions, side: Side = "new"): Promise<void> {
+  const { beginTakeOver } = await import("../../../workers/migrate/steps/take-over.ts");
   const other = side === "new" ? "old" : "new";
   const homes = { fromHome: addresses[other], fromHost: `host-${other}`, toHome: addresses[side] };
   const payload = { area: o.area, migration: o.jobId, requestedBy: `ann@host-${side}`, ...homes };
@@ -129,11 +131,13 @@ export async function takeOverByHand(o: RunOptions, side: Side = "new"): Promise
 }
 
 export async function switchByHand(o: RunOptions, side: Side = "new"): Promise<void> {
+  const { switchOver } = await import("../../../workers/migrate/steps/switch.ts");
   await switchOver({ area: o.area, migration: o.jobId }, contextOn(side, o));
 }
 
 /** Runs the reconcile steps of both hosts until nothing is left or something is awaited. */
 export async function tendBoth(o: RunOptions): Promise<ReconcileReport["did"]> {
+  const { reconcile } = await import("../../../workers/migrate/steps/reconcile.ts");
   const did: ReconcileReport["did"] = [];
   for (let round = 0; round < 6; round++) {
     for (const side of ["old", "new"] as const) {

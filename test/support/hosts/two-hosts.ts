@@ -18,7 +18,7 @@ import { edit } from "../area/edit-area.ts";
 import { waitFor } from "../area/wait-for.ts";
 import type { Union } from "../oracle/records.ts";
 import { unionOfRuns } from "../oracle/union.ts";
-import { onStage, type QueueStage, type WorkerProcess } from "../queue/queue-stage.ts";
+import { onQueue, type QueueStage, type WorkerProcess } from "../queue/queue-stage.ts";
 
 /** A test host with its own name, address and cache root. */
 export type HostName = "host-a" | "host-b" | "host-c";
@@ -193,5 +193,5 @@ export function unionAt(area: SampleArea): Union {
 }
 
 export async function onHosts(body: (hosts: Hosts) => Promise<void>, redisUrl?: string): Promise<void> {
-  await onStage((stage) => body(new Hosts(stage)), redisUrl);
+  await onQueue((stage) => body(new Hosts(stage)), redisUrl);
 }

@@ -13,7 +13,7 @@ import { writeSnapshot } from "../../../workers/migrate/pair/copy-database.ts";
 import { digestOf } from "../../../workers/migrate/pair/digest.ts";
 import { type GapIds, gapAbove } from "../../../workers/migrate/pair/id-offset.ts";
 import { installPair } from "../../../workers/migrate/pair/install.ts";
-import { buildTempArea } from "../area/temp-area.ts";
+import { newArea } from "../area/temp-area.ts";
 import { closePart } from "./close-part.ts";
 
 const never = new AbortController().signal;
@@ -32,7 +32,7 @@ export interface TwoPairs {
 }
 
 export function twoPairs(options: Partial<SampleAreaOptions> = {}, token = 7): TwoPairs {
-  const sample = buildTempArea({ runs: 4, testsPerRun: 3, ...options });
+  const sample = newArea({ runs: 4, testsPerRun: 3, ...options });
   const area = openArea(sample.directory);
   const directory = join(area.privateDir, "migration", String(token));
   mkdirSync(directory, { recursive: true });

@@ -5,11 +5,16 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { changeInCacheOnly, firstTestOf } from "../area/area-traits.ts";
 import { makeRefillDue, settleTimes } from "../area/edit-area.ts";
-import { buildTempArea, filesOf } from "../area/temp-area.ts";
+import { filesOf, newArea } from "../area/temp-area.ts";
 import { waitFor } from "../area/wait-for.ts";
 import { assertWritesKept } from "../oracle/assert-nothing-lost.ts";
 import { unionOfRuns } from "../oracle/union.ts";
-import { type EmulatedClient, type EmulatedServer, startClient, startServer } from "./processes.ts";
+import {
+  type EmulatedClient,
+  type EmulatedServer,
+  startMegatestClient,
+  startMegatestServer,
+} from "./processes.ts";
 
 function scalar(file: string, sql: string, ...values: unknown[]): unknown {
   const db = new Database(file, { readonly: true, timeout: 10_000 });
@@ -24,13 +29,13 @@ function scalar(file: string, sql: string, ...values: unknown[]): unknown {
 }
 
 async function serverOf(area: SampleArea): Promise<EmulatedServer> {
-  const server = await startServer({ ...area, syncEveryMs: 20, touchEveryMs: 50, quietMs: 0 });
+  const server = await startMegatestServer({ ...area, syncEveryMs: 20, touchEveryMs: 50, quietMs: 0 });
   onTestFinished(() => server.kill());
   return server;
 }
 
 async function clientOf(area: SampleArea, everyMs: number): Promise<EmulatedClient> {
-  const client = await startClient({
+  const client = await startMegatestClient({
     cacheDb: area.cacheDb,
     journal: join(area.directory, "..", "client.jsonl"),
     everyMs,
@@ -44,7 +49,7 @@ async function clientOf(area: SampleArea, everyMs: number): Promise<EmulatedClie
 
 describe("an emulated server", () => {
   it("tells that it serves in its log, touches that, and carries changes until it is stopped", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const server = await serverOf(area);
     const log = join(area.directory, "logs", `server-${server.pid}-host-a.log`);
     expect(readFileSync(log, "utf8")).toMatch(/^SERVER STARTED: host-a:\d+ AT \d+$/m);
@@ -58,7 +63,7 @@ describe("an emulated server", () => {
   });
 
   it("holds a sync after it has read, and writes what it read once it goes on", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     const server = await serverOf(area);
     await server.pauseAt("runs", "source-read");
     const db = new Database(area.cacheDb);
@@ -76,7 +81,7 @@ describe("an emulated server", () => {
   });
 
   it("killed between ref and megatest.db leaves a row that no later sync carries", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     const server = await serverOf(area);
     await server.pauseAt("tests", "first-written");
     server.goOn();
@@ -92,7 +97,7 @@ describe("an emulated server", () => {
   });
 
   it("refills the cache as it starts where megatest.db is newer", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     makeRefillDue(area);
     const server = await serverOf(area);
     expect(server.reports[0]).toMatchObject({ type: "started", refilled: true });
@@ -101,7 +106,7 @@ describe("an emulated server", () => {
 
 describe("an emulated client", () => {
   it("writes until it is stopped, and every write it acknowledged is in the cache", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const client = await clientOf(area, 1);
     await waitFor("forty writes", () => client.acknowledged().length >= 40);
     const { writes, longestMs } = await client.stop();
@@ -111,7 +116,7 @@ describe("an emulated client", () => {
   });
 
   it("waits while another holds the cache, and tells how long", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const client = await clientOf(area, 0);
     const db = new Database(area.cacheDb, { timeout: 10_000 });
     db.exec("BEGIN EXCLUSIVE");
@@ -126,7 +131,7 @@ describe("an emulated client", () => {
   });
 
   it("killed while it writes leaves a journal whose writes are all there", async () => {
-    const area = buildTempArea({ cacheWal: true });
+    const area = newArea({ cacheWal: true });
     const client = await clientOf(area, 0);
     await waitFor("a hundred writes", () => client.acknowledged().length >= 100);
     await client.kill();

@@ -42,7 +42,7 @@ export interface EmulatedClient extends Emulated<ClientCommand, ClientReport> {
 }
 
 /** Starts a server process and waits until it serves. Needs the test build (`npm run build:test`). */
-export async function startServer(options: ServerOptions): Promise<EmulatedServer> {
+export async function startMegatestServer(options: ServerOptions): Promise<EmulatedServer> {
   const server = start<ServerCommand, ServerReport>("server-process", options);
   await server.next("started");
   const stop = async () => {
@@ -71,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<EmulatedServe
 }
 
 /** Starts a client process and waits until it writes. Needs the test build (`npm run build:test`). */
-export async function startClient(options: ClientOptions): Promise<EmulatedClient> {
+export async function startMegatestClient(options: ClientOptions): Promise<EmulatedClient> {
   const client = start<ClientCommand, ClientReport>("client-process", options);
   await client.next("started");
   return {

@@ -11,7 +11,7 @@ import {
 } from "../area/area-traits.ts";
 import { edit, makeRefillDue } from "../area/edit-area.ts";
 import { addOddValues } from "../area/odd-values.ts";
-import { buildTempArea } from "../area/temp-area.ts";
+import { newArea } from "../area/temp-area.ts";
 import { snapshot } from "../oracle/snapshot.ts";
 import { carriedTables } from "./carried-tables.ts";
 import { cleanUp } from "./cleanup.ts";
@@ -41,7 +41,7 @@ function carriedRows(file: string, table: string, keys: readonly string[]): stri
 
 describe("the emulated sync", () => {
   it("makes megatest.db and the ref equal to the cache in all carried columns, odd values included", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     addOddValues(area, 3);
     const result = await syncOnce(area);
     expect(result.ran).toBe(true);
@@ -55,13 +55,13 @@ describe("the emulated sync", () => {
   });
 
   it("waits while megatest.db was modified in the last four seconds", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     utimesSync(area.megatestDb, new Date(), new Date());
     expect(await syncOnce(area)).toEqual({ ran: false, rows: {} });
   });
 
   it("writes a row's uncarried columns as their defaults", async () => {
-    const area = buildTempArea();
+    const area = newArea();
     const testId = changeInCacheOnly(area, 2);
     const begun = Math.floor(Date.now() / 1000);
     await syncOnce(area);
@@ -72,7 +72,7 @@ describe("the emulated sync", () => {
   });
 
   it("carries last_update as it is where it is of the newer kind, and so does a refill", async () => {
-    const area = buildTempArea({ syncsLastUpdate: true, unsynced: false });
+    const area = newArea({ syncsLastUpdate: true, unsynced: false });
     expect((await syncOnce(area)).rows).toEqual({});
     const testId = changeInCacheOnly(area, 2);
     edit(area, ["cache"], (db) => {
@@ -92,7 +92,7 @@ describe("the emulated sync", () => {
   });
 
   it("of the newer kind waits 3 s and 30 times the load, only where megatest.db is older than the last sync", async () => {
-    const area = buildTempArea({ syncsLastUpdate: true });
+    const area = newArea({ syncsLastUpdate: true });
     const present = Date.now();
     utimesSync(area.megatestDb, new Date(present - 2000), new Date(present - 2000));
     expect((await syncOnce(area, { lastBegunAt: present - 1000 })).ran).toBe(false);
@@ -101,7 +101,7 @@ describe("the emulated sync", () => {
   });
 
   it("never carries a deletion, and brings back what left the ref but not the cache", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     edit(area, ["cache"], (db) => db.exec("DELETE FROM tests WHERE id = 1"));
     edit(area, ["ref", "area"], (db) => db.exec("DELETE FROM tests WHERE id = 2"));
     await syncOnce(area);
@@ -109,7 +109,7 @@ describe("the emulated sync", () => {
   });
 
   it("leaves a change of megatest.db alone, and one that was lost on the way to it", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     const mine = changeInMegatestDbOnly(area, 2, "mine");
     const lost = leaveMegatestDbBehind(area, 3, "lost");
     await syncOnce(area);
@@ -118,7 +118,7 @@ describe("the emulated sync", () => {
   });
 
   it("removes the older id of a step that was reported again", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     const { oldId, newId } = reportStepAgain(area, 4);
     await syncOnce(area);
     expect(
@@ -127,7 +127,7 @@ describe("the emulated sync", () => {
   });
 
   it("stops at the points named, with the source read and nothing written", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     const testId = changeInCacheOnly(area, 2, "seen");
     const seen: string[] = [];
     await syncOnce(area, {
@@ -148,7 +148,7 @@ describe("the emulated sync", () => {
 
 describe("the emulated refill", () => {
   it("overwrites ref and cache from megatest.db, but only where megatest.db is over ten seconds newer", async () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     const testId = changeInMegatestDbOnly(area, 2, "mine");
     addTestIn(area, ["area"], 3, "only_there");
     expect(await openAsMegatest(area)).toBeNull();
@@ -160,7 +160,7 @@ describe("the emulated refill", () => {
 
 describe("the emulated clean-up", () => {
   it("deletes hidden rows, tests without a run and runs without tests", () => {
-    const area = buildTempArea({ unsynced: false });
+    const area = newArea({ unsynced: false });
     deleteRun(area, 1);
     edit(area, ["area"], (db) => {
       db.exec(

@@ -10,7 +10,7 @@ import {
 } from "../area/area-traits.ts";
 import { edit } from "../area/edit-area.ts";
 import { addNullKeys, addOddValues } from "../area/odd-values.ts";
-import { buildTempArea, filesOf } from "../area/temp-area.ts";
+import { filesOf, newArea } from "../area/temp-area.ts";
 import { assertNothingLost, assertWritesKept, findLosses } from "./assert-nothing-lost.ts";
 import { moveByHand } from "./move-by-hand.ts";
 import type { Union } from "./records.ts";
@@ -19,7 +19,7 @@ import { unionOfRuns } from "./union.ts";
 const moved = 3;
 
 function settledArea(options: Partial<SampleAreaOptions> = {}): SampleArea {
-  const area = buildTempArea({ unsynced: false, ...options });
+  const area = newArea({ unsynced: false, ...options });
   addOddValues(area, moved);
   addNullKeys(area, moved);
   return area;
@@ -42,7 +42,7 @@ function recordOf(union: Union, table: string, id: number) {
 
 describe("assertNothingLost", () => {
   it("finds nothing where nothing happened", () => {
-    const area = buildTempArea();
+    const area = newArea();
     const before = unionOfRuns(filesOf(area));
     expect(findLosses(before, unionOfRuns(filesOf(area)))).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { findChromium } from "../../../scripts/chromium.mjs";
 
@@ -18,6 +18,7 @@ export function withBrowser(): { open: (url: string, options?: object) => Promis
   let browser: Browser | undefined;
   const opened: Page[] = [];
   beforeAll(async () => {
+    const { chromium } = await import("playwright-core");
     // Without a sandbox: root starts it, and it loads only this machine's pages.
     browser = await chromium.launch({ executablePath: path ?? "", args: ["--no-sandbox"] });
   });

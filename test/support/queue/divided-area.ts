@@ -5,7 +5,7 @@ import type { SampleArea, SampleAreaOptions } from "../../../producers/demo/samp
 import { FullDb, type FullDbOptions, type Row } from "../../../producers/full-db/full-db.ts";
 import type { ReadFiles } from "../../../producers/full-db/locate.ts";
 import type { Parameters } from "../../../producers/full-db/parameters.ts";
-import { buildTempArea, filesOf } from "../area/temp-area.ts";
+import { filesOf, newArea } from "../area/temp-area.ts";
 import { runReduce } from "./run-reduce.ts";
 
 /** An area some of whose runs were moved, and a database with all of its rows as before. */
@@ -31,7 +31,7 @@ export async function divideArea(
   moved: number[],
   { change, ...options }: Partial<SampleAreaOptions> & { change?: (db: Database.Database) => void } = {},
 ): Promise<DividedArea> {
-  const area = buildTempArea({ unsynced: false, ...options });
+  const area = newArea({ unsynced: false, ...options });
   for (const file of [area.cacheDb, area.refDb, area.megatestDb]) if (change) openToWrite(file, change);
   const undivided = join(area.directory, "..", "undivided.db");
   // Checkpoint first: only the file itself is copied.

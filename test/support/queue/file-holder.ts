@@ -23,20 +23,3 @@ export async function holdOpen(path: string, options: { uid?: number } = {}): Pr
   if (child.pid === undefined) throw new Error("the holder has no pid");
   return child.pid;
 }
-
-/** An unprivileged user's number, on Linux that of `nobody`. */
-export const nobody = 65534;
-
-/** True where tests may act as another user. */
-export const isRoot = process.geteuid?.() === 0;
-
-/** Runs `act` with another effective user; as this one where we are not root. */
-export function asUser<T>(uid: number, act: () => T): T {
-  if (!isRoot) return act();
-  process.seteuid?.(uid);
-  try {
-    return act();
-  } finally {
-    process.seteuid?.(0);
-  }
-}

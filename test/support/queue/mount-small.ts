@@ -3,8 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, statfsSync, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-
-export const isRoot = process.getuid?.() === 0;
+import { isRoot } from "../area/as-user.ts";
 
 /** Returns mount's exit code. */
 export function mount(...args: string[]): number | null {

@@ -1,15 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import getPort from "get-port";
 import type { Redis } from "ioredis";
-import { connectRedis } from "../../../shared/queue/connections.ts";
+import { which } from "../../../scripts/command.mjs";
 import { waitFor } from "../area/wait-for.ts";
+import { queueLibraries } from "./redis.ts";
 
-const binary = ["redis-server", "valkey-server"].find(
-  (name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0,
-);
+const binary = ["redis-server", "valkey-server"].map(which).find((path) => path !== undefined);
 
 /** False if the tests' Redis comes from a URL or a container and none can be started here. */
 export const canStartServer = binary !== undefined;
@@ -30,6 +29,7 @@ export async function withServer(
   body: (url: string, server: OwnServer) => Promise<void>,
   password = "",
 ): Promise<void> {
+  const { connectRedis } = await queueLibraries();
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-redis-"));
   const port = await getPort({ host: "127.0.0.1" });
   const url = `redis://127.0.0.1:${port}`;

@@ -6,12 +6,12 @@ import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { parsePayload } from "../../../shared/contract/payload.ts";
 import { type CancelOutcome, requestCancel } from "../../../shared/queue/cancel.ts";
-import { openQueue } from "../../../shared/queue/connections.ts";
+import type { openQueue } from "../../../shared/queue/connections.ts";
 import { enqueueOptions } from "../../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../../shared/queue/names.ts";
 import { testRoot } from "../area/temp-directory.ts";
 import { waitFor } from "../area/wait-for.ts";
-import { withRedis } from "./redis.ts";
+import { queueLibraries, withRedis } from "./redis.ts";
 
 const support = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
@@ -38,13 +38,15 @@ export class QueueStage {
   readonly prefix: string;
   readonly url: string;
   readonly root: string;
+  readonly #open: typeof openQueue;
   readonly #workers: WorkerProcess[] = [];
   readonly #queues = new Map<string, Queue>();
 
-  constructor(redis: Redis, prefix: string, url: string) {
+  constructor(redis: Redis, prefix: string, url: string, open: typeof openQueue) {
     this.redis = redis;
     this.prefix = prefix;
     this.url = url;
+    this.#open = open;
     this.root = mkdtempSync(join(testRoot(), "mtjobs-queue-"));
   }
 
@@ -111,7 +113,7 @@ export class QueueStage {
 
   /** The queue of `host`; opened once. */
   queue(host: string): Queue {
-    const queue = this.#queues.get(host) ?? openQueue(this.redis, { prefix: this.prefix }, host);
+    const queue = this.#queues.get(host) ?? this.#open(this.redis, { prefix: this.prefix }, host);
     this.#queues.set(host, queue);
     return queue;
   }
@@ -174,9 +176,9 @@ export class QueueStage {
   }
 }
 
-export async function onStage(body: (stage: QueueStage) => Promise<void>, redisUrl?: string): Promise<void> {
+export async function onQueue(body: (stage: QueueStage) => Promise<void>, redisUrl?: string): Promise<void> {
   await withRedis(async (redis, prefix, url) => {
-    const stage = new QueueStage(redis, prefix, url);
+    const stage = new QueueStage(redis, prefix, url, (await queueLibraries()).openQueue);
     try {
       await body(stage);
     } finally {

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
-import { connectRedis } from "../../../shared/queue/connections.ts";
+
+/** Loads the libraries of the queue, half a second: only for those tests that use Redis. */
+export const queueLibraries = () => import("../../../shared/queue/connections.ts");
 
 export function testRedisUrl(): string {
   const url = process.env.MTJOBS_REDIS_URL;
@@ -17,6 +19,7 @@ export async function withRedis(
   body: (redis: Redis, prefix: string, url: string) => Promise<void>,
   url = testRedisUrl(),
 ): Promise<void> {
+  const { connectRedis } = await queueLibraries();
   const redis = await connectRedis(url);
   const prefix = testPrefix();
   try {

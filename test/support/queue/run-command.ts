@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { collectOutput, type Ended } from "./collect-output.ts";
 
-const script = fileURLToPath(new URL("../../../dist/entry/mtjobs.js", import.meta.url));
+/** The path of the built command. */
+export const builtCommand = fileURLToPath(new URL("../../../dist/entry/mtjobs.js", import.meta.url));
 
 export interface Finished extends Ended {
   /** Milliseconds from start to end. */
@@ -30,7 +31,7 @@ export function startCommand(
   { env = {}, cwd = "/", ...user }: CommandOptions = {},
 ): Running {
   const started = Date.now();
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, [builtCommand, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,5 +1,4 @@
 import { PassThrough } from "node:stream";
-import { buildProgram } from "../../../producers/cli/commands/program.ts";
 import type { QueueStage } from "./queue-stage.ts";
 import type { Finished } from "./run-command.ts";
 
@@ -19,6 +18,7 @@ export async function runProgram(
   args: readonly string[],
   { host = "hosta", areas = "", types }: ProgramOptions = {},
 ): Promise<Finished> {
+  const { buildProgram } = await import("../../../producers/cli/commands/program.ts");
   const started = Date.now();
   const stream = () => Object.assign(new PassThrough(), { isTTY: types !== undefined, columns: 80 });
   const [stdin, stdout, stderr] = [stream(), stream(), stream()];

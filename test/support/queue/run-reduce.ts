@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import type { MoveResult, RunLabel, SkipReason } from "../../../shared/contract/move-result.ts";
 import {
@@ -11,11 +10,11 @@ import {
 } from "../../../shared/contract/payload.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
 import type { JobContext } from "../../../workers/area-db/job-context.ts";
-import { runJob } from "../../../workers/job-thread/job-table.ts";
 import { filesOf } from "../area/temp-area.ts";
 import { assertNothingLost, type NothingLostOptions } from "../oracle/assert-nothing-lost.ts";
 import type { Union } from "../oracle/records.ts";
 import { unionOfRuns } from "../oracle/union.ts";
+import { builtCommand } from "./run-command.ts";
 
 export type ReduceOptions = Partial<Omit<ReducePayload, "v" | "area">>;
 export type RestoreOptions = Partial<Omit<RestorePayload, "v" | "area">>;
@@ -77,6 +76,8 @@ async function runMove(
     triedAgain = false,
   }: RunOptions,
 ): Promise<Reduced> {
+  // Loaded when it is called: it is half of the worker, and many tests run no job in their own process.
+  const { runJob } = await import("../../../workers/job-thread/job-table.ts");
   const story: string[] = [];
   const context: JobContext = {
     jobId: jobId ?? `job-${process.pid}-${++jobs}`,
@@ -153,18 +154,21 @@ export async function runJobProcess(
   flags: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Ended> {
-  const command = fileURLToPath(new URL("../../../dist/entry/mtjobs.js", import.meta.url));
-  const child = spawn(process.execPath, [command, name, area.directory, ...flags, "--inline", "--json"], {
-    env: {
-      PATH: process.env.PATH,
-      MTJOBS_REDIS_URL: "redis://127.0.0.1:1",
-      MTJOBS_HOST: area.host,
-      MTJOBS_USER: area.user,
-      MTJOBS_CACHE_ROOT: area.cacheRoot,
-      ...env,
+  const child = spawn(
+    process.execPath,
+    [builtCommand, name, area.directory, ...flags, "--inline", "--json"],
+    {
+      env: {
+        PATH: process.env.PATH,
+        MTJOBS_REDIS_URL: "redis://127.0.0.1:1",
+        MTJOBS_HOST: area.host,
+        MTJOBS_USER: area.user,
+        MTJOBS_CACHE_ROOT: area.cacheRoot,
+        ...env,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
     },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  );
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
-import { connectRedis } from "../../../shared/queue/connections.ts";
 import { waitFor } from "../area/wait-for.ts";
 import { QueueStage } from "./queue-stage.ts";
-import { testPrefix, testRedisUrl } from "./redis.ts";
+import { queueLibraries, testPrefix, testRedisUrl } from "./redis.ts";
 import { type Running, startCommand } from "./run-command.ts";
 
 /** A started `mtjobs serve`. */
@@ -64,7 +63,9 @@ export function withServerStage(
   let stage: QueueStage | undefined;
   let server: RunningServer | undefined;
   beforeAll(async () => {
-    stage = new QueueStage(await connectRedis(testRedisUrl()), testPrefix(), testRedisUrl());
+    const { connectRedis, openQueue } = await queueLibraries();
+    const url = testRedisUrl();
+    stage = new QueueStage(await connectRedis(url), testPrefix(), url, openQueue);
     server = await startServer({ ...serverEnv(stage), ...options.env }, options.args);
   });
   afterAll(async () => {

@@ -1,12 +1,12 @@
-import { type Job, UnrecoverableError, Worker } from "bullmq";
+import type { Job } from "bullmq";
 import type { Redis } from "ioredis";
 import { encodeFailure } from "../../../shared/contract/failure.ts";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
 import type { MigrateCheck, MigrateResult } from "../../../shared/contract/migrate-result.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { waitingConnection } from "../../../shared/queue/connections.ts";
 import { announceHost, type HostRecord } from "../../../shared/queue/hosts.ts";
 import { queueName } from "../../../shared/queue/names.ts";
+import { queueLibraries } from "./redis.ts";
 
 export interface Place {
   redis: Redis;
@@ -47,7 +47,12 @@ export function migrated(job: Job, more: Partial<MigrateResult> = {}): MigrateRe
 }
 
 /** Fails a job as a refused migration does, with its checks. */
-export function refused(job: Job, checks: MigrateCheck[], details: Record<string, unknown> = {}): never {
+export async function refused(
+  job: Job,
+  checks: MigrateCheck[],
+  details: Record<string, unknown> = {},
+): Promise<never> {
+  const { UnrecoverableError } = await import("bullmq");
   const reason = checks.map(({ detail }) => detail).join("; ");
   const result = migrated(job, {
     state: "failed",
@@ -72,6 +77,8 @@ export async function withStandIn<T>(
   body: () => Promise<T>,
   record: Partial<HostRecord> = {},
 ): Promise<T> {
+  const { Worker } = await import("bullmq");
+  const { waitingConnection } = await queueLibraries();
   await announce(place, host, record);
   const worker = new Worker(queueName(host), async (job) => migrate(job), {
     connection: waitingConnection(place.url).connection,

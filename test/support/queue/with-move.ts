@@ -1,14 +1,7 @@
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { createLike } from "../../../shared/area/ownership.ts";
-import { parsePayload } from "../../../shared/contract/payload.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
-import { CacheTimes, cacheTimesSetup } from "../../../workers/area-db/cache-mtime.ts";
-import { ensureCompletedDb } from "../../../workers/area-db/completed-db.ts";
-import { connect, sourcesOf } from "../../../workers/area-db/databases.ts";
 import type { JobContext } from "../../../workers/area-db/job-context.ts";
-import { acquire, release } from "../../../workers/area-db/lease.ts";
-import { openAreaForJob } from "../../../workers/area-db/open-area.ts";
-import { JobSession, jobSetup } from "../../../workers/move/session/job-session.ts";
+import type { JobSession } from "../../../workers/move/session/job-session.ts";
 
 /** Returns the context of a job's code on the area's host. */
 export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {
@@ -23,23 +16,8 @@ export function contextOf(area: SampleArea, jobId = "job-1"): JobContext {
   };
 }
 
-/** Takes the lease of an area, at home, for as long as `body` works with its databases. */
+/** Takes the lease of an area, at home, while `body` works with its databases. */
 export async function withMove<T>(area: SampleArea, body: (session: JobSession) => Promise<T>): Promise<T> {
-  const context = contextOf(area);
-  const payload = parsePayload("reduce", { v: 1, area: area.directory, runname: "%" });
-  const place = await openAreaForJob(payload, context);
-  createLike(place.files.completed, place.files.area);
-  ensureCompletedDb(place.files.completed, [place.files.area]);
-  const parts = [...sourcesOf(place.files), "completed"] as const;
-  const db = connect(place.files, parts);
-  const times = new CacheTimes(cacheTimesSetup(place.area, place.cache));
-  const lease = { db, refillDue: false, parts, context, times };
-  try {
-    const token = await acquire(lease);
-    const value = await body(new JobSession({ ...jobSetup(db, place, payload, "reduce"), times, token }));
-    await release(lease, token);
-    return value;
-  } finally {
-    db.close();
-  }
+  const { withSession } = await import("./move-session.ts");
+  return await withSession(area, contextOf(area), body);
 }

@@ -5,18 +5,9 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../../shared/contract/failure.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import {
-  type Hosts,
-  homeOf,
-  isClosed,
-  migrationRow,
-  onHosts,
-  unionAt,
-} from "../../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { isStopped } from "../../support/queue/kill.ts";
+import { assertNothingLost, edit, everywhere, waitFor } from "../../support/area.ts";
+import { type Hosts, homeOf, isClosed, migrationRow, onHosts, unionAt } from "../../support/hosts.ts";
+import { isStopped } from "../../support/queue.ts";
 
 // Two workers are started, and areas move.
 vi.setConfig({ testTimeout: 150_000 });

@@ -9,14 +9,14 @@ import {
   readClosed,
   writeClosed,
 } from "../../../workers/migrate/pair/closed.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { closePart, openPart } from "../../support/hosts/close-part.ts";
+import { newArea } from "../../support/area.ts";
+import { closePart, openPart } from "../../support/hosts.ts";
 
 const mark = { token: 7, movedTo: "it's.host-b", closedAt: 1_700_000_000_000 };
 
 /** A pair whose cache knows token 9, and a connection of Megatest's that was open before. */
 function pairOf(cacheWal = false) {
-  const area = buildTempArea({ runs: 3, testsPerRun: 2, cacheWal });
+  const area = newArea({ runs: 3, testsPerRun: 2, cacheWal });
   const client = new Database(area.cacheDb);
   client.pragma("foreign_keys = OFF");
   const db = openConnection({ cache: area.cacheDb, ref: area.refDb });

@@ -7,10 +7,9 @@ import { transact } from "../../../workers/area-db/transaction.ts";
 import { digestOf, integrityOf, sameDigest } from "../../../workers/migrate/pair/digest.ts";
 import { digestInThread } from "../../../workers/migrate/pair/digest-in-thread.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { closePart } from "../../support/hosts/close-part.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
+import { newArea, temporaryDirectory } from "../../support/area.ts";
+import { closePart } from "../../support/hosts.ts";
+import { openToWrite } from "../../support/queue.ts";
 
 const never = new AbortController().signal;
 
@@ -51,7 +50,7 @@ describe("the digest of a database", () => {
   });
 
   it("counts every table, also those that never sync, and changes with any row of them", () => {
-    const area = buildTempArea({ runs: 30 });
+    const area = newArea({ runs: 30 });
     const before = digestOf(area.cacheDb, never);
     expect(before.rows).toMatchObject({ runs: 30, tests: 300 });
     for (const table of ["run_stats", "extradat", "test_rundat", "archives", "metadat", "test_steps"]) {
@@ -67,7 +66,7 @@ describe("the digest of a database", () => {
   });
 
   it("is the same after a vacuum, a change of journal, a new token, the closing and a gap", () => {
-    const area = buildTempArea({ runs: 5 });
+    const area = newArea({ runs: 5 });
     const before = digestOf(area.cacheDb, never);
     openToWrite(area.cacheDb, (db) => db.exec("VACUUM; PRAGMA journal_mode = WAL"));
     const db = openConnection({ cache: area.cacheDb });
@@ -93,7 +92,7 @@ describe("the digest of a database", () => {
   });
 
   it("ends with the signal's reason", () => {
-    const area = buildTempArea({ runs: 2 });
+    const area = newArea({ runs: 2 });
     const reason = new Error("enough");
     expect(() => digestOf(area.cacheDb, AbortSignal.abort(reason))).toThrow(reason);
   });
@@ -101,13 +100,13 @@ describe("the digest of a database", () => {
 
 describe("checking a pair in threads", () => {
   it("gives the digests of both databases", async () => {
-    const area = buildTempArea({ runs: 5 });
+    const area = newArea({ runs: 5 });
     const found = await digestInThread({ cache: area.cacheDb, ref: area.refDb }, never);
     expect(found).toEqual({ cache: digestOf(area.cacheDb, never), ref: digestOf(area.refDb, never) });
   });
 
   it("finds a damaged page, says which file, and ends on a signal", async () => {
-    const area = buildTempArea({ runs: 30 });
+    const area = newArea({ runs: 30 });
     const fd = openSync(area.refDb, "r+");
     writeSync(fd, Buffer.alloc(4096, 0x5a), 0, 4096, 4096 * 3);
     closeSync(fd);

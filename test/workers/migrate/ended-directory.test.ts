@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { buildForTwo, migrateByHand, tendBoth } from "../../support/hosts/migration-hosts.ts";
+import { temporaryDirectory } from "../../support/area.ts";
+import { buildForTwo, migrateByHand, tendBoth } from "../../support/hosts.ts";
 
 it("the directory of an ended migration that was emptied, whose own name a power cut kept, goes with the next look", async () => {
   const { area, place } = buildForTwo(temporaryDirectory());

@@ -5,8 +5,8 @@ import { openArea } from "../../../shared/area/area.ts";
 import { readAreaId } from "../../../shared/area/area-id.ts";
 import { decodeFailure } from "../../../shared/contract/failure.ts";
 import { areaIdLockKeys } from "../../../workers/locks/lock-keys.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { homeOf, onHosts } from "../../support/hosts/two-hosts.ts";
+import { waitFor } from "../../support/area.ts";
+import { homeOf, onHosts } from "../../support/hosts.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -7,13 +7,20 @@ import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
 import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
-import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area/area-traits.ts";
-import { edit, settleTimes } from "../../support/area/edit-area.ts";
-import { farIds, giveId, recordTables } from "../../support/area/far-ids.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import {
+  assertNothingLost,
+  changeInCacheOnly,
+  changeInMegatestDbOnly,
+  edit,
+  farIds,
+  fingerprint,
+  giveId,
+  newArea,
+  readColumn,
+  recordTables,
+  settleTimes,
+  temporaryDirectory,
+} from "../../support/area.ts";
 import {
   buildForTwo,
   closeByHand,
@@ -21,11 +28,8 @@ import {
   migrateByHand,
   seenFromSide,
   takeOverByHand,
-} from "../../support/hosts/migration-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
-import { runReduce, unionOf } from "../../support/queue/run-reduce.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+} from "../../support/hosts.ts";
+import { openToWrite, runReduce, unionOf, withMove } from "../../support/queue.ts";
 
 const largest = 2n ** 63n - 1n;
 
@@ -77,7 +81,7 @@ describe("an area with ids that no JavaScript number holds", () => {
 
 describe("a stray with ids that no JavaScript number holds", () => {
   it.each(farIds)("comes home with all that was written to it: from %d on", async (id) => {
-    const home = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+    const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
     for (const table of [...recordTables].reverse()) giveId(home, table, 2, id);
     const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
     copyFileSync(home.cacheDb, stray);
@@ -106,7 +110,7 @@ describe("a stray with ids that no JavaScript number holds", () => {
   });
 
   it("gets an id below all others in a table that never syncs, where the largest is used at home", async () => {
-    const home = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+    const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
     giveId(home, "test_rundat", 2, largest, ["cache"]);
     const stray = join(home.directory, "stray.db");
     copyFileSync(home.cacheDb, stray);

@@ -7,8 +7,8 @@ import {
   findDivergentCaches,
 } from "../../../workers/migrate/pair/divergent-caches.ts";
 import { readMark } from "../../../workers/migrate/pair/pair-files.ts";
-import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/hosts/two-pairs.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
+import { closePair, pairAt, takeSnapshot, twoPairs } from "../../support/hosts.ts";
+import { openToWrite } from "../../support/queue.ts";
 
 const never = new AbortController().signal;
 

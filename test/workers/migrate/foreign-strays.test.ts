@@ -21,22 +21,19 @@ import { readMigrationFiles } from "../../../workers/migrate/state/migration-fil
 import { lastMigrationOf } from "../../../workers/migrate/state/open-migrations.ts";
 import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
 import { watch } from "../../../workers/migrate/steps/watch-old-home.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { plantJournal } from "../../support/area/hot-journal.ts";
-import { addSecondCache } from "../../support/area/odd-values.ts";
-import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 import {
-  buildForTwo,
-  closeByHand,
-  contextOn,
-  switchByHand,
-  tendBoth,
-} from "../../support/hosts/migration-hosts.ts";
-import { unionAt } from "../../support/hosts/two-hosts.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
-import { isRoot, nobody } from "../../support/queue/file-holder.ts";
-import { historyOf } from "../../support/queue/kill.ts";
+  addSecondCache,
+  edit,
+  everywhere,
+  isRoot,
+  keptVersions,
+  nobody,
+  plantJournal,
+  readColumn,
+  temporaryDirectory,
+} from "../../support/area.ts";
+import { buildForTwo, closeByHand, contextOn, switchByHand, tendBoth, unionAt } from "../../support/hosts.ts";
+import { historyOf, openToWrite } from "../../support/queue.ts";
 
 /** An area that has just moved, and on its old home a cache of `nobody` that was written to since. */
 async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {

@@ -6,18 +6,18 @@ import { reconcileAfterClose, reconcileBeforeClose } from "../../../workers/migr
 import {
   addRunIn,
   addTestIn,
+  assertNothingLost,
   changeInCacheOnly,
   changeInMegatestDbOnly,
   firstTestOf,
-} from "../../support/area/area-traits.ts";
-import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { closePart } from "../../support/hosts/close-part.ts";
-import { refill } from "../../support/megatest/refill.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { unionOf } from "../../support/queue/run-reduce.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+  keptVersions,
+  newArea,
+  readColumn,
+  refill,
+  syncOnce,
+} from "../../support/area.ts";
+import { closePart } from "../../support/hosts.ts";
+import { unionOf, withMove } from "../../support/queue.ts";
 
 const mark = { token: 1, movedTo: "host-b", closedAt: 5 };
 
@@ -30,7 +30,7 @@ describe("before a pair is closed", () => {
   it.each([{ syncsLastUpdate: false }, { syncsLastUpdate: true }])(
     "what either side alone has, or has newer, reaches the other, no refill being due, with $syncsLastUpdate",
     async (kind) => {
-      const area = buildTempArea({ runs: 6, ...kind });
+      const area = newArea({ runs: 6, ...kind });
       const here = addRunIn(area, ["cache"], "run here");
       const there = addTestIn(area, ["area"], 3, "there");
       changeInMegatestDbOnly(area, 1, "newer there");
@@ -53,7 +53,7 @@ describe("before a pair is closed", () => {
   );
 
   it("the rows of a gap stay out of megatest.db", async () => {
-    const area = buildTempArea({ runs: 3 });
+    const area = newArea({ runs: 3 });
     await withMove(area, async (session) => {
       transact(session.db, () =>
         writeGap(session.db, gapAbove(session.db, session.sources), ["cache", "ref"]),
@@ -66,7 +66,7 @@ describe("before a pair is closed", () => {
 
 describe("once the cache is closed", () => {
   it("what a client wrote last reaches megatest.db and the ref, and nothing is written to the cache", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     await withMove(area, async (session) => {
       await reconcileBeforeClose(session);
       changeInCacheOnly(area, 4, "the last word");

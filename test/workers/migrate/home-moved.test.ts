@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Job } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { decodeFailure } from "../../../shared/contract/failure.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { type HostName, homeHostOf, onHosts } from "../../support/hosts/two-hosts.ts";
+import { waitFor } from "../../support/area.ts";
+import { type HostName, homeHostOf, onHosts } from "../../support/hosts.ts";
 
 /** Asks for a move to host-b, and lets somebody name `home` in .homehost before host-a looks at its part of it. */
 async function movedMeanwhile(home: HostName, then: (job: Job, isHome: HostName) => void): Promise<void> {

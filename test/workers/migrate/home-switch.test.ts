@@ -16,8 +16,7 @@ import {
   withdrawNextHome,
   writeNextHome,
 } from "../../../workers/migrate/pair/homehost-file.ts";
-import { makeArea } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { makeArea, temporaryDirectory } from "../../support/area.ts";
 
 function areaAtHome() {
   const area = openArea(makeArea(join(temporaryDirectory(), "a1")));

@@ -16,18 +16,20 @@ import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
 import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { assertNothingLost, temporaryDirectory } from "../../support/area.ts";
 import {
   addresses,
   buildForTwo,
   contextOn,
+  homeOf,
+  isClosed,
   migrateByHand,
+  migrationRow,
   type Place,
   seenFromSide,
   tendBoth,
-} from "../../support/hosts/migration-hosts.ts";
-import { homeOf, isClosed, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+  unionAt,
+} from "../../support/hosts.ts";
 
 const secret = "not of this area";
 

@@ -3,20 +3,22 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
 import { gapAbove, repairGap, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { edit, settleTimes } from "../../support/area/edit-area.ts";
-import { readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { refill } from "../../support/megatest/refill.ts";
-import { removeRuns } from "../../support/megatest/remove-runs.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { fullRows, readFilesOf } from "../../support/queue/divided-area.ts";
-import { movedIds, reduceSafely } from "../../support/queue/run-reduce.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+import {
+  cleanUp,
+  edit,
+  newArea,
+  openClient,
+  readColumn,
+  readRows,
+  refill,
+  removeRuns,
+  settleTimes,
+  syncOnce,
+} from "../../support/area.ts";
+import { fullRows, movedIds, readFilesOf, reduceSafely, withMove } from "../../support/queue.ts";
 
 function areaWithGap() {
-  const area = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+  const area = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
   const db = openConnection({ cache: area.cacheDb, ref: area.refDb, area: area.megatestDb });
   const ids = gapAbove(db, ["cache", "ref", "area"]);
   transact(db, () => writeGap(db, ids, ["cache", "ref"]));
@@ -74,7 +76,7 @@ describe("the gap of a new homehost", () => {
 
   it("is put back by the next job where a -cleanup-db removed a part of it, and made lasting where it is an old one", async () => {
     const { area, ids } = areaWithGap();
-    const old = buildTempArea({ runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false });
+    const old = newArea({ runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false });
     await mend(old);
     expect(gapRows(old.cacheDb)).toEqual([]);
     cleanUp([area.cacheDb, area.refDb]);

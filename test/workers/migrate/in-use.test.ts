@@ -6,10 +6,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { openFileCheck, serverChecks, spaceCheck } from "../../../workers/migrate/checks/in-use.ts";
 import { stopServers } from "../../../workers/migrate/checks/stop-servers.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { buildForTwo, contextOn } from "../../support/hosts/migration-hosts.ts";
-import { pairAt, type TwoPairs, twoPairs } from "../../support/hosts/two-pairs.ts";
-import { holdOpen } from "../../support/queue/file-holder.ts";
+import { temporaryDirectory } from "../../support/area.ts";
+import { buildForTwo, contextOn, pairAt, type TwoPairs, twoPairs } from "../../support/hosts.ts";
+import { holdOpen } from "../../support/queue.ts";
 
 const never = new AbortController().signal;
 

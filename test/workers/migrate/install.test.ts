@@ -9,21 +9,17 @@ import { buildPair } from "../../../workers/migrate/pair/build-pair.ts";
 import { closingMessage, isUntouched, readClosed } from "../../../workers/migrate/pair/closed.ts";
 import { digestOf, integrityOf } from "../../../workers/migrate/pair/digest.ts";
 import { cleanPair, endCleaning } from "../../../workers/migrate/pair/install.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { openPart } from "../../support/hosts/close-part.ts";
+import { assertNothingLost, openClient, readColumn, unionOfRuns } from "../../support/area.ts";
 import {
   closePair,
   install,
+  openPart,
   pairAt,
   type TwoPairs,
   takeSnapshot,
   twoPairs,
-} from "../../support/hosts/two-pairs.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { unionOfRuns } from "../../support/oracle/union.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
-import { holdOpen } from "../../support/queue/file-holder.ts";
+} from "../../support/hosts.ts";
+import { holdOpen, openToWrite } from "../../support/queue.ts";
 
 const never = new AbortController().signal;
 

@@ -6,10 +6,9 @@ import { divergentCacheNumbers } from "../../../workers/migrate/merge/merge-cach
 import { lastMigrationOf } from "../../../workers/migrate/state/open-migrations.ts";
 import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
 import { watch } from "../../../workers/migrate/steps/watch-old-home.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { writeAgainst } from "../../support/area/write-against.ts";
-import { buildForTwo, closeByHand, contextOn, switchByHand } from "../../support/hosts/migration-hosts.ts";
-import { historyOf } from "../../support/queue/kill.ts";
+import { temporaryDirectory, writeAgainst } from "../../support/area.ts";
+import { buildForTwo, closeByHand, contextOn, switchByHand } from "../../support/hosts.ts";
+import { historyOf } from "../../support/queue.ts";
 
 it("a migration whose home has nothing to merge strays with says in its result and its history that they stay", async () => {
   const { area, place } = buildForTwo(temporaryDirectory());

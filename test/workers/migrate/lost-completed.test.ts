@@ -1,15 +1,8 @@
 import { existsSync, rmSync } from "node:fs";
 import { expect, it } from "vitest";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { filesOf } from "../../support/area/temp-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import {
-  buildForTwo,
-  closeByHand,
-  seenFromSide,
-  takeOverByHand,
-} from "../../support/hosts/migration-hosts.ts";
-import { runReduce } from "../../support/queue/run-reduce.ts";
+import { filesOf, fingerprint, temporaryDirectory } from "../../support/area.ts";
+import { buildForTwo, closeByHand, seenFromSide, takeOverByHand } from "../../support/hosts.ts";
+import { runReduce } from "../../support/queue.ts";
 
 it("a migration and a take-over make no completed-runs.db in place of one that held runs", async () => {
   const root = temporaryDirectory();

@@ -4,22 +4,24 @@ import { describe, expect, it } from "vitest";
 import { parsePayload } from "../../../shared/contract/payload.ts";
 import { runJob } from "../../../workers/job-thread/job-table.ts";
 import { reconcile } from "../../../workers/migrate/steps/reconcile.ts";
-import { addRunIn } from "../../support/area/area-traits.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { addRunIn, assertNothingLost, temporaryDirectory } from "../../support/area.ts";
 import {
   addresses,
   buildForTwo,
   closeByHand,
   contextOn,
+  homeOf,
+  isClosed,
   leaveAt,
+  letLeaseRunOut,
   migrateByHand,
+  migrationRow,
   type Place,
   seenFromSide,
   switchByHand,
   tendBoth,
-} from "../../support/hosts/migration-hosts.ts";
-import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+  unionAt,
+} from "../../support/hosts.ts";
 
 async function tendOn(side: "old" | "new", place: Place, givenUp?: string) {
   const payload = { v: 1, area: place.area, requestedBy: "rounds", step: "tend" } as const;

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../../shared/contract/failure.ts";
 import type { JobsError } from "../../../shared/errors.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
+import { assertNothingLost, fingerprint } from "../../support/area.ts";
 import {
   type HostName,
   type Hosts,
@@ -14,10 +14,8 @@ import {
   migrationRow,
   onHosts,
   unionAt,
-} from "../../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { historyOf } from "../../support/queue/kill.ts";
-import { canStartServer, withServer } from "../../support/queue/own-redis.ts";
+} from "../../support/hosts.ts";
+import { canStartServer, historyOf, withServer } from "../../support/queue.ts";
 
 // Two or three workers are started, and an area moves up to twice.
 vi.setConfig({ testTimeout: 150_000 });

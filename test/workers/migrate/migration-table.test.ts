@@ -10,7 +10,7 @@ import {
   note,
   openMigration,
 } from "../../../workers/migrate/state/migration-table.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { temporaryDirectory } from "../../support/area.ts";
 
 function open() {
   const file = `${temporaryDirectory()}/megatest.db`;

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { oldClientWarnings, startServer } from "../../../workers/migrate/checks/old-clients.ts";
-import { makeArea } from "../../support/area/small-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { makeArea, temporaryDirectory } from "../../support/area.ts";
 
 async function start(cwd: string, words: string[], argv0 = "megatest"): Promise<number> {
   const code = "process.stdout.write('up'); setInterval(() => {}, 1e6)";

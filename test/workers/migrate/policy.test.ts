@@ -10,16 +10,14 @@ import { resolveSettings } from "../../../shared/settings/settings.ts";
 import type { WorkerContext } from "../../../workers/jobs/worker-context.ts";
 import { type PreferredArea, preferredArea } from "../../../workers/migrate/steps/preferred-areas.ts";
 import { enqueuePreferred } from "../../../workers/periodic/reconciler.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
-import { onHosts } from "../../support/hosts/two-hosts.ts";
-import { onStage, type QueueStage } from "../../support/queue/queue-stage.ts";
-import { announce } from "../../support/queue/stand-in-host.ts";
+import { newArea, waitFor } from "../../support/area.ts";
+import { onHosts } from "../../support/hosts.ts";
+import { announce, onQueue, type QueueStage } from "../../support/queue.ts";
 
 const policy = { prefer: ["host-b", "10.9.0.1"], migrate: "auto", quietForMs: 1_800_000 } as const;
 
 function areaWith(config: string): SampleArea {
-  const area = buildTempArea({ runs: 1, testsPerRun: 1 });
+  const area = newArea({ runs: 1, testsPerRun: 1 });
   appendFileSync(join(area.directory, "megatest.config"), `\n[homehost]\n${config}\n`);
   const hourAgo = Date.now() / 1000 - 3600;
   utimesSync(area.megatestDb, hourAgo, hourAgo);
@@ -54,7 +52,7 @@ describe("a worker on its rounds", () => {
   });
 
   it("asks once, for as long as a round, unless it is drained, or the home is preferred or has no worker", () =>
-    onStage(async (stage) => {
+    onQueue(async (stage) => {
       const wish: PreferredArea = {
         ...{ area: "/areas/a1", home: "10.9.0.3", self: ["host-b"], sinceLastMs: undefined },
         policy: { ...policy, prefer: [...policy.prefer] },

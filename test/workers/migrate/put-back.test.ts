@@ -7,17 +7,19 @@ import { parsePayload } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import { runJob } from "../../../workers/job-thread/job-table.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { assertNothingLost, readColumn, temporaryDirectory } from "../../support/area.ts";
 import {
   buildForTwo,
   contextOn,
+  homeOf,
+  isClosed,
   leaveAt,
+  letLeaseRunOut,
+  migrationRow,
   seenFromSide,
   tendBoth,
-} from "../../support/hosts/migration-hosts.ts";
-import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+  unionAt,
+} from "../../support/hosts.ts";
 
 /** What a machine does with its /tmp as it starts. */
 const emptyCacheRoot = ({ cacheRoot }: SampleArea) => rmSync(cacheRoot, { recursive: true });

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { quietReport } from "../../../workers/migrate/checks/quiescence.ts";
-import { edit, everywhere, type Place } from "../../support/area/edit-area.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
+import { edit, everywhere, filesOf, newArea, type Place } from "../../support/area.ts";
 
 const minute = 60;
 const now = Math.floor(Date.now() / 1000) * 1000;
@@ -10,7 +9,7 @@ const ago = (seconds: number) => now / 1000 - seconds;
 
 /** An area whose databases agree and whose last activity was long ago. */
 function quietArea(): SampleArea {
-  const area = buildTempArea({ runs: 3, testsPerRun: 3, inFlight: 0, unsynced: false });
+  const area = newArea({ runs: 3, testsPerRun: 3, inFlight: 0, unsynced: false });
   edit(area, everywhere, (db) => {
     // Megatest's own triggers would say that it happened now.
     for (const { name } of db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").all() as {

@@ -1,11 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { realShapeArea } from "../../support/area/real-shape.ts";
-import { type Hosts, homeOf, onHosts, unionAt } from "../../support/hosts/two-hosts.ts";
-import { openAsMegatest, refill } from "../../support/megatest/refill.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { runReduce } from "../../support/queue/run-reduce.ts";
+import { assertNothingLost, openAsMegatest, realShapeArea, refill, syncOnce } from "../../support/area.ts";
+import { type Hosts, homeOf, onHosts, unionAt } from "../../support/hosts.ts";
+import { runReduce } from "../../support/queue.ts";
 
 /** An area in the shape of a real one, at home on host-a. */
 const realAreaOn = (hosts: Hosts, stage: 1 | 2) =>

@@ -1,11 +1,16 @@
 import { expect, it } from "vitest";
-import { changeInCacheOnly, changeInMegatestDbOnly, firstTestOf } from "../../support/area/area-traits.ts";
-import { edit, type Place } from "../../support/area/edit-area.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts/migration-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { runReduce, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  changeInCacheOnly,
+  changeInMegatestDbOnly,
+  edit,
+  firstTestOf,
+  type Place,
+  readColumn,
+  temporaryDirectory,
+} from "../../support/area.ts";
+import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts.ts";
+import { runReduce, unionOf } from "../../support/queue.ts";
 
 it.each(["migration-begun", "settled-in-area", "settled-in-cache", "settled-in-ref", "migration-gathered"])(
   "a column that is added and filled at %s while an area moves to another homehost is there with every value",

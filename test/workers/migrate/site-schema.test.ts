@@ -4,14 +4,18 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts/migration-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { runReduce, unionOf } from "../../support/queue/run-reduce.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+import {
+  assertNothingLost,
+  edit,
+  everywhere,
+  fileOf,
+  newArea,
+  readColumn,
+  settleTimes,
+  temporaryDirectory,
+} from "../../support/area.ts";
+import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts.ts";
+import { runReduce, unionOf, withMove } from "../../support/queue.ts";
 
 /** What the shell takes, with text in double quotes; see test/workers/move/site-schema.test.ts. */
 const site = `CREATE TABLE site_log (what TEXT);
@@ -62,7 +66,7 @@ it("an area moves with a table that only the site's programs can compute", async
 });
 
 it("a stray comes home where triggers have text in double quotes", async () => {
-  const home = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+  const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
   const stray = join(home.directory, "stray.db");
   copyFileSync(home.cacheDb, stray);
   execFileSync("sqlite3", [

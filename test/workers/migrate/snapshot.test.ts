@@ -4,8 +4,8 @@ import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { copyDatabase, writeSnapshot } from "../../../workers/migrate/pair/copy-database.ts";
 import { withPairGuard } from "../../../workers/migrate/pair/pair-guard.ts";
-import { pairAt, takeSnapshot, twoPairs } from "../../support/hosts/two-pairs.ts";
-import { mayMount, mountSmall } from "../../support/queue/mount-small.ts";
+import { pairAt, takeSnapshot, twoPairs } from "../../support/hosts.ts";
+import { mayMount, mountSmall } from "../../support/queue.ts";
 
 const never = new AbortController().signal;
 

@@ -4,10 +4,9 @@ import { describe, expect, it } from "vitest";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
 import { parsePayload } from "../../../shared/contract/payload.ts";
 import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { buildForTwo, contextOn, migrateByHand, seenFromSide } from "../../support/hosts/migration-hosts.ts";
-import { holdOpen } from "../../support/queue/file-holder.ts";
+import { readColumn, temporaryDirectory } from "../../support/area.ts";
+import { buildForTwo, contextOn, migrateByHand, seenFromSide } from "../../support/hosts.ts";
+import { holdOpen } from "../../support/queue.ts";
 
 /** An area at home on the old host, and a cache of it on the new one, which `fill` puts there. */
 function scene(fill: (directory: string, from: string) => void) {

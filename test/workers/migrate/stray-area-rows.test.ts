@@ -3,15 +3,20 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
-import { edit, everywhere, settleTimes } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+import {
+  completedColumn,
+  edit,
+  everywhere,
+  keptVersions,
+  newArea,
+  readColumn,
+  settleTimes,
+} from "../../support/area.ts";
+import { openToWrite, withMove } from "../../support/queue.ts";
 
 /** An area at home, and what was written at a stray since it parted from it. */
 function fork(sql: string, atHome = "") {
-  const home = buildTempArea({ runs: 2, testsPerRun: 2, inFlight: 0 });
+  const home = newArea({ runs: 2, testsPerRun: 2, inFlight: 0 });
   const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
   copyFileSync(home.cacheDb, stray);
   copyFileSync(home.refDb, base);

@@ -10,11 +10,8 @@ import { transact } from "../../../workers/area-db/transaction.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { settleTimes } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+import { newArea, openClient, settleTimes, syncOnce } from "../../support/area.ts";
+import { withMove } from "../../support/queue.ts";
 
 /** `MTJOBS_SEQUENCES` asks for more than a test run has time for, `MTJOBS_SEED` for others. */
 const sequences = Number(process.env.MTJOBS_SEQUENCES ?? 12);
@@ -128,7 +125,7 @@ describe("whatever a home and a stray did since they parted", () => {
           fc.array(act, { maxLength: 4 }),
           fc.array(act, { minLength: 1, maxLength: 12 }),
           async (common, apart) => {
-            const home = buildTempArea({ runs: 1, testsPerRun: 1, inFlight: 0, unsynced: false });
+            const home = newArea({ runs: 1, testsPerRun: 1, inFlight: 0, unsynced: false });
             await perform(home, home, common);
             await perform(home, home, [{ at: "home", does: "sync" }]);
             letTimePass(home);

@@ -5,14 +5,19 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
-import { edit, everywhere, settleTimes } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
-import { runReduce } from "../../support/queue/run-reduce.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+import {
+  completedColumn,
+  edit,
+  everywhere,
+  keptVersions,
+  newArea,
+  openClient,
+  readColumn,
+  readRows,
+  settleTimes,
+  syncOnce,
+} from "../../support/area.ts";
+import { openToWrite, runReduce, withMove } from "../../support/queue.ts";
 
 const target = { sysname: "a", fsname: "b", datapath: "c" };
 
@@ -26,7 +31,7 @@ interface Fork {
 
 /** An area at home, and a stray that parted from it a moment ago. */
 function fork(): Fork {
-  const home = buildTempArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+  const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
   const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
   copyFileSync(home.cacheDb, stray);
   copyFileSync(home.refDb, base);

@@ -7,26 +7,30 @@ import { openArea } from "../../../shared/area/area.ts";
 import { signsOfLife } from "../../../workers/migrate/checks/in-use.ts";
 import { baseFile } from "../../../workers/migrate/state/migration-files.ts";
 import { removeOldPairs } from "../../../workers/migrate/steps/remove-old-pairs.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { waitFor } from "../../support/area/wait-for.ts";
+import {
+  assertNothingLost,
+  edit,
+  keptVersions,
+  readColumn,
+  temporaryDirectory,
+  waitFor,
+} from "../../support/area.ts";
 import {
   addresses,
   buildForTwo,
   contextOn,
+  homeOf,
+  isClosed,
   leaveAt,
+  letLeaseRunOut,
   migrateByHand,
+  migrationRow,
   seenFromSide,
   takeOverByHand,
   tendBoth,
-} from "../../support/hosts/migration-hosts.ts";
-import { homeOf, isClosed, letLeaseRunOut, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { openToWrite } from "../../support/queue/divided-area.ts";
-import { holdOpen } from "../../support/queue/file-holder.ts";
-import { historyOf } from "../../support/queue/kill.ts";
-import { runReduce } from "../../support/queue/run-reduce.ts";
+  unionAt,
+} from "../../support/hosts.ts";
+import { historyOf, holdOpen, openToWrite, runReduce } from "../../support/queue.ts";
 
 /** Of the migrations of an area, the first one first. */
 function statesOf(area: SampleArea): unknown[] {

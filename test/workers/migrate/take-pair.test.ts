@@ -3,8 +3,8 @@ import { expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { findCache } from "../../../shared/area/cache/cache.ts";
 import { withMigration } from "../../../workers/migrate/state/migration-session.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { buildForTwo, contextOn } from "../../support/hosts/migration-hosts.ts";
+import { temporaryDirectory } from "../../support/area.ts";
+import { buildForTwo, contextOn } from "../../support/hosts.ts";
 
 it("a step attaches a pair whose ref could not be attached the first time", async () => {
   const { area: sample, place } = buildForTwo(temporaryDirectory());

@@ -4,19 +4,26 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { leaveClosedPair } from "../../support/hosts/closed-pair.ts";
+import {
+  assertNothingLost,
+  edit,
+  everywhere,
+  keptVersions,
+  readColumn,
+  temporaryDirectory,
+} from "../../support/area.ts";
 import {
   buildForTwo,
+  homeOf,
+  isClosed,
+  leaveClosedPair,
   migrateByHand,
+  migrationRow,
   type Place,
   seenFromSide,
   tendBoth,
-} from "../../support/hosts/migration-hosts.ts";
-import { homeOf, isClosed, migrationRow, unionAt } from "../../support/hosts/two-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+  unionAt,
+} from "../../support/hosts.ts";
 
 /** What nobody should do, and somebody does: a run is written to a closed cache. */
 function writeByForce(file: string): void {

@@ -1,16 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area/area-traits.ts";
-import { edit, everywhere, type Place } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, skippedBy } from "../../support/queue/run-reduce.ts";
+import { edit, everywhere, firstTestOf, newArea, type Place } from "../../support/area.ts";
+import { movedIds, reduceSafely, skippedBy } from "../../support/queue.ts";
 
 const day = 86_400;
 const age = { age: 30 * day * 1000 };
 
 /** Three runs, all of whose activity is 100 days old or older; every `last_update` in cache and ref alike is a recent one. */
 function oldArea(options: { old?: boolean; cacheWal?: boolean; withCache?: boolean } = {}): SampleArea {
-  const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 3, ...options });
+  const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 3, ...options });
   const then = area.now - 100 * day;
   edit(area, everywhere, (db) =>
     db.exec(`UPDATE runs SET event_time = ${then}; UPDATE tests SET event_time = ${then}, run_duration = 60;

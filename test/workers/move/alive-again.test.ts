@@ -1,19 +1,30 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import type { MoveResult } from "../../../shared/contract/move-result.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { documentOf } from "../../support/queue/run-command.ts";
-import { movedIds, reduceSafely, runReduce, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
-import { stoppedReduce } from "../../support/queue/stopped-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  filesOf,
+  newArea,
+  readColumn,
+  readRows,
+} from "../../support/area.ts";
+import {
+  documentOf,
+  movedIds,
+  reduceSafely,
+  runReduce,
+  skippedBy,
+  stoppedReduce,
+  unionOf,
+} from "../../support/queue.ts";
 
 const nothing = { runname: undefined, keep: 1000 };
 
 /** Runs 1 and 2 of three have moved. */
 async function movedArea(): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
+  const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
   await reduceSafely(area, { runname: undefined, runId: [1, 2] });
   return area;
 }
@@ -76,7 +87,7 @@ describe("a moved run of which a test is alive again", () => {
   });
 
   it("is looked at once after its move, and nobody is told that a sync kept putting rows back", async () => {
-    const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
+    const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
     const failpoint = (name: string) => {
       if (name === "moved") write(area, running(area));
     };
@@ -103,7 +114,7 @@ describe("late rows that came under ids above the guards", () => {
 describe("a run that comes to life when a part of it has been removed", () => {
   it("is left as it is, and a later job finishes it", async () => {
     // Larger than the first slices, so that it is cut.
-    const area = buildTempArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun: 60 });
+    const area = newArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun: 60 });
     const before = unionOf(area);
     const paused = await stoppedReduce(area, "committed-in-cache");
     const test = Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 1")[0]);

@@ -14,17 +14,21 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
-import { addSecondCache, makeCacheWal } from "../../support/area/odd-values.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { reduceSafely, runReduce, runReduceProcess } from "../../support/queue/run-reduce.ts";
+import {
+  addSecondCache,
+  edit,
+  makeCacheWal,
+  makeRefillDue,
+  newArea,
+  readColumn,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runReduceProcess } from "../../support/queue.ts";
 
 /** The caches of users are told apart by who owns the directory; every test here runs as one user of these names. */
 const other = "root";
 
 function areaWithSecondCache(): { area: SampleArea; second: ReturnType<typeof addSecondCache> } {
-  const area = buildTempArea({ runs: 4, inFlight: 0, user: "ann" });
+  const area = newArea({ runs: 4, inFlight: 0, user: "ann" });
   return { area, second: addSecondCache(area, other) };
 }
 
@@ -117,7 +121,7 @@ describe.runIf(process.getuid?.() === 0)("another cache that may be this area's"
 
 describe("an area without a cache on this host", () => {
   it("is worked on in megatest.db alone; that is said, and no cache is made", async () => {
-    const area = buildTempArea({ runs: 6, withCache: false });
+    const area = newArea({ runs: 6, withCache: false });
     const { result, story } = await reduceSafely(area);
     expect(result.moved.runs).toBe(4);
     expect(result.warnings.join()).toContain("no cache");
@@ -127,7 +131,7 @@ describe("an area without a cache on this host", () => {
   });
 
   it("loses nothing where the cache was there and was cleaned away", async () => {
-    const area = buildTempArea({ runs: 6, unsynced: false });
+    const area = newArea({ runs: 6, unsynced: false });
     await reduceSafely(area, { runname: undefined, runId: [1] });
     rmSync(area.cacheRoot, { recursive: true });
     expect((await reduceSafely(area)).result.moved.runs).toBe(3);
@@ -135,7 +139,7 @@ describe("an area without a cache on this host", () => {
   });
 
   it("has its ids guarded in megatest.db, where a new cache takes them from", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, withCache: false });
+    const area = newArea({ runs: 4, inFlight: 0, withCache: false });
     await reduceSafely(area);
     expect(readColumn(area.megatestDb, "SELECT id FROM runs")).toEqual([5]);
   });
@@ -143,7 +147,7 @@ describe("an area without a cache on this host", () => {
 
 describe("a cache in WAL mode", () => {
   it("with a log that a dead writer left is not made to look newer by a job that is refused, nor by a dry run", async () => {
-    const area = buildTempArea({ runs: 3, cacheWal: true });
+    const area = newArea({ runs: 3, cacheWal: true });
     const log = `${area.cacheDb}-wal`;
     const writer = new Database(area.cacheDb);
     writer.exec("UPDATE runs SET comment = 'logged'");
@@ -172,7 +176,7 @@ describe("a cache in WAL mode", () => {
   });
 
   it("is reduced like any other and stays in that mode", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     makeCacheWal(area);
     expect((await reduceSafely(area)).result.moved.runs).toBe(4);
     expect(readColumn(area.cacheDb, "PRAGMA journal_mode")).toEqual(["wal"]);
@@ -181,7 +185,7 @@ describe("a cache in WAL mode", () => {
 
 describe("a host that is not the homehost", () => {
   it("is refused with the homehost's name, before anything is written", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, host: "host-b" });
+    const area = newArea({ runs: 4, inFlight: 0, host: "host-b" });
     const refusal = {
       code: "not-home",
       exitCode: 3,
@@ -194,7 +198,7 @@ describe("a host that is not the homehost", () => {
   });
 
   it("is told both addresses, and the setting that makes it the homehost", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, host: "10.1.1.7" });
+    const area = newArea({ runs: 4, inFlight: 0, host: "10.1.1.7" });
     await expect(runReduce(area, {}, { host: "127.0.1.1" })).rejects.toMatchObject({
       code: "not-home",
       hint: expect.stringMatching(
@@ -205,17 +209,17 @@ describe("a host that is not the homehost", () => {
   });
 
   it("is at home by a loopback address that its name resolves to, and says so where it has no cache", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, host: "127.0.0.1" });
+    const area = newArea({ runs: 4, inFlight: 0, host: "127.0.0.1" });
     const { result } = await runReduce(area, {}, { host: "localhost" });
     expect(result.moved.runs).toBe(4);
     expect(result.warnings).toEqual([]);
-    const bare = buildTempArea({ runs: 4, inFlight: 0, host: "127.0.0.1", withCache: false });
+    const bare = newArea({ runs: 4, inFlight: 0, host: "127.0.0.1", withCache: false });
     const { warnings } = (await runReduce(bare, {}, { host: "localhost" })).result;
     expect(warnings.join()).toContain("several hosts may take for their own");
   });
 
   it("ends the command with exit code 3 and the error as JSON", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, host: "host-b" });
+    const area = newArea({ runs: 4, inFlight: 0, host: "host-b" });
     const { code, stdout } = await runReduceProcess({ ...area, host: "host-a" }, ["--runname", "%"]);
     expect(code).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -239,7 +243,7 @@ describe("an area without a homehost", () => {
   it.each(["missing", "empty"])(
     "is worked on here, and the result says so, where .homehost is %s",
     async (how) => {
-      const area = buildTempArea({ runs: 4, inFlight: 0 });
+      const area = newArea({ runs: 4, inFlight: 0 });
       const file = join(area.directory, ".homehost");
       rmSync(file);
       if (how === "empty") writeFileSync(file, "");

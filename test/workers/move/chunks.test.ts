@@ -1,14 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { movedIds, runReduce, runReduceProcess } from "../../support/queue/run-reduce.ts";
+import { completedColumn, edit, everywhere, newArea, readColumn, readRows } from "../../support/area.ts";
+import { movedIds, runReduce, runReduceProcess } from "../../support/queue.ts";
 
 /** What is looked at piece by piece, so that no lock lasts, is looked at to its end. */
 
 describe("a run too large for one look", () => {
   it("is found again where a sync put a step of its last test back", async () => {
-    const area = buildTempArea({
+    const area = newArea({
       runs: 2,
       inFlight: 0,
       unsynced: false,
@@ -38,7 +36,7 @@ describe("a run too large for one look", () => {
   });
 
   it("is not taken back where a row of its last test stands in the copy alone", async () => {
-    const area = buildTempArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun: 60 });
+    const area = newArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun: 60 });
     const last = "(SELECT max(id) FROM tests WHERE run_id = 1)";
     edit(area, ["cache"], (db) =>
       db.exec(`INSERT INTO archives (test_id, archive_path) VALUES (${last}, '/last')`),

@@ -3,17 +3,15 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import { edit, everywhere, filesOf, newArea, readColumn } from "../../support/area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue.ts";
 
 const onlyOld = { runname: undefined, runId: [1, 2, 3] };
 const files = ["megatest.db", "cache/megatest.db", "cache/megatest_ref.db"];
 
 /** Three finished runs, each with 3 MiB in its tests, and one more. */
 function fatArea(options: { inFlight?: number; cacheWal?: boolean } = {}): SampleArea {
-  const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 12, ...options });
+  const area = newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 12, ...options });
   edit(area, everywhere, (db) => db.exec("UPDATE tests SET logdat = hex(zeroblob(150000)) WHERE run_id < 4"));
   return area;
 }

@@ -1,17 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { unionOfRuns } from "../../support/oracle/union.ts";
 import {
-  movedIds,
-  reduceSafely,
-  runReduce,
-  runReduceProcess,
-  skippedBy,
-} from "../../support/queue/run-reduce.ts";
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  filesOf,
+  keptVersions,
+  newArea,
+  readColumn,
+  readRows,
+  unionOfRuns,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, runReduceProcess, skippedBy } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 const onlyRun = (id: number) => ({ runname: undefined, runId: [id] });
@@ -33,7 +34,7 @@ function registerAgain(area: SampleArea, runId: number): number {
 
 describe("a run whose target and name are in completed-runs.db already", () => {
   it("is left and reported as a conflict, and the others move", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await reduceSafely(area, onlyRun(2));
     const again = registerAgain(area, 2);
     const { result } = await reduceSafely(area);
@@ -46,7 +47,7 @@ describe("a run whose target and name are in completed-runs.db already", () => {
   });
 
   it("is left when its id is asked for too", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await reduceSafely(area, onlyRun(2));
     const again = registerAgain(area, 2);
     const { result } = await reduceSafely(area, onlyRun(again));
@@ -55,7 +56,7 @@ describe("a run whose target and name are in completed-runs.db already", () => {
   });
 
   it("is a conflict in a dry run as well", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await reduceSafely(area, onlyRun(2));
     const again = registerAgain(area, 2);
     const { result } = await runReduce(area, { dryRun: true });
@@ -63,7 +64,7 @@ describe("a run whose target and name are in completed-runs.db already", () => {
   });
 
   it("is told by the whole name: the same run name on another target is no conflict", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => db.exec("UPDATE runs SET runname = 'same', datapath = 'path' || id"));
     await reduceSafely(area, onlyRun(2));
     expect(movedIds((await reduceSafely(area)).result)).toEqual([1, 3, 4]);
@@ -72,7 +73,7 @@ describe("a run whose target and name are in completed-runs.db already", () => {
   it.each(["copied", "removing", "removed-from-cache", "removed-from-ref"])(
     "is no conflict where its rows there are its own copy of a job killed at %s",
     async (step) => {
-      const area = buildTempArea(fourRuns);
+      const area = newArea(fourRuns);
       const before = unionOfRuns(filesOf(area));
       const killed = await runReduceProcess(area, ["--run-id", "2", "--compact", "never"], {
         MTJOBS_FAILPOINT: `${step}=kill`,
@@ -89,7 +90,7 @@ describe("a run whose target and name are in completed-runs.db already", () => {
 
 describe("cache and megatest.db with the same name under two ids", () => {
   it("make a run a conflict under both ids: nobody but a person can say which is meant", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, ["cache"], (db) =>
       db.exec(
         "UPDATE tests SET run_id = 500 WHERE run_id = 2; UPDATE runs SET id = 500 WHERE id = 2; DELETE FROM extradat; DELETE FROM run_stats",
@@ -102,7 +103,7 @@ describe("cache and megatest.db with the same name under two ids", () => {
   });
 
   it("make the cache's test the one that moves, and keep the other with its steps and data", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     const [test] = readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 2");
     edit(area, ["cache"], (db) =>
       db.exec(`UPDATE tests SET id = 700, comment = 'registered anew' WHERE id = ${test};

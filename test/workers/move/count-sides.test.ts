@@ -1,10 +1,8 @@
 import { expect, test } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { historyOf } from "../../support/queue/kill.ts";
-import { runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import { edit, newArea } from "../../support/area.ts";
+import { historyOf, runReduce, runRestore } from "../../support/queue.ts";
 
 /** Of every line of the history: runs of megatest.db and of completed-runs.db. */
 const told = (area: SampleArea) =>
@@ -14,7 +12,7 @@ const told = (area: SampleArea) =>
   ]);
 
 test("the history tells after each job how many runs each side has, those that guard ids and hidden ones left out", async () => {
-  const area = buildTempArea({ runs: 5, testsPerRun: 2, inFlight: 0, unsynced: false });
+  const area = newArea({ runs: 5, testsPerRun: 2, inFlight: 0, unsynced: false });
   edit(area, ["area", "cache", "ref"], (db) => db.exec("UPDATE runs SET state = 'deleted' WHERE id = 5"));
   await runReduce(area, { runId: [1, 2, 3] });
   await runRestore(area, { runId: [2] });
@@ -27,7 +25,7 @@ test("the history tells after each job how many runs each side has, those that g
 });
 
 test("the history of a job that was cancelled while it removed a run counts that run once, where it stands for", async () => {
-  const area = buildTempArea({ runs: 3, testsPerRun: 900, inFlight: 0, stepsPerTest: 0, dataPerTest: 0 });
+  const area = newArea({ runs: 3, testsPerRun: 900, inFlight: 0, stepsPerTest: 0, dataPerTest: 0 });
   const abort = new AbortController();
   const failpoint = (step: string) => {
     if (step === "removed-from-cache") abort.abort(new JobsError("cancelled", "asked to"));

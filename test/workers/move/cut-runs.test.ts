@@ -2,15 +2,19 @@ import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { movedIds, runReduce, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  filesOf,
+  newArea,
+  readColumn,
+} from "../../support/area.ts";
+import { movedIds, runReduce, skippedBy, unionOf } from "../../support/queue.ts";
 
 /** One run with more tests than the first slices take. */
 const largeRun = (testsPerRun = 60) =>
-  buildTempArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun, stepsPerTest: 1, dataPerTest: 0 });
+  newArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun, stepsPerTest: 1, dataPerTest: 0 });
 
 const lastTest = (area: SampleArea) =>
   Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 1")[0]);
@@ -91,7 +95,7 @@ const rivalCode = `
 
 describe("late rows of several tables", () => {
   it("come once each where completed-runs.db gets busy between their commits", async () => {
-    const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
+    const area = newArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
     await runReduce(area, { runname: undefined, runId: [1] });
     const test = Number(completedColumn(area, "SELECT min(id) FROM tests WHERE run_id = 1")[0]);
     // Reading the second table takes long enough for the rival to come in between, and less than it stays.

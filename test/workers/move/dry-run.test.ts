@@ -1,19 +1,25 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addClashingLooseRows, changeInCacheOnly, lockRun } from "../../support/area/area-traits.ts";
-import { makeRefillDue, settleTimes } from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { leaveHotJournal } from "../../support/area/odd-values.ts";
-import { completedColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/queue/run-reduce.ts";
+import {
+  addClashingLooseRows,
+  changeInCacheOnly,
+  completedColumn,
+  filesOf,
+  fingerprint,
+  leaveHotJournal,
+  lockRun,
+  makeRefillDue,
+  newArea,
+  settleTimes,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/queue.ts";
 
 const everything = (area: SampleArea) => fingerprint(area.directory, area.cacheRoot);
 
 describe("a dry run", () => {
   it("changes no byte and no time of any file, creates nothing and writes no history", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     const before = everything(area);
     const { result } = await runReduce(area, { dryRun: true, compact: "always" });
     expect(everything(area)).toEqual(before);
@@ -23,7 +29,7 @@ describe("a dry run", () => {
   });
 
   it("changes nothing either where runs moved before and where a refill is due", async () => {
-    const area = buildTempArea({ runs: 6, cacheWal: false });
+    const area = newArea({ runs: 6, cacheWal: false });
     await reduceSafely(area, { runname: undefined, runId: [1] });
     changeInCacheOnly(area, 2);
     makeRefillDue(area);
@@ -35,7 +41,7 @@ describe("a dry run", () => {
   });
 
   it("leaves a cache in WAL mode as it was but for SQLite's own side files", async () => {
-    const area = buildTempArea({ runs: 6, cacheWal: true });
+    const area = newArea({ runs: 6, cacheWal: true });
     const sideFile = (name: string) => /-(wal|shm)$/.test(name);
     const others = () => Object.entries(everything(area)).filter(([name]) => !sideFile(name));
     const before = others();
@@ -44,7 +50,7 @@ describe("a dry run", () => {
   });
 
   it("tells what the job itself then does: the runs, the rows of each table, and what stays", async () => {
-    const area = buildTempArea({ runs: 8 });
+    const area = newArea({ runs: 8 });
     lockRun(area, 3);
     addClashingLooseRows(area, 2);
     const dry = (await runReduce(area, { dryRun: true, keep: 1 })).result;
@@ -56,7 +62,7 @@ describe("a dry run", () => {
   });
 
   it("does without a cache", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, withCache: false });
+    const area = newArea({ runs: 4, inFlight: 0, withCache: false });
     const before = fingerprint(area.directory);
     const { result } = await runReduce(area, { dryRun: true });
     expect(result.moved.runs).toBe(4);
@@ -65,7 +71,7 @@ describe("a dry run", () => {
   });
 
   it("reports a hot journal instead of rolling it back, which a real job does", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
     leaveHotJournal(area);
     const before = everything(area);
     await expect(runReduce(area, { dryRun: true })).rejects.toMatchObject({
@@ -80,7 +86,7 @@ describe("a dry run", () => {
   });
 
   it("minds no journal that a writer has done with", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0 });
+    const area = newArea({ runs: 4, inFlight: 0 });
     writeFileSync(`${area.megatestDb}-journal`, Buffer.alloc(512));
     expect((await runReduce(area, { dryRun: true })).result.moved.runs).toBe(4);
   });
@@ -88,7 +94,7 @@ describe("a dry run", () => {
 
 describe("a job that is not dry", () => {
   it("creates completed-runs.db and .mtjobs with an id and a line of history, and nothing else", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0 });
+    const area = newArea({ runs: 4, inFlight: 0 });
     const before = new Set(Object.keys(everything(area)));
     await reduceSafely(area);
     const created = Object.keys(everything(area)).filter((name) => !before.has(name));

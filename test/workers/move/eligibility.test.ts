@@ -4,19 +4,20 @@ import {
   addPrereqFailedTest,
   addRunningTest,
   deleteRun,
+  edit,
+  everywhere,
   firstTestOf,
   lockRun,
-} from "../../support/area/area-traits.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, skippedBy } from "../../support/queue/run-reduce.ts";
+  newArea,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, skippedBy } from "../../support/queue.ts";
 
 const hour = 3600;
 const day = 24 * hour;
 
 /** Four runs, all finished long ago, the same in every database. */
 function finishedArea(): SampleArea {
-  return buildTempArea({ runs: 4, inFlight: 0, unsynced: false });
+  return newArea({ runs: 4, inFlight: 0, unsynced: false });
 }
 
 /** Sets columns of a run's first test in every database. */

@@ -15,15 +15,23 @@ import { areaStatus } from "../../../producers/areas/status.ts";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
 import { prepareArea } from "../../../workers/area-db/open-area.ts";
-import { checkOf, diagnoseArea, faultsOf, placeOf } from "../../support/area/diagnose-area.ts";
-import { edit, settleTimes } from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  checkOf,
+  completedColumn,
+  diagnoseArea,
+  edit,
+  faultsOf,
+  filesOf,
+  fingerprint,
+  newArea,
+  placeOf,
+  readColumn,
+  settleTimes,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue.ts";
 
-const small = () => buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
+const small = () => newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
 
 const prepare = (area: SampleArea) =>
   prepareArea({

@@ -1,18 +1,24 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { farIds, giveId, recordTables } from "../../support/area/far-ids.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  farIds,
+  fingerprint,
+  giveId,
+  newArea,
+  readColumn,
+  recordTables,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue.ts";
 
 const largest = 2n ** 63n - 1n;
 const identified = ["runs", "tests", "test_steps", "test_data"];
 
 const smallArea = () =>
-  buildTempArea({ runs: 5, inFlight: 1, unsynced: false, testsPerRun: 4, stepsPerTest: 2, dataPerTest: 2 });
+  newArea({ runs: 5, inFlight: 1, unsynced: false, testsPerRun: 4, stepsPerTest: 2, dataPerTest: 2 });
 
 const rowsLeft = (area: SampleArea) =>
   [area.cacheDb, area.refDb, area.megatestDb].map((file) =>

@@ -3,12 +3,17 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { Remover } from "../../../workers/move/sources/remove-runs.ts";
 import { SourceSession } from "../../../workers/move/sources/source-session.ts";
 import { indexChildren } from "../../../workers/records/child-index.ts";
-import { edit, everywhere, fileOf, makeRefillDue } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { runReduce, runRepair, unionOf } from "../../support/queue/run-reduce.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  makeRefillDue,
+  newArea,
+  readColumn,
+} from "../../support/area.ts";
+import { runReduce, runRepair, unionOf, withMove } from "../../support/queue.ts";
 
 type Kind = (table: string, event: string) => string;
 
@@ -25,7 +30,7 @@ const kinds: Record<string, Kind> = {
 };
 const tables = ["runs", "tests", "test_steps", "test_data", "keys", "metadat"];
 
-const small = () => buildTempArea({ runs: 3, inFlight: 1, unsynced: false, testsPerRun: 3 });
+const small = () => newArea({ runs: 3, inFlight: 1, unsynced: false, testsPerRun: 3 });
 
 function forbid(area: SampleArea, kind: Kind, events: readonly string[]): void {
   const sql = events.flatMap((event) => tables.map((table) => kind(table, event)));

@@ -1,10 +1,8 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, type Place } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, runReduce, runReduceProcess } from "../../support/queue/run-reduce.ts";
+import { completedColumn, edit, filesOf, newArea, type Place, readColumn } from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, runReduceProcess } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
@@ -24,7 +22,7 @@ const triggersIn = (file: string) =>
 
 describe("triggers that change rows as they are inserted", () => {
   it("leave what moves as it was, and are in completed-runs.db word for word", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addStamps(area, ["area"]);
     const { result } = await reduceSafely(area);
     expect(result.moved.runs).toBe(4);
@@ -35,7 +33,7 @@ describe("triggers that change rows as they are inserted", () => {
   });
 
   it("leave what comes late as it was reported", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addStamps(area, ["area"]);
     await reduceSafely(area, { runname: undefined, runId: [1, 2] });
     edit(area, ["cache"], (db) =>
@@ -49,7 +47,7 @@ describe("triggers that change rows as they are inserted", () => {
   });
 
   it("do not keep a dead job's copies from being taken back, not even where they forbid it", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     const { signal } = await runReduceProcess(area, ["--runname", "%", "--compact", "never"], {
       MTJOBS_FAILPOINT: "copied=kill",
     });

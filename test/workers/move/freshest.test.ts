@@ -2,14 +2,22 @@ import { unlinkSync } from "node:fs";
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addRunIn, addTestIn, firstTestOf, reportStepAgain } from "../../support/area/area-traits.ts";
-import { edit, type Place } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { reduceSafely } from "../../support/queue/run-reduce.ts";
+import {
+  addRunIn,
+  addTestIn,
+  completedColumn,
+  edit,
+  firstTestOf,
+  keptVersions,
+  newArea,
+  type Place,
+  readColumn,
+  reportStepAgain,
+} from "../../support/area.ts";
+import { reduceSafely } from "../../support/queue.ts";
 
 function agreedArea(options: { old?: boolean; cacheWal?: boolean } = {}): SampleArea {
-  return buildTempArea({ runs: 4, inFlight: 0, unsynced: false, ...options });
+  return newArea({ runs: 4, inFlight: 0, unsynced: false, ...options });
 }
 
 /** Writes a comment and a time of update to the first test of run 2, past the trigger that would set the time. */

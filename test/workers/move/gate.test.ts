@@ -1,13 +1,19 @@
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { addTestIn, changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area/area-traits.ts";
-import { everywhere, fileOf, makeRefillDue } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { writeAgainst } from "../../support/area/write-against.ts";
-import { buildForTwo, migrateByHand, takeOverByHand, tendBoth } from "../../support/hosts/migration-hosts.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { runReduce, runRepair, runRestore } from "../../support/queue/run-reduce.ts";
+import {
+  addTestIn,
+  changeInCacheOnly,
+  changeInMegatestDbOnly,
+  cleanUp,
+  everywhere,
+  fileOf,
+  makeRefillDue,
+  newArea,
+  temporaryDirectory,
+  writeAgainst,
+} from "../../support/area.ts";
+import { buildForTwo, migrateByHand, takeOverByHand, tendBoth } from "../../support/hosts.ts";
+import { runReduce, runRepair, runRestore } from "../../support/queue.ts";
 
 /**
  * A statement on a database that others use may meet a lock of theirs. All those of a job's own thread therefore go
@@ -64,7 +70,7 @@ afterAll(() => {
 
 describe("every statement of a job on an area's databases waits for a lock of somebody else", () => {
   it("in reduces, a restore and a repair that have all there is to do", async () => {
-    const area = buildTempArea({ runs: 9, testsPerRun: 6 });
+    const area = newArea({ runs: 9, testsPerRun: 6 });
     changeInMegatestDbOnly(area, 1);
     changeInCacheOnly(area, 2);
     await runReduce(area, { dryRun: true });

@@ -4,10 +4,15 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { completedColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { historyOf, reduceAndKill } from "../../support/queue/kill.ts";
-import { type RunOptions, reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import { completedColumn, filesOf, newArea } from "../../support/area.ts";
+import {
+  historyOf,
+  type RunOptions,
+  reduceAndKill,
+  reduceSafely,
+  runReduce,
+  runRestore,
+} from "../../support/queue.ts";
 
 interface Line {
   jobId: string;
@@ -27,8 +32,7 @@ function expectCountedOnce(area: SampleArea): void {
 }
 
 /** Batches of one run each: a batch takes as many runs as have a thousand tests. */
-const build = (runs = 4) =>
-  buildTempArea({ runs, inFlight: 0, testsPerRun: 900, stepsPerTest: 0, dataPerTest: 0 });
+const build = (runs = 4) => newArea({ runs, inFlight: 0, testsPerRun: 900, stepsPerTest: 0, dataPerTest: 0 });
 
 /** Ends a reduce with `code` once the first run is gone everywhere, its last state not written yet. */
 async function endAfterFirst(

@@ -1,10 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area/area-traits.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { completedColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import { completedColumn, edit, firstTestOf, newArea } from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, runRestore } from "../../support/queue.ts";
 
 /** Any string may be the id of a job: BullMQ forbids none of these. */
 const hostile = [
@@ -18,7 +15,7 @@ const hostile = [
 ];
 
 function agreedArea(): SampleArea {
-  return buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
+  return newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
 }
 
 describe("a job whose id is made of quotes and SQL", () => {

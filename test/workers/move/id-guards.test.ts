@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, settleTimes } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { refill } from "../../support/megatest/refill.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
 import {
-  movedIds,
-  reduceSafely,
-  runReduce,
-  runReduceProcess,
-  unionOf,
-} from "../../support/queue/run-reduce.ts";
+  assertNothingLost,
+  cleanUp,
+  completedColumn,
+  edit,
+  filesOf,
+  newArea,
+  readColumn,
+  readRows,
+  refill,
+  settleTimes,
+  syncOnce,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, runReduceProcess, unionOf } from "../../support/queue.ts";
 
 const finished = { runs: 4, inFlight: 0, testsPerRun: 4 };
 const identified = ["runs", "tests", "test_steps", "test_data"] as const;
@@ -49,7 +49,7 @@ const idsOf = (area: SampleArea, table: string) =>
 
 describe("when the newest run has moved", () => {
   it("Megatest registers new runs, tests, steps and data under ids that no moved row has", async () => {
-    const area = buildTempArea(finished);
+    const area = newArea(finished);
     const { result } = await reduceSafely(area);
     expect(result.moved.runs).toBe(4);
     const moved = Object.fromEntries(identified.map((table) => [table, new Set(idsOf(area, table))]));
@@ -65,7 +65,7 @@ describe("when the newest run has moved", () => {
   });
 
   it("hidden rows guard the ids, the same in all three databases, and neither sync nor refill carries anything", async () => {
-    const area = buildTempArea({ ...finished, unsynced: false });
+    const area = newArea({ ...finished, unsynced: false });
     await reduceSafely(area);
     const guards = (file: string) => [
       ...readRows(file, "SELECT * FROM runs"),
@@ -83,7 +83,7 @@ describe("when the newest run has moved", () => {
   });
 
   it("the guards never move and are never told of, and later jobs leave them where they are while they hold", async () => {
-    const area = buildTempArea(finished);
+    const area = newArea(finished);
     await reduceSafely(area);
     const guard = readColumn(area.cacheDb, "SELECT id FROM runs");
     const { result } = await reduceSafely(area, { includeLocked: true, runname: "mtjobs%" });
@@ -94,7 +94,7 @@ describe("when the newest run has moved", () => {
   });
 
   it("they are raised again by the next job that moves a run after a clean-up removed them", async () => {
-    const area = buildTempArea({ ...finished, runs: 6, inFlight: 0 });
+    const area = newArea({ ...finished, runs: 6, inFlight: 0 });
     await reduceSafely(area, { runname: undefined, runId: [1, 2, 6] });
     cleanUpAll(area);
     expect(readColumn(area.cacheDb, "SELECT count(*) FROM runs WHERE state = 'deleted'")).toEqual([0]);
@@ -110,7 +110,7 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
   async function clashingArea(
     options: { cacheWal?: boolean } = {},
   ): Promise<{ area: SampleArea; runs: number[] }> {
-    const area = buildTempArea({ ...finished, unsynced: false, ...options });
+    const area = newArea({ ...finished, unsynced: false, ...options });
     await reduceSafely(area, { runname: undefined, runId: [3, 4] });
     cleanUpAll(area);
     const runs = [register(area, "new 1"), register(area, "new 2")];
@@ -183,7 +183,7 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
   });
 
   it("a run registered in megatest.db and not in the cache is found as well", async () => {
-    const area = buildTempArea({ ...finished, unsynced: false });
+    const area = newArea({ ...finished, unsynced: false });
     await reduceSafely(area, { runname: undefined, runId: [4] });
     cleanUpAll(area);
     edit(area, ["area"], (db) =>
@@ -196,7 +196,7 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
   });
 
   it("nothing is renumbered where a clean-up removed the guards and nothing was registered since", async () => {
-    const area = buildTempArea({ ...finished, unsynced: false });
+    const area = newArea({ ...finished, unsynced: false });
     await reduceSafely(area, { runname: undefined, runId: [4] });
     cleanUpAll(area);
     await reduceSafely(area, { runname: "nothing" });
@@ -204,7 +204,7 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
   });
 
   it("a moved row that a sync put back under its id is no clash: it is removed, and nothing is renumbered", async () => {
-    const area = buildTempArea({ ...finished, unsynced: false });
+    const area = newArea({ ...finished, unsynced: false });
     const [row] = readRows(area.megatestDb, "SELECT * FROM runs WHERE id = 4");
     await reduceSafely(area, { runname: undefined, runId: [4] });
     cleanUpAll(area);

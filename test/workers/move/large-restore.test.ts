@@ -1,15 +1,20 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { SourceWriterClient } from "../../../workers/move/sources/source-client.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { giveTestsTo } from "../../support/area/large-run.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import {
+  completedColumn,
+  edit,
+  filesOf,
+  giveTestsTo,
+  newArea,
+  readColumn,
+  readRows,
+} from "../../support/area.ts";
+import { runReduce, runRestore } from "../../support/queue.ts";
 
 /** Run 1 has 2,000 tests for each of `runs`, and has moved: 6,000 take a quick disk several tenths of a second. */
 async function largeRun(runs = 3) {
-  const area = buildTempArea({ runs, testsPerRun: 2000, inFlight: 0, unsynced: false });
+  const area = newArea({ runs, testsPerRun: 2000, inFlight: 0, unsynced: false });
   const others = Array.from({ length: runs - 1 }, (_, index) => index + 2);
   giveTestsTo(area, 1, others);
   await runReduce(area, { runname: undefined, runId: [1] });

@@ -1,10 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area/area-traits.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  firstTestOf,
+  keptVersions,
+  newArea,
+  readColumn,
+  readRows,
+} from "../../support/area.ts";
 import {
   movedIds,
   reduceSafely,
@@ -13,14 +19,14 @@ import {
   runRestore,
   skippedBy,
   unionOf,
-} from "../../support/queue/run-reduce.ts";
+} from "../../support/queue.ts";
 
 const steps = 5_000;
 const firstStep = 1_000_001;
 
 /** Two runs, with so many steps in a test of the first that they fit into no lock. */
 function areaWithLargeTest(options: { old?: boolean } = {}): { area: SampleArea; test: number } {
-  const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 3, ...options });
+  const area = newArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 3, ...options });
   const test = firstTestOf(area, 1);
   edit(area, everywhere, (db) =>
     db.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${steps - 1})

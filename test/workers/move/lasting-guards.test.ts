@@ -4,21 +4,30 @@ import { listRuns } from "../../../producers/areas/list-runs.ts";
 import { areaStatus } from "../../../producers/areas/status.ts";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { quietReport } from "../../../workers/migrate/checks/quiescence.ts";
-import { placeOf } from "../../support/area/diagnose-area.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { cleanUp, repair } from "../../support/megatest/cleanup.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { removeRuns } from "../../support/megatest/remove-runs.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { reduceSafely, runReduce, runRepair } from "../../support/queue/run-reduce.ts";
+import {
+  cleanUp,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  filesOf,
+  newArea,
+  openClient,
+  placeOf,
+  readColumn,
+  readRows,
+  removeRuns,
+  repair,
+  settleTimes,
+  syncOnce,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runRepair } from "../../support/queue.ts";
 
 const identified = ["runs", "tests", "test_steps", "test_data"] as const;
 
 /** Run 1 stays, the others have moved. */
 async function reducedArea(): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 4, inFlight: 0, testsPerRun: 4, unsynced: false });
+  const area = newArea({ runs: 4, inFlight: 0, testsPerRun: 4, unsynced: false });
   await reduceSafely(area, { runname: undefined, runId: [2, 3, 4] });
   return area;
 }
@@ -64,7 +73,7 @@ async function quietness(area: SampleArea, quietForMs: number) {
 
 describe("the guards of ids", () => {
   it("say of nothing that it is recent, or ahead of the clock, for all the time that they bear", async () => {
-    const area = buildTempArea({ runs: 3, inFlight: 0, testsPerRun: 3, unsynced: false });
+    const area = newArea({ runs: 3, inFlight: 0, testsPerRun: 3, unsynced: false });
     const place = placeOf(area);
     const before = await areaStatus(area.directory, place);
     const quiet = await quietness(area, 1000);

@@ -1,16 +1,24 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { reuseBlockId } from "../../support/area/area-traits.ts";
-import { edit, everywhere, type Place } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { reduceSafely, runReduceProcess } from "../../support/queue/run-reduce.ts";
+import {
+  completedColumn,
+  edit,
+  everywhere,
+  filesOf,
+  keptVersions,
+  newArea,
+  type Place,
+  readColumn,
+  readRows,
+  reuseBlockId,
+} from "../../support/area.ts";
+import { reduceSafely, runReduceProcess } from "../../support/queue.ts";
 
 const nothing = { runname: "no such run" };
 
 /** Runs 1 and 2 of four have moved; the first test of run 2 lies in block 2 where it is said to. */
 async function movedArea({ archived }: { archived: boolean }): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 });
+  const area = newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 });
   if (archived) {
     edit(area, everywhere, (db) =>
       db.exec("UPDATE tests SET archived = 2 WHERE id = (SELECT min(id) FROM tests WHERE run_id = 2)"),

@@ -1,16 +1,23 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, type Place } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import {
+  cleanUp,
+  completedColumn,
+  edit,
+  filesOf,
+  keptVersions,
+  newArea,
+  type Place,
+  readColumn,
+  readRows,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue.ts";
 
 const nothing = { runname: "no such run" };
 
 /** Runs 1 and 2 of four have moved. Returns the area with a test of run 2. */
 async function movedArea(options: { cacheWal?: boolean } = {}): Promise<{ area: SampleArea; test: number }> {
-  const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4, ...options });
+  const area = newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4, ...options });
   await reduceSafely(area, { runname: undefined, runId: [1, 2] });
   return { area, test: Number(completedColumn(area, "SELECT max(id) FROM tests WHERE run_id = 2")[0]) };
 }
@@ -135,7 +142,7 @@ describe("a late report for a moved run is collected by the next job", () => {
   });
 
   it("a later version of a moved test leaves what only megatest.db had in a column of its own", async () => {
-    const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 2 });
+    const area = newArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 2 });
     edit(area, ["area"], (db) =>
       db.exec("ALTER TABLE tests ADD COLUMN site TEXT; UPDATE tests SET site = 'here'"),
     );
@@ -218,7 +225,7 @@ describe("a test that a client starts anew, under another id, in a run that a de
     ["restored", "brought-to-cache"],
     ["reduced", "removing"],
   ])("is the record, with what hangs on it, and the one before is kept aside: half %s", async (way, step) => {
-    const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
+    const area = newArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
     const failpoint = dieAt(step);
     if (way === "restored") {
       await runReduce(area);

@@ -2,19 +2,25 @@ import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync } from "
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { checkOf, diagnoseArea, faultsOf } from "../../support/area/diagnose-area.ts";
-import { edit, everywhere, settleTimes } from "../../support/area/edit-area.ts";
-import { addSecondCache } from "../../support/area/odd-values.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { isRoot } from "../../support/queue/file-holder.ts";
-import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  addSecondCache,
+  checkOf,
+  diagnoseArea,
+  edit,
+  everywhere,
+  faultsOf,
+  isRoot,
+  newArea,
+  settleTimes,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce } from "../../support/queue.ts";
 
 /** Another user's, who is this process's: the tests run as one user. */
 const other = "root";
 
 /** A quiet area of ann's, and one that was beside it, of which root's cache alone is left. */
 function areaBesideDeleted(path: string): { area: SampleArea; left: SampleArea } {
-  const area = buildTempArea({ runs: 6, testsPerRun: 2, unsynced: false, inFlight: 0 });
+  const area = newArea({ runs: 6, testsPerRun: 2, unsynced: false, inFlight: 0 });
   const left = buildArea({
     directory: join(dirname(area.directory), path),
     cacheRoot: area.cacheRoot,
@@ -68,7 +74,7 @@ describe.runIf(isRoot)("the cache of an area that was deleted", () => {
 
 describe.runIf(isRoot)("a cache by a path that is not to be seen on this host", () => {
   it("counts where it has a run of this area, for another mount may lead there: job and doctor say so", async () => {
-    const area = buildTempArea({ runs: 4, unsynced: false, inFlight: 0 });
+    const area = newArea({ runs: 4, unsynced: false, inFlight: 0 });
     const second = addSecondCache(area, other);
     const alias = join(dirname(second.cacheDirectory), ".mnt.gone.a1");
     renameSync(second.cacheDirectory, alias);
@@ -84,7 +90,7 @@ describe.runIf(isRoot)("a cache by a path that is not to be seen on this host", 
   });
 
   it("counts where all its runs have moved from megatest.db, as it would put them back", async () => {
-    const area = buildTempArea({ runs: 4, unsynced: false, inFlight: 0 });
+    const area = newArea({ runs: 4, unsynced: false, inFlight: 0 });
     const second = addSecondCache(area, other);
     const aside = join(area.cacheRoot, "aside");
     renameSync(second.cacheDirectory, aside);
@@ -100,7 +106,7 @@ describe.runIf(isRoot)("a cache by a path that is not to be seen on this host", 
 
 describe.runIf(isRoot)("another user's old cache with rows that megatest.db lacks", () => {
   it("is a fault to the doctor as it is to a job", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0 });
+    const area = newArea({ runs: 4, inFlight: 0 });
     const second = addSecondCache(area, other);
     recently(second, 2 * 86_400);
     await expect(runReduce(area)).rejects.toMatchObject({ code: "several-caches" });

@@ -2,10 +2,8 @@ import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { checkOf, diagnoseArea } from "../../support/area/diagnose-area.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { runReduce, unionOf } from "../../support/queue/run-reduce.ts";
+import { assertNothingLost, checkOf, diagnoseArea, filesOf, newArea } from "../../support/area.ts";
+import { runReduce, unionOf } from "../../support/queue.ts";
 
 /** As a job that died in the middle of a commit leaves it. */
 function leaveJournal(area: SampleArea): string {
@@ -23,7 +21,7 @@ function leaveJournal(area: SampleArea): string {
 }
 
 it("a completed-runs.db that is gone is not made anew beside its journal, which SQLite would play back over it", async () => {
-  const area = buildTempArea({ runs: 6, inFlight: 0, unsynced: false, testsPerRun: 20 });
+  const area = newArea({ runs: 6, inFlight: 0, unsynced: false, testsPerRun: 20 });
   const { completedDb } = filesOf(area);
   await runReduce(area, { runname: undefined, runId: [1, 2, 3, 4] });
   const before = unionOf(area);

@@ -11,16 +11,20 @@ import {
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { checkOf, diagnoseArea } from "../../support/area/diagnose-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { addSecondCache } from "../../support/area/odd-values.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { isRoot, nobody } from "../../support/queue/file-holder.ts";
-import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  addSecondCache,
+  checkOf,
+  diagnoseArea,
+  fingerprint,
+  isRoot,
+  newArea,
+  nobody,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce } from "../../support/queue.ts";
 
 /** An area that everybody may write to, and a recent cache of `nobody`, of which one part is on another disk, behind a link. */
 function areaWithLinked(part: (second: { cacheDirectory: string }) => string) {
-  const area = buildTempArea({ runs: 4, testsPerRun: 2, unsynced: false, inFlight: 0 });
+  const area = newArea({ runs: 4, testsPerRun: 2, unsynced: false, inFlight: 0 });
   chmodSync(area.megatestDb, 0o666);
   const second = addSecondCache(area, "nobody");
   const linked = part(second);

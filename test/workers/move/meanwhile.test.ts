@@ -1,14 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area/area-traits.ts";
-import { edit, type Place } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { movedIds, runReduce, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  firstTestOf,
+  keptVersions,
+  newArea,
+  type Place,
+  readColumn,
+} from "../../support/area.ts";
+import { movedIds, runReduce, skippedBy, unionOf } from "../../support/queue.ts";
 
 function agreedArea(): SampleArea {
-  return buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
+  return newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
 }
 
 /** Runs SQL in the places at each of the first `times` passings of a step. */

@@ -13,12 +13,16 @@ import { describe, expect, it } from "vitest";
 import { areaStatus } from "../../../producers/areas/status.ts";
 import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { areaStatusText } from "../../../producers/format/status.ts";
-import { checkOf, diagnoseArea, placeOf } from "../../support/area/diagnose-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { addSecondCache } from "../../support/area/odd-values.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { isRoot } from "../../support/queue/file-holder.ts";
-import { reduceSafely, runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import {
+  addSecondCache,
+  checkOf,
+  diagnoseArea,
+  fingerprint,
+  isRoot,
+  newArea,
+  placeOf,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runRestore } from "../../support/queue.ts";
 
 /** As if nobody had used it for two days. */
 function age(directory: string): void {
@@ -54,7 +58,7 @@ const quiet = { runs: 4, testsPerRun: 2, inFlight: 0 };
 
 describe("an area whose config names it with blanks at the end", () => {
   it("has its cache in a directory of that name, which is worked on", async () => {
-    const area = buildTempArea(quiet);
+    const area = newArea(quiet);
     const to = renameCache(area, "foo  ");
     appendFileSync(join(area.directory, "megatest.config"), "[setup]\narea-name foo  \n");
     const cacheDirectory = join(
@@ -71,7 +75,7 @@ describe("an area whose config names it with blanks at the end", () => {
 
 describe("an area without a cache by its name, at home here", () => {
   it("is refused where this user has one by another name, however old", async () => {
-    const area = buildTempArea({ ...quiet, unsynced: false });
+    const area = newArea({ ...quiet, unsynced: false });
     renameCache(area, "foo  ");
     await expectRefused(area, 'has the name "foo  ", not "a1"');
     appendFileSync(join(area.directory, "megatest.config"), "[setup]\narea-name foo\n");
@@ -79,7 +83,7 @@ describe("an area without a cache by its name, at home here", () => {
   });
 
   it("is refused where the name is in another encoding", async () => {
-    const area = buildTempArea({ ...quiet, unsynced: false });
+    const area = newArea({ ...quiet, unsynced: false });
     const to = renameCache(area, Buffer.from("caf\xe9", "latin1"));
     await expectRefused(area, "has a name that is not UTF-8");
     rmSync(to, { recursive: true });
@@ -87,7 +91,7 @@ describe("an area without a cache by its name, at home here", () => {
   });
 
   it.runIf(isRoot)("is refused where another user has one by another name", async () => {
-    const area = buildTempArea({ ...quiet, unsynced: false });
+    const area = newArea({ ...quiet, unsynced: false });
     age(addSecondCache(area, "root").cacheDirectory);
     rmSync(area.cacheDirectory, { recursive: true });
     const databases = join(area.cacheRoot, "root/megatest_localdb");
@@ -96,7 +100,7 @@ describe("an area without a cache by its name, at home here", () => {
   });
 
   it("is worked on where the cache by that path holds nothing, or runs of a deleted area alone", async () => {
-    const area = buildTempArea({ ...quiet, unsynced: false });
+    const area = newArea({ ...quiet, unsynced: false });
     const left = buildArea({
       ...quiet,
       directory: join(dirname(area.directory), "b1"),
@@ -118,7 +122,7 @@ describe("an area without a cache by its name, at home here", () => {
   });
 
   it("is worked on beside one by another name where there is one by its own", async () => {
-    const area = buildTempArea({ ...quiet, unsynced: false });
+    const area = newArea({ ...quiet, unsynced: false });
     const other = area.cacheDirectory.replace("/a1/", "/b2/");
     cpSync(area.cacheDirectory, other, { recursive: true });
     age(other);

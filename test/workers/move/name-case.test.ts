@@ -8,17 +8,24 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openArea } from "../../../shared/area/area.ts";
 import { foldName, NameSet } from "../../../shared/sqlite/names.ts";
 import { tokenize } from "../../../shared/sqlite/tokens.ts";
-import { constrain } from "../../support/area/constrain.ts";
-import { diagnoseArea, faultsOf, placeOf } from "../../support/area/diagnose-area.ts";
-import { edit, makeRefillDue, settleTimes } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts/migration-hosts.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  constrain,
+  diagnoseArea,
+  edit,
+  faultsOf,
+  makeRefillDue,
+  newArea,
+  placeOf,
+  readColumn,
+  settleTimes,
+  temporaryDirectory,
+} from "../../support/area.ts";
+import { buildForTwo, migrateByHand, seenFromSide } from "../../support/hosts.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue.ts";
 
-const small = () => buildTempArea({ runs: 4, inFlight: 1, unsynced: false, testsPerRun: 3 });
+const small = () => newArea({ runs: 4, inFlight: 1, unsynced: false, testsPerRun: 3 });
 
 /** `[fields]` in capital letters over columns in small ones. */
 function capitalizeFields({ directory }: Pick<SampleArea, "directory">): void {

@@ -2,11 +2,8 @@ import { describe, expect, it } from "vitest";
 import { listRuns } from "../../../producers/areas/list-runs.ts";
 import { areaStatus } from "../../../producers/areas/status.ts";
 import { runDocument } from "../../../producers/format/runs.ts";
-import { firstTestOf } from "../../support/area/area-traits.ts";
-import { placeOf } from "../../support/area/diagnose-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, runRestore } from "../../support/queue/run-reduce.ts";
+import { edit, everywhere, firstTestOf, newArea, placeOf } from "../../support/area.ts";
+import { movedIds, reduceSafely, runRestore } from "../../support/queue.ts";
 
 const old = {
   runs: 4,
@@ -25,7 +22,7 @@ const odd: [string, string][] = [
 ];
 
 function area() {
-  const built = buildTempArea(old);
+  const built = newArea(old);
   const then = old.now - 86_400;
   edit(built, everywhere, (db) => {
     db.exec(`UPDATE runs SET event_time = ${then}; UPDATE tests SET event_time = ${then}, run_duration = 60;

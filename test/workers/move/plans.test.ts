@@ -4,8 +4,8 @@ import { expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
 import { DatabaseSession } from "../../../workers/area-db/database-session.ts";
 import { Plans } from "../../../workers/records/plans.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
-import { LockHolder } from "../../support/queue/lock-holder.ts";
+import { temporaryDirectory } from "../../support/area.ts";
+import { LockHolder } from "../../support/queue.ts";
 
 const schema = `CREATE TABLE runs (id INTEGER PRIMARY KEY, runname TEXT);
   CREATE TABLE tests (id INTEGER PRIMARY KEY, run_id INTEGER, testname TEXT, item_path TEXT);

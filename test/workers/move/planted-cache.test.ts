@@ -2,17 +2,22 @@ import { chmodSync, chownSync, cpSync, renameSync, rmSync, symlinkSync, writeFil
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, fileOf, settleTimes } from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { plantJournal } from "../../support/area/hot-journal.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { isRoot, nobody } from "../../support/queue/file-holder.ts";
-import { movedIds, reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  edit,
+  fileOf,
+  fingerprint,
+  isRoot,
+  newArea,
+  nobody,
+  plantJournal,
+  settleTimes,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
 /** Two areas of one user on one host, with unlike runs. */
 function twoAreas(): { a: SampleArea; b: SampleArea; all: () => Record<string, string> } {
-  const a = buildTempArea({ runs: 6, testsPerRun: 2, unsynced: false });
+  const a = newArea({ runs: 6, testsPerRun: 2, unsynced: false });
   const b = buildArea({
     directory: join(dirname(a.directory), "b1"),
     cacheRoot: a.cacheRoot,

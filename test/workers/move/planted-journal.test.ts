@@ -12,15 +12,12 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { plantJournal } from "../../support/area/hot-journal.ts";
-import { addSecondCache } from "../../support/area/odd-values.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { isRoot, nobody } from "../../support/queue/file-holder.ts";
-import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import { addSecondCache, isRoot, newArea, nobody, plantJournal } from "../../support/area.ts";
+import { reduceSafely, runReduce } from "../../support/queue.ts";
 
 /** An area, and an old cache of it of a user who has no right on it but what `mode` gives everybody on megatest.db. */
 function scene(mode: number) {
-  const area = buildTempArea({ runs: 6, testsPerRun: 2 });
+  const area = newArea({ runs: 6, testsPerRun: 2 });
   const second = addSecondCache(area, "nobody");
   chmodSync(area.megatestDb, mode);
   const own = () => {

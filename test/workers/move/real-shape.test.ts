@@ -1,19 +1,28 @@
 import { utimesSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { syncsLastUpdate } from "../../../workers/records/sync-kind.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
-import { readColumn, readRows } from "../../support/area/read-rows.ts";
-import { type RealShape, realShapeArea, type Stage } from "../../support/area/real-shape.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { isRefillDue, openAsMegatest, refill } from "../../support/megatest/refill.ts";
-import { removeRuns } from "../../support/megatest/remove-runs.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { diff } from "../../support/oracle/diff.ts";
-import { snapshot } from "../../support/oracle/snapshot.ts";
-import { movedIds, reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
-import { withMove } from "../../support/queue/with-move.ts";
+import {
+  assertNothingLost,
+  cleanUp,
+  diff,
+  edit,
+  everywhere,
+  fileOf,
+  isRefillDue,
+  openAsMegatest,
+  openClient,
+  type RealShape,
+  readColumn,
+  readRows,
+  realShapeArea,
+  refill,
+  removeRuns,
+  type Stage,
+  settleTimes,
+  snapshot,
+  syncOnce,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, runRestore, unionOf, withMove } from "../../support/queue.ts";
 
 const everyRun = { runname: "%", includeLocked: true };
 

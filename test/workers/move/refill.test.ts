@@ -4,20 +4,21 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import {
   addRunIn,
   addTestIn,
+  assertNothingLost,
   changeInCacheOnly,
   changeInMegatestDbOnly,
   firstTestOf,
+  isRefillDue,
+  keptVersions,
   leaveMegatestDbBehind,
+  makeRefillDue,
+  newArea,
+  readColumn,
+  refill,
   reportStepAgain,
-} from "../../support/area/area-traits.ts";
-import { makeRefillDue } from "../../support/area/edit-area.ts";
-import { keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { isRefillDue, refill } from "../../support/megatest/refill.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceSafely, runReduce, runReduceProcess, unionOf } from "../../support/queue/run-reduce.ts";
-import { watchTimes } from "../../support/queue/watch-times.ts";
+  syncOnce,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runReduceProcess, unionOf, watchTimes } from "../../support/queue.ts";
 
 /** A job that moves nothing: what it does to the area is bringing together alone. */
 const nothing = { runname: "no such run" };
@@ -28,7 +29,7 @@ let syncsLastUpdate = false;
 const kinds = [{ syncsLastUpdate: false }, { syncsLastUpdate: true }];
 
 function dueArea(change: (area: SampleArea) => void, cacheWal = false): SampleArea {
-  const area = buildTempArea({ runs: 6, cacheWal, syncsLastUpdate });
+  const area = newArea({ runs: 6, cacheWal, syncsLastUpdate });
   change(area);
   makeRefillDue(area);
   return area;
@@ -140,7 +141,7 @@ describe.each(kinds)(
     );
 
     it("nothing is brought together where megatest.db is newer by less than Megatest minds", async () => {
-      const area = buildTempArea({ runs: 6 });
+      const area = newArea({ runs: 6 });
       changeInMegatestDbOnly(area, 1, "there");
       const present = Date.now() / 1000;
       utimesSync(area.megatestDb, present - 60, present - 60);
@@ -155,7 +156,7 @@ describe("a job never makes megatest.db newer than the cache by what Megatest mi
   it.each([false, true])(
     "at any moment while it runs and after it (cache in WAL mode: %s)",
     async (cacheWal) => {
-      const area = buildTempArea({ runs: 30, cacheWal });
+      const area = newArea({ runs: 30, cacheWal });
       const idle = Date.now() / 1000 - 3600;
       for (const name of readdirSync(area.cacheDirectory)) {
         utimesSync(`${area.cacheDirectory}/${name}`, idle, idle);
@@ -175,7 +176,7 @@ describe("a job never makes megatest.db newer than the cache by what Megatest mi
   it.each(["lease-taken", "guarded", "removed-from-area", "moved", "releasing"])(
     "also where it is killed at %s",
     async (step) => {
-      const area = buildTempArea({ runs: 6 });
+      const area = newArea({ runs: 6 });
       const idle = Date.now() / 1000 - 3600;
       for (const file of [area.cacheDb, area.megatestDb]) utimesSync(file, idle, idle);
       const { signal } = await runReduceProcess(area, ["--runname", "%"], {

@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { giveTestsTo } from "../../support/area/large-run.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/queue/run-reduce.ts";
+import {
+  completedColumn,
+  edit,
+  everywhere,
+  giveTestsTo,
+  keptVersions,
+  newArea,
+  readColumn,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, skippedBy } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
@@ -31,7 +36,7 @@ const testsIn = (area: SampleArea, run: number) =>
 
 describe("a run that completed-runs.db cannot hold", () => {
   it("for two of its tests have one name is left whole as a conflict, and the others move", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     withoutUnique(area, "tests");
     twinTest(area, 2);
     const { result } = await runReduce(area);
@@ -45,7 +50,7 @@ describe("a run that completed-runs.db cannot hold", () => {
   });
 
   it("for two steps have one name is told from the others of its batch", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     withoutUnique(area, "test_steps");
     edit(area, ["cache"], (db) =>
       db.exec(`INSERT INTO test_steps (test_id, stepname, state) SELECT s.test_id, s.stepname, s.state
@@ -57,7 +62,7 @@ describe("a run that completed-runs.db cannot hold", () => {
   });
 
   it("for a column must not be NULL there moves once the value is there", async () => {
-    const area = buildTempArea({ ...fourRuns, extraColumns: { extradat: "source TEXT" } });
+    const area = newArea({ ...fourRuns, extraColumns: { extradat: "source TEXT" } });
     edit(area, ["area"], (db) =>
       db.exec(
         "ALTER TABLE extradat DROP COLUMN source; ALTER TABLE extradat ADD COLUMN source TEXT NOT NULL DEFAULT 'x'",
@@ -74,7 +79,7 @@ describe("a run that completed-runs.db cannot hold", () => {
   });
 
   it("is taken out of completed-runs.db again where the first tests of it are there", async () => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 600 });
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 600 });
     giveTestsTo(area, 2, [3]);
     withoutUnique(area, "tests");
     edit(area, ["cache"], (db) =>
@@ -91,7 +96,7 @@ describe("a run that completed-runs.db cannot hold", () => {
 
 describe("a late row that completed-runs.db does not take", () => {
   it("is kept aside, and the others come along", async () => {
-    const area = buildTempArea({ ...fourRuns, extraColumns: { extradat: "source TEXT" } });
+    const area = newArea({ ...fourRuns, extraColumns: { extradat: "source TEXT" } });
     edit(area, ["area"], (db) =>
       db.exec(
         "ALTER TABLE extradat DROP COLUMN source; ALTER TABLE extradat ADD COLUMN source TEXT NOT NULL DEFAULT 'x'",

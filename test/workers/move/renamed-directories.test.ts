@@ -6,13 +6,20 @@ import { type ListedRun, listRuns } from "../../../producers/areas/list-runs.ts"
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { resultText } from "../../../producers/format/move-result.ts";
 import { runDocument } from "../../../producers/format/runs.ts";
-import { diagnoseArea, placeOf } from "../../support/area/diagnose-area.ts";
-import { edit, everywhere, fileOf } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { removeRuns } from "../../support/megatest/remove-runs.ts";
-import { atRest, run2 } from "../../support/queue/reduced-area.ts";
-import { runReduce, runRestore } from "../../support/queue/run-reduce.ts";
+import {
+  completedColumn,
+  diagnoseArea,
+  edit,
+  everywhere,
+  fileOf,
+  filesOf,
+  newArea,
+  placeOf,
+  readColumn,
+  readRows,
+  removeRuns,
+} from "../../support/area.ts";
+import { atRest, run2, runReduce, runRestore } from "../../support/queue.ts";
 
 /** Gives the tests of a run directories with results, as Megatest does: a link in the link tree to a place on a disk. */
 function writeResults(area: SampleArea, runId: number): void {
@@ -40,7 +47,7 @@ function writeResults(area: SampleArea, runId: number): void {
 
 /** Run 2 moved; then Megatest runs the same tests again under its target and name, as run 50, in the same directories. */
 async function runAgain(): Promise<SampleArea> {
-  const area = buildTempArea({ ...atRest, runs: 4 });
+  const area = newArea({ ...atRest, runs: 4 });
   writeResults(area, 2);
   await runReduce(area, run2);
   const [run] = readRows(filesOf(area).completedDb, "SELECT * FROM runs WHERE id = 2");

@@ -1,14 +1,24 @@
 import { describe, expect, it } from "vitest";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
-import { addTestIn } from "../../support/area/area-traits.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { assertReleased, historyOf, reduceAndKill } from "../../support/queue/kill.ts";
-import { reduceSafely, runRepair, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  addTestIn,
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  newArea,
+  readColumn,
+} from "../../support/area.ts";
+import {
+  assertReleased,
+  historyOf,
+  reduceAndKill,
+  reduceSafely,
+  runRepair,
+  unionOf,
+} from "../../support/queue.ts";
 
-const build = () => buildTempArea({ runs: 6, inFlight: 2 });
+const build = () => newArea({ runs: 6, inFlight: 2 });
 
 describe("a repair", () => {
   it.each(["copied", "removing", "committed-in-cache", "removed-from-ref", "moved"] as JobStep[])(

@@ -1,19 +1,29 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { atRest, reducedArea, run2 } from "../../support/queue/reduced-area.ts";
 import {
+  assertNothingLost,
+  cleanUp,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  filesOf,
+  newArea,
+  readColumn,
+  readRows,
+  settleTimes,
+} from "../../support/area.ts";
+import {
+  atRest,
   movedIds,
+  reducedArea,
+  run2,
   runJobProcess,
   runReduce,
   runRestore,
   skippedBy,
   unionOf,
-} from "../../support/queue/run-reduce.ts";
+} from "../../support/queue.ts";
 
 /** Registers a run in the cache under the target and name that run 2 has in completed-runs.db. */
 function registerAgain(area: SampleArea, runId: number): void {
@@ -140,7 +150,7 @@ describe("asking for runs by their ids", () => {
   });
 
   it("is answered with a warning where no run has them, or not there, or under a new id", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const warned = async (job: typeof runReduce | typeof runRestore, runId: number[]) =>
       (await job(area, { runname: undefined, runId })).result.warnings.join("\n");
     expect(await warned(runReduce, [2, 98, 99])).toBe(

@@ -2,14 +2,30 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobStep } from "../../../workers/area-db/job-steps.ts";
-import { addColumn, firstTestOf, reuseBlockId } from "../../support/area/area-traits.ts";
-import { edit, everywhere, fileOf } from "../../support/area/edit-area.ts";
-import { giveTestsTo } from "../../support/area/large-run.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { atRest, reducedArea, run2 } from "../../support/queue/reduced-area.ts";
-import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  addColumn,
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  firstTestOf,
+  giveTestsTo,
+  newArea,
+  readColumn,
+  readRows,
+  reuseBlockId,
+} from "../../support/area.ts";
+import {
+  atRest,
+  movedIds,
+  reducedArea,
+  run2,
+  runReduce,
+  runRestore,
+  skippedBy,
+  unionOf,
+} from "../../support/queue.ts";
 
 const stateOf2 = (area: SampleArea) =>
   completedColumn(area, "SELECT state FROM mtjobs_runs WHERE run_id = 2");
@@ -59,13 +75,13 @@ describe("a restore", () => {
   });
 
   it("finds nothing to do where nothing was ever moved", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const { result } = await runRestore(area);
     expect(result).toMatchObject({ state: "completed", moved: { runs: 0 }, skipped: [] });
   });
 
   it("maps a test's block back to the id that Megatest had for it", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const archive = (id: number) =>
       edit(area, everywhere, (db) =>
         db.exec(`UPDATE tests SET archived = 2 WHERE id = (SELECT min(id) FROM tests WHERE run_id = ${id})`),
@@ -100,7 +116,7 @@ describe("a restore", () => {
   });
 
   it("works on megatest.db alone where there is no cache", async () => {
-    const area = buildTempArea({ ...atRest, withCache: false });
+    const area = newArea({ ...atRest, withCache: false });
     const before = readRows(area.megatestDb, "SELECT * FROM tests ORDER BY id");
     await runReduce(area);
     await runRestore(area);
@@ -110,7 +126,7 @@ describe("a restore", () => {
   });
 
   it("brings a run back that is larger than one batch and than one lock", async () => {
-    const area = buildTempArea({
+    const area = newArea({
       runs: 4,
       testsPerRun: 600,
       stepsPerTest: 1,
@@ -153,7 +169,7 @@ describe("a restore", () => {
   });
 
   it("takes a run out again whose values a database would change, and reports it as changed", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     edit(area, everywhere, (db) => db.exec("UPDATE test_data SET units = '007'"));
     await runReduce(area);
     edit(area, ["cache"], (db) => {
@@ -171,7 +187,7 @@ describe("a restore", () => {
   });
 
   it("leaves a run whose values no database has a column for any more, and names the column", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     addColumn(area, "tests", "seed INTEGER");
     edit(area, everywhere, (db) => db.exec("UPDATE tests SET seed = 7 WHERE run_id = 2"));
     await runReduce(area);
@@ -234,7 +250,7 @@ describe("a restore", () => {
   });
 
   it("brings locked runs back with --include-locked", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     edit(area, everywhere, (db) => db.exec("UPDATE runs SET state = 'locked' WHERE id = 3"));
     await runReduce(area, { includeLocked: true });
     const { result } = await runRestore(area, { includeLocked: true });

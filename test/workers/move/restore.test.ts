@@ -1,10 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf, type Place } from "../../support/area/edit-area.ts";
-import { type Cell, completedColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { startServer } from "../../support/megatest/processes.ts";
-import { movedIds, reduceSafely, runRestore, skippedBy } from "../../support/queue/run-reduce.ts";
+import {
+  type Cell,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  newArea,
+  type Place,
+  readRows,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runRestore, skippedBy, startMegatestServer } from "../../support/queue.ts";
 
 const atRest = { runs: 6, inFlight: 0, unsynced: false, testsPerRun: 6 };
 const synced = ["runs", "tests", "test_steps", "test_data"];
@@ -29,7 +35,7 @@ const contents = (rows: Rows) =>
 
 describe("a reduce followed by a restore", () => {
   it("gives an area at rest every row of every table back in cache, ref and megatest.db", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const before = snapshot(area, "cache");
     const alone = snapshot(area, "area");
     // two jobs: what the first one brought of megatest.db alone must not take the ids of what comes with the second
@@ -55,13 +61,13 @@ describe("a reduce followed by a restore", () => {
   });
 
   it("leaves nothing for Megatest's sync to write", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     await reduceSafely(area, {});
     await runRestore(area);
     edit(area, [], () => {});
     const state = () => everywhere.map((place) => snapshot(area, place));
     const before = state();
-    const server = await startServer({ ...area, syncEveryMs: 200, quietMs: 0, touchEveryMs: 500 });
+    const server = await startMegatestServer({ ...area, syncEveryMs: 200, quietMs: 0, touchEveryMs: 500 });
     try {
       await server.syncedAfresh();
     } finally {
@@ -71,7 +77,7 @@ describe("a reduce followed by a restore", () => {
   });
 
   it("brings only the runs chosen back, and says why the others stay", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     edit(area, everywhere, (db) => db.exec("UPDATE runs SET state = 'locked' WHERE id = 2"));
     await reduceSafely(area, { includeLocked: true });
     const { result } = await runRestore(area, { runname: undefined, runId: [1, 2, 3] });

@@ -2,11 +2,17 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addTestIn, changeInCacheOnly, lockRun } from "../../support/area/area-traits.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { unionOfRuns } from "../../support/oracle/union.ts";
-import { movedIds, reduceSafely, runReduce, runReduceProcess } from "../../support/queue/run-reduce.ts";
+import {
+  addTestIn,
+  changeInCacheOnly,
+  completedColumn,
+  filesOf,
+  lockRun,
+  newArea,
+  readColumn,
+  unionOfRuns,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce, runReduceProcess } from "../../support/queue.ts";
 
 const tables = [
   "runs",
@@ -29,7 +35,7 @@ function history(area: SampleArea): Record<string, unknown>[] {
 
 describe("the result of a reduce", () => {
   it("has every member of the contract", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     lockRun(area, 2);
     const { result } = await reduceSafely(area, {}, { jobId: "job-of-this-test" });
     expect(result).toEqual({
@@ -60,7 +66,7 @@ describe("the result of a reduce", () => {
   });
 
   it("counts by table exactly what completed-runs.db gained", async () => {
-    const area = buildTempArea({ runs: 8 });
+    const area = newArea({ runs: 8 });
     await reduceSafely(area, { runname: undefined, runId: [1, 2] });
     const count = () =>
       tables.map((table) => Number(completedColumn(area, `SELECT count(*) FROM ${table}`)[0]));
@@ -74,7 +80,7 @@ describe("the result of a reduce", () => {
   });
 
   it("names each run that moved as it is called, with its target", async () => {
-    const area = buildTempArea({ runs: 5, inFlight: 0 });
+    const area = newArea({ runs: 5, inFlight: 0 });
     const { result } = await reduceSafely(area);
     const names = completedColumn(
       area,
@@ -86,7 +92,7 @@ describe("the result of a reduce", () => {
   });
 
   it("counts every version kept, those of rows not synced yet for themselves", async () => {
-    const area = buildTempArea({ runs: 5, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 5, inFlight: 0, unsynced: false });
     changeInCacheOnly(area, 1);
     changeInCacheOnly(area, 4);
     addTestIn(area, ["cache"], 2, "new");
@@ -96,7 +102,7 @@ describe("the result of a reduce", () => {
   });
 
   it("tells the bytes of each file before and after", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     const before = statSync(area.cacheDb).size;
     const { result } = await reduceSafely(area, { compact: "always" });
     expect(result.bytes["cache/megatest.db"]).toEqual({ before, after: statSync(area.cacheDb).size });
@@ -107,7 +113,7 @@ describe("the result of a reduce", () => {
   });
 
   it("lists at most a thousand runs moved, and says that it does; the counts are whole", async () => {
-    const area = buildTempArea({ runs: 1_004, inFlight: 0, testsPerRun: 1, stepsPerTest: 1, dataPerTest: 0 });
+    const area = newArea({ runs: 1_004, inFlight: 0, testsPerRun: 1, stepsPerTest: 1, dataPerTest: 0 });
     const { result } = await reduceSafely(area);
     expect(result.moved.runs).toBe(1_004);
     expect(result.runs).toHaveLength(1_000);
@@ -116,7 +122,7 @@ describe("the result of a reduce", () => {
   }, 120_000);
 
   it("lists at most a thousand runs that stay, and counts them all by reason", async () => {
-    const area = buildTempArea({ runs: 1_004, inFlight: 2, testsPerRun: 1, stepsPerTest: 0, dataPerTest: 0 });
+    const area = newArea({ runs: 1_004, inFlight: 2, testsPerRun: 1, stepsPerTest: 0, dataPerTest: 0 });
     const { result } = await runReduce(area, { age: 10 * 365 * 86_400_000, dryRun: true });
     expect(result).toMatchObject({ moved: { runs: 0 }, truncated: true });
     expect(result.skipped).toHaveLength(1_000);
@@ -124,7 +130,7 @@ describe("the result of a reduce", () => {
   });
 
   it("is what --inline --json prints, with exit code 0 although runs were skipped", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     const { code, stdout } = await runReduceProcess(area, ["--runname", "%"]);
     expect(code).toBe(0);
     const result = JSON.parse(stdout);
@@ -138,7 +144,7 @@ describe("the result of a reduce", () => {
   });
 
   it("of a second job of the same kind has nothing left to move", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     await reduceSafely(area);
     const { result } = await reduceSafely(area);
     expect(result).toMatchObject({
@@ -153,7 +159,7 @@ describe("the result of a reduce", () => {
 
 describe("the history", () => {
   it("has one line for each finished job: when, who, what and the result without its lists", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     const { result } = await reduceSafely(
       area,
       { runname: undefined, runId: [1], requestedBy: "ann@host-a" },
@@ -168,7 +174,7 @@ describe("the history", () => {
   });
 
   it("has one line for a job that failed, with the error, and the area keeps all that it had", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     const before = unionOfRuns(filesOf(area));
     const failpoint = (name: string) => {
       if (name === "verified") throw Object.assign(new Error("the disk is gone"), { code: "EIO" });
@@ -186,7 +192,7 @@ describe("the history", () => {
   });
 
   it("has no line twice for a job that was done again under its id", async () => {
-    const area = buildTempArea({ runs: 6 });
+    const area = newArea({ runs: 6 });
     await reduceSafely(area, {}, { jobId: "same" });
     await reduceSafely(area, {}, { jobId: "same" });
     expect(history(area)).toHaveLength(1);

@@ -1,12 +1,20 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf, type Place } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import type { Union } from "../../support/oracle/records.ts";
-import { type Reduced, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  cleanUp,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  filesOf,
+  newArea,
+  type Place,
+  readColumn,
+  readRows,
+  type Union,
+} from "../../support/area.ts";
+import { type Reduced, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue.ts";
 
 const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 const run4 = { runname: undefined, runId: [4] };
@@ -84,7 +92,7 @@ describe("a run whose id Megatest hands out again while it is being moved", () =
     ["removed-from-ref", everywhere],
     ["moved", ["cache"]],
   ])("takes a new one, and the new run stays as it is: at %s, synced to %j", async (step, places) => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const before = unionOf(area);
     const stranger = prepareStranger(area);
     const reduced = await runReduce(
@@ -101,7 +109,7 @@ describe("a run whose id Megatest hands out again while it is being moved", () =
   it.each([[["cache"]], [everywhere]] as (readonly Place[])[][])(
     "takes a new one from the job that finishes a dead one's work, synced to %j",
     async (places) => {
-      const area = buildTempArea(atRest);
+      const area = newArea(atRest);
       const before = unionOf(area);
       const stranger = prepareStranger(area);
       const die = once("removed-from-cache", () => {
@@ -122,7 +130,7 @@ describe("a run whose id is another's by the time it is to be in the cache again
     ["brought-to-ref", everywhere],
     ["brought-to-ref", ["cache", "ref"]],
   ])("is taken out again also from under it: at %s, synced to %j", async (step, places) => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const before = unionOf(area);
     const stranger = prepareStranger(area);
     await runReduce(area);
@@ -137,7 +145,7 @@ describe("a run whose id is another's by the time it is to be in the cache again
   });
 
   it("is taken out by the next job where the restore died", async () => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const before = unionOf(area);
     const stranger = prepareStranger(area);
     await runReduce(area);
@@ -157,7 +165,7 @@ describe("a test whose id Megatest hands out again while its run is being moved"
     ["that comes late for the same run", 4],
     ["of a run that stays", 3],
   ])("gives way to one %s", async (_, run) => {
-    const area = buildTempArea(atRest);
+    const area = newArea(atRest);
     const before = unionOf(area);
     const [id] = readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 4");
     const { result } = await runReduce(

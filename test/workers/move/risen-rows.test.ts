@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { isCampaign } from "../../support/area/campaign.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { startServer } from "../../support/megatest/processes.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceSafely, runReduce, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  filesOf,
+  isCampaign,
+  newArea,
+  readColumn,
+  readRows,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, startMegatestServer, unionOf } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
@@ -28,7 +32,7 @@ function expectGone(area: SampleArea): void {
 
 describe("rows that a sync put back", () => {
   it("are removed again by the next job, where nobody looked in time", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await reduceSafely(area, { runname: undefined, runId: [1, 2] });
     const rows = readRows(filesOf(area).completedDb, "SELECT * FROM runs WHERE id = 2");
     edit(area, ["ref", "area"], (db) => {
@@ -57,8 +61,8 @@ describe("rows that a sync put back", () => {
 
 /** Holds a sync with the table's rows read, reduces, and lets it write. Returns how many rows it wrote. */
 async function riseFrom(table: string): Promise<number> {
-  const area = buildTempArea(fourRuns);
-  const server = await startServer({ ...area, syncEveryMs: 300, quietMs: 1_000, touchEveryMs: 500 });
+  const area = newArea(fourRuns);
+  const server = await startMegatestServer({ ...area, syncEveryMs: 300, quietMs: 1_000, touchEveryMs: 500 });
   try {
     await server.syncedAfresh();
     // the server finds something to carry in every table

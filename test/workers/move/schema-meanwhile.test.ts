@@ -1,13 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  keptVersions,
+  newArea,
+  readColumn,
+} from "../../support/area.ts";
+import { runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
 const smallArea = (testsPerRun = 6) =>
-  buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun, stepsPerTest: 2, dataPerTest: 2 });
+  newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun, stepsPerTest: 2, dataPerTest: 2 });
 
 const synced = ["runs", "tests", "test_steps", "test_data"];
 const unsynced = ["run_stats", "test_rundat"];

@@ -1,10 +1,15 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { addColumn } from "../../support/area/area-traits.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  addColumn,
+  completedColumn,
+  edit,
+  everywhere,
+  filesOf,
+  newArea,
+  readColumn,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 const onlyRun = (id: number) => ({ runname: undefined, runId: [id] });
@@ -23,7 +28,7 @@ const columnsOf = (file: string, table: string) =>
 
 describe("completed-runs.db", () => {
   it("has every table, index and trigger of megatest.db, word for word", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await runReduce(area);
     const schema = schemaOf(area.megatestDb);
     expect(schema.filter((line) => String(line).startsWith("trigger"))).toHaveLength(5);
@@ -31,7 +36,7 @@ describe("completed-runs.db", () => {
   });
 
   it("sets last_update as Megatest's databases do when a person changes a row in it", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await runReduce(area);
     const db = new Database(filesOf(area).completedDb);
     db.exec("UPDATE runs SET comment = 'seen' WHERE id = 1");
@@ -41,7 +46,7 @@ describe("completed-runs.db", () => {
   });
 
   it("gets a column whose declared type would be more than a type if it were taken as it is", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await runReduce(area, onlyRun(1));
     edit(area, everywhere, (db) =>
       db.exec(`ALTER TABLE runs ADD COLUMN site "INT; DROP TABLE runs; --"; UPDATE runs SET site = 7`),
@@ -52,7 +57,7 @@ describe("completed-runs.db", () => {
   });
 
   it("has columns and tables that nobody foresaw, with what they hold", async () => {
-    const area = buildTempArea({
+    const area = newArea({
       ...fourRuns,
       extraColumns: {
         runs: "site TEXT DEFAULT 'here'",
@@ -79,7 +84,7 @@ describe("completed-runs.db", () => {
   });
 
   it("takes a column that the sync does not carry from the cache, whatever megatest.db has in it", async () => {
-    const area = buildTempArea({ ...fourRuns, extraColumns: { tests: "site TEXT" } });
+    const area = newArea({ ...fourRuns, extraColumns: { tests: "site TEXT" } });
     edit(area, ["cache"], (db) => db.exec("UPDATE tests SET site = 'cache' WHERE run_id = 2"));
     edit(area, ["area"], (db) =>
       db.exec("UPDATE tests SET site = 'area', comment = 'newer' WHERE run_id = 2"),
@@ -91,7 +96,7 @@ describe("completed-runs.db", () => {
   });
 
   it("has the columns that the cache alone has, and those that megatest.db alone has, with what they hold", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, ["cache"], (db) =>
       db.exec("ALTER TABLE tests ADD COLUMN here TEXT; UPDATE tests SET here = 'h'"),
     );
@@ -105,7 +110,7 @@ describe("completed-runs.db", () => {
   });
 
   it("takes columns whose names differ in case for one, as SQLite does", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, ["cache"], (db) =>
       db.exec(
         "ALTER TABLE tests RENAME COLUMN host TO Host; UPDATE tests SET Host = 'newer' WHERE run_id = 2",
@@ -117,7 +122,7 @@ describe("completed-runs.db", () => {
   });
 
   it("is widened when Megatest's databases gain columns, indexes and tables later", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await reduceSafely(area, onlyRun(1));
     addColumn(area, "tests", "jobid INTEGER DEFAULT 7");
     addColumn(area, "runs", "seen TIMESTAMP");
@@ -135,7 +140,7 @@ describe("completed-runs.db", () => {
   });
 
   it("is made from an early database, and widened once Megatest has added contour and last_update", async () => {
-    const area = buildTempArea({ ...fourRuns, old: true });
+    const area = newArea({ ...fourRuns, old: true });
     await reduceSafely(area, onlyRun(1));
     expect(columnsOf(filesOf(area).completedDb, "runs")).not.toContain("contour");
     for (const table of ["runs", "tests", "test_steps", "test_data", "run_stats"]) {
@@ -154,7 +159,7 @@ describe("completed-runs.db", () => {
   });
 
   it("keeps working for an area that lacks tables which Megatest added later", async () => {
-    const area = buildTempArea({ ...fourRuns, old: true });
+    const area = newArea({ ...fourRuns, old: true });
     edit(area, everywhere, (db) =>
       db.exec(
         "DROP TABLE archives; DROP TABLE archive_blocks; DROP TABLE archive_disks; DROP TABLE test_rundat; DROP TABLE test_meta",
@@ -165,7 +170,7 @@ describe("completed-runs.db", () => {
   });
 
   it("uses a rollback journal although the cache uses a write-ahead log, and is taken out of WAL mode where it was in it", async () => {
-    const area = buildTempArea({ ...fourRuns, cacheWal: true });
+    const area = newArea({ ...fourRuns, cacheWal: true });
     await reduceSafely(area, onlyRun(1));
     const { completedDb } = filesOf(area);
     expect(readColumn(completedDb, "PRAGMA journal_mode")).toEqual(["delete"]);
@@ -177,7 +182,7 @@ describe("completed-runs.db", () => {
   });
 
   it("is not filled where megatest.config names keys that the database lacks: the job is refused, and megatest.db left as it was", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => db.exec("DROP INDEX runs_index"));
     edit(area, everywhere, (db) => db.exec("ALTER TABLE runs RENAME COLUMN datapath TO elsewhere"));
     await expect(runReduce(area)).rejects.toMatchObject({ code: "unknown-schema" });
@@ -188,7 +193,7 @@ describe("completed-runs.db", () => {
 
   it("takes owner and mode from megatest.db", async () => {
     const { chmodSync, statSync } = await import("node:fs");
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     chmodSync(area.megatestDb, 0o660);
     await runReduce(area);
     const [ours, theirs] = [statSync(filesOf(area).completedDb), statSync(area.megatestDb)];

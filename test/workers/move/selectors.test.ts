@@ -1,18 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import {
-  movedIds,
-  type ReduceOptions,
-  reduceSafely,
-  runReduce,
-  skippedBy,
-} from "../../support/queue/run-reduce.ts";
+import { edit, everywhere, newArea } from "../../support/area.ts";
+import { movedIds, type ReduceOptions, reduceSafely, runReduce, skippedBy } from "../../support/queue.ts";
 
 /** Six runs on two targets, with names, states and statuses that patterns can tell apart; 6 is the newest. */
 function namedArea(): SampleArea {
-  const area = buildTempArea({ runs: 6, inFlight: 0, unsynced: false, testsPerRun: 2 });
+  const area = newArea({ runs: 6, inFlight: 0, unsynced: false, testsPerRun: 2 });
   const rows = [
     [1, "ubuntu", "w49.1", "COMPLETED", "PASS"],
     [2, "ubuntu", "w49.2", "COMPLETED", "FAIL"],
@@ -93,7 +86,7 @@ describe("--keep", () => {
 
 describe("an area without target keys", () => {
   it("has one empty target and is reduced by run names", async () => {
-    const area = buildTempArea({ keys: [], runs: 3, inFlight: 0 });
+    const area = newArea({ keys: [], runs: 3, inFlight: 0 });
     const { result } = await reduceSafely(area, { keep: 1 });
     expect(movedIds(result)).toEqual([1, 2]);
     expect(result.runs[0]?.target).toBe("");

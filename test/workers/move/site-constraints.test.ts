@@ -1,23 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
-import { constrain } from "../../support/area/constrain.ts";
-import { checkOf, diagnoseArea } from "../../support/area/diagnose-area.ts";
-import { edit, everywhere, fileOf, settleTimes } from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
 import {
-  buildForTwo,
-  closeByHand,
-  contextOn,
-  migrateByHand,
-  seenFromSide,
-} from "../../support/hosts/migration-hosts.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+  assertNothingLost,
+  checkOf,
+  cleanUp,
+  constrain,
+  diagnoseArea,
+  edit,
+  everywhere,
+  fileOf,
+  fingerprint,
+  newArea,
+  readRows,
+  settleTimes,
+  syncOnce,
+  temporaryDirectory,
+} from "../../support/area.ts";
+import { buildForTwo, closeByHand, contextOn, migrateByHand, seenFromSide } from "../../support/hosts.ts";
+import { reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 const nameColumns = { runs: "runname", tests: "testname", test_steps: "stepname", test_data: "variable" };
@@ -26,7 +26,7 @@ const nameColumns = { runs: "runname", tests: "testname", test_steps: "stepname"
 const ours = (file: string, name: string) =>
   tables.map((table) => readRows(file, `SELECT * FROM ${table} WHERE ${nameColumns[table]} = ?`, name));
 
-const small = () => buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
+const small = () => newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 3 });
 
 /** What a site may ask of each row of a table, as it stands in the table's definition. */
 const allowing: Record<string, readonly (readonly [table: string, from: RegExp, to: string])[]> = {

@@ -2,18 +2,20 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import {
+  assertNothingLost,
+  completedColumn,
   edit,
   everywhere,
   fileOf,
+  filesOf,
+  fingerprint,
   makeRefillDue,
+  newArea,
   type Place,
+  readColumn,
   settleTimes,
-} from "../../support/area/edit-area.ts";
-import { fingerprint } from "../../support/area/fingerprint.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+} from "../../support/area.ts";
+import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue.ts";
 
 /**
  * A site writes its schema with the sqlite3 shell, which takes a double-quoted word for text where it names nothing; ours
@@ -24,7 +26,7 @@ function bySite(area: SampleArea, sql: string, places: readonly Place[] = everyw
   settleTimes(area);
 }
 
-const smallArea = () => buildTempArea({ runs: 4, inFlight: 1, unsynced: false, testsPerRun: 4 });
+const smallArea = () => newArea({ runs: 4, inFlight: 1, unsynced: false, testsPerRun: 4 });
 
 const inSchema = (file: string, name: string) =>
   readColumn(file, "SELECT sql FROM sqlite_schema WHERE name = ?", name)[0];

@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../../../workers/move/slices/slices.ts";
 import { createTempTables } from "../../../workers/records/temp-tables.ts";
-import { edit } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
+import { edit, newArea } from "../../support/area.ts";
 
 describe("the slices of a batch", () => {
   let db: Connection;
@@ -11,7 +10,7 @@ describe("the slices of a batch", () => {
 
   /** Run 1 has 95 tests with gaps between their ids, one of them below zero; runs 2 and 3 have three, run 4 none. */
   beforeEach(() => {
-    const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 100 });
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 100 });
     edit(area, ["cache"], (cache) =>
       cache.exec(`DELETE FROM tests WHERE run_id = 1 AND id % 20 = 7; UPDATE tests SET id = -9 WHERE id = 1;
         DELETE FROM tests WHERE run_id IN (2, 3) AND id NOT IN (SELECT id FROM tests WHERE run_id = 2 LIMIT 3)

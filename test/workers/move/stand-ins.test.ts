@@ -1,9 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere, fileOf } from "../../support/area/edit-area.ts";
-import { type Cell, completedColumn, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { movedIds, reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  type Cell,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  filesOf,
+  newArea,
+  readColumn,
+  readRows,
+} from "../../support/area.ts";
+import { movedIds, reduceSafely, runReduce } from "../../support/queue.ts";
 
 const nothing = { runname: "no such run" };
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
@@ -21,7 +29,7 @@ function insert(area: SampleArea, place: "cache" | "ref" | "area", table: string
 
 /** Run 4, the newest, has moved; its guards stand. */
 async function movedArea(arrange: (area: SampleArea) => void = () => {}): Promise<SampleArea> {
-  const area = buildTempArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 });
+  const area = newArea({ runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 });
   arrange(area);
   expect(movedIds((await runReduce(area, { runname: undefined, runId: [4] })).result)).toEqual([4]);
   return area;

@@ -2,12 +2,18 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { edit, everywhere, fileOf, type Place } from "../../support/area/edit-area.ts";
-import { giveTestsTo } from "../../support/area/large-run.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { movedIds, runReduce, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  edit,
+  everywhere,
+  fileOf,
+  giveTestsTo,
+  newArea,
+  type Place,
+  readColumn,
+} from "../../support/area.ts";
+import { movedIds, runReduce, unionOf } from "../../support/queue.ts";
 
 const leaving = () => new JobsError("stopped", "the worker is stopping");
 
@@ -26,7 +32,7 @@ function occupy(area: SampleArea, place: Place, ms: number): Promise<void> {
 
 describe("a job that is to stop while a database is busy", () => {
   it("ends as stopped, not as a fault of its own", async () => {
-    const area = buildTempArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
+    const area = newArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
     const stop = new AbortController();
     const occupied = occupy(area, "area", 2500);
     setTimeout(() => stop.abort(leaving()), 1500);
@@ -39,7 +45,7 @@ describe("a job that is to stop while a database is busy", () => {
     "finishes the batch in hand where %s is free again within two seconds",
     async (place) => {
       // So small that no run is cut at any pace: a cut one would be left to the next job.
-      const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 1 });
+      const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 1 });
       const before = unionOf(area);
       const stop = new AbortController();
       let occupied: Promise<void> | undefined;
@@ -64,7 +70,7 @@ describe("a job that is to stop while a database is busy", () => {
 
   it("removes what is copied whole, and leaves what was being copied to the next job", async () => {
     const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
-    const area = buildTempArea({
+    const area = newArea({
       runs: 230,
       inFlight: 0,
       unsynced: false,

@@ -2,12 +2,16 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { resultText } from "../../../producers/format/move-result.ts";
 import type { MoveResult } from "../../../shared/contract/move-result.ts";
-import { changeInCacheOnly, changeInMegatestDbOnly } from "../../support/area/area-traits.ts";
-import { edit, makeRefillDue } from "../../support/area/edit-area.ts";
-import { completedColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { LockHolder } from "../../support/queue/lock-holder.ts";
-import { type ReduceOptions, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  changeInCacheOnly,
+  changeInMegatestDbOnly,
+  completedColumn,
+  edit,
+  filesOf,
+  makeRefillDue,
+  newArea,
+} from "../../support/area.ts";
+import { LockHolder, type ReduceOptions, runReduce } from "../../support/queue.ts";
 
 let reader: LockHolder | undefined;
 afterEach(() => reader?.close());
@@ -35,7 +39,7 @@ const kept = (area: SampleArea) => completedColumn(area, "SELECT count(*) FROM m
 
 describe("versions that are kept while somebody reads completed-runs.db", () => {
   it("are counted once each where cache and megatest.db are brought together", async () => {
-    const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 3, inFlight: 0, unsynced: false });
     changeInMegatestDbOnly(area, 1, "there");
     makeRefillDue(area);
     const at = { step: "tokens-raised", ms: 300 };
@@ -44,7 +48,7 @@ describe("versions that are kept while somebody reads completed-runs.db", () => 
   });
 
   it("are counted once each where runs are copied", async () => {
-    const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 3, inFlight: 0, unsynced: false });
     edit(area, ["cache"], (db) => db.exec("UPDATE tests SET comment = 'newer'"));
     edit(area, ["ref", "area"], (db) => db.exec("UPDATE tests SET comment = 'older'"));
     const result = await reduceBesideReader(area, {}, { step: "late-collected", ms: 1_500 });
@@ -55,7 +59,7 @@ describe("versions that are kept while somebody reads completed-runs.db", () => 
 
 describe("a row that was only not synced yet", () => {
   it("is no conflict: it is counted as what it is, beside the one row that was changed in two places", async () => {
-    const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 3, inFlight: 0, unsynced: false });
     changeInCacheOnly(area, 1);
     changeInCacheOnly(area, 2);
     const set = (comment: string) =>
@@ -71,7 +75,7 @@ describe("a row that was only not synced yet", () => {
   });
 
   it("is told as no conflict at all where there is none", async () => {
-    const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false });
+    const area = newArea({ runs: 3, inFlight: 0, unsynced: false });
     changeInCacheOnly(area, 1);
     makeRefillDue(area);
     const text = resultText((await runReduce(area)).result);

@@ -3,10 +3,8 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { openArea } from "../../../shared/area/area.ts";
 import { readHistory } from "../../../shared/area/history.ts";
 import { isWithin, parseWindow } from "../../../shared/time/time-window.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { movedIds, runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+import { assertNothingLost, edit, everywhere, newArea } from "../../support/area.ts";
+import { movedIds, runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
 const hour = 3_600_000;
 
@@ -36,7 +34,7 @@ afterEach(rightClocks);
 
 /** Three runs of more than half a batch each, most of whose tests have no rows of their own. */
 function largeArea(): SampleArea {
-  const area = buildTempArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 1 });
+  const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 1 });
   edit(area, everywhere, (db) =>
     db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1950)
       INSERT INTO tests (id, run_id, testname, item_path, state, status, event_time)
@@ -90,7 +88,7 @@ test("a restore whose time is up leaves the other runs in completed-runs.db", as
 });
 
 test("a job outside of its window changes nothing and says when it opens; a dry run tells all the same", async () => {
-  const area = buildTempArea({ runs: 2, testsPerRun: 2, inFlight: 0 });
+  const area = newArea({ runs: 2, testsPerRun: 2, inFlight: 0 });
   const { shut } = windows();
   const refused = await runReduce(area, { between: shut, tz: "UTC" }).catch((error: unknown) => error);
   expect(refused).toMatchObject({ code: "outside-window", details: { between: shut, tz: "UTC" } });

@@ -1,16 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addTestIn, changeInCacheOnly } from "../../support/area/area-traits.ts";
-import { makeRefillDue, settleTimes } from "../../support/area/edit-area.ts";
-import { readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { cleanUp } from "../../support/megatest/cleanup.ts";
-import { openClient } from "../../support/megatest/client.ts";
-import { syncOnce } from "../../support/megatest/sync.ts";
-import { assertNothingLost, type NothingLostOptions } from "../../support/oracle/assert-nothing-lost.ts";
-import type { Space } from "../../support/oracle/records.ts";
-import { runReduce, runRestore, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  addTestIn,
+  assertNothingLost,
+  changeInCacheOnly,
+  cleanUp,
+  makeRefillDue,
+  type NothingLostOptions,
+  newArea,
+  openClient,
+  readColumn,
+  type Space,
+  settleTimes,
+  syncOnce,
+} from "../../support/area.ts";
+import { runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
 /** `MTJOBS_SEQUENCES` asks for more than a test run has time for, `MTJOBS_SEED` for others. */
 const sequences = Number(process.env.MTJOBS_SEQUENCES ?? 10);
@@ -127,7 +132,7 @@ async function megatestDoes(
 const tally = { sequences: 0, reduced: 0, restored: 0 };
 
 async function follow({ area: options, first, steps }: Story): Promise<void> {
-  const area = buildTempArea({ ...options, stepsPerTest: 2, dataPerTest: 1 });
+  const area = newArea({ ...options, stepsPerTest: 2, dataPerTest: 1 });
   let losses: NothingLostOptions = {};
   tally.sequences++;
   for (const [index, did] of [first, ...steps].entries()) {

@@ -1,12 +1,15 @@
 import { expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { constrain } from "../../support/area/constrain.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { assertNothingLost } from "../../support/oracle/assert-nothing-lost.ts";
-import { atRest } from "../../support/queue/reduced-area.ts";
-import { movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue/run-reduce.ts";
+import {
+  assertNothingLost,
+  constrain,
+  edit,
+  everywhere,
+  filesOf,
+  newArea,
+  readRows,
+} from "../../support/area.ts";
+import { atRest, movedIds, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue.ts";
 
 /** Registers a run anew under the name of one that has moved. */
 function registerAgain(area: SampleArea, runId: number): void {
@@ -37,7 +40,7 @@ it.each([
 ])(
   "a run stays, and the dry run says so too, where a site's constraint forbids %s; others come back",
   async (_, table, from, to) => {
-    const area = buildTempArea({ ...atRest, runs: 4 });
+    const area = newArea({ ...atRest, runs: 4 });
     edit(area, everywhere, (db) => db.exec("UPDATE tests SET rundir = '/links/x/' || id WHERE run_id = 2"));
     constrain(area, everywhere, table, from, to);
     await runReduce(area, { runname: undefined, runId: [2, 3] });

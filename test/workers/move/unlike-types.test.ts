@@ -1,11 +1,17 @@
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { firstTestOf } from "../../support/area/area-traits.ts";
-import { edit, type Place } from "../../support/area/edit-area.ts";
-import { completedColumn, keptVersions, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { movedIds, runReduce, skippedBy } from "../../support/queue/run-reduce.ts";
+import {
+  completedColumn,
+  edit,
+  filesOf,
+  firstTestOf,
+  keptVersions,
+  newArea,
+  type Place,
+  readColumn,
+} from "../../support/area.ts";
+import { movedIds, runReduce, skippedBy } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
@@ -26,7 +32,7 @@ function retype(db: Database.Database, table: string, column: string, type: stri
 
 /** An area where `column` has another type in some of its databases. */
 function unlikeArea(places: readonly Place[], table: string, column: string, type: string): SampleArea {
-  const area = buildTempArea(fourRuns);
+  const area = newArea(fourRuns);
   edit(area, places, (db) => retype(db, table, column, type));
   return area;
 }
@@ -65,7 +71,7 @@ describe("a value that completed-runs.db would change, for its column has anothe
   });
 
   it("keeps its run where it is in a column that no sync carries", async () => {
-    const area = buildTempArea({ ...fourRuns, extraColumns: { tests: "code INTEGER" } });
+    const area = newArea({ ...fourRuns, extraColumns: { tests: "code INTEGER" } });
     edit(area, ["area"], (db) => retype(db, "tests", "code", "REAL"));
     const id = firstTestOf(area, 2);
     edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET code = 5 WHERE id = ${id}`));
@@ -83,7 +89,7 @@ describe("a value that completed-runs.db would change, for its column has anothe
   });
 
   it("keeps its run where it is where only completed-runs.db has the other type, from earlier days", async () => {
-    const area = buildTempArea({ ...fourRuns, extraColumns: { tests: "code TEXT" } });
+    const area = newArea({ ...fourRuns, extraColumns: { tests: "code TEXT" } });
     await runReduce(area, { runname: undefined, runId: [1] });
     edit(area, ["cache", "ref", "area"], (db) => retype(db, "tests", "code", "INTEGER"));
     const id = firstTestOf(area, 2);

@@ -1,16 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { rightBuild } from "../../powercut/builds.ts";
-import { canTrace } from "../../powercut/recording.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { assertFinished } from "../../support/queue/kill.ts";
-import { unionOf } from "../../support/queue/run-reduce.ts";
+import { newArea } from "../../support/area.ts";
+import { assertFinished, builtCommand, canTrace, unionOf } from "../../support/queue.ts";
 
-it.runIf(canTrace)(
+it.runIf(canTrace())(
   "a reduce works on file systems that know no sync of a directory, as it does elsewhere",
   () => {
-    const area = buildTempArea({ runs: 4, testsPerRun: 3, unsynced: false });
+    const area = newArea({ runs: 4, testsPerRun: 3, unsynced: false });
     const before = unionOf(area);
     const directories = [area.directory, join(area.directory, ".mtjobs"), area.cacheDirectory];
     const refusal = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EINVAL"];
@@ -18,7 +15,7 @@ it.runIf(canTrace)(
       "strace",
       [
         ...["-f", "-qq", "-o", "/dev/null", ...refusal, ...directories.flatMap((path) => ["-P", path])],
-        ...[process.execPath, rightBuild, "reduce", area.directory, "--runname", "%", "--inline", "--json"],
+        ...[process.execPath, builtCommand, "reduce", area.directory, "--runname", "%", "--inline", "--json"],
       ],
       {
         encoding: "utf8",

@@ -1,15 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { completedColumn, readColumn } from "../../support/area/read-rows.ts";
-import { buildTempArea } from "../../support/area/temp-area.ts";
-import { runReduce } from "../../support/queue/run-reduce.ts";
+import { completedColumn, edit, everywhere, newArea, readColumn } from "../../support/area.ts";
+import { runReduce } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
 /** An area whose cache and megatest.db have the same rows of the tables that never sync. */
 function agreedArea(): SampleArea {
-  const area = buildTempArea(fourRuns);
+  const area = newArea(fourRuns);
   for (const table of ["run_stats", "extradat", "test_rundat", "archives"]) {
     const rows: unknown[][] = [];
     edit(area, ["cache"], (db) => {
@@ -49,7 +47,7 @@ describe("rows that never sync, where megatest.db has a column that the cache la
   );
 
   it("give twins that differ only there to as many rows of the cache, and the rest comes along", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => db.exec("DELETE FROM extradat"));
     edit(area, ["cache"], (db) =>
       db.exec(
@@ -73,7 +71,7 @@ describe("rows that never sync, where megatest.db has a column that the cache la
   });
 
   it("have the default where the column must not be NULL and only the cache has the row", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, ["area"], (db) => db.exec("DELETE FROM extradat"));
     for (const table of ["extradat", "test_steps"]) {
       edit(area, ["area"], (db) => db.exec(`ALTER TABLE ${table} ADD COLUMN cost REAL NOT NULL DEFAULT 1.5`));

@@ -1,18 +1,28 @@
 import type Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { addClashingLooseRows, addOrphans, reuseBlockId } from "../../support/area/area-traits.ts";
-import { edit, everywhere } from "../../support/area/edit-area.ts";
-import { addNullKeys, addOddValues } from "../../support/area/odd-values.ts";
-import { completedColumn, keptVersions, readColumn, readRows } from "../../support/area/read-rows.ts";
-import { buildTempArea, filesOf } from "../../support/area/temp-area.ts";
-import { reduceSafely, runReduce } from "../../support/queue/run-reduce.ts";
+import {
+  addClashingLooseRows,
+  addNullKeys,
+  addOddValues,
+  addOrphans,
+  completedColumn,
+  edit,
+  everywhere,
+  filesOf,
+  keptVersions,
+  newArea,
+  readColumn,
+  readRows,
+  reuseBlockId,
+} from "../../support/area.ts";
+import { reduceSafely, runReduce } from "../../support/queue.ts";
 
 const fourRuns = { runs: 4, inFlight: 0, unsynced: false };
 
 describe("values move exactly as they were", () => {
   it("texts that are no UTF-8 or hold a NUL, blobs, the ends of the integers, infinities and minus zero", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addOddValues(area, 2);
     addOddValues(area, 3);
     const { result } = await reduceSafely(area);
@@ -21,7 +31,7 @@ describe("values move exactly as they were", () => {
   });
 
   it("odd values of which the losing version is kept can be read back byte by byte", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addOddValues(area, 2);
     edit(area, ["cache"], (db) => db.exec("UPDATE test_data SET units = 'mm' WHERE category = 'odd'"));
     const { result } = await reduceSafely(area);
@@ -35,7 +45,7 @@ describe("values move exactly as they were", () => {
   });
 
   it("NULLs in the columns that make a row unique, once for each row", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addNullKeys(area, 2);
     const { result } = await reduceSafely(area);
     expect(result.moved.runs).toBe(4);
@@ -46,7 +56,7 @@ describe("values move exactly as they were", () => {
   });
 
   it("last_update of every row is the cache's, whatever triggers the table has", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     const times = (file: string, table: string) =>
       readColumn(file, `SELECT id || ' ' || last_update FROM ${table} ORDER BY id`);
     const tables = ["runs", "tests", "test_steps", "test_data"];
@@ -56,7 +66,7 @@ describe("values move exactly as they were", () => {
   });
 
   it("ids stay, also those of zero and below, which SQLite never hands out", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) =>
       db.exec(`INSERT INTO tests (id, run_id, testname, state) VALUES (0, 2, 'zero', 'COMPLETED'), (-5, 2, 'below', 'COMPLETED');
         INSERT INTO test_steps (id, test_id, stepname, state) VALUES (-7, -5, 's', 'end');`),
@@ -67,7 +77,7 @@ describe("values move exactly as they were", () => {
   });
 
   it("rows without a parent that belong to no moved run stay where they are", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addOrphans(area);
     await reduceSafely(area);
     expect(readColumn(area.cacheDb, "SELECT testname FROM tests WHERE run_id = 987654")).toEqual([
@@ -84,7 +94,7 @@ function firstTestIn(area: SampleArea): number {
 
 describe("rows of tables that never sync", () => {
   it("come from the cache under their ids, and those of megatest.db alone under new ones where theirs are taken", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addClashingLooseRows(area, 2);
     const ids = readColumn(area.cacheDb, "SELECT id FROM extradat ORDER BY id");
     const { result } = await reduceSafely(area);
@@ -98,7 +108,7 @@ describe("rows of tables that never sync", () => {
   });
 
   it("that both databases have count once, and twins as often as the database that has more of them", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     const add = (db: Database.Database, times: number) => {
       for (let n = 0; n < times; n++)
         db.exec("INSERT INTO extradat (run_id, key, val) VALUES (2, 'twin', NULL)");
@@ -110,7 +120,7 @@ describe("rows of tables that never sync", () => {
   });
 
   it("leave nothing behind in any database", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     addClashingLooseRows(area, 2);
     await reduceSafely(area);
     for (const table of ["run_stats", "extradat", "test_rundat", "archives"]) {
@@ -136,7 +146,7 @@ describe("archive blocks and disks", () => {
   }
 
   it("go along with the tests that name them, and no others", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     archive(area, 2);
     edit(area, ["cache", "area"], (db) =>
       db.exec("INSERT INTO archive_blocks (id, disk_path) VALUES (9, 'unused')"),
@@ -150,7 +160,7 @@ describe("archive blocks and disks", () => {
   });
 
   it("take a new id where theirs means another path by now, with the tests, which remember the old one", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     archive(area, 2);
     archive(area, 3);
     await reduceSafely(area, { runname: undefined, runId: [2] });
@@ -170,7 +180,7 @@ describe("archive blocks and disks", () => {
   });
 
   it("swap their ids between two moves without being mixed up", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     archive(area, 2);
     archive(area, 3);
     await reduceSafely(area, { runname: undefined, runId: [2] });
@@ -185,7 +195,7 @@ describe("archive blocks and disks", () => {
   });
 
   it("that no database knows leave the test's number as it is", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, everywhere, (db) => db.exec("UPDATE tests SET archived = 77 WHERE run_id = 2"));
     await reduceSafely(area);
     expect(completedColumn(area, "SELECT DISTINCT archived FROM tests WHERE run_id = 2")).toEqual([77]);
@@ -194,7 +204,7 @@ describe("archive blocks and disks", () => {
 
 describe("the rows that describe the area", () => {
   it("go along: keys, the version, and the descriptions of tests, the cache's before megatest.db's", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     edit(area, ["area"], (db) =>
       db.exec("INSERT INTO test_meta (testname, description) VALUES ('there', 'only there')"),
     );
@@ -212,7 +222,7 @@ describe("the rows that describe the area", () => {
   });
 
   it("are added by a later job and never overwritten, also where their ids are taken", async () => {
-    const area = buildTempArea(fourRuns);
+    const area = newArea(fourRuns);
     await runReduce(area);
     edit(area, ["cache"], (db) =>
       db.exec(`UPDATE test_meta SET description = 'another' WHERE testname = 'suite_0';

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
 import { ThreadPool } from "../../../workers/threads/thread-pool.ts";
 import type { RpcThread } from "../../../workers/threads/thread-rpc.ts";
-import { temporaryDirectory } from "../../support/area/temp-directory.ts";
+import { temporaryDirectory } from "../../support/area.ts";
 
 interface Calls {
   id(given: undefined): number;
