@@ -1,12 +1,18 @@
 import ms, { type StringValue } from "ms";
 import { JobsError } from "../errors.ts";
 
-/** Parses a duration such as `500ms`, `90s`, `30m`, `12h`, `30d`, `8w`. Returns milliseconds. */
+/** `500ms`, `90s`, `30m`, `12h`, `30d`, `8w` */
+export const durationPattern = /^\d+(\.\d+)?(ms|s|m|h|d|w)$/;
+
+/** Examples, for error messages. */
+export const durationExamples = "500ms, 90s, 30m, 12h, 30d or 8w";
+
+/** Parses a duration that `durationPattern` matches. Returns milliseconds. @throws {JobsError} `usage` */
 export function parseDuration(text: string, what = "duration"): number {
-  const value = /^\d+(\.\d+)?(ms|s|m|h|d|w)$/.test(text) ? ms(text as StringValue) : undefined;
+  const value = durationPattern.test(text) ? ms(text as StringValue) : undefined;
   if (value === undefined || !Number.isFinite(value)) {
     throw new JobsError("usage", `${what}: "${text}" is not a duration`, {
-      hint: "write a number with a unit: 500ms, 90s, 30m, 12h, 30d or 8w",
+      hint: `write a number with a unit: ${durationExamples}`,
     });
   }
   return value;

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
+import { durationExamples, durationPattern } from "../../../shared/time/duration.ts";
 import { cancelJob, reportJob } from "../../jobs/find-job.ts";
 import { type JobState, jobStates } from "../../jobs/job-view.ts";
 import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
@@ -147,10 +148,7 @@ export interface JobBody {
   [option: string]: unknown;
 }
 
-const duration = z
-  .string()
-  .max(32)
-  .regex(/^\d+(\.\d+)?(s|m|h|d|w)$/, "is not a duration such as 90s, 30m, 12h, 30d or 8w");
+const duration = z.string().max(32).regex(durationPattern, `is not a duration such as ${durationExamples}`);
 
 /** Members that are milliseconds in the queue, and may be durations here, as on the command line. */
 const durations = ["age", "deadAfter", "grace", "maxTime", "quietFor", "deadline"] as const;

@@ -64,12 +64,19 @@ describe("jobs over HTTP", () => {
 
   it("says who asked, where the request does not, by its address", async () => {
     const area = served.stage.area("asked", "hostq");
-    const { body } = await post({ job: "restore", area, runId: [7], grace: "1m", onConflict: "rename" });
+    const { body } = await post({
+      job: "restore",
+      area,
+      runId: [7],
+      grace: "1m",
+      maxTime: "500ms",
+      onConflict: "rename",
+    });
     const job = await call(`GET /api/v1/jobs/${body.jobId}`);
     expect(job.body).toMatchObject({
       job: "restore",
       requestedBy: "http@127.0.0.1",
-      data: { grace: 60_000 },
+      data: { grace: 60_000, maxTime: 500 },
     });
   });
 
