@@ -1,7 +1,7 @@
 import type { MigrationState } from "../../shared/contract/migration-row.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
 import { isoTime } from "./iso-time.ts";
-import type { ReadonlyArea } from "./open-readonly.ts";
-import { hasTable } from "./queries.ts";
 
 /** The last migration of an area, from megatest.db. Times are ISO 8601. */
 export interface MigrationFacts {
@@ -27,7 +27,7 @@ export interface MigrationFacts {
 type Row = Omit<MigrationFacts, "open" | "begunAt" | "changedAt"> & { begunAt: number; changedAt: number };
 
 /** Returns null if the area was never migrated. */
-export function readMigration(db: ReadonlyArea): MigrationFacts | null {
+export function readMigration(db: Connection): MigrationFacts | null {
   if (!hasTable(db, "area", "mtjobs_migrations")) return null;
   const row = db
     .prepare<[], Row>(
@@ -42,7 +42,7 @@ export function readMigration(db: ReadonlyArea): MigrationFacts | null {
 }
 
 /** Returns the tokens of an area's open migrations. */
-export function openMigrationTokens(db: ReadonlyArea): number[] {
+export function openMigrationTokens(db: Connection): number[] {
   if (!hasTable(db, "area", "mtjobs_migrations")) return [];
   return db
     .prepare<[], number>(
@@ -72,7 +72,7 @@ export interface ClosedFacts {
 }
 
 /** Returns null if the cache accepts writes. */
-export function readClosed(db: ReadonlyArea): ClosedFacts | null {
+export function readClosed(db: Connection): ClosedFacts | null {
   if (!hasTable(db, "cache", "mtjobs_closed")) return null;
   const row = db
     .prepare<[], { token: number; movedTo: string; closedAt: number }>(

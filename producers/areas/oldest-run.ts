@@ -3,10 +3,11 @@ import type { Area } from "../../shared/area/area.ts";
 import { targetKeys } from "../../shared/area/config/config.ts";
 import { type ReducePolicy, readPolicies } from "../../shared/area/config/reduce-policies.ts";
 import { matchRun, targetSql } from "../../shared/area-db/run-patterns.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
+import { columnNames } from "../../shared/sqlite/table.ts";
 import { isOddTime } from "../../shared/sqlite/times.ts";
-import { openReadonly, type ReadonlyArea } from "./open-readonly.ts";
-import { columnsOf } from "./queries.ts";
+import { openReadonly } from "./open-readonly.ts";
 
 type Request = ReducePolicy["request"];
 
@@ -44,7 +45,7 @@ export class OldestRuns {
 }
 
 function readOrNull(area: Area, now: number): number | null {
-  let db: ReadonlyArea | undefined;
+  let db: Connection | undefined;
   try {
     db = openReadonly({ area: area.megatestDb });
     return readOldest(db, area, now);
@@ -60,8 +61,8 @@ function readOrNull(area: Area, now: number): number | null {
  * run's own row; without such lines, of all runs that are neither hidden nor locked. Seconds since 1970; null
  * without any.
  */
-function readOldest(db: ReadonlyArea, area: Area, now: number): number | null {
-  const columns = new NameSet(columnsOf(db, "area", "runs"));
+function readOldest(db: Connection, area: Area, now: number): number | null {
+  const columns = new NameSet(columnNames(db, "area", "runs"));
   const keys = targetKeys(area.config).filter((key) => columns.has(key));
   const { policies } = readPolicies(area.config);
   const requests: Request[] = policies.length === 0 ? [{}] : policies.map(({ request }) => request);
@@ -69,7 +70,7 @@ function readOldest(db: ReadonlyArea, area: Area, now: number): number | null {
   return found.length === 0 ? null : Math.min(...found);
 }
 
-function oldestOf(db: ReadonlyArea, keys: readonly string[], request: Request, now: number): number | null {
+function oldestOf(db: Connection, keys: readonly string[], request: Request, now: number): number | null {
   const matching = matchRun(keys, request);
   const stays = request.includeLocked === true ? "'deleted'" : "'deleted', 'locked'";
   const sql = `SELECT min(began) FROM (

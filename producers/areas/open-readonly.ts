@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { JobsError } from "../../shared/errors.ts";
-import { type Connection, openConnection, openReadonlyConnection } from "../../shared/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+  openReadonlyConnection,
+  type Part,
+} from "../../shared/sqlite/connection.ts";
 import { assertHarmlessJournal, hasHotJournal, journalMode, walBytes } from "../../shared/sqlite/journal.ts";
-
-/** A database of an area by its role; also its schema name when attached. */
-export type Part = "area" | "cache" | "ref" | "completed";
-
-export type ReadonlyArea = Connection;
 
 /** Milliseconds to wait for a locked database before it is reported as busy. */
 const patience = 500;
@@ -19,7 +19,7 @@ const patience = 500;
  *   mode; `not-owner` if a journal names another file, which SQLite might remove; SQLite's error if one cannot be
  *   opened
  */
-export function openReadonly(files: Partial<Record<Part, string>>): ReadonlyArea {
+export function openReadonly(files: Partial<Record<Part, string>>): Connection {
   const given = Object.entries(files) as [Part, string][];
   if (given.length === 0) throw new TypeError("no files given");
   const modes = new Map(given.map(([part, file]) => [part, assertReadable(part, file)]));

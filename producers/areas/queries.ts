@@ -1,10 +1,12 @@
-import { type LeaseState, leaseState } from "../../shared/lease/lease.ts";
+import { readFenceRow } from "../../shared/lease/fence.ts";
+import { leaseState } from "../../shared/lease/lease.ts";
+import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { type RunId, shownId } from "../../shared/sqlite/run-id.ts";
+import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { isOddTime, seconds } from "../../shared/sqlite/times.ts";
 import { isoTime } from "./iso-time.ts";
-import type { Part, ReadonlyArea } from "./open-readonly.ts";
 
 /** A run as shown by `status`. */
 export interface NamedRun {
@@ -43,12 +45,12 @@ export interface Lease {
 /** Megatest never shows a run in state `deleted`; the row that guards ids is one. */
 const shown = "coalesce(state, '') <> 'deleted'";
 
-function countRuns(db: ReadonlyArea, part: Part): number {
+function countRuns(db: Connection, part: Part): number {
   return db.prepare<[], number>(`SELECT count(*) FROM ${part}.runs WHERE ${shown}`).pluck().get() ?? 0;
 }
 
 /** @param keys the target keys; those that are not columns of `runs` are ignored */
-export function readSide(db: ReadonlyArea, part: Part, keys: readonly string[]): Side {
+export function readSide(db: Connection, part: Part, keys: readonly string[]): Side {
   const read = (name: string) => db.pragma(`${part}.${name}`, { simple: true }) as number;
   return {
     runs: countRuns(db, part),
@@ -58,13 +60,8 @@ export function readSide(db: ReadonlyArea, part: Part, keys: readonly string[]):
   };
 }
 
-function endOf(
-  db: ReadonlyArea,
-  part: Part,
-  keys: readonly string[],
-  order: "ASC" | "DESC",
-): NamedRun | null {
-  const columns = new NameSet(columnsOf(db, part, "runs"));
+function endOf(db: Connection, part: Part, keys: readonly string[], order: "ASC" | "DESC"): NamedRun | null {
+  const columns = new NameSet(columnNames(db, part, "runs"));
   const target = keys
     .filter((key) => columns.has(key))
     .map((key) => `coalesce(${quoteName(key)}, '')`)
@@ -89,7 +86,7 @@ function isoOf(seconds: bigint): string | null {
 }
 
 /** Counts the runs of completed-runs.db by state, without `moved`. */
-export function readStates(db: ReadonlyArea): Record<string, number> {
+export function readStates(db: Connection): Record<string, number> {
   if (!hasTable(db, "completed", "mtjobs_runs")) return {};
   const rows = db
     .prepare<[], [string, number]>(
@@ -101,7 +98,7 @@ export function readStates(db: ReadonlyArea): Record<string, number> {
 }
 
 /** Counts runs of the cache that neither megatest.db nor completed-runs.db has, without hidden ones. */
-export function cacheOnlyRuns(db: ReadonlyArea, withCompleted: boolean): number {
+export function cacheOnlyRuns(db: Connection, withCompleted: boolean): number {
   const elsewhere = ["area", ...(withCompleted ? ["completed"] : [])]
     .map((part) => `AND NOT EXISTS (SELECT 1 FROM ${part}.runs AS k WHERE k.id = c.id)`)
     .join(" ");
@@ -115,60 +112,16 @@ export function cacheOnlyRuns(db: ReadonlyArea, withCompleted: boolean): number 
   );
 }
 
-/** The fence's row in megatest.db. */
-export interface FenceRow {
-  token: number;
-  holder: string | null;
-  job_id: string | null;
-  acquired_at: number;
-  expires_at: number;
-  renewed_at: number;
-}
-
 /** Returns null if the lease has ended, or ends later than any valid one can. */
-export function readLease(db: ReadonlyArea, now: number): Lease | null {
-  const row = readFenceRow(db);
-  if (row === undefined || row.holder === null || leaseStateOf(row, undefined, now) !== "held") return null;
+export function readLease(db: Connection, now: number): Lease | null {
+  const fence = readFenceRow(db, "area");
+  if (fence === undefined || fence.holder === null || leaseState(fence, undefined, now) !== "held")
+    return null;
+  const { token, holder, jobId, acquiredAt, expiresAt, renewedAt } = fence;
   return {
-    token: row.token,
-    holder: row.holder,
-    jobId: row.job_id,
-    since: isoTime(row.acquired_at),
-    expiresAt: isoTime(row.expires_at),
-    renewedAt: isoTime(row.renewed_at),
+    ...{ token, holder, jobId },
+    since: isoTime(acquiredAt),
+    expiresAt: isoTime(expiresAt),
+    renewedAt: isoTime(renewedAt),
   };
-}
-
-/** @param host this host's name, to detect a dead holder on this host; undefined skips that */
-export function leaseStateOf(
-  { holder, expires_at }: FenceRow,
-  host: string | undefined,
-  now?: number,
-): LeaseState {
-  return leaseState({ holder, expiresAt: expires_at }, host, now);
-}
-
-/** Returns undefined if no job has ever worked on the area. */
-export function readFenceRow(db: ReadonlyArea): FenceRow | undefined {
-  if (!hasTable(db, "area", "mtjobs_fence")) return undefined;
-  return db
-    .prepare<[], FenceRow>(
-      "SELECT token, holder, job_id, acquired_at, expires_at, renewed_at FROM area.mtjobs_fence WHERE id = 1",
-    )
-    .get();
-}
-
-/** Returns the names of a table's columns; [] if there is no such table. */
-export function columnsOf(db: ReadonlyArea, part: Part, table: string): string[] {
-  return db
-    .prepare<[string, string], string>("SELECT name FROM pragma_table_info(?, ?)")
-    .pluck()
-    .all(table, part);
-}
-
-export function hasTable(db: ReadonlyArea, part: Part, table: string): boolean {
-  const found = db.prepare(
-    `SELECT 1 FROM ${part}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
-  );
-  return found.get(table) !== undefined;
 }

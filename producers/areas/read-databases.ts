@@ -4,9 +4,10 @@ import type { CachePair } from "../../shared/area/cache/cache.ts";
 import { targetKeys } from "../../shared/area/config/config.ts";
 import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts";
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
+import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import { hasContent, namesAnotherFile } from "../../shared/sqlite/journal.ts";
 import { type MigrationFacts, readMigration } from "./migration-status.ts";
-import { openReadonly, type Part, type ReadonlyArea } from "./open-readonly.ts";
+import { openReadonly } from "./open-readonly.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./queries.ts";
 
 /** A summary of an area's databases; null means unreadable. */
@@ -86,8 +87,8 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
   };
 }
 
-function attempt<T>(files: Files, problems: string[], read: (db: ReadonlyArea) => T): T | null {
-  let db: ReadonlyArea | undefined;
+function attempt<T>(files: Files, problems: string[], read: (db: Connection) => T): T | null {
+  let db: Connection | undefined;
   try {
     db = openReadonly(files);
     return read(db);

@@ -1,8 +1,8 @@
 import { openAreaReadonly } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
+import type { Part } from "../../shared/sqlite/connection.ts";
 import { areaPath } from "../areas/area-path.ts";
-import type { Part } from "../areas/open-readonly.ts";
 import { checkCaches } from "./checks/caches.ts";
 import { type Check, note } from "./checks/check.ts";
 import { type DoctorContext, loadContext, nameOf } from "./checks/context.ts";

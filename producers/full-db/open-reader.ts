@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { userText } from "../../shared/area/user-name.ts";
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
@@ -6,6 +6,7 @@ import { readRule } from "../../shared/area-db/run-sides.ts";
 import { type ReferenceColumns, readReference, readUnionTables } from "../../shared/area-db/run-tables.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
+import { journalMode } from "../../shared/sqlite/journal.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
 import { createViews, type Union } from "./rewrite/views.ts";
@@ -119,7 +120,7 @@ export function toReadError(error: unknown, files: ReadFiles): JobsError {
  * @throws {JobsError} `not-owner` for another user's database, whose owner the new files would lock out
  */
 function keepLog(file: string): Connection | undefined {
-  if (!usesWal(file) || existsSync(`${file}-wal`)) return undefined;
+  if (journalMode(file) !== "wal" || existsSync(`${file}-wal`)) return undefined;
   const owner = statSync(file).uid;
   const user = process.geteuid?.() ?? 0;
   if (user !== 0 && user !== owner) {
@@ -131,15 +132,4 @@ function keepLog(file: string): Connection | undefined {
   keeper.pragma("query_only = ON");
   keeper.prepare("SELECT count(*) FROM sqlite_schema").get();
   return keeper;
-}
-
-/** Bytes 18 and 19 are 2 in WAL mode. */
-function usesWal(file: string): boolean {
-  const fd = openSync(file, "r");
-  try {
-    const version = Buffer.alloc(2);
-    return readSync(fd, version, 0, 2, 18) === 2 && version[0] === 2;
-  } finally {
-    closeSync(fd);
-  }
 }

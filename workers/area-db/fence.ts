@@ -1,4 +1,5 @@
 import { JobsError } from "../../shared/errors.ts";
+import { type Fence, readFenceRow } from "../../shared/lease/fence.ts";
 import { leaseMs, leaseState } from "../../shared/lease/lease.ts";
 import { assertRises } from "../../shared/lease/token.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
@@ -11,18 +12,6 @@ import { hasTable } from "../../shared/sqlite/table.ts";
  *
  * Redis plays no part in this and may be flushed at any time.
  */
-
-export interface Fence {
-  token: number;
-  /** Holder of the lease, or null. Only megatest.db's row counts. */
-  holder: string | null;
-  jobId: string | null;
-  /** Ms since 1970. */
-  acquiredAt: number;
-  expiresAt: number;
-  /** In the cache only: a refill from megatest.db was due before the first write, and is not done yet. */
-  refillDue: boolean;
-}
 
 const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fence (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -37,32 +26,9 @@ const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fen
 
 /** Returns undefined if no job ever wrote to the database. @throws JobsError `corrupt` if the token cannot rise */
 export function readFence(db: Connection, part: Part): Fence | undefined {
-  if (!hasTable(db, part, "mtjobs_fence")) return undefined;
-  const row = db
-    .prepare<
-      [],
-      {
-        token: number;
-        holder: string | null;
-        job_id: string | null;
-        acquired_at: number;
-        expires_at: number;
-        refill_due: number;
-      }
-    >(
-      `SELECT token, holder, job_id, acquired_at, expires_at, refill_due FROM ${part}.mtjobs_fence WHERE id = 1`,
-    )
-    .get();
-  if (row === undefined) return undefined;
-  assertRises(db, part, row.token);
-  return {
-    token: row.token,
-    holder: row.holder,
-    jobId: row.job_id,
-    acquiredAt: row.acquired_at,
-    expiresAt: row.expires_at,
-    refillDue: row.refill_due !== 0,
-  };
+  const fence = readFenceRow(db, part);
+  if (fence !== undefined) assertRises(db, part, fence.token);
+  return fence;
 }
 
 /** Identifies who takes a lease: a process for one of its jobs, or a migration. */
@@ -153,6 +119,13 @@ export function noteRefillDue(db: Connection, due: boolean): void {
     `INSERT INTO cache.mtjobs_fence (id, token, refill_due) VALUES (1, 0, :due)
      ON CONFLICT (id) DO UPDATE SET refill_due = :due`,
   ).run({ due: due ? 1 : 0 });
+}
+
+/** Returns true if `noteRefillDue` has recorded a refill that is not done yet. */
+export function isRefillNoted(db: Connection): boolean {
+  if (!hasTable(db, "cache", "mtjobs_fence")) return false;
+  const due = db.prepare<[], number>("SELECT refill_due FROM cache.mtjobs_fence WHERE id = 1").pluck().get();
+  return (due ?? 0) !== 0;
 }
 
 function lostLease(part: Part): JobsError {

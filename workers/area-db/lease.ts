@@ -1,3 +1,4 @@
+import type { Fence } from "../../shared/lease/fence.ts";
 import { holderName } from "../../shared/lease/holder.ts";
 import { leaseMs } from "../../shared/lease/lease.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
@@ -7,7 +8,6 @@ import { connect, type Files } from "./databases.ts";
 import {
   assertFenceToken,
   assertLeaseFree,
-  type Fence,
   noteRefillDue,
   raiseFenceToken,
   readFence,

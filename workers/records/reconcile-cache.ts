@@ -3,7 +3,7 @@ import { type IdRange, preparedIds } from "../../shared/sqlite/ids.ts";
 import { withoutStampingTriggers, withSyncTriggers } from "../../shared/sqlite/triggers.ts";
 import { plural } from "../../shared/text.ts";
 import type { Source } from "../area-db/databases.ts";
-import { noteRefillDue, readFence } from "../area-db/fence.ts";
+import { isRefillNoted, noteRefillDue } from "../area-db/fence.ts";
 import type { AreaSession } from "./area-session.ts";
 import { leaveNewerElsewhere, noteDiffering, noteLosers } from "./differing-rows.ts";
 import { SchemaChanged } from "./plans.ts";
@@ -22,8 +22,7 @@ import { clearTempTable } from "./temp-tables.ts";
  */
 export async function reconcileCache(session: AreaSession): Promise<void> {
   if (session.fresh !== "cache") return;
-  const fence = await session.read(() => readFence(session.db, "cache"));
-  if (fence?.refillDue !== true) return;
+  if (!(await session.read(() => isRefillNoted(session.db)))) return;
   session.context.log("megatest.db was newer than the cache: reconciling both before moving runs.");
   const rows = await reconcileRows(session, "both");
   await session.commit("cache", () => noteRefillDue(session.db, false));

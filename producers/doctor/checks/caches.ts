@@ -7,9 +7,10 @@ import { targetKeys } from "../../../shared/area/config/config.ts";
 import { findForeignPart } from "../../../shared/area-db/one-area.ts";
 import { cacheReader } from "../../../shared/area-db/read-cache.ts";
 import { JobsError } from "../../../shared/errors.ts";
+import type { Part } from "../../../shared/sqlite/connection.ts";
 import { agoText } from "../../../shared/text.ts";
 import { isoTime } from "../../areas/iso-time.ts";
-import { openReadonly, type Part } from "../../areas/open-readonly.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 

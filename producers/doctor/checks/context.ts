@@ -5,7 +5,7 @@ import { decideHome, type HomeDecision, type Homehost, readHomehost } from "../.
 import { liveServers, type MegatestServer } from "../../../shared/area/servers.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
-import type { Part } from "../../areas/open-readonly.ts";
+import type { Part } from "../../../shared/sqlite/connection.ts";
 
 /** The shared input of an area's checks. A member that could not be determined holds the reason. */
 export interface DoctorContext {

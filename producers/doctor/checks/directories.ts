@@ -1,9 +1,9 @@
+import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { namesDirectory } from "../../../shared/sqlite/former-directory.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
+import { columnNames } from "../../../shared/sqlite/table.ts";
 import { plural } from "../../../shared/text.ts";
-import type { Part, ReadonlyArea } from "../../areas/open-readonly.ts";
-import { columnsOf } from "../../areas/queries.ts";
 import { bad, type Check, good } from "./check.ts";
 import { nameOf } from "./context.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
@@ -15,11 +15,11 @@ import { type Budget, sumOver } from "./scan-budget.ts";
  * @returns the check, and whether all runs were scanned
  */
 export async function checkDirectories(
-  { db, part, budget }: { db: ReadonlyArea; part: Part; budget: Budget },
+  { db, part, budget }: { db: Connection; part: Part; budget: Budget },
   keys: readonly string[],
 ): Promise<[Check, boolean]> {
   const name = `directories/${nameOf[part]}`;
-  if (!new NameSet(columnsOf(db, part, "tests")).has("rundir"))
+  if (!new NameSet(columnNames(db, part, "tests")).has("rundir"))
     return [good(name, "tests have no directories"), true];
   const sameTarget = ["", ...keys.map((key) => `o.${quoteName(key)} IS r.${quoteName(key)}`)].join(" AND ");
   const { sums, whole } = await sumOver(db, {

@@ -1,7 +1,8 @@
 import { trySchemas } from "../../../shared/area-db/completed-schema.ts";
 import { assertGuardsFit } from "../../../shared/area-db/hidden-rows.ts";
 import { assertRoomIn } from "../../../shared/area-db/id-room.ts";
-import { openReadonly, type Part } from "../../areas/open-readonly.ts";
+import type { Part } from "../../../shared/sqlite/connection.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
 import { type Check, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 

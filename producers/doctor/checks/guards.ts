@@ -3,9 +3,10 @@ import { gapName, guardName } from "../../../shared/area-db/hidden-row-names.ts"
 import { isWhole, readHidden } from "../../../shared/area-db/hidden-rows.ts";
 import type { TableIds } from "../../../shared/area-db/hidden-values.ts";
 import { identifiedTables } from "../../../shared/area-db/record-tables.ts";
+import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { largestId } from "../../../shared/sqlite/ids.ts";
-import { openReadonly, type Part, type ReadonlyArea } from "../../areas/open-readonly.ts";
-import { hasTable } from "../../areas/queries.ts";
+import { hasTable } from "../../../shared/sqlite/table.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
@@ -59,7 +60,7 @@ function missingText(missing: readonly string[], ids: Partial<TableIds>): string
   return few ? "the rows that guard ids are missing" : `no row guards the ids of ${missing.join(", ")}`;
 }
 
-function checkGap(name: string, db: ReadonlyArea, part: Part): Check {
+function checkGap(name: string, db: Connection, part: Part): Check {
   const gap = readHidden(db, part, gapName);
   const begun = Object.keys(gap.ids).length > 0;
   if (begun && !(isWhole(gap.ids) && gap.areLasting))
@@ -69,10 +70,10 @@ function checkGap(name: string, db: ReadonlyArea, part: Part): Check {
   return good(name, "hidden rows guard the ids of moved records");
 }
 
-const hasMoved = (db: ReadonlyArea) =>
+const hasMoved = (db: Connection) =>
   db
     .prepare<[], number>("SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')")
     .pluck()
     .get() === 1;
 
-const highest = (db: ReadonlyArea, table: string) => largestId(db, `completed.${table}`) ?? 0n;
+const highest = (db: Connection, table: string) => largestId(db, `completed.${table}`) ?? 0n;

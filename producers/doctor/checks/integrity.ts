@@ -1,8 +1,10 @@
 import { statSync } from "node:fs";
+import { readFenceRow } from "../../../shared/lease/fence.ts";
+import { leaseState } from "../../../shared/lease/lease.ts";
+import type { Part } from "../../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../../shared/sqlite/times.ts";
 import { bytesText } from "../../../shared/text.ts";
-import { openReadonly, type Part } from "../../areas/open-readonly.ts";
-import { leaseStateOf, readFenceRow } from "../../areas/queries.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
@@ -72,8 +74,8 @@ function holderOf(file: string, host: string): string | undefined {
   try {
     const db = openReadonly({ area: file });
     try {
-      const row = readFenceRow(db);
-      return row !== undefined && leaseStateOf(row, host) === "held" ? (row.holder ?? undefined) : undefined;
+      const row = readFenceRow(db, "area");
+      return row !== undefined && leaseState(row, host) === "held" ? (row.holder ?? undefined) : undefined;
     } finally {
       db.close();
     }

@@ -1,6 +1,7 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { openFiles } from "../../../shared/area/cache/open-files.ts";
+import type { Part } from "../../../shared/sqlite/connection.ts";
 import {
   assertHarmlessJournal,
   hasHotJournal,
@@ -8,7 +9,6 @@ import {
   namesAnotherFile,
   walBytes,
 } from "../../../shared/sqlite/journal.ts";
-import type { Part } from "../../areas/open-readonly.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 

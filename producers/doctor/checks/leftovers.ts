@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isUnfinished } from "../../../shared/area/ownership.ts";
+import { readFenceRow } from "../../../shared/lease/fence.ts";
+import { leaseState } from "../../../shared/lease/lease.ts";
 import { assertRises } from "../../../shared/lease/token.ts";
+import type { Part } from "../../../shared/sqlite/connection.ts";
 import { agoText, plural } from "../../../shared/text.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
 import { isoTime } from "../../areas/iso-time.ts";
-import { openReadonly, type Part } from "../../areas/open-readonly.ts";
-import { hasTable, leaseStateOf, readFenceRow, readStates } from "../../areas/queries.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
+import { readStates } from "../../areas/queries.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
@@ -28,14 +31,14 @@ export async function checkLeftovers(context: DoctorContext): Promise<Check[]> {
 function checkLease({ area, settings }: DoctorContext): Check {
   const db = openReadonly({ area: area.megatestDb });
   try {
-    const row = readFenceRow(db);
+    const row = readFenceRow(db, "area");
     if (row === undefined || row.holder === null) return good("lease", "no job holds the area");
-    const who = `${row.holder} for ${row.job_id ?? "?"}`;
-    const state = leaseStateOf(row, settings.host);
+    const who = `${row.holder} for ${row.jobId ?? "?"}`;
+    const state = leaseState(row, settings.host);
     if (state === "held") return note("lease", `a job is running: ${who}`);
     if (state === "ahead") {
-      const until = isoTime(row.expires_at);
-      const [ends, remedy] = Number.isFinite(row.expires_at)
+      const until = isoTime(row.expiresAt);
+      const [ends, remedy] = Number.isFinite(row.expiresAt)
         ? [
             `${until}, later than any lease can end: the clock of its host was wrong`,
             `set that clock, then ${repair}, to end the lease`,
@@ -43,7 +46,7 @@ function checkLease({ area, settings }: DoctorContext): Check {
         : ["at an invalid time", `${repair}, to end the lease`];
       return bad("lease", `the lease of ${who} ends ${ends}`, { remedy });
     }
-    const since = agoText(isoTime(row.renewed_at));
+    const since = agoText(isoTime(row.renewedAt));
     return bad("lease", `${who} died while working, last seen ${since}`, { remedy: repair });
   } finally {
     db.close();
@@ -57,9 +60,7 @@ async function checkTokens({ files }: DoctorContext): Promise<Check[]> {
     const found = await examine(`fence/${nameOf[part]}`, () => {
       const db = openReadonly({ [part]: file });
       try {
-        const row = hasTable(db, part, "mtjobs_fence")
-          ? db.prepare<[], { token: unknown }>(`SELECT token FROM ${part}.mtjobs_fence WHERE id = 1`).get()
-          : undefined;
+        const row = readFenceRow(db, part);
         if (row !== undefined) assertRises(db, part, row.token);
         return [];
       } finally {
@@ -79,8 +80,8 @@ function checkStates({ area, files, settings }: DoctorContext): Check {
     const states = readStates(db);
     const told = Object.entries(states).map(([state, count]) => `${plural(count, "run")} ${state}`);
     if (told.length === 0) return good("half-moved", "no run is half moved");
-    const row = readFenceRow(db);
-    return row !== undefined && leaseStateOf(row, settings.host) === "held"
+    const row = readFenceRow(db, "area");
+    return row !== undefined && leaseState(row, settings.host) === "held"
       ? note("half-moved", `a job holds the area: ${told.join(", ")}`, { details: states })
       : bad("half-moved", `a job died: ${told.join(", ")}`, { remedy: repair, details: states });
   } finally {

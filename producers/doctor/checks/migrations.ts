@@ -1,11 +1,12 @@
 import { readdirSync } from "node:fs";
 import { findCache } from "../../../shared/area/cache/cache.ts";
 import { homePolicy } from "../../../shared/area/config/home-policy.ts";
+import { readFenceRow } from "../../../shared/lease/fence.ts";
+import { leaseState } from "../../../shared/lease/lease.ts";
 import { agoText } from "../../../shared/text.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
 import { type MigrationFacts, readClosed, readMigration, stateTexts } from "../../areas/migration-status.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { leaseStateOf, readFenceRow } from "../../areas/queries.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 import { checkDivergentCaches } from "./divergent-caches.ts";
@@ -37,11 +38,11 @@ function look({ area, settings }: DoctorContext): Stand {
   const db = openReadonly({ area: area.megatestDb });
   try {
     const migration = readMigration(db);
-    const row = readFenceRow(db);
+    const row = readFenceRow(db, "area");
     const recent = msSince(Date.parse(migration?.changedAt ?? "")) < standsStillMs;
     return {
       migration,
-      atWork: recent || (row !== undefined && leaseStateOf(row, settings.host) === "held"),
+      atWork: recent || (row !== undefined && leaseState(row, settings.host) === "held"),
     };
   } finally {
     db.close();

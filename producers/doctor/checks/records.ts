@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { targetKeys } from "../../../shared/area/config/config.ts";
 import { hasGuards, lostCompleted } from "../../../shared/area-db/lost-completed.ts";
+import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { hasContent } from "../../../shared/sqlite/journal.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
+import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
 import { plural } from "../../../shared/text.ts";
-import { openReadonly, type Part, type ReadonlyArea } from "../../areas/open-readonly.ts";
-import { columnsOf, hasTable } from "../../areas/queries.ts";
+import { openReadonly } from "../../areas/open-readonly.ts";
 import { bad, type Check, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 import { checkDirectories } from "./directories.ts";
@@ -17,7 +18,7 @@ const repair = "run mtjobs doctor --repair, or any job";
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 
 interface Scan {
-  db: ReadonlyArea;
+  db: Connection;
   part: Part;
   budget: Budget;
   /** Columns that identify a row of `runs`. */
@@ -76,7 +77,7 @@ function checkSchema(name: string, context: DoctorContext, part: Part, file: str
         remedy: "find out what it is, and restore the right one",
       });
     }
-    const columns = new NameSet(columnsOf(db, part, "runs"));
+    const columns = new NameSet(columnNames(db, part, "runs"));
     const keys = targetKeys(area.config).filter((key) => !columns.has(key));
     if (keys.length > 0) {
       return bad(name, `table runs lacks the column ${keys.join(", ")} named in [fields]`, {

@@ -1,6 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { idRanges } from "../../../shared/sqlite/ids.ts";
-import type { Part, ReadonlyArea } from "../../areas/open-readonly.ts";
 
 /** Rows per statement: some milliseconds of a shared lock, during which Megatest's writers wait. */
 const chunk = 5000;
@@ -32,7 +32,7 @@ interface Scanned {
  * @returns the sums, and whether all rows were scanned before the time ran out
  */
 export async function sumOver(
-  db: ReadonlyArea,
+  db: Connection,
   { part, table, sql, budget, parameters = {} }: Scanned,
 ): Promise<{ sums: number[]; whole: boolean }> {
   const count = db.prepare<Record<string, number | bigint>, (number | null)[]>(sql).raw();
