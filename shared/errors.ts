@@ -1,3 +1,4 @@
+import { defined } from "./defined.ts";
 /** Errors that cross module boundaries have a `code`, by which callers decide; never by the message. */
 
 export const ExitCode = {
@@ -63,9 +64,9 @@ export const errorCodes = Object.keys(catalogue) as ErrorCode[];
 
 export interface ErrorOptions {
   /** One sentence on what to do. */
-  hint?: string;
+  hint?: string | undefined;
   /** Facts for programs; plain JSON. */
-  details?: Record<string, unknown>;
+  details?: Record<string, unknown> | undefined;
   cause?: unknown;
 }
 
@@ -100,12 +101,8 @@ export class JobsError extends Error {
   }
 
   toDocument(): ErrorDocument {
-    return {
-      code: this.code,
-      message: this.message,
-      ...(this.hint === undefined ? {} : { hint: this.hint }),
-      ...(this.details === undefined ? {} : { details: this.details }),
-    };
+    const { code, message, hint, details } = this;
+    return defined({ code, message, hint, details });
   }
 
   static fromDocument(document: ErrorDocument): JobsError {

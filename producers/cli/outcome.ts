@@ -11,7 +11,7 @@ export interface Outcome {
   /** True if the command has printed everything itself, row by row; its JSON then already contains an error. */
   printed?: true;
   /** Set if the command failed but has a document to show; gives the exit code. */
-  error?: JobsError;
+  error?: JobsError | undefined;
   /** Exit code if there is no error; 0 by default. */
   exit?: number;
   /**

@@ -113,11 +113,7 @@ export class MtJobs {
    */
   async drain(host: string, options: DrainOptions & DrainHooks = {}): Promise<DrainResult> {
     const { signal, onNote, ...rest } = options;
-    const hooks = {
-      ...this.#deps,
-      ...(signal === undefined ? {} : { signal }),
-      ...(onNote === undefined ? {} : { onNote }),
-    };
+    const hooks = { ...this.#deps, signal, onNote };
     return await this.#session.ask((session) => drainHost(session, host, rest, hooks));
   }
 

@@ -65,7 +65,7 @@ async function untilServed(
     if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
       throw new JobsError("no-worker", "the demo's worker did not start", {
         details: { exitCode: child.exitCode, log: log() },
-        ...(log() === "" ? {} : { hint: `its log: ${log().trim()}` }),
+        hint: log() === "" ? undefined : `its log: ${log().trim()}`,
       });
     }
     await sleep(50);

@@ -1,4 +1,5 @@
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
+import { defined } from "../../shared/defined.ts";
 import { type ErrorCode, type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
 import { followJob } from "../jobs/follow.ts";
@@ -34,9 +35,9 @@ export interface DrainResult {
 
 export interface DrainHooks {
   /** Aborted: following ends; the jobs continue. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Receives one sentence about the progress. */
-  onNote?: (sentence: string) => void;
+  onNote?: ((sentence: string) => void) | undefined;
 }
 
 export interface DrainDeps {
@@ -62,7 +63,7 @@ export async function askFor(
     onNote?.(`${area}: requested its migration to ${host} (${jobId})`);
   } catch (thrown) {
     const { code, message } = toJobsError(thrown);
-    stayed.push({ area, ...(to === undefined ? {} : { to }), code, message });
+    stayed.push({ area, ...defined({ to }), code, message });
     onNote?.(`${area} stays: ${message}`);
   }
 }
@@ -75,11 +76,8 @@ export async function followAll(session: Session, hooks: DrainHooks, result: Dra
   const { onNote } = hooks;
   for (let next = result.enqueued[0]; next !== undefined; next = result.enqueued[0]) {
     try {
-      const { error } = await followJob<MigrateResult>(
-        session,
-        { host: next.to, jobId: next.jobId },
-        hooks.signal === undefined ? {} : { signal: hooks.signal },
-      );
+      const place = { host: next.to, jobId: next.jobId };
+      const { error } = await followJob<MigrateResult>(session, place, { signal: hooks.signal });
       if (error !== undefined) throw error;
       result.moved.push(next);
       onNote?.(`${next.area}: ${result.dryRun ? "could move" : "moved"} to ${next.to}`);

@@ -15,7 +15,7 @@ import { askFor, type DrainDeps, type DrainHooks, type DrainResult, followAll } 
 /** Options of a drain; inherited ones apply to each migration. */
 export interface DrainOptions extends Omit<MigrateOptions, "to" | "from" | "takeover" | "yes"> {
   /** Target hosts; by default all that are alive and not drained. */
-  to?: readonly string[];
+  to?: readonly string[] | undefined;
   /** With `whenQuiet`: follows the migrations until they end anyway. */
   wait?: boolean;
 }

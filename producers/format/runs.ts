@@ -60,19 +60,13 @@ function shown(value: Stored | undefined): string {
 export function runDocument({ id, target, fields, where, tests }: ListedRun): Record<string, unknown> {
   return {
     ...plain(fields),
-    ...{ id: shownId(id), target },
-    ...(where === undefined ? {} : { where }),
+    ...{ id: shownId(id), target, where },
     tests: tests.map((test) => ({
       ...plain(test.fields),
-      ...formerOf(test.fields),
-      ...(test.steps === undefined ? {} : { steps: test.steps.map(plain) }),
+      formerRundir: formerDirectory(test.fields.rundir),
+      steps: test.steps?.map(plain),
     })),
   };
-}
-
-function formerOf({ rundir }: StoredRow): Record<string, unknown> {
-  const former = formerDirectory(rundir);
-  return former === undefined ? {} : { formerRundir: former };
 }
 
 /** Returns values as JSON; `at` is `event_time` as ISO. */

@@ -16,9 +16,9 @@ import { fitTarget, readFleet } from "./target-host.ts";
 
 export interface MigrateOptions {
   /** Name or address of the new homehost; default: this host. */
-  to?: string;
+  to?: string | undefined;
   /** Name or address of the expected homehost; refused if it is another one. */
-  from?: string;
+  from?: string | undefined;
   /** How long without activity makes the area quiet; default: 30 minutes. */
   quietFor?: Duration;
   /** Waits until the area is quiet. */
@@ -28,9 +28,9 @@ export interface MigrateOptions {
   /** Stops Megatest's servers. */
   stopServers?: boolean;
   /** The homehost is gone and cannot be contacted. */
-  takeover?: boolean;
+  takeover?: boolean | undefined;
   /** With `takeover`: a person has made sure that the homehost is off. */
-  yes?: boolean;
+  yes?: boolean | undefined;
   /** Migrates even within 10 minutes of the last migration. */
   now?: boolean;
   dryRun?: boolean;

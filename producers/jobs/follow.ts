@@ -20,9 +20,9 @@ export interface FollowOptions {
   signal?: AbortSignal | undefined;
   /** Milliseconds until following ends with `timeout`; the job continues. Undefined: no limit. */
   timeoutMs?: number | undefined;
-  onProgress?: (progress: Progress) => void;
+  onProgress?: ((progress: Progress) => void) | undefined;
   /** Receives one sentence about what the job waits for or where it was forwarded. */
-  onNote?: (sentence: string) => void;
+  onNote?: ((sentence: string) => void) | undefined;
 }
 
 /** The poll interval in milliseconds grows from the first to the second while nothing changes. */

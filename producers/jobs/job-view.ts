@@ -106,8 +106,8 @@ export function failedMigration(error: JobsError): { result: MigrateResult; erro
   const { result, ...details } = error.details ?? {};
   if (!isMigrateResult(result)) return undefined;
   const bare = new JobsError(error.code, error.message, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    ...(Object.keys(details).length === 0 ? {} : { details }),
+    hint: error.hint,
+    details: Object.keys(details).length === 0 ? undefined : details,
     cause: error,
   });
   return { result, error: bare };

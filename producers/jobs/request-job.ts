@@ -30,7 +30,7 @@ export async function requestJob(
 ): Promise<Enqueued> {
   if (name === "migrate") {
     const { confirmed, ...rest } = options as { confirmed?: boolean };
-    const checked = await checkMigrate(area, { ...rest, ...(confirmed ? { yes: true } : {}) }, place);
+    const checked = await checkMigrate(area, { ...rest, yes: confirmed }, place);
     return await session.ask((open) => enqueueMigrate(open, checked, jobId));
   }
   const checked = await checkRequest(name, requestFrom(area, options), place);

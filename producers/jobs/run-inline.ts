@@ -1,5 +1,6 @@
 import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
 import type { MoveName, MovePayload, ReducePayload } from "../../shared/contract/payload.ts";
+import { defined } from "../../shared/defined.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 
@@ -47,9 +48,5 @@ export function jobHooks({
   onProgress,
   onLog,
 }: { [Hook in keyof InlineHooks]: InlineHooks[Hook] | undefined }): InlineHooks {
-  return {
-    ...(signal === undefined ? {} : { signal: cancelOn(signal) }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(onLog === undefined ? {} : { onLog }),
-  };
+  return defined({ signal: signal && cancelOn(signal), onProgress, onLog });
 }

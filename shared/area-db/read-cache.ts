@@ -3,6 +3,7 @@ import type { Area } from "../area/area.ts";
 import { type FoundCache, largestCache } from "../area/cache/find-caches.ts";
 import type { CacheContent, CacheReader } from "../area/cache/single-cache.ts";
 import { targetKeys } from "../area/config/config.ts";
+import { defined } from "../defined.ts";
 import { type Connection, type Part, prepared } from "../sqlite/connection.ts";
 import { idRanges } from "../sqlite/ids.ts";
 import { copyPrivately, type PrivateCopy } from "../sqlite/private-copy.ts";
@@ -61,11 +62,11 @@ function contentOf(
   copy: (file: string) => string,
   open: Opener,
 ): CacheContent {
-  const files: Partial<Record<Part, string>> = {
+  const files: Partial<Record<Part, string>> = defined({
     area: area.megatestDb,
     cache: copy(cache.megatestDb),
-    ...(completed === undefined ? {} : { completed }),
-  };
+    completed,
+  });
   const keys = targetKeys(area.config);
   return looking(open, files, (db) => {
     if (!sharesRun(db, keys, partsOf(files))) {

@@ -70,7 +70,7 @@ export interface MigrateResult {
   /** Rows of divergent caches: merged, and kept aside because both sides had changed. */
   strays: { merged: number; kept: number };
   /** Take-over: time of the last known sync, ISO 8601; later rows may be missing. */
-  lastSyncAt?: string;
+  lastSyncAt?: string | undefined;
   warnings: string[];
   elapsedMs: number;
 }

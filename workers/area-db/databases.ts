@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import type { CachePair } from "../../shared/area/cache/cache.ts";
+import { defined } from "../../shared/defined.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { hasHotJournal } from "../../shared/sqlite/journal.ts";
@@ -10,12 +11,12 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 export const busyTimeoutMs = 25;
 
 export function filesOf(area: Area, cache: CachePair | undefined): Files {
-  return {
+  return defined({
     area: area.megatestDb,
     completed: area.completedDb,
-    ...(cache === undefined ? {} : { cache: cache.megatestDb }),
-    ...(cache?.refDb === undefined ? {} : { ref: cache.refDb }),
-  };
+    cache: cache?.megatestDb,
+    ref: cache?.refDb,
+  });
 }
 
 /** Drops completed-runs.db if it does not exist. */

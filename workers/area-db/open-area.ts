@@ -18,6 +18,7 @@ import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts
 import { findForeignPart } from "../../shared/area-db/one-area.ts";
 import { cacheReader } from "../../shared/area-db/read-cache.ts";
 import type { MovePayload } from "../../shared/contract/payload.ts";
+import { defined } from "../../shared/defined.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
@@ -147,12 +148,12 @@ function assertCompletedKept({ area, completed }: Files): void {
  * @throws JobsError `conflict`
  */
 function assertOneArea(area: Area, cache: CachePair, completed: string | undefined): void {
-  const files: Partial<Record<Part, string>> = {
+  const files: Partial<Record<Part, string>> = defined({
     area: area.megatestDb,
     cache: cache.megatestDb,
-    ...(cache.refDb === undefined ? {} : { ref: cache.refDb }),
-    ...(completed === undefined ? {} : { completed }),
-  };
+    ref: cache.refDb,
+    completed,
+  });
   const db = openQuietly(files);
   try {
     const strange = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);

@@ -1,4 +1,5 @@
 import type { MovedRun } from "../../shared/contract/move-result.ts";
+import { defined } from "../../shared/defined.ts";
 import { shownId } from "../../shared/sqlite/run-id.ts";
 
 /** A run inside the engine; see `labelOf` for results. */
@@ -17,8 +18,7 @@ export interface Run {
 export function labelOf({ id, target, runname, previousId, previousRunname }: Run): MovedRun {
   return {
     ...{ id: shownId(id), target, runname },
-    ...(previousId === undefined ? {} : { previousId: shownId(previousId) }),
-    ...(previousRunname === undefined ? {} : { previousRunname }),
+    ...defined({ previousId: previousId === undefined ? undefined : shownId(previousId), previousRunname }),
   };
 }
 
@@ -26,8 +26,7 @@ export function labelOf({ id, target, runname, previousId, previousRunname }: Ru
 export function runOf({ id, target, runname, previousId, previousRunname }: MovedRun): Run {
   return {
     ...{ id: BigInt(id), target, runname },
-    ...(previousId === undefined ? {} : { previousId: BigInt(previousId) }),
-    ...(previousRunname === undefined ? {} : { previousRunname }),
+    ...defined({ previousId: previousId === undefined ? undefined : BigInt(previousId), previousRunname }),
   };
 }
 

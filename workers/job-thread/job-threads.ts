@@ -81,7 +81,7 @@ function withLastSentence(error: JobsError, lastSentence: string | undefined): J
   if (error.details?.exitCode === undefined || lastSentence === undefined) return error;
   const { code, message, hint, details } = error;
   return new JobsError(code, message, {
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     details: { ...details, lastSentence },
   });
 }

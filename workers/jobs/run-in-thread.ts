@@ -9,7 +9,7 @@ export async function runInThread<Name extends ThreadJobName>(
   { reporter, host }: { reporter: JobReporter; host: WorkerContext },
 ): Promise<ThreadJobs[Name]["result"]> {
   const { settings, settleMs, abandon, threads } = host;
-  const whole = { ...data, settings, ...(settleMs === undefined ? {} : { settleMs }) } as ThreadData<Name>;
+  const whole = { ...data, settings, settleMs } as ThreadData<Name>;
   return await threads.run(whole, {
     signal: AbortSignal.any([...signals]),
     abandon,

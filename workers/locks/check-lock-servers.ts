@@ -25,7 +25,7 @@ export async function checkLockServers(
     throw new JobsError(code, `lock server: ${message}`, {
       hint: named,
       cause: refusal,
-      ...(details === undefined ? {} : { details }),
+      details,
     });
   }
   for (const failure of failures) {

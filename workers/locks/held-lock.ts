@@ -110,7 +110,7 @@ export class HeldLock implements AreaLock {
     this.#lost.abort(
       new JobsError("lost-lease", "the lock on the area was lost", {
         hint: "the job is retried automatically; check that the lock servers stay up",
-        ...(cause === undefined ? {} : { cause }),
+        cause,
       }),
     );
   }

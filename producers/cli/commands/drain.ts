@@ -67,8 +67,8 @@ async function drain({ io, settings, options, args, json }: CommandContext): Pro
   const display = await progressDisplay(io, json);
   const asked = {
     ...migrateOptionsOf(options),
-    ...(options.to === undefined ? {} : { to: options.to as string[] }),
-    ...(options.wait === true ? { wait: true } : {}),
+    to: options.to as string[] | undefined,
+    wait: options.wait === true,
   };
   const hooks = { cwd: io.cwd, env: io.env, signal: io.interrupt, onNote: display.note };
   const { error, ...result } = await withSession(settings, (session) =>

@@ -58,13 +58,7 @@ async function migrate(context: CommandContext): Promise<Outcome> {
     });
   }
   const { to, from, takeover, yes } = options as MigrateOptions;
-  const asked: MigrateOptions = {
-    ...migrateOptionsOf(options),
-    ...(to === undefined ? {} : { to }),
-    ...(from === undefined ? {} : { from }),
-    ...(takeover === true ? { takeover } : {}),
-    ...(yes === true ? { yes } : {}),
-  };
+  const asked: MigrateOptions = { ...migrateOptionsOf(options), to, from, takeover, yes };
   const checked = await checkMigrate(args[0] ?? io.cwd, asked, { settings, cwd: io.cwd, env: io.env });
   const { payload } = checked;
   if (payload.takeover && !payload.confirmed && !payload.dryRun) {

@@ -69,11 +69,7 @@ function addMigrateTo(parent: Command, bind: Bind): void {
   bind(command, async (context) => {
     const { args, options, settings, io } = context;
     const { to, from } = options as MigrateOptions;
-    const asked: MigrateOptions = {
-      ...migrateOptionsOf(options),
-      ...(to === undefined ? {} : { to }),
-      ...(from === undefined ? {} : { from }),
-    };
+    const asked: MigrateOptions = { ...migrateOptionsOf(options), to, from };
     return await addOne(
       context,
       await checkMigrate(args[0] ?? io.cwd, asked, { settings, cwd: io.cwd, env: io.env }),

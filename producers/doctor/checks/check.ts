@@ -9,7 +9,7 @@ export interface Check {
   /** One sentence. */
   verdict: string;
   /** What to do about it, in one sentence. */
-  remedy?: string;
+  remedy?: string | undefined;
   /** Facts for programs, as plain JSON. */
   details?: Record<string, unknown>;
 }
@@ -47,7 +47,7 @@ export async function examine(name: string, look: () => Check[] | Promise<Check[
     return await look();
   } catch (thrown) {
     const { code, message, hint, details } = nameDatabase(thrown, filesAtHand());
-    const rest = { ...(hint === undefined ? {} : { remedy: hint }), details: { ...details, code } };
+    const rest = { remedy: hint, details: { ...details, code } };
     return [code === "busy" ? note(name, `not checked: ${message}`, rest) : bad(name, message, rest)];
   }
 }

@@ -3,6 +3,7 @@ import type { Area } from "../../../shared/area/area.ts";
 import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
 import { decideHome, type HomeDecision, type Homehost, readHomehost } from "../../../shared/area/homehost.ts";
 import { liveServers, type MegatestServer } from "../../../shared/area/servers.ts";
+import { defined } from "../../../shared/defined.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
@@ -43,12 +44,12 @@ export async function loadContext(area: Area, settings: Settings): Promise<Docto
     home,
     cache,
     servers: attempt(() => liveServers(area, Date.now(), settings.host)),
-    files: {
+    files: defined({
       area: area.megatestDb,
-      ...(existsSync(area.completedDb) ? { completed: area.completedDb } : {}),
-      ...(pair === undefined ? {} : { cache: pair.megatestDb }),
-      ...(pair?.refDb === undefined ? {} : { ref: pair.refDb }),
-    },
+      completed: existsSync(area.completedDb) ? area.completedDb : undefined,
+      cache: pair?.megatestDb,
+      ref: pair?.refDb,
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { trySchemas } from "../../../shared/area-db/completed-schema.ts";
 import { assertGuardsFit } from "../../../shared/area-db/hidden-rows.ts";
 import { assertRoomIn } from "../../../shared/area-db/id-room.ts";
+import { defined } from "../../../shared/defined.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
 import { type Check, examine, good, note } from "./check.ts";
@@ -27,8 +28,8 @@ function checkIdRoom(name: string, part: Part, file: string): Check {
 }
 
 function checkSiteSchema({ files: { area = "", cache, ref } }: DoctorContext): Check {
-  const files = { area, ...(cache === undefined ? {} : { cache }) };
-  const all: Partial<Record<Part, string>> = { ...files, ...(ref === undefined ? {} : { ref }) };
+  const files = defined({ area, cache });
+  const all: Partial<Record<Part, string>> = { ...files, ...defined({ ref }) };
   const db = openReadonly(all);
   try {
     const left: string[] = [];

@@ -96,7 +96,7 @@ export class JobForm {
     if (this.#isBusy && this.#attempt !== undefined) return;
     const given = [...new FormData(event.target as HTMLFormElement)].filter(([, value]) => value !== "");
     const { keep, ...rest } = Object.fromEntries(given);
-    const request = { ...rest, area: this.#area, ...(keep === undefined ? {} : { keep: Number(keep) }) };
+    const request = { ...rest, area: this.#area, keep: keep === undefined ? undefined : Number(keep) };
     void this.#start({ request, dryRun: true });
   }
 

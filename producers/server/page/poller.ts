@@ -6,7 +6,7 @@ import { changed } from "./state.ts";
 export interface Found<T> {
   /** When it was requested, in ms as `performance.now()`; -Infinity if it must be requested again. */
   at: number;
-  value?: T;
+  value?: T | undefined;
   trouble?: string;
 }
 
@@ -59,7 +59,7 @@ class Poller<T> {
     } catch (error) {
       const { value } = this.#found.get(path) ?? {};
       const trouble = (error as Error).message;
-      this.#found.set(path, { at: performance.now(), trouble, ...(value === undefined ? {} : { value }) });
+      this.#found.set(path, { at: performance.now(), trouble, value });
     }
     this.#asking.delete(path);
     changed();

@@ -132,5 +132,5 @@ function settingsOf(text: string): Map<string, string> {
 }
 
 function wrong(message: string, hint?: string): JobsError {
-  return new JobsError("bad-config", message, hint === undefined ? {} : { hint });
+  return new JobsError("bad-config", message, { hint });
 }

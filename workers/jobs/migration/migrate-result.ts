@@ -43,7 +43,7 @@ export function failedAs(subject: MigrationSubject, error: JobsError): JobsError
   const outcome = subject.look.own === undefined ? "refused" : "rolled-back";
   const result: MigrateResult = { ...describe(subject), state: "failed", outcome, reason: error.message };
   return new JobsError(error.code, error.message, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
     details: { ...error.details, result },
   });
 }
@@ -66,7 +66,7 @@ function describe({ job, payload, look, at, host }: MigrationSubject) {
     bytes: at.bytes,
     checks: at.checks,
     strays: { merged: 0, kept: 0 },
-    ...(at.syncedAt === undefined ? {} : { lastSyncAt: new Date(at.syncedAt).toISOString() }),
+    lastSyncAt: at.syncedAt === undefined ? undefined : new Date(at.syncedAt).toISOString(),
     warnings: [],
     elapsedMs: Date.now() - job.timestamp,
   } as const satisfies Omit<MigrateResult, "state" | "outcome" | "warnings"> & { warnings: [] };

@@ -95,11 +95,7 @@ export async function requestReconcile(
   givenUp?: string,
 ): Promise<void> {
   const jobId = `tend-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
-  await addStep(
-    host,
-    { host: target, jobId },
-    { v: 1, area, requestedBy, step: "tend", ...(givenUp === undefined ? {} : { givenUp }) },
-  );
+  await addStep(host, { host: target, jobId }, { v: 1, area, requestedBy, step: "tend", givenUp });
 }
 
 function waiterOf(job: Job): JobLocation | undefined {

@@ -31,7 +31,7 @@ export function serverChecks(
 export function describeServers(alive: readonly MegatestServer[]): MigrateCheck {
   const servers = alive.map(({ host, pid, state, aheadMs }) => ({
     ...{ host, pid, state },
-    ...(aheadMs === undefined ? {} : { logAheadMs: Math.round(aheadMs) }),
+    logAheadMs: aheadMs && Math.round(aheadMs),
   }));
   const names = alive.map(serverText).join("; ");
   return {

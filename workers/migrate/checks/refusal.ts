@@ -1,5 +1,6 @@
 import type { CheckReport, MigrateCheck, MigrateCheckName } from "../../../shared/contract/migrate-result.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import { defined } from "../../../shared/defined.ts";
 import { type ErrorCode, JobsError } from "../../../shared/errors.ts";
 
 /** Checks not listed come after the commit point. */
@@ -38,12 +39,11 @@ export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefi
   if (first === undefined) return undefined;
   // It cannot be waited for, or overruled by --now.
   const code = first.facts?.open === true ? "conflict" : (refusalCodes[first.name] ?? "conflict");
-  const hint = hints[code];
   return new JobsError(code, against.map(({ detail }) => detail).join("; "), {
-    ...(hint === undefined ? {} : { hint }),
+    hint: hints[code],
     details: {
       checks: against.map(({ name }) => name),
-      ...(earliestAt === undefined ? {} : { earliestAt: new Date(earliestAt).toISOString() }),
+      ...defined({ earliestAt: earliestAt === undefined ? undefined : new Date(earliestAt).toISOString() }),
     },
   });
 }

@@ -4,6 +4,7 @@ import type { Area } from "../../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../../shared/area/cache/cache.ts";
 import { type FoundCache, findCaches, largestCache } from "../../../shared/area/cache/find-caches.ts";
 import { cacheReader } from "../../../shared/area-db/read-cache.ts";
+import { defined } from "../../../shared/defined.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import { openConnection, openReadonlyConnection } from "../../../shared/sqlite/connection.ts";
@@ -150,7 +151,7 @@ async function withStray(
   { partToken, signal }: ExportOptions,
   body: (session: DatabaseSession, part: PairPart) => Promise<void>,
 ): Promise<void> {
-  const files = { cache, ...(ref === undefined ? {} : { ref }) };
+  const files = defined({ cache, ref });
   const db = await retryWhileBusy(signal, () => openConnection(files, { busyTimeoutMs: 1_000 }));
   const session = new DatabaseSession({ db, signal });
   try {

@@ -4,6 +4,7 @@ import type { Area } from "../../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../../shared/area/cache/cache.ts";
 import { createLike, createNewLike } from "../../../shared/area/ownership.ts";
 import type { FileDigest } from "../../../shared/contract/migration-row.ts";
+import { defined } from "../../../shared/defined.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { syncDirectory } from "../../../shared/files/sync-directory.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
@@ -225,7 +226,7 @@ export function endCleaning({ area, settings }: Pick<Installing, "area" | "setti
 }
 
 function tellPair({ megatestDb: cache, refDb: ref }: CachePair, home: string): void {
-  const db = openConnection({ cache, ...(ref === undefined ? {} : { ref }) }, { busyTimeoutMs: 25 });
+  const db = openConnection(defined({ cache, ref }), { busyTimeoutMs: 25 });
   try {
     setNamedHome(db, "cache", home);
     if (ref !== undefined) setNamedHome(db, "ref", home);

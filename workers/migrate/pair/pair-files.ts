@@ -5,6 +5,7 @@ import { type CachePair, cacheAt, cacheDirectories, findCache } from "../../../s
 import { openFiles } from "../../../shared/area/cache/open-files.ts";
 import { isOwnDirectory } from "../../../shared/area/own-path.ts";
 import { createLike } from "../../../shared/area/ownership.ts";
+import { defined } from "../../../shared/defined.ts";
 import { systemCode } from "../../../shared/errors.ts";
 import { syncDirectory } from "../../../shared/files/sync-directory.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
@@ -46,10 +47,7 @@ export function findPairDirectory(area: Area, settings: Settings): PairDirectory
 }
 
 export function readMark(pair: CachePair): PairMark {
-  const db = openQuietly({
-    cache: pair.megatestDb,
-    ...(pair.refDb === undefined ? {} : { ref: pair.refDb }),
-  });
+  const db = openQuietly(defined({ cache: pair.megatestDb, ref: pair.refDb }));
   try {
     const mark = readClosed(db, "cache");
     const cacheUntouched = isUntouched(db, "cache");

@@ -51,7 +51,7 @@ export function undoneLine(row: MigrationRow, strays?: MergedCaches): HistoryLin
     ...line(row, "rolled-back"),
     reason: message,
     error: { code: "rolled-back", message },
-    ...(strays === undefined ? {} : { strays: { merged: strays.merged, kept: strays.kept } }),
+    strays: strays && { merged: strays.merged, kept: strays.kept },
     ...told(strays?.warnings ?? []),
   };
 }

@@ -7,6 +7,7 @@ import {
   migrationStates,
   nextStates,
 } from "../../../shared/contract/migration-row.ts";
+import { defined } from "../../../shared/defined.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { type Connection, prepared, quoteTexts } from "../../../shared/sqlite/connection.ts";
 import { hasTable } from "../../../shared/sqlite/table.ts";
@@ -138,7 +139,7 @@ function update(
   from: readonly MigrationState[],
   { digests, ...changes }: MigrationChanges & { state?: MigrationState },
 ): void {
-  const values = { ...changes, ...(digests === undefined ? {} : { digests: JSON.stringify(digests) }) };
+  const values = { ...changes, ...defined({ digests: digests && JSON.stringify(digests) }) };
   const sets = ["changed_at = :now", ...Object.keys(values).map((name) => `${name} = :${name}`)];
   const { changes: rows } = db
     .prepare(

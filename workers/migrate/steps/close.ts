@@ -3,6 +3,7 @@ import { clockSkewMs } from "../../../shared/area/cache/mtime.ts";
 import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
 import type { CheckReport } from "../../../shared/contract/migrate-result.ts";
 import type { FileDigest, MigrationRow } from "../../../shared/contract/migration-row.ts";
+import { defined } from "../../../shared/defined.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import { noteRefillDue } from "../../area-db/fence.ts";
 import { assertSchemaFits } from "../../area-db/fit-area.ts";
@@ -149,7 +150,7 @@ async function copyPair(
   if (pair === undefined) return {};
   const directory = ensureMigrationDirectory(area, row.token);
   const { signal } = context;
-  const files = { cache: pair.megatestDb, ...(pair.refDb === undefined ? {} : { ref: pair.refDb }) };
+  const files = defined({ cache: pair.megatestDb, ref: pair.refDb });
   const [, digests] = await Promise.all([
     writeSnapshot({ pair, directory, partToken: token, model: area.megatestDb, signal }),
     digestInThread(files, signal),
@@ -160,10 +161,11 @@ async function copyPair(
 
 function sizesOf({ pair }: MigrationSession): Record<string, number> {
   if (pair === undefined) return {};
-  return {
-    "cache/megatest.db": statSync(pair.megatestDb).size,
-    ...(pair.refDb === undefined ? {} : { "cache/megatest_ref.db": statSync(pair.refDb).size }),
-  };
+  const { megatestDb, refDb } = pair;
+  return defined({
+    "cache/megatest.db": statSync(megatestDb).size,
+    "cache/megatest_ref.db": refDb === undefined ? undefined : statSync(refDb).size,
+  });
 }
 
 /** Undoes or ends the migration after an error before the commit point; the caller rethrows. */

@@ -1,3 +1,4 @@
+import { defined } from "../../../shared/defined.ts";
 import { type Connection, type Part, prepared } from "../../../shared/sqlite/connection.ts";
 import { idAfter, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { highestId, lowestId } from "../../../shared/sqlite/run-id.ts";
@@ -242,7 +243,6 @@ function enterRows(
   ).run({
     from: from ?? null,
     to: to ?? null,
-    ...(table === undefined ? {} : { table }),
-    ...(except === undefined ? {} : { except }),
+    ...defined({ table, except }),
   });
 }

@@ -62,7 +62,7 @@ async function printRuns(context: CommandContext): Promise<Outcome> {
   const list = await listRuns(area, request, { settings, env: io.env });
   try {
     const error = json ? await printJson(list, fullDb, io.stdout) : await printText(list, io);
-    return { document: undefined, text: "", printed: true, ...(error === undefined ? {} : { error }) };
+    return { document: undefined, text: "", printed: true, error };
   } finally {
     list.close();
   }

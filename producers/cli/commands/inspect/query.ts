@@ -56,7 +56,7 @@ async function runQuery(context: CommandContext): Promise<Outcome> {
   const query = await startQuery({ files, sql, fullDb }, timeoutMs);
   const format: RowFormat = json ? "json" : options.csv === true ? "csv" : "table";
   const error = await printRows(query, format, io.stdout, { area: area.path, source: files.source, fullDb });
-  return { document: undefined, text: "", printed: true, ...(error === undefined ? {} : { error }) };
+  return { document: undefined, text: "", printed: true, error };
 }
 
 async function sqlFromStdin({ io }: CommandContext): Promise<string> {
