@@ -1,6 +1,6 @@
 import { targetKeys } from "../../shared/area/config/config.ts";
+import { matchRun, targetSql } from "../../shared/area-db/match-run.ts";
 import { noMatchText } from "../../shared/area-db/no-match.ts";
-import { matchRun, targetSql } from "../../shared/area-db/run-patterns.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { foldName, NameSet } from "../../shared/sqlite/names.ts";
 import type { RunId } from "../../shared/sqlite/run-id.ts";

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import { targetKeys } from "../../shared/area/config/config.ts";
 import { type ReducePolicy, readPolicies } from "../../shared/area/config/reduce-policies.ts";
-import { matchRun, targetSql } from "../../shared/area-db/run-patterns.ts";
+import { matchRun, targetSql } from "../../shared/area-db/match-run.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";

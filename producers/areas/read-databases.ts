@@ -5,7 +5,7 @@ import { targetKeys } from "../../shared/area/config/config.ts";
 import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts";
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
-import { hasContent, namesAnotherFile } from "../../shared/sqlite/journal.ts";
+import { isNotEmpty, namesAnotherFile } from "../../shared/sqlite/journal.ts";
 import { type MigrationFacts, readMigration } from "./migration-status.ts";
 import { openReadonly } from "./open-readonly.ts";
 import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./queries.ts";
@@ -53,13 +53,13 @@ export function readDatabases(area: Area, cache: CachePair | undefined, now = Da
   }));
   // A journal without a database may be planted there; it makes every job refuse.
   const done =
-    hasContent(completedDb) || namesAnotherFile(`${completedDb}-journal`)
+    isNotEmpty(completedDb) || namesAnotherFile(`${completedDb}-journal`)
       ? attempt({ completed: completedDb }, problems, (db) => ({
           ...readSide(db, "completed", keys),
           states: readStates(db),
         }))
       : undefined;
-  const isLost = ours?.guards === true && done === undefined && !hasContent(completedDb);
+  const isLost = ours?.guards === true && done === undefined && !isNotEmpty(completedDb);
   if (isLost)
     problems.push(`${lostCompleted.text(completedDb, existsSync(completedDb))}; ${lostCompleted.remedy}`);
   // A database that cannot be read would also make the cache beside it unreadable.

@@ -3,7 +3,7 @@ import { findCache } from "../../shared/area/cache/cache.ts";
 import { refillDue } from "../../shared/area/cache/mtime.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import { hasContent } from "../../shared/sqlite/journal.ts";
+import { isNotEmpty } from "../../shared/sqlite/journal.ts";
 
 export interface ReadFiles {
   /** Cache or megatest.db. */
@@ -42,5 +42,5 @@ export async function locateFiles(
 }
 
 export function hasCompleted(files: Pick<ReadFiles, "completedDb">): boolean {
-  return hasContent(files.completedDb);
+  return isNotEmpty(files.completedDb);
 }

@@ -3,8 +3,8 @@ import type { Job } from "bullmq";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import type { Progress } from "../../shared/contract/move-result.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { cancelledBeforehand, isCancelRequested } from "../../shared/queue/cancel.ts";
-import { readWaiting } from "../../shared/queue/deferrals.ts";
+import { cancelledBeforeStart, isCancelRequested } from "../../shared/queue/cancel.ts";
+import { readDeferral } from "../../shared/queue/deferrals.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
 import type { JobLocation } from "../../shared/queue/names.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
@@ -149,7 +149,7 @@ class Follower {
     const { redis, settings } = this.session;
     const { host, jobId } = this.place;
     if (await isCancelRequested(redis, settings.prefix, this.place))
-      return { host, jobId, error: cancelledBeforehand() };
+      return { host, jobId, error: cancelledBeforeStart() };
     const why = this.wasAway ? "Redis was unreachable and has lost it" : "it was removed";
     throw new JobsError("unknown-job", `job ${jobId} is no longer in its queue: ${why}`, {
       hint: "check the area's last jobs (mtjobs status AREA); if this job is not among them, enqueue it again: it continues where it stopped",
@@ -169,7 +169,7 @@ class Follower {
    */
   private async checkPutOff(): Promise<void> {
     const { redis, settings } = this.session;
-    const reason = await readWaiting(redis, settings.prefix, this.place);
+    const reason = await readDeferral(redis, settings.prefix, this.place);
     if (reason === undefined) return;
     if (reason.code === "no-worker")
       throw this.stillRunning("no-worker", `${reason.message}; job ${this.place.jobId} waits`, reason);

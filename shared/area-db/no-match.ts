@@ -1,14 +1,14 @@
 import type { Connection } from "../sqlite/connection.ts";
-import { type RunSelectors, targetSql } from "./run-patterns.ts";
+import { type RunSelectors, targetSql } from "./match-run.ts";
 
 const named = 5;
 
-const options = [
-  ["target", "--target"],
-  ["runname", "--runname"],
-  ["state", "--state"],
-  ["status", "--status"],
-] as const;
+const options: Record<Exclude<keyof RunSelectors, "runId">, string> = {
+  target: "--target",
+  runname: "--runname",
+  state: "--state",
+  status: "--status",
+};
 
 /**
  * Describes patterns that match no run, with recent values; undefined if only `%` was given or there is no run.
@@ -21,9 +21,10 @@ export function noMatchText(
   keys: readonly string[],
   chosen: RunSelectors,
 ): string | undefined {
-  const given = options.flatMap(([name, option]) =>
-    chosen[name] === undefined || chosen[name] === "%" ? [] : [`${option} ${chosen[name]}`],
-  );
+  const given = Object.entries(options).flatMap(([name, option]) => {
+    const pattern = chosen[name as keyof typeof options];
+    return pattern === undefined || pattern === "%" ? [] : [`${option} ${pattern}`];
+  });
   if (given.length === 0) return undefined;
   const values = (sql: string) =>
     db

@@ -8,7 +8,7 @@ const aboveAll = 1_000_000_000;
  *
  * @throws JobsError `corrupt`, naming the file
  */
-export function assertRises(db: Connection, part: Part, token: unknown): void {
+export function assertTokenCanRise(db: Connection, part: Part, token: unknown): void {
   if (Number.isSafeInteger(token) && token !== Number.MAX_SAFE_INTEGER) return;
   const file = fileOf(db, part);
   const text = db

@@ -52,7 +52,7 @@ async function lookAtOnce(job: Job): Promise<boolean> {
   return true;
 }
 
-export function cancelledBeforehand(): JobsError {
+export function cancelledBeforeStart(): JobsError {
   return new JobsError("cancelled", "the job was cancelled before it began", {
     hint: "nothing was changed; submit the job again",
   });
@@ -72,7 +72,7 @@ async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<
     .hset(queue.toKey(id), {
       ...record,
       finishedOn: String(now),
-      failedReason: encodeFailure(cancelledBeforehand()),
+      failedReason: encodeFailure(cancelledBeforeStart()),
     })
     .zadd(queue.toKey("failed"), now, id)
     .exec();

@@ -13,7 +13,7 @@ const waitingKey = (prefix: string, place: JobLocation) => jobKey(prefix, "waits
  *
  * @param until when it continues, ms since 1970
  */
-export async function noteWaiting(
+export async function recordDeferral(
   redis: Redis,
   prefix: string,
   place: JobLocation,
@@ -24,7 +24,7 @@ export async function noteWaiting(
   await redis.set(waitingKey(prefix, place), encodeFailure(reason), "EX", seconds);
 }
 
-export async function readWaiting(
+export async function readDeferral(
   redis: Redis,
   prefix: string,
   place: JobLocation,
@@ -33,6 +33,6 @@ export async function readWaiting(
   return text === null ? undefined : decodeFailure(text);
 }
 
-export async function clearWaiting(redis: Redis, prefix: string, place: JobLocation): Promise<void> {
+export async function clearDeferral(redis: Redis, prefix: string, place: JobLocation): Promise<void> {
   await redis.del(waitingKey(prefix, place));
 }

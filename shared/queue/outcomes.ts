@@ -39,7 +39,7 @@ const fieldOf = ({ kind, name, area }: Origin) =>
   JSON.stringify([kind, name, ...(kind === "policy" ? [area] : [])]);
 
 /** Records an outcome, for `status` and the next due time. */
-export async function noteOutcome(redis: Redis, prefix: string, ended: Ended): Promise<void> {
+export async function writeOutcome(redis: Redis, prefix: string, ended: Ended): Promise<void> {
   const key = outcomesKey(prefix);
   const last = await readOutcome(redis, prefix, ended);
   const { error, endedAt, jobId } = ended;

@@ -88,7 +88,7 @@ export function replyError(error: unknown, url: string, setting = "MTJOBS_REDIS_
   );
 }
 
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return (
     error instanceof JobsError && error.code === "redis-unreachable" && error.details?.reply !== undefined
   );

@@ -88,6 +88,6 @@ export function walBytes(file: string): number {
 }
 
 /** Returns false also for an empty file, which a failure may have left. */
-export function hasContent(file: string): boolean {
+export function isNotEmpty(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }

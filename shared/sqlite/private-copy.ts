@@ -17,7 +17,7 @@ import Database from "better-sqlite3";
 import { JobsError, systemCode } from "../errors.ts";
 import { namesAnotherFile } from "./journal.ts";
 
-export interface Expected {
+export interface ExpectedFile {
   uid: number;
   /** Of it and each file next to it. */
   maxBytes: number;
@@ -40,7 +40,7 @@ export interface PrivateCopy {
  * @throws JobsError `not-owner` if a check fails; `busy` while it is being written to; `corrupt` if its journal names
  *   another file; `disk-full`; `io`
  */
-export function copyPrivately(path: string, expected: Expected): PrivateCopy {
+export function copyPrivately(path: string, expected: ExpectedFile): PrivateCopy {
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-copy-"));
   const remove = () => rmSync(directory, { recursive: true, force: true });
   try {
@@ -73,7 +73,7 @@ function pauseForTick(): void {
 const suffixes = ["", "-journal", "-wal"] as const;
 
 /** Returns false if a file was written to during the copy. */
-function copyAtRest(path: string, file: string, expected: Expected): boolean {
+function copyAtRest(path: string, file: string, expected: ExpectedFile): boolean {
   const sources: Source[] = [];
   try {
     for (const suffix of suffixes) {
@@ -92,7 +92,7 @@ function copyAtRest(path: string, file: string, expected: Expected): boolean {
   }
 }
 
-function open(path: string, suffix: string, expected: Expected): Source | undefined {
+function open(path: string, suffix: string, expected: ExpectedFile): Source | undefined {
   const name = path + suffix;
   // Opening some devices has effects, and closing an own file drops its locks.
   const before = lstatSync(name, { bigint: true, throwIfNoEntry: false });
@@ -121,7 +121,7 @@ function open(path: string, suffix: string, expected: Expected): Source | undefi
   }
 }
 
-function assertTheirs(name: string, stat: BigIntStats, { uid, maxBytes }: Expected): void {
+function assertTheirs(name: string, stat: BigIntStats, { uid, maxBytes }: ExpectedFile): void {
   const problem = problemOf(stat, uid, maxBytes);
   if (problem === undefined) return;
   throw new JobsError("not-owner", `${name} ${problem}`, { hint: "check who created it; it was not read" });

@@ -27,7 +27,6 @@ export {
 } from "./area/area-traits.ts";
 export { asUser, isRoot, nobody } from "./area/as-user.ts";
 export { areFullSizes, casesOf, isCampaign } from "./area/campaign.ts";
-export { constrain } from "./area/constrain.ts";
 export { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./area/diagnose-area.ts";
 export { edit, everywhere, fileOf, makeRefillDue, type Place, settleTimes } from "./area/edit-area.ts";
 export { farIds, giveId, recordTables } from "./area/far-ids.ts";
@@ -44,6 +43,7 @@ export {
 export { type Cell, completedColumn, keptVersions, readColumn, readRows } from "./area/read-rows.ts";
 export { type RealShape, realShapeArea, realShapeListRuns, type Stage } from "./area/real-shape.ts";
 export { record } from "./area/recorded.ts";
+export { constrain } from "./area/redefine-column.ts";
 export { errorOf, makeArea, settingsFor, writeFile } from "./area/small-area.ts";
 export { filesOf, newArea } from "./area/temp-area.ts";
 export { temporaryDirectory, testRoot } from "./area/temp-directory.ts";

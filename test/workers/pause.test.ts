@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { openArea } from "../../shared/area/area.ts";
 import { readHistory } from "../../shared/area/history.ts";
 import { paused } from "../../shared/area/pause.ts";
-import { readWaiting } from "../../shared/queue/deferrals.ts";
+import { readDeferral } from "../../shared/queue/deferrals.ts";
 import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { abortOnPause } from "../../workers/job-thread/abort-on-pause.ts";
 import { newArea, settingsFor, waitFor, writeFile } from "../support/area.ts";
@@ -63,7 +63,7 @@ test("a job of a held area waits unspent, says why, lets others pass, and goes o
     expect([job.attemptsMade, job.progress]).toEqual([0, expect.objectContaining({ phase: "paused" })]);
     expect(await stage.story("hostA", id)).toEqual([`Waiting: jobs are paused by ${file}.`]);
     const place = { host: "hostA", jobId: id };
-    expect((await readWaiting(stage.redis, stage.prefix, place))?.code).toBe("paused");
+    expect((await readDeferral(stage.redis, stage.prefix, place))?.code).toBe("paused");
     await stage.reach("hostA", await stage.enqueue("hostA", free, "hold"), "completed");
     rmSync(file);
     const done = await stage.reach("hostA", id, "completed");

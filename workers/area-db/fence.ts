@@ -1,7 +1,7 @@
 import { JobsError } from "../../shared/errors.ts";
 import { type Fence, readFenceRow } from "../../shared/lease/fence.ts";
 import { leaseMs, leaseState } from "../../shared/lease/lease.ts";
-import { assertRises } from "../../shared/lease/token.ts";
+import { assertTokenCanRise } from "../../shared/lease/token.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 
@@ -27,7 +27,7 @@ const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fen
 /** Returns undefined if no job ever wrote to the database. @throws JobsError `corrupt` if the token cannot rise */
 export function readFence(db: Connection, part: Part): Fence | undefined {
   const fence = readFenceRow(db, part);
-  if (fence !== undefined) assertRises(db, part, fence.token);
+  if (fence !== undefined) assertTokenCanRise(db, part, fence.token);
   return fence;
 }
 
@@ -113,7 +113,7 @@ export function releaseLease(db: Connection, token: number): void {
 }
 
 /** Records in the cache that a refill was due before the first write. Needs no token: it changes no record. */
-export function noteRefillDue(db: Connection, due: boolean): void {
+export function setRefillDue(db: Connection, due: boolean): void {
   db.exec(createSql("cache"));
   db.prepare(
     `INSERT INTO cache.mtjobs_fence (id, token, refill_due) VALUES (1, 0, :due)

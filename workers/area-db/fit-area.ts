@@ -4,8 +4,8 @@ import { openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { forbiddingTriggers } from "../../shared/sqlite/triggers.ts";
 import { assertFitSchemas } from "./completed-db.ts";
 import { busyTimeoutMs, existingFiles, type Files, removalOrder } from "./databases.ts";
-import type { Tally } from "./job-counts.ts";
-import { keepLog } from "./open-readonly.ts";
+import { keepWal } from "./open-readonly.ts";
+import type { Tally } from "./tally.ts";
 
 /**
  * Checks that the databases can be worked on, before anything is written; a job and its dry run report the same.
@@ -16,7 +16,7 @@ import { keepLog } from "./open-readonly.ts";
  */
 export function assertSchemaFits(files: Files, tally: Pick<Tally, "warn">): void {
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
-  const release = keepLog(files);
+  const release = keepWal(files);
   try {
     assertIdRoom(files);
     assertFitSchemas(sources, (sentence) => tally.warn(sentence));

@@ -8,10 +8,10 @@ import { connect, type Files } from "./databases.ts";
 import {
   assertFenceToken,
   assertLeaseFree,
-  noteRefillDue,
   raiseFenceToken,
   readFence,
   releaseLease,
+  setRefillDue,
   takeLease,
 } from "./fence.ts";
 import type { JobContext } from "./job-context.ts";
@@ -82,7 +82,7 @@ export async function acquire(
     if (refillDue) {
       const noteIt = () => {
         raiseFenceToken(db, "cache", token);
-        noteRefillDue(db, true);
+        setRefillDue(db, true);
       };
       await retryWhileBusy(signal, () => transact(db, noteIt));
     }

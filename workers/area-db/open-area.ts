@@ -22,12 +22,12 @@ import { defined } from "../../shared/defined.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
-import { hasContent } from "../../shared/sqlite/journal.ts";
+import { isNotEmpty } from "../../shared/sqlite/journal.ts";
 import { ensureCompletedDb, newCompletedDb } from "./completed-db.ts";
 import { assertNoJournalLeft, type Files, filesOf, hotJournals } from "./databases.ts";
 import type { JobContext } from "./job-context.ts";
-import { Tally } from "./job-counts.ts";
-import { openQuietly } from "./open-readonly.ts";
+import { openReadonly } from "./open-readonly.ts";
+import { Tally } from "./tally.ts";
 import { retryWhileBusy } from "./transaction.ts";
 
 /** A job's area and cache, checked and ready to work on. */
@@ -75,7 +75,7 @@ export async function openAreaForJob(
     await retryWhileBusy(context.signal, () => assertOneArea(area, cache, completed));
   }
   const others = await retryWhileBusy(context.signal, () =>
-    assertSingleCache(area, settings, cacheReader(area, completed, openQuietly)),
+    assertSingleCache(area, settings, cacheReader(area, completed, openReadonly)),
   );
   for (const warning of others) tally.warn(warning);
   if (atHome === undefined) say(noHomehost(settings.host));
@@ -125,8 +125,8 @@ export function refuseHotJournals(files: Files): void {
  * @throws JobsError `conflict`
  */
 function assertCompletedKept({ area, completed }: Files): void {
-  if (hasContent(completed)) return;
-  const db = openQuietly({ area });
+  if (isNotEmpty(completed)) return;
+  const db = openReadonly({ area });
   try {
     if (!hasGuards(db, "area")) return;
   } finally {
@@ -134,7 +134,7 @@ function assertCompletedKept({ area, completed }: Files): void {
   }
   const isThere = existsSync(completed);
   // Checked again: another job may have created it, and then the guards.
-  if (hasContent(completed)) return;
+  if (isNotEmpty(completed)) return;
   throw new JobsError("conflict", lostCompleted.text(completed, isThere), {
     hint: lostCompleted.remedy,
     details: { file: completed },
@@ -154,7 +154,7 @@ function assertOneArea(area: Area, cache: CachePair, completed: string | undefin
     ref: cache.refDb,
     completed,
   });
-  const db = openQuietly(files);
+  const db = openReadonly(files);
   try {
     const strange = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
     if (strange === undefined) return;

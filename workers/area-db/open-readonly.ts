@@ -13,7 +13,7 @@ import { busyTimeoutMs } from "./databases.ts";
  * leave its log behind. With a log the connection must be read-only: closing a writable one checkpoints the log, and
  * the cache would look newer than it is.
  */
-export function openQuietly(files: Partial<Record<Part, string>>): Connection {
+export function openReadonly(files: Partial<Record<Part, string>>): Connection {
   const all = Object.values(files);
   const mayBeWal = files.cache !== undefined || files.ref !== undefined;
   const readonly = (!mayBeWal || all.some((file) => walBytes(file) > 0)) && !all.some(hasHotJournal);
@@ -27,9 +27,9 @@ export function openQuietly(files: Partial<Record<Part, string>>): Connection {
  * checkpoints its log, which makes it look newer than megatest.db and hides a due refill; this prevents any other
  * close from being the last.
  */
-export function keepLog({ cache }: { cache?: string | undefined }): () => void {
+export function keepWal({ cache }: { cache?: string | undefined }): () => void {
   if (cache === undefined) return () => {};
-  const reader = openQuietly({ cache });
+  const reader = openReadonly({ cache });
   try {
     reader.prepare("SELECT count(*) FROM cache.sqlite_schema").get();
   } catch (error) {

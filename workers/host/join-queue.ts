@@ -4,7 +4,7 @@ import { toJobsError } from "../../shared/errors.ts";
 import { connectRedis, openQueue } from "../../shared/queue/connections.ts";
 import { announceHost, type HostRecord } from "../../shared/queue/hosts.ts";
 import { checkRedis, type RedisFacts } from "../../shared/queue/redis-check.ts";
-import { isPassing, replyError } from "../../shared/queue/reply-error.ts";
+import { isTransient, replyError } from "../../shared/queue/reply-error.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { rest } from "../area-db/transaction.ts";
@@ -33,7 +33,7 @@ export async function joinQueue(settings: Settings, log: Logger, signal: AbortSi
     try {
       return await join(settings, log, signal);
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isTransient(error)) throw error;
       const { message, hint } = toJobsError(error);
       if (message !== told) log.warn({ hint }, `waiting: ${message}`);
       told = message;

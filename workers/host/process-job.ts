@@ -17,7 +17,7 @@ import { enqueueScheduled, forwardJob } from "../jobs/forward-job.ts";
 import { JobReporter } from "../jobs/job-reporter.ts";
 import { locateArea } from "../jobs/locate-area.ts";
 import { coordinate } from "../jobs/migration/coordinate.ts";
-import { performStep, type StepContext } from "../jobs/migration/run-step.ts";
+import { runStepJob, type StepContext } from "../jobs/migration/run-step.ts";
 import { assertStillAsked } from "../jobs/policy-payload.ts";
 import { recordOutcome } from "../jobs/record-outcome.ts";
 import { runInThread } from "../jobs/run-in-thread.ts";
@@ -127,7 +127,7 @@ async function perform(
   if (job.name === "migrate")
     return await coordinate(job, payload as MigratePayload, { ...context, isCancelled }).catch(lateAnswer);
   if (isCancelled) throw cancelled();
-  if (job.name === "migrate-step") return await performStep(job, payload as MigrateStepPayload, context);
+  if (job.name === "migrate-step") return await runStepJob(job, payload as MigrateStepPayload, context);
   return await moveRuns(job, payload as MovePayload, context);
 }
 

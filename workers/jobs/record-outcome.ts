@@ -4,7 +4,7 @@ import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { JobName, JobPayload } from "../../shared/contract/payload.ts";
 import { deduplicationId } from "../../shared/queue/enqueue-options.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
-import { noteOutcome, originOf } from "../../shared/queue/outcomes.ts";
+import { originOf, writeOutcome } from "../../shared/queue/outcomes.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** How a job ended, or is about to end. */
@@ -47,7 +47,7 @@ export async function recordOutcome(
     error: failure === undefined ? null : decodeFailure(failure).toDocument(),
     timeUp: timeUp?.by ?? null,
   };
-  await noteOutcome(redis, settings.prefix, ended).catch((error: unknown) =>
+  await writeOutcome(redis, settings.prefix, ended).catch((error: unknown) =>
     log.warn({ err: error, jobId: id }, "could not record how the job ended"),
   );
 }

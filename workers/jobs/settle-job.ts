@@ -3,7 +3,7 @@ import { encodeFailure } from "../../shared/contract/failure.ts";
 import type { Progress } from "../../shared/contract/move-result.ts";
 import type { ErrorCode, JobsError } from "../../shared/errors.ts";
 import { clearCancel } from "../../shared/queue/cancel.ts";
-import { clearWaiting, noteWaiting } from "../../shared/queue/deferrals.ts";
+import { clearDeferral, recordDeferral } from "../../shared/queue/deferrals.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { JobReporter } from "./job-reporter.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -59,13 +59,13 @@ export async function settleJob(
     const until = putOffUntil(error, count + 1);
     const phase = heldPhases[error.code];
     if (phase !== undefined) reporter.progress({ ...progressOf(job), phase });
-    await noteWaiting(redis, settings.prefix, place, error, until).catch(() => {});
+    await recordDeferral(redis, settings.prefix, place, error, until).catch(() => {});
     await reporter.flush();
     await job.moveToDelayed(until, token);
     return new DelayedError();
   }
   waits.delete(job.id ?? "");
-  await clearWaiting(redis, settings.prefix, place).catch(() => {});
+  await clearDeferral(redis, settings.prefix, place).catch(() => {});
   if (error.code === "cancelled") await clearCancel(redis, settings.prefix, place).catch(() => {});
   reporter.log(`Stopped: ${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}.`);
   log.warn({ code: error.code, details: error.details, stack: error.stack }, error.message);

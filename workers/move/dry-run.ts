@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/contract/payload.ts";
-import { hasContent } from "../../shared/sqlite/journal.ts";
+import { isNotEmpty } from "../../shared/sqlite/journal.ts";
 import { ensureCompletedDb } from "../area-db/completed-db.ts";
 import { connect, sourcesOf } from "../area-db/databases.ts";
 import { assertSchemaFits } from "../area-db/fit-area.ts";
 import { type OpenedArea, refuseHotJournals } from "../area-db/open-area.ts";
-import { keepLog } from "../area-db/open-readonly.ts";
+import { keepWal } from "../area-db/open-readonly.ts";
 import { retryWhileBusy } from "../area-db/transaction.ts";
 import { indexChildren } from "../records/child-index.ts";
 import { PendingStates } from "./copy/commit-copy.ts";
@@ -65,10 +65,10 @@ async function rehearse(
   const { signal } = context;
   refuseHotJournals(files);
   await retryWhileBusy(signal, () => assertSchemaFits(files, tally));
-  const release = await retryWhileBusy(signal, () => keepLog(files));
+  const release = await retryWhileBusy(signal, () => keepWal(files));
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-dry-run-"));
   try {
-    const completed = hasContent(files.completed) ? files.completed : join(directory, "completed-runs.db");
+    const completed = isNotEmpty(files.completed) ? files.completed : join(directory, "completed-runs.db");
     if (completed !== files.completed) {
       writeFileSync(completed, "", { flag: "wx" });
       const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];

@@ -40,7 +40,7 @@ export function historyLine(result: MoveResult, payload: MovePayload, sides: Run
 const lastLookMs = 10_000;
 
 /** Writes the history's line of a failed job; not yet for a job that is requeued, paused or retried. */
-export async function noteFailure(
+export async function recordFailure(
   session: JobSession,
   payload: MovePayload,
   report: (session: JobSession) => Promise<MoveResult>,

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { targetSql } from "../../shared/area-db/run-patterns.ts";
+import { targetSql } from "../../shared/area-db/match-run.ts";
 import { defaultDeadAfterMs, defaultGraceMs } from "../../shared/contract/defaults.ts";
 import type { MovePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
@@ -10,7 +10,7 @@ import { commitStates, PendingStates, type RunState } from "./copy/commit-copy.t
 import { discardCopies } from "./copy/discard-copies.ts";
 import { guardAgain } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import { deleteRestoredCopies, dropRestored, undoRestore } from "./restore-runs.ts";
+import { commitRestored, deleteRestoredCopies, undoRestore } from "./restore-runs.ts";
 import { runRows } from "./run-accounting.ts";
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
@@ -76,7 +76,7 @@ async function finishReduces(session: LeasedSession, deadAfterMs = defaultDeadAf
 /** Deletes the copies of runs that a dead job restored completely, once readers have finished; others are moved again. */
 async function finishRestores(session: LeasedSession, payload: MovePayload): Promise<void> {
   const { context } = session;
-  await dropRestored(session, await runsIn(session, "restored"));
+  await deleteRestoredCopies(session, await runsIn(session, "restored"));
   const restoring = await runsIn(session, "restoring");
   if (restoring.length === 0) return;
   // The dead job may have set `last_update`, at an unknown time.
@@ -98,7 +98,7 @@ async function finishRestores(session: LeasedSession, payload: MovePayload): Pro
   if (whole.length === 0) return;
   // Earlier readers of completed-runs.db finish first.
   await session.rest("grace" in payload ? payload.grace : defaultGraceMs);
-  await deleteRestoredCopies(session, whole);
+  await commitRestored(session, whole);
   context.log(`Finished restoring ${plural(whole.length, "run")} of an interrupted job.`);
 }
 

@@ -7,7 +7,7 @@ import type { RunState } from "./copy/commit-copy.ts";
 import { stageSize } from "./copy/copy-batch.ts";
 import { discardCopies } from "./copy/discard-copies.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import { noteRestored, runRows, tallyRestored } from "./run-accounting.ts";
+import { recordRestored, runRows, tallyRestored } from "./run-accounting.ts";
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { countRemoval } from "./sources/count-removal.ts";
@@ -58,12 +58,12 @@ export async function restoreRuns(
     waiting.push({ runs: without(bad), since: performance.now() });
     context.failpoint("whole");
     while (waiting[0] !== undefined && waiting[0].since + grace <= performance.now())
-      await deleteRestoredCopies(session, (waiting.shift() as Whole).runs);
+      await commitRestored(session, (waiting.shift() as Whole).runs);
   }
   for (const { runs: whole, since } of waiting) {
     if (whole.length === 0) continue;
     await session.rest(Math.max(0, since + grace - performance.now()));
-    await deleteRestoredCopies(session, whole);
+    await commitRestored(session, whole);
   }
 }
 
@@ -87,19 +87,19 @@ async function batchesOf(session: JobSession, runs: readonly Run[]): Promise<Run
 }
 
 /** Commits the state from which on the sources count and the runs are restored; then deletes the copies. */
-export async function deleteRestoredCopies(session: JobSession, runs: readonly Run[]): Promise<void> {
+export async function commitRestored(session: JobSession, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
   const { context } = session;
   const ids = runs.map(({ id }) => id);
   const rows = await session.read(() => runRows(session, ids));
-  await setRestoreState(session, runs, "restored", () => noteRestored(session, runs, rows));
+  await setRestoreState(session, runs, "restored", () => recordRestored(session, runs, rows));
   tallyRestored(session, runs, rows);
   context.failpoint("restored");
-  await dropRestored(session, runs);
+  await deleteRestoredCopies(session, runs);
 }
 
 /** Deletes the copies of restored runs. */
-export async function dropRestored(session: JobSession, runs: readonly Run[]): Promise<void> {
+export async function deleteRestoredCopies(session: JobSession, runs: readonly Run[]): Promise<void> {
   if (runs.length === 0) return;
   const { context } = session;
   const ids = runs.map(({ id }) => id);

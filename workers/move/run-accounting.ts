@@ -1,6 +1,6 @@
 import { jobsInHistory } from "../../shared/area/history.ts";
+import { targetSql } from "../../shared/area-db/match-run.ts";
 import type { MovedTable } from "../../shared/area-db/record-tables.ts";
-import { targetSql } from "../../shared/area-db/run-patterns.ts";
 import type { MovedRun, RecordTable } from "../../shared/contract/move-result.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
@@ -22,7 +22,7 @@ const chunk = 500;
  * Counts the runs that belong to this job before it moves any: its own, from before it was requeued or died, and
  * those of jobs that died without a line. Safe to repeat.
  */
-export async function takeOverCounts(session: JobSession): Promise<void> {
+export async function adoptCounts(session: JobSession): Promise<void> {
   const { db, context } = session;
   const unsettled = await session.read(() => unsettledJobs(session));
   const others = unsettled.filter((job) => job !== context.jobId);
@@ -48,7 +48,7 @@ export async function takeOverCounts(session: JobSession): Promise<void> {
 }
 
 /** Records runs that will leave completed-runs.db, with their rows by table. Call in the transaction of that state. */
-export function noteRestored({ db, context }: JobSession, runs: readonly Run[], rows: RowCounts): void {
+export function recordRestored({ db, context }: JobSession, runs: readonly Run[], rows: RowCounts): void {
   prepared(db, "INSERT INTO completed.mtjobs_restored (job_id, at, runs, rows) VALUES (?, ?, ?, ?)").run(
     context.jobId,
     Date.now(),
@@ -84,7 +84,7 @@ async function countRestored(session: JobSession): Promise<void> {
 /**
  * Recounts from what is committed if the job could not write the last states of its runs.
  */
-export async function settleCounts(session: JobSession): Promise<void> {
+export async function recount(session: JobSession): Promise<void> {
   const { db, context, counts } = session;
   const tally = counts.reduce;
   const committed = await session.read(() =>

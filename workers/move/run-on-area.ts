@@ -15,10 +15,10 @@ import { collectLateRows } from "./collect-late-rows.ts";
 import { copyAreaRows } from "./copy-area-rows.ts";
 import { repairIdClashes } from "./ids/id-clashes.ts";
 import { LeasedSession } from "./leased-session.ts";
-import { historyLine, noteFailure, sidesAfter } from "./record-outcome.ts";
+import { historyLine, recordFailure, sidesAfter } from "./record-outcome.ts";
 import { finishInterrupted } from "./recover.ts";
 import { describeResult, fileSizes } from "./report.ts";
-import { settleCounts, takeOverCounts } from "./run-accounting.ts";
+import { adoptCounts, recount } from "./run-accounting.ts";
 import { type JobSession, jobSetup } from "./session/job-session.ts";
 
 /**
@@ -55,7 +55,7 @@ export async function runOnArea(
     session.token = await acquire(lease);
     try {
       const report = async (reader: JobSession) => {
-        await settleCounts(reader);
+        await recount(reader);
         return describeResult({ session: session, payload, job, areaId, before, started: opened.started });
       };
       try {
@@ -73,7 +73,7 @@ export async function runOnArea(
         context.failpoint("history-written");
         return result;
       } catch (error) {
-        await noteFailure(session, payload, report, error);
+        await recordFailure(session, payload, report, error);
         throw error;
       }
     } finally {
@@ -113,7 +113,7 @@ export async function reconcile(session: LeasedSession): Promise<void> {
 /** Finishes or undoes what an interrupted job left, repairs ids, and collects rows that came late for moved runs. */
 export async function recover(session: LeasedSession, payload: MovePayload): Promise<void> {
   for (const part of session.sources) await indexChildren(session, part);
-  await takeOverCounts(session);
+  await adoptCounts(session);
   await finishInterrupted(session, payload);
   await repairIdClashes(session);
   await collectLateRows(session);

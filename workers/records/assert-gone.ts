@@ -3,7 +3,7 @@ import { type Connection, fileOf, type Part, prepared } from "../../shared/sqlit
 import { plural } from "../../shared/text.ts";
 
 /** Deleted rows: a table with a condition, as after `FROM`, and its parameters. */
-export interface Going {
+export interface Deletion {
   going: string;
   parameters: readonly string[];
 }
@@ -14,7 +14,12 @@ export interface Going {
  *
  * @throws JobsError `unknown-schema`
  */
-export function assertGone(db: Connection, part: Part, table: string, { going, parameters }: Going): void {
+export function assertDeleted(
+  db: Connection,
+  part: Part,
+  table: string,
+  { going, parameters }: Deletion,
+): void {
   const count = prepared<readonly string[] & unknown[], number>(db, `SELECT count(*) FROM ${going}`).pluck();
   const left = count.get(...parameters) ?? 0;
   if (left === 0) return;

@@ -17,7 +17,7 @@ export function leaveNewerElsewhere(db: Connection): number {
 }
 
 /** Records which side is newer for each row that differs; see stage.ts for the rule. */
-export function noteDiffering(session: AreaSession, record: RecordPlan, [from, to]: IdRange): number {
+export function collectDiffering(session: AreaSession, record: RecordPlan, [from, to]: IdRange): number {
   const { table } = record;
   const hasRef = session.sources.includes("ref");
   const timed = (["ref", "area"] as const).every((part) => record.columnsIn(part).includes("last_update"));
@@ -62,7 +62,7 @@ export function isUnsynced(session: AreaSession, record: RecordPlan, loser: Sour
 }
 
 /** Records in `temp.losers` the versions that are about to be overwritten. */
-export function noteLosers(session: AreaSession, record: RecordPlan): void {
+export function collectSuperseded(session: AreaSession, record: RecordPlan): void {
   for (const [part, winner, reason] of [
     ["cache", "area", "newer in megatest.db"],
     ["area", "cache", "newer in the cache"],

@@ -3,13 +3,13 @@ import { type IdRange, preparedIds } from "../../shared/sqlite/ids.ts";
 import { withoutStampingTriggers, withSyncTriggers } from "../../shared/sqlite/triggers.ts";
 import { plural } from "../../shared/text.ts";
 import type { Source } from "../area-db/databases.ts";
-import { isRefillNoted, noteRefillDue } from "../area-db/fence.ts";
+import { isRefillNoted, setRefillDue } from "../area-db/fence.ts";
 import type { AreaSession } from "./area-session.ts";
-import { leaveNewerElsewhere, noteDiffering, noteLosers } from "./differing-rows.ts";
+import { collectDiffering, collectSuperseded, leaveNewerElsewhere } from "./differing-rows.ts";
 import { SchemaChanged } from "./plans.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { columnList, rowLiteral } from "./row-sql.ts";
-import { commitLosers } from "./superseded.ts";
+import { commitSuperseded } from "./superseded.ts";
 import { syncsLastUpdate, writtenColumns } from "./sync-kind.ts";
 import { clearTempTable } from "./temp-tables.ts";
 
@@ -25,7 +25,7 @@ export async function reconcileCache(session: AreaSession): Promise<void> {
   if (!(await session.read(() => isRefillNoted(session.db)))) return;
   session.context.log("megatest.db was newer than the cache: reconciling both before moving runs.");
   const rows = await reconcileRows(session, "both");
-  await session.commit("cache", () => noteRefillDue(session.db, false));
+  await session.commit("cache", () => setRefillDue(session.db, false));
   session.context.log(`Reconciled ${plural(rows, "row")} that differed.`);
 }
 
@@ -101,15 +101,15 @@ async function settleRange({ session, record, direction }: Settling, range: IdRa
   const { db, context } = session;
   const found = await session.read(() => {
     clearTempTable(db, "differing");
-    const noted = noteDiffering(session, record, range);
+    const noted = collectDiffering(session, record, range);
     return direction === "both" ? noted : noted - leaveNewerElsewhere(db);
   });
   if (found === 0) return 0;
   await session.read(() => {
     clearTempTable(db, "losers");
-    noteLosers(session, record);
+    collectSuperseded(session, record);
   });
-  await commitLosers(session);
+  await commitSuperseded(session);
   // Read once: cache, ref and megatest.db must get the same values, whatever a client writes.
   await session.read(() => {
     capture(session, record, "area", "('area', 'alone')");

@@ -2,15 +2,15 @@ import { prepared } from "../../shared/sqlite/connection.ts";
 import type { AreaSession, Kept } from "./area-session.ts";
 
 /** Commits the losing versions alone, before their rows are overwritten. */
-export async function commitLosers(session: AreaSession): Promise<void> {
-  session.countKept(await session.commit("completed", () => recordLosers(session, Date.now())));
+export async function commitSuperseded(session: AreaSession): Promise<void> {
+  session.countKept(await session.commit("completed", () => recordSuperseded(session, Date.now())));
 }
 
 /**
  * Writes `temp.losers` into `mtjobs_superseded`, each version once; returns how many. The caller counts them after
  * the commit, which is repeated with all before it if it meets a reader.
  */
-export function recordLosers({ db, context }: AreaSession, now: number): Kept {
+export function recordSuperseded({ db, context }: AreaSession, now: number): Kept {
   const record = (unsynced: 0 | 1) =>
     prepared(
       db,

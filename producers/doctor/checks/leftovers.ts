@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isUnfinished } from "../../../shared/area/ownership.ts";
 import { readFenceRow } from "../../../shared/lease/fence.ts";
 import { leaseState } from "../../../shared/lease/lease.ts";
-import { assertRises } from "../../../shared/lease/token.ts";
+import { assertTokenCanRise } from "../../../shared/lease/token.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import { agoText, plural } from "../../../shared/text.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
@@ -61,7 +61,7 @@ async function checkTokens({ files }: DoctorContext): Promise<Check[]> {
       const db = openReadonly({ [part]: file });
       try {
         const row = readFenceRow(db, part);
-        if (row !== undefined) assertRises(db, part, row.token);
+        if (row !== undefined) assertTokenCanRise(db, part, row.token);
         return [];
       } finally {
         db.close();

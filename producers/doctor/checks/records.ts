@@ -3,7 +3,7 @@ import { targetKeys } from "../../../shared/area/config/config.ts";
 import { hasGuards, lostCompleted } from "../../../shared/area-db/lost-completed.ts";
 import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { quoteName } from "../../../shared/sqlite/connection.ts";
-import { hasContent } from "../../../shared/sqlite/journal.ts";
+import { isNotEmpty } from "../../../shared/sqlite/journal.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
 import { plural } from "../../../shared/text.ts";
@@ -33,7 +33,7 @@ export async function checkRecords(context: DoctorContext, budget: Budget): Prom
   for (const part of ["area", "cache", "completed"] as const) {
     const file = files[part];
     const name = `schema/${nameOf[part]}`;
-    if (part === "completed" && !hasContent(context.area.completedDb)) {
+    if (part === "completed" && !isNotEmpty(context.area.completedDb)) {
       checks.push(...(await examine(name, () => checkNoContent(name, context))));
     } else if (file !== undefined) {
       checks.push(...(await examine(name, () => [checkSchema(name, context, part, file)])));

@@ -1,4 +1,4 @@
-import type { ReducePayload } from "../../contract/payload.ts";
+import type { ReducePayload, Selectors } from "../../contract/payload.ts";
 import { JobsError } from "../../errors.ts";
 import { parseDuration } from "../../time/duration.ts";
 import { parseWindow, parseZone } from "../../time/time-window.ts";
@@ -70,7 +70,15 @@ const words: Record<string, [member: Member, read: Read]> = {
   "max-time": ["maxTime", some],
   tz: ["tz", parseZone],
 };
-const selectors = ["target", "runname", "state", "status", "age", "keep"];
+/** The members that select runs. A new selector of a job's data does not compile until it is here. */
+const selectors: Record<Exclude<keyof Selectors, "runId">, true> = {
+  target: true,
+  runname: true,
+  state: true,
+  status: true,
+  age: true,
+  keep: true,
+};
 const often = "every";
 const defaultEveryMs = 24 * 3_600_000;
 const leastEveryMs = 60_000;
@@ -100,7 +108,7 @@ function readPolicy(name: string, text: string): ReducePolicy {
   const everyMs = every === undefined ? defaultEveryMs : parseDuration(every, often);
   if (everyMs < leastEveryMs) throw wrong(`${often}=${every} is less than a minute`);
   given.delete(often);
-  if (!selectors.some((word) => given.has(word))) {
+  if (![...given.keys()].some((word) => (words[word]?.[0] ?? "") in selectors)) {
     throw new JobsError("bad-config", "no selector", {
       hint: "add age=, keep= or a pattern; runname=% selects every run",
     });

@@ -6,7 +6,7 @@ import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/
 import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
 import { setDrained } from "../../../shared/queue/hosts.ts";
-import { noteOutcome } from "../../../shared/queue/outcomes.ts";
+import { writeOutcome } from "../../../shared/queue/outcomes.ts";
 import { waitFor } from "../../support/area.ts";
 import { leaveMigration } from "../../support/hosts.ts";
 import {
@@ -151,7 +151,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
   it("tells of what fails by itself, of drained hosts, stop files and areas on their way", async () => {
     const { redis, prefix } = served.stage;
     const now = new Date().toISOString();
-    await noteOutcome(redis, prefix, {
+    await writeOutcome(redis, prefix, {
       ...{ kind: "policy", name: "old", area: pathOf("adder"), host: "hosta", jobId: "r1", work: "w" },
       ...{ startedAt: now, endedAt: now, error: { code: "disk-full", message: "no space" }, timeUp: null },
     });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
 import { isCancelRequested, requestCancel } from "../../../shared/queue/cancel.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
-import { noteWaiting, readWaiting } from "../../../shared/queue/deferrals.ts";
+import { readDeferral, recordDeferral } from "../../../shared/queue/deferrals.ts";
 import { withRedis } from "../../support/queue.ts";
 
 test("a job that has not begun is taken from its queue when cancelled, delayed or not, and kept as failed", () =>
@@ -28,11 +28,11 @@ test("two hosts' jobs of the same number are cancelled and put off each for itse
     const other = { host: "hostB", jobId: first.jobId };
     expect(first.jobId).toBe("1");
     expect(await requestCancel(queues, first)).toBe("removed");
-    await noteWaiting(redis, prefix, first, new JobsError("locked", "held"));
+    await recordDeferral(redis, prefix, first, new JobsError("locked", "held"));
     expect(await isCancelRequested(redis, prefix, first)).toBe(true);
     expect(await isCancelRequested(redis, prefix, other)).toBe(false);
-    expect((await readWaiting(redis, prefix, first))?.code).toBe("locked");
-    expect(await readWaiting(redis, prefix, other)).toBeUndefined();
+    expect((await readDeferral(redis, prefix, first))?.code).toBe("locked");
+    expect(await readDeferral(redis, prefix, other)).toBeUndefined();
     // An id that is no number goes with the job that is passed on: so does the wish to end it.
     await redis.set(`${prefix}:cancel:reduce-x`, "1");
     expect(await isCancelRequested(redis, prefix, { host: "anywhere", jobId: "reduce-x" })).toBe(true);

@@ -3,9 +3,9 @@ import {
   type Ended,
   forgetOutcome,
   listOutcomes,
-  noteOutcome,
   type Origin,
   originOf,
+  writeOutcome,
 } from "../../../shared/queue/outcomes.ts";
 import { withRedis } from "../../support/queue.ts";
 
@@ -23,7 +23,7 @@ test("failures are counted from the last success on, and a cancelled job counts 
     const cancelled = { code: "cancelled", message: "the job was cancelled" } as const;
     let jobs = 0;
     const failures = async (end: Partial<Ended>) => {
-      await noteOutcome(redis, prefix, ended(nightly, { jobId: `reduce-${++jobs}`, ...end }));
+      await writeOutcome(redis, prefix, ended(nightly, { jobId: `reduce-${++jobs}`, ...end }));
       return (await listOutcomes(redis, prefix))[0]?.failures;
     };
     expect(await failures({ error })).toBe(1);
@@ -41,7 +41,7 @@ test("a job whose end is recorded twice counts once, whether it failed or was ca
     const failures = async (jobId: string, code: "io" | "cancelled") => {
       const error = { code, message: "m" };
       for (let times = 0; times < 2; times++)
-        await noteOutcome(redis, prefix, ended(nightly, { jobId, error }));
+        await writeOutcome(redis, prefix, ended(nightly, { jobId, error }));
       return (await listOutcomes(redis, prefix))[0]?.failures;
     };
     expect(await failures("reduce-1", "io")).toBe(1);
@@ -52,10 +52,10 @@ test("a job whose end is recorded twice counts once, whether it failed or was ca
 test("policies of one name are kept apart by their areas, and what asked for nothing for long is forgotten", () =>
   withRedis(async (redis, prefix) => {
     const old = (area: string): Origin => ({ kind: "policy", name: "old", area });
-    await noteOutcome(redis, prefix, ended(old("/areas/a1")));
-    await noteOutcome(redis, prefix, ended(old("/areas/a2")));
-    await noteOutcome(redis, prefix, ended(old("/areas/a3"), { endedAt: "2020-01-01T00:00:00.000Z" }));
-    await noteOutcome(redis, prefix, ended(nightly));
+    await writeOutcome(redis, prefix, ended(old("/areas/a1")));
+    await writeOutcome(redis, prefix, ended(old("/areas/a2")));
+    await writeOutcome(redis, prefix, ended(old("/areas/a3"), { endedAt: "2020-01-01T00:00:00.000Z" }));
+    await writeOutcome(redis, prefix, ended(nightly));
     const areas = async () =>
       (await listOutcomes(redis, prefix)).map(({ name, area }) => `${name} ${area}`).sort();
     expect(await areas()).toEqual(["nightly /areas/a1", "old /areas/a1", "old /areas/a2"]);

@@ -9,13 +9,13 @@ const sessionOf = (db: Connection, token: number) =>
 export function closePart(
   db: Connection,
   part: closed.PairPart,
-  mark: Parameters<typeof closed.closePart>[2],
+  mark: Parameters<typeof closed.closeDatabase>[2],
   token: number,
 ): void {
-  sessionOf(db, token).commitOnce(part, () => closed.closePart(db, part, mark));
+  sessionOf(db, token).commitOnce(part, () => closed.closeDatabase(db, part, mark));
 }
 
 /** Opens it again, likewise. */
 export function openPart(db: Connection, part: closed.PairPart, token: number): void {
-  sessionOf(db, token).commitOnce(part, () => closed.openPart(db, part));
+  sessionOf(db, token).commitOnce(part, () => closed.reopenDatabase(db, part));
 }

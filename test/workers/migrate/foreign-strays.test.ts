@@ -20,7 +20,7 @@ import { divergentCacheFiles } from "../../../workers/migrate/pair/divergent-cac
 import { readMigrationFiles } from "../../../workers/migrate/state/migration-files.ts";
 import { lastMigrationOf } from "../../../workers/migrate/state/open-migrations.ts";
 import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
-import { watch } from "../../../workers/migrate/steps/watch-old-home.ts";
+import { watchOldHome } from "../../../workers/migrate/steps/watch-old-home.ts";
 import {
   addSecondCache,
   edit,
@@ -64,7 +64,7 @@ async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {
   if (row === undefined) throw new Error("not migrated");
   const files = () => readMigrationFiles(opened, row.token).watched;
   const stray = divergentCacheFiles(join(area.directory, ".mtjobs/migration", String(row.token)), 1);
-  const look = (settleMs = 60_000) => watch(opened, row, { ...contextOn("old", o), settleMs });
+  const look = (settleMs = 60_000) => watchOldHome(opened, row, { ...contextOn("old", o), settleMs });
   return { area, o, second, write, own, row, files, stray, look, opened };
 }
 

@@ -8,7 +8,7 @@ import { readFence } from "../../../workers/area-db/fence.ts";
 import { buildPair } from "../../../workers/migrate/pair/build-pair.ts";
 import { closingMessage, isUntouched, readClosed } from "../../../workers/migrate/pair/closed.ts";
 import { digestOf, integrityOf } from "../../../workers/migrate/pair/digest.ts";
-import { cleanPair, endCleaning } from "../../../workers/migrate/pair/install.ts";
+import { cleanPair, finishCleaning } from "../../../workers/migrate/pair/install.ts";
 import { assertNothingLost, openClient, readColumn, unionOfRuns } from "../../support/area.ts";
 import {
   closePair,
@@ -201,7 +201,7 @@ describe.each([false, true])("installing over a closed pair of an earlier migrat
     const pair = await install(pairs, await takeSnapshot(pairs));
     await clean(pairs, 20);
     await clean(pairs, 20);
-    endCleaning({ area: pairs.area, settings: pairs.new }, 20);
+    finishCleaning({ area: pairs.area, settings: pairs.new }, 20);
     expect(stateOf(pair)[0]).toMatchObject({ closed: 20, untouched: true });
     expect(() => openToWrite(pair.megatestDb, (db) => db.exec("DELETE FROM tests"))).toThrow(
       closingMessage("10.0.0.1"),

@@ -5,7 +5,7 @@ import { openArea } from "../../../shared/area/area.ts";
 import { divergentCacheNumbers } from "../../../workers/migrate/merge/merge-caches.ts";
 import { lastMigrationOf } from "../../../workers/migrate/state/open-migrations.ts";
 import { awaitWatch } from "../../../workers/migrate/steps/finish.ts";
-import { watch } from "../../../workers/migrate/steps/watch-old-home.ts";
+import { watchOldHome } from "../../../workers/migrate/steps/watch-old-home.ts";
 import { temporaryDirectory, writeAgainst } from "../../support/area.ts";
 import { buildForTwo, closeByHand, contextOn, switchByHand } from "../../support/hosts.ts";
 import { historyOf } from "../../support/queue.ts";
@@ -20,7 +20,7 @@ it("a migration whose home has nothing to merge strays with says in its result a
   const opened = openArea(area.directory);
   const row = await lastMigrationOf(opened, contextOn("old", o));
   if (row === undefined) throw new Error("not migrated");
-  await watch(opened, row, contextOn("old", o));
+  await watchOldHome(opened, row, contextOn("old", o));
   const report = await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
   const directory = join(area.directory, ".mtjobs", "migration", String(row.token));
   expect(divergentCacheNumbers(directory)).toEqual([1]);

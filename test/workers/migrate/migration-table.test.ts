@@ -7,8 +7,8 @@ import {
   beginMigration,
   lastMigration,
   migrationOf,
-  note,
   openMigration,
+  updateMigration,
 } from "../../../workers/migrate/state/migration-table.ts";
 import { temporaryDirectory } from "../../support/area.ts";
 
@@ -49,7 +49,7 @@ describe("the table of migrations", () => {
     advance(db, 7, "installed");
     advance(db, 7, "intent", { switch_token: 8 });
     advance(db, 7, "switched");
-    note(db, 7, "switched", { new_ready: 1 });
+    updateMigration(db, 7, "switched", { new_ready: 1 });
     expect(openMigration(db)).toMatchObject({ state: "switched", switch_token: 8, new_ready: 1 });
     advance(db, 7, "settled");
     expect(openMigration(db)).toBeUndefined();

@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
-import { signsOfLife } from "../../../workers/migrate/checks/in-use.ts";
+import { oldHomeActivity } from "../../../workers/migrate/checks/in-use.ts";
 import { baseFile } from "../../../workers/migrate/state/migration-files.ts";
 import { removeOldPairs } from "../../../workers/migrate/steps/remove-old-pairs.ts";
 import {
@@ -168,9 +168,9 @@ describe("a take-over", () => {
     const opened = openArea(area.directory);
     const hour = Date.now() / 1000 - 3600;
     utimesSync(area.megatestDb, hour, hour);
-    expect(signsOfLife(opened)).toMatchObject({ ok: true });
-    expect(signsOfLife(opened, hour * 1000 + 10_000)).toMatchObject({ ok: false });
+    expect(oldHomeActivity(opened)).toMatchObject({ ok: true });
+    expect(oldHomeActivity(opened, hour * 1000 + 10_000)).toMatchObject({ ok: false });
     utimesSync(join(area.directory, "megatest.db"), hour + 3590, hour + 3590);
-    expect(signsOfLife(opened)).toMatchObject({ name: "signs-of-life", ok: false });
+    expect(oldHomeActivity(opened)).toMatchObject({ name: "signs-of-life", ok: false });
   });
 });

@@ -24,7 +24,7 @@ export interface StepContext {
 export type HandedOver = StepReport & { lockValue?: string };
 
 /** Runs a step that another host coordinates, or reconciles a migration. */
-export async function performStep(
+export async function runStepJob(
   job: Job,
   payload: MigrateStepPayload,
   context: StepContext,

@@ -80,7 +80,7 @@ function mayWrite(files: readonly string[], uid: number): boolean {
 export const silenceMs = 5 * 60_000;
 
 /** Checks for a recently changed server log or megatest.db. */
-export function signsOfLife(area: Area, now = Date.now()): MigrateCheck {
+export function oldHomeActivity(area: Area, now = Date.now()): MigrateCheck {
   const changedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
   const touched = liveServers(area, now)[0]?.logMtimeMs ?? 0;
   const signs = [

@@ -22,7 +22,7 @@ export interface RunningTest {
   sign: number;
 }
 
-export interface Signs {
+export interface Activity {
   running: RunningTest[];
   /** The newest plausible activity after `since`, seconds since 1970. */
   newest: number | undefined;
@@ -40,13 +40,13 @@ export interface Window {
 type Side = "cache" | "area";
 
 /** Reads each row's activity from its freshest side: the cache, plus rows that megatest.db has alone or newer. */
-export async function readSigns(
+export async function readActivity(
   db: Connection,
   { hasCache, hasRef }: { hasCache: boolean; hasRef: boolean },
   window: Window,
   signal: AbortSignal,
-): Promise<Signs> {
-  const signs: Signs = { running: [], newest: undefined, ahead: 0 };
+): Promise<Activity> {
+  const signs: Activity = { running: [], newest: undefined, ahead: 0 };
   for (const part of hasCache ? (["cache", "area"] as const) : (["area"] as const)) {
     for (const table of identifiedTables) {
       const { filter, sign } = await retryWhileBusy(signal, () => ({
@@ -80,7 +80,7 @@ async function lookForActivity(
   db: Connection,
   look: Look,
   { since, until, signal }: Window & { signal: AbortSignal },
-  signs: Signs,
+  signs: Activity,
 ): Promise<void> {
   const { part, table, sign, where } = look;
   const read = () =>

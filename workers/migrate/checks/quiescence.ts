@@ -1,8 +1,8 @@
 import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
 import { assertMegatestSchema, type Files } from "../../area-db/databases.ts";
-import { openQuietly } from "../../area-db/open-readonly.ts";
+import { openReadonly } from "../../area-db/open-readonly.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
-import { type RunningTest, readSigns, type Signs } from "./last-activity.ts";
+import { type Activity, type RunningTest, readActivity } from "./last-activity.ts";
 
 export interface QuietOptions {
   files: Files;
@@ -50,19 +50,19 @@ async function read(
   files: Files,
   window: { since: number; until: number },
   signal: AbortSignal,
-): Promise<Signs> {
+): Promise<Activity> {
   const { completed: _, ...sources } = files;
-  const db = await retryWhileBusy(signal, () => openQuietly(sources));
+  const db = await retryWhileBusy(signal, () => openReadonly(sources));
   try {
     await retryWhileBusy(signal, () => assertMegatestSchema(db, files));
     const given = { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined };
-    return await readSigns(db, given, window, signal);
+    return await readActivity(db, given, window, signal);
   } finally {
     db.close();
   }
 }
 
-const stuckOf = ({ running }: Signs, since: number) => running.filter(({ sign }) => sign <= since);
+const stuckOf = ({ running }: Activity, since: number) => running.filter(({ sign }) => sign <= since);
 
 function testsCheck(alive: RunningTest[], stuck: number, stuckTests: RunningTest[]): MigrateCheck {
   const facts = { running: alive.length, tests: show(alive), stuck, stuckTests: show(stuckTests) };
@@ -82,7 +82,7 @@ function testsCheck(alive: RunningTest[], stuck: number, stuckTests: RunningTest
   return { name: "tests", ok: true, detail: `no test is running${rest}`, facts };
 }
 
-function activityCheck({ newest, ahead }: Signs): MigrateCheck {
+function activityCheck({ newest, ahead }: Activity): MigrateCheck {
   const facts = { newest: newest === undefined ? null : timeOf(newest), tablesAhead: ahead };
   return newest === undefined
     ? { name: "activity", ok: true, detail: "no run, test or step shows activity", facts }

@@ -6,7 +6,7 @@ import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { AreaSession } from "../../records/area-session.ts";
 import { columnList, rowLiteral, sameRow } from "../../records/row-sql.ts";
-import { commitLosers } from "../../records/superseded.ts";
+import { commitSuperseded } from "../../records/superseded.ts";
 import { clearTempTable } from "../../records/temp-tables.ts";
 import type { DivergentFiles } from "./match-rows.ts";
 
@@ -82,7 +82,7 @@ class AreaRows {
     });
     const done = homes.filter((home) => home !== undefined);
     const kept = done.filter(({ isKept }) => isKept).length;
-    if (kept > 0) await commitLosers(this.#session);
+    if (kept > 0) await commitSuperseded(this.#session);
     // Also unchanged rows: the divergent cache's sync may have overwritten them in megatest.db.
     const carried = done.map(({ home }) => home);
     const displaced = this.#synced && carried.length > 0 ? await this.#carry(carried) : 0;
@@ -207,7 +207,7 @@ class AreaRows {
     if (!hasTable(this.#session.db, "area", this.#table)) return 0;
     clearTempTable(this.#session.db, "losers");
     const noted = await this.#session.read(() => this.#noteDisplaced(part, rows));
-    if (noted > 0) await commitLosers(this.#session);
+    if (noted > 0) await commitSuperseded(this.#session);
     return noted;
   }
 

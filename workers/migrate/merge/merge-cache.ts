@@ -10,7 +10,7 @@ import type { AreaSession } from "../../records/area-session.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, rowLiteral } from "../../records/row-sql.ts";
-import { commitLosers } from "../../records/superseded.ts";
+import { commitSuperseded } from "../../records/superseded.ts";
 import { writtenColumns } from "../../records/sync-kind.ts";
 import { clearTempTable } from "../../records/temp-tables.ts";
 import { attachDivergent, type DivergentFiles, divergentColumns, ParentIds, RowMatch } from "./match-rows.ts";
@@ -80,7 +80,7 @@ async function settle(settling: Settling): Promise<Merged> {
     });
   });
   const kept = written.filter((home) => home === "kept").length;
-  if (kept > 0) await commitLosers(session);
+  if (kept > 0) await commitSuperseded(session);
   const homes = written.filter((home) => typeof home === "bigint");
   if (record.synced && homes.length > 0) {
     // In the order of Megatest's sync.

@@ -4,7 +4,7 @@ import type { AreaSession } from "../../records/area-session.ts";
 import { reconcileRows } from "../../records/reconcile-cache.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { rowLiteral, sameName, sameRow } from "../../records/row-sql.ts";
-import { commitLosers } from "../../records/superseded.ts";
+import { commitSuperseded } from "../../records/superseded.ts";
 import { clearTempTable } from "../../records/temp-tables.ts";
 import { copyFromCache } from "./merge-cache.ts";
 
@@ -47,7 +47,7 @@ async function replace(session: AreaSession, record: RecordPlan, ids: readonly b
   clearTempTable(session.db, "losers");
   await session.read(() => noteDisplaced(session, record, ids));
   for (let isDone = false; !isDone; ) {
-    await commitLosers(session);
+    await commitSuperseded(session);
     isDone = await session.commit("area", () => {
       // A concurrent sync wrote another version.
       if (noteDisplaced(session, record, ids) > 0) return false;

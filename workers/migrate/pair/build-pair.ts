@@ -2,7 +2,7 @@ import type { CachePair } from "../../../shared/area/cache/cache.ts";
 import { openConnection, quoteName } from "../../../shared/sqlite/connection.ts";
 import { raiseFenceToken } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
-import { closePart, type PairPart } from "./closed.ts";
+import { closeDatabase, type PairPart } from "./closed.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { copyParts, type Installing, preparePairDirectory, putPair } from "./install.ts";
 
@@ -30,7 +30,7 @@ export async function buildPair(o: BuildOptions): Promise<CachePair> {
       transact(db, () => {
         dropOwnTables(db, part);
         raiseFenceToken(db, part, o.partToken);
-        closePart(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() });
+        closeDatabase(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() });
       });
     }
   } finally {

@@ -49,7 +49,7 @@ export function isUntouched(db: Connection, part: PairPart): boolean {
  *
  * @param known false for a divergent cache, which counts as touched until `noteKnown`
  */
-export function closePart(
+export function closeDatabase(
   db: Connection,
   part: PairPart,
   mark: Omit<ClosedMark, "changeCounter">,
@@ -74,12 +74,12 @@ export function closePart(
 const unknownVersion = -1;
 
 /** Records that all rows of a closed database are known elsewhere. Call inside a transaction. */
-export function noteKnown(db: Connection, part: PairPart): void {
+export function recordKnown(db: Connection, part: PairPart): void {
   db.prepare(`UPDATE ${part}.mtjobs_closed SET change_counter = ?`).run(schemaVersion(db, part));
 }
 
 /** Reopens a closed database to writers. Call inside a transaction. */
-export function openPart(db: Connection, part: PairPart): void {
+export function reopenDatabase(db: Connection, part: PairPart): void {
   dropTriggers(db, part);
   db.exec(`DROP TABLE IF EXISTS ${part}.mtjobs_closed`);
 }
@@ -93,7 +93,7 @@ export function setNamedHome(db: Connection, part: PairPart, home: string): void
     dropTriggers(db, part);
     createTriggers(db, part, home);
     db.prepare(`UPDATE ${part}.mtjobs_closed SET moved_to = ?`).run(home);
-    if (untouched) noteKnown(db, part);
+    if (untouched) recordKnown(db, part);
   });
 }
 
@@ -108,7 +108,7 @@ export function writeClosed(db: Connection, part: PairPart, body: () => void): v
   dropTriggers(db, part);
   body();
   createTriggers(db, part, mark.movedTo);
-  if (untouched) noteKnown(db, part);
+  if (untouched) recordKnown(db, part);
 }
 
 function createTriggers(db: Connection, part: PairPart, movedTo: string): void {

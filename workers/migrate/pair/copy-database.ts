@@ -98,7 +98,7 @@ const notThere = (file: string) =>
  * Gives a database that is not open elsewhere the page size of `target` if that is in WAL mode. A WAL target keeps
  * its page size, and SQLite's backup into it fails otherwise (SQLITE_READONLY).
  */
-export function takePageSize(file: string, target: string): void {
+export function matchPageSize(file: string, target: string): void {
   const size = walPageSize(target);
   if (size === undefined) return;
   const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
@@ -127,7 +127,7 @@ function walPageSize(path: string): number | undefined {
  * Takes a database that is not open elsewhere out of WAL mode, which SQLite's backup copies: the copy must be a
  * single file and usable on a network file system.
  */
-export function leaveWal(file: string): void {
+export function setRollbackJournal(file: string): void {
   const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
   try {
     // Avoids a shared-memory file.
@@ -194,7 +194,7 @@ export async function copyAside({ from, target, partToken, model, signal }: Copy
   try {
     createNewLike(temporary, model);
     await copyDatabase(from, temporary, signal);
-    leaveWal(temporary);
+    setRollbackJournal(temporary);
     syncFile(temporary);
     renameSync(temporary, target);
   } catch (error) {

@@ -8,12 +8,12 @@ import { defined } from "../../../shared/defined.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import { openConnection, openReadonlyConnection } from "../../../shared/sqlite/connection.ts";
-import { copyPrivately, type Expected, type PrivateCopy } from "../../../shared/sqlite/private-copy.ts";
+import { copyPrivately, type ExpectedFile, type PrivateCopy } from "../../../shared/sqlite/private-copy.ts";
 import { DatabaseSession } from "../../area-db/database-session.ts";
 import { busyTimeoutMs } from "../../area-db/databases.ts";
 import { raiseFenceToken, readFence } from "../../area-db/fence.ts";
 import { retryWhileBusy, transact } from "../../area-db/transaction.ts";
-import { type ClosedMark, closePart, noteKnown, type PairPart } from "./closed.ts";
+import { type ClosedMark, closeDatabase, type PairPart, recordKnown } from "./closed.ts";
 import { copyAside } from "./copy-database.ts";
 import { assertSound } from "./digest.ts";
 import { ownPairs, readMark } from "./pair-files.ts";
@@ -28,7 +28,7 @@ export interface DivergentCache {
   foreign?: Foreign;
 }
 
-interface Foreign extends Expected {
+interface Foreign extends ExpectedFile {
   owner: string;
   /** Its newest modification, ms since 1970. */
   changedAt: number;
@@ -138,12 +138,12 @@ export async function exportDivergentCache(stray: DivergentCache, o: ExportOptio
   await withStray(stray, o, async (session, part) => {
     await session.read(() => transact(session.db, () => raiseFenceToken(session.db, part, session.token)));
     const mark = { ...o.closed, closedAt: Date.now() };
-    await session.commit(part, () => closePart(session.db, part, mark, { known: false }));
+    await session.commit(part, () => closeDatabase(session.db, part, mark, { known: false }));
   });
   const to = divergentCacheFiles(o.directory, o.n);
   if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, partToken, model, signal });
   await copyAside({ from: stray.cache, target: to.cache, partToken, model, signal });
-  await withStray(stray, o, (session, part) => session.commit(part, () => noteKnown(session.db, part)));
+  await withStray(stray, o, (session, part) => session.commit(part, () => recordKnown(session.db, part)));
 }
 
 async function withStray(
@@ -175,7 +175,7 @@ async function withStray(
  */
 export async function exportForeign(
   { cache, ref }: DivergentCache,
-  foreign: Expected,
+  foreign: ExpectedFile,
   o: Pick<ExportOptions, "directory" | "n" | "partToken" | "model" | "signal">,
 ): Promise<string | undefined> {
   const { partToken, model, signal } = o;
@@ -197,7 +197,7 @@ export async function exportForeign(
 }
 
 /** Returns a sound private copy, or a sentence on what is wrong. */
-function copySound(file: string, expected: Expected): PrivateCopy | string {
+function copySound(file: string, expected: ExpectedFile): PrivateCopy | string {
   let copy: PrivateCopy | undefined;
   try {
     copy = copyPrivately(file, expected);

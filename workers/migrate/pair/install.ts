@@ -11,8 +11,8 @@ import type { Settings } from "../../../shared/settings/settings.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { assertFenceToken, raiseFenceToken } from "../../area-db/fence.ts";
 import { retryWhileBusy, transact } from "../../area-db/transaction.ts";
-import { noteKnown, type PairPart, setNamedHome, writeClosed } from "./closed.ts";
-import { copyDatabase, leaveWal, snapshotNames, syncFile, takePageSize } from "./copy-database.ts";
+import { type PairPart, recordKnown, setNamedHome, writeClosed } from "./closed.ts";
+import { copyDatabase, matchPageSize, setRollbackJournal, snapshotNames, syncFile } from "./copy-database.ts";
 import { sameDigest } from "./digest.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { exportDivergentCache } from "./divergent-caches.ts";
@@ -129,7 +129,7 @@ export async function copyParts(
     const file = temporaryFile(directory, token, part);
     createNewLike(file, area.megatestDb);
     await copyDatabase(from, file, signal);
-    leaveWal(file);
+    setRollbackJournal(file);
     files[part] = file;
   }
   return files;
@@ -144,7 +144,7 @@ export async function putPair(o: Installing, place: PairDirectory, files: Files)
         raiseFenceToken(db, part, o.partToken);
         writeClosed(db, part, () => writeGap(db, o.gapAbove, [part]));
         // A copy's schema version differs from its source's.
-        noteKnown(db, part);
+        recordKnown(db, part);
       });
     }
   } finally {
@@ -173,7 +173,7 @@ async function putFile(o: Installing, place: PairDirectory, part: PairPart, file
     renameSync(file, target);
   } else {
     // It may be open elsewhere: replace its content, not the file.
-    await retryWhileBusy(o.signal, () => takePageSize(file, target));
+    await retryWhileBusy(o.signal, () => matchPageSize(file, target));
     await copyDatabase(file, target, o.signal);
     o.failpoint("pair-replaced");
     rmSync(file);
@@ -186,7 +186,7 @@ function markKnown(file: string, part: PairPart, partToken: number): void {
   try {
     transact(db, () => {
       assertFenceToken(db, part, partToken, Date.now());
-      noteKnown(db, part);
+      recordKnown(db, part);
     });
   } finally {
     db.close();
@@ -218,7 +218,10 @@ export async function cleanPair(
 }
 
 /** Completes `cleanPair` once the area records it. Call under the pair guard. */
-export function endCleaning({ area, settings }: Pick<Installing, "area" | "settings">, token: number): void {
+export function finishCleaning(
+  { area, settings }: Pick<Installing, "area" | "settings">,
+  token: number,
+): void {
   for (const { directory } of ownPairs(area, settings)) {
     removeOwnFiles(directory, token);
     removeIfEmpty(directory);

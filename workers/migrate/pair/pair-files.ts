@@ -9,7 +9,7 @@ import { defined } from "../../../shared/defined.ts";
 import { systemCode } from "../../../shared/errors.ts";
 import { syncDirectory } from "../../../shared/files/sync-directory.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
-import { openQuietly } from "../../area-db/open-readonly.ts";
+import { openReadonly } from "../../area-db/open-readonly.ts";
 import { type ClosedMark, isUntouched, type PairPart, readClosed } from "./closed.ts";
 import { syncFile } from "./copy-database.ts";
 import { ensureCacheDirectory } from "./pair-guard.ts";
@@ -47,7 +47,7 @@ export function findPairDirectory(area: Area, settings: Settings): PairDirectory
 }
 
 export function readMark(pair: CachePair): PairMark {
-  const db = openQuietly(defined({ cache: pair.megatestDb, ref: pair.refDb }));
+  const db = openReadonly(defined({ cache: pair.megatestDb, ref: pair.refDb }));
   try {
     const mark = readClosed(db, "cache");
     const cacheUntouched = isUntouched(db, "cache");

@@ -8,7 +8,7 @@ import { withPairGuard } from "./pair-guard.ts";
  * Returns the existing pair on the future home. Removes an empty one unless it is open: with a token it would look
  * like a cache in use.
  */
-export async function findStandingPair(area: Area, settings: Settings): Promise<CachePair | undefined> {
+export async function findExistingPair(area: Area, settings: Settings): Promise<CachePair | undefined> {
   const pair = findCache(area, settings);
   if (pair === undefined || !isEmptyPair(pair)) return pair;
   await withPairGuard(settings, async () => isEmptyPair(pair) && removePair(pair.directory));

@@ -75,7 +75,7 @@ function select(db: Connection, where: string, ...values: string[]): MigrationRo
 }
 
 /** @throws JobsError `conflict` if a migration is open: two that undo each other would leave two homes */
-export function refuseWhereOpen(db: Connection): void {
+export function refuseIfOpen(db: Connection): void {
   const open = openMigration(db);
   if (open === undefined) return;
   throw new JobsError(
@@ -124,7 +124,7 @@ export function advance(
 }
 
 /** Updates a migration without changing its state. Call in a transaction that asserted the fence token. */
-export function note(
+export function updateMigration(
   db: Connection,
   token: number,
   state: MigrationState,

@@ -3,7 +3,7 @@ import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { Connection } from "../../../shared/sqlite/connection.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { openQuietly } from "../../area-db/open-readonly.ts";
+import { openReadonly } from "../../area-db/open-readonly.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { readMigrationFiles } from "./migration-files.ts";
 import { isLeaseAlive, leaseOf } from "./migration-session.ts";
@@ -44,7 +44,7 @@ async function readArea<T>(
   read: (db: Connection) => T,
 ): Promise<T> {
   return await retryWhileBusy(signal, () => {
-    const db = openQuietly({ area: megatestDb });
+    const db = openReadonly({ area: megatestDb });
     try {
       return read(db);
     } finally {

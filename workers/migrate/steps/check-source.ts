@@ -66,7 +66,7 @@ function sizeOf(file: string | undefined): number {
 }
 
 /** Stops the given processes if they are Megatest servers of the area. */
-export async function stop(payload: StopPayload, context: JobContext): Promise<CheckReport> {
+export async function stopServersOfArea(payload: StopPayload, context: JobContext): Promise<CheckReport> {
   const { area } = await openAreaForJob(payload, context);
   return { checks: [await stopServers(area, payload.pids, context.settings, context.signal)] };
 }

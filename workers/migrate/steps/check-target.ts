@@ -15,9 +15,9 @@ import { msSince } from "../../../shared/time/elapsed.ts";
 import { assertMegatestSchema } from "../../area-db/databases.ts";
 import { assertIdRoom } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { openQuietly } from "../../area-db/open-readonly.ts";
+import { openReadonly } from "../../area-db/open-readonly.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
-import { openFileCheck, signsOfLife, spaceCheck } from "../checks/in-use.ts";
+import { oldHomeActivity, openFileCheck, spaceCheck } from "../checks/in-use.ts";
 import { failed, passed } from "../checks/refusal.ts";
 import { readClosed } from "../pair/closed.ts";
 import { assertHomehostFile } from "../pair/homehost-file.ts";
@@ -63,7 +63,7 @@ export async function checkTarget(payload: MigratePayload, context: JobContext):
   };
   return await retryWhileBusy(signal, () => {
     assertIdRoom({ area: area.megatestDb, completed: area.completedDb });
-    const db = openQuietly({ area: area.megatestDb });
+    const db = openReadonly({ area: area.megatestDb });
     try {
       const own = migrationOf(db, jobId);
       const leaseAlive = own !== undefined && isLeaseAlive(leaseOf(db), jobId);
@@ -75,7 +75,7 @@ export async function checkTarget(payload: MigratePayload, context: JobContext):
           ? failed("pinned", "[server] homehost in megatest.config pins the area to its host")
           : passed("pinned", "no [server] homehost in megatest.config"),
         targetCheck(address, toHome),
-        ...(payload.takeover ? [signsOfLife(area)] : []),
+        ...(payload.takeover ? [oldHomeActivity(area)] : []),
         ...rowChecks(db, payload),
         ...areaChecks(db, area, context),
       ];
@@ -148,7 +148,7 @@ function pairCheck(pair: CachePair | undefined, host: string): MigrateCheck {
       ? failed("caches", `${open.detail}, although that host is not the home (${pair.directory})`)
       : passed("caches", "the new home's cache is empty and will be created again");
   }
-  const db = openQuietly({ cache: pair.megatestDb });
+  const db = openReadonly({ cache: pair.megatestDb });
   try {
     return readClosed(db, "cache") === undefined
       ? failed(

@@ -5,7 +5,7 @@ import type { CheckReport } from "../../../shared/contract/migrate-result.ts";
 import type { FileDigest, MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { defined } from "../../../shared/defined.ts";
 import { toJobsError } from "../../../shared/errors.ts";
-import { noteRefillDue } from "../../area-db/fence.ts";
+import { setRefillDue } from "../../area-db/fence.ts";
 import { assertSchemaFits } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { type OpenedArea, openAreaForJob, prepareArea } from "../../area-db/open-area.ts";
@@ -13,13 +13,13 @@ import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { type AreaSession, areaSession } from "../../records/area-session.ts";
 import { reconcileRows } from "../../records/reconcile-cache.ts";
 import { refusal, undoneError } from "../checks/refusal.ts";
-import { closePart, readClosed } from "../pair/closed.ts";
+import { closeDatabase, readClosed } from "../pair/closed.ts";
 import { writeSnapshot } from "../pair/copy-database.ts";
 import { digestInThread } from "../pair/digest-in-thread.ts";
 import { assertGapFit } from "../pair/id-offset.ts";
 import { ensureMigrationDirectory } from "../state/migration-files.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
-import { advance, beginMigration, migrationOf, refuseWhereOpen } from "../state/migration-table.ts";
+import { advance, beginMigration, migrationOf, refuseIfOpen } from "../state/migration-table.ts";
 import { checkOpenArea } from "./check-source.ts";
 import { rowOf, undoOnOld } from "./undo.ts";
 
@@ -71,7 +71,7 @@ async function begin(
 ): Promise<CheckReport["checks"]> {
   const { context, db } = session;
   try {
-    await session.read(() => refuseWhereOpen(db));
+    await session.read(() => refuseIfOpen(db));
     const report = await checkOpenArea(opened, payload, clockSkewMs(opened.area));
     const refused = refusal(report);
     if (refused !== undefined) throw refused;
@@ -130,15 +130,15 @@ async function closePair(session: MigrationSession, rows: AreaSession, row: Migr
   if ((await session.read(() => readClosed(db, "cache"))) === undefined) {
     const reconciled = await reconcileBeforeClose(rows);
     // The reconciliation has settled it.
-    await session.commit("cache", () => noteRefillDue(db, false));
+    await session.commit("cache", () => setRefillDue(db, false));
     context.log(`Reconciled ${reconciled} rows between the cache and megatest.db.`);
     context.failpoint("migration-gathered");
   }
-  await session.commit("cache", () => closePart(db, "cache", mark));
+  await session.commit("cache", () => closeDatabase(db, "cache", mark));
   context.failpoint("old-cache-closed");
   context.log(`The cache is closed to writers; moving the homehost to ${row.to_home}.`);
   await reconcileAfterClose(rows);
-  if (files.ref !== undefined) await session.commit("ref", () => closePart(db, "ref", mark));
+  if (files.ref !== undefined) await session.commit("ref", () => closeDatabase(db, "ref", mark));
   context.failpoint("old-ref-closed");
 }
 

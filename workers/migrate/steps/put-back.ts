@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
-import { openPart } from "../pair/closed.ts";
+import { reopenDatabase } from "../pair/closed.ts";
 import { copyAside, snapshotNames } from "../pair/copy-database.ts";
 import { divergentCacheFiles } from "../pair/divergent-caches.ts";
 import { gapAbove } from "../pair/id-offset.ts";
@@ -12,7 +12,7 @@ import { withPairGuard } from "../pair/pair-guard.ts";
 import { migrationDirectory } from "../state/migration-files.ts";
 import type { MigrationSession } from "../state/migration-session.ts";
 
-export async function installing(session: MigrationSession, row: MigrationRow): Promise<Installing> {
+export async function installOptions(session: MigrationSession, row: MigrationRow): Promise<Installing> {
   const { area, db, context, token, files } = session;
   const parts = existsSync(files.completed) ? (["area", "completed"] as const) : (["area"] as const);
   return {
@@ -27,9 +27,9 @@ export async function installing(session: MigrationSession, row: MigrationRow): 
 }
 
 /** Installs the area's snapshot, still closed. Call under the pair guard. */
-export async function fromSnapshot(session: MigrationSession, row: MigrationRow): Promise<CachePair> {
+export async function installSnapshot(session: MigrationSession, row: MigrationRow): Promise<CachePair> {
   const snapshot = migrationDirectory(session.area, row.token);
-  return await installPair({ ...(await installing(session, row)), snapshot, digests: row.digests ?? {} });
+  return await installPair({ ...(await installOptions(session, row)), snapshot, digests: row.digests ?? {} });
 }
 
 /** Opens this host's pair, if any, to writers. */
@@ -38,7 +38,7 @@ export async function openPair(session: MigrationSession, row: MigrationRow): Pr
   if (pair !== undefined) await session.attachPair(pair);
   session.keepCacheNewer();
   for (const part of ["ref", "cache"] as const)
-    if (session.files[part] !== undefined) await session.commit(part, () => openPart(session.db, part));
+    if (session.files[part] !== undefined) await session.commit(part, () => reopenDatabase(session.db, part));
 }
 
 /**
@@ -55,7 +55,7 @@ async function pairToOpen(session: MigrationSession, row: MigrationRow): Promise
     context.log("The cache is missing on this host; restoring it from the copy in the area.");
     return await withPairGuard(context.settings, async () => {
       await session.commit("area", () => {});
-      return await fromSnapshot(session, row);
+      return await installSnapshot(session, row);
     });
   }
   const mark = await session.read(() => readMark(pair).mark);

@@ -10,8 +10,8 @@ import type { NextAction } from "../state/next-action.ts";
 import { firstAction, openMigrations } from "../state/open-migrations.ts";
 import { cleanupSettled, settle } from "./finish.ts";
 import { openNew } from "./switch.ts";
-import { cleanNew, cleanupUndone, decide, finishUndo, openOld, rowOf } from "./undo.ts";
-import { watch } from "./watch-old-home.ts";
+import { cleanNew, cleanupUndone, decideMigration, finishUndo, openOld, rowOf } from "./undo.ts";
+import { watchOldHome } from "./watch-old-home.ts";
 
 export type ReconcilePayload = Extract<MigrateStepPayload, { step: "tend" }>;
 
@@ -57,7 +57,7 @@ async function perform(
   givenUp: string | undefined,
 ): Promise<number | undefined> {
   if (action === "clean-new") return void (await cleanNew(area, row, context));
-  if (action === "watch") return await watch(area, row, context);
+  if (action === "watch") return await watchOldHome(area, row, context);
   const pair = findCache(area, context.settings);
   // In `undoing` only the old home acts; otherwise wait until the lease expires.
   const isOver = action === "open-old" || action === "finish-undo" || row.job_id === givenUp;
@@ -97,7 +97,8 @@ async function act(action: NextAction, session: MigrationSession, seen: Migratio
   if (action === "settle") return void (await settle(session, row));
   if (action === "tidy")
     return void (await (row.state === "undone" ? cleanupUndone(session, row) : cleanupSettled(session, row)));
-  if (action === "decide") await decide(session, row, "no worker continued it before its lease expired");
+  if (action === "decide")
+    await decideMigration(session, row, "no worker continued it before its lease expired");
   else if (action === "open-old") await openOld(session, row);
   else if (action === "open-new") await openNew(session, row);
   // The remaining actions need no lease in between.

@@ -1,12 +1,12 @@
 import { JobsError } from "../../../shared/errors.ts";
-import { noteRefillDue } from "../../area-db/fence.ts";
+import { setRefillDue } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
-import { openPart, readClosed } from "../pair/closed.ts";
+import { readClosed, reopenDatabase } from "../pair/closed.ts";
 import type { MigrationSession } from "../state/migration-session.ts";
 import { openMigration } from "../state/migration-table.ts";
 import { sideOf } from "../state/next-action.ts";
 import { openNew } from "./switch.ts";
-import { decide, openOld } from "./undo.ts";
+import { decideMigration, openOld } from "./undo.ts";
 
 const beforeSwitch = ["closing", "closed", "installed", "intent"];
 
@@ -22,7 +22,7 @@ export async function resolveOpenMigration(session: MigrationSession): Promise<v
   const side = row === undefined ? undefined : sideOf(row, context.settings.host);
   if (row !== undefined && side === "old") {
     if (beforeSwitch.includes(row.state))
-      row = await decide(session, row, `job ${context.jobId} found it abandoned`);
+      row = await decideMigration(session, row, `job ${context.jobId} found it abandoned`);
     if (row.state === "switched") throw moved(row.to_home);
     if (row.state === "undoing" && row.old_ready === 0) await openOld(session, row);
   } else if (row?.state === "switched" && side === "new" && row.new_ready === 0) await openNew(session, row);
@@ -51,7 +51,7 @@ async function adopt(session: MigrationSession): Promise<void> {
   if ((await session.read(() => readClosed(db, "cache"))) === undefined) return;
   context.log(".homehost was changed by hand; reopening the cache that a migration closed on this host.");
   // Merges newer rows of megatest.db next, as if a refill were due.
-  await session.read(() => transact(db, () => noteRefillDue(db, true)));
-  if (files.ref !== undefined) await session.commit("ref", () => openPart(db, "ref"));
-  await session.commit("cache", () => openPart(db, "cache"));
+  await session.read(() => transact(db, () => setRefillDue(db, true)));
+  if (files.ref !== undefined) await session.commit("ref", () => reopenDatabase(db, "ref"));
+  await session.commit("cache", () => reopenDatabase(db, "cache"));
 }

@@ -1,18 +1,18 @@
 import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
 import type { CheckReport } from "../../../shared/contract/migrate-result.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { checkSource, stop } from "./check-source.ts";
+import { checkSource, stopServersOfArea } from "./check-source.ts";
 import { type CloseReport, close } from "./close.ts";
 import { type ReconcileReport, reconcile } from "./reconcile.ts";
 
 export type StepReport = CheckReport | CloseReport | ReconcileReport;
 
-export function doStep(payload: MigrateStepPayload, context: JobContext): Promise<StepReport> {
+export function runStep(payload: MigrateStepPayload, context: JobContext): Promise<StepReport> {
   switch (payload.step) {
     case "check":
       return checkSource(payload, context);
     case "stop-servers":
-      return stop(payload, context);
+      return stopServersOfArea(payload, context);
     case "close":
       return close(payload, context);
     case "tend":

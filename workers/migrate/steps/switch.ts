@@ -12,13 +12,13 @@ import { buildPair } from "../pair/build-pair.ts";
 import { copyAside } from "../pair/copy-database.ts";
 import { switchHome, withdrawNextHome, writeNextHome } from "../pair/homehost-file.ts";
 import { withPairGuard } from "../pair/pair-guard.ts";
-import { findStandingPair } from "../pair/standing-pair.ts";
+import { findExistingPair } from "../pair/standing-pair.ts";
 import { baseFile, ensureMigrationDirectory } from "../state/migration-files.ts";
 import { settledLine } from "../state/migration-history.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
-import { advance, note } from "../state/migration-table.ts";
-import { fromSnapshot, installing, openPair } from "./put-back.ts";
-import { cleanNew, decide, rowOf } from "./undo.ts";
+import { advance, updateMigration } from "../state/migration-table.ts";
+import { installOptions, installSnapshot, openPair } from "./put-back.ts";
+import { cleanNew, decideMigration, rowOf } from "./undo.ts";
 
 export interface PartPayload {
   area: string;
@@ -44,7 +44,7 @@ export async function switchOver(payload: PartPayload, context: JobContext): Pro
   const options = {
     context,
     area,
-    pair: await findStandingPair(area, settings),
+    pair: await findExistingPair(area, settings),
     migration: payload.migration,
     lease: "any",
   } as const;
@@ -86,7 +86,7 @@ async function install(session: MigrationSession, row: MigrationRow, checks: Mig
   const pair = await withPairGuard(context.settings, async () => {
     // Another step may have taken over during the wait.
     await session.commit("area", () => {});
-    return row.source === "cache" ? await fromSnapshot(session, row) : await fromBase(session, row);
+    return row.source === "cache" ? await installSnapshot(session, row) : await fromBase(session, row);
   });
   await session.attachPair(pair);
   if (row.source === "cache") checks.push(passed("digest", "every row of the new pair equals the old one"));
@@ -104,7 +104,7 @@ async function fromBase(session: MigrationSession, row: MigrationRow): Promise<C
     const { megatestDb: from } = area;
     await copyAside({ from, target: base, partToken: token, model: from, signal: context.signal });
   }
-  return await buildPair({ ...(await installing(session, row)), base, directory, movedTo: row.to_home });
+  return await buildPair({ ...(await installOptions(session, row)), base, directory, movedTo: row.to_home });
 }
 
 /** Resolves the intent of a step that died: it renamed, or never will. */
@@ -139,7 +139,7 @@ export async function openNew(session: MigrationSession, row: MigrationRow): Pro
   const { db, context } = session;
   await openPair(session, row);
   context.failpoint("pair-opened");
-  await session.commit("area", () => note(db, row.token, "switched", { new_ready: 1 }));
+  await session.commit("area", () => updateMigration(db, row.token, "switched", { new_ready: 1 }));
 }
 
 /** Ends the lease, since the lost home may be away for long. */
@@ -155,7 +155,7 @@ async function leave(session: MigrationSession, jobId: string, thrown: unknown):
   // The next worker continues while the lease is alive, or undoes.
   if (error.code === "stopped" || error.code === "lost-lease") throw error;
   let row = await rowOf(session, jobId);
-  if (isBefore(row)) row = await decide(session, row, error.message);
+  if (isBefore(row)) row = await decideMigration(session, row, error.message);
   if (row.state === "switched" || row.state === "settled") return;
   if (row.state === "undoing") await cleanNew(area, row, context);
   if (row.state === "undone") await session.giveBack().catch(() => {}); // ended: release the lease early

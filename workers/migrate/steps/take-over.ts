@@ -4,12 +4,12 @@ import { JobsError } from "../../../shared/errors.ts";
 import { filesOf } from "../../area-db/databases.ts";
 import { assertSchemaFits } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { Tally } from "../../area-db/job-counts.ts";
 import { prepareArea } from "../../area-db/open-area.ts";
+import { Tally } from "../../area-db/tally.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { removeNextHomes } from "../pair/homehost-file.ts";
 import { assertGapFit } from "../pair/id-offset.ts";
-import { findStandingPair } from "../pair/standing-pair.ts";
+import { findExistingPair } from "../pair/standing-pair.ts";
 import { ensureMigrationDirectory } from "../state/migration-files.ts";
 import { settledLine, undoneLine } from "../state/migration-history.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
@@ -18,9 +18,9 @@ import {
   beginMigration,
   migrationOf,
   openMigration,
-  refuseWhereOpen,
+  refuseIfOpen,
 } from "../state/migration-table.ts";
-import { decide, rowOf } from "./undo.ts";
+import { decideMigration, rowOf } from "./undo.ts";
 
 export interface TakeOverPayload {
   area: string;
@@ -39,7 +39,7 @@ export async function beginTakeOver(
 ): Promise<{ token: number }> {
   const { settings, env, signal } = context;
   const area = openAllowedArea(payload.area, settings, env);
-  const pair = await findStandingPair(area, settings);
+  const pair = await findExistingPair(area, settings);
   const files = filesOf(area, pair);
   await retryWhileBusy(signal, () => assertSchemaFits(files, new Tally()));
   await retryWhileBusy(signal, () => assertGapFit(files));
@@ -62,7 +62,7 @@ export async function beginTakeOver(
       await session.commit("area", () => {
         // Otherwise resumed.
         if (!isNew) return;
-        refuseWhereOpen(session.db);
+        refuseIfOpen(session.db);
         beginMigration(session.db, row, session.token, "closed");
       });
       ensureMigrationDirectory(area, (await rowOf(session, payload.migration)).token);
@@ -84,7 +84,7 @@ export async function abandonOpen(session: MigrationSession, home: string): Prom
   let row = await session.read(() => openMigration(db));
   if (row === undefined) return;
   const reason = `take-over ${context.jobId} ended it: ${home} is gone`;
-  if (row.state !== "undoing" && row.state !== "switched") row = await decide(session, row, reason);
+  if (row.state !== "undoing" && row.state !== "switched") row = await decideMigration(session, row, reason);
   const isSwitched = row.state === "switched";
   const isHome = isSwitched ? row.to_home : row.from_home;
   if (isHome !== home) {

@@ -6,7 +6,7 @@ import { JobsError } from "../../../shared/errors.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { divergentCacheNumbers, mergeCaches } from "../merge/merge-caches.ts";
 import { removeNextHomes, withdrawNextHome } from "../pair/homehost-file.ts";
-import { cleanPair, endCleaning } from "../pair/install.ts";
+import { cleanPair, finishCleaning } from "../pair/install.ts";
 import { withPairGuard } from "../pair/pair-guard.ts";
 import {
   migrationDirectory,
@@ -16,7 +16,7 @@ import {
 } from "../state/migration-files.ts";
 import { type MergedCaches, undoneLine } from "../state/migration-history.ts";
 import type { MigrationSession } from "../state/migration-session.ts";
-import { advance, migrationOf, note } from "../state/migration-table.ts";
+import { advance, migrationOf, updateMigration } from "../state/migration-table.ts";
 import { isNewClean } from "../state/next-action.ts";
 import { openMigrations } from "../state/open-migrations.ts";
 import { openPair } from "./put-back.ts";
@@ -33,7 +33,7 @@ export async function rowOf(session: MigrationSession, jobId: string): Promise<M
  * Resolves an abandoned migration: undoes it, unless `.homehost` already names the new home. First revokes what could
  * still switch it.
  */
-export async function decide(
+export async function decideMigration(
   session: MigrationSession,
   row: MigrationRow,
   reason: string,
@@ -55,7 +55,7 @@ export async function openOld(session: MigrationSession, row: MigrationRow): Pro
   const { db, context } = session;
   await openPair(session, row);
   context.failpoint("old-opened");
-  await session.commit("area", () => note(db, row.token, "undoing", { old_ready: 1 }));
+  await session.commit("area", () => updateMigration(db, row.token, "undoing", { old_ready: 1 }));
 }
 
 /** Ends an undo once nothing is left on the new home, and merges what was written to a pair that existed there. */
@@ -86,7 +86,7 @@ export async function cleanupUndone(
 
 /** Undoes as much as is possible now, on the old home. */
 export async function undoOnOld(session: MigrationSession, row: MigrationRow, reason: string): Promise<void> {
-  const undoing = row.state === "undoing" ? row : await decide(session, row, reason);
+  const undoing = row.state === "undoing" ? row : await decideMigration(session, row, reason);
   if (undoing.old_ready === 0) await openOld(session, undoing);
   const opened = await rowOf(session, row.job_id);
   if (isNewClean(opened, readMigrationFiles(session.area, row.token))) await finishUndo(session, opened);
@@ -106,6 +106,6 @@ export async function cleanNew(area: Area, row: MigrationRow, context: JobContex
       await cleanPair({ area, ...context }, row.token, row.from_home);
     context.failpoint("new-cleaned");
     writeNewClean(area, row.token);
-    endCleaning({ area, ...context }, row.token);
+    finishCleaning({ area, ...context }, row.token);
   });
 }

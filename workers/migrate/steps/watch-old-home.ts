@@ -35,7 +35,11 @@ const tooMany = `there are more than ${mostForeign} such caches`;
  *
  * @returns ms until the next pass; undefined at the end
  */
-export async function watch(area: Area, row: MigrationRow, context: JobContext): Promise<number | undefined> {
+export async function watchOldHome(
+  area: Area,
+  row: MigrationRow,
+  context: JobContext,
+): Promise<number | undefined> {
   const settleMs = context.settleMs ?? defaultSettleMs;
   const now = Date.now();
   const begun: Watched = { since: now, until: now + settleMs, strays: 0, done: false };

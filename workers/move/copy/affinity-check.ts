@@ -21,7 +21,7 @@ function tryValues(db: Connection, { target, mixed }: RecordPlan, from: string):
 }
 
 /** Records in `temp.unfit` the rowids of the rows of a temporary table that completed-runs.db would change. */
-export function noteChangedValues(db: Connection, record: RecordPlan, from: string): void {
+export function recordChangedValues(db: Connection, record: RecordPlan, from: string): void {
   db.exec("CREATE TEMP TABLE IF NOT EXISTS unfit (row INTEGER PRIMARY KEY); DELETE FROM temp.unfit");
   if (record.mixed.length === 0) return;
   tryValues(db, record, from);

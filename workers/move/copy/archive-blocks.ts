@@ -72,7 +72,7 @@ export function copyArchiveBlocks(db: Connection): RenamedBlocks {
 }
 
 /** Does the same and updates the staged tests. */
-export function settleArchiveBlocks(db: Connection): void {
+export function resolveArchiveBlocks(db: Connection): void {
   const map = blockMap(copyArchiveBlocks(db));
   prepared(
     db,

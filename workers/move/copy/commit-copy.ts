@@ -3,10 +3,10 @@ import { prepared } from "../../../shared/sqlite/connection.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList, sameRow } from "../../records/row-sql.ts";
-import { recordLosers } from "../../records/superseded.ts";
+import { recordSuperseded } from "../../records/superseded.ts";
 import { unmatchedRows } from "../../records/unsynced-rows.ts";
 import type { JobSession } from "../session/job-session.ts";
-import { blockSources, settleArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
+import { blockSources, resolveArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
 import { insertStage } from "./insert-staged.ts";
 
 /** State of a run in completed-runs.db. */
@@ -71,10 +71,10 @@ export function commitStage(session: JobSession, pending: PendingStates): void {
   const kept = session.commitPatiently("completed", () => {
     pending.write(session, now);
     withoutTriggers(db, "completed", () => {
-      if (archives) settleArchiveBlocks(db);
+      if (archives) resolveArchiveBlocks(db);
       insertStage(session);
     });
-    return recordLosers(session, now);
+    return recordSuperseded(session, now);
   });
   pending.written();
   session.countKept(kept);

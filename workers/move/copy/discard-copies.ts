@@ -5,7 +5,7 @@ import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import { assertFenceToken } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
-import { assertGone } from "../../records/assert-gone.ts";
+import { assertDeleted } from "../../records/assert-gone.ts";
 import { belongsTo } from "../../records/record-tables.ts";
 import { BatchSize } from "../session/batch-size.ts";
 import type { JobSession } from "../session/job-session.ts";
@@ -69,7 +69,7 @@ function discard({ db, token, records }: JobSession, { runs, tests, isLast }: Pa
           record.table === "tests" ? `id IN ${chosen}` : belongsTo(record, { runs: chosen, tests: chosen });
         const [going, parameters] = [`completed.${record.table} WHERE ${where}`, [isOfTests ? tests : runs]];
         prepared(db, `DELETE FROM ${going}`).run(...parameters);
-        assertGone(db, "completed", record.table, { going, parameters });
+        assertDeleted(db, "completed", record.table, { going, parameters });
       }
     });
     if (isLast) prepared(db, `DELETE FROM completed.mtjobs_runs WHERE run_id IN ${chosen}`).run(runs);

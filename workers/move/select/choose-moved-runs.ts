@@ -1,4 +1,4 @@
-import { matchRun, targetSql } from "../../../shared/area-db/run-patterns.ts";
+import { matchRun, targetSql } from "../../../shared/area-db/match-run.ts";
 import type { RestorePayload } from "../../../shared/contract/payload.ts";
 import { prepared, quoteName } from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";

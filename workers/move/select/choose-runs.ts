@@ -1,7 +1,7 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { gapName, guardName, notNamed } from "../../../shared/area-db/hidden-row-names.ts";
 
-import { matchRun, targetSql } from "../../../shared/area-db/run-patterns.ts";
+import { matchRun, targetSql } from "../../../shared/area-db/match-run.ts";
 import type { ReducePayload } from "../../../shared/contract/payload.ts";
 
 import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";

@@ -1,5 +1,5 @@
+import { targetSql } from "../../../shared/area-db/match-run.ts";
 import type { IdentifiedTable } from "../../../shared/area-db/record-tables.ts";
-import { targetSql } from "../../../shared/area-db/run-patterns.ts";
 import { defaultDeadAfterMs } from "../../../shared/contract/defaults.ts";
 import type { SkipReason } from "../../../shared/contract/move-result.ts";
 import type { ReducePayload } from "../../../shared/contract/payload.ts";

@@ -1,5 +1,5 @@
+import type { RunSelectors } from "../../../shared/area-db/match-run.ts";
 import { noMatchText } from "../../../shared/area-db/no-match.ts";
-import type { RunSelectors } from "../../../shared/area-db/run-patterns.ts";
 import { prepared } from "../../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import type { RunId } from "../../../shared/sqlite/run-id.ts";

@@ -4,12 +4,12 @@ import { rowLiteral } from "../../records/row-sql.ts";
 import type { SourceSession } from "./source-session.ts";
 
 /** Keeps aside the children of copied tests that were registered again under other ids. */
-export function keepChildren(options: SourceSession, tests: string): number {
+export function keepChildVersions(options: SourceSession, tests: string): number {
   const { db, records } = options;
   let superseded = 0;
   for (const child of records.filter(({ parent }) => parent === "test_id")) {
     const rows = `completed.${child.table}`;
-    superseded += keep(
+    superseded += keepVersion(
       options,
       child,
       rows,
@@ -23,7 +23,7 @@ export function keepChildren(options: SourceSession, tests: string): number {
 }
 
 /** Records rows in `mtjobs_superseded`; returns how many. */
-export function keep(
+export function keepVersion(
   { db, part, jobId }: SourceSession,
   record: RecordPlan,
   table: string,

@@ -4,7 +4,7 @@ import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, sameName } from "../../records/row-sql.ts";
-import { noteChangedValues } from "../copy/affinity-check.ts";
+import { recordChangedValues } from "../copy/affinity-check.ts";
 import {
   blockMap,
   blockSources,
@@ -13,7 +13,7 @@ import {
   stageArchiveBlocks,
 } from "../copy/archive-blocks.ts";
 import { addsNothing, sameAsCopy } from "./compare-rows.ts";
-import { keep, keepChildren } from "./keep-aside.ts";
+import { keepChildVersions, keepVersion } from "./keep-aside.ts";
 import type { SourceSession } from "./source-session.ts";
 
 export interface MergedRows {
@@ -71,8 +71,8 @@ function absorbSynced(options: SourceSession, record: RecordPlan, renamedBlocks:
     // The freshest database: its version replaces the one in completed-runs.db.
     const rivals = `(${rivalRows(record, part)})`;
     if (record.table === "tests")
-      superseded += keepChildren(options, `${rivals} AND test_id NOT IN (SELECT id FROM temp.incoming)`);
-    superseded += keep(
+      superseded += keepChildVersions(options, `${rivals} AND test_id NOT IN (SELECT id FROM temp.incoming)`);
+    superseded += keepVersion(
       options,
       record,
       `completed.${record.table}`,
@@ -84,12 +84,12 @@ function absorbSynced(options: SourceSession, record: RecordPlan, renamedBlocks:
   }
   const late = addIncoming(options, record, blockMap(renamedBlocks));
   restoreOwnColumns(options, record);
-  noteChangedValues(db, record, "temp.incoming");
-  superseded += keep(options, record, "temp.incoming", isUnfit, doesNotFit);
+  recordChangedValues(db, record, "temp.incoming");
+  superseded += keepVersion(options, record, "temp.incoming", isUnfit, doesNotFit);
   const isThere = `EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
   const isKnown = `${sameAsCopy(record, record.carried(part, "completed"))} AND ${wins ? "1" : addsNothing(record, part)}`;
   const keepOlder = (which: string) =>
-    keep(
+    keepVersion(
       options,
       record,
       "temp.incoming",
@@ -170,7 +170,7 @@ function absorbUnsynced(options: SourceSession, record: RecordPlan): MergedRows 
   const { db, part } = options;
   const { table } = record;
   const parented = mayJoin(options, record);
-  noteChangedValues(db, record, "temp.incoming");
+  recordChangedValues(db, record, "temp.incoming");
   // Rows that keep their ids come first: a new id could be one of them.
   const rows = prepared<[], [bigint, bigint]>(
     db,
@@ -195,8 +195,8 @@ function absorbUnsynced(options: SourceSession, record: RecordPlan): MergedRows 
     if (changes === 0) prepared(db, "INSERT INTO temp.unfit VALUES (?)").run(row);
   }
   const superseded =
-    keep(options, record, "temp.incoming", `NOT (${parented})`, "an orphaned row") +
-    keep(options, record, "temp.incoming", `${parented} AND ${isUnfit}`, doesNotFit);
+    keepVersion(options, record, "temp.incoming", `NOT (${parented})`, "an orphaned row") +
+    keepVersion(options, record, "temp.incoming", `${parented} AND ${isUnfit}`, doesNotFit);
   return { superseded, unsynced: 0, late };
 }
 

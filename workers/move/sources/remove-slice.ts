@@ -3,7 +3,7 @@ import { type Connection, prepared, quoteText } from "../../../shared/sqlite/con
 import { idList } from "../../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { Source } from "../../area-db/databases.ts";
-import { assertGone } from "../../records/assert-gone.ts";
+import { assertDeleted } from "../../records/assert-gone.ts";
 import { rowsOfSlice } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { type RowIds, runsNamedBy, separateReusedIds } from "../ids/reused-ids.ts";
@@ -166,6 +166,6 @@ function deleteSlice(db: Connection, part: Source, record: RecordPlan, spared: r
   const others = " AND id NOT IN (SELECT value FROM json_each(?))";
   const [going, parameters] = spared.length === 0 ? [rows, []] : [rows + others, [idList(spared)]];
   const { changes } = prepared<string[]>(db, `DELETE FROM ${going}`).run(...parameters);
-  assertGone(db, part, table, { going, parameters });
+  assertDeleted(db, part, table, { going, parameters });
   return changes;
 }
