@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { checkSubjects } from "../producers/doctor/checks/check.ts";
 import { migrateSchema } from "../shared/contract/migrate-payload.ts";
 import { migrateCheckNames } from "../shared/contract/migrate-result.ts";
 import { payloadSchemas } from "../shared/contract/payload.ts";
@@ -67,6 +68,14 @@ beforeAll(async () => {
 });
 
 describe("the documentation", () => {
+  it.each(["docs/interface.md", "docs/operations.md"])("%s explains each check of the doctor", (page) => {
+    const cells = readFileSync(join(root, page), "utf8").matchAll(
+      /^\| (`[a-z-]+(?:\/FILE)?`(?:, `[a-z-]+(?:\/FILE)?`)*) \|/gm,
+    );
+    const named = new Set([...cells].flatMap(([, cell = ""]) => cell.match(/[a-z-]+(?=`|\/FILE)/g) ?? []));
+    expect(checkSubjects.filter((subject) => !named.has(subject))).toEqual([]);
+  });
+
   it("lists every error code, with what it means and what to do, and no other", () => {
     const codes = [...errorCodes].sort();
     expect([...namesInTable("docs/interface.md", "Errors")].sort()).toEqual(codes);

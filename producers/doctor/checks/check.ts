@@ -1,9 +1,51 @@
 import { nameDatabase } from "../../../shared/area-db/name-database.ts";
 import { filesAtHand } from "../../../shared/sqlite/connection.ts";
 
+/** What the checks are about. The docs list each. */
+export const checkSubjects = [
+  "area-id",
+  "cache",
+  "caches",
+  "caches-unseen",
+  "closed-cache",
+  "config",
+  "directories",
+  "fence",
+  "free-space",
+  "guards",
+  "half-moved",
+  "home-files",
+  "home-policy",
+  "homehost",
+  "id-room",
+  "ids",
+  "in-both",
+  "integrity",
+  "journal",
+  "lease",
+  "left-files",
+  "left-strays",
+  "migration",
+  "one-area",
+  "orphans",
+  "owners",
+  "paused",
+  "pinned",
+  "records",
+  "reduce-records",
+  "schema",
+  "servers",
+  "site-schema",
+] as const;
+
+type Subject = (typeof checkSubjects)[number];
+
+/** A subject, with the file if there is a check for each database, such as `journal/megatest.db`. */
+export type CheckName = Subject | `${Subject}/${string}`;
+
 export interface Check {
   /** Stable; programs match on it. */
-  name: string;
+  name: CheckName;
   /** Null if the answer is unknown, or for information only. */
   ok: boolean | null;
   /** One sentence. */
@@ -16,7 +58,7 @@ export interface Check {
 
 type Rest = Pick<Check, "remedy" | "details">;
 
-export const good = (name: string, verdict: string, rest: Rest = {}): Check => ({
+export const good = (name: CheckName, verdict: string, rest: Rest = {}): Check => ({
   name,
   ok: true,
   verdict,
@@ -24,14 +66,14 @@ export const good = (name: string, verdict: string, rest: Rest = {}): Check => (
 });
 
 /** A check without a fault: the answer is unknown, or for information only. */
-export const note = (name: string, verdict: string, rest: Rest = {}): Check => ({
+export const note = (name: CheckName, verdict: string, rest: Rest = {}): Check => ({
   name,
   ok: null,
   verdict,
   ...rest,
 });
 
-export const bad = (name: string, verdict: string, rest: Rest = {}): Check => ({
+export const bad = (name: CheckName, verdict: string, rest: Rest = {}): Check => ({
   name,
   ok: false,
   verdict,
@@ -42,7 +84,7 @@ export const bad = (name: string, verdict: string, rest: Rest = {}): Check => ({
  * Runs `look` and returns its checks. An error becomes a verdict under `name`: `busy` (a process is writing, or a
  * journal is hot) counts as unknown, any other error as a fault.
  */
-export async function examine(name: string, look: () => Check[] | Promise<Check[]>): Promise<Check[]> {
+export async function examine(name: CheckName, look: () => Check[] | Promise<Check[]>): Promise<Check[]> {
   try {
     return await look();
   } catch (thrown) {

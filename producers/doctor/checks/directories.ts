@@ -18,7 +18,7 @@ export async function checkDirectories(
   { db, part, budget }: { db: Connection; part: Part; budget: Budget },
   keys: readonly string[],
 ): Promise<[Check, boolean]> {
-  const name = `directories/${nameOf[part]}`;
+  const name = `directories/${nameOf[part]}` as const;
   if (!new NameSet(columnNames(db, part, "tests")).has("rundir"))
     return [good(name, "tests have no directories"), true];
   const sameTarget = ["", ...keys.map((key) => `o.${quoteName(key)} IS r.${quoteName(key)}`)].join(" AND ");

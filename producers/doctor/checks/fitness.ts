@@ -4,20 +4,20 @@ import { assertRoomIn } from "../../../shared/area-db/id-room.ts";
 import { defined } from "../../../shared/defined.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { type Check, examine, good, note } from "./check.ts";
+import { type Check, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** Checks what every job requires of ids and schemas before it writes. */
 export async function checkFitness(context: DoctorContext): Promise<Check[]> {
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(context.files) as [Part, string][]) {
-    const name = `id-room/${nameOf[part]}`;
+    const name = `id-room/${nameOf[part]}` as const;
     checks.push(...(await examine(name, () => [checkIdRoom(name, part, file)])));
   }
   return [...checks, ...(await examine("site-schema", () => [checkSiteSchema(context)]))];
 }
 
-function checkIdRoom(name: string, part: Part, file: string): Check {
+function checkIdRoom(name: CheckName, part: Part, file: string): Check {
   const db = openReadonly({ [part]: file });
   try {
     assertRoomIn(db, part, file);

@@ -7,7 +7,7 @@ import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { largestId } from "../../../shared/sqlite/ids.ts";
 import { hasTable } from "../../../shared/sqlite/table.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import { bad, type Check, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 const repair = "run mtjobs doctor --repair, or any job";
@@ -23,13 +23,13 @@ export async function checkGuards(
   for (const part of ["area", "cache", "ref"] as const) {
     const file = files[part];
     if (file === undefined || !isFit(part)) continue;
-    const name = `guards/${nameOf[part]}`;
+    const name = `guards/${nameOf[part]}` as const;
     checks.push(...(await examine(name, () => [checkPart(name, part, { [part]: file, completed })])));
   }
   return checks;
 }
 
-function checkPart(name: string, part: Part, files: Partial<Record<Part, string>>): Check {
+function checkPart(name: CheckName, part: Part, files: Partial<Record<Part, string>>): Check {
   const db = openReadonly(files);
   try {
     if (!hasTable(db, part, "runs") || !hasMoved(db))
@@ -60,7 +60,7 @@ function missingText(missing: readonly string[], ids: Partial<TableIds>): string
   return few ? "the rows that guard ids are missing" : `no row guards the ids of ${missing.join(", ")}`;
 }
 
-function checkGap(name: string, db: Connection, part: Part): Check {
+function checkGap(name: CheckName, db: Connection, part: Part): Check {
   const gap = readHidden(db, part, gapName);
   const begun = Object.keys(gap.ids).length > 0;
   if (begun && !(isWhole(gap.ids) && gap.areLasting))

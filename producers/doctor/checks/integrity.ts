@@ -5,7 +5,7 @@ import type { Part } from "../../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../../shared/sqlite/times.ts";
 import { bytesText } from "../../../shared/text.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import { bad, type Check, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
 
@@ -21,7 +21,7 @@ export async function checkIntegrity(context: DoctorContext, budget: Budget): Pr
   const busy = await whyBusy(context, budget);
   const checks: Check[] = [];
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
-    const name = `integrity/${nameOf[part]}`;
+    const name = `integrity/${nameOf[part]}` as const;
     // Only mtjobs works on completed-runs.db.
     const reason = part === "completed" && busy?.held !== true ? undefined : busy?.why;
     checks.push(...(await examine(name, () => [checkFile(name, part, file, reason)])));
@@ -29,7 +29,7 @@ export async function checkIntegrity(context: DoctorContext, budget: Budget): Pr
   return checks;
 }
 
-function checkFile(name: string, part: Part, file: string, busy: string | undefined): Check {
+function checkFile(name: CheckName, part: Part, file: string, busy: string | undefined): Check {
   const { size } = statSync(file);
   const db = openReadonly({ [part]: file });
   try {

@@ -9,7 +9,7 @@ import {
   namesAnotherFile,
   walBytes,
 } from "../../../shared/sqlite/journal.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import { bad, type Check, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** File system types in statfs that several hosts may mount. A WAL's shared memory works on one host only. */
@@ -32,13 +32,13 @@ export async function checkJournals({ area, files }: DoctorContext): Promise<Che
   const isLeft = namesAnotherFile(`${area.completedDb}-journal`) || hasHotJournal(area.completedDb);
   const early = isLeft ? { completed: area.completedDb } : {};
   for (const [part, file] of Object.entries({ ...files, ...early }) as [Part, string][]) {
-    const name = `journal/${nameOf[part]}`;
+    const name = `journal/${nameOf[part]}` as const;
     checks.push(...(await examine(name, () => [checkJournal(name, part, file)])));
   }
   return checks;
 }
 
-function checkJournal(name: string, part: Part, file: string): Check {
+function checkJournal(name: CheckName, part: Part, file: string): Check {
   assertHarmlessJournal(file);
   if (!existsSync(file)) {
     return bad(name, `${file} is missing, but its journal still exists: every job is refused`, {
@@ -80,7 +80,7 @@ function hasWal(file: string): boolean {
   return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
-function hot(name: string, file: string): Check {
+function hot(name: CheckName, file: string): Check {
   const open = openFiles([file]);
   const pids = open === "unknown" ? [] : open.pids.filter((pid) => pid !== process.pid);
   if (pids.length > 0) return note(name, `its journal is hot: process ${pids.join(", ")} is writing`);

@@ -8,7 +8,7 @@ import { NameSet } from "../../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
 import { plural } from "../../../shared/text.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import { bad, type Check, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 import { checkDirectories } from "./directories.ts";
 import { checkGuards } from "./guards.ts";
@@ -32,7 +32,7 @@ export async function checkRecords(context: DoctorContext, budget: Budget): Prom
   const checks: Check[] = [];
   for (const part of ["area", "cache", "completed"] as const) {
     const file = files[part];
-    const name = `schema/${nameOf[part]}`;
+    const name = `schema/${nameOf[part]}` as const;
     if (part === "completed" && !isNotEmpty(context.area.completedDb)) {
       checks.push(...(await examine(name, () => checkNoContent(name, context))));
     } else if (file !== undefined) {
@@ -51,7 +51,7 @@ export async function checkRecords(context: DoctorContext, budget: Budget): Prom
 }
 
 /** Checks a missing or empty completed-runs.db: a job creates it, unless the area had one before. */
-function checkNoContent(name: string, { area }: DoctorContext): Check[] {
+function checkNoContent(name: CheckName, { area }: DoctorContext): Check[] {
   const isThere = existsSync(area.completedDb);
   const db = openReadonly({ area: area.megatestDb });
   try {
@@ -67,7 +67,7 @@ function checkNoContent(name: string, { area }: DoctorContext): Check[] {
   return [note(name, verdict, { remedy: "none needed: the next job fills it" })];
 }
 
-function checkSchema(name: string, context: DoctorContext, part: Part, file: string): Check {
+function checkSchema(name: CheckName, context: DoctorContext, part: Part, file: string): Check {
   const { area } = context;
   const db = openReadonly({ [part]: file });
   try {
@@ -125,7 +125,7 @@ function unlessWhole(check: Check, whole: boolean): Check {
 }
 
 async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<Check> {
-  const name = `orphans/${nameOf[part]}`;
+  const name = `orphans/${nameOf[part]}` as const;
   let [orphans, late, whole] = [0, 0, true];
   for (const [table, column, parent] of [
     ["tests", "run_id", "runs"],
@@ -164,7 +164,7 @@ const sameName = (columns: readonly string[]) =>
   columns.map((column) => `a.${quoteName(column)} IS b.${quoteName(column)}`).join(" AND ");
 
 async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Check> {
-  const name = `in-both/${nameOf[part]}`;
+  const name = `in-both/${nameOf[part]}` as const;
   const { sums, whole } = await sumOver(db, {
     part: "completed",
     table: "runs",
@@ -190,7 +190,7 @@ async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Che
 
 /** Checks for ids that mean different records here and in completed-runs.db, and for names under two ids. */
 async function checkIds({ db, part, budget, runName }: Scan): Promise<Check> {
-  const name = `ids/${nameOf[part]}`;
+  const name = `ids/${nameOf[part]}` as const;
   const clashes: Record<string, number> = {};
   let whole = true;
   for (const [table, columns] of [
@@ -217,7 +217,7 @@ async function checkIds({ db, part, budget, runName }: Scan): Promise<Check> {
   return unlessWhole(idsVerdict(name, clashes, twice.sums[0] ?? 0), whole && twice.whole);
 }
 
-function idsVerdict(name: string, clashes: Record<string, number>, twice: number): Check {
+function idsVerdict(name: CheckName, clashes: Record<string, number>, twice: number): Check {
   const clashing = Object.entries(clashes).filter(([, count]) => count > 0);
   const details = { clashes, namesTwice: twice };
   if (clashing.length > 0) {
