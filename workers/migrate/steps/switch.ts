@@ -17,7 +17,7 @@ import { baseFile, ensureMigrationDirectory } from "../state/migration-files.ts"
 import { settledLine } from "../state/migration-history.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
 import { advance, updateMigration } from "../state/migration-table.ts";
-import { installOptions, installSnapshot, openPair } from "./put-back.ts";
+import { installOptions, installSnapshot, openPair } from "./open-pair.ts";
 import { cleanNew, decideMigration, rowOf } from "./undo.ts";
 
 export interface PartPayload {

@@ -19,7 +19,7 @@ import type { MigrationSession } from "../state/migration-session.ts";
 import { advance, migrationOf, updateMigration } from "../state/migration-table.ts";
 import { isNewClean } from "../state/next-action.ts";
 import { openMigrations } from "../state/open-migrations.ts";
-import { openPair } from "./put-back.ts";
+import { openPair } from "./open-pair.ts";
 
 export async function rowOf(session: MigrationSession, jobId: string): Promise<MigrationRow> {
   const row = await session.read(() => migrationOf(session.db, jobId));
