@@ -33,6 +33,7 @@ export { farIds, giveId, recordTables } from "./area/far-ids.ts";
 export { fingerprint } from "./area/fingerprint.ts";
 export { plantJournal } from "./area/hot-journal.ts";
 export { giveTestsTo } from "./area/large-run.ts";
+export { makeFifo } from "./area/make-fifo.ts";
 export {
   addNullKeys,
   addOddValues,

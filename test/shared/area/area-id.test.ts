@@ -1,15 +1,14 @@
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Area, openArea } from "../../../shared/area/area.ts";
 import { ensureAreaId, readAreaId } from "../../../shared/area/area-id.ts";
-import { errorOf, makeArea, temporaryDirectory } from "../../support/area.ts";
+import { errorOf, makeArea, makeFifo, temporaryDirectory } from "../../support/area.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 function copyOf(area: Area): Area {
-  execFileSync("cp", ["-a", area.realPath, `${area.realPath}.copy`]);
+  cpSync(area.realPath, `${area.realPath}.copy`, { recursive: true, preserveTimestamps: true });
   return openArea(`${area.realPath}.copy`);
 }
 
@@ -34,7 +33,7 @@ describe("an area's id", () => {
   it("stays when the area is renamed", () => {
     const area = openArea(makeArea(join(temporaryDirectory(), "area")));
     const id = ensureAreaId(area);
-    execFileSync("mv", [area.realPath, `${area.realPath}2`]);
+    renameSync(area.realPath, `${area.realPath}2`);
     expect(readAreaId(openArea(`${area.realPath}2`))).toBe(id);
   });
 
@@ -73,7 +72,7 @@ describe("an area's id", () => {
 
   it("is an error at once where its file is a FIFO", () => {
     const area = openArea(makeArea(temporaryDirectory(), { ".mtjobs/x": "" }));
-    execFileSync("mkfifo", [join(area.privateDir, "area-id")]);
+    makeFifo(join(area.privateDir, "area-id"));
     expect(errorOf(() => readAreaId(area)).code).toBe("corrupt");
     expect(errorOf(() => ensureAreaId(area)).code).toBe("corrupt");
   });

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { chmodSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -9,6 +8,7 @@ import {
   errorOf,
   isRoot,
   makeArea,
+  makeFifo,
   nobody,
   settingsFor,
   temporaryDirectory,
@@ -83,7 +83,7 @@ describe("this user's cache", () => {
 
   it.each([
     ["a link", (path: string, target: string) => symlinkSync(target, path)],
-    ["a FIFO", (path: string) => void execFileSync("mkfifo", [path])],
+    ["a FIFO", (path: string) => void makeFifo(path)],
   ])("is refused where %s stands in its place", (_what, make) => {
     const { root, area, settings, given } = areaWithAlias();
     writeFile(join(given, "x"), "");

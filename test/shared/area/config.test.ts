@@ -1,11 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type MegatestConfig, readConfig } from "../../../shared/area/config/config.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { errorOf, temporaryDirectory, writeFile } from "../../support/area.ts";
+import { errorOf, makeFifo, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 function read(text: string, env: NodeJS.ProcessEnv = {}, directory = temporaryDirectory()): MegatestConfig {
   const file = writeFile(join(directory, "megatest.config"), text);
@@ -217,11 +216,11 @@ describe("includes of megatest.config", () => {
   });
 
   it.each([
-    ["a FIFO", (path: string) => void execFileSync("mkfifo", [path])],
-    ["a directory", (path: string) => void execFileSync("mkdir", [path])],
+    ["a FIFO", (path: string) => makeFifo(path)],
+    ["a directory", (path: string) => mkdirSync(path)],
     ["a binary file", (path: string) => void writeFile(path, "a\0b")],
-    ["a huge sparse file", (path: string) => void execFileSync("truncate", ["-s", "1T", path])],
-    ["a device", (path: string) => void execFileSync("ln", ["-s", "/dev/zero", path])],
+    ["a huge sparse file", (path: string) => truncateSync(writeFile(path, ""), 2 ** 40)],
+    ["a device", (path: string) => symlinkSync("/dev/zero", path)],
   ])("are refused in bounded time where one is %s", (_what, make) => {
     const directory = temporaryDirectory();
     make(join(directory, "evil"));

@@ -1,10 +1,17 @@
-import { execFileSync } from "node:child_process";
-import { appendFileSync, chmodSync, readFileSync, statSync, symlinkSync, truncateSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory, readHistory } from "../../../shared/area/history.ts";
-import { errorOf, makeArea, temporaryDirectory, writeFile } from "../../support/area.ts";
+import { errorOf, makeArea, makeFifo, temporaryDirectory, writeFile } from "../../support/area.ts";
 
 function scene() {
   const area = openArea(makeArea(temporaryDirectory()));
@@ -84,8 +91,8 @@ describe("the history of an area", () => {
     symlinkSync(target, file);
     expect(errorOf(() => appendHistory(area, { jobId: "1" })).code).toBe("not-an-area");
     expect(readFileSync(target, "utf8")).toBe("");
-    execFileSync("rm", [file]);
-    execFileSync("mkfifo", [file]);
+    rmSync(file);
+    makeFifo(file);
     expect(errorOf(() => appendHistory(area, { jobId: "1" })).code).toBe("not-an-area");
     expect(errorOf(() => readHistory(area, { limit: 1 })).code).toBe("corrupt");
   });

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,7 +9,7 @@ import {
   reachableAddress,
   readHomehost,
 } from "../../../shared/area/homehost.ts";
-import { errorOf, makeArea, settingsFor, temporaryDirectory } from "../../support/area.ts";
+import { errorOf, makeArea, makeFifo, settingsFor, temporaryDirectory } from "../../support/area.ts";
 
 describe("the homehost", () => {
   it.each([
@@ -57,7 +56,7 @@ describe("the homehost", () => {
 
   it("is a clear error at once where the file is a FIFO", () => {
     const area = openArea(makeArea(temporaryDirectory()));
-    execFileSync("mkfifo", [area.homehostFile]);
+    makeFifo(area.homehostFile);
     expect(errorOf(() => readHomehost(area)).code).toBe("bad-config");
   });
 
