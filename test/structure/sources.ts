@@ -30,8 +30,18 @@ export function readSources(directories: readonly string[]): Source[] {
   );
 }
 
-/** @throws Error if the text cannot be parsed */
+const parsed = new Map<string, Source>();
+
+/** Parses a text; the same text of the same path only once. @throws Error if it cannot be parsed */
 export function parseSource(path: string, text: string): Source {
+  const known = parsed.get(path);
+  if (known?.text === text) return known;
+  const source = parse(path, text);
+  parsed.set(path, source);
+  return source;
+}
+
+function parse(path: string, text: string): Source {
   const { program, comments, errors, module } = parseSync(path, text);
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
   const resolve = (specifier: string) =>
