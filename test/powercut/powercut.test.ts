@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { record, temporaryDirectory } from "../support/area.ts";
+import { record, temporaryDirectory, variable } from "../support/area.ts";
 import { builtCommand, canTrace } from "../support/queue.ts";
 import { wrongBuild } from "./builds.ts";
 import { type Campaign, replayKept, type Turn, takeTurn } from "./campaign.ts";
@@ -9,10 +9,10 @@ import { everything, oldNames } from "./recording.ts";
 import { type ScenarioName, scenarios } from "./scenarios.ts";
 
 /** `npm run powercut -- --minutes 60 --seed 7`; a test run takes a few cuts of each. */
-const minutes = Number(process.env.MTJOBS_POWERCUT_MINUTES ?? 0);
-const seed = Number(process.env.MTJOBS_POWERCUT_SEED ?? 1);
+const minutes = Number(variable("MTJOBS_POWERCUT_MINUTES"));
+const seed = Number(variable("MTJOBS_POWERCUT_SEED"));
 /** What an earlier one kept, to be tried once more. */
-const kept = process.env.MTJOBS_POWERCUT_REPLAY ?? "";
+const kept = variable("MTJOBS_POWERCUT_REPLAY");
 
 const names = Object.keys(scenarios) as ScenarioName[];
 vi.setConfig({ testTimeout: minutes * 60_000 + 240_000 });

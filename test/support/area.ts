@@ -50,6 +50,7 @@ export { filesOf, newArea } from "./area/temp-area.ts";
 export { temporaryDirectory, testRoot } from "./area/temp-directory.ts";
 export { waitFor } from "./area/wait-for.ts";
 export { writeAgainst } from "./area/write-against.ts";
+export { variable } from "./environment.ts";
 export { cleanUp, repair } from "./megatest/cleanup.ts";
 export { openClient } from "./megatest/client.ts";
 export type { AcknowledgedWrite } from "./megatest/client-messages.ts";

@@ -11,7 +11,7 @@ const harmless = "test/support/area/make-fifo.ts";
 /**
  * Returns the test files that need neither Redis nor a build nor another process, computed from what they import. A
  * file needs more if it, or a file of test/ or scripts/ that it imports, imports what starts processes or connects, or
- * names a file in `dist/`. Thus every file that imports the doors queue.ts or hosts.ts does. `refuse-outside.ts` makes
+ * names a built file. Thus every file that imports the doors queue.ts or hosts.ts does. `refuse-outside.ts` makes
  * what slips through fail.
  */
 export function unitTests(): string[] {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
-import { cleanUp, record, testRoot } from "../support/area.ts";
+import { cleanUp, record, testRoot, variable } from "../support/area.ts";
 import { unionAt } from "../support/hosts.ts";
 import { canStartServer, readJournal } from "../support/queue.ts";
 import { act } from "./act.ts";
@@ -13,8 +13,8 @@ import { assertWhole, comeToRest } from "./quiet-point.ts";
 import { inWorld, type World } from "./world.ts";
 
 /** `npm run torture -- --minutes 10 --seed 7`; a test run takes but one round. */
-const minutes = Number(process.env.MTJOBS_TORTURE_MINUTES ?? 0);
-const seed = Number(process.env.MTJOBS_TORTURE_SEED ?? 1);
+const minutes = Number(variable("MTJOBS_TORTURE_MINUTES"));
+const seed = Number(variable("MTJOBS_TORTURE_SEED"));
 const areas = 2;
 
 interface Notes {

@@ -7,7 +7,7 @@ import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
 import { setDrained } from "../../../shared/queue/hosts.ts";
 import { writeOutcome } from "../../../shared/queue/outcomes.ts";
-import { waitFor } from "../../support/area.ts";
+import { variable, waitFor } from "../../support/area.ts";
 import { leaveMigration } from "../../support/hosts.ts";
 import {
   hasBrowser,
@@ -24,10 +24,10 @@ const manyAreas = 500;
 const real = ["adder", "alu", "bus", "cache", "clock", "decoder"];
 
 /** Where pictures go for the documentation: `SCREENSHOTS=docs/images npx vitest run test/producers/server/overview.test.ts` */
-const pictures = process.env.SCREENSHOTS;
+const pictures = variable("SCREENSHOTS");
 
 async function picture(page: Page, name: string): Promise<void> {
-  if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`) });
+  if (pictures !== "") await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
 
 // A browser, a server and workers on a busy machine: slow is no failure here.

@@ -1,8 +1,10 @@
+import { variable } from "../environment.ts";
+
 /** True for `npm run faults`, which runs every case of long tests; a test run takes one of each kind. */
-export const isCampaign = process.env.MTJOBS_FAULTS === "all";
+export const isCampaign = variable("MTJOBS_FAULTS") === "all";
 
 /** True for `npm run limits`, which uses the largest areas; a test run uses a hundredth of the size. */
-export const areFullSizes = process.env.MTJOBS_LIMITS === "full";
+export const areFullSizes = variable("MTJOBS_LIMITS") === "full";
 
 /** Returns all cases in a campaign; otherwise the first `count`. */
 export function casesOf<Case>(cases: readonly Case[], count: number): Case[] {

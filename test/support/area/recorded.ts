@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { BenchFigure } from "../../bench/figure-list.ts";
+import { variable } from "../environment.ts";
 
 /** Recorded results of commands, by file in docs/figures; `npm run figures` writes docs/ from them. */
 export interface Recorded {
@@ -61,10 +62,10 @@ export function readRecorded<Name extends keyof Recorded>(name: Name): Dated<Rec
 }
 
 /** True if results are to be recorded. */
-const isRecorded = wantsRecord(process.env.MTJOBS_RECORD);
+const isRecorded = wantsRecord(variable("MTJOBS_RECORD"));
 
-function wantsRecord(value: string | undefined): boolean {
-  if (value === undefined || value === "" || value === "yes") return value === "yes";
+function wantsRecord(value: string): boolean {
+  if (value === "" || value === "yes") return value === "yes";
   throw new RangeError(`MTJOBS_RECORD=${value}: use yes, or unset it`);
 }
 

@@ -1,14 +1,14 @@
-// A worker process as `mtjobs worker` starts one. MTJOBS_TEST_THREAD sets another job thread, MTJOBS_TEST_TIMES
-// (JSON) shorter times, MTJOBS_TEST_LOOK_MS how often it checks [reduce-records].
+// A worker process as `mtjobs worker` starts one, with what MTJOBS_TEST_THREAD, _TIMES and _LOOK_MS set.
 import { resolveSettings } from "../../../dist/shared/settings/settings.js";
 import { runWorker } from "../../../dist/workers/main.js";
+import { variable } from "../../../dist-test/test/support/environment.js";
 
-const thread = process.env.MTJOBS_TEST_THREAD;
-const lookMs = process.env.MTJOBS_TEST_LOOK_MS;
+const thread = variable("MTJOBS_TEST_THREAD");
+const lookMs = variable("MTJOBS_TEST_LOOK_MS");
 const options = {
-  ...(thread === undefined ? {} : { threadUrl: new URL(thread) }),
-  ...(lookMs === undefined ? {} : { lookMs: Number(lookMs) }),
-  ...JSON.parse(process.env.MTJOBS_TEST_TIMES ?? "{}"),
+  ...(thread === "" ? {} : { threadUrl: new URL(thread) }),
+  ...(lookMs === "" ? {} : { lookMs: Number(lookMs) }),
+  ...JSON.parse(variable("MTJOBS_TEST_TIMES")),
 };
 try {
   process.exitCode = await runWorker(resolveSettings({ env: process.env }), options);

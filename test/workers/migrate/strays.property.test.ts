@@ -10,12 +10,12 @@ import { transact } from "../../../workers/area-db/transaction.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
-import { newArea, openClient, settleTimes, syncOnce } from "../../support/area.ts";
+import { newArea, openClient, settleTimes, syncOnce, variable } from "../../support/area.ts";
 import { withMove } from "../../support/queue.ts";
 
 /** `MTJOBS_SEQUENCES` asks for more than a test run has time for, `MTJOBS_SEED` for others. */
-const sequences = Number(process.env.MTJOBS_SEQUENCES ?? 12);
-const seed = Number(process.env.MTJOBS_SEED ?? 20_240_611);
+const sequences = Number(variable("MTJOBS_SEQUENCES") || 12);
+const seed = Number(variable("MTJOBS_SEED"));
 
 /** What a Megatest does, at home or at the stray; runs and tests count through few, so that both often mean the same. */
 type Act =

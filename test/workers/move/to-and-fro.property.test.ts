@@ -14,12 +14,13 @@ import {
   type Space,
   settleTimes,
   syncOnce,
+  variable,
 } from "../../support/area.ts";
 import { runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
 /** `MTJOBS_SEQUENCES` asks for more than a test run has time for, `MTJOBS_SEED` for others. */
-const sequences = Number(process.env.MTJOBS_SEQUENCES ?? 10);
-const seed = Number(process.env.MTJOBS_SEED ?? 20_240_611);
+const sequences = Number(variable("MTJOBS_SEQUENCES") || 10);
+const seed = Number(variable("MTJOBS_SEED"));
 
 /** A run's number counts through those that a job can move, or through all for what Megatest does. */
 type Step =
