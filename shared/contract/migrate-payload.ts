@@ -1,38 +1,35 @@
 import { z } from "zod";
 import { homeName } from "../settings/home-name.ts";
+import { jobShape, milliseconds } from "./job-shape.ts";
 
 /** The data of a migration's jobs: plain JSON, version 1. */
 
-const milliseconds = z.number().int().nonnegative();
 const hostName = z.string().regex(homeName, "must be a host name or an address");
-const base = {
-  v: z.literal(1),
-  /** Absolute path of the area, as the worker's host mounts it. */
-  area: z.string().startsWith("/", "must be an absolute path").max(4096),
-  /** `user@host`, for the history. */
-  requestedBy: z.string().max(512).default("unknown"),
-};
 
 /** Runs in the queue of the host `to`. */
 export const migrateSchema = z
   .strictObject({
-    ...base,
+    ...jobShape,
     dryRun: z.boolean().default(false),
     /** Name of the new homehost. */
     to: hostName,
-    /** Expected homehost, by name or address; any other is refused. */
+    /** Name or address of the expected homehost; any other is refused. */
     from: hostName.optional(),
     /** Milliseconds without activity that make an area quiet. */
     quietFor: milliseconds.default(30 * 60_000),
+    /** Waits until the area is quiet. */
     whenQuiet: z.boolean().default(false),
     /** When `whenQuiet` gives up, ms after adding the job. */
     deadline: milliseconds.default(12 * 3_600_000),
+    /** Stops Megatest's servers. */
     stopServers: z.boolean().default(false),
+    /** The homehost is gone and cannot be contacted. */
     takeover: z.boolean().default(false),
     /** A person has confirmed that the old home is off. */
     confirmed: z.boolean().default(false),
-    /** Allow it within 10 minutes of another migration. */
+    /** Migrates even within 10 minutes of the last migration. */
     now: z.boolean().default(false),
+    /** Name of the schedule that requests it; `status` reports the outcome of its jobs under that name. */
     schedule: z.string().min(1).max(200).optional(),
   })
   .refine(({ takeover, whenQuiet }) => !(takeover && whenQuiet), {
@@ -62,7 +59,7 @@ const stopped = z
 /** A step of one host for a migration that another host coordinates. */
 export const migrateStepSchema = z.discriminatedUnion("step", [
   z.strictObject({
-    ...base,
+    ...jobShape,
     step: z.literal("check"),
     ...asked,
     quietFor: milliseconds,
@@ -71,14 +68,14 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
     stopped,
   }),
   z.strictObject({
-    ...base,
+    ...jobShape,
     step: z.literal("stop-servers"),
     ...asked,
     /** Process ids on this host, from their logs' names. */
     pids: z.array(z.number().int().positive()).min(1).max(100),
   }),
   z.strictObject({
-    ...base,
+    ...jobShape,
     step: z.literal("close"),
     ...asked,
     quietFor: milliseconds,
@@ -90,7 +87,7 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
     stopped,
   }),
   z.strictObject({
-    ...base,
+    ...jobShape,
     step: z.literal("tend"),
     /** Id of an abandoned job `migrate`: its lease need not expire first. */
     givenUp: z.string().min(1).max(512).optional(),

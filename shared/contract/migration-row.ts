@@ -25,17 +25,12 @@ export const nextStates: Record<MigrationState, readonly MigrationState[]> = {
   undone: [],
 };
 
-export interface FileDigest {
-  sha256: string;
-  rows: Record<string, number>;
-  bytes: number;
-}
-
 const fileDigest = z.object({
   sha256: z.string(),
   rows: z.record(z.string(), z.number()),
   bytes: z.number(),
 });
+export type FileDigest = z.infer<typeof fileDigest>;
 
 export const migrationRowSchema = z.object({
   /** The fence token when it began; names `.mtjobs/migration/<token>/`. */

@@ -3,6 +3,7 @@ import { JobsError } from "../errors.ts";
 import { idDigits, isIdText } from "../sqlite/run-id.ts";
 import { parseWindow, parseZone } from "../time/time-window.ts";
 import { defaultGraceMs, longestGraceMs } from "./defaults.ts";
+import { jobShape, milliseconds } from "./job-shape.ts";
 import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 
 /**
@@ -10,7 +11,6 @@ import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
  */
 
 const pattern = z.string().min(1, "is empty: omit it, or write % for all").max(4096);
-const milliseconds = z.number().int().nonnegative();
 
 const whatAnIdIs = "an id is a whole number from -2^63 to 2^63 - 1, as a string beyond 2^53 - 1";
 
@@ -54,17 +54,9 @@ export type Selectors = z.infer<typeof selectorsSchema>;
 /** Groups jobs; has no effect on the work. */
 const origin = z.string().min(1).max(200).optional();
 
-const base = {
-  v: z.literal(1),
-  /** Absolute path of the area, as a worker's host mounts it. */
-  area: z.string().startsWith("/", "must be an absolute path").max(4096),
-  /** `user@host`, for the history. */
-  requestedBy: z.string().max(512).default("unknown"),
-  dryRun: z.boolean().default(false),
-};
-
 const moveShape = {
-  ...base,
+  ...jobShape,
+  dryRun: z.boolean().default(false),
   ...selectorsSchema.shape,
   includeLocked: z.boolean().default(false),
   /** Milliseconds; an unfinished test without activity for longer does not hold its run back. */
