@@ -29,30 +29,24 @@ export class MtJobs extends Producer {
   }
 }
 
-export type { AreaStatus } from "../producers/areas/status.ts";
 export type { InlineJob, ManyOptions, QueuedJob, ResultOptions } from "../producers/client/job-handles.ts";
 export type { DoctorOptions } from "../producers/client/mtjobs.ts";
 export type { MtJobsSchedules, ScheduleTimes } from "../producers/client/schedules.ts";
-export type { Check } from "../producers/doctor/checks/check.ts";
+export type { AreaStatus, Check } from "../producers/contract/area.ts";
+export type { AutomaticStatus, FleetStatus as FarmStatus, QueueStatus } from "../producers/contract/fleet.ts";
+export type { Cancelled, JobReport, JobView } from "../producers/contract/job.ts";
+export type { JobState } from "../producers/contract/job-states.ts";
 export type { Examination } from "../producers/doctor/diagnose-and-repair.ts";
 export type { DrainOptions } from "../producers/fleet/drain.ts";
 export type { DrainedArea, DrainHooks, DrainResult, StayedArea } from "../producers/fleet/drain-areas.ts";
-export type { FleetStatus as FarmStatus, QueueStatus } from "../producers/fleet/status.ts";
 export type { FullDb, FullDbOptions, Query, Row } from "../producers/full-db/full-db.ts";
 export type { Parameters, Value } from "../producers/full-db/parameters.ts";
 export type { MigrateOptions } from "../producers/jobs/check-migrate.ts";
-export type { Cancelled, JobReport } from "../producers/jobs/find-job.ts";
-export type { JobState, JobView } from "../producers/jobs/job-view.ts";
 export type { JobFilter } from "../producers/jobs/list-jobs.ts";
 export type { ReduceOptions, RestoreOptions } from "../producers/jobs/options.ts";
-export type { AutomaticStatus, ScheduleStatus } from "../producers/jobs/schedule-status.ts";
+export type { ScheduleStatus } from "../producers/jobs/schedule-status.ts";
 export type { Schedule } from "../producers/jobs/schedules.ts";
-export type {
-  MigrateCheck,
-  MigrateCheckName,
-  MigrateOutcome,
-  MigrateResult,
-} from "../shared/contract/migrate-result.ts";
+export type { MigrateCheck, MigrateOutcome, MigrateResult } from "../shared/contract/migrate-result.ts";
 export type {
   MovedRun,
   MoveResult,
@@ -62,6 +56,9 @@ export type {
   SkipReason,
   TimeUp,
 } from "../shared/contract/move-result.ts";
-export { type ErrorCode, type ErrorDocument, JobsError } from "../shared/errors.ts";
+export type { MigrateCheckName } from "../shared/contract/names.ts";
+export type { ErrorCode } from "../shared/error-codes.ts";
+export type { ErrorDocument } from "../shared/error-document.ts";
+export { JobsError } from "../shared/errors.ts";
 
 export type { Settings } from "../shared/settings/settings.ts";

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { buildProgram } from "../producers/cli/commands/program.ts";
-import { ExitCode } from "../shared/errors.ts";
+import { ExitCode } from "../shared/error-codes.ts";
 import { workingDirectory } from "../shared/settings/working-directory.ts";
 import { ownVersion } from "../shared/version.ts";
 

@@ -4,25 +4,7 @@ import { readHomehost } from "../../shared/area/homehost.ts";
 import { listAreas } from "../../shared/area/list-areas.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-
-/** An area below the roots, according to its small files. */
-export interface FoundArea {
-  /** Absolute, symbolic links kept, because users' caches are named after the path they use. */
-  area: string;
-  /** Null before the first job. */
-  areaId: string | null;
-  /** Null if unknown. */
-  name: string | null;
-  homehost: string | null;
-  /** Why the area cannot be used; null if it can. */
-  problem: string | null;
-}
-
-export interface FoundAreas {
-  areas: FoundArea[];
-  /** Sentences on directories that could not be scanned. */
-  warnings: string[];
-}
+import type { FoundArea, FoundAreas } from "../contract/area.ts";
 
 /** Returns all areas below `settings.areas`, by path, as workers find them. Read-only; opens no database. */
 export function findAreas(settings: Pick<Settings, "areas">, env: NodeJS.ProcessEnv): FoundAreas {

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { openAllowedArea } from "../../shared/area/area.ts";
-import { type HistoryLine, readHistory } from "../../shared/area/history.ts";
+import { readHistory } from "../../shared/area/history.ts";
+import type { HistoryLine } from "../../shared/contract/area-facts.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { findAreas } from "./find-areas.ts";
 import type { OldestRuns } from "./oldest-run.ts";

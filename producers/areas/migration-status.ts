@@ -1,28 +1,8 @@
 import type { MigrationState } from "../../shared/contract/migration-row.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
+import type { MigrationFacts } from "../contract/area.ts";
 import { isoTime } from "./iso-time.ts";
-
-/** The last migration of an area, from megatest.db. Times are ISO 8601. */
-export interface MigrationFacts {
-  /** Names its directory in `.mtjobs/migration/`. */
-  token: number;
-  jobId: string;
-  requestedBy: string;
-  kind: "migration" | "takeover";
-  state: MigrationState;
-  /** False if nothing remains to be done. */
-  open: boolean;
-  /** The old and the new content of `.homehost`. */
-  from: string;
-  to: string;
-  fromHost: string;
-  toHost: string;
-  begunAt: string;
-  changedAt: string;
-  /** Why it was undone. */
-  reason: string | null;
-}
 
 type Row = Omit<MigrationFacts, "open" | "begunAt" | "changedAt"> & { begunAt: number; changedAt: number };
 

@@ -3,44 +3,11 @@ import { leaseState } from "../../shared/lease/lease.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
-import { type RunId, shownId } from "../../shared/sqlite/run-id.ts";
+import { shownId } from "../../shared/sqlite/run-id.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { isOddTime, seconds } from "../../shared/sqlite/times.ts";
+import type { Lease, NamedRun, Side } from "../contract/area.ts";
 import { isoTime } from "./iso-time.ts";
-
-/** A run as shown by `status`. */
-export interface NamedRun {
-  id: RunId;
-  /** Key values joined by `/`. */
-  target: string;
-  runname: string;
-  /** ISO 8601; null if the run has no valid start time. */
-  begunAt: string | null;
-}
-
-/** Summary of one database of an area. */
-export interface Side {
-  /** Without hidden runs. */
-  runs: number;
-  /** By start time; null without runs. */
-  oldest: NamedRun | null;
-  newest: NamedRun | null;
-  /** What a vacuum would free, in bytes. */
-  freeBytes: number;
-}
-
-/** The holder of the area according to megatest.db: a worker or an `--inline` job. */
-export interface Lease {
-  token: number;
-  holder: string;
-  jobId: string | null;
-  /** ISO 8601; for a migration, the start of its current step. */
-  since: string;
-  /** ISO 8601; the lease ends then in any case. */
-  expiresAt: string;
-  /** ISO 8601 */
-  renewedAt: string;
-}
 
 /** Megatest never shows a run in state `deleted`; the row that guards ids is one. */
 const shown = "coalesce(state, '') <> 'deleted'";

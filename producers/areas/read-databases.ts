@@ -6,34 +6,10 @@ import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
 import type { Connection, Part } from "../../shared/sqlite/connection.ts";
 import { isNotEmpty, namesAnotherFile } from "../../shared/sqlite/journal.ts";
-import { type MigrationFacts, readMigration } from "./migration-status.ts";
+import type { DatabaseFacts, Side } from "../contract/area.ts";
+import { readMigration } from "./migration-status.ts";
 import { openReadonly } from "./open-readonly.ts";
-import { cacheOnlyRuns, type Lease, readLease, readSide, readStates, type Side } from "./queries.ts";
-
-/** A summary of an area's databases; null means unreadable. */
-export interface DatabaseFacts {
-  /** Runs in megatest.db, without hidden ones. */
-  runs: number | null;
-  /** Runs in completed-runs.db; 0 if there is none. */
-  completedRuns: number | null;
-  /** Runs only in this host's cache, not yet synced to megatest.db; 0 without a cache. */
-  cacheOnlyRuns: number | null;
-  /**
-   * Runs of completed-runs.db in other states than `moved`, by state: a job is moving them, or left them when it
-   * died.
-   */
-  unfinishedRuns: Record<string, number> | null;
-  /** By file name, as in `bytes`; missing files are omitted. */
-  sides: Record<string, Side | null>;
-  /** Whether a job holds the area; null if unknown. */
-  held: boolean | null;
-  /** The holder; null if there is none or it is unknown. */
-  lease: Lease | null;
-  /** The last migration, open or not; null if there is none or it is unknown. */
-  migration: MigrationFacts | null;
-  /** Sentences on what could not be read. */
-  problems: string[];
-}
+import { cacheOnlyRuns, readLease, readSide, readStates } from "./queries.ts";
 
 type Files = Partial<Record<Part, string>>;
 

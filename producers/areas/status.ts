@@ -4,46 +4,17 @@ import { readAreaId } from "../../shared/area/area-id.ts";
 import { findCache } from "../../shared/area/cache/cache.ts";
 import { findOtherCaches } from "../../shared/area/cache/single-cache.ts";
 import { policySection, readPolicies } from "../../shared/area/config/reduce-policies.ts";
-import { type HistoryLine, readHistory } from "../../shared/area/history.ts";
+import { readHistory } from "../../shared/area/history.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import { findPause } from "../../shared/area/pause.ts";
-import { liveServers, type MegatestServer } from "../../shared/area/servers.ts";
+import { liveServers } from "../../shared/area/servers.ts";
 import { cacheReader } from "../../shared/area-db/read-cache.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
+import type { AreaStatus } from "../contract/area.ts";
 import { areaPath } from "./area-path.ts";
 import { openReadonly } from "./open-readonly.ts";
-import { type DatabaseFacts, readDatabases } from "./read-databases.ts";
-
-/** The part of `status AREA` that needs no Redis. */
-export interface AreaStatus extends DatabaseFacts {
-  /** Absolute, as given. */
-  area: string;
-  areaId: string | null;
-  name: string;
-  /** Address or host name; null if the area has none yet, or if it is unknown. */
-  homehost: string | null;
-  /** Set in the config: the area must not be migrated. */
-  pinned: boolean;
-  /** Whether this host is the homehost; null if unknown. */
-  atHome: boolean | null;
-  homeReason: string;
-  /**
-   * Directory of this user's cache on this host; null if there is none, or if it was refused (`cacheOnlyRuns` is
-   * then null, too).
-   */
-  cache: string | null;
-  /** By file name; missing files are omitted. */
-  bytes: Record<string, number>;
-  /** Megatest's servers that may be alive. */
-  servers: MegatestServer[];
-  /** The last jobs, newest first. */
-  history: HistoryLine[];
-  /** Valid lines of `[reduce-records]`; errors in others are in `problems`. */
-  policies: { name: string; text: string }[];
-  /** The stop file that pauses the area's jobs; null if there is none. */
-  paused: string | null;
-}
+import { readDatabases } from "./read-databases.ts";
 
 const historyShown = 5;
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { ExitCode } from "../../shared/errors.ts";
+import { ExitCode } from "../../shared/error-codes.ts";
 
 /**
  * Returns the manual page of a program in man(7) format. It contains each command's own help, so that the two

@@ -1,4 +1,5 @@
-import { ExitCode, type JobsError } from "../../shared/errors.ts";
+import { ExitCode } from "../../shared/error-codes.ts";
+import type { JobsError } from "../../shared/errors.ts";
 import { OutputFailure, printable } from "../format/table.ts";
 import type { CliIo } from "./io.ts";
 

@@ -1,12 +1,13 @@
 import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
-import { ExitCode } from "../../shared/errors.ts";
+import { ExitCode } from "../../shared/error-codes.ts";
+import type { Enqueued, JobResult } from "../contract/job.ts";
 import { phaseText } from "../format/migrate-result.ts";
 import { jobResultText } from "../format/move-result.ts";
 import type { CheckedRequest } from "../jobs/check-move.ts";
-import { type Enqueued, enqueueJob } from "../jobs/enqueue.ts";
+import { enqueueJob } from "../jobs/enqueue.ts";
 import { exitOf } from "../jobs/exit-code.ts";
 import { followJob } from "../jobs/follow.ts";
-import { failedMigration, type JobResult } from "../jobs/job-view.ts";
+import { failedMigration } from "../jobs/job-view.ts";
 import { type Session, withSession } from "../jobs/session.ts";
 import type { CommandContext } from "./command.ts";
 import type { Outcome } from "./outcome.ts";

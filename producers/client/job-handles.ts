@@ -1,6 +1,5 @@
 import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
-import type { Enqueued } from "../jobs/enqueue.ts";
-import type { JobResult } from "../jobs/job-view.ts";
+import type { Enqueued, JobResult } from "../contract/job.ts";
 import type { Duration, ReduceOptions, RestoreOptions } from "../jobs/options.ts";
 import type { InlineHooks } from "../jobs/run-inline.ts";
 

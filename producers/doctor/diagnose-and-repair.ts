@@ -1,8 +1,9 @@
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
+import type { Diagnosis } from "../contract/area.ts";
 import { requester } from "../jobs/check-move.ts";
 import type { RepairRequest } from "../jobs/run-inline.ts";
-import { type Diagnosis, diagnose } from "./diagnose.ts";
+import { diagnose } from "./diagnose.ts";
 
 export interface Examination extends Diagnosis {
   /** The repair's result; null if no job has ever worked on the area, so that there is nothing to repair. */

@@ -3,8 +3,10 @@ import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
 import { areaPath } from "../areas/area-path.ts";
+import type { Check, Diagnosis } from "../contract/area.ts";
 import { checkCaches } from "./checks/caches.ts";
-import { type Check, note } from "./checks/check.ts";
+import type { CheckName } from "./checks/check.ts";
+import { note } from "./checks/check.ts";
 import { type DoctorContext, loadContext, nameOf } from "./checks/context.ts";
 import { checkFitness } from "./checks/fitness.ts";
 import { checkIntegrity } from "./checks/integrity.ts";
@@ -14,16 +16,6 @@ import { checkLocation } from "./checks/location.ts";
 import { checkMigrations } from "./checks/migrations.ts";
 import { checkRecords } from "./checks/records.ts";
 import { Budget } from "./checks/scan-budget.ts";
-
-/** The result of `doctor AREA`. */
-export interface Diagnosis {
-  /** Absolute, as given. */
-  area: string;
-  areaId: string | null;
-  /** False if a check found a fault; unknown answers do not count. */
-  ok: boolean;
-  checks: Check[];
-}
 
 /**
  * Checks everything in an area that a job relies on, read-only. Broken parts become verdicts.
@@ -81,7 +73,7 @@ function oncePerFile({ files }: DoctorContext, checks: Check[]): Check[] {
     const first = told.get(damaged ?? verdict);
     if (first === undefined || first === check) return check;
     const why = damaged === undefined ? "" : `${damaged} is damaged, `;
-    return note(name, `not checked: ${why}see ${first.name}`, { details });
+    return note(name as CheckName, `not checked: ${why}see ${first.name}`, { details });
   });
 }
 

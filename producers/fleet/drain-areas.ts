@@ -1,6 +1,8 @@
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
 import { defined } from "../../shared/defined.ts";
-import { type ErrorCode, type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
+import type { ErrorCode } from "../../shared/error-codes.ts";
+import type { ErrorDocument } from "../../shared/error-document.ts";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
 import { followJob } from "../jobs/follow.ts";
 import type { Session } from "../jobs/session.ts";

@@ -1,7 +1,8 @@
 import { openAllowedArea } from "../../shared/area/area.ts";
 import { readHomehost } from "../../shared/area/homehost.ts";
 import { listAreas } from "../../shared/area/list-areas.ts";
-import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
+import type { ErrorDocument } from "../../shared/error-document.ts";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { isInside } from "../../shared/files/roots.ts";
 import { clearDrained, setDrained } from "../../shared/queue/hosts.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";

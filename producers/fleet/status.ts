@@ -1,26 +1,9 @@
-import { type Drained, type HostStatus, listDrained, listHosts } from "../../shared/queue/hosts.ts";
+import { listDrained, listHosts } from "../../shared/queue/hosts.ts";
 import { queueName } from "../../shared/queue/names.ts";
+import type { FleetStatus } from "../contract/fleet.ts";
 import { knownHosts } from "../jobs/list-jobs.ts";
-import { type AutomaticStatus, automaticStatus } from "../jobs/schedule-status.ts";
+import { automaticStatus } from "../jobs/schedule-status.ts";
 import type { Session } from "../jobs/session.ts";
-
-export interface QueueStatus {
-  host: string;
-  queue: string;
-  /** Jobs by state. */
-  counts: Record<string, number>;
-  /** The last report of its worker; null if there never was one. `alive` says whether it is running now. */
-  worker: HostStatus | null;
-  /** Since when it takes no new areas, and who drained it; null if it is not drained. */
-  drained: Drained | null;
-}
-
-/** The result of `status` without AREA. */
-export interface FleetStatus {
-  hosts: QueueStatus[];
-  /** Schedules, and lines of `[reduce-records]` that have requested a job. */
-  automatic: AutomaticStatus[];
-}
 
 const counted = [
   "waiting",

@@ -1,6 +1,5 @@
 import { plural } from "../../shared/text.ts";
-import type { Check } from "../doctor/checks/check.ts";
-import type { Diagnosis } from "../doctor/diagnose.ts";
+import type { Check, Diagnosis } from "../contract/area.ts";
 import { printable } from "./table.ts";
 
 const marks = { true: "ok   ", false: "WRONG", null: "note " } as const;

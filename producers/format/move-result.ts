@@ -1,11 +1,8 @@
-import {
-  type MovedRun,
-  type MoveResult,
-  recordTables,
-  type SkipReason,
-} from "../../shared/contract/move-result.ts";
+import type { MovedRun, MoveResult, SkipReason } from "../../shared/contract/move-result.ts";
+import { recordTables } from "../../shared/contract/names.ts";
 import { bytesText, countText, elapsedText, plural, verbOf } from "../../shared/text.ts";
-import { isMigrateResult, type JobResult } from "../jobs/job-view.ts";
+import type { JobResult } from "../contract/job.ts";
+import { isMigrateResult } from "../jobs/job-view.ts";
 import { migrateText } from "./migrate-result.ts";
 import { printable, textTable } from "./table.ts";
 

@@ -1,8 +1,10 @@
-import { type ErrorDocument, toJobsError } from "../../shared/errors.ts";
-import type { AreaStatus } from "../areas/status.ts";
-import { isUnfinished, type JobView, jobStates } from "./job-view.ts";
+import { toJobsError } from "../../shared/errors.ts";
+import type { AreaStatus, AreaStatusWithJobs } from "../contract/area.ts";
+import type { AutomaticStatus } from "../contract/fleet.ts";
+import type { JobView } from "../contract/job.ts";
+import { isUnfinished, jobStates } from "../contract/job-states.ts";
 import { listJobs } from "./list-jobs.ts";
-import { type AutomaticStatus, automaticStatus } from "./schedule-status.ts";
+import { automaticStatus } from "./schedule-status.ts";
 import type { Session } from "./session.ts";
 
 export interface Queued {
@@ -10,13 +12,6 @@ export interface Queued {
   jobs: JobView[];
   automatic: AutomaticStatus[];
 }
-
-/**
- * The result of `status AREA`: the area according to its files, and its queue entries, or why the queues are
- * unreachable.
- */
-export type AreaStatusWithJobs = AreaStatus &
-  ((Queued & { queueProblem: null }) | { jobs: null; automatic: null; queueProblem: ErrorDocument });
 
 export async function readQueues(session: Session): Promise<Queued> {
   const [jobs, automatic] = await Promise.all([

@@ -1,41 +1,33 @@
+import type { z } from "zod";
 import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { readHomehost } from "../../shared/area/homehost.ts";
-import type { MigratePayload } from "../../shared/contract/migrate-payload.ts";
+import type { MigratePayload, migrateSchema } from "../../shared/contract/migrate-payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../shared/queue/names.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import { parseDuration } from "../../shared/time/duration.ts";
 import { areaPath } from "../areas/area-path.ts";
+import type { Enqueued } from "../contract/job.ts";
 import { type RequestPlace, requester } from "./check-move.ts";
-import type { Enqueued } from "./enqueue.ts";
 import { searchJob } from "./find-job.ts";
 import type { Duration } from "./options.ts";
 import type { Session } from "./session.ts";
 import { fitTarget, readFleet } from "./target-host.ts";
 
-export interface MigrateOptions {
+export interface MigrateOptions
+  extends Pick<
+    z.input<typeof migrateSchema>,
+    "from" | "whenQuiet" | "stopServers" | "takeover" | "now" | "dryRun" | "schedule"
+  > {
   /** Name or address of the new homehost; default: this host. */
   to?: string | undefined;
-  /** Name or address of the expected homehost; refused if it is another one. */
-  from?: string | undefined;
   /** How long without activity makes the area quiet; default: 30 minutes. */
   quietFor?: Duration;
-  /** Waits until the area is quiet. */
-  whenQuiet?: boolean;
   /** With `whenQuiet`: the maximum wait; default: 12 hours. */
   deadline?: Duration;
-  /** Stops Megatest's servers. */
-  stopServers?: boolean;
-  /** The homehost is gone and cannot be contacted. */
-  takeover?: boolean | undefined;
   /** With `takeover`: a person has made sure that the homehost is off. */
   yes?: boolean | undefined;
-  /** Migrates even within 10 minutes of the last migration. */
-  now?: boolean;
-  dryRun?: boolean;
-  /** Name of the schedule that requests it; `status` reports the outcome of its jobs under that name. */
-  schedule?: string;
 }
 
 /** A migration that may be enqueued. */

@@ -1,24 +1,16 @@
 import type { Job, Queue } from "bullmq";
 import type { Area } from "../../shared/area/area.ts";
 import { type Homehost, isAtHome, readHomehost } from "../../shared/area/homehost.ts";
-import type { JobName } from "../../shared/contract/payload.ts";
+import type { HostStatus } from "../../shared/contract/queue-records.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
-import { type HostStatus, hostNamed, listHosts } from "../../shared/queue/hosts.ts";
-import { type JobLocation, newJobId } from "../../shared/queue/names.ts";
+import { hostNamed, listHosts } from "../../shared/queue/hosts.ts";
+import { newJobId } from "../../shared/queue/names.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
+import type { Enqueued } from "../contract/job.ts";
 import type { CheckedRequest } from "./check-move.ts";
 import { searchJob } from "./find-job.ts";
 import type { Session } from "./session.ts";
-
-export interface Enqueued extends JobLocation {
-  job: JobName | "migrate";
-  area: string;
-  /** The same job was already enqueued and is unfinished: this is its id, and nothing was added. */
-  duplicate: boolean;
-  /** The host has a live worker; otherwise the job waits for one. */
-  served: boolean;
-}
 
 /**
  * Adds a job to the queue of the area's homehost if a worker has announced itself there; otherwise to this host's

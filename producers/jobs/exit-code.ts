@@ -1,6 +1,6 @@
 import type { MoveResult, SkipReason } from "../../shared/contract/move-result.ts";
 import type { MovePayload } from "../../shared/contract/payload.ts";
-import { ExitCode } from "../../shared/errors.ts";
+import { ExitCode } from "../../shared/error-codes.ts";
 
 /** Reasons by which a safety rule keeps a run in place; the others come from the selectors. */
 const rules: ReadonlySet<SkipReason> = new Set(["in-flight", "locked", "conflict", "changed"]);

@@ -1,8 +1,10 @@
 import type { Job } from "bullmq";
 import { JobsError } from "../../shared/errors.ts";
-import { type CancelOutcome, requestCancel } from "../../shared/queue/cancel.ts";
-import { isNumber, type JobLocation } from "../../shared/queue/names.ts";
-import { forwardedTo, type JobView, type QueueState, viewJob } from "./job-view.ts";
+import { requestCancel } from "../../shared/queue/cancel.ts";
+import { isNumber } from "../../shared/queue/names.ts";
+import type { Cancelled, JobReport } from "../contract/job.ts";
+import type { QueueState } from "../contract/job-states.ts";
+import { forwardedTo, viewJob } from "./job-view.ts";
 import { knownHosts } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
 
@@ -55,10 +57,6 @@ async function jobOf(session: Session, host: string, jobId: string): Promise<Fou
   return job === undefined ? undefined : { host, job };
 }
 
-export interface JobReport extends JobView {
-  log: string[];
-}
-
 /** Returns a job with its log. @throws {JobsError} `unknown-job` */
 export async function reportJob(session: Session, jobId: string, at?: string): Promise<JobReport> {
   const { host, job } = await findJob(session, jobId, at);
@@ -70,10 +68,6 @@ export async function reportJob(session: Session, jobId: string, at?: string): P
   const fresh = (await session.queue(host).getJob(jobId)) ?? job;
   const { logs } = await session.queue(host).getJobLogs(jobId);
   return { ...viewJob(host, fresh, state), log: logs };
-}
-
-export interface Cancelled extends JobLocation {
-  outcome: Exclude<CancelOutcome, "unknown">;
 }
 
 /**

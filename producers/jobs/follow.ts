@@ -8,7 +8,9 @@ import { readDeferral } from "../../shared/queue/deferrals.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
 import type { JobLocation } from "../../shared/queue/names.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
-import { forwardedTo, type JobResult, progressOf, type QueueState } from "./job-view.ts";
+import type { JobResult } from "../contract/job.ts";
+import type { QueueState } from "../contract/job-states.ts";
+import { forwardedTo, progressOf } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 /** How a followed job ended, and where: in the homehost's queue if it was forwarded. */

@@ -1,46 +1,11 @@
 import type { Job } from "bullmq";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
-import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
-import { type ErrorDocument, JobsError } from "../../shared/errors.ts";
+import type { Progress } from "../../shared/contract/move-result.ts";
+import { JobsError } from "../../shared/errors.ts";
 import type { JobLocation } from "../../shared/queue/names.ts";
-
-/** BullMQ's job states, unfinished first. */
-export const queueStates = [
-  "active",
-  "waiting",
-  "prioritized",
-  "delayed",
-  "waiting-children",
-  "failed",
-  "completed",
-] as const;
-export type QueueState = (typeof queueStates)[number];
-
-/**
- * A job's shown state: BullMQ's, but a cancelled job is `cancelled` instead of `failed`, and one forwarded to the
- * homehost's queue is `forwarded` instead of `completed`.
- */
-export type JobState = QueueState | "cancelled" | "forwarded";
-export const jobStates: readonly JobState[] = [...queueStates, "cancelled", "forwarded"];
-
-/** One job in the output of `jobs`, `job` and the library. Times are ISO 8601; null if not reached. */
-export interface JobView extends JobLocation {
-  job: string;
-  area: string | null;
-  state: JobState;
-  requestedBy: string | null;
-  addedAt: string;
-  startedAt: string | null;
-  finishedAt: string | null;
-  /** Attempts started. */
-  attempts: number;
-  progress: Progress | null;
-  data: unknown;
-  result?: JobResult;
-  forwarded?: JobLocation;
-  error?: ErrorDocument;
-}
+import type { JobResult, JobView } from "../contract/job.ts";
+import type { QueueState } from "../contract/job-states.ts";
 
 function iso(milliseconds: number | undefined): string | null {
   return milliseconds === undefined ? null : new Date(milliseconds).toISOString();
@@ -94,10 +59,6 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
   return { ...view, result: job.returnvalue as JobResult };
 }
 
-export function isUnfinished(state: JobState): boolean {
-  return !["completed", "failed", "cancelled", "forwarded"].includes(state);
-}
-
 /**
  * Splits the error of a refused or rolled-back migration into its result document, which the error's details carry,
  * and the plain error. Returns undefined for any other failure.
@@ -112,8 +73,6 @@ export function failedMigration(error: JobsError): { result: MigrateResult; erro
   });
   return { result, error: bare };
 }
-
-export type JobResult = MoveResult | MigrateResult;
 
 /** Rejects other data, such as another tool's. */
 export function isMigrateResult(result: unknown): result is MigrateResult {

@@ -2,7 +2,9 @@ import type { Job } from "bullmq";
 import { JobsError } from "../../shared/errors.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
 import { queueName, redisKey } from "../../shared/queue/names.ts";
-import { type JobState, type JobView, jobStates, type QueueState, queueStates, viewJob } from "./job-view.ts";
+import type { JobView } from "../contract/job.ts";
+import { type JobState, jobStates, type QueueState, queueStates } from "../contract/job-states.ts";
+import { viewJob } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 export interface JobFilter {

@@ -1,7 +1,8 @@
 import type { MoveName } from "../../shared/contract/payload.ts";
+import type { Enqueued } from "../contract/job.ts";
 import { checkMigrate, enqueueMigrate } from "./check-migrate.ts";
 import { checkRequest, type RequestPlace } from "./check-move.ts";
-import { type Enqueued, enqueueJob } from "./enqueue.ts";
+import { enqueueJob } from "./enqueue.ts";
 import { requestFrom } from "./options.ts";
 import type { LastingSession } from "./session.ts";
 

@@ -1,19 +1,8 @@
-import { listOutcomes, type Origin, type Outcome } from "../../shared/queue/outcomes.ts";
+import type { Origin, Outcome } from "../../shared/contract/queue-records.ts";
+import { listOutcomes } from "../../shared/queue/outcomes.ts";
+import type { AutomaticStatus } from "../contract/fleet.ts";
 import { listSchedules, type Schedule } from "./schedules.ts";
 import type { Session } from "./session.ts";
-
-/** A schedule, or a line of `[reduce-records]` that has requested a job, with the outcome of its jobs. */
-export interface AutomaticStatus extends Origin {
-  host: string;
-  /** When a schedule is next due, ISO 8601; null for a policy, which workers check every few minutes. */
-  next: string | null;
-  /** False if its last job failed, or if a due job was not started. */
-  ok: boolean;
-  /** One sentence if `ok` is false. */
-  problem: string | null;
-  /** How its last job ended; null if there was none. */
-  last: Omit<Outcome, keyof Origin | "work"> | null;
-}
 
 export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" | "last">;
 

@@ -1,5 +1,6 @@
+import type { Drained, HostStatus } from "../../shared/contract/queue-records.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { type Drained, type HostStatus, listDrained, listHosts } from "../../shared/queue/hosts.ts";
+import { listDrained, listHosts } from "../../shared/queue/hosts.ts";
 import { agoText } from "../../shared/text.ts";
 import type { Session } from "./session.ts";
 

@@ -1,4 +1,4 @@
-import type { ErrorDocument } from "../../shared/errors.ts";
+import type { ErrorDocument } from "../../shared/error-document.ts";
 import type { ReadFiles } from "../full-db/locate.ts";
 import type { Value } from "../full-db/parameters.ts";
 

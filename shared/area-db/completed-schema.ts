@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import { recordTables as recordTableNames } from "../contract/move-result.ts";
+import { recordTables as recordTableNames } from "../contract/names.ts";
 import { JobsError } from "../errors.ts";
 import { type Connection, isConstraintError } from "../sqlite/connection.ts";
 import { foldName } from "../sqlite/names.ts";

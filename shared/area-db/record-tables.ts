@@ -1,4 +1,4 @@
-import type { RecordTable } from "../contract/move-result.ts";
+import type { RecordTable } from "../contract/names.ts";
 
 export type MovedTable = "runs" | RecordTable;
 

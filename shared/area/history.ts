@@ -1,15 +1,11 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import type { HistoryLine } from "../contract/area-facts.ts";
 import { JobsError, systemCode } from "../errors.ts";
 import { readFrom } from "../files/read-bounded.ts";
 import { syncDirectory } from "../files/sync-directory.ts";
 import type { Area } from "./area.ts";
 import { createLike, ensurePrivateDir } from "./ownership.ts";
-
-export interface HistoryLine {
-  jobId: string;
-  [member: string]: unknown;
-}
 
 /**
  * Appends a line durably. Returns false if the job already has one. Only under the area's lease: concurrent appends

@@ -1,26 +1,11 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import type { MegatestServer } from "../contract/area-facts.ts";
 import { systemCode } from "../errors.ts";
 import { readHead } from "../files/read-bounded.ts";
 import { plural } from "../text.ts";
 import type { Area } from "./area.ts";
-
-/** A Megatest server, according to its log. */
-export interface MegatestServer {
-  pid: number;
-  /** From the log's name. */
-  host: string;
-  /** `host:port`; undefined if not logged yet, or stale. */
-  address: string | undefined;
-  /** Ms since 1970; undefined like `address`. */
-  startedAt: number | undefined;
-  logMtimeMs: number;
-  /** Ms by which the log is dated in the future: until then Megatest's clients consider the server usable. */
-  aheadMs?: number;
-  /** `live`: it touched its log recently. `stale-alive`: it did not, but its local process exists. */
-  state: "live" | "stale-alive" | "stale";
-}
 
 /** Megatest's clients use a server that touched its log within this many ms. */
 const liveMs = 16_000;

@@ -1,4 +1,6 @@
-import { type ErrorDocument, errorCodes, JobsError } from "../errors.ts";
+import { errorCodes } from "../error-codes.ts";
+import type { ErrorDocument } from "../error-document.ts";
+import { JobsError } from "../errors.ts";
 
 /**
  * Encodes the message (shown by Bull Board), then the error document on its own line. JSON has no raw line breaks.

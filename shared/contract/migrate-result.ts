@@ -1,38 +1,19 @@
-import type { ErrorDocument } from "../errors.ts";
+import { z } from "zod";
+import { open } from "../document-schema.ts";
+import type { ErrorDocument } from "../error-document.ts";
+import { migrateCheckNames } from "./names.ts";
 
-export interface MigrateCheck {
+export const migrateCheckSchema = open({
   /** Stable; for programs. */
-  name: MigrateCheckName;
+  name: z.enum(migrateCheckNames),
   /** null: unknown, which does not block the migration. */
-  ok: boolean | null;
+  ok: z.boolean().nullable(),
   /** One sentence. */
-  detail: string;
+  detail: z.string(),
   /** Facts for programs; plain JSON. */
-  facts?: Record<string, unknown>;
-}
-
-/** In the order of results. */
-export const migrateCheckNames = [
-  "pinned",
-  "from",
-  "target",
-  "versions",
-  "schema",
-  "last-migration",
-  "tests",
-  "activity",
-  "servers",
-  "open-files",
-  "caches",
-  "space-area",
-  "space-target",
-  "signs-of-life",
-  "digest",
-  "integrity",
-  "homehost",
-  "settle",
-] as const;
-export type MigrateCheckName = (typeof migrateCheckNames)[number];
+  facts: z.record(z.string(), z.unknown()).optional(),
+});
+export type MigrateCheck = z.infer<typeof migrateCheckSchema>;
 
 /** Result of a step `check`; a check with `ok: false` refuses the migration. */
 export interface CheckReport {
@@ -41,39 +22,39 @@ export interface CheckReport {
   earliestAt?: number;
 }
 
-export type MigrateOutcome = "migrated" | "already-home" | "refused" | "rolled-back";
-
 /** The JSON of `--wait --json`. */
-export interface MigrateResult {
-  jobId: string;
-  job: "migrate";
-  kind: "migration" | "takeover";
-  area: string;
-  areaId: string | null;
+export const migrateResultSchema = open({
+  jobId: z.string(),
+  job: z.literal("migrate"),
+  kind: z.enum(["migration", "takeover"]),
+  area: z.string(),
+  areaId: z.string().nullable(),
   /** Content of `.homehost`; null if there was none. */
-  from: string | null;
-  to: string;
+  from: z.string().nullable(),
+  to: z.string(),
   /** Names of the hosts' queues; null if unknown. */
-  fromHost: string | null;
-  toHost: string;
-  state: "completed" | "failed" | "cancelled";
-  dryRun: boolean;
-  outcome: MigrateOutcome;
+  fromHost: z.string().nullable(),
+  toHost: z.string(),
+  state: z.enum(["completed", "failed", "cancelled"]),
+  dryRun: z.boolean(),
+  outcome: z.enum(["migrated", "already-home", "refused", "rolled-back"]),
   /** One sentence, if refused or rolled back. */
-  reason?: string;
+  reason: z.string().optional(),
   /** null if none was issued. */
-  token: number | null;
-  source: "cache" | "megatest.db" | null;
+  token: z.number().nullable(),
+  source: z.enum(["cache", "megatest.db"]).nullable(),
   /** Sizes of transferred files, by name. */
-  bytes: Record<string, number>;
-  checks: MigrateCheck[];
+  bytes: z.record(z.string(), z.number()),
+  checks: z.array(migrateCheckSchema),
   /** Rows of divergent caches: merged, and kept aside because both sides had changed. */
-  strays: { merged: number; kept: number };
+  strays: open({ merged: z.number(), kept: z.number() }),
   /** Take-over: time of the last known sync, ISO 8601; later rows may be missing. */
-  lastSyncAt?: string | undefined;
-  warnings: string[];
-  elapsedMs: number;
-}
+  lastSyncAt: z.string().optional(),
+  warnings: z.array(z.string()),
+  elapsedMs: z.number(),
+}).meta({ id: "MigrateResult" });
+export type MigrateResult = z.infer<typeof migrateResultSchema>;
+export type MigrateOutcome = MigrateResult["outcome"];
 
 /** A refused or rolled-back migration: its job fails, with this document in `details.result`. */
 export type FailedMigration = MigrateResult & { error: ErrorDocument };

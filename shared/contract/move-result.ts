@@ -1,96 +1,87 @@
-import type { RunId } from "../sqlite/run-id.ts";
+import { z } from "zod";
+import { open } from "../document-schema.ts";
+import { recordTables } from "./names.ts";
 
 /** The JSON of `--wait --json` and `--inline --json`. */
 
-/** In the order of results. */
-export const recordTables = [
-  "tests",
-  "test_steps",
-  "test_data",
-  "run_stats",
-  "extradat",
-  "test_rundat",
-  "archives",
-] as const;
-export type RecordTable = (typeof recordTables)[number];
+/** See `RunId`. */
+export const runIdSchema = z.union([z.number(), z.string()]);
 
-export interface RunLabel {
-  id: RunId;
+const runLabelSchema = open({
+  id: runIdSchema,
   /** Key values joined by `/`. */
-  target: string;
-  runname: string;
-}
+  target: z.string(),
+  runname: z.string(),
+});
+export type RunLabel = z.infer<typeof runLabelSchema>;
 
-export interface MovedRun extends RunLabel {
+const movedRunSchema = open({
+  ...runLabelSchema.shape,
   /** Its former id, if another run has that now. */
-  previousId?: RunId;
+  previousId: runIdSchema.optional(),
   /** Its former name, if that was registered again. */
-  previousRunname?: string;
-}
+  previousRunname: z.string().optional(),
+});
+export type MovedRun = z.infer<typeof movedRunSchema>;
 
 /** Why a run that matches the patterns was skipped. */
-export type SkipReason = "in-flight" | "recent" | "kept" | "locked" | "conflict" | "changed";
+const skipReason = z.enum(["in-flight", "recent", "kept", "locked", "conflict", "changed"]);
+export type SkipReason = z.infer<typeof skipReason>;
 
-export interface SkippedRun extends RunLabel {
-  reason: SkipReason;
-}
-
-export interface ByteChange {
-  before: number;
-  after: number;
-}
+const skippedRunSchema = open({ ...runLabelSchema.shape, reason: skipReason });
+export type SkippedRun = z.infer<typeof skippedRunSchema>;
 
 /** Rows by table. */
-export type MovedRows = Record<"runs" | RecordTable, number>;
+const movedRows = z.record(z.enum(["runs", ...recordTables]), z.number());
 
 /** Why a job ended before it processed all chosen runs. */
-export interface TimeUp {
-  by: "max-time" | "between";
+export const timeUpSchema = open({
+  by: z.enum(["max-time", "between"]),
   /** Chosen runs left for the next job. */
-  left: number;
-}
+  left: z.number(),
+});
+export type TimeUp = z.infer<typeof timeUpSchema>;
 
-export interface MoveResult {
-  jobId: string;
+export const moveResultSchema = open({
+  jobId: z.string(),
   /** `repair` finishes what other jobs left, and moves nothing new. */
-  job: "reduce" | "restore" | "repair";
-  area: string;
+  job: z.enum(["reduce", "restore", "repair"]),
+  area: z.string(),
   /** null if there is none and none may be created (a dry run). */
-  areaId: string | null;
-  host: string;
-  state: "completed" | "failed" | "cancelled";
-  dryRun: boolean;
+  areaId: z.string().nullable(),
+  host: z.string(),
+  state: z.enum(["completed", "failed", "cancelled"]),
+  dryRun: z.boolean(),
   /** Rows moved by table, including `runs`. */
-  moved: MovedRows;
+  moved: movedRows,
   /** Rows of an interrupted job of the other kind. */
-  finished?: { reduce?: MovedRows; restore?: MovedRows };
+  finished: open({ reduce: movedRows.optional(), restore: movedRows.optional() }).optional(),
   /** Runs of an interrupted job moved back completely. */
-  undone?: { reduce?: number; restore?: number };
+  undone: open({ reduce: z.number().optional(), restore: z.number().optional() }).optional(),
   /** At most `listLimit`; see `truncated`. */
-  runs: MovedRun[];
-  skipped: SkippedRun[];
-  skippedCounts: Partial<Record<SkipReason, number>>;
+  runs: z.array(movedRunSchema),
+  skipped: z.array(skippedRunSchema),
+  skippedCounts: z.partialRecord(skipReason, z.number()),
   /** Set if time ran out; finished work is kept. */
-  timeUp?: TimeUp;
-  truncated?: true;
+  timeUp: timeUpSchema.optional(),
+  truncated: z.literal(true).optional(),
   /** Rows changed in two places, whose losing version was kept (`mtjobs_superseded`). */
-  superseded: number;
+  superseded: z.number(),
   /** Older versions also kept, of rows not synced yet; present if not 0. */
-  unsynced?: number;
+  unsynced: z.number().optional(),
   /** Late rows merged into runs moved earlier. */
-  late: number;
+  late: z.number(),
   /** By file name: `megatest.db`, `completed-runs.db`, `cache/megatest.db`, `cache/megatest_ref.db`. */
-  bytes: Record<string, ByteChange>;
+  bytes: z.record(z.string(), open({ before: z.number(), after: z.number() })),
   /** Sentences for the operator, at most `listLimit`. */
-  warnings: string[];
-  elapsedMs: number;
-}
+  warnings: z.array(z.string()),
+  elapsedMs: z.number(),
+}).meta({ id: "MoveResult" });
+export type MoveResult = z.infer<typeof moveResultSchema>;
 
-/** Maximum length of `runs`, `skipped` and `warnings`. */
-export const listLimit = 1000;
-
-export interface Progress {
-  phase: string;
-  runs: { done: number; total: number };
-  rows: { done: number; total?: number };
-}
+export const progressSchema = open({
+  phase: z.string(),
+  runs: open({ done: z.number(), total: z.number() }),
+  rows: open({ done: z.number(), total: z.number().optional() }),
+});
+export type Progress = z.infer<typeof progressSchema>;

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { type ErrorCode, JobsError } from "../errors.ts";
+import type { ErrorCode } from "../error-codes.ts";
+import { JobsError } from "../errors.ts";
 
 export interface Bounds {
   maxBytes: number;

@@ -1,25 +1,7 @@
 import type { Redis } from "ioredis";
+import type { Drained, HostRecord, HostStatus } from "../contract/queue-records.ts";
 import { homeName } from "../settings/home-name.ts";
 import { redisKey } from "./names.ts";
-
-export interface HostRecord {
-  host: string;
-  /** As in `.homehost`; null if only loopback. */
-  address: string | null;
-  version: string;
-  pid: number;
-  user: string;
-  cacheRoot: string;
-  areas: string[];
-  /** ISO 8601. */
-  startedAt: string;
-}
-
-export interface HostStatus extends HostRecord {
-  /** ISO 8601, by the host's own clock. */
-  seenAt: string;
-  alive: boolean;
-}
 
 /** Interval of announcements, ms. */
 export const heartbeatInterval = 3000;
@@ -76,14 +58,6 @@ export async function findHost(
   homehost: string,
 ): Promise<HostStatus | undefined> {
   return hostNamed(await listHosts(redis, prefix), homehost);
-}
-
-/** A drained host accepts no new areas. */
-export interface Drained {
-  /** ISO 8601, by the requester's clock. */
-  at: string;
-  /** `user@host` */
-  by: string;
 }
 
 const drainedKey = (prefix: string) => redisKey(prefix, "drained");

@@ -1,30 +1,6 @@
 import type { Redis } from "ioredis";
-import type { TimeUp } from "../contract/move-result.ts";
-import type { ErrorDocument } from "../errors.ts";
+import type { Origin, Outcome } from "../contract/queue-records.ts";
 import { redisKey } from "./names.ts";
-
-/** A source of automatic jobs: a line of `[reduce-records]`, or a schedule. */
-export interface Origin {
-  kind: "policy" | "schedule";
-  name: string;
-  area: string;
-}
-
-export interface Outcome extends Origin {
-  host: string;
-  jobId: string;
-  /** A `deduplicationId`. */
-  work: string;
-  /** ISO 8601. */
-  startedAt: string;
-  endedAt: string;
-  /** ISO 8601; null if unknown. */
-  succeededAt: string | null;
-  /** Consecutive; cancelled jobs do not count. */
-  failures: number;
-  error: ErrorDocument | null;
-  timeUp: TimeUp["by"] | null;
-}
 
 export type Ended = Origin &
   Pick<Outcome, "host" | "jobId" | "work" | "startedAt" | "endedAt" | "error" | "timeUp">;

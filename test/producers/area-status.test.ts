@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { type AreaStatus, areaStatus } from "../../producers/areas/status.ts";
+import { areaStatus } from "../../producers/areas/status.ts";
+import type { AreaStatus } from "../../producers/contract/area.ts";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { areaStatusText } from "../../producers/format/status.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";

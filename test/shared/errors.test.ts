@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ExitCode, errorCodes, JobsError, toJobsError } from "../../shared/errors.ts";
+import { ExitCode, errorCodes } from "../../shared/error-codes.ts";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
 
 describe("an error of ours", () => {
   it("has one of the documented exit codes for every code there is", () => {

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
-import {
-  type CheckReport,
-  type FailedMigration,
-  type MigrateCheck,
-  type MigrateCheckName,
-  type MigrateOutcome,
-  migrateCheckNames,
+import type {
+  CheckReport,
+  FailedMigration,
+  MigrateCheck,
+  MigrateOutcome,
 } from "../../shared/contract/migrate-result.ts";
 import {
   type FileDigest,
@@ -15,6 +13,7 @@ import {
   migrationStates,
   nextStates,
 } from "../../shared/contract/migration-row.ts";
+import { type MigrateCheckName, migrateCheckNames } from "../../shared/contract/names.ts";
 
 const digest: FileDigest = { sha256: "ab", rows: { runs: 2 }, bytes: 4096 };
 const stored = {

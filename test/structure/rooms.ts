@@ -14,7 +14,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["shared/queue"],
   ],
   producers: [
-    ["producers/demo/sample-area", "producers/full-db/rewrite"],
+    ["producers/contract", "producers/demo/sample-area", "producers/full-db/rewrite"],
     ["producers/full-db"],
     ["producers/areas"],
     ["producers/jobs"],

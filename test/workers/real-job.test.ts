@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { expect, test } from "vitest";
+import { moveResultSchema } from "../../shared/contract/move-result.ts";
 import { parsePayload } from "../../shared/contract/payload.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { runInline } from "../../workers/inline.ts";
@@ -19,6 +20,7 @@ test("a worker's thread reduces a real area and its job carries the result", () 
       state: "completed",
       moved: { runs: 10 },
     });
+    expect(moveResultSchema.parse(job.returnvalue)).toEqual(job.returnvalue);
     expect((await stage.story("hostA", id)).at(-1)).toMatch(/^Done: moved 10 runs in [\d.]+ s; 2 stay\.$/);
   }));
 
@@ -35,6 +37,7 @@ test("a worker's thread brings the runs of a real area back", () =>
     await stage.add("hostA", "restore", data, { jobId: id });
     const job = await stage.reach("hostA", id, "completed", 30_000);
     expect(job.returnvalue).toMatchObject({ job: "restore", state: "completed", moved: { runs: 2 } });
+    expect(moveResultSchema.parse(job.returnvalue)).toEqual(job.returnvalue);
     expect((await stage.story("hostA", id)).at(-1)).toMatch(/^Done: restored 2 runs in [\d.]+ s; 0 stay\.$/);
   }));
 

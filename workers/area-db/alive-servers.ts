@@ -1,6 +1,7 @@
 import type { Area } from "../../shared/area/area.ts";
 import { clockSkewMs } from "../../shared/area/cache/mtime.ts";
-import { liveServers, type MegatestServer } from "../../shared/area/servers.ts";
+import { liveServers } from "../../shared/area/servers.ts";
+import type { MegatestServer } from "../../shared/contract/area-facts.ts";
 
 /**
  * Returns Megatest's servers that may be alive, by the clock of the area's file system, which sets the times of their

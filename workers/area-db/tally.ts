@@ -1,11 +1,11 @@
-import {
-  listLimit,
-  type MovedRun,
-  type MoveResult,
-  type RunLabel,
-  type SkipReason,
-  type TimeUp,
+import type {
+  MovedRun,
+  MoveResult,
+  RunLabel,
+  SkipReason,
+  TimeUp,
 } from "../../shared/contract/move-result.ts";
+import { listLimit } from "../../shared/contract/names.ts";
 
 import type { RunId } from "../../shared/sqlite/run-id.ts";
 import { labelOf, type Run } from "./run.ts";

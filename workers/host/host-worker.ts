@@ -1,9 +1,10 @@
 import { type Job, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
+import type { HostRecord } from "../../shared/contract/queue-records.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type WaitingConnection, waitingConnection } from "../../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts";
-import { type HostRecord, heartbeatInterval, withdrawHost } from "../../shared/queue/hosts.ts";
+import { heartbeatInterval, withdrawHost } from "../../shared/queue/hosts.ts";
 import { queueName } from "../../shared/queue/names.ts";
 import { tracing } from "../../shared/queue/tracing.ts";
 import type { Logger } from "../../shared/settings/log.ts";

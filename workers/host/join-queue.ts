@@ -1,8 +1,9 @@
 import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import type { HostRecord } from "../../shared/contract/queue-records.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import { connectRedis, openQueue } from "../../shared/queue/connections.ts";
-import { announceHost, type HostRecord } from "../../shared/queue/hosts.ts";
+import { announceHost } from "../../shared/queue/hosts.ts";
 import { checkRedis, type RedisFacts } from "../../shared/queue/redis-check.ts";
 import { isTransient, replyError } from "../../shared/queue/reply-error.ts";
 import type { Logger } from "../../shared/settings/log.ts";

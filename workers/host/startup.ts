@@ -1,8 +1,8 @@
 import { accessSync, constants } from "node:fs";
 import { reachableAddress } from "../../shared/area/homehost.ts";
+import type { HostRecord } from "../../shared/contract/queue-records.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { currentUser } from "../../shared/process.ts";
-import type { HostRecord } from "../../shared/queue/hosts.ts";
 import { homeName } from "../../shared/settings/home-name.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";

@@ -1,7 +1,8 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { encodeFailure } from "../../shared/contract/failure.ts";
 import type { Progress } from "../../shared/contract/move-result.ts";
-import type { ErrorCode, JobsError } from "../../shared/errors.ts";
+import type { ErrorCode } from "../../shared/error-codes.ts";
+import type { JobsError } from "../../shared/errors.ts";
 import { clearCancel } from "../../shared/queue/cancel.ts";
 import { clearDeferral, recordDeferral } from "../../shared/queue/deferrals.ts";
 import type { Logger } from "../../shared/settings/log.ts";

@@ -1,7 +1,8 @@
 import { jobsInHistory } from "../../shared/area/history.ts";
 import { targetSql } from "../../shared/area-db/match-run.ts";
 import type { MovedTable } from "../../shared/area-db/record-tables.ts";
-import type { MovedRun, RecordTable } from "../../shared/contract/move-result.ts";
+import type { MovedRun } from "../../shared/contract/move-result.ts";
+import type { RecordTable } from "../../shared/contract/names.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import { labelOf, type Run, runOf } from "../area-db/run.ts";

@@ -1,11 +1,12 @@
 import type { Queue } from "bullmq";
 import type { ReducePolicy } from "../../shared/area/config/reduce-policies.ts";
 import { parsePayload } from "../../shared/contract/payload.ts";
+import type { Outcome } from "../../shared/contract/queue-records.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import { builtFile } from "../../shared/process.ts";
 import { deduplicationId, enqueueOptions } from "../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../shared/queue/names.ts";
-import { type Outcome, readOutcome } from "../../shared/queue/outcomes.ts";
+import { readOutcome } from "../../shared/queue/outcomes.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { isWithin, ownZone, parseWindow } from "../../shared/time/time-window.ts";
 import { policyPayload } from "../jobs/policy-payload.ts";

@@ -1,5 +1,6 @@
 import { parentPort, type Worker } from "node:worker_threads";
-import { type ErrorDocument, JobsError, toJobsError } from "../../shared/errors.ts";
+import type { ErrorDocument } from "../../shared/error-document.ts";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
 
 /**
  * Typed calls to a worker thread: arguments and results are plain data, errors cross as documents, a call can be aborted,

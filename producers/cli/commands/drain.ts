@@ -1,4 +1,5 @@
-import { ExitCode, JobsError } from "../../../shared/errors.ts";
+import { ExitCode } from "../../../shared/error-codes.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import { drainHost, undrainHost } from "../../fleet/drain.ts";
 import type { DrainResult } from "../../fleet/drain-areas.ts";
 import { drainText } from "../../format/drain.ts";

@@ -1,9 +1,10 @@
 import { JobsError } from "../../../shared/errors.ts";
 import { agoText } from "../../../shared/text.ts";
+import type { JobReport } from "../../contract/job.ts";
 import { jobResultText } from "../../format/move-result.ts";
 import { progressText } from "../../format/progress.ts";
 import { printable, textTable } from "../../format/table.ts";
-import { type JobReport, reportJob } from "../../jobs/find-job.ts";
+import { reportJob } from "../../jobs/find-job.ts";
 import { failedMigration, isMigrateResult } from "../../jobs/job-view.ts";
 import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";

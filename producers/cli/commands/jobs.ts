@@ -1,9 +1,10 @@
 import type { MigrateResult } from "../../../shared/contract/migrate-result.ts";
 import { agoText, elapsedText, plural, verbOf } from "../../../shared/text.ts";
+import type { JobView } from "../../contract/job.ts";
 import { placeText } from "../../format/migrate-result.ts";
 import { progressText } from "../../format/progress.ts";
 import { textTable } from "../../format/table.ts";
-import { isMigrateResult, type JobView } from "../../jobs/job-view.ts";
+import { isMigrateResult } from "../../jobs/job-view.ts";
 import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
 import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";

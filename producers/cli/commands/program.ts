@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
-import { ExitCode, JobsError, toJobsError } from "../../../shared/errors.ts";
+import { ExitCode } from "../../../shared/error-codes.ts";
+import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { readSettingsFile, resolveSettings } from "../../../shared/settings/settings.ts";
 import { writeFailure } from "../../format/table.ts";
 import { normaliseArgv } from "../argv.ts";

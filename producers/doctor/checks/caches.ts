@@ -11,7 +11,8 @@ import type { Part } from "../../../shared/sqlite/connection.ts";
 import { agoText } from "../../../shared/text.ts";
 import { isoTime } from "../../areas/iso-time.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { bad, examine, good, note } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { nameDatabase } from "../../../shared/area-db/name-database.ts";
 import { filesAtHand } from "../../../shared/sqlite/connection.ts";
+import type { Check } from "../../contract/area.ts";
 
 /** What the checks are about. The docs list each. */
 export const checkSubjects = [
@@ -42,19 +43,6 @@ type Subject = (typeof checkSubjects)[number];
 
 /** A subject, with the file if there is a check for each database, such as `journal/megatest.db`. */
 export type CheckName = Subject | `${Subject}/${string}`;
-
-export interface Check {
-  /** Stable; programs match on it. */
-  name: CheckName;
-  /** Null if the answer is unknown, or for information only. */
-  ok: boolean | null;
-  /** One sentence. */
-  verdict: string;
-  /** What to do about it, in one sentence. */
-  remedy?: string | undefined;
-  /** Facts for programs, as plain JSON. */
-  details?: Record<string, unknown>;
-}
 
 type Rest = Pick<Check, "remedy" | "details">;
 

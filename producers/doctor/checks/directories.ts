@@ -4,7 +4,8 @@ import { namesDirectory } from "../../../shared/sqlite/former-directory.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { columnNames } from "../../../shared/sqlite/table.ts";
 import { plural } from "../../../shared/text.ts";
-import { bad, type Check, good } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { bad, good } from "./check.ts";
 import { nameOf } from "./context.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
 

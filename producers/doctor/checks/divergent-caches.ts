@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { plural } from "../../../shared/text.ts";
 import { openMigrationTokens } from "../../areas/migration-status.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { type Check, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { good, note } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 
 const mostNamed = 20;

@@ -4,7 +4,8 @@ import { assertRoomIn } from "../../../shared/area-db/id-room.ts";
 import { defined } from "../../../shared/defined.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { type Check, type CheckName, examine, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** Checks what every job requires of ids and schemas before it writes. */

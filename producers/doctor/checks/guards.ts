@@ -7,7 +7,8 @@ import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { largestId } from "../../../shared/sqlite/ids.ts";
 import { hasTable } from "../../../shared/sqlite/table.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { bad, type Check, type CheckName, examine, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { bad, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 const repair = "run mtjobs doctor --repair, or any job";

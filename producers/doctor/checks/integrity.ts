@@ -5,7 +5,8 @@ import type { Part } from "../../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../../shared/sqlite/times.ts";
 import { bytesText } from "../../../shared/text.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { bad, type Check, type CheckName, examine, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { bad, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
 

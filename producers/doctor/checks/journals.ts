@@ -9,7 +9,8 @@ import {
   namesAnotherFile,
   walBytes,
 } from "../../../shared/sqlite/journal.ts";
-import { bad, type Check, type CheckName, examine, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { bad, type CheckName, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** File system types in statfs that several hosts may mount. A WAL's shared memory works on one host only. */

@@ -10,7 +10,8 @@ import { msSince } from "../../../shared/time/elapsed.ts";
 import { isoTime } from "../../areas/iso-time.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
 import { readStates } from "../../areas/queries.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { bad, examine, good, note } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** A short-lived file of mtjobs counts as left over after this, in ms. */

@@ -7,7 +7,8 @@ import { homeText, isLoopback } from "../../../shared/area/homehost.ts";
 import { findPause } from "../../../shared/area/pause.ts";
 import { spanText } from "../../../shared/area/servers.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import type { Check } from "../../contract/area.ts";
+import { bad, examine, good, note } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 
 /** Checks what the directory tells without opening a database: config, homehost, servers, owners, id, space. */

@@ -5,9 +5,10 @@ import { readFenceRow } from "../../../shared/lease/fence.ts";
 import { leaseState } from "../../../shared/lease/lease.ts";
 import { agoText } from "../../../shared/text.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
-import { type MigrationFacts, readClosed, readMigration, stateTexts } from "../../areas/migration-status.ts";
+import { readClosed, readMigration, stateTexts } from "../../areas/migration-status.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
-import { bad, type Check, examine, good, note } from "./check.ts";
+import type { Check, MigrationFacts } from "../../contract/area.ts";
+import { bad, examine, good, note } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 import { checkDivergentCaches } from "./divergent-caches.ts";
 

@@ -1,14 +1,16 @@
 // The thread in which the server reads areas. Started by desk.ts, never imported.
 import { openAllowedArea } from "../../../shared/area/area.ts";
-import { type HistoryLine, readHistory } from "../../../shared/area/history.ts";
+import { readHistory } from "../../../shared/area/history.ts";
+import type { HistoryLine } from "../../../shared/contract/area-facts.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
-import { type FoundAreas, findAreas } from "../../areas/find-areas.ts";
+import { findAreas } from "../../areas/find-areas.ts";
 import { type AreaMeasure, measureAreas } from "../../areas/measure-areas.ts";
 import { OldestRuns } from "../../areas/oldest-run.ts";
-import { type AreaStatus, areaStatus } from "../../areas/status.ts";
-import { type Diagnosis, diagnose } from "../../doctor/diagnose.ts";
-import type { Enqueued } from "../../jobs/enqueue.ts";
+import { areaStatus } from "../../areas/status.ts";
+import type { AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
+import type { Enqueued } from "../../contract/job.ts";
+import { diagnose } from "../../doctor/diagnose.ts";
 import { requestJob } from "../../jobs/request-job.ts";
 import { LastingSession } from "../../jobs/session.ts";
 import type { AreaPoolAnswer, EnqueueTask, HistoryTask, StatusTask } from "./area-pool.ts";

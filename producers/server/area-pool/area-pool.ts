@@ -1,12 +1,11 @@
 import { Tinypool } from "tinypool";
-import type { HistoryLine } from "../../../shared/area/history.ts";
-import { type ErrorDocument, JobsError } from "../../../shared/errors.ts";
+import type { HistoryLine } from "../../../shared/contract/area-facts.ts";
+import type { ErrorDocument } from "../../../shared/error-document.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
-import type { FoundArea, FoundAreas } from "../../areas/find-areas.ts";
 import type { AreaMeasure } from "../../areas/measure-areas.ts";
-import type { AreaStatus } from "../../areas/status.ts";
-import type { Diagnosis } from "../../doctor/diagnose.ts";
-import type { Enqueued } from "../../jobs/enqueue.ts";
+import type { AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
+import type { Enqueued } from "../../contract/job.ts";
 import type { JobRequest } from "../../jobs/request-job.ts";
 
 /** A thread's response; errors cross threads as documents. */

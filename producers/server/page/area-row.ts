@@ -1,5 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Area, AreaSummary, Automatic, Diagnosis, HistoryLine, Job } from "./documents.ts";
+import type { Diagnosis, FoundArea } from "../../contract/area.ts";
+import type { AutomaticStatus } from "../../contract/fleet.ts";
+import type { Area, HistoryLine, Job } from "./documents.ts";
 import { ago, bytes, number, runs } from "./format.ts";
 import { progressOf } from "./hosts-view.ts";
 import { areaDetails, diagnoses } from "./poller.ts";
@@ -47,7 +49,7 @@ function holdCell(area: Area): TemplateResult {
 }
 
 /** `schedule nightly: its last job failed …` */
-export function failureText({ kind, name, problem }: Automatic): string {
+export function failureText({ kind, name, problem }: AutomaticStatus): string {
   return `${kind === "schedule" ? "schedule" : "[reduce-records]"} ${name}: ${problem}`;
 }
 
@@ -84,7 +86,7 @@ function figures(path: string): TemplateResult {
     <td data-label="lock">${value === undefined ? "–" : holdCell(value)}</td>`;
 }
 
-export function areaRow(area: AreaSummary, open: (path: string) => void): TemplateResult {
+export function areaRow(area: FoundArea, open: (path: string) => void): TemplateResult {
   const { area: path, name, problem } = area;
   return html`<tr data-area=${path}>
     <th scope="row">

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
+import type { FoundArea } from "../../contract/area.ts";
 import { areaRow } from "./area-row.ts";
-import type { AreaSummary } from "./documents.ts";
 import { areaDetails, diagnoses } from "./poller.ts";
 import { changed, homeName, state } from "./state.ts";
 
@@ -20,7 +20,7 @@ const columns = [
   "Warnings",
 ];
 
-function chosen(): AreaSummary[] {
+function chosen(): FoundArea[] {
   const wanted = state.filter.toLowerCase();
   return (state.areas ?? []).filter(
     (area) =>

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
+import type { Enqueued } from "../../contract/job.ts";
 import { ask } from "./api.ts";
-import type { Job } from "./documents.ts";
+import type { MoveJob } from "./documents.ts";
 import { runs } from "./format.ts";
 import { progressOf } from "./hosts-view.ts";
 import { changed } from "./state.ts";
@@ -13,7 +14,7 @@ const ends = ["completed", "failed", "cancelled"];
 interface Attempt {
   request: Record<string, unknown>;
   dryRun: boolean;
-  job?: Job;
+  job?: MoveJob;
   trouble?: string;
 }
 
@@ -105,10 +106,10 @@ export class JobForm {
     changed();
     try {
       const { request, dryRun } = attempt;
-      const { jobId } = await ask<{ jobId: string }>("jobs", { ...request, dryRun });
+      const { jobId } = await ask<Enqueued>("jobs", { ...request, dryRun });
       // A new attempt ends the polling of the old one; its job continues.
       while (this.#attempt === attempt && !ends.includes(attempt.job?.state ?? "")) {
-        attempt.job = await ask<Job>(`jobs/${encodeURIComponent(jobId)}`);
+        attempt.job = await ask<MoveJob>(`jobs/${encodeURIComponent(jobId)}`);
         changed();
         await new Promise((resolve) => setTimeout(resolve, lookInterval));
       }

@@ -1,4 +1,5 @@
-import type { Farm, Job } from "./documents.ts";
+import type { FleetEvent } from "../../contract/fleet.ts";
+import type { Job } from "./documents.ts";
 import { areaDetails, diagnoses } from "./poller.ts";
 import { changed, state } from "./state.ts";
 
@@ -28,7 +29,7 @@ function outdateEnded(before: readonly Job[], now: readonly Job[]): void {
 export function listen(): void {
   const events = new EventSource("/api/v1/events");
   events.addEventListener("farm", (event) => {
-    const farm = JSON.parse(event.data) as Farm;
+    const farm = JSON.parse(event.data) as FleetEvent;
     outdateEnded(state.farm?.jobs ?? [], farm.jobs);
     state.farm = farm;
     say("live", "good");

@@ -1,8 +1,8 @@
 import { render } from "lit-html";
+import type { FoundAreas } from "../../contract/area.ts";
 import { ask } from "./api.ts";
 import { AreaDialog } from "./area-dialog.ts";
 import { areasView } from "./areas-view.ts";
-import type { AreaSummary } from "./documents.ts";
 import { hostsView } from "./hosts-view.ts";
 import { listen } from "./live.ts";
 import { automaticView } from "./schedules-view.ts";
@@ -19,7 +19,7 @@ function place(id: string): HTMLElement {
 
 async function look(): Promise<void> {
   try {
-    const { areas, warnings } = await ask<{ areas: AreaSummary[]; warnings: string[] }>("areas");
+    const { areas, warnings } = await ask<FoundAreas>("areas");
     Object.assign(state, { areas, warnings, trouble: undefined });
   } catch (error) {
     state.trouble = (error as Error).message;

@@ -1,5 +1,6 @@
+import type { Diagnosis } from "../../contract/area.ts";
 import { askArea } from "./api.ts";
-import type { Area, Diagnosis } from "./documents.ts";
+import type { Area } from "./documents.ts";
 import { changed } from "./state.ts";
 
 /** A result; the last value stays until the next one arrives. */

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit-html";
+import type { AutomaticStatus } from "../../contract/fleet.ts";
 import { failureText } from "./area-row.ts";
-import type { Automatic } from "./documents.ts";
 import { ago } from "./format.ts";
 import { state } from "./state.ts";
 
@@ -9,7 +9,7 @@ type Open = (path: string) => void;
 const areaButton = (area: string, open: Open) =>
   html`<button class="small outline path" @click=${() => open(area)}>${area}</button>`;
 
-function scheduleRow({ name, area, host, next, ok, last }: Automatic, open: Open): TemplateResult {
+function scheduleRow({ name, area, host, next, ok, last }: AutomaticStatus, open: Open): TemplateResult {
   return html`<tr>
     <th scope="row" class=${ok ? "" : "bad"}>${name}</th>
     <td data-label="area">${areaButton(area, open)}</td>
@@ -19,7 +19,7 @@ function scheduleRow({ name, area, host, next, ok, last }: Automatic, open: Open
   </tr>`;
 }
 
-function schedulesTable(schedules: readonly Automatic[], open: Open): TemplateResult | typeof nothing {
+function schedulesTable(schedules: readonly AutomaticStatus[], open: Open): TemplateResult | typeof nothing {
   if (schedules.length === 0) return nothing;
   return html`<details>
     <summary>${schedules.length === 1 ? "1 schedule" : `${schedules.length} schedules`}</summary>

@@ -1,13 +1,15 @@
-import type { AreaSummary, Farm, Host } from "./documents.ts";
+import type { FoundArea } from "../../contract/area.ts";
+import type { FleetEvent } from "../../contract/fleet.ts";
+import type { Host } from "./documents.ts";
 
 /** What the page shows; code that changes it must call `changed`. */
 export const state = {
-  areas: undefined as readonly AreaSummary[] | undefined,
+  areas: undefined as readonly FoundArea[] | undefined,
   /** Directories that could not be scanned. */
   warnings: [] as readonly string[],
   /** Why the list of areas is unavailable. */
   trouble: undefined as string | undefined,
-  farm: undefined as Farm | undefined,
+  farm: undefined as FleetEvent | undefined,
   /** Text that an area's path or name must contain. */
   filter: "",
   /** Shows only areas of this host, or of a homehost that is no known host; "" for all. */
@@ -38,6 +40,6 @@ export function isHomeOf({ host, worker }: Host, homehost: string | null): boole
 }
 
 /** Returns an area's homehost, by the host's name if it is known. */
-export function homeName({ homehost }: AreaSummary): string {
+export function homeName({ homehost }: FoundArea): string {
   return state.farm?.hosts.find((host) => isHomeOf(host, homehost))?.host ?? homehost ?? "";
 }

@@ -1,10 +1,16 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { JobsError } from "../../../shared/errors.ts";
+import {
+  areaStatusWithJobsSchema,
+  diagnosisSchema,
+  foundAreasSchema,
+  historySchema,
+} from "../../contract/area.ts";
+import { fleetStatusSchema } from "../../contract/fleet.ts";
 import { fleetStatus } from "../../fleet/status.ts";
 import { areaStatusWithJobs, readQueues } from "../../jobs/area-status.ts";
 import { problems } from "./jobs.ts";
-import { areaSchema, areasSchema, diagnosisSchema, historySchema, hostsSchema } from "./schemas.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Maximum number of history lines. */
@@ -66,7 +72,7 @@ export const areaRoutes =
       suffix: "",
       summary:
         "One area: sizes, runs in each database, homehost, lock, migration, recent and unfinished jobs",
-      schema: areaSchema,
+      schema: areaStatusWithJobsSchema,
       tell: status,
     });
     add({
@@ -93,7 +99,7 @@ export const areaListRoutes =
           tags: ["areas"],
           summary: "All areas below the server's roots",
           description: "At most 10 seconds old. Symbolic links to directories are not followed.",
-          response: { 200: areasSchema, ...problems(504) },
+          response: { 200: foundAreasSchema, ...problems(504) },
         },
       },
       async () => ({ ...(await areaPool.areas()) }),
@@ -104,7 +110,7 @@ export const areaListRoutes =
         schema: {
           tags: ["hosts"],
           summary: "All hosts with a queue or a worker",
-          response: { 200: hostsSchema, ...problems() },
+          response: { 200: fleetStatusSchema, ...problems() },
         },
       },
       async () => ({ ...(await ask(() => fleetStatus(session))) }),

@@ -1,8 +1,10 @@
 import { PassThrough } from "node:stream";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { toJobsError } from "../../../shared/errors.ts";
-import { fleetStatus, type QueueStatus } from "../../fleet/status.ts";
-import { isUnfinished, type JobView, jobStates } from "../../jobs/job-view.ts";
+import type { FleetEvent, QueueStatus } from "../../contract/fleet.ts";
+import type { JobView } from "../../contract/job.ts";
+import { isUnfinished, jobStates } from "../../contract/job-states.ts";
+import { fleetStatus } from "../../fleet/status.ts";
 import { listJobs } from "../../jobs/list-jobs.ts";
 import { plainProblem, sendProblem } from "./problems.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -20,13 +22,13 @@ const mostJobs = 500;
 
 /** Polls the queues while there are listeners, and sends changes to all of them. */
 class Broadcast {
-  readonly #look: () => Promise<object>;
+  readonly #look: () => Promise<FleetEvent>;
   readonly #listeners = new Set<PassThrough>();
   #last = "";
   #quiet = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(look: () => Promise<object>) {
+  constructor(look: () => Promise<FleetEvent>) {
     this.#look = look;
   }
 
@@ -120,13 +122,13 @@ export const eventRoute =
   };
 
 /** `seenAt` changes all the time; only `alive` matters. */
-function withoutSeenAt({ worker, ...host }: QueueStatus): object {
+function withoutSeenAt({ worker, ...host }: QueueStatus): FleetEvent["hosts"][number] {
   if (worker === null) return { ...host, worker };
   const { seenAt: _seenAt, ...rest } = worker;
   return { ...host, worker: rest };
 }
 
 /** A job's data may contain 100,000 run ids. */
-function withoutData({ data: _data, ...job }: JobView): object {
+function withoutData({ data: _data, ...job }: JobView): FleetEvent["jobs"][number] {
   return job;
 }

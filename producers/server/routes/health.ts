@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import type { z } from "zod";
 import { listHosts } from "../../../shared/queue/hosts.ts";
-import { healthSchema } from "./schemas.ts";
+import { type Health, healthSchema } from "../../contract/fleet.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Milliseconds between queries to Redis: anyone may request this, at any rate. */
@@ -11,9 +10,9 @@ const freshFor = 1000;
 export const healthRoute =
   ({ settings, session }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
-    let last: { at: number; health: Promise<z.input<typeof healthSchema>> } | undefined;
+    let last: { at: number; health: Promise<Health> } | undefined;
 
-    async function look(): Promise<z.input<typeof healthSchema>> {
+    async function look(): Promise<Health> {
       try {
         const hosts = await listHosts(session.redis, settings.prefix);
         const workers = hosts.map(({ host, alive }) => ({ host, worker: alive ? "alive" : "gone" }) as const);

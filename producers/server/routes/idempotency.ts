@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
-import { ExitCode, toJobsError } from "../../../shared/errors.ts";
+import { ExitCode } from "../../../shared/error-codes.ts";
+import { toJobsError } from "../../../shared/errors.ts";
 import { redisKey } from "../../../shared/queue/names.ts";
-import type { Enqueued } from "../../jobs/enqueue.ts";
+import type { Enqueued } from "../../contract/job.ts";
 import type { RequestName } from "../../jobs/request-job.ts";
 
 /** Seconds for which a response is kept. */

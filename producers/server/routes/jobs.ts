@@ -4,13 +4,13 @@ import { z } from "zod";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { durationExamples, durationPattern } from "../../../shared/time/duration.ts";
+import { cancelledSchema, enqueuedSchema, jobReportSchema, jobsSchema } from "../../contract/job.ts";
+import { type JobState, jobStates } from "../../contract/job-states.ts";
 import { cancelJob, reportJob } from "../../jobs/find-job.ts";
-import { type JobState, jobStates } from "../../jobs/job-view.ts";
 import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
 import { type RequestName, requestNames } from "../../jobs/request-job.ts";
 import { answerOnce } from "./idempotency.ts";
 import { problemSchema, sendProblem } from "./problems.ts";
-import { cancelledSchema, enqueuedSchema, jobSchema, jobsSchema } from "./schemas.ts";
 import type { ServerContext } from "./server-context.ts";
 
 const jobId = z.string().min(1).max(256);
@@ -109,7 +109,7 @@ const foundJobRoutes =
           summary: "One job: its state, progress, log and result",
           params: z.strictObject({ jobId }),
           querystring: oneHost,
-          response: { 200: jobSchema, ...problems(400, 404) },
+          response: { 200: jobReportSchema, ...problems(400, 404) },
         },
       },
       async ({ params, query }) => await ask(() => reportJob(session, params.jobId, query.host)),

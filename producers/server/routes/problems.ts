@@ -2,7 +2,8 @@ import { STATUS_CODES } from "node:http";
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { type ErrorCode, errorCodes, JobsError, toJobsError } from "../../../shared/errors.ts";
+import { type ErrorCode, errorCodes } from "../../../shared/error-codes.ts";
+import { JobsError, toJobsError } from "../../../shared/errors.ts";
 
 /** The HTTP status of every error code. */
 const statusOf: Record<ErrorCode, number> = {

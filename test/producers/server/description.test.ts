@@ -1,9 +1,11 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import * as areas from "../../../producers/contract/area.ts";
+import * as fleet from "../../../producers/contract/fleet.ts";
+import * as jobs from "../../../producers/contract/job.ts";
 import { requestNames } from "../../../producers/jobs/request-job.ts";
 import { problemSchema } from "../../../producers/server/routes/problems.ts";
-import * as answers from "../../../producers/server/routes/schemas.ts";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { withServerStage } from "../../support/queue.ts";
 
@@ -22,11 +24,12 @@ describe("the description of the API", () => {
 
   it("names every member of every job that may be asked for, no other job, and every route", async () => {
     const { body } = await call("GET /openapi.json");
-    const described = Object.values(
-      body.components.schemas as Record<string, { properties: Record<string, { const?: string }> }>,
+    const { oneOf } = body.paths["/api/v1/jobs"].post.requestBody.content["application/json"].schema;
+    const described: { properties: Record<string, { const?: string }> }[] = oneOf.map(
+      ({ $ref }: { $ref: string }) => body.components.schemas[$ref.split("/").at(-1) ?? ""],
     );
-    const jobs = described.flatMap(({ properties: { job } = {} }) => job?.const ?? []);
-    expect(jobs.sort()).toEqual([...requestNames].sort());
+    const names = described.map(({ properties }) => properties.job?.const ?? "");
+    expect(names.sort()).toEqual([...requestNames].sort());
     for (const name of requestNames) {
       const { shape } = payloadSchemas[name];
       const { properties = {} } = described.find((schema) => schema.properties.job?.const === name) ?? {};
@@ -62,18 +65,21 @@ describe("the description of the API", () => {
     await stage.worker("hosta");
     await stage.traced(area, "begin");
     const pairs: [string, z.ZodType][] = [
-      ["GET /api/v1/jobs", answers.jobsSchema],
-      [`GET /api/v1/jobs/${jobId}`, answers.jobSchema],
-      ["GET /api/v1/areas", answers.areasSchema],
-      [`GET /api/v1/areas/by-path?path=${area}`, answers.areaSchema],
-      ["GET /api/v1/hosts", answers.hostsSchema],
-      ["GET /healthz", answers.healthSchema],
+      ["GET /api/v1/jobs", jobs.jobsSchema],
+      [`GET /api/v1/jobs/${jobId}`, jobs.jobReportSchema],
+      ["GET /api/v1/areas", areas.foundAreasSchema],
+      [`GET /api/v1/areas/by-path?path=${area}`, areas.areaStatusWithJobsSchema],
+      ["GET /api/v1/hosts", fleet.fleetStatusSchema],
+      ["GET /healthz", fleet.healthSchema],
       ["GET /api/v1/jobs/none", problemSchema],
-      [`DELETE /api/v1/jobs/${jobId}`, answers.cancelledSchema],
+      [`DELETE /api/v1/jobs/${jobId}`, jobs.cancelledSchema],
     ];
     for (const [line, schema] of pairs) {
-      const { error } = schema.safeParse((await call(line)).body);
+      const { body } = await call(line);
+      const { data, error } = schema.safeParse(body);
       expect([line, error && z.prettifyError(error)]).toEqual([line, undefined]);
+      // A member that the schema lacks is missing from `data`.
+      expect([line, data]).toEqual([line, body]);
     }
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { AreaStatus } from "../../../producers/areas/status.ts";
+import type { AreaStatus } from "../../../producers/contract/area.ts";
 import { areaStatusText } from "../../../producers/format/status.ts";
 
 const status: AreaStatus = {

@@ -5,7 +5,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Area, openArea } from "../../../shared/area/area.ts";
-import { liveServers, type MegatestServer, serverText } from "../../../shared/area/servers.ts";
+import { liveServers, serverText } from "../../../shared/area/servers.ts";
+import type { MegatestServer } from "../../../shared/contract/area-facts.ts";
 import { makeArea, temporaryDirectory, writeFile } from "../../support/area.ts";
 import { holdOpen } from "../../support/queue.ts";
 

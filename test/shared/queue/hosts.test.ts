@@ -1,11 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  announceHost,
-  findHost,
-  type HostRecord,
-  listHosts,
-  withdrawHost,
-} from "../../../shared/queue/hosts.ts";
+import type { HostRecord } from "../../../shared/contract/queue-records.ts";
+import { announceHost, findHost, listHosts, withdrawHost } from "../../../shared/queue/hosts.ts";
 import { withRedis } from "../../support/queue.ts";
 
 const record = (host: string, address: string, pid = 1): HostRecord => ({

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
+import type { Origin } from "../../../shared/contract/queue-records.ts";
 import {
   type Ended,
   forgetOutcome,
   listOutcomes,
-  type Origin,
   originOf,
   writeOutcome,
 } from "../../../shared/queue/outcomes.ts";

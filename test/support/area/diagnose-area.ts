@@ -1,7 +1,6 @@
 import { chmodSync } from "node:fs";
+import type { Check, Diagnosis } from "../../../producers/contract/area.ts";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import type { Check } from "../../../producers/doctor/checks/check.ts";
-import type { Diagnosis } from "../../../producers/doctor/diagnose.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
 import { newArea } from "./temp-area.ts";
 

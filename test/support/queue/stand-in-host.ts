@@ -3,8 +3,9 @@ import type { Redis } from "ioredis";
 import { encodeFailure } from "../../../shared/contract/failure.ts";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
 import type { MigrateCheck, MigrateResult } from "../../../shared/contract/migrate-result.ts";
+import type { HostRecord } from "../../../shared/contract/queue-records.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { announceHost, type HostRecord } from "../../../shared/queue/hosts.ts";
+import { announceHost } from "../../../shared/queue/hosts.ts";
 import { queueName } from "../../../shared/queue/names.ts";
 import { queueLibraries } from "./redis.ts";
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../../shared/contract/failure.ts";
+import { migrateResultSchema } from "../../../shared/contract/migrate-result.ts";
 import type { JobsError } from "../../../shared/errors.ts";
 import { assertNothingLost, fingerprint } from "../../support/area.ts";
 import {
@@ -59,6 +60,7 @@ describe("a planned migration", () => {
         token: 1,
         source: "cache",
       });
+      expect(migrateResultSchema.parse(returnvalue)).toEqual(returnvalue);
       assertHome(hosts, area, "host-b", before);
       expect([isClosed(area.cacheDb), isClosed(area.refDb)]).toEqual([true, true]);
       expect(migrationRow(area)).toMatchObject({ state: "settled", new_ready: 1 });

@@ -1,7 +1,8 @@
 import type { Job } from "bullmq";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
+import type { HostStatus } from "../../../shared/contract/queue-records.ts";
 import { toJobsError } from "../../../shared/errors.ts";
-import { findHost, type HostStatus } from "../../../shared/queue/hosts.ts";
+import { findHost } from "../../../shared/queue/hosts.ts";
 import type { ThreadJobName, ThreadJobs } from "../../job-thread/protocol.ts";
 import type { AreaLock } from "../../locks/held-lock.ts";
 import { areaIdLockKeys } from "../../locks/lock-keys.ts";

@@ -1,19 +1,13 @@
 import type { Job } from "bullmq";
 import { z } from "zod";
-import { type MigrateCheck, migrateCheckNames } from "../../../shared/contract/migrate-result.ts";
+import { type MigrateCheck, migrateCheckSchema } from "../../../shared/contract/migrate-result.ts";
 import type { Progress } from "../../../shared/contract/move-result.ts";
+import { migrateCheckNames } from "../../../shared/contract/names.ts";
 
 /**
  * State of the coordinating job between two passes, stored in the job's progress. It may be lost: the row in
  * megatest.db is authoritative.
  */
-
-const checkSchema = z.object({
-  name: z.enum(migrateCheckNames),
-  ok: z.boolean().nullable(),
-  detail: z.string(),
-  facts: z.record(z.string(), z.unknown()).optional(),
-});
 
 const schema = z.object({
   /** Number of steps requested; part of their job ids. */
@@ -29,7 +23,7 @@ const schema = z.object({
     .optional(),
   /** Passes without a change; pauses grow with it. */
   idle: z.number().int().default(0),
-  checks: z.array(z.custom<MigrateCheck>((value) => checkSchema.safeParse(value).success)).default([]),
+  checks: z.array(migrateCheckSchema).default([]),
   bytes: z.record(z.string(), z.number()).default({}),
   /** Name of the old home's worker. */
   fromHost: z.string().optional(),

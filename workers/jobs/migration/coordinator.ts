@@ -1,8 +1,8 @@
 import { defaultSettleMs } from "../../../shared/contract/defaults.ts";
 import type { CheckReport, MigrateResult } from "../../../shared/contract/migrate-result.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import type { HostStatus } from "../../../shared/contract/queue-records.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
-import type { HostStatus } from "../../../shared/queue/hosts.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
 import { ownVersion } from "../../../shared/version.ts";
 import {

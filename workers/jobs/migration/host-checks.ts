@@ -1,6 +1,7 @@
 import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
+import type { HostStatus } from "../../../shared/contract/queue-records.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { type HostStatus, listDrained } from "../../../shared/queue/hosts.ts";
+import { listDrained } from "../../../shared/queue/hosts.ts";
 import { silenceMs } from "../../migrate/checks/in-use.ts";
 import { failed, passed } from "../../migrate/checks/refusal.ts";
 import type { TargetReport } from "../../migrate/steps/check-target.ts";

@@ -1,7 +1,9 @@
-import type { CheckReport, MigrateCheck, MigrateCheckName } from "../../../shared/contract/migrate-result.ts";
+import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import type { MigrateCheckName } from "../../../shared/contract/names.ts";
 import { defined } from "../../../shared/defined.ts";
-import { type ErrorCode, JobsError } from "../../../shared/errors.ts";
+import type { ErrorCode } from "../../../shared/error-codes.ts";
+import { JobsError } from "../../../shared/errors.ts";
 
 /** Checks not listed come after the commit point. */
 export const refusalCodes: Partial<Record<MigrateCheckName, ErrorCode>> = {

@@ -1,4 +1,4 @@
-import type { HistoryLine } from "../../../shared/area/history.ts";
+import type { HistoryLine } from "../../../shared/contract/area-facts.ts";
 import type { MigrateOutcome } from "../../../shared/contract/migrate-result.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 

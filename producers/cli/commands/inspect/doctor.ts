@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { ExitCode } from "../../../../shared/errors.ts";
+import { ExitCode } from "../../../../shared/error-codes.ts";
 import type { Examination } from "../../../doctor/diagnose-and-repair.ts";
 import { doctorText } from "../../../format/doctor.ts";
 import { resultText } from "../../../format/move-result.ts";

@@ -45,8 +45,13 @@ async function ofArea({ settings, io }: CommandContext, path: string): Promise<O
     areaStatus(path, { settings, cwd: io.cwd, env: io.env }),
     withSession(settings, readQueues),
   );
-  if (status.queueProblem === null) return { document: status, text: areaStatusText(status, status) };
-  const error = JobsError.fromDocument(status.queueProblem);
+  const { jobs, automatic, queueProblem } = status;
+  if (queueProblem === null)
+    return {
+      document: status,
+      text: areaStatusText(status, { jobs: jobs ?? [], automatic: automatic ?? [] }),
+    };
+  const error = JobsError.fromDocument(queueProblem);
   const outcome = { document: status, text: areaStatusText(status, error) };
   // The area itself was read: an unreachable queue is reported, but is not a failure of this command.
   return error.code === "redis-unreachable" ? outcome : { ...outcome, error };

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { migrateResultSchema } from "../../shared/contract/migrate-result.ts";
+import { moveResultSchema, progressSchema } from "../../shared/contract/move-result.ts";
+import type { JobName } from "../../shared/contract/payload.ts";
+import { open, text } from "../../shared/document-schema.ts";
+import { errorSchema } from "../../shared/error-document.ts";
+import { jobStates } from "./job-states.ts";
+
+/** The documents about jobs, as commands print, the library returns and the server sends them. */
+
+const time = z.iso.datetime();
+
+export const enqueuedSchema = open({
+  jobId: z.string(),
+  job: text<JobName>(),
+  area: z.string(),
+  host: z.string().meta({ description: "The host whose queue has the job" }),
+  duplicate: z
+    .boolean()
+    .meta({ description: "The same job was already enqueued and is unfinished; this is its id" }),
+  served: z.boolean().meta({ description: "Whether that host's worker is alive" }),
+}).meta({ id: "Enqueued" });
+export type Enqueued = z.infer<typeof enqueuedSchema>;
+
+const jobResultSchema = z.union([moveResultSchema, migrateResultSchema]);
+export type JobResult = z.infer<typeof jobResultSchema>;
+
+/** Times are null if not reached. */
+export const jobViewSchema = open({
+  jobId: z.string(),
+  host: z.string(),
+  job: z.string(),
+  area: z.string().nullable(),
+  state: z.enum(jobStates),
+  requestedBy: z.string().nullable(),
+  addedAt: time,
+  startedAt: time.nullable(),
+  finishedAt: time.nullable(),
+  /** Attempts started. */
+  attempts: z.int(),
+  progress: progressSchema.nullable(),
+  data: z.unknown(),
+  result: jobResultSchema
+    .optional()
+    .meta({ description: "Present once it has completed; see docs/interface.md, Results" }),
+  error: errorSchema.optional(),
+  forwarded: open({ host: z.string(), jobId: z.string() }).optional(),
+}).meta({ id: "Job" });
+export type JobView = z.infer<typeof jobViewSchema>;
+
+export const jobReportSchema = open({ ...jobViewSchema.shape, log: z.array(z.string()) }).meta({
+  id: "JobReport",
+});
+export type JobReport = z.infer<typeof jobReportSchema>;
+
+export const jobsSchema = open({ jobs: z.array(jobViewSchema) }).meta({ id: "Jobs" });
+
+export const cancelledSchema = open({
+  jobId: z.string(),
+  host: z.string(),
+  outcome: z.enum(["removed", "requested", "finished"]),
+}).meta({ id: "Cancelled" });
+export type Cancelled = z.infer<typeof cancelledSchema>;

@@ -1,0 +1,14 @@
+import { z } from "zod";
+import { open, text } from "./document-schema.ts";
+import type { ErrorCode } from "./error-codes.ts";
+
+/** The wire form of an error: printed by `--json`, stored by a failed job. */
+export const errorSchema = open({
+  code: text<ErrorCode>(),
+  message: z.string(),
+  /** One sentence on what to do. */
+  hint: z.string().optional(),
+  /** Facts for programs; plain JSON. */
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+export type ErrorDocument = z.infer<typeof errorSchema>;
