@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import { completedStates, uncountedStates } from "../../shared/area-db/run-sides.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { MovePayload } from "../../shared/contract/payload.ts";
+import { defined } from "../../shared/defined.ts";
 import { type Connection, prepared, quoteTexts } from "../../shared/sqlite/connection.ts";
 import { idRanges } from "../../shared/sqlite/ids.ts";
 import type { Files } from "../area-db/databases.ts";
@@ -59,7 +60,7 @@ export function describeResult({
     runs: tally.runs,
     skipped: tally.skipped,
     skippedCounts: tally.skippedCounts,
-    timeUp: tally.timeUp,
+    ...defined({ timeUp: tally.timeUp }),
     ...(tally.truncated ? { truncated: true as const } : {}),
     superseded: tally.superseded,
     ...(tally.unsynced > 0 ? { unsynced: tally.unsynced } : {}),
