@@ -9,25 +9,21 @@ export interface Run {
   target: string;
   runname: string;
   /** See `MovedRun`. */
-  previousId?: bigint;
+  previousId?: bigint | undefined;
   /** See `MovedRun`. */
-  previousRunname?: string;
+  previousRunname?: string | undefined;
 }
 
 /** Returns a run as results show it. */
 export function labelOf({ id, target, runname, previousId, previousRunname }: Run): MovedRun {
-  return {
-    ...{ id: shownId(id), target, runname },
-    ...defined({ previousId: previousId === undefined ? undefined : shownId(previousId), previousRunname }),
-  };
+  const previous = previousId === undefined ? undefined : shownId(previousId);
+  return defined({ id: shownId(id), target, runname, previousId: previous, previousRunname });
 }
 
 /** Returns the run that `labelOf` was given. */
 export function runOf({ id, target, runname, previousId, previousRunname }: MovedRun): Run {
-  return {
-    ...{ id: BigInt(id), target, runname },
-    ...defined({ previousId: previousId === undefined ? undefined : BigInt(previousId), previousRunname }),
-  };
+  const previous = previousId === undefined ? undefined : BigInt(previousId);
+  return { id: BigInt(id), target, runname, previousId: previous, previousRunname };
 }
 
 /** Tells why a run stays whose time is not in seconds. @param what the time and its value @param remedy what to do */

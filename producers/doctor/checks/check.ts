@@ -1,4 +1,5 @@
 import { nameDatabase } from "../../../shared/area-db/name-database.ts";
+import { defined } from "../../../shared/defined.ts";
 import { filesAtHand } from "../../../shared/sqlite/connection.ts";
 import type { Check } from "../../contract/area.ts";
 
@@ -77,7 +78,7 @@ export async function examine(name: CheckName, look: () => Check[] | Promise<Che
     return await look();
   } catch (thrown) {
     const { code, message, hint, details } = nameDatabase(thrown, filesAtHand());
-    const rest = { remedy: hint, details: { ...details, code } };
+    const rest = defined({ remedy: hint, details: { ...details, code } });
     return [code === "busy" ? note(name, `not checked: ${message}`, rest) : bad(name, message, rest)];
   }
 }

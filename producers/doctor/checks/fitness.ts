@@ -30,7 +30,7 @@ function checkIdRoom(name: CheckName, part: Part, file: string): Check {
 
 function checkSiteSchema({ files: { area = "", cache, ref } }: DoctorContext): Check {
   const files = defined({ area, cache });
-  const all: Partial<Record<Part, string>> = { ...files, ...defined({ ref }) };
+  const all: Partial<Record<Part, string>> = defined({ ...files, ref });
   const db = openReadonly(all);
   try {
     const left: string[] = [];

@@ -31,12 +31,11 @@ interface Told {
 export const areaRoutes =
   ({ session, ask, areaPool }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
-    const status = async (path: string) => ({
-      ...(await areaStatusWithJobs(
+    const status = (path: string) =>
+      areaStatusWithJobs(
         areaPool.status(path),
         ask(() => readQueues(session)),
-      )),
-    });
+      );
 
     async function pathOf(areaId: string): Promise<string> {
       const found = await areaPool.areaOf(areaId);
@@ -85,7 +84,7 @@ export const areaRoutes =
       suffix: "/doctor",
       summary: "The doctor's checks of an area, at most 60 seconds old",
       schema: diagnosisSchema,
-      tell: async (path) => ({ ...(await areaPool.diagnosis(path)) }),
+      tell: async (path) => await areaPool.diagnosis(path),
     });
   };
 
@@ -102,7 +101,7 @@ export const areaListRoutes =
           response: { 200: foundAreasSchema, ...problems(504) },
         },
       },
-      async () => ({ ...(await areaPool.areas()) }),
+      async () => await areaPool.areas(),
     );
     app.get(
       "/hosts",
@@ -113,6 +112,6 @@ export const areaListRoutes =
           response: { 200: fleetStatusSchema, ...problems() },
         },
       },
-      async () => ({ ...(await ask(() => fleetStatus(session))) }),
+      async () => await ask(() => fleetStatus(session)),
     );
   };

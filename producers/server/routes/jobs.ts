@@ -69,7 +69,7 @@ const enqueueRoute =
         }
         if (answer.replayed) reply.header("idempotency-replayed", "true");
         reply.header("location", `/api/v1/jobs/${encodeURIComponent(answer.answer.jobId)}`);
-        return reply.code(202).send({ ...answer.answer });
+        return reply.code(202).send(answer.answer);
       },
     );
   };
@@ -128,7 +128,7 @@ const foundJobRoutes =
       },
       async ({ params, query }, reply) => {
         const cancelled = await ask(() => cancelJob(session, params.jobId, query.host));
-        return reply.code(cancelled.outcome === "requested" ? 202 : 200).send({ ...cancelled });
+        return reply.code(cancelled.outcome === "requested" ? 202 : 200).send(cancelled);
       },
     );
   };

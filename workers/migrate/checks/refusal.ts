@@ -1,7 +1,6 @@
 import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { MigrateCheckName } from "../../../shared/contract/names.ts";
-import { defined } from "../../../shared/defined.ts";
 import type { ErrorCode } from "../../../shared/error-codes.ts";
 import { JobsError } from "../../../shared/errors.ts";
 
@@ -45,7 +44,7 @@ export function refusal({ checks, earliestAt }: CheckReport): JobsError | undefi
     hint: hints[code],
     details: {
       checks: against.map(({ name }) => name),
-      ...defined({ earliestAt: earliestAt === undefined ? undefined : new Date(earliestAt).toISOString() }),
+      earliestAt: earliestAt === undefined ? undefined : new Date(earliestAt).toISOString(),
     },
   });
 }

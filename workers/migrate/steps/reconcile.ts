@@ -2,7 +2,6 @@ import { type Area, openAllowedArea } from "../../../shared/area/area.ts";
 import { findCache } from "../../../shared/area/cache/cache.ts";
 import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
-import { defined } from "../../../shared/defined.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
@@ -20,7 +19,7 @@ export interface ReconcileReport {
   /** Ms until the next pass. */
   againMs?: number;
   /** The other host, if it must act. */
-  next?: string;
+  next?: string | undefined;
   /** The job waiting for this migration. */
   wake?: { host: string; jobId: string };
 }
@@ -38,7 +37,7 @@ export async function reconcile(payload: ReconcilePayload, context: JobContext):
     const first = firstAction(await openMigrations(area, context, payload.givenUp), settings.host);
     if (first === undefined) return { did };
     const { row } = first.migration;
-    if (first.action === undefined) return { did, ...wakeOf(row), ...defined({ next: first.next }) };
+    if (first.action === undefined) return { did, ...wakeOf(row), next: first.next };
     const againMs = await perform(first.action, area, row, context, payload.givenUp);
     did.push(first.action);
     if (againMs !== undefined) return { did, againMs };
