@@ -52,11 +52,21 @@ export async function listJobs(session: Session, filter: JobFilter = {}): Promis
       }),
     ),
   );
-  return views
-    .flat()
+  return [...withoutRepeats(views.flat())]
     .filter((view) => states === undefined || states.includes(view.state))
     .sort((a, b) => (a.addedAt < b.addedAt ? 1 : a.addedAt > b.addedAt ? -1 : 0))
     .slice(0, limit);
+}
+
+/** Each job once, in its latest state: one that changes its list while the lists are read is found in both. */
+function withoutRepeats(views: readonly JobView[]): Iterable<JobView> {
+  const latest = new Map<string, JobView>();
+  for (const view of views) {
+    const key = JSON.stringify([view.host, view.jobId]);
+    const known = latest.get(key);
+    if (known === undefined || (known.finishedAt === null && view.finishedAt !== null)) latest.set(key, view);
+  }
+  return latest.values();
 }
 
 /**
