@@ -58,15 +58,15 @@ export async function listJobs(session: Session, filter: JobFilter = {}): Promis
     .slice(0, limit);
 }
 
-/** Each job once, in its latest state: one that changes its list while the lists are read is found in both. */
+/** Each job once: one that changes its list while the lists are read is found in both. If it has ended, that is shown. */
 function withoutRepeats(views: readonly JobView[]): Iterable<JobView> {
-  const latest = new Map<string, JobView>();
+  const unique = new Map<string, JobView>();
   for (const view of views) {
     const key = JSON.stringify([view.host, view.jobId]);
-    const known = latest.get(key);
-    if (known === undefined || (known.finishedAt === null && view.finishedAt !== null)) latest.set(key, view);
+    const known = unique.get(key);
+    if (known === undefined || (known.finishedAt === null && view.finishedAt !== null)) unique.set(key, view);
   }
-  return latest.values();
+  return unique.values();
 }
 
 /**

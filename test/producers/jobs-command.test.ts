@@ -34,6 +34,13 @@ describe("jobs", () => {
       expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
     }));
 
+  it("lists a job once that is found in two lists, as one that is taken up while they are read", () =>
+    onQueue(async (stage) => {
+      const jobId = await stage.enqueue("hosta", stage.area("a1", "hosta"), "later");
+      await stage.redis.lpush(stage.queue("hosta").toKey("active"), jobId);
+      expect((await jobsOf(stage)).map((job) => job.jobId)).toEqual([jobId]);
+    }));
+
   it("shows a job that another tool added with data of its own", () =>
     onQueue(async (stage) => {
       await stage.add("hosta", "reduce", "nonsense");
