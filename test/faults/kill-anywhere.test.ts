@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";

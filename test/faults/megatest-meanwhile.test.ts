@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";

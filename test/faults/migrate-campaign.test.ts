@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { describe, expect, it, vi } from "vitest";
 import { migrateSteps } from "../../workers/area-db/job-steps.ts";
 import { isCampaign, record } from "../support/area.ts";

@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

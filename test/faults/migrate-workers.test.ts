@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { decodeFailure } from "../../shared/contract/failure.ts";

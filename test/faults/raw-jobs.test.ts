@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "bullmq";

@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";

@@ -1,3 +1,4 @@
+// Mostly waits: run beside others.
 import { cpSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
