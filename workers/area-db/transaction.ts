@@ -65,14 +65,14 @@ export async function retryWhileBusy<T>(
   for (let tries = 0; ; tries++) {
     try {
       const value = attempt();
-      if (tries > 0) emitMetric({ figure: "wait", ms: performance.now() - started });
+      if (tries > 0) emitMetric({ kind: "wait", ms: performance.now() - started });
       return value;
     } catch (error) {
       const { code } = toJobsError(error);
       if (code === "corrupt") throw nameDatabase(error, filesAtHand());
       if (code !== "busy") throw error;
       if (performance.now() > deadline) {
-        emitMetric({ figure: "wait", ms: performance.now() - started });
+        emitMetric({ kind: "wait", ms: performance.now() - started });
         throw nameDatabase(error, filesAtHand());
       }
       signal.throwIfAborted();

@@ -74,12 +74,12 @@ interface Serving {
   redis: Redis;
   queue: Queue;
   worker: Worker;
-  patient: WaitingConnection;
+  connection: WaitingConnection;
   locks: AreaLocks;
   record: HostRecord;
   heartbeat: NodeJS.Timeout;
-  rounds: Reconciler;
-  automatic: PolicyScheduler;
+  reconciler: Reconciler;
+  policyScheduler: PolicyScheduler;
 }
 
 export class HostWorker {
@@ -113,18 +113,32 @@ export class HostWorker {
     try {
       locks = new AreaLocks(settings.lockRedisUrls);
       const host = this.#host({ redis, locks });
-      const patient = waitingConnection(settings.redisUrl);
-      const worker = this.#openWorker(host, queue, patient);
-      const rounds = new Reconciler(host, this.#options.roundMs);
-      host.onArea = (area) => rounds.note(area);
+      const connection = waitingConnection(settings.redisUrl);
+      const worker = this.#openWorker(host, queue, connection);
+      const reconciler = new Reconciler(host, this.#options.roundMs);
+      host.onArea = (area) => reconciler.note(area);
       const heartbeat = setInterval(() => {
         this.#renewals.check();
         announce(settings, joined).catch((error: unknown) =>
           this.#log.debug({ err: error }, "could not announce this host"),
         );
       }, heartbeatInterval);
-      const automatic = new PolicyScheduler({ settings, log: this.#log, redis }, queue, this.#options.lookMs);
-      this.#serving = { redis, queue, worker, patient, locks, record, heartbeat, rounds, automatic };
+      const policyScheduler = new PolicyScheduler(
+        { settings, log: this.#log, redis },
+        queue,
+        this.#options.lookMs,
+      );
+      this.#serving = {
+        redis,
+        queue,
+        worker,
+        connection,
+        locks,
+        record,
+        heartbeat,
+        reconciler,
+        policyScheduler,
+      };
       await worker.waitUntilReady();
       this.#log.info(
         { redis: facts, areas: settings.areas },
@@ -220,8 +234,8 @@ export class HostWorker {
       return "left";
     }
     clearInterval(serving.heartbeat);
-    const roundsOver = serving.rounds.stop();
-    serving.automatic.stop();
+    const roundsOver = serving.reconciler.stop();
+    serving.policyScheduler.stop();
     this.#threads.close();
     // Close first, then abort: otherwise this worker would take the requeued job again.
     const closed = serving.worker.close().then(() => "left" as const);
@@ -238,7 +252,7 @@ export class HostWorker {
     await withdrawHost(serving.redis, this.#settings.prefix, serving.record).catch(() => {});
     await serving.queue.close().catch(() => {});
     serving.locks.close();
-    serving.patient.close();
+    serving.connection.close();
     serving.redis.disconnect();
     return this.#abandon.signal.aborted ? "abandoned" : outcome;
   }

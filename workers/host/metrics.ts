@@ -21,7 +21,7 @@ export class WorkerMetrics {
   readonly #jobs: Counter<"job" | "outcome">;
   readonly #seconds: Histogram<"job">;
   readonly #rows: Counter<"job" | "table">;
-  readonly #figures: ThreadMetrics;
+  readonly #threadMetrics: ThreadMetrics;
   #server: Server | undefined;
 
   constructor(host: string) {
@@ -47,7 +47,7 @@ export class WorkerMetrics {
       labelNames: ["job", "table"],
       registers,
     });
-    this.#figures = new ThreadMetrics(this.#registry);
+    this.#threadMetrics = new ThreadMetrics(this.#registry);
   }
 
   /** Counts every job that `worker` ends from now on, and the locks held. */
@@ -64,7 +64,7 @@ export class WorkerMetrics {
       this.#end(job.name, isForwarded(result) ? "forwarded" : "completed", job);
       if (isForwarded(result)) return;
       this.#count(result as Partial<MoveResult>);
-      if (job.name !== "migrate") this.#figures.note(result as Partial<MoveResult>);
+      if (job.name !== "migrate") this.#threadMetrics.note(result as Partial<MoveResult>);
     });
     worker.on("failed", (job) => {
       // No end time: it will be retried.
@@ -94,7 +94,7 @@ export class WorkerMetrics {
   }
 
   close(): void {
-    this.#figures.close();
+    this.#threadMetrics.close();
     this.#server?.close();
     this.#server?.closeAllConnections();
   }
@@ -158,10 +158,10 @@ export class ThreadMetrics {
       help: "Size of an area's database after this worker's last job on it",
       ...{ labelNames: ["area", "database"] as const, registers },
     });
-    this.#stop = onMetric((told) => {
-      if (told.figure === "wait") wait.observe(told.ms / 1000);
-      else if (told.figure === "lock") lock.observe({ database: databases[told.part] }, told.ms / 1000);
-      else batch.observe({ database: databases[told.part] }, told.tests);
+    this.#stop = onMetric((metric) => {
+      if (metric.kind === "wait") wait.observe(metric.ms / 1000);
+      else if (metric.kind === "lock") lock.observe({ database: databases[metric.part] }, metric.ms / 1000);
+      else batch.observe({ database: databases[metric.part] }, metric.tests);
     });
   }
 

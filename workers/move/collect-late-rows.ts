@@ -42,7 +42,7 @@ export async function collectLateRows(session: LeasedSession): Promise<void> {
     ).all(),
   );
   for (const part of sources) for (const run of await runsWithRows(session, part, fresh)) suspects.add(run);
-  const left = await absorbAll(session, [...suspects]);
+  const left = await mergeAndRemove(session, [...suspects]);
   await session.read(() => {
     // Runs left alone must be found again.
     if (left.length === 0) writeSeen(session, seen);
@@ -87,7 +87,7 @@ export async function checkAgain(session: LeasedSession, since: Versions): Promi
       `Rows of ${plural(risen.size, "moved run")} came back or came late; removing them again.`,
     );
     await pipeline.refresh();
-    if ((await absorbAll(session, [...risen])).length === risen.size) return;
+    if ((await mergeAndRemove(session, [...risen])).length === risen.size) return;
   }
   session.tally.warn("a sync kept restoring rows of moved runs; the next job removes them");
 }
@@ -98,7 +98,7 @@ async function leftIn(session: JobSession, part: Source, runs: readonly bigint[]
 }
 
 /** Merges and removes what is left of moved runs; returns the runs whose rows stay: active again, or with reused ids. */
-async function absorbAll(session: LeasedSession, suspects: readonly bigint[]): Promise<bigint[]> {
+async function mergeAndRemove(session: LeasedSession, suspects: readonly bigint[]): Promise<bigint[]> {
   if (suspects.length === 0) return [];
   const alive = await aliveAmong(session, suspects);
   const runs = suspects.filter((run) => !alive.includes(run));

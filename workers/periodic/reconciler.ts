@@ -61,14 +61,14 @@ export class Reconciler {
       jobId: "reconcile-areas",
       settings,
     } as const;
-    const { due, known, coordinated, wished } = await threads.run(data, {
+    const { due, known, coordinated, preferredAreas } = await threads.run(data, {
       signal: this.#over.signal,
       onLog: (sentence) => log.debug(sentence),
     });
     for (const area of known) this.#areas.add(area);
     for (const area of due) await this.#ask(area);
     await requeueLost(this.#host, coordinated);
-    await enqueuePreferred(this.#host, wished, rootsEveryMs);
+    await enqueuePreferred(this.#host, preferredAreas, rootsEveryMs);
   }
 
   /** Returns the areas with migration files. Most have none, and need no thread. */
@@ -125,14 +125,14 @@ async function requeueLost(host: WorkerContext, migrations: readonly Coordinated
  */
 export async function enqueuePreferred(
   host: WorkerContext,
-  wishes: readonly PreferredArea[],
+  preferred: readonly PreferredArea[],
   forMs: number,
 ): Promise<void> {
   const { redis, settings, log } = host;
-  if (wishes.length === 0 || (await listDrained(redis, settings.prefix)).has(settings.host)) return;
+  if (preferred.length === 0 || (await listDrained(redis, settings.prefix)).has(settings.host)) return;
   const queue = openQueue(redis, settings, settings.host);
   try {
-    for (const { area, home, self, policy, sinceLastMs } of wishes) {
+    for (const { area, home, self, policy, sinceLastMs } of preferred) {
       const old = await findHost(redis, settings.prefix, home);
       const names = [home, old?.host, old?.address].filter((name) => typeof name === "string");
       if (old?.alive !== true || !wantsArea(policy, names, self, sinceLastMs)) continue;

@@ -9,10 +9,10 @@ import type { Part } from "../../shared/sqlite/connection.ts";
 /** A measurement that a job thread reports to its worker's metrics. */
 export type Metric =
   /** Number of tests in one batch, and how long a database was locked for it. */
-  | { figure: "batch"; part: Part; tests: number }
-  | { figure: "lock"; part: Part; ms: number }
+  | { kind: "batch"; part: Part; tests: number }
+  | { kind: "lock"; part: Part; ms: number }
   /** Wait for a busy database. */
-  | { figure: "wait"; ms: number };
+  | { kind: "wait"; ms: number };
 
 /** Environment data key; threads started after `hearFigures`, and their own threads, see it. */
 const key = "mtjobs-figures";
@@ -20,15 +20,15 @@ const key = "mtjobs-figures";
 let channel: BroadcastChannel | undefined;
 
 /** Reports a figure to the process; does nothing without a listener. */
-export function emitMetric(figure: Metric): void {
+export function emitMetric(kind: Metric): void {
   const name: unknown = getEnvironmentData(key);
   if (typeof name !== "string") return;
   channel ??= open(name);
-  channel.postMessage(figure);
+  channel.postMessage(kind);
 }
 
 /** Receives the figures of all threads started from now on, until the returned function is called. */
-export function onMetric(hear: (figure: Metric) => void): () => void {
+export function onMetric(hear: (kind: Metric) => void): () => void {
   const name = `${key}-${process.pid}`;
   setEnvironmentData(key, name);
   const ear = open(name);

@@ -125,7 +125,7 @@ describe("rows that a removal leaves behind", () => {
           failpoint: () => {},
         });
         const remover = new Remover(source);
-        await expect(remover.remove({ runs: [1n, 2n], absorbing: true })).rejects.toMatchObject({
+        await expect(remover.remove({ runs: [1n, 2n], mergeChanged: true })).rejects.toMatchObject({
           code: "unknown-schema",
           message: expect.stringMatching(
             new RegExp(`^\\d+ rows? of table ${table} cannot be deleted from .*megatest.db`),

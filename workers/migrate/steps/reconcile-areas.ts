@@ -21,7 +21,7 @@ export interface ReconcileAreasReport {
   /** Open migrations to this host, for which its queue should have a job. */
   coordinated: Coordinated[];
   /** Areas below the roots that prefer this host. */
-  wished: PreferredArea[];
+  preferredAreas: PreferredArea[];
 }
 
 export interface Coordinated {
@@ -38,7 +38,7 @@ export async function reconcileAreas(
   { areas, everywhere }: ReconcileAreasPayload,
   context: JobContext,
 ): Promise<ReconcileAreasReport> {
-  const report: ReconcileAreasReport = { due: [], known: [], coordinated: [], wished: [] };
+  const report: ReconcileAreasReport = { due: [], known: [], coordinated: [], preferredAreas: [] };
   const all = new Set([...areas, ...(everywhere ? listAreas(context.settings.areas) : [])]);
   for (const path of all) {
     context.signal.throwIfAborted();
@@ -57,8 +57,8 @@ export async function reconcileAreas(
 }
 
 async function noteWish(area: Area, context: JobContext, report: ReconcileAreasReport): Promise<void> {
-  const wish = await preferredArea(area, () => lastMigrationOf(area, context), context);
-  if (wish !== undefined) report.wished.push(wish);
+  const preferred = await preferredArea(area, () => lastMigrationOf(area, context), context);
+  if (preferred !== undefined) report.preferredAreas.push(preferred);
 }
 
 async function visit(

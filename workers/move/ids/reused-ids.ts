@@ -74,7 +74,7 @@ export function separateReusedIds(db: Connection, suspects: Suspects): RowIds {
     const parents = parent === null ? [] : parentsBy[parent];
     const rows = found.get(record) ?? [];
     const ids = new Set(table === "runs" ? known.runs : table === "tests" ? known.tests : []);
-    for (const id of strangersAmong(db, part, record, rows, parents)) ids.add(id);
+    for (const id of reusedIdsAmong(db, part, record, rows, parents)) ids.add(id);
     // Where clients write, rows of tables without names and times may be equal by chance.
     if (!synced && part === fresh) for (const id of rowsUnder(db, part, record, parents)) ids.add(id);
     if (ids.size === 0) continue;
@@ -87,7 +87,7 @@ export function separateReusedIds(db: Connection, suspects: Suspects): RowIds {
   return reusedIds;
 }
 
-function strangersAmong(
+function reusedIdsAmong(
   db: Connection,
   part: Source,
   record: RecordPlan,

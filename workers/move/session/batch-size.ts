@@ -48,7 +48,7 @@ export class BatchSize {
   /** Records that a lock was held for `ms`. */
   hold(ms: number): void {
     this.lastMs = ms;
-    emitMetric({ figure: "lock", part: this.#part, ms });
+    emitMetric({ kind: "lock", part: this.#part, ms });
     this.#heldMs = Math.max(this.#heldMs, ms);
   }
 
@@ -57,7 +57,7 @@ export class BatchSize {
     const held = this.#heldMs;
     this.#heldMs = 0;
     if (tests === 0 || held === 0) return;
-    emitMetric({ figure: "batch", part: this.#part, tests });
+    emitMetric({ kind: "batch", part: this.#part, tests });
     // A commit's time does not grow with the batch; aim below the bound, since the next tests may be heavier.
     const commitMs = this.#commitMs;
     const rows = Math.max(held - commitMs, held / 4);

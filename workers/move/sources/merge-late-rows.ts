@@ -41,8 +41,8 @@ export function mergeLateRows(
     stageArchiveBlocks(options.db, attachedBlockSources(options.db), "temp.incoming");
   return options.commitOnce("completed", () => {
     return withoutTriggers(options.db, "completed", () => {
-      if (!record.synced) return absorbUnsynced(options, record);
-      return absorbSynced(options, record, archives ? copyArchiveBlocks(options.db) : []);
+      if (!record.synced) return mergeUnsynced(options, record);
+      return mergeSynced(options, record, archives ? copyArchiveBlocks(options.db) : []);
     });
   });
 }
@@ -62,7 +62,7 @@ function readRows({ db, part }: SourceSession, record: RecordPlan, ids: readonly
   db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
 }
 
-function absorbSynced(options: SourceSession, record: RecordPlan, renamedBlocks: RenamedBlocks): MergedRows {
+function mergeSynced(options: SourceSession, record: RecordPlan, renamedBlocks: RenamedBlocks): MergedRows {
   const { db, part, fresh } = options;
   const wins = part === fresh;
   let superseded = 0;
@@ -166,7 +166,7 @@ function rivalRows(record: RecordPlan, part: Source): string {
  * Adds the rows, under new ids if theirs are taken. Rows whose test is not in completed-runs.db, and rows that do not
  * fit there, are kept in `mtjobs_superseded`.
  */
-function absorbUnsynced(options: SourceSession, record: RecordPlan): MergedRows {
+function mergeUnsynced(options: SourceSession, record: RecordPlan): MergedRows {
   const { db, part } = options;
   const { table } = record;
   const parented = mayJoin(options, record);

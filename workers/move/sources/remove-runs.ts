@@ -32,7 +32,7 @@ export interface Removal {
    * true: a row that differs is kept or merged into the copy, then removed; false: its run is left alone and reported
    * as changed. Once a run is cut, its rest is absorbed.
    */
-  absorbing: boolean;
+  mergeChanged: boolean;
   /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
   readAt?: number | undefined;
 }
@@ -42,7 +42,7 @@ export class Remover {
   readonly #session: SourceSession;
   readonly #slices: SliceRemover;
   #readAt: number | undefined;
-  #absorbing = false;
+  #mergeChanged = false;
   readonly #reusedIds = new Set<bigint>();
 
   constructor(session: SourceSession) {
@@ -50,7 +50,7 @@ export class Remover {
     this.#slices = new SliceRemover(session);
   }
 
-  async remove({ runs, absorbing, readAt }: Removal): Promise<RemovalReport> {
+  async remove({ runs, mergeChanged, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, records, batchSize } = this.#session;
     const report: RemovalReport = {
       removed: {},
@@ -62,7 +62,7 @@ export class Remover {
       reusedIds: [],
     };
     this.#readAt = readAt;
-    this.#absorbing = absorbing;
+    this.#mergeChanged = mergeChanged;
     this.#reusedIds.clear();
     await this.#session.read(() => assertCopied(db, runs));
     const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
@@ -106,11 +106,11 @@ export class Remover {
     large: LargeTests,
     report: RemovalReport,
   ): Promise<readonly bigint[]> {
-    if (slice.part?.first === true && !this.#absorbing && (await this.#hasChanged(slice.runs, large))) {
+    if (slice.part?.first === true && !this.#mergeChanged && (await this.#hasChanged(slice.runs, large))) {
       report.changed.push(...slice.runs);
       return slice.runs;
     }
-    return this.#removeSlice(slice, this.#absorbing || slice.part?.first === false, report);
+    return this.#removeSlice(slice, this.#mergeChanged || slice.part?.first === false, report);
   }
 
   /** Compares a cut run completely before its first slice is removed: after that it cannot be left whole. */
@@ -127,7 +127,7 @@ export class Remover {
       const found = await this.#session.read(() => {
         const tests = enterSlice(db, current);
         const started = performance.now();
-        const mismatches = findMismatches(db, records, this.#slices.comparison(this.#absorbing));
+        const mismatches = findMismatches(db, records, this.#slices.comparison(this.#mergeChanged));
         batchSize.hold(performance.now() - started);
         batchSize.settle(tests);
         return mismatches;
@@ -144,7 +144,7 @@ export class Remover {
     for (;;) {
       const blocked = await this.#slices.remove(slice, {
         force,
-        absorbing: this.#absorbing,
+        mergeChanged: this.#mergeChanged,
         readAt: this.#readAt,
         removed: report.removed,
         reusedIds: this.#reusedIds,
@@ -157,7 +157,7 @@ export class Remover {
         report.changed.push(...blocked.runs);
         return blocked.runs;
       }
-      if (!this.#absorbing && blocked.alive) {
+      if (!this.#mergeChanged && blocked.alive) {
         report.left.push(...slice.runs);
         return slice.runs;
       }

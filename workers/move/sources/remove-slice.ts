@@ -16,7 +16,7 @@ export interface SliceRemoval {
   /** Removes rows that have changed: once a run is begun, it is finished. */
   force: boolean;
   /** See `Removal`. */
-  absorbing: boolean;
+  mergeChanged: boolean;
   /** `readVersion` before the runs were copied. */
   readAt: number | undefined;
   /** Rows deleted so far, by table; added to. */
@@ -47,9 +47,9 @@ export class SliceRemover {
   }
 
   /** Returns how rows are compared; `absorbing`: any version ever recorded is known. */
-  comparison(absorbing: boolean): Comparison {
+  comparison(mergeChanged: boolean): Comparison {
     const { part, fresh, jobId } = this.#session;
-    return { part, fresh, jobId, strict: !absorbing };
+    return { part, fresh, jobId, strict: !mergeChanged };
   }
 
   /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
@@ -88,13 +88,13 @@ export class SliceRemover {
    * Compares the rows that another connection may have written since they were read; never-synced rows always.
    * Returns the rows of reused ids, which stay.
    */
-  #refuseNews(slice: Slice, { force, absorbing, readAt }: SliceRemoval, version: number): RowIds {
+  #refuseNews(slice: Slice, { force, mergeChanged, readAt }: SliceRemoval, version: number): RowIds {
     const { db, part, fresh, records } = this.#session;
     const known = checkSlice(db, part, records, slice);
     if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
     const asRead = version === readAt && known.runs.length === 0 && known.tests.length === 0;
     const compared = asRead ? records.filter(({ synced }) => !synced) : records;
-    const found = findMismatches(db, compared, this.comparison(absorbing));
+    const found = findMismatches(db, compared, this.comparison(mergeChanged));
     const spared: RowIds = force ? separateReusedIds(db, { part, fresh, records, found, known }) : new Map();
     refuseMismatches(db, part, found, slice);
     return spared;

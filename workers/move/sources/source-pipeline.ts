@@ -41,7 +41,7 @@ export class SourcePipeline {
    */
   async remove(
     runs: readonly bigint[],
-    absorbing: boolean,
+    mergeChanged: boolean,
     { readAt }: { readAt?: Versions } = {},
   ): Promise<RemovalReport> {
     const total: RemovalReport = {
@@ -59,7 +59,7 @@ export class SourcePipeline {
       if (writer.part === "area") await this.#beforeArea();
       const report = await writer.remove({
         runs: left,
-        absorbing: absorbing || index > 0,
+        mergeChanged: mergeChanged || index > 0,
         // The ref was not read completely for the copies.
         readAt: writer.part === "ref" ? undefined : readAt?.get(writer.part),
       });

@@ -20,9 +20,9 @@ test("figures of locks, batches and waits for a busy database are told while som
   stop();
   batchSize.hold(8);
   expect(heard).toEqual([
-    { figure: "lock", part: "cache", ms: 7 },
-    { figure: "batch", part: "cache", tests: 3 },
-    { figure: "wait", ms: expect.any(Number) },
+    { kind: "lock", part: "cache", ms: 7 },
+    { kind: "batch", part: "cache", tests: 3 },
+    { kind: "wait", ms: expect.any(Number) },
   ]);
   expect((heard[2] as { ms: number }).ms).toBeGreaterThan(5);
 });
