@@ -1,5 +1,6 @@
-/** Errors that cross module boundaries have a code, by which callers decide; never by the message. */
+// Errors that cross module boundaries have a code, by which callers decide; never by the message.
 
+/** Exit codes of the command, as the public contract lists them. */
 export const ExitCode = {
   done: 0,
   failed: 1,

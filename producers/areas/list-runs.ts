@@ -55,7 +55,7 @@ export interface RunList {
   source: ReadFiles["source"];
   /** Reads each run and its tests in separate statements, so that no lock lasts. */
   runs(): Generator<ListedRun>;
-  /** Returns why patterns can match no run; undefined if they can. */
+  /** Describes patterns that match no run; undefined if only `%` was given or there is no run. */
   noMatch(): string | undefined;
   close(): void;
 }

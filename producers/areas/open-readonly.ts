@@ -49,6 +49,6 @@ function assertReadable(part: Part, file: string): ReturnType<typeof journalMode
 
 function notNow(file: string, why: string): JobsError {
   return new JobsError("busy", `${file} ${why}`, {
-    hint: "a read-only command cannot recover it; try again, or run a job, which rolls back the journal",
+    hint: "a read-only command cannot recover or open it; try again, or run a job, which can",
   });
 }

@@ -7,7 +7,7 @@ import { errorSchema } from "../../shared/error-document.ts";
 import { automaticSchema } from "./fleet.ts";
 import { jobViewSchema } from "./job.ts";
 
-/** The documents about areas, as commands print, the library returns and the server sends them. */
+// The documents about areas, as commands print, the library returns and the server sends them.
 
 const counts = z.record(z.string(), z.number());
 /** ISO 8601. From tables, where it may be wrong by any number of years. */

@@ -9,7 +9,7 @@ import {
 import { open } from "../../shared/document-schema.ts";
 import type { JobView } from "./job.ts";
 
-/** The documents about hosts, as commands print, the library returns and the server sends them. */
+// The documents about hosts, as commands print, the library returns and the server sends them.
 
 /** A schedule, or a line of `[reduce-records]` that has requested a job, with the outcome of its jobs. */
 export const automaticSchema = open({

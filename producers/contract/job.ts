@@ -6,7 +6,7 @@ import { open, text } from "../../shared/document-schema.ts";
 import { errorSchema } from "../../shared/error-document.ts";
 import { jobStates } from "./job-states.ts";
 
-/** The documents about jobs, as commands print, the library returns and the server sends them. */
+// The documents about jobs, as commands print, the library returns and the server sends them.
 
 const time = z.iso.datetime();
 

@@ -4,13 +4,13 @@ import { listAreas } from "../../shared/area/list-areas.ts";
 import type { ErrorDocument } from "../../shared/error-document.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { isInside } from "../../shared/files/roots.ts";
-import { clearDrained, setDrained } from "../../shared/queue/hosts.ts";
+import { clearDrained, hostNamed, setDrained } from "../../shared/queue/hosts.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { MigrateOptions } from "../jobs/check-migrate.ts";
 import { requester } from "../jobs/check-move.ts";
 import type { Session } from "../jobs/session.ts";
-import { type Farm, fitTarget, hostCalled, readFleet } from "../jobs/target-host.ts";
+import { type Farm, fitTarget, readFleet } from "../jobs/target-host.ts";
 import { askFor, type DrainDeps, type DrainHooks, type DrainResult, followAll } from "./drain-areas.ts";
 
 /** Options of a drain; inherited ones apply to each migration. */
@@ -82,7 +82,7 @@ export async function undrainHost(
 
 /** Returns all names that `.homehost` may contain for the host, its queue's first. */
 function namesOf(given: string, farm: Farm): [string, ...string[]] {
-  const known = hostCalled(given, farm);
+  const known = hostNamed(farm.hosts, given);
   if (known === undefined) return [given];
   return [known.host, ...(known.address === null ? [] : [known.address])];
 }

@@ -57,7 +57,7 @@ export function areaStatusText(
     ...migrationRows(status),
     ...(status.paused === null
       ? []
-      : [["paused", `jobs are paused by ${status.paused}; delete it to continue them`]]),
+      : [["paused", `jobs are paused by ${status.paused}; delete it to resume them`]]),
     ...status.policies.map(({ name, text }) => ["reduces", `${name}: ${text}`]),
     ...(queue instanceof JobsError ? [["queue", `unknown: ${queue.message}`]] : []),
   ];

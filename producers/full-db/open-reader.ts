@@ -4,7 +4,7 @@ import { userText } from "../../shared/area/user-name.ts";
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
 import { readRule } from "../../shared/area-db/run-sides.ts";
 import { type ReferenceColumns, readReference, readUnionTables } from "../../shared/area-db/run-tables.ts";
-import { JobsError } from "../../shared/errors.ts";
+import { JobsError, systemCode } from "../../shared/errors.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { journalMode } from "../../shared/sqlite/journal.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
@@ -66,7 +66,7 @@ function joinSides(db: Connection, files: ReadFiles): Union {
   return { tables, rule, renamedBlocks: attached && hasTable(db, "completed", "mtjobs_archived") };
 }
 
-/** Attaches completed-runs.db after main, so that it is read after main: see `sides.ts`. */
+/** Attaches completed-runs.db after main, so that it is read after main: see `run-sides.ts`. */
 function attachCompleted(db: Connection, files: ReadFiles): boolean {
   if (!hasCompleted(files)) return false;
   db.prepare("ATTACH ? AS completed").run(files.completedDb);
@@ -98,7 +98,7 @@ function assertMegatest(db: Connection, file: string): void {
 }
 
 export function toReadError(error: unknown, files: ReadFiles): JobsError {
-  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+  const code = systemCode(error);
   if (code === "SQLITE_READONLY_ROLLBACK" || code === "SQLITE_READONLY_RECOVERY") {
     return new JobsError(
       "busy",

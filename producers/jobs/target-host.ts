@@ -1,6 +1,6 @@
 import type { Drained, HostStatus } from "../../shared/contract/queue-records.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { listDrained, listHosts } from "../../shared/queue/hosts.ts";
+import { hostNamed, listDrained, listHosts } from "../../shared/queue/hosts.ts";
 import { agoText } from "../../shared/text.ts";
 import type { Session } from "./session.ts";
 
@@ -14,15 +14,9 @@ export async function readFleet({ redis, settings }: Session): Promise<Farm> {
   return { hosts: await listHosts(redis, prefix), drained: await listDrained(redis, prefix) };
 }
 
-/** Returns the host with that name or address, preferring a live one; undefined if no worker ever used it. */
-export function hostCalled(name: string, { hosts }: Farm): HostStatus | undefined {
-  const named = hosts.filter(({ host, address }) => host === name || address === name);
-  return named.find(({ alive }) => alive) ?? named[0];
-}
-
 /** Returns the host with that name or address. @throws {JobsError} `unfit-host` if it cannot take an area now */
 export function fitTarget(name: string, farm: Farm): HostStatus {
-  const target = hostCalled(name, farm);
+  const target = hostNamed(farm.hosts, name);
   if (target === undefined) {
     throw new JobsError("unfit-host", `no worker has the name or address ${name}`, {
       hint: `start one there: mtjobs worker, with MTJOBS_HOST=${name}`,

@@ -7,7 +7,7 @@ type PairPart = "cache" | "ref";
 
 /**
  * Returns the part of a cache pair that belongs to another area: it shares no run (target, name and start time) with
- * megatest.db or completed-runs.db, nor the guards of ids. Not evidence are:
+ * megatest.db or completed-runs.db, nor the guards of ids. These are not evidence:
  *
  * - a cache or megatest.db without runs, or only with runs being moved;
  * - a cache with only new, unsynced runs: its ref still knows older ones, or megatest.db has no run.

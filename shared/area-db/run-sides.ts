@@ -3,22 +3,20 @@ import { hasTable } from "../sqlite/table.ts";
 import { gapName, guardName, notNamed } from "./hidden-row-names.ts";
 import type { Side, UnionTable } from "./run-tables.ts";
 
-/**
- * One cell, `mtjobs_runs.state` of completed-runs.db, decides on which side a run counts. A test counts on its run's
- * side, steps and data on their test's. So a run moved in batches changes sides when that cell is committed.
- *
- * | state | counts |
- * | --- | --- |
- * | no row, `copying`, `restored` | in megatest.db and the cache |
- * | `removing`, `moved`, `restoring` | in completed-runs.db |
- *
- * For a consistent statement, main must be read first. SQLite takes a statement's read locks before reading a row, in
- * the order of its databases: main, temp, then attached ones. Let main be seen at t1 and completed-runs.db at t2 >
- * t1. A reduce removes a run only after committing `removing`. A run seen as `removing` or later is complete in
- * completed-runs.db and hidden in main. A run not yet `removing` at t2 was not at t1 either, so main has it
- * completely. In the reverse order a run could be `copying` in the older view of completed-runs.db and missing in the
- * newer view of main.
- */
+// One cell, `mtjobs_runs.state` of completed-runs.db, decides on which side a run counts. A test counts on its run's
+// side, steps and data on their test's. So a run moved in batches changes sides when that cell is committed.
+//
+// | state | counts |
+// | --- | --- |
+// | no row, `copying`, `restored` | in megatest.db and the cache |
+// | `removing`, `moved`, `restoring` | in completed-runs.db |
+//
+// For a consistent statement, main must be read first. SQLite takes a statement's read locks before reading a row, in
+// the order of its databases: main, temp, then attached ones. Let main be seen at t1 and completed-runs.db at t2 >
+// t1. A reduce removes a run only after committing `removing`. A run seen as `removing` or later is complete in
+// completed-runs.db and hidden in main. A run not yet `removing` at t2 was not at t1 either, so main has it
+// completely. In the reverse order a run could be `copying` in the older view of completed-runs.db and missing in the
+// newer view of main.
 
 /** The run counts in completed-runs.db; one being restored until it is complete. */
 export const completedStates = ["removing", "moved", "restoring"] as const;
@@ -53,7 +51,7 @@ export function readRule(db: Connection): Rule {
   };
 }
 
-/** Counts a run unknown to mtjobs on this side only if main has none of that id. */
+/** Counts a run unknown to mtjobs in completed-runs.db only if main has none of that id. */
 function ruleWithForeignRuns(
   counts: string | ((run: string) => string),
   known: string | ((run: string) => string),

@@ -17,7 +17,7 @@ export interface Area {
   name: string;
   config: MegatestConfig;
   megatestDb: string;
-  /** The archived runs. May not exist yet. */
+  /** The moved runs. May not exist yet. */
   completedDb: string;
   /** `.mtjobs`: all other files of mtjobs. May not exist yet. */
   privateDir: string;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { homeName } from "../settings/home-name.ts";
 import { jobShape, milliseconds } from "./job-shape.ts";
 
-/** The data of a migration's jobs: plain JSON, version 1. */
+// The data of a migration's jobs: plain JSON, version 1.
 
 const hostName = z.string().regex(homeName, "must be a host name or an address");
 

@@ -1,7 +1,5 @@
 import { z } from "zod";
 
-/** A row of `mtjobs_migrations`, the authoritative state of a migration. */
-
 export const migrationStates = [
   "closing",
   "closed",
@@ -32,6 +30,7 @@ const fileDigest = z.object({
 });
 export type FileDigest = z.infer<typeof fileDigest>;
 
+/** A row of `mtjobs_migrations`, the authoritative state of a migration. */
 export const migrationRowSchema = z.object({
   /** The fence token when it began; names `.mtjobs/migration/<token>/`. */
   token: z.number().int().positive(),

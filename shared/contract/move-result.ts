@@ -2,7 +2,7 @@ import { z } from "zod";
 import { open } from "../document-schema.ts";
 import { recordTables } from "./names.ts";
 
-/** The JSON of `--wait --json` and `--inline --json`. */
+// The JSON of `--wait --json` and `--inline --json`.
 
 /** See `RunId`. */
 export const runIdSchema = z.union([z.number(), z.string()]);

@@ -6,9 +6,7 @@ import { defaultGraceMs, longestGraceMs } from "./defaults.ts";
 import { jobShape, milliseconds } from "./job-shape.ts";
 import { migrateSchema, migrateStepSchema } from "./migrate-payload.ts";
 
-/**
- * Plain JSON, version 1, written by any language. The same schemas validate the command line, the library and queues.
- */
+// Plain JSON, version 1, written by any language. The same schemas validate the command line, the library and queues.
 
 const pattern = z.string().min(1, "is empty: omit it, or write % for all").max(4096);
 

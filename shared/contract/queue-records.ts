@@ -3,7 +3,7 @@ import { open } from "../document-schema.ts";
 import { errorSchema } from "../error-document.ts";
 import { timeUpSchema } from "./move-result.ts";
 
-/** Records in Redis beside the queues. Times are ISO 8601. */
+// Records in Redis beside the queues. Times are ISO 8601.
 
 const time = z.iso.datetime();
 

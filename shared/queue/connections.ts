@@ -75,7 +75,7 @@ const failFast: Behaviour = {
 };
 
 /**
- * Creates a client for Redlock: a hanging server must not delay the quorum, and a patient client would wait forever.
+ * Creates a client for Redlock: a hanging server must not delay the quorum, and a client of `waitingConnection` would wait forever.
  */
 export function lockClient(url: string, onError: (error: Error) => void): Redis {
   const client = clientOf(url, {

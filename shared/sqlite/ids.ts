@@ -4,8 +4,9 @@ import { JobsError } from "../errors.ts";
 import { type Connection, prepared } from "./connection.ts";
 import { highestId, lowestId } from "./run-id.ts";
 
-/** Ids are always bigints: as a JavaScript number, an id beyond 2^53 would become another row's. */
+// Ids are always bigints: as a JavaScript number, an id beyond 2^53 would become another row's.
 
+/** `prepared` for a statement whose one column holds ids. */
 export function preparedIds<Parameters extends unknown[] | object = unknown[], Id = bigint>(
   db: Connection,
   sql: string,

@@ -32,7 +32,7 @@ export function withoutAnyTriggers<T>(db: Connection, part: Part, body: () => T)
 /**
  * Runs a `body` that writes like Megatest's sync, with triggers. Disables those that may reject or ignore a change,
  * and those with a word in double quotes, which this SQLite may not read as text. If another one fails, `body` runs
- * again with only Megatest's triggers.
+ * again with only Megatest's triggers, so it must be safe to repeat.
  */
 export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): T {
   const all = readTriggers(db, part);

@@ -16,7 +16,7 @@ const rows: [string, number | string][] = [
   ["folders", found.folders.count],
   ["files in the largest folder", found.folders.largest],
   ["folders of more than 15 files", found.folders.over15.length],
-  ["imports from a room beside or above", found.upward.length],
+  ["imports from a room beside or later", found.upward.length],
   ["files under 40 lines with one importer", found.smallFilesOfOne],
   ["exported names", found.exports.count],
   ["exported names that one file imports", found.exports.ofOneFile],

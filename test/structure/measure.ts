@@ -76,7 +76,7 @@ function exportsOf(sources: readonly Source[]): Map<string, Set<string>> {
   return users;
 }
 
-/** Imports from a room beside or above the file's own, within one layer, as `a.ts imports b.ts`. */
+/** Imports from a room beside the file's own, or later in the plan, within one layer, as `a.ts imports b.ts`. */
 export function upwardImports(sources: readonly Source[]): string[] {
   const layerOf = (path: string) => path.split("/")[0] ?? "";
   const floorOf = (path: string) =>

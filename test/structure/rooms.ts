@@ -1,4 +1,4 @@
-/** The rooms, from the ground up: each imports only from rooms in the lines above its own. */
+/** The rooms, from the ground up: each imports only from rooms earlier in the list. */
 export const rooms: Record<string, readonly (readonly string[])[]> = {
   shared: [
     ["shared"],

@@ -22,3 +22,8 @@ it("has every variable that only tests read, and no other file of test/ reads on
   const unused = Object.keys(variables).filter((name) => !others.some(({ text }) => text.includes(name)));
   expect(unused).toEqual([]);
 });
+
+it("is described in docs/testing.md, variable by variable", () => {
+  const page = readFileSync(join("docs", "testing.md"), "utf8");
+  expect(Object.keys(variables).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+});

@@ -4,8 +4,8 @@ import { Socket } from "node:net";
 import workerThreads from "node:worker_threads";
 
 /**
- * Set-up of each unit test file: what starts a process or a thread, or opens a connection, throws. `unitTests` chooses
- * the files by their imports, and does not follow those of the product.
+ * Set-up of each unit test file: what starts a process (but for one that it waits for, such as mkfifo) or a thread, or
+ * opens a connection, throws. `unitTests` chooses the files by their imports, and does not follow those of the product.
  */
 function refuse(what: string) {
   return () => {

@@ -81,7 +81,7 @@ test("a job outside of its window waits unspent until it opens", () =>
     const job = await stage.reach("hostA", id, "delayed");
     expect([job.attemptsMade, job.progress]).toEqual([
       0,
-      expect.objectContaining({ phase: "waiting for its time window" }),
+      expect.objectContaining({ phase: "waiting for its time of day" }),
     ]);
     const due = await waitFor("the delay", async () => (await stage.queue("hostA").getJob(id))?.delay);
     const opens = new Date(job.timestamp).setUTCMinutes(0, 0, 0) + 2 * 3_600_000;

@@ -3,10 +3,8 @@ import { adoptSchemas, type SchemaSource, trySchemas } from "../../shared/area-d
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, commitDurably } from "../../shared/sqlite/connection.ts";
 
-/**
- * completed-runs.db: a full Megatest database made from the schema of megatest.db, with additional tables
- * (`mtjobs_…`, which Megatest ignores) for the state of each run.
- */
+// completed-runs.db: a full Megatest database made from the schema of megatest.db, with additional tables
+// (`mtjobs_…`, which Megatest ignores) for the state of each run.
 
 /**
  * Fills an empty completed-runs.db, or updates it to the current schemas, in one transaction. `assertFitSchemas`

@@ -7,7 +7,7 @@ import { retryWhileBusy, transact, transactPatiently } from "./transaction.ts";
 export interface SessionOptions {
   db: Connection;
   signal: AbortSignal;
-  /** Of the cache at hand; undefined for a session that only reads. */
+  /** Keeps the cache's modification time; undefined for a session that only reads. */
   times?: CacheTimes | undefined;
   /** Fence token; 0 for a session that only reads. */
   token?: number | undefined;

@@ -5,13 +5,11 @@ import { assertTokenCanRise } from "../../shared/lease/token.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 
-/**
- * The fence: one row in each database that a job writes. megatest.db issues the token and holds the lease; every
- * transaction checks, inside itself, that its database still has the token. A holder that was paused or lost its
- * Redis lock can commit nothing after a take-over.
- *
- * Redis plays no part in this and may be flushed at any time.
- */
+// The fence: one row in each database that a job writes. megatest.db issues the token and holds the lease; every
+// transaction checks, inside itself, that its database still has the token. A holder that was paused or lost its
+// Redis lock can commit nothing after a take-over.
+//
+// Redis plays no part in this and may be flushed at any time.
 
 const createSql = (part: Part) => `CREATE TABLE IF NOT EXISTS ${part}.mtjobs_fence (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -121,7 +119,7 @@ export function setRefillDue(db: Connection, due: boolean): void {
   ).run({ due: due ? 1 : 0 });
 }
 
-/** Returns true if `noteRefillDue` has recorded a refill that is not done yet. */
+/** Returns true if `setRefillDue` has recorded a refill that is not done yet. */
 export function isRefillNoted(db: Connection): boolean {
   if (!hasTable(db, "cache", "mtjobs_fence")) return false;
   const due = db.prepare<[], number>("SELECT refill_due FROM cache.mtjobs_fence WHERE id = 1").pluck().get();

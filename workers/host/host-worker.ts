@@ -23,23 +23,6 @@ import { processJob } from "./process-job.ts";
 import { checkStart } from "./startup.ts";
 import { failUnreadable } from "./unreadable-jobs.ts";
 
-/**
- * One host's worker.
- *
- * States: new → (start) serving → (stop) leaving → left. A job is active until it ends as completed, failed, delayed
- * (area held, or to be retried) or waiting (requeued because the worker stops).
- *
- * | failure | effect |
- * | --- | --- |
- * | this process (kill -9, power) | the job's lock expires; another worker of the host, or the next one, starts the job again within some 15 s and continues where it stopped |
- * | the job thread | the job fails as `internal` with what is known |
- * | the job's lock in Redis | the thread stops at its next batch; the new holder continues the job |
- * | the area's lock | the same, and the job is retried with back-off |
- * | Redis, briefly | the job continues; nothing is reported until Redis is back |
- * | Redis, for longer than a lock's life | as a lost lock; the worker waits for Redis forever |
- * | SIGTERM | the batch ends, and the job is requeued with its attempt unspent |
- */
-
 /** Lifetime of a job's lock without renewal, ms. It is renewed at half of it, from a thread that never blocks. */
 const lockDuration = 10_000;
 /** Interval between checks for jobs whose worker died, ms. */
@@ -82,6 +65,22 @@ interface Serving {
   policyScheduler: PolicyScheduler;
 }
 
+/**
+ * One host's worker.
+ *
+ * States: new → (start) serving → (stop) leaving → left. A job is active until it ends as completed, failed, delayed
+ * (area held, or to be retried) or waiting (requeued because the worker stops).
+ *
+ * | failure | effect |
+ * | --- | --- |
+ * | this process (kill -9, power) | the job's lock expires; another worker of the host, or the next one, starts the job again within some 15 s and continues where it stopped |
+ * | the job thread | the job fails as `internal` with what is known |
+ * | the job's lock in Redis | the thread stops at its next batch; the new holder continues the job |
+ * | the area's lock | the same, and the job is retried with back-off |
+ * | Redis, briefly | the job continues; nothing is reported until Redis is back |
+ * | Redis, for longer than a lock's life | as a lost lock; the worker waits for Redis forever |
+ * | SIGTERM | the batch ends, and the job is requeued with its attempt unspent |
+ */
 export class HostWorker {
   readonly #settings: Settings;
   readonly #log: Logger;

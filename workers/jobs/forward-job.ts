@@ -33,8 +33,8 @@ async function noteWay(redis: Redis, key: string, host: string): Promise<string[
 }
 
 /**
- * Removes the finished job of a host that the job returns to: BullMQ ignores an id that its queue knows, so the job
- * would be lost, reported as forwarded by both hosts.
+ * Removes the record of an earlier forwarding from the queue that the job returns to: BullMQ ignores an id that its
+ * queue knows, so the job would be lost, and both hosts would report it as forwarded.
  */
 async function makeRoom(queue: Queue, jobId: string, target: string): Promise<void> {
   const old = await queue.getJob(jobId);

@@ -37,17 +37,19 @@ export async function recordOutcome(
   const origin = originOf(job.data);
   if (origin === undefined || isForwarded(result)) return;
   const timeUp = failure === undefined ? (result as MoveResult | null)?.timeUp : undefined;
-  const ended = {
-    ...origin,
-    host: settings.host,
-    jobId: id,
-    work: deduplicationId(job.name as JobName, job.data as JobPayload),
-    startedAt: new Date(processedOn).toISOString(),
-    endedAt: new Date(end.at).toISOString(),
-    error: failure === undefined ? null : decodeFailure(failure).toDocument(),
-    timeUp: timeUp?.by ?? null,
-  };
-  await writeOutcome(redis, settings.prefix, ended).catch((error: unknown) =>
-    log.warn({ err: error, jobId: id }, "could not record how the job ended"),
-  );
+  try {
+    await writeOutcome(redis, settings.prefix, {
+      ...origin,
+      host: settings.host,
+      jobId: id,
+      // A job that another tool added may have data of any shape.
+      work: deduplicationId(job.name as JobName, job.data as JobPayload),
+      startedAt: new Date(processedOn).toISOString(),
+      endedAt: new Date(end.at).toISOString(),
+      error: failure === undefined ? null : decodeFailure(failure).toDocument(),
+      timeUp: timeUp?.by ?? null,
+    });
+  } catch (error) {
+    log.warn({ err: error, jobId: id }, "could not record how the job ended");
+  }
 }

@@ -21,7 +21,7 @@ function putOffUntil({ details }: JobsError, count: number): number {
 /** Phases of jobs that are held for long; they keep their counts. */
 const heldPhases: Partial<Record<ErrorCode, string>> = {
   paused: "paused",
-  "outside-window": "waiting for its time window",
+  "outside-window": "waiting for its time of day",
 };
 
 /** Returns true if something else must end first: waiting for it costs no attempt. */

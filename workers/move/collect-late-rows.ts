@@ -89,7 +89,7 @@ export async function checkAgain(session: LeasedSession, since: Versions): Promi
     await pipeline.refresh();
     if ((await mergeAndRemove(session, [...risen])).length === risen.size) return;
   }
-  session.tally.warn("a sync kept restoring rows of moved runs; the next job removes them");
+  session.tally.warn("a sync kept putting back rows of moved runs; the next job removes them");
 }
 
 async function leftIn(session: JobSession, part: Source, runs: readonly bigint[]): Promise<bigint[]> {

@@ -12,37 +12,59 @@ export interface LeasedSessionOptions extends JobSessionOptions {
   cache: CachePair | undefined;
 }
 
+/** What writes to the sources, and leaves a live server its syncs. */
+interface Writing {
+  pipeline: SourcePipeline;
+  afterSync: (() => Promise<void>) | undefined;
+}
+
 /** A job under the area's lease, with the threads that write to the sources. Its token is set once it has the lease. */
 export class LeasedSession extends JobSession {
-  readonly pipeline: SourcePipeline;
-  /** Resolves when a sync that read before the call must be done; undefined without a live server. */
-  readonly afterSync: (() => Promise<void>) | undefined;
+  declare times: CacheTimes;
+  readonly cache: CachePair | undefined;
+  /** Begun by the first step that needs it: a server may have started while a migration was resolved. */
+  writing: Writing | undefined;
 
   constructor({ cache, ...options }: LeasedSessionOptions) {
     super(options);
-    const { area, context, files, keys, fresh, sources } = this;
-    const hasServer = aliveServers(area, context.settings.host).length > 0;
-    this.afterSync = hasServer ? () => this.rest(syncPassMs(files.cache)) : undefined;
-    const window = new SyncWindow(this.afterSync);
+    this.cache = cache;
+  }
+
+  get pipeline(): SourcePipeline {
+    this.writing ??= this.beginWriting();
+    return this.writing.pipeline;
+  }
+
+  /** Resolves when a sync that read before the call must be done; undefined without a live server. */
+  get afterSync(): (() => Promise<void>) | undefined {
+    this.writing ??= this.beginWriting();
+    return this.writing.afterSync;
+  }
+
+  /** Sleeps `ms`, renewing the lease. */
+  async rest(ms: number): Promise<void> {
+    await restUnderLease(this, ms);
+  }
+
+  private beginWriting(): Writing {
+    const { area, cache, context, files, keys, fresh, sources, token } = this;
     const { jobId, signal } = context;
-    const times = cacheTimesSetup(area, cache);
-    const setups = () =>
-      sources.map((part) => ({
-        ...{ part, fresh, files, keys, jobId, times, token: this.token },
-        // A live server must come to its syncs.
-        shared: hasServer && part === "area",
-      }));
+    const hasServer = aliveServers(area, context.settings.host).length > 0;
+    const afterSync = hasServer ? () => this.rest(syncPassMs(files.cache)) : undefined;
+    const window = new SyncWindow(afterSync);
     const enter = () => window.enter();
-    this.pipeline = new SourcePipeline(
-      () => startSourceWriters(setups(), signal, enter),
+    const times = cacheTimesSetup(area, cache);
+    const setups = sources.map((part) => ({
+      ...{ part, fresh, files, keys, jobId, times, token },
+      // A live server must come to its syncs.
+      shared: hasServer && part === "area",
+    }));
+    const pipeline = new SourcePipeline(
+      () => startSourceWriters(setups, signal, enter),
       enter,
       (step) => context.failpoint(step),
     );
-  }
-
-  /** Sleeps `ms` and renews the lease meanwhile. */
-  async rest(ms: number): Promise<void> {
-    await restUnderLease(this, ms);
+    return { pipeline, afterSync };
   }
 }
 

@@ -8,13 +8,11 @@ import { idList } from "../../shared/sqlite/ids.ts";
 import { labelOf, type Run, runOf } from "../area-db/run.ts";
 import type { JobSession } from "./session/job-session.ts";
 
-/**
- * Each moved run is counted in exactly one line of the history, that of its job in `mtjobs_runs`; so a line tells
- * what is committed. A run that was removed completely without its last state is counted by the job that writes this
- * state; runs of a job that ended without a line pass to the next job.
- *
- * A restored run leaves completed-runs.db; `mtjobs_restored` keeps its counts until its job has a line.
- */
+// Each moved run is counted in exactly one line of the history, that of its job in `mtjobs_runs`; so a line tells
+// what is committed. A run that was removed completely without its last state is counted by the job that writes this
+// state; runs of a job that ended without a line pass to the next job.
+//
+// A restored run leaves completed-runs.db; `mtjobs_restored` keeps its counts until its job has a line.
 
 /** Runs counted in one statement. */
 const chunk = 500;

@@ -56,14 +56,14 @@ export async function runOnArea(
     try {
       const report = async (reader: JobSession) => {
         await recount(reader);
-        return describeResult({ session: session, payload, job, areaId, before, started: opened.started });
+        return describeResult({ session, payload, job, areaId, before, started: opened.started });
       };
       try {
         await resolveMigration(session, opened);
         try {
           await steps(session);
         } finally {
-          await session.pipeline.close();
+          await session.writing?.pipeline.close();
         }
         const result = await report(session);
         const sides = await sidesAfter(session);
@@ -94,7 +94,7 @@ async function resolveMigration(session: LeasedSession, { cache: pair }: OpenedA
   const isMarked = () =>
     hasTable(db, "area", "mtjobs_migrations") ||
     (files.cache !== undefined && hasTable(db, "cache", "mtjobs_closed"));
-  if (times === undefined || !(await session.read(isMarked))) return;
+  if (!(await session.read(isMarked))) return;
   const { resolveOpenMigration } = await import("../migrate/steps/resolve-open.ts");
   const { MigrationSession } = await import("../migrate/state/migration-session.ts");
   const step = { context, area, pair, db, files, token, times, wasAlive: false };

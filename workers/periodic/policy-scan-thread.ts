@@ -1,4 +1,4 @@
-// The entry of a thread that scans the areas' policies. Started by automatic.ts, never imported.
+// The entry of a thread that scans the areas' policies. Started by policy-scheduler.ts, never imported.
 
 import { serveCalls } from "../threads/thread-rpc.ts";
 import { scanPolicies } from "./policy-scan.ts";

@@ -6,10 +6,8 @@ import type { AreaSession } from "./area-session.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { rowLiteral, sameName, sameRow } from "./row-sql.ts";
 
-/**
- * Finds the rows that differ between cache and megatest.db, the newer version, and what to keep of the other:
- * `temp.differing`, `temp.losers`.
- */
+// Finds the rows that differ between cache and megatest.db, the newer version, and what to keep of the other:
+// `temp.differing`, `temp.losers`.
 
 /** Drops rows that would need a write to the cache; returns how many. */
 export function leaveNewerElsewhere(db: Connection): number {

@@ -1,6 +1,6 @@
 import { quoteName } from "../../shared/sqlite/connection.ts";
 
-/** Aliases and tables are internal; column names come from the database. */
+// Aliases and tables are internal; column names come from the database.
 
 /** `a."x", a."y"` */
 export function columnList(columns: readonly string[], alias?: string): string {

@@ -1,10 +1,8 @@
 import { type Connection, quoteName, quoteText } from "../../shared/sqlite/connection.ts";
 import type { RecordPlan } from "./record-tables.ts";
 
-/**
- * Temporary tables of one connection. Sources are read into them first, so that no lock on a source outlives one
- * statement, however slow the commit into completed-runs.db is.
- */
+// Temporary tables of one connection. Sources are read into them first, so that no lock on a source outlives one
+// statement, however slow the commit into completed-runs.db is.
 
 export function createTempTables(db: Connection, records: readonly RecordPlan[]): void {
   db.exec(`

@@ -1,6 +1,6 @@
 import { quoteTexts } from "../../shared/sqlite/connection.ts";
 
-/** Tests that Megatest may still write to. */
+// Tests that Megatest may still write to.
 
 /** States of a test that has ended. Any other state, also an unknown one, counts as unfinished. */
 const ended = ["COMPLETED", "KILLED", "STUCK", "INCOMPLETE", "ARCHIVED", "DEAD", "UNKNOWN", "DELETED"];

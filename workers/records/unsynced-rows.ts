@@ -1,10 +1,8 @@
 import { quoteName } from "../../shared/sqlite/connection.ts";
 import { columnList, sameRow } from "./row-sql.ts";
 
-/**
- * Never-synced tables have different ids in each database, so their rows are identified by parent and content. Equal
- * rows are counted: three in one database and two in the other leave one unmatched.
- */
+// Never-synced tables have different ids in each database, so their rows are identified by parent and content. Equal
+// rows are counted: three in one database and two in the other leave one unmatched.
 
 /** Returns the columns that are content: without the id and the time of the last write. */
 function contentColumns(columns: readonly string[]): string[] {

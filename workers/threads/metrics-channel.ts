@@ -14,12 +14,12 @@ export type Metric =
   /** Wait for a busy database. */
   | { kind: "wait"; ms: number };
 
-/** Environment data key; threads started after `hearFigures`, and their own threads, see it. */
-const key = "mtjobs-figures";
+/** Environment data key; threads started after `onMetric`, and their own threads, see it. */
+const key = "mtjobs-metrics";
 
 let channel: BroadcastChannel | undefined;
 
-/** Reports a figure to the process; does nothing without a listener. */
+/** Reports a metric to the process; does nothing without a listener. */
 export function emitMetric(kind: Metric): void {
   const name: unknown = getEnvironmentData(key);
   if (typeof name !== "string") return;
@@ -27,7 +27,7 @@ export function emitMetric(kind: Metric): void {
   channel.postMessage(kind);
 }
 
-/** Receives the figures of all threads started from now on, until the returned function is called. */
+/** Receives the metrics of all threads started from now on, until the returned function is called. */
 export function onMetric(hear: (kind: Metric) => void): () => void {
   const name = `${key}-${process.pid}`;
   setEnvironmentData(key, name);

@@ -2,10 +2,8 @@ import { parentPort, type Worker } from "node:worker_threads";
 import type { ErrorDocument } from "../../shared/error-document.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 
-/**
- * Typed calls to a worker thread: arguments and results are plain data, errors cross as documents, a call can be aborted,
- * and the thread can call back. `Calls` has the functions that the thread serves, `Back` those that the caller offers to it.
- */
+// Typed calls to a worker thread: arguments and results are plain data, errors cross as documents, a call can be aborted,
+// and the thread can call back. `Calls` has the functions that the thread serves, `Back` those that the caller offers to it.
 
 type Argument<F> = F extends (argument: infer A) => unknown ? A : never;
 type Result<F> = F extends (argument: never) => infer R ? Awaited<R> : never;

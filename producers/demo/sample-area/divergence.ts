@@ -2,7 +2,7 @@ import Database from "better-sqlite3";
 import type { Plan, SampleArea } from "./plan.ts";
 import { dropLastUpdateTriggers, lastUpdateTriggers } from "./schema.ts";
 
-/** How an area's databases normally differ: update times, tables that never sync, and cache rows not synced yet. */
+// How an area's databases normally differ: update times, tables that never sync, and cache rows not synced yet.
 
 /** Adds what only a cache has: real update times, authors of tests. */
 export function settleCache(db: Database.Database, plan: Plan): void {

@@ -4,7 +4,7 @@ import type { Random } from "./random.ts";
 import { writerOf } from "./record-writer.ts";
 import { insertTest, type Maker, testNames } from "./sample-tests.ts";
 
-/** The synced rows of megatest.db and the ref: `last_update` is the time of the sync. */
+// The synced rows of megatest.db and the ref: `last_update` is the time of the sync.
 
 const day = 86_400;
 const keyValues: readonly (readonly [string, ...string[]])[] = [

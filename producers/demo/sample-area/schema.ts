@@ -1,6 +1,6 @@
 import { quoteName } from "../../../shared/sqlite/connection.ts";
 
-/** The schema of a Megatest v1.65 database, for samples. */
+// The schema of a Megatest v1.65 database, for samples.
 
 export interface SchemaOptions {
   /** Target keys; each becomes a TEXT column of `runs`, right after `id`. */

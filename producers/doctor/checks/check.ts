@@ -3,6 +3,9 @@ import { defined } from "../../../shared/defined.ts";
 import { filesAtHand } from "../../../shared/sqlite/connection.ts";
 import type { Check } from "../../contract/area.ts";
 
+/** Remedy for what jobs left behind. */
+export const repair = "run mtjobs doctor --repair, or any job";
+
 /** What the checks are about. The docs list each. */
 export const checkSubjects = [
   "area-id",

@@ -8,10 +8,8 @@ import { largestId } from "../../../shared/sqlite/ids.ts";
 import { hasTable } from "../../../shared/sqlite/table.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
 import type { Check } from "../../contract/area.ts";
-import { bad, type CheckName, examine, good, note } from "./check.ts";
+import { bad, type CheckName, examine, good, note, repair } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
-
-const repair = "run mtjobs doctor --repair, or any job";
 
 /** Checks that the rows exist that keep ids of moved runs from being reused, and those of a migration's id gap. */
 export async function checkGuards(

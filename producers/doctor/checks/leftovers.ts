@@ -11,13 +11,11 @@ import { isoTime } from "../../areas/iso-time.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
 import { readStates } from "../../areas/queries.ts";
 import type { Check } from "../../contract/area.ts";
-import { bad, examine, good, note } from "./check.ts";
+import { bad, examine, good, note, repair } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** A short-lived file of mtjobs counts as left over after this, in ms. */
 const instantMs = 3_600_000;
-
-const repair = "run mtjobs doctor --repair, or any job";
 
 /** Checks what dead jobs left: a lease, half-moved runs, short-lived files. */
 export async function checkLeftovers(context: DoctorContext): Promise<Check[]> {

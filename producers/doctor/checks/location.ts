@@ -34,7 +34,9 @@ function checkConfig({ area }: DoctorContext): Check[] {
   const { warnings } = area.config;
   if (warnings.length === 0) return [good("config", "megatest.config was read completely")];
   const verdict = `parts of megatest.config were not read: ${warnings.join("; ")}`;
-  return [note("config", verdict, { remedy: "make sure that none of it sets the area or its homehost" })];
+  return [
+    note("config", verdict, { remedy: "make sure that none of it sets the area's name or its homehost" }),
+  ];
 }
 
 /** Returns nothing if the config has no policies. */
@@ -54,7 +56,7 @@ async function checkPause({ area, settings }: DoctorContext): Promise<Check[]> {
   const file = await findPause(area.realPath, settings.areas);
   if (file === undefined) return [];
   return [
-    note("paused", `jobs are paused by ${file}`, { remedy: "delete it to continue them", details: { file } }),
+    note("paused", `jobs are paused by ${file}`, { remedy: "delete it to resume them", details: { file } }),
   ];
 }
 

@@ -9,13 +9,12 @@ import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
 import { plural } from "../../../shared/text.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
 import type { Check } from "../../contract/area.ts";
-import { bad, type CheckName, examine, good, note } from "./check.ts";
+import { bad, type CheckName, examine, good, note, repair } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 import { checkDirectories } from "./directories.ts";
 import { checkGuards } from "./guards.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
 
-const repair = "run mtjobs doctor --repair, or any job";
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 
 interface Scan {
@@ -150,7 +149,10 @@ async function checkOrphans({ db, part, budget, withCompleted }: Scan): Promise<
   const details = { orphans, ofMovedRuns: late };
   if (late > 0) {
     const verdict = `${plural(late, "late row")} of moved runs`;
-    return bad(name, verdict, { remedy: `${repair}, to move ${late === 1 ? "it" : "them"} there`, details });
+    return bad(name, verdict, {
+      remedy: `${repair}, to move ${late === 1 ? "it" : "them"} to completed-runs.db`,
+      details,
+    });
   }
   if (orphans > 0) {
     const verdict = `${plural(orphans, "row")} ${orphans === 1 ? "has" : "have"} no run or test, here or in completed-runs.db`;
@@ -181,7 +183,7 @@ async function checkRunsInBoth({ db, part, budget, runName }: Scan): Promise<Che
           name,
           `${plural(risen, "moved run")} ${risen === 1 ? "is" : "are"} here as well: a sync, a refill or a restored backup put ${risen === 1 ? "it" : "them"} back`,
           {
-            remedy: `${repair}, to remove ${risen === 1 ? "it" : "them"}; but if a backup of only one of the files was restored, restore the other one too`,
+            remedy: `${repair}, to remove ${risen === 1 ? "it" : "them"}; but not if a backup of only one of the two files was restored: then restore both`,
             details: { runs: risen },
           },
         )

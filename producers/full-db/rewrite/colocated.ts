@@ -50,7 +50,7 @@ export function linksIn(
 /**
  * Proves that a row of the join consists of rows of one side only.
  *
- * The id of a run or test decides its side (`sides.ts`), so two rows equal in such a column are on one side, and so
+ * The id of a run or test decides its side (`run-sides.ts`), so two rows equal in such a column are on one side, and so
  * are all tables connected by such equalities. An equality in WHERE or in an inner join's ON holds for every result
  * row. In a LEFT JOIN's ON it only selects the joined rows, so it must link the optional table to one on its left:
  * then the partners are the same within the side as over both.

@@ -1,4 +1,4 @@
-// The thread in which the server reads areas. Started by desk.ts, never imported.
+// The thread in which the server reads areas. Started by area-pool.ts, never imported.
 import { openAllowedArea } from "../../../shared/area/area.ts";
 import { readHistory } from "../../../shared/area/history.ts";
 import type { HistoryLine } from "../../../shared/contract/area-facts.ts";

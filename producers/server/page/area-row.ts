@@ -80,7 +80,7 @@ function figures(path: string): TemplateResult {
   return html`<td class="number" data-label="megatest.db">${bytes(sizes["megatest.db"])}</td>
     <td class="number" data-label="runs">${number(value?.runs)}</td>
     <td class="number" data-label="completed-runs.db">${bytes(sizes["completed-runs.db"])}</td>
-    <td class="number" data-label="archived runs">${number(value?.completedRuns)}</td>
+    <td class="number" data-label="moved runs">${number(value?.completedRuns)}</td>
     <td data-label="last job">${value === undefined ? "–" : lastJob(value.history[0])}</td>
     <td data-label="next job">${nextJob(path)}</td>
     <td data-label="lock">${value === undefined ? "–" : holdCell(value)}</td>`;

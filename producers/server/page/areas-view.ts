@@ -13,7 +13,7 @@ const columns = [
   "megatest.db",
   "Runs",
   "completed-runs.db",
-  "Archived runs",
+  "Moved runs",
   "Last job",
   "Next job",
   "Lock",

@@ -8,7 +8,7 @@ import { listen } from "./live.ts";
 import { automaticView } from "./schedules-view.ts";
 import { changed, drawWith, state } from "./state.ts";
 
-/** Milliseconds between requests for the list of areas; details.ts sets the intervals for details. */
+/** Milliseconds between requests for the list of areas; poller.ts sets the intervals for details. */
 const lookInterval = 15_000;
 
 function place(id: string): HTMLElement {

@@ -97,7 +97,7 @@ export const areaListRoutes =
         schema: {
           tags: ["areas"],
           summary: "All areas below the server's roots",
-          description: "At most 10 seconds old. Symbolic links to directories are not followed.",
+          description: "At most 10 seconds old. Symbolic links within the roots are followed.",
           response: { 200: foundAreasSchema, ...problems(504) },
         },
       },

@@ -74,7 +74,7 @@ const enqueueRoute =
     );
   };
 
-/** The jobs that are there. */
+/** `GET /jobs`, `GET /jobs/:jobId`, and the cancelling of a job. */
 const foundJobRoutes =
   ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {

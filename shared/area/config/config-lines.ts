@@ -51,7 +51,7 @@ export function* configLines(
     if (resolveInside(path, roots) === undefined) {
       state.warnings.push(`${line.where}: include ${included} was not found; skipped`);
     } else yield* configLines(path, roots, state, depth + 1, budget);
-    // An include continues the current section.
+    // A section that an include opens ends with it.
     state.section = section;
   }
   applyPattern(state);

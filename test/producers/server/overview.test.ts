@@ -207,7 +207,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     await row(page, "decoder")
       .getByText(String(before - Number(moved)), { exact: true })
       .waitFor();
-    expect(await textOf(page, "td[data-label='archived runs']")).toBe(moved);
+    expect(await textOf(page, "td[data-label='moved runs']")).toBe(moved);
     worker.child.kill("SIGTERM");
     expect((await worker.finished).code).toBe(0);
     // A browser itself notes the refusal of what had no selector.

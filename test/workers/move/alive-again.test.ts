@@ -94,7 +94,7 @@ describe("a moved run of which a test is alive again", () => {
     const { result } = await runReduce(area, {}, { failpoint });
     expect(result.moved.runs).toBe(3);
     expect(result.warnings.join()).toMatch(/active tests: 2;/);
-    expect(result.warnings.join()).not.toMatch(/kept restoring/);
+    expect(result.warnings.join()).not.toMatch(/kept putting back/);
     expect(readColumn(area.cacheDb, "SELECT id FROM tests WHERE id = 5000")).toEqual([5000]);
   });
 });

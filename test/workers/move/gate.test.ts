@@ -17,9 +17,10 @@ import { runReduce, runRepair, runRestore } from "../../support/queue.ts";
 
 /**
  * A statement on a database that others use may meet a lock of theirs. All those of a job's own thread therefore go
- * through `retryWhileBusy`: this looks, at each of them, whether that is on the stack.
+ * through `retryWhileBusy`: this checks for each of them that it is on the stack.
  */
 const outside = new Map<string, string>();
+let watched = 0;
 
 /** Only what is called by the product, and not by a test's own helpers between jobs. */
 const productFrame = /\/(?:workers|shared)\/(?!.*\.test\.ts)/;
@@ -40,7 +41,9 @@ function watch(target: object, names: readonly string[]): () => void {
     methods[name] = function (...args) {
       const sql = String(this.source ?? args[0]);
       const stack = new Error().stack ?? "";
-      if (needsLock(sql) && isOfJob(stack) && !stack.includes("retryWhileBusy") && !onOwnFile.test(stack)) {
+      const isWatched = needsLock(sql) && isOfJob(stack) && !onOwnFile.test(stack);
+      if (isWatched) watched += 1;
+      if (isWatched && !stack.includes("retryWhileBusy")) {
         const frames = stack.split("\n").filter((line) => productFrame.test(line));
         outside.set(frames.slice(0, 4).join("\n"), sql);
       }
@@ -85,11 +88,13 @@ describe("every statement of a job on an area's databases waits for a lock of so
     );
     cleanUp(everywhere.map((place) => fileOf(area, place)));
     await runReduce(area);
+    expect(watched).toBeGreaterThan(100);
     expect([...outside]).toEqual([]);
   });
 
   it("in a migration with a stray, in one that is undone, and in a take-over", async () => {
     outside.clear();
+    watched = 0;
     const there = buildForTwo(temporaryDirectory());
     const between = (before: string) => before === "watch" && writeAgainst(there.area.cacheDb);
     await migrateByHand({ ...there.place, jobId: "migrate-1", between });
@@ -98,6 +103,7 @@ describe("every statement of a job on an area's databases waits for a lock of so
     await expect(migrateByHand({ ...back.place, jobId: "migrate-1", failpoint })).rejects.toThrow();
     await tendBoth({ ...back.place, jobId: "migrate-1" });
     await takeOverByHand({ ...back.place, jobId: "migrate-2" });
+    expect(watched).toBeGreaterThan(100);
     expect([...outside]).toEqual([]);
   });
 });

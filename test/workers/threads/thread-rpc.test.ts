@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
 import { ThreadPool } from "../../../workers/threads/thread-pool.ts";
 import type { RpcThread } from "../../../workers/threads/thread-rpc.ts";
-import { temporaryDirectory } from "../../support/area.ts";
+import { temporaryDirectory, waitFor } from "../../support/area.ts";
 
 interface Calls {
   id(given: undefined): number;
@@ -117,7 +117,7 @@ test("an argument that cannot be sent is an error of the call, not of the thread
     expect(await thread.call("add", [1, 2])).toBe(3);
   }));
 
-test("a pool hands out the thread that was given back last, up to its number of idle threads", async () => {
+test("a pool keeps no more idle threads than its number, and hands a kept one out again", async () => {
   const threads = pool(1);
   const [first, second] = [threads.take(), threads.take()];
   const [id] = await Promise.all([idOf(first), idOf(second)]);
@@ -127,6 +127,16 @@ test("a pool hands out the thread that was given back last, up to its number of 
   const next = threads.take();
   expect(await idOf(next)).toBe(id);
   await next.terminate();
+});
+
+test("a pool hands out the thread that was given back last", async () => {
+  const threads = pool(2);
+  const [first, second] = [threads.take(), threads.take()];
+  await Promise.all([idOf(first), idOf(second)]);
+  await threads.giveBack(first);
+  await threads.giveBack(second);
+  expect([threads.take(), threads.take()]).toEqual([second, first]);
+  await Promise.all([first.terminate(), second.terminate()]);
 });
 
 test("a pool does not hand out a thread that ended while it was idle", async () => {
@@ -148,9 +158,14 @@ test("a closed pool ends its idle threads, and those that are given back", async
   await threads.giveBack(first);
   threads.close();
   await threads.giveBack(second);
-  await first.terminate();
-  for (const thread of [first, second])
-    await expect(idOf(thread)).rejects.toMatchObject({ code: "internal" });
+  for (const thread of [first, second]) {
+    const hasEnded = () =>
+      idOf(thread).then(
+        () => false,
+        ({ code }: JobsError) => code === "internal",
+      );
+    await waitFor("the thread to end", hasEnded);
+  }
 });
 
 test("a thread whose code is missing is an error that names the file", () => {

@@ -4,10 +4,8 @@ import { type MigrateCheck, migrateCheckSchema } from "../../../shared/contract/
 import type { Progress } from "../../../shared/contract/move-result.ts";
 import { migrateCheckNames } from "../../../shared/contract/names.ts";
 
-/**
- * State of the coordinating job between two passes, stored in the job's progress. It may be lost: the row in
- * megatest.db is authoritative.
- */
+// State of the coordinating job between two passes, stored in the job's progress. It may be lost: the row in
+// megatest.db is authoritative.
 
 const schema = z.object({
   /** Number of steps requested; part of their job ids. */

@@ -34,7 +34,7 @@ function serverWarnings({ at, host, payload }: MigrationSubject): string[] {
   if (at.stopped.length === 0) return [];
   const names = at.stopped.map(({ host: old, pid }) => `${pid} on ${old}`).join(", ");
   return [
-    `--stop-servers ended the Megatest servers ${names}: clients on other hosts that were started before wait until a server runs on the new home; ${startServer(host, payload.area)}`,
+    `--stop-servers ended Megatest server processes (${names}): clients on other hosts that were started before wait until a server runs on the new home; ${startServer(host, payload.area)}`,
   ];
 }
 

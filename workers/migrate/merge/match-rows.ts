@@ -152,7 +152,7 @@ export class RowMatch {
     const { table, parent: column, synced } = this.#record;
     const above = parent === "same" ? `s.${column}` : ":parent";
     const named = this.#names.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`);
-    // Without an index on the parent: see mapChildren.
+    // Without an index on the parent: see indexChildren.
     const mapped = part === "cache" && !synced && !this.#record.indexedIn("cache");
     const rows = mapped
       ? `temp.children AS k ON k.part = 'cache' AND k.table_name = ${quoteText(table)} AND k.parent = ${above}

@@ -12,7 +12,7 @@ import type { DivergentFiles } from "./match-rows.ts";
 
 type Compared = Pick<DivergentFiles, "base" | "own">;
 
-/** Merges the area's own rows of a divergent cache, by the rules of mergeStray. */
+/** Merges the area's own rows of a divergent cache, by the rules of mergeCache. */
 export async function mergeAreaRows(
   session: AreaSession,
   files: Compared,

@@ -4,11 +4,9 @@ import { closingPrefix } from "../../../shared/sqlite/triggers.ts";
 import { assertFenceToken, readFence } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
 
-/**
- * A pair on a former homehost is closed in place, by triggers that abort any change of a Megatest row, in every
- * journal mode and for statements prepared earlier. It is not renamed or removed: a process that has it open would
- * keep writing to a file that is never read.
- */
+// A pair on a former homehost is closed in place, by triggers that abort any change of a Megatest row, in every
+// journal mode and for statements prepared earlier. It is not renamed or removed: a process that has it open would
+// keep writing to a file that is never read.
 
 export type PairPart = "cache" | "ref";
 
@@ -21,7 +19,7 @@ export interface ClosedMark {
   closedAt: number;
   /**
    * Schema version when closed. A writer must first drop a trigger or the table, which raises it. SQLite's backup
-   * changes it in the copy: see `isUntouched`, `noteKnown`.
+   * changes it in the copy: see `isUntouched`, `recordKnown`.
    */
   changeCounter: number;
 }
@@ -47,7 +45,7 @@ export function isUntouched(db: Connection, part: PairPart): boolean {
 /**
  * Closes a database: no Megatest row changes after the commit. Call inside a transaction. May be repeated.
  *
- * @param known false for a divergent cache, which counts as touched until `noteKnown`
+ * @param known false for a divergent cache, which counts as touched until `recordKnown`
  */
 export function closeDatabase(
   db: Connection,

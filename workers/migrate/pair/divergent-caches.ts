@@ -110,7 +110,7 @@ function readable(directory: string, settings: Settings): CachePair[] {
   }
 }
 
-/** Returns empty: still being created. */
+/** Returns true if this migration closed the pair and nothing was written since; also for an empty file, which is still being created. */
 function isClosedBy(pair: CachePair, token: number): boolean {
   if (statSync(pair.megatestDb).size === 0) return true;
   const { mark, untouched } = readMark(pair);

@@ -7,10 +7,8 @@ import { JobsError, systemCode } from "../../../shared/errors.ts";
 import { syncDirectory } from "../../../shared/files/sync-directory.ts";
 import { homeName } from "../../../shared/settings/home-name.ts";
 
-/**
- * `.homehost` is changed only by renaming over it a file whose name holds the authorized token. It is never absent,
- * because Megatest writes its own host into a missing one. Removing the token's file revokes the right.
- */
+// `.homehost` is changed only by renaming over it a file whose name holds the authorized token. It is never absent,
+// because Megatest writes its own host into a missing one. Removing the token's file revokes the right.
 
 const nextName = /^\.homehost\.mtjobs-\d+$/;
 

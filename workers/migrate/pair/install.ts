@@ -196,7 +196,7 @@ function markKnown(file: string, part: PairPart, partToken: number): void {
 /**
  * Undoes `installPair`: removes files with the migration's token, and the installed pair unless it is open or was
  * written to. A pair that stays is closed and names `home`. Call under the pair guard. May be repeated until
- * `endCleaning`, which removes the note that a pair existed before.
+ * `finishCleaning`, which removes the note that a pair existed before.
  */
 export async function cleanPair(
   { area, settings, signal }: Pick<Installing, "area" | "settings" | "signal">,

@@ -8,7 +8,7 @@ import { readBounded } from "../../../shared/files/read-bounded.ts";
 import { makeDirectory, syncDirectory } from "../../../shared/files/sync-directory.ts";
 import { removeIfEmpty } from "../pair/pair-files.ts";
 
-/** `.mtjobs/migration/<token>/`: files that hosts hand over. */
+// `.mtjobs/migration/<token>/`: files that hosts hand over.
 
 const watchedSchema = z.object({
   /** Start and end of the old home's watch, ms since 1970. */

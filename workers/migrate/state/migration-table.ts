@@ -12,7 +12,7 @@ import { JobsError } from "../../../shared/errors.ts";
 import { type Connection, prepared, quoteTexts } from "../../../shared/sqlite/connection.ts";
 import { hasTable } from "../../../shared/sqlite/table.ts";
 
-/** Table `mtjobs_migrations` of megatest.db: one row per migration, written only under the fence. */
+// Table `mtjobs_migrations` of megatest.db: one row per migration, written only under the fence.
 
 const createSql = `CREATE TABLE IF NOT EXISTS area.mtjobs_migrations (
   token INTEGER PRIMARY KEY,

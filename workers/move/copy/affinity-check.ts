@@ -5,10 +5,8 @@ import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, sameRow } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
 
-/**
- * If a column's declared type differs between the databases, completed-runs.db may convert a value: the text '007'
- * becomes 7 in an INTEGER column. This finds such values before they are written.
- */
+// If a column's declared type differs between the databases, completed-runs.db may convert a value: the text '007'
+// becomes 7 in an INTEGER column. This finds such values before they are written.
 
 /** Stores values under the column types of completed-runs.db, to see how they are converted. */
 function tryValues(db: Connection, { target, mixed }: RecordPlan, from: string): void {

@@ -5,11 +5,9 @@ import { columnNames } from "../../../shared/sqlite/table.ts";
 import type { Source } from "../../area-db/databases.ts";
 import { columnList } from "../../records/row-sql.ts";
 
-/**
- * `tests.archived` refers to a block of the archive, and a block to its disk. Neither table is synced, so an id may
- * mean another path in completed-runs.db: then the block gets a new id there, the test follows, and `mtjobs_archived`
- * keeps Megatest's id.
- */
+// `tests.archived` refers to a block of the archive, and a block to its disk. Neither table is synced, so an id may
+// mean another path in completed-runs.db: then the block gets a new id there, the test follows, and `mtjobs_archived`
+// keeps Megatest's id.
 
 type ArchiveTable = "archive_disks" | "archive_blocks";
 

@@ -3,8 +3,6 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
-import { assertFenceToken } from "../../area-db/fence.ts";
-import { transact } from "../../area-db/transaction.ts";
 import { assertDeleted } from "../../records/assert-gone.ts";
 import { belongsTo } from "../../records/record-tables.ts";
 import { BatchSize } from "../session/batch-size.ts";
@@ -50,10 +48,10 @@ interface Part {
   isLast: boolean;
 }
 
-function discard({ db, token, records }: JobSession, { runs, tests, isLast }: Part): void {
+function discard(session: JobSession, { runs, tests, isLast }: Part): void {
+  const { db, records } = session;
   const chosen = "(SELECT value FROM json_each(?))";
-  transact(db, () => {
-    assertFenceToken(db, "completed", token, Date.now());
+  session.commitOnce("completed", () => {
     // A copy in part must not count between two transactions.
     prepared(
       db,

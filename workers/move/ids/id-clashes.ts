@@ -1,12 +1,10 @@
 import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
 import { prepared } from "../../../shared/sqlite/connection.ts";
-import { lastOfNext, preparedIds, walkIds } from "../../../shared/sqlite/ids.ts";
+import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { shownId } from "../../../shared/sqlite/run-id.ts";
 import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
 import { plural } from "../../../shared/text.ts";
 import type { Source } from "../../area-db/databases.ts";
-import { assertFenceToken } from "../../area-db/fence.ts";
-import { transact } from "../../area-db/transaction.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
@@ -77,16 +75,14 @@ async function noteSharedIn(session: JobSession, part: Source, table: Identified
   const plan = planOf(session, table);
   const name = columnList(identityOf(plan), "x");
   const known = table === "runs" ? isNoKnownVersion(plan, part) : "1";
-  const ends = () => preparedIds<[bigint], bigint | null>(session.db, lastOfNext(`completed.${table}`, 5000));
   const note = () =>
     prepared<[bigint, bigint]>(
       session.db,
       `INSERT INTO temp.shared_${table} SELECT x.id, ${name} FROM completed.${table} AS d
      CROSS JOIN ${part}.${table} AS x ON x.id = d.id WHERE d.id BETWEEN ? AND ? AND ${known}`,
     );
-  const { signal } = session.context;
-  const ranges = walkIds(signal, (from) => session.read(() => ends().get(from)));
-  for await (const range of ranges) await session.read(() => note().run(...range));
+  for await (const range of session.idRanges(`completed.${table}`, 5000))
+    await session.read(() => note().run(...range));
 }
 
 /**
@@ -94,11 +90,10 @@ async function noteSharedIn(session: JobSession, part: Source, table: Identified
  * of the new record under the old id.
  */
 function renumber(session: JobSession, guards: GuardIds, room: GuardIds): number {
-  const { db, token, context, counts } = session;
+  const { db, context, counts } = session;
   let total = 0;
   const renumbered: [old: bigint, id: bigint][] = [];
-  transact(db, () => {
-    assertFenceToken(db, "completed", token, Date.now());
+  session.commitOnce("completed", () => {
     // Megatest's triggers would set last_update; the rows must not change otherwise.
     withoutAnyTriggers(db, "completed", () => {
       for (const table of identifiedTables) {

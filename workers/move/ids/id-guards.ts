@@ -9,14 +9,12 @@ import type { Source } from "../../area-db/databases.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { setRepairFlag } from "./repair-flag.ts";
 
-/**
- * SQLite hands out max(id) + 1, so once the newest run has moved its id would be reused. A hidden row with an id
- * above every id in completed-runs.db prevents that: a run in state `deleted`, its test in state DELETED, and a step
- * and a datum without a test, since a clean-up would leave those behind, and they would pass for rows of the next
- * test with that id.
- *
- * The same rows are in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
- */
+// SQLite hands out max(id) + 1, so once the newest run has moved its id would be reused. A hidden row with an id
+// above every id in completed-runs.db prevents that: a run in state `deleted`, its test in state DELETED, and a step
+// and a datum without a test, since a clean-up would leave those behind, and they would pass for rows of the next
+// test with that id.
+//
+// The same rows are in cache, ref and megatest.db, so that Megatest's sync and refill find nothing to do.
 
 export type GuardIds = TableIds;
 

@@ -15,9 +15,7 @@ import { columnNames } from "../../../shared/sqlite/table.ts";
 import { emptyCopy, isConstrained } from "../../../shared/sqlite/table-copy.ts";
 import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
 import { plural } from "../../../shared/text.ts";
-import { assertFenceToken } from "../../area-db/fence.ts";
 import { labelOf, type Run } from "../../area-db/run.ts";
-import { transact } from "../../area-db/transaction.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList, sameRow } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
@@ -83,10 +81,9 @@ function change(session: JobSession, run: bigint, runname: string | null): numbe
     if (isConstrained(db, "completed", ["runs", "tests"])) tryOnCopy(db, run, marking);
     return marking.count(db, "completed", run);
   }
-  return transact(db, () => {
-    assertFenceToken(db, "completed", token, Date.now());
-    return withoutAnyTriggers(db, "completed", () => marking.apply(db, "completed", run));
-  });
+  return session.commitOnce("completed", () =>
+    withoutAnyTriggers(db, "completed", () => marking.apply(db, "completed", run)),
+  );
 }
 
 interface Marking {

@@ -5,10 +5,8 @@ import { rowsOfSlice } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { rowLiteral, sameRow } from "../../records/row-sql.ts";
 
-/**
- * A reused id: a row of a source under an id that completed-runs.db has for another record: Megatest's
- * clean-up removes the guards, even while a job runs, and then Megatest assigns ids again.
- */
+// A reused id: a row of a source under an id that completed-runs.db has for another record: Megatest's
+// clean-up removes the guards, even while a job runs, and then Megatest assigns ids again.
 
 /** Row ids by table. */
 export type RowIds = Map<RecordPlan, readonly bigint[]>;

@@ -5,7 +5,7 @@ import { matchRun, targetSql } from "../../../shared/area-db/match-run.ts";
 import type { ReducePayload } from "../../../shared/contract/payload.ts";
 
 import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";
-import { idList, lastOfNext, preparedIds, walkIds } from "../../../shared/sqlite/ids.ts";
+import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { isOddTime, seconds, shownTime } from "../../../shared/sqlite/times.ts";
 import { labelOf, oddTimeText, type Run, writeSeconds } from "../../area-db/run.ts";
 import { planOf } from "../../records/record-session.ts";
@@ -77,9 +77,7 @@ async function matchingRuns(session: JobSession, payload: ReducePayload): Promis
          coalesce(r.state, '') AS state, ${timesOf("r")}
        FROM ${part}.runs AS r WHERE ${sql} AND r.id BETWEEN ? AND ? AND ${alone} AND ${notNamed("runs", "r", guardName, gapName)}
          AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = r.id) ORDER BY r.id`;
-    const last = () => preparedIds<[bigint], bigint | null>(session.db, lastOfNext(`${part}.runs`, chunk));
-    const { signal } = session.context;
-    for await (const range of walkIds(signal, (from) => session.read(() => last().get(from)))) {
+    for await (const range of session.idRanges(`${part}.runs`, chunk)) {
       const found = await session.read(() => candidates(session.db, read, [...parameters, ...range]));
       for (const run of found) runs.push(run);
     }

@@ -108,7 +108,7 @@ export function judgeRuns(
   return undefined;
 }
 
-/** See `Move`. */
+/** See `JobSession`. */
 type Recent = Pick<JobSession, "recentAfter">;
 
 function readRuns(session: JobSession): [bigint, string, string, string, bigint][] {

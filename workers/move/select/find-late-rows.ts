@@ -5,7 +5,7 @@ import { lowestId } from "../../../shared/sqlite/run-id.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { JobSession } from "../session/job-session.ts";
 
-/** Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored. */
+// Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored.
 
 /** Rows or tests read in one statement. */
 const chunk = 2_000;
@@ -69,7 +69,7 @@ export async function lateRuns(session: JobSession, part: Source): Promise<Set<b
   return found;
 }
 
-/** Returns the moved runs that rows of unindexed tables refer to, by the latest map of `mapChildren`. */
+/** Returns the moved runs that rows of unindexed tables refer to, by the latest map of `indexChildren`. */
 export async function runsWithUnindexedRows(session: JobSession, part: Source): Promise<bigint[]> {
   const found: bigint[] = [];
   for (const { table, parent, indexedIn } of session.records) {

@@ -59,7 +59,7 @@ export class JobSession extends AreaSession {
 export function jobSetup(
   db: Connection,
   { area, files, context, tally }: OpenedArea,
-  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz">>,
+  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz" | "dryRun">>,
   job: MoveResult["job"],
 ): Omit<JobSessionOptions, "times"> {
   const now = Date.now();

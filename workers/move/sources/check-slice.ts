@@ -7,7 +7,7 @@ import { isUnfinished } from "../../records/test-states.ts";
 import { type Known, runsOfReusedIds } from "../ids/reused-ids.ts";
 import type { Slice } from "../slices/slices.ts";
 
-/** Checks under the lock before a slice's rows are deleted. */
+// Checks under the lock before a slice's rows are deleted.
 
 export type Mismatches = ReadonlyMap<RecordPlan, readonly bigint[]>;
 

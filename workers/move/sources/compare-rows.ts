@@ -8,7 +8,7 @@ import { columnList, rowLiteral, sameRow } from "../../records/row-sql.ts";
 import { unmatchedRows } from "../../records/unsynced-rows.ts";
 import { originalBlock } from "../copy/archive-blocks.ts";
 
-/** SQL that finds a source's rows of a slice that differ from completed-runs.db and are not recorded as superseded. */
+// SQL that finds a source's rows of a slice that differ from completed-runs.db and are not recorded as superseded.
 
 /** SQL: the row `x` is what `d` of completed-runs.db was copied from, where a test's block may have a new id. */
 export function sameAsCopy(record: RecordPlan, columns: readonly string[]): string {

@@ -210,7 +210,7 @@ function mayJoin({ part }: SourceSession, { parent }: RecordPlan): string {
   return parent === "run_id" ? "EXISTS (SELECT 1 FROM completed.runs AS r WHERE r.id = x.run_id)" : "1";
 }
 
-/** See `noteUnfit`. */
+/** See `recordChangedValues`. */
 const isUnfit = "x.rowid IN (SELECT row FROM temp.unfit)";
 
 const doesNotFit = "completed-runs.db cannot hold it unchanged";

@@ -4,7 +4,7 @@ import { difference, type Insertion, type InsertionReport } from "./insert-runs.
 import type { RemovalReport } from "./remove-runs.ts";
 import type { SourceWriterClient } from "./source-client.ts";
 
-/** By source; see `RemovalLine.versions`. */
+/** By source; see `SourcePipeline.versions`. */
 export type Versions = ReadonlyMap<Source, number>;
 
 /** The source writers of all sources, in the order of removal; started by the first call, since many jobs need none. */

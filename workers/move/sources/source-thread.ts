@@ -1,4 +1,4 @@
-// The entry of a source thread. Started by thread-station.ts, never imported.
+// The entry of a source thread. Started by source-client.ts, never imported.
 import { failpointFromEnvironment } from "../../area-db/failpoint.ts";
 import { stopGraceMs } from "../../area-db/transaction.ts";
 import { serveCalls, type ThreadCall } from "../../threads/thread-rpc.ts";
