@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { open, text } from "./document-schema.ts";
+import { openEnum, openObject } from "./document-schema.ts";
 import type { ErrorCode } from "./error-codes.ts";
 
 /** The wire form of an error: printed by `--json`, stored by a failed job. */
-export const errorSchema = open({
-  code: text<ErrorCode>(),
+export const errorSchema = openObject({
+  code: openEnum<ErrorCode>(),
   message: z.string(),
   /** One sentence on what to do. */
   hint: z.string().optional(),

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { type Area, openAreaReadonly } from "../../shared/area/area.ts";
+import { type Area, openAreaUnchecked } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import { findCache } from "../../shared/area/cache/cache.ts";
 import { findOtherCaches } from "../../shared/area/cache/single-cache.ts";
@@ -26,7 +26,7 @@ export async function areaStatus(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<AreaStatus> {
-  const area = openAreaReadonly(areaPath(cwd, path), settings, env);
+  const area = openAreaUnchecked(areaPath(cwd, path), settings, env);
   const problems: string[] = [];
   const look = <T>(read: () => T, otherwise: T): T => {
     try {

@@ -21,7 +21,7 @@ export interface MoveCommand {
   dryRun: string;
   /** Adds the command's own options, named like the members of the job's data. */
   addOptions?: (command: Command) => Command;
-  lesson: Pick<HelpText, "examples" | "notes">;
+  help: Pick<HelpText, "examples" | "notes">;
 }
 
 const exits = {
@@ -51,7 +51,7 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
       duration("--timeout"),
     );
   addSharedOptions(command);
-  addHelp(command, { ...kind.lesson, exits });
+  addHelp(command, { ...kind.help, exits });
   bind(command, (context) => ask(context, deps, kind.name));
 }
 

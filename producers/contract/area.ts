@@ -2,7 +2,7 @@ import { z } from "zod";
 import { historyLineSchema, megatestServerSchema } from "../../shared/contract/area-facts.ts";
 import { migrationStates } from "../../shared/contract/migration-row.ts";
 import { runIdSchema } from "../../shared/contract/move-result.ts";
-import { open } from "../../shared/document-schema.ts";
+import { openObject } from "../../shared/document-schema.ts";
 import { errorSchema } from "../../shared/error-document.ts";
 import { automaticSchema } from "./fleet.ts";
 import { jobViewSchema } from "./job.ts";
@@ -14,7 +14,7 @@ const counts = z.record(z.string(), z.number());
 const time = z.string();
 
 /** An area below the roots, according to its small files. */
-const foundAreaSchema = open({
+const foundAreaSchema = openObject({
   /** Absolute, symbolic links kept, because users' caches are named after the path they use. */
   area: z.string(),
   /** Null before the first job. */
@@ -27,13 +27,13 @@ const foundAreaSchema = open({
 });
 export type FoundArea = z.infer<typeof foundAreaSchema>;
 
-export const foundAreasSchema = open({
+export const foundAreasSchema = openObject({
   areas: z.array(foundAreaSchema),
   warnings: z.array(z.string()).meta({ description: "What could not be scanned" }),
 }).meta({ id: "Areas" });
 export type FoundAreas = z.infer<typeof foundAreasSchema>;
 
-const namedRunSchema = open({
+const namedRunSchema = openObject({
   id: runIdSchema,
   /** Key values joined by `/`. */
   target: z.string(),
@@ -44,7 +44,7 @@ const namedRunSchema = open({
 export type NamedRun = z.infer<typeof namedRunSchema>;
 
 /** Summary of one database of an area. */
-const sideSchema = open({
+const sideSchema = openObject({
   /** Without hidden runs. */
   runs: z.number(),
   /** By start time; null without runs. */
@@ -56,7 +56,7 @@ const sideSchema = open({
 export type Side = z.infer<typeof sideSchema>;
 
 /** The holder of the area according to megatest.db: a worker or an `--inline` job. */
-const leaseSchema = open({
+const leaseSchema = openObject({
   token: z.number(),
   holder: z.string(),
   jobId: z.string().nullable(),
@@ -69,7 +69,7 @@ const leaseSchema = open({
 export type Lease = z.infer<typeof leaseSchema>;
 
 /** The last migration of an area, from megatest.db. */
-const migrationSchema = open({
+const migrationSchema = openObject({
   /** Names its directory in `.mtjobs/migration/`. */
   token: z.number(),
   jobId: z.string(),
@@ -91,7 +91,7 @@ const migrationSchema = open({
 export type MigrationFacts = z.infer<typeof migrationSchema>;
 
 /** A summary of an area's databases; null means unreadable. */
-const databaseFactsSchema = open({
+const databaseFactsSchema = openObject({
   /** Runs in megatest.db, without hidden ones. */
   runs: z.number().nullable(),
   /** Runs in completed-runs.db; 0 if there is none. */
@@ -116,7 +116,7 @@ const databaseFactsSchema = open({
 export type DatabaseFacts = z.infer<typeof databaseFactsSchema>;
 
 /** The part of `status AREA` that needs no Redis. */
-const areaStatusSchema = open({
+const areaStatusSchema = openObject({
   /** Absolute, as given. */
   area: z.string(),
   areaId: z.string().nullable(),
@@ -141,7 +141,7 @@ const areaStatusSchema = open({
   history: z.array(historyLineSchema),
   /** Errors in other lines are in `problems`. */
   policies: z
-    .array(open({ name: z.string(), text: z.string() }))
+    .array(openObject({ name: z.string(), text: z.string() }))
     .meta({ description: "Valid lines of [reduce-records]" }),
   paused: z.string().nullable().meta({ description: "The stop file that pauses the area's jobs" }),
   ...databaseFactsSchema.shape,
@@ -149,7 +149,7 @@ const areaStatusSchema = open({
 export type AreaStatus = z.infer<typeof areaStatusSchema>;
 
 /** The result of `status AREA`: the area according to its files, and its queue entries. */
-export const areaStatusWithJobsSchema = open({
+export const areaStatusWithJobsSchema = openObject({
   ...areaStatusSchema.shape,
   jobs: z
     .array(jobViewSchema)
@@ -161,9 +161,9 @@ export const areaStatusWithJobsSchema = open({
 }).meta({ id: "Area" });
 export type AreaStatusWithJobs = z.infer<typeof areaStatusWithJobsSchema>;
 
-export const historySchema = open({ history: z.array(historyLineSchema) }).meta({ id: "History" });
+export const historySchema = openObject({ history: z.array(historyLineSchema) }).meta({ id: "History" });
 
-const checkSchema = open({
+const checkSchema = openObject({
   /** Stable; programs match on it. */
   name: z.string(),
   ok: z.boolean().nullable().meta({ description: "null: unknown, or for information only" }),
@@ -177,7 +177,7 @@ const checkSchema = open({
 export type Check = z.infer<typeof checkSchema>;
 
 /** The result of `doctor AREA`. */
-export const diagnosisSchema = open({
+export const diagnosisSchema = openObject({
   /** Absolute, as given. */
   area: z.string(),
   areaId: z.string().nullable(),

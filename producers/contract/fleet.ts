@@ -6,13 +6,13 @@ import {
   originSchema,
   outcomeSchema,
 } from "../../shared/contract/queue-records.ts";
-import { open } from "../../shared/document-schema.ts";
+import { openObject } from "../../shared/document-schema.ts";
 import type { JobView } from "./job.ts";
 
 // The documents about hosts, as commands print, the library returns and the server sends them.
 
 /** A schedule, or a line of `[reduce-records]` that has requested a job, with the outcome of its jobs. */
-export const automaticSchema = open({
+export const automaticSchema = openObject({
   ...originSchema.shape,
   host: z.string(),
   /** When a schedule is next due; null for a policy, which workers check every few minutes. */
@@ -25,7 +25,7 @@ export const automaticSchema = open({
 }).meta({ id: "Automatic" });
 export type AutomaticStatus = z.infer<typeof automaticSchema>;
 
-const queueStatusSchema = open({
+const queueStatusSchema = openObject({
   host: z.string(),
   queue: z.string(),
   /** Jobs by state. */
@@ -37,7 +37,7 @@ const queueStatusSchema = open({
 export type QueueStatus = z.infer<typeof queueStatusSchema>;
 
 /** The result of `status` without AREA. */
-export const fleetStatusSchema = open({
+export const fleetStatusSchema = openObject({
   hosts: z.array(queueStatusSchema),
   /** Schedules, and lines of `[reduce-records]` that have requested a job. */
   automatic: z.array(automaticSchema),
@@ -53,9 +53,9 @@ export interface FleetEvent {
   jobs: Omit<JobView, "data">[];
 }
 
-export const healthSchema = open({
+export const healthSchema = openObject({
   ok: z.boolean(),
   redis: z.enum(["up", "down"]),
-  hosts: z.array(open({ host: z.string(), worker: z.enum(["alive", "gone"]) })),
+  hosts: z.array(openObject({ host: z.string(), worker: z.enum(["alive", "gone"]) })),
 }).meta({ id: "Health" });
 export type Health = z.infer<typeof healthSchema>;

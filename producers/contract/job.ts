@@ -2,7 +2,7 @@ import { z } from "zod";
 import { migrateResultSchema } from "../../shared/contract/migrate-result.ts";
 import { moveResultSchema, progressSchema } from "../../shared/contract/move-result.ts";
 import type { JobName } from "../../shared/contract/payload.ts";
-import { open, text } from "../../shared/document-schema.ts";
+import { openEnum, openObject } from "../../shared/document-schema.ts";
 import { errorSchema } from "../../shared/error-document.ts";
 import { jobStates } from "./job-states.ts";
 
@@ -10,9 +10,9 @@ import { jobStates } from "./job-states.ts";
 
 const time = z.iso.datetime();
 
-export const enqueuedSchema = open({
+export const enqueuedSchema = openObject({
   jobId: z.string(),
-  job: text<JobName>(),
+  job: openEnum<JobName>(),
   area: z.string(),
   host: z.string().meta({ description: "The host whose queue has the job" }),
   duplicate: z
@@ -26,7 +26,7 @@ const jobResultSchema = z.union([moveResultSchema, migrateResultSchema]);
 export type JobResult = z.infer<typeof jobResultSchema>;
 
 /** Times are null if not reached. */
-export const jobViewSchema = open({
+export const jobViewSchema = openObject({
   jobId: z.string(),
   host: z.string(),
   job: z.string(),
@@ -44,18 +44,18 @@ export const jobViewSchema = open({
     .optional()
     .meta({ description: "Present once it has completed; see docs/interface.md, Results" }),
   error: errorSchema.optional(),
-  forwarded: open({ host: z.string(), jobId: z.string() }).optional(),
+  forwarded: openObject({ host: z.string(), jobId: z.string() }).optional(),
 }).meta({ id: "Job" });
 export type JobView = z.infer<typeof jobViewSchema>;
 
-export const jobReportSchema = open({ ...jobViewSchema.shape, log: z.array(z.string()) }).meta({
+export const jobReportSchema = openObject({ ...jobViewSchema.shape, log: z.array(z.string()) }).meta({
   id: "JobReport",
 });
 export type JobReport = z.infer<typeof jobReportSchema>;
 
-export const jobsSchema = open({ jobs: z.array(jobViewSchema) }).meta({ id: "Jobs" });
+export const jobsSchema = openObject({ jobs: z.array(jobViewSchema) }).meta({ id: "Jobs" });
 
-export const cancelledSchema = open({
+export const cancelledSchema = openObject({
   jobId: z.string(),
   host: z.string(),
   outcome: z.enum(["removed", "requested", "finished"]),

@@ -1,4 +1,4 @@
-import { openAreaReadonly } from "../../shared/area/area.ts";
+import { openAreaUnchecked } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
@@ -26,7 +26,7 @@ export async function diagnose(
   path: string,
   { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<Diagnosis> {
-  const area = openAreaReadonly(areaPath(cwd, path), settings, env);
+  const area = openAreaUnchecked(areaPath(cwd, path), settings, env);
   const context = await loadContext(area, settings);
   const budget = new Budget();
   const checks = oncePerFile(context, [

@@ -4,7 +4,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { guardAccess } from "./access.ts";
 import { describeApi } from "./openapi.ts";
-import { areaListRoutes, areaRoutes } from "./routes/areas.ts";
+import { areaRoutes, listRoutes } from "./routes/areas.ts";
 import { addBoard } from "./routes/bull-board.ts";
 import { eventRoute } from "./routes/events.ts";
 import { healthRoute } from "./routes/health.ts";
@@ -50,7 +50,7 @@ export async function buildApp(parts: ServerContext, options: AppOptions): Promi
   guardAccess(app, parts.settings.token);
   await describeApi(app, options.version);
   await app.register(jobRoutes(parts), { prefix: "/api/v1" });
-  await app.register(areaListRoutes(parts), { prefix: "/api/v1" });
+  await app.register(listRoutes(parts), { prefix: "/api/v1" });
   await app.register(areaRoutes(parts), { prefix: "/api/v1" });
   await app.register(eventRoute(parts), { prefix: "/api/v1" });
   await app.register(healthRoute(parts));

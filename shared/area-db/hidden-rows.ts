@@ -4,12 +4,12 @@ import { columnNames } from "../sqlite/table.ts";
 import { withoutTriggers } from "../sqlite/triggers.ts";
 import { guardName, hiddenChild, nearerHiddenTime } from "./hidden-row-names.ts";
 import {
-  acceptsNoRow,
   fitHidden,
   type HiddenRows,
   type HiddenValues,
   insertHidden,
   keysIn,
+  rowRejected,
   type TableIds,
 } from "./hidden-values.ts";
 import { idAbove } from "./id-room.ts";
@@ -50,7 +50,7 @@ function insert(db: Connection, part: Part, table: IdentifiedTable, values: Hidd
     insertHidden(db, part, table, values);
   } catch (error) {
     if (!isConstraintError(error)) throw error;
-    throw acceptsNoRow(db, part, table, error.message);
+    throw rowRejected(db, part, table, error.message);
   }
 }
 

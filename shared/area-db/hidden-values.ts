@@ -94,7 +94,7 @@ function fitTable(
       .map(({ part, copy }) => ({ part, why: whyRefused(db, copy, { part, table, rows, values }) }))
       .find(({ why }) => why !== undefined);
     if (refused === undefined) return values;
-    refusal ??= acceptsNoRow(db, refused.part, table, refused.why ?? "");
+    refusal ??= rowRejected(db, refused.part, table, refused.why ?? "");
   }
   throw refusal ?? new TypeError("no choice");
 }
@@ -214,7 +214,7 @@ function exampleRun(db: Connection, keys: readonly string[]): Record<string, unk
   return {};
 }
 
-export function acceptsNoRow(db: Connection, part: Part, table: string, why: string): JobsError {
+export function rowRejected(db: Connection, part: Part, table: string, why: string): JobsError {
   const file = fileOf(db, part);
   return new JobsError(
     "unknown-schema",

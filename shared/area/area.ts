@@ -42,7 +42,7 @@ export function openAllowedArea(
   settings: Pick<Settings, "areas">,
   env: NodeJS.ProcessEnv,
 ): Area {
-  const area = openAreaReadonly(path, settings, env);
+  const area = openAreaUnchecked(path, settings, env);
   for (const file of [area.megatestDb, area.completedDb]) assertHarmlessJournal(file);
   return area;
 }
@@ -51,7 +51,7 @@ export function openAllowedArea(
  * Opens an area without checking journals: call `assertHarmlessJournal` before opening its databases. Throws as
  * `openArea`.
  */
-export function openAreaReadonly(
+export function openAreaUnchecked(
   path: string,
   settings: Pick<Settings, "areas">,
   env: NodeJS.ProcessEnv,

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { open } from "../document-schema.ts";
+import { openObject } from "../document-schema.ts";
 
 /** A Megatest server, according to its log. */
-export const megatestServerSchema = open({
+export const megatestServerSchema = openObject({
   pid: z.number(),
   /** From the log's name. */
   host: z.string(),

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { open } from "../document-schema.ts";
+import { openObject } from "../document-schema.ts";
 import type { ErrorDocument } from "../error-document.ts";
 import { migrateCheckNames } from "./names.ts";
 
-export const migrateCheckSchema = open({
+export const migrateCheckSchema = openObject({
   /** Stable; for programs. */
   name: z.enum(migrateCheckNames),
   /** null: unknown, which does not block the migration. */
@@ -23,7 +23,7 @@ export interface CheckReport {
 }
 
 /** The JSON of `--wait --json`. */
-export const migrateResultSchema = open({
+export const migrateResultSchema = openObject({
   jobId: z.string(),
   job: z.literal("migrate"),
   kind: z.enum(["migration", "takeover"]),
@@ -47,7 +47,7 @@ export const migrateResultSchema = open({
   bytes: z.record(z.string(), z.number()),
   checks: z.array(migrateCheckSchema),
   /** Rows of divergent caches: merged, and kept aside because both sides had changed. */
-  strays: open({ merged: z.number(), kept: z.number() }),
+  strays: openObject({ merged: z.number(), kept: z.number() }),
   /** Take-over: time of the last known sync, ISO 8601; later rows may be missing. */
   lastSyncAt: z.string().optional(),
   warnings: z.array(z.string()),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { open } from "../document-schema.ts";
+import { openObject } from "../document-schema.ts";
 import { recordTables } from "./names.ts";
 
 // The JSON of `--wait --json` and `--inline --json`.
@@ -7,7 +7,7 @@ import { recordTables } from "./names.ts";
 /** See `RunId`. */
 export const runIdSchema = z.union([z.number(), z.string()]);
 
-const runLabelSchema = open({
+const runLabelSchema = openObject({
   id: runIdSchema,
   /** Key values joined by `/`. */
   target: z.string(),
@@ -15,7 +15,7 @@ const runLabelSchema = open({
 });
 export type RunLabel = z.infer<typeof runLabelSchema>;
 
-const movedRunSchema = open({
+const movedRunSchema = openObject({
   ...runLabelSchema.shape,
   /** Its former id, if another run has that now. */
   previousId: runIdSchema.optional(),
@@ -28,21 +28,21 @@ export type MovedRun = z.infer<typeof movedRunSchema>;
 const skipReason = z.enum(["in-flight", "recent", "kept", "locked", "conflict", "changed"]);
 export type SkipReason = z.infer<typeof skipReason>;
 
-const skippedRunSchema = open({ ...runLabelSchema.shape, reason: skipReason });
+const skippedRunSchema = openObject({ ...runLabelSchema.shape, reason: skipReason });
 export type SkippedRun = z.infer<typeof skippedRunSchema>;
 
 /** Rows by table. */
 const movedRows = z.record(z.enum(["runs", ...recordTables]), z.number());
 
 /** Why a job ended before it processed all chosen runs. */
-export const timeUpSchema = open({
+export const timeUpSchema = openObject({
   by: z.enum(["max-time", "between"]),
   /** Chosen runs left for the next job. */
   left: z.number(),
 });
 export type TimeUp = z.infer<typeof timeUpSchema>;
 
-export const moveResultSchema = open({
+export const moveResultSchema = openObject({
   jobId: z.string(),
   /** `repair` finishes what other jobs left, and moves nothing new. */
   job: z.enum(["reduce", "restore", "repair"]),
@@ -55,9 +55,9 @@ export const moveResultSchema = open({
   /** Rows moved by table, including `runs`. */
   moved: movedRows,
   /** Rows of an interrupted job of the other kind. */
-  finished: open({ reduce: movedRows.optional(), restore: movedRows.optional() }).optional(),
+  finished: openObject({ reduce: movedRows.optional(), restore: movedRows.optional() }).optional(),
   /** Runs of an interrupted job moved back completely. */
-  undone: open({ reduce: z.number().optional(), restore: z.number().optional() }).optional(),
+  undone: openObject({ reduce: z.number().optional(), restore: z.number().optional() }).optional(),
   /** At most `listLimit`; see `truncated`. */
   runs: z.array(movedRunSchema),
   skipped: z.array(skippedRunSchema),
@@ -72,16 +72,16 @@ export const moveResultSchema = open({
   /** Late rows merged into runs moved earlier. */
   late: z.number(),
   /** By file name: `megatest.db`, `completed-runs.db`, `cache/megatest.db`, `cache/megatest_ref.db`. */
-  bytes: z.record(z.string(), open({ before: z.number(), after: z.number() })),
+  bytes: z.record(z.string(), openObject({ before: z.number(), after: z.number() })),
   /** Sentences for the operator, at most `listLimit`. */
   warnings: z.array(z.string()),
   elapsedMs: z.number(),
 }).meta({ id: "MoveResult" });
 export type MoveResult = z.infer<typeof moveResultSchema>;
 
-export const progressSchema = open({
+export const progressSchema = openObject({
   phase: z.string(),
-  runs: open({ done: z.number(), total: z.number() }),
-  rows: open({ done: z.number(), total: z.number().optional() }),
+  runs: openObject({ done: z.number(), total: z.number() }),
+  rows: openObject({ done: z.number(), total: z.number().optional() }),
 });
 export type Progress = z.infer<typeof progressSchema>;

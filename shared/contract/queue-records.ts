@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { open } from "../document-schema.ts";
+import { openObject } from "../document-schema.ts";
 import { errorSchema } from "../error-document.ts";
 import { timeUpSchema } from "./move-result.ts";
 
@@ -7,7 +7,7 @@ import { timeUpSchema } from "./move-result.ts";
 
 const time = z.iso.datetime();
 
-const hostRecordSchema = open({
+const hostRecordSchema = openObject({
   host: z.string(),
   /** As in `.homehost`; null if only loopback. */
   address: z.string().nullable(),
@@ -20,7 +20,7 @@ const hostRecordSchema = open({
 });
 export type HostRecord = z.infer<typeof hostRecordSchema>;
 
-export const hostStatusSchema = open({
+export const hostStatusSchema = openObject({
   ...hostRecordSchema.shape,
   /** By the host's own clock. */
   seenAt: time,
@@ -29,7 +29,7 @@ export const hostStatusSchema = open({
 export type HostStatus = z.infer<typeof hostStatusSchema>;
 
 /** A drained host accepts no new areas. */
-export const drainedSchema = open({
+export const drainedSchema = openObject({
   /** By the requester's clock. */
   at: time,
   /** `user@host` */
@@ -38,14 +38,14 @@ export const drainedSchema = open({
 export type Drained = z.infer<typeof drainedSchema>;
 
 /** A source of automatic jobs: a line of `[reduce-records]`, or a schedule. */
-export const originSchema = open({
+export const originSchema = openObject({
   kind: z.enum(["schedule", "policy"]),
   name: z.string(),
   area: z.string(),
 });
 export type Origin = z.infer<typeof originSchema>;
 
-export const outcomeSchema = open({
+export const outcomeSchema = openObject({
   ...originSchema.shape,
   host: z.string(),
   jobId: z.string(),

@@ -10,7 +10,7 @@ import { raiseFenceToken } from "../../workers/area-db/fence.ts";
 import { transact } from "../../workers/area-db/transaction.ts";
 import { writeSnapshot } from "../../workers/migrate/pair/copy-database.ts";
 import { digestInThread } from "../../workers/migrate/pair/digest-in-thread.ts";
-import { gapAbove } from "../../workers/migrate/pair/id-offset.ts";
+import { gapAbove } from "../../workers/migrate/pair/id-gap.ts";
 import { installPair } from "../../workers/migrate/pair/install.ts";
 import { closePart } from "../support/hosts/close-part.ts";
 import { benchArea } from "./areas.ts";

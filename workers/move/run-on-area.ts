@@ -99,7 +99,7 @@ async function resolveMigration(session: LeasedSession, { cache: pair }: OpenedA
   const { MigrationSession } = await import("../migrate/state/migration-session.ts");
   const step = { context, area, pair, db, files, token, times, wasAlive: false };
   await resolveOpenMigration(new MigrationSession(step));
-  const { repairGap } = await import("../migrate/pair/id-offset.ts");
+  const { repairGap } = await import("../migrate/pair/id-gap.ts");
   await repairGap(session);
 }
 

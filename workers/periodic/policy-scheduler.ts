@@ -19,14 +19,14 @@ export interface PolicyScanCalls {
   scan(settings: Settings): PolicyScan;
 }
 
-const lookThreads = new ThreadPool<PolicyScanCalls>(
+const scanThreads = new ThreadPool<PolicyScanCalls>(
   builtFile("./policy-scan-thread.js", import.meta.url),
   "policy scan",
   0,
 );
 
 /** Interval between policy scans, ms; the first one runs soon after the start. */
-const lookEveryMs = 5 * 60_000;
+const scanEveryMs = 5 * 60_000;
 const firstLookMs = 10_000;
 /** A failed reduce is enqueued again after this time unless its line asks for it sooner, ms. */
 const afterFailureMs = 3_600_000;
@@ -61,7 +61,7 @@ export class PolicyScheduler {
   constructor(
     host: Pick<WorkerContext, "settings" | "log" | "redis">,
     queue: Queue,
-    everyMs: number | undefined = lookEveryMs,
+    everyMs: number | undefined = scanEveryMs,
   ) {
     this.#host = host;
     this.#queue = queue;
@@ -71,11 +71,13 @@ export class PolicyScheduler {
 
   async #go(): Promise<void> {
     const { log } = this.#host;
-    await this.#lookAndAsk().catch((error: unknown) => log.debug({ err: error }, "the policy scan failed"));
+    await this.#scanAndEnqueue().catch((error: unknown) =>
+      log.debug({ err: error }, "the policy scan failed"),
+    );
     if (!this.#over) this.#timer = setTimeout(() => void this.#go(), this.#everyMs);
   }
 
-  async #lookAndAsk(): Promise<void> {
+  async #scanAndEnqueue(): Promise<void> {
     const { log } = this.#host;
     const { areas, warnings } = await this.#look();
     const problems = areas.flatMap(({ area, problems: own }) => own.map((problem) => `${area}: ${problem}`));
@@ -83,7 +85,7 @@ export class PolicyScheduler {
     for (const { area, policies } of areas) {
       for (const policy of policies) {
         if (this.#over) return;
-        await this.#askWhereDue(area, policy).catch((error: unknown) =>
+        await this.#enqueueIfDue(area, policy).catch((error: unknown) =>
           this.#tellOnce(`${area}: [reduce-records] ${policy.name}: ${toJobsError(error).message}`),
         );
       }
@@ -98,7 +100,7 @@ export class PolicyScheduler {
     this.#host.log.warn(sentence);
   }
 
-  async #askWhereDue(area: string, policy: ReducePolicy): Promise<void> {
+  async #enqueueIfDue(area: string, policy: ReducePolicy): Promise<void> {
     const { redis, settings, log } = this.#host;
     const payload = parsePayload("reduce", policyPayload(area, policy, settings.host));
     // A line that has changed counts as another one.
@@ -114,12 +116,12 @@ export class PolicyScheduler {
   }
 
   async #look(): Promise<PolicyScan> {
-    const thread = lookThreads.take();
+    const thread = scanThreads.take();
     this.#thread = thread;
     try {
       return await thread.call("scan", this.#host.settings);
     } finally {
-      await lookThreads.giveBack(thread);
+      await scanThreads.giveBack(thread);
     }
   }
 

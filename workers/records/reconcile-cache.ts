@@ -11,7 +11,7 @@ import type { RecordPlan } from "./record-tables.ts";
 import { columnList, rowLiteral } from "./row-sql.ts";
 import { commitSuperseded } from "./superseded.ts";
 import { syncsLastUpdate, writtenColumns } from "./sync-kind.ts";
-import { clearTempTable } from "./temp-tables.ts";
+import { clearTempTables } from "./temp-tables.ts";
 
 /**
  * Reconciles cache and megatest.db, row by row, by the three-way rule and in both directions, if megatest.db was over
@@ -100,13 +100,13 @@ async function settleWithPlans(settling: Settling, range: IdRange): Promise<numb
 async function settleRange({ session, record, direction }: Settling, range: IdRange): Promise<number> {
   const { db, context } = session;
   const found = await session.read(() => {
-    clearTempTable(db, "differing");
+    clearTempTables(db, "differing");
     const noted = collectDiffering(session, record, range);
     return direction === "both" ? noted : noted - leaveNewerElsewhere(db);
   });
   if (found === 0) return 0;
   await session.read(() => {
-    clearTempTable(db, "losers");
+    clearTempTables(db, "losers");
     collectSuperseded(session, record);
   });
   await commitSuperseded(session);

@@ -48,6 +48,6 @@ function defaultClause(sql: string | null): string {
 }
 
 /** Empties temporary tables. */
-export function clearTempTable(db: Connection, ...tables: readonly string[]): void {
+export function clearTempTables(db: Connection, ...tables: readonly string[]): void {
   for (const table of tables) db.exec(`DELETE FROM temp.${table}`);
 }

@@ -131,8 +131,8 @@ export class RpcThread<Calls, Back = object> {
     { ask, method, argument }: FromThread & { type: "back" },
   ): Promise<void> {
     const serve = async () => await call.back[method]?.(argument);
-    if (ask === undefined) await serve();
-    else this.#post({ type: "answer", ask, outcome: await outcomeOf(serve) });
+    const outcome = await outcomeOf(serve);
+    if (ask !== undefined) this.#post({ type: "answer", ask, outcome });
   }
 
   #end(error: JobsError): void {

@@ -14,7 +14,7 @@ export function addReduce(program: Command, bind: Bind, deps: CliDeps): void {
       includeLocked: "include runs that their owner locked",
     },
     dryRun: "print what would move; change nothing",
-    lesson: {
+    help: {
       notes: [
         "At least one selector is required; --runname % selects every run. A pattern is LIKE if it contains %, otherwise\nGLOB; commas separate alternatives. A finished run has the state new and the status n/a unless\na user has set them. Durations: 500ms, 90s, 30m, 12h, 30d, 8w.",
       ],

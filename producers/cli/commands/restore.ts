@@ -17,7 +17,7 @@ export function addRestore(program: Command, bind: Bind, deps: CliDeps): void {
     },
     dryRun: "print what would be restored; change nothing",
     addOptions,
-    lesson: {
+    help: {
       notes: [
         "At least one selector is required; --runname % selects every run. Selectors apply to the runs in completed-runs.db.\nA pattern is LIKE if it contains %, otherwise GLOB; commas separate alternatives. A finished run has\nthe state new and the status n/a unless a user has set them. Durations: 500ms, 90s, 30m, 12h, 30d, 8w.",
         "If a run with the same target and name has been registered since, the run stays in completed-runs.db as\n`conflict`. With --on-conflict rename it is restored as <runname>.restored, and its tests have no\ndirectory: the directories now belong to the other run, and -remove-runs would remove them.\nIf the run's id has been reused since, the run already has a new id in completed-runs.db and is restored\nunder it; the result names both ids.",

@@ -89,9 +89,9 @@ function addWhen(command: Command): Command {
     .option("--name <name>", "the schedule's name (default: made from job and area)");
 }
 
-function finish(command: Command, lesson: HelpText): void {
+function finish(command: Command, help: HelpText): void {
   addSharedOptions(command);
-  addHelp(command, lesson);
+  addHelp(command, help);
 }
 
 async function addOne(

@@ -71,7 +71,7 @@ export function itemText(pieces: readonly Piece[], alias: string | undefined, sq
  * Returns true if a GROUP BY column identifies a run or test and is never NULL: a primary key, or equal to another
  * column in every row.
  */
-export function pushDownGroups(core: Core, join: Join): boolean {
+export function groupsStayOnOneSide(core: Core, join: Join): boolean {
   const { sources } = join;
   const inner = sources.filter(({ optional }) => !optional);
   const equal = [join.where, ...inner.map(({ on }) => on)].flatMap((term) => linksIn(term, sources)).flat();

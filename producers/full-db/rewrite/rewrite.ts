@@ -4,7 +4,7 @@ import { nameOf, type Token } from "../../../shared/sqlite/tokens.ts";
 import { staysOnOneSide } from "./colocated.ts";
 import { parseFrom } from "./from.ts";
 import { rewriteOuterAggregate } from "./outer-aggregate.ts";
-import { itemText, type Join, pushDown, pushDownGroups, type Tail } from "./pushdown.ts";
+import { groupsStayOnOneSide, itemText, type Join, pushDown, type Tail } from "./pushdown.ts";
 import { resultColumns } from "./references.ts";
 import { type Core, parseSelect, type Select } from "./select.ts";
 import { closingOf, isWord, type Piece, textOf } from "./token-list.ts";
@@ -155,7 +155,7 @@ function rewriteCore(core: Core, tail: Tail, scope: Scope, outermost: boolean): 
   if (outermost && sources.length === 1 && untouched) return undefined;
   const join: Join = { sources, where: core.where, union: scope.union, sql: scope.sql, used: scope.used };
   const windows = [...core.pieces, ...(tail.orderBy ?? [])].some((piece) => isWord(piece, "OVER"));
-  const within = plain || (!core.distinct && !windows && pushDownGroups(core, join));
+  const within = plain || (!core.distinct && !windows && groupsStayOnOneSide(core, join));
   const text = within
     ? pushDown(core, columns, join, tail)
     : rewriteOuterAggregate(core, columns, join, tail);

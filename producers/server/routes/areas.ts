@@ -88,7 +88,7 @@ export const areaRoutes =
     });
   };
 
-export const areaListRoutes =
+export const listRoutes =
   ({ session, ask, areaPool }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(

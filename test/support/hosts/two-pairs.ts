@@ -11,7 +11,7 @@ import { transact } from "../../../workers/area-db/transaction.ts";
 import type { ClosedMark } from "../../../workers/migrate/pair/closed.ts";
 import { writeSnapshot } from "../../../workers/migrate/pair/copy-database.ts";
 import { digestOf } from "../../../workers/migrate/pair/digest.ts";
-import { type GapIds, gapAbove } from "../../../workers/migrate/pair/id-offset.ts";
+import { type GapIds, gapAbove } from "../../../workers/migrate/pair/id-gap.ts";
 import { installPair } from "../../../workers/migrate/pair/install.ts";
 import { newArea } from "../area/temp-area.ts";
 import { closePart } from "./close-part.ts";

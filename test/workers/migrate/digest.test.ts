@@ -6,7 +6,7 @@ import { raiseFenceToken } from "../../../workers/area-db/fence.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
 import { digestOf, integrityOf, sameDigest } from "../../../workers/migrate/pair/digest.ts";
 import { digestInThread } from "../../../workers/migrate/pair/digest-in-thread.ts";
-import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
+import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-gap.ts";
 import { newArea, temporaryDirectory } from "../../support/area.ts";
 import { closePart } from "../../support/hosts.ts";
 import { openToWrite } from "../../support/queue.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openConnection } from "../../../shared/sqlite/connection.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
-import { gapAbove, repairGap, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
+import { gapAbove, repairGap, writeGap } from "../../../workers/migrate/pair/id-gap.ts";
 import {
   cleanUp,
   edit,

@@ -24,7 +24,7 @@ function areaWith(config: string): SampleArea {
   return area;
 }
 
-function wishOf(area: SampleArea, last?: { state: MigrationState; changed_at: number }) {
+function preferredOf(area: SampleArea, last?: { state: MigrationState; changed_at: number }) {
   const settings = resolveSettings({ flags: { host: "host-b", address: "10.9.0.2" } });
   return preferredArea(openArea(area.directory), async () => last, { settings });
 }
@@ -32,34 +32,36 @@ function wishOf(area: SampleArea, last?: { state: MigrationState; changed_at: nu
 describe("a worker on its rounds", () => {
   it("wishes for a quiet area that prefers its host, and for no other", async () => {
     const wanted = areaWith("prefer host-b\nmigrate auto");
-    expect(await wishOf(wanted)).toMatchObject({
+    expect(await preferredOf(wanted)).toMatchObject({
       area: wanted.directory,
       home: "host-a",
       self: ["host-b", "10.9.0.2"],
     });
-    expect(await wishOf(areaWith("prefer host-b"))).toBeUndefined();
-    expect(await wishOf(areaWith("prefer host-a,host-b\nmigrate auto"))).toBeUndefined();
-    expect(await wishOf(areaWith("prefer host-b\nmigrate auto\nquiet-for 2h"))).toBeUndefined();
+    expect(await preferredOf(areaWith("prefer host-b"))).toBeUndefined();
+    expect(await preferredOf(areaWith("prefer host-a,host-b\nmigrate auto"))).toBeUndefined();
+    expect(await preferredOf(areaWith("prefer host-b\nmigrate auto\nquiet-for 2h"))).toBeUndefined();
   });
 
   it("wishes for none that has moved, or failed to, within a day, or is on its way", async () => {
     const area = areaWith("prefer host-b\nmigrate auto");
     const ago = (hours: number) => Date.now() - hours * 3_600_000;
-    expect(await wishOf(area, { state: "settled", changed_at: ago(23) })).toBeUndefined();
-    expect(await wishOf(area, { state: "undone", changed_at: ago(23) })).toBeUndefined();
-    expect(await wishOf(area, { state: "switched", changed_at: ago(48) })).toBeUndefined();
-    expect(await wishOf(area, { state: "settled", changed_at: ago(25) })).toMatchObject({ home: "host-a" });
+    expect(await preferredOf(area, { state: "settled", changed_at: ago(23) })).toBeUndefined();
+    expect(await preferredOf(area, { state: "undone", changed_at: ago(23) })).toBeUndefined();
+    expect(await preferredOf(area, { state: "switched", changed_at: ago(48) })).toBeUndefined();
+    expect(await preferredOf(area, { state: "settled", changed_at: ago(25) })).toMatchObject({
+      home: "host-a",
+    });
   });
 
   it("asks once, for as long as a round, unless it is drained, or the home is preferred or has no worker", () =>
     onQueue(async (stage) => {
-      const wish: PreferredArea = {
+      const preferred: PreferredArea = {
         ...{ area: "/areas/a1", home: "10.9.0.3", self: ["host-b"], sinceLastMs: undefined },
         policy: { ...policy, prefer: [...policy.prefer] },
       };
       const asked = () => jobsAt(stage, "host-b");
       const ask = (more: Partial<PreferredArea> = {}) =>
-        enqueuePreferred(hostB(stage), [{ ...wish, ...more }], 600_000);
+        enqueuePreferred(hostB(stage), [{ ...preferred, ...more }], 600_000);
       await ask();
       expect(await asked()).toEqual([]);
       await announce(stage, "host-a", { address: "10.9.0.1" });
@@ -67,7 +69,7 @@ describe("a worker on its rounds", () => {
       await ask({
         home: "host-a",
         self: ["host-x"],
-        policy: { ...wish.policy, prefer: ["10.9.0.1", "host-x"] },
+        policy: { ...preferred.policy, prefer: ["10.9.0.1", "host-x"] },
       });
       await setDrained(stage.redis, stage.prefix, "host-b", "ann@host-a");
       await ask();

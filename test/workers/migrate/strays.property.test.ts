@@ -9,7 +9,7 @@ import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
-import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
+import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-gap.ts";
 import { newArea, openClient, settleTimes, syncOnce, variable } from "../../support/area.ts";
 import { withMove } from "../../support/queue.ts";
 

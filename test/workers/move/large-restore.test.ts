@@ -28,7 +28,7 @@ describe("a restore of one large run", () => {
     readRows(filesOf(area).completedDb, "UPDATE mtjobs_runs SET state = 'restoring' RETURNING run_id");
     const { megatestDb, completedDb } = filesOf(area);
     const inserted: number[] = [];
-    const station = await SourceWriterClient.start(
+    const writer = await SourceWriterClient.start(
       {
         part: "area",
         fresh: "cache",
@@ -49,9 +49,9 @@ describe("a restore of one large run", () => {
       },
     );
     try {
-      expect(await station.insert({ runs: [1n] })).toEqual({ conflicting: [], incomplete: [] });
+      expect(await writer.insert({ runs: [1n] })).toEqual({ conflicting: [], incomplete: [] });
     } finally {
-      await station.close();
+      await writer.close();
     }
     expect(inserted.filter((count) => count > 0 && count < 18_000).length).toBeGreaterThan(0);
     expect(readColumn(megatestDb, "SELECT count(*) FROM tests WHERE run_id = 1")).toEqual([18_000]);

@@ -7,7 +7,7 @@ import { withSyncTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { AreaSession } from "../../records/area-session.ts";
 import { columnList, rowLiteral, sameRow } from "../../records/row-sql.ts";
 import { commitSuperseded } from "../../records/superseded.ts";
-import { clearTempTable } from "../../records/temp-tables.ts";
+import { clearTempTables } from "../../records/temp-tables.ts";
 import type { DivergentFiles } from "./match-rows.ts";
 
 type Compared = Pick<DivergentFiles, "base" | "own">;
@@ -75,7 +75,7 @@ class AreaRows {
     // First: once merged, any sync copies them.
     if (this.#synced) await this.#keepDisplaced("stray", ids);
     const homes = await this.#session.read(() => {
-      clearTempTable(db, "losers");
+      clearTempTables(db, "losers");
       return this.#session.commitOnce("cache", () =>
         withSyncTriggers(db, "cache", () => ids.map((id) => this.#apply(id))),
       );
@@ -205,7 +205,7 @@ class AreaRows {
   /** Keeps rows that exist only in megatest.db and that `part` will replace. */
   async #keepDisplaced(part: "stray" | "cache", rows: readonly bigint[]): Promise<number> {
     if (!hasTable(this.#session.db, "area", this.#table)) return 0;
-    clearTempTable(this.#session.db, "losers");
+    clearTempTables(this.#session.db, "losers");
     const noted = await this.#session.read(() => this.#noteDisplaced(part, rows));
     if (noted > 0) await commitSuperseded(this.#session);
     return noted;

@@ -12,7 +12,7 @@ import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, rowLiteral } from "../../records/row-sql.ts";
 import { commitSuperseded } from "../../records/superseded.ts";
 import { writtenColumns } from "../../records/sync-kind.ts";
-import { clearTempTable } from "../../records/temp-tables.ts";
+import { clearTempTables } from "../../records/temp-tables.ts";
 import { attachDivergent, type DivergentFiles, divergentColumns, ParentIds, RowMatch } from "./match-rows.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
 
@@ -73,7 +73,7 @@ async function settle(settling: Settling): Promise<Merged> {
   const { db, sources } = session;
   // Under the lock: a client may register the same row.
   const written = await session.read(() => {
-    clearTempTable(db, "losers");
+    clearTempTables(db, "losers");
     return session.commitOnce("cache", () => {
       parents.forget();
       return withSyncTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));

@@ -5,7 +5,7 @@ import { reconcileRows } from "../../records/reconcile-cache.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { rowLiteral, sameName, sameRow } from "../../records/row-sql.ts";
 import { commitSuperseded } from "../../records/superseded.ts";
-import { clearTempTable } from "../../records/temp-tables.ts";
+import { clearTempTables } from "../../records/temp-tables.ts";
 import { copyFromCache } from "./merge-cache.ts";
 
 /** Rows of megatest.db read per statement. */
@@ -44,7 +44,7 @@ async function restore(session: AreaSession, record: RecordPlan): Promise<number
 
 /** Writes the cache's rows over megatest.db's, after keeping what only those hold. */
 async function replace(session: AreaSession, record: RecordPlan, ids: readonly bigint[]): Promise<void> {
-  clearTempTable(session.db, "losers");
+  clearTempTables(session.db, "losers");
   await session.read(() => noteDisplaced(session, record, ids));
   for (let isDone = false; !isDone; ) {
     await commitSuperseded(session);

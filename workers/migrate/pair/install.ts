@@ -16,7 +16,7 @@ import { copyDatabase, matchPageSize, setRollbackJournal, snapshotNames, syncFil
 import { sameDigest } from "./digest.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { exportDivergentCache } from "./divergent-caches.ts";
-import { type GapIds, writeGap } from "./id-offset.ts";
+import { type GapIds, writeGap } from "./id-gap.ts";
 import {
   findPairDirectory,
   makePairDirectory,

@@ -11,7 +11,7 @@ import { openFileCheck, serverChecks, spaceCheck } from "../checks/in-use.ts";
 import { quietReport } from "../checks/quiescence.ts";
 import { failed, passed } from "../checks/refusal.ts";
 import { stopServers } from "../checks/stop-servers.ts";
-import { assertGapFit } from "../pair/id-offset.ts";
+import { assertGapFit } from "../pair/id-gap.ts";
 
 export type CheckPayload = Extract<MigrateStepPayload, { step: "check" }>;
 export type StopPayload = Extract<MigrateStepPayload, { step: "stop-servers" }>;

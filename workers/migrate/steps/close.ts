@@ -16,7 +16,7 @@ import { refusal, undoneError } from "../checks/refusal.ts";
 import { closeDatabase, readClosed } from "../pair/closed.ts";
 import { writeSnapshot } from "../pair/copy-database.ts";
 import { digestInThread } from "../pair/digest-in-thread.ts";
-import { assertGapFit } from "../pair/id-offset.ts";
+import { assertGapFit } from "../pair/id-gap.ts";
 import { ensureMigrationDirectory } from "../state/migration-files.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
 import { advance, beginMigration, migrationOf, refuseIfOpen } from "../state/migration-table.ts";

@@ -5,7 +5,7 @@ import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { reopenDatabase } from "../pair/closed.ts";
 import { copyAside, snapshotNames } from "../pair/copy-database.ts";
 import { divergentCacheFiles } from "../pair/divergent-caches.ts";
-import { gapAbove } from "../pair/id-offset.ts";
+import { gapAbove } from "../pair/id-gap.ts";
 import { type Installing, installPair } from "../pair/install.ts";
 import { readMark } from "../pair/pair-files.ts";
 import { withPairGuard } from "../pair/pair-guard.ts";

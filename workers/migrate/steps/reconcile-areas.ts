@@ -48,7 +48,7 @@ export async function reconcileAreas(
       await visit(area, path, context, report);
       if (!everywhere) continue;
       await removeOldPairs(area, context);
-      await noteWish(area, context, report);
+      await addPreferred(area, context, report);
     } catch (error) {
       context.log(`${path}: ${toJobsError(error).message}`);
     }
@@ -56,7 +56,7 @@ export async function reconcileAreas(
   return report;
 }
 
-async function noteWish(area: Area, context: JobContext, report: ReconcileAreasReport): Promise<void> {
+async function addPreferred(area: Area, context: JobContext, report: ReconcileAreasReport): Promise<void> {
   const preferred = await preferredArea(area, () => lastMigrationOf(area, context), context);
   if (preferred !== undefined) report.preferredAreas.push(preferred);
 }

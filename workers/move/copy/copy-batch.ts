@@ -5,7 +5,7 @@ import { idList } from "../../../shared/sqlite/ids.ts";
 import { plural } from "../../../shared/text.ts";
 import { labelOf, oddTimeText, type Run, writeSeconds } from "../../area-db/run.ts";
 import { belongsTo } from "../../records/record-tables.ts";
-import { gatherFacts, judgeRuns, type RunFacts } from "../select/eligibility.ts";
+import { gatherFacts, judgeRun, type RunFacts } from "../select/eligibility.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { gatherTests, SliceCutter } from "../slices/slices.ts";
@@ -153,7 +153,7 @@ function nameOf({ facts }: Batch, id: bigint): string {
 
 /** A run that a client deleted since it was chosen is neither copied nor reported. */
 function isKeptBack(session: JobSession, run: RunFacts | undefined, payload: ReducePayload): boolean {
-  return run === undefined || !run.exists || judgeRuns(run, payload, session.now) !== undefined;
+  return run === undefined || !run.exists || judgeRun(run, payload, session.now) !== undefined;
 }
 
 function tally(
@@ -167,7 +167,7 @@ function tally(
     const run = facts.get(id);
     if (run === undefined) continue;
     const label = { id, target: run.target, runname: run.runname };
-    const reason = rejected.get(id) ?? judgeRuns(run, payload, session.now);
+    const reason = rejected.get(id) ?? judgeRun(run, payload, session.now);
     if (!rejected.has(id)) {
       copied.push(label);
       if (run.unfinishedTests > 0) {

@@ -3,7 +3,7 @@ import { setImmediate as yieldNow } from "node:timers/promises";
 import { prepared } from "../../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
-import { assertDeleted } from "../../records/assert-gone.ts";
+import { assertDeleted } from "../../records/assert-deleted.ts";
 import { belongsTo } from "../../records/record-tables.ts";
 import { BatchSize } from "../session/batch-size.ts";
 import type { JobSession } from "../session/job-session.ts";

@@ -6,14 +6,14 @@ import { isUnsynced } from "../../records/differing-rows.ts";
 import { plansBy } from "../../records/record-session.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, rowLiteral, sameName, sameRow } from "../../records/row-sql.ts";
-import { clearTempTable } from "../../records/temp-tables.ts";
+import { clearTempTables } from "../../records/temp-tables.ts";
 import { partnersOf, unmatchedRows } from "../../records/unsynced-rows.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { enterSlice, type Slice } from "../slices/slices.ts";
 
 /** Empties the stage. */
 export function clearStage({ db, records }: JobSession): void {
-  clearTempTable(db, "losers", ...records.map(({ table }) => `stage_${table}`));
+  clearTempTables(db, "losers", ...records.map(({ table }) => `stage_${table}`));
 }
 
 /**
@@ -27,7 +27,7 @@ export function clearStage({ db, records }: JobSession): void {
 export async function stageSlice(session: JobSession, slice: Slice): Promise<number> {
   const { db } = session;
   const tests = enterSlice(db, slice);
-  clearTempTable(db, "differing");
+  clearTempTables(db, "differing");
   if (slice.rows !== undefined && "table" in slice.rows && !isTestStaged(db)) {
     // Its test lost when its own row was staged, in an earlier slice.
     await keepChildrenOf(session, "SELECT id FROM temp.slice_tests");

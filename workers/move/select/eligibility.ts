@@ -95,7 +95,7 @@ function unknownRun(id: bigint): RunFacts {
 }
 
 /** Returns why the run must stay, or undefined. `deleted` runs are hidden everywhere and not reported. */
-export function judgeRuns(
+export function judgeRun(
   run: RunFacts,
   payload: ReducePayload,
   now: number,

@@ -2,7 +2,7 @@ import { defined } from "../../../shared/defined.ts";
 import { type Connection, type Part, prepared } from "../../../shared/sqlite/connection.ts";
 import { idAfter, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { highestId, lowestId } from "../../../shared/sqlite/run-id.ts";
-import { clearTempTable } from "../../records/temp-tables.ts";
+import { clearTempTables } from "../../records/temp-tables.ts";
 import type { LargeTests, Piece } from "./large-tests.ts";
 
 /**
@@ -37,7 +37,7 @@ export function gatherTests(
   runs: readonly bigint[],
   parts: readonly Part[],
 ): Map<bigint, number> {
-  clearTempTable(db, "batch_runs", "batch_tests");
+  clearTempTables(db, "batch_runs", "batch_tests");
   const note = prepared(db, "INSERT OR IGNORE INTO temp.batch_runs VALUES (?)");
   for (const run of runs) note.run(run);
   for (const part of parts) {
@@ -200,7 +200,7 @@ const lastOf = ({ below }: NonNullable<Slice["part"]>) => (below === undefined ?
  */
 export function enterSlice(db: Connection, slice: Slice): number {
   const { rows } = slice;
-  clearTempTable(db, "slice_runs", "slice_tests", "slice_rows");
+  clearTempTables(db, "slice_runs", "slice_tests", "slice_rows");
   if (slice.part === undefined || slice.part.first) {
     const note = prepared(db, "INSERT INTO temp.slice_runs VALUES (?)");
     for (const run of slice.runs) note.run(run);

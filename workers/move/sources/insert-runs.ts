@@ -14,7 +14,7 @@ import type { Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, sameName } from "../../records/row-sql.ts";
-import { clearTempTable } from "../../records/temp-tables.ts";
+import { clearTempTables } from "../../records/temp-tables.ts";
 import { originalBlock } from "../copy/archive-blocks.ts";
 import { belowAllIds } from "../copy/insert-staged.ts";
 import { LargeTests } from "../slices/large-tests.ts";
@@ -252,7 +252,7 @@ function stageFromCompleted(
   records: readonly RecordPlan[],
   touchedAt: number | undefined,
 ): void {
-  clearTempTable(db, ...records.map(({ table }) => `stage_${table}`));
+  clearTempTables(db, ...records.map(({ table }) => `stage_${table}`));
   for (const record of records) {
     const columns = record.columnsIn(part);
     if (columns.length === 0) continue;

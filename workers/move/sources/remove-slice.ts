@@ -3,7 +3,7 @@ import { type Connection, prepared, quoteText } from "../../../shared/sqlite/con
 import { idList } from "../../../shared/sqlite/ids.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { Source } from "../../area-db/databases.ts";
-import { assertDeleted } from "../../records/assert-gone.ts";
+import { assertDeleted } from "../../records/assert-deleted.ts";
 import { rowsOfSlice } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { type RowIds, runsNamedBy, separateReusedIds } from "../ids/reused-ids.ts";

@@ -9,7 +9,7 @@ const gapMs = 26;
  */
 const lockedMs = { busy: 27, quiet: 50 };
 /** How long after a commit by another writer gaps come more often, ms. */
-const companyMs = 1_000;
+const writersMs = 1_000;
 
 /** Decides when other writers to a database must be let in. */
 export class WriterGaps {
@@ -26,7 +26,7 @@ export class WriterGaps {
 
   /** Returns true if another connection committed recently. */
   get isLikely(): boolean {
-    return performance.now() - this.#seenAt < companyMs;
+    return performance.now() - this.#seenAt < writersMs;
   }
 
   /** Returns how long to leave the database alone after a lock of `heldMs`, ms. */

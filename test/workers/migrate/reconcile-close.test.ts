@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { transact } from "../../../workers/area-db/transaction.ts";
-import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-offset.ts";
+import { gapAbove, writeGap } from "../../../workers/migrate/pair/id-gap.ts";
 import { reconcileAfterClose, reconcileBeforeClose } from "../../../workers/migrate/steps/close.ts";
 import {
   addRunIn,

@@ -9,10 +9,10 @@ function heldBeforeGap(gaps: WriterGaps): number {
   return held;
 }
 
-describe("a station's company", () => {
+describe("the gaps that a source writer leaves to other writers", () => {
   afterEach(() => void vi.useRealTimers());
 
-  it("is expected at first, when nobody can tell, and no longer after a second without any", () => {
+  it("are left at first, when no writer is known, and are fewer after a second without one", () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     const gaps = new WriterGaps();
     gaps.note(7);
@@ -24,7 +24,7 @@ describe("a station's company", () => {
     expect(gaps.isLikely).toBe(true);
   });
 
-  it("is let in sooner while it is likely", () => {
+  it("come sooner while another writer is likely", () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     const gaps = new WriterGaps();
     gaps.note(1);
@@ -33,7 +33,7 @@ describe("a station's company", () => {
     expect(likely).toBeLessThan(heldBeforeGap(gaps));
   });
 
-  it("finds a gap of a station when it asks again after 53 ms, where it is likely", () => {
+  it("are found by a writer that asks again after 53 ms, if one is likely", () => {
     const gaps = new WriterGaps();
     gaps.note(1);
     // The longest lock that a batch aims at may come on top of what was just below the limit.
