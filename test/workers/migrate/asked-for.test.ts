@@ -71,7 +71,7 @@ describe("a migration", () => {
         warnings: [
           expect.stringMatching(
             new RegExp(
-              `ended the Megatest servers ${server.pid} on .*start a server on host-b: cd ${served.directory} && megatest -server -$`,
+              `ended Megatest server processes \\(${server.pid} on host-a\\): .*start a server on host-b: cd ${served.directory} && megatest -server -$`,
             ),
           ),
         ],
