@@ -2,16 +2,16 @@
 # of that user are fixed when the image is built, for the name is part of a cache's path.
 #   docker build --build-arg OWNER=megatest --build-arg OWNER_UID=1000 --build-arg OWNER_GID=1000 -t megatest-jobs .
 
-FROM node:20-bookworm AS build
+FROM node:24-bookworm AS build
 WORKDIR /app
-COPY package.json package-lock.json ./
+COPY package.json npm-shrinkwrap.json ./
 COPY scripts scripts
 # What prepares the package is run below, once its sources are there.
-RUN npm ci --ignore-scripts && npm rebuild better-sqlite3
+RUN npm ci --ignore-scripts
 COPY . .
 RUN node scripts/build.mjs && npm prune --omit=dev --ignore-scripts
 
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
 ARG OWNER=megatest
 ARG OWNER_UID=1000
 ARG OWNER_GID=1000

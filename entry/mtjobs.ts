@@ -1,64 +1,34 @@
 #!/usr/bin/env node
-
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { buildProgram } from "../producers/cli/commands/program.ts";
-import { ExitCode } from "../shared/error-codes.ts";
-import { workingDirectory } from "../shared/settings/working-directory.ts";
-import { ownVersion } from "../shared/version.ts";
 
-// The command `mtjobs`.
+// The command `mtjobs`. Imports nothing that an old Node could not load, and the rest only on a Node that is recent
+// enough: its packages crash on an older one.
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const oldest = [22, 15] as const;
 
-/**
- * Returns a signal aborted by the first SIGINT, SIGTERM or SIGHUP; a second one exits immediately. Installed on
- * request: a command without clean-up ends as the shell expects, and a worker has its own handlers.
- */
-function catchSignals(): AbortSignal {
-  const interrupt = new AbortController();
-  for (const signal of signals) {
-    process.on(signal, () => {
-      if (interrupt.signal.aborted) process.exit(ExitCode.interrupted);
-      interrupt.abort();
-    });
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) {
+  void import("./command.ts");
+} else {
+  runWithOtherNode();
+}
+
+/** Runs the command with the Node of the checkout (scripts/node.mjs); without one, says what is needed. */
+function runWithOtherNode(): void {
+  const installed = `../../scripts/node/node_modules/node-${process.platform}-${process.arch}/bin/node`;
+  const node = fileURLToPath(new URL(installed, import.meta.url));
+  if (existsSync(node)) {
+    // Ends as the command does; signals of a terminal reach it too.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+    const { status, signal } = spawnSync(node, process.argv.slice(1), { stdio: "inherit" });
+    if (signal !== null) process.kill(process.pid, "SIGKILL");
+    process.exitCode = status ?? 1;
+    return;
   }
-  return interrupt.signal;
+  process.stderr.write(
+    `mtjobs: this is Node ${process.version}, and mtjobs needs Node ${oldest.join(".")} or later: install it from https://nodejs.org\n`,
+  );
+  process.exitCode = 1;
 }
-
-let interrupt: AbortSignal | undefined;
-
-const cwd = workingDirectory();
-try {
-  process.cwd();
-} catch {
-  // It was removed. Node's threads and child processes cannot start there.
-  process.chdir("/");
-}
-
-// Write errors are reported by the writer.
-process.stdout.on("error", () => {});
-// There is nowhere to report this.
-process.stderr.on("error", () => {});
-
-const program = buildProgram({
-  io: {
-    env: process.env,
-    cwd,
-    get stdin() {
-      return process.stdin;
-    },
-    stdout: process.stdout,
-    stderr: process.stderr,
-    get interrupt() {
-      interrupt ??= catchSignals();
-      return interrupt;
-    },
-  },
-  version: ownVersion(),
-  commandPath: fileURLToPath(import.meta.url),
-  // Loaded on demand, for a faster start.
-  runWorker: async (...worker) => (await import("../workers/main.ts")).runWorker(...worker),
-  runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),
-  runRepair: async (...job) => (await import("../workers/inline.ts")).runRepair(...job),
-});
-process.exitCode = await program.run(process.argv.slice(2));

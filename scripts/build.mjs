@@ -1,39 +1,76 @@
 /**
- * Compiles the TypeScript: `node scripts/build.mjs [product] [tests]` builds dist/ (the default) and dist-test/;
- * with `--if-stale` only if a source is newer. It builds into a temporary directory and then replaces dist, so that
- * a failed build keeps the last good one, and files of removed sources disappear.
+ * Builds what runs: `node scripts/build.mjs [product] [tests]` makes dist/ (the default) and dist-test/, the programs
+ * that tests start; with `--if-stale` only if a source is newer; with `--package` also what only a package needs:
+ * types and the manual page. It builds into a temporary directory and then replaces
+ * dist, so that a failed build keeps the last good one, and files of removed sources disappear.
  */
 import {
   chmodSync,
-  copyFileSync,
+  cpSync,
   existsSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
-import { asProgram, root, run, SetupError, say } from "./command.mjs";
+import { dirname, join, relative } from "node:path";
+import { ask, root, run, SetupError, say } from "./command.mjs";
+import { asProgram } from "./program.mjs";
 
-const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
 const executable = join("entry", "mtjobs.js");
 const sourceDirectories = ["entry", "producers", "workers", "shared"];
+const stylesheet = "producers/server/page/overview.css";
 
-/** The builds: the product, and the tests (some start their own processes and threads). */
+/** The builds, with the files that are run or imported by path: programs, threads and, of the product, the library. */
 export const targets = {
   product: {
-    project: "tsconfig.build.json",
     out: "dist",
     sources: sourceDirectories,
-    page: { project: "tsconfig.page.json", directory: join("producers", "server", "page") },
+    bundlesPackages: true,
+    programs: [
+      "entry/mtjobs.ts",
+      "entry/library.ts",
+      "producers/query/main.ts",
+      "producers/server/area-pool/area-pool-thread.ts",
+      "workers/job-thread/job-thread.ts",
+      "workers/migrate/pair/digest-thread.ts",
+      "workers/move/sources/source-thread.ts",
+      "workers/periodic/policy-scan-thread.ts",
+    ],
+    page: ["producers/server/page/main.ts", stylesheet],
   },
-  tests: { project: "tsconfig.test.json", out: "dist-test", sources: [...sourceDirectories, "test"] },
+  tests: {
+    out: "dist-test",
+    sources: [...sourceDirectories, "test"],
+    programs: [
+      "test/bench/bare-worker.ts",
+      "test/bench/farm-process.ts",
+      "test/bench/main.ts",
+      "test/support/hosts/migrate-process.ts",
+      "test/support/megatest/client-process.ts",
+      "test/support/megatest/server-process.ts",
+      "test/support/queue/count-meanwhile.mjs",
+      "test/support/queue/scripted-job-thread.mjs",
+      "test/support/queue/worker-process.mjs",
+    ],
+  },
+};
+
+/**
+ * Packages that read files of their own, and where those are in dist: the bundle tells them. Bull Board takes the
+ * directory as an option.
+ */
+const assets = {
+  "@bull-board/ui": { from: "dist", to: "bull-board/dist" },
+  "@fastify/swagger-ui": { from: "static", to: "swagger-ui/static", omit: /swagger-ui\.js$/ },
 };
 
 /**
  * Returns the newest modification below a path, including directories, so that a removed file counts. Tests are not
- * compiled.
+ * built.
  */
 function newest(path) {
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -42,57 +79,181 @@ function newest(path) {
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
 }
 
-function isStale({ project, out, sources }) {
+function isStale({ out, sources }) {
   const built = statSync(join(root, out), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const inputs = [...sources, project, "tsconfig.json", "tsconfig.page.json", "package-lock.json"];
+  const inputs = [...sources, "npm-shrinkwrap.json", "scripts/build.mjs"];
   return built === 0 || inputs.some((input) => newest(join(root, input)) > built);
 }
 
-async function compile(project, out) {
-  if ((await run(process.execPath, [compiler, "-p", project, "--outDir", out])) !== 0) {
-    throw new SetupError(`tsc -p ${project} failed; see the errors above`);
+/** Gives the modules of @fastify/swagger-ui, which are CommonJS, the directory of their copied files. */
+const swaggerFiles = {
+  name: "swagger-files",
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules\/@fastify\/swagger-ui\/(?:index|lib\/[\w-]+)\.js$/ }, ({ path }) => {
+      const [, inside] = path.split("@fastify/swagger-ui/");
+      const directory = JSON.stringify(join("dist", "swagger-ui", dirname(inside)));
+      const top = 'require("node:path").dirname(require.resolve("megatest-jobs/package.json"))';
+      const text = readFileSync(path, "utf8").replace(
+        /^/,
+        `const __dirname = require("node:path").join(${top}, ${directory});`,
+      );
+      return { contents: text, loader: "js" };
+    });
+  },
+};
+
+/** Bundles the programs and, for browsers, the page. Resolves to the paths of all inputs. */
+async function bundle({ programs, page = [], bundlesPackages = false }, out) {
+  const { build: esbuild } = await import("esbuild");
+  const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const options = {
+    absWorkingDir: root,
+    outbase: ".",
+    outdir: out,
+    bundle: true,
+    format: "esm",
+    // Small checkouts in tests lack some.
+    entryPoints: programs.filter((path) => existsSync(join(root, path))),
+    metafile: true,
+    // For debuggers; not packed.
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: "warning",
+  };
+  const require =
+    'import { createRequire as createRequire_ } from "node:module"; const require = createRequire_(import.meta.url);';
+  const built = [
+    esbuild({
+      ...options,
+      platform: "node",
+      target: "node22.15",
+      splitting: true,
+      chunkNames: "chunks/[name]-[hash]",
+      ...(bundlesPackages
+        ? { external: [...Object.keys({ ...dependencies, ...peerDependencies }), "megatest-jobs"] }
+        : { packages: "external" }),
+      // Bundled CommonJS modules require Node's own modules.
+      banner: { js: require },
+      plugins: [swaggerFiles],
+    }),
+  ];
+  if (page.every((path) => existsSync(join(root, path)))) {
+    const entryPoints = page;
+    built.push(esbuild({ ...options, entryPoints, platform: "browser", target: "es2023", minify: true }));
+  }
+  return (await Promise.all(built)).flatMap(({ metafile }) => Object.keys(metafile.inputs));
+}
+
+/** Copies the files that the page and bundled packages serve. */
+function copyAssets(out) {
+  const html = join("producers", "server", "page", "overview.html");
+  if (existsSync(join(root, html))) cpSync(join(root, html), join(out, html));
+  for (const [name, { from, to, omit }] of Object.entries(assets)) {
+    const filter = (path) => omit === undefined || !omit.test(path);
+    cpSync(join(root, "node_modules", name, from), join(out, to), { recursive: true, filter });
   }
 }
 
-/** Compiles the page for browsers and copies its other files. */
-async function buildPage({ project, directory }, out) {
-  await compile(project, out);
-  for (const name of readdirSync(join(root, directory)).filter((file) => !file.endsWith(".ts"))) {
-    copyFileSync(join(root, directory, name), join(out, directory, name));
+/** Writes the types of the library: tsc writes those of every source, and those that its own do not name go. */
+async function emitTypes(out) {
+  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+  if ((await run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", out])) !== 0) {
+    throw new SetupError("tsc -p tsconfig.build.json failed; see the errors above");
+  }
+  const named = new Set();
+  const follow = (file) => {
+    if (named.has(file)) return;
+    named.add(file);
+    for (const [, from] of readFileSync(file, "utf8").matchAll(/from "(\.[^"]+)\.ts"/g)) {
+      follow(join(dirname(file), `${from}.d.ts`));
+    }
+  };
+  follow(join(out, "entry", "library.d.ts"));
+  // better-sqlite3 has no types of its own; with a copy, a program needs no further package.
+  const sqliteTypes = join(out, "better-sqlite3.d.cts");
+  cpSync(join(root, "node_modules", "@types", "better-sqlite3", "index.d.ts"), sqliteTypes);
+  named.add(sqliteTypes);
+  for (const file of named) {
+    const text = readFileSync(file, "utf8");
+    const path = relative(dirname(file), sqliteTypes.replace(/\.d\.cts$/, ".cjs"));
+    const from = `from "${path.startsWith(".") ? path : `./${path}`}"`;
+    if (text.includes('from "better-sqlite3"'))
+      writeFileSync(file, text.replace('from "better-sqlite3"', from));
+  }
+  for (const name of readdirSync(out, { recursive: true }).filter((path) => path.endsWith(".d.ts"))) {
+    if (!named.has(join(out, name))) rmSync(join(out, name));
   }
 }
 
-/** Compiles one target. @throws {SetupError} if tsc finds errors; the old build stays then. */
-export async function build({ project, out, page }) {
-  if (!existsSync(compiler)) {
-    say("no compiler here (npm ci --omit=dev omits it): nothing built");
+/** Writes the licences of all bundled packages. */
+function writeLicences(inputs, out) {
+  const directories = new Set(
+    inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  );
+  for (const name of [...Object.keys(assets), "@types/better-sqlite3"]) {
+    directories.add(join("node_modules", name));
+  }
+  const texts = [...directories].sort().map((directory) => {
+    const { name, version, license } = JSON.parse(
+      readFileSync(join(root, directory, "package.json"), "utf8"),
+    );
+    const file = readdirSync(join(root, directory)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? "" : `\n${readFileSync(join(root, directory, file), "utf8").trim()}\n`;
+    return `${name} ${version}: ${license ?? "see its package"}\n${text}`;
+  });
+  writeFileSync(join(out, "LICENCES.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
+}
+
+/** Writes the manual page, from the output of the built program. */
+async function writeManual(out) {
+  const { code, stdout, stderr } = await ask(process.execPath, [join(out, executable), "manual"]);
+  if (code !== 0) throw new SetupError(`mtjobs manual failed: ${stderr}`);
+  writeFileSync(join(out, "mtjobs.1"), stdout);
+}
+
+/** Builds one target. @throws {SetupError} if the sources have errors; the old build stays then. */
+export async function build(target, { forPackage = false } = {}) {
+  const isProduct = target === targets.product;
+  const out = join(root, target.out);
+  if (!existsSync(join(root, "node_modules", "esbuild"))) {
+    say("no esbuild here (npm ci --omit=dev omits it): nothing built");
     return;
   }
   const started = new Date();
-  const fresh = join(root, `${out}.new-${process.pid}`);
-  const old = join(root, `${out}.old-${process.pid}`);
+  const fresh = `${out}.new-${process.pid}`;
+  const old = `${out}.old-${process.pid}`;
   try {
-    await compile(project, fresh);
-    if (page !== undefined && existsSync(join(root, page.project))) await buildPage(page, fresh);
+    const inputs = await bundle(target, fresh).catch((error) => {
+      throw new SetupError(`building ${target.out}/ failed: ${error.message}`);
+    });
+    if (isProduct) {
+      copyAssets(fresh);
+      writeLicences(inputs, fresh);
+    }
     if (existsSync(join(fresh, executable))) chmodSync(join(fresh, executable), 0o755);
-    // The directory gets the start time: a source saved while tsc ran must count as newer.
+    if (isProduct && forPackage) {
+      await emitTypes(fresh);
+      await writeManual(fresh);
+    }
+    // The directory gets the start time: a source saved during the build must count as newer.
     utimesSync(fresh, started, started);
-    if (existsSync(join(root, out))) renameSync(join(root, out), old);
-    renameSync(fresh, join(root, out));
+    if (existsSync(out)) renameSync(out, old);
+    renameSync(fresh, out);
   } finally {
     for (const left of [fresh, old]) rmSync(left, { recursive: true, force: true });
   }
 }
 
-/** Compiles a target if a source is newer than its last build; skips a target without a project file. */
+/** Builds one target if a source is newer than its last build. */
 export async function buildIfStale(target) {
-  if (!existsSync(join(root, target.project)) || !isStale(target)) return;
+  if (!isStale(target)) return;
   say(`building ${target.out}/`);
   await build(target);
 }
 
 await asProgram(import.meta.url, async (args) => {
   const names = args.filter((argument) => Object.hasOwn(targets, argument));
+  const options = { forPackage: args.includes("--package") };
   const work = args.includes("--if-stale") ? buildIfStale : build;
-  for (const name of names.length > 0 ? names : ["product"]) await work(targets[name]);
+  for (const name of names.length > 0 ? names : ["product"]) await work(targets[name], options);
 });

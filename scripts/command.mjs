@@ -63,11 +63,11 @@ const running = new Set();
 export function run(
   command,
   args,
-  { env = process.env, stdout = process.stderr, started = (_pid) => {} } = {},
+  { env = process.env, cwd = root, stdout = process.stderr, started = (_pid) => {} } = {},
 ) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
-      cwd: root,
+      cwd,
       env,
       detached: true,
       stdio: ["ignore", stdout, "inherit"],
@@ -104,17 +104,7 @@ export function npm(args, options) {
   return run("npm", args, options);
 }
 
-/**
- * Runs `work` if the module was started as a program (not imported). A SetupError is printed as one line; the exit
- * status is what `work` resolves to, 0 without a value.
- */
-export async function asProgram(moduleUrl, work) {
-  if (process.argv[1] === undefined || realpathSync(process.argv[1]) !== fileURLToPath(moduleUrl)) return;
-  try {
-    process.exitCode = (await work(process.argv.slice(2))) ?? 0;
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    say(error.message);
-    process.exitCode = error.status;
-  }
+/** Returns true if the module was started as a program (not imported). */
+export function isProgram(moduleUrl) {
+  return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(moduleUrl);
 }

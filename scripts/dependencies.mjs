@@ -1,17 +1,8 @@
-/**
- * Installs the packages of package-lock.json if they are missing: `node scripts/dependencies.mjs`. Needs only Node
- * and npm; if better-sqlite3 must be compiled, also a compiler.
- */
+/** Installs the packages of npm-shrinkwrap.json if they are missing: `node scripts/dependencies.mjs`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ask, asProgram, npm, root, SetupError, say, which } from "./command.mjs";
-import { installPackages } from "./package-manager.mjs";
-
-const compilers = [["python3"], ["make"], ["g++", "c++", "clang++"]];
-const noCompiler = `better-sqlite3 could not be installed. If its prebuilt binary cannot be downloaded, it is compiled, which
-needs python3, make and a C++ compiler (and Node's headers, which node-gyp downloads). Install them
-(Debian, Ubuntu: sudo apt-get install python3 make g++; Fedora: sudo dnf install python3 make gcc-c++;
-Alpine: apk add python3 make g++; macOS: xcode-select --install), then run this again`;
+import { ask, npm, root, SetupError, say } from "./command.mjs";
+import { asProgram } from "./program.mjs";
 
 function readJson(path) {
   try {
@@ -23,9 +14,9 @@ function readJson(path) {
 
 /** Returns true if node_modules has every package in the version of the lock file. */
 function isInstalled(top) {
-  const wanted = readJson(join(top, "package-lock.json"));
+  const wanted = readJson(join(top, "npm-shrinkwrap.json"));
   const present = readJson(join(top, "node_modules", ".package-lock.json"));
-  if (wanted === undefined) throw new SetupError(`${join(top, "package-lock.json")} is missing or damaged`);
+  if (wanted === undefined) throw new SetupError(`${join(top, "npm-shrinkwrap.json")} is missing or damaged`);
   if (present === undefined) return false;
   return Object.entries(wanted.packages).every(([path, { version, optional }]) => {
     const found = present.packages[path];
@@ -34,47 +25,32 @@ function isInstalled(top) {
   });
 }
 
-/** better-sqlite3 is native: with another Node version or a copied node_modules it is present but unusable. */
+/** better-sqlite3 brings a binary for each common platform, which a copied node_modules may lack. */
 async function sqliteOpens() {
   const script = 'new (require("better-sqlite3"))(":memory:").close()';
   return (await ask(process.execPath, ["-e", script])).code === 0;
 }
 
-function lacksCompiler() {
-  return compilers.some((names) => names.every((name) => which(name) === undefined));
-}
-
-async function installCompilers() {
-  const packages = {
-    apt: [["python3", "make", "g++"]],
-    dnf: [["python3", "make", "gcc-c++"]],
-    apk: [["python3", "make", "g++"]],
-  };
-  return installPackages("the compiler for better-sqlite3", packages);
-}
-
-/** Runs an npm command; if it fails without a compiler, installs one and tries once more. */
-async function npmWithCompiler(args) {
-  let status = await npm(args);
-  if (status !== 0 && lacksCompiler()) {
-    if (!(await installCompilers())) throw new SetupError(noCompiler);
-    status = await npm(args);
+async function install() {
+  // Nothing that is installed needs a script.
+  if ((await npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])) !== 0) {
+    throw new SetupError("npm ci failed; see its output above");
   }
-  if (status !== 0) throw new SetupError(`npm ${args[0]} failed; see its output above`);
 }
 
-/** Makes node_modules match package-lock.json and better-sqlite3 usable. @throws {SetupError} */
+/** Makes node_modules match npm-shrinkwrap.json and checks that better-sqlite3 loads. @throws {SetupError} */
 export async function installDependencies() {
   if (!isInstalled(root)) {
-    say(
-      "installing the packages of package-lock.json (npm ci; about a minute if better-sqlite3 must be compiled)",
-    );
-    await npmWithCompiler(["ci", "--no-audit", "--no-fund"]);
+    say("installing the packages of npm-shrinkwrap.json (npm ci)");
+    await install();
   }
   if (await sqliteOpens()) return;
-  say("better-sqlite3 does not load in this Node version: rebuilding it");
-  await npmWithCompiler(["rebuild", "better-sqlite3"]);
-  if (!(await sqliteOpens())) throw new SetupError(noCompiler);
+  say("better-sqlite3 does not load: installing the packages again (npm ci)");
+  await install();
+  if (await sqliteOpens()) return;
+  throw new SetupError(
+    `better-sqlite3 has no binary that loads on ${process.platform}-${process.arch}; on Linux it needs glibc 2.34 or later, or musl`,
+  );
 }
 
 await asProgram(import.meta.url, installDependencies);

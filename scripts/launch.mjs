@@ -1,15 +1,17 @@
 /**
- * `node scripts/launch.mjs demo|test|faults|limits|torture|powercut|bench [arguments]`: sets up what is missing,
- * runs the program, removes what it started, and exits with the program's status. Needs only Node 20 and npm.
+ * `node scripts/launch.mjs demo|test|unit|faults|limits|torture|powercut|bench|figures|structure [arguments]`: sets up
+ * what is missing, runs the program, removes what it started, and exits with the program's status. Needs only Node
+ * and npm.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildIfStale, targets } from "./build.mjs";
 import { ensureChromium } from "./chromium.mjs";
-import { asProgram, exitStatus, passOn, run, SetupError, which } from "./command.mjs";
+import { exitStatus, passOn, run, SetupError, which } from "./command.mjs";
 import { installDependencies } from "./dependencies.mjs";
 import { installPackages } from "./package-manager.mjs";
+import { asProgram } from "./program.mjs";
 import { withRedis } from "./redis.mjs";
 
 const vitest = [join("node_modules", "vitest", "vitest.mjs"), "run"];
@@ -21,6 +23,7 @@ const programs = {
     command: vitest,
     prepare: ensureChromium,
   },
+  unit: { targets: [], command: [...vitest, "--project", "unit"], needsRedis: false },
   faults: {
     targets: [targets.product, targets.tests],
     command: [...vitest, join("test", "faults"), "risen-rows", "one-job", "follow", "--reporter=verbose"],
@@ -51,6 +54,8 @@ const programs = {
     command: [join("dist-test", "test", "bench", "main.js")],
     tools: { sqlite3: { apt: [["sqlite3"]], dnf: [["sqlite"]], apk: [["sqlite"]], brew: [["sqlite"]] } },
   },
+  figures: { targets: [], command: [join("test", "figures", "main.ts")], needsRedis: false },
+  structure: { targets: [], command: [join("test", "structure", "main.ts")], needsRedis: false },
 };
 
 /** Ctrl-C in a terminal may arrive twice, from the terminal and from npm; signals within this time count as one. */
@@ -137,9 +142,6 @@ async function launch(name, args) {
     if (name === "--help" || name === "-h") return printUsage(usage);
     throw new SetupError(usage, 2);
   }
-  if (Number(process.versions.node.split(".")[0]) < 20) {
-    throw new SetupError(`Node 20 or later is needed; this is ${process.version}`);
-  }
   const usage = usageOf(name, program.options);
   const numbers = numbersFrom(program.options, args, usage);
   if (numbers === "help") return printUsage(usage);
@@ -152,10 +154,13 @@ async function launch(name, args) {
   await program.prepare?.();
   for (const [tool, packages] of Object.entries(program.tools ?? {})) await needTool(tool, packages);
   unlessStopped();
+  const command = [...program.command, ...(numbers ? [] : args)];
+  const env = { ...process.env, ...program.env, ...numbers };
+  if (program.needsRedis === false) return run(process.execPath, command, { env, stdout: process.stdout });
   return withRedis(async (redis) => {
     unlessStopped();
-    const status = await run(process.execPath, [...program.command, ...(numbers ? [] : args)], {
-      env: { ...process.env, ...program.env, ...numbers, MTJOBS_REDIS_URL: redis.url },
+    const status = await run(process.execPath, command, {
+      env: { ...env, MTJOBS_REDIS_URL: redis.url },
       stdout: process.stdout,
       started: redis.watch,
     });

@@ -3,7 +3,7 @@
  * Exits 1 if a test failed, or if none ran.
  */
 import { readFileSync } from "node:fs";
-import { asProgram } from "./command.mjs";
+import { asProgram } from "./program.mjs";
 
 function readReport(path) {
   try {

@@ -1,16 +1,18 @@
+import { findPackageJSON } from "node:module";
 import { userInfo } from "node:os";
+import { pathToFileURL } from "node:url";
+
+/** URL of the package.json of this program. */
+export const packageJson = pathToFileURL(findPackageJSON(import.meta.url) ?? "");
 
 /**
- * Returns the URL of a built program or thread. Tests run from TypeScript, which Node 20 cannot start: then the file
- * in dist/ is used.
+ * Returns the URL of a file of the build: a program, a thread, or a directory of files to serve. The caller may be
+ * part of a bundle or a TypeScript source.
  *
- * @param name of the JavaScript file, relative to the caller
+ * @param path relative to dist/
  */
-export function builtFile(name: string, caller: string): URL {
-  const beside = new URL(name, caller);
-  if (!caller.endsWith(".ts")) return beside;
-  const root = new URL("..", import.meta.url);
-  return new URL(`dist/${beside.href.slice(root.href.length)}`, root);
+export function builtFile(path: string): URL {
+  return new URL(`dist/${path}`, packageJson);
 }
 
 /** Returns this process's user; its number if it has no name, as in a container. */

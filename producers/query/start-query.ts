@@ -18,7 +18,7 @@ export interface RunningQuery {
  * @throws {JobsError} `bad-query`, `read-only`, `timeout`, `busy`, …
  */
 export async function startQuery(request: QueryRequest, timeoutMs: number): Promise<RunningQuery> {
-  const child = fork(fileURLToPath(builtFile("./main.js", import.meta.url)), [], {
+  const child = fork(fileURLToPath(builtFile("producers/query/main.js")), [], {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

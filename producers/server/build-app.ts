@@ -10,7 +10,7 @@ import { eventRoute } from "./routes/events.ts";
 import { healthRoute } from "./routes/health.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { metricsRoute } from "./routes/metrics.ts";
-import { addOverview, importMapHash } from "./routes/overview.ts";
+import { addOverview } from "./routes/overview.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
 import type { ServerContext } from "./routes/server-context.ts";
 
@@ -69,7 +69,7 @@ async function addHeaders(app: FastifyInstance): Promise<void> {
         imgSrc: ["'self'", "data:"],
         // Swagger UI and Bull Board set inline styles.
         styleSrc: ["'self'", "'unsafe-inline'"],
-        scriptSrc: ["'self'", importMapHash],
+        scriptSrc: ["'self'"],
         objectSrc: ["'none'"],
         baseUri: ["'self'"],
         formAction: ["'self'"],

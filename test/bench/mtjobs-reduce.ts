@@ -5,6 +5,7 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
+import { builtFile } from "../../shared/process.ts";
 
 export interface Measured {
   ms: number;
@@ -13,8 +14,7 @@ export interface Measured {
   result: MoveResult;
 }
 
-/** The command as built; this file runs from `dist-test/test/bench`. */
-const command = fileURLToPath(new URL("../../../dist/entry/mtjobs.js", import.meta.url));
+const command = fileURLToPath(builtFile("entry/mtjobs.js"));
 
 /** Runs `mtjobs reduce --inline` with these selectors as a process of its own. */
 export async function runReduce(area: SampleArea, selectors: readonly string[]): Promise<Measured> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { builtProgram } from "../support/queue/built-program.ts";
 
 /** Starts a program of this directory, and resolves once it says that it is ready. */
 export async function startProgram(
@@ -9,7 +9,7 @@ export async function startProgram(
   args: readonly string[],
   prefix: string,
 ): Promise<ChildProcess> {
-  const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  const program = builtProgram(`test/bench/${name}`);
   const child = spawn(process.execPath, [program, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, MTJOBS_PREFIX: prefix },

@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
@@ -22,6 +21,7 @@ import {
   tendBoth,
   unionAt,
 } from "../support/hosts.ts";
+import { builtProgram } from "../support/queue.ts";
 
 interface Case {
   /** What it takes that the step is passed. */
@@ -58,9 +58,7 @@ const cases: Record<(typeof migrateSteps)[number], Case> = {
 };
 
 async function killAt(step: string, order: object): Promise<void> {
-  const script = fileURLToPath(
-    new URL("../../dist-test/test/support/hosts/migrate-process.js", import.meta.url),
-  );
+  const script = builtProgram("test/support/hosts/migrate-process");
   const child = spawn(process.execPath, [script, JSON.stringify(order)], {
     env: { PATH: process.env.PATH, MTJOBS_FAILPOINT: `${step}=kill` },
     stdio: ["ignore", "ignore", "pipe"],

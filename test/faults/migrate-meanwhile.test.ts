@@ -1,15 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { assertNothingLost, assertWritesKept, temporaryDirectory, waitFor } from "../support/area.ts";
 import { addresses, buildForTwo, homeOf, migrationRow, seenFromSide, unionAt } from "../support/hosts.ts";
-import { isStopped, startMegatestClient } from "../support/queue.ts";
+import { builtProgram, isStopped, startMegatestClient } from "../support/queue.ts";
 
-const script = fileURLToPath(
-  new URL("../../dist-test/test/support/hosts/migrate-process.js", import.meta.url),
-);
+const script = builtProgram("test/support/hosts/migrate-process");
 
 describe("a client that opens the old cache after the last check and writes all the while", () => {
   it.each([

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,10 +9,13 @@ export function wrongBuild(directory: string): string {
   cpSync(join(top, "dist"), join(directory, "dist"), { recursive: true });
   cpSync(join(top, "package.json"), join(directory, "package.json"));
   symlinkSync(join(top, "node_modules"), join(directory, "node_modules"));
-  const file = join(directory, "dist", "shared", "sqlite", "connection.js");
-  const right = readFileSync(file, "utf8");
-  const wrong = right.replaceAll('"EXTRA"', '"FULL"');
-  if (wrong === right) throw new Error(`${file} says nothing of EXTRA`);
-  writeFileSync(file, wrong);
+  const chunks = join(directory, "dist", "chunks");
+  const changed = readdirSync(chunks).filter((name) => {
+    const right = readFileSync(join(chunks, name), "utf8");
+    const wrong = right.replaceAll('"EXTRA"', '"FULL"');
+    if (wrong !== right) writeFileSync(join(chunks, name), wrong);
+    return wrong !== right;
+  });
+  if (changed.length === 0) throw new Error(`no file of ${chunks} names EXTRA`);
   return join(directory, "dist", "entry", "mtjobs.js");
 }

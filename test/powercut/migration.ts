@@ -97,7 +97,7 @@ async function recordMove(
 /** A process that did not notice writes to the closed pair of the old home, and that is seen there. */
 async function writeToOld(hosts: Hosts, area: SampleArea, to: Host, trace: string): Promise<void> {
   await hosts.settled(area, "switched");
-  const writer = new URL("../../dist-test/test/support/area/write-against.js", import.meta.url).href;
+  const writer = new URL("../support/area/write-against.ts", import.meta.url).href;
   const { cacheDb } = hosts.pairOn(area, to === "host-b" ? "host-a" : "host-b");
   const code = "import(process.argv[1]).then(({ writeAgainst }) => writeAgainst(process.argv[2]))";
   await traceProgram(trace, ["-e", code, writer, cacheDb], {});

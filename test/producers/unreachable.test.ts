@@ -5,7 +5,7 @@ import { buildArea } from "../../producers/demo/sample-area/build-area.ts";
 import { temporaryDirectory } from "../support/area.ts";
 import { canStartServer, documentOf, errorCodeOf, runCommand, withServer } from "../support/queue.ts";
 
-const queueLibraries = new URL("../../dist/shared/queue/connections.js", import.meta.url).href;
+const queueLibraries = new URL("../../shared/queue/connections.ts", import.meta.url).href;
 
 /** Milliseconds until a command that asks nobody has ended: what this machine takes now to start one that could ask. */
 async function startUp(): Promise<number> {

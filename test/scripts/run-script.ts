@@ -36,7 +36,7 @@ export function temporaryDirectory(): string {
 export function smallCheckout(sources: Record<string, string>): string {
   const top = temporaryDirectory();
   cpSync(join(root, "scripts"), join(top, "scripts"), { recursive: true });
-  for (const file of ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json"]) {
+  for (const file of ["package.json", "npm-shrinkwrap.json", "tsconfig.json", "tsconfig.build.json"]) {
     cpSync(join(root, file), join(top, file));
   }
   symlinkSync(join(root, "node_modules"), join(top, "node_modules"));

@@ -18,6 +18,7 @@ export {
   startMegatestServer,
 } from "./megatest/processes.ts";
 export { hasBrowser, withBrowser } from "./queue/browser.ts";
+export { builtProgram } from "./queue/built-program.ts";
 export { collectOutput } from "./queue/collect-output.ts";
 export { countMeanwhile } from "./queue/count-meanwhile.ts";
 export { type DividedArea, divideArea, fullRows, openToWrite, readFilesOf } from "./queue/divided-area.ts";

@@ -3,7 +3,8 @@ import { posix } from "node:path";
 import { parseSync } from "oxc-parser";
 
 /** Packages and modules that start processes and threads, or talk to Redis. */
-const outside = /^(node:(child_process|worker_threads|net|http)|bullmq|ioredis|redlock|playwright-core)$/;
+const outside =
+  /^(node:(child_process|worker_threads|net|http)|bullmq|ioredis|redlock|playwright-core|workers\/threads\/.*)$/;
 
 /** Runs `mkfifo`, for which Node has no function; it has ended when the call returns. */
 const harmless = "test/support/area/make-fifo.ts";

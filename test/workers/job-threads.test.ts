@@ -1,12 +1,13 @@
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import type { Progress } from "../../shared/contract/move-result.ts";
 import { parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { builtThreadUrl, JobThreads } from "../../workers/job-thread/job-threads.ts";
-import { onQueue, type QueueStage } from "../support/queue.ts";
+import { builtProgram, onQueue, type QueueStage } from "../support/queue.ts";
 
-const threadUrl = new URL("../support/queue/scripted-job-thread.mjs", import.meta.url);
+const threadUrl = pathToFileURL(builtProgram("test/support/queue/scripted-job-thread"));
 const settings = resolveSettings({ flags: { host: "hostA" } });
 const data = (area: string, script: string) => ({
   name: "reduce" as const,

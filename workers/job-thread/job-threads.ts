@@ -15,7 +15,7 @@ export interface ThreadOptions {
 }
 
 export function builtThreadUrl(): URL {
-  return builtFile("./job-thread.js", import.meta.url);
+  return builtFile("workers/job-thread/job-thread.js");
 }
 
 /** Threads that run jobs: SQLite blocks the thread that calls it, and the main thread must renew locks. */

@@ -20,7 +20,7 @@ export interface PolicyScanCalls {
 }
 
 const scanThreads = new ThreadPool<PolicyScanCalls>(
-  builtFile("./policy-scan-thread.js", import.meta.url),
+  builtFile("workers/periodic/policy-scan-thread.js"),
   "policy scan",
   0,
 );

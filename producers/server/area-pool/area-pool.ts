@@ -2,6 +2,7 @@ import { Tinypool } from "tinypool";
 import type { HistoryLine } from "../../../shared/contract/area-facts.ts";
 import type { ErrorDocument } from "../../../shared/error-document.ts";
 import { JobsError } from "../../../shared/errors.ts";
+import { builtFile } from "../../../shared/process.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import type { AreaMeasure } from "../../areas/measure-areas.ts";
 import type { AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
@@ -138,7 +139,7 @@ export class AreaPool {
 
 function threads(most: number): Tinypool {
   return new Tinypool({
-    filename: new URL("./area-pool-thread.js", import.meta.url).href,
+    filename: builtFile("producers/server/area-pool/area-pool-thread.js").href,
     minThreads: 1,
     maxThreads: most,
     idleTimeout: 60_000,

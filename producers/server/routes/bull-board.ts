@@ -1,13 +1,17 @@
+import { fileURLToPath } from "node:url";
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
 import type { FastifyInstance } from "fastify";
+import { builtFile } from "../../../shared/process.ts";
 import { queueName } from "../../../shared/queue/names.ts";
 import { knownHosts } from "../../jobs/list-jobs.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
 import type { ServerContext } from "./server-context.ts";
 
 const boardPath = "/queues";
+/** The files of @bull-board/ui, which the build copies. */
+const boardFiles = builtFile("bull-board");
 /** How long the list of hosts is cached, in ms; the board polls every few seconds. */
 const freshFor = 2000;
 
@@ -26,7 +30,10 @@ export async function addBoard(app: FastifyInstance, parts: ServerContext, write
   const board = createBullBoard({
     queues: [],
     serverAdapter,
-    options: { uiConfig: { boardTitle: "mtjobs", hideRedisDetails: true } },
+    options: {
+      uiBasePath: fileURLToPath(boardFiles),
+      uiConfig: { boardTitle: "mtjobs", hideRedisDetails: true },
+    },
   });
   // The board's pages show `message`.
   serverAdapter.setErrorHandler((error) => {

@@ -2,11 +2,11 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { isRoot } from "../area/as-user.ts";
 import { waitFor } from "../area/wait-for.ts";
+import { builtProgram } from "../queue/built-program.ts";
 
-const worker = fileURLToPath(new URL("../queue/worker-process.mjs", import.meta.url));
+const worker = builtProgram("test/support/queue/worker-process");
 
 /** Returns true if this process may create hosts: root on Linux, with neither the code nor the areas in /tmp. */
 export function mayMakeHosts(areasRoot: string): boolean {

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { builtProgram } from "../queue/built-program.ts";
 import type { AcknowledgedWrite, ClientCommand, ClientOptions, ClientReport } from "./client-messages.ts";
 import type { CopyPoint } from "./copy-changes.ts";
 import type { ServerCommand, ServerOptions, ServerReport } from "./server-messages.ts";
@@ -97,7 +97,7 @@ function start<Command, Report extends { type: string }>(
   name: string,
   options: object,
 ): Emulated<Command, Report> {
-  const child = fork(compiled(name), [JSON.stringify(options)], {
+  const child = fork(builtProgram(`test/support/megatest/${name}`), [JSON.stringify(options)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const reports: Report[] = [];
@@ -157,12 +157,4 @@ function waitFor<T>(
     listeners.add(look);
     look();
   });
-}
-
-/** Node 20 runs no TypeScript: processes run from the test build even if the caller does not. */
-function compiled(name: string): string {
-  const built = import.meta.url.endsWith(".ts") ? "../../../dist-test/test/support/megatest/" : "./";
-  const file = fileURLToPath(new URL(`${built}${name}.js`, import.meta.url));
-  if (!existsSync(file)) throw new Error(`${file} is missing: run npm run build:test`);
-  return file;
 }

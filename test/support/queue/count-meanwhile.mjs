@@ -1,6 +1,6 @@
 // Repeats queries in full-db mode until it is told to stop, then reports every different result. Started by
 // count-meanwhile.ts; uses the built library.
-import { FullDb } from "../../../dist/producers/full-db/full-db.js";
+import { FullDb } from "../../../producers/full-db/full-db.ts";
 
 const { files, queries, options } = JSON.parse(process.argv[2]);
 const db = new FullDb(files, options);

@@ -1,9 +1,9 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { FullDbOptions } from "../../../producers/full-db/full-db.ts";
 import type { ReadFiles } from "../../../producers/full-db/locate.ts";
+import { builtProgram } from "./built-program.ts";
 
 export interface Counted {
   rounds: number;
@@ -21,7 +21,7 @@ export async function countMeanwhile(
   queries: readonly string[],
   options: FullDbOptions = {},
 ): Promise<{ stop(): Promise<Counted> }> {
-  const script = fileURLToPath(new URL("./count-meanwhile.mjs", import.meta.url));
+  const script = builtProgram("test/support/queue/count-meanwhile");
   const child = fork(script, [JSON.stringify({ files, queries, options })]);
   onTestFinished(() => void child.kill("SIGKILL"));
   const first = await Promise.race([once(child, "message"), once(child, "exit")]);

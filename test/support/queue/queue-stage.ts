@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { Job, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { parsePayload } from "../../../shared/contract/payload.ts";
@@ -11,9 +11,8 @@ import { enqueueOptions } from "../../../shared/queue/enqueue-options.ts";
 import { newJobId } from "../../../shared/queue/names.ts";
 import { testRoot } from "../area/temp-directory.ts";
 import { waitFor } from "../area/wait-for.ts";
+import { builtProgram } from "./built-program.ts";
 import { queueLibraries, withRedis } from "./redis.ts";
-
-const support = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** One line of a scripted job's trace in an area. */
 export interface TraceLine {
@@ -66,7 +65,7 @@ export class QueueStage {
 
   /** Starts a worker of `host` without waiting for it. */
   spawn(host: string, env: Record<string, string> = {}): WorkerProcess {
-    const child = spawn(process.execPath, [support("worker-process.mjs")], {
+    const child = spawn(process.execPath, [builtProgram("test/support/queue/worker-process")], {
       stdio: ["ignore", "ignore", "pipe"],
       env: {
         PATH: process.env.PATH ?? "",
@@ -75,7 +74,7 @@ export class QueueStage {
         MTJOBS_PREFIX: this.prefix,
         MTJOBS_HOST: host,
         MTJOBS_AREAS: this.root,
-        MTJOBS_TEST_THREAD: new URL("scripted-job-thread.mjs", import.meta.url).href,
+        MTJOBS_TEST_THREAD: pathToFileURL(builtProgram("test/support/queue/scripted-job-thread")).href,
         ...env,
       },
     });

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { builtFile } from "../../../shared/process.ts";
 import { collectOutput, type Ended } from "./collect-output.ts";
 
 /** The path of the built command. */
-export const builtCommand = fileURLToPath(new URL("../../../dist/entry/mtjobs.js", import.meta.url));
+export const builtCommand = fileURLToPath(builtFile("entry/mtjobs.js"));
 
 export interface Finished extends Ended {
   /** Milliseconds from start to end. */

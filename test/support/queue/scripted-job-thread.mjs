@@ -4,7 +4,8 @@ import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
-import { serveJobs } from "../../../dist/workers/job-thread/serve-jobs.js";
+import { JobsError } from "../../../shared/errors.ts";
+import { serveJobs } from "../../../workers/job-thread/serve-jobs.ts";
 
 const zero = {
   runs: 0,
@@ -29,7 +30,6 @@ const runScript =
     log(`the script is ${payload.runname}`);
     if (payload.runname === "exit") process.exit(7);
     if (payload.runname === "refuse") {
-      const { JobsError } = await import("../../../dist/shared/errors.js");
       throw new JobsError("pinned", "this area is pinned");
     }
     if (payload.runname === "busy")

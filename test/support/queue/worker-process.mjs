@@ -1,7 +1,7 @@
 // A worker process as `mtjobs worker` starts one, with what MTJOBS_TEST_THREAD, _TIMES and _LOOK_MS set.
-import { resolveSettings } from "../../../dist/shared/settings/settings.js";
-import { runWorker } from "../../../dist/workers/main.js";
-import { variable } from "../../../dist-test/test/support/environment.js";
+import { resolveSettings } from "../../../shared/settings/settings.ts";
+import { runWorker } from "../../../workers/main.ts";
+import { variable } from "../environment.ts";
 
 const thread = variable("MTJOBS_TEST_THREAD");
 const lookMs = variable("MTJOBS_TEST_LOOK_MS");

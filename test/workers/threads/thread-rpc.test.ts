@@ -21,12 +21,12 @@ interface Back {
   log(sentence: string): void;
 }
 
-const built = (path: string) => fileURLToPath(new URL(`../../../dist/${path}`, import.meta.url));
+const source = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 const code = `
 import { threadId } from "node:worker_threads";
-import { JobsError } from ${JSON.stringify(built("shared/errors.js"))};
-import { serveCalls } from ${JSON.stringify(built("workers/threads/thread-rpc.js"))};
+import { JobsError } from ${JSON.stringify(source("shared/errors.ts"))};
+import { serveCalls } from ${JSON.stringify(source("workers/threads/thread-rpc.ts"))};
 serveCalls({
   id: () => threadId,
   add: ([a, b]) => a + b,

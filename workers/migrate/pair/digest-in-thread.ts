@@ -8,7 +8,7 @@ export interface DigestCalls {
 }
 
 const digestThreads = new ThreadPool<DigestCalls>(
-  builtFile("./digest-thread.js", import.meta.url),
+  builtFile("workers/migrate/pair/digest-thread.js"),
   "digest",
   0,
 );

@@ -27,7 +27,7 @@ export interface SourceWriterBack {
 
 /** One for each source of an area, kept from one job to the next. */
 const sourceThreads = new ThreadPool<SourceWriterCalls, SourceWriterBack>(
-  builtFile("./source-thread.js", import.meta.url),
+  builtFile("workers/move/sources/source-thread.js"),
   "source",
   3,
 );
