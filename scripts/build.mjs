@@ -211,10 +211,9 @@ async function writeManual(out) {
   writeFileSync(join(out, "mtjobs.1"), stdout);
 }
 
-/** Builds one target. @throws {SetupError} if the sources have errors; the old build stays then. */
-export async function build(target, { forPackage = false } = {}) {
+/** Builds one target into its directory or `out`. @throws {SetupError} if the sources have errors; the old build stays then. */
+export async function build(target, { forPackage = false, out = join(root, target.out) } = {}) {
   const isProduct = target === targets.product;
-  const out = join(root, target.out);
   if (!existsSync(join(root, "node_modules", "esbuild"))) {
     say("no esbuild here (npm ci --omit=dev omits it): nothing built");
     return;

@@ -1,5 +1,5 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|limits|torture|powercut|bench|figures|structure [arguments]`: sets up
+ * `node scripts/launch.mjs demo|test|unit|faults|limits|torture|powercut|bench|figures|installs|structure [arguments]`: sets up
  * what is missing, runs the program, removes what it started, and exits with the program's status. Needs only Node
  * and npm.
  */
@@ -28,6 +28,11 @@ const programs = {
     targets: [targets.product, targets.tests],
     command: [...vitest, join("test", "faults"), "risen-rows", "one-job", "follow", "--reporter=verbose"],
     env: { MTJOBS_FAULTS: "all" },
+  },
+  installs: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "installs"), "--reporter=verbose"],
+    env: { MTJOBS_INSTALLS: "all" },
   },
   limits: {
     targets: [targets.product, targets.tests],

@@ -21,19 +21,27 @@ function lockedVersion() {
   return readJson(join(directory, "package-lock.json")).packages[`node_modules/${packageName}`]?.version;
 }
 
-/** Resolves to the path of the checkout's Node, installed if necessary; undefined if this process runs a recent one. */
-export async function checkoutNode() {
-  if (Number.parseInt(process.versions.node, 10) >= oldestMajor) return undefined;
+/**
+ * Resolves to the directory of a Node package from the npm registry, installed if necessary.
+ * @param reason why one is needed, for messages
+ */
+export async function installNode(reason = "a package contains a Node of its own") {
   const version = lockedVersion();
-  const tooOld = `this is Node ${process.version}, and the checkout needs Node ${oldestMajor} or later`;
-  if (version === undefined) throw new SetupError(`${tooOld}: install it (https://nodejs.org)`);
+  if (version === undefined) throw new SetupError(`${reason}: install it (https://nodejs.org)`);
   if (!existsSync(binary) || readJson(join(packageDirectory, "package.json")).version !== version) {
-    say(`${tooOld}: installing Node ${version} into scripts/node (npm ci; about 200 MB on disk)`);
+    say(`${reason}: installing Node ${version} into scripts/node (npm ci; about 200 MB on disk)`);
     const status = await npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: directory });
     if (status !== 0 || !existsSync(binary)) {
       throw new SetupError(`Node ${version} could not be installed; see npm's output above`);
     }
   }
+  return packageDirectory;
+}
+
+/** Resolves to the path of the checkout's Node, installed if necessary; undefined if this process runs a recent one. */
+export async function checkoutNode() {
+  if (Number.parseInt(process.versions.node, 10) >= oldestMajor) return undefined;
+  await installNode(`this is Node ${process.version}, and the checkout needs Node ${oldestMajor} or later`);
   return binary;
 }
 

@@ -11,6 +11,10 @@ interface Variable {
  */
 export const variables = {
   MTJOBS_FAULTS: { meaning: "`all`: every case of the long tests, not one of each kind", fallback: "" },
+  MTJOBS_INSTALLS: {
+    meaning: "`all`: install the package with each Node and npm, not only these",
+    fallback: "",
+  },
   MTJOBS_LIMITS: { meaning: "`full`: areas of the largest size, not a hundredth of it", fallback: "" },
   MTJOBS_RECORD: { meaning: "`yes`: write the measured figures to docs/figures", fallback: "" },
   MTJOBS_SEED: { meaning: "seed of the property tests", fallback: "20240611" },

@@ -100,8 +100,9 @@ describe("a private copy of somebody else's database", () => {
   });
 
   it("is not opened with a journal that names another file, and that file stays", () => {
-    const victim = join(root, "victim");
-    writeFileSync(victim, "anything");
+    // SQLite 3.54 removes only files of such names that name the journal; earlier ones, as in Megatest, any file.
+    const victim = join(root, "victim-mj000000900");
+    writeFileSync(victim, `${file}-journal\0`);
     plantJournal(file, victim);
     expect(errorOf(() => copyPrivately(file, expected))).toMatchObject({
       code: "corrupt",

@@ -43,6 +43,11 @@ export async function runProgram(
     runWorker: elsewhere,
   });
   const code = await program.run(args);
-  const text = (out: PassThrough) => String(out.read() ?? "");
+  // A read returns one of the buffered chunks only.
+  const text = (out: PassThrough) => {
+    let whole = "";
+    for (let chunk = out.read(); chunk !== null; chunk = out.read()) whole += String(chunk);
+    return whole;
+  };
   return { code, stdout: text(stdout), stderr: text(stderr), ms: Date.now() - started };
 }
