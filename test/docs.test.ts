@@ -8,7 +8,11 @@ import { migrateCheckNames } from "../shared/contract/names.ts";
 import { payloadSchemas } from "../shared/contract/payload.ts";
 import { errorCodes } from "../shared/error-codes.ts";
 import { environmentName, resolveSettings } from "../shared/settings/settings.ts";
-import { migrateSteps, reduceSteps, restoreSteps } from "../workers/area-db/job-steps.ts";
+import {
+  migrateFailpoints,
+  reduceFailpoints,
+  restoreFailpoints,
+} from "../workers/area-db/failpoint-names.ts";
 import { runCommand } from "./support/queue.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -108,8 +112,8 @@ describe("the documentation", () => {
 
   it("tells for every step of a job what is on disk if it dies there, and for no other", () => {
     for (const [page, steps] of [
-      ["docs/moving.md", [...reduceSteps, ...restoreSteps]],
-      ["docs/migrating.md", migrateSteps],
+      ["docs/moving.md", [...reduceFailpoints, ...restoreFailpoints]],
+      ["docs/migrating.md", migrateFailpoints],
     ] as const)
       expect([...namesInTable(page, "What if it dies here")].sort()).toEqual([...steps].sort());
   });

@@ -57,8 +57,8 @@ function pathOf(command: Command): string {
 function helpOf(command: Command): string {
   let help = "";
   command.configureOutput({
-    writeOut: (part) => {
-      help += part;
+    writeOut: (text) => {
+      help += text;
     },
     getOutHelpWidth: () => 76,
   });

@@ -7,14 +7,14 @@ export function drainText({ host, dryRun, moved, stayed, enqueued, warnings }: D
   const head = dryRun
     ? `${host} would take no new areas`
     : `${host} takes no new areas (mtjobs undrain ${host} ends this)`;
-  const parts = [head];
-  if (moved.length + stayed.length + enqueued.length === 0) parts.push(`no area is at home on ${host}`);
+  const paragraphs = [head];
+  if (moved.length + stayed.length + enqueued.length === 0) paragraphs.push(`no area is at home on ${host}`);
   if (moved.length > 0)
-    parts.push(`${dryRun ? "could move" : "moved"} ${plural(moved.length, "area")}:\n${rows(moved)}`);
-  if (stayed.length > 0) parts.push(`${dryRun ? "would stay" : "stayed"}:\n${stayedRows(stayed)}`);
-  if (enqueued.length > 0) parts.push(`pending (mtjobs job ID shows progress):\n${rows(enqueued)}`);
-  for (const warning of warnings) parts.push(`warning: ${printable(warning)}`);
-  return parts.join("\n\n");
+    paragraphs.push(`${dryRun ? "could move" : "moved"} ${plural(moved.length, "area")}:\n${rows(moved)}`);
+  if (stayed.length > 0) paragraphs.push(`${dryRun ? "would stay" : "stayed"}:\n${stayedRows(stayed)}`);
+  if (enqueued.length > 0) paragraphs.push(`pending (mtjobs job ID shows progress):\n${rows(enqueued)}`);
+  for (const warning of warnings) paragraphs.push(`warning: ${printable(warning)}`);
+  return paragraphs.join("\n\n");
 }
 
 function rows(areas: readonly DrainedArea[]): string {

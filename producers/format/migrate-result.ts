@@ -9,15 +9,17 @@ const marks = { true: "ok", false: "AGAINST", null: "unknown" } as const;
 
 export function migrateText(result: ShownMigration): string {
   const { checks, bytes, strays, warnings, lastSyncAt } = result;
-  const parts = [`${result.jobId}: ${printable(headOf(result))}`];
-  if (checks.length > 0) parts.push(textTable(checks.map(checkRow), { indent: "  " }));
+  const paragraphs = [`${result.jobId}: ${printable(headOf(result))}`];
+  if (checks.length > 0) paragraphs.push(textTable(checks.map(checkRow), { indent: "  " }));
   const carried = Object.entries(bytes).map(([file, size]) => [file, bytesText(size)]);
-  if (carried.length > 0) parts.push(`copied:\n${textTable(carried, { right: [1], indent: "  " })}`);
+  if (carried.length > 0) paragraphs.push(`copied:\n${textTable(carried, { right: [1], indent: "  " })}`);
   if (lastSyncAt !== undefined)
-    parts.push(`the last known sync was at ${lastSyncAt}; later changes on the old homehost may be missing`);
-  if (strays.merged + strays.kept > 0) parts.push(straysText(strays));
-  for (const warning of warnings) parts.push(`warning: ${printable(warning)}`);
-  return parts.join("\n\n");
+    paragraphs.push(
+      `the last known sync was at ${lastSyncAt}; later changes on the old homehost may be missing`,
+    );
+  if (strays.merged + strays.kept > 0) paragraphs.push(straysText(strays));
+  for (const warning of warnings) paragraphs.push(`warning: ${printable(warning)}`);
+  return paragraphs.join("\n\n");
 }
 
 function headOf(result: ShownMigration): string {

@@ -36,20 +36,20 @@ const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
 export function resultText(result: MoveResult): string {
   const { dryRun, moved, job } = result;
   const place = `${printable(result.area)} on ${result.host} in ${elapsedText(result.elapsedMs)}`;
-  const parts = [
+  const paragraphs = [
     `${result.jobId}: ${job === "repair" ? "searched for leftovers of dead jobs in" : didText(result)} ${place}`,
   ];
-  if (moved.runs > 0) parts.push(movedText(result), dryRun || job === "restore" ? runsText(result) : "");
-  parts.push(skippedText(result), dryRun ? "" : bytesLines(result));
+  if (moved.runs > 0) paragraphs.push(movedText(result), dryRun || job === "restore" ? runsText(result) : "");
+  paragraphs.push(skippedText(result), dryRun ? "" : bytesLines(result));
   if (result.timeUp !== undefined) {
     const { by, left } = result.timeUp;
-    parts.push(`time is up (${by}): ${plural(left, "run")} left for the next job`);
+    paragraphs.push(`time is up (${by}): ${plural(left, "run")} left for the next job`);
   }
-  parts.push(keptText(result));
-  if (result.late > 0) parts.push(`${plural(result.late, "late row")} merged into runs moved earlier`);
-  parts.push(leftoversText(result));
-  for (const warning of result.warnings) parts.push(`warning: ${printable(warning)}`);
-  return parts.filter((part) => part !== "").join("\n\n");
+  paragraphs.push(keptText(result));
+  if (result.late > 0) paragraphs.push(`${plural(result.late, "late row")} merged into runs moved earlier`);
+  paragraphs.push(leftoversText(result));
+  for (const warning of result.warnings) paragraphs.push(`warning: ${printable(warning)}`);
+  return paragraphs.filter((paragraph) => paragraph !== "").join("\n\n");
 }
 
 /** Unsynced values are counted apart: they did not lose to a newer version. */

@@ -28,7 +28,7 @@ export function fleetStatusText({ hosts, automatic }: FleetStatus): string {
     head: ["HOST", "WORKER", "ADDRESS", "ACTIVE", "WAITING", "DELAYED", "FAILED", "COMPLETED", "AREAS"],
     right: [3, 4, 5, 6, 7],
   });
-  return [table, automaticText(automatic)].filter((part) => part !== "").join("\n\n");
+  return [table, automaticText(automatic)].filter((paragraph) => paragraph !== "").join("\n\n");
 }
 
 function workerText(worker: QueueStatus["worker"]): string {
@@ -61,7 +61,7 @@ export function areaStatusText(
     ...status.policies.map(({ name, text }) => ["reduces", `${name}: ${text}`]),
     ...(queue instanceof JobsError ? [["queue", `unknown: ${queue.message}`]] : []),
   ];
-  const parts = [textTable(facts), sidesTable(status)];
+  const paragraphs = [textTable(facts), sidesTable(status)];
   const servers = status.servers.map((server) => [
     server.state,
     server.address ?? server.host,
@@ -70,21 +70,21 @@ export function areaStatusText(
       ? `log written ${agoText(isoTime(server.logMtimeMs))}`
       : `log dated ${spanText(server.aheadMs)} ahead`,
   ]);
-  if (servers.length > 0) parts.push(`Megatest servers:\n${textTable(servers, { indent: "  " })}`);
+  if (servers.length > 0) paragraphs.push(`Megatest servers:\n${textTable(servers, { indent: "  " })}`);
   const unfinished = jobs.map((job) => [
     job.jobId,
     job.state,
     `on ${job.host}`,
     `added ${agoText(job.addedAt)}`,
   ]);
-  if (unfinished.length > 0) parts.push(`unfinished jobs:\n${textTable(unfinished, { indent: "  " })}`);
+  if (unfinished.length > 0) paragraphs.push(`unfinished jobs:\n${textTable(unfinished, { indent: "  " })}`);
   if (status.history.length > 0) {
-    parts.push(`last jobs:\n${textTable(status.history.map(historyRow), { indent: "  " })}`);
+    paragraphs.push(`last jobs:\n${textTable(status.history.map(historyRow), { indent: "  " })}`);
   }
   const failing = automaticText(automatic);
-  if (failing !== "") parts.push(failing);
-  for (const problem of status.problems) parts.push(`warning: ${printable(problem)}`);
-  return parts.join("\n\n");
+  if (failing !== "") paragraphs.push(failing);
+  for (const problem of status.problems) paragraphs.push(`warning: ${printable(problem)}`);
+  return paragraphs.join("\n\n");
 }
 
 /** Blanks at the ends are part of the name; quotes make them visible. */

@@ -29,7 +29,7 @@ export interface AppOptions {
   version: string;
 }
 
-export async function buildApp(parts: ServerContext, options: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(context: ServerContext, options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: options.log.child({}, { serializers: { req: requestForLog } }),
     bodyLimit: largestBody,
@@ -47,16 +47,16 @@ export async function buildApp(parts: ServerContext, options: AppOptions): Promi
   app.removeContentTypeParser("text/plain");
   answerWithProblems(app);
   await addHeaders(app);
-  guardAccess(app, parts.settings.token);
+  guardAccess(app, context.settings.token);
   await describeApi(app, options.version);
-  await app.register(jobRoutes(parts), { prefix: "/api/v1" });
-  await app.register(listRoutes(parts), { prefix: "/api/v1" });
-  await app.register(areaRoutes(parts), { prefix: "/api/v1" });
-  await app.register(eventRoute(parts), { prefix: "/api/v1" });
-  await app.register(healthRoute(parts));
-  await app.register(metricsRoute(parts));
+  await app.register(jobRoutes(context), { prefix: "/api/v1" });
+  await app.register(listRoutes(context), { prefix: "/api/v1" });
+  await app.register(areaRoutes(context), { prefix: "/api/v1" });
+  await app.register(eventRoute(context), { prefix: "/api/v1" });
+  await app.register(healthRoute(context));
+  await app.register(metricsRoute(context));
   await addOverview(app);
-  await addBoard(app, parts, options.boardWrite);
+  await addBoard(app, context, options.boardWrite);
   return app;
 }
 

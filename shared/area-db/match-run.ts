@@ -27,14 +27,16 @@ function matchTarget(
   patterns: string,
 ): { sql: string; parameters: string[] } {
   const terms = patterns.split(",").map((pattern) => {
-    const parts = pattern.trim().split("/");
-    if (keys.length < 2 || parts.length !== keys.length)
+    const patterns = pattern.trim().split("/");
+    if (keys.length < 2 || patterns.length !== keys.length)
       return matchPatterns(targetSql(keys, alias), pattern);
     return {
       sql: keys
-        .map((key, index) => `coalesce(${alias}.${quoteName(key)}, '') ${operatorOf(parts[index] ?? "")} ?`)
+        .map(
+          (key, index) => `coalesce(${alias}.${quoteName(key)}, '') ${operatorOf(patterns[index] ?? "")} ?`,
+        )
         .join(" AND "),
-      parameters: parts,
+      parameters: patterns,
     };
   });
   return {

@@ -43,7 +43,7 @@ export const migrateSchema = z
 export type MigratePayload = z.infer<typeof migrateSchema>;
 
 /** The job to wake when the step ends. */
-const asked = {
+const waiter = {
   /** The id of the job `migrate`. */
   migration: z.string().min(1).max(512),
   /** The new homehost, whose queue has that job. */
@@ -61,7 +61,7 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
   z.strictObject({
     ...jobShape,
     step: z.literal("check"),
-    ...asked,
+    ...waiter,
     quietFor: milliseconds,
     /** For a compatibility check. */
     version: z.string().min(1),
@@ -70,14 +70,14 @@ export const migrateStepSchema = z.discriminatedUnion("step", [
   z.strictObject({
     ...jobShape,
     step: z.literal("stop-servers"),
-    ...asked,
+    ...waiter,
     /** Process ids on this host, from their logs' names. */
     pids: z.array(z.number().int().positive()).min(1).max(100),
   }),
   z.strictObject({
     ...jobShape,
     step: z.literal("close"),
-    ...asked,
+    ...waiter,
     quietFor: milliseconds,
     /** What `.homehost` will hold. */
     toHome: hostName,

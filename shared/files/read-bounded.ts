@@ -9,7 +9,7 @@ export interface Bounds {
 }
 
 /** Buffer size: most files are far smaller than the limit. */
-const partBytes = 16 * 1024;
+const chunkBytes = 16 * 1024;
 
 /**
  * Reads a regular file of at most `maxBytes`. Never blocks: a FIFO, device or directory is not opened. Missing or
@@ -32,16 +32,16 @@ export function readHead(path: string, { maxBytes, code }: Bounds): string {
 }
 
 export function readFrom(fd: number, offset: number, maxBytes: number): Buffer {
-  const parts: Buffer[] = [];
+  const chunks: Buffer[] = [];
   let length = 0;
   while (length < maxBytes) {
-    const part = Buffer.allocUnsafe(Math.min(partBytes, maxBytes - length));
-    const read = readSync(fd, part, 0, part.length, offset + length);
+    const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, maxBytes - length));
+    const read = readSync(fd, chunk, 0, chunk.length, offset + length);
     if (read === 0) break;
-    parts.push(part.subarray(0, read));
+    chunks.push(chunk.subarray(0, read));
     length += read;
   }
-  return Buffer.concat(parts, length);
+  return Buffer.concat(chunks, length);
 }
 
 function withRegularFile<T>(path: string, code: ErrorCode, use: (fd: number, size: number) => T): T {

@@ -35,8 +35,8 @@ export function jobKey(prefix: string, what: "cancel" | "waits", { host, jobId }
 }
 
 /** Builds an own key. Parts must not begin with `host.`, which is reserved for queues. */
-export function redisKey(prefix: string, ...parts: string[]): string {
-  return [prefix, ...parts].join(":");
+export function redisKey(prefix: string, ...segments: string[]): string {
+  return [prefix, ...segments].join(":");
 }
 
 /** The return value of a job that continues in another host's queue. */

@@ -100,7 +100,7 @@ const bad = (url: string, why: string) =>
 
 /** Refuses characters that would be read as host, path or query. */
 function assertEscaped(url: string): void {
-  const { login = "", rest = "" } = partsOf(url);
+  const { login = "", rest = "" } = urlFields(url);
   if (
     /[/?#]/.test(login) ||
     /%(?![\da-f]{2})/i.test(login) ||
@@ -132,14 +132,14 @@ function decoded(url: string, text: string): string {
   }
 }
 
-interface Parts {
+interface UrlFields {
   scheme?: string;
   /** Everything before the last `@`. */
   login?: string | undefined;
   rest?: string;
 }
 
-function partsOf(url: string): Parts {
+function urlFields(url: string): UrlFields {
   const [, scheme, after = ""] = /^([a-z+]+:\/\/)(.*)$/s.exec(url) ?? [];
   if (scheme === undefined) return {};
   const at = scheme === "unix://" && after.startsWith("/") ? -1 : after.lastIndexOf("@");
@@ -150,7 +150,7 @@ const shownHosts = /^(\[[\da-f:.]+\]|[a-z\d._-]*)(:\d{1,5})?(,(\[[\da-f:.]+\]|[a
 
 /** Replaces the password by `***`, and everything that may be part of an unescaped one. */
 export function withoutPassword(url: string): string {
-  const { scheme, login, rest = "" } = partsOf(url);
+  const { scheme, login, rest = "" } = urlFields(url);
   if (scheme === undefined) return "***";
   const user = login?.includes(":") === true ? `${login.slice(0, login.indexOf(":"))}:` : "";
   const shownLogin = login === undefined ? "" : `${/[/?#%]/.test(user) ? "" : user}***@`;

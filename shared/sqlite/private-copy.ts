@@ -146,15 +146,15 @@ function assertRoom(path: string, file: string, sources: readonly Source[]): voi
   });
 }
 
-const partBytes = 1024 * 1024;
+const bufferBytes = 1024 * 1024;
 
 function copyBytes({ suffix, fd, stat }: Source, target: string): void {
   if (suffix === "-journal" && !isHot(fd)) return;
-  const buffer = Buffer.allocUnsafe(partBytes);
+  const buffer = Buffer.allocUnsafe(bufferBytes);
   const to = openSync(target, "wx", 0o600);
   try {
     for (let at = 0; at < Number(stat.size); ) {
-      const read = readSync(fd, buffer, 0, Math.min(partBytes, Number(stat.size) - at), at);
+      const read = readSync(fd, buffer, 0, Math.min(bufferBytes, Number(stat.size) - at), at);
       if (read === 0) break; // truncated; the final check detects it
       for (let written = 0; written < read; ) written += writeSync(to, buffer, written, read - written);
       at += read;

@@ -15,12 +15,12 @@ import { say, tell } from "./report.ts";
 import { measureScale } from "./scale.ts";
 import { beside } from "./writing-client.ts";
 
-const parts = ["reduce", "queries", "migrate", "scale"];
+const benchNames = ["reduce", "queries", "migrate", "scale"];
 const { only, jobs, rounds, runs } = asked();
 
 const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));
 try {
-  const wanted = (part: string) => only === undefined || only === part;
+  const wanted = (name: string) => only === undefined || only === name;
   if (wanted("reduce")) {
     await compareWithScript(join(directory, "reduce"));
     rmSync(join(directory, "reduce"), { recursive: true });
@@ -38,7 +38,7 @@ function asked(): { only: string | undefined; jobs: number; rounds: number; runs
   const text = { type: "string" } as const;
   try {
     const { values } = parseArgs({ options: { runs: text, jobs: text, rounds: text, only: text } });
-    if (values.only !== undefined && !parts.includes(values.only))
+    if (values.only !== undefined && !benchNames.includes(values.only))
       throw new RangeError(`--only ${values.only}: there is no such part`);
     const number = (name: "runs" | "jobs" | "rounds", otherwise: number) => {
       const value = values[name] ?? String(otherwise);
@@ -53,7 +53,7 @@ function asked(): { only: string | undefined; jobs: number; rounds: number; runs
       runs: number("runs", 2000),
     };
   } catch (error) {
-    const usage = `[--only ${parts.join("|")}] [--rounds N] [--runs N] [--jobs N]`;
+    const usage = `[--only ${benchNames.join("|")}] [--rounds N] [--runs N] [--jobs N]`;
     process.stderr.write(`bench: ${(error as Error).message}; usage: npm run bench -- ${usage}\n`);
     process.exit(2);
   }

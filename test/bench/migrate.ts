@@ -96,7 +96,7 @@ async function byMigration(path: string, old: Settings, cacheRoot: string, token
   db.close();
   const [digests] = await Promise.all([
     digestInThread({ cache: pair.megatestDb, ref: pair.refDb }, never),
-    writeSnapshot({ pair, directory: snapshot, partToken: token, model: area.megatestDb, signal: never }),
+    writeSnapshot({ pair, directory: snapshot, stepToken: token, model: area.megatestDb, signal: never }),
   ]);
   const settings = { ...old, host: "new", cacheRoot };
   const failpoint = () => {};
@@ -104,7 +104,7 @@ async function byMigration(path: string, old: Settings, cacheRoot: string, token
     area,
     settings,
     token,
-    partToken: token + 1,
+    stepToken: token + 1,
     gapAbove: gap,
     signal: never,
     failpoint,

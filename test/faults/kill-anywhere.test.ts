@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
-import { reduceSteps } from "../../workers/area-db/job-steps.ts";
+import { reduceFailpoints } from "../../workers/area-db/failpoint-names.ts";
 import { casesOf, giveTestsTo, newArea, openAsMegatest, syncOnce } from "../support/area.ts";
 import {
   assertFinished,
@@ -66,7 +66,7 @@ describe("a reduce that is killed at any moment", () => {
       const area = variedArea(seed, false);
       const before = unionOf(area);
       for (let kills = 0; kills < 4; kills++) {
-        const step = random.pick(reduceSteps);
+        const step = random.pick(reduceFailpoints);
         const end = await reduceAndKill(area, step, 1 + random.below(3));
         assertUnharmed(area, before);
         if (existsSync(area.cacheDb)) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { migrateSteps } from "../../workers/area-db/job-steps.ts";
+import { migrateFailpoints } from "../../workers/area-db/failpoint-names.ts";
 import { temporaryDirectory } from "../support/area.ts";
 import {
   addresses,
@@ -33,7 +33,7 @@ interface Case {
 const undone: Case = { late: "undone" };
 const settled: Case = { late: "settled" };
 
-const cases: Record<(typeof migrateSteps)[number], Case> = {
+const cases: Record<(typeof migrateFailpoints)[number], Case> = {
   "migration-begun": undone,
   "migration-gathered": undone,
   "old-cache-closed": undone,
@@ -86,7 +86,7 @@ function testNames(root: string, area: SampleArea): unknown[] {
 }
 
 describe("a migration whose worker is killed, and which nobody goes on with in time", () => {
-  it.each(migrateSteps.map((step) => ({ step, ...cases[step] })))(
+  it.each(migrateFailpoints.map((step) => ({ step, ...cases[step] })))(
     "at $step is brought to one home by the two hosts' rounds, and moves when it is asked to again",
     async ({ step, trouble, late }) => {
       const { area, place } = buildForTwo(temporaryDirectory());

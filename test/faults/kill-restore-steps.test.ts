@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
-import { restoreSteps } from "../../workers/area-db/job-steps.ts";
+import { restoreFailpoints } from "../../workers/area-db/failpoint-names.ts";
 import {
   addOddValues,
   assertNothingLost,
@@ -22,7 +22,7 @@ import {
   unionOf,
 } from "../support/queue.ts";
 
-type RestoreStep = (typeof restoreSteps)[number];
+type RestoreStep = (typeof restoreFailpoints)[number];
 
 const identified = ["runs", "tests", "test_steps", "test_data"];
 
@@ -100,7 +100,7 @@ async function killAndFinish(
 
 /** These happen only where something else goes wrong: see the tests of conflicts. */
 const undoing = new Set<RestoreStep>(["undone"]);
-const steps = restoreSteps.filter((step) => !undoing.has(step)).map((step) => ({ step }));
+const steps = restoreFailpoints.filter((step) => !undoing.has(step)).map((step) => ({ step }));
 const later = (["inserted-in-area", "inserted-in-cache", "let-go"] as const).map((step) => ({ step }));
 
 describe("a restore that is killed", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea, SampleAreaOptions } from "../../producers/demo/sample-area/build-area.ts";
-import { type JobStep, reduceSteps } from "../../workers/area-db/job-steps.ts";
+import { type FailpointName, reduceFailpoints } from "../../workers/area-db/failpoint-names.ts";
 import {
   addOddValues,
   addRunIn,
@@ -34,7 +34,7 @@ interface Case {
   /** Makes the area such that the next job passes the step. */
   arrange?: (area: SampleArea) => Promise<unknown> | unknown;
   /** Jobs killed before: where the next one has something to recover. */
-  killedBefore?: readonly JobStep[];
+  killedBefore?: readonly FailpointName[];
   compact?: "always";
   /** At which passes the job is killed; default the first alone. */
   passes?: readonly number[];
@@ -87,7 +87,7 @@ const lateIn = (place: Place): Case => ({
   unrepaired: true,
 });
 
-const cases: Record<(typeof reduceSteps)[number], Case> = {
+const cases: Record<(typeof reduceFailpoints)[number], Case> = {
   prepared: plain,
   "lease-taken": plain,
   "refill-noted": refill,
@@ -137,7 +137,7 @@ function buildKillArea(options: Partial<SampleAreaOptions>, large: boolean): Sam
 
 /** Kills a job, looks, lets the next one finish, and looks again. How often a step is passed depends on the pace. */
 async function killAndFinish(
-  step: (typeof reduceSteps)[number],
+  step: (typeof reduceFailpoints)[number],
   pass: number,
   options: Partial<SampleAreaOptions>,
 ): Promise<void> {
@@ -156,8 +156,8 @@ async function killAndFinish(
   assertFinished(area, before, losses);
 }
 
-const first = reduceSteps.map((step) => ({ step }));
-const later = reduceSteps.flatMap((step) =>
+const first = reduceFailpoints.map((step) => ({ step }));
+const later = reduceFailpoints.flatMap((step) =>
   (cases[step].passes ?? []).filter((pass) => pass > 1).map((pass) => ({ step, pass })),
 );
 /** One of each kind of step, where a test run has no time for all. */

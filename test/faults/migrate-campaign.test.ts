@@ -1,11 +1,11 @@
 // Mostly waits: run beside others.
 import { describe, expect, it, vi } from "vitest";
-import { migrateSteps } from "../../workers/area-db/job-steps.ts";
+import { migrateFailpoints } from "../../workers/area-db/failpoint-names.ts";
 import { isCampaign, record } from "../support/area.ts";
-import { type FaultName, faults, outlive, stepCases } from "../support/hosts.ts";
+import { type FaultName, failpointCases, faults, outlive } from "../support/hosts.ts";
 import { canStartServer, mayMount } from "../support/queue.ts";
 
-type Step = (typeof migrateSteps)[number];
+type Step = (typeof migrateFailpoints)[number];
 
 const names = Object.keys(faults) as FaultName[];
 
@@ -15,14 +15,14 @@ const few: { step: Step; fault: FaultName }[] = [
   { step: "migration-gathered", fault: "the area's disk full" },
 ];
 
-const cells = isCampaign ? migrateSteps.flatMap((step) => names.map((fault) => ({ step, fault }))) : few;
+const cells = isCampaign ? migrateFailpoints.flatMap((step) => names.map((fault) => ({ step, fault }))) : few;
 
 // A fault lasts up to 12 s, and then the area has a minute to come to rest.
 vi.setConfig({ testTimeout: 360_000, maxConcurrency: 3 });
 
 describe("the table of faults", () => {
   it("has a row for each step of a migration", () => {
-    expect(Object.keys(stepCases)).toEqual([...migrateSteps]);
+    expect(Object.keys(failpointCases)).toEqual([...migrateFailpoints]);
   });
 });
 

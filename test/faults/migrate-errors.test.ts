@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import type { JobStep } from "../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../workers/area-db/failpoint-names.ts";
 import { assertNothingLost, temporaryDirectory } from "../support/area.ts";
 import {
   addresses,
@@ -28,8 +28,8 @@ const steps = [
   "intent-committed",
   "home-renamed",
   "pair-opened",
-] as const satisfies readonly JobStep[];
-const afterCommit: readonly JobStep[] = ["home-renamed", "pair-opened"];
+] as const satisfies readonly FailpointName[];
+const afterCommit: readonly FailpointName[] = ["home-renamed", "pair-opened"];
 
 function assertHome(area: SampleArea, root: string, home: Side, before: ReturnType<typeof unionAt>): void {
   expect(homeOf(area)).toBe(`${addresses[home]}\n`);
@@ -41,7 +41,7 @@ function assertHome(area: SampleArea, root: string, home: Side, before: ReturnTy
 }
 
 /** Fails once, with the error of a full disk, as a step has taken effect. */
-function failOnce(step: JobStep): RunOptions["failpoint"] & object {
+function failOnce(step: FailpointName): RunOptions["failpoint"] & object {
   let failed = false;
   return (name) => {
     if (name !== step || failed) return;

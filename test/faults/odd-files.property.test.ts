@@ -26,7 +26,7 @@ const pieces = [
 function spoilt(text: Buffer): fc.Arbitrary<Buffer> {
   return fc.oneof(
     fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
-    fc.array(fc.constantFrom(...pieces), { maxLength: 12 }).map((parts) => Buffer.from(parts.join(""))),
+    fc.array(fc.constantFrom(...pieces), { maxLength: 12 }).map((chunks) => Buffer.from(chunks.join(""))),
     fc.tuple(fc.nat(text.length), fc.nat(20), fc.uint8Array({ maxLength: 10 })).map(([at, drop, added]) => {
       return Buffer.concat([text.subarray(0, at), added, text.subarray(at + drop)]);
     }),

@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { type JobStep, migrateSteps, reduceSteps, restoreSteps } from "../../workers/area-db/job-steps.ts";
+import {
+  type FailpointName,
+  migrateFailpoints,
+  reduceFailpoints,
+  restoreFailpoints,
+} from "../../workers/area-db/failpoint-names.ts";
 import {
   assertNothingLost,
   casesOf,
@@ -29,7 +34,7 @@ const holdMs = 250;
 const migrationHoldMs = 1_500;
 
 /** What no job here passes: these happen only where an earlier one died, ids clash, rows came late, or something is undone. */
-const elsewhere = new Set<JobStep>([
+const elsewhere = new Set<FailpointName>([
   "taken-back",
   "resumed",
   "clash-noted",
@@ -67,7 +72,7 @@ function fileOf(area: SampleArea, database: Target[0]): string {
 }
 
 /** Takes the lock the first time that a job passes the step; `seen` says how often it did. */
-function lockAt(area: SampleArea, step: JobStep, [database, kind]: Target, ms = holdMs) {
+function lockAt(area: SampleArea, step: FailpointName, [database, kind]: Target, ms = holdMs) {
   const seen = { passed: 0 };
   const failpoint = (name: string) => {
     if (name === step && seen.passed++ === 0) holder.hold(fileOf(area, database), kind, ms);
@@ -75,7 +80,7 @@ function lockAt(area: SampleArea, step: JobStep, [database, kind]: Target, ms = 
   return { seen, failpoint };
 }
 
-const cells = (steps: readonly JobStep[]) =>
+const cells = (steps: readonly FailpointName[]) =>
   steps
     .filter((step) => !inThreads.test(step) && !elsewhere.has(step))
     .flatMap((step, n) => {
@@ -89,7 +94,7 @@ const cells = (steps: readonly JobStep[]) =>
     });
 
 describe("a short lock of somebody else neither ends a job nor hides what it did", () => {
-  it.each(cells(reduceSteps))("$what, at $step of a reduce", async ({ step, target }) => {
+  it.each(cells(reduceFailpoints))("$what, at $step of a reduce", async ({ step, target }) => {
     const area = newArea({ runs: 9, testsPerRun: 6 });
     changeInMegatestDbOnly(area, 1);
     changeInCacheOnly(area, 2);
@@ -102,7 +107,7 @@ describe("a short lock of somebody else neither ends a job nor hides what it did
     expect(seen.passed).toBeGreaterThan(0);
   });
 
-  it.each(cells(restoreSteps))("$what, at $step of a restore", async ({ step, target }) => {
+  it.each(cells(restoreFailpoints))("$what, at $step of a restore", async ({ step, target }) => {
     const area = newArea({ runs: 6, testsPerRun: 6, inFlight: 0, unsynced: false });
     await runReduce(area);
     const before = unionOf(area);
@@ -113,17 +118,20 @@ describe("a short lock of somebody else neither ends a job nor hides what it did
     assertNothingLost(before, unionOf(area));
   });
 
-  it.each(casesOf(cells(migrateSteps), 5))("$what, at $step of a migration", async ({ step, target }) => {
-    const { area, place } = buildForTwo(temporaryDirectory());
-    if (step === "pair-replaced") leaveClosedPair(area, seenFromSide(area, place.root, "new"));
-    await runReduce(area, { runname: undefined, runId: [1] });
-    const before = unionAt(area);
-    const { seen, failpoint } = lockAt(area, step, target, migrationHoldMs);
-    const between = (when: string) => when === "watch" && writeAgainst(area.cacheDb);
-    await migrateByHand({ ...place, jobId: "migrate-1", failpoint, between });
-    expect(seen.passed).toBeGreaterThan(0);
-    const there = seenFromSide(area, place.root, "new");
-    expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["settled", "10.9.0.2\n"]);
-    assertNothingLost(before, unionAt(there), { newRecords: true });
-  });
+  it.each(casesOf(cells(migrateFailpoints), 5))(
+    "$what, at $step of a migration",
+    async ({ step, target }) => {
+      const { area, place } = buildForTwo(temporaryDirectory());
+      if (step === "pair-replaced") leaveClosedPair(area, seenFromSide(area, place.root, "new"));
+      await runReduce(area, { runname: undefined, runId: [1] });
+      const before = unionAt(area);
+      const { seen, failpoint } = lockAt(area, step, target, migrationHoldMs);
+      const between = (when: string) => when === "watch" && writeAgainst(area.cacheDb);
+      await migrateByHand({ ...place, jobId: "migrate-1", failpoint, between });
+      expect(seen.passed).toBeGreaterThan(0);
+      const there = seenFromSide(area, place.root, "new");
+      expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["settled", "10.9.0.2\n"]);
+      assertNothingLost(before, unionAt(there), { newRecords: true });
+    },
+  );
 });

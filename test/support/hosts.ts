@@ -11,9 +11,10 @@
  * });
  * ```
  */
+
+export { failpointCases } from "./faults/failpoint-cases.ts";
 export { type FaultName, faults } from "./faults/faults.ts";
 export { outlive } from "./faults/outlive.ts";
-export { stepCases } from "./faults/steps.ts";
 export { assertOneHome } from "./hosts/assert-one-home.ts";
 export { closePart, openPart } from "./hosts/close-part.ts";
 export { leaveClosedPair } from "./hosts/closed-pair.ts";

@@ -1,6 +1,6 @@
 /**
- * Steps at which a test can kill, stop or fail the process. `MTJOBS_FAILPOINT=copied:3=kill` acts when the step
- * `copied` is passed for the third time; separate several by commas. Actions: `kill` (SIGKILL), `stop` (SIGSTOP),
+ * Failpoints at which a test can kill, stop or fail the process. `MTJOBS_FAILPOINT=copied:3=kill` acts when the
+ * failpoint `copied` is passed for the third time; separate several by commas. Actions: `kill` (SIGKILL), `stop` (SIGSTOP),
  * `error` (throws an I/O error).
  */
 export function failpointFromEnvironment(value: string | undefined): (name: string) => void {
@@ -12,16 +12,16 @@ export function failpointFromEnvironment(value: string | undefined): (name: stri
 }
 
 function failpoint(value: string): (name: string) => void {
-  const match = /^(?<step>[\w-]+)(?::(?<count>\d+))?=(?<action>kill|stop|error)$/.exec(value);
+  const match = /^(?<point>[\w-]+)(?::(?<count>\d+))?=(?<action>kill|stop|error)$/.exec(value);
   if (match?.groups === undefined)
-    throw new TypeError(`MTJOBS_FAILPOINT: "${value}" is not step[:count]=action`);
-  const { step, action } = match.groups;
+    throw new TypeError(`MTJOBS_FAILPOINT: "${value}" is not failpoint[:count]=action`);
+  const { point, action } = match.groups;
   let left = Number(match.groups.count ?? 1);
   return (name) => {
-    if (name !== step || --left !== 0) return;
+    if (name !== point || --left !== 0) return;
     if (action === "error") throw Object.assign(new Error(`failpoint ${name}`), { code: "EIO" });
     process.kill(process.pid, action === "kill" ? "SIGKILL" : "SIGSTOP");
-    // The signal is asynchronous: do not run past the step.
+    // The signal is asynchronous: do not run past the failpoint.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   };
 }

@@ -1,6 +1,6 @@
 import type { Progress } from "../../shared/contract/move-result.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import type { JobStep } from "./job-steps.ts";
+import type { FailpointName } from "./failpoint-names.ts";
 
 /**
  * A job's environment, provided by a worker's thread or `--inline`. A job does not use BullMQ, Redis or the process.
@@ -20,5 +20,5 @@ export interface JobContext {
   log(sentence: string): void;
   progress(progress: Progress): void;
   /** Marks a step boundary, for tests. See "What if it dies here" in docs/moving.md. */
-  failpoint(step: JobStep): void;
+  failpoint(name: FailpointName): void;
 }

@@ -10,7 +10,7 @@ import { tracing } from "../../shared/queue/tracing.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { JobThreads } from "../job-thread/job-threads.ts";
-import { wakeWaiter } from "../jobs/migration/run-step.ts";
+import { wakeWaiter } from "../jobs/migration/step-job.ts";
 import { endOf, recordOutcome } from "../jobs/record-outcome.ts";
 import type { WorkerContext } from "../jobs/worker-context.ts";
 import { AreaLocks } from "../locks/area-locks.ts";
@@ -239,13 +239,13 @@ export class HostWorker {
     // Close first, then abort: otherwise this worker would take the requeued job again.
     const closed = serving.worker.close().then(() => "left" as const);
     this.#leaving.abort(stopped());
-    const step = setTimeout(() => this.#abandon.abort(), stepGrace);
+    const stepTimer = setTimeout(() => this.#abandon.abort(), stepGrace);
     let patience: NodeJS.Timeout | undefined;
     const tooLong = new Promise<"abandoned">((resolve) => {
       patience = setTimeout(() => resolve("abandoned"), leaveGrace);
     });
     const outcome = await Promise.race([Promise.all([closed, roundsOver]).then(([left]) => left), tooLong]);
-    clearTimeout(step);
+    clearTimeout(stepTimer);
     clearTimeout(patience);
     // Best effort, since Redis may be away: the announcement expires.
     await withdrawHost(serving.redis, this.#settings.prefix, serving.record).catch(() => {});

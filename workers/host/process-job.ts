@@ -17,7 +17,7 @@ import { enqueueScheduled, forwardJob } from "../jobs/forward-job.ts";
 import { JobReporter } from "../jobs/job-reporter.ts";
 import { locateArea } from "../jobs/locate-area.ts";
 import { coordinate } from "../jobs/migration/coordinate.ts";
-import { runStepJob, type StepContext } from "../jobs/migration/run-step.ts";
+import { type MigrationJobContext, runStepJob } from "../jobs/migration/step-job.ts";
 import { assertStillAsked } from "../jobs/policy-payload.ts";
 import { recordOutcome } from "../jobs/record-outcome.ts";
 import { runInThread } from "../jobs/run-in-thread.ts";
@@ -107,7 +107,7 @@ function lateAnswer(error: unknown): never {
 
 async function perform(
   job: Job,
-  { token, signal, reporter, host }: StepContext,
+  { token, signal, reporter, host }: MigrationJobContext,
 ): Promise<ThreadResult | MigrateResult | Forwarded> {
   const { settings, redis } = host;
   const payload = parsePayload(job.name, job.data);
@@ -134,7 +134,7 @@ async function perform(
 async function moveRuns(
   job: Job,
   payload: MovePayload,
-  { signal, reporter, host }: StepContext,
+  { signal, reporter, host }: MigrationJobContext,
 ): Promise<MoveResult | Forwarded> {
   const { settings } = host;
   const jobId = job.id ?? "";

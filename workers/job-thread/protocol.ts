@@ -5,8 +5,8 @@ import type { Settings } from "../../shared/settings/settings.ts";
 import type { TargetReport } from "../migrate/steps/check-target.ts";
 import type { WatchOutcome } from "../migrate/steps/finish.ts";
 import type { ReconcileAreasPayload, ReconcileAreasReport } from "../migrate/steps/reconcile-areas.ts";
-import type { StepReport } from "../migrate/steps/run-step.ts";
-import type { PartPayload, SwitchReport } from "../migrate/steps/switch.ts";
+import type { RemoteStepReport } from "../migrate/steps/remote-step.ts";
+import type { LocalStepPayload, SwitchReport } from "../migrate/steps/switch.ts";
 import type { TakeOverPayload } from "../migrate/steps/take-over.ts";
 
 /** The jobs that a job thread runs, by name. */
@@ -15,13 +15,13 @@ export interface ThreadJobs {
   restore: { payload: MovePayloads["restore"]; result: MoveResult };
   /** Run in the process that requests it, never enqueued. */
   repair: { payload: ReducePayload; result: MoveResult };
-  "migrate-step": { payload: MigrateStepPayload; result: StepReport };
+  "migrate-step": { payload: MigrateStepPayload; result: RemoteStepReport };
   // Parts of the job `migrate`, which itself runs on the worker's main thread.
   "check-target": { payload: MigratePayload; result: TargetReport };
   "take-over": { payload: TakeOverPayload; result: { token: number } };
-  switch: { payload: PartPayload; result: SwitchReport };
+  switch: { payload: LocalStepPayload; result: SwitchReport };
   "reconcile-areas": { payload: ReconcileAreasPayload; result: ReconcileAreasReport };
-  "await-watch": { payload: PartPayload; result: WatchOutcome };
+  "await-watch": { payload: LocalStepPayload; result: WatchOutcome };
 }
 export type ThreadJobName = keyof ThreadJobs;
 export type ThreadResult = ThreadJobs[ThreadJobName]["result"];

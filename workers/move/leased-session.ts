@@ -62,7 +62,7 @@ export class LeasedSession extends JobSession {
     const pipeline = new SourcePipeline(
       () => startSourceWriters(setups, signal, enter),
       enter,
-      (step) => context.failpoint(step),
+      (name) => context.failpoint(name),
     );
     return { pipeline, afterSync };
   }

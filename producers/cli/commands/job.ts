@@ -57,11 +57,12 @@ function jobText(job: JobReport): string {
   }
   if (job.error !== undefined) facts.push(["error", `${job.error.code}: ${job.error.message}`]);
   if (job.error?.hint !== undefined) facts.push(["hint", job.error.hint]);
-  const parts = [textTable(facts)];
-  if (job.log.length > 0) parts.push(`log:\n${job.log.map((line) => `  ${printable(line)}`).join("\n")}`);
+  const paragraphs = [textTable(facts)];
+  if (job.log.length > 0)
+    paragraphs.push(`log:\n${job.log.map((line) => `  ${printable(line)}`).join("\n")}`);
   const result =
     job.error === undefined ? job.result : failedMigration(JobsError.fromDocument(job.error))?.result;
   // Other tools may have stored something else as the result.
-  if (isMigrateResult(result) || result?.moved !== undefined) parts.push(jobResultText(result));
-  return parts.join("\n\n");
+  if (isMigrateResult(result) || result?.moved !== undefined) paragraphs.push(jobResultText(result));
+  return paragraphs.join("\n\n");
 }

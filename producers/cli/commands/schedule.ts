@@ -54,7 +54,9 @@ function addList(parent: Command, bind: Bind): void {
     const table = textTable(rows, { head: ["NAME", "HOST", "JOB", "AREA", "WHEN", "NEXT"] });
     const failing = automaticText(schedules.map((schedule) => ({ ...schedule, kind: "schedule" })));
     const text =
-      rows.length === 0 ? "no schedules" : [table, failing].filter((part) => part !== "").join("\n\n");
+      rows.length === 0
+        ? "no schedules"
+        : [table, failing].filter((paragraph) => paragraph !== "").join("\n\n");
     return { document: { schedules }, text };
   });
 }

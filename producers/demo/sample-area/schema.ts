@@ -107,16 +107,16 @@ const triggers: Readonly<Record<string, string>> = {
 export function megatestSchema(options: SchemaOptions): string {
   const { keys, old = false, extraColumns = {} } = options;
   const quoted = keys.map(quoteName);
-  const keyList = (text: string) => withoutEmptyParts(text.replace("<keys>", quoted.join(", ")));
+  const keyList = (text: string) => withoutEmptyItems(text.replace("<keys>", quoted.join(", ")));
   const keyColumns = (text: string) =>
-    withoutEmptyParts(text.replace("<keys>", quoted.map((key) => `${key} TEXT`).join(", ")));
+    withoutEmptyItems(text.replace("<keys>", quoted.map((key) => `${key} TEXT`).join(", ")));
   const create = Object.entries(tables).map(([table, { columns, unique }]) => {
     const shaped = old ? withoutNewColumns(columns) : columns;
-    const parts = ["id INTEGER PRIMARY KEY", keyColumns(shaped)];
+    const definitions = ["id INTEGER PRIMARY KEY", keyColumns(shaped)];
     const extra = extraColumns[table];
-    if (extra !== undefined) parts.push(extra);
-    if (unique !== undefined) parts.push(`CONSTRAINT ${unique[0]} UNIQUE (${keyList(unique[1])})`);
-    return `CREATE TABLE ${table} (${parts.join(", ")});`;
+    if (extra !== undefined) definitions.push(extra);
+    if (unique !== undefined) definitions.push(`CONSTRAINT ${unique[0]} UNIQUE (${keyList(unique[1])})`);
+    return `CREATE TABLE ${table} (${definitions.join(", ")});`;
   });
   const index = indexes.map(
     ([name, table, columns]) => `CREATE INDEX ${name} ON ${table} (${keyList(columns)});`,
@@ -145,6 +145,6 @@ function withoutNewColumns(columns: string): string {
 }
 
 /** Removes the comma left without target keys. */
-function withoutEmptyParts(list: string): string {
+function withoutEmptyItems(list: string): string {
   return list.replace(/^\s*,\s*/, "").replace(/,\s*$/, "");
 }

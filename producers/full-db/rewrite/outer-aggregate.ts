@@ -57,7 +57,7 @@ export function rewriteOuterAggregate(
     .join(" UNION ALL ");
   const distinct = core.distinct ? "DISTINCT " : "";
   return [`SELECT ${distinct}${list.join(", ")} FROM (${both})`, ...clauses]
-    .filter((part) => part !== "")
+    .filter((clause) => clause !== "")
     .join(" ");
 }
 

@@ -45,12 +45,12 @@ export function parseSelect(pieces: readonly Piece[]): Select | undefined {
   const end = orderAt ?? limitAt ?? body.length;
   const compound = body.slice(0, end);
   const cuts = findOutside(compound, (piece) => isWord(piece, "UNION", "INTERSECT", "EXCEPT"));
-  const parts = splitAt(compound, cuts);
+  const selects = splitAt(compound, cuts);
   const all = cuts.map((cut) => isWord(compound[cut + 1], "ALL"));
-  const coreParts = parts.map((part, index) => (all[index - 1] === true ? part.slice(1) : part));
+  const selectsAlone = selects.map((select, index) => (all[index - 1] === true ? select.slice(1) : select));
   return {
     prefix: pieces.slice(0, begin),
-    cores: coreParts.map((part) => ({ core: parseCore(part), pieces: part })),
+    cores: selectsAlone.map((select) => ({ core: parseCore(select), pieces: select })),
     operators: cuts.map((cut, index) => compound.slice(cut, cut + (all[index] === true ? 2 : 1))),
     orderBy: orderAt === undefined ? undefined : body.slice(orderAt + 2, limitAt ?? body.length),
     limit: limitAt === undefined ? undefined : body.slice(limitAt + 1),

@@ -23,8 +23,8 @@ function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
 }
 
 /** Adds Bull Board for the queues of all current and future hosts; read-only unless `write`. */
-export async function addBoard(app: FastifyInstance, parts: ServerContext, write: boolean): Promise<void> {
-  const { session, ask } = parts;
+export async function addBoard(app: FastifyInstance, context: ServerContext, write: boolean): Promise<void> {
+  const { session, ask } = context;
   const serverAdapter = new FastifyAdapter();
   serverAdapter.setBasePath(boardPath);
   const board = createBullBoard({

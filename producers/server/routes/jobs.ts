@@ -134,10 +134,10 @@ const foundJobRoutes =
   };
 
 export const jobRoutes =
-  (parts: ServerContext): FastifyPluginAsyncZod =>
+  (context: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
-    await app.register(enqueueRoute(parts));
-    await app.register(foundJobRoutes(parts));
+    await app.register(enqueueRoute(context));
+    await app.register(foundJobRoutes(context));
   };
 
 /** A job as requested over HTTP: its kind and the members of its data. */

@@ -5,12 +5,12 @@ import type { ServerContext } from "./server-context.ts";
 
 /** `/metrics`: queues, workers and areas for Prometheus; unavailable values are omitted. */
 export const metricsRoute =
-  (parts: ServerContext): FastifyPluginAsyncZod =>
+  (context: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry, prefix: "mtjobs_server_" });
-    const watchFarm = farmGauges(registry, parts);
-    const watchAreas = areaGauges(registry, parts);
+    const watchFarm = farmGauges(registry, context);
+    const watchAreas = areaGauges(registry, context);
     app.get("/metrics", { logLevel: "warn", schema: { hide: true } }, async (_request, reply) => {
       await Promise.all([watchFarm(), watchAreas()]);
       return reply.type(registry.contentType).send(await registry.metrics());

@@ -115,7 +115,7 @@ function unreadableIn(databases: string, exact: readonly string[]): Candidate[] 
     .filter((name) => !Buffer.from(name.toString()).equals(name))
     .flatMap((name) => exact.map((dotted) => ({ name, dotted })))
     .filter(({ name, dotted }) => {
-      const below = [`${databases}/`, name, `/${dotted}/megatest.db`].map((part) => Buffer.from(part));
+      const below = [`${databases}/`, name, `/${dotted}/megatest.db`].map((piece) => Buffer.from(piece));
       return (lookAtBytes(Buffer.concat(below))?.size ?? 0) > 0;
     })
     .map(({ name, dotted }) => ({

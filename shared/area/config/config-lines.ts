@@ -115,13 +115,13 @@ function readText(file: string, budget: Budget): string {
 function* splitLines(file: string, text: string): Generator<ConfigLine> {
   let pending = "";
   let number = 0;
-  for (const part of text.split(/\r?\n/)) {
+  for (const line of text.split(/\r?\n/)) {
     number++;
-    if (part.endsWith("\\")) {
-      pending += part.slice(0, -1);
+    if (line.endsWith("\\")) {
+      pending += line.slice(0, -1);
       continue;
     }
-    yield { text: pending + part, where: `${file}:${number}` };
+    yield { text: pending + line, where: `${file}:${number}` };
     pending = "";
   }
   if (pending !== "") yield { text: pending, where: `${file}:${number}` };

@@ -127,8 +127,8 @@ function readPolicy(name: string, text: string): ReducePolicy {
 
 function settingsOf(text: string): Map<string, string> {
   const given = new Map<string, string>();
-  for (const part of text.split(/[;\n]/)) {
-    const setting = part.trim();
+  for (const entry of text.split(/[;\n]/)) {
+    const setting = entry.trim();
     if (setting === "") continue;
     const at = setting.indexOf("=");
     const [word, value] = [setting.slice(0, at).trim(), setting.slice(at + 1).trim()];

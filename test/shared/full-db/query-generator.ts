@@ -142,12 +142,12 @@ function plain(sources: readonly Source[], from: string, where: string): fc.Arbi
 }
 
 function counting(sources: readonly Source[], from: string, where: string): fc.Arbitrary<GeneratedQuery> {
-  const parts = fc.tuple(
+  const pieces = fc.tuple(
     column(sources),
     column(sources),
     pick(["count(*)", "count(DISTINCT X)", "sum(X)", "min(X)", "total(X) + 1", "max(max(X, 3))"]),
   );
-  return parts.chain(([by, other, count]) => {
+  return pieces.chain(([by, other, count]) => {
     const counted = count.replaceAll("X", other);
     return pick([
       `SELECT ${by}, ${counted} AS n FROM ${from}${where} GROUP BY ${by} ORDER BY n DESC, 1`,

@@ -7,9 +7,9 @@ import { leaveClosedPair } from "../hosts/closed-pair.ts";
 import { homeOf, migrationRow, unionAt } from "../hosts/two-hosts.ts";
 import type { Union } from "../oracle/records.ts";
 import { fenceOf } from "../queue/kill.ts";
+import { type FailpointCase, failpointCases } from "./failpoint-cases.ts";
 import { type FaultHosts, onFaultHosts, type Side, sides } from "./fault-hosts.ts";
 import { endure, type FaultName, faults } from "./faults.ts";
-import { type StepCase, stepCases } from "./steps.ts";
 
 /** Time after a fault's end until the area has one working home, ms; the watch of the old one does not count. */
 const steadyWithinMs = 60_000;
@@ -19,10 +19,10 @@ const endedWithinMs = 90_000;
  * Runs one cell of the table: brings a migration to a step, applies the fault there and ends it. Then asserts that
  * within a minute the area is at rest, at one home, with every row, and that it can migrate again.
  */
-export async function outlive(step: keyof typeof stepCases, name: FaultName): Promise<number> {
+export async function outlive(step: keyof typeof failpointCases, name: FaultName): Promise<number> {
   let restMs = 0;
   await onFaultHosts(async (stage) => {
-    const { on, needs } = stepCases[step];
+    const { on, needs } = failpointCases[step];
     if (needs === "reused") leaveClosedPair(stage.area, stage.hosts.seenFrom(stage.area, sides.new));
     const before = unionAt(stage.area);
     const fault = faults[name];
@@ -60,8 +60,8 @@ export async function outlive(step: keyof typeof stepCases, name: FaultName): Pr
   return restMs;
 }
 
-async function startBoth(stage: FaultHosts, step: keyof typeof stepCases): Promise<void> {
-  const { on, needs } = stepCases[step];
+async function startBoth(stage: FaultHosts, step: keyof typeof failpointCases): Promise<void> {
+  const { on, needs } = failpointCases[step];
   await Promise.all(
     (["old", "new"] as const).map((side) => {
       const fails = typeof needs === "object" && needs.errorOn === side ? [needs.at] : [];
@@ -132,7 +132,7 @@ function assertSteady(stage: FaultHosts, before: Union): void {
   assertOneHome(at, hosts.pairOn(area, sides[side === "old" ? "new" : "old"]), before);
 }
 
-async function restartWhatFails(stage: FaultHosts, needs: StepCase["needs"]): Promise<void> {
+async function restartWhatFails(stage: FaultHosts, needs: FailpointCase["needs"]): Promise<void> {
   if (typeof needs !== "object") return;
   await stage.kill(needs.errorOn);
   await stage.start(needs.errorOn);

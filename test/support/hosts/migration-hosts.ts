@@ -9,8 +9,8 @@ import {
 } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { resolveSettings } from "../../../shared/settings/settings.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import type { JobContext } from "../../../workers/area-db/job-context.ts";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
 import type { ReconcileReport } from "../../../workers/migrate/steps/reconcile.ts";
 
 /**
@@ -28,7 +28,7 @@ export interface Place {
 
 export interface RunOptions extends Place {
   jobId: string;
-  failpoint?: (step: JobStep) => void;
+  failpoint?: (step: FailpointName) => void;
   /** Called between the steps of the two hosts. */
   between?: (before: "switch" | "watch") => void;
 }
@@ -98,9 +98,9 @@ export async function migrateByHand(o: RunOptions): Promise<void> {
 }
 
 /** Leaves a migration after a step, as a worker does that has lost its lock, or after a power failure. */
-export async function leaveAt(step: JobStep, place: Place): Promise<void> {
+export async function leaveAt(step: FailpointName, place: Place): Promise<void> {
   let isLeft = false;
-  const failpoint = (name: JobStep) => {
+  const failpoint = (name: FailpointName) => {
     if (step === "old-opened" && name === "migration-gathered") throw new Error("force an undo");
     if (name !== step) return;
     isLeft = true;

@@ -64,13 +64,13 @@ export function pairAt(area: Area, settings: Settings): CachePair {
 export function closePair(
   { area, mark }: Pick<TwoPairs, "area" | "mark">,
   settings: Settings,
-  partToken = mark.token,
+  stepToken = mark.token,
 ): void {
   const pair = pairAt(area, settings);
   const db = openConnection({ cache: pair.megatestDb, ref: pair.refDb ?? "" });
   for (const part of ["cache", "ref"] as const) {
-    transact(db, () => raiseFenceToken(db, part, partToken));
-    closePart(db, part, mark, partToken);
+    transact(db, () => raiseFenceToken(db, part, stepToken));
+    closePart(db, part, mark, stepToken);
   }
   db.close();
 }
@@ -82,7 +82,7 @@ export async function takeSnapshot(pairs: TwoPairs): Promise<{ cache: FileDigest
   await writeSnapshot({
     pair,
     directory: pairs.directory,
-    partToken: pairs.mark.token,
+    stepToken: pairs.mark.token,
     model: pairs.area.megatestDb,
     signal: never,
   });
@@ -98,7 +98,7 @@ export async function install(
     area: pairs.area,
     settings: pairs.new,
     token: pairs.mark.token,
-    partToken: pairs.mark.token + 1,
+    stepToken: pairs.mark.token + 1,
     gapAbove: pairs.gap,
     signal: never,
     failpoint,

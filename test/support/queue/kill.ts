@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import { filesOf } from "../area/temp-area.ts";
 import { temporaryDirectory } from "../area/temp-directory.ts";
 import { isRefillDue } from "../megatest/refill.ts";
@@ -21,7 +21,7 @@ const everyRun = ["--runname", "%"];
  */
 export async function reduceAndKill(
   area: SampleArea,
-  step: JobStep,
+  step: FailpointName,
   pass: number,
   flags: readonly string[] = [],
 ): Promise<"SIGKILL" | 0> {

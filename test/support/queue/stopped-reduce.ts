@@ -1,11 +1,11 @@
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import { waitFor } from "../area/wait-for.ts";
 import { isStopped } from "./kill.ts";
 import { type Running, startCommand } from "./run-command.ts";
 
 /** Starts a reduce in a process that stops (SIGSTOP) the first time it passes `step`. */
-export async function stoppedReduce(area: SampleArea, step: JobStep): Promise<Running> {
+export async function stoppedReduce(area: SampleArea, step: FailpointName): Promise<Running> {
   const job = startCommand(["reduce", area.directory, "--runname", "%", "--inline", "--json"], {
     env: {
       MTJOBS_HOST: area.host,

@@ -41,7 +41,7 @@ describe("finding strays on the old host", () => {
     for (const file of [pair.megatestDb, pair.refDb ?? ""]) copyFileSync(pairs.area.megatestDb, file);
     const [stray] = findDivergentCaches(pairs.area, pairs.old, mark);
     if (stray === undefined) throw new Error("no stray");
-    const o = { closed: mark, directory: pairs.directory, n: 1, partToken: 9, model: pairs.area.megatestDb };
+    const o = { closed: mark, directory: pairs.directory, n: 1, stepToken: 9, model: pairs.area.megatestDb };
     await expect(
       exportDivergentCache(stray, { ...o, signal: AbortSignal.abort(new Error("died")) }),
     ).rejects.toThrow("died");

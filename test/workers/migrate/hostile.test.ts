@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { migrateSchema } from "../../../shared/contract/migrate-payload.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import { checkSource } from "../../../workers/migrate/steps/check-source.ts";
 import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
 import { assertNothingLost, temporaryDirectory } from "../../support/area.ts";
@@ -119,11 +119,11 @@ describe.runIf(process.platform === "linux")("before a migration", () => {
 /** Lets a migration come to a step, replaces what it left in the area by then, and goes on. */
 async function spoil(
   place: Place,
-  step: JobStep,
+  step: FailpointName,
   name: string,
   kind: keyof typeof hostile,
 ): Promise<unknown> {
-  const failpoint = (passed: JobStep) => {
+  const failpoint = (passed: FailpointName) => {
     if (passed !== step) return;
     const row = migrationRow({ megatestDb: join(place.area, "megatest.db") } as never);
     replace(join(place.area, ".mtjobs", "migration", String(row?.token), name), kind);

@@ -230,7 +230,7 @@ describe("building a pair for a take-over", () => {
       area,
       settings,
       token: 7,
-      partToken: 8,
+      stepToken: 8,
       gapAbove: gap,
       signal: never,
       failpoint: () => {},

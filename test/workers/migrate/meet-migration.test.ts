@@ -93,13 +93,13 @@ describe("a migration that stands in closing while its lease lives", () => {
 });
 
 describe("a part of a migration that has been undone", () => {
-  it.each([closeByHand, switchByHand])("holds nobody up when it wakes: %o", async (part) => {
+  it.each([closeByHand, switchByHand])("holds nobody up when it wakes: %o", async (localStep) => {
     const { area, place } = buildForTwo(temporaryDirectory());
     await leaveAt("migration-closed", place);
     letLeaseRunOut(area);
     await tendBoth({ ...place, jobId: "migrate-1" });
     expect(migrationRow(area)?.state).toBe("undone");
-    await expect(part({ ...place, jobId: "migrate-1" })).rejects.toMatchObject({ code: "rolled-back" });
+    await expect(localStep({ ...place, jobId: "migrate-1" })).rejects.toMatchObject({ code: "rolled-back" });
     expect(await reduceOn("old", place)).toMatchObject({ state: "completed" });
   });
 });

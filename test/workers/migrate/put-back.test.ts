@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { parsePayload } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import { runJob } from "../../../workers/job-thread/job-table.ts";
 import { assertNothingLost, readColumn, temporaryDirectory } from "../../support/area.ts";
 import {
@@ -62,7 +62,7 @@ describe("a migration whose machine lost power and empties /tmp as it starts", (
     emptyCacheRoot(area);
     makeCacheAnew(area);
     letLeaseRunOut(area);
-    const failpoint = (step: JobStep) => {
+    const failpoint = (step: FailpointName) => {
       if (step === "old-opened") throw new JobsError("io", "it fails here");
     };
     for (let attempt = 0; attempt < 3; attempt++) {

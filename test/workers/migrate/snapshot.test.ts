@@ -25,7 +25,7 @@ describe("the snapshot of a closed pair", () => {
   it("holds the cache alone where there is no ref", async () => {
     const pairs = twoPairs();
     const pair = pairAt(pairs.area, pairs.old);
-    const o = { directory: pairs.directory, partToken: 7, model: pairs.area.megatestDb, signal: never };
+    const o = { directory: pairs.directory, stepToken: 7, model: pairs.area.megatestDb, signal: never };
     const sizes = await writeSnapshot({ pair: { ...pair, refDb: undefined }, ...o });
     expect(sizes).toEqual({ cache: statSync(join(pairs.directory, "cache.db")).size });
     expect(readdirSync(pairs.directory)).toEqual(["cache.db"]);
@@ -34,7 +34,7 @@ describe("the snapshot of a closed pair", () => {
   it("ends with the signal's reason and leaves nothing", async () => {
     const pairs = twoPairs();
     const reason = new Error("enough");
-    const o = { directory: pairs.directory, partToken: 7, model: pairs.area.megatestDb };
+    const o = { directory: pairs.directory, stepToken: 7, model: pairs.area.megatestDb };
     const pair = pairAt(pairs.area, pairs.old);
     await expect(writeSnapshot({ pair, ...o, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(readdirSync(pairs.directory)).toEqual([]);
@@ -45,7 +45,7 @@ describe("the snapshot of a closed pair", () => {
     const directory = join(pairs.area.realPath, "full");
     mountSmall(directory, 1);
     const pair = pairAt(pairs.area, pairs.old);
-    const o = { directory, partToken: 7, model: pairs.area.megatestDb, signal: never };
+    const o = { directory, stepToken: 7, model: pairs.area.megatestDb, signal: never };
     await expect(writeSnapshot({ pair, ...o })).rejects.toMatchObject({ code: "SQLITE_FULL" });
     expect(readdirSync(directory)).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import {
   assertNothingLost,
   edit,
@@ -35,9 +35,9 @@ function writeByForce(file: string): void {
 }
 
 /** A migration that fails for good at a step, the nth time that it passes it, and is undone. */
-async function undoneAt(step: JobStep, place: Place, meanwhile = () => {}, nth = 1): Promise<void> {
+async function undoneAt(step: FailpointName, place: Place, meanwhile = () => {}, nth = 1): Promise<void> {
   let passed = 0;
-  const failpoint = (name: JobStep) => {
+  const failpoint = (name: FailpointName) => {
     if (name !== step || ++passed !== nth) return;
     meanwhile();
     throw new JobsError("conflict", `it fails at ${step}`);
@@ -93,7 +93,7 @@ it("a closed pair that stood there before is left also where the cleaning dies b
   const there = seenFromSide(area, place.root, "new");
   leaveClosedPair(area, there);
   const o = { ...place, jobId: "migrate-1" };
-  const failpoint = (name: JobStep) => {
+  const failpoint = (name: FailpointName) => {
     if (name === "pair-installed") throw new JobsError("conflict", "it fails");
     if (name === "new-cleaned") throw new JobsError("stopped", "it dies");
   };
@@ -123,7 +123,7 @@ describe("a migration that dies while it writes over a closed pair of an earlier
   it("and is taken up again brings nothing old home", async () => {
     const { area, place, there } = backSince();
     const o = { ...place, jobId: "migrate-1" };
-    const failpoint = (name: JobStep) => {
+    const failpoint = (name: FailpointName) => {
       if (name === "pair-replaced") throw new JobsError("stopped", "it dies");
     };
     await expect(migrateByHand({ ...o, failpoint })).rejects.toMatchObject({ code: "stopped" });

@@ -23,11 +23,11 @@ import {
 import { reduceSafely, runReduce } from "../../support/queue.ts";
 
 /** An area that everybody may write to, and a recent cache of `nobody`, of which one part is on another disk, behind a link. */
-function areaWithLinked(part: (second: { cacheDirectory: string }) => string) {
+function areaWithLinked(linkedPath: (second: { cacheDirectory: string }) => string) {
   const area = newArea({ runs: 4, testsPerRun: 2, unsynced: false, inFlight: 0 });
   chmodSync(area.megatestDb, 0o666);
   const second = addSecondCache(area, "nobody");
-  const linked = part(second);
+  const linked = linkedPath(second);
   give(join(area.cacheRoot, "nobody"));
   const disk = join(dirname(area.directory), "disk");
   mkdirSync(disk);
@@ -46,7 +46,7 @@ function give(path: string): void {
 
 const databases = (second: { cacheDirectory: string }) => dirname(dirname(second.cacheDirectory));
 
-const parts: [string, (second: { cacheDirectory: string }) => string][] = [
+const linkedPaths: [string, (second: { cacheDirectory: string }) => string][] = [
   ["megatest_localdb", databases],
   ["the directory of the area's name", ({ cacheDirectory }) => dirname(cacheDirectory)],
   ["the cache's own directory", ({ cacheDirectory }) => cacheDirectory],
@@ -56,10 +56,10 @@ const parts: [string, (second: { cacheDirectory: string }) => string][] = [
 const all = ({ directory, cacheRoot }: SampleArea) => fingerprint(dirname(directory), cacheRoot);
 
 describe.runIf(isRoot)("another user's cache behind a link", () => {
-  it.each(parts)(
+  it.each(linkedPaths)(
     "counts where %s is the link, to a job and to the doctor, which follow it to look alone",
-    async (_, part) => {
-      const { area, second } = areaWithLinked(part);
+    async (_, linkedPath) => {
+      const { area, second } = areaWithLinked(linkedPath);
       const before = all(area);
       for (const dryRun of [true, false])
         await expect(runReduce(area, { dryRun })).rejects.toMatchObject({

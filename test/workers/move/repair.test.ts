@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import {
   addTestIn,
   assertNothingLost,
@@ -21,7 +21,7 @@ import {
 const build = () => newArea({ runs: 6, inFlight: 2 });
 
 describe("a repair", () => {
-  it.each(["copied", "removing", "committed-in-cache", "removed-from-ref", "moved"] as JobStep[])(
+  it.each(["copied", "removing", "committed-in-cache", "removed-from-ref", "moved"] as FailpointName[])(
     "of what a job left that was killed at %s leaves every run in one place, and nothing lost",
     async (step) => {
       const area = build();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import type { JobStep } from "../../../workers/area-db/job-steps.ts";
+import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
 import {
   addColumn,
   assertNothingLost,
@@ -31,7 +31,7 @@ const stateOf2 = (area: SampleArea) =>
   completedColumn(area, "SELECT state FROM mtjobs_runs WHERE run_id = 2");
 
 /** A restore of run 2 that ends right after a step, as if its process had died: it leaves no line in the history. */
-async function dieAt(area: SampleArea, step: JobStep): Promise<void> {
+async function dieAt(area: SampleArea, step: FailpointName): Promise<void> {
   const failpoint = (name: string) => {
     if (name === step) throw new JobsError("stopped", "died");
   };

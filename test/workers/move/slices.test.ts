@@ -48,10 +48,10 @@ describe("the slices of a batch", () => {
       const first: (boolean | undefined)[] = [];
       for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
         const some = testsIn(slice);
-        if (slice.part !== undefined) expect(some.length).toBeGreaterThan(0);
+        if (slice.range !== undefined) expect(some.length).toBeGreaterThan(0);
         tests.push(...some);
-        first.push(slice.part?.first);
-        expect(runsIn(slice)).toEqual(slice.part?.first === false ? [] : [1]);
+        first.push(slice.range?.first);
+        expect(runsIn(slice)).toEqual(slice.range?.first === false ? [] : [1]);
       }
       expect(tests).toEqual(testsOf("1"));
       expect(first.filter((is) => is === true)).toHaveLength(first[0] === undefined ? 0 : 1);

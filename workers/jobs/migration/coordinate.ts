@@ -8,7 +8,7 @@ import { forwardJob } from "../forward-job.ts";
 import { runPass } from "./coordinator.ts";
 import { CoordinatorIO, RetryLater } from "./coordinator-io.ts";
 import { progressOf } from "./coordinator-state.ts";
-import type { StepContext } from "./run-step.ts";
+import type { MigrationJobContext } from "./step-job.ts";
 
 /**
  * Runs one pass of the job `migrate`: proceeds until it must wait for another host, then delays itself.
@@ -19,7 +19,7 @@ import type { StepContext } from "./run-step.ts";
 export async function coordinate(
   job: Job,
   payload: MigratePayload,
-  context: StepContext,
+  context: MigrationJobContext,
 ): Promise<MigrateResult | Forwarded> {
   const { host, token, reporter } = context;
   const elsewhere = await targetElsewhere(payload, context);
@@ -41,7 +41,10 @@ export async function coordinate(
 }
 
 /** Returns the target host; undefined if it is this one. */
-async function targetElsewhere(payload: MigratePayload, { host }: StepContext): Promise<string | undefined> {
+async function targetElsewhere(
+  payload: MigratePayload,
+  { host }: MigrationJobContext,
+): Promise<string | undefined> {
   const { settings, redis } = host;
   if (payload.to === settings.host) return undefined;
   const target = await findHost(redis, settings.prefix, payload.to);

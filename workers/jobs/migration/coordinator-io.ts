@@ -9,7 +9,7 @@ import { areaIdLockKeys } from "../../locks/lock-keys.ts";
 import type { TargetReport } from "../../migrate/steps/check-target.ts";
 import { runInThread } from "../run-in-thread.ts";
 import { type CoordinatorState, readCoordinatorState } from "./coordinator-state.ts";
-import { handOverMs, requestReconcile, type StepContext } from "./run-step.ts";
+import { handOverMs, type MigrationJobContext, requestReconcile } from "./step-job.ts";
 import { addStep } from "./step-queue.ts";
 
 /** Thrown when the job must wait: it is delayed by `ms` and then runs its next pass. */
@@ -21,7 +21,7 @@ export class RetryLater extends Error {
   }
 }
 
-export type AskedStep = NonNullable<CoordinatorState["step"]>;
+export type RemoteStep = NonNullable<CoordinatorState["step"]>;
 
 /** I/O of a coordinating job: other hosts' queues, the lock, job threads. No SQLite here. */
 export class CoordinatorIO {
@@ -29,9 +29,9 @@ export class CoordinatorIO {
   phase = "look";
   readonly job: Job;
   readonly payload: MigratePayload;
-  readonly context: StepContext;
+  readonly context: MigrationJobContext;
 
-  constructor(job: Job, payload: MigratePayload, context: StepContext) {
+  constructor(job: Job, payload: MigratePayload, context: MigrationJobContext) {
     this.job = job;
     this.payload = payload;
     this.context = context;
@@ -61,15 +61,15 @@ export class CoordinatorIO {
     return await findHost(redis, settings.prefix, name);
   }
 
-  /** Queues a step on a host and waits for it. */
-  async ask(step: AskedStep["name"], target: string, more: object): Promise<never> {
+  /** Queues a step in the queue of another host and waits for it. */
+  async remoteStep(step: RemoteStep["name"], target: string, more: object): Promise<never> {
     const { host } = this.context;
     const { area, requestedBy } = this.payload;
     this.phase = step;
     this.at.round += 1;
     const place = { host: target, jobId: `${this.jobId}.${step}.${this.at.round}` };
-    const asked = { migration: this.jobId, toHost: host.settings.host };
-    await addStep(host, place, { v: 1, area, requestedBy, step, ...asked, ...more } as never);
+    const waiter = { migration: this.jobId, toHost: host.settings.host };
+    await addStep(host, place, { v: 1, area, requestedBy, step, ...waiter, ...more } as never);
     this.at.step = { name: step, ...place, since: Date.now() };
     this.at.idle = 0;
     throw this.pause();
@@ -126,7 +126,8 @@ export class CoordinatorIO {
     await (await this.lock(look)).release();
   }
 
-  part<Name extends "switch" | "await-watch">(
+  /** Runs a step of the new home in a thread of this worker. */
+  localStep<Name extends "switch" | "await-watch">(
     name: Name,
     lock: AreaLock,
   ): Promise<ThreadJobs[Name]["result"]> {

@@ -14,11 +14,11 @@ import {
 } from "../../migrate/checks/refusal.ts";
 import type { TargetReport } from "../../migrate/steps/check-target.ts";
 import type { CloseReport } from "../../migrate/steps/close.ts";
-import { type AskedStep, type CoordinatorIO, RetryLater } from "./coordinator-io.ts";
+import { type CoordinatorIO, type RemoteStep, RetryLater } from "./coordinator-io.ts";
 import { mergeChecks } from "./coordinator-state.ts";
 import { hostChecks, lostHomeChecks, serversOf, stoppedBy, unconfirmed } from "./host-checks.ts";
 import { completed, failedAs } from "./migrate-result.ts";
-import type { HandedOver } from "./run-step.ts";
+import type { HandedOver } from "./step-job.ts";
 import { cancelStep, readStep, removeStep } from "./step-queue.ts";
 
 /** How long the old home's worker may be silent before its step is given up, ms. */
@@ -70,11 +70,11 @@ class Coordinator {
     const look = await this.#io.look();
     if (step.name === "check") return await this.#checked(look, seen.report as CheckReport);
     at.stopped = stoppedBy(seen.report as CheckReport, step.host);
-    return await this.#askCheck(look);
+    return await this.#checkSource(look);
   }
 
   /** Cancels the current step and undoes the migration, unless it has switched. */
-  async #cancel(step: AskedStep | undefined): Promise<MigrateResult> {
+  async #cancel(step: RemoteStep | undefined): Promise<MigrateResult> {
     const { at, context } = this.#io;
     if (step !== undefined && (await readStep(context.host, step)).state === "unfinished") {
       await cancelStep(context.host, step);
@@ -102,7 +102,7 @@ class Coordinator {
     this.#io.at.checks = mergeChecks(look.checks, onHosts, lost, moved);
     const against = refusal(this.#io.at);
     if (against !== undefined) throw this.#failure(look, against);
-    return takeover ? await this.#takeOver(look, old) : await this.#askCheck(look);
+    return takeover ? await this.#takeOver(look, old) : await this.#checkSource(look);
   }
 
   async #takeOver(look: TargetReport, old: HostStatus | undefined): Promise<MigrateResult> {
@@ -117,13 +117,13 @@ class Coordinator {
     return await this.#decide();
   }
 
-  async #askCheck(look: TargetReport): Promise<never> {
+  async #checkSource(look: TargetReport): Promise<never> {
     const old = await this.#io.oldHost(look);
-    const asked = { ...this.#io.quiet, version: ownVersion() };
-    return await this.#io.ask("check", old?.host ?? "", asked);
+    const criteria = { ...this.#io.quiet, version: ownVersion() };
+    return await this.#io.remoteStep("check", old?.host ?? "", criteria);
   }
 
-  async #stillWaiting(step: AskedStep): Promise<MigrateResult> {
+  async #stillWaiting(step: RemoteStep): Promise<MigrateResult> {
     const { at, context } = this.#io;
     const old = await this.#io.hostNamed(step.host);
     if (old?.alive === true || msSince(step.since) < patienceMs) throw this.#io.pause();
@@ -147,7 +147,7 @@ class Coordinator {
     if (servers !== undefined) {
       at.serversStopped = true;
       const host = (await this.#io.hostNamed(servers.host))?.host ?? servers.host;
-      return await this.#io.ask("stop-servers", host, { pids: servers.pids });
+      return await this.#io.remoteStep("stop-servers", host, { pids: servers.pids });
     }
     const all = { ...report, checks: at.checks };
     const against = refusal(all);
@@ -175,7 +175,7 @@ class Coordinator {
     const old = await this.#io.oldHost(look);
     const lockValue = await this.#io.handOver(await this.#io.lock(look));
     const homes = { toHome: look.toHome, fromHome: look.fromHome };
-    return await this.#io.ask("close", old?.host ?? "", { ...this.#io.quiet, lockValue, ...homes });
+    return await this.#io.remoteStep("close", old?.host ?? "", { ...this.#io.quiet, lockValue, ...homes });
   }
 
   async #proceed(look: TargetReport, row: MigrationRow): Promise<MigrateResult> {
@@ -218,7 +218,7 @@ class Coordinator {
     this.#io.phase = "switch";
     const row = await this.#io.underLock(look, async (lock) => {
       try {
-        const report = await this.#io.part("switch", lock);
+        const report = await this.#io.localStep("switch", lock);
         at.checks = mergeChecks(at.checks, report.checks);
         return report.row;
       } catch (thrown) {
@@ -235,7 +235,7 @@ class Coordinator {
     const { at, context } = this.#io;
     this.#io.phase = "watch";
     const report = await this.#io.underLock(look, async (lock) => {
-      const seen = await this.#io.part("await-watch", lock);
+      const seen = await this.#io.localStep("await-watch", lock);
       if (seen.settled) await lock.release();
       return seen;
     });

@@ -6,14 +6,14 @@ import { requestCancel } from "../../../shared/queue/cancel.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../../../shared/queue/enqueue-options.ts";
 import type { JobLocation } from "../../../shared/queue/names.ts";
-import type { StepReport } from "../../migrate/steps/run-step.ts";
+import type { RemoteStepReport } from "../../migrate/steps/remote-step.ts";
 import type { WorkerContext } from "../worker-context.ts";
 
 /** `gone`: the queue has no such job. */
-export type StepState =
+export type RemoteStepState =
   | { state: "unfinished" }
   | { state: "gone" }
-  | { state: "ended"; report: StepReport }
+  | { state: "ended"; report: RemoteStepReport }
   | { state: "failed"; error: JobsError };
 
 async function onQueue<T>(host: WorkerContext, name: string, body: (queue: Queue) => Promise<T>): Promise<T> {
@@ -46,11 +46,14 @@ export async function addStep(
   await onQueue(host, place.host, (queue) => queue.add("migrate-step", payload, options));
 }
 
-export async function readStep(host: WorkerContext, { host: name, jobId }: JobLocation): Promise<StepState> {
+export async function readStep(
+  host: WorkerContext,
+  { host: name, jobId }: JobLocation,
+): Promise<RemoteStepState> {
   return await onQueue(host, name, async (queue) => {
     const state = await queue.getJobState(jobId);
     // After the state, so that an ended job has its result.
-    const job = (await queue.getJob(jobId)) as Job<unknown, StepReport> | undefined;
+    const job = (await queue.getJob(jobId)) as Job<unknown, RemoteStepReport> | undefined;
     if (job === undefined) return { state: "gone" };
     if (state === "completed") return { state: "ended", report: job.returnvalue };
     if (state === "failed") return { state: "failed", error: decodeFailure(job.failedReason ?? "") };

@@ -29,7 +29,7 @@ export async function buildPair(o: BuildOptions): Promise<CachePair> {
     for (const part of ["cache", "ref"] as const) {
       transact(db, () => {
         dropOwnTables(db, part);
-        raiseFenceToken(db, part, o.partToken);
+        raiseFenceToken(db, part, o.stepToken);
         closeDatabase(db, part, { token: o.token, movedTo: o.movedTo, closedAt: Date.now() });
       });
     }

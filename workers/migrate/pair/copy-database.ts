@@ -17,8 +17,8 @@ import { createNewLike } from "../../../shared/area/ownership.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { syncDirectory } from "../../../shared/files/sync-directory.ts";
 
-/** Pages per step: few enough that an abort takes effect soon. */
-const step = 2_000;
+/** Pages copied at once: few enough that an abort takes effect soon. */
+const pagesAtOnce = 2_000;
 
 /** How long a copy waits for a reader or writer of either file, ms. */
 const patienceMs = 30_000;
@@ -47,7 +47,7 @@ export async function copyDatabase(from: string, to: string, signal: AbortSignal
   }
 }
 
-/** @throws JobsError `busy` if a step found a lock */
+/** @throws JobsError `busy` if a batch of pages found a lock */
 async function copyOnce(source: Database.Database, to: string, signal: AbortSignal): Promise<void> {
   const target = inodeOf(to);
   if (target === undefined) throw notThere(to);
@@ -59,10 +59,10 @@ async function copyOnce(source: Database.Database, to: string, signal: AbortSign
       // No progress: a lock, or a restart after a write to the source.
       if (remainingPages >= left) throw busy(source.name, to);
       left = remainingPages;
-      return step;
+      return pagesAtOnce;
     },
   });
-  // better-sqlite3 reports completion if the first step found a lock.
+  // better-sqlite3 reports completion if the first batch found a lock.
   if (totalPages === 0) throw busy(source.name, to);
 }
 
@@ -158,7 +158,7 @@ export interface SnapshotOptions {
   /** `.mtjobs/migration/<token>` of the area; must exist. */
   directory: string;
   /** Token of the current step, so that an overtaken one writes under another name. */
-  partToken: number;
+  stepToken: number;
   /** File whose owner and mode the snapshot gets. */
   model: string;
   signal: AbortSignal;
@@ -178,14 +178,14 @@ export async function writeSnapshot(o: SnapshotOptions): Promise<Partial<Record<
   return sizes;
 }
 
-interface Copying extends Pick<SnapshotOptions, "partToken" | "model" | "signal"> {
+interface Copying extends Pick<SnapshotOptions, "stepToken" | "model" | "signal"> {
   from: string;
   target: string;
 }
 
 /** Copies a database to a temporary file, makes it durable and renames it. Returns its size in bytes. */
-export async function copyAside({ from, target, partToken, model, signal }: Copying): Promise<number> {
-  const temporary = `${target}.${partToken}.tmp`;
+export async function copyAside({ from, target, stepToken, model, signal }: Copying): Promise<number> {
+  const temporary = `${target}.${stepToken}.tmp`;
   const remove = () => {
     for (const suffix of ["", "-journal"]) rmSync(temporary + suffix, { force: true });
   };

@@ -123,7 +123,7 @@ export interface ExportOptions {
   directory: string;
   /** 0: the one that existed on the new home. */
   n: number;
-  partToken: number;
+  stepToken: number;
   /** File whose owner and mode the copies get. */
   model: string;
   signal: AbortSignal;
@@ -133,7 +133,7 @@ export interface ExportOptions {
  * Closes a divergent cache, copies it to the area, its ref first, and marks it as known. May be repeated until then.
  */
 export async function exportDivergentCache(stray: DivergentCache, o: ExportOptions): Promise<void> {
-  const { partToken, model, signal } = o;
+  const { stepToken, model, signal } = o;
   // An active writer may hold it longer than one attempt.
   await withStray(stray, o, async (session, part) => {
     await session.read(() => transact(session.db, () => raiseFenceToken(session.db, part, session.token)));
@@ -141,14 +141,14 @@ export async function exportDivergentCache(stray: DivergentCache, o: ExportOptio
     await session.commit(part, () => closeDatabase(session.db, part, mark, { known: false }));
   });
   const to = divergentCacheFiles(o.directory, o.n);
-  if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, partToken, model, signal });
-  await copyAside({ from: stray.cache, target: to.cache, partToken, model, signal });
+  if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, stepToken, model, signal });
+  await copyAside({ from: stray.cache, target: to.cache, stepToken, model, signal });
   await withStray(stray, o, (session, part) => session.commit(part, () => recordKnown(session.db, part)));
 }
 
 async function withStray(
   { cache, ref }: DivergentCache,
-  { partToken, signal }: ExportOptions,
+  { stepToken, signal }: ExportOptions,
   body: (session: DatabaseSession, part: PairPart) => Promise<void>,
 ): Promise<void> {
   const files = defined({ cache, ref });
@@ -158,7 +158,7 @@ async function withStray(
     for (const part of Object.keys(files) as PairPart[]) {
       // Not below the database's own, which may come from another migration.
       const own = await session.read(() => readFence(db, part)?.token ?? 0);
-      session.token = Math.max(partToken, own);
+      session.token = Math.max(stepToken, own);
       await body(session, part);
     }
   } finally {
@@ -176,9 +176,9 @@ async function withStray(
 export async function exportForeign(
   { cache, ref }: DivergentCache,
   foreign: ExpectedFile,
-  o: Pick<ExportOptions, "directory" | "n" | "partToken" | "model" | "signal">,
+  o: Pick<ExportOptions, "directory" | "n" | "stepToken" | "model" | "signal">,
 ): Promise<string | undefined> {
-  const { partToken, model, signal } = o;
+  const { stepToken, model, signal } = o;
   const to = divergentCacheFiles(o.directory, o.n);
   const copy = await retryWhileBusy(signal, () => copySound(cache, foreign));
   if (typeof copy === "string") return copy;
@@ -187,8 +187,8 @@ export async function exportForeign(
     // Without a sound ref it is compared with the migration's base.
     if (ref !== undefined) base = await retryWhileBusy(signal, () => copySound(ref, foreign));
     if (typeof base === "object")
-      await copyAside({ from: base.file, target: to.ref, partToken, model, signal });
-    await copyAside({ from: copy.file, target: to.cache, partToken, model, signal });
+      await copyAside({ from: base.file, target: to.ref, stepToken, model, signal });
+    await copyAside({ from: copy.file, target: to.cache, stepToken, model, signal });
   } finally {
     copy.remove();
     if (typeof base === "object") base.remove();

@@ -39,10 +39,10 @@ export interface Installing {
   /** The migration's token. */
   token: number;
   /** Token of the current step, for the new pair's fence. */
-  partToken: number;
+  stepToken: number;
   gapAbove: GapIds;
   signal: AbortSignal;
-  failpoint(step: "pair-copied" | "pair-replaced" | "pair-installed"): void;
+  failpoint(name: "pair-copied" | "pair-replaced" | "pair-installed"): void;
 }
 
 export interface InstallOptions extends Installing {
@@ -102,14 +102,14 @@ export async function preparePairDirectory(o: Installing, directory: string): Pr
   // Only the cache: a step that died may have written to the ref.
   if (place.mark.token !== o.token && !place.cacheUntouched) {
     const { megatestDb: cache, refDb, directory: at } = place.standing;
-    const { area, partToken, signal } = o;
+    const { area, stepToken, signal } = o;
     // Compared with another migration's ref, older rows of the cache would look changed.
     const stray = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
     await exportDivergentCache(stray, {
       closed: place.mark,
       directory,
       n: 0,
-      partToken,
+      stepToken,
       model: area.megatestDb,
       signal,
     });
@@ -141,7 +141,7 @@ export async function putPair(o: Installing, place: PairDirectory, files: Files)
   try {
     for (const part of parts) {
       transact(db, () => {
-        raiseFenceToken(db, part, o.partToken);
+        raiseFenceToken(db, part, o.stepToken);
         writeClosed(db, part, () => writeGap(db, o.gapAbove, [part]));
         // A copy's schema version differs from its source's.
         recordKnown(db, part);
@@ -177,15 +177,15 @@ async function putFile(o: Installing, place: PairDirectory, part: PairPart, file
     await copyDatabase(file, target, o.signal);
     o.failpoint("pair-replaced");
     rmSync(file);
-    await retryWhileBusy(o.signal, () => markKnown(target, part, o.partToken));
+    await retryWhileBusy(o.signal, () => markKnown(target, part, o.stepToken));
   }
 }
 
-function markKnown(file: string, part: PairPart, partToken: number): void {
+function markKnown(file: string, part: PairPart, stepToken: number): void {
   const db = openConnection({ [part]: file }, { busyTimeoutMs: 25 });
   try {
     transact(db, () => {
-      assertFenceToken(db, part, partToken, Date.now());
+      assertFenceToken(db, part, stepToken, Date.now());
       recordKnown(db, part);
     });
   } finally {

@@ -80,7 +80,7 @@ export class MigrationSession extends DatabaseSession {
   }
 }
 
-export interface PartOptions {
+export interface WithMigrationOptions {
   context: JobContext;
   area: Area;
   pair: CachePair | undefined;
@@ -108,7 +108,7 @@ const renewalMs = 10_000;
  * @throws JobsError `locked` if another job holds the area, or with `over` a step of this migration
  */
 export async function withMigration<T>(
-  { context, area, pair, migration, lease, refillDue = false }: PartOptions,
+  { context, area, pair, migration, lease, refillDue = false }: WithMigrationOptions,
   body: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
   const files = filesOf(area, pair);

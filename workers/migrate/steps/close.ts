@@ -152,7 +152,7 @@ async function copyPair(
   const { signal } = context;
   const files = defined({ cache: pair.megatestDb, ref: pair.refDb });
   const [, digests] = await Promise.all([
-    writeSnapshot({ pair, directory, partToken: token, model: area.megatestDb, signal }),
+    writeSnapshot({ pair, directory, stepToken: token, model: area.megatestDb, signal }),
     digestInThread(files, signal),
   ]);
   context.failpoint("snapshot-written");

@@ -10,7 +10,7 @@ import { readMigrationFiles, removeMigrationDirectory } from "../state/migration
 import { type MergeCounts, type MergedCaches, settledLine } from "../state/migration-history.ts";
 import { type MigrationSession, withMigration } from "../state/migration-session.ts";
 import { advance } from "../state/migration-table.ts";
-import type { PartPayload } from "./switch.ts";
+import type { LocalStepPayload } from "./switch.ts";
 import { rowOf } from "./undo.ts";
 
 export interface Settled {
@@ -49,7 +49,7 @@ export interface WatchOutcome extends Settled {
 }
 
 /** Keeps the lease on the new home while the old one watches, and ends the migration afterwards. */
-export async function awaitWatch(payload: PartPayload, context: JobContext): Promise<WatchOutcome> {
+export async function awaitWatch(payload: LocalStepPayload, context: JobContext): Promise<WatchOutcome> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const options = {

@@ -19,10 +19,10 @@ export async function installOptions(session: MigrationSession, row: MigrationRo
     area,
     settings: context.settings,
     token: row.token,
-    partToken: token,
+    stepToken: token,
     gapAbove: await session.read(() => gapAbove(db, parts)),
     signal: context.signal,
-    failpoint: (step) => context.failpoint(step),
+    failpoint: (name) => context.failpoint(name),
   };
 }
 
@@ -70,7 +70,7 @@ const snapshotStray = 999_999;
 async function leaveAsStray({ area, token, context }: MigrationSession, directory: string): Promise<void> {
   const to = divergentCacheFiles(directory, snapshotStray);
   if (existsSync(to.cache)) return;
-  const options = { partToken: token, model: area.megatestDb, signal: context.signal };
+  const options = { stepToken: token, model: area.megatestDb, signal: context.signal };
   const ref = join(directory, snapshotNames.ref);
   if (existsSync(ref)) await copyAside({ ...options, from: ref, target: to.ref });
   await copyAside({ ...options, from: join(directory, snapshotNames.cache), target: to.cache });

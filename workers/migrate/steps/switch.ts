@@ -20,7 +20,7 @@ import { advance, updateMigration } from "../state/migration-table.ts";
 import { installOptions, installSnapshot, openPair } from "./open-pair.ts";
 import { cleanNew, decideMigration, rowOf } from "./undo.ts";
 
-export interface PartPayload {
+export interface LocalStepPayload {
   area: string;
   migration: string;
   cancelled?: boolean;
@@ -38,7 +38,7 @@ export interface SwitchReport {
  *
  * @throws JobsError `rolled-back`
  */
-export async function switchOver(payload: PartPayload, context: JobContext): Promise<SwitchReport> {
+export async function switchOver(payload: LocalStepPayload, context: JobContext): Promise<SwitchReport> {
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
   const options = {
@@ -102,7 +102,7 @@ async function fromBase(session: MigrationSession, row: MigrationRow): Promise<C
   const base = baseFile(area, row.token);
   if (!existsSync(base)) {
     const { megatestDb: from } = area;
-    await copyAside({ from, target: base, partToken: token, model: from, signal: context.signal });
+    await copyAside({ from, target: base, stepToken: token, model: from, signal: context.signal });
   }
   return await buildPair({ ...(await installOptions(session, row)), base, directory, movedTo: row.to_home });
 }

@@ -68,7 +68,7 @@ async function copyStrays(
     context.log(sentence);
     noteProblem(problems, of, sentence);
   };
-  const o = { directory, partToken: row.token, model: area.megatestDb, signal };
+  const o = { directory, stepToken: row.token, model: area.megatestDb, signal };
   for (const stray of await retryWhileBusy(signal, () =>
     findDivergentCaches(area, settings, closed, copied),
   )) {

@@ -125,7 +125,7 @@ function readRuns(session: JobSession): [bigint, string, string, string, bigint]
 
 /** Reads activity of tests, steps and data; rows too old to matter are not joined to their run. */
 function readActivity(session: JobSession): [bigint, bigint][] {
-  const parts = [
+  const activities = [
     ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(session, "tests", "x")})`, "x.run_id"],
     [
       "stage_test_steps",
@@ -139,7 +139,7 @@ function readActivity(session: JobSession): [bigint, bigint][] {
   );
   return prepared<Recent, [bigint, bigint]>(
     session.db,
-    `SELECT run_id, max(life) FROM (${parts.join(" UNION ALL ")}) WHERE run_id IS NOT NULL GROUP BY run_id`,
+    `SELECT run_id, max(life) FROM (${activities.join(" UNION ALL ")}) WHERE run_id IS NOT NULL GROUP BY run_id`,
   )
     .safeIntegers()
     .raw()

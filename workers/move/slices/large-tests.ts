@@ -8,7 +8,7 @@ import type { RecordPlan } from "../../records/record-tables.ts";
 const largeAbove = 2_000;
 
 /** Rows between two possible cuts. */
-const step = 200;
+const rowsPerCut = 200;
 
 /** Rows that take about as long as one ordinary test. */
 const rowsPerTest = 10;
@@ -54,14 +54,14 @@ export class LargeTests {
   *pieces(table: string, cuts: readonly bigint[], size: () => number): Generator<Piece> {
     let from: bigint | undefined;
     for (let index = 0; ; ) {
-      const steps = Math.max(1, Math.round((size() * rowsPerTest) / step));
-      index += steps;
+      const taken = Math.max(1, Math.round((size() * rowsPerTest) / rowsPerCut));
+      index += taken;
       const below = cuts[index - 1];
       yield {
         table,
         from,
         to: below === undefined ? undefined : below - 1n,
-        weight: (steps * step) / rowsPerTest,
+        weight: (taken * rowsPerCut) / rowsPerTest,
       };
       if (below === undefined) return;
       from = below;
@@ -78,7 +78,7 @@ export class LargeTests {
       .raw();
     const next = preparedIds<[bigint, bigint]>(
       db,
-      `SELECT x.id FROM ${childrenOf(part, record, "(SELECT ? AS id)", "x")} WHERE x.id >= ? ORDER BY x.id LIMIT 1 OFFSET ${step}`,
+      `SELECT x.id FROM ${childrenOf(part, record, "(SELECT ? AS id)", "x")} WHERE x.id >= ? ORDER BY x.id LIMIT 1 OFFSET ${rowsPerCut}`,
     );
     for (const [run, test] of large.all()) {
       const cuts: bigint[] = [];

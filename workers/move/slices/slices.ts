@@ -12,8 +12,8 @@ import type { LargeTests, Piece } from "./large-tests.ts";
 export interface Slice {
   runs: readonly bigint[];
   /** For a cut run: its tests from the id `from` on, below the id `below` if defined. */
-  part?: { first: boolean; from: bigint; below: bigint | undefined };
-  /** For a part that is one large test: some of its rows in one table, or all rows except those in some tables. */
+  range?: { first: boolean; from: bigint; below: bigint | undefined };
+  /** For a range that is one large test: some of its rows in one table, or all rows except those in some tables. */
   rows?: Piece | { except: readonly string[] };
   /** The next slice has more of the same test. */
   more?: boolean;
@@ -94,8 +94,8 @@ export class SliceCutter {
 
   /** Returns the next slice; undefined at the end. */
   next(): Slice | undefined {
-    const part = this.#cut?.next();
-    if (part?.done === false) return part.value;
+    const cut = this.#cut?.next();
+    if (cut?.done === false) return cut.value;
     this.#cut = undefined;
     const size = this.#size();
     const first = this.#runs[0];
@@ -153,7 +153,7 @@ export class SliceCutter {
         yield* this.#cutTest(run, { first, from, below }, large.cuts);
       } else {
         below = lower(at.get(run, from, this.#size()), large?.test);
-        yield { runs: [run], part: { first, from, below } };
+        yield { runs: [run], range: { first, from, below } };
       }
       if (below === undefined) return;
       [from, first] = [below, false];
@@ -162,21 +162,21 @@ export class SliceCutter {
 
   *#cutTest(
     run: bigint,
-    part: NonNullable<Slice["part"]>,
+    range: NonNullable<Slice["range"]>,
     cuts: ReadonlyMap<string, readonly bigint[]>,
   ): Generator<Slice> {
-    const slice = { runs: [run], part: { ...part, first: false } };
+    const slice = { runs: [run], part: { ...range, first: false } };
     const parentsFirst = this.#large?.order === "parents-first";
-    let first = part.first;
+    let first = range.first;
     if (parentsFirst) {
-      yield { runs: [run], part, rows: { except: [...cuts.keys()] }, more: true };
+      yield { runs: [run], range, rows: { except: [...cuts.keys()] }, more: true };
       first = false;
     }
     const tables = [...cuts];
     for (const [table, ids] of tables) {
       for (const rows of this.#large?.tests.pieces(table, ids, this.#size) ?? []) {
         const isLast = rows.to === undefined && table === tables.at(-1)?.[0];
-        yield { ...slice, part: { ...part, first }, rows, more: !(parentsFirst && isLast) };
+        yield { ...slice, range: { ...range, first }, rows, more: !(parentsFirst && isLast) };
         first = false;
       }
     }
@@ -190,7 +190,7 @@ function lower(a: bigint | undefined, b: bigint | undefined): bigint | undefined
   return a === undefined || (b !== undefined && b < a) ? b : a;
 }
 
-const lastOf = ({ below }: NonNullable<Slice["part"]>) => (below === undefined ? highestId : below - 1n);
+const lastOf = ({ below }: NonNullable<Slice["range"]>) => (below === undefined ? highestId : below - 1n);
 
 /**
  * Fills `temp.slice_runs`, `temp.slice_tests` and `temp.slice_rows`; the runs' own rows belong to a run's first slice
@@ -201,12 +201,12 @@ const lastOf = ({ below }: NonNullable<Slice["part"]>) => (below === undefined ?
 export function enterSlice(db: Connection, slice: Slice): number {
   const { rows } = slice;
   clearTempTables(db, "slice_runs", "slice_tests", "slice_rows");
-  if (slice.part === undefined || slice.part.first) {
+  if (slice.range === undefined || slice.range.first) {
     const note = prepared(db, "INSERT INTO temp.slice_runs VALUES (?)");
     for (const run of slice.runs) note.run(run);
   }
   const tests =
-    slice.part === undefined
+    slice.range === undefined
       ? prepared(
           db,
           `INSERT OR IGNORE INTO temp.slice_tests
@@ -216,7 +216,7 @@ export function enterSlice(db: Connection, slice: Slice): number {
           db,
           `INSERT OR IGNORE INTO temp.slice_tests
              SELECT id FROM temp.batch_tests WHERE run_id = ? AND id BETWEEN ? AND ?`,
-        ).run(slice.runs[0], slice.part.from, lastOf(slice.part));
+        ).run(slice.runs[0], slice.range.from, lastOf(slice.range));
   if (rows !== undefined && "table" in rows) {
     enterRows(db, "SELECT :table AS table_name", rows);
     return rows.weight;

@@ -38,7 +38,7 @@ export function checkSlice(
   records: readonly RecordPlan[],
   slice: Slice,
 ): Known {
-  if (slice.part === undefined) {
+  if (slice.range === undefined) {
     db.exec(
       `INSERT OR IGNORE INTO temp.slice_tests
        SELECT x.id FROM temp.slice_runs AS s CROSS JOIN ${part}.tests AS x ON x.run_id = s.id`,

@@ -79,7 +79,7 @@ export class Remover {
       }
       await this.#letOthersIn();
       // A large run may take minutes: the next job continues it.
-      if (slice.part !== undefined) this.#session.stop.throwIfAborted();
+      if (slice.range !== undefined) this.#session.stop.throwIfAborted();
     }
     report.reusedIds.push(...this.#reusedIds);
     return report;
@@ -106,11 +106,11 @@ export class Remover {
     large: LargeTests,
     report: RemovalReport,
   ): Promise<readonly bigint[]> {
-    if (slice.part?.first === true && !this.#mergeChanged && (await this.#hasChanged(slice.runs, large))) {
+    if (slice.range?.first === true && !this.#mergeChanged && (await this.#hasChanged(slice.runs, large))) {
       report.changed.push(...slice.runs);
       return slice.runs;
     }
-    return this.#removeSlice(slice, this.#mergeChanged || slice.part?.first === false, report);
+    return this.#removeSlice(slice, this.#mergeChanged || slice.range?.first === false, report);
   }
 
   /** Compares a cut run completely before its first slice is removed: after that it cannot be left whole. */

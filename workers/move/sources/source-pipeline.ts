@@ -1,5 +1,5 @@
 import type { Source } from "../../area-db/databases.ts";
-import type { JobStep } from "../../area-db/job-steps.ts";
+import type { FailpointName } from "../../area-db/failpoint-names.ts";
 import { difference, type Insertion, type InsertionReport } from "./insert-runs.ts";
 import type { RemovalReport } from "./remove-runs.ts";
 import type { SourceWriterClient } from "./source-client.ts";
@@ -11,7 +11,7 @@ export type Versions = ReadonlyMap<Source, number>;
 export class SourcePipeline {
   readonly #start: () => Promise<readonly SourceWriterClient[]>;
   readonly #beforeArea: () => Promise<void>;
-  readonly #failpoint: (step: JobStep) => void;
+  readonly #failpoint: (name: FailpointName) => void;
   #started: Promise<readonly SourceWriterClient[]> | undefined;
 
   /**
@@ -21,7 +21,7 @@ export class SourcePipeline {
   constructor(
     start: () => Promise<readonly SourceWriterClient[]>,
     beforeArea: () => Promise<void>,
-    failpoint: (step: JobStep) => void,
+    failpoint: (name: FailpointName) => void,
   ) {
     this.#start = start;
     this.#beforeArea = beforeArea;

@@ -1,6 +1,6 @@
 import type { SessionOptions } from "../../area-db/database-session.ts";
 import type { Source } from "../../area-db/databases.ts";
-import type { JobStep } from "../../area-db/job-steps.ts";
+import type { FailpointName } from "../../area-db/failpoint-names.ts";
 import type { Plans } from "../../records/plans.ts";
 import { RecordSession } from "../../records/record-session.ts";
 import { BatchSize } from "../session/batch-size.ts";
@@ -13,7 +13,7 @@ export interface SourceSessionOptions extends SessionOptions {
   jobId: string;
   stop: AbortSignal;
   beforeSlice(): Promise<void>;
-  failpoint(step: JobStep): void;
+  failpoint(name: FailpointName): void;
 }
 
 /** A session of one source's thread: the source and completed-runs.db are attached. `signal` ends it immediately. */
@@ -28,7 +28,7 @@ export class SourceSession extends RecordSession {
   readonly stop: AbortSignal;
   /** Awaited before each slice. */
   readonly beforeSlice: () => Promise<void>;
-  readonly failpoint: (step: JobStep) => void;
+  readonly failpoint: (name: FailpointName) => void;
 
   constructor({ part, fresh, jobId, stop, beforeSlice, failpoint, ...session }: SourceSessionOptions) {
     super(session);

@@ -3,7 +3,7 @@ import { syncDirectory } from "../../../shared/files/sync-directory.ts";
 import { CacheTimes, type CacheTimesSetup } from "../../area-db/cache-mtime.ts";
 import { DatabaseSession } from "../../area-db/database-session.ts";
 import { connect, type Files, type Source } from "../../area-db/databases.ts";
-import type { JobStep } from "../../area-db/job-steps.ts";
+import type { FailpointName } from "../../area-db/failpoint-names.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { Plans, widen } from "../../records/plans.ts";
@@ -35,7 +35,7 @@ export interface SourceWriterSignals {
 }
 
 export interface SourceWriterHooks {
-  failpoint(step: JobStep): void;
+  failpoint(name: FailpointName): void;
   /** Resolves when the database may be written to. */
   enter(): Promise<void>;
 }

@@ -1,7 +1,7 @@
-import type { migrateSteps } from "../../../workers/area-db/job-steps.ts";
+import type { migrateFailpoints } from "../../../workers/area-db/failpoint-names.ts";
 import type { Side } from "./fault-hosts.ts";
 
-export interface StepCase {
+export interface FailpointCase {
   /** The side whose worker passes it. */
   on: Side;
   /**
@@ -11,11 +11,11 @@ export interface StepCase {
   needs?: { errorOn: Side; at: string } | "stray" | "reused";
 }
 
-const onOld: StepCase = { on: "old" };
-const onNew: StepCase = { on: "new" };
+const onOld: FailpointCase = { on: "old" };
+const onNew: FailpointCase = { on: "new" };
 const failing = { errorOn: "new", at: "pair-copied=error" } as const;
 
-export const stepCases: Record<(typeof migrateSteps)[number], StepCase> = {
+export const failpointCases: Record<(typeof migrateFailpoints)[number], FailpointCase> = {
   "migration-begun": onOld,
   "migration-gathered": onOld,
   "old-cache-closed": onOld,

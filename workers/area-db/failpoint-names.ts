@@ -2,7 +2,7 @@
  * All failpoints of a job in order. Each has a row in "What if it dies here" of docs/moving.md and a kill test
  * in test/faults/.
  */
-export const reduceSteps = [
+export const reduceFailpoints = [
   "prepared",
   "lease-taken",
   "refill-noted",
@@ -44,7 +44,7 @@ export const reduceSteps = [
 ] as const;
 
 /** Between "late-collected" and "compacted"; the "inserted" steps run once per slice. */
-export const restoreSteps = [
+export const restoreFailpoints = [
   "renamed",
   "restoring",
   "inserted-in-area",
@@ -63,7 +63,7 @@ export const restoreSteps = [
  * All failpoints of a migration in order; those of an undo last. Each has a row in "What if it dies here" of
  * docs/migrating.md.
  */
-export const migrateSteps = [
+export const migrateFailpoints = [
   "migration-begun",
   "migration-gathered",
   "old-cache-closed",
@@ -87,7 +87,7 @@ export const migrateSteps = [
   "migration-undone",
 ] as const;
 
-export const jobSteps = [...reduceSteps, ...restoreSteps, ...migrateSteps] as const;
+export const failpointNames = [...reduceFailpoints, ...restoreFailpoints, ...migrateFailpoints] as const;
 
 /** As in `MTJOBS_FAILPOINT`. */
-export type JobStep = (typeof jobSteps)[number];
+export type FailpointName = (typeof failpointNames)[number];

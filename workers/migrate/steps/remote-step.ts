@@ -5,9 +5,9 @@ import { checkSource, stopServersOfArea } from "./check-source.ts";
 import { type CloseReport, close } from "./close.ts";
 import { type ReconcileReport, reconcile } from "./reconcile.ts";
 
-export type StepReport = CheckReport | CloseReport | ReconcileReport;
+export type RemoteStepReport = CheckReport | CloseReport | ReconcileReport;
 
-export function runStep(payload: MigrateStepPayload, context: JobContext): Promise<StepReport> {
+export function runRemoteStep(payload: MigrateStepPayload, context: JobContext): Promise<RemoteStepReport> {
   switch (payload.step) {
     case "check":
       return checkSource(payload, context);

@@ -3,7 +3,7 @@ import { DelayedError } from "bullmq";
 import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
 import type { JobLocation } from "../../../shared/queue/names.ts";
 import { areaIdLockKeys } from "../../locks/lock-keys.ts";
-import type { StepReport } from "../../migrate/steps/run-step.ts";
+import type { RemoteStepReport } from "../../migrate/steps/remote-step.ts";
 import type { JobReporter } from "../job-reporter.ts";
 import { locateArea } from "../locate-area.ts";
 import { runInThread } from "../run-in-thread.ts";
@@ -13,7 +13,7 @@ import { addStep, wakeJob } from "./step-queue.ts";
 /** Maximum time between two steps, ms: the lifetime of the lease. */
 export const handOverMs = 60_000;
 
-export interface StepContext {
+export interface MigrationJobContext {
   token: string | undefined;
   signal: AbortSignal;
   reporter: JobReporter;
@@ -21,13 +21,13 @@ export interface StepContext {
   isCancelled?: boolean;
 }
 
-export type HandedOver = StepReport & { lockValue?: string };
+export type HandedOver = RemoteStepReport & { lockValue?: string };
 
 /** Runs a step that another host coordinates, or reconciles a migration. */
 export async function runStepJob(
   job: Job,
   payload: MigrateStepPayload,
-  context: StepContext,
+  context: MigrationJobContext,
 ): Promise<HandedOver> {
   if (payload.step === "close") return await closeUnderLock(job, payload, context);
   const report = await inThread(job, payload, [context.signal, context.host.leaving], context);
@@ -39,8 +39,8 @@ function inThread(
   job: Job,
   payload: MigrateStepPayload,
   signals: readonly AbortSignal[],
-  { host, reporter }: StepContext,
-): Promise<StepReport> {
+  { host, reporter }: MigrationJobContext,
+): Promise<RemoteStepReport> {
   const data = { name: "migrate-step", payload, jobId: job.id ?? "" } as const;
   return runInThread(data, signals, { reporter, host });
 }
@@ -48,7 +48,7 @@ function inThread(
 async function closeUnderLock(
   job: Job,
   payload: Extract<MigrateStepPayload, { step: "close" }>,
-  context: StepContext,
+  context: MigrationJobContext,
 ): Promise<HandedOver> {
   const { host, signal } = context;
   const { settings } = host;
@@ -74,9 +74,9 @@ async function closeUnderLock(
 async function afterTending(
   job: Job,
   payload: MigrateStepPayload,
-  report: StepReport,
-  { host, token, reporter }: StepContext,
-): Promise<StepReport> {
+  report: RemoteStepReport,
+  { host, token, reporter }: MigrationJobContext,
+): Promise<RemoteStepReport> {
   if (!("did" in report)) return report;
   if (report.againMs !== undefined) {
     await reporter.flush();
