@@ -17,7 +17,7 @@ export function migrateText(result: ShownMigration): string {
     paragraphs.push(
       `the last known sync was at ${lastSyncAt}; later changes on the old homehost may be missing`,
     );
-  if (strays.merged + strays.kept > 0) paragraphs.push(straysText(strays));
+  if (strays.merged + strays.kept > 0) paragraphs.push(divergentText(strays));
   for (const warning of warnings) paragraphs.push(`warning: ${printable(warning)}`);
   return paragraphs.join("\n\n");
 }
@@ -51,7 +51,7 @@ function checkRow({ name, ok, detail }: MigrateCheck): string[] {
   return [marks[`${ok}`], name, detail];
 }
 
-function straysText({ merged, kept }: MigrateResult["strays"]): string {
+function divergentText({ merged, kept }: MigrateResult["strays"]): string {
   const aside = kept === 0 ? "" : `, ${countText(kept)} kept in completed-runs.db (changed on both sides)`;
   return `written to divergent caches: ${plural(merged, "row")} merged${aside}`;
 }

@@ -25,7 +25,7 @@ import { builtProgram } from "../support/queue.ts";
 
 interface Case {
   /** What it takes that the step is passed. */
-  trouble?: "conflict" | "stray" | "reused";
+  trouble?: "conflict" | "divergent" | "reused";
   /** Where the migration ends if nobody goes on with it in time. */
   late: "undone" | "settled";
 }
@@ -49,8 +49,8 @@ const cases: Record<(typeof migrateFailpoints)[number], Case> = {
   "home-renamed": settled,
   "migration-switched": settled,
   "pair-opened": settled,
-  "stray-copied": { trouble: "stray", late: "settled" },
-  "stray-merged": { trouble: "stray", late: "settled" },
+  "stray-copied": { trouble: "divergent", late: "settled" },
+  "stray-merged": { trouble: "divergent", late: "settled" },
   "migration-settled": settled,
   "old-opened": { trouble: "conflict", late: "undone" },
   "new-cleaned": { trouble: "conflict", late: "undone" },
@@ -98,7 +98,7 @@ describe("a migration whose worker is killed, and which nobody goes on with in t
       await tendBoth({ ...place, jobId: "migrate-1" });
       expect(migrationRow(area)).toMatchObject({ job_id: "migrate-1", state: late });
       assertSteady(area, place.root, late === "settled" ? "new" : "old", before);
-      if (trouble === "stray") expect(testNames(place.root, area)).toContain("unnoticed");
+      if (trouble === "divergent") expect(testNames(place.root, area)).toContain("unnoticed");
       if (late === "settled") return;
       await migrateByHand({ ...place, jobId: "migrate-2" });
       expect(migrationRow(area)).toMatchObject({ job_id: "migrate-2", state: "settled" });

@@ -48,10 +48,10 @@ async function recordMigration({
     for (const host of both) mkdirSync(hosts.cacheRoot(host), { recursive: true });
     const back = random.below(3) === 0;
     const failure = random.pick(failures);
-    const stray = failure === "" && random.below(2) === 0;
+    const divergent = failure === "" && random.below(2) === 0;
     if (back) await moveOnce(hosts, area);
     const [from, to]: Host[] = back ? ["host-b", "host-a"] : ["host-a", "host-b"];
-    const recording = await recordMove(hosts, area, { to: to as Host, failure, stray });
+    const recording = await recordMove(hosts, area, { to: to as Host, failure, divergent });
     stage = { area: hosts.seenFrom(area, from as Host), recording };
   });
   return stage as NonNullable<typeof stage>;
@@ -68,10 +68,10 @@ async function moveOnce(hosts: Hosts, area: SampleArea): Promise<void> {
 async function recordMove(
   hosts: Hosts,
   area: SampleArea,
-  { to, failure, stray }: { to: Host; failure: string; stray: boolean },
+  { to, failure, divergent }: { to: Host; failure: string; divergent: boolean },
 ): Promise<Recording> {
   // Long enough to write where nobody should once the home has moved.
-  const env = { MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: stray ? 4000 : 300, roundMs: 3000 }) };
+  const env = { MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: divergent ? 4000 : 300, roundMs: 3000 }) };
   const workers = await Promise.all(
     both.map(async (host) => [host, await hosts.start(host, host === to ? failure : "", env)] as const),
   );
@@ -83,14 +83,14 @@ async function recordMove(
     const ended = tracers.map((tracer) => once(tracer, "close"));
     try {
       const id = await hosts.migrate(area, to);
-      if (stray) await writeToOld(hosts, area, to, join(traces, "writer"));
+      if (divergent) await writeToOld(hosts, area, to, join(traces, "writer"));
       if (failure === "") await hosts.migrated(to, id);
       else await hosts.settled(area, "undone");
     } finally {
       for (const [, { child }] of workers) child.kill("SIGKILL");
       await Promise.all(ended);
     }
-    return stray ? [...both, "writer"] : both;
+    return divergent ? [...both, "writer"] : both;
   });
 }
 
@@ -104,7 +104,7 @@ async function writeToOld(hosts: Hosts, area: SampleArea, to: Host, trace: strin
 }
 
 /** True where what that process wrote is in a cache; false where it cannot be told without changing the file. */
-function hasStray(cacheDb: string): boolean {
+function hasDivergent(cacheDb: string): boolean {
   try {
     const db = new Database(cacheDb, { readonly: true });
     try {
@@ -175,7 +175,7 @@ async function goOn(area: SampleArea, host: Host): Promise<void> {
   );
 }
 
-/** Where power went after the end, strays stay for people to look at: whether something of them was kept is not known any more. */
+/** If the power failed after the end, divergent caches stay: it is unknown whether some of their rows were kept. */
 function forgetKept({ directory }: SampleArea): void {
   const migrations = join(directory, ".mtjobs", "migration");
   if (!existsSync(migrations)) return;
@@ -189,9 +189,9 @@ function forgetKept({ directory }: SampleArea): void {
 /**
  * Everybody is back: one home, whole.
  *
- * @param stray what was written to the old home after all had reached its disk
+ * @param divergent what was written to the old home after everything had reached its disk
  */
-async function comeToRest(area: SampleArea, before: Union, stray: boolean): Promise<void> {
+async function comeToRest(area: SampleArea, before: Union, divergent: boolean): Promise<void> {
   await tendAll(area, both);
   const row = migrationRow(area);
   if (row !== undefined && row.state !== "settled" && row.state !== "undone")
@@ -202,17 +202,17 @@ async function comeToRest(area: SampleArea, before: Union, stray: boolean): Prom
   const other = seenFrom(area, home === "host-a" ? "host-b" : "host-a");
   forgetKept(area);
   assertOneHome(seenFrom(area, home), other, before, { anyLastUpdate: true });
-  if (stray && !hasStray(seenFrom(area, home).cacheDb))
-    throw new Error("what a stray held did not come home");
+  if (divergent && !hasDivergent(seenFrom(area, home).cacheDb))
+    throw new Error("the rows of a divergent cache were not merged");
 }
 
 /** All lose power in the same moment, and Redis with them. */
 export const allAtOnce: Scenario = {
   record: recordMigration,
   recover: async ({ area, before, random }) => {
-    const stray = hasStray(area.cacheDb);
+    const divergent = hasDivergent(area.cacheDb);
     if (random.below(3) === 0) for (const host of both) await goOn(area, host);
-    await comeToRest(area, before, stray);
+    await comeToRest(area, before, divergent);
   },
 };
 
@@ -222,11 +222,11 @@ export const oneAlone: Scenario = {
   cuts: cutsOfOne,
   recover: async ({ area, before, random, cut }) => {
     const lost = cut.losers?.[0]?.[0];
-    const stray = hasStray(area.cacheDb);
+    const divergent = hasDivergent(area.cacheDb);
     const others = both.filter((host) => host !== lost);
     for (const host of others) if (random.below(2) === 0) await goOn(area, host);
     await tendAll(area, others);
-    await comeToRest(area, before, stray);
+    await comeToRest(area, before, divergent);
   },
 };
 

@@ -16,7 +16,7 @@ export function checkDivergentCaches({ area }: DoctorContext): Check {
   const open = tokens.length === 0 ? [] : openTokens(area.megatestDb);
   const files = tokens
     .filter((token) => !open.includes(Number(token)))
-    .flatMap((token) => straysIn(join(root, token)).map((name) => join(root, token, name)));
+    .flatMap((token) => divergentCachesIn(join(root, token)).map((name) => join(root, token, name)));
   if (files.length === 0) return good("left-strays", "no migration kept divergent caches");
   const first = files.slice(0, mostNamed);
   const more = files.length > first.length ? ", …" : "";
@@ -41,7 +41,7 @@ function openTokens(megatestDb: string): number[] {
 }
 
 /** Returns nothing for a file in place of a directory. */
-function straysIn(directory: string): string[] {
+function divergentCachesIn(directory: string): string[] {
   try {
     return readdirSync(directory).filter((name) => /^stray-\d{1,6}\.db$/.test(name));
   } catch {

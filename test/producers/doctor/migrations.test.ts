@@ -47,7 +47,7 @@ describe("the doctor on migrations", () => {
     const area = healthyArea();
     leaveMigration(area, [...toHostB, "settled"]);
     const token = Number(readColumn(area.megatestDb, "SELECT max(token) FROM mtjobs_migrations")[0]);
-    const strayOf = (n: number) => {
+    const divergentCacheOf = (n: number) => {
       const directory = join(area.directory, ".mtjobs", "migration", String(n));
       mkdirSync(directory, { recursive: true });
       writeFileSync(join(directory, "stray-1.db"), "");
@@ -55,7 +55,7 @@ describe("the doctor on migrations", () => {
       return join(directory, "stray-1.db");
     };
     expect(checkOf(await diagnoseArea(area), "left-strays")).toMatchObject({ ok: true });
-    const left = strayOf(token);
+    const left = divergentCacheOf(token);
     expect(checkOf(await diagnoseArea(area), "left-strays")).toMatchObject({
       ok: null,
       verdict: expect.stringContaining(left),

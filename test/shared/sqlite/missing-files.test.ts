@@ -41,7 +41,7 @@ describe("a database that is gone when it is opened", () => {
     expect(() => openReadonlyConnection({ area: there, cache: gone })).toThrow(gone);
     const db = openConnection({ area: there });
     expect(() => attach(db, "cache", gone)).toThrow(gone);
-    expect(() => attachDivergent(db, { stray: gone, base: undefined })).toThrow(gone);
+    expect(() => attachDivergent(db, { divergent: gone, base: undefined })).toThrow(gone);
     db.close();
     expect(readdirSync(directory)).toEqual(["there.db"]);
   });

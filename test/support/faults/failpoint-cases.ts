@@ -5,10 +5,10 @@ export interface FailpointCase {
   /** The side whose worker passes it. */
   on: Side;
   /**
-   * An object: the migration must first fail, at this failpoint of that side. `stray`: a process writes to the old
+   * An object: the migration must first fail, at this failpoint of that side. `divergent`: a process writes to the old
    * cache. `reused`: a closed pair of an earlier migration exists on the new home.
    */
-  needs?: { errorOn: Side; at: string } | "stray" | "reused";
+  needs?: { errorOn: Side; at: string } | "divergent" | "reused";
 }
 
 const onOld: FailpointCase = { on: "old" };
@@ -31,8 +31,8 @@ export const failpointCases: Record<(typeof migrateFailpoints)[number], Failpoin
   "home-renamed": onNew,
   "migration-switched": onNew,
   "pair-opened": onNew,
-  "stray-copied": { on: "old", needs: "stray" },
-  "stray-merged": { on: "new", needs: "stray" },
+  "stray-copied": { on: "old", needs: "divergent" },
+  "stray-merged": { on: "new", needs: "divergent" },
   "migration-settled": onNew,
   "old-opened": { on: "old", needs: failing },
   "new-cleaned": { on: "new", needs: failing },

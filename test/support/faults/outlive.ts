@@ -28,7 +28,7 @@ export async function outlive(step: keyof typeof failpointCases, name: FaultName
     const fault = faults[name];
     await startBoth(stage, step);
     await stage.hosts.migrate(stage.area, "host-b");
-    if (needs === "stray") {
+    if (needs === "divergent") {
       await waitFor("the home to have moved", () => migrationRow(stage.area)?.state === "switched", {
         deadline: 60_000,
         state: () => stage.said(),

@@ -7,8 +7,8 @@ import { migrateByHand, type Place, tendBoth } from "./migration-hosts.ts";
 /** A migration in a process that a failpoint may kill. `trouble` is a problem between the hosts' steps. */
 interface Order extends Place {
   jobId: string;
-  /** `conflict`: .homehost changes, so the migration is undone. `stray`: a process writes to the old cache. */
-  trouble?: "conflict" | "stray" | "reused";
+  /** `conflict`: .homehost changes, so the migration is undone. `divergent`: a process writes to the old cache. */
+  trouble?: "conflict" | "divergent" | "reused";
   cacheDb: string;
 }
 
@@ -18,7 +18,7 @@ const options = { ...order, failpoint: failpointFromEnvironment(process.env.MTJO
 function between(before: "switch" | "watch"): void {
   if (order.trouble === "conflict" && before === "switch")
     writeFileSync(join(order.area, ".homehost"), "10.9.0.77\n");
-  if (order.trouble === "stray" && before === "watch") writeAgainst(order.cacheDb);
+  if (order.trouble === "divergent" && before === "watch") writeAgainst(order.cacheDb);
 }
 
 try {

@@ -13,7 +13,7 @@ vi.setConfig({ testTimeout: 120_000 });
 it("a migration whose last part fails for good gives the lock on the area back, so that other jobs need not wait", () =>
   onHosts(async (hosts) => {
     const area = hosts.area();
-    // The first migration of an area is number 1; it meets a stray that cannot be read.
+    // The first migration of an area is number 1; it meets a divergent cache that cannot be read.
     const directory = join(area.directory, ".mtjobs", "migration", "1");
     mkdirSync(directory, { recursive: true });
     writeFileSync(

@@ -83,10 +83,10 @@ describe("a stray with ids that no JavaScript number holds", () => {
   it.each(farIds)("comes home with all that was written to it: from %d on", async (id) => {
     const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
     for (const table of [...recordTables].reverse()) giveId(home, table, 2, id);
-    const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
-    copyFileSync(home.cacheDb, stray);
+    const [divergent, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
+    copyFileSync(home.cacheDb, divergent);
     copyFileSync(home.refDb, base);
-    openToWrite(stray, (db) => {
+    openToWrite(divergent, (db) => {
       db.exec(`UPDATE tests SET comment = 'stray' WHERE run_id = ${id};
         INSERT INTO runs (id, runname) VALUES (${id + 1n}, 'new');
         INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (${id + 1n}, ${id + 1n}, 't', '', 'COMPLETED');
@@ -95,8 +95,8 @@ describe("a stray with ids that no JavaScript number holds", () => {
     });
     settleTimes(home);
     const merged = await withMove(home, async (session) => {
-      const first = await mergeCache({ session, stray, base });
-      expect((await mergeCache({ session, stray, base })).merged).toBe(0);
+      const first = await mergeCache({ session, divergent, base });
+      expect((await mergeCache({ session, divergent, base })).merged).toBe(0);
       await repairOverwritten(session);
       return first;
     });
@@ -112,13 +112,13 @@ describe("a stray with ids that no JavaScript number holds", () => {
   it("gets an id below all others in a table that never syncs, where the largest is used at home", async () => {
     const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
     giveId(home, "test_rundat", 2, largest, ["cache"]);
-    const stray = join(home.directory, "stray.db");
-    copyFileSync(home.cacheDb, stray);
+    const divergent = join(home.directory, "stray.db");
+    copyFileSync(home.cacheDb, divergent);
     const added = "INSERT INTO test_rundat (id, test_id, cpuload) VALUES (900, 2, ";
-    openToWrite(stray, (db) => db.exec(`${added} 71)`));
+    openToWrite(divergent, (db) => db.exec(`${added} 71)`));
     edit(home, ["cache"], (db) => db.exec(`${added} 72)`));
     await withMove(home, async (session) => {
-      const o = { session, stray, base: undefined };
+      const o = { session, divergent, base: undefined };
       expect((await mergeCache(o)).merged).toBe(1);
     });
     expect(

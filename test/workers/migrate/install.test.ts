@@ -215,8 +215,8 @@ describe.each([false, true])("installing over a closed pair of an earlier migrat
       db.exec("DROP TRIGGER mtjobs_closed_update_runs; UPDATE runs SET comment = 'by force' WHERE id = 1");
     });
     await install(pairs, await takeSnapshot(pairs));
-    const stray = join(pairs.directory, "stray-0.db");
-    expect(readColumn(stray, "SELECT comment FROM runs WHERE id = 1")).toEqual(["by force"]);
+    const divergent = join(pairs.directory, "stray-0.db");
+    expect(readColumn(divergent, "SELECT comment FROM runs WHERE id = 1")).toEqual(["by force"]);
     expect(existsSync(join(pairs.directory, "stray-0-ref.db"))).toBe(true);
   });
 });

@@ -67,10 +67,10 @@ it("an area moves with a table that only the site's programs can compute", async
 
 it("a stray comes home where triggers have text in double quotes", async () => {
   const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
-  const stray = join(home.directory, "stray.db");
-  copyFileSync(home.cacheDb, stray);
+  const divergent = join(home.directory, "stray.db");
+  copyFileSync(home.cacheDb, divergent);
   execFileSync("sqlite3", [
-    stray,
+    divergent,
     `UPDATE tests SET comment = 'stray' WHERE id = 1; UPDATE metadat SET val = '9' WHERE var = 'MEGATEST_VERSION';
      INSERT INTO runs (id, runname) VALUES (50, 'new')`,
   ]);
@@ -79,7 +79,7 @@ it("a stray comes home where triggers have text in double quotes", async () => {
   for (const file of everywhere) execFileSync("sqlite3", [fileOf(home, file), site]);
   settleTimes(home);
   await withMove(home, async (session) => {
-    expect((await mergeCache({ session, stray, base })).merged).toBe(3);
+    expect((await mergeCache({ session, divergent, base })).merged).toBe(3);
     await repairOverwritten(session);
   });
   for (const file of [home.cacheDb, home.megatestDb]) {

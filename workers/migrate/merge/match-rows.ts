@@ -11,7 +11,7 @@ import type { RecordPlan } from "../../records/record-tables.ts";
 import { sameRow } from "../../records/row-sql.ts";
 
 export interface DivergentFiles {
-  stray: string;
+  divergent: string;
   /** Its ref's copy, or megatest.db before a take-over. */
   base: string | undefined;
   /** If not the base: its ref's copy. Null without one, so that no row shows its age. */
@@ -23,8 +23,8 @@ export interface DivergentFiles {
  *
  * @throws JobsError `conflict` if a journal lies next to one: copies have none
  */
-export function attachDivergent(db: Connection, { stray, base, own }: DivergentFiles): () => void {
-  const files = Object.entries({ stray, base, own }).flatMap(([name, file]) =>
+export function attachDivergent(db: Connection, { divergent, base, own }: DivergentFiles): () => void {
+  const files = Object.entries({ stray: divergent, base, own }).flatMap(([name, file]) =>
     file == null ? [] : [{ name, file }],
   );
   for (const { file } of files) assertAlone(file);

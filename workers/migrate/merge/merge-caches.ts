@@ -25,13 +25,13 @@ export async function mergeCaches(session: MigrationSession, row: MigrationRow):
   if (missing !== undefined) return { ...total, warnings: notMerged(directory, missing) };
   const rows = await session.read(() => areaSession(session));
   for (const n of divergentCacheNumbers(directory)) {
-    const { cache: stray, ref } = divergentCacheFiles(directory, n);
+    const { cache: divergent, ref } = divergentCacheFiles(directory, n);
     // Not its own ref, which advances with its syncs: synced rows would look unchanged, even if the home's sync
     // overwrote them. Cache 0 diverged in an earlier migration, whose files are gone.
     const parted = n === 0 ? [] : [baseFile(area, row.token), join(directory, snapshotNames.ref)];
     const base = [...parted, ref].find((file) => existsSync(file));
     const own = base === ref ? undefined : existsSync(ref) ? ref : null;
-    const { merged, kept } = await mergeCache({ session: rows, stray, base, own });
+    const { merged, kept } = await mergeCache({ session: rows, divergent, base, own });
     total.merged += merged;
     total.kept += kept;
     if (kept === 0) done.push(n);

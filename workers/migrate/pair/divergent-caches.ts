@@ -132,21 +132,24 @@ export interface ExportOptions {
 /**
  * Closes a divergent cache, copies it to the area, its ref first, and marks it as known. May be repeated until then.
  */
-export async function exportDivergentCache(stray: DivergentCache, o: ExportOptions): Promise<void> {
+export async function exportDivergentCache(source: DivergentCache, o: ExportOptions): Promise<void> {
   const { stepToken, model, signal } = o;
   // An active writer may hold it longer than one attempt.
-  await withStray(stray, o, async (session, part) => {
+  await withDivergentCache(source, o, async (session, part) => {
     await session.read(() => transact(session.db, () => raiseFenceToken(session.db, part, session.token)));
     const mark = { ...o.closed, closedAt: Date.now() };
     await session.commit(part, () => closeDatabase(session.db, part, mark, { known: false }));
   });
   const to = divergentCacheFiles(o.directory, o.n);
-  if (stray.ref !== undefined) await copyAside({ from: stray.ref, target: to.ref, stepToken, model, signal });
-  await copyAside({ from: stray.cache, target: to.cache, stepToken, model, signal });
-  await withStray(stray, o, (session, part) => session.commit(part, () => recordKnown(session.db, part)));
+  if (source.ref !== undefined)
+    await copyAside({ from: source.ref, target: to.ref, stepToken, model, signal });
+  await copyAside({ from: source.cache, target: to.cache, stepToken, model, signal });
+  await withDivergentCache(source, o, (session, part) =>
+    session.commit(part, () => recordKnown(session.db, part)),
+  );
 }
 
-async function withStray(
+async function withDivergentCache(
   { cache, ref }: DivergentCache,
   { stepToken, signal }: ExportOptions,
   body: (session: DatabaseSession, part: PairPart) => Promise<void>,

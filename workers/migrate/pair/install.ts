@@ -104,8 +104,8 @@ export async function preparePairDirectory(o: Installing, directory: string): Pr
     const { megatestDb: cache, refDb, directory: at } = place.standing;
     const { area, stepToken, signal } = o;
     // Compared with another migration's ref, older rows of the cache would look changed.
-    const stray = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
-    await exportDivergentCache(stray, {
+    const divergent = { cache, ref: place.isRefOfCache ? refDb : undefined, directory: at };
+    await exportDivergentCache(divergent, {
       closed: place.mark,
       directory,
       n: 0,

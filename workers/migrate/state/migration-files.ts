@@ -81,7 +81,7 @@ export function readMigrationFiles(area: Area, token: number): MigrationFiles {
   assertDirectory(directory);
   const names = readdirSync(directory);
   // Empty: a worker died before removing it.
-  const there = names.length === 0 || names.some((name) => !strayName.test(name));
+  const there = names.length === 0 || names.some((name) => !divergentCacheName.test(name));
   return { there, newClean: isFile(join(directory, "new-clean")), watched: readWatched(directory) };
 }
 
@@ -118,7 +118,7 @@ function writeMark(area: Area, token: number, name: string, text: string): void 
   syncDirectory(directory);
 }
 
-const strayName = /^stray-(\d+)(?:-ref)?\.db$/;
+const divergentCacheName = /^stray-(\d+)(?:-ref)?\.db$/;
 
 /**
  * Removes the directory of an ended migration. Keeps divergent caches except those in `done`: they may be the only
@@ -128,8 +128,8 @@ export function removeMigrationDirectory(area: Area, token: number, done: readon
   const directory = migrationDirectory(area, token);
   if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) return;
   for (const name of readdirSync(directory)) {
-    const stray = strayName.exec(name)?.[1];
-    if (stray === undefined || done.includes(Number(stray)))
+    const number = divergentCacheName.exec(name)?.[1];
+    if (number === undefined || done.includes(Number(number)))
       rmSync(join(directory, name), { recursive: true, force: true });
   }
   removeIfEmpty(directory);

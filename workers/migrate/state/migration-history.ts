@@ -24,14 +24,14 @@ function line(row: MigrationRow, outcome: MigrateOutcome): HistoryLine {
 /** Builds a history line. A take-over gets a second one when the lost home is back. */
 export function settledLine(
   row: MigrationRow,
-  strays: MergeCounts,
+  counts: MergeCounts,
   warnings: readonly string[] = [],
 ): HistoryLine {
   const isBack = row.kind === "takeover" && row.state === "settled";
   return {
     ...line(row, "migrated"),
     ...(isBack ? { jobId: `${row.job_id}.back` } : {}),
-    strays,
+    strays: counts,
     ...told(warnings),
   };
 }
@@ -45,14 +45,14 @@ function told(warnings: readonly string[]): Partial<HistoryLine> {
 }
 
 /** Includes the reason, and rows merged from divergent caches. */
-export function undoneLine(row: MigrationRow, strays?: MergedCaches): HistoryLine {
+export function undoneLine(row: MigrationRow, mergedCaches?: MergedCaches): HistoryLine {
   const message = row.reason ?? "undone";
   return {
     ...line(row, "rolled-back"),
     reason: message,
     error: { code: "rolled-back", message },
-    strays: strays && { merged: strays.merged, kept: strays.kept },
-    ...told(strays?.warnings ?? []),
+    strays: mergedCaches && { merged: mergedCaches.merged, kept: mergedCaches.kept },
+    ...told(mergedCaches?.warnings ?? []),
   };
 }
 

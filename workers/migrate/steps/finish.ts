@@ -21,25 +21,25 @@ export interface Settled {
 
 /** Merges divergent caches and ends the migration, once the old home's watch is over. */
 export async function settle(session: MigrationSession, row: MigrationRow): Promise<Settled> {
-  const strays = await mergeCaches(session, row);
+  const mergedCaches = await mergeCaches(session, row);
   await session.commit("area", () => advance(session.db, row.token, "settled"));
   session.context.failpoint("migration-settled");
-  const warnings = await cleanupSettled(session, await rowOf(session, row.job_id), strays);
-  return { strays: { merged: strays.merged, kept: strays.kept }, warnings };
+  const warnings = await cleanupSettled(session, await rowOf(session, row.job_id), mergedCaches);
+  return { strays: { merged: mergedCaches.merged, kept: mergedCaches.kept }, warnings };
 }
 
 /** Cleans up after a settled migration; may be repeated. Returns warnings. */
 export async function cleanupSettled(
   session: MigrationSession,
   row: MigrationRow,
-  strays?: MergedCaches,
+  mergedCaches?: MergedCaches,
 ): Promise<readonly string[]> {
-  const { merged = 0, kept = 0, done } = strays ?? {};
+  const { merged = 0, kept = 0, done } = mergedCaches ?? {};
   const { there, watched } = readMigrationFiles(session.area, row.token);
-  const warnings = [...(strays?.warnings ?? []), ...Object.values(watched?.problems ?? {})];
+  const warnings = [...(mergedCaches?.warnings ?? []), ...Object.values(watched?.problems ?? {})];
   appendHistory(session.area, settledLine(row, { merged, kept }, warnings));
   removeNextHomes(session.area);
-  if (there || strays !== undefined) removeMigrationDirectory(session.area, row.token, done);
+  if (there || mergedCaches !== undefined) removeMigrationDirectory(session.area, row.token, done);
   await session.giveBack();
   return warnings;
 }

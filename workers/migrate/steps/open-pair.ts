@@ -59,16 +59,16 @@ async function pairToOpen(session: MigrationSession, row: MigrationRow): Promise
     });
   }
   const mark = await session.read(() => readMark(pair).mark);
-  if (mark?.token !== row.token) await leaveAsStray(session, directory);
+  if (mark?.token !== row.token) await keepSnapshot(session, directory);
   return pair;
 }
 
 /** A concurrent watch on another host counts from 1. */
-const snapshotStray = 999_999;
+const snapshotNumber = 999_999;
 
 /** Copies the snapshot, the cache last: if it exists, the copy is complete. */
-async function leaveAsStray({ area, token, context }: MigrationSession, directory: string): Promise<void> {
-  const to = divergentCacheFiles(directory, snapshotStray);
+async function keepSnapshot({ area, token, context }: MigrationSession, directory: string): Promise<void> {
+  const to = divergentCacheFiles(directory, snapshotNumber);
   if (existsSync(to.cache)) return;
   const options = { stepToken: token, model: area.megatestDb, signal: context.signal };
   const ref = join(directory, snapshotNames.ref);

@@ -61,8 +61,8 @@ export async function openOld(session: MigrationSession, row: MigrationRow): Pro
 /** Ends an undo once nothing is left on the new home, and merges what was written to a pair that existed there. */
 export async function finishUndo(session: MigrationSession, row: MigrationRow): Promise<void> {
   const { db, context } = session;
-  const strays = divergentCacheNumbers(migrationDirectory(session.area, row.token));
-  const merged = strays.length === 0 ? undefined : await mergeCaches(session, row);
+  const numbers = divergentCacheNumbers(migrationDirectory(session.area, row.token));
+  const merged = numbers.length === 0 ? undefined : await mergeCaches(session, row);
   await session.commit("area", () => advance(db, row.token, "undone"));
   context.failpoint("migration-undone");
   await cleanupUndone(session, await rowOf(session, row.job_id), merged);

@@ -46,13 +46,13 @@ export async function watchOldHome(
   const known = readMigrationFiles(area, row.token).watched;
   // Otherwise it began before this host's clock was set back.
   const watched = known !== undefined && known.until - now <= settleMs ? known : begun;
-  const found = await copyStrays(area, row, context, known ?? begun);
+  const found = await copyDivergentCaches(area, row, context, known ?? begun);
   const done = now >= watched.until;
   writeWatched(area, row.token, { ...watched, ...found, done });
   return done ? undefined : Math.min(watched.until - now, settleMs / 3, longestPauseMs);
 }
 
-async function copyStrays(
+async function copyDivergentCaches(
   area: Area,
   row: MigrationRow,
   context: JobContext,
@@ -60,7 +60,7 @@ async function copyStrays(
 ): Promise<{ strays: number; copied: CopiedCaches; problems: Record<string, string> }> {
   const { settings, signal } = context;
   const directory = ensureMigrationDirectory(area, row.token);
-  let count = countStrays(directory);
+  let count = countDivergentCaches(directory);
   const closed = await retryWhileBusy(signal, () => markOf(area, row, context));
   const copied = { ...before.copied };
   const problems = { ...before.problems };
@@ -69,33 +69,33 @@ async function copyStrays(
     noteProblem(problems, of, sentence);
   };
   const o = { directory, stepToken: row.token, model: area.megatestDb, signal };
-  for (const stray of await retryWhileBusy(signal, () =>
+  for (const divergent of await retryWhileBusy(signal, () =>
     findDivergentCaches(area, settings, closed, copied),
   )) {
-    const { foreign } = stray;
-    if (foreign === undefined) await exportDivergentCache(stray, { ...o, closed, n: ++count });
+    const { foreign } = divergent;
+    if (foreign === undefined) await exportDivergentCache(divergent, { ...o, closed, n: ++count });
     else {
-      const n = copied[stray.directory]?.n ?? count + 1;
-      const problem = n > mostForeign ? tooMany : await exportForeign(stray, foreign, { ...o, n });
+      const n = copied[divergent.directory]?.n ?? count + 1;
+      const problem = n > mostForeign ? tooMany : await exportForeign(divergent, foreign, { ...o, n });
       if (problem !== undefined) {
         // It must not block the migration; the next pass retries.
-        tell(stray.directory, `${stray.directory} of ${foreign.owner} is not merged: ${problem}.`);
+        tell(divergent.directory, `${divergent.directory} of ${foreign.owner} is not merged: ${problem}.`);
         continue;
       }
-      copied[stray.directory] = { n, changedAt: foreign.changedAt };
+      copied[divergent.directory] = { n, changedAt: foreign.changedAt };
       count = Math.max(count, n);
     }
     context.failpoint("stray-copied");
     context.log(
-      `${stray.directory} was written to after the homehost moved; its rows will be merged at the new home.`,
+      `${divergent.directory} was written to after the homehost moved; its rows will be merged at the new home.`,
     );
-    if (foreign !== undefined) tell(stray.directory, staysOpen(stray.directory, foreign.owner));
+    if (foreign !== undefined) tell(divergent.directory, staysOpen(divergent.directory, foreign.owner));
   }
   return { strays: count, copied, problems };
 }
 
 /** Counts the copies; an existing one is complete, even if it was not recorded. */
-function countStrays(directory: string): number {
+function countDivergentCaches(directory: string): number {
   let count = 0;
   while (existsSync(divergentCacheFiles(directory, count + 1).cache)) count++;
   return count;

@@ -17,13 +17,13 @@ import { withMove } from "../../support/queue.ts";
 const sequences = Number(variable("MTJOBS_SEQUENCES") || 12);
 const seed = Number(variable("MTJOBS_SEED"));
 
-/** What a Megatest does, at home or at the stray; runs and tests count through few, so that both often mean the same. */
+/** What a Megatest does, at home or at the divergent cache; runs and tests count through few, so that both often mean the same. */
 type Act =
   | { at: Place; does: "report"; run: number; test: number; comment: string }
   | { at: Place; does: "sync" };
-type Place = "home" | "stray";
+type Place = "home" | "divergent";
 
-const place = fc.constantFrom<Place>("home", "stray");
+const place = fc.constantFrom<Place>("home", "divergent");
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 5,
@@ -60,9 +60,9 @@ function keptComments(area: SampleArea): string[] {
   }
 }
 
-async function perform(home: SampleArea, stray: SampleArea, acts: readonly Act[]): Promise<void> {
+async function perform(home: SampleArea, divergent: SampleArea, acts: readonly Act[]): Promise<void> {
   for (const act of acts) {
-    const there = act.at === "home" ? home : stray;
+    const there = act.at === "home" ? home : divergent;
     if (act.does === "sync") {
       settleTimes(home);
       await syncOnce(there, { quietMs: 0 });
@@ -104,10 +104,10 @@ function letTimePass({ megatestDb: area, cacheDb: cache, refDb: ref }: SampleAre
   }
 }
 
-async function merge(home: SampleArea, stray: SampleArea, base: string): Promise<void> {
+async function merge(home: SampleArea, divergent: SampleArea, base: string): Promise<void> {
   settleTimes(home);
   await withMove(home, async (session) => {
-    const o = { session, stray: stray.cacheDb, base };
+    const o = { session, divergent: divergent.cacheDb, base };
     await mergeCache(o);
     await repairOverwritten(session);
     expect((await mergeCache(o)).merged, "brought twice").toBe(0);
@@ -130,15 +130,19 @@ describe("whatever a home and a stray did since they parted", () => {
             await perform(home, home, [{ at: "home", does: "sync" }]);
             letTimePass(home);
             const directory = home.directory;
-            const stray = { ...home, cacheDb: join(directory, "s.db"), refDb: join(directory, "s-ref.db") };
-            copyFileSync(home.cacheDb, stray.cacheDb);
+            const divergent = {
+              ...home,
+              cacheDb: join(directory, "s.db"),
+              refDb: join(directory, "s-ref.db"),
+            };
+            copyFileSync(home.cacheDb, divergent.cacheDb);
             const base = join(directory, "base.db");
-            for (const file of [stray.refDb, base]) copyFileSync(home.refDb, file);
+            for (const file of [divergent.refDb, base]) copyFileSync(home.refDb, file);
             const parted = commentsOf(home.cacheDb);
             writeGapAt(home);
-            await perform(home, stray, apart);
-            const [own, theirs] = [commentsOf(home.cacheDb), commentsOf(stray.cacheDb)];
-            await merge(home, stray, base);
+            await perform(home, divergent, apart);
+            const [own, theirs] = [commentsOf(home.cacheDb), commentsOf(divergent.cacheDb)];
+            await merge(home, divergent, base);
             // What both wrote alike needs no merging; Megatest's next sync tells the ref of it.
             await perform(home, home, [{ at: "home", does: "sync" }]);
             const kept = keptComments(home);

@@ -63,32 +63,32 @@ async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {
   const row = await lastMigrationOf(opened, contextOn("old", o));
   if (row === undefined) throw new Error("not migrated");
   const files = () => readMigrationFiles(opened, row.token).watched;
-  const stray = divergentCacheFiles(join(area.directory, ".mtjobs/migration", String(row.token)), 1);
+  const copy = divergentCacheFiles(join(area.directory, ".mtjobs/migration", String(row.token)), 1);
   const look = (settleMs = 60_000) => watchOldHome(opened, row, { ...contextOn("old", o), settleMs });
-  return { area, o, second, write, own, row, files, stray, look, opened };
+  return { area, o, second, write, own, row, files, copy, look, opened };
 }
 
 const bytesOf = (file: string) => readFileSync(file).toString("latin1");
 
 describe.runIf(isRoot)("a cache of another user that changed once the homehost had moved", () => {
   it("is no stray where that user may not write to megatest.db: nothing of it comes home", async () => {
-    const { area, o, look, files, stray } = await scene(0o644);
+    const { area, o, look, files, copy } = await scene(0o644);
     const before = unionAt(area);
     await look(0);
     expect(files()?.strays).toBe(0);
-    expect(existsSync(stray.cache)).toBe(false);
+    expect(existsSync(copy.cache)).toBe(false);
     await tendBoth(o);
     await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(unionAt(area)).toEqual(before);
   });
 
   it("comes home where that user may, from a copy: it is neither changed nor closed", async () => {
-    const { area, o, second, look, files, stray } = await scene(0o666);
+    const { area, o, second, look, files, copy } = await scene(0o666);
     const before = bytesOf(second.cacheDb);
     await look(0);
     expect(files()).toMatchObject({ strays: 1, copied: { [second.cacheDirectory]: { n: 1 } } });
-    expect(readColumn(stray.cache, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([1]);
-    expect(existsSync(stray.ref)).toBe(true);
+    expect(readColumn(copy.cache, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([1]);
+    expect(existsSync(copy.ref)).toBe(true);
     await tendBoth(o);
     await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(readColumn(area.megatestDb, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([
@@ -137,23 +137,23 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
   );
 
   it("is copied again under the same number when it changed again, and only then", async () => {
-    const { write, own, look, files, stray } = await scene(0o666);
+    const { write, own, look, files, copy } = await scene(0o666);
     await look();
-    const first = bytesOf(stray.cache);
+    const first = bytesOf(copy.cache);
     await look();
-    expect(bytesOf(stray.cache)).toBe(first);
+    expect(bytesOf(copy.cache)).toBe(first);
     write("UPDATE runs SET status = 'later' WHERE runname = 'of a stranger'");
     own(-5);
     await look();
     expect(files()?.strays).toBe(1);
-    expect(readColumn(stray.cache, "SELECT status FROM runs WHERE runname = 'of a stranger'")).toEqual([
+    expect(readColumn(copy.cache, "SELECT status FROM runs WHERE runname = 'of a stranger'")).toEqual([
       "later",
     ]);
   });
 
   it("ends no watch as seen where it is the area that cannot be written to", async () => {
-    const { row, look, files, stray } = await scene(0o666);
-    const obstacle = `${stray.cache}.${row.token}.tmp`;
+    const { row, look, files, copy } = await scene(0o666);
+    const obstacle = `${copy.cache}.${row.token}.tmp`;
     mkdirSync(obstacle);
     await expect(look(0)).rejects.toThrow();
     expect(files()).toBeUndefined();

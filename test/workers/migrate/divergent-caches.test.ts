@@ -24,27 +24,27 @@ const target = { sysname: "a", fsname: "b", datapath: "c" };
 interface Fork {
   home: SampleArea;
   /** A cache that began as the home's did. */
-  stray: string;
+  divergent: string;
   /** Its ref. */
   base: string;
 }
 
-/** An area at home, and a stray that parted from it a moment ago. */
+/** An area at home, and a divergent cache that parted from it a moment ago. */
 function fork(): Fork {
   const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
-  const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
-  copyFileSync(home.cacheDb, stray);
+  const [divergent, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
+  copyFileSync(home.cacheDb, divergent);
   copyFileSync(home.refDb, base);
-  return { home, stray, base };
+  return { home, divergent, base };
 }
 
 const write = (file: string, sql: string) => openToWrite(file, (db) => db.exec(sql));
 
 /** Merges twice, as one that died in between would; the second finds nothing left to bring. */
-async function merge({ home, stray, base }: Fork, withBase = true) {
+async function merge({ home, divergent, base }: Fork, withBase = true) {
   settleTimes(home);
   return withMove(home, async (session) => {
-    const o = { session, stray, base: withBase ? base : undefined };
+    const o = { session, divergent, base: withBase ? base : undefined };
     const first = await mergeCache(o);
     expect((await mergeCache(o)).merged).toBe(0);
     return first;
@@ -72,7 +72,7 @@ describe("a row of a stray", () => {
   it("that changed there alone gives its values to the home's, in all three databases", async () => {
     const at = fork();
     write(
-      at.stray,
+      at.divergent,
       "UPDATE tests SET comment = 'stray' WHERE id = 2; UPDATE runs SET status = 'stray' WHERE id = 3",
     );
     expect(await merge(at)).toEqual({ merged: 2, kept: 0 });
@@ -90,7 +90,7 @@ describe("a row of a stray", () => {
 
   it("that changed at both stays as it is at home, and the stray's version is kept once and told", async () => {
     const at = fork();
-    write(at.stray, "UPDATE tests SET comment = 'stray' WHERE id = 2");
+    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
     edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'home' WHERE id = 2"));
     expect(await merge(at)).toEqual({ merged: 0, kept: 1 });
     expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
@@ -104,21 +104,21 @@ describe("a row of a stray", () => {
 
   it("that both changed to the same needs nothing", async () => {
     const at = fork();
-    write(at.stray, "UPDATE tests SET comment = 'same' WHERE id = 2");
+    write(at.divergent, "UPDATE tests SET comment = 'same' WHERE id = 2");
     edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'same' WHERE id = 2"));
     expect(await merge(at)).toEqual({ merged: 0, kept: 0 });
   });
 
   it("that is new comes home with all below it under its ids, where these are free", async () => {
     const at = fork();
-    const client = openClient(at.stray);
+    const client = openClient(at.divergent);
     const run = client.registerRun(target, "new at the stray");
     const test = client.registerTest(run, "t");
     client.reportStep(test, "s", "start", "0");
     client.reportData(test, "c", "v", 3);
     client.close();
     write(
-      at.stray,
+      at.divergent,
       `INSERT INTO extradat (run_id, key, val) VALUES (${run}, 'k', 'v'); INSERT INTO test_rundat (test_id, cpuload) VALUES (${test}, 9)`,
     );
     expect(await merge(at)).toEqual({ merged: 6, kept: 0 });
@@ -136,7 +136,7 @@ describe("a row of a stray", () => {
 
   it("that is new takes a new id where the home uses its own for another, and its children go with it", async () => {
     const at = fork();
-    const clients = [openClient(at.stray), openClient(at.home.cacheDb)] as const;
+    const clients = [openClient(at.divergent), openClient(at.home.cacheDb)] as const;
     const [there, here] = clients.map((client, index) => {
       const run = client.registerRun(target, `of ${index}`);
       client.reportStep(client.registerTest(run, "t"), `step ${index}`, "start", "0");
@@ -158,7 +158,7 @@ describe("a row of a stray", () => {
 
   it("that both registered is one, and what each reported for it comes together", async () => {
     const at = fork();
-    const clients = [openClient(at.stray), openClient(at.home.cacheDb)] as const;
+    const clients = [openClient(at.divergent), openClient(at.home.cacheDb)] as const;
     clients[1].registerRun(target, "only at home");
     clients.forEach((client, index) => {
       const test = client.registerTest(client.registerRun(target, "both"), "t");
@@ -176,7 +176,7 @@ describe("a row of a stray", () => {
     const at = fork();
     const run = "INSERT INTO runs (id, runname, state, event_time) VALUES";
     write(
-      at.stray,
+      at.divergent,
       `${run} (900, 'night', 'new', 5); INSERT INTO tests (id, run_id, testname, item_path) VALUES (900, 900, 't1', '')`,
     );
     settleTimes(at.home);
@@ -195,7 +195,7 @@ describe("a row of a stray", () => {
         reader.close();
         write(at.home.cacheDb, `${run} (901, 'night', 'running', 99)`);
       }, 1);
-      await mergeCache({ session, stray: at.stray, base: at.base });
+      await mergeCache({ session, divergent: at.divergent, base: at.base });
     });
     expect(tries).toBe(1);
     expect(readColumn(at.home.cacheDb, "SELECT id FROM runs WHERE runname = 'night'")).toEqual([901]);
@@ -206,8 +206,8 @@ describe("a row of a stray", () => {
 
   it("that was reported again under a new id is still the same row", async () => {
     const at = fork();
-    const [step] = readRows(at.stray, "SELECT * FROM test_steps ORDER BY id LIMIT 1");
-    const client = openClient(at.stray);
+    const [step] = readRows(at.divergent, "SELECT * FROM test_steps ORDER BY id LIMIT 1");
+    const client = openClient(at.divergent);
     client.reportStep(Number(step?.test_id), String(step?.stepname), String(step?.state), "9", "again");
     client.close();
     expect(await merge(at)).toEqual({ merged: 1, kept: 0 });
@@ -222,7 +222,7 @@ describe("a row of a stray", () => {
     const at = fork();
     await runReduce(at.home, { runId: [1] });
     write(
-      at.stray,
+      at.divergent,
       "UPDATE tests SET comment = 'late' WHERE run_id = 1 AND id = (SELECT min(id) FROM tests WHERE run_id = 1)",
     );
     expect(await merge(at)).toEqual({ merged: 0, kept: 1 });
@@ -234,7 +234,7 @@ describe("a row of a stray", () => {
   it("that differs is kept where there is nothing to tell who changed it, and comes home where it is new", async () => {
     const at = fork();
     write(
-      at.stray,
+      at.divergent,
       "UPDATE tests SET comment = 'stray' WHERE id = 2; INSERT INTO tests (run_id, testname, item_path) VALUES (1, 'new', '')",
     );
     expect(await merge(at, false)).toEqual({ merged: 1, kept: 1 });
@@ -244,7 +244,7 @@ describe("a row of a stray", () => {
 describe("what a stray's sync brought to megatest.db", () => {
   it("comes home where the home had not changed it, is written again where it is another row, and nothing is lost", async () => {
     const at = fork();
-    const client = openClient(at.stray);
+    const client = openClient(at.divergent);
     const there = client.registerRun(target, "synced by the stray");
     client.setState(2, "COMPLETED", "FAIL", "synced");
     client.setState(5, "COMPLETED", "FAIL", "synced");
@@ -255,10 +255,10 @@ describe("what a stray's sync brought to megatest.db", () => {
     own.close();
     settleTimes(at.home);
     await syncOnce(at.home, { quietMs: 0 });
-    await syncOnce({ ...at.home, cacheDb: at.stray, refDb: at.base }, { quietMs: 0 });
+    await syncOnce({ ...at.home, cacheDb: at.divergent, refDb: at.base }, { quietMs: 0 });
     settleTimes(at.home);
     await withMove(at.home, async (session) => {
-      await mergeCache({ session, stray: at.stray, base: at.base });
+      await mergeCache({ session, divergent: at.divergent, base: at.base });
       await repairOverwritten(session);
       expect(await repairOverwritten(session)).toBe(0);
     });

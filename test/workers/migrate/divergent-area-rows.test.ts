@@ -14,23 +14,23 @@ import {
 } from "../../support/area.ts";
 import { openToWrite, withMove } from "../../support/queue.ts";
 
-/** An area at home, and what was written at a stray since it parted from it. */
+/** An area at home, and what was written to a divergent cache since the two parted. */
 function fork(sql: string, atHome = "") {
   const home = newArea({ runs: 2, testsPerRun: 2, inFlight: 0 });
-  const [stray, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
-  copyFileSync(home.cacheDb, stray);
+  const [divergent, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
+  copyFileSync(home.cacheDb, divergent);
   copyFileSync(home.refDb, base);
-  openToWrite(stray, (db) => db.exec(sql));
+  openToWrite(divergent, (db) => db.exec(sql));
   if (atHome !== "") edit(home, everywhere, (db) => db.exec(atHome));
   settleTimes(home);
-  return { home, stray, base };
+  return { home, divergent, base };
 }
 
 /** Merges twice, as one that died in between would; the second brings nothing. */
-function merge({ home, stray, base }: ReturnType<typeof fork>) {
+function merge({ home, divergent, base }: ReturnType<typeof fork>) {
   return withMove(home, async (session) => {
-    const first = await mergeCache({ session, stray, base });
-    expect((await mergeCache({ session, stray, base })).merged).toBe(0);
+    const first = await mergeCache({ session, divergent, base });
+    expect((await mergeCache({ session, divergent, base })).merged).toBe(0);
     return first;
   });
 }

@@ -26,8 +26,8 @@ describe("finding strays on the old host", () => {
       pair.megatestDb,
       "DROP TRIGGER mtjobs_closed_insert_runs; INSERT INTO runs (runname) VALUES ('by force')",
     );
-    const [stray] = findDivergentCaches(pairs.area, pairs.old, mark);
-    expect(stray).toMatchObject({ cache: pair.megatestDb, ref: pair.refDb });
+    const [divergent] = findDivergentCaches(pairs.area, pairs.old, mark);
+    expect(divergent).toMatchObject({ cache: pair.megatestDb, ref: pair.refDb });
   });
 
   it("closes and copies one that was made anew, and finds it until its copy is whole", async () => {
@@ -39,14 +39,14 @@ describe("finding strays on the old host", () => {
     // Somebody cleaned /tmp, and a Megatest that never noticed made a cache anew.
     mkdirSync(dirname(pair.megatestDb), { recursive: true });
     for (const file of [pair.megatestDb, pair.refDb ?? ""]) copyFileSync(pairs.area.megatestDb, file);
-    const [stray] = findDivergentCaches(pairs.area, pairs.old, mark);
-    if (stray === undefined) throw new Error("no stray");
+    const [divergent] = findDivergentCaches(pairs.area, pairs.old, mark);
+    if (divergent === undefined) throw new Error("no divergent cache");
     const o = { closed: mark, directory: pairs.directory, n: 1, stepToken: 9, model: pairs.area.megatestDb };
     await expect(
-      exportDivergentCache(stray, { ...o, signal: AbortSignal.abort(new Error("died")) }),
+      exportDivergentCache(divergent, { ...o, signal: AbortSignal.abort(new Error("died")) }),
     ).rejects.toThrow("died");
-    expect(findDivergentCaches(pairs.area, pairs.old, mark)).toEqual([stray]);
-    await exportDivergentCache(stray, { ...o, signal: never });
+    expect(findDivergentCaches(pairs.area, pairs.old, mark)).toEqual([divergent]);
+    await exportDivergentCache(divergent, { ...o, signal: never });
     expect(findDivergentCaches(pairs.area, pairs.old, mark)).toEqual([]);
     const files = divergentCacheFiles(pairs.directory, 1);
     expect([existsSync(files.cache), existsSync(files.ref)]).toEqual([true, true]);
