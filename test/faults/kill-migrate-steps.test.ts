@@ -16,9 +16,9 @@ import {
   letLeaseRunOut,
   migrateByHand,
   migrationRow,
+  reconcileBoth,
   type Side,
   seenFromSide,
-  tendBoth,
   unionAt,
 } from "../support/hosts.ts";
 import { builtProgram } from "../support/queue.ts";
@@ -95,7 +95,7 @@ describe("a migration whose worker is killed, and which nobody goes on with in t
       await killAt(step, { ...place, jobId: "migrate-1", trouble, cacheDb: area.cacheDb });
       if (trouble === "conflict") writeFileSync(join(area.directory, ".homehost"), `${addresses.old}\n`);
       letLeaseRunOut(area);
-      await tendBoth({ ...place, jobId: "migrate-1" });
+      await reconcileBoth({ ...place, jobId: "migrate-1" });
       expect(migrationRow(area)).toMatchObject({ job_id: "migrate-1", state: late });
       assertSteady(area, place.root, late === "settled" ? "new" : "old", before);
       if (trouble === "divergent") expect(testNames(place.root, area)).toContain("unnoticed");

@@ -12,9 +12,9 @@ import {
   migrateByHand,
   migrationRow,
   type RunOptions,
+  reconcileBoth,
   type Side,
   seenFromSide,
-  tendBoth,
   unionAt,
 } from "../support/hosts.ts";
 import { mayMount, mountSmall } from "../support/queue.ts";
@@ -62,7 +62,7 @@ describe("a migration in which something fails", () => {
     } else {
       expect(error).toBeInstanceOf(Error);
       // Nobody's lease has to run out.
-      await tendBoth(o);
+      await reconcileBoth(o);
       expect(migrationRow(area)).toMatchObject({ state: "undone", reason: expect.stringContaining(step) });
       assertHome(area, place.root, "old", before);
       await migrateByHand({ ...place, jobId: "migrate-2" });
@@ -81,7 +81,7 @@ describe("a migration in which something fails", () => {
       await expect(migrateByHand({ ...place, jobId: "migrate-1" })).rejects.toMatchObject({
         code: "rolled-back",
       });
-      await tendBoth({ ...place, jobId: "migrate-1" });
+      await reconcileBoth({ ...place, jobId: "migrate-1" });
       expect(migrationRow(area)).toMatchObject({ state: "undone" });
       assertHome(area, root, "old", before);
     },

@@ -12,9 +12,9 @@ import {
   contextOn,
   isClosed,
   migrationRow,
+  reconcileBoth,
   seenFromSide,
   switchByHand,
-  tendBoth,
   unionAt,
 } from "../support/hosts.ts";
 import { historyOf, startMegatestClient, startMegatestServer } from "../support/queue.ts";
@@ -49,7 +49,7 @@ describe("a Megatest that never noticed that the homehost moved", () => {
     await waitFor("both to write", () => both.every((client) => client.acknowledged().length > 30));
     await Promise.all([home.server.syncedAfresh(), unnoticed.server.syncedAfresh()]);
 
-    await tendBoth(o);
+    await reconcileBoth(o);
     expect((await unnoticed.client.next("failed")).message).toBe(`homehost moved to ${addresses.new}`);
     expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([true, true]);
     await unnoticed.server.kill();

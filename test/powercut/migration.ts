@@ -151,7 +151,7 @@ function setLease(area: SampleArea, expiresAt: number): void {
 }
 
 /** What the rounds of hosts do until nothing is left that they can do. */
-async function tendAll(area: SampleArea, hosts: readonly Host[]): Promise<void> {
+async function reconcileAll(area: SampleArea, hosts: readonly Host[]): Promise<void> {
   setLease(area, 1);
   for (let round = 0; round < 6; round++) {
     for (const host of hosts) {
@@ -192,7 +192,7 @@ function forgetKept({ directory }: SampleArea): void {
  * @param divergent what was written to the old home after everything had reached its disk
  */
 async function comeToRest(area: SampleArea, before: Union, divergent: boolean): Promise<void> {
-  await tendAll(area, both);
+  await reconcileAll(area, both);
   const row = migrationRow(area);
   if (row !== undefined && row.state !== "settled" && row.state !== "undone")
     throw new Error(`the migration stays ${String(row.state)}: ${JSON.stringify(row)}`);
@@ -225,7 +225,7 @@ export const oneAlone: Scenario = {
     const divergent = hasDivergent(area.cacheDb);
     const others = both.filter((host) => host !== lost);
     for (const host of others) if (random.below(2) === 0) await goOn(area, host);
-    await tendAll(area, others);
+    await reconcileAll(area, others);
     await comeToRest(area, before, divergent);
   },
 };

@@ -29,11 +29,11 @@ export {
   migrateByHand,
   type Place,
   type RunOptions,
+  reconcileBoth,
   type Side,
   seenFromSide,
   switchByHand,
   takeOverByHand,
-  tendBoth,
 } from "./hosts/migration-hosts.ts";
 export { leaveMigration } from "./hosts/open-migration.ts";
 export {

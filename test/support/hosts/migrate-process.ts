@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { failpointFromEnvironment } from "../../../workers/area-db/failpoint.ts";
 import { writeAgainst } from "../area/write-against.ts";
-import { migrateByHand, type Place, tendBoth } from "./migration-hosts.ts";
+import { migrateByHand, type Place, reconcileBoth } from "./migration-hosts.ts";
 
 /** A migration in a process that a failpoint may kill. `trouble` is a problem between the hosts' steps. */
 interface Order extends Place {
@@ -26,5 +26,5 @@ try {
 } catch (error) {
   if (order.trouble !== "conflict") throw error;
   writeFileSync(join(order.area, ".homehost"), "10.9.0.1\n");
-  await tendBoth(options);
+  await reconcileBoth(options);
 }

@@ -93,7 +93,7 @@ export async function migrateByHand(o: RunOptions): Promise<void> {
   o.between?.("switch");
   await switchByHand(o);
   o.between?.("watch");
-  await tendBoth(o);
+  await reconcileBoth(o);
   await awaitWatch({ area: o.area, migration: o.jobId }, contextOn("new", o));
 }
 
@@ -136,7 +136,7 @@ export async function switchByHand(o: RunOptions, side: Side = "new"): Promise<v
 }
 
 /** Runs the reconcile steps of both hosts until nothing is left or something is awaited. */
-export async function tendBoth(o: RunOptions): Promise<ReconcileReport["did"]> {
+export async function reconcileBoth(o: RunOptions): Promise<ReconcileReport["did"]> {
   const { reconcile } = await import("../../../workers/migrate/steps/reconcile.ts");
   const did: ReconcileReport["did"] = [];
   for (let round = 0; round < 6; round++) {

@@ -32,7 +32,14 @@ import {
   readColumn,
   temporaryDirectory,
 } from "../../support/area.ts";
-import { buildForTwo, closeByHand, contextOn, switchByHand, tendBoth, unionAt } from "../../support/hosts.ts";
+import {
+  buildForTwo,
+  closeByHand,
+  contextOn,
+  reconcileBoth,
+  switchByHand,
+  unionAt,
+} from "../../support/hosts.ts";
 import { historyOf, openToWrite } from "../../support/queue.ts";
 
 /** An area that has just moved, and on its old home a cache of `nobody` that was written to since. */
@@ -77,7 +84,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     await look(0);
     expect(files()?.strays).toBe(0);
     expect(existsSync(copy.cache)).toBe(false);
-    await tendBoth(o);
+    await reconcileBoth(o);
     await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(unionAt(area)).toEqual(before);
   });
@@ -89,7 +96,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     expect(files()).toMatchObject({ strays: 1, copied: { [second.cacheDirectory]: { n: 1 } } });
     expect(readColumn(copy.cache, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([1]);
     expect(existsSync(copy.ref)).toBe(true);
-    await tendBoth(o);
+    await reconcileBoth(o);
     await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(readColumn(area.megatestDb, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([
       1,
@@ -108,7 +115,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     const before = unionAt(area);
     await look(0);
     expect(files()).toMatchObject({ strays: 0, problems: {} });
-    await tendBoth(o);
+    await reconcileBoth(o);
     await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(unionAt(area)).toEqual(before);
   });
@@ -123,7 +130,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
       );
       if (kind === "without one") rmSync(second.refDb);
       await look(0);
-      await tendBoth(o);
+      await reconcileBoth(o);
       await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
       for (const sql of [
         "SELECT comment FROM tests WHERE id = 2",
@@ -179,7 +186,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     await look(0);
     expect(files()?.strays).toBe(0);
     // Exit 0 alone would say that all is well.
-    await tendBoth(o);
+    await reconcileBoth(o);
     await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
     expect(historyOf(area).at(-1)).toMatchObject({
       outcome: "migrated",

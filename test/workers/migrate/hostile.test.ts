@@ -26,8 +26,8 @@ import {
   migrateByHand,
   migrationRow,
   type Place,
+  reconcileBoth,
   seenFromSide,
-  tendBoth,
   unionAt,
 } from "../../support/hosts.ts";
 
@@ -139,7 +139,7 @@ describe.runIf(process.platform === "linux")("in the middle of a migration", () 
       const { area, place } = buildForTwo(temporaryDirectory());
       const before = unionAt(area);
       expect(await spoil(place, "migration-closed", name, kind)).toBeInstanceOf(JobsError);
-      await tendBoth({ ...place, jobId: "migrate-1" });
+      await reconcileBoth({ ...place, jobId: "migrate-1" });
       expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["undone", `${addresses.old}\n`]);
       expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([false, false]);
       assertNothingLost(before, unionAt(area));
@@ -153,7 +153,7 @@ describe.runIf(process.platform === "linux")("in the middle of a migration", () 
       const { area, place } = buildForTwo(temporaryDirectory());
       const before = unionAt(area);
       await spoil(place, "pair-opened", "watched.json", kind);
-      await tendBoth({ ...place, jobId: "migrate-1" });
+      await reconcileBoth({ ...place, jobId: "migrate-1" });
       expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["settled", `${addresses.new}\n`]);
       assertNothingLost(before, unionAt(seenFromSide(area, place.root, "new")));
     },
@@ -172,7 +172,7 @@ describe.runIf(process.platform === "linux")("in the middle of a migration", () 
       });
       expect(spawnSync("ls", ["-A", outside], { encoding: "utf8" }).stdout).toBe("");
       rmSync(join(area.directory, ".mtjobs", "migration"));
-      await tendBoth({ ...place, jobId: "migrate-1" });
+      await reconcileBoth({ ...place, jobId: "migrate-1" });
       expect([isClosed(area.cacheDb), homeOf(area)]).toEqual([false, `${addresses.old}\n`]);
     },
   );
@@ -188,7 +188,7 @@ describe.runIf(process.platform === "linux")("in the middle of a migration", () 
     };
     await expect(migrateByHand({ ...place, jobId: "migrate-1", between })).rejects.toBeInstanceOf(JobsError);
     expect(readFileSync(aside, "utf8")).toBe(`${addresses.old}\n`);
-    await tendBoth({ ...place, jobId: "migrate-1" });
+    await reconcileBoth({ ...place, jobId: "migrate-1" });
     expect([migrationRow(area)?.state, isClosed(area.cacheDb)]).toEqual(["undone", false]);
   });
 });

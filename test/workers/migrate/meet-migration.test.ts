@@ -17,13 +17,13 @@ import {
   migrateByHand,
   migrationRow,
   type Place,
+  reconcileBoth,
   seenFromSide,
   switchByHand,
-  tendBoth,
   unionAt,
 } from "../../support/hosts.ts";
 
-async function tendOn(side: "old" | "new", place: Place, givenUp?: string) {
+async function reconcileOn(side: "old" | "new", place: Place, givenUp?: string) {
   const payload = { v: 1, area: place.area, requestedBy: "rounds", step: "tend" } as const;
   const more = givenUp === undefined ? {} : { givenUp };
   return await reconcile({ ...payload, ...more }, contextOn(side, { ...place, jobId: "tend-1" }));
@@ -46,7 +46,7 @@ describe("a job on an area whose migration nobody goes on with", () => {
       expect(await reduceOn("old", place)).toMatchObject({ state: "completed" });
       expect([area.cacheDb, area.refDb].map(isClosed)).toEqual([false, false]);
       expect(migrationRow(area)).toMatchObject({ state: "undoing", old_ready: 1 });
-      await tendBoth({ ...place, jobId: "migrate-1" });
+      await reconcileBoth({ ...place, jobId: "migrate-1" });
       expect(migrationRow(area)).toMatchObject({ state: "undone" });
       assertNothingLost(before, unionAt(area));
     },
@@ -81,10 +81,10 @@ describe("a migration that stands in closing while its lease lives", () => {
     const { area, place } = buildForTwo(temporaryDirectory());
     const before = unionAt(area);
     await leaveAt("old-cache-closed", place);
-    expect(await tendOn("old", place)).toMatchObject({ did: [] });
-    expect(await tendOn("old", place, "migrate-2")).toMatchObject({ did: [] });
+    expect(await reconcileOn("old", place)).toMatchObject({ did: [] });
+    expect(await reconcileOn("old", place, "migrate-2")).toMatchObject({ did: [] });
     expect(isClosed(area.cacheDb)).toBe(true);
-    expect(await tendOn("old", place, "migrate-1")).toMatchObject({
+    expect(await reconcileOn("old", place, "migrate-1")).toMatchObject({
       did: ["decide", "open-old", "finish-undo"],
     });
     expect([isClosed(area.cacheDb), migrationRow(area)?.state]).toEqual([false, "undone"]);
@@ -97,7 +97,7 @@ describe("a part of a migration that has been undone", () => {
     const { area, place } = buildForTwo(temporaryDirectory());
     await leaveAt("migration-closed", place);
     letLeaseRunOut(area);
-    await tendBoth({ ...place, jobId: "migrate-1" });
+    await reconcileBoth({ ...place, jobId: "migrate-1" });
     expect(migrationRow(area)?.state).toBe("undone");
     await expect(localStep({ ...place, jobId: "migrate-1" })).rejects.toMatchObject({ code: "rolled-back" });
     expect(await reduceOn("old", place)).toMatchObject({ state: "completed" });
@@ -111,7 +111,7 @@ describe("a migration beside another one that is not finished", () => {
     letLeaseRunOut(area);
     const second = { ...place, jobId: "migrate-2" };
     await expect(migrateByHand(second)).rejects.toMatchObject({ code: "conflict" });
-    await tendBoth({ ...place, jobId: "migrate-1" });
+    await reconcileBoth({ ...place, jobId: "migrate-1" });
     expect([homeOf(area), migrationRow(area)?.state]).toEqual([`${addresses.old}\n`, "undone"]);
     expect(isClosed(area.cacheDb)).toBe(false);
   });

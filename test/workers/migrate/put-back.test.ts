@@ -16,8 +16,8 @@ import {
   leaveAt,
   letLeaseRunOut,
   migrationRow,
+  reconcileBoth,
   seenFromSide,
-  tendBoth,
   unionAt,
 } from "../../support/hosts.ts";
 
@@ -49,7 +49,7 @@ describe("a migration whose machine lost power and empties /tmp as it starts", (
       emptyCacheRoot(area);
       if (anew) makeCacheAnew(area);
       letLeaseRunOut(area);
-      await tendBoth({ ...place, jobId: "migrate-1" });
+      await reconcileBoth({ ...place, jobId: "migrate-1" });
       expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["undone", "10.9.0.1\n"]);
       expect([statsIn(area.cacheDb), isClosed(area.cacheDb)]).toEqual([stats, false]);
       assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
@@ -66,7 +66,7 @@ describe("a migration whose machine lost power and empties /tmp as it starts", (
       if (step === "old-opened") throw new JobsError("io", "it fails here");
     };
     for (let attempt = 0; attempt < 3; attempt++) {
-      const opening = tendBoth({ ...place, jobId: "migrate-1", failpoint });
+      const opening = reconcileBoth({ ...place, jobId: "migrate-1", failpoint });
       await expect(opening).rejects.toMatchObject({ code: "io", message: "it fails here" });
     }
     const directory = join(area.directory, ".mtjobs", "migration", String(migrationRow(area)?.token));
@@ -80,7 +80,7 @@ describe("a migration whose machine lost power and empties /tmp as it starts", (
     const there = seenFromSide(area, place.root, "new");
     emptyCacheRoot(there);
     letLeaseRunOut(area);
-    await tendBoth({ ...place, jobId: "migrate-1" });
+    await reconcileBoth({ ...place, jobId: "migrate-1" });
     expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["settled", "10.9.0.2\n"]);
     assertNothingLost(before, unionAt(there), { anyLastUpdate: true });
   });

@@ -25,9 +25,9 @@ import {
   letLeaseRunOut,
   migrateByHand,
   migrationRow,
+  reconcileBoth,
   seenFromSide,
   takeOverByHand,
-  tendBoth,
   unionAt,
 } from "../../support/hosts.ts";
 import { historyOf, holdOpen, openToWrite, runReduce } from "../../support/queue.ts";
@@ -57,7 +57,7 @@ describe("a take-over", () => {
     // Nobody waits for the lost home: the new one works.
     await runReduce(there, { runname: "none" });
 
-    await tendBoth(o);
+    await reconcileBoth(o);
     expect([isClosed(area.cacheDb), isClosed(area.refDb)]).toEqual([true, true]);
     assertNothingLost(before, unionAt(there), { newRecords: true, newIds: true, anyLastUpdate: true });
     expect(migrationRow(area)).toMatchObject({ state: "settled" });
@@ -70,7 +70,7 @@ describe("a take-over", () => {
     edit(area, ["area"], (db) => db.exec("UPDATE tests SET comment = 'newer' WHERE id = 2"));
     const o = { ...place, jobId: "migrate-1" };
     await takeOverByHand(o);
-    await tendBoth(o);
+    await reconcileBoth(o);
     const there = seenFromSide(area, place.root, "new");
     const comments = [there.cacheDb, there.refDb, area.megatestDb].map((file) =>
       readColumn(file, "SELECT comment FROM tests WHERE id = 2"),
@@ -85,7 +85,7 @@ describe("a take-over", () => {
     await takeOverByHand(o);
     for (const file of [area.cacheDb, area.refDb, area.megatestDb])
       openToWrite(file, (db) => db.exec("UPDATE tests SET comment = 'later' WHERE id = 2"));
-    await tendBoth(o);
+    await reconcileBoth(o);
     const there = seenFromSide(area, place.root, "new");
     const comments = [there.cacheDb, there.refDb, area.megatestDb].map((file) =>
       readColumn(file, "SELECT comment FROM tests WHERE id = 2"),
@@ -140,7 +140,7 @@ describe("a take-over", () => {
         ".homehost",
       ]);
 
-      await tendBoth({ ...place, jobId: "migrate-2" });
+      await reconcileBoth({ ...place, jobId: "migrate-2" });
       expect(statesOf(area)).toEqual([ended, "settled"]);
       expect([isClosed(area.cacheDb), isClosed(area.refDb)]).toEqual([true, true]);
       assertNothingLost(before, unionAt(there), { newRecords: true, newIds: true, anyLastUpdate: true });
@@ -158,7 +158,7 @@ describe("a take-over", () => {
     expect(homeOf(area)).toBe(`${addresses.old}\n`);
     expect(statesOf(area)).toEqual(["settled", "switched"]);
     expect([isClosed(area.cacheDb), isClosed(area.refDb)]).toEqual([false, false]);
-    await tendBoth({ ...place, jobId: "migrate-2" });
+    await reconcileBoth({ ...place, jobId: "migrate-2" });
     expect(statesOf(area)).toEqual(["settled", "settled"]);
     assertNothingLost(before, unionAt(area), { newRecords: true, newIds: true, anyLastUpdate: true });
   });

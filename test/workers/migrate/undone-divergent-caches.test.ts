@@ -20,8 +20,8 @@ import {
   migrateByHand,
   migrationRow,
   type Place,
+  reconcileBoth,
   seenFromSide,
-  tendBoth,
   unionAt,
 } from "../../support/hosts.ts";
 
@@ -44,7 +44,7 @@ async function undoneAt(step: FailpointName, place: Place, meanwhile = () => {},
   };
   const o = { ...place, jobId: "migrate-1" };
   await expect(migrateByHand({ ...o, failpoint })).rejects.toMatchObject({ code: "rolled-back" });
-  await tendBoth(o);
+  await reconcileBoth(o);
 }
 
 const byForce = (file: string) => readColumn(file, "SELECT count(*) FROM runs WHERE runname = 'by force'");
@@ -98,7 +98,7 @@ it("a closed pair that stood there before is left also where the cleaning dies b
     if (name === "new-cleaned") throw new JobsError("stopped", "it dies");
   };
   await expect(migrateByHand({ ...o, failpoint })).rejects.toMatchObject({ code: "stopped" });
-  await tendBoth(o);
+  await reconcileBoth(o);
   expect(migrationRow(area)?.state).toBe("undone");
   expect(isClosed(there.cacheDb)).toBe(true);
   expect(readdirSync(there.cacheDirectory).filter((name) => name.startsWith(".mtjobs"))).toEqual([]);

@@ -12,7 +12,7 @@ import {
   temporaryDirectory,
   writeAgainst,
 } from "../../support/area.ts";
-import { buildForTwo, migrateByHand, takeOverByHand, tendBoth } from "../../support/hosts.ts";
+import { buildForTwo, migrateByHand, reconcileBoth, takeOverByHand } from "../../support/hosts.ts";
 import { runReduce, runRepair, runRestore } from "../../support/queue.ts";
 
 /**
@@ -101,7 +101,7 @@ describe("every statement of a job on an area's databases waits for a lock of so
     const back = buildForTwo(temporaryDirectory());
     const failpoint = (step: string) => step === "migration-installed" && fail();
     await expect(migrateByHand({ ...back.place, jobId: "migrate-1", failpoint })).rejects.toThrow();
-    await tendBoth({ ...back.place, jobId: "migrate-1" });
+    await reconcileBoth({ ...back.place, jobId: "migrate-1" });
     await takeOverByHand({ ...back.place, jobId: "migrate-2" });
     expect(watched).toBeGreaterThan(100);
     expect([...outside]).toEqual([]);

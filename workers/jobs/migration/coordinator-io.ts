@@ -85,7 +85,7 @@ export class CoordinatorIO {
    *
    * @param givenUp the migration is abandoned: do not wait for its lease to expire
    */
-  async tendOn(target: string, givenUp = false): Promise<void> {
+  async requestReconcile(target: string, givenUp = false): Promise<void> {
     await requestReconcile(this.context.host, target, this.payload, givenUp ? this.jobId : undefined);
   }
 

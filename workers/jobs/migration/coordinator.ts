@@ -208,7 +208,7 @@ class Coordinator {
     if (idle % 8 === 0) {
       // Locks of a step lost in an outage have expired by now.
       const givenUp = row.state === "closing" && idle > 0;
-      for (const target of [row.from_host, row.to_host]) await this.#io.tendOn(target, givenUp);
+      for (const target of [row.from_host, row.to_host]) await this.#io.requestReconcile(target, givenUp);
     }
     throw this.#io.pause();
   }
@@ -240,7 +240,7 @@ class Coordinator {
       return seen;
     });
     if (report.settled) return completed(this.#subject(look), "migrated", report);
-    if (at.watchSince === undefined) await this.#io.tendOn(row.from_host);
+    if (at.watchSince === undefined) await this.#io.requestReconcile(row.from_host);
     at.watchSince ??= Date.now();
     const settleMs = context.host.settleMs ?? defaultSettleMs;
     if (msSince(at.watchSince) < settleMs + watchPatienceMs)

@@ -32,7 +32,7 @@ export async function runStepJob(
   if (payload.step === "close") return await closeUnderLock(job, payload, context);
   const report = await inThread(job, payload, [context.signal, context.host.leaving], context);
   if (payload.step !== "tend") return report;
-  return await afterTending(job, payload, report, context);
+  return await afterReconcile(job, payload, report, context);
 }
 
 function inThread(
@@ -71,7 +71,7 @@ async function closeUnderLock(
 }
 
 /** Delays the job, or notifies the next host. */
-async function afterTending(
+async function afterReconcile(
   job: Job,
   payload: MigrateStepPayload,
   report: RemoteStepReport,

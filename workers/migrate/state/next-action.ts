@@ -1,7 +1,7 @@
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { MigrationFiles } from "./migration-files.ts";
 
-/** A host's next action in a migration; `tend` repeats it until none is left. */
+/** A host's next action in a migration; the step `tend` repeats it until none is left. */
 export type NextAction =
   | "decide"
   | "open-old"
