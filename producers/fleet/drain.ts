@@ -10,7 +10,7 @@ import type { Settings } from "../../shared/settings/settings.ts";
 import type { MigrateOptions } from "../jobs/check-migrate.ts";
 import { requester } from "../jobs/check-move.ts";
 import type { Session } from "../jobs/session.ts";
-import { type Farm, fitTarget, readFleet } from "../jobs/target-host.ts";
+import { type Fleet, fitTarget, readFleet } from "../jobs/target-host.ts";
 import { askFor, type DrainDeps, type DrainHooks, type DrainResult, followAll } from "./drain-areas.ts";
 
 /** Options of a drain; inherited ones apply to each migration. */
@@ -36,9 +36,9 @@ export async function drainHost(
   const { to, wait, ...each } = options;
   const { redis, settings } = session;
   await checkRedis(redis, settings.redisUrl);
-  const farm = await readFleet(session);
-  const names = namesOf(host, farm);
-  const targets = targetsOf(names, to, farm);
+  const fleet = await readFleet(session);
+  const names = namesOf(host, fleet);
+  const targets = targetsOf(names, to, fleet);
   const dryRun = options.dryRun === true;
   assertRoots(settings);
   // First, so that no area moves to it during the scan.
@@ -81,16 +81,16 @@ export async function undrainHost(
 }
 
 /** Returns all names that `.homehost` may contain for the host, its queue's first. */
-function namesOf(given: string, farm: Farm): [string, ...string[]] {
-  const known = hostNamed(farm.hosts, given);
+function namesOf(given: string, fleet: Fleet): [string, ...string[]] {
+  const known = hostNamed(fleet.hosts, given);
   if (known === undefined) return [given];
   return [known.host, ...(known.address === null ? [] : [known.address])];
 }
 
-function targetsOf(names: readonly string[], to: readonly string[] | undefined, farm: Farm) {
+function targetsOf(names: readonly string[], to: readonly string[] | undefined, fleet: Fleet) {
   const targets =
-    to?.map((name) => fitTarget(name, farm)) ??
-    farm.hosts.filter(({ host, alive }) => alive && !farm.drained.has(host) && !names.includes(host));
+    to?.map((name) => fitTarget(name, fleet)) ??
+    fleet.hosts.filter(({ host, alive }) => alive && !fleet.drained.has(host) && !names.includes(host));
   if (targets.some(({ host }) => names.includes(host)))
     throw new JobsError("usage", `--to includes ${names[0]}, the host to drain`);
   if (targets.length > 0) return targets;

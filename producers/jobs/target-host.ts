@@ -4,19 +4,19 @@ import { hostNamed, listDrained, listHosts } from "../../shared/queue/hosts.ts";
 import { agoText } from "../../shared/text.ts";
 import type { Session } from "./session.ts";
 
-export interface Farm {
+export interface Fleet {
   hosts: readonly HostStatus[];
   drained: ReadonlyMap<string, Drained>;
 }
 
-export async function readFleet({ redis, settings }: Session): Promise<Farm> {
+export async function readFleet({ redis, settings }: Session): Promise<Fleet> {
   const { prefix } = settings;
   return { hosts: await listHosts(redis, prefix), drained: await listDrained(redis, prefix) };
 }
 
 /** Returns the host with that name or address. @throws {JobsError} `unfit-host` if it cannot take an area now */
-export function fitTarget(name: string, farm: Farm): HostStatus {
-  const target = hostNamed(farm.hosts, name);
+export function fitTarget(name: string, fleet: Fleet): HostStatus {
+  const target = hostNamed(fleet.hosts, name);
   if (target === undefined) {
     throw new JobsError("unfit-host", `no worker has the name or address ${name}`, {
       hint: `start one there: mtjobs worker, with MTJOBS_HOST=${name}`,
@@ -30,7 +30,7 @@ export function fitTarget(name: string, farm: Farm): HostStatus {
       details: { host, seenAt },
     });
   }
-  const drained = farm.drained.get(host);
+  const drained = fleet.drained.get(host);
   if (drained !== undefined) {
     throw new JobsError(
       "unfit-host",

@@ -9,7 +9,7 @@ import { homeName, state } from "./state.ts";
 
 /** Returns the unfinished jobs of an area, the next one first. */
 export function jobsOf(path: string): Job[] {
-  return (state.farm?.jobs ?? []).filter(({ area }) => area === path).reverse();
+  return (state.fleet?.jobs ?? []).filter(({ area }) => area === path).reverse();
 }
 
 /** `reduce, 12 runs, 3 days ago` */

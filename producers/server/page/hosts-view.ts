@@ -29,7 +29,7 @@ function hostCard(host: Host): TemplateResult {
       : worker.alive
         ? ["worker alive", "good"]
         : ["worker gone", "bad"];
-  const active = state.farm?.jobs.find((job) => job.host === host.host && job.state === "active");
+  const active = state.fleet?.jobs.find((job) => job.host === host.host && job.state === "active");
   const atHome = (state.areas ?? []).filter(({ homehost }) => isHomeOf(host, homehost)).length;
   const waiting = (counts.waiting ?? 0) + (counts.prioritized ?? 0) + (counts.delayed ?? 0);
   return html`<article data-host=${host.host}>
@@ -46,7 +46,7 @@ function hostCard(host: Host): TemplateResult {
 }
 
 export function hostsView(): TemplateResult {
-  const hosts = state.farm?.hosts;
+  const hosts = state.fleet?.hosts;
   return html`<h2 id="hosts-title">Hosts</h2>
     <div class="hosts" aria-busy=${hosts === undefined}>${hosts?.map(hostCard)}</div>`;
 }

@@ -29,9 +29,9 @@ function outdateEnded(before: readonly Job[], now: readonly Job[]): void {
 export function listen(): void {
   const events = new EventSource("/api/v1/events");
   events.addEventListener("farm", (event) => {
-    const farm = JSON.parse(event.data) as FleetEvent;
-    outdateEnded(state.farm?.jobs ?? [], farm.jobs);
-    state.farm = farm;
+    const fleet = JSON.parse(event.data) as FleetEvent;
+    outdateEnded(state.fleet?.jobs ?? [], fleet.jobs);
+    state.fleet = fleet;
     say("live", "good");
     changed();
   });

@@ -40,7 +40,7 @@ function schedulesTable(schedules: readonly AutomaticStatus[], open: Open): Temp
 
 /** Shows failing schedules and policies prominently, and all schedules; nothing if there are none. */
 export function automaticView(open: Open): TemplateResult | typeof nothing {
-  const all = state.farm?.automatic ?? [];
+  const all = state.fleet?.automatic ?? [];
   if (all.length === 0) return nothing;
   const failing = all.filter(({ ok }) => !ok);
   return html`<h2>Schedules and policies</h2>

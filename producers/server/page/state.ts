@@ -9,7 +9,7 @@ export const state = {
   warnings: [] as readonly string[],
   /** Why the list of areas is unavailable. */
   trouble: undefined as string | undefined,
-  farm: undefined as FleetEvent | undefined,
+  fleet: undefined as FleetEvent | undefined,
   /** Text that an area's path or name must contain. */
   filter: "",
   /** Shows only areas of this host, or of a homehost that is no known host; "" for all. */
@@ -41,5 +41,5 @@ export function isHomeOf({ host, worker }: Host, homehost: string | null): boole
 
 /** Returns an area's homehost, by the host's name if it is known. */
 export function homeName({ homehost }: FoundArea): string {
-  return state.farm?.hosts.find((host) => isHomeOf(host, homehost))?.host ?? homehost ?? "";
+  return state.fleet?.hosts.find((host) => isHomeOf(host, homehost))?.host ?? homehost ?? "";
 }

@@ -101,13 +101,13 @@ export const eventRoute =
     const states = jobStates.filter(isUnfinished);
     const broadcast = new Broadcast(() =>
       ask(async () => {
-        const [farm, jobs] = await Promise.all([
+        const [fleet, jobs] = await Promise.all([
           fleetStatus(session),
           listJobs(session, { states, limit: mostJobs }),
         ]);
         return {
-          hosts: farm.hosts.map(withoutSeenAt),
-          automatic: farm.automatic.filter(({ kind, ok }) => kind === "schedule" || !ok),
+          hosts: fleet.hosts.map(withoutSeenAt),
+          automatic: fleet.automatic.filter(({ kind, ok }) => kind === "schedule" || !ok),
           jobs: jobs.map(withoutData),
         };
       }),

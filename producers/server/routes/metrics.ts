@@ -9,10 +9,10 @@ export const metricsRoute =
   async (app) => {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry, prefix: "mtjobs_server_" });
-    const watchFarm = farmGauges(registry, context);
+    const watchFleet = fleetGauges(registry, context);
     const watchAreas = areaGauges(registry, context);
     app.get("/metrics", { logLevel: "warn", schema: { hide: true } }, async (_request, reply) => {
-      await Promise.all([watchFarm(), watchAreas()]);
+      await Promise.all([watchFleet(), watchAreas()]);
       return reply.type(registry.contentType).send(await registry.metrics());
     });
   };
@@ -26,7 +26,7 @@ function gauge<Label extends string>(
   return new Gauge({ name: `mtjobs_${name}`, help, labelNames, registers: [registry] });
 }
 
-function farmGauges(registry: Registry, { session, ask }: ServerContext): () => Promise<void> {
+function fleetGauges(registry: Registry, { session, ask }: ServerContext): () => Promise<void> {
   const redis = gauge(registry, "redis_up", "1 if Redis responds", []);
   const jobs = gauge(registry, "jobs", "Jobs in the queues by state", ["host", "state"]);
   const workers = gauge(registry, "worker_up", "1 if the host's worker is alive", ["host"]);
@@ -38,15 +38,15 @@ function farmGauges(registry: Registry, { session, ask }: ServerContext): () => 
     ["kind", "name", "area"],
   );
   return async () => {
-    const farm = await ask(() => fleetStatus(session)).catch(() => undefined);
+    const fleet = await ask(() => fleetStatus(session)).catch(() => undefined);
     for (const each of [jobs, workers, drained, failing]) each.reset();
-    redis.set(farm === undefined ? 0 : 1);
-    for (const { host, counts, worker, drained: since } of farm?.hosts ?? []) {
+    redis.set(fleet === undefined ? 0 : 1);
+    for (const { host, counts, worker, drained: since } of fleet?.hosts ?? []) {
       for (const [state, count] of Object.entries(counts)) jobs.set({ host, state }, count);
       workers.set({ host }, worker?.alive === true ? 1 : 0);
       drained.set({ host }, since === null ? 0 : 1);
     }
-    for (const { kind, name, area, ok } of farm?.automatic ?? [])
+    for (const { kind, name, area, ok } of fleet?.automatic ?? [])
       failing.set({ kind, name, area }, ok ? 0 : 1);
   };
 }

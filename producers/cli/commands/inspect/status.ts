@@ -28,14 +28,14 @@ export const addStatus: AddCommand = (program, bind) => {
   });
   bind(command, (context) => {
     const area = context.args[0];
-    return area === undefined ? ofFarm(context) : ofArea(context, area);
+    return area === undefined ? ofFleet(context) : ofArea(context, area);
   });
 };
 
-async function ofFarm({ settings }: CommandContext): Promise<Outcome> {
+async function ofFleet({ settings }: CommandContext): Promise<Outcome> {
   const { fleetStatus } = await import("../../../fleet/status.ts");
-  const farm = await withSession(settings, fleetStatus);
-  return { document: farm, text: fleetStatusText(farm) };
+  const fleet = await withSession(settings, fleetStatus);
+  return { document: fleet, text: fleetStatusText(fleet) };
 }
 
 async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
