@@ -32,14 +32,14 @@ export async function runWorker(
     watch: (queue, locks) => metrics.watch(queue, locks),
   };
   const worker = new HostWorker(settings, log, { env: process.env, ...watched, ...options });
-  const { promise: told, end } = firstSignal((signal) => {
+  const { promise: signalled, end } = firstSignal((signal) => {
     log.warn(`${signal} again: exiting immediately`);
     dieBy(signal);
   });
   try {
     if (listen !== undefined) log.info(`metrics at ${await metrics?.listen(listen)}`);
     await startTracing(settings);
-    const signal = await serve(worker, told);
+    const signal = await serve(worker, signalled);
     if (signal === undefined) return 0;
     log.info(`${signal}: finishing the current batch`);
     const outcome = await worker.stop();
@@ -54,9 +54,9 @@ export async function runWorker(
 }
 
 /** Returns the signal that ends the serving worker; undefined if it came while the worker waited for Redis. */
-async function serve(worker: HostWorker, told: Promise<Signal>): Promise<Signal | undefined> {
+async function serve(worker: HostWorker, signalled: Promise<Signal>): Promise<Signal | undefined> {
   let isServing = false;
-  void told.then(async () => {
+  void signalled.then(async () => {
     if (!isServing) await worker.stop();
   });
   try {
@@ -66,7 +66,7 @@ async function serve(worker: HostWorker, told: Promise<Signal>): Promise<Signal 
     throw error;
   }
   isServing = true;
-  return await told;
+  return await signalled;
 }
 
 function firstSignal(onSecond: (signal: Signal) => void): { promise: Promise<Signal>; end: () => void } {

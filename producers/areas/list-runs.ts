@@ -129,7 +129,7 @@ function* readRuns(
           .map(folded)
           .map((test) => ({
             fields: chosen(test, testFields),
-            ...(needsNoLook(test)
+            ...(isOneLine(test)
               ? {}
               : { steps: steps.all(test.id ?? null).map((step) => chosen(folded(step), stepFields)) }),
           })),
@@ -146,7 +146,7 @@ function folded(row: StoredRow): StoredRow {
 }
 
 /** Megatest prints one line for such tests. */
-function needsNoLook({ state, status }: StoredRow): boolean {
+function isOneLine({ state, status }: StoredRow): boolean {
   return status === "PASS" || status === "WARN" || state === "NOT_STARTED";
 }
 

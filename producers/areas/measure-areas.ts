@@ -24,7 +24,7 @@ export interface AreaMeasure {
 }
 
 /** Number of history lines searched for jobs. */
-const lookBack = 200;
+const linesSearched = 200;
 
 /** Measures all usable areas below the roots; it opens a database only if `runs` has no recent value. */
 export function measureAreas(
@@ -50,7 +50,7 @@ function measure(
       const size = statSync(file, { throwIfNoEntry: false })?.size;
       return size === undefined ? [] : [[name, size] as const];
     });
-    const jobs = lastOf(readHistory(area, { limit: lookBack }));
+    const jobs = lastOf(readHistory(area, { limit: linesSearched }));
     return [{ area: path, bytes: Object.fromEntries(bytes), jobs, oldestRunAt: runs.of(area) }];
   } catch {
     return []; // removed or changed since it was found

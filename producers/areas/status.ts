@@ -28,7 +28,7 @@ export async function areaStatus(
 ): Promise<AreaStatus> {
   const area = openAreaUnchecked(areaPath(cwd, path), settings, env);
   const problems: string[] = [];
-  const look = <T>(read: () => T, otherwise: T): T => {
+  const attempt = <T>(read: () => T, otherwise: T): T => {
     try {
       return read();
     } catch (error) {
@@ -36,17 +36,17 @@ export async function areaStatus(
       return otherwise;
     }
   };
-  const homehost = look(() => readHomehost(area), { value: undefined, pinned: false });
+  const homehost = attempt(() => readHomehost(area), { value: undefined, pinned: false });
   const home = await decideHome(homehost, settings);
-  const found = look(() => findCache(area, settings), null);
+  const found = attempt(() => findCache(area, settings), null);
   const cache = found ?? undefined;
   // A cache of this area under another name makes jobs refuse.
   if (found === undefined && home.atHome !== false)
-    problems.push(...look(() => misnamedCaches(area, settings), []));
+    problems.push(...attempt(() => misnamedCaches(area, settings), []));
   const facts = readDatabases(area, cache);
-  const servers = look(() => liveServers(area, Date.now(), settings.host), []);
-  const areaId = look(() => readAreaId(area), null);
-  const history = look(() => readHistory(area, { limit: historyShown }), []).reverse();
+  const servers = attempt(() => liveServers(area, Date.now(), settings.host), []);
+  const areaId = attempt(() => readAreaId(area), null);
+  const history = attempt(() => readHistory(area, { limit: historyShown }), []).reverse();
   const { policies, problems: wrong } = readPolicies(area.config);
   return {
     area: area.path,

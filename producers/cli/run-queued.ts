@@ -22,7 +22,7 @@ export function jobQueued(context: CommandContext, checked: CheckedRequest): Pro
   });
 }
 
-interface Asked<Result extends JobResult> {
+interface QueuedOptions<Result extends JobResult> {
   dryRun: boolean;
   /** The exit code if the job completed; 0 by default. */
   exit?: (result: Result) => number;
@@ -32,12 +32,12 @@ interface Asked<Result extends JobResult> {
 export function queued<Result extends JobResult>(
   context: CommandContext,
   enqueue: (session: Session) => Promise<Enqueued>,
-  asked: Asked<Result>,
+  options: QueuedOptions<Result>,
 ): Promise<Outcome> {
   return withSession(context.settings, async (session) => {
     const enqueued = await enqueue(session);
     return context.options.wait === true
-      ? await follow(context, session, enqueued, asked)
+      ? await follow(context, session, enqueued, options)
       : { document: enqueued, text: enqueuedText(enqueued), changed: true };
   });
 }
@@ -54,7 +54,7 @@ async function follow<Result extends JobResult>(
   { io, json, options }: CommandContext,
   session: Session,
   enqueued: Enqueued,
-  { dryRun, exit }: Asked<Result>,
+  { dryRun, exit }: QueuedOptions<Result>,
 ): Promise<Outcome> {
   const display = await progressDisplay(io, json);
   if (enqueued.duplicate)
@@ -76,9 +76,9 @@ async function follow<Result extends JobResult>(
         ...(dryRun ? {} : { changed: true }),
       };
     }
-    const told = failedMigration(error);
-    if (told !== undefined)
-      return { document: told.result, text: jobResultText(told.result), error: told.error };
+    const migration = failedMigration(error);
+    if (migration !== undefined)
+      return { document: migration.result, text: jobResultText(migration.result), error: migration.error };
     const { job, area } = enqueued;
     const state = error.code === "cancelled" ? "cancelled" : "failed";
     return { document: { ...place, job, area, state, dryRun }, text: "", error };
@@ -89,9 +89,9 @@ async function follow<Result extends JobResult>(
 
 /** A migration has no counts: print each phase once. */
 function phaseNotes({ note }: ProgressDisplay): (progress: Progress) => void {
-  let told = "";
+  let shown = "";
   return ({ phase }) => {
-    if (phase !== told) note(phaseText(phase));
-    told = phase;
+    if (phase !== shown) note(phaseText(phase));
+    shown = phase;
   };
 }

@@ -160,8 +160,8 @@ export class MtJobs {
   async doctor(area: string, { repair = false, ...hooks }: DoctorOptions = {}): Promise<Examination> {
     const { diagnoseAndRepair } = await import("../doctor/diagnose-and-repair.ts");
     const { settings } = this;
-    const mend = (request: RepairRequest) => this.#deps.runRepair(request, settings, jobHooks(hooks));
-    return await diagnoseAndRepair(area, { settings, ...this.#deps }, repair ? mend : undefined);
+    const runRepair = (request: RepairRequest) => this.#deps.runRepair(request, settings, jobHooks(hooks));
+    return await diagnoseAndRepair(area, { settings, ...this.#deps }, repair ? runRepair : undefined);
   }
 
   /**

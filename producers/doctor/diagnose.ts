@@ -55,22 +55,23 @@ function idOf(area: Parameters<typeof readAreaId>[0]): string | null {
  * become notes that refer to it.
  */
 function oncePerFile({ files }: DoctorContext, checks: Check[]): Check[] {
-  const told = new Map<unknown, Check>();
+  const reported = new Map<unknown, Check>();
   for (const [part, file] of Object.entries(files) as [Part, string][]) {
     const names = [`journal/${nameOf[part]}`, `integrity/${nameOf[part]}`];
     const first = checks.find((check) => names.includes(check.name) && isDamage(check));
-    if (first !== undefined) told.set(file, first);
+    if (first !== undefined) reported.set(file, first);
   }
   // Prefer the check whose only subject is that path.
   const isOwn = ({ name }: Check) => Number(name === "cache" || name.startsWith("journal/"));
-  const strangers = checks.filter(({ ok, details }) => ok === false && details?.code === "not-owner");
-  for (const check of strangers.toSorted((a, b) => isOwn(b) - isOwn(a)))
-    if (!told.has(check.verdict)) told.set(check.verdict, check);
+  const notOwned = checks.filter(({ ok, details }) => ok === false && details?.code === "not-owner");
+  for (const check of notOwned.toSorted((a, b) => isOwn(b) - isOwn(a)))
+    if (!reported.has(check.verdict)) reported.set(check.verdict, check);
   return checks.map((check) => {
     const { name, ok, details = {}, verdict } = check;
     if (ok !== false) return check;
-    const damaged = details.code === "corrupt" ? filesOf(check).find((file) => told.has(file)) : undefined;
-    const first = told.get(damaged ?? verdict);
+    const damaged =
+      details.code === "corrupt" ? filesOf(check).find((file) => reported.has(file)) : undefined;
+    const first = reported.get(damaged ?? verdict);
     if (first === undefined || first === check) return check;
     const why = damaged === undefined ? "" : `${damaged} is damaged, `;
     return note(name as CheckName, `not checked: ${why}see ${first.name}`, { details });

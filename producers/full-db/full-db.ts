@@ -57,11 +57,11 @@ export class FullDb {
   }
 
   /** @throws {JobsError} `read-only` for a statement that writes, `bad-query` */
-  prepare(asked: string): Query {
-    const given = tokenize(asked);
+  prepare(query: string): Query {
+    const given = tokenize(query);
     checkStatement(given, this.#fullDb);
-    const sql = this.#fullDb ? withoutOurTables(asked, given) : asked;
-    const tokens = sql === asked ? given : tokenize(sql);
+    const sql = this.#fullDb ? withoutOurTables(query, given) : query;
+    const tokens = sql === query ? given : tokenize(sql);
     let reader = this.#current();
     let statement = this.#prepare(sql, tokens);
     // The first reduce creates completed-runs.db; an earlier query would miss the moved runs.
@@ -144,10 +144,10 @@ export class FullDb {
     return this.#reader;
   }
 
-  #prepare(asked: string, asWritten: readonly Token[]): Prepared {
+  #prepare(query: string, asWritten: readonly Token[]): Prepared {
     const { db } = this.#reader;
     try {
-      const { sql, tokens, plain } = this.#spelled(asked, asWritten);
+      const { sql, tokens, plain } = this.#spelled(query, asWritten);
       if (!plain.readonly) throw readOnly("a statement that writes", this.#fullDb);
       if (!plain.reader) throw new JobsError("bad-query", "the statement returns no rows");
       const named = nameParameters(tokens);

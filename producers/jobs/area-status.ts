@@ -23,13 +23,13 @@ export async function readQueues(session: Session): Promise<Queued> {
 
 /**
  * Combines the two results, which are awaited together: an unreachable Redis must neither delay nor prevent the
- * report on the area. @throws what `look` rejects with
+ * report on the area. @throws what `statusRead` rejects with
  */
 export async function areaStatusWithJobs(
-  look: Promise<AreaStatus>,
-  asking: Promise<Queued>,
+  statusRead: Promise<AreaStatus>,
+  queuesRead: Promise<Queued>,
 ): Promise<AreaStatusWithJobs> {
-  const [status, queued] = await Promise.allSettled([look, asking]);
+  const [status, queued] = await Promise.allSettled([statusRead, queuesRead]);
   if (status.status === "rejected") throw status.reason;
   const { area: path } = status.value;
   if (queued.status === "rejected") {

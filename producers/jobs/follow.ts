@@ -49,7 +49,7 @@ export async function followJob<Result extends JobResult = JobResult>(
 ): Promise<Ending<Result>> {
   const follower = new Follower(session, place, options);
   for (;;) {
-    const ending = await follower.look();
+    const ending = await follower.poll();
     if (ending !== undefined) return ending as Ending<Result>;
     await follower.pause();
   }
@@ -62,7 +62,7 @@ class Follower {
   private place: JobLocation;
   private pollMs: number = pollBetween[0];
   private seen = "";
-  private told = "";
+  private notedReason = "";
   private servedAt: number | undefined;
   /** When the job was first seen in its current queue. */
   private placedAt = performance.now();
@@ -77,10 +77,10 @@ class Follower {
   }
 
   /** Polls the job once. Returns how it ended, or undefined while it is unfinished. */
-  async look(): Promise<Ending | undefined> {
+  async poll(): Promise<Ending | undefined> {
     this.checkInterrupt();
     try {
-      const ending = await this.ask();
+      const ending = await this.readJob();
       this.unreachableSince = undefined;
       return ending;
     } catch (thrown) {
@@ -115,7 +115,7 @@ class Follower {
     throw this.stillRunning("interrupted", `interrupted; job ${this.place.jobId} continues`);
   }
 
-  private async ask(): Promise<Ending | undefined> {
+  private async readJob(): Promise<Ending | undefined> {
     const { host, jobId } = this.place;
     const job = (await this.session.queue(host).getJob(jobId)) as Job | undefined;
     if (job === undefined) return this.vanished();
@@ -175,8 +175,8 @@ class Follower {
     if (reason === undefined) return;
     if (reason.code === "no-worker")
       throw this.stillRunning("no-worker", `${reason.message}; job ${this.place.jobId} waits`, reason);
-    if (reason.message !== this.told) this.options.onNote?.(`waiting: ${reason.message}`);
-    this.told = reason.message;
+    if (reason.message !== this.notedReason) this.options.onNote?.(`waiting: ${reason.message}`);
+    this.notedReason = reason.message;
   }
 
   private async checkWorker(state: QueueState | "unknown"): Promise<void> {

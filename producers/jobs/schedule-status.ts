@@ -8,7 +8,7 @@ export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" |
 
 /** Returns all schedules and policies of all hosts, by name. */
 export async function automaticStatus(session: Session): Promise<AutomaticStatus[]> {
-  const { schedules, outcomes } = await lookAtOrigins(session);
+  const { schedules, outcomes } = await readOrigins(session);
   const policies = outcomes.filter(({ kind }) => kind === "policy");
   return [
     ...schedules.map((schedule) => describeSchedule(schedule, outcomes)),
@@ -17,14 +17,14 @@ export async function automaticStatus(session: Session): Promise<AutomaticStatus
 }
 
 export async function scheduleStatus(session: Session): Promise<ScheduleStatus[]> {
-  const { schedules, outcomes } = await lookAtOrigins(session);
+  const { schedules, outcomes } = await readOrigins(session);
   return schedules.map((schedule) => {
     const { ok, problem, last } = describeSchedule(schedule, outcomes);
     return { ...schedule, ok, problem, last };
   });
 }
 
-async function lookAtOrigins(session: Session) {
+async function readOrigins(session: Session) {
   const { redis, settings } = session;
   const [schedules, outcomes] = await Promise.all([
     listSchedules(session),

@@ -35,7 +35,7 @@ export async function startQuery(request: QueryRequest, timeoutMs: number): Prom
   const messages = readMessages(child, () =>
     expired ? timeoutError(timeoutMs) : new JobsError("internal", "the query's process ended unexpectedly"),
   );
-  tell(child, { type: "start", request });
+  send(child, { type: "start", request });
   const first = await messages.next();
   if (first.done === true || first.value.type !== "columns") {
     child.kill("SIGKILL");
@@ -58,7 +58,7 @@ async function* readBatches(
     for await (const message of messages) {
       if (message.type !== "rows") continue;
       yield message.rows;
-      tell(child, { type: "more" });
+      send(child, { type: "more" });
     }
   } finally {
     child.kill("SIGKILL");
@@ -99,6 +99,6 @@ async function* readMessages(
 }
 
 /** Reading the messages detects a process that is gone. */
-function tell(child: ChildProcess, message: ToQuery): void {
+function send(child: ChildProcess, message: ToQuery): void {
   if (child.connected) child.send(message, () => {});
 }

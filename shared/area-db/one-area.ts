@@ -22,14 +22,14 @@ export function findForeignPart(
   parts: readonly Part[],
 ): PairPart | undefined {
   const there = withRuns(db, parts);
-  const look = new Comparison(db, keys, there);
-  const inArea = there.includes("area") && look.hasOwnRuns();
-  const isKnown = inArea || look.hasRuns("completed");
-  const inRef = look.hasRuns("ref");
-  const refShares = inRef && look.shares("ref");
+  const comparison = new Comparison(db, keys, there);
+  const inArea = there.includes("area") && comparison.hasOwnRuns();
+  const isKnown = inArea || comparison.hasRuns("completed");
+  const inRef = comparison.hasRuns("ref");
+  const refShares = inRef && comparison.shares("ref");
   if (inRef && isKnown && !refShares) return "ref";
-  if (refShares || !inArea || !look.hasRuns("cache")) return undefined;
-  return look.shares("cache") ? undefined : "cache";
+  if (refShares || !inArea || !comparison.hasRuns("cache")) return undefined;
+  return comparison.shares("cache") ? undefined : "cache";
 }
 
 /**
@@ -37,8 +37,8 @@ export function findForeignPart(
  * guards of ids.
  */
 export function sharesRun(db: Connection, keys: readonly string[], parts: readonly Part[]): boolean {
-  const look = new Comparison(db, keys, withRuns(db, parts));
-  return look.hasRuns("cache") && (look.shares("cache") || look.sharesRunByName("cache"));
+  const comparison = new Comparison(db, keys, withRuns(db, parts));
+  return comparison.hasRuns("cache") && (comparison.shares("cache") || comparison.sharesRunByName("cache"));
 }
 
 /** Skips other databases, which are reported when they are opened for work. */

@@ -68,10 +68,10 @@ function contentOf(
     completed,
   });
   const keys = targetKeys(area.config);
-  return looking(open, files, (db) => {
+  return withDatabases(open, files, (db) => {
     if (!sharesRun(db, keys, partsOf(files))) {
       // It may be new, with only unsynced rows.
-      const isOthers = cache.reading !== "same" || isStrange(cache, files, keys, copy, open);
+      const isOthers = cache.reading !== "same" || isForeign(cache, files, keys, copy, open);
       if (isOthers) return "another-area";
     }
     return holdsUnknownRows(db, completed !== undefined) ? "unknown-rows" : "known-rows";
@@ -81,7 +81,7 @@ function contentOf(
 const partsOf = (files: Partial<Record<Part, string>>) => Object.keys(files) as Part[];
 
 /** Checks the ref too: all its rows were in its area's megatest.db. */
-function isStrange(
+function isForeign(
   { refDb }: FoundCache,
   files: Partial<Record<Part, string>>,
   keys: readonly string[],
@@ -90,14 +90,18 @@ function isStrange(
 ): boolean {
   const hasRef = lstatSync(refDb, { throwIfNoEntry: false })?.isFile() === true;
   const all = hasRef ? { ...files, ref: copy(refDb) } : files;
-  return looking(open, all, (db) => findForeignPart(db, keys, partsOf(all)) !== undefined);
+  return withDatabases(open, all, (db) => findForeignPart(db, keys, partsOf(all)) !== undefined);
 }
 
-function looking<T>(open: Opener, files: Partial<Record<Part, string>>, look: (db: Connection) => T): T {
+function withDatabases<T>(
+  open: Opener,
+  files: Partial<Record<Part, string>>,
+  body: (db: Connection) => T,
+): T {
   const db = open(files);
   try {
     db.pragma("trusted_schema = OFF");
-    return look(db);
+    return body(db);
   } finally {
     db.close();
   }

@@ -56,10 +56,10 @@ function ruleWithForeignRuns(
   counts: string | ((run: string) => string),
   known: string | ((run: string) => string),
 ): Rule {
-  const say = (text: typeof counts, run: string) => (typeof text === "string" ? text : text(run));
+  const textFor = (text: typeof counts, run: string) => (typeof text === "string" ? text : text(run));
   return {
     isCompleted: (run) =>
-      `(${say(counts, run)} OR (NOT ${say(known, run)} AND EXISTS (SELECT 1 FROM completed.runs AS mtjobs_c WHERE mtjobs_c.id = ${run}) AND NOT EXISTS (SELECT 1 FROM main.runs AS mtjobs_a WHERE mtjobs_a.id = ${run})))`,
+      `(${textFor(counts, run)} OR (NOT ${textFor(known, run)} AND EXISTS (SELECT 1 FROM completed.runs AS mtjobs_c WHERE mtjobs_c.id = ${run}) AND NOT EXISTS (SELECT 1 FROM main.runs AS mtjobs_a WHERE mtjobs_a.id = ${run})))`,
     uncounted: undefined,
   };
 }

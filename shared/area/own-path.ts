@@ -20,7 +20,7 @@ export function checkOwnDirectory(place: CacheLocation, directory: string): Stat
   let stat: Stats | undefined;
   for (const name of relative(place.cacheRoot, directory).split(sep)) {
     path = join(path, name);
-    stat = look(path);
+    stat = statOf(path);
     if (stat === undefined) return undefined;
     assertOwn(place, path, stat, "a directory");
   }
@@ -44,12 +44,12 @@ const sidecars = ["-journal", "-wal", "-shm"];
  * @throws JobsError `not-owner`
  */
 export function checkOwnDatabase(place: CacheLocation, path: string): boolean {
-  const stat = look(path);
+  const stat = statOf(path);
   if (stat === undefined) return false;
   assertOwn(place, path, stat, "a regular file");
   for (const suffix of sidecars) {
     const file = path + suffix;
-    const beside = look(file);
+    const beside = statOf(file);
     if (beside === undefined) continue;
     // Any group member who reads a WAL database creates these. A journal may name files, which SQLite removes.
     if (suffix !== "-journal") assertKind(file, beside, "a regular file");
@@ -61,7 +61,7 @@ export function checkOwnDatabase(place: CacheLocation, path: string): boolean {
   return true;
 }
 
-function look(path: string): Stats | undefined {
+function statOf(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {

@@ -5,15 +5,15 @@ import { readFileSync } from "node:fs";
 const keptMs = 60_000;
 
 /** Caches each answer for `keptMs`. */
-function remembered<Key, Answer>(ask: (key: Key) => Answer): (key: Key) => Answer {
-  const known = new Map<Key, { answer: Answer; askedAt: number }>();
+function remembered<Key, Answer>(read: (key: Key) => Answer): (key: Key) => Answer {
+  const known = new Map<Key, { answer: Answer; readAt: number }>();
   return (key) => {
     const now = performance.now();
     const before = known.get(key);
-    if (before !== undefined && now - before.askedAt < keptMs) return before.answer;
+    if (before !== undefined && now - before.readAt < keptMs) return before.answer;
     if (known.size > 1_000) known.clear();
-    const answer = ask(key);
-    known.set(key, { answer, askedAt: now });
+    const answer = read(key);
+    known.set(key, { answer, readAt: now });
     return answer;
   };
 }
@@ -25,16 +25,14 @@ function remembered<Key, Answer>(ask: (key: Key) => Answer): (key: Key) => Answe
 export const userId = remembered((name: string): number | undefined => {
   if (/^\d{1,10}$/.test(name)) return Number(name);
   if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return undefined;
-  const uid = askSystem(["-u", "--", name], () => passwdLines().find(([user]) => user === name)?.[2]);
+  const uid = runId(["-u", "--", name], () => passwdLines().find(([user]) => user === name)?.[2]);
   return uid === undefined ? undefined : Number(uid);
 });
 
 /** Returns a user's name, as in Megatest's cache path; the number if it has none. */
 export const userName = remembered((uid: number): string => {
   const number = String(uid);
-  return (
-    askSystem(["-un", "--", number], () => passwdLines().find(([, , id]) => id === number)?.[0]) ?? number
-  );
+  return runId(["-un", "--", number], () => passwdLines().find(([, , id]) => id === number)?.[0]) ?? number;
 });
 
 export function userText(uid: number): string {
@@ -42,7 +40,7 @@ export function userText(uid: number): string {
   return name === String(uid) ? `user ${uid}` : `${name} (user ${uid})`;
 }
 
-function askSystem(args: readonly string[], fromFile: () => string | undefined): string | undefined {
+function runId(args: readonly string[], fromFile: () => string | undefined): string | undefined {
   try {
     const output = execFileSync("id", args, {
       encoding: "utf8",
@@ -65,7 +63,7 @@ const passwdLines = () => linesOf("/etc/passwd");
 /** Returns a user's group numbers; undefined if unknown. Not cached, since membership may have just changed. */
 export function groupIds(name: string): number[] | undefined {
   if (!/^[A-Za-z_][\w.@-]*\$?$/.test(name)) return undefined;
-  const numbers = askSystem(["-G", "--", name], () => groupsFromFiles(name));
+  const numbers = runId(["-G", "--", name], () => groupsFromFiles(name));
   return numbers === undefined || numbers === "" ? undefined : numbers.split(/\s+/).map(Number);
 }
 

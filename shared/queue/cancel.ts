@@ -35,7 +35,7 @@ export async function requestCancel(queues: Queues, place: JobLocation, hops = 8
   if (state === "completed" || state === "failed") return "finished";
   // First: a worker that takes the job during removal still sees it.
   await redis.set(cancelKey(settings.prefix, place), "1", "EX", rememberedFor);
-  if (state === "active" || (await lookAtOnce(job))) return "requested";
+  if (state === "active" || (await wakeMigration(job))) return "requested";
   try {
     await removeAsCancelled(redis, queue, job);
     return "removed";
@@ -46,7 +46,7 @@ export async function requestCancel(queues: Queues, place: JobLocation, hops = 8
 }
 
 /** Wakes a waiting migration, which only its worker can end. */
-async function lookAtOnce(job: Job): Promise<boolean> {
+async function wakeMigration(job: Job): Promise<boolean> {
   if (job.name !== "migrate" || job.processedOn === undefined) return false;
   await job.promote().catch(() => {});
   return true;

@@ -33,7 +33,7 @@ export const variables = {
     meaning: "set by a test for its worker: options in JSON, shorter times",
     fallback: "{}",
   },
-  MTJOBS_TEST_LOOK_MS: {
+  MTJOBS_TEST_POLICY_SCAN_MS: {
     meaning: "set by a test for its worker: how often it reads [reduce-records], ms",
     fallback: "",
   },

@@ -15,7 +15,7 @@ import { onQueue, type QueueStage } from "../support/queue.ts";
 
 const hour = 3_600_000;
 const now = Date.parse("2026-01-10T12:00:00Z");
-const looking = { MTJOBS_TEST_LOOK_MS: "50" };
+const looking = { MTJOBS_TEST_POLICY_SCAN_MS: "50" };
 
 function policies(area: string, lines: string): void {
   appendFileSync(join(area, "megatest.config"), `[reduce-records]\n${lines}\n`);

@@ -32,7 +32,7 @@ export interface Claim {
   holder: string;
   jobId: string;
   /** Checks the lease in the transaction that takes it; an error leaves the lease unchanged. */
-  meet(fence: Fence | undefined): void;
+  check(fence: Fence | undefined): void;
 }
 
 /**
@@ -62,8 +62,8 @@ export async function acquire(
 ): Promise<number> {
   const { signal, settings } = context;
   const { host } = settings;
-  const own = { holder: holderName(host), jobId: context.jobId, meet: () => {} };
-  const { holder, jobId, meet } = claim ?? own;
+  const own = { holder: holderName(host), jobId: context.jobId, check: () => {} };
+  const { holder, jobId, check } = claim ?? own;
   const seen = await retryWhileBusy(signal, () =>
     Math.max(0, ...parts.map((part) => readFence(db, part)?.token ?? 0)),
   );
@@ -71,7 +71,7 @@ export async function acquire(
   const beforeCommit = refillDue ? () => {} : () => times.renew();
   const token = await retryWhileBusy(signal, () =>
     transact(db, () => {
-      meet(readFence(db, "area"));
+      check(readFence(db, "area"));
       // Only once the lease is granted, since a refused job leaves no trace; the first write makes a newer journal.
       return takeLease(db, { holder, jobId, host, now: Date.now(), seen }, beforeCommit);
     }),

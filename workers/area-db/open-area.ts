@@ -57,7 +57,7 @@ export async function openAreaForJob(
   const tally = new Tally();
   const { settings, env } = context;
   const area = openAllowedArea(payload.area, settings, env);
-  const say = warner(area, context, tally);
+  const warn = warner(area, context, tally);
   const homehost = readHomehost(area);
   const home = await decideHome(homehost, settings);
   const { atHome } = home;
@@ -78,10 +78,10 @@ export async function openAreaForJob(
     assertSingleCache(area, settings, cacheReader(area, completed, openReadonly)),
   );
   for (const warning of others) tally.warn(warning);
-  if (atHome === undefined) say(noHomehost(settings.host));
-  if (cache === undefined && isLoopback(homehost.value ?? "")) say(anyHome(String(homehost.value)));
+  if (atHome === undefined) warn(noHomehost(settings.host));
+  if (cache === undefined && isLoopback(homehost.value ?? "")) warn(anyHome(String(homehost.value)));
   if (cache === undefined) {
-    say("there is no cache on this host: the job works on megatest.db only, and creates no cache");
+    warn("there is no cache on this host: the job works on megatest.db only, and creates no cache");
   }
   return { area, cache, files, refillDue: due, context, tally, started };
 }
@@ -156,15 +156,15 @@ function assertOneArea(area: Area, cache: CachePair, completed: string | undefin
   });
   const db = openReadonly(files);
   try {
-    const strange = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
-    if (strange === undefined) return;
-    const what = strange === "cache" ? "cache" : "cache's ref";
+    const foreign = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (foreign === undefined) return;
+    const what = foreign === "cache" ? "cache" : "cache's ref";
     throw new JobsError(
       "conflict",
       `the ${what} in ${cache.directory} has no run in common with ${area.megatestDb}: it belongs to another area`,
       {
         hint: "find out how it came there and move it away; Megatest then creates a cache for this area",
-        details: { part: strange, directory: cache.directory },
+        details: { part: foreign, directory: cache.directory },
       },
     );
   } finally {

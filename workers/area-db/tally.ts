@@ -73,13 +73,13 @@ export class Tally {
 
   /** Adds a warning, once for each text. */
   warn(sentence: string): void {
-    const said = sentence.length > longestWarning ? `${sentence.slice(0, longestWarning)}…` : sentence;
-    if (this.#warned.has(said)) return;
+    const text = sentence.length > longestWarning ? `${sentence.slice(0, longestWarning)}…` : sentence;
+    if (this.#warned.has(text)) return;
     if (this.warnings.length >= listLimit) {
       this.truncated = true;
       return;
     }
-    this.#warned.add(said);
-    this.warnings.push(said);
+    this.#warned.add(text);
+    this.warnings.push(text);
   }
 }

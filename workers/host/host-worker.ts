@@ -18,7 +18,7 @@ import { checkLockServers } from "../locks/check-lock-servers.ts";
 import { PolicyScheduler } from "../periodic/policy-scheduler.ts";
 import { Reconciler } from "../periodic/reconciler.ts";
 import { announce, joinQueue } from "./join-queue.ts";
-import { JobRenewals } from "./lock-renewals.ts";
+import { LockRenewals } from "./lock-renewals.ts";
 import { processJob } from "./process-job.ts";
 import { checkStart } from "./startup.ts";
 import { failUnreadable } from "./unreadable-jobs.ts";
@@ -50,7 +50,7 @@ export interface HostWorkerOptions {
   /** Interval between reconcile rounds, ms. */
   roundMs?: number;
   /** Interval between policy scans, ms. */
-  lookMs?: number;
+  policyScanMs?: number;
 }
 
 interface Serving {
@@ -89,8 +89,8 @@ export class HostWorker {
   readonly #abandon = new AbortController();
   readonly #running = new Map<string, AbortController>();
   readonly #threads: JobThreads;
-  readonly #renewals = new JobRenewals(this.#running, lockDuration);
-  #told = { message: "", at: Number.NEGATIVE_INFINITY };
+  readonly #renewals = new LockRenewals(this.#running, lockDuration);
+  #logged = { message: "", at: Number.NEGATIVE_INFINITY };
   #serving: Serving | undefined;
   #left: Promise<LeaveOutcome> | undefined;
 
@@ -125,7 +125,7 @@ export class HostWorker {
       const policyScheduler = new PolicyScheduler(
         { settings, log: this.#log, redis },
         queue,
-        this.#options.lookMs,
+        this.#options.policyScanMs,
       );
       this.#serving = {
         redis,
@@ -209,8 +209,8 @@ export class HostWorker {
 
   /** Logs a repeated error once a minute: without Redis the same one comes every second. */
   #tellOnce(error: Error): void {
-    const again = error.message === this.#told.message && performance.now() - this.#told.at < 60_000;
-    if (!again) this.#told = { message: error.message, at: performance.now() };
+    const again = error.message === this.#logged.message && performance.now() - this.#logged.at < 60_000;
+    if (!again) this.#logged = { message: error.message, at: performance.now() };
     this.#log[again ? "debug" : "warn"]({ err: error }, "queue");
   }
 

@@ -30,14 +30,14 @@ const pause = 1000;
  * @throws JobsError `redis-unreachable` without an answer, `bad-redis`; the signal's reason
  */
 export async function joinQueue(settings: Settings, log: Logger, signal: AbortSignal): Promise<Joined> {
-  for (let told = ""; ; ) {
+  for (let logged = ""; ; ) {
     try {
       return await join(settings, log, signal);
     } catch (error) {
       if (!isTransient(error)) throw error;
       const { message, hint } = toJobsError(error);
-      if (message !== told) log.warn({ hint }, `waiting: ${message}`);
-      told = message;
+      if (message !== logged) log.warn({ hint }, `waiting: ${message}`);
+      logged = message;
     }
     await rest(pause, signal);
   }

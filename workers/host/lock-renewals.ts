@@ -4,7 +4,7 @@ import { JobsError } from "../../shared/errors.ts";
  * Watches the queue's locks on the jobs that run here. BullMQ only reports a loss; without this a thread would
  * continue beside the job's next holder.
  */
-export class JobRenewals {
+export class LockRenewals {
   readonly #running: ReadonlyMap<string, AbortController>;
   readonly #lockDuration: number;
   readonly #renewedAt = new Map<string, number>();

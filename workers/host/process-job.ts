@@ -18,7 +18,7 @@ import { JobReporter } from "../jobs/job-reporter.ts";
 import { locateArea } from "../jobs/locate-area.ts";
 import { coordinate } from "../jobs/migration/coordinate.ts";
 import { type MigrationJobContext, runStepJob } from "../jobs/migration/step-job.ts";
-import { assertStillAsked } from "../jobs/policy-payload.ts";
+import { assertStillRequested } from "../jobs/policy-payload.ts";
 import { recordOutcome } from "../jobs/record-outcome.ts";
 import { runInThread } from "../jobs/run-in-thread.ts";
 import { settleJob } from "../jobs/settle-job.ts";
@@ -114,8 +114,8 @@ async function perform(
   const jobId = job.id ?? "";
   host.onArea?.(payload.area);
   // If Redis does not answer now, the watch sees the request later.
-  const asked = isCancelRequested(redis, settings.prefix, { host: settings.host, jobId });
-  const isCancelled = await asked.catch(() => false);
+  const request = isCancelRequested(redis, settings.prefix, { host: settings.host, jobId });
+  const isCancelled = await request.catch(() => false);
   if (job.repeatJobKey !== undefined) {
     if (isCancelled) throw cancelled();
     const { forwarded } = await enqueueScheduled(job, payload, host).catch(outage);
@@ -147,7 +147,7 @@ async function moveRuns(
     );
     return { forwarded };
   }
-  assertStillAsked(payload, settings, host.env);
+  assertStillRequested(payload, settings, host.env);
   await assertNotPaused(place.realPath, settings.areas);
   assertInWindow(payload);
   const owner = { host: settings.host, pid: process.pid, jobId, since: new Date().toISOString() };
@@ -172,14 +172,14 @@ const interval = 500;
 /** Calls `onCancel` once when the job's cancellation is requested. Returns a function that ends the watch. */
 function watchCancel(redis: Redis, prefix: string, place: JobLocation, onCancel: () => void): () => void {
   let over = false;
-  const look = async (): Promise<void> => {
+  const check = async (): Promise<void> => {
     // While Redis is away there are no requests.
-    const asked = await isCancelRequested(redis, prefix, place).catch(() => false);
-    if (!asked || over) return;
+    const isRequested = await isCancelRequested(redis, prefix, place).catch(() => false);
+    if (!isRequested || over) return;
     end();
     onCancel();
   };
-  const timer = setInterval(() => void look(), interval);
+  const timer = setInterval(() => void check(), interval);
   const end = () => {
     over = true;
     clearInterval(timer);

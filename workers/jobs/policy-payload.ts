@@ -16,14 +16,18 @@ export function policyPayload(area: string, { name, request }: ReducePolicy, hos
  *
  * @throws JobsError `cancelled`; otherwise as `openAllowedArea`
  */
-export function assertStillAsked(payload: ReducePayload, settings: Settings, env: NodeJS.ProcessEnv): void {
+export function assertStillRequested(
+  payload: ReducePayload,
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+): void {
   if (payload.policy === undefined) return;
   const { config } = openAllowedArea(payload.area, settings, env);
   const line = readPolicies(config).policies.find(({ name }) => name === payload.policy);
   const work = (data: ReducePayload) => deduplicationId("reduce", data);
-  const asked =
+  const current =
     line !== undefined && work(parsePayload("reduce", policyPayload(payload.area, line, settings.host)));
-  if (asked === work(payload)) return;
+  if (current === work(payload)) return;
   throw new JobsError("cancelled", `[reduce-records] ${payload.policy} no longer asks for this job`, {
     hint: "nothing was done; the changed policy runs when it is due",
   });

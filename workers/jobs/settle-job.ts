@@ -53,10 +53,10 @@ export async function settleJob(
   const { redis, settings, waits } = host;
   const place = { host: settings.host, jobId: job.id ?? "" };
   if (isPutOff(error)) {
-    const { count, said } = waits.get(job.id ?? "") ?? { count: 0, said: "" };
+    const { count, message } = waits.get(job.id ?? "") ?? { count: 0, message: "" };
     // Logged once, not at every retry.
-    if (said !== error.message) reporter.log(`Waiting: ${error.message}.`);
-    waits.set(job.id ?? "", { count: count + 1, said: error.message });
+    if (message !== error.message) reporter.log(`Waiting: ${error.message}.`);
+    waits.set(job.id ?? "", { count: count + 1, message: error.message });
     const until = putOffUntil(error, count + 1);
     const phase = heldPhases[error.code];
     if (phase !== undefined) reporter.progress({ ...progressOf(job), phase });

@@ -20,7 +20,7 @@ export interface WorkerContext {
   /** By job id; aborting it stops the job at its next batch. */
   running: Map<string, AbortController>;
   /** By job id: how often it was postponed because its area is held, and the last message about it. */
-  waits: Map<string, { count: number; said: string }>;
+  waits: Map<string, { count: number; message: string }>;
   threads: JobThreads;
   /** See JobContext. */
   settleMs?: number;

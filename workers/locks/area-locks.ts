@@ -49,14 +49,14 @@ export class AreaLocks {
     return this.#taken.length;
   }
 
-  /** @param asked `performance.now()` before the request: the lock lives at least `ttl` from then */
-  #keep({ resources, value }: Lock, asked: number, owner: LockOwner, ttl: number): AreaLock {
+  /** @param requestedAt `performance.now()` before the request: the lock lives at least `ttl` from then */
+  #keep({ resources, value }: Lock, requestedAt: number, owner: LockOwner, ttl: number): AreaLock {
     const held = new HeldLock({
       redlock: this.#redlock,
       ownerClient: this.#clients[0],
       resources,
       value,
-      asked,
+      requestedAt,
       owner,
       ttl,
     });
@@ -73,12 +73,12 @@ export class AreaLocks {
     const { ttl = 10_000, wait = 1500 } = options;
     const deadline = performance.now() + wait;
     for (;;) {
-      const asked = performance.now();
+      const requestedAt = performance.now();
       try {
         // No Redlock retries here: it would count the wait as part of the lock's life.
         const lock = await this.#redlock.acquire(keys, ttl, { retryCount: 0 });
         // A server that hung may have answered after the lock expired.
-        if (performance.now() - asked < ttl) return this.#keep(lock, asked, owner, ttl);
+        if (performance.now() - requestedAt < ttl) return this.#keep(lock, requestedAt, owner, ttl);
       } catch (error) {
         if (performance.now() >= deadline) throw await this.#explain(error, keys);
       }
@@ -100,10 +100,10 @@ export class AreaLocks {
 
   /** Returns undefined if too few servers hold the lock with this value. */
   async #extend(keys: string[], value: string, owner: LockOwner, ttl: number): Promise<AreaLock | undefined> {
-    const asked = performance.now();
+    const requestedAt = performance.now();
     try {
       const lock = await this.#redlock.extend(lockOf(this.#redlock, keys, value), ttl, { retryCount: 0 });
-      return this.#keep(lock, asked, owner, ttl);
+      return this.#keep(lock, requestedAt, owner, ttl);
     } catch (error) {
       if (!(error instanceof ExecutionError)) throw error;
       return undefined;

@@ -42,7 +42,7 @@ export interface HeldLockOptions {
   /** The lock's value on the servers. */
   value: string;
   /** `performance.now()` before the request. */
-  asked: number;
+  requestedAt: number;
   owner: LockOwner;
   /** Lifetime without renewal, ms. */
   ttl: number;
@@ -53,14 +53,14 @@ export class HeldLock implements AreaLock {
   readonly #with: HeldLockOptions;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  #asked: number;
+  #requestedAt: number;
   #renewing: Promise<void> | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #released = false;
 
   constructor(options: HeldLockOptions) {
     this.#with = options;
-    this.#asked = options.asked;
+    this.#requestedAt = options.requestedAt;
     this.#watch();
     this.#writeOwner();
     this.#timer = setInterval(() => {
@@ -80,9 +80,9 @@ export class HeldLock implements AreaLock {
 
   async #renew(): Promise<void> {
     try {
-      const asked = performance.now();
+      const requestedAt = performance.now();
       await this.#extend(this.#with.ttl);
-      this.#asked = asked;
+      this.#requestedAt = requestedAt;
       if (this.#released || this.signal.aborted) return;
       this.#watch();
       this.#writeOwner();
@@ -100,7 +100,7 @@ export class HeldLock implements AreaLock {
   /** Restarts the timer that gives the lock up before the servers expire it. */
   #watch(): void {
     clearTimeout(this.#watchdog);
-    const left = this.#asked + 0.9 * this.#with.ttl - performance.now();
+    const left = this.#requestedAt + 0.9 * this.#with.ttl - performance.now();
     this.#watchdog = setTimeout(() => this.#giveUp(), Math.max(0, left));
   }
 

@@ -80,7 +80,7 @@ class RunMover {
     let verified = nothing;
     try {
       while (this.#failure === undefined && !signal.aborted) {
-        this.#heedTime();
+        this.#endIfTimeIsUp();
         if (this.#waiting.length === 0 && verified.runs.length === 0) {
           if (this.#ahead.size === 0) break;
           await Promise.race(this.#ahead);
@@ -105,7 +105,7 @@ class RunMover {
   }
 
   /** Leaves the waiting runs to the next job once the time is up. */
-  #heedTime(): void {
+  #endIfTimeIsUp(): void {
     const left = this.#waiting.length;
     if (left === 0 || !this.#session.endEarly(left)) return;
     this.#waiting = [];

@@ -37,7 +37,7 @@ export function historyLine(result: MoveResult, payload: MovePayload, sides: Run
 }
 
 /** How long a failed job waits for a busy database to report what it did, ms; within its lease. */
-const lastLookMs = 10_000;
+const finalReadMs = 10_000;
 
 /** Writes the history's line of a failed job; not yet for a job that is requeued, paused or retried. */
 export async function recordFailure(
@@ -50,7 +50,7 @@ export async function recordFailure(
   if (error.code === "stopped" || error.code === "lost-lease" || error.code === "paused") return;
   if (error.retriable && session.context.triedAgain === true) return;
   // The job's own signal may have ended it.
-  const reader = session.under(AbortSignal.timeout(lastLookMs));
+  const reader = session.under(AbortSignal.timeout(finalReadMs));
   try {
     const result = { ...(await report(reader)), state: stateAfter(error) };
     appendHistory(session.area, {

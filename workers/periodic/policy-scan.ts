@@ -21,18 +21,18 @@ export interface PolicyScan {
  * areas without a homehost.
  */
 export async function scanPolicies(settings: Settings, env: NodeJS.ProcessEnv): Promise<PolicyScan> {
-  const look: PolicyScan = { areas: [], warnings: [] };
-  const warn = (sentence: string) => void look.warnings.push(sentence);
+  const scan: PolicyScan = { areas: [], warnings: [] };
+  const warn = (sentence: string) => void scan.warnings.push(sentence);
   for (const path of listAreas(settings.areas, { warn })) {
     try {
       const area = openAllowedArea(path, settings, env);
       const found = readPolicies(area.config);
       if (found.policies.length + found.problems.length === 0) continue;
       if ((await decideHome(readHomehost(area), settings)).atHome === true)
-        look.areas.push({ area: path, ...found });
+        scan.areas.push({ area: path, ...found });
     } catch (error) {
       warn(`${path}: ${toJobsError(error).message}`);
     }
   }
-  return look;
+  return scan;
 }

@@ -27,7 +27,7 @@ const scanThreads = new ThreadPool<PolicyScanCalls>(
 
 /** Interval between policy scans, ms; the first one runs soon after the start. */
 const scanEveryMs = 5 * 60_000;
-const firstLookMs = 10_000;
+const firstScanMs = 10_000;
 /** A failed reduce is enqueued again after this time unless its line asks for it sooner, ms. */
 const afterFailureMs = 3_600_000;
 
@@ -53,7 +53,7 @@ export class PolicyScheduler {
   readonly #host: Pick<WorkerContext, "settings" | "log" | "redis">;
   readonly #queue: Queue;
   readonly #everyMs: number;
-  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
   #timer: NodeJS.Timeout;
   #thread: RpcThread<PolicyScanCalls> | undefined;
   #over = false;
@@ -66,7 +66,7 @@ export class PolicyScheduler {
     this.#host = host;
     this.#queue = queue;
     this.#everyMs = everyMs;
-    this.#timer = setTimeout(() => void this.#go(), Math.min(everyMs, firstLookMs));
+    this.#timer = setTimeout(() => void this.#go(), Math.min(everyMs, firstScanMs));
   }
 
   async #go(): Promise<void> {
@@ -79,14 +79,14 @@ export class PolicyScheduler {
 
   async #scanAndEnqueue(): Promise<void> {
     const { log } = this.#host;
-    const { areas, warnings } = await this.#look();
+    const { areas, warnings } = await this.#scan();
     const problems = areas.flatMap(({ area, problems: own }) => own.map((problem) => `${area}: ${problem}`));
-    for (const sentence of [...warnings, ...problems]) this.#tellOnce(sentence);
+    for (const sentence of [...warnings, ...problems]) this.#warnOnce(sentence);
     for (const { area, policies } of areas) {
       for (const policy of policies) {
         if (this.#over) return;
         await this.#enqueueIfDue(area, policy).catch((error: unknown) =>
-          this.#tellOnce(`${area}: [reduce-records] ${policy.name}: ${toJobsError(error).message}`),
+          this.#warnOnce(`${area}: [reduce-records] ${policy.name}: ${toJobsError(error).message}`),
         );
       }
     }
@@ -94,9 +94,9 @@ export class PolicyScheduler {
   }
 
   /** Logs a problem once while it lasts. */
-  #tellOnce(sentence: string): void {
-    if (this.#told.has(sentence)) return;
-    this.#told.add(sentence);
+  #warnOnce(sentence: string): void {
+    if (this.#warned.has(sentence)) return;
+    this.#warned.add(sentence);
     this.#host.log.warn(sentence);
   }
 
@@ -115,7 +115,7 @@ export class PolicyScheduler {
       log.info({ jobId, area, policy: policy.name }, "enqueued a reduce for [reduce-records]");
   }
 
-  async #look(): Promise<PolicyScan> {
+  async #scan(): Promise<PolicyScan> {
     const thread = scanThreads.take();
     this.#thread = thread;
     try {

@@ -66,21 +66,21 @@ export class Reconciler {
       onLog: (sentence) => log.debug(sentence),
     });
     for (const area of known) this.#areas.add(area);
-    for (const area of due) await this.#ask(area);
+    for (const area of due) await this.#enqueueReconcile(area);
     await requeueLost(this.#host, coordinated);
     await enqueuePreferred(this.#host, preferredAreas, rootsEveryMs);
   }
 
   /** Returns the areas with migration files. Most have none, and need no thread. */
   async #withMigrations(): Promise<string[]> {
-    const looked = [...this.#areas].map(async (area) => {
+    const found = [...this.#areas].map(async (area) => {
       const left = await readdir(join(area, ".mtjobs", "migration")).catch(() => []);
       return left.length === 0 ? [] : [area];
     });
-    return (await Promise.all(looked)).flat();
+    return (await Promise.all(found)).flat();
   }
 
-  async #ask(area: string): Promise<void> {
+  async #enqueueReconcile(area: string): Promise<void> {
     const { settings, log } = this.#host;
     const id = `tend-${createHash("sha256").update(area).digest("hex").slice(0, 16)}`;
     const place = { host: settings.host, jobId: `${id}-${Date.now().toString(36)}` };

@@ -7,7 +7,7 @@ import type { RecordPlan } from "./record-tables.ts";
 import { rowLiteral, sameName, sameRow } from "./row-sql.ts";
 
 // Finds the rows that differ between cache and megatest.db, the newer version, and what to keep of the other:
-// `temp.differing`, `temp.losers`.
+// `temp.differing`, `temp.superseded`.
 
 /** Drops rows that would need a write to the cache; returns how many. */
 export function leaveNewerElsewhere(db: Connection): number {
@@ -53,13 +53,13 @@ export function collectDiffering(session: AreaSession, record: RecordPlan, [from
  * SQL: megatest.db's row `x` equals the ref's, so that the cache's newer version was only not yet synced: no
  * conflict. Without a ref this is unknown.
  */
-export function isUnsynced(session: AreaSession, record: RecordPlan, loser: Source): string {
-  if (loser !== "area" || !session.sources.includes("ref")) return "0";
+export function isUnsynced(session: AreaSession, record: RecordPlan, superseded: Source): string {
+  if (superseded !== "area" || !session.sources.includes("ref")) return "0";
   return `EXISTS (SELECT 1 FROM ref.${record.table} AS r WHERE r.id = x.id
     AND ${sameRow("x", "r", record.carried("area", "ref"), record.mixed)})`;
 }
 
-/** Records in `temp.losers` the versions that are about to be overwritten. */
+/** Records in `temp.superseded` the versions that are about to be overwritten. */
 export function collectSuperseded(session: AreaSession, record: RecordPlan): void {
   for (const [part, winner, reason] of [
     ["cache", "area", "newer in megatest.db"],
@@ -68,7 +68,7 @@ export function collectSuperseded(session: AreaSession, record: RecordPlan): voi
     const columns = record.columnsIn(part);
     session.db
       .prepare(
-        `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried, unsynced)
+        `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried, unsynced)
          SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
            ${rowLiteral("x", record.carried(part, "completed"))}, ${isUnsynced(session, record, part)}
          FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id WHERE f.winner = ${quoteText(winner)}`,
@@ -78,7 +78,7 @@ export function collectSuperseded(session: AreaSession, record: RecordPlan): voi
   const columns = record.columnsIn("area");
   session.db
     .prepare(
-      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+      `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
        SELECT ${quoteText(record.table)}, x.id, 'area', 'replaced in the cache under another id', ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried("area", "completed"))}
        FROM temp.differing AS f CROSS JOIN cache.${record.table} AS c ON c.id = f.id

@@ -106,7 +106,7 @@ async function settleRange({ session, record, direction }: Settling, range: IdRa
   });
   if (found === 0) return 0;
   await session.read(() => {
-    clearTempTables(db, "losers");
+    clearTempTables(db, "superseded");
     collectSuperseded(session, record);
   });
   await commitSuperseded(session);
@@ -144,7 +144,7 @@ function overwrite(session: AreaSession, record: RecordPlan, part: Source, from:
   // Only the version judged is overwritten: a client may have written to the cache since.
   const unchanged =
     part === "cache"
-      ? `EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = t.id AND l.source = 'cache'
+      ? `EXISTS (SELECT 1 FROM temp.superseded AS l WHERE l.row_id = t.id AND l.source = 'cache'
           AND l.carried = ${rowLiteral("t", record.carried(part, "completed"))})`
       : "1";
   // Same name under another id: Megatest's sync replaces that row; in the cache the existing row stays.

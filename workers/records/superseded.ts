@@ -7,7 +7,7 @@ export async function commitSuperseded(session: AreaSession): Promise<void> {
 }
 
 /**
- * Writes `temp.losers` into `mtjobs_superseded`, each version once; returns how many. The caller counts them after
+ * Writes `temp.superseded` into `mtjobs_superseded`, each version once; returns how many. The caller counts them after
  * the commit, which is repeated with all before it if it meets a reader.
  */
 export function recordSuperseded({ db, context }: AreaSession, now: number): Kept {
@@ -15,7 +15,7 @@ export function recordSuperseded({ db, context }: AreaSession, now: number): Kep
     prepared(
       db,
       `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
-       SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.losers AS l
+       SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.superseded AS l
        WHERE l.unsynced = ? AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
          AND p.row_id = l.row_id AND p.row = l.row)`,
     ).run(context.jobId, now, unsynced).changes;

@@ -18,12 +18,12 @@ const learned = new WeakMap<Connection, boolean>();
 export function syncsLastUpdate(session: AreaSession): boolean {
   const known = learned.get(session.db);
   if (known !== undefined) return known;
-  const found = ask(session);
+  const found = readSyncKind(session);
   learned.set(session.db, found);
   return found;
 }
 
-function ask(session: AreaSession): boolean {
+function readSyncKind(session: AreaSession): boolean {
   const tests = planOf(session, "tests");
   if (
     !(["cache", "ref", "area"] as const).every(
@@ -33,7 +33,7 @@ function ask(session: AreaSession): boolean {
     return false;
   const same = (part: "ref" | "area", alias: string) =>
     sameRow("c", alias, tests.carried("cache", part), tests.mixed);
-  const [told = 0, alike = 0] =
+  const [compared = 0, alike = 0] =
     session.db
       .prepare<[], [number, number | null]>(
         `SELECT count(*), sum(c.last_update IS r.last_update AND c.last_update IS m.last_update)
@@ -43,7 +43,7 @@ function ask(session: AreaSession): boolean {
       )
       .raw()
       .get() ?? [];
-  return told > 0 && (alike ?? 0) * 2 > told;
+  return compared > 0 && (alike ?? 0) * 2 > compared;
 }
 
 /** Returns the columns that Megatest's sync writes from `a` to `b` in this area, without `id`. */

@@ -19,7 +19,7 @@ export function createTempTables(db: Connection, records: readonly RecordPlan[])
     CREATE TEMP TABLE IF NOT EXISTS differing (
       table_name TEXT, id INTEGER, winner TEXT, PRIMARY KEY (table_name, id)
     ) WITHOUT ROWID;
-    CREATE TEMP TABLE IF NOT EXISTS losers (
+    CREATE TEMP TABLE IF NOT EXISTS superseded (
       table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT,
       unsynced INTEGER NOT NULL DEFAULT 0
     );`);

@@ -28,14 +28,14 @@ export function emitMetric(kind: Metric): void {
 }
 
 /** Receives the metrics of all threads started from now on, until the returned function is called. */
-export function onMetric(hear: (kind: Metric) => void): () => void {
+export function onMetric(listener: (kind: Metric) => void): () => void {
   const name = `${key}-${process.pid}`;
   setEnvironmentData(key, name);
-  const ear = open(name);
-  ear.onmessage = (event) => hear((event as { data: Metric }).data);
+  const receiving = open(name);
+  receiving.onmessage = (event) => listener((event as { data: Metric }).data);
   return () => {
     setEnvironmentData(key, undefined);
-    ear.close();
+    receiving.close();
   };
 }
 

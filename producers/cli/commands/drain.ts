@@ -66,14 +66,14 @@ function names(text: string): string[] {
 
 async function drain({ io, settings, options, args, json }: CommandContext): Promise<Outcome> {
   const display = await progressDisplay(io, json);
-  const asked = {
+  const drainOptions = {
     ...migrateOptionsOf(options),
     to: options.to as string[] | undefined,
     wait: options.wait === true,
   };
   const hooks = { cwd: io.cwd, env: io.env, signal: io.interrupt, onNote: display.note };
   const { error, ...result } = await withSession(settings, (session) =>
-    drainHost(session, args[0] as string, asked, hooks),
+    drainHost(session, args[0] as string, drainOptions, hooks),
   );
   const changed = options.dryRun === true ? {} : ({ changed: true } as const);
   const outcome = { document: result, text: drainText(result), ...changed };

@@ -58,8 +58,12 @@ async function migrate(context: CommandContext): Promise<Outcome> {
     });
   }
   const { to, from, takeover, yes } = options as MigrateOptions;
-  const asked: MigrateOptions = { ...migrateOptionsOf(options), to, from, takeover, yes };
-  const checked = await checkMigrate(args[0] ?? io.cwd, asked, { settings, cwd: io.cwd, env: io.env });
+  const migrateOptions: MigrateOptions = { ...migrateOptionsOf(options), to, from, takeover, yes };
+  const checked = await checkMigrate(args[0] ?? io.cwd, migrateOptions, {
+    settings,
+    cwd: io.cwd,
+    env: io.env,
+  });
   const { payload } = checked;
   if (payload.takeover && !payload.confirmed && !payload.dryRun) {
     const question = `${payload.to} takes over ${payload.area}. What its homehost has not synced may be missing,\nand if the homehost is still running, both hosts will write to the area. Is it switched off?`;

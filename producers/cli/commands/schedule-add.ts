@@ -69,10 +69,10 @@ function addMigrateTo(parent: Command, bind: Bind): void {
   bind(command, async (context) => {
     const { args, options, settings, io } = context;
     const { to, from } = options as MigrateOptions;
-    const asked: MigrateOptions = { ...migrateOptionsOf(options), to, from };
+    const migrateOptions: MigrateOptions = { ...migrateOptionsOf(options), to, from };
     return await addOne(
       context,
-      await checkMigrate(args[0] ?? io.cwd, asked, { settings, cwd: io.cwd, env: io.env }),
+      await checkMigrate(args[0] ?? io.cwd, migrateOptions, { settings, cwd: io.cwd, env: io.env }),
     );
   });
 }

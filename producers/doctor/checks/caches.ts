@@ -38,7 +38,7 @@ function checkPairs({ area, settings, files }: DoctorContext): Check[] {
     caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: isoTime(mtimeMs) })),
   };
   const isOthers = ({ directory }: FoundCache) => ofOtherAreas.includes(directory);
-  const told = caches.map((cache) => describe(cache, isOthers(cache))).join("; ");
+  const described = caches.map((cache) => describe(cache, isOthers(cache))).join("; ");
   const unseen: Check[] =
     warnings.length === 0
       ? []
@@ -47,7 +47,7 @@ function checkPairs({ area, settings, files }: DoctorContext): Check[] {
     const { message, hint } = usedText(selectedOf(caches), used);
     return [bad("caches", message, { remedy: hint, details }), ...unseen];
   }
-  return [good("caches", caches.length === 0 ? "no cache on this host" : told, { details }), ...unseen];
+  return [good("caches", caches.length === 0 ? "no cache on this host" : described, { details }), ...unseen];
 }
 
 function describe(
@@ -105,10 +105,10 @@ function checkOneArea({ area, cache, files }: DoctorContext): Check[] {
   if (cache === undefined || cache instanceof JobsError) return [];
   const db = openReadonly(files);
   try {
-    const strange = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
-    if (strange === undefined) return [good("one-area", "cache and megatest.db belong to the same area")];
+    const foreign = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (foreign === undefined) return [good("one-area", "cache and megatest.db belong to the same area")];
     return [
-      bad("one-area", `${files[strange]} has no run in common with megatest.db; it belongs to another area`, {
+      bad("one-area", `${files[foreign]} has no run in common with megatest.db; it belongs to another area`, {
         remedy: "find out how it got there and move it away; Megatest recreates this area's cache",
       }),
     ];

@@ -73,12 +73,12 @@ export const bad = (name: CheckName, verdict: string, rest: Rest = {}): Check =>
 });
 
 /**
- * Runs `look` and returns its checks. An error becomes a verdict under `name`: `busy` (a process is writing, or a
+ * Runs `body` and returns its checks. An error becomes a verdict under `name`: `busy` (a process is writing, or a
  * journal is hot) counts as unknown, any other error as a fault.
  */
-export async function examine(name: CheckName, look: () => Check[] | Promise<Check[]>): Promise<Check[]> {
+export async function examine(name: CheckName, body: () => Check[] | Promise<Check[]>): Promise<Check[]> {
   try {
-    return await look();
+    return await body();
   } catch (thrown) {
     const { code, message, hint, details } = nameDatabase(thrown, filesAtHand());
     const rest = defined({ remedy: hint, details: { ...details, code } });

@@ -62,9 +62,9 @@ function tryFindCache(area: Area, settings: Settings): CachePair | undefined | J
   }
 }
 
-function attempt<T>(look: () => T): T | string {
+function attempt<T>(read: () => T): T | string {
   try {
-    return look();
+    return read();
   } catch (error) {
     return toJobsError(error).message;
   }

@@ -77,12 +77,12 @@ function checkStates({ area, files, settings }: DoctorContext): Check {
   const db = openReadonly({ area: area.megatestDb, completed: files.completed });
   try {
     const states = readStates(db);
-    const told = Object.entries(states).map(([state, count]) => `${plural(count, "run")} ${state}`);
-    if (told.length === 0) return good("half-moved", "no run is half moved");
+    const counts = Object.entries(states).map(([state, count]) => `${plural(count, "run")} ${state}`);
+    if (counts.length === 0) return good("half-moved", "no run is half moved");
     const row = readFenceRow(db, "area");
     return row !== undefined && leaseState(row, settings.host) === "held"
-      ? note("half-moved", `a job holds the area: ${told.join(", ")}`, { details: states })
-      : bad("half-moved", `a job died: ${told.join(", ")}`, { remedy: repair, details: states });
+      ? note("half-moved", `a job holds the area: ${counts.join(", ")}`, { details: states })
+      : bad("half-moved", `a job died: ${counts.join(", ")}`, { remedy: repair, details: states });
   } finally {
     db.close();
   }

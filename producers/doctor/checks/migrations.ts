@@ -15,27 +15,27 @@ import { checkDivergentCaches } from "./divergent-caches.ts";
 /** A migration unchanged for this long, in ms, is stuck: workers settle it faster. */
 const standsStillMs = 5 * 60_000;
 
-interface Stand {
+interface MigrationState {
   migration: MigrationFacts | null;
   atWork: boolean;
 }
 
 /** Checks what an open or dead migration left in an area, and that its policy is readable. */
 export async function checkMigrations(context: DoctorContext): Promise<Check[]> {
-  let stand: Stand = { migration: null, atWork: false };
+  let migrationState: MigrationState = { migration: null, atWork: false };
   return [
     ...(await examine("migration", () => {
-      stand = look(context);
-      return [checkMigration(stand)];
+      migrationState = readState(context);
+      return [checkMigration(migrationState)];
     })),
-    ...(await examine("closed-cache", () => checkClosed(context, stand))),
-    ...(await examine("home-files", () => [checkHomeFiles(context, stand)])),
+    ...(await examine("closed-cache", () => checkClosed(context, migrationState))),
+    ...(await examine("home-files", () => [checkHomeFiles(context, migrationState)])),
     ...(await examine("left-strays", () => [checkDivergentCaches(context)])),
     ...(await examine("home-policy", () => [checkPolicy(context)])),
   ];
 }
 
-function look({ area, settings }: DoctorContext): Stand {
+function readState({ area, settings }: DoctorContext): MigrationState {
   const db = openReadonly({ area: area.megatestDb });
   try {
     const migration = readMigration(db);
@@ -50,7 +50,7 @@ function look({ area, settings }: DoctorContext): Stand {
   }
 }
 
-function checkMigration({ migration, atWork }: Stand): Check {
+function checkMigration({ migration, atWork }: MigrationState): Check {
   if (migration === null) return good("migration", "the area has never been migrated");
   const { kind, state, from, to, fromHost, toHost, open, changedAt } = migration;
   const details = { ...migration };
@@ -62,16 +62,19 @@ function checkMigration({ migration, atWork }: Stand): Check {
       details,
     });
   }
-  const told = `${what}: ${stateTexts[state]} (${state}, ${agoText(changedAt)})`;
-  if (atWork) return note("migration", told, { details });
+  const verdict = `${what}: ${stateTexts[state]} (${state}, ${agoText(changedAt)})`;
+  if (atWork) return note("migration", verdict, { details });
   const remedy = `start mtjobs worker on ${fromHost} and on ${toHost}; they finish or undo it within a minute`;
   // The new home is in use by then; only the watch for late writes is left.
   return state === "switched"
-    ? note("migration", told, { remedy, details })
-    : bad("migration", `${told}, and no worker is handling it`, { remedy, details });
+    ? note("migration", verdict, { remedy, details })
+    : bad("migration", `${verdict}, and no worker is handling it`, { remedy, details });
 }
 
-function checkClosed({ area, settings, home }: DoctorContext, { migration, atWork }: Stand): Check[] {
+function checkClosed(
+  { area, settings, home }: DoctorContext,
+  { migration, atWork }: MigrationState,
+): Check[] {
   const cache = findCache(area, settings);
   if (cache === undefined) return [];
   const db = openReadonly({ cache: cache.megatestDb });
@@ -92,7 +95,7 @@ function checkClosed({ area, settings, home }: DoctorContext, { migration, atWor
   }
 }
 
-function checkHomeFiles({ area }: DoctorContext, { migration, atWork }: Stand): Check {
+function checkHomeFiles({ area }: DoctorContext, { migration, atWork }: MigrationState): Check {
   const left = readdirSync(area.realPath).filter((name) => name.startsWith(".homehost.mtjobs-"));
   if (left.length === 0) return good("home-files", "no prepared .homehost is left");
   const details = { files: left };

@@ -224,8 +224,8 @@ function idsVerdict(name: CheckName, clashes: Record<string, number>, twice: num
   const clashing = Object.entries(clashes).filter(([, count]) => count > 0);
   const details = { clashes, namesTwice: twice };
   if (clashing.length > 0) {
-    const told = clashing.map(([table, count]) => `${count} of ${table}`).join(", ");
-    return bad(name, `reused ids mean other records in completed-runs.db: ${told}`, {
+    const listed = clashing.map(([table, count]) => `${count} of ${table}`).join(", ");
+    return bad(name, `reused ids mean other records in completed-runs.db: ${listed}`, {
       remedy: `${repair}, to give the moved records new ids`,
       details,
     });

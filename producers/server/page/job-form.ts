@@ -7,7 +7,7 @@ import { progressOf } from "./hosts-view.ts";
 import { changed } from "./state.ts";
 
 /** Milliseconds between polls of the job. */
-const lookInterval = 500;
+const pollInterval = 500;
 
 const ends = ["completed", "failed", "cancelled"];
 
@@ -111,7 +111,7 @@ export class JobForm {
       while (this.#attempt === attempt && !ends.includes(attempt.job?.state ?? "")) {
         attempt.job = await ask<MoveJob>(`jobs/${encodeURIComponent(jobId)}`);
         changed();
-        await new Promise((resolve) => setTimeout(resolve, lookInterval));
+        await new Promise((resolve) => setTimeout(resolve, pollInterval));
       }
     } catch (error) {
       attempt.trouble = (error as Error).message;

@@ -8,7 +8,7 @@ const patience = 5000;
 
 const keyOf = ({ host, jobId }: Job) => `${host} ${jobId}`;
 
-function say(text: string, className: string): void {
+function showStatus(text: string, className: string): void {
   const place = document.getElementById("live");
   if (place === null) return;
   place.textContent = text;
@@ -32,14 +32,14 @@ export function listen(): void {
     const fleet = JSON.parse(event.data) as FleetEvent;
     outdateEnded(state.fleet?.jobs ?? [], fleet.jobs);
     state.fleet = fleet;
-    say("live", "good");
+    showStatus("live", "good");
     changed();
   });
   events.addEventListener("trouble", (event) => {
-    say((JSON.parse(event.data) as { message: string }).message, "bad");
+    showStatus((JSON.parse(event.data) as { message: string }).message, "bad");
   });
   events.addEventListener("error", () => {
-    say("not connected", "bad");
+    showStatus("not connected", "bad");
     // A browser does not reconnect after a refusal.
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, patience);
   });

@@ -9,7 +9,7 @@ import { automaticView } from "./schedules-view.ts";
 import { changed, drawWith, state } from "./state.ts";
 
 /** Milliseconds between requests for the list of areas; poller.ts sets the intervals for details. */
-const lookInterval = 15_000;
+const refreshInterval = 15_000;
 
 function place(id: string): HTMLElement {
   const element = document.getElementById(id);
@@ -17,7 +17,7 @@ function place(id: string): HTMLElement {
   return element;
 }
 
-async function look(): Promise<void> {
+async function refresh(): Promise<void> {
   try {
     const { areas, warnings } = await ask<FoundAreas>("areas");
     Object.assign(state, { areas, warnings, trouble: undefined });
@@ -41,9 +41,9 @@ drawWith(() => {
   dialog.draw();
 });
 listen();
-void look();
+void refresh();
 setInterval(() => {
   // A hidden page requests nothing.
-  if (!document.hidden) void look();
-}, lookInterval);
+  if (!document.hidden) void refresh();
+}, refreshInterval);
 changed();

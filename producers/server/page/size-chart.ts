@@ -30,10 +30,10 @@ export class SizeChart {
   readonly #draw = (): void => {
     const width = this.#place.clientWidth;
     this.#plot?.destroy();
-    if (width > 0) this.#plot = new uPlot({ width, height, ...this.#look() }, this.#points, this.#place);
+    if (width > 0) this.#plot = new uPlot({ width, height, ...this.#options() }, this.#points, this.#place);
   };
 
-  #look(): Pick<uPlot.Options, "series" | "axes" | "scales"> {
+  #options(): Pick<uPlot.Options, "series" | "axes" | "scales"> {
     const style = getComputedStyle(this.#place);
     const colour = (name: string) => style.getPropertyValue(name).trim();
     const axis = { stroke: colour("--pico-color"), grid: { stroke: colour("--pico-table-border-color") } };

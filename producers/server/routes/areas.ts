@@ -19,12 +19,12 @@ const historyShown = 500;
 const idParams = z.strictObject({ areaId: z.uuid() });
 const pathQuery = z.strictObject({ path: z.string().startsWith("/", "must be absolute").max(4096) });
 
-interface Told {
+interface AreaRoute {
   /** Follows the area's own URL. */
   suffix: "" | "/history" | "/doctor";
   summary: string;
   schema: z.ZodType;
-  tell: (path: string) => Promise<object>;
+  read: (path: string) => Promise<object>;
 }
 
 /** `/api/v1/areas/:areaId…`, and the same by path, because a new area has no id yet. */
@@ -45,12 +45,12 @@ export const areaRoutes =
       });
     }
 
-    function add({ suffix, summary, schema, tell }: Told): void {
+    function add({ suffix, summary, schema, read }: AreaRoute): void {
       const described = { tags: ["areas"], summary };
       app.get(
         `/areas/:areaId${suffix}`,
         { schema: { ...described, params: idParams, response: { 200: schema, ...problems(400, 404, 504) } } },
-        async ({ params }) => await tell(await pathOf(params.areaId)),
+        async ({ params }) => await read(await pathOf(params.areaId)),
       );
       const response = { 200: schema, ...problems(400, 403, 404, 504) };
       app.get(
@@ -63,7 +63,7 @@ export const areaRoutes =
             response,
           },
         },
-        async ({ query }) => await tell(query.path),
+        async ({ query }) => await read(query.path),
       );
     }
 
@@ -72,19 +72,19 @@ export const areaRoutes =
       summary:
         "One area: sizes, runs in each database, homehost, lock, migration, recent and unfinished jobs",
       schema: areaStatusWithJobsSchema,
-      tell: status,
+      read: status,
     });
     add({
       suffix: "/history",
       summary: `The last ${historyShown} jobs of an area, oldest first`,
       schema: historySchema,
-      tell: async (path) => ({ history: await areaPool.history(path, historyShown) }),
+      read: async (path) => ({ history: await areaPool.history(path, historyShown) }),
     });
     add({
       suffix: "/doctor",
       summary: "The doctor's checks of an area, at most 60 seconds old",
       schema: diagnosisSchema,
-      tell: async (path) => await areaPool.diagnosis(path),
+      read: async (path) => await areaPool.diagnosis(path),
     });
   };
 

@@ -41,7 +41,7 @@ export async function addBoard(app: FastifyInstance, context: ServerContext, wri
     return { status: problem.status as 500, body: { ...problem, message: problem.detail } };
   });
   const shown = new Set<string>();
-  let looked: { at: number; done: Promise<void> } | undefined;
+  let refreshed: { at: number; done: Promise<void> } | undefined;
 
   async function showHosts(): Promise<void> {
     for (const host of await ask(() => knownHosts(session))) {
@@ -65,9 +65,9 @@ export async function addBoard(app: FastifyInstance, context: ServerContext, wri
           plainProblem(405, "the board is read-only: the server was started without --board-write"),
         );
       }
-      if (looked === undefined || performance.now() - looked.at > freshFor)
-        looked = { at: performance.now(), done: showHosts() };
-      await looked.done;
+      if (refreshed === undefined || performance.now() - refreshed.at > freshFor)
+        refreshed = { at: performance.now(), done: showHosts() };
+      await refreshed.done;
     });
     // The content security policy blocks fonts of other sites; removing the links avoids errors in the browser's
     // console.

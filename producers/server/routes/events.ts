@@ -10,9 +10,9 @@ import { plainProblem, sendProblem } from "./problems.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Milliseconds between polls of the queues while there are listeners. */
-const lookInterval = 1000;
+const pollInterval = 1000;
 /** Polls without news until a comment is sent, so that proxies keep the connection open. */
-const quietLooks = 15;
+const quietPolls = 15;
 /** Maximum number of listeners, because each holds a connection; further pages poll instead. */
 const mostListeners = 100;
 /** Maximum unread bytes of a listener before it is dropped. */
@@ -22,14 +22,14 @@ const mostJobs = 500;
 
 /** Polls the queues while there are listeners, and sends changes to all of them. */
 class Broadcast {
-  readonly #look: () => Promise<FleetEvent>;
+  readonly #read: () => Promise<FleetEvent>;
   readonly #listeners = new Set<PassThrough>();
   #last = "";
   #quiet = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(look: () => Promise<FleetEvent>) {
-    this.#look = look;
+  constructor(read: () => Promise<FleetEvent>) {
+    this.#read = read;
   }
 
   get isFull(): boolean {
@@ -66,23 +66,23 @@ class Broadcast {
   }
 
   async #turn(): Promise<void> {
-    this.#tell(await this.#describe());
-    if (this.#listeners.size > 0) this.#next(lookInterval);
+    this.#send(await this.#describe());
+    if (this.#listeners.size > 0) this.#next(pollInterval);
   }
 
   async #describe(): Promise<string> {
     try {
-      return `event: farm\ndata: ${JSON.stringify(await this.#look())}\n\n`;
+      return `event: farm\ndata: ${JSON.stringify(await this.#read())}\n\n`;
     } catch (error) {
       const { code, message } = toJobsError(error);
       return `event: trouble\ndata: ${JSON.stringify({ code, message })}\n\n`;
     }
   }
 
-  #tell(text: string): void {
+  #send(text: string): void {
     const isNew = text !== this.#last;
     this.#quiet = isNew ? 0 : this.#quiet + 1;
-    if (!isNew && this.#quiet % quietLooks !== 0) return;
+    if (!isNew && this.#quiet % quietPolls !== 0) return;
     this.#last = text;
     for (const stream of this.#listeners) {
       if (stream.writableLength > mostUnread) stream.destroy();

@@ -12,7 +12,7 @@ export const healthRoute =
   async (app) => {
     let last: { at: number; health: Promise<Health> } | undefined;
 
-    async function look(): Promise<Health> {
+    async function readHealth(): Promise<Health> {
       try {
         const hosts = await listHosts(session.redis, settings.prefix);
         const workers = hosts.map(({ host, alive }) => ({ host, worker: alive ? "alive" : "gone" }) as const);
@@ -36,7 +36,7 @@ export const healthRoute =
       },
       async (_request, reply) => {
         if (last === undefined || performance.now() - last.at > freshFor)
-          last = { at: performance.now(), health: look() };
+          last = { at: performance.now(), health: readHealth() };
         const health = await last.health;
         return reply.code(health.ok ? 200 : 503).send(health);
       },

@@ -105,7 +105,7 @@ function candidatesIn(databases: string, { area, own, everyName }: Search, probl
       const reading = read(directory);
       return reading === "other-area" ? [] : [{ directory, reading, otherName: isOther ? name : undefined }];
     })
-    .filter(({ directory }) => look(join(directory, "megatest.db"), problems)?.isFile() === true);
+    .filter(({ directory }) => statOf(join(directory, "megatest.db"), problems)?.isFile() === true);
   return everyName ? [...found, ...unreadableIn(databases, exact)] : found;
 }
 
@@ -116,7 +116,7 @@ function unreadableIn(databases: string, exact: readonly string[]): Candidate[] 
     .flatMap((name) => exact.map((dotted) => ({ name, dotted })))
     .filter(({ name, dotted }) => {
       const below = [`${databases}/`, name, `/${dotted}/megatest.db`].map((piece) => Buffer.from(piece));
-      return (lookAtBytes(Buffer.concat(below))?.size ?? 0) > 0;
+      return (statOfBytes(Buffer.concat(below))?.size ?? 0) > 0;
     })
     .map(({ name, dotted }) => ({
       directory: join(databases, name.toString(), dotted),
@@ -133,7 +133,7 @@ function listBytes(directory: string): Buffer[] {
   }
 }
 
-function lookAtBytes(path: Buffer): Stats | undefined {
+function statOfBytes(path: Buffer): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
@@ -149,7 +149,9 @@ function inspect(
 ): Omit<FoundCache, "mayWrite" | "reading" | "otherName"> {
   const megatestDb = realFile(join(directory, "megatest.db"));
   const refDb = realFile(join(directory, "megatest_ref.db"));
-  const files = [megatestDb, `${megatestDb}-wal`, refDb].filter((file) => look(file, [])?.isFile() === true);
+  const files = [megatestDb, `${megatestDb}-wal`, refDb].filter(
+    (file) => statOf(file, [])?.isFile() === true,
+  );
   return {
     directory,
     megatestDb,
@@ -171,7 +173,7 @@ function realFile(path: string): string {
 }
 
 function identityOf(path: string): string | undefined {
-  const stat = look(path, []);
+  const stat = statOf(path, []);
   return stat && `${stat.dev}:${stat.ino}`;
 }
 
@@ -180,7 +182,7 @@ function changedAt(megatestDb: string, files: readonly string[]): number {
   try {
     return newestMtimeMs(dirname(megatestDb), basename(megatestDb)) ?? 0;
   } catch {
-    return Math.max(0, ...files.map((file) => look(file, [])?.mtimeMs ?? 0));
+    return Math.max(0, ...files.map((file) => statOf(file, [])?.mtimeMs ?? 0));
   }
 }
 
@@ -209,10 +211,10 @@ function list(directory: string, problems: string[]): string[] {
 }
 
 function isDirectory(path: string, problems: string[]): boolean {
-  return look(path, problems)?.isDirectory() === true;
+  return statOf(path, problems)?.isDirectory() === true;
 }
 
-function look(path: string, problems: string[]): Stats | undefined {
+function statOf(path: string, problems: string[]): Stats | undefined {
   try {
     // Nothing is written through links, and files are checked before they are read.
     return statSync(path, { throwIfNoEntry: false });

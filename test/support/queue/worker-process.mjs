@@ -4,10 +4,10 @@ import { runWorker } from "../../../workers/main.ts";
 import { variable } from "../environment.ts";
 
 const thread = variable("MTJOBS_TEST_THREAD");
-const lookMs = variable("MTJOBS_TEST_LOOK_MS");
+const policyScanMs = variable("MTJOBS_TEST_POLICY_SCAN_MS");
 const options = {
   ...(thread === "" ? {} : { threadUrl: new URL(thread) }),
-  ...(lookMs === "" ? {} : { lookMs: Number(lookMs) }),
+  ...(policyScanMs === "" ? {} : { policyScanMs: Number(policyScanMs) }),
   ...JSON.parse(variable("MTJOBS_TEST_TIMES")),
 };
 try {

@@ -90,9 +90,9 @@ export class CoordinatorIO {
   }
 
   /** Takes the migration's lock: adopts the one handed over, or locks again. */
-  async lock(look: TargetReport): Promise<AreaLock> {
+  async lock(target: TargetReport): Promise<AreaLock> {
     const { locks, settings } = this.context.host;
-    const keys = areaIdLockKeys(settings.prefix, look.areaId);
+    const keys = areaIdLockKeys(settings.prefix, target.areaId);
     const owner = {
       host: settings.host,
       pid: process.pid,
@@ -103,8 +103,8 @@ export class CoordinatorIO {
   }
 
   /** Runs `body` under the migration's lock, then hands the lock over. Releases it after a permanent failure. */
-  async underLock<T>(look: TargetReport, body: (lock: AreaLock) => Promise<T>): Promise<T> {
-    const lock = await this.lock(look);
+  async underLock<T>(target: TargetReport, body: (lock: AreaLock) => Promise<T>): Promise<T> {
+    const lock = await this.lock(target);
     try {
       return await body(lock);
     } catch (error) {
@@ -122,8 +122,8 @@ export class CoordinatorIO {
     return value;
   }
 
-  async unlock(look: TargetReport): Promise<void> {
-    await (await this.lock(look)).release();
+  async unlock(target: TargetReport): Promise<void> {
+    await (await this.lock(target)).release();
   }
 
   /** Runs a step of the new home in a thread of this worker. */
@@ -144,7 +144,7 @@ export class CoordinatorIO {
     await this.#thread("take-over", { area, requestedBy, migration: this.jobId, ...more }, lock.signal);
   }
 
-  async look(): Promise<TargetReport> {
+  async checkTarget(): Promise<TargetReport> {
     const report = await this.#thread("check-target", this.payload);
     // Set here so that every result names it, also an early refusal.
     const from = report.atHome ? this.context.host.settings.host : (await this.oldHost(report))?.host;

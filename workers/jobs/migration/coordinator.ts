@@ -67,10 +67,10 @@ class Coordinator {
       Object.assign(at, { bytes, lockValue, checks: mergeChecks(at.checks, checks) });
       return await this.#decide();
     }
-    const look = await this.#io.look();
-    if (step.name === "check") return await this.#checked(look, seen.report as CheckReport);
+    const target = await this.#io.checkTarget();
+    if (step.name === "check") return await this.#checked(target, seen.report as CheckReport);
     at.stopped = stoppedBy(seen.report as CheckReport, step.host);
-    return await this.#checkSource(look);
+    return await this.#checkSource(target);
   }
 
   /** Cancels the current step and undoes the migration, unless it has switched. */
@@ -81,44 +81,45 @@ class Coordinator {
       throw this.#io.pause();
     }
     delete at.step;
-    const look = await this.#io.look();
-    if (look.own !== undefined && look.own.state !== "undone") return await this.#proceed(look, look.own);
-    if (at.lockValue !== undefined) await this.#io.unlock(look);
-    throw this.#failure(look, cancelledError());
+    const target = await this.#io.checkTarget();
+    if (target.own !== undefined && target.own.state !== "undone")
+      return await this.#proceed(target, target.own);
+    if (at.lockValue !== undefined) await this.#io.unlock(target);
+    throw this.#failure(target, cancelledError());
   }
 
   /** Chooses the next action from the area's state. */
   async #decide(refused?: JobsError): Promise<MigrateResult> {
-    const look = await this.#io.look();
-    if (look.own !== undefined) return await this.#proceed(look, look.own);
+    const target = await this.#io.checkTarget();
+    if (target.own !== undefined) return await this.#proceed(target, target.own);
     // `not-home`: the host asked is no longer the home; report all failed checks.
-    if (refused !== undefined && refused.code !== "not-home") throw this.#failure(look, refused);
-    if (look.atHome) return completed(this.#subject(look), "already-home");
-    const old = await this.#io.oldHost(look);
+    if (refused !== undefined && refused.code !== "not-home") throw this.#failure(target, refused);
+    if (target.atHome) return completed(this.#subject(target), "already-home");
+    const old = await this.#io.oldHost(target);
     const { takeover } = this.#io.payload;
-    const onHosts = await hostChecks(this.#io, look, old);
+    const onHosts = await hostChecks(this.#io, target, old);
     const moved = refused === undefined ? [] : [failed("from", refused.message)];
-    const lost = takeover ? lostHomeChecks(look, old) : [];
-    this.#io.at.checks = mergeChecks(look.checks, onHosts, lost, moved);
+    const lost = takeover ? lostHomeChecks(target, old) : [];
+    this.#io.at.checks = mergeChecks(target.checks, onHosts, lost, moved);
     const against = refusal(this.#io.at);
-    if (against !== undefined) throw this.#failure(look, against);
-    return takeover ? await this.#takeOver(look, old) : await this.#checkSource(look);
+    if (against !== undefined) throw this.#failure(target, against);
+    return takeover ? await this.#takeOver(target, old) : await this.#checkSource(target);
   }
 
-  async #takeOver(look: TargetReport, old: HostStatus | undefined): Promise<MigrateResult> {
+  async #takeOver(target: TargetReport, old: HostStatus | undefined): Promise<MigrateResult> {
     const { at, payload } = this.#io;
-    if (!payload.dryRun && !payload.confirmed) throw this.#failure(look, unconfirmed(look.fromHome));
-    at.syncedAt = look.syncedAt;
-    if (payload.dryRun) return completed(this.#subject(look), "migrated");
+    if (!payload.dryRun && !payload.confirmed) throw this.#failure(target, unconfirmed(target.fromHome));
+    at.syncedAt = target.syncedAt;
+    if (payload.dryRun) return completed(this.#subject(target), "migrated");
     this.#io.phase = "take-over";
-    const fromHome = look.fromHome ?? "";
-    const homes = { fromHome, fromHost: old?.host ?? fromHome, toHome: look.toHome };
-    await this.#io.underLock(look, (lock) => this.#io.beginTakeOver(homes, lock));
+    const fromHome = target.fromHome ?? "";
+    const homes = { fromHome, fromHost: old?.host ?? fromHome, toHome: target.toHome };
+    await this.#io.underLock(target, (lock) => this.#io.beginTakeOver(homes, lock));
     return await this.#decide();
   }
 
-  async #checkSource(look: TargetReport): Promise<never> {
-    const old = await this.#io.oldHost(look);
+  async #checkSource(target: TargetReport): Promise<never> {
+    const old = await this.#io.oldHost(target);
     const criteria = { ...this.#io.quiet, version: ownVersion() };
     return await this.#io.remoteStep("check", old?.host ?? "", criteria);
   }
@@ -127,22 +128,25 @@ class Coordinator {
     const { at, context } = this.#io;
     const old = await this.#io.hostNamed(step.host);
     if (old?.alive === true || msSince(step.since) < patienceMs) throw this.#io.pause();
-    const look = await this.#io.look();
+    const target = await this.#io.checkTarget();
     // Its worker died after finishing; the row records that.
-    if (look.own !== undefined && look.own.state !== "closing") {
+    if (target.own !== undefined && target.own.state !== "closing") {
       delete at.step;
-      return await this.#proceed(look, look.own);
+      return await this.#proceed(target, target.own);
     }
-    if (look.own !== undefined || !(await removeStep(context.host, step))) throw this.#io.pause();
+    if (target.own !== undefined || !(await removeStep(context.host, step))) throw this.#io.pause();
     delete at.step;
-    throw this.#failure(look, new JobsError("unfit-host", `the worker of ${step.host} is no longer running`));
+    throw this.#failure(
+      target,
+      new JobsError("unfit-host", `the worker of ${step.host} is no longer running`),
+    );
   }
 
-  async #checked(look: TargetReport, report: CheckReport): Promise<MigrateResult> {
-    if (look.own !== undefined) return await this.#proceed(look, look.own);
+  async #checked(target: TargetReport, report: CheckReport): Promise<MigrateResult> {
+    if (target.own !== undefined) return await this.#proceed(target, target.own);
     const { at, payload } = this.#io;
     const { stopServers, dryRun, whenQuiet } = payload;
-    at.checks = mergeChecks(at.checks, look.checks, report.checks);
+    at.checks = mergeChecks(at.checks, target.checks, report.checks);
     const servers = stopServers && !dryRun && !at.serversStopped ? serversOf(report) : undefined;
     if (servers !== undefined) {
       at.serversStopped = true;
@@ -152,10 +156,10 @@ class Coordinator {
     const all = { ...report, checks: at.checks };
     const against = refusal(all);
     if (against === undefined) {
-      return dryRun ? completed(this.#subject(look), "migrated") : await this.#lockAndClose(look);
+      return dryRun ? completed(this.#subject(target), "migrated") : await this.#lockAndClose(target);
     }
     if (whenQuiet && !dryRun && onlyTimeIsLacking(all)) this.#waitUntilQuiet(report, against);
-    throw this.#failure(look, against);
+    throw this.#failure(target, against);
   }
 
   /** @throws RetryLater until the deadline */
@@ -171,30 +175,30 @@ class Coordinator {
     throw new RetryLater(Math.min(untilEarliest, Math.max(deadline - now, 1000)));
   }
 
-  async #lockAndClose(look: TargetReport): Promise<never> {
-    const old = await this.#io.oldHost(look);
-    const lockValue = await this.#io.handOver(await this.#io.lock(look));
-    const homes = { toHome: look.toHome, fromHome: look.fromHome };
+  async #lockAndClose(target: TargetReport): Promise<never> {
+    const old = await this.#io.oldHost(target);
+    const lockValue = await this.#io.handOver(await this.#io.lock(target));
+    const homes = { toHome: target.toHome, fromHome: target.fromHome };
     return await this.#io.remoteStep("close", old?.host ?? "", { ...this.#io.quiet, lockValue, ...homes });
   }
 
-  async #proceed(look: TargetReport, row: MigrationRow): Promise<MigrateResult> {
+  async #proceed(target: TargetReport, row: MigrationRow): Promise<MigrateResult> {
     switch (row.state) {
       case "closed":
       case "installed":
       case "intent":
-        return await this.#switch(look);
+        return await this.#switch(target);
       case "switched":
-        if (row.new_ready === 0) return await this.#switch(look);
+        if (row.new_ready === 0) return await this.#switch(target);
         // Rows of a lost home are merged when it is back.
-        if (row.kind === "migration") return await this.#watch(look, row);
-        await this.#io.unlock(look);
-        return completed(this.#subject(look), "migrated");
+        if (row.kind === "migration") return await this.#watch(target, row);
+        await this.#io.unlock(target);
+        return completed(this.#subject(target), "migrated");
       case "settled":
-        return await this.#watch(look, row);
+        return await this.#watch(target, row);
       case "undone":
-        await this.#io.unlock(look);
-        throw this.#failure(look, undoneError(row));
+        await this.#io.unlock(target);
+        throw this.#failure(target, undoneError(row));
       default:
         return await this.#waitForOthers(row);
     }
@@ -213,10 +217,10 @@ class Coordinator {
     throw this.#io.pause();
   }
 
-  async #switch(look: TargetReport): Promise<MigrateResult> {
+  async #switch(target: TargetReport): Promise<MigrateResult> {
     const { at } = this.#io;
     this.#io.phase = "switch";
-    const row = await this.#io.underLock(look, async (lock) => {
+    const row = await this.#io.underLock(target, async (lock) => {
       try {
         const report = await this.#io.localStep("switch", lock);
         at.checks = mergeChecks(at.checks, report.checks);
@@ -228,18 +232,18 @@ class Coordinator {
         return undefined;
       }
     });
-    return row === undefined ? await this.#decide() : await this.#proceed({ ...look, own: row }, row);
+    return row === undefined ? await this.#decide() : await this.#proceed({ ...target, own: row }, row);
   }
 
-  async #watch(look: TargetReport, row: MigrationRow): Promise<MigrateResult> {
+  async #watch(target: TargetReport, row: MigrationRow): Promise<MigrateResult> {
     const { at, context } = this.#io;
     this.#io.phase = "watch";
-    const report = await this.#io.underLock(look, async (lock) => {
+    const report = await this.#io.underLock(target, async (lock) => {
       const seen = await this.#io.localStep("await-watch", lock);
       if (seen.settled) await lock.release();
       return seen;
     });
-    if (report.settled) return completed(this.#subject(look), "migrated", report);
+    if (report.settled) return completed(this.#subject(target), "migrated", report);
     if (at.watchSince === undefined) await this.#io.requestReconcile(row.from_host);
     at.watchSince ??= Date.now();
     const settleMs = context.host.settleMs ?? defaultSettleMs;
@@ -249,16 +253,16 @@ class Coordinator {
     const detail =
       "the old home has not been watched for late writes yet; that happens when its worker is back";
     at.checks = mergeChecks(at.checks, [{ name: "settle", ok: null, detail }]);
-    await this.#io.unlock(look);
-    return completed(this.#subject(look), "migrated");
+    await this.#io.unlock(target);
+    return completed(this.#subject(target), "migrated");
   }
 
-  #subject(look: TargetReport) {
+  #subject(target: TargetReport) {
     const { job, payload, at, context } = this.#io;
-    return { job, payload, look, at, host: context.host.settings.host };
+    return { job, payload, target, at, host: context.host.settings.host };
   }
 
-  #failure(look: TargetReport, error: JobsError): JobsError {
-    return failedAs(this.#subject(look), error);
+  #failure(target: TargetReport, error: JobsError): JobsError {
+    return failedAs(this.#subject(target), error);
   }
 }

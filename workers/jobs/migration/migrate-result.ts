@@ -10,7 +10,7 @@ import type { CoordinatorState } from "./coordinator-state.ts";
 export interface MigrationSubject {
   job: Job;
   payload: MigratePayload;
-  look: TargetReport;
+  target: TargetReport;
   at: CoordinatorState;
   /** Name of this host. */
   host: string;
@@ -40,7 +40,7 @@ function serverWarnings({ at, host, payload }: MigrationSubject): string[] {
 
 /** Builds the error of a failed migration, with its result in `details.result`. */
 export function failedAs(subject: MigrationSubject, error: JobsError): JobsError {
-  const outcome = subject.look.own === undefined ? "refused" : "rolled-back";
+  const outcome = subject.target.own === undefined ? "refused" : "rolled-back";
   const result: MigrateResult = { ...describe(subject), state: "failed", outcome, reason: error.message };
   return new JobsError(error.code, error.message, {
     hint: error.hint,
@@ -48,16 +48,16 @@ export function failedAs(subject: MigrationSubject, error: JobsError): JobsError
   });
 }
 
-function describe({ job, payload, look, at, host }: MigrationSubject) {
-  const { own } = look;
+function describe({ job, payload, target, at, host }: MigrationSubject) {
+  const { own } = target;
   return {
     jobId: job.id ?? "",
     job: "migrate",
     kind: payload.takeover ? "takeover" : "migration",
     area: payload.area,
-    areaId: look.areaId,
-    from: own?.from_home ?? look.fromHome,
-    to: own?.to_home ?? look.toHome,
+    areaId: target.areaId,
+    from: own?.from_home ?? target.fromHome,
+    to: own?.to_home ?? target.toHome,
     fromHost: own?.from_host ?? at.fromHost ?? null,
     toHost: host,
     dryRun: payload.dryRun,

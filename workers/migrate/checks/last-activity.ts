@@ -55,7 +55,7 @@ export async function readActivity(
       }));
       const where = `${filter} AND ${notNamed(table, "t", guardName, gapName) ?? "1"}`;
       if (sign !== undefined)
-        await lookForActivity(db, { part, table, sign, where }, { ...window, signal }, signs);
+        await addActivity(db, { part, table, sign, where }, { ...window, signal }, signs);
       if (table === "tests")
         for await (const running of runningTests(db, part, {
           sign: sign ?? "0",
@@ -69,20 +69,20 @@ export async function readActivity(
   return signs;
 }
 
-interface Look {
+interface ActivityQuery {
   part: Side;
   table: IdentifiedTable;
   sign: string;
   where: string;
 }
 
-async function lookForActivity(
+async function addActivity(
   db: Connection,
-  look: Look,
+  query: ActivityQuery,
   { since, until, signal }: Window & { signal: AbortSignal },
   signs: Activity,
 ): Promise<void> {
-  const { part, table, sign, where } = look;
+  const { part, table, sign, where } = query;
   const read = () =>
     prepared<Record<string, number | bigint>, { newest: number | null; ahead: number }>(
       db,
@@ -101,7 +101,12 @@ async function lookForActivity(
 async function* runningTests(
   db: Connection,
   part: Side,
-  { sign, where, since, signal }: Pick<Look, "sign" | "where"> & { since: number; signal: AbortSignal },
+  {
+    sign,
+    where,
+    since,
+    signal,
+  }: Pick<ActivityQuery, "sign" | "where"> & { since: number; signal: AbortSignal },
 ): AsyncGenerator<RunningTest> {
   const read = () =>
     prepared<Record<string, number | bigint>, RunningTest>(

@@ -24,19 +24,19 @@ export async function stopServers(
 ): Promise<MigrateCheck> {
   const alive = aliveServers(area, settings.host).filter(({ host }) => host === settings.host);
   const left: { pid: number; reason: string }[] = [];
-  const told: number[] = [];
+  const signalled: number[] = [];
   for (const pid of pids) {
     const reason = alive.some((server) => server.pid === pid)
       ? whyNotServer(pid)
       : "no log in the area names a live server with that pid on this host";
-    if (reason === undefined) told.push(pid);
+    if (reason === undefined) signalled.push(pid);
     else left.push({ pid, reason });
   }
-  for (const pid of told) signalServer(pid);
+  for (const pid of signalled) signalServer(pid);
   const deadline = performance.now() + waitMs;
-  while (told.some(isServer) && performance.now() < deadline) await rest(100, signal);
-  for (const pid of told.filter(isServer)) left.push({ pid, reason: "it did not end in time" });
-  const stopped = told.filter((pid) => !isServer(pid));
+  while (signalled.some(isServer) && performance.now() < deadline) await rest(100, signal);
+  for (const pid of signalled.filter(isServer)) left.push({ pid, reason: "it did not end in time" });
+  const stopped = signalled.filter((pid) => !isServer(pid));
   const others = aliveServers(area, settings.host).filter(
     ({ host, pid }) => host !== settings.host || !stopped.includes(pid),
   );

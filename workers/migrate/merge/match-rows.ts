@@ -205,11 +205,11 @@ export class ParentIds {
 
   #homeOf(table: "runs" | "tests", id: bigint): bigint | undefined {
     const key = `${table} ${id}`;
-    if (!this.#known.has(key)) this.#known.set(key, this.#look(table, id));
+    if (!this.#known.has(key)) this.#known.set(key, this.#findHome(table, id));
     return this.#known.get(key);
   }
 
-  #look(table: "runs" | "tests", id: bigint): bigint | undefined {
+  #findHome(table: "runs" | "tests", id: bigint): bigint | undefined {
     const record = this.#records.find((candidate) => candidate.table === table);
     if (record === undefined) return undefined;
     const above = this.of(record, id);
@@ -241,6 +241,6 @@ function namesOf(record: RecordPlan): readonly string[] {
 /** Returns the content columns: without id, parent and copy time. */
 export function divergentColumns({ db }: Pick<AreaSession, "db">, record: RecordPlan): string[] {
   const there = new NameSet(columnNames(db, "stray", record.table));
-  const says = (name: string) => there.has(name) && !["id", "last_update", record.parent].includes(name);
-  return record.columnsIn("cache").filter(says);
+  const isContent = (name: string) => there.has(name) && !["id", "last_update", record.parent].includes(name);
+  return record.columnsIn("cache").filter(isContent);
 }

@@ -75,7 +75,7 @@ class AreaRows {
     // First: once merged, any sync copies them.
     if (this.#synced) await this.#keepDisplaced("stray", ids);
     const homes = await this.#session.read(() => {
-      clearTempTables(db, "losers");
+      clearTempTables(db, "superseded");
       return this.#session.commitOnce("cache", () =>
         withSyncTriggers(db, "cache", () => ids.map((id) => this.#apply(id))),
       );
@@ -161,7 +161,7 @@ class AreaRows {
     const columns = columnNames(db, "stray", this.#table);
     prepared<[bigint, string, string, bigint]>(
       db,
-      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+      `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
        SELECT ${quoteText(this.#table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", this.#columns)}
        FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
     ).run(id, reason, JSON.stringify(columns), id);
@@ -205,13 +205,13 @@ class AreaRows {
   /** Keeps rows that exist only in megatest.db and that `part` will replace. */
   async #keepDisplaced(part: "stray" | "cache", rows: readonly bigint[]): Promise<number> {
     if (!hasTable(this.#session.db, "area", this.#table)) return 0;
-    clearTempTables(this.#session.db, "losers");
+    clearTempTables(this.#session.db, "superseded");
     const noted = await this.#session.read(() => this.#noteDisplaced(part, rows));
     if (noted > 0) await commitSuperseded(this.#session);
     return noted;
   }
 
-  /** Adds them to `temp.losers`; returns how many were new. */
+  /** Adds them to `temp.superseded`; returns how many were new. */
   #noteDisplaced(part: "stray" | "cache", rows: readonly bigint[]): number {
     const { db, sources } = this.#session;
     const columns = this.#commonWith("area", this.#columns);
@@ -225,12 +225,12 @@ class AreaRows {
     const row = rowLiteral("s", all);
     return prepared<{ all: string; rows: string }>(
       db,
-      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+      `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
        SELECT ${quoteText(this.#table)}, s.rowid, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
        FROM area.${this.#table} AS s WHERE (s.rowid IN (SELECT value FROM json_each(:rows))
          OR EXISTS (SELECT 1 FROM json_each(:rows) AS j CROSS JOIN ${part}.${this.#table} AS x ON x.rowid = j.value
            WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}
-         AND NOT EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = s.rowid AND l.row = ${row})`,
+         AND NOT EXISTS (SELECT 1 FROM temp.superseded AS l WHERE l.row_id = s.rowid AND l.row = ${row})`,
     ).run({ all: JSON.stringify(all), rows: idList(rows) }).changes;
   }
 }

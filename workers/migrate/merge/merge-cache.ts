@@ -73,7 +73,7 @@ async function settle(settling: Settling): Promise<Merged> {
   const { db, sources } = session;
   // Under the lock: a client may register the same row.
   const written = await session.read(() => {
-    clearTempTables(db, "losers");
+    clearTempTables(db, "superseded");
     return session.commitOnce("cache", () => {
       parents.forget();
       return withSyncTriggers(db, "cache", () => settling.ids.map((id) => apply(settling, id)));
@@ -164,7 +164,7 @@ function keep(session: AreaSession, record: RecordPlan, id: bigint, home: bigint
   const carried = record.carried("cache", "completed").filter((name) => there.has(name));
   prepared<[bigint, string, string, bigint]>(
     db,
-    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+    `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
      SELECT ${quoteText(record.table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
      FROM stray.${record.table} AS s WHERE s.id = ?`,
   ).run(home, reason, JSON.stringify(columns), id);

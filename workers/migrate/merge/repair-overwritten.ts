@@ -44,7 +44,7 @@ async function restore(session: AreaSession, record: RecordPlan): Promise<number
 
 /** Writes the cache's rows over megatest.db's, after keeping what only those hold. */
 async function replace(session: AreaSession, record: RecordPlan, ids: readonly bigint[]): Promise<void> {
-  clearTempTables(session.db, "losers");
+  clearTempTables(session.db, "superseded");
   await session.read(() => noteDisplaced(session, record, ids));
   for (let isDone = false; !isDone; ) {
     await commitSuperseded(session);
@@ -58,7 +58,7 @@ async function replace(session: AreaSession, record: RecordPlan, ids: readonly b
 }
 
 /**
- * Adds to `temp.losers` the rows whose id or name is taken, unless the cache has the same row under that name: their
+ * Adds to `temp.superseded` the rows whose id or name is taken, unless the cache has the same row under that name: their
  * own cache may be gone. Rows merged under another parent are kept too.
  */
 function noteDisplaced({ db }: AreaSession, record: RecordPlan, ids: readonly bigint[]): number {
@@ -70,13 +70,13 @@ function noteDisplaced({ db }: AreaSession, record: RecordPlan, ids: readonly bi
   const row = rowLiteral("a", all);
   return prepared<{ columns: string; ids: string }>(
     db,
-    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+    `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
      SELECT ${quoteText(table)}, a.id, 'area', 'its id or name belongs to another row at home', :columns, ${row}, ${rowLiteral("a", record.carried("area", "completed"))}
      FROM area.${table} AS a
      WHERE a.id IN (SELECT value FROM json_each(:ids) UNION SELECT n.id FROM json_each(:ids) AS j
          CROSS JOIN cache.${table} AS c ON c.id = j.value CROSS JOIN area.${table} AS n ON ${sameName("n", "c", naturalKey)})
        AND NOT EXISTS (SELECT 1 FROM cache.${table} AS n
          WHERE ${sameName("n", "a", naturalKey)} AND ${sameRow("n", "a", content, record.mixed)})
-       AND NOT EXISTS (SELECT 1 FROM temp.losers AS l WHERE l.row_id = a.id AND l.row = ${row})`,
+       AND NOT EXISTS (SELECT 1 FROM temp.superseded AS l WHERE l.row_id = a.id AND l.row = ${row})`,
   ).run({ columns: JSON.stringify(all), ids: idList(ids) }).changes;
 }

@@ -62,7 +62,7 @@ function checkWhole(db: Database.Database): string[] {
     const found = db.prepare<[], string>(`PRAGMA integrity_check(${of})`).pluck().all();
     return found.length === 1 && found[0] === "ok" ? [] : found;
   };
-  const unlessStrange = (of: string) => {
+  const checkIfUnderstood = (of: string) => {
     try {
       return check(of);
     } catch (error) {
@@ -71,7 +71,8 @@ function checkWhole(db: Database.Database): string[] {
     }
   };
   return (
-    unlessStrange("20") ?? ordinaryTables(db).flatMap(({ name }) => unlessStrange(quoteName(name)) ?? [])
+    checkIfUnderstood("20") ??
+    ordinaryTables(db).flatMap(({ name }) => checkIfUnderstood(quoteName(name)) ?? [])
   );
 }
 

@@ -32,13 +32,13 @@ export function settledLine(
     ...line(row, "migrated"),
     ...(isBack ? { jobId: `${row.job_id}.back` } : {}),
     strays: counts,
-    ...told(warnings),
+    ...warningsOf(warnings),
   };
 }
 
 const mostWarnings = 20;
 
-function told(warnings: readonly string[]): Partial<HistoryLine> {
+function warningsOf(warnings: readonly string[]): Partial<HistoryLine> {
   if (warnings.length === 0) return {};
   const more = warnings.length - mostWarnings;
   return { warnings: warnings.slice(0, mostWarnings), ...(more > 0 ? { moreWarnings: more } : {}) };
@@ -52,7 +52,7 @@ export function undoneLine(row: MigrationRow, mergedCaches?: MergedCaches): Hist
     reason: message,
     error: { code: "rolled-back", message },
     strays: mergedCaches && { merged: mergedCaches.merged, kept: mergedCaches.kept },
-    ...told(mergedCaches?.warnings ?? []),
+    ...warningsOf(mergedCaches?.warnings ?? []),
   };
 }
 

@@ -117,11 +117,11 @@ export async function withMigration<T>(
   const times = new CacheTimes(cacheTimesSetup(area, pair));
   try {
     let wasAlive = false;
-    const meet = (fence: Fence | undefined) => {
+    const check = (fence: Fence | undefined) => {
       wasAlive = isLeaseAlive(fence, migration);
       if (lease === "over" && wasAlive) throw stillAtWork(fence);
     };
-    const claim = { holder: migrationHolder(migration), jobId: migration, meet };
+    const claim = { holder: migrationHolder(migration), jobId: migration, check };
     const token = await acquire({ db, refillDue, parts, context, times }, claim);
     const session = new MigrationSession({ context, area, db, token, wasAlive, files, pair, times });
     const timer = setInterval(() => session.renewLease(), renewalMs);

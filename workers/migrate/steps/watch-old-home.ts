@@ -64,7 +64,7 @@ async function copyDivergentCaches(
   const closed = await retryWhileBusy(signal, () => markOf(area, row, context));
   const copied = { ...before.copied };
   const problems = { ...before.problems };
-  const tell = (of: string, sentence: string) => {
+  const report = (of: string, sentence: string) => {
     context.log(sentence);
     noteProblem(problems, of, sentence);
   };
@@ -79,7 +79,7 @@ async function copyDivergentCaches(
       const problem = n > mostForeign ? tooMany : await exportForeign(divergent, foreign, { ...o, n });
       if (problem !== undefined) {
         // It must not block the migration; the next pass retries.
-        tell(divergent.directory, `${divergent.directory} of ${foreign.owner} is not merged: ${problem}.`);
+        report(divergent.directory, `${divergent.directory} of ${foreign.owner} is not merged: ${problem}.`);
         continue;
       }
       copied[divergent.directory] = { n, changedAt: foreign.changedAt };
@@ -89,7 +89,7 @@ async function copyDivergentCaches(
     context.log(
       `${divergent.directory} was written to after the homehost moved; its rows will be merged at the new home.`,
     );
-    if (foreign !== undefined) tell(divergent.directory, staysOpen(divergent.directory, foreign.owner));
+    if (foreign !== undefined) report(divergent.directory, staysOpen(divergent.directory, foreign.owner));
   }
   return { strays: count, copied, problems };
 }

@@ -194,7 +194,7 @@ function dropFromStage({ db, records }: JobSession, runs: readonly bigint[]): vo
     const where = belongsTo(record, { runs: chosen, tests });
     prepared(
       db,
-      `DELETE FROM temp.losers WHERE table_name = ${quoteText(table)}
+      `DELETE FROM temp.superseded WHERE table_name = ${quoteText(table)}
          AND row_id IN (SELECT id FROM temp.stage_${table} WHERE ${where})`,
     ).run(list);
     prepared(db, `DELETE FROM temp.stage_${table} WHERE ${where}`).run(list);

@@ -13,11 +13,11 @@ import { enterSlice, type Slice } from "../slices/slices.ts";
 
 /** Empties the stage. */
 export function clearStage({ db, records }: JobSession): void {
-  clearTempTables(db, "losers", ...records.map(({ table }) => `stage_${table}`));
+  clearTempTables(db, "superseded", ...records.map(({ table }) => `stage_${table}`));
 }
 
 /**
- * Adds the freshest version of a slice's rows to `temp.stage_<table>`, and the losing versions to `temp.losers`.
+ * Adds the freshest version of a slice's rows to `temp.stage_<table>`, and the losing versions to `temp.superseded`.
  * Every statement reads one slice; no lock lasts between them.
  *
  * The newer side is judged with the ref as the common ancestor of cache and megatest.db.
@@ -30,7 +30,7 @@ export async function stageSlice(session: JobSession, slice: Slice): Promise<num
   clearTempTables(db, "differing");
   if (slice.rows !== undefined && "table" in slice.rows && !isTestStaged(db)) {
     // Its test lost when its own row was staged, in an earlier slice.
-    await keepChildrenOf(session, "SELECT id FROM temp.slice_tests");
+    await recordChildrenOf(session, "SELECT id FROM temp.slice_tests");
     return tests;
   }
   // Parents first: a losing test of megatest.db takes its children with it.
@@ -54,9 +54,9 @@ async function stageSynced(session: JobSession, record: RecordPlan): Promise<voi
   }
   if (fresh === "area") return;
   await takeOwnColumns(session, record);
-  if ((await noteDiffering(session, record)) === 0) return;
-  await keepLosers(session, record);
-  await takeWinners(session, record);
+  if ((await findDiffering(session, record)) === 0) return;
+  await recordSuperseded(session, record);
+  await takeNewer(session, record);
 }
 
 /** Stages the columns that only megatest.db has. */
@@ -77,7 +77,7 @@ async function takeOwnColumns(session: JobSession, record: RecordPlan): Promise<
  * Compares megatest.db's rows of the slice with those staged from the cache; returns how many differ. Cache and ref
  * are read only for these few rows, since a commit may lock either.
  */
-async function noteDiffering(session: JobSession, record: RecordPlan): Promise<number> {
+async function findDiffering(session: JobSession, record: RecordPlan): Promise<number> {
   const { table } = record;
   const differs = `(c.id IS NULL OR NOT (${sameRow("c", "m", record.carried("cache", "area"), record.mixed)}))`;
   const found = await readSources(
@@ -122,31 +122,32 @@ function standsElsewhereInCache(record: RecordPlan): string {
 }
 
 /** Keeps each losing version: the cache's if megatest.db is newer, else megatest.db's. */
-async function keepLosers(session: JobSession, record: RecordPlan): Promise<void> {
+async function recordSuperseded(session: JobSession, record: RecordPlan): Promise<void> {
   const which = [
     ["area", "cache", "newer in megatest.db"],
     ["cache", "area", "newer in the cache"],
     ["none", "area", "replaced in the cache under another id"],
   ] as const;
-  for (const [winner, loser, reason] of which) await keep(session, record, { winner, loser, reason });
-  if (record.table === "tests") await keepChildrenOfLosers(session);
+  for (const [winner, superseded, reason] of which)
+    await recordVersions(session, record, { winner, superseded, reason });
+  if (record.table === "tests") await recordReplacedChildren(session);
 }
 
-interface Losing {
+interface Superseded {
   winner: "area" | "cache" | "none";
-  loser: Source;
+  superseded: Source;
   reason: string;
 }
 
-async function keep(
+async function recordVersions(
   session: JobSession,
   record: RecordPlan,
-  { winner, loser: part, reason }: Losing,
+  { winner, superseded: part, reason }: Superseded,
 ): Promise<void> {
   const columns = record.columnsIn(part);
   await readSources(
     session,
-    `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried, unsynced)
+    `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried, unsynced)
        SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
          ${rowLiteral("x", record.carried(part, "completed"))}, ${winner === "cache" ? isUnsynced(session, record, part) : "0"}
        FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id
@@ -157,11 +158,11 @@ async function keep(
 }
 
 /** Keeps the steps and data of megatest.db's tests that lost to a test of the same name. */
-async function keepChildrenOfLosers(session: JobSession): Promise<void> {
+async function recordReplacedChildren(session: JobSession): Promise<void> {
   const { db } = session;
   const lost = "SELECT id FROM temp.differing WHERE table_name = 'tests' AND winner = 'none'";
   if (prepared(db, `SELECT EXISTS (${lost})`).pluck().get() === 0) return;
-  await keepChildrenOf(session, lost);
+  await recordChildrenOf(session, lost);
   db.exec(`DELETE FROM temp.slice_tests WHERE id IN (${lost})`);
 }
 
@@ -171,12 +172,12 @@ const isTestStaged = (db: Connection) =>
     .get() === 1;
 
 /** @param lost a SELECT of the ids of tests */
-async function keepChildrenOf(session: JobSession, lost: string): Promise<void> {
+async function recordChildrenOf(session: JobSession, lost: string): Promise<void> {
   for (const record of session.records.filter(({ parent }) => parent === "test_id")) {
     const columns = record.columnsIn("area");
     await readSources(
       session,
-      `INSERT INTO temp.losers (table_name, row_id, source, reason, columns, row, carried)
+      `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
        SELECT ${quoteText(record.table)}, x.id, 'area', 'its test was replaced under another id', ?,
          ${rowLiteral("x", columns)}, ${rowLiteral("x", record.carried("area", "completed"))}
        FROM ${rowsOfSlice("area", record, "x")} WHERE s.id IN (${lost})`,
@@ -186,7 +187,7 @@ async function keepChildrenOf(session: JobSession, lost: string): Promise<void> 
 }
 
 /** Stages what is newer in megatest.db: carried columns, and rows that only it has. */
-async function takeWinners(session: JobSession, record: RecordPlan): Promise<void> {
+async function takeNewer(session: JobSession, record: RecordPlan): Promise<void> {
   const { table } = record;
   const chosen = (winner: string) =>
     `(SELECT id FROM temp.differing WHERE table_name = ${quoteText(table)} AND winner = ${quoteText(winner)})`;

@@ -13,8 +13,8 @@ const chunk = 2_000;
 /** Returns true if a test of the run, not of another run with its id, may still report: then its rows must stay. */
 export async function isAlive(session: JobSession, run: bigint, deadAfterMs: number): Promise<boolean> {
   const { db, fresh } = session;
-  const strange = () => runsOfReusedIds(db, fresh, planOf(session, "runs"), [run]);
-  if ((await session.read(strange)).length > 0) return false;
+  const reused = () => runsOfReusedIds(db, fresh, planOf(session, "runs"), [run]);
+  if ((await session.read(reused)).length > 0) return false;
   const alive = () =>
     prepared<[bigint, number], number>(
       db,

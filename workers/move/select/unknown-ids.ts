@@ -11,12 +11,12 @@ const named = 20;
 /** Warns of requested ids without a run where the job reads, and says where known ones are. */
 export async function warnOfUnknownIds(
   session: JobSession,
-  asked: readonly RunId[] | undefined,
+  requested: readonly RunId[] | undefined,
   where: "area" | "completed",
 ): Promise<void> {
-  if (asked === undefined) return;
+  if (requested === undefined) return;
   const { tally } = session;
-  const missing = await session.read(() => idsWithoutRun(session, asked, where));
+  const missing = await session.read(() => idsWithoutRun(session, requested, where));
   const file = where === "area" ? "megatest.db and its cache" : "completed-runs.db";
   const unknown: bigint[] = [];
   const elsewhere: bigint[] = [];
@@ -60,11 +60,15 @@ function hasRun({ fresh }: JobSession, where: "area" | "completed"): string {
     .join(" OR ");
 }
 
-function idsWithoutRun(session: JobSession, asked: readonly RunId[], where: "area" | "completed"): bigint[] {
+function idsWithoutRun(
+  session: JobSession,
+  requested: readonly RunId[],
+  where: "area" | "completed",
+): bigint[] {
   return preparedIds<[string]>(
     session.db,
     `SELECT DISTINCT j.value FROM json_each(?) AS j WHERE NOT (${hasRun(session, where)}) ORDER BY 1`,
-  ).all(idList(asked));
+  ).all(idList(requested));
 }
 
 function isOnTheOtherSide(session: JobSession, id: bigint, where: "area" | "completed"): boolean {

@@ -4,13 +4,13 @@ import { rowLiteral } from "../../records/row-sql.ts";
 import type { SourceSession } from "./source-session.ts";
 
 /** Keeps aside the children of copied tests that were registered again under other ids. */
-export function keepChildVersions(options: SourceSession, tests: string): number {
-  const { db, records } = options;
+export function keepChildVersions(session: SourceSession, tests: string): number {
+  const { db, records } = session;
   let superseded = 0;
   for (const child of records.filter(({ parent }) => parent === "test_id")) {
     const rows = `completed.${child.table}`;
     superseded += keepVersion(
-      options,
+      session,
       child,
       rows,
       `x.test_id IN ${tests}`,

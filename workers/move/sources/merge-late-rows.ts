@@ -30,19 +30,19 @@ export interface MergedRows {
  * The source is read into a temporary table first, so that no lock on it lasts while completed-runs.db commits.
  */
 export function mergeLateRows(
-  options: SourceSession,
+  session: SourceSession,
   record: RecordPlan,
   ids: readonly bigint[],
 ): MergedRows {
-  readRows(options, record, ids);
+  readRows(session, record, ids);
   const archives =
     record.table === "tests" &&
-    record.columnsIn(options.part).includes("archived") &&
-    stageArchiveBlocks(options.db, attachedBlockSources(options.db), "temp.incoming");
-  return options.commitOnce("completed", () => {
-    return withoutTriggers(options.db, "completed", () => {
-      if (!record.synced) return mergeUnsynced(options, record);
-      return mergeSynced(options, record, archives ? copyArchiveBlocks(options.db) : []);
+    record.columnsIn(session.part).includes("archived") &&
+    stageArchiveBlocks(session.db, attachedBlockSources(session.db), "temp.incoming");
+  return session.commitOnce("completed", () => {
+    return withoutTriggers(session.db, "completed", () => {
+      if (!record.synced) return mergeUnsynced(session, record);
+      return mergeSynced(session, record, archives ? copyArchiveBlocks(session.db) : []);
     });
   });
 }
@@ -62,8 +62,8 @@ function readRows({ db, part }: SourceSession, record: RecordPlan, ids: readonly
   db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
 }
 
-function mergeSynced(options: SourceSession, record: RecordPlan, renamedBlocks: RenamedBlocks): MergedRows {
-  const { db, part, fresh } = options;
+function mergeSynced(session: SourceSession, record: RecordPlan, renamedBlocks: RenamedBlocks): MergedRows {
+  const { db, part, fresh } = session;
   const wins = part === fresh;
   let superseded = 0;
   let replaced = 0;
@@ -71,9 +71,9 @@ function mergeSynced(options: SourceSession, record: RecordPlan, renamedBlocks: 
     // The freshest database: its version replaces the one in completed-runs.db.
     const rivals = `(${rivalRows(record, part)})`;
     if (record.table === "tests")
-      superseded += keepChildVersions(options, `${rivals} AND test_id NOT IN (SELECT id FROM temp.incoming)`);
+      superseded += keepChildVersions(session, `${rivals} AND test_id NOT IN (SELECT id FROM temp.incoming)`);
     superseded += keepVersion(
-      options,
+      session,
       record,
       `completed.${record.table}`,
       `x.id IN ${rivals}`,
@@ -82,15 +82,15 @@ function mergeSynced(options: SourceSession, record: RecordPlan, renamedBlocks: 
     db.exec(`INSERT INTO temp.replaced SELECT * FROM completed.${record.table} WHERE id IN ${rivals}`);
     replaced = prepared(db, `DELETE FROM completed.${record.table} WHERE id IN ${rivals}`).run().changes;
   }
-  const late = addIncoming(options, record, blockMap(renamedBlocks));
-  restoreOwnColumns(options, record);
+  const late = addIncoming(session, record, blockMap(renamedBlocks));
+  restoreOwnColumns(session, record);
   recordChangedValues(db, record, "temp.incoming");
-  superseded += keepVersion(options, record, "temp.incoming", isUnfit, doesNotFit);
+  superseded += keepVersion(session, record, "temp.incoming", isUnfit, doesNotFit);
   const isThere = `EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
   const isKnown = `${sameAsCopy(record, record.carried(part, "completed"))} AND ${wins ? "1" : addsNothing(record, part)}`;
   const keepOlder = (which: string) =>
     keepVersion(
-      options,
+      session,
       record,
       "temp.incoming",
       `${which} AND NOT (${isUnfit}) AND NOT EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id
@@ -103,8 +103,8 @@ function mergeSynced(options: SourceSession, record: RecordPlan, renamedBlocks: 
 }
 
 /** Adds the rows whose ids are free, tests with their block ids in completed-runs.db; returns how many. */
-function addIncoming(options: SourceSession, record: RecordPlan, blocks: string): number {
-  const { db, part } = options;
+function addIncoming(session: SourceSession, record: RecordPlan, blocks: string): number {
+  const { db, part } = session;
   const { table } = record;
   const columns = record.columnsIn(part);
   const renamed = "(SELECT value ->> 1 FROM json_each(:blocks) WHERE value ->> 0 = x.archived)";
@@ -117,7 +117,7 @@ function addIncoming(options: SourceSession, record: RecordPlan, blocks: string)
   const added = db
     .prepare(
       `INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
-       SELECT ${values.join(", ")} FROM temp.incoming AS x WHERE ${mayJoin(options, record)}`,
+       SELECT ${values.join(", ")} FROM temp.incoming AS x WHERE ${mayJoin(session, record)}`,
     )
     .run({ blocks }).changes;
   if (table === "tests" && columns.includes("archived")) rememberBlocks(db, blocks);
@@ -166,10 +166,10 @@ function rivalRows(record: RecordPlan, part: Source): string {
  * Adds the rows, under new ids if theirs are taken. Rows whose test is not in completed-runs.db, and rows that do not
  * fit there, are kept in `mtjobs_superseded`.
  */
-function mergeUnsynced(options: SourceSession, record: RecordPlan): MergedRows {
-  const { db, part } = options;
+function mergeUnsynced(session: SourceSession, record: RecordPlan): MergedRows {
+  const { db, part } = session;
   const { table } = record;
-  const parented = mayJoin(options, record);
+  const parented = mayJoin(session, record);
   recordChangedValues(db, record, "temp.incoming");
   // Rows that keep their ids come first: a new id could be one of them.
   const rows = prepared<[], [bigint, bigint]>(
@@ -195,8 +195,8 @@ function mergeUnsynced(options: SourceSession, record: RecordPlan): MergedRows {
     if (changes === 0) prepared(db, "INSERT INTO temp.unfit VALUES (?)").run(row);
   }
   const superseded =
-    keepVersion(options, record, "temp.incoming", `NOT (${parented})`, "an orphaned row") +
-    keepVersion(options, record, "temp.incoming", `${parented} AND ${isUnfit}`, doesNotFit);
+    keepVersion(session, record, "temp.incoming", `NOT (${parented})`, "an orphaned row") +
+    keepVersion(session, record, "temp.incoming", `${parented} AND ${isUnfit}`, doesNotFit);
   return { superseded, unsynced: 0, late };
 }
 

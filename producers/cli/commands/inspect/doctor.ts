@@ -38,10 +38,14 @@ export function addDoctor(program: Command, bind: Bind, deps: CliDeps): void {
 async function doctor(context: CommandContext, deps: CliDeps): Promise<Outcome> {
   const { io, settings, options, args } = context;
   const { diagnoseAndRepair } = await import("../../../doctor/diagnose-and-repair.ts");
-  const mend = (request: RepairRequest) =>
+  const runRepair = (request: RepairRequest) =>
     inThisProcess(context, "repaired", (hooks) => deps.runRepair(request, settings, hooks));
   const place = { settings, cwd: io.cwd, env: io.env };
-  const found = await diagnoseAndRepair(args[0] ?? io.cwd, place, options.repair === true ? mend : undefined);
+  const found = await diagnoseAndRepair(
+    args[0] ?? io.cwd,
+    place,
+    options.repair === true ? runRepair : undefined,
+  );
   const text = `${repairText(found)}${doctorText(found)}`;
   return {
     document: found,

@@ -101,10 +101,10 @@ async function printJson(list: RunList, fullDb: boolean, stdout: Writable): Prom
   } catch (thrown) {
     error = toJobsError(thrown);
   }
-  const told = warnings.length === 0 ? "" : `,"warnings":${JSON.stringify(warnings)}`;
+  const warningsText = warnings.length === 0 ? "" : `,"warnings":${JSON.stringify(warnings)}`;
   await write(
     stdout,
-    `\n]${told}${error === undefined ? "" : `,"error":${JSON.stringify(error.toDocument())}`}}\n`,
+    `\n]${warningsText}${error === undefined ? "" : `,"error":${JSON.stringify(error.toDocument())}`}}\n`,
   );
   return error;
 }
