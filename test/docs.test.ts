@@ -95,10 +95,10 @@ describe("the documentation", () => {
   it("lists for every code of a refused migration the checks that it stands for", async () => {
     const { refusalCodes } = await import("../workers/migrate/checks/refusal.ts");
     const table = textOf("docs/migration.md").split("| code | checks |\n")[1]?.split("\n\n")[0] ?? "";
-    const told = [...table.matchAll(/^\| `([\w-]+)` \| ([^;|]*)/gm)].flatMap(([, code, checks = ""]) =>
+    const documented = [...table.matchAll(/^\| `([\w-]+)` \| ([^;|]*)/gm)].flatMap(([, code, checks = ""]) =>
       [...checks.matchAll(/`([\w-]+)`/g)].map(([, check]) => [check, code]),
     );
-    expect(Object.fromEntries(told)).toEqual(refusalCodes);
+    expect(Object.fromEntries(documented)).toEqual(refusalCodes);
   });
 
   it("says for every error code the exit code that it has", async () => {
@@ -163,13 +163,15 @@ describe("the documentation", () => {
     for (const job of jobs) expect(textOf("docs/interface.md")).toMatch(new RegExp(`named[^:]*\`${job}\``));
     expect([...namesInTable("docs/interface.md", "Asking for a job")].sort()).toEqual(members);
     const own = Object.keys(migrateSchema.shape).filter((member) => !members.includes(member));
-    const told = namesInTable("docs/interface.md", "Asking for a migration");
-    expect(own.filter((member) => !told.has(member))).toEqual([]);
+    const documented = namesInTable("docs/interface.md", "Asking for a migration");
+    expect(own.filter((member) => !documented.has(member))).toEqual([]);
   });
 
   it("says of every check of a migration what it means when it is against it, and of no other", () => {
-    const told = [...namesInTable("docs/migration.md", "What each refusal means")];
-    expect(told).toEqual([...migrateCheckNames].sort((a, b) => told.indexOf(a) - told.indexOf(b)));
+    const documented = [...namesInTable("docs/migration.md", "What each refusal means")];
+    expect(documented).toEqual(
+      [...migrateCheckNames].sort((a, b) => documented.indexOf(a) - documented.indexOf(b)),
+    );
   });
 
   it("has no link that leads nowhere", () => {

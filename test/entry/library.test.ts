@@ -111,8 +111,8 @@ describe("the library", () => {
     expect(sick.checks.find(({ name }) => name === "half-moved")).toMatchObject({ ok: false });
     expect(sick).not.toHaveProperty("repair");
     const story: string[] = [];
-    const mended = await mtjobs.doctor(directory, { repair: true, onLog: (line) => story.push(line) });
-    expect(mended).toMatchObject({ ok: true, repair: { job: "repair", state: "completed" } });
+    const repaired = await mtjobs.doctor(directory, { repair: true, onLog: (line) => story.push(line) });
+    expect(repaired).toMatchObject({ ok: true, repair: { job: "repair", state: "completed" } });
     expect(story.length).toBeGreaterThan(0);
     expect(await codeOf(mtjobs.doctor("/nowhere"))).toBe("not-an-area");
     await mtjobs.close();

@@ -17,11 +17,11 @@ async function highestMemory(area: SampleArea): Promise<number> {
     env: { MTJOBS_HOST: area.host, MTJOBS_USER: area.user, MTJOBS_CACHE_ROOT: area.cacheRoot },
   });
   let kilobytes = 0;
-  const look = setInterval(() => {
+  const timer = setInterval(() => {
     kilobytes = Math.max(kilobytes, highWaterOf(job.child.pid) ?? 0);
   }, 20);
   const finished = await job.finished;
-  clearInterval(look);
+  clearInterval(timer);
   expect(documentOf(finished), finished.stderr).toMatchObject({ state: "completed", moved: { runs: 1 } });
   return kilobytes / 1024;
 }

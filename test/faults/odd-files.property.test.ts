@@ -57,8 +57,8 @@ async function outlives(name: (typeof files)[number], bytes: Buffer): Promise<vo
   // A history that lost a job's line has its figures counted by the next one.
   expect(result.state).toBe("completed");
   expect(result.runs.map(({ id }) => id)).toContain(2);
-  const told = readHistory(openArea(area.directory), { limit: 10 }).map(({ jobId }) => jobId);
-  expect(told).toContain(result.jobId);
+  const recorded = readHistory(openArea(area.directory), { limit: 10 }).map(({ jobId }) => jobId);
+  expect(recorded).toContain(result.jobId);
 }
 
 describe("an area loses nothing, and a job moves its run or says why not, whatever somebody wrote", () => {

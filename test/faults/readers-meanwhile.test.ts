@@ -52,14 +52,14 @@ describe("while runs go to completed-runs.db and come back", () => {
       ]);
       await toAndFro(area);
       const seen = await Promise.all(readers.map((reader) => reader.stop()));
-      for (const { rounds: looks, wrong, times, runsOnMain } of seen) {
+      for (const { rounds: count, wrong, times, runsOnMain } of seen) {
         expect({ wrong, times }).toEqual({ wrong: [], times: 0 });
         // They did look while runs were on their way.
-        expect(looks).toBeGreaterThan(20);
+        expect(count).toBeGreaterThan(20);
         expect(Math.min(...runsOnMain)).toBe(2);
         expect(Math.max(...runsOnMain)).toBe(12);
       }
-      console.info(`rounds of the two readers: ${seen.map(({ rounds: looks }) => looks).join(", ")}`);
+      console.info(`rounds of the two readers: ${seen.map(({ rounds: count }) => count).join(", ")}`);
       assertNothingLost(before, unionOf(area));
     },
   );

@@ -17,7 +17,7 @@ const kept = variable("MTJOBS_POWERCUT_REPLAY");
 const names = Object.keys(scenarios) as ScenarioName[];
 vi.setConfig({ testTimeout: minutes * 60_000 + 240_000 });
 
-function tell(name: ScenarioName, { recordings, tried, losses }: Campaign): void {
+function report(name: ScenarioName, { recordings, tried, losses }: Campaign): void {
   const found = losses === 0 ? "nothing lost" : `${losses} LOSSES`;
   console.info(`${name}: ${recordings} recorded, ${tried} cuts tried, ${found}`);
 }
@@ -50,7 +50,7 @@ describe.runIf(canTrace() && kept === "")("a power cut at any moment", () => {
       await run(campaigns, { ...turn, seed, command: builtCommand });
     } finally {
       for (const [name, campaign] of campaigns) {
-        if (minutes > 0) tell(name, campaign);
+        if (minutes > 0) report(name, campaign);
         if (minutes > 0) record("powercut", { scenario: name, seed, minutes, ...campaign });
       }
     }

@@ -9,7 +9,7 @@ import { resolveSettings } from "../../shared/settings/settings.ts";
 import { addRunIn, fingerprint, leaveHotJournal, makeCacheWal, newArea } from "../support/area.ts";
 import { reduceAndKill, reduceSafely } from "../support/queue.ts";
 
-function look(area: SampleArea): Promise<AreaStatus> {
+function statusOf(area: SampleArea): Promise<AreaStatus> {
   const { host, user, cacheRoot } = area;
   return areaStatus(area.directory, {
     settings: resolveSettings({ flags: { host, user, cacheRoot } }),
@@ -22,7 +22,7 @@ describe("the status of an area", () => {
   it("tells for each side the runs, the oldest and the newest, and what a vacuum would free", async () => {
     const area = newArea({ runs: 6, inFlight: 2, unsynced: false });
     await reduceSafely(area);
-    const status = await look(area);
+    const status = await statusOf(area);
     expect(status).toMatchObject({ held: false, cacheOnlyRuns: 0, unfinishedRuns: {}, problems: [] });
     const sides = status.sides;
     expect(Object.keys(sides)).toEqual(["megatest.db", "completed-runs.db", "cache/megatest.db"]);
@@ -39,7 +39,7 @@ describe("the status of an area", () => {
     const area = newArea({ runs: 4 });
     leaveHotJournal(area);
     const before = fingerprint(area.directory, area.cacheRoot);
-    const status = await look(area);
+    const status = await statusOf(area);
     expect(status).toMatchObject({ held: null, lease: null, runs: null, sides: { "megatest.db": null } });
     expect(status.sides["cache/megatest.db"]).toMatchObject({ runs: expect.any(Number) });
     expect(status.problems).toEqual([expect.stringContaining("hot journal")]);
@@ -53,7 +53,7 @@ describe("the status of an area", () => {
     const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
     expect(await reduceAndKill(area, "removed-from-ref", 1)).toBe("SIGKILL");
     addRunIn(area, ["cache"], "w99.1");
-    const status = await look(area);
+    const status = await statusOf(area);
     expect(status).toMatchObject({ unfinishedRuns: { removing: 4 }, cacheOnlyRuns: 1 });
     const text = areaStatusText(status, { jobs: [], automatic: [] });
     expect(text).toMatch(/^ +4 runs half moved \(removing\); the current or the next job/m);
@@ -64,12 +64,12 @@ describe("the status of an area", () => {
     const area = newArea({ runs: 4, unsynced: false });
     makeCacheWal(area);
     const closed = fingerprint(area.directory, area.cacheRoot);
-    expect((await look(area)).sides["cache/megatest.db"]).toMatchObject({ runs: 4 });
+    expect((await statusOf(area)).sides["cache/megatest.db"]).toMatchObject({ runs: 4 });
     expect(fingerprint(area.directory, area.cacheRoot)).toEqual(closed);
     const client = new Database(area.cacheDb);
     client.exec("UPDATE runs SET comment = 'seen' WHERE id = 1");
     const open = fingerprint(area.directory);
-    expect((await look(area)).sides["cache/megatest.db"]).toMatchObject({ runs: 4 });
+    expect((await statusOf(area)).sides["cache/megatest.db"]).toMatchObject({ runs: 4 });
     expect(fingerprint(area.directory)).toEqual(open);
     expect(statSync(`${area.cacheDb}-wal`).size).toBeGreaterThan(0);
     client.close();
@@ -81,7 +81,7 @@ describe("the status of an area", () => {
     db.pragma("journal_mode = WAL");
     db.close();
     const before = fingerprint(area.directory, area.cacheRoot);
-    const status = await look(area);
+    const status = await statusOf(area);
     expect(status).toMatchObject({ runs: null, held: null, completedRuns: 0 });
     expect(status.problems).toEqual([expect.stringContaining("WAL mode")]);
     expect(fingerprint(area.directory, area.cacheRoot)).toEqual(before);

@@ -94,9 +94,9 @@ describe("mtjobs list-runs", () => {
       "COMPLETED",
     ]);
     expect([wrong.code, wrong.stdout]).toEqual([0, ""]);
-    const told =
+    const message =
       "no run matches --target sles and --runname wk% and --state COMPLETED; the newest runs here have targets arch/7.2, sles/7.2, sles/7.1; names wk01, wk02; states new, locked; statuses n/a, checked";
-    expect(wrong.stderr).toBe(`mtjobs: ${told}\n`);
+    expect(wrong.stderr).toBe(`mtjobs: ${message}\n`);
     const json = await run(area, [
       "list-runs",
       area.directory,
@@ -107,7 +107,7 @@ describe("mtjobs list-runs", () => {
       "COMPLETED",
       "--json",
     ]);
-    expect(documentOf(json)).toMatchObject({ runs: [], warnings: [told] });
+    expect(documentOf(json)).toMatchObject({ runs: [], warnings: [message] });
     const { result } = await runReduce(area, { runname: "r%" });
     expect(result.warnings).toEqual([
       expect.stringMatching(/^no run matches --runname r%; .*names wk01, wk02;/),

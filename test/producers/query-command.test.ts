@@ -170,7 +170,7 @@ describe("mtjobs query", () => {
     const peak = async (sql: string) => {
       const running = startCommand(["query", area.directory, sql, "--csv"], { env: homeOf(area) });
       let highest = 0;
-      const look = setInterval(() => {
+      const timer = setInterval(() => {
         try {
           const status = readFileSync(`/proc/${running.child.pid}/status`, "utf8");
           highest = Math.max(highest, Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0));
@@ -178,7 +178,7 @@ describe("mtjobs query", () => {
       }, 5);
       running.child.stdout?.removeAllListeners("data").resume();
       expect((await running.finished).code).toBe(0);
-      clearInterval(look);
+      clearInterval(timer);
       return highest / 1024;
     };
     const small = await peak(few);

@@ -152,8 +152,8 @@ describe.skipIf(!canStartServer)("a secret that Redis or a client is asked for",
         await redis.config("SET", "requirepass", "another one");
         await redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
         redis.disconnect();
-        const told = () => /WRONGPASS|NOAUTH/.test(worker.stderr());
-        await waitFor("the worker to be refused", told, { state: () => worker.stderr() });
+        const isReported = () => /WRONGPASS|NOAUTH/.test(worker.stderr());
+        await waitFor("the worker to be refused", isReported, { state: () => worker.stderr() });
         await (await fetch(`${/serving (http:[^"]+)"/.exec(server.stderr())?.[1]}/api/v1/hosts`)).text();
         for (const { child, finished } of [worker, server]) {
           child.kill("SIGTERM");

@@ -17,7 +17,7 @@ const asking = 2500;
 
 /** Accepts connections and never answers, as a Redis that hangs. */
 let silent: Server;
-const nobody = "redis://127.0.0.1:1";
+const closedPort = "redis://127.0.0.1:1";
 
 beforeAll(async () => {
   silent = createServer(() => {});
@@ -56,7 +56,7 @@ describe("with Redis out of reach", () => {
   ])("%s says so within 3 seconds and ends with 4", async (line) => {
     const { area, env } = sampleArea();
     const args = line.split(" ").map((word) => (word === "AREA" ? area : word));
-    const finished = await runCommand([...args, "--json"], { env: { ...env, MTJOBS_REDIS_URL: nobody } });
+    const finished = await runCommand([...args, "--json"], { env: { ...env, MTJOBS_REDIS_URL: closedPort } });
     expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
     expect(finished.ms - (await startUp())).toBeLessThan(asking);
   });
@@ -71,7 +71,7 @@ describe("with Redis out of reach", () => {
   it("a worker refuses to start and ends with 4", async () => {
     const { area, env } = sampleArea();
     const { MTJOBS_USER: _someone, ...own } = env;
-    const finished = await runCommand(["worker", "--json", "--areas", area, "--redis-url", nobody], {
+    const finished = await runCommand(["worker", "--json", "--areas", area, "--redis-url", closedPort], {
       env: own,
     });
     expect([finished.code, errorCodeOf(finished)]).toEqual([4, "redis-unreachable"]);
@@ -79,7 +79,7 @@ describe("with Redis out of reach", () => {
 
   it("status AREA tells of the area, says in one line that its queue is unknown, and ends with 0", async () => {
     const { area, env } = sampleArea();
-    const finished = await runCommand(["status", area, "--json", "--redis-url", nobody], { env });
+    const finished = await runCommand(["status", area, "--json", "--redis-url", closedPort], { env });
     expect(finished.code).toBe(0);
     expect(finished.ms - (await startUp())).toBeLessThan(asking);
     expect(documentOf(finished)).not.toHaveProperty("error");
@@ -91,7 +91,7 @@ describe("with Redis out of reach", () => {
       jobs: null,
       queueProblem: { code: "redis-unreachable", hint: expect.any(String) },
     });
-    const plain = await runCommand(["status", area, "--redis-url", nobody], { env });
+    const plain = await runCommand(["status", area, "--redis-url", closedPort], { env });
     expect(plain.stdout).toContain("3 in megatest.db");
     expect([plain.code, plain.stderr]).toEqual([0, ""]);
     expect(

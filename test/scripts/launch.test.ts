@@ -26,37 +26,42 @@ describe.skipIf(server === undefined)("with a server program on this machine", (
     machine.link("redis-server", server ?? "");
     const top = smallCheckout({ "entry/mtjobs.ts": command });
     const started = await machine.start([join(top, "scripts", "launch.mjs"), "demo", ...args], top);
-    const said = JSON.parse(started.firstLine) as { name: string; rest: string[]; url: string; pid: number };
-    return { machine, ...started, said };
+    const report = JSON.parse(started.firstLine) as {
+      name: string;
+      rest: string[];
+      url: string;
+      pid: number;
+    };
+    return { machine, ...started, report };
   }
 
   test("the launcher builds, passes arguments and a Redis on, and exits as the program did", async () => {
-    const { machine, said, ended } = await launch("--leave", "--keep-area", "x y");
+    const { machine, report, ended } = await launch("--leave", "--keep-area", "x y");
     const { status, stderr } = await ended;
     expect(status, stderr).toBe(7);
     expect(stderr).toContain("building dist/");
-    expect(said).toMatchObject({ name: "demo", rest: ["--keep-area", "x y"] });
-    expect(said.url).toMatch(/^redis:\/\/127\.0\.0\.1:\d+$/);
-    expect(await listens(said.url)).toBe(false);
+    expect(report).toMatchObject({ name: "demo", rest: ["--keep-area", "x y"] });
+    expect(report.url).toMatch(/^redis:\/\/127\.0\.0\.1:\d+$/);
+    expect(await listens(report.url)).toBe(false);
     expect(machine.leftovers()).toEqual([]);
   });
 
   test("SIGTERM to the launcher stops the program first and then removes the Redis", async () => {
-    const { machine, child, said, ended } = await launch("--stay");
+    const { machine, child, report, ended } = await launch("--stay");
     child.kill("SIGTERM");
     const { status, stdout } = await ended;
     expect(stdout).toContain("told to stop");
     expect(status).toBe(5);
-    expect(await listens(said.url)).toBe(false);
+    expect(await listens(report.url)).toBe(false);
     expect(machine.leftovers()).toEqual([]);
   });
 
   test("a launcher killed outright leaves neither the program nor the Redis behind", async () => {
-    const { machine, child, said } = await launch("--stay");
+    const { machine, child, report } = await launch("--stay");
     child.kill("SIGKILL");
     await until(
-      async () => !isAlive(said.pid) && !(await listens(said.url)) && machine.leftovers().length === 0,
-      () => `program alive: ${isAlive(said.pid)}, left: ${machine.leftovers().join(", ")}`,
+      async () => !isAlive(report.pid) && !(await listens(report.url)) && machine.leftovers().length === 0,
+      () => `program alive: ${isAlive(report.pid)}, left: ${machine.leftovers().join(", ")}`,
     );
   });
 });

@@ -89,16 +89,16 @@ describe("settings", () => {
 
   it("are refused with where they come from and an example, an address with its value", () => {
     const address = "10.0.0.2/24";
-    const told = (origin: string) =>
+    const errorFrom = (origin: string) =>
       expect.objectContaining({
         message: expect.stringContaining(
           `setting address (MTJOBS_ADDRESS): "${address}" must be a single address`,
         ),
         hint: `correct ${origin}, for example 10.0.0.11 or hosta`,
       });
-    expect(() => resolveSettings({ flags: { address } })).toThrow(told("--address"));
-    expect(() => resolveSettings({ env: { MTJOBS_ADDRESS: address } })).toThrow(told("MTJOBS_ADDRESS"));
-    expect(() => resolveSettings({ file: { address } })).toThrow(told("address in mtjobs.json"));
+    expect(() => resolveSettings({ flags: { address } })).toThrow(errorFrom("--address"));
+    expect(() => resolveSettings({ env: { MTJOBS_ADDRESS: address } })).toThrow(errorFrom("MTJOBS_ADDRESS"));
+    expect(() => resolveSettings({ file: { address } })).toThrow(errorFrom("address in mtjobs.json"));
   });
 
   it.each(["MTJOBS_REDIS_URL", "MTJOBS_LOCK_REDIS_URLS"])("name %s if a URL in it cannot be read", (name) => {

@@ -132,9 +132,9 @@ async function spoil(
 ): Promise<void> {
   if (!world.hasMounts) throw new Error("root alone may make file systems that fail");
   const directory = world.directoryOf(where);
-  const mend = what === "fill" ? fillBut(directory, 0) : makeReadOnly(directory);
+  const repair = what === "fill" ? fillBut(directory, 0) : makeReadOnly(directory);
   await sleep(forMs);
-  mend();
+  repair();
 }
 
 /** Reads, writes and syncs of databases by a worker take so much longer, as on a file server that has too much to do. */
@@ -201,7 +201,7 @@ async function strike(
     case "cut off":
       await links[deed.host].cut();
       await sleep(deed.forMs);
-      return await links[deed.host].mend();
+      return await links[deed.host].restore();
     case "move the clock":
       return await moveClock(world, deed);
     case "kill Redis":

@@ -4,7 +4,7 @@ import type { World } from "./world.ts";
 
 interface Line {
   atMs: number;
-  said: string;
+  sentence: string;
 }
 
 /** What happened, for whoever looks for a violation's cause. */
@@ -12,8 +12,8 @@ export class History {
   readonly lines: Line[] = [];
   readonly #began = performance.now();
 
-  note(said: string): void {
-    this.lines.push({ atMs: Math.round(performance.now() - this.#began), said });
+  note(sentence: string): void {
+    this.lines.push({ atMs: Math.round(performance.now() - this.#began), sentence });
   }
 }
 

@@ -25,12 +25,12 @@ export async function comeToRest(world: World): Promise<void> {
   }
   await waitFor("every worker to be known", () => areKnown(world), {
     deadline: 60_000,
-    state: () => world.said(),
+    state: () => world.workerLogs(),
   });
   for (const host of hostNames) await asked(world, host, async (mtjobs) => await mtjobs.undrain(host));
   await rest(world);
   // Whoever asks next finds what Megatest did meanwhile, and so does this.
-  for (const area of world.areas) await lookOver(world, area);
+  for (const area of world.areas) await inspect(world, area);
   await rest(world);
 }
 
@@ -42,7 +42,7 @@ async function areKnown({ hosts: { stage } }: World): Promise<boolean> {
 async function rest(world: World): Promise<void> {
   await waitFor("nobody to be at work", async () => (await unrestOf(world)).length === 0, {
     deadline: atRestWithinMs,
-    state: async () => [await unrestOf(world), world.said()],
+    state: async () => [await unrestOf(world), world.workerLogs()],
   });
 }
 
@@ -73,7 +73,7 @@ function unrestIn(area: SampleArea): string[] {
 }
 
 /** A reduce of no run does all that every job does for an area. */
-async function lookOver(world: World, area: SampleArea): Promise<void> {
+async function inspect(world: World, area: SampleArea): Promise<void> {
   const { stage } = world.hosts;
   const host = homeHostOf(area);
   const payload = parsePayload("reduce", { v: 1, area: area.directory, runId: [1_000_000] });

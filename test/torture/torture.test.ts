@@ -65,7 +65,7 @@ async function play(
 function keep(world: World, history: History, error: unknown): string {
   const directory = mkdtempSync(join(testRoot(), "mtjobs-torture-"));
   cpSync(world.hosts.stage.root, join(directory, "world"), { recursive: true });
-  const story = { seed, error: String(error), said: world.said(), history: history.lines };
+  const story = { seed, error: String(error), said: world.workerLogs(), history: history.lines };
   writeFileSync(join(directory, "story.json"), JSON.stringify(story, undefined, 1));
   return directory;
 }

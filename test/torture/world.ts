@@ -72,7 +72,7 @@ export class World {
   }
 
   /** For whoever reads of a failure: the last that the workers said. */
-  said(): [string, string][] {
+  workerLogs(): [string, string][] {
     return [...this.workers].map(([host, worker]) => [host, worker.stderr().slice(-4000)]);
   }
 }

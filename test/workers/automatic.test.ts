@@ -15,7 +15,7 @@ import { onQueue, type QueueStage } from "../support/queue.ts";
 
 const hour = 3_600_000;
 const now = Date.parse("2026-01-10T12:00:00Z");
-const looking = { MTJOBS_TEST_POLICY_SCAN_MS: "50" };
+const scanning = { MTJOBS_TEST_POLICY_SCAN_MS: "50" };
 
 function policies(area: string, lines: string): void {
   appendFileSync(join(area, "megatest.config"), `[reduce-records]\n${lines}\n`);
@@ -70,15 +70,15 @@ describe("a look over the areas", () => {
     area("homeless", "old age=30d", "");
     area("silent", "");
     makeArea(join(root, "broken"), { "megatest.config": "[include megatest.config]\n" });
-    const look = await scanPolicies(settingsFor({ areas: [root] }), {});
-    expect(look.areas).toEqual([
+    const scan = await scanPolicies(settingsFor({ areas: [root] }), {});
+    expect(scan.areas).toEqual([
       {
         area: mine,
         policies: [{ name: "old", everyMs: 24 * hour, request: { age: 30 * 24 * hour } }],
         problems: [expect.stringContaining("[reduce-records] bad")],
       },
     ]);
-    expect(look.warnings).toEqual([expect.stringContaining(join(root, "broken"))]);
+    expect(scan.warnings).toEqual([expect.stringContaining(join(root, "broken"))]);
   });
 });
 
@@ -88,7 +88,7 @@ describe("a worker", () => {
       const area = stage.area("a", "hostA");
       policies(area, "old runname=hold\nbad runname=hold; age=x");
       policies(stage.area("away", "hostB"), "old runname=hold");
-      const worker = await stage.worker("hostA", looking);
+      const worker = await stage.worker("hostA", scanning);
       const [{ jobId } = { jobId: "" }] = await stage.traced(area, "begin");
       const data = (await stage.queue("hostA").getJob(jobId))?.data as object;
       expect(data).toMatchObject({
@@ -100,7 +100,7 @@ describe("a worker", () => {
       stage.release(area);
       await stage.reach("hostA", jobId, "completed");
       expect(await outcomeOf(stage, "old")).toMatchObject({ kind: "policy", area, jobId, failures: 0 });
-      const said = () => worker.stderr().split('age: \\"x\\" is not a duration').length - 1;
+      const timesLogged = () => worker.stderr().split('age: \\"x\\" is not a duration').length - 1;
       // Another line is a sign that looks went on meanwhile.
       writeFileSync(
         join(area, "megatest.config"),
@@ -108,7 +108,7 @@ describe("a worker", () => {
       );
       const failed = await outcomeOf(stage, "other");
       expect(failed).toMatchObject({ failures: 1, error: { code: "pinned" }, succeededAt: null });
-      expect(said()).toBe(1);
+      expect(timesLogged()).toBe(1);
       expect(stage.trace(area).filter(({ event }) => event === "begin")).toHaveLength(2);
       const hosts = await stage.queue("hostB").getJobCounts();
       expect(Object.values(hosts).reduce((sum, count) => sum + count, 0)).toBe(0);
@@ -123,7 +123,7 @@ describe("a worker", () => {
       });
       policies(sample.directory, "old target=%/%/%; runname=%; max-time=20m");
       await stage.worker("hostA", {
-        ...looking,
+        ...scanning,
         MTJOBS_CACHE_ROOT: cacheRoot,
         MTJOBS_USER: user,
         MTJOBS_TEST_THREAD: builtThreadUrl().href,

@@ -204,10 +204,10 @@ describe("the fence", () => {
   it("is renewed in megatest.db by the commits of a job, long before it runs out", async () => {
     const area = await fencedArea();
     const seen: number[] = [];
-    const look = (step: string) => {
+    const check = (step: string) => {
       if (["tokens-raised", "moved"].includes(step)) seen.push(fencesOf(area).area?.expires_at ?? 0);
     };
-    await runReduce(area, {}, { failpoint: look });
+    await runReduce(area, {}, { failpoint: check });
     expect(seen).toHaveLength(2);
     expect(seen[1]).toBeGreaterThan(seen[0] ?? 0);
     expect((seen[1] ?? 0) - Date.now()).toBeGreaterThan(30_000);

@@ -34,17 +34,17 @@ test("the thread of a job run from source is the built one", () => {
 test("a thread gives the result, its story and a few progresses a second", () =>
   withThreads(async (threads, stage) => {
     const area = stage.area("a", "hostA");
-    const told: string[] = [];
+    const logged: string[] = [];
     const progresses: Progress[] = [];
     const done = threads.run(data(area, "hold"), {
-      onLog: (sentence) => told.push(sentence),
+      onLog: (sentence) => logged.push(sentence),
       onProgress: (progress) => {
         progresses.push(progress);
         if (progresses.length === 4) stage.release(area);
       },
     });
     expect(await done).toMatchObject({ jobId: "reduce-1", state: "completed" });
-    expect(told).toEqual(["the script is hold"]);
+    expect(logged).toEqual(["the script is hold"]);
     const [begin, end] = stage.trace(area).map(({ at }) => at);
     expect(progresses.length).toBeLessThanOrEqual(2 + ((end ?? 0) - (begin ?? 0)) / 300);
     expect(progresses.at(-1)?.rows.done).toBeGreaterThan(50);

@@ -5,8 +5,8 @@ import { type Metric, onMetric } from "../../workers/threads/metrics-channel.ts"
 import { waitFor } from "../support/area.ts";
 
 test("figures of locks, batches and waits for a busy database are told while somebody hears, and to nobody else", async () => {
-  const heard: Metric[] = [];
-  const stop = onMetric((figure) => heard.push(figure));
+  const received: Metric[] = [];
+  const stop = onMetric((figure) => received.push(figure));
   const batchSize = new BatchSize("cache");
   batchSize.hold(7);
   batchSize.settle(3);
@@ -16,13 +16,13 @@ test("figures of locks, batches and waits for a busy database are told while som
     return "done";
   };
   expect(await retryWhileBusy(new AbortController().signal, attempt)).toBe("done");
-  await waitFor("the figures", () => heard.length >= 3);
+  await waitFor("the figures", () => received.length >= 3);
   stop();
   batchSize.hold(8);
-  expect(heard).toEqual([
+  expect(received).toEqual([
     { kind: "lock", part: "cache", ms: 7 },
     { kind: "batch", part: "cache", tests: 3 },
     { kind: "wait", ms: expect.any(Number) },
   ]);
-  expect((heard[2] as { ms: number }).ms).toBeGreaterThan(5);
+  expect((received[2] as { ms: number }).ms).toBeGreaterThan(5);
 });

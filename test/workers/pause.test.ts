@@ -28,9 +28,9 @@ test("a job at work is stopped once a stop file is there, or for the reason it i
     throw signal.reason;
   };
   const end = new AbortController();
-  const told = abortOnPause(directory, contextFor(end.signal), work, 5);
+  const aborted = abortOnPause(directory, contextFor(end.signal), work, 5);
   end.abort(new Error("for another reason"));
-  await expect(told).rejects.toThrow("for another reason");
+  await expect(aborted).rejects.toThrow("for another reason");
   const held = abortOnPause(directory, contextFor(), work, 5);
   const file = writeFile(join(directory, ".mtjobs/pause"), "");
   await expect(held).rejects.toMatchObject({ code: "paused", details: { file } });

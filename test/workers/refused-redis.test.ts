@@ -14,16 +14,16 @@ const slowToLoad = [
 testWithServer("a worker waits for a Redis that cannot save its data, says so once, and serves then", () =>
   withServer([], (url) =>
     onQueue(async (stage) => {
-      const mend = await refuseWrites(stage.redis);
+      const restore = await refuseWrites(stage.redis);
       const worker = stage.spawn("hostA");
-      const told = () => worker.stderr().split("accepts no commands now: MISCONF").length - 1;
-      await waitFor("the worker to say why it waits", () => told() > 0, { state: worker.stderr });
+      const timesLogged = () => worker.stderr().split("accepts no commands now: MISCONF").length - 1;
+      await waitFor("the worker to say why it waits", () => timesLogged() > 0, { state: worker.stderr });
       const tries = async () =>
         Number(/total_connections_received:(\d+)/.exec(await stage.redis.info("stats"))?.[1]);
       const before = await tries();
       await waitFor("the worker to try again twice", async () => (await tries()) >= before + 2);
-      expect([told(), worker.child.exitCode]).toEqual([1, null]);
-      await mend();
+      expect([timesLogged(), worker.child.exitCode]).toEqual([1, null]);
+      await restore();
       await waitFor("the worker to serve", () => worker.stderr().includes("serving the queue"));
     }, url),
   ),
@@ -32,14 +32,14 @@ testWithServer("a worker waits for a Redis that cannot save its data, says so on
 testWithServer("a worker that waits for Redis leaves when it is told to", () =>
   withServer([], (url) =>
     onQueue(async (stage) => {
-      const mend = await refuseWrites(stage.redis);
+      const restore = await refuseWrites(stage.redis);
       const worker = stage.spawn("hostA");
       await waitFor("the worker to wait", () => worker.stderr().includes("MISCONF"), {
         state: worker.stderr,
       });
       worker.child.kill("SIGTERM");
       expect(await worker.exited).toBe(0);
-      await mend();
+      await restore();
     }, url),
   ),
 );
@@ -77,13 +77,13 @@ testWithServer("a job is done though Redis refused every write for a while", () 
       const worker = await stage.worker("hostA");
       const id = await stage.enqueue("hostA", area, "hold");
       await stage.reach("hostA", id, "active");
-      const mend = await refuseWrites(stage.redis);
+      const restore = await refuseWrites(stage.redis);
       stage.release(area);
       await waitFor("the worker to meet it", () => worker.stderr().includes("MISCONF"), {
         deadline: 30_000,
         state: worker.stderr,
       });
-      await mend();
+      await restore();
       await stage.reach("hostA", id, "completed", 60_000);
       expect(worker.child.exitCode).toBeNull();
     }, url),

@@ -33,8 +33,8 @@ describe("mtjobs doctor", () => {
     const sick = await doctor(area);
     expect(sick.code).toBe(1);
     expect(sick.stdout).toMatch(/^WRONG {2}half-moved .*\n +→ run mtjobs doctor --repair, or any job$/m);
-    const mended = await doctor(area, ["--repair", "--json"]);
-    expect([mended.code, documentOf(mended)]).toMatchObject([
+    const repaired = await doctor(area, ["--repair", "--json"]);
+    expect([repaired.code, documentOf(repaired)]).toMatchObject([
       0,
       { area: area.directory, ok: true, repair: { job: "repair", state: "completed" } },
     ]);

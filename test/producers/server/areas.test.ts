@@ -47,8 +47,8 @@ describe("areas over HTTP", () => {
     const doctor = await call(`GET /api/v1/areas/${areaId}/doctor`);
     expect(doctor.body).toMatchObject({ area: directory, areaId, ok: expect.any(Boolean) });
     expect(doctor.body.checks.length).toBeGreaterThan(5);
-    for (const [told, { body }] of Object.entries({ history, doctor })) {
-      expect((await call(`GET /api/v1/areas/by-path/${told}?path=${directory}`)).body).toEqual(body);
+    for (const [name, { body }] of Object.entries({ history, doctor })) {
+      expect((await call(`GET /api/v1/areas/by-path/${name}?path=${directory}`)).body).toEqual(body);
     }
     const none = await call("GET /api/v1/areas/01234567-89ab-4def-8123-456789abcdef");
     expect(none).toMatchObject({ status: 404, body: { code: "not-an-area" } });

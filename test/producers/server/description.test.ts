@@ -38,7 +38,7 @@ describe("the description of the API", () => {
     }
     expect(Object.keys(body.paths).sort()).toEqual(
       ["", "/history", "/doctor"]
-        .flatMap((told) => [`areas/{areaId}${told}`, `areas/by-path${told}`])
+        .flatMap((suffix) => [`areas/{areaId}${suffix}`, `areas/by-path${suffix}`])
         .concat(["jobs", "jobs/{jobId}", "areas", "hosts"])
         .map((path) => `/api/v1/${path}`)
         .concat("/healthz")

@@ -5,13 +5,13 @@ import { onQueue, serverEnv, startServer } from "../../support/queue.ts";
 /** What has come so far of a stream of events. */
 async function listen(url: string, headers: Record<string, string> = {}) {
   const response = await fetch(`${url}/api/v1/events`, { headers });
-  const heard = { response, text: "", ended: false };
+  const received = { response, text: "", ended: false };
   const read = async () => {
-    for await (const chunk of response.body ?? []) heard.text += Buffer.from(chunk).toString();
-    heard.ended = true;
+    for await (const chunk of response.body ?? []) received.text += Buffer.from(chunk).toString();
+    received.ended = true;
   };
   void read();
-  return heard;
+  return received;
 }
 
 /** The last event's name and document. */

@@ -206,9 +206,9 @@ describe("an Idempotency-Key", () => {
     const area = served.stage.area("mended", "hosto");
     const refused = await post({ job: "reduce", area: `${area}-elsewhere`, runname: "x" }, key("k5"));
     expect(refused).toMatchObject({ status: 404, body: { code: "not-an-area" } });
-    const mended = await post({ job: "reduce", area, runname: "x" }, key("k5"));
-    expect(mended).toMatchObject({ status: 202, body: { area } });
-    expect((await post({ job: "reduce", area, runname: "x" }, key("k5"))).body).toEqual(mended.body);
+    const repaired = await post({ job: "reduce", area, runname: "x" }, key("k5"));
+    expect(repaired).toMatchObject({ status: 202, body: { area } });
+    expect((await post({ job: "reduce", area, runname: "x" }, key("k5"))).body).toEqual(repaired.body);
   });
 
   it("is refused for another request", async () => {

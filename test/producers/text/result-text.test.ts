@@ -93,9 +93,9 @@ describe("a result as text", () => {
       "conflict: 1 run (a run with the same target and name has been registered since; --on-conflict",
     );
     expect(text).toContain("\n\nfinished an interrupted reduce: moved 1 run\n\n");
-    const told = resultText({ ...restored, dryRun: true });
-    expect(told).toContain("would restore 2 runs");
-    expect(told).toContain("run 7 would be restored as 12");
+    const dryRunText = resultText({ ...restored, dryRun: true });
+    expect(dryRunText).toContain("would restore 2 runs");
+    expect(dryRunText).toContain("run 7 would be restored as 12");
   });
 
   it("tells of a repair what it finished and what it undid, in place of a number of runs moved", () => {

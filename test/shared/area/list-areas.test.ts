@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type ListAreasOptions, listAreas } from "../../../shared/area/list-areas.ts";
 import { makeArea, temporaryDirectory } from "../../support/area.ts";
 
-function look(roots: readonly string[], options: ListAreasOptions = {}) {
+function list(roots: readonly string[], options: ListAreasOptions = {}) {
   const warnings: string[] = [];
   const areas = [...listAreas(roots, { ...options, warn: (sentence) => warnings.push(sentence) })];
   return { areas, warnings };
@@ -19,15 +19,15 @@ describe("the areas below the roots", () => {
     makeArea(join(root, ".trash/a5"));
     mkdirSync(join(root, "no-area"));
     const single = makeArea(join(temporaryDirectory(), "alone"));
-    expect(look([root, single])).toEqual({ areas: [single, ...inRoot], warnings: [] });
-    expect(look([root], { depth: 1 }).areas).toEqual([inRoot[0]]);
+    expect(list([root, single])).toEqual({ areas: [single, ...inRoot], warnings: [] });
+    expect(list([root], { depth: 1 }).areas).toEqual([inRoot[0]]);
   });
 
   it("are not found by bytes that are not UTF-8, and that is told", () => {
     const root = temporaryDirectory();
     const name = Buffer.concat([Buffer.from(`${root}/`), Buffer.from("caf\xe9", "latin1")]);
     mkdirSync(name);
-    const { areas, warnings } = look([root]);
+    const { areas, warnings } = list([root]);
     rmdirSync(name);
     expect(areas).toEqual([]);
     expect(warnings).toEqual([expect.stringContaining("path is not valid UTF-8")]);
@@ -40,18 +40,18 @@ describe("the areas below the roots", () => {
     symlinkSync(makeArea(join(temporaryDirectory(), "elsewhere")), join(root, "out"));
     symlinkSync(root, join(root, "disk/round"));
     symlinkSync("/nonexistent", join(root, "dangling"));
-    expect(look([root])).toEqual({ areas: [join(root, "a1")], warnings: [] });
+    expect(list([root])).toEqual({ areas: [join(root, "a1")], warnings: [] });
   });
 
   it("come with a sentence for what was not looked at", () => {
     const root = temporaryDirectory();
     const area = makeArea(join(root, "a1"));
     for (const name of ["b", "c", "d"]) mkdirSync(join(root, name));
-    expect(look([join(root, "absent")])).toEqual({
+    expect(list([join(root, "absent")])).toEqual({
       areas: [],
       warnings: [`${join(root, "absent")} does not exist`],
     });
-    const cut = look([root], { most: 3 });
+    const cut = list([root], { most: 3 });
     expect(cut.areas).toEqual([area]);
     expect(cut.warnings).toEqual([expect.stringMatching(/^more than 3 directories: .*\/c$/)]);
   });
@@ -60,7 +60,7 @@ describe("the areas below the roots", () => {
     const root = temporaryDirectory();
     mkdirSync(join(root, "closed"));
     chmodSync(join(root, "closed"), 0);
-    expect(look([root]).warnings).toEqual([`${join(root, "closed")} cannot be read (EACCES)`]);
+    expect(list([root]).warnings).toEqual([`${join(root, "closed")} cannot be read (EACCES)`]);
     chmodSync(join(root, "closed"), 0o700);
   });
 });

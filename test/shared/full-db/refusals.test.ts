@@ -69,7 +69,7 @@ describe("a statement on a full-db connection", () => {
 
   it("is refused with a hint that helps there", async () => {
     const { files } = await divideArea([1, 2]);
-    for (const [sql, fullDb, told] of [
+    for (const [sql, fullDb, expected] of [
       ["DELETE FROM runs", false, "change records with Megatest itself"],
       ["WITH x AS (SELECT 1) DELETE FROM runs", false, "change records with Megatest itself"],
       ["SELECT Load_Extension('x.so')", true, "Load_Extension is refused"],
@@ -81,7 +81,10 @@ describe("a statement on a full-db connection", () => {
       ["SELECT name FROM dbstat", true, "not available in full-db mode"],
     ] as const) {
       const refused = refusal(() => fullRows(files, sql, { fullDb }));
-      expect([sql, `${refused?.message}; ${refused?.hint}`]).toEqual([sql, expect.stringContaining(told)]);
+      expect([sql, `${refused?.message}; ${refused?.hint}`]).toEqual([
+        sql,
+        expect.stringContaining(expected),
+      ]);
       expect(refused?.hint).not.toContain("restore");
     }
   });

@@ -68,10 +68,10 @@ describe("a database that is gone when it is opened", () => {
     const db = openConnection({ area: gone });
     db.exec("INSERT INTO area.runs VALUES (1)");
     db.close();
-    const look = openReadonlyConnection({ area: gone });
-    expect(look.prepare("SELECT count(*) FROM area.runs").pluck().get()).toBe(1);
-    expect(() => look.exec("INSERT INTO area.runs VALUES (2)")).toThrow("readonly");
-    look.close();
+    const connection = openReadonlyConnection({ area: gone });
+    expect(connection.prepare("SELECT count(*) FROM area.runs").pluck().get()).toBe(1);
+    expect(() => connection.exec("INSERT INTO area.runs VALUES (2)")).toThrow("readonly");
+    connection.close();
   });
 });
 

@@ -8,12 +8,12 @@ type Nothing = undefined | null | false;
  */
 export async function waitFor<T>(
   what: string,
-  look: () => T | Nothing | Promise<T | Nothing>,
+  condition: () => T | Nothing | Promise<T | Nothing>,
   { deadline = 15_000, state }: { deadline?: number; state?: () => unknown } = {},
 ): Promise<T> {
   const end = Date.now() + deadline;
   for (;;) {
-    const seen = await look();
+    const seen = await condition();
     if (seen !== undefined && seen !== null && seen !== false) return seen;
     if (Date.now() > end) {
       throw new Error(`waited ${deadline} ms for ${what}; state: ${JSON.stringify(await state?.())}`);

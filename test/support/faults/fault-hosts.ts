@@ -67,7 +67,7 @@ export class FaultHosts {
   async stopped(side: Side): Promise<void> {
     await waitFor(`${this.#failpoints[side]} on ${side}`, () => isStopped(this.workers[side]?.child.pid), {
       deadline: 60_000,
-      state: () => this.said(),
+      state: () => this.workerLogs(),
     });
   }
 
@@ -81,7 +81,7 @@ export class FaultHosts {
   }
 
   /** Returns the last output of both workers, for a failure's message. */
-  said(): [string, string][] {
+  workerLogs(): [string, string][] {
     return Object.entries(this.workers).map(([side, worker]) => [side, worker.stderr().slice(-3000)]);
   }
 }

@@ -46,7 +46,7 @@ function cutFrom(side: Side): Fault {
     lastsMs: beyondLocksMs,
     strike: async ({ links }) => {
       await links[side].cut();
-      return () => links[side].mend();
+      return () => links[side].restore();
     },
   };
 }

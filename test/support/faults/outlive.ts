@@ -31,7 +31,7 @@ export async function outlive(step: keyof typeof failpointCases, name: FaultName
     if (needs === "divergent") {
       await waitFor("the home to have moved", () => migrationRow(stage.area)?.state === "switched", {
         deadline: 60_000,
-        state: () => stage.said(),
+        state: () => stage.workerLogs(),
       });
       writeAgainst(stage.area.cacheDb);
     }
@@ -99,16 +99,16 @@ function isAtRest({ row, holder, jobs }: Rest): boolean {
 }
 
 async function comeTo(stage: FaultHosts, is: (rest: Rest) => boolean, deadline: number): Promise<void> {
-  const look = async () => {
+  const check = async () => {
     try {
       return is(await stateOf(stage));
     } catch {
       return false; // Redis is not back yet
     }
   };
-  await waitFor("the area to be at rest", look, {
+  await waitFor("the area to be at rest", check, {
     deadline,
-    state: async () => [await stateOf(stage).catch(String), stage.said()],
+    state: async () => [await stateOf(stage).catch(String), stage.workerLogs()],
   });
 }
 
@@ -152,7 +152,7 @@ async function moveAgain(stage: FaultHosts): Promise<void> {
   const state = () => queue.getJobState(id).catch(() => "unknown");
   await waitFor("the second migration to end", async () => ["completed", "failed"].includes(await state()), {
     deadline: 90_000,
-    state: async () => [await state(), await stateOf(stage).catch(String), stage.said()],
+    state: async () => [await state(), await stateOf(stage).catch(String), stage.workerLogs()],
   });
   const { returnvalue, failedReason } = (await queue.getJob(id)) ?? {};
   expect(failedReason).toBeUndefined();

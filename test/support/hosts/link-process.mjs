@@ -1,4 +1,4 @@
-// Forwards its own port to the port in its first argument, listening at the address in its second; `cut` and `mend`
+// Forwards its own port to the port in its first argument, listening at the address in its second; `cut` and `restore`
 // come by IPC. It is a process, because a test that is busy for a second would cause an outage.
 import { connect, createServer } from "node:net";
 

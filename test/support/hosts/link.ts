@@ -7,7 +7,7 @@ export interface Link {
   /** Blocks all traffic, silently. */
   cut(): Promise<void>;
   /** Lets new connections through again; blocked ones end. */
-  mend(): Promise<void>;
+  restore(): Promise<void>;
   remove(): void;
 }
 
@@ -15,10 +15,10 @@ export interface Link {
 export async function openLink(target: number, at = "127.0.0.1"): Promise<Link> {
   const child = fork(fileURLToPath(new URL("link-process.mjs", import.meta.url)), [String(target), at]);
   const [port] = (await once(child, "message")) as [number];
-  const tell = async (what: "cut" | "mend") => {
+  const send = async (what: "cut" | "restore") => {
     const done = once(child, "message");
     child.send(what);
     await done;
   };
-  return { port, cut: () => tell("cut"), mend: () => tell("mend"), remove: () => void child.kill() };
+  return { port, cut: () => send("cut"), restore: () => send("restore"), remove: () => void child.kill() };
 }

@@ -10,7 +10,7 @@ import type { ServerCommand, ServerOptions, ServerReport } from "./server-messag
 export interface Emulated<Command, Report extends { type: string }> {
   pid: number;
   reports: readonly Report[];
-  tell(command: Command): void;
+  send(command: Command): void;
   /**
    * Waits for a report of the type at or after position `from`; an earlier one counts.
    * @throws Error after the deadline, or if the process ended without it; lists the reports
@@ -46,17 +46,17 @@ export async function startMegatestServer(options: ServerOptions): Promise<Emula
   const server = start<ServerCommand, ServerReport>("server-process", options);
   await server.next("started");
   const stop = async () => {
-    server.tell({ type: "stop" });
+    server.send({ type: "stop" });
     await server.ended;
   };
   return {
     ...server,
     pauseAt: async (table, point) => {
       const from = server.reports.length;
-      server.tell({ type: "pause-at", table, point });
+      server.send({ type: "pause-at", table, point });
       await server.next("paused", from);
     },
-    goOn: () => server.tell({ type: "go-on" }),
+    goOn: () => server.send({ type: "go-on" }),
     syncedAfresh: async (deadlineMs = 30_000) => {
       // the current sync may have read earlier; the second one to end began after this call
       let from = server.reports.length;
@@ -77,7 +77,7 @@ export async function startMegatestClient(options: ClientOptions): Promise<Emula
   return {
     ...client,
     stop: async () => {
-      client.tell({ type: "stop" });
+      client.send({ type: "stop" });
       const { writes, longestMs } = await client.next("stopped");
       await client.ended;
       return { writes, longestMs };
@@ -115,7 +115,7 @@ function start<Command, Report extends { type: string }>(
   return {
     pid: child.pid ?? -1,
     reports,
-    tell: (command) => void (child.connected && child.send(command as object)),
+    send: (command) => void (child.connected && child.send(command as object)),
     next: (type, from = 0, deadlineMs = 30_000) => {
       const found = () => reports.slice(from).find((report) => report.type === type) as never;
       return waitFor(
@@ -145,16 +145,16 @@ function waitFor<T>(
   return new Promise((resolve, reject) => {
     const finish = (act: () => void) => {
       clearTimeout(timer);
-      listeners.delete(look);
+      listeners.delete(check);
       act();
     };
-    const look = () => {
+    const check = () => {
       const value = found();
       if (value !== undefined) finish(() => resolve(value));
       else if (over()) finish(() => reject(new Error(story())));
     };
     const timer = setTimeout(() => finish(() => reject(new Error(story()))), deadlineMs);
-    listeners.add(look);
-    look();
+    listeners.add(check);
+    check();
   });
 }

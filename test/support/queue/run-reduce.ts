@@ -26,7 +26,7 @@ export interface RunOptions {
   host?: string;
   jobId?: string;
   /** Called with each sentence of the job's log. */
-  hear?: (sentence: string) => void;
+  onLog?: (sentence: string) => void;
   signal?: AbortSignal;
   /** As for a worker's job that has attempts left. */
   triedAgain?: boolean;
@@ -71,7 +71,7 @@ async function runMove(
     failpoint = () => {},
     host = area.host,
     jobId,
-    hear,
+    onLog,
     signal = new AbortController().signal,
     triedAgain = false,
   }: RunOptions,
@@ -87,7 +87,7 @@ async function runMove(
     triedAgain,
     log: (sentence) => {
       story.push(sentence);
-      hear?.(sentence);
+      onLog?.(sentence);
     },
     progress: () => {},
     failpoint,

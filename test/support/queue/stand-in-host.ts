@@ -17,8 +17,13 @@ export interface Place {
 
 /** Announces a host's worker in Redis, as the worker would. */
 export async function announce({ redis, prefix }: Place, host: string, more: Partial<HostRecord> = {}) {
-  const told = { host, address: null, version: "0.1.0", pid: 1, user: "me", cacheRoot: "/tmp" };
-  await announceHost(redis, prefix, { ...told, areas: ["/"], startedAt: new Date().toISOString(), ...more });
+  const record = { host, address: null, version: "0.1.0", pid: 1, user: "me", cacheRoot: "/tmp" };
+  await announceHost(redis, prefix, {
+    ...record,
+    areas: ["/"],
+    startedAt: new Date().toISOString(),
+    ...more,
+  });
 }
 
 export function migrated(job: Job, more: Partial<MigrateResult> = {}): MigrateResult {

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 const [megatestDb, cacheDb] = process.argv.slice(2);
 const names = new Set();
 let worstMs = Number.NEGATIVE_INFINITY;
-let looks = 0;
+let rounds = 0;
 
 function newest(file, seen) {
   const times = readdirSync(dirname(file))
@@ -17,18 +17,18 @@ function newest(file, seen) {
   return Math.max(0, ...times);
 }
 
-function look() {
+function measure() {
   // The cache last: it can only have become newer since.
   const area = newest(megatestDb, names);
   worstMs = Math.max(worstMs, area - newest(cacheDb));
-  looks += 1;
+  rounds += 1;
 }
 
-look();
-const timer = setInterval(look, 1);
+measure();
+const timer = setInterval(measure, 1);
 process.on("message", () => {
   clearInterval(timer);
-  look();
-  process.send({ worstMs, looks, names: [...names] }, () => process.disconnect());
+  measure();
+  process.send({ worstMs, rounds, names: [...names] }, () => process.disconnect());
 });
 process.send("watching");

@@ -6,7 +6,7 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 export interface TimesSeen {
   /** The most by which megatest.db was newer than the cache, in ms; Megatest refills beyond 10,000. */
   worstMs: number;
-  looks: number;
+  rounds: number;
   /** Names of the files beside megatest.db that begin with its name. */
   names: string[];
 }

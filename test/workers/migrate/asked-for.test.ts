@@ -50,9 +50,9 @@ describe("a migration", () => {
       });
       for (const id of [soon, waits, never]) {
         // A step of some ms delays it too: it waits once it says so.
-        const says = async () =>
+        const isLogged = async () =>
           (await hosts.stage.story("host-b", id)).some((line) => line.includes("Waiting:"));
-        await waitFor("the migration to wait", says, { deadline: 40_000, state: stateOf(hosts, id) });
+        await waitFor("the migration to wait", isLogged, { deadline: 40_000, state: stateOf(hosts, id) });
       }
       expect(migrationRow(busy)).toBeUndefined();
       await hosts.stage.cancel("host-b", never);

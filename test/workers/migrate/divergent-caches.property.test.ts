@@ -149,14 +149,13 @@ describe("whatever a home and a stray did since they parted", () => {
             for (const file of [home.cacheDb, home.refDb, home.megatestDb]) {
               const seen = commentsOf(file);
               for (const name of new Set([...own.keys(), ...theirs.keys()])) {
-                const [was, ours, stranger] = [parted.get(name), own.get(name), theirs.get(name)];
-                const isTheirs =
-                  stranger !== undefined && stranger !== was && (ours === undefined || ours === was);
-                expect(seen.get(name), `${name} in ${file}`).toBe(isTheirs ? stranger : ours);
-                const isLost = !isTheirs && stranger !== undefined && stranger !== was && stranger !== ours;
+                const [was, ours, other] = [parted.get(name), own.get(name), theirs.get(name)];
+                const isTheirs = other !== undefined && other !== was && (ours === undefined || ours === was);
+                expect(seen.get(name), `${name} in ${file}`).toBe(isTheirs ? other : ours);
+                const isLost = !isTheirs && other !== undefined && other !== was && other !== ours;
                 if (isLost)
                   expect(
-                    kept.some((row) => row.includes(`'${stranger}'`)),
+                    kept.some((row) => row.includes(`'${other}'`)),
                     `${name} kept`,
                   ).toBe(true);
               }

@@ -71,17 +71,17 @@ async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {
   if (row === undefined) throw new Error("not migrated");
   const files = () => readMigrationFiles(opened, row.token).watched;
   const copy = divergentCacheFiles(join(area.directory, ".mtjobs/migration", String(row.token)), 1);
-  const look = (settleMs = 60_000) => watchOldHome(opened, row, { ...contextOn("old", o), settleMs });
-  return { area, o, second, write, own, row, files, copy, look, opened };
+  const watch = (settleMs = 60_000) => watchOldHome(opened, row, { ...contextOn("old", o), settleMs });
+  return { area, o, second, write, own, row, files, copy, watch, opened };
 }
 
 const bytesOf = (file: string) => readFileSync(file).toString("latin1");
 
 describe.runIf(isRoot)("a cache of another user that changed once the homehost had moved", () => {
   it("is no stray where that user may not write to megatest.db: nothing of it comes home", async () => {
-    const { area, o, look, files, copy } = await scene(0o644);
+    const { area, o, watch, files, copy } = await scene(0o644);
     const before = unionAt(area);
-    await look(0);
+    await watch(0);
     expect(files()?.strays).toBe(0);
     expect(existsSync(copy.cache)).toBe(false);
     await reconcileBoth(o);
@@ -90,9 +90,9 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
   });
 
   it("comes home where that user may, from a copy: it is neither changed nor closed", async () => {
-    const { area, o, second, look, files, copy } = await scene(0o666);
+    const { area, o, second, watch, files, copy } = await scene(0o666);
     const before = bytesOf(second.cacheDb);
-    await look(0);
+    await watch(0);
     expect(files()).toMatchObject({ strays: 1, copied: { [second.cacheDirectory]: { n: 1 } } });
     expect(readColumn(copy.cache, "SELECT count(*) FROM runs WHERE runname = 'of a stranger'")).toEqual([1]);
     expect(existsSync(copy.ref)).toBe(true);
@@ -108,12 +108,12 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
   });
 
   it("is no stray where it holds no run of the area, as what an area leaves that was deleted", async () => {
-    const { area, o, second, own, look, files } = await scene(0o666);
+    const { area, o, second, own, watch, files } = await scene(0o666);
     const others = "UPDATE runs SET event_time = event_time + 7, runname = 'x' || runname";
     for (const file of [second.cacheDb, second.refDb]) openToWrite(file, (db) => db.exec(others));
     own(-5);
     const before = unionAt(area);
-    await look(0);
+    await watch(0);
     expect(files()).toMatchObject({ strays: 0, problems: {} });
     await reconcileBoth(o);
     await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
@@ -125,11 +125,11 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     async (kind) => {
       const newer = `UPDATE tests SET comment = 'newer' WHERE id = 2; UPDATE metadat SET val = 'newer' WHERE rowid = 1;
         UPDATE test_meta SET description = 'newer' WHERE rowid = 1`;
-      const { area, o, look, second } = await scene(0o666, (area) =>
+      const { area, o, watch, second } = await scene(0o666, (area) =>
         edit(area, everywhere, (db) => db.exec(newer)),
       );
       if (kind === "without one") rmSync(second.refDb);
-      await look(0);
+      await watch(0);
       await reconcileBoth(o);
       await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
       for (const sql of [
@@ -144,14 +144,14 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
   );
 
   it("is copied again under the same number when it changed again, and only then", async () => {
-    const { write, own, look, files, copy } = await scene(0o666);
-    await look();
+    const { write, own, watch, files, copy } = await scene(0o666);
+    await watch();
     const first = bytesOf(copy.cache);
-    await look();
+    await watch();
     expect(bytesOf(copy.cache)).toBe(first);
     write("UPDATE runs SET status = 'later' WHERE runname = 'of a stranger'");
     own(-5);
-    await look();
+    await watch();
     expect(files()?.strays).toBe(1);
     expect(readColumn(copy.cache, "SELECT status FROM runs WHERE runname = 'of a stranger'")).toEqual([
       "later",
@@ -159,31 +159,31 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
   });
 
   it("ends no watch as seen where it is the area that cannot be written to", async () => {
-    const { row, look, files, copy } = await scene(0o666);
+    const { row, watch, files, copy } = await scene(0o666);
     const obstacle = `${copy.cache}.${row.token}.tmp`;
     mkdirSync(obstacle);
-    await expect(look(0)).rejects.toThrow();
+    await expect(watch(0)).rejects.toThrow();
     expect(files()).toBeUndefined();
     rmdirSync(obstacle);
-    await look(0);
+    await watch(0);
     expect(files()).toMatchObject({ strays: 1, done: true });
   });
 
   it("costs no file where a journal is planted beside it", async () => {
-    const { area, second, own, look, files } = await scene(0o666);
+    const { area, second, own, watch, files } = await scene(0o666);
     plantJournal(second.cacheDb, area.megatestDb);
     own();
     const before = bytesOf(area.megatestDb);
-    await look();
+    await watch();
     expect(bytesOf(area.megatestDb)).toBe(before);
     expect(files()?.strays).toBe(0);
   });
 
   it("is not copied where it is larger than a cache of the area can be", async () => {
-    const { area, o, second, own, look, files, opened } = await scene(0o666);
+    const { area, o, second, own, watch, files, opened } = await scene(0o666);
     truncateSync(second.cacheDb, largestCache(opened) + 4096);
     own();
-    await look(0);
+    await watch(0);
     expect(files()?.strays).toBe(0);
     // Exit 0 alone would say that all is well.
     await reconcileBoth(o);

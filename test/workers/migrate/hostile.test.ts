@@ -56,7 +56,7 @@ function replace(path: string, kind: keyof typeof hostile): void {
 }
 
 /** Every look that comes before a migration holds anything. */
-async function looks(place: Place): Promise<{ name: string; ok: boolean | null }[]> {
+async function checksOf(place: Place): Promise<{ name: string; ok: boolean | null }[]> {
   const payload = migrateSchema.parse({ v: 1, area: place.area, to: "host-new", quietFor: 0, dryRun: true });
   const o = { ...place, jobId: "migrate-1" };
   const first = await checkTarget(payload, contextOn("new", o));
@@ -68,7 +68,7 @@ async function looks(place: Place): Promise<{ name: string; ok: boolean | null }
 /** What came of it: a refusal's code, or the checks against it. More than some seconds fail the test. */
 async function refusedFor(place: Place): Promise<string[]> {
   try {
-    return (await looks(place)).filter(({ ok }) => ok === false).map(({ name }) => name);
+    return (await checksOf(place)).filter(({ ok }) => ok === false).map(({ name }) => name);
   } catch (error) {
     // As the job's thread does with what SQLite throws.
     const { code } = toJobsError(error);

@@ -77,12 +77,12 @@ describe("the gap of a new homehost", () => {
   it("is put back by the next job where a -cleanup-db removed a part of it, and made lasting where it is an old one", async () => {
     const { area, ids } = areaWithGap();
     const old = newArea({ runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false });
-    await mend(old);
+    await repair(old);
     expect(gapRows(old.cacheDb)).toEqual([]);
     cleanUp([area.cacheDb, area.refDb]);
     settleTimes(area);
     expect(gapRows(area.cacheDb)).toHaveLength(2);
-    await mend(area);
+    await repair(area);
     expect(gapRows(area.cacheDb)).toHaveLength(4);
     expect(gapRows(area.refDb)).toEqual(gapRows(area.cacheDb));
     expect(gapRows(area.cacheDb).every(({ id }) => Number(id) > 1_000_000)).toBe(true);
@@ -90,7 +90,7 @@ describe("the gap of a new homehost", () => {
       db.exec("UPDATE tests SET event_time = 0 WHERE testname = 'mtjobs-id-gap'"),
     );
     const [run] = gapRows(area.cacheDb);
-    await mend(area);
+    await repair(area);
     removeRuns(area.cacheDb, []);
     expect(gapRows(area.cacheDb)[0]).toEqual(run);
     expect(gapRows(area.cacheDb)).toHaveLength(4);
@@ -116,7 +116,7 @@ describe("the gap of a new homehost", () => {
   });
 });
 
-const mend = (area: SampleArea) => withMove(area, (session) => repairGap(session));
+const repair = (area: SampleArea) => withMove(area, (session) => repairGap(session));
 
 const gapRows = (file: string) => [
   ...readRows(file, "SELECT id FROM runs WHERE runname = 'mtjobs-id-gap'"),

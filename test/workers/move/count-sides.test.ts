@@ -5,7 +5,7 @@ import { edit, newArea } from "../../support/area.ts";
 import { historyOf, runReduce, runRestore } from "../../support/queue.ts";
 
 /** Of every line of the history: runs of megatest.db and of completed-runs.db. */
-const told = (area: SampleArea) =>
+const counts = (area: SampleArea) =>
   (historyOf(area) as unknown as { sides: Record<string, { runs: number }> }[]).map(({ sides }) => [
     sides["megatest.db"]?.runs,
     sides["completed-runs.db"]?.runs,
@@ -17,7 +17,7 @@ test("the history tells after each job how many runs each side has, those that g
   await runReduce(area, { runId: [1, 2, 3] });
   await runRestore(area, { runId: [2] });
   await runReduce(area, { runId: [4] });
-  expect(told(area)).toEqual([
+  expect(counts(area)).toEqual([
     [1, 3],
     [2, 2],
     [1, 3],
@@ -32,7 +32,7 @@ test("the history of a job that was cancelled while it removed a run counts that
   };
   const ended = runReduce(area, {}, { failpoint, signal: abort.signal });
   await expect(ended).rejects.toMatchObject({ code: "cancelled" });
-  const [[left = 0, there = 0] = []] = told(area);
+  const [[left = 0, there = 0] = []] = counts(area);
   expect(there).toBeGreaterThan(0);
   expect(left + there).toBe(3);
 });

@@ -141,7 +141,7 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
 
   it("what hangs on the rows follows, and no row says that it was updated", async () => {
     const { area } = await clashingArea();
-    const told = (sql: string) => completedColumn(area, sql);
+    const completed = (sql: string) => completedColumn(area, sql);
     const sql = {
       times:
         "SELECT last_update FROM runs UNION ALL SELECT last_update FROM tests UNION ALL SELECT last_update FROM test_steps ORDER BY 1",
@@ -151,10 +151,10 @@ describe("when a clean-up removed the guards and new runs took the ids of moved 
         "SELECT r.runname || t.item_path || d.update_time FROM test_rundat AS d JOIN tests AS t ON t.id = d.test_id JOIN runs AS r ON r.id = t.run_id ORDER BY 1",
       notes: "SELECT r.runname || e.key FROM extradat AS e JOIN runs AS r ON r.id = e.run_id ORDER BY 1",
     };
-    const before = Object.values(sql).map(told);
+    const before = Object.values(sql).map(completed);
     await reduceSafely(area, { runname: "nothing" }, { losses: { newIds: true } });
-    expect(Object.values(sql).map(told)).toEqual(before);
-    expect(told("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'")).toEqual([6]);
+    expect(Object.values(sql).map(completed)).toEqual(before);
+    expect(completed("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'")).toEqual([6]);
   });
 
   it("the new runs move under their own ids, beside the renumbered ones", async () => {

@@ -61,13 +61,13 @@ describe("a restore of one large run", () => {
     const area = await largeRun();
     const left = new Set<number>();
     let isGoing = false;
-    const look = async () => {
+    const check = async () => {
       for (; isGoing; await yieldNow())
         left.add(Number(completedColumn(area, "SELECT count(*) FROM tests WHERE run_id = 1")[0]));
     };
     const failpoint = (step: string) => {
       isGoing = step === "restored";
-      if (isGoing) void look();
+      if (isGoing) void check();
     };
     const { result } = await runRestore(area, {}, { failpoint });
     expect(result.moved).toMatchObject({ runs: 1, tests: 6000 });

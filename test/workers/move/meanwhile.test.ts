@@ -190,14 +190,14 @@ describe("a run that a client deletes while it is being moved", () => {
   it("is nobody's business between being chosen and being copied", async () => {
     const area = agreedArea();
     let chosen = 0;
-    const hear = (sentence: string) => {
+    const onLog = (sentence: string) => {
       if (!/^Matching runs.* 3\.$/.test(sentence)) return;
       chosen += 1;
       edit(area, ["cache", "ref", "area"], (db) =>
         db.exec("DELETE FROM runs WHERE id = 2; DELETE FROM tests WHERE run_id = 2"),
       );
     };
-    const { result } = await runReduce(area, {}, { hear });
+    const { result } = await runReduce(area, {}, { onLog });
     expect(chosen).toBe(1);
     expect(movedIds(result)).toEqual([1, 3]);
     expect(result.skipped).toEqual([]);

@@ -40,17 +40,17 @@ function renameCache(area: SampleArea, name: string | Buffer): Buffer {
 }
 
 /** Job, dry run and doctor refuse, say where the cache is, and change nothing. */
-async function expectRefused(area: SampleArea, told: string): Promise<void> {
+async function expectRefused(area: SampleArea, message: string): Promise<void> {
   const before = fingerprint(area.directory);
-  const refusal = { code: "several-caches", exitCode: 3, message: expect.stringContaining(told) };
+  const refusal = { code: "several-caches", exitCode: 3, message: expect.stringContaining(message) };
   await expect(runReduce(area)).rejects.toMatchObject(refusal);
   await expect(runReduce(area, { dryRun: true })).rejects.toMatchObject(refusal);
   await expect(runRestore(area)).rejects.toMatchObject(refusal);
   const check = checkOf(await diagnoseArea(area), "caches");
-  expect(check).toMatchObject({ ok: false, verdict: expect.stringContaining(told) });
+  expect(check).toMatchObject({ ok: false, verdict: expect.stringContaining(message) });
   expect(check.verdict).toMatch(/^the area has no cache in the expected directory, but has others: /);
   expect(check.remedy).toMatch(/^check which name Megatest gives the area /);
-  expect((await areaStatus(area.directory, placeOf(area))).problems.join()).toContain(told);
+  expect((await areaStatus(area.directory, placeOf(area))).problems.join()).toContain(message);
   expect(fingerprint(area.directory)).toEqual(before);
 }
 

@@ -166,7 +166,7 @@ describe("a job never makes megatest.db newer than the cache by what Megatest mi
       const { result } = await reduceSafely(area, { compact: "always" });
       const seen = await watch.stop();
       expect(result.moved.runs).toBe(28);
-      expect(seen.looks).toBeGreaterThan(50);
+      expect(seen.rounds).toBeGreaterThan(50);
       expect(seen.worstMs).toBeLessThan(5_000);
       expect(isRefillDue(area)).toBe(false);
       expect(seen.names.filter((name) => !/^megatest\.db(-journal)?$/.test(name))).toEqual([]);

@@ -143,7 +143,7 @@ describe("a run that comes back under another name", () => {
   it("says in the result which name it had and what became of the directories, in a dry run too", async () => {
     const area = await runAgain();
     const [name] = completedColumn(area, "SELECT runname FROM runs WHERE id = 2");
-    const told = (would: boolean) => ({
+    const expected = (would: boolean) => ({
       runs: [{ id: 2, runname: `${name}.restored`, previousRunname: name }],
       warnings: [
         expect.stringMatching(
@@ -155,10 +155,10 @@ describe("a run that comes back under another name", () => {
       dryRun: would,
     });
     const dry = await runRestore(area, { ...anew, dryRun: true });
-    expect(dry.result).toMatchObject(told(true));
+    expect(dry.result).toMatchObject(expected(true));
     expect(resultText(dry.result)).toContain(`${name} would be restored as ${name}.restored`);
     const { result } = await runRestore(area, anew);
-    expect(result).toMatchObject(told(false));
+    expect(result).toMatchObject(expected(false));
   });
 
   it("is listed with the directories that it had", async () => {

@@ -27,7 +27,7 @@ type Meanwhile = (area: SampleArea, places: readonly Place[]) => void;
  * The clean-up removes the guards; then a run is registered under the id 4, that of the newest run, with tests of
  * the same names under the ids of its tests, a step under that of one of its steps, and a note.
  */
-function prepareStranger(area: SampleArea): Meanwhile {
+function prepareReused(area: SampleArea): Meanwhile {
   const ours = readRows(area.cacheDb, "SELECT id, testname, item_path FROM tests WHERE run_id = 4");
   const steps = readRows(area.cacheDb, "SELECT id FROM test_steps WHERE test_id = ?", ours[0]?.id ?? 0);
   return (_, places) => {
@@ -60,7 +60,7 @@ function once(step: string, act: () => void): { failpoint: (name: string) => voi
 }
 
 /** The stranger is what it was, and nothing that is not its own hangs on it. */
-function expectStranger(area: SampleArea, places: readonly Place[]): void {
+function expectReused(area: SampleArea, places: readonly Place[]): void {
   const tests = "SELECT id FROM tests WHERE run_id = 4";
   for (const place of places) {
     const of = (sql: string) => readColumn(fileOf(area, place), sql);
@@ -94,13 +94,13 @@ describe("a run whose id Megatest hands out again while it is being moved", () =
   ])("takes a new one, and the new run stays as it is: at %s, synced to %j", async (step, places) => {
     const area = newArea(atRest);
     const before = unionOf(area);
-    const stranger = prepareStranger(area);
+    const reused = prepareReused(area);
     const reduced = await runReduce(
       area,
       {},
-      once(step, () => stranger(area, places)),
+      once(step, () => reused(area, places)),
     );
-    expectStranger(area, places);
+    expectReused(area, places);
     expectOurs(area, before, reduced);
     expect(reduced.result.runs.at(-1)).toMatchObject({ previousId: 4 });
     expect(reduced.result.warnings.join()).toMatch(/Megatest reused an id/);
@@ -111,14 +111,14 @@ describe("a run whose id Megatest hands out again while it is being moved", () =
     async (places) => {
       const area = newArea(atRest);
       const before = unionOf(area);
-      const stranger = prepareStranger(area);
+      const reused = prepareReused(area);
       const die = once("removed-from-cache", () => {
         throw new Error("died");
       });
       await expect(runReduce(area, run4, die)).rejects.toThrow("died");
-      stranger(area, places);
+      reused(area, places);
       const reduced = await runReduce(area, nothing);
-      expectStranger(area, places);
+      expectReused(area, places);
       expectOurs(area, before, reduced);
     },
   );
@@ -132,30 +132,30 @@ describe("a run whose id is another's by the time it is to be in the cache again
   ])("is taken out again also from under it: at %s, synced to %j", async (step, places) => {
     const area = newArea(atRest);
     const before = unionOf(area);
-    const stranger = prepareStranger(area);
+    const reused = prepareReused(area);
     await runReduce(area);
     const restored = await runRestore(
       area,
       run4,
-      once(step, () => stranger(area, places)),
+      once(step, () => reused(area, places)),
     );
     expect(skippedBy(restored.result)).toEqual({ 4: "conflict" });
-    expectStranger(area, places);
+    expectReused(area, places);
     expectOurs(area, before, restored);
   });
 
   it("is taken out by the next job where the restore died", async () => {
     const area = newArea(atRest);
     const before = unionOf(area);
-    const stranger = prepareStranger(area);
+    const reused = prepareReused(area);
     await runReduce(area);
     const die = once("brought-to-ref", () => {
       throw new Error("died");
     });
     await expect(runRestore(area, run4, die)).rejects.toThrow("died");
-    stranger(area, everywhere);
+    reused(area, everywhere);
     const reduced = await runReduce(area, nothing);
-    expectStranger(area, everywhere);
+    expectReused(area, everywhere);
     expectOurs(area, before, reduced);
   });
 });

@@ -89,14 +89,14 @@ test("the thread is told the reason of an abort, also of one before the call", (
 
 test("a call back is answered with its value or its error, and a message needs no answer", () =>
   withThread(async (thread) => {
-    const told: string[] = [];
+    const received: string[] = [];
     const name = (n: number) => {
       if (n > 1) throw new JobsError("busy", "no more names");
       return `name ${n}`;
     };
-    const back = { name, log: (sentence: string) => void told.push(sentence) };
+    const back = { name, log: (sentence: string) => void received.push(sentence) };
     expect(await thread.call("askTwice", undefined, { back })).toEqual(["name 1", "busy"]);
-    expect(told).toEqual(["asking"]);
+    expect(received).toEqual(["asking"]);
     expect(thread.isReusable).toBe(true);
   }));
 
