@@ -70,7 +70,7 @@ describe("what is installed with the package", () => {
 
   it("has no flaw that the registry knows of", ({ skip }) => {
     const { stdout } = spawnSync("npm", ["audit", "--json", "--omit=dev", "--fetch-retries=0"], {
-      // Where nobody answers npm would try for longer than a test may take.
+      // Without an answer npm would try for longer than a test may take.
       timeout: 30_000,
       cwd: root,
       encoding: "utf8",

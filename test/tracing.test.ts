@@ -7,7 +7,7 @@ import { documentOf, onQueue, runCommand } from "./support/queue.ts";
 interface Span {
   name: string;
   traceId: string;
-  /** 4: whoever added it; 5: whoever took it up. */
+  /** 4: the process that added it; 5: the one that took it. */
   kind: number;
 }
 
@@ -38,7 +38,7 @@ async function withCollector(body: (url: string, spans: Span[]) => Promise<void>
   }
 }
 
-test("a job's way from the command to the worker is one trace where both are told where to send spans", () =>
+test("a job's way from the command to the worker is one trace if both have an address to send spans to", () =>
   withCollector((tracesUrl, spans) =>
     onQueue(async (stage) => {
       const traced = { MTJOBS_TRACES_URL: tracesUrl };

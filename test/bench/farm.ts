@@ -53,7 +53,7 @@ export async function runFarm(root: string, size: Record<"hosts" | "areas" | "jo
   }
 }
 
-/** Enqueues a job for each run; nobody begins before `begin`, for two cores are busy enough with fifty workers that start. */
+/** Enqueues a job for each run; no worker begins before `begin`, because fifty starting workers keep two cores busy. */
 async function enqueueFor(
   farm: Farm,
   mtjobs: MtJobs,

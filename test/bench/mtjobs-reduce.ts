@@ -9,7 +9,7 @@ import { builtFile } from "../../shared/process.ts";
 
 export interface Measured {
   ms: number;
-  /** Peak resident memory, bytes; undefined where there is no /proc. */
+  /** Peak resident memory, bytes; undefined without /proc. */
   peakBytes: number | undefined;
   result: MoveResult;
 }

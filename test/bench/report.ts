@@ -13,7 +13,7 @@ export function median(numbers: readonly number[]): number {
   return ((ordered[Math.floor(half)] ?? Number.NaN) + (ordered[Math.ceil(half)] ?? Number.NaN)) / 2;
 }
 
-/** For whoever wants to see the same. */
+/** For a reader who wants to see the same. */
 export const benchOptions = process.argv.slice(2).join(" ");
 
 /** Says what a figure came to, and keeps it for docs/benchmarks.md. */

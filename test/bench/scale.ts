@@ -14,7 +14,7 @@ const settleMs = 30_000;
 const watchMs = 60_000;
 const idleAreas = 100;
 
-/** Many hosts, areas and jobs on this machine. In memory where there is room: what is measured here is not the disk. */
+/** Many hosts, areas and jobs on this machine. In memory if it has room: the disk is not measured here. */
 export async function measureScale(jobs: number, rounds: number): Promise<void> {
   const directory = mkdtempSync(join(testRoot(), "mtjobs-bench-"));
   const size = { hosts: 50, areas: 500, jobs };

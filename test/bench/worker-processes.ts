@@ -30,7 +30,7 @@ export async function endProgram(child: ChildProcess): Promise<void> {
   await once(child, "exit");
 }
 
-/** Resident memory, bytes; 0 where there is no /proc. */
+/** Resident memory, bytes; 0 without /proc. */
 export function residentOf({ pid }: ChildProcess): number {
   try {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
@@ -39,7 +39,7 @@ export function residentOf({ pid }: ChildProcess): number {
   }
 }
 
-/** Processor time of all threads so far, seconds; undefined where there is no /proc. Source: proc(5), `stat`. */
+/** Processor time of all threads so far, seconds; undefined without /proc. Source: proc(5), `stat`. */
 export function processorTimeOf({ pid }: ChildProcess): number | undefined {
   try {
     const [, fields = ""] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];

@@ -3,7 +3,7 @@ import type { JobsError, MtJobs } from "../../entry/library.ts";
 import { announce, onQueue, withLibrary } from "../support/queue.ts";
 
 describe("asking for many jobs at once", () => {
-  it("enqueues each with its area's homehost, in the order asked, as one job by itself would be", () =>
+  it("enqueues each job with its area's homehost, in the order requested, as a single request would", () =>
     onQueue(async (stage) => {
       const [one, two, here] = [
         stage.area("a1", "hostb"),
@@ -51,7 +51,7 @@ describe("asking for many jobs at once", () => {
       });
     }));
 
-  it("adds nothing at all where one of them may not be", () =>
+  it("adds nothing if one of them is refused", () =>
     onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const sound = { job: "reduce", area, runname: "%" } as const;

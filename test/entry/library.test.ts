@@ -100,7 +100,7 @@ describe("the library", () => {
     expect(() => new MtJobs({ redisUrl: "http://x" })).toThrow(JobsError);
   });
 
-  it("examines an area without Redis, and mends it where it is asked to", async () => {
+  it("examines an area without Redis, and repairs it on request", async () => {
     const area = healthyArea();
     const { host, user, cacheRoot, directory } = area;
     const mtjobs = new MtJobs({ host, user, cacheRoot, redisUrl: "redis://127.0.0.1:1" });

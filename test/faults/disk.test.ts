@@ -45,7 +45,7 @@ describe.runIf(mayMount())("a reduce whose disk is full", () => {
       "disk-full",
     ]);
     assertUnharmed(area, before);
-    // The lease is in megatest.db: where there is room, nobody need wait for it to run out.
+    // The lease is in megatest.db: if its disk has room, no job waits for it to expire.
     if (full === "cache") expect(fencesOf(area).area?.holder).toBeNull();
     free();
     const again = await runReduceProcess(area, everyRun);

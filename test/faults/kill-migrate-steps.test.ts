@@ -26,7 +26,7 @@ import { builtProgram } from "../support/queue.ts";
 interface Case {
   /** What it takes that the step is passed. */
   trouble?: "conflict" | "divergent" | "reused";
-  /** Where the migration ends if nobody goes on with it in time. */
+  /** Where the migration ends if no worker continues it in time. */
   late: "undone" | "settled";
 }
 
@@ -85,7 +85,7 @@ function testNames(root: string, area: SampleArea): unknown[] {
   }
 }
 
-describe("a migration whose worker is killed, and which nobody goes on with in time", () => {
+describe("a migration whose worker is killed, and which no worker continues in time", () => {
   it.each(migrateFailpoints.map((step) => ({ step, ...cases[step] })))(
     "at $step is brought to one home by the two hosts' rounds, and moves when it is asked to again",
     async ({ step, trouble, late }) => {

@@ -114,7 +114,7 @@ describe("a restore that is killed", () => {
   );
 
   it.each(casesOf(["inserted-in-area", "restored"] as const, 1))(
-    "at %s leaves what the next one finishes where there is no cache",
+    "at %s leaves what the next one finishes if the area has no cache",
     (step) => killAndFinish(step, 1, { withCache: false }),
   );
 

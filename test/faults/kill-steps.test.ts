@@ -82,7 +82,7 @@ const lateIn = (place: Place): Case => ({
     await runReduce(area);
     addTestIn(area, [place], 3, "came_late");
   },
-  // What only the ref holds nobody has seen yet.
+  // No process has seen yet what only the ref holds.
   losses: { newRecords: place === "ref" },
   unrepaired: true,
 });
@@ -175,7 +175,7 @@ describe("a reduce that is killed", () => {
   );
 
   it.each(casesOf(["copied", "removing", "deleted-in-area", "committed-in-area", "moved"] as const, 1))(
-    "at %s leaves what the next job finishes where there is no cache",
+    "at %s leaves what the next job finishes if the area has no cache",
     (step) => killAndFinish(step, 1, { withCache: false }),
   );
 });

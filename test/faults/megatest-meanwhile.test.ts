@@ -29,7 +29,7 @@ import {
 } from "../support/queue.ts";
 
 /**
- * By how much longer a client may wait for one write than it had to before the reduce began, in ms. A lock of ours
+ * By how much longer a client may wait for one write than it had to before the reduce began, in ms. A lock of mtjobs
  * lasts 25, but SQLite looks for it again only every 100, and may find the next one; a busy machine adds to it.
  * `npm run bench` measures it.
  */

@@ -61,7 +61,7 @@ describe("a migration in which something fails", () => {
       if (error !== undefined) await migrateByHand(o);
     } else {
       expect(error).toBeInstanceOf(Error);
-      // Nobody's lease has to run out.
+      // No lease has to expire.
       await reconcileBoth(o);
       expect(migrationRow(area)).toMatchObject({ state: "undone", reason: expect.stringContaining(step) });
       assertHome(area, place.root, "old", before);

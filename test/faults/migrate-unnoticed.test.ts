@@ -38,7 +38,7 @@ describe("a Megatest that never noticed that the homehost moved", () => {
     const o = { ...place, jobId: "migrate-1" };
     await closeByHand(o);
     await switchByHand(o);
-    // Somebody cleans /tmp on the old host: whoever believes to be at home fills a new cache from megatest.db.
+    // A user cleans /tmp on the old host: a Megatest that believes to be at home fills a new cache from megatest.db.
     for (const name of readdirSync(area.cacheDirectory)) rmSync(join(area.cacheDirectory, name));
     for (const file of [area.cacheDb, area.refDb]) copyFileSync(area.megatestDb, file);
 

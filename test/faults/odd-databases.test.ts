@@ -50,7 +50,7 @@ async function endOf(area: SampleArea): Promise<string> {
   }
 }
 
-/** What a damaged area says, for a flipped bit within a value is just another value; undefined where that cannot be read. */
+/** Content of a damaged area, since a flipped bit in a value is another value; undefined if it cannot be read. */
 function unionWhereReadable(area: SampleArea): Union | undefined {
   try {
     return unionOf(area);

@@ -79,7 +79,7 @@ const spoiltJobs = (area: string) =>
   });
 
 describe("jobs that other tools put into a queue by hand", () => {
-  it("end with a code and a reason where they are malformed, and change nothing", { timeout: 180_000 }, () =>
+  it("end with a code and a reason if they are malformed, and change nothing", { timeout: 180_000 }, () =>
     onQueue(async (stage) => {
       const area = sampleArea(stage);
       const before = fingerprint(area.directory, area.cacheDirectory);
@@ -219,7 +219,7 @@ describe("files of an area that somebody else wrote", () => {
   );
 });
 
-/** A file of ours in the area. */
+/** A file of mtjobs in the area. */
 function ours(area: SampleArea, name: string): string {
   const directory = join(area.directory, ".mtjobs");
   mkdirSync(directory, { recursive: true });

@@ -49,7 +49,7 @@ const elsewhere = new Set<FailpointName>([
   "migration-undone",
 ]);
 
-/** These are passed by threads of the job, where nothing is called back. */
+/** Threads of the job pass these, without a call back. */
 const inThreads = /^(?:deleted|committed|inserted)-in-/;
 
 type Target = readonly [database: "cache" | "ref" | "area" | "completed", kind: LockKind];

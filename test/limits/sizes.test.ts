@@ -51,7 +51,7 @@ function asking<T>(file: string, other: string, ask: (count: (rows: string) => n
   }
 }
 
-/** How many rows of each table two files do not share: [] where they are alike. Higher ids than all of the other's guard ids. */
+/** How many rows of each table two files do not share: [] if they are alike. Higher ids than all of the other's guard ids. */
 function differences(file: string, other: string): string[] {
   return asking(file, other, (count) =>
     tables.flatMap((table) => {
@@ -63,7 +63,7 @@ function differences(file: string, other: string): string[] {
   );
 }
 
-/** How many rows of each table two files share: [] where they share none. */
+/** How many rows of each table two files share: [] without any. */
 function shared(file: string, other: string): string[] {
   return asking(file, other, (count) =>
     tables.flatMap((table) => {

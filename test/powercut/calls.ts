@@ -184,7 +184,7 @@ function opened(name: string, args: string, { path, fd, offsets }: Opening): Dee
   return create || truncate ? { do: "open", path, create, truncate, mode: modeOf(args) } : undefined;
 }
 
-/** Where a `write` of this descriptor begins; in the thread that opened it, for nobody of ours hands one on. */
+/** Where a `write` of this descriptor begins; in the thread that opened it, since no thread passes one on. */
 function advance(offsets: Map<string, number>, args: string, bytes: number): number | "end" {
   const found = /^(\d+)<([^>]*)>/.exec(args);
   const key = `${found?.[1]} ${pathFrom(found?.[2] ?? "")}`;

@@ -20,7 +20,7 @@ export interface Turn {
   seed: number;
   /** The command to be recorded. */
   command: string;
-  /** Ends after so many cuts, so long, or so many losses. */
+  /** Ends after this many cuts, this time, or this many losses. */
   cuts: number;
   forMs: number;
   most?: number;

@@ -73,7 +73,7 @@ function contentOf(
 ): Buffer {
   // Of one file all, of another nothing: what a cut leaves of several files is seldom alike.
   const how = data === "some" ? random.pick(["synced", "all", "some"]) : data;
-  /** How many of them, in their order, have reached the disk: those at least that nobody may lose. */
+  /** How many of them, in their order, have reached the disk: at least those that must not be lost. */
   const reached = (versions: readonly { by: string }[]): number => {
     const least = versions.findLastIndex(({ by }) => !mayLose(by)) + 1;
     if (how === "synced") return least;
@@ -90,7 +90,7 @@ function contentOf(
   return content;
 }
 
-/** SQLite makes it anew after a start of the machine; it is written to through memory, where no call tells. */
+/** SQLite makes it anew after a start of the machine; it is written to through memory, without a call. */
 const isMemory = (name: string): boolean => name.endsWith("-shm");
 
 /** Makes a directory what the disk has. */

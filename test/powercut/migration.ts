@@ -70,7 +70,7 @@ async function recordMove(
   area: SampleArea,
   { to, failure, divergent }: { to: Host; failure: string; divergent: boolean },
 ): Promise<Recording> {
-  // Long enough to write where nobody should once the home has moved.
+  // Long enough to write to the old cache once the home has moved.
   const env = { MTJOBS_TEST_TIMES: JSON.stringify({ settleMs: divergent ? 4000 : 300, roundMs: 3000 }) };
   const workers = await Promise.all(
     both.map(async (host) => [host, await hosts.start(host, host === to ? failure : "", env)] as const),
@@ -169,7 +169,7 @@ async function goOn(area: SampleArea, host: Host): Promise<void> {
   const migration = String(row.job_id);
   await switchOver({ area: area.directory, migration }, contextOn(host, area, migration)).catch(
     (error: unknown) => {
-      // Undone, or not to be gone on with: the rounds see to it. A slip of ours is none of these.
+      // Undone, or not to be continued: the reconciler handles it. A fault of mtjobs is neither.
       if ([TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind)) throw error;
     },
   );

@@ -14,10 +14,10 @@ export interface Played {
 }
 
 /**
- * Lays out the disks after each cut, lets the next job go on, and looks. A state that an earlier cut left is not tried
+ * Lays out the disks after each cut, lets the next job continue, and checks. A state that an earlier cut left is not tried
  * again.
  *
- * @param until asked before each cut: true where there is no more time, or enough has been seen
+ * @param until called before each cut: true if the time is up, or enough has been seen
  */
 export async function play(
   recording: Recording,

@@ -18,8 +18,8 @@ export interface Recording {
 /**
  * Runs `work`, which is given a directory for traces, and reads what the processes traced there did below `roots`.
  *
- * @param work resolves to the names of its traces, once whoever made them has ended
- * @throws Error where the disks by the trace are not what is there: somebody changed them unseen
+ * @param work resolves to the names of its traces, once the process that wrote them has ended
+ * @throws Error if the disks by the trace differ from the real ones: a process changed them unseen
  */
 export async function record(
   roots: readonly string[],

@@ -61,7 +61,7 @@ function sampleArea({ root, random }: StageOptions, options: Partial<SampleAreaO
 }
 
 /**
- * As if nobody had worked here for an hour. So where a cut takes the cache's time back and not that of megatest.db, a
+ * As if no process had worked here for an hour. If a cut takes the cache's time back and not that of megatest.db, a
  * refill is due afterwards.
  */
 function age(area: SampleArea): void {

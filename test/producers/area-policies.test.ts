@@ -52,7 +52,7 @@ test("status and doctor name the stop file that holds an area's jobs", async () 
   );
 });
 
-test("what asks for jobs by itself is a line of its own where it fails, and none where all is well", () => {
+test("a schedule or policy has a line of its own if it fails, and none if it works", () => {
   const common = { area: "/areas/a1", host: "hosta", next: null, last: null };
   const fine = { ...common, kind: "schedule", name: "nightly", ok: true, problem: null } as const;
   const failing = {

@@ -88,7 +88,7 @@ describe("drain", () => {
       expect(jobs).toMatchObject([{ host: "hostb", data: { whenQuiet: true, deadline: 28_800_000 } }]);
     }));
 
-  it("is refused, with nothing noted, where no host can take the areas or no root is set", () =>
+  it("is refused, and records nothing, if no host can take the areas or no root is set", () =>
     onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const refusal = async (...args: string[]) => {

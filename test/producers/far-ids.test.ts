@@ -82,13 +82,13 @@ describe("ids beyond 2^53 on the command line", () => {
     expect((await run(area, "list-runs")).code).toBe(0);
   });
 
-  it("are joined to the option by = where they are below zero, as the help says", async () => {
+  it("are joined to the option by = if they are negative, as the help says", async () => {
     expect((await runCommand(["--help"])).stdout).toContain("--run-id=-5");
     expect((await run(areaOfTwo(), "list-runs", "--run-id=-5,1")).code).toBe(0);
   });
 
   it.each(["9223372036854775808", "1.5", "1e3", "-0", "07", "", "2,,3"])(
-    "are refused where they are no integers of 64 bits: %j",
+    "are refused if they are not 64-bit integers: %j",
     async (ids) => {
       const refused = await run(areaOfTwo(), "list-runs", `--run-id=${ids}`, "--json");
       expect([refused.code, errorCodeOf(refused)]).toEqual([2, "usage"]);

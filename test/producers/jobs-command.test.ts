@@ -64,7 +64,7 @@ describe("job", () => {
       expect(ended.log).toContainEqual(expect.stringContaining("the script is hold"));
     }));
 
-  it("ends with 2 for a job that nobody knows", () =>
+  it("exits with 2 for an unknown job", () =>
     onQueue(async (stage) => {
       for (const verb of ["job", "cancel"]) {
         const finished = await run(stage, verb, "reduce-0123", "--json");

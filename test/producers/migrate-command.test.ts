@@ -23,7 +23,7 @@ const against = [
 ];
 
 describe("migrate", () => {
-  it("asks the host that is to be the home, by name or address, and this one where none is named", () =>
+  it("enqueues for the host that is to be the home, by name or address, by default this one", () =>
     onQueue(async (stage) => {
       const area = stage.area("a1", "10.0.0.1");
       await announce(stage, "hosta");

@@ -73,7 +73,7 @@ describe("reduce", () => {
       });
     }));
 
-  it("gives whoever asks for an unfinished job again the first one's id", () =>
+  it("returns the first job's id if an unfinished job is requested again", () =>
     onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       const first = documentOf(await reduce(stage, area));

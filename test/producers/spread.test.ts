@@ -15,7 +15,7 @@ test("areas go to the host that has the fewest by then", () => {
   ]);
 });
 
-test("an area goes to no host whose worker may not touch it, and to none where there is no such", () => {
+test("an area goes to no host whose worker may not touch it, and stays if there is no other host", () => {
   const plan = assignTargets(
     ["/areas/1", "/other/2", "/third/3"],
     [host("hostB", 9), host("hostC", 0, ["/other"])],

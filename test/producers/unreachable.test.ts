@@ -7,7 +7,7 @@ import { canStartServer, documentOf, errorCodeOf, runCommand, withServer } from 
 
 const queueLibraries = new URL("../../shared/queue/connections.ts", import.meta.url).href;
 
-/** Milliseconds until a command that asks nobody has ended: what this machine takes now to start one that could ask. */
+/** Milliseconds until a command without Redis has ended: the time that this machine takes now to start one. */
 async function startUp(): Promise<number> {
   return (await runCommand(["--version"], { env: { NODE_OPTIONS: `--import=${queueLibraries}` } })).ms;
 }

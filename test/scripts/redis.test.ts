@@ -98,7 +98,7 @@ describe.skipIf(server === undefined)("with a server program on this machine", (
     expect(machine.leftovers()).toEqual([]);
   });
 
-  test("a package manager installs a server where neither the PATH nor Docker has one", async () => {
+  test("a package manager installs a server if neither the PATH nor Docker has one", async () => {
     const machine = new Machine();
     machine.script("docker", "exit 1");
     machine.script("sudo", 'shift; exec "$@"');
@@ -134,7 +134,7 @@ test("with no way to get a Redis one message says what to install", async () => 
   expect(stderr).toContain("MTJOBS_REDIS_URL");
 });
 
-test("an MTJOBS_REDIS_URL at which nobody listens is an error, and no other Redis is started", async () => {
+test("an MTJOBS_REDIS_URL at which no server listens is an error, and no other Redis is started", async () => {
   const machine = new Machine();
   machine.script("redis-server", "exit 1");
   const { status, stderr } = await machine.run(brief, { MTJOBS_REDIS_URL: "redis://127.0.0.1:1" });

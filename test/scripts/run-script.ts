@@ -32,7 +32,7 @@ export function temporaryDirectory(): string {
   return path;
 }
 
-/** A checkout with the given sources; its scripts are copies of ours, its packages are this checkout's own. */
+/** A checkout with the given sources; its scripts are copies, its packages are those of this checkout. */
 export function smallCheckout(sources: Record<string, string>): string {
   const top = temporaryDirectory();
   cpSync(join(root, "scripts"), join(top, "scripts"), { recursive: true });

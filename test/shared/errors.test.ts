@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ExitCode, errorCodes } from "../../shared/error-codes.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 
-describe("an error of ours", () => {
+describe("a JobsError", () => {
   it("has one of the documented exit codes for every code there is", () => {
     const exits = new Set<number>(Object.values(ExitCode));
     for (const code of errorCodes) {
@@ -11,7 +11,7 @@ describe("an error of ours", () => {
     }
   });
 
-  it("is never tried again by itself where the input or a safety rule is to blame, except for what passes by itself", () => {
+  it("is never retried automatically if the input or a safety rule is the cause, except for a temporary one", () => {
     const retried = errorCodes.filter((code) => {
       const error = new JobsError(code, "x");
       return error.retriable && [ExitCode.usage, ExitCode.refused].includes(error.exitCode as 2 | 3);
@@ -70,7 +70,7 @@ describe("an error of somebody else", () => {
     expect(toJobsError(new Error("SQLITE_BUSY: database is locked")).code).toBe("internal");
   });
 
-  it.each(["text", undefined, null, 7, { code: 5 }])("may be %j and is still one of ours then", (thrown) => {
+  it.each(["text", undefined, null, 7, { code: 5 }])("may be %j and becomes a JobsError", (thrown) => {
     expect(toJobsError(thrown)).toBeInstanceOf(JobsError);
   });
 

@@ -66,7 +66,7 @@ describe("settings", () => {
     },
   );
 
-  it("take the queue's server for locks where no other is named", () => {
+  it("use the queue's server for locks if no other is named", () => {
     expect(resolveSettings({ env: { MTJOBS_REDIS_URL: "redis://x:1" } }).lockRedisUrls).toEqual([
       "redis://x:1",
     ]);
@@ -87,7 +87,7 @@ describe("settings", () => {
     );
   });
 
-  it("are refused with where they come from and an example, an address with its value", () => {
+  it("are refused with their source and an example, an address with its value", () => {
     const address = "10.0.0.2/24";
     const errorFrom = (origin: string) =>
       expect.objectContaining({
@@ -132,7 +132,7 @@ describe("settings", () => {
 });
 
 describe("the settings file", () => {
-  it("is the first one found, and an empty object where there is none", () => {
+  it("is the first one found, and an empty object without one", () => {
     const [first, second] = [temporaryDirectory(), temporaryDirectory()];
     expect(readSettingsFile([first, second])).toEqual({});
     writeFileSync(join(second, "mtjobs.json"), '{"host":"two"}');

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { oldWords, proseOf, proseOfPage } from "./prose.ts";
+import { oldWords, proseOf, proseOfPage, proseOfTest } from "./prose.ts";
 import { parseSource, productDirectories, readSources, root } from "./sources.ts";
 
 it("no message, help text or comment of the product uses a word that the project avoids", () => {
@@ -22,6 +22,26 @@ it("the words are found in strings, templates and comments, and not in SQL or na
   ])
     expect([text, found(text)]).toEqual([text, 1]);
   for (const text of ["`SELECT 1 FROM t WHERE no = 1 AND nobody`", '"nobody"', "const mend = 1;"])
+    expect([text, found(text)]).toEqual([text, 0]);
+});
+
+it("no title or comment of a test uses a word that the project avoids", () => {
+  const prose = readSources(["test"]).flatMap(proseOfTest);
+  expect(prose.filter(({ kind }) => kind === "title").length).toBeGreaterThan(1_500);
+  expect(oldWords(prose)).toEqual([]);
+});
+
+it("the words are found in titles and comments of tests, and not in their data", () => {
+  const found = (text: string) => oldWords(proseOfTest(parseSource("a.test.ts", text))).length;
+  for (const text of [
+    'it("holds nobody up", () => {});',
+    'describe.runIf(isRoot)("a file of ours", () => {});',
+    'it.each([1])("is mended: %s", () => {});',
+    "test(`a $" + "{kind} stray`, () => {});",
+    "// Nobody waits.",
+  ])
+    expect([text, found(text)]).toEqual([text, 1]);
+  for (const text of ["// The user `nobody`.", 'it("runs", () => call("a file of ours"));'])
     expect([text, found(text)]).toEqual([text, 0]);
 });
 

@@ -1,10 +1,10 @@
 import { lineAt, type Node, type Source, walk } from "./sources.ts";
 
-/** One piece of English: of a source a string, a template with its values as `…`, or a comment; of a page a line. */
+/** One piece of English: of a source a string, a template with its values as `…`, a comment, or a test's title; of a page a line. */
 export interface Prose {
   path: string;
   line: number;
-  kind: "string" | "comment" | "page";
+  kind: "string" | "comment" | "title" | "page";
   text: string;
 }
 
@@ -51,6 +51,30 @@ export function proseOf(source: Source): Prose[] {
     found.push({ path: source.path, line: lineAt(source, node.start), kind: "string", text });
   });
   return found;
+}
+
+/** The titles and comments of a test file, without code in backticks. Its other strings are data. */
+export function proseOfTest(source: Source): Prose[] {
+  const found = proseOf(source).filter(({ kind }) => kind === "comment");
+  walk(source.program as unknown as Node, (node) => {
+    const title =
+      node.type === "CallExpression" && isTestFunction(node) ? (node.arguments as Node[])[0] : undefined;
+    const text = title && textOf(title);
+    if (title === undefined || text === undefined) return;
+    found.push({ path: source.path, line: lineAt(source, title.start), kind: "title", text });
+  });
+  return found.map((prose) => ({ ...prose, text: prose.text.replaceAll(/`[^`]*`/g, "`…`") }));
+}
+
+/** True for a call of `it`, `describe` or `test`, also through `.each(…)`, `.runIf(…)` and the like. */
+function isTestFunction(call: Node): boolean {
+  let name = call.callee as Node;
+  while (name.type !== "Identifier") {
+    if (name.type === "CallExpression") name = name.callee as Node;
+    else if (name.type === "MemberExpression") name = name.object as Node;
+    else return false;
+  }
+  return ["it", "describe", "test"].includes(name.name as string);
 }
 
 function textOf(node: Node): string | undefined {

@@ -96,7 +96,7 @@ async function sync(world: World, area: SampleArea, forMs: number): Promise<void
   await server.kill();
 }
 
-/** Turns a bit of a snapshot that is on its way to another host, once there is one; rejects where none comes. */
+/** Turns a bit of a snapshot that is on its way to another host, once it exists; rejects if it never does. */
 async function corruptCopy(area: SampleArea, forMs: number): Promise<void> {
   const directory = join(area.directory, ".mtjobs", "migration");
   for (const end = Date.now() + forMs; Date.now() < end; await sleep(5)) {
@@ -150,14 +150,14 @@ async function slowDown(
   const args = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", `inject=${inject}`, "-p", pid];
   const tracer = spawn("strace", args, { stdio: "ignore" });
   const ended = once(tracer, "exit");
-  // One that ends by itself was not let near the worker, or lost it.
+  // One that ends alone was not allowed to stop the worker, or lost it.
   const early = await Promise.race([ended, sleep(forMs)]);
   if (early !== undefined) throw new Error(`strace ended with ${early}`);
   tracer.kill();
   if ((await Promise.race([ended, sleep(10_000)])) === undefined) tracer.kill("SIGKILL");
 }
 
-/** Perhaps in the middle of a transaction, whose lock nobody else gets till they go on. */
+/** Perhaps in the middle of a transaction, whose lock no other process gets until they continue. */
 async function pauseMegatest({ clients, servers }: World, forMs: number): Promise<void> {
   const paused = [...clients, ...servers];
   if (paused.length === 0) throw new Error("Megatest was not at work");

@@ -20,7 +20,7 @@ export async function asked<T>(
   }
 }
 
-/** Asks for every area of a host to move away from it. Nobody waits for the end. */
+/** Asks for every area of a host to move away from it. It does not wait for the end. */
 export async function drain(world: World, host: HostName): Promise<void> {
   await asked(
     world,

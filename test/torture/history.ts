@@ -7,7 +7,7 @@ interface Line {
   sentence: string;
 }
 
-/** What happened, for whoever looks for a violation's cause. */
+/** What happened, to find the cause of a violation. */
 export class History {
   readonly lines: Line[] = [];
   readonly #began = performance.now();

@@ -37,7 +37,7 @@ const places = ["areas", ...hostNames] as const satisfies Where[];
 /** Runs of each area in the beginning, with ids from 1: jobs are about these, wherever they are by then. */
 export const runsPerArea = 8;
 
-/** Deeds of a round begin within so long, ms. */
+/** Actions of a round begin within this time, ms. */
 const roundMs = 8_000;
 
 /** What happens in the next round. The same numbers make the same round, whatever came of the last one. */

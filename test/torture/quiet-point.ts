@@ -11,7 +11,7 @@ import { asked } from "./ask.ts";
 import { hostNames } from "./plan.ts";
 import type { World } from "./world.ts";
 
-/** After the last fault's end nobody may be at work for longer, ms: a lease lasts a minute, and so does the watch over it. */
+/** After the last fault's end no job may work for longer, ms: a lease lasts a minute, and so does the watch. */
 const atRestWithinMs = 180_000;
 
 /** Lets everybody come to an end, with every worker there, and has each area looked over once more. */
@@ -29,7 +29,7 @@ export async function comeToRest(world: World): Promise<void> {
   });
   for (const host of hostNames) await asked(world, host, async (mtjobs) => await mtjobs.undrain(host));
   await rest(world);
-  // Whoever asks next finds what Megatest did meanwhile, and so does this.
+  // The next job finds what Megatest did meanwhile, and so does this.
   for (const area of world.areas) await inspect(world, area);
   await rest(world);
 }
@@ -83,7 +83,7 @@ async function inspect(world: World, area: SampleArea): Promise<void> {
 }
 
 /**
- * Every record that was known or acknowledged is there, once, at the area's one home; ids are nobody else's; nothing is left
+ * Every record that was known or acknowledged is there, once, at the area's one home; no id is used twice; nothing is left
  * over, and no lock.
  *
  * @param before what each area held when the round began

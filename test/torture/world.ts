@@ -71,7 +71,7 @@ export class World {
     await worker?.exited;
   }
 
-  /** For whoever reads of a failure: the last that the workers said. */
+  /** Returns the last output of the workers, for a failure's message. */
   workerLogs(): [string, string][] {
     return [...this.workers].map(([host, worker]) => [host, worker.stderr().slice(-4000)]);
   }

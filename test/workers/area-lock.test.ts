@@ -127,7 +127,7 @@ testWithServer("with two of three lock servers a lock is taken, renewed and rele
   ),
 );
 
-test("a lock that was handed over stands without its holder, and goes on with whoever knows its value", () =>
+test("a lock that was handed over lasts without its holder, and the process that knows its value continues it", () =>
   withRedis((redis, prefix, url) =>
     withLocks([url], async (locks) => {
       const keys = areaLockKeys(prefix, { realPath: "/a", areaId: "1" });

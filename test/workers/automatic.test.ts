@@ -83,7 +83,7 @@ describe("a look over the areas", () => {
 });
 
 describe("a worker", () => {
-  it("asks for the reduces of its areas by itself, each once, and says which lines are wrong, once", () =>
+  it("enqueues the reduces of its areas automatically, each once, and reports wrong lines, once", () =>
     onQueue(async (stage) => {
       const area = stage.area("a", "hostA");
       policies(area, "old runname=hold\nbad runname=hold; age=x");

@@ -46,7 +46,7 @@ async function fencedArea(): Promise<SampleArea> {
   return area;
 }
 
-/** Every table of ours and of Megatest in a database, but for the fence itself. */
+/** Every table of mtjobs and of Megatest in a database, except the fence. */
 function contentOf(area: SampleArea, part: FencePart): unknown {
   const db = new Database(fenceFile(area, part), { timeout: 10_000 });
   try {
@@ -122,7 +122,7 @@ describe("the fence", () => {
       ["9007199254740991", "4611686018427387904", "'none'"].map((token) => [part, token] as const),
     ),
   )(
-    "refuses a token of %s that is %s, for none is above it, and says how to mend that",
+    "refuses a token of %s that is %s, because none is above it, and says how to repair it",
     async (part, token) => {
       const area = await fencedArea();
       const before = contentOf(area, "area");

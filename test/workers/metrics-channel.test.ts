@@ -4,7 +4,7 @@ import { BatchSize } from "../../workers/move/session/batch-size.ts";
 import { type Metric, onMetric } from "../../workers/threads/metrics-channel.ts";
 import { waitFor } from "../support/area.ts";
 
-test("figures of locks, batches and waits for a busy database are told while somebody hears, and to nobody else", async () => {
+test("metrics of locks, batches and waits for a busy database reach a listener, and only while it listens", async () => {
   const received: Metric[] = [];
   const stop = onMetric((figure) => received.push(figure));
   const batchSize = new BatchSize("cache");

@@ -46,7 +46,7 @@ test("a job that reaches another host's worker goes on under its id in the homeh
     expect(stage.trace(area).map(({ host }) => host)).toEqual(["hostB", "hostB"]);
   }));
 
-test("a job that another tool added without an id goes on under one of ours", () =>
+test("a job that another tool added without an id continues under an id of mtjobs", () =>
   onQueue(async (stage) => {
     const area = stage.area("a", "hostB");
     stage.release(area);

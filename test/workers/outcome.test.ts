@@ -14,7 +14,7 @@ test("malformed data fails at once with the reason and is not tried again", () =
     expect(job.failedReason).toContain("must be an absolute path");
   }));
 
-test("a job by a name that nobody knows fails at once", () =>
+test("a job with an unknown name fails at once", () =>
   onQueue(async (stage) => {
     await stage.worker("hostA");
     const id = await stage.add("hostA", "explode", {}, { attempts: 5 });

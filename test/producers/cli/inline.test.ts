@@ -15,7 +15,7 @@ import {
   withRedis,
 } from "../../support/queue.ts";
 
-/** Nobody listens there: what works with it needs no Redis. */
+/** No server listens there: what works with it needs no Redis. */
 const noRedis = "redis://127.0.0.1:1";
 
 function environment(area: SampleArea, more: Record<string, string> = {}): Record<string, string> {
@@ -218,7 +218,7 @@ describe("reduce --inline", () => {
 });
 
 describe("status of an area after a reduce", () => {
-  it("shows what stands where, the area's id, that nobody holds it, and the job that was done", () =>
+  it("shows the files with their sizes, the area's id, that no job holds it, and the last job", () =>
     withRedis(async (_redis, prefix, url) => {
       const area = newArea();
       const { jobId, areaId } = documentOf(await reduceInline(area, ["--runname", "%", "--json"]));
@@ -242,7 +242,7 @@ describe("status of an area after a reduce", () => {
       );
     }));
 
-  it("counts neither hidden runs nor rows of ours among the area's runs", () =>
+  it("counts neither hidden runs nor rows of mtjobs among the area's runs", () =>
     withRedis(async (_redis, prefix, url) => {
       const area = newArea({ unsynced: false });
       await reduceInline(area, ["--runname", "%", "--json"]);

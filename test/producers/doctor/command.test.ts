@@ -15,7 +15,7 @@ const doctor = (area: SampleArea, args: string[] = [], env: Record<string, strin
   });
 
 describe("mtjobs doctor", () => {
-  it("ends with 0 where nothing is wrong, needs no Redis, and repairs nothing where no job ever was", async () => {
+  it("exits with 0 if nothing is wrong, needs no Redis, and repairs nothing if no job ever ran", async () => {
     const area = healthyArea();
     const before = fingerprint(area.directory, area.cacheRoot);
     const plain = await doctor(area);

@@ -61,7 +61,7 @@ describe("the doctor on the rows that guard ids", () => {
     expect(faultsOf(await diagnoseArea(area))).toEqual(["guards/cache/megatest.db"]);
   });
 
-  it("asks for none where nothing has moved", async () => {
+  it("requires none if no run has moved", async () => {
     const area = healthyArea();
     await reduceSafely(area, { runname: "none" });
     settleTimes(area);

@@ -43,7 +43,7 @@ describe("the doctor on migrations", () => {
     });
   });
 
-  it("lists strays that migrations which have ended left, and not those of one that goes on", async () => {
+  it("lists divergent caches that finished migrations kept, and not those of an open one", async () => {
     const area = healthyArea();
     leaveMigration(area, [...toHostB, "settled"]);
     const token = Number(readColumn(area.megatestDb, "SELECT max(token) FROM mtjobs_migrations")[0]);

@@ -85,7 +85,7 @@ describe("with a token", () => {
 
 describe("every answer", () => {
   it.each(["GET /healthz", "GET /api/v1/hosts", "GET /nothing", "GET /docs/", "GET /queues"])(
-    "to %s forbids what a page of ours never needs",
+    "to %s forbids what the overview page never needs",
     async (line) => {
       const { headers } = await locked.call(line, undefined, right);
       const policy = headers.get("content-security-policy") ?? "";
@@ -163,7 +163,7 @@ describe("an address to listen on", () => {
     }
   });
 
-  it("is loopback only where no other machine reaches it", () => {
+  it("is loopback only if no other machine can reach it", () => {
     const addresses = [
       "127.0.0.1",
       "127.9.9.9",

@@ -46,7 +46,7 @@ describe("the description of the API", () => {
     );
   });
 
-  it("is shown by a page that asks nobody else for anything", async () => {
+  it("is shown by a page that loads nothing from other servers", async () => {
     const page = await call("GET /docs/");
     expect(page.headers.get("content-type")).toMatch(/^text\/html/);
     const links = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link as string);

@@ -190,7 +190,7 @@ describe("the server stays up and refuses", () => {
     }
   });
 
-  it("clients that send a request byte by byte, which hold nobody else up", async () => {
+  it("clients that send a request byte by byte, which do not delay others", async () => {
     const slow = Array.from({ length: 50 }, openWire);
     for (const { socket } of slow) socket.write("POST /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ");
     const drip = setInterval(() => {

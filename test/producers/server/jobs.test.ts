@@ -202,7 +202,7 @@ describe("an Idempotency-Key", () => {
     expect(other.body.jobId).not.toBe(first.body.jobId);
   });
 
-  it("is not used up by a request that is refused: it may come again, mended", async () => {
+  it("is not used up by a request that is refused: the corrected request may use it again", async () => {
     const area = served.stage.area("mended", "hosto");
     const refused = await post({ job: "reduce", area: `${area}-elsewhere`, runname: "x" }, key("k5"));
     expect(refused).toMatchObject({ status: 404, body: { code: "not-an-area" } });

@@ -148,7 +148,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     expect(offences).toEqual([]);
   });
 
-  it("tells of what fails by itself, of drained hosts, stop files and areas on their way", async () => {
+  it("shows failing schedules and policies, drained hosts, stop files and migrating areas", async () => {
     const { redis, prefix } = served.stage;
     const now = new Date().toISOString();
     await writeOutcome(redis, prefix, {

@@ -111,7 +111,7 @@ describe("opening an area", () => {
     });
   });
 
-  it("refuses a file, and a path where nothing is, as no area", () => {
+  it("refuses a file, and a path that does not exist, as no area", () => {
     const root = temporaryDirectory();
     writeFile(join(root, "file"), "");
     expect(errorOf(() => openArea(join(root, "file"))).code).toBe("not-an-area");

@@ -55,14 +55,14 @@ describe("this user's cache", () => {
     expect(findCache(area, settings)).toMatchObject({ megatestDb });
   });
 
-  it("is undefined where there is no directory, or no megatest.db in it", () => {
+  it("is undefined without a directory, or without a megatest.db in it", () => {
     const { area, settings, given } = areaWithAlias();
     expect(findCache(area, settings)).toBeUndefined();
     writeFile(join(given, "megatest_ref.db"), "");
     expect(findCache(area, settings)).toBeUndefined();
   });
 
-  it("is found by the resolved path, with its ref only where that exists", () => {
+  it("is found by the resolved path, with its ref only if that exists", () => {
     const { area, settings, resolved } = areaWithAlias();
     const megatestDb = writeFile(join(resolved, "megatest.db"), "");
     expect(findCache(area, settings)).toEqual({ directory: resolved, megatestDb, refDb: undefined });

@@ -174,7 +174,7 @@ describe("includes of megatest.config", () => {
     expect(config.get("own", "b")).toBe("2");
   });
 
-  it("are found below the user's home directory where they begin with a tilde", () => {
+  it("are found below the user's home directory if they begin with a tilde", () => {
     const directory = temporaryDirectory();
     writeFile(join(directory, "home/x.config"), "[s]\na 1\n");
     const env = { HOME: join(directory, "home") };
@@ -188,17 +188,17 @@ describe("includes of megatest.config", () => {
     expect(read("[include #{getenv DIR}/x.config]\n", { DIR: directory }, directory).get("s", "a")).toBe("1");
   });
 
-  it("are skipped with a warning where they are missing, as Megatest skips them", () => {
+  it("are skipped with a warning if they are missing, as Megatest skips them", () => {
     const config = read("[s]\n[include none.config]\na 1\n");
     expect(config.get("s", "a")).toBe("1");
     expect(config.warnings).toHaveLength(1);
   });
 
-  it("are refused where they include themselves", () => {
+  it("are refused if they include themselves", () => {
     expect(errorOf(() => read("[include megatest.config]\n")).code).toBe("bad-config");
   });
 
-  it("are refused where they nest deeper than anybody writes them", () => {
+  it("are refused if they nest deeper than the limit", () => {
     const directory = temporaryDirectory();
     for (let i = 0; i < 20; i++) writeFile(join(directory, `c${i}`), `[include c${i + 1}]\n`);
     writeFile(join(directory, "c20"), "a 1\n");
@@ -221,7 +221,7 @@ describe("includes of megatest.config", () => {
     ["a binary file", (path: string) => void writeFile(path, "a\0b")],
     ["a huge sparse file", (path: string) => truncateSync(writeFile(path, ""), 2 ** 40)],
     ["a device", (path: string) => symlinkSync("/dev/zero", path)],
-  ])("are refused in bounded time where one is %s", (_what, make) => {
+  ])("are refused in bounded time if one is %s", (_what, make) => {
     const directory = temporaryDirectory();
     make(join(directory, "evil"));
     const started = performance.now();

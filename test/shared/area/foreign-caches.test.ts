@@ -114,7 +114,7 @@ describe("searching an area's caches", () => {
     expect(findCaches(area, settings).caches).toEqual([]);
   });
 
-  it("asks once who a stranger is who made a hundred directories with others' names", () => {
+  it("looks a user up once who made a hundred directories with others' names", () => {
     const { root, area, settings, put } = scene();
     for (let n = 0; n < 100; n++) put(`user${n}`, area.path);
     // An `id` that counts how often it is run.
@@ -164,7 +164,7 @@ describe("searching an area's caches", () => {
 });
 
 describe.runIf(isRoot)("another user's directory", () => {
-  it("that may be entered and not listed keeps nobody from finding the caches, nor from seeing that one is in use", () => {
+  it("that may be entered and not listed hides neither the caches nor that one is in use", () => {
     const { root, area, settings, put } = scene();
     const directory = put("root", area.path, { age: Date.now() / 1000 });
     chmodSync(root, 0o755);
@@ -246,7 +246,7 @@ describe("the rule of a single cache in use", () => {
     rmSync(selected, { recursive: true });
   });
 
-  it("judges no cache while the area's own databases are locked: whoever asked waits, and asks again", () => {
+  it("judges no cache while the area's own databases are locked: the job waits, and tries again", () => {
     const { area, settings, put } = scene();
     put(me, area.path);
     const locked = () => {

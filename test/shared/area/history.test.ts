@@ -19,7 +19,7 @@ function scene() {
 }
 
 describe("the history of an area", () => {
-  it("is empty where there is none, and reading creates nothing", () => {
+  it("is empty without a file, and reading creates nothing", () => {
     const { area } = scene();
     expect(readHistory(area, { limit: 10 })).toEqual([]);
     expect(statSync(area.privateDir, { throwIfNoEntry: false })).toBeUndefined();

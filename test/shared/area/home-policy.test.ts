@@ -15,7 +15,7 @@ function policyOf(text: string): HomePolicy {
 }
 
 describe("the policy of an area's homehost", () => {
-  it("is that nothing moves by itself where the config does not say so", () => {
+  it("is that no area moves automatically unless the config says so", () => {
     expect(policyOf("[setup]\nx y\n")).toEqual({ prefer: [], migrate: "never", quietForMs: 1_800_000 });
     expect(policyOf("[homehost]\nprefer hostA\n").migrate).toBe("never");
   });

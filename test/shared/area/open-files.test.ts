@@ -21,7 +21,7 @@ describe.runIf(process.platform === "linux")("looking for open files", () => {
     closeSync(fd);
   });
 
-  it("finds nobody for a closed and for a missing file", () => {
+  it("finds no process for a closed and for a missing file", () => {
     const root = temporaryDirectory();
     const file = writeFile(join(root, "a.db"), "");
     expect(openFiles([file])).toMatchObject({ pids: [] });

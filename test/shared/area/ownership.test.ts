@@ -101,7 +101,7 @@ describe("reading and writing as the owner", () => {
   });
 });
 
-describe("a file of ours", () => {
+describe("a file that mtjobs creates", () => {
   it("gets the mode of the model, whatever the umask, and keeps its content", () => {
     const root = temporaryDirectory();
     const model = writeFile(join(root, "model"), "");
@@ -123,7 +123,7 @@ describe("a file of ours", () => {
   });
 
   it.runIf(isRoot)(
-    "is nobody else's file that was put in its place: what only root may read stays so",
+    "is not another user's file that was put in its place: what only root may read stays so",
     () => {
       const root = temporaryDirectory();
       const model = writeFile(join(root, "model"), "");

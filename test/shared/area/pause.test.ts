@@ -27,13 +27,13 @@ test("a stop file in a root holds every area below it, by whatever path, and non
   expect(await findPause(area, [other, root])).toBe(file);
   expect(await findPause(join(other, "link"), [other, root])).toBe(file);
   expect(await findPause(makeArea(join(other, "a2")), [other, root])).toBeUndefined();
-  // Between root and area it is nothing of ours.
+  // Between root and area it does not count.
   rmSync(file);
   writeFile(join(root, "group/.mtjobs/pause"), "");
   expect(await findPause(area, [root])).toBeUndefined();
 });
 
-test("a stop file of any kind counts, and where there is no area there is nothing to hold", async () => {
+test("a stop file of any kind counts, and a missing area has none", async () => {
   const root = temporaryDirectory();
   const area = makeArea(join(root, "a1"));
   mkdirSync(join(area, ".mtjobs"));

@@ -22,7 +22,7 @@ function writeLog(area: Area, name: string, ageMs: number, text = ""): void {
 }
 
 describe("an area's Megatest servers", () => {
-  it("are none where there is no log directory", () => {
+  it("are none without a log directory", () => {
     expect(liveServers(newArea())).toEqual([]);
   });
 

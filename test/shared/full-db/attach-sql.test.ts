@@ -51,7 +51,7 @@ describe.skipIf(!can("sqlite3", "-version"))("the SQL that attach-sql prints", (
     },
   );
 
-  it("is right where completed-runs.db lacks columns, and where there is none yet", async () => {
+  it("is right if completed-runs.db lacks columns, and if it does not exist yet", async () => {
     const { files, undivided } = await divideArea([1, 2], {
       extraColumns: { tests: "priority INTEGER DEFAULT 7" },
     });

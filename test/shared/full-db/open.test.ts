@@ -87,7 +87,7 @@ describe("the files that queries read", () => {
     expect(fullRows(files, "SELECT count(*) AS n FROM runs")).toEqual([{ n: 12 }]);
   });
 
-  it("are refused where they are no databases of Megatest", async () => {
+  it("are refused if they are not databases of Megatest", async () => {
     const { files } = await divideArea([]);
     new Database(`${files.main}.other`).exec("CREATE TABLE runs (id)").close();
     expect(() => new FullDb({ ...files, main: `${files.main}.other` })).toThrow(

@@ -45,13 +45,13 @@ describe("a full-db connection", () => {
     "SELECT name, ncol FROM pragma_table_list WHERE schema = 'main' ORDER BY 1",
     "SELECT name FROM pragma_table_list() WHERE schema = 'main' ORDER BY 1",
     "SELECT name FROM sqlite_temp_schema UNION ALL SELECT name FROM temp.sqlite_schema",
-  ])("shows by %s the tables of an area that was never reduced, and none of ours", async (sql) => {
+  ])("shows by %s the tables of an area that was never reduced, and none of mtjobs", async (sql) => {
     const { files, undivided } = await divideArea([1, 2]);
     expect(readColumn(files.main, "SELECT name FROM sqlite_schema")).toContain("mtjobs_fence");
     expect(fullRows(files, sql)).toEqual(readRows(undivided, sql));
   });
 
-  it("shows none of our tables in completed-runs.db, nor where there is no such file yet", async () => {
+  it("shows none of our tables in completed-runs.db, nor before that file exists", async () => {
     const { files, undivided } = await divideArea([1]);
     const names = (side: string) => `SELECT name FROM ${side}.sqlite_schema WHERE type = 'table' ORDER BY 1`;
     expect(fullRows(files, names("completed"))).toEqual(readRows(undivided, names("main")));
@@ -97,7 +97,7 @@ describe("a full-db connection", () => {
     }
   });
 
-  it("answers from megatest.db alone where nothing was ever moved, and makes no completed-runs.db", async () => {
+  it("answers from megatest.db alone if nothing was ever moved, and creates no completed-runs.db", async () => {
     const { files, undivided } = await divideArea([]);
     const sql = "SELECT r.runname, t.* FROM runs r LEFT JOIN tests t ON t.run_id = r.id ORDER BY t.id";
     expect(fullRows(files, sql)).toEqual(readRows(undivided, sql));
@@ -126,7 +126,7 @@ describe("a full-db connection", () => {
     db.close();
   });
 
-  it("shows neither the rows that guard ids nor tables of ours", async () => {
+  it("shows neither the rows that guard ids nor the tables of mtjobs", async () => {
     const { files, undivided } = await divideArea([1, 2, 3]);
     expect(readRows(files.main, "SELECT count(*) AS n FROM runs WHERE runname = 'mtjobs-id-guard'")).toEqual([
       { n: 1 },

@@ -61,7 +61,7 @@ test("a Redis URL with a database that is no number is a bad setting that does n
   expect(withoutPassword("redis://me@corp:secret@h")).toBe("redis://me@corp:***@h");
 });
 
-test("nobody listening is reported as unreachable within a second", async () => {
+test("a port without a server is reported as unreachable within a second", async () => {
   const startedAt = Date.now();
   await expect(connectRedis("redis://127.0.0.1:1")).rejects.toMatchObject({ code: "redis-unreachable" });
   expect(Date.now() - startedAt).toBeLessThan(1500);

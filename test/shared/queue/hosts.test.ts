@@ -37,7 +37,7 @@ test("a worker that leaves does not announce the end of its twin on the host", (
     expect((await findHost(redis, prefix, "hostA"))?.alive).toBe(true);
   }));
 
-test("an announcement runs out by itself", () =>
+test("an announcement expires", () =>
   withRedis(async (redis, prefix) => {
     await announceHost(redis, prefix, record("hostA", "10.0.0.1"));
     const left = await redis.pttl(`${prefix}:alive:hostA`);

@@ -86,7 +86,7 @@ describe("an error of a database that is busy", () => {
     const area = small();
     const db = new Database(area.megatestDb);
     db.exec("BEGIN IMMEDIATE");
-    // As a server that locks a file for another host would answer: nobody of this host holds anything.
+    // As a server that locks a file for another host would answer: no process of this host holds a lock.
     const error = Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
     db.exec("ROLLBACK");
     await expect(

@@ -11,7 +11,7 @@ import { isRoot, nobody, settingsFor, temporaryDirectory } from "../../support/a
 
 const never = new AbortController().signal;
 
-/** A directory with one database `there`, and a name where nothing is. */
+/** A directory with one database `there`, and a name without a file. */
 function scene() {
   const directory = temporaryDirectory();
   const there = join(directory, "there.db");
@@ -76,7 +76,7 @@ describe("a database that is gone when it is opened", () => {
 });
 
 describe("the guard of a host's caches", () => {
-  it("is not opened where a link stands in its place, nor made where that leads", async () => {
+  it("is not opened through a link in its place, nor created at the link's target", async () => {
     const { directory } = scene();
     const settings = settingsFor({ cacheRoot: directory, user: "ann" });
     await withPairGuard(settings, async () => {});

@@ -126,7 +126,7 @@ describe("the traits of an area", () => {
     expect(unionOfRuns(filesOf(area)).losers).toEqual([]);
   });
 
-  it("let a block id mean another path, and add a column nobody foresaw", () => {
+  it("let a block id mean another path, and add an unexpected column", () => {
     const area = settled();
     reuseBlockId(area, ["area"], 2);
     addColumn(area, "tests", "site TEXT DEFAULT 'here'");

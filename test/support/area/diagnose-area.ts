@@ -26,7 +26,7 @@ export function placeOf({ user, cacheRoot, host: home }: SampleArea, host = home
   };
 }
 
-/** One check by its name; fails where there is none. */
+/** One check by its name; fails without it. */
 export function checkOf({ checks }: Diagnosis, name: string): Check {
   const found = checks.find((check) => check.name === name);
   if (found === undefined)

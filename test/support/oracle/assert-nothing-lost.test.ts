@@ -41,7 +41,7 @@ function recordOf(union: Union, table: string, id: number) {
 }
 
 describe("assertNothingLost", () => {
-  it("finds nothing where nothing happened", () => {
+  it("finds nothing without a change", () => {
     const area = newArea();
     const before = unionOfRuns(filesOf(area));
     expect(findLosses(before, unionOfRuns(filesOf(area)))).toEqual([]);
@@ -164,7 +164,7 @@ describe("assertNothingLost", () => {
     assertNothingLost(before, unionOfRuns(filesOf(area)));
   });
 
-  it("takes megatest.db's change where the cache did not change, and the cache's where both did", () => {
+  it("takes megatest.db's change if the cache did not change, and the cache's if both did", () => {
     const area = settledArea();
     const theirs = changeInMegatestDbOnly(area, 4, "theirs");
     const both = changeInMegatestDbOnly(area, 5, "theirs");

@@ -48,7 +48,7 @@ export function runCommand(args: readonly string[], options?: CommandOptions): P
   return startCommand(args, options).finished;
 }
 
-/** The one JSON document on stdout; fails where there is anything else. */
+/** The one JSON document on stdout; fails if it has anything else. */
 export function documentOf({ stdout, stderr }: Finished): Record<string, unknown> {
   try {
     return JSON.parse(stdout) as Record<string, unknown>;

@@ -38,7 +38,7 @@ function merge({ home, divergent, base }: ReturnType<typeof fork>) {
 const atHome = (home: SampleArea, sql: string) =>
   [home.cacheDb, home.refDb, home.megatestDb].map((file) => readColumn(file, sql)[0]);
 
-describe("a row of a stray that describes the area", () => {
+describe("a row of a divergent cache that describes the area", () => {
   it("comes home to all three databases where it is new, and by its name, whatever its id", async () => {
     const at = fork(
       `INSERT INTO test_meta (testname, description) VALUES ('t-new', 'of the stray');
@@ -76,7 +76,7 @@ describe("a row of a stray that describes the area", () => {
     expect(keptVersions(both.home, "metadat", 1, "val")).toEqual(['"stray"']);
   });
 
-  it("takes no row's place in megatest.db that nobody else has: that is kept aside", async () => {
+  it("does not replace a row that only megatest.db has: it is kept aside", async () => {
     const at = fork("INSERT INTO metadat (id, var, val) VALUES (700, 'of the stray', '1')");
     openToWrite(at.home.megatestDb, (db) =>
       db.exec("INSERT INTO metadat (id, var, val) VALUES (700, 'by hand', '2')"),
@@ -87,7 +87,7 @@ describe("a row of a stray that describes the area", () => {
     expect(keptVersions(at.home, "metadat", 700, "var")).toEqual(['"by hand"']);
   });
 
-  it("of the archive keeps its id, by which tests name it, or is kept aside where that is taken", async () => {
+  it("of the archive keeps its id, by which tests name it, or is kept aside if the id is taken", async () => {
     const block = (path: string) =>
       `INSERT INTO archive_blocks (id, archive_disk_id, disk_path) VALUES (900, 1, '${path}')`;
     const alone = fork(block("/stray"));

@@ -115,54 +115,51 @@ async function merge(home: SampleArea, divergent: SampleArea, base: string): Pro
   });
 }
 
-describe("whatever a home and a stray did since they parted", () => {
-  it(
-    "every test is at home once, with the value of whoever changed it, and no value is lost",
-    { timeout: 180_000 },
-    () =>
-      fc.assert(
-        fc.asyncProperty(
-          fc.array(act, { maxLength: 4 }),
-          fc.array(act, { minLength: 1, maxLength: 12 }),
-          async (common, apart) => {
-            const home = newArea({ runs: 1, testsPerRun: 1, inFlight: 0, unsynced: false });
-            await perform(home, home, common);
-            await perform(home, home, [{ at: "home", does: "sync" }]);
-            letTimePass(home);
-            const directory = home.directory;
-            const divergent = {
-              ...home,
-              cacheDb: join(directory, "s.db"),
-              refDb: join(directory, "s-ref.db"),
-            };
-            copyFileSync(home.cacheDb, divergent.cacheDb);
-            const base = join(directory, "base.db");
-            for (const file of [divergent.refDb, base]) copyFileSync(home.refDb, file);
-            const parted = commentsOf(home.cacheDb);
-            writeGapAt(home);
-            await perform(home, divergent, apart);
-            const [own, theirs] = [commentsOf(home.cacheDb), commentsOf(divergent.cacheDb)];
-            await merge(home, divergent, base);
-            // What both wrote alike needs no merging; Megatest's next sync tells the ref of it.
-            await perform(home, home, [{ at: "home", does: "sync" }]);
-            const kept = keptComments(home);
-            for (const file of [home.cacheDb, home.refDb, home.megatestDb]) {
-              const seen = commentsOf(file);
-              for (const name of new Set([...own.keys(), ...theirs.keys()])) {
-                const [was, ours, other] = [parted.get(name), own.get(name), theirs.get(name)];
-                const isTheirs = other !== undefined && other !== was && (ours === undefined || ours === was);
-                expect(seen.get(name), `${name} in ${file}`).toBe(isTheirs ? other : ours);
-                const isLost = !isTheirs && other !== undefined && other !== was && other !== ours;
-                if (isLost)
-                  expect(
-                    kept.some((row) => row.includes(`'${other}'`)),
-                    `${name} kept`,
-                  ).toBe(true);
-              }
+describe("after any changes to a home and a divergent cache", () => {
+  it("every test is at home once, with the changed value, and no value is lost", { timeout: 180_000 }, () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(act, { maxLength: 4 }),
+        fc.array(act, { minLength: 1, maxLength: 12 }),
+        async (common, apart) => {
+          const home = newArea({ runs: 1, testsPerRun: 1, inFlight: 0, unsynced: false });
+          await perform(home, home, common);
+          await perform(home, home, [{ at: "home", does: "sync" }]);
+          letTimePass(home);
+          const directory = home.directory;
+          const divergent = {
+            ...home,
+            cacheDb: join(directory, "s.db"),
+            refDb: join(directory, "s-ref.db"),
+          };
+          copyFileSync(home.cacheDb, divergent.cacheDb);
+          const base = join(directory, "base.db");
+          for (const file of [divergent.refDb, base]) copyFileSync(home.refDb, file);
+          const parted = commentsOf(home.cacheDb);
+          writeGapAt(home);
+          await perform(home, divergent, apart);
+          const [own, theirs] = [commentsOf(home.cacheDb), commentsOf(divergent.cacheDb)];
+          await merge(home, divergent, base);
+          // What both wrote alike needs no merging; Megatest's next sync tells the ref of it.
+          await perform(home, home, [{ at: "home", does: "sync" }]);
+          const kept = keptComments(home);
+          for (const file of [home.cacheDb, home.refDb, home.megatestDb]) {
+            const seen = commentsOf(file);
+            for (const name of new Set([...own.keys(), ...theirs.keys()])) {
+              const [was, ours, other] = [parted.get(name), own.get(name), theirs.get(name)];
+              const isTheirs = other !== undefined && other !== was && (ours === undefined || ours === was);
+              expect(seen.get(name), `${name} in ${file}`).toBe(isTheirs ? other : ours);
+              const isLost = !isTheirs && other !== undefined && other !== was && other !== ours;
+              if (isLost)
+                expect(
+                  kept.some((row) => row.includes(`'${other}'`)),
+                  `${name} kept`,
+                ).toBe(true);
             }
-          },
-        ),
-        { numRuns: sequences, seed },
+          }
+        },
       ),
+      { numRuns: sequences, seed },
+    ),
   );
 });

@@ -54,7 +54,7 @@ async function merge({ home, divergent, base }: Fork, withBase = true) {
 const everywhereAtHome = (home: SampleArea, sql: string) =>
   [home.cacheDb, home.refDb, home.megatestDb].map((file) => readColumn(file, sql)[0]);
 
-describe("a row of a stray", () => {
+describe("a row of a divergent cache", () => {
   it("that is as it was is left, whatever became of it at home", async () => {
     const at = fork();
     edit(at.home, everywhere, (db) =>
@@ -88,7 +88,7 @@ describe("a row of a stray", () => {
     ]);
   });
 
-  it("that changed at both stays as it is at home, and the stray's version is kept once and told", async () => {
+  it("that changed in both stays as it is at home, and the other version is kept once and reported", async () => {
     const at = fork();
     write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
     edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'home' WHERE id = 2"));
@@ -231,7 +231,7 @@ describe("a row of a stray", () => {
     ]);
   });
 
-  it("that differs is kept where there is nothing to tell who changed it, and comes home where it is new", async () => {
+  it("that differs is kept if nothing shows which side changed it, and is merged if it is new", async () => {
     const at = fork();
     write(
       at.divergent,
@@ -241,7 +241,7 @@ describe("a row of a stray", () => {
   });
 });
 
-describe("what a stray's sync brought to megatest.db", () => {
+describe("what the sync of a divergent cache wrote to megatest.db", () => {
   it("comes home where the home had not changed it, is written again where it is another row, and nothing is lost", async () => {
     const at = fork();
     const client = openClient(at.divergent);
@@ -274,7 +274,7 @@ describe("what a stray's sync brought to megatest.db", () => {
     ]);
   });
 
-  it("is kept aside where it took another's place there and nobody else has it any more", async () => {
+  it("is kept aside if it replaced another row there that no other database has", async () => {
     const { home } = fork();
     write(
       home.megatestDb,

@@ -53,7 +53,7 @@ describe("an area with ids that no JavaScript number holds", () => {
   });
 
   it.each(recordTables.slice(0, 4))(
-    "is refused by name with nothing changed where there is no room for the gap: %s",
+    "is refused by name with nothing changed if there is no room for the gap: %s",
     async (table) => {
       const root = temporaryDirectory();
       const { area, place } = buildForTwo(root, { unsynced: false });
@@ -79,7 +79,7 @@ describe("an area with ids that no JavaScript number holds", () => {
   );
 });
 
-describe("a stray with ids that no JavaScript number holds", () => {
+describe("a divergent cache with ids that no JavaScript number holds", () => {
   it.each(farIds)("comes home with all that was written to it: from %d on", async (id) => {
     const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
     for (const table of [...recordTables].reverse()) giveId(home, table, 2, id);

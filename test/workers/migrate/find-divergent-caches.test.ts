@@ -14,7 +14,7 @@ const never = new AbortController().signal;
 
 const write = (file: string, sql: string) => openToWrite(file, (db) => db.exec(sql));
 
-describe("finding strays on the old host", () => {
+describe("finding divergent caches on the old host", () => {
   it("takes the closed pair for none, and finds it again once somebody opened it by force", async () => {
     const pairs = twoPairs();
     await takeSnapshot(pairs);

@@ -78,7 +78,7 @@ async function scene(mode: number, meanwhile = (_: SampleArea) => {}) {
 const bytesOf = (file: string) => readFileSync(file).toString("latin1");
 
 describe.runIf(isRoot)("a cache of another user that changed once the homehost had moved", () => {
-  it("is no stray where that user may not write to megatest.db: nothing of it comes home", async () => {
+  it("does not count if that user may not write to megatest.db: none of its rows is merged", async () => {
     const { area, o, watch, files, copy } = await scene(0o644);
     const before = unionAt(area);
     await watch(0);
@@ -89,7 +89,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     expect(unionAt(area)).toEqual(before);
   });
 
-  it("comes home where that user may, from a copy: it is neither changed nor closed", async () => {
+  it("is merged from a copy if that user may: it is neither changed nor closed", async () => {
     const { area, o, second, watch, files, copy } = await scene(0o666);
     const before = bytesOf(second.cacheDb);
     await watch(0);
@@ -107,7 +107,7 @@ describe.runIf(isRoot)("a cache of another user that changed once the homehost h
     });
   });
 
-  it("is no stray where it holds no run of the area, as what an area leaves that was deleted", async () => {
+  it("does not count if it has no run of the area, as the cache of a deleted area", async () => {
     const { area, o, second, own, watch, files } = await scene(0o666);
     const others = "UPDATE runs SET event_time = event_time + 7, runname = 'x' || runname";
     for (const file of [second.cacheDb, second.refDb]) openToWrite(file, (db) => db.exec(others));

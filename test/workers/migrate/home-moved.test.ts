@@ -22,7 +22,7 @@ async function movedMeanwhile(home: HostName, then: (job: Job, isHome: HostName)
 }
 
 describe("a migration whose area has another home by the time the old one is asked", () => {
-  it("has nothing to do where that is the one it was to move to", () =>
+  it("has nothing to do if that is the one it was to move to", () =>
     movedMeanwhile("host-b", ({ failedReason, returnvalue }, isHome) => {
       expect(failedReason).toBeUndefined();
       expect(returnvalue).toMatchObject({ outcome: "already-home" });

@@ -36,7 +36,7 @@ describe("the switch of .homehost", () => {
     expect(existsSync(join(area.realPath, ".homehost.mtjobs-5"))).toBe(false);
   });
 
-  it("writes nothing that nobody would read from it", () => {
+  it("writes nothing that no host would read from it", () => {
     const area = areaAtHome();
     for (const home of ["10.0.0.2/24", "10.0.0.2 ", "a b", ""])
       expect(() => writeNextHome(area, home, 5)).toThrow(expect.objectContaining({ code: "bad-settings" }));

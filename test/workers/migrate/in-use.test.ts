@@ -59,7 +59,7 @@ describe("servers of an area", () => {
     });
   });
 
-  it("are ended where they are Megatest's and this user's, and waited for", async () => {
+  it("are ended if they are Megatest's and this user's, and waited for", async () => {
     const pairs = twoPairs();
     const server = await startServer(pairs, ["-server", "-"]);
     const ended = once(server, "exit");

@@ -64,7 +64,7 @@ async function withClosedPair(wal = false): Promise<TwoPairs> {
 const clean = ({ area, new: settings }: TwoPairs, token: number) =>
   cleanPair({ area, settings, signal: new AbortController().signal }, token, "10.0.0.1");
 
-describe("installing a pair where none stands", () => {
+describe("installing a pair without an existing one", () => {
   it.each([false, true])(
     "brings every row of every table, closed, sound and marked as ready (WAL: %s)",
     async (cacheWal) => {
@@ -222,7 +222,7 @@ describe.each([false, true])("installing over a closed pair of an earlier migrat
 });
 
 describe("building a pair for a take-over", () => {
-  it("gives the cache and its ref every row of megatest.db, closed, with a gap and nothing of ours", async () => {
+  it("gives the cache and its ref every row of megatest.db, closed, with a gap and no table of mtjobs", async () => {
     const pairs = twoPairs();
     const base = pairs.area.megatestDb;
     const { area, new: settings, directory, gap } = pairs;

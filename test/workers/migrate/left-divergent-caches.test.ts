@@ -10,7 +10,7 @@ import { temporaryDirectory, writeAgainst } from "../../support/area.ts";
 import { buildForTwo, closeByHand, contextOn, switchByHand } from "../../support/hosts.ts";
 import { historyOf } from "../../support/queue.ts";
 
-it("a migration whose home has nothing to merge strays with says in its result and its history that they stay", async () => {
+it("a migration whose home has no cache to merge divergent caches into reports in its result and its history that they stay", async () => {
   const { area, place } = buildForTwo(temporaryDirectory());
   const o = { ...place, jobId: "migrate-1" };
   await closeByHand(o);

@@ -34,7 +34,7 @@ async function reduceOn(side: "old" | "new", place: Place, runname = "none") {
   return await runJob("reduce", payload, contextOn(side, { ...place, jobId: `reduce-${side}` }));
 }
 
-describe("a job on an area whose migration nobody goes on with", () => {
+describe("a job on an area whose migration no worker continues", () => {
   it.each(["migration-closed", "migration-installed", "intent-committed"] as const)(
     "is put off while it may be taken up at %s, then undoes it and does its own work",
     async (step) => {
@@ -77,7 +77,7 @@ describe("a job on an area whose migration nobody goes on with", () => {
 });
 
 describe("a migration that stands in closing while its lease lives", () => {
-  it("is left to whoever is at work, and undone once its job says that nobody is", async () => {
+  it("is left to the worker that runs it, and undone once its job reports that none does", async () => {
     const { area, place } = buildForTwo(temporaryDirectory());
     const before = unionAt(area);
     await leaveAt("old-cache-closed", place);
@@ -92,8 +92,8 @@ describe("a migration that stands in closing while its lease lives", () => {
   });
 });
 
-describe("a part of a migration that has been undone", () => {
-  it.each([closeByHand, switchByHand])("holds nobody up when it wakes: %o", async (localStep) => {
+describe("a step of a migration that has been undone", () => {
+  it.each([closeByHand, switchByHand])("delays no other job when it wakes: %o", async (localStep) => {
     const { area, place } = buildForTwo(temporaryDirectory());
     await leaveAt("migration-closed", place);
     letLeaseRunOut(area);

@@ -69,7 +69,7 @@ describe("the table of migrations", () => {
     }
   });
 
-  it("is called corrupt where a row is none of ours", () => {
+  it("is reported as corrupt if mtjobs did not write a row", () => {
     const db = open();
     beginMigration(db, row, 3);
     db.exec("UPDATE area.mtjobs_migrations SET state = 'perhaps'");

@@ -85,7 +85,7 @@ describe("a worker on its rounds", () => {
       ]);
     }));
 
-  it("asks on its first round for an area that prefers its host, with nobody else asking", () =>
+  it("requests on its first round an area that prefers its host, without another request", () =>
     onHosts(async (hosts) => {
       const area = hosts.area();
       const config = join(area.directory, "megatest.config");

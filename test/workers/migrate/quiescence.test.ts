@@ -143,7 +143,7 @@ describe("an area is not quiet", () => {
     expect((await verdicts(area))[0]).toBe("tests false");
   });
 
-  it("by megatest.db alone where there is no cache", async () => {
+  it("by megatest.db alone without a cache", async () => {
     const area = quietArea();
     setTest(area, ["area"], "RUNNING", ago(60));
     const { megatestDb, completedDb } = filesOf(area);
@@ -162,7 +162,7 @@ describe("an area is not quiet", () => {
 });
 
 describe("times that cannot be", () => {
-  it("do not keep an area busy for ever, but a test that runs in the future does, and no time is promised", async () => {
+  it("do not keep an area busy forever, but a test that runs in the future does, and no time is promised", async () => {
     const area = quietArea();
     edit(area, ["cache"], (db) =>
       db.prepare("UPDATE runs SET last_update = 0, event_time = ? WHERE id = 1").run(ago(-86_400 * 365)),
@@ -186,7 +186,7 @@ describe("times that cannot be", () => {
     },
   );
 
-  it("are no time at all where they are no numbers", async () => {
+  it("do not count as times if they are not numbers", async () => {
     const area = quietArea();
     edit(area, ["cache"], (db) =>
       db.exec(

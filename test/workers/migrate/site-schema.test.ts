@@ -65,7 +65,7 @@ it("an area moves with a table that only the site's programs can compute", async
   ]);
 });
 
-it("a stray comes home where triggers have text in double quotes", async () => {
+it("a divergent cache is merged if triggers have text in double quotes", async () => {
   const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
   const divergent = join(home.directory, "stray.db");
   copyFileSync(home.cacheDb, divergent);

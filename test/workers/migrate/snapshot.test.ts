@@ -22,7 +22,7 @@ describe("the snapshot of a closed pair", () => {
     expect(statSync(join(pairs.directory, "ref.db")).mode).toBe(statSync(pairs.area.megatestDb).mode);
   });
 
-  it("holds the cache alone where there is no ref", async () => {
+  it("has only the cache if it has no ref", async () => {
     const pairs = twoPairs();
     const pair = pairAt(pairs.area, pairs.old);
     const o = { directory: pairs.directory, stepToken: 7, model: pairs.area.megatestDb, signal: never };

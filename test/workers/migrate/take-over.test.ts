@@ -54,7 +54,7 @@ describe("a take-over", () => {
     expect(migrationRow(area)).toMatchObject({ kind: "takeover", state: "switched", new_ready: 1 });
     const token = Number(migrationRow(area)?.token);
     expect(existsSync(baseFile(openArea(area.directory), token))).toBe(true);
-    // Nobody waits for the lost home: the new one works.
+    // The new home works without waiting for the lost one.
     await runReduce(there, { runname: "none" });
 
     await reconcileBoth(o);

@@ -25,7 +25,7 @@ import {
   unionAt,
 } from "../../support/hosts.ts";
 
-/** What nobody should do, and somebody does: a run is written to a closed cache. */
+/** What no process should do: a run is written to a closed cache. */
 function writeByForce(file: string): void {
   const db = new Database(file, { fileMustExist: true });
   db.exec(`DROP TRIGGER mtjobs_closed_insert_runs;

@@ -86,7 +86,7 @@ describe("a moved run of which a test is alive again", () => {
     expect(readColumn(area.cacheDb, "SELECT id FROM runs WHERE id = 2")).toEqual([]);
   });
 
-  it("is looked at once after its move, and nobody is told that a sync kept putting rows back", async () => {
+  it("is checked once after its move, and no warning says that a sync kept putting rows back", async () => {
     const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 4 });
     const failpoint = (name: string) => {
       if (name === "moved") write(area, running(area));
@@ -111,7 +111,7 @@ describe("late rows that came under ids above the guards", () => {
   });
 });
 
-describe("a run that comes to life when a part of it has been removed", () => {
+describe("a run that becomes active when some of its rows have been removed", () => {
   it("is left as it is, and a later job finishes it", async () => {
     // Larger than the first slices, so that it is cut.
     const area = newArea({ runs: 1, inFlight: 0, unsynced: false, testsPerRun: 60 });

@@ -32,7 +32,7 @@ function areaWithSecondCache(): { area: SampleArea; second: ReturnType<typeof ad
   return { area, second: addSecondCache(area, other) };
 }
 
-/** As if nobody had used it for two days. */
+/** As if it had not been used for two days. */
 function age(directory: string): void {
   const then = Date.now() / 1000 - 2 * 86_400;
   for (const name of readdirSync(directory)) utimesSync(join(directory, name), then, then);

@@ -19,7 +19,7 @@ function fatArea(options: { inFlight?: number; cacheWal?: boolean } = {}): Sampl
 const freePages = (file: string) => readColumn(file, "PRAGMA freelist_count")[0];
 
 describe("compaction", () => {
-  it("gives the free pages of cache, ref and megatest.db back where there are many and the area is quiet", async () => {
+  it("gives the free pages of cache, ref and megatest.db back if they are many and the area is quiet", async () => {
     const area = fatArea();
     const { result } = await reduceSafely(area, { ...onlyOld, compact: "auto" });
     expect(result.warnings).toEqual([]);

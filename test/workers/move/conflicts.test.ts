@@ -89,7 +89,7 @@ describe("a run whose target and name are in completed-runs.db already", () => {
 });
 
 describe("cache and megatest.db with the same name under two ids", () => {
-  it("make a run a conflict under both ids: nobody but a person can say which is meant", async () => {
+  it("make a run a conflict under both ids: only a person can say which is meant", async () => {
     const area = newArea(fourRuns);
     edit(area, ["cache"], (db) =>
       db.exec(

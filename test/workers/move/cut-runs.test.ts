@@ -43,7 +43,7 @@ describe("a run that is removed in several slices", () => {
     expect(completedColumn(area, "SELECT source FROM mtjobs_superseded")).toEqual(["area"]);
   });
 
-  it("stays whole where its last test came to life after the copy", async () => {
+  it("stays whole if its last test became active after the copy", async () => {
     const area = largeRun();
     const test = lastTest(area);
     const failpoint = once("removing", () =>

@@ -76,7 +76,7 @@ describe("a run with unfinished tests", () => {
     expect(skippedBy((await reduceSafely(area)).result)).toEqual({ 2: "in-flight" });
   });
 
-  it("stays for the given id too, whoever asks", async () => {
+  it("stays for the given id too, for every user", async () => {
     const area = finishedArea();
     addRunningTest(area, 2, hour);
     const { result } = await reduceSafely(area, { runname: undefined, runId: [2] });

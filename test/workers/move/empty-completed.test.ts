@@ -142,7 +142,7 @@ describe("completed-runs.db", () => {
     expect(faultsOf(await diagnoseArea(area))).toEqual([]);
   });
 
-  it("whose making was killed before it had its name is told of by the doctor, once nobody can be at it any more", async () => {
+  it("whose creation was killed before it had its name is reported by the doctor, once no job can be creating it", async () => {
     const area = small();
     await runReduce(area, { runname: "none" });
     const left = join(area.directory, ".mtjobs-new-4f1c");

@@ -57,7 +57,7 @@ describe.each(farIds)("ids that no JavaScript number holds, from %d on", (id) =>
     assertNothingLost(before, unionOf(area));
   });
 
-  it.each(recordTables)("stay where they are with a run in flight, and end no walk: %s", async (table) => {
+  it.each(recordTables)("stay in place with a run in flight, and end no walk: %s", async (table) => {
     const area = smallArea();
     giveId(area, table, 5, id);
     const { result } = await reduceSafely(area);

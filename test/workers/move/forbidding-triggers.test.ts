@@ -72,7 +72,7 @@ describe("a trigger that", () => {
     },
   );
 
-  it("forbids a change and is named like one of ours is set aside, too, and told of in the dry run", async () => {
+  it("forbids a change and is named like one of mtjobs is set aside, too, and reported by the dry run", async () => {
     const area = small();
     edit(area, everywhere, (db) =>
       db.exec(
@@ -113,7 +113,7 @@ describe("rows that a removal leaves behind", () => {
       await withMove(area, async (session) => {
         const { db, plans, token, context } = session;
         await indexChildren(session, "cache");
-        // Nobody but this connection knows of it, so that nobody can set it aside.
+        // Only this connection knows of it, so that no other can set it aside.
         db.exec(
           `CREATE TEMP TRIGGER keeps BEFORE DELETE ON cache.${table} WHEN old.id > 0 BEGIN SELECT RAISE(IGNORE); END`,
         );

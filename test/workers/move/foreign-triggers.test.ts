@@ -46,7 +46,7 @@ describe("triggers that change rows as they are inserted", () => {
     expect(completedColumn(area, "SELECT val FROM extradat WHERE key = 'late'")).toEqual(["mine"]);
   });
 
-  it("do not keep a dead job's copies from being taken back, not even where they forbid it", async () => {
+  it("do not keep a dead job's copies from being taken back, even if they forbid it", async () => {
     const area = newArea(fourRuns);
     const { signal } = await runReduceProcess(area, ["--runname", "%", "--compact", "never"], {
       MTJOBS_FAILPOINT: "copied=kill",

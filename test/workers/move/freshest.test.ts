@@ -135,7 +135,7 @@ describe("of a row that cache and megatest.db have otherwise", () => {
     expect(keptVersions(area, "tests", id, "comment")).toEqual(['"there"']);
   });
 
-  it("the cache's version moves where there is no ref at all", async () => {
+  it("the cache's version moves if the cache has no ref", async () => {
     const area = agreedArea();
     const id = firstTestOf(area, 2);
     write(area, "cache", "here", early);

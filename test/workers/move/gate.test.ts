@@ -26,7 +26,7 @@ let watched = 0;
 const productFrame = /\/(?:workers|shared)\/(?!.*\.test\.ts)/;
 const isOfJob = (stack: string) =>
   /\/workers\/(?:move|migrate|records|area-db)\/(?!\S*\.test\.ts)/.test(stack);
-/** Files of ours that nobody else opens: a pair before it stands in its place, and the guard, which is a lock itself. */
+/** Files that only mtjobs opens: a pair before it is installed, and the guard, which is a lock itself. */
 const onOwnFile = /\/workers\/migrate\/pair\/(?:build-pair|pair-guard)\.ts|at putPair /;
 /** Tables of a connection's own need no lock; what ends a transaction may need one. */
 const needsLock = (sql: string) => /\b(?:cache|ref|area|completed)\b|^\s*(?:COMMIT|BEGIN)/i.test(sql);
@@ -92,7 +92,7 @@ describe("every statement of a job on an area's databases waits for a lock of so
     expect([...outside]).toEqual([]);
   });
 
-  it("in a migration with a stray, in one that is undone, and in a take-over", async () => {
+  it("in a migration with a divergent cache, in one that is undone, and in a take-over", async () => {
     outside.clear();
     watched = 0;
     const there = buildForTwo(temporaryDirectory());

@@ -56,7 +56,7 @@ describe("the history counts each moved run once", () => {
     const abort = new AbortController();
     const failpoint = (step: string) => {
       if (step !== "removed-from-area" || abort.signal.aborted) return;
-      // Nobody can write the run's state now, so the job gives up after its grace.
+      // The run's state cannot be written now, so the job gives up after its grace.
       writer.exec("BEGIN IMMEDIATE");
       abort.abort(new JobsError("cancelled", "asked to"));
     };

@@ -82,7 +82,7 @@ describe("when the newest run has moved", () => {
     expect(await refill(area)).toEqual({});
   });
 
-  it("the guards never move and are never told of, and later jobs leave them where they are while they hold", async () => {
+  it("the guards never move and are never reported, and later jobs leave them in place while they are needed", async () => {
     const area = newArea(finished);
     await reduceSafely(area);
     const guard = readColumn(area.cacheDb, "SELECT id FROM runs");

@@ -72,7 +72,7 @@ async function quietness(area: SampleArea, quietForMs: number) {
 }
 
 describe("the guards of ids", () => {
-  it("say of nothing that it is recent, or ahead of the clock, for all the time that they bear", async () => {
+  it("make nothing recent, or ahead of the clock, despite the times in them", async () => {
     const area = newArea({ runs: 3, inFlight: 0, testsPerRun: 3, unsynced: false });
     const place = placeOf(area);
     const before = await areaStatus(area.directory, place);

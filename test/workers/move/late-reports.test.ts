@@ -160,7 +160,7 @@ describe("a late report for a moved run is collected by the next job", () => {
     ).toEqual(["later here"]);
   });
 
-  it("before Megatest's clean-up can delete it; what nobody's run is stays", async () => {
+  it("before Megatest's clean-up can delete it; rows without a run stay", async () => {
     const { area } = await movedArea();
     write(
       area,

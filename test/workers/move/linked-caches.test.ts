@@ -22,7 +22,7 @@ import {
 } from "../../support/area.ts";
 import { reduceSafely, runReduce } from "../../support/queue.ts";
 
-/** An area that everybody may write to, and a recent cache of `nobody`, of which one part is on another disk, behind a link. */
+/** An area that every user may write to, and a recent cache of `nobody` that is partly on another disk, behind a link. */
 function areaWithLinked(linkedPath: (second: { cacheDirectory: string }) => string) {
   const area = newArea({ runs: 4, testsPerRun: 2, unsynced: false, inFlight: 0 });
   chmodSync(area.megatestDb, 0o666);

@@ -187,7 +187,7 @@ describe("what means something else by the time it is removed", () => {
 });
 
 describe("a run that a client deletes while it is being moved", () => {
-  it("is nobody's business between being chosen and being copied", async () => {
+  it("may be removed between being chosen and being copied", async () => {
     const area = agreedArea();
     let chosen = 0;
     const onLog = (sentence: string) => {

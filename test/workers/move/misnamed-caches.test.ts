@@ -24,7 +24,7 @@ import {
 } from "../../support/area.ts";
 import { reduceSafely, runReduce, runRestore } from "../../support/queue.ts";
 
-/** As if nobody had used it for two days. */
+/** As if it had not been used for two days. */
 function age(directory: string): void {
   const then = Date.now() / 1000 - 2 * 86_400;
   for (const name of readdirSync(directory)) utimesSync(join(directory, name), then, then);
@@ -121,7 +121,7 @@ describe("an area without a cache by its name, at home here", () => {
     expect((await runReduce(area)).result.moved.runs).toBe(4);
   });
 
-  it("is worked on beside one by another name where there is one by its own", async () => {
+  it("is worked on beside one by another name if it has one by its own", async () => {
     const area = newArea({ ...quiet, unsynced: false });
     const other = area.cacheDirectory.replace("/a1/", "/b2/");
     cpSync(area.cacheDirectory, other, { recursive: true });

@@ -108,7 +108,7 @@ describe("names of columns are compared as SQLite compares them", () => {
     expect(await listed(area)).toHaveLength(4);
   });
 
-  it("where they differ the area moves to another homehost all the same", async () => {
+  it("the area moves to another homehost even if they differ", async () => {
     const root = temporaryDirectory();
     const { area, place } = buildForTwo(root, { unsynced: false });
     capitalizeFields(area);

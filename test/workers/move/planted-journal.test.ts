@@ -42,7 +42,7 @@ function addUnseen(cacheDb: string): void {
 
 const contentOf = ({ megatestDb }: SampleArea) => readFileSync(megatestDb).toString("latin1");
 
-describe.runIf(isRoot)("a journal that a stranger planted beside a cache of his", () => {
+describe.runIf(isRoot)("a journal that another user planted beside a cache of that user", () => {
   it.each([0o644, 0o666])("costs no file of the area, with megatest.db of mode %o", async (mode) => {
     const { area, second, own } = scene(mode);
     plantJournal(second.cacheDb, area.megatestDb);

@@ -102,7 +102,7 @@ describe("a run whose target and name were registered again", () => {
       });
       expect(skippedBy(result)).toEqual({ 2: "conflict" });
       expect(result.moved.runs).toBe(0);
-      // both runs have one name, so the copies are compared by themselves
+      // both runs have one name, so the copies are compared alone
       expect(completedRows(area)).toEqual(before);
       expect(completedColumn(area, "SELECT state FROM mtjobs_runs WHERE run_id = 2")).toEqual(["moved"]);
       for (const place of everywhere) {
@@ -149,7 +149,7 @@ describe("asking for runs by their ids", () => {
     expect(some.code).toBe(0);
   });
 
-  it("is answered with a warning where no run has them, or not there, or under a new id", async () => {
+  it("gives a warning if no run has them, or only the other database, or under a new id", async () => {
     const area = newArea(atRest);
     const warned = async (job: typeof runReduce | typeof runRestore, runId: number[]) =>
       (await job(area, { runname: undefined, runId })).result.warnings.join("\n");

@@ -74,7 +74,7 @@ describe("a restore", () => {
     expect(idsIn(area.cacheDb)).toEqual([]);
   });
 
-  it("finds nothing to do where nothing was ever moved", async () => {
+  it("finds nothing to do if nothing was ever moved", async () => {
     const area = newArea(atRest);
     const { result } = await runRestore(area);
     expect(result).toMatchObject({ state: "completed", moved: { runs: 0 }, skipped: [] });
@@ -115,7 +115,7 @@ describe("a restore", () => {
     }
   });
 
-  it("works on megatest.db alone where there is no cache", async () => {
+  it("works on megatest.db alone without a cache", async () => {
     const area = newArea({ ...atRest, withCache: false });
     const before = readRows(area.megatestDb, "SELECT * FROM tests ORDER BY id");
     await runReduce(area);

@@ -59,7 +59,7 @@ function once(step: string, act: () => void): { failpoint: (name: string) => voi
   };
 }
 
-/** The stranger is what it was, and nothing that is not its own hangs on it. */
+/** The run with the reused id is unchanged, and has only its own rows. */
 function expectReused(area: SampleArea, places: readonly Place[]): void {
   const tests = "SELECT id FROM tests WHERE run_id = 4";
   for (const place of places) {

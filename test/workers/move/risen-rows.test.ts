@@ -31,7 +31,7 @@ function expectGone(area: SampleArea): void {
 }
 
 describe("rows that a sync put back", () => {
-  it("are removed again by the next job, where nobody looked in time", async () => {
+  it("are removed again by the next job, if no job checked in time", async () => {
     const area = newArea(fourRuns);
     await reduceSafely(area, { runname: undefined, runId: [1, 2] });
     const rows = readRows(filesOf(area).completedDb, "SELECT * FROM runs WHERE id = 2");

@@ -56,7 +56,7 @@ describe("completed-runs.db", () => {
     expect(completedColumn(area, "SELECT site FROM runs ORDER BY id")).toEqual([null, 7, 7, 7]);
   });
 
-  it("has columns and tables that nobody foresaw, with what they hold", async () => {
+  it("has unexpected columns and tables, with their content", async () => {
     const area = newArea({
       ...fourRuns,
       extraColumns: {

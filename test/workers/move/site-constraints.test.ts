@@ -22,7 +22,7 @@ import { reduceSafely, runReduce, runRestore, unionOf } from "../../support/queu
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 const nameColumns = { runs: "runname", tests: "testname", test_steps: "stepname", test_data: "variable" };
 
-/** The rows of ours in a database, by table. */
+/** The rows of mtjobs in a database, by table. */
 const ours = (file: string, name: string) =>
   tables.map((table) => readRows(file, `SELECT * FROM ${table} WHERE ${nameColumns[table]} = ?`, name));
 
@@ -116,7 +116,7 @@ describe("a site's constraints on each row of a table", () => {
       /NOT NULL/,
     ],
   ] as const)(
-    "that no row of ours could keep refuse job and dry run alike, by name, with nothing changed: %s",
+    "that no row of mtjobs can satisfy refuse job and dry run alike, by name, with nothing changed: %s",
     async (table, from, to, refused) => {
       const area = small();
       constrain(area, ["area"], table, from, to);

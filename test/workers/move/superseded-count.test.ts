@@ -74,7 +74,7 @@ describe("a row that was only not synced yet", () => {
     );
   });
 
-  it("is told as no conflict at all where there is none", async () => {
+  it("is not reported as a conflict if there is none", async () => {
     const area = newArea({ runs: 3, inFlight: 0, unsynced: false });
     changeInCacheOnly(area, 1);
     makeRefillDue(area);

@@ -70,7 +70,7 @@ type Story = typeof storyOfAnArea extends fc.Arbitrary<infer Kind> ? Kind : neve
 
 let made = 0;
 
-/** Ids of the runs in the area, of those in completed-runs.db, or of both; of all where there are none. */
+/** Ids of the runs in the area, of those in completed-runs.db, or of both; of all if that is empty. */
 function runsOf(area: SampleArea, spaces: readonly Space[]): number[] {
   const { ids } = unionOf(area);
   const found = spaces.flatMap((space) => [...ids[space].keys()].filter((id) => id.startsWith("runs ")));

@@ -76,7 +76,7 @@ describe("values move exactly as they were", () => {
     expect(completedColumn(area, "SELECT test_id FROM test_steps WHERE id = -7")).toEqual([-5]);
   });
 
-  it("rows without a parent that belong to no moved run stay where they are", async () => {
+  it("rows without a parent that belong to no moved run stay in place", async () => {
     const area = newArea(fourRuns);
     addOrphans(area);
     await reduceSafely(area);
