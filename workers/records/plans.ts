@@ -1,8 +1,8 @@
+import { missingColumns } from "../../shared/area-db/missing-columns.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import type { DatabaseSession } from "../area-db/database-session.ts";
 import { planRecords, type RecordPlan } from "./record-tables.ts";
 import { createTempTables } from "./temp-tables.ts";
-import { widenCompleted } from "./widen.ts";
 
 interface Planned {
   db: Connection;
@@ -89,6 +89,27 @@ export function widen(session: DatabaseSession, part: Part): void {
   const { db } = session;
   if (!widenCompleted(db, part, () => false)) return;
   session.commitOnce("completed", () => widenCompleted(db, part, (sql) => void db.exec(sql)));
+}
+
+/**
+ * Adds the columns of `part`'s tables that those of completed-runs.db, attached as `completed`, lack. Call inside its
+ * transaction.
+ *
+ * @param run runs a statement
+ * @returns whether any was missing
+ */
+function widenCompleted(db: Connection, part: string, run: (sql: string) => unknown): boolean {
+  const names = db
+    .prepare<[], string>(
+      "SELECT name FROM completed.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\'",
+    )
+    .pluck()
+    .all();
+  const statements = names.flatMap((name) =>
+    missingColumns(name, { db, schema: part }, { db, schema: "completed" }),
+  );
+  for (const sql of statements) run(sql);
+  return statements.length > 0;
 }
 
 function schemaVersion(db: Connection, part: Part): number {
