@@ -44,8 +44,13 @@ async function must(
   return stdout;
 }
 
-const path = process.env.PATH ?? "";
-const plain = { PATH: path, HOME: process.env.HOME ?? "" };
+/** This process's environment, but what tests and `npm test` set: npm would install into the checkout. */
+const plain = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) =>
+    /^(MTJOBS_|npm_|NODE_OPTIONS|VITEST)/.test(name) || value === undefined ? [] : [[name, value]],
+  ),
+);
+const path = plain.PATH ?? "";
 const registryUrl = (await must("npm", ["config", "get", "registry"], root, plain)).trim();
 const isReachable = (await fetch(new URL("zod", registryUrl)).catch(() => undefined))?.ok === true;
 

@@ -1,4 +1,4 @@
-// A worker process as `mtjobs worker` starts one, with what MTJOBS_TEST_THREAD, _TIMES and _LOOK_MS set.
+// A worker process as `mtjobs worker` starts one, with what MTJOBS_TEST_THREAD, _TIMES and _POLICY_SCAN_MS set.
 import { resolveSettings } from "../../../shared/settings/settings.ts";
 import { runWorker } from "../../../workers/main.ts";
 import { variable } from "../environment.ts";
