@@ -34,6 +34,19 @@ async function mustNpm(args, options) {
   if (status !== 0) throw new SetupError(`npm ${args[0]} failed; see its output above`);
 }
 
+/**
+ * Returns the versions that a user gets. npm installs all that a package's npm-shrinkwrap.json names, packages for
+ * development too.
+ */
+function shippedVersions() {
+  const { packages, ...lock } = readJson(join(root, "npm-shrinkwrap.json"));
+  const { devDependencies, ...own } = packages[""];
+  const shipped = Object.entries(packages).filter(
+    ([path, { dev, devOptional }]) => path !== "" && !dev && !devOptional,
+  );
+  return { ...lock, packages: { "": own, ...Object.fromEntries(shipped) } };
+}
+
 /** Makes a directory as the package has it, except for what npm leaves out. */
 async function stage(directory) {
   const { files } = readJson(join(root, "package.json"));
@@ -41,6 +54,8 @@ async function stage(directory) {
   for (const path of ["package.json", "README.md", "LICENSE", ...copied]) {
     cpSync(join(root, path), join(directory, path), { recursive: true });
   }
+  const versions = JSON.stringify(shippedVersions(), null, 2);
+  writeFileSync(join(directory, "npm-shrinkwrap.json"), versions);
   // In the checkout, because the build runs the program, which needs its packages; and not dist, which may be in use.
   const built = join(root, "dist-package");
   await build(targets.product, { forPackage: true, out: built });

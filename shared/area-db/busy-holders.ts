@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { openFiles } from "../area/cache/open-files.ts";
 import { userName } from "../area/user-name.ts";
 
@@ -65,8 +66,14 @@ function deviceOf(dev: bigint): string {
 function describe(pid: number): Pick<Holder, "user" | "command"> {
   try {
     const user = userName(statSync(`/proc/${pid}`).uid);
-    return { user, command: readFileSync(`/proc/${pid}/comm`, "utf8").trim() };
+    return { user, command: commandOf(pid) };
   } catch {
     return { user: undefined, command: undefined };
   }
+}
+
+/** Returns the name under which a process was started: its own name for itself may be that of its main thread. */
+function commandOf(pid: number): string {
+  const [first = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  return basename(first) || readFileSync(`/proc/${pid}/comm`, "utf8").trim();
 }
