@@ -23,6 +23,7 @@ import { installNode } from "./node.mjs";
 import { asProgram } from "./program.mjs";
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
+const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
 
 async function mustRun(command, args, options) {
   const status = await run(command, args, options);
@@ -34,28 +35,18 @@ async function mustNpm(args, options) {
   if (status !== 0) throw new SetupError(`npm ${args[0]} failed; see its output above`);
 }
 
-/**
- * Returns the versions that a user gets. npm installs all that a package's npm-shrinkwrap.json names, packages for
- * development too.
- */
-function shippedVersions() {
-  const { packages, ...lock } = readJson(join(root, "npm-shrinkwrap.json"));
-  const { devDependencies, ...own } = packages[""];
-  const shipped = Object.entries(packages).filter(
-    ([path, { dev, devOptional }]) => path !== "" && !dev && !devOptional,
-  );
-  return { ...lock, packages: { "": own, ...Object.fromEntries(shipped) } };
-}
-
 /** Makes a directory as the package has it, except for what npm leaves out. */
 async function stage(directory) {
-  const { files } = readJson(join(root, "package.json"));
-  const copied = files.filter((path) => path !== "dist" && !path.startsWith("!"));
-  for (const path of ["package.json", "README.md", "LICENSE", ...copied]) {
+  const { scripts, devDependencies, overrides, ...manifest } = readJson(join(root, "package.json"));
+  writeJson(join(directory, "package.json"), manifest);
+  const copied = manifest.files.filter((path) => path !== "dist" && !path.startsWith("!"));
+  for (const path of ["README.md", "LICENSE", ...copied]) {
     cpSync(join(root, path), join(directory, path), { recursive: true });
   }
-  const versions = JSON.stringify(shippedVersions(), null, 2);
-  writeFileSync(join(directory, "npm-shrinkwrap.json"), versions);
+  // npm installs all that a package's npm-shrinkwrap.json names: without the packages for development.
+  await mustNpm(["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: directory,
+  });
   // In the checkout, because the build runs the program, which needs its packages; and not dist, which may be in use.
   const built = join(root, "dist-package");
   await build(targets.product, { forPackage: true, out: built });
