@@ -1,5 +1,14 @@
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
-import { accessSync, closeSync, constants, lstatSync, openSync, readSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { JobsError, systemCode } from "../errors.ts";
 
 /**
@@ -31,12 +40,22 @@ function readElsewhere(file: string, bytes: number): Buffer {
   return execFileSync(process.execPath, ["-e", read, "--", file], { ...options, cwd: "/" });
 }
 
+/** Opens a journal; undefined if there is none: it may be removed at any moment. SQLite follows no link here either. */
+function openJournal(journal: string): number | undefined {
+  // Opening a device may have effects.
+  if (lstatSync(journal, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  try {
+    return openSync(journal, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (["ENOENT", "ELOOP", "ENXIO"].includes(systemCode(error))) return undefined;
+    throw error;
+  }
+}
+
 /** Returns true if a rollback journal is in use, or left by a dead writer, for the next reader to roll back. */
 export function hasHotJournal(file: string): boolean {
-  const path = `${file}-journal`;
-  // SQLite follows no link here either; opening a FIFO would block.
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const fd = openJournal(`${file}-journal`);
+  if (fd === undefined) return false;
   try {
     const first = Buffer.alloc(1);
     return readSync(fd, first, 0, 1, 0) === 1 && first[0] !== 0;
@@ -56,15 +75,11 @@ const tailBytes = 16;
  * Transactions of Megatest and mtjobs never span files, so it was planted.
  */
 export function namesAnotherFile(journal: string): boolean {
-  const size = lstatSync(journal, { throwIfNoEntry: false })?.size ?? 0;
-  if (size <= tailBytes) return false;
-  let fd: number;
+  const fd = openJournal(journal);
+  if (fd === undefined) return false;
   try {
-    fd = openSync(journal, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch {
-    return false; // removed, or a link, which SQLite does not follow either
-  }
-  try {
+    const { size } = fstatSync(fd);
+    if (size <= tailBytes) return false;
     const end = Buffer.alloc(tailBytes);
     readSync(fd, end, 0, tailBytes, size - tailBytes);
     const length = end.readUInt32BE(0);
