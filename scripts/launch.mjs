@@ -26,7 +26,15 @@ const programs = {
   unit: { targets: [], command: [...vitest, "--project", "unit"], needsRedis: false },
   faults: {
     targets: [targets.product, targets.tests],
-    command: [...vitest, join("test", "faults"), "risen-rows", "one-job", "follow", "--reporter=verbose"],
+    command: [
+      ...vitest,
+      join("test", "faults"),
+      "risen-rows",
+      "one-job",
+      "follow",
+      "move/far-ids",
+      "--reporter=verbose",
+    ],
     env: { MTJOBS_FAULTS: "all" },
   },
   installs: {
