@@ -77,6 +77,7 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
       `the directory does not exist or cannot be accessed${isText(given) ? "" : `; ${notText}`}`,
     );
   }
+  assertOneDatabase(given, realPath);
   const megatestDb = ownDatabase(given, realPath);
   for (const name of ownFiles) assertPlain(realPath, name, (stat) => stat.isFile());
   for (const name of [".mtjobs", ".mtjobs/migration"])
@@ -95,6 +96,22 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
     privateDir: join(realPath, ".mtjobs"),
     homehostFile: join(realPath, ".homehost"),
   };
+}
+
+/** Where a later Megatest keeps the list of its runs; the runs are in 1.db, 2.db and so on beside it. */
+const dividedLayouts = [".mtdb/main.db", ".megatest/main.db", ".db/main.db"];
+
+/** A megatest.db beside such a layout is an export, or is left from before. @throws JobsError `not-an-area` */
+function assertOneDatabase(given: string, realPath: string): void {
+  const found = dividedLayouts.find((name) => lstatSync(join(realPath, name), { throwIfNoEntry: false }));
+  if (found === undefined) return;
+  throw new JobsError(
+    "not-an-area",
+    `${given} is an area of a later Megatest, whose runs are beside ${found}`,
+    {
+      hint: "mtjobs works on areas whose runs are all in megatest.db (Megatest 1.6)",
+    },
+  );
 }
 
 function ownDatabase(given: string, realPath: string): string {

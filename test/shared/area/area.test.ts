@@ -31,6 +31,20 @@ describe("opening an area", () => {
     expect(targetKeys(area.config)).toEqual(["sysname"]);
   });
 
+  it.each([".mtdb", ".megatest", ".db"])(
+    "refuses a later Megatest's layout, main.db in %s, and names it",
+    (name) => {
+      const area = makeArea(temporaryDirectory());
+      mkdirSync(join(area, name));
+      expect(openArea(area).path).toBe(area);
+      writeFileSync(join(area, name, "main.db"), "");
+      expect(errorOf(() => openArea(area))).toMatchObject({
+        code: "not-an-area",
+        message: `${area} is an area of a later Megatest, whose runs are beside ${name}/main.db`,
+      });
+    },
+  );
+
   it("lists the target keys in the order of the config", () => {
     const config =
       "[fields]\nsysname TEXT\nfsname #{shell echo TEXT}\n datapath\n[setup]\nx y\n[fields]\nlast\n";
