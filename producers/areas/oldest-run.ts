@@ -1,15 +1,12 @@
 import { statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import { targetKeys } from "../../shared/area/config/config.ts";
-import { type ReducePolicy, readPolicies } from "../../shared/area/config/reduce-policies.ts";
-import { matchRun, targetSql } from "../../shared/area-db/match-run.ts";
+import { readPolicies } from "../../shared/area/config/reduce-policies.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
-import { isOddTime } from "../../shared/sqlite/times.ts";
+import { movableRuns, type RunRequest } from "./movable-runs.ts";
 import { openReadonly } from "./open-readonly.ts";
-
-type Request = ReducePolicy["request"];
 
 /** The value read from one megatest.db, with the file's time and size then. */
 interface Known {
@@ -65,25 +62,16 @@ function readOldest(db: Connection, area: Area, now: number): number | null {
   const columns = new NameSet(columnNames(db, "area", "runs"));
   const keys = targetKeys(area.config).filter((key) => columns.has(key));
   const { policies } = readPolicies(area.config);
-  const requests: Request[] = policies.length === 0 ? [{}] : policies.map(({ request }) => request);
+  const requests: RunRequest[] = policies.length === 0 ? [{}] : policies.map(({ request }) => request);
   const found = requests.map((request) => oldestOf(db, keys, request, now)).filter((each) => each !== null);
   return found.length === 0 ? null : Math.min(...found);
 }
 
-function oldestOf(db: Connection, keys: readonly string[], request: Request, now: number): number | null {
-  const matching = matchRun(keys, request);
-  const stays = request.includeLocked === true ? "'deleted'" : "'deleted', 'locked'";
-  const sql = `SELECT min(began) FROM (
-    SELECT CAST(r.event_time AS INTEGER) AS began, row_number() OVER (
-      PARTITION BY ${targetSql(keys, "r")} ORDER BY CAST(r.event_time AS INTEGER) DESC, r.id DESC) AS place
-    FROM area.runs AS r
-    WHERE NOT ${isOddTime("r.event_time")} AND coalesce(r.state, '') NOT IN (${stays}) AND ${matching.sql})
-    WHERE place > ? AND began < ?`;
-  const youngest = (now - (request.age ?? 0)) / 1000;
-  const parameters = [...matching.parameters, request.keep ?? 0, youngest];
+function oldestOf(db: Connection, keys: readonly string[], request: RunRequest, now: number): number | null {
+  const { sql, parameters } = movableRuns(keys, request, now);
   return (
     db
-      .prepare<(string | number)[], number | null>(sql)
+      .prepare<(string | number)[], number | null>(`SELECT min(began) FROM (${sql})`)
       .pluck()
       .get(...parameters) ?? null
   );

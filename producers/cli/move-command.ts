@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { MoveName } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { isPattern } from "../areas/choose-areas.ts";
 import { resultText } from "../format/move-result.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../jobs/check-move.ts";
 import { exitOf } from "../jobs/exit-code.ts";
@@ -10,6 +11,7 @@ import { duration } from "./options/option-values.ts";
 import { addSelectors, addWorkOptions, type SelectorTexts } from "./options/selectors.ts";
 import type { Outcome } from "./outcome.ts";
 import { inThisProcess } from "./run-inline.ts";
+import { jobsQueued } from "./run-many.ts";
 import { jobQueued } from "./run-queued.ts";
 
 /** What differs between the commands that move runs. The name is also the job's name. */
@@ -26,7 +28,7 @@ export interface MoveCommand {
 
 const exits = {
   0: "done or enqueued; also if some runs stay for the reasons listed",
-  1: "the job failed",
+  1: "the job failed; of several, some areas were refused",
   3: "refused by a safety rule: not at home, locked, paused, outside --areas or --between; or all runs given by id stay",
   4: "Redis is unreachable, or with --wait no worker serves the host",
   5: "--timeout passed; the job continues",
@@ -39,7 +41,11 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
     .command(kind.name)
     .summary(kind.summary)
     .description(kind.description)
-    .argument("[area]", "the area's path (default: the working directory)");
+    .argument(
+      "[area]",
+      "the area's path (default: the working directory), or a pattern such as 'chips/*' for areas below --areas",
+    )
+    .option("--all", "enqueue a job for each area below --areas");
   addSelectors(command, kind.selectors).option("--dry-run", kind.dryRun);
   kind.addOptions?.(command);
   addWorkOptions(command, "time zone of --between (default: that of the host that does the job)")
@@ -63,7 +69,17 @@ async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Prom
       hint: "add --wait, or remove --timeout",
     });
   }
-  const request = await requestOf(context, name, context.args[0]);
+  const [area] = context.args;
+  if (options.all === true && area !== undefined) {
+    throw new JobsError("usage", "--all means every area, and an area was named", {
+      hint: "remove --all, or the area",
+    });
+  }
+  if (options.all === true || (area !== undefined && isPattern(area, io.cwd))) {
+    const { area: _, ...members } = await requestOf(context, name, area);
+    return await jobsQueued(context, name, area, members);
+  }
+  const request = await requestOf(context, name, area);
   const checked = await checkRequest(name, request, { settings, cwd: io.cwd, env: io.env });
   if (!inline) return await jobQueued(context, checked);
   const result = await inThisProcess(context, "moved", (hooks) =>

@@ -185,3 +185,38 @@ export const diagnosisSchema = openObject({
   checks: z.array(checkSchema),
 }).meta({ id: "Diagnosis" });
 export type Diagnosis = z.infer<typeof diagnosisSchema>;
+
+/** What a reduce would free in an area, estimated from megatest.db; null means unreadable. */
+const areaForecastSchema = openObject({
+  area: z.string(),
+  /** Which runs were asked for: by the caller, by the area's `[reduce-records]`, or those older than 30 days. */
+  rule: z.enum(["options", "config", "default"]).nullable(),
+  /** Size of megatest.db. */
+  bytes: z.number().nullable(),
+  /** Without hidden ones. */
+  runs: z.number().nullable(),
+  movable: openObject({
+    runs: z.number(),
+    tests: z.number(),
+    /** Their share of the bytes in use, by tests. */
+    bytes: z.number(),
+    oldestAt: time.nullable(),
+  }).nullable(),
+  /** By the tests of runs that began in the last four weeks. */
+  growthBytesPerWeek: z.number().nullable(),
+  problem: z.string().nullable(),
+});
+export type AreaForecast = z.infer<typeof areaForecastSchema>;
+
+/** The result of `forecast`, by gain. */
+const forecastSchema = openObject({
+  areas: z.array(areaForecastSchema),
+  total: openObject({
+    bytes: z.number(),
+    movableRuns: z.number(),
+    movableBytes: z.number(),
+    growthBytesPerWeek: z.number(),
+  }),
+  warnings: z.array(z.string()),
+});
+export type Forecast = z.infer<typeof forecastSchema>;

@@ -10,7 +10,7 @@ const commands = [
   "list-runs",
   "query",
   "attach-sql",
-].concat(["status", "doctor", "jobs", "job", "cancel", "worker", "serve", "demo"]);
+].concat(["forecast", "status", "doctor", "jobs", "job", "cancel", "worker", "serve", "demo"]);
 
 describe("the command line", () => {
   it.each(commands)("teaches %s by examples and exit codes", async (command) => {

@@ -13,6 +13,7 @@ import { addDemo } from "./demo.ts";
 import { addDrain, addUndrain } from "./drain.ts";
 import { addAttachSql } from "./inspect/attach-sql.ts";
 import { addDoctor } from "./inspect/doctor.ts";
+import { addForecast } from "./inspect/forecast.ts";
 import { addListRuns } from "./inspect/list-runs.ts";
 import { addQuery } from "./inspect/query.ts";
 import { addStatus } from "./inspect/status.ts";
@@ -135,7 +136,8 @@ function assemble(
       const options = { ...program.opts(), ...command.opts() };
       const flags = Object.fromEntries(settingKeys.map((key) => [key, options[key]]));
       const settings = resolveSettings({ flags, env: io.env, file: readSettingsFile() });
-      const args = command.processedArgs as (string | undefined)[];
+      // A variadic argument is an array.
+      const args = command.processedArgs.flat() as (string | undefined)[];
       deliver(await handler({ io, settings, options, args, json: options.json === true }));
     });
   };
@@ -147,6 +149,7 @@ function assemble(
   addListRuns(program, bind);
   addQuery(program, bind);
   addAttachSql(program, bind);
+  addForecast(program, bind);
   addStatus(program, bind);
   addDoctor(program, bind, deps);
   addJobs(program, bind);

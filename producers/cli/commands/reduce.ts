@@ -25,6 +25,7 @@ export function addReduce(program: Command, bind: Bind, deps: CliDeps): void {
           "mtjobs reduce --target ubuntu/% --keep 5",
           "the working directory; keep the newest 5 of each target",
         ],
+        ["mtjobs reduce --all --age 90d", "a job for each area below --areas"],
         ["mtjobs reduce --runname % --inline", "without Redis or a worker"],
         ["mtjobs -reduce-records -target ubuntu/% -runname w4%", "in Megatest's spelling"],
       ],

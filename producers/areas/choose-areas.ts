@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { join, matchesGlob, resolve } from "node:path";
+import { JobsError } from "../../shared/errors.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import type { FoundAreas } from "../contract/area.ts";
+import { areaPath } from "./area-path.ts";
+import { findAreas } from "./find-areas.ts";
+
+/** Returns true if a text names areas by a pattern. A directory of that very name is no pattern. */
+export function isPattern(text: string, cwd: string): boolean {
+  return /[*?[{]/.test(text) && !existsSync(resolve(cwd, text));
+}
+
+interface ChoosePlace {
+  settings: Pick<Settings, "areas">;
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Returns the areas that a command line names: paths, and patterns for areas below the roots, such as `chips/*`, which
+ * are relative to a root. Without any: all areas below the roots.
+ *
+ * @throws {JobsError} `bad-settings` if roots are needed and not set; `usage` if a pattern matches nothing
+ */
+export function chooseAreas(given: readonly string[], { settings, cwd, env }: ChoosePlace): FoundAreas {
+  const patterns = given.filter((each) => isPattern(each, cwd));
+  const paths = given.filter((each) => !patterns.includes(each)).map((each) => areaPath(cwd, each));
+  const named = paths.map((area) => ({ area, areaId: null, name: null, homehost: null, problem: null }));
+  if (given.length > 0 && patterns.length === 0) return { areas: named, warnings: [] };
+  if (settings.areas.length === 0) {
+    throw new JobsError(
+      "bad-settings",
+      "MTJOBS_AREAS is not set: there is no directory to search for areas",
+      {
+        hint: "set it, or --areas, to the directories that contain the areas; or name the areas themselves",
+      },
+    );
+  }
+  const found = findAreas(settings, env);
+  if (patterns.length === 0) return found;
+  const matching = patterns.flatMap((pattern) => {
+    const absolute = settings.areas.map((root) => resolve(join(root, pattern)));
+    const areas = found.areas.filter(({ area }) =>
+      [pattern, ...absolute].some((each) => matchesGlob(area, each)),
+    );
+    if (areas.length > 0) return areas;
+    throw new JobsError("usage", `no area below ${settings.areas.join(":")} matches ${pattern}`, {
+      hint: "quote patterns for mtjobs; * matches within one directory, ** any number of them",
+    });
+  });
+  return { areas: [...new Set([...named, ...matching])], warnings: found.warnings };
+}
