@@ -6,6 +6,7 @@ import type { Settings } from "../settings/settings.ts";
 import { assertHarmlessJournal } from "../sqlite/journal.ts";
 import { areaName } from "./config/area-name.ts";
 import { type MegatestConfig, readConfig } from "./config/config.ts";
+import { withDefaultPolicies } from "./config/default-policies.ts";
 
 /** A Megatest run area: a directory that every host mounts, possibly under different paths. */
 export interface Area {
@@ -85,7 +86,9 @@ export function openArea(path: string, { roots, env = {} }: OpenAreaOptions = {}
   const file = join(realPath, "megatest.config");
   const configPath = resolveInside(file, realRoots);
   if (configPath === undefined) throw notAnArea(given, "it has no readable megatest.config");
-  const config = readConfig({ file, areaPath: given, roots: realRoots, env });
+  const own = readConfig({ file, areaPath: given, roots: realRoots, env });
+  const place = { realPath, areaPath: given, roots: realRoots ?? [], env };
+  const config = withDefaultPolicies(own, place);
   return {
     path: given,
     realPath,

@@ -87,6 +87,8 @@ const leastEveryMs = 60_000;
 export function readPolicies(config: Pick<MegatestConfig, "get" | "names">): ReducePolicies {
   const found: ReducePolicies = { policies: [], problems: [] };
   for (const name of config.names(policySection)) {
+    // A line that says only this switches the defaults of a root off.
+    if (name === "off" && config.get(policySection, name)?.trim() === "") continue;
     try {
       found.policies.push(readPolicy(name, config.get(policySection, name) ?? ""));
     } catch (error) {
