@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { FoundCache } from "../../../shared/area/cache/find-caches.ts";
 import { refillDue } from "../../../shared/area/cache/mtime.ts";
+import { hostUnseen, seesHostProcesses } from "../../../shared/area/cache/open-files.ts";
 import { findOtherCaches, selectedOf, usedText } from "../../../shared/area/cache/single-cache.ts";
 import { targetKeys } from "../../../shared/area/config/config.ts";
 import { findForeignPart } from "../../../shared/area-db/one-area.ts";
@@ -47,8 +48,13 @@ function checkPairs({ area, settings, files }: DoctorContext): Check[] {
     const { message, hint } = usedText(selectedOf(caches), used);
     return [bad("caches", message, { remedy: hint, details }), ...unseen];
   }
+  if (caches.length > 0 && !seesHostProcesses())
+    return [note("caches", `${described}; ${hostUnseen}`, { remedy: onTheHost, details }), ...unseen];
   return [good("caches", caches.length === 0 ? "no cache on this host" : described, { details }), ...unseen];
 }
+
+const onTheHost =
+  "to see who has them open, run mtjobs doctor on the host itself, or in a container with its processes (--pid=host)";
 
 function describe(
   { directory, owner, openBy, mtimeMs, selected, mayWrite }: FoundCache,

@@ -1,6 +1,6 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { openFiles } from "../../../shared/area/cache/open-files.ts";
+import { hostUnseen, openFiles } from "../../../shared/area/cache/open-files.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import {
   assertHarmlessJournal,
@@ -85,6 +85,13 @@ function hot(name: CheckName, file: string): Check {
   const open = openFiles([file]);
   const pids = open === "unknown" ? [] : open.pids.filter((pid) => pid !== process.pid);
   if (pids.length > 0) return note(name, `its journal is hot: process ${pids.join(", ")} is writing`);
+  const unseen = unseenBy(open, statSync(file).uid);
+  if (unseen !== undefined) {
+    return note(name, `its journal is hot: a writer is active, or died; ${unseen}`, {
+      remedy:
+        "run mtjobs doctor on the host itself, as root; if no process has it open, the next program that opens the database rolls the journal back",
+    });
+  }
   return bad(
     name,
     "its journal is hot, but no process on this host has it open: a writer died, or is running on another host",
@@ -93,4 +100,13 @@ function hot(name: CheckName, file: string): Check {
         "check again; if it persists, the next program that opens the database (Megatest or a job) rolls it back",
     },
   );
+}
+
+/** Says which processes could not be seen; undefined if all of this host's were. */
+function unseenBy(open: ReturnType<typeof openFiles>, owner: number): string | undefined {
+  if (open === "unknown") return "this system does not list the open files of processes";
+  if (open.hostHidden) return hostUnseen;
+  if (open.othersHidden) return "processes of other users are hidden here";
+  const closed = open.uninspected.filter(({ uid }) => uid === owner).map(({ pid }) => pid);
+  return closed.length > 0 ? `the open files of process ${closed.join(", ")} cannot be read` : undefined;
 }

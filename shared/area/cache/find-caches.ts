@@ -24,7 +24,7 @@ export interface FoundCache {
   mayWrite: boolean;
   /** Newest change, ms since 1970. */
   mtimeMs: number;
-  /** Other processes that have it open; `"unknown"` if some of its owner's cannot be inspected. */
+  /** Other processes that have it open; `"unknown"` if some of its owner's cannot be seen or inspected. */
   openBy: number[] | "unknown";
   /** The pair that these settings select. */
   selected: boolean;
@@ -190,7 +190,7 @@ function openBy(files: string[], ownerUid: number): number[] | "unknown" {
   const open = openFiles(files);
   if (open === "unknown") return "unknown";
   const pids = open.pids.filter((pid) => pid !== process.pid);
-  const hidden = open.othersHidden && ownerUid !== process.geteuid?.();
+  const hidden = open.hostHidden || (open.othersHidden && ownerUid !== process.geteuid?.());
   const unseen = hidden || open.uninspected.some(({ uid }) => uid === ownerUid);
   return pids.length === 0 && unseen ? "unknown" : pids;
 }

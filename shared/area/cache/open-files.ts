@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { systemCode } from "../../errors.ts";
 
 export interface OpenFiles {
@@ -7,6 +7,30 @@ export interface OpenFiles {
   uninspected: { pid: number; uid: number }[];
   /** The system shows only this user's processes. */
   othersHidden: boolean;
+  /** `/proc` is not the host's, as in a container: any process outside of it may have them open. */
+  hostHidden: boolean;
+}
+
+/** The kernel's fixed number of the first process namespace (`PROC_PID_INIT_INO`). */
+const hostNamespace = "pid:[4026531836]";
+
+export const hostUnseen =
+  "this process runs in a process namespace of its own, as in a container: processes outside of it cannot be seen";
+
+/**
+ * Returns true if `/proc` lists the processes of the host. In a process namespace of its own, as in most containers,
+ * a process cannot see those outside of it, even of the same user.
+ */
+export function seesHostProcesses(): boolean {
+  try {
+    // The first is another process if /proc was mounted from another namespace.
+    return (
+      readlinkSync("/proc/self") === String(process.pid) &&
+      readlinkSync("/proc/self/ns/pid") === hostNamespace
+    );
+  } catch {
+    return false;
+  }
 }
 
 /** Searches `/proc` by device and inode, so under any name. `"unknown"` without `/proc`. Does not see other hosts. */
@@ -18,6 +42,7 @@ export function openFiles(paths: readonly string[]): OpenFiles | "unknown" {
     pids: [],
     uninspected: [],
     othersHidden: statSync("/proc/1", { throwIfNoEntry: false }) === undefined,
+    hostHidden: !seesHostProcesses(),
   };
   if (wanted.size === 0) return found;
   for (const pid of processes) {

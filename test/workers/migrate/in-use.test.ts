@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
 import { openFileCheck, serverChecks, spaceCheck } from "../../../workers/migrate/checks/in-use.ts";
 import { stopServers } from "../../../workers/migrate/checks/stop-servers.ts";
-import { temporaryDirectory } from "../../support/area.ts";
+import { isRoot, temporaryDirectory } from "../../support/area.ts";
 import { buildForTwo, contextOn, pairAt, type TwoPairs, twoPairs } from "../../support/hosts.ts";
 import { holdOpen } from "../../support/queue.ts";
 
@@ -99,6 +99,26 @@ describe("processes that have a pair open", () => {
     expect(check).toMatchObject({ name: "open-files", ok: false });
     expect(check.facts?.pids).toEqual(expect.arrayContaining(pids));
     expect(openFileCheck({ ...pair, refDb: undefined }, pids[1] ?? 0, "host-a").ok).not.toBe(false);
+  });
+});
+
+describe.runIf(isRoot)("a check of open files in a process namespace of its own", () => {
+  it("is unknown, though a process outside has the pair open", async () => {
+    const pairs = twoPairs();
+    const pair = pairAt(pairs.area, pairs.old);
+    await holdOpen(pair.megatestDb);
+    const module = new URL("../../../dist/workers/migrate/checks/in-use.js", import.meta.url).href;
+    const code = `import { openFileCheck } from ${JSON.stringify(module)};
+      process.stdout.write(JSON.stringify(openFileCheck(${JSON.stringify(pair)}, process.pid, "host-a")));`;
+    const node = [process.execPath, "--input-type=module", "-e", code];
+    const { stdout } = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", ...node], {
+      encoding: "utf8",
+    });
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: "open-files",
+      ok: null,
+      detail: expect.stringContaining("processes outside of it cannot be seen"),
+    });
   });
 });
 

@@ -4,7 +4,7 @@ import prettyBytes from "pretty-bytes";
 import type { Area } from "../../../shared/area/area.ts";
 import type { CachePair } from "../../../shared/area/cache/cache.ts";
 import { newestMtimeMs } from "../../../shared/area/cache/mtime.ts";
-import { openFiles } from "../../../shared/area/cache/open-files.ts";
+import { hostUnseen, openFiles } from "../../../shared/area/cache/open-files.ts";
 import { liveServers, serverText, spanText } from "../../../shared/area/servers.ts";
 import type { MegatestServer } from "../../../shared/contract/area-facts.ts";
 import type { MigrateCheck } from "../../../shared/contract/migrate-result.ts";
@@ -60,12 +60,14 @@ export function openFileCheck(pair: CachePair, ownPid: number, host: string): Mi
     return { name: "open-files", ok: false, detail, facts: { pids } };
   }
   const unseen = open.uninspected.filter(({ uid }) => mayWrite(databases, uid)).map(({ pid }) => pid);
-  if (unseen.length === 0 && !open.othersHidden) {
+  if (unseen.length === 0 && !open.othersHidden && !open.hostHidden) {
     return { name: "open-files", ok: true, detail: "no other process has the cache open", facts: { pids } };
   }
-  const detail = open.othersHidden
-    ? "processes of other users are hidden here"
-    : `cannot read the open files of ${unseen.length === 1 ? "process" : "processes"} ${unseen.join(", ")}`;
+  const detail = open.hostHidden
+    ? hostUnseen
+    : open.othersHidden
+      ? "processes of other users are hidden here"
+      : `cannot read the open files of ${unseen.length === 1 ? "process" : "processes"} ${unseen.join(", ")}`;
   return { name: "open-files", ok: null, detail, facts: { pids, unseen } };
 }
 
