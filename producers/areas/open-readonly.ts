@@ -40,11 +40,14 @@ function assertReadable(part: Part, file: string): ReturnType<typeof journalMode
   assertHarmlessJournal(file);
   const mode = journalMode(file);
   if (hasHotJournal(file)) throw notNow(file, "has a hot journal: a writer is running or died");
-  if (mode === "wal" && (part === "area" || part === "completed"))
-    throw new JobsError("io", `${file} is in WAL mode, which does not work on a network file system`, {
-      hint: "stop all programs that use it, then run sqlite3 FILE 'PRAGMA journal_mode = DELETE'",
-    });
+  if (mode === "wal" && (part === "area" || part === "completed")) throw inWalMode(file);
   return mode;
+}
+
+export function inWalMode(file: string): JobsError {
+  return new JobsError("io", `${file} is in WAL mode, which does not work on a network file system`, {
+    hint: `stop all programs that use it, then run sqlite3 ${file} 'PRAGMA journal_mode = DELETE'`,
+  });
 }
 
 function notNow(file: string, why: string): JobsError {

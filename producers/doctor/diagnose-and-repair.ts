@@ -1,9 +1,8 @@
 import type { MoveResult } from "../../shared/contract/move-result.ts";
-import type { Settings } from "../../shared/settings/settings.ts";
 import type { Diagnosis } from "../contract/area.ts";
 import { requester } from "../jobs/check-move.ts";
 import type { RepairRequest } from "../jobs/run-inline.ts";
-import { diagnose } from "./diagnose.ts";
+import { type DoctorPlace, diagnose } from "./diagnose.ts";
 
 export interface Examination extends Diagnosis {
   /** The repair's result; null if no job has ever worked on the area, so that there is nothing to repair. */
@@ -17,7 +16,7 @@ export interface Examination extends Diagnosis {
  */
 export async function diagnoseAndRepair(
   path: string,
-  place: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+  place: DoctorPlace,
   repair?: (request: RepairRequest) => Promise<MoveResult>,
 ): Promise<Examination> {
   const first = await diagnose(path, place);

@@ -17,17 +17,26 @@ import { checkMigrations } from "./checks/migrations.ts";
 import { checkRecords } from "./checks/records.ts";
 import { Budget } from "./checks/scan-budget.ts";
 
+export interface DoctorPlace {
+  settings: Settings;
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  /** False for a server, which never works on an area: it need not be able to write there. Default true. */
+  worksHere?: boolean;
+}
+
 /**
- * Checks everything in an area that a job relies on, read-only. Broken parts become verdicts.
+ * Checks everything in an area that a job relies on, read-only. Broken parts become verdicts. What makes a job refuse
+ * is checked by the functions that the job itself calls.
  *
  * @throws {JobsError} `not-an-area`, `outside-roots` or `bad-config` if the path is not a usable area
  */
 export async function diagnose(
   path: string,
-  { settings, cwd, env }: { settings: Settings; cwd: string; env: NodeJS.ProcessEnv },
+  { settings, cwd, env, worksHere = true }: DoctorPlace,
 ): Promise<Diagnosis> {
   const area = openAreaUnchecked(areaPath(cwd, path), settings, env);
-  const context = await loadContext(area, settings);
+  const context = await loadContext(area, settings, worksHere);
   const budget = new Budget();
   const checks = oncePerFile(context, [
     ...(await checkLocation(context)),
@@ -63,8 +72,8 @@ function oncePerFile({ files }: DoctorContext, checks: Check[]): Check[] {
   }
   // Prefer the check whose only subject is that path.
   const isOwn = ({ name }: Check) => Number(name === "cache" || name.startsWith("journal/"));
-  const notOwned = checks.filter(({ ok, details }) => ok === false && details?.code === "not-owner");
-  for (const check of notOwned.toSorted((a, b) => isOwn(b) - isOwn(a)))
+  const refusals = checks.filter(({ ok, details }) => ok === false && details?.code !== undefined);
+  for (const check of refusals.toSorted((a, b) => isOwn(b) - isOwn(a)))
     if (!reported.has(check.verdict)) reported.set(check.verdict, check);
   return checks.map((check) => {
     const { name, ok, details = {}, verdict } = check;

@@ -2,10 +2,10 @@ import Database from "better-sqlite3";
 import { recordTables as recordTableNames } from "../contract/names.ts";
 import { JobsError } from "../errors.ts";
 import { type Connection, isConstraintError } from "../sqlite/connection.ts";
+import { missingColumns } from "../sqlite/missing-columns.ts";
 import { foldName } from "../sqlite/names.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "../sqlite/site-schema.ts";
 import { readColumns } from "../sqlite/table.ts";
-import { missingColumns } from "./missing-columns.ts";
 
 const ownTables = `
 CREATE TABLE IF NOT EXISTS mtjobs_runs (

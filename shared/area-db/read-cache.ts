@@ -4,6 +4,7 @@ import { type FoundCache, largestCache } from "../area/cache/find-caches.ts";
 import type { CacheContent, CacheReader } from "../area/cache/single-cache.ts";
 import { targetKeys } from "../area/config/config.ts";
 import { defined } from "../defined.ts";
+import { toJobsError } from "../errors.ts";
 import { type Connection, type Part, prepared } from "../sqlite/connection.ts";
 import { idRanges } from "../sqlite/ids.ts";
 import { copyPrivately, type PrivateCopy } from "../sqlite/private-copy.ts";
@@ -27,7 +28,7 @@ export function cacheReader(area: Area, completed: string | undefined, open: Ope
     if (before?.sign === sign) return before.content;
     const copies: PrivateCopy[] = [];
     const copy = (file: string) => {
-      const made = copyPrivately(file, { uid: cache.ownerUid, maxBytes });
+      const made = copyAtRest(file, cache.ownerUid, maxBytes);
       copies.push(made);
       return made.file;
     };
@@ -37,10 +38,24 @@ export function cacheReader(area: Area, completed: string | undefined, open: Ope
       // A sync adds unknown rows to megatest.db without changing the cache.
       if (content !== "unknown-rows") known.set(cache.directory, { sign, content });
       return content;
+    } catch (error) {
+      if (error instanceof BeingWritten) return "being-written";
+      throw error;
     } finally {
       for (const { remove } of copies) remove();
     }
   };
+}
+
+class BeingWritten extends Error {}
+
+/** Tells a busy cache from a busy database of the area. @throws BeingWritten; otherwise as `copyPrivately` */
+function copyAtRest(file: string, uid: number, maxBytes: number): PrivateCopy {
+  try {
+    return copyPrivately(file, { uid, maxBytes });
+  } catch (error) {
+    throw toJobsError(error).code === "busy" ? new BeingWritten(file, { cause: error }) : error;
+  }
 }
 
 /** By directory. Caches stay in /tmp forever, and copying each would take longer than the job. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { HistoryLine } from "../contract/area-facts.ts";
 import { JobsError, systemCode } from "../errors.ts";
@@ -75,6 +75,16 @@ function withHistory<T>(area: Area, none: T, read: (fd: number) => T): T {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Checks before a job begins that it can append its line at its end. @throws JobsError `not-an-area` */
+export function assertPlainHistory(area: Area): void {
+  const path = historyFile(area);
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return;
+  throw new JobsError("not-an-area", `${path} is not a regular file`, {
+    hint: "check who created it, then move it away; the next job creates it",
+  });
 }
 
 function historyFile(area: Area): string {

@@ -22,6 +22,7 @@ export { builtProgram } from "./queue/built-program.ts";
 export { collectOutput } from "./queue/collect-output.ts";
 export { countMeanwhile } from "./queue/count-meanwhile.ts";
 export { type DividedArea, divideArea, fullRows, openToWrite, readFilesOf } from "./queue/divided-area.ts";
+export { afterReduce, doctorAndJob, oldCache, runUnsafe, type Spoil } from "./queue/doctor-and-job.ts";
 export { holdOpen } from "./queue/file-holder.ts";
 export {
   assertFinished,

@@ -5,7 +5,7 @@ import { assertReadWrite } from "../../shared/area/cache/assert-read-write.ts";
 import { type CachePair, findCache } from "../../shared/area/cache/cache.ts";
 import { refillDue } from "../../shared/area/cache/mtime.ts";
 import { assertSingleCache } from "../../shared/area/cache/single-cache.ts";
-import { targetKeys } from "../../shared/area/config/config.ts";
+import { assertPlainHistory } from "../../shared/area/history.ts";
 import {
   decideHome,
   type HomeDecision,
@@ -14,17 +14,17 @@ import {
   readHomehost,
 } from "../../shared/area/homehost.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
-import { hasGuards, lostCompleted } from "../../shared/area-db/lost-completed.ts";
-import { findForeignPart } from "../../shared/area-db/one-area.ts";
 import { cacheReader } from "../../shared/area-db/read-cache.ts";
+import {
+  assertCompletedKept,
+  assertNoJournalLeft,
+  assertOneArea,
+} from "../../shared/area-db/requirements.ts";
 import type { MovePayload } from "../../shared/contract/payload.ts";
-import { defined } from "../../shared/defined.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import type { Part } from "../../shared/sqlite/connection.ts";
-import { isNotEmpty } from "../../shared/sqlite/journal.ts";
 import { ensureCompletedDb, newCompletedDb } from "./completed-db.ts";
-import { assertNoJournalLeft, type Files, filesOf, hotJournals } from "./databases.ts";
+import { existingFiles, type Files, filesOf, hotJournals } from "./databases.ts";
 import type { JobContext } from "./job-context.ts";
 import { openReadonly } from "./open-readonly.ts";
 import { Tally } from "./tally.ts";
@@ -65,14 +65,16 @@ export async function openAreaForJob(
   const cache = findCache(area, settings);
   const due = refillDue(area, cache);
   assertReadWrite(area, cache, settings);
+  assertPlainHistory(area);
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
   const files = filesOf(area, cache);
   // These checks read without rolling back what a dead writer left.
-  assertNoJournalLeft(files);
+  assertNoJournalLeft(files.completed);
   if (payload.dryRun === true) refuseHotJournals(files);
-  await retryWhileBusy(context.signal, () => assertCompletedKept(files));
+  await retryWhileBusy(context.signal, () => assertCompletedKept(area, openReadonly));
   if (cache !== undefined) {
-    await retryWhileBusy(context.signal, () => assertOneArea(area, cache, completed));
+    const existing = existingFiles(files);
+    await retryWhileBusy(context.signal, () => assertOneArea(area, existing, openReadonly));
   }
   const others = await retryWhileBusy(context.signal, () =>
     assertSingleCache(area, settings, cacheReader(area, completed, openReadonly)),
@@ -118,64 +120,10 @@ export function refuseHotJournals(files: Files): void {
   });
 }
 
-/**
- * Refuses to replace a lost completed-runs.db: a backup restored later would meet other runs there. Call inside
- * `session.read`.
- *
- * @throws JobsError `conflict`
- */
-function assertCompletedKept({ area, completed }: Files): void {
-  if (isNotEmpty(completed)) return;
-  const db = openReadonly({ area });
-  try {
-    if (!hasGuards(db, "area")) return;
-  } finally {
-    db.close();
-  }
-  const isThere = existsSync(completed);
-  // Checked again: another job may have created it, and then the guards.
-  if (isNotEmpty(completed)) return;
-  throw new JobsError("conflict", lostCompleted.text(completed, isThere), {
-    hint: lostCompleted.remedy,
-    details: { file: completed },
-  });
-}
-
-/**
- * Checks by content, not by name, that cache, ref and megatest.db belong to one area: a job removes moved runs from
- * all three. Changes nothing.
- *
- * @throws JobsError `conflict`
- */
-function assertOneArea(area: Area, cache: CachePair, completed: string | undefined): void {
-  const files: Partial<Record<Part, string>> = defined({
-    area: area.megatestDb,
-    cache: cache.megatestDb,
-    ref: cache.refDb,
-    completed,
-  });
-  const db = openReadonly(files);
-  try {
-    const foreign = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
-    if (foreign === undefined) return;
-    const what = foreign === "cache" ? "cache" : "cache's ref";
-    throw new JobsError(
-      "conflict",
-      `the ${what} in ${cache.directory} has no run in common with ${area.megatestDb}: it belongs to another area`,
-      {
-        hint: "find out how it came there and move it away; Megatest then creates a cache for this area",
-        details: { part: foreign, directory: cache.directory },
-      },
-    );
-  } finally {
-    db.close();
-  }
-}
-
 /** Creates the program's files in the area if missing, and returns the area's id. Replaces nothing. */
 export function prepareArea({ area, files }: Pick<OpenedArea, "area" | "files">): string {
-  assertNoJournalLeft(files);
-  assertCompletedKept(files);
+  assertNoJournalLeft(files.completed);
+  assertCompletedKept(area, openReadonly);
   ensurePrivateDir(area);
   const areaId = ensureAreaId(area);
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];

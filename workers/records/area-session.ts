@@ -1,11 +1,8 @@
 import type { Area } from "../../shared/area/area.ts";
-import { targetKeys } from "../../shared/area/config/config.ts";
-import { JobsError } from "../../shared/errors.ts";
+import { knownKeys } from "../../shared/area-db/requirements.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
-import { NameSet } from "../../shared/sqlite/names.ts";
-import { columnNames } from "../../shared/sqlite/table.ts";
 import type { CacheTimes } from "../area-db/cache-mtime.ts";
-import { assertMegatestSchema, type Files, type Source, sourcesOf } from "../area-db/databases.ts";
+import { assertMegatestSchemas, type Files, type Source, sourcesOf } from "../area-db/databases.ts";
 import type { JobContext } from "../area-db/job-context.ts";
 import { Plans } from "./plans.ts";
 import { RecordSession } from "./record-session.ts";
@@ -78,20 +75,13 @@ export function areaSetup(
   { area, files }: Pick<AreaSessionOptions, "area" | "files">,
   context: JobContext,
 ): Omit<AreaSessionOptions, "times"> {
-  assertMegatestSchema(db, files);
-  return { db, context, area, files, sources: sourcesOf(files), keys: knownKeys(db, area) };
-}
-
-function knownKeys(db: Connection, area: Area): string[] {
-  const keys = targetKeys(area.config);
-  const columns = new NameSet(columnNames(db, "area", "runs"));
-  const missing = keys.filter((key) => !columns.has(key));
-  if (missing.length === 0) return keys;
-  throw new JobsError(
-    "unknown-schema",
-    `table runs of ${area.megatestDb} has no column ${missing.join(", ")}`,
-    {
-      hint: "make [fields] in megatest.config match the database",
-    },
-  );
+  assertMegatestSchemas(db, files);
+  return {
+    db,
+    context,
+    area,
+    files,
+    sources: sourcesOf(files),
+    keys: knownKeys(db, "area", files.area, area),
+  };
 }

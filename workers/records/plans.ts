@@ -1,5 +1,5 @@
-import { missingColumns } from "../../shared/area-db/missing-columns.ts";
 import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
+import { missingColumns } from "../../shared/sqlite/missing-columns.ts";
 import type { DatabaseSession } from "../area-db/database-session.ts";
 import { planRecords, type RecordPlan } from "./record-tables.ts";
 import { createTempTables } from "./temp-tables.ts";

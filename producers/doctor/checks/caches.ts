@@ -3,17 +3,15 @@ import { join } from "node:path";
 import type { FoundCache } from "../../../shared/area/cache/find-caches.ts";
 import { refillDue } from "../../../shared/area/cache/mtime.ts";
 import { hostUnseen, seesHostProcesses } from "../../../shared/area/cache/open-files.ts";
-import { findOtherCaches, selectedOf, usedText } from "../../../shared/area/cache/single-cache.ts";
-import { targetKeys } from "../../../shared/area/config/config.ts";
-import { findForeignPart } from "../../../shared/area-db/one-area.ts";
+import { findOtherCaches, severalCaches } from "../../../shared/area/cache/single-cache.ts";
 import { cacheReader } from "../../../shared/area-db/read-cache.ts";
+import { assertOneArea } from "../../../shared/area-db/requirements.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import type { Part } from "../../../shared/sqlite/connection.ts";
 import { agoText } from "../../../shared/text.ts";
 import { isoTime } from "../../areas/iso-time.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
 import type { Check } from "../../contract/area.ts";
-import { bad, examine, good, note } from "./check.ts";
+import { examine, good, note, refused } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 
 /**
@@ -34,7 +32,8 @@ export async function checkCaches(context: DoctorContext): Promise<Check[]> {
 /** Uses the same definition of "in use" as the jobs that refuse to run. */
 function checkPairs({ area, settings, files }: DoctorContext): Check[] {
   const read = cacheReader(area, files.completed, openReadonly);
-  const { caches, warnings, used, ofOtherAreas } = findOtherCaches(area, settings, read);
+  const found = findOtherCaches(area, settings, read);
+  const { caches, warnings, ofOtherAreas } = found;
   const details = {
     caches: caches.map(({ mtimeMs, ...rest }) => ({ ...rest, changedAt: isoTime(mtimeMs) })),
   };
@@ -44,10 +43,8 @@ function checkPairs({ area, settings, files }: DoctorContext): Check[] {
     warnings.length === 0
       ? []
       : [note("caches-unseen", warnings.join("; "), { remedy: "run it as root to see them all" })];
-  if (used.length > 0) {
-    const { message, hint } = usedText(selectedOf(caches), used);
-    return [bad("caches", message, { remedy: hint, details }), ...unseen];
-  }
+  const refusal = severalCaches(found);
+  if (refusal !== undefined) return [refused("caches", refusal, { details }), ...unseen];
   if (caches.length > 0 && !seesHostProcesses())
     return [note("caches", `${described}; ${hostUnseen}`, { remedy: onTheHost, details }), ...unseen];
   return [good("caches", caches.length === 0 ? "no cache on this host" : described, { details }), ...unseen];
@@ -106,19 +103,8 @@ function checkOwn({ area, cache }: DoctorContext): Check[] {
   return [good("cache", "the cache is complete and needs no refill")];
 }
 
-/** Jobs verify the same before they change anything. */
 function checkOneArea({ area, cache, files }: DoctorContext): Check[] {
   if (cache === undefined || cache instanceof JobsError) return [];
-  const db = openReadonly(files);
-  try {
-    const foreign = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
-    if (foreign === undefined) return [good("one-area", "cache and megatest.db belong to the same area")];
-    return [
-      bad("one-area", `${files[foreign]} has no run in common with megatest.db; it belongs to another area`, {
-        remedy: "find out how it got there and move it away; Megatest recreates this area's cache",
-      }),
-    ];
-  } finally {
-    db.close();
-  }
+  assertOneArea(area, files, openReadonly);
+  return [good("one-area", "cache and megatest.db belong to the same area")];
 }

@@ -19,6 +19,7 @@ export const checkSubjects = [
   "free-space",
   "guards",
   "half-moved",
+  "history",
   "home-files",
   "home-policy",
   "homehost",
@@ -72,6 +73,12 @@ export const bad = (name: CheckName, verdict: string, rest: Rest = {}): Check =>
   ...rest,
 });
 
+/** A fault for which a job is refused with that error: `details.code` is its code. */
+export function refused(name: CheckName, error: unknown, rest: Rest = {}): Check {
+  const { code, message, hint, details } = nameDatabase(error, filesAtHand());
+  return bad(name, message, defined({ remedy: hint, details: { ...details, ...rest.details, code } }));
+}
+
 /**
  * Runs `body` and returns its checks. An error becomes a verdict under `name`: `busy` (a process is writing, or a
  * journal is hot) counts as unknown, any other error as a fault.
@@ -80,8 +87,8 @@ export async function examine(name: CheckName, body: () => Check[] | Promise<Che
   try {
     return await body();
   } catch (thrown) {
-    const { code, message, hint, details } = nameDatabase(thrown, filesAtHand());
-    const rest = defined({ remedy: hint, details: { ...details, code } });
-    return [code === "busy" ? note(name, `not checked: ${message}`, rest) : bad(name, message, rest)];
+    const fault = refused(name, thrown);
+    if (fault.details?.code !== "busy") return [fault];
+    return [{ ...fault, ok: null, verdict: `not checked: ${fault.verdict}` }];
   }
 }

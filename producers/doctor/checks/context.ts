@@ -13,7 +13,9 @@ import type { Part } from "../../../shared/sqlite/connection.ts";
 export interface DoctorContext {
   area: Area;
   settings: Settings;
-  homehost: Homehost | string;
+  /** False for a server, which never works on an area. */
+  worksHere: boolean;
+  homehost: Homehost | JobsError;
   home: HomeDecision;
   /** This user's cache on this host; undefined if there is none, or if this is not the homehost. */
   cache: CachePair | undefined | JobsError;
@@ -30,17 +32,22 @@ export const nameOf: Record<Part, string> = {
   ref: "cache/megatest_ref.db",
 };
 
-export async function loadContext(area: Area, settings: Settings): Promise<DoctorContext> {
-  const homehost = attempt(() => readHomehost(area));
+export async function loadContext(
+  area: Area,
+  settings: Settings,
+  worksHere: boolean,
+): Promise<DoctorContext> {
+  const homehost = tryRead(() => readHomehost(area));
   const home =
-    typeof homehost === "string"
-      ? { atHome: undefined, reason: homehost }
+    homehost instanceof JobsError
+      ? { atHome: undefined, reason: homehost.message }
       : await decideHome(homehost, settings);
-  const cache = home.atHome === false ? undefined : tryFindCache(area, settings);
+  const cache = home.atHome === false ? undefined : tryRead(() => findCache(area, settings));
   const pair = cache instanceof JobsError ? undefined : cache;
   return {
     area,
     settings,
+    worksHere,
     homehost,
     home,
     cache,
@@ -54,9 +61,9 @@ export async function loadContext(area: Area, settings: Settings): Promise<Docto
   };
 }
 
-function tryFindCache(area: Area, settings: Settings): CachePair | undefined | JobsError {
+function tryRead<T>(read: () => T): T | JobsError {
   try {
-    return findCache(area, settings);
+    return read();
   } catch (error) {
     return toJobsError(error);
   }

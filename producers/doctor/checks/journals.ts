@@ -1,6 +1,7 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { hostUnseen, openFiles } from "../../../shared/area/cache/open-files.ts";
+import { assertNoJournalLeft } from "../../../shared/area-db/requirements.ts";
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import {
   assertHarmlessJournal,
@@ -9,8 +10,9 @@ import {
   namesAnotherFile,
   walBytes,
 } from "../../../shared/sqlite/journal.ts";
+import { inWalMode } from "../../areas/open-readonly.ts";
 import type { Check } from "../../contract/area.ts";
-import { bad, type CheckName, examine, good, note } from "./check.ts";
+import { bad, type CheckName, examine, good, note, refused } from "./check.ts";
 import { type DoctorContext, nameOf } from "./context.ts";
 
 /** File system types in statfs that several hosts may mount. A WAL's shared memory works on one host only. */
@@ -41,12 +43,8 @@ export async function checkJournals({ area, files }: DoctorContext): Promise<Che
 
 function checkJournal(name: CheckName, part: Part, file: string): Check {
   assertHarmlessJournal(file);
-  if (!existsSync(file)) {
-    return bad(name, `${file} is missing, but its journal still exists: every job is refused`, {
-      remedy:
-        "restore the completed-runs.db that the journal belongs to; if it is permanently lost, move the journal away",
-    });
-  }
+  if (part === "completed") assertNoJournalLeft(file);
+  if (!existsSync(file)) return note(name, "it has just been removed");
   const mode = journalMode(file);
   if (mode === "foreign" || (mode === "empty" && part !== "completed")) {
     return bad(name, `${file} is not a SQLite database`, {
@@ -57,15 +55,7 @@ function checkJournal(name: CheckName, part: Part, file: string): Check {
   if (mode === "empty") return note(name, "it is empty");
   const network = networkTypes.get(statfsSync(dirname(file)).type);
   const shared = part === "area" || part === "completed";
-  if (mode === "wal" && (shared || network !== undefined)) {
-    return bad(
-      name,
-      `it is in WAL mode${network === undefined ? "" : ` on ${network}`}, which hosts cannot share`,
-      {
-        remedy: `stop all programs that use it, then run sqlite3 ${file} 'PRAGMA journal_mode = DELETE'`,
-      },
-    );
-  }
+  if (mode === "wal" && (shared || network !== undefined)) return refused(name, inWalMode(file));
   if (mode === "rollback" && hasWal(file)) {
     return bad(name, "a write-ahead log exists beside it, but it is not in WAL mode", {
       remedy: "find out whose it is, and copy both files before any program opens the database",

@@ -34,7 +34,8 @@ function checkLease({ area, settings }: DoctorContext): Check {
     if (row === undefined || row.holder === null) return good("lease", "no job holds the area");
     const who = `${row.holder} for ${row.jobId ?? "?"}`;
     const state = leaseState(row, settings.host);
-    if (state === "held") return note("lease", `a job is running: ${who}`);
+    if (state === "held")
+      return note("lease", `a job is running: ${who}`, { details: { refusal: "locked" } });
     if (state === "ahead") {
       const until = isoTime(row.expiresAt);
       const [ends, remedy] = Number.isFinite(row.expiresAt)

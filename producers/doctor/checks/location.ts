@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { readAreaId } from "../../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
 import { readPolicies } from "../../../shared/area/config/reduce-policies.ts";
+import { assertPlainHistory } from "../../../shared/area/history.ts";
 import { homeText, isLoopback } from "../../../shared/area/homehost.ts";
 import { findPause } from "../../../shared/area/pause.ts";
 import { spanText } from "../../../shared/area/servers.ts";
-import { JobsError } from "../../../shared/errors.ts";
+import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { Check } from "../../contract/area.ts";
-import { bad, examine, good, note } from "./check.ts";
+import { bad, examine, good, note, refused } from "./check.ts";
 import type { DoctorContext } from "./context.ts";
 
 /** Checks what the directory tells without opening a database: config, homehost, servers, owners, id, space. */
@@ -20,10 +21,10 @@ export async function checkLocation(context: DoctorContext): Promise<Check[]> {
     checkHomehost(context),
     ...checkPinned(context),
     checkServers(context),
-    ...(await examine("owners", () => {
-      const cache = context.cache instanceof JobsError ? undefined : context.cache;
-      assertReadWrite(context.area, cache, context.settings);
-      return [good("owners", "this user can read and write all files that a job uses")];
+    ...(await examine("owners", () => [checkOwners(context)])),
+    ...(await examine("history", () => {
+      assertPlainHistory(context.area);
+      return [good("history", "a job can append to .mtjobs/history.jsonl")];
     })),
     ...(await examine("area-id", () => [checkAreaId(context)])),
     ...(await examine("free-space", () => checkSpace(context))),
@@ -56,16 +57,15 @@ async function checkPause({ area, settings }: DoctorContext): Promise<Check[]> {
   const file = await findPause(area.realPath, settings.areas);
   if (file === undefined) return [];
   return [
-    note("paused", `jobs are paused by ${file}`, { remedy: "delete it to resume them", details: { file } }),
+    note("paused", `jobs are paused by ${file}`, {
+      remedy: "delete it to resume them",
+      details: { file, refusal: "paused" },
+    }),
   ];
 }
 
 function checkHomehost({ area, homehost, home, settings }: DoctorContext): Check {
-  if (typeof homehost === "string") {
-    return bad("homehost", homehost, {
-      remedy: "write the homehost's address or name into .homehost, and nothing else",
-    });
-  }
+  if (homehost instanceof JobsError) return refused("homehost", homehost);
   if (homehost.value === undefined && existsSync(area.homehostFile)) {
     return bad(
       "homehost",
@@ -95,12 +95,12 @@ function checkHomehost({ area, homehost, home, settings }: DoctorContext): Check
   if (home.atHome === true) return good("homehost", home.reason, { details });
   return note("homehost", `${home.reason}: only that host can check the caches and who uses them`, {
     remedy: `also run mtjobs doctor on ${homeText(homehost.value)}; if this host is the homehost, set MTJOBS_ADDRESS=${homehost.value}`,
-    details,
+    details: home.atHome === false ? { ...details, refusal: "not-home" } : details,
   });
 }
 
 function checkPinned({ homehost }: DoctorContext): Check[] {
-  if (typeof homehost === "string") return [];
+  if (homehost instanceof JobsError) return [];
   return homehost.pinned
     ? [note("pinned", "[server] homehost in megatest.config pins the area: .homehost is ignored")]
     : [good("pinned", "the config does not pin the area to a host")];
@@ -138,6 +138,24 @@ function checkServers({ servers }: DoctorContext): Check {
         remedy: "one is enough: let Megatest stop the others",
       })
     : good("servers", alive.length === 1 ? `one server is alive: ${names(alive)}` : "no server is alive");
+}
+
+function checkOwners({ area, cache, settings, worksHere }: DoctorContext): Check {
+  try {
+    assertReadWrite(area, cache instanceof JobsError ? undefined : cache, settings);
+    return good("owners", "this user can read and write all files that a job uses");
+  } catch (error) {
+    if (worksHere) throw error;
+    const { code, message, details } = toJobsError(error);
+    return note(
+      "owners",
+      `this server only reads the area (${message}); whether its worker can write is unknown`,
+      {
+        remedy: "to see it, run mtjobs doctor on the homehost as the user of its worker",
+        details: { ...details, code },
+      },
+    );
+  }
 }
 
 function checkAreaId({ area }: DoctorContext): Check {

@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
 import { targetKeys } from "../../../shared/area/config/config.ts";
-import { hasGuards, lostCompleted } from "../../../shared/area-db/lost-completed.ts";
+import {
+  assertCompletedKept,
+  assertMegatestSchema,
+  knownKeys,
+} from "../../../shared/area-db/requirements.ts";
 import type { Connection, Part } from "../../../shared/sqlite/connection.ts";
 import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { isNotEmpty } from "../../../shared/sqlite/journal.ts";
-import { NameSet } from "../../../shared/sqlite/names.ts";
-import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
+import { hasTable } from "../../../shared/sqlite/table.ts";
 import { plural } from "../../../shared/text.ts";
 import { openReadonly } from "../../areas/open-readonly.ts";
 import type { Check } from "../../contract/area.ts";
@@ -14,8 +17,6 @@ import { type DoctorContext, nameOf } from "./context.ts";
 import { checkDirectories } from "./directories.ts";
 import { checkGuards } from "./guards.ts";
 import { type Budget, sumOver } from "./scan-budget.ts";
-
-const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 
 interface Scan {
   db: Connection;
@@ -30,7 +31,7 @@ interface Scan {
 export async function checkRecords(context: DoctorContext, budget: Budget): Promise<Check[]> {
   const { files } = context;
   const checks: Check[] = [];
-  for (const part of ["area", "cache", "completed"] as const) {
+  for (const part of ["area", "cache", "ref", "completed"] as const) {
     const file = files[part];
     const name = `schema/${nameOf[part]}` as const;
     if (part === "completed" && !isNotEmpty(context.area.completedDb)) {
@@ -47,22 +48,13 @@ export async function checkRecords(context: DoctorContext, budget: Budget): Prom
       ...(await examine(`records/${nameOf[part]}`, () => checkSource(context, part, isFit, budget))),
     );
   }
-  return [...checks, ...(await checkGuards(context, (part) => part === "ref" || isFit(part)))];
+  return [...checks, ...(await checkGuards(context, isFit))];
 }
 
 /** Checks a missing or empty completed-runs.db: a job creates it, unless the area had one before. */
 function checkNoContent(name: CheckName, { area }: DoctorContext): Check[] {
-  const isThere = existsSync(area.completedDb);
-  const db = openReadonly({ area: area.megatestDb });
-  try {
-    if (hasGuards(db, "area")) {
-      const verdict = `${lostCompleted.text(area.completedDb, isThere)}; every job is refused`;
-      return [bad(name, verdict, { remedy: lostCompleted.remedy })];
-    }
-  } finally {
-    db.close();
-  }
-  if (!isThere) return [];
+  assertCompletedKept(area, openReadonly);
+  if (!existsSync(area.completedDb)) return [];
   const verdict = "it is empty: a job ended before it had created the tables, and no run has moved yet";
   return [note(name, verdict, { remedy: "none needed: the next job fills it" })];
 }
@@ -71,19 +63,8 @@ function checkSchema(name: CheckName, context: DoctorContext, part: Part, file: 
   const { area } = context;
   const db = openReadonly({ [part]: file });
   try {
-    const missing = tables.filter((table) => !hasTable(db, part, table));
-    if (missing.length > 0) {
-      return bad(name, `it lacks the table ${missing.join(", ")}: it is not a Megatest database`, {
-        remedy: "find out what it is, and restore the right one",
-      });
-    }
-    const columns = new NameSet(columnNames(db, part, "runs"));
-    const keys = targetKeys(area.config).filter((key) => !columns.has(key));
-    if (keys.length > 0) {
-      return bad(name, `table runs lacks the column ${keys.join(", ")} named in [fields]`, {
-        remedy: "make [fields] in megatest.config match the database",
-      });
-    }
+    assertMegatestSchema(db, part, file);
+    if (part !== "ref") knownKeys(db, part, file, area);
     if (part === "completed" && !hasTable(db, part, "mtjobs_runs")) {
       return bad(name, "it lacks the table mtjobs_runs: mtjobs did not create it", {
         remedy: "find out whose it is, and move it away before the next reduce",

@@ -57,5 +57,5 @@ export function history({ settings, area, limit }: HistoryTask): Promise<AreaPoo
 
 /** Runs the doctor's checks, without a repair. */
 export function diagnosis({ settings, area }: StatusTask): Promise<AreaPoolAnswer<Diagnosis>> {
-  return answer(() => diagnose(area, placeOf(settings)));
+  return answer(() => diagnose(area, { ...placeOf(settings), worksHere: false }));
 }

@@ -9,11 +9,11 @@ const recentMs = 24 * 3_600_000;
 
 /**
  * What another cache holds: no run of this area, rows unknown to megatest.db and completed-runs.db, or only known
- * rows.
+ * rows; unknown while it is being written to.
  */
-export type CacheContent = "another-area" | "unknown-rows" | "known-rows";
+export type CacheContent = "another-area" | "unknown-rows" | "known-rows" | "being-written";
 
-/** @throws JobsError if the cache cannot be read; `busy` while it is being written to */
+/** @throws JobsError if the cache cannot be read; `busy` if the area's own databases are locked */
 export type CacheReader = (cache: FoundCache) => CacheContent;
 
 export interface UsedCache {
@@ -58,23 +58,16 @@ export function findOtherCaches(area: Area, settings: Settings, read: CacheReade
  * @throws JobsError `several-caches`, naming all
  */
 export function assertSingleCache(area: Area, settings: Settings, read: CacheReader): string[] {
-  const { caches, warnings, used } = findOtherCaches(area, settings, read);
-  if (used.length === 0) return warnings;
-  const selected = selectedOf(caches);
-  const { message, hint } = usedText(selected, used);
-  throw new JobsError("several-caches", message, {
-    hint,
-    details: { selected: selected ?? null, inUse: used },
-  });
+  const found = findOtherCaches(area, settings, read);
+  const refusal = severalCaches(found);
+  if (refusal !== undefined) throw refusal;
+  return found.warnings;
 }
 
-export const selectedOf = (caches: readonly FoundCache[]) =>
-  caches.find((cache) => cache.selected)?.directory;
-
-export function usedText(
-  selected: string | undefined,
-  used: readonly UsedCache[],
-): { message: string; hint: string } {
+/** Builds the error that names every other cache in use; undefined if there is none. */
+export function severalCaches({ caches, used }: OtherCaches): JobsError | undefined {
+  if (used.length === 0) return undefined;
+  const selected = caches.find((cache) => cache.selected)?.directory;
   const others = used
     .map(({ directory, owner, reason }) => `${directory} (of ${owner}; ${reason})`)
     .join(", ");
@@ -84,7 +77,10 @@ export function usedText(
       : `the area has more than one cache in use; besides ${selected}: ${others}`;
   const kinds = Object.keys(remedies) as CacheUse[];
   const steps = kinds.filter((kind) => used.some(({ why }) => why === kind)).map((kind) => remedies[kind]);
-  return { message, hint: steps.join("; ") };
+  return new JobsError("several-caches", message, {
+    hint: steps.join("; "),
+    details: { selected: selected ?? null, inUse: used },
+  });
 }
 
 const remedies: Record<CacheUse, string> = {
@@ -115,11 +111,10 @@ function useOf(
   try {
     const content = read(cache);
     if (content === "another-area") return content;
+    if (content === "being-written") return { reason: "it is being written to", why: "open" };
     if (sign !== undefined || content === "known-rows") return sign;
     return { reason: "holds rows that megatest.db lacks", why: content };
   } catch (error) {
-    if (error instanceof JobsError && error.code === "busy")
-      return { reason: "it is being written to", why: "open" };
     // A local error to report, not a warning.
     if (error instanceof JobsError && error.code === "disk-full") throw error;
     // The area's own databases are locked: temporary, and not about this cache.

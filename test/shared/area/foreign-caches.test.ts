@@ -261,7 +261,9 @@ describe("the rule of a single cache in use", () => {
     const fail = (code: "busy" | "disk-full") => () => {
       throw new JobsError(code, "so it is");
     };
-    expect(errorOf(() => assertSingleCache(area, settings, fail("busy"))).code).toBe("several-caches");
+    expect(errorOf(() => assertSingleCache(area, settings, () => "being-written")).code).toBe(
+      "several-caches",
+    );
     expect(errorOf(() => assertSingleCache(area, settings, fail("disk-full"))).code).toBe("disk-full");
   });
 

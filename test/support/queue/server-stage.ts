@@ -18,8 +18,12 @@ export interface Answer {
 }
 
 /** Starts the built server on a free port of loopback, and waits until it serves. */
-export async function startServer(env: Record<string, string>, args: string[] = []): Promise<RunningServer> {
-  const running = startCommand(["serve", "--listen", "127.0.0.1:0", ...args], { env });
+export async function startServer(
+  env: Record<string, string>,
+  args: string[] = [],
+  user: { uid?: number; gid?: number } = {},
+): Promise<RunningServer> {
+  const running = startCommand(["serve", "--listen", "127.0.0.1:0", ...args], { env, ...user });
   const url = await waitFor(
     "the server to serve",
     () => /serving (http:[^"]+)"/.exec(running.stderr())?.[1],

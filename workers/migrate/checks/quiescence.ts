@@ -1,5 +1,5 @@
 import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
-import { assertMegatestSchema, type Files } from "../../area-db/databases.ts";
+import { assertMegatestSchemas, type Files } from "../../area-db/databases.ts";
 import { openReadonly } from "../../area-db/open-readonly.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { type Activity, type RunningTest, readActivity } from "./last-activity.ts";
@@ -54,7 +54,7 @@ async function read(
   const { completed: _, ...sources } = files;
   const db = await retryWhileBusy(signal, () => openReadonly(sources));
   try {
-    await retryWhileBusy(signal, () => assertMegatestSchema(db, files));
+    await retryWhileBusy(signal, () => assertMegatestSchemas(db, files));
     const given = { hasCache: files.cache !== undefined, hasRef: files.ref !== undefined };
     return await readActivity(db, given, window, signal);
   } finally {

@@ -12,7 +12,7 @@ import { JobsError } from "../../../shared/errors.ts";
 import { homeName } from "../../../shared/settings/home-name.ts";
 import type { Connection } from "../../../shared/sqlite/connection.ts";
 import { msSince } from "../../../shared/time/elapsed.ts";
-import { assertMegatestSchema } from "../../area-db/databases.ts";
+import { assertMegatestSchemas } from "../../area-db/databases.ts";
 import { assertIdRoom } from "../../area-db/fit-area.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { openReadonly } from "../../area-db/open-readonly.ts";
@@ -121,7 +121,7 @@ function rowChecks(db: Connection, { now, takeover }: MigratePayload): MigrateCh
 function areaChecks(db: Connection, area: Area, { settings }: JobContext): MigrateCheck[] {
   const checks: MigrateCheck[] = [];
   try {
-    assertMegatestSchema(db, { area: area.megatestDb, completed: area.completedDb });
+    assertMegatestSchemas(db, { area: area.megatestDb, completed: area.completedDb });
     checks.push(passed("schema", "megatest.db is a Megatest database"));
   } catch (error) {
     checks.push(failed("schema", (error as Error).message));

@@ -1,6 +1,6 @@
-import { type Connection, quoteName } from "../sqlite/connection.ts";
-import { foldName } from "../sqlite/names.ts";
-import { isComputed, readColumns } from "../sqlite/table.ts";
+import { type Connection, quoteName } from "./connection.ts";
+import { foldName } from "./names.ts";
+import { isComputed, readColumns } from "./table.ts";
 
 /** Columns may be read through another connection than they are added by. */
 export interface TableOf {
