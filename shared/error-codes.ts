@@ -46,6 +46,7 @@ export const catalogue = {
   "disk-full": { exit: ExitCode.failed, retry: true },
   corrupt: { exit: ExitCode.failed, retry: false },
   "unknown-schema": { exit: ExitCode.failed, retry: false },
+  "bad-installation": { exit: ExitCode.failed, retry: false },
   "bad-redis": { exit: ExitCode.failed, retry: false },
   cancelled: { exit: ExitCode.failed, retry: false },
   stopped: { exit: ExitCode.failed, retry: true },

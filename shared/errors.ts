@@ -52,6 +52,12 @@ export function toJobsError(error: unknown): JobsError {
   if (error instanceof JobsError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const code = systemCode(error);
+  if (isBindingFault(error, code)) {
+    return new JobsError("bad-installation", `SQLite's native library does not load: ${firstLine(message)}`, {
+      cause: error,
+      hint: "run npm rebuild better-sqlite3 where mtjobs is installed, with the Node that runs it; no area is at fault",
+    });
+  }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return new JobsError("busy", `database is busy: ${message}`, {
       cause: error,
@@ -87,3 +93,10 @@ export function toJobsError(error: unknown): JobsError {
   }
   return new JobsError("internal", message, { cause: error });
 }
+
+/** The package `bindings` lists the paths that it tried; Node has a code for a library that it cannot load. */
+function isBindingFault(error: unknown, code: string): boolean {
+  return code === "ERR_DLOPEN_FAILED" || (error instanceof Error && "tries" in error);
+}
+
+const firstLine = (text: string) => (text.split("\n", 1)[0] ?? "").replace(/\. Tried:$/, "");

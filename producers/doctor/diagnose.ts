@@ -1,12 +1,12 @@
 import { openAreaUnchecked } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import type { Part } from "../../shared/sqlite/connection.ts";
+import { assertSqliteLoads, type Part } from "../../shared/sqlite/connection.ts";
 import { areaPath } from "../areas/area-path.ts";
 import type { Check, Diagnosis } from "../contract/area.ts";
 import { checkCaches } from "./checks/caches.ts";
 import type { CheckName } from "./checks/check.ts";
-import { note } from "./checks/check.ts";
+import { examine, note } from "./checks/check.ts";
 import { type DoctorContext, loadContext, nameOf } from "./checks/context.ts";
 import { checkFitness } from "./checks/fitness.ts";
 import { checkIntegrity } from "./checks/integrity.ts";
@@ -36,6 +36,13 @@ export async function diagnose(
   { settings, cwd, env, worksHere = true }: DoctorPlace,
 ): Promise<Diagnosis> {
   const area = openAreaUnchecked(areaPath(cwd, path), settings, env);
+  const installation = await examine("installation", () => {
+    assertSqliteLoads();
+    return [];
+  });
+  // No check of a database means anything then.
+  if (installation.length > 0)
+    return { area: area.path, areaId: idOf(area), ok: false, checks: installation };
   const context = await loadContext(area, settings, worksHere);
   const budget = new Budget();
   const checks = oncePerFile(context, [

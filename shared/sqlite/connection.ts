@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
+import { toJobsError } from "../errors.ts";
 import { canSyncDirectory } from "../files/sync-directory.ts";
 
 /**
@@ -28,6 +29,15 @@ export function filesAtHand(): string[] {
 export function fileOf(db: Connection, part: string): string {
   const sql = "SELECT file FROM pragma_database_list WHERE name = ?";
   return db.prepare<[string], string>(sql).pluck().get(part) ?? part;
+}
+
+/** Loads SQLite's native library, which the first connection does. @throws JobsError `bad-installation` */
+export function assertSqliteLoads(): void {
+  try {
+    new Database(":memory:").close();
+  } catch (error) {
+    throw toJobsError(error);
+  }
 }
 
 export type Part = "area" | "cache" | "ref" | "completed";

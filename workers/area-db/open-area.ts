@@ -23,6 +23,7 @@ import {
 import type { MovePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
+import { assertSqliteLoads } from "../../shared/sqlite/connection.ts";
 import { ensureCompletedDb, newCompletedDb } from "./completed-db.ts";
 import { existingFiles, type Files, filesOf, hotJournals } from "./databases.ts";
 import type { JobContext } from "./job-context.ts";
@@ -56,6 +57,7 @@ export async function openAreaForJob(
   const started = performance.now();
   const tally = new Tally();
   const { settings, env } = context;
+  assertSqliteLoads();
   const area = openAllowedArea(payload.area, settings, env);
   const warn = warner(area, context, tally);
   const homehost = readHomehost(area);

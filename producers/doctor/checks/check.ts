@@ -26,6 +26,7 @@ export const checkSubjects = [
   "id-room",
   "ids",
   "in-both",
+  "installation",
   "integrity",
   "journal",
   "lease",

@@ -40,6 +40,7 @@ const statusOf: Record<ErrorCode, number> = {
   "lost-lease": 503,
   busy: 503,
   stopped: 503,
+  "bad-installation": 500,
   "bad-redis": 503,
   "redis-unreachable": 503,
   "no-worker": 503,

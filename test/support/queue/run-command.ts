@@ -24,15 +24,17 @@ export interface CommandOptions {
   /** Numbers of another user and group that it runs as; root alone may say so. */
   uid?: number;
   gid?: number;
+  /** Another copy of the built command. */
+  command?: string;
 }
 
 /** Starts the built command with nothing of this process's environment but PATH. */
 export function startCommand(
   args: readonly string[],
-  { env = {}, cwd = "/", ...user }: CommandOptions = {},
+  { env = {}, cwd = "/", command = builtCommand, ...user }: CommandOptions = {},
 ): Running {
   const started = Date.now();
-  const child = spawn(process.execPath, [builtCommand, ...args], {
+  const child = spawn(process.execPath, [command, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
     stdio: ["ignore", "pipe", "pipe"],
