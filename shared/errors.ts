@@ -27,9 +27,9 @@ export class JobsError extends Error {
     return catalogue[this.code].exit;
   }
 
-  /** Returns true if the same job may succeed later with the same input. */
+  /** Returns true if the same job may succeed later with the same input: by its code, or if it says `temporary`. */
   get retriable(): boolean {
-    return catalogue[this.code].retry;
+    return catalogue[this.code].retry || this.details?.temporary === true;
   }
 
   toDocument(): ErrorDocument {

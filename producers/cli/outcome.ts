@@ -1,5 +1,5 @@
 import { ExitCode } from "../../shared/error-codes.ts";
-import type { JobsError } from "../../shared/errors.ts";
+import { JobsError, systemCode } from "../../shared/errors.ts";
 import { OutputFailure, printable } from "../format/table.ts";
 import type { CliIo } from "./io.ts";
 
@@ -51,7 +51,9 @@ export function printError(io: CliIo, error: JobsError, json: boolean): number {
 /** Returns true if the reader closed the output early (`mtjobs list-runs | head`), which is not an error. */
 export function isClosedPipe(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return ("code" in error && error.code === "EPIPE") || isClosedPipe(error.cause);
+  // A connection to Redis that the server closed is the same error of the system, and no output.
+  if (error instanceof JobsError && error.code !== "io") return false;
+  return systemCode(error) === "EPIPE" || isClosedPipe(error.cause);
 }
 
 /** Returns true for an error that `write` threw or caused. */

@@ -97,4 +97,4 @@ export async function followAll(session: Session, hooks: DrainHooks, result: Dra
 }
 
 /** Errors that stop following, because all other migrations would get them too. */
-const stopsFollowing: readonly ErrorCode[] = ["interrupted", "redis-unreachable"];
+const stopsFollowing: readonly ErrorCode[] = ["interrupted", "redis-unreachable", "bad-redis"];

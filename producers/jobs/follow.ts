@@ -8,6 +8,7 @@ import { readDeferral } from "../../shared/queue/deferrals.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
 import type { JobLocation } from "../../shared/queue/names.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
+import { isOutage } from "../../shared/queue/reply-error.ts";
 import type { JobResult } from "../contract/job.ts";
 import type { QueueState } from "../contract/job-states.ts";
 import { forwardedTo, progressOf } from "./job-view.ts";
@@ -85,7 +86,7 @@ class Follower {
       return ending;
     } catch (thrown) {
       const error = await toQueueError(thrown, this.session.redis, this.session.settings.redisUrl);
-      if (error.code !== "redis-unreachable") throw error;
+      if (!isOutage(error)) throw error;
       if (this.unreachableSince === undefined) {
         this.unreachableSince = performance.now();
         this.wasAway = true;

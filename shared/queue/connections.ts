@@ -3,6 +3,7 @@ import { Cluster, Redis } from "ioredis";
 import { JobsError } from "../errors.ts";
 import { redisLocation, withoutPassword } from "../settings/redis-url.ts";
 import type { Settings } from "../settings/settings.ts";
+import { greeting } from "./greeting.ts";
 import { queueName } from "./names.ts";
 import { unreachable } from "./redis-errors.ts";
 import { isReply, replyError } from "./reply-error.ts";
@@ -113,7 +114,8 @@ export async function connectRedis(url: string, setting?: string): Promise<Redis
     return redis;
   } catch (error) {
     redis.disconnect();
-    const refusal = replyError(error, url, setting);
+    const told = replyError(error, url, setting) ?? replyError(last, url, setting);
+    const refusal = told ?? replyError(await greeting(url), url, setting);
     if (refusal !== undefined) throw refusal;
     if (isReply(error)) {
       throw new JobsError("bad-redis", `Redis at ${withoutPassword(url)} refuses access: ${error.message}`, {

@@ -32,8 +32,8 @@ export function unreachable(url: string, cause: unknown): JobsError {
 }
 
 /**
- * Maps to `redis-unreachable` if Redis does not answer in time or temporarily accepts no commands, `bad-redis` if it
- * refuses them; otherwise unchanged.
+ * Maps to `redis-unreachable` if Redis does not answer in time, `bad-redis` if it refuses commands, also for a while;
+ * otherwise unchanged.
  */
 export async function toQueueError(error: unknown, redis: Redis, url: string): Promise<JobsError> {
   if (error instanceof JobsError) return error;

@@ -70,26 +70,46 @@ export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
 }
 
+/** Returns what a node of a cluster answered; ioredis keeps the last one's answer. Otherwise the error itself. */
+function replyIn(error: unknown): unknown {
+  return error instanceof Error && "lastNodeError" in error ? error.lastNodeError : error;
+}
+
 /**
- * Builds the error of a refusal: `redis-unreachable` if temporary (`details.reply` has the code), else `bad-redis`;
- * undefined for any other error. The hint names the setting of the URL.
+ * Builds the error of a refusal in Redis's own words: `bad-redis`; `details.reply` is the reply's code, and
+ * `details.temporary` is true if the same command can succeed later. Undefined for any other error. The hint names
+ * the setting of the URL.
  */
-export function replyError(error: unknown, url: string, setting = "MTJOBS_REDIS_URL"): JobsError | undefined {
+export function replyError(
+  thrown: unknown,
+  url: string,
+  setting = "MTJOBS_REDIS_URL",
+): JobsError | undefined {
+  const error = replyIn(thrown);
   if (!isReply(error)) return undefined;
   const message = error.message.replace(inScript, "");
   const refusal = refusals.find(({ reply }) => reply.test(message));
   if (refusal === undefined) return undefined;
   const at = withoutPassword(url);
   const [reply = ""] = message.split(" ", 1);
+  const temporary = refusal.passes;
   return new JobsError(
-    refusal.passes ? "redis-unreachable" : "bad-redis",
-    `Redis at ${at} ${refusal.passes ? "accepts no commands now" : "refuses access"}: ${message}`,
-    { hint: refusal.hint.replace("MTJOBS_REDIS_URL", setting), cause: error, details: { url: at, reply } },
+    "bad-redis",
+    `Redis at ${at} ${temporary ? "accepts no commands now" : "refuses access"}: ${message}`,
+    {
+      hint: refusal.hint.replace("MTJOBS_REDIS_URL", setting),
+      cause: error,
+      details: { url: at, reply, temporary },
+    },
   );
 }
 
+/** Returns true if Redis answered that it accepts no commands for a while. */
 export function isTransient(error: unknown): boolean {
-  return (
-    error instanceof JobsError && error.code === "redis-unreachable" && error.details?.reply !== undefined
-  );
+  return error instanceof JobsError && error.code === "bad-redis" && error.details?.temporary === true;
+}
+
+/** Returns true if Redis is unreachable, or accepts no commands for a while: the same may succeed later. */
+export function isOutage(error: unknown): boolean {
+  return (error instanceof JobsError && error.code === "redis-unreachable") || isTransient(error);
 }

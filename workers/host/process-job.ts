@@ -86,10 +86,7 @@ function lastSentence({ job, dryRun, moved, skippedCounts, elapsedMs }: MoveResu
 /** Turns a failure of forwarding into a retriable one: it only talks to Redis. */
 function outage(error: unknown): never {
   if (error instanceof JobsError) throw error;
-  const what = isReply(error)
-    ? `refused to forward the job: ${error.message}`
-    : "did not answer while the job was forwarded";
-  throw new JobsError("redis-unreachable", `Redis ${what}`, { cause: error });
+  throw retriable(error, "refused to forward the job", "did not answer while the job was forwarded");
 }
 
 /**
@@ -99,10 +96,16 @@ function outage(error: unknown): never {
 function lateAnswer(error: unknown): never {
   const isOther = [JobsError, DelayedError, TypeError, RangeError, ReferenceError];
   if (isOther.some((kind) => error instanceof kind)) throw error;
-  const what = isReply(error)
-    ? `refused a command of the migration: ${error.message}`
-    : "did not answer the migration in time";
-  throw new JobsError("redis-unreachable", `Redis ${what}`, { cause: error });
+  throw retriable(error, "refused a command of the migration", "did not answer the migration in time");
+}
+
+function retriable(error: unknown, refused: string, silent: string): JobsError {
+  return isReply(error)
+    ? new JobsError("bad-redis", `Redis ${refused}: ${error.message}`, {
+        cause: error,
+        details: { temporary: true },
+      })
+    : new JobsError("redis-unreachable", `Redis ${silent}`, { cause: error });
 }
 
 async function perform(

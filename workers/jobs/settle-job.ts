@@ -5,6 +5,7 @@ import type { ErrorCode } from "../../shared/error-codes.ts";
 import type { JobsError } from "../../shared/errors.ts";
 import { clearCancel } from "../../shared/queue/cancel.ts";
 import { clearDeferral, recordDeferral } from "../../shared/queue/deferrals.ts";
+import { isOutage } from "../../shared/queue/reply-error.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { JobReporter } from "./job-reporter.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -25,8 +26,8 @@ const heldPhases: Partial<Record<ErrorCode, string>> = {
 };
 
 /** Returns true if something else must end first: waiting for it costs no attempt. */
-function isPutOff({ code }: JobsError): boolean {
-  return ["locked", "paused", "outside-window", "redis-unreachable", "no-worker"].includes(code);
+function isPutOff(error: JobsError): boolean {
+  return isOutage(error) || ["locked", "paused", "outside-window", "no-worker"].includes(error.code);
 }
 
 function progressOf({ progress }: Job): Pick<Progress, "runs" | "rows"> {

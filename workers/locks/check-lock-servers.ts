@@ -1,5 +1,6 @@
 import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { connectRedis } from "../../shared/queue/connections.ts";
+import { isOutage } from "../../shared/queue/reply-error.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 
@@ -18,7 +19,7 @@ export async function checkLockServers(
   const failures = await Promise.all(
     lockRedisUrls.filter((url) => url !== redisUrl).map((url) => failureOf(url)),
   );
-  const refusal = failures.find((failure) => failure !== undefined && failure.code !== "redis-unreachable");
+  const refusal = failures.find((failure) => failure !== undefined && !isOutage(failure));
   if (refusal !== undefined) {
     const { code, message, hint, details } = refusal;
     const named = hint?.includes(setting) === true ? hint : `${hint} (${setting})`;

@@ -1,3 +1,4 @@
+import getPort from "get-port";
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
 import { connectRedis } from "../../../shared/queue/connections.ts";
@@ -56,8 +57,8 @@ const cases: [reply: string, code: string, exit: number, hint: string, how: Case
   ["DB index is out of range", "bad-redis", 1, "database number", { at: (url) => `${url}/99` }],
   [
     "BUSY",
-    "redis-unreachable",
-    4,
+    "bad-redis",
+    1,
     "SCRIPT KILL",
     {
       flags: ["--busy-reply-threshold", "100"],
@@ -65,18 +66,18 @@ const cases: [reply: string, code: string, exit: number, hint: string, how: Case
       after: (redis) => redis.script("KILL"),
     },
   ],
-  ["MISCONF", "redis-unreachable", 4, "its log", { before: (redis) => refuseWrites(redis).then(() => {}) }],
+  ["MISCONF", "bad-redis", 1, "its log", { before: (redis) => refuseWrites(redis).then(() => {}) }],
   [
     "OOM",
-    "redis-unreachable",
-    4,
+    "bad-redis",
+    1,
     "maxmemory",
     { before: (redis) => redis.config("SET", "maxmemory", "1").then(() => {}) },
   ],
   [
     "READONLY",
-    "redis-unreachable",
-    4,
+    "bad-redis",
+    1,
     "replica",
     { before: (redis) => redis.replicaof("127.0.0.1", "1").then(() => {}) },
   ],
@@ -115,6 +116,35 @@ testWithServer.each(cases)(
     }),
 );
 
+testWithServer("a refusal of every connection is told in Redis's words: too many clients", () =>
+  withServer([], async (url) => {
+    const setUp = new Redis(url);
+    await setUp.config("SET", "maxclients", "1");
+    try {
+      await expect(connectRedis(url)).rejects.toMatchObject({
+        code: "bad-redis",
+        message: expect.stringContaining("max number of clients reached"),
+        hint: expect.stringContaining("maxclients"),
+      });
+    } finally {
+      setUp.disconnect();
+    }
+  }),
+);
+
+testWithServer("what the node of a cluster answers is told in its words", async () => {
+  const bus = await getPort({ host: "127.0.0.1" });
+  await withServer(["--cluster-enabled", "yes", "--cluster-port", String(bus)], async (url) => {
+    const setUp = new Redis(url);
+    await setUp.config("SET", "requirepass", "secret");
+    setUp.disconnect();
+    await expect(connectRedis(url.replace("redis:", "redis+cluster:"))).rejects.toMatchObject({
+      code: "bad-redis",
+      message: expect.stringContaining("NOAUTH"),
+    });
+  });
+});
+
 testWithServer("a refusal that a script meets is told as if no script were there", () =>
   withServer([], async (url) => {
     const redis = await connectRedis(url);
@@ -124,8 +154,9 @@ testWithServer("a refusal that a script meets is told as if no script were there
         .eval("return redis.call('set', KEYS[1], 1)", 1, "k")
         .catch((error: unknown) => error);
       expect(await toQueueError(thrown, redis, url)).toMatchObject({
-        code: "redis-unreachable",
-        details: { reply: "MISCONF" },
+        code: "bad-redis",
+        retriable: true,
+        details: { reply: "MISCONF", temporary: true },
       });
     } finally {
       redis.disconnect();

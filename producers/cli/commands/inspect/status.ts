@@ -1,4 +1,5 @@
 import { JobsError } from "../../../../shared/errors.ts";
+import { isOutage } from "../../../../shared/queue/reply-error.ts";
 import { areaStatusText, fleetStatusText } from "../../../format/status.ts";
 import { withSession } from "../../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
@@ -54,5 +55,5 @@ async function ofArea({ settings, io }: CommandContext, path: string): Promise<O
   const error = JobsError.fromDocument(queueProblem);
   const outcome = { document: status, text: areaStatusText(status, error) };
   // The area itself was read: an unreachable queue is reported, but is not a failure of this command.
-  return error.code === "redis-unreachable" ? outcome : { ...outcome, error };
+  return isOutage(error) ? outcome : { ...outcome, error };
 }
