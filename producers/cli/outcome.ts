@@ -1,4 +1,4 @@
-import { ExitCode } from "../../shared/error-codes.ts";
+import { type ErrorCode, ExitCode } from "../../shared/error-codes.ts";
 import { JobsError, systemCode } from "../../shared/errors.ts";
 import { OutputFailure, printable } from "../format/table.ts";
 import type { CliIo } from "./io.ts";
@@ -48,11 +48,13 @@ export function printError(io: CliIo, error: JobsError, json: boolean): number {
   return error.exitCode;
 }
 
+const ofRedis: readonly ErrorCode[] = ["redis-unreachable", "bad-redis"];
+
 /** Returns true if the reader closed the output early (`mtjobs list-runs | head`), which is not an error. */
 export function isClosedPipe(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   // A connection to Redis that the server closed is the same error of the system, and no output.
-  if (error instanceof JobsError && error.code !== "io") return false;
+  if (error instanceof JobsError && ofRedis.includes(error.code)) return false;
   return systemCode(error) === "EPIPE" || isClosedPipe(error.cause);
 }
 
