@@ -1,5 +1,6 @@
+import { readFileSync, readlinkSync } from "node:fs";
 import { findPackageJSON } from "node:module";
-import { userInfo } from "node:os";
+import { hostname, userInfo } from "node:os";
 import { pathToFileURL } from "node:url";
 
 /** URL of the package.json of this program. */
@@ -22,5 +23,15 @@ export function currentUser(): { uid: number; username: string } {
     return { uid, username: userInfo().username };
   } catch {
     return { uid, username: String(uid) };
+  }
+}
+
+/** Identifies the running system and the process namespace: processes with the same value see each other's pids. */
+export function processSpace(): string {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
   }
 }

@@ -25,5 +25,8 @@ export interface CliDeps {
   runInline: RunInline;
   runRepair: RunRepair;
   /** Serves this host's queue until a signal; resolves when it has stopped. */
-  runWorker(settings: Settings, options: { metrics?: ListenAddress | undefined }): Promise<unknown>;
+  runWorker(
+    settings: Settings,
+    options: { metrics?: ListenAddress | undefined; alone: "refuse" | "standby" },
+  ): Promise<unknown>;
 }

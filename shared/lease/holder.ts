@@ -28,7 +28,8 @@ function startOf(pid: number): number | undefined {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Returns true if a process of this number exists, also another user's. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

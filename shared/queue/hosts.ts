@@ -1,5 +1,7 @@
+import { hostname } from "node:os";
 import type { Redis } from "ioredis";
 import type { Drained, HostRecord, HostStatus } from "../contract/queue-records.ts";
+import { processSpace } from "../process.ts";
 import { homeName } from "../settings/home-name.ts";
 import { redisKey } from "./names.ts";
 
@@ -11,16 +13,83 @@ const aliveFor = 12_000;
 const hostsKey = (prefix: string) => redisKey(prefix, "hosts");
 const aliveKey = (prefix: string, host: string) => redisKey(prefix, "alive", host);
 
+/** What the announcement says of the process behind it. */
+export interface Announcement {
+  pid: number;
+  startedAt: string;
+  machine: string;
+  /** Equal only for processes that see each other's pids. */
+  space: string;
+}
+
+const announcementOf = ({ pid, startedAt }: HostRecord): string =>
+  JSON.stringify({ pid, startedAt, machine: hostname(), space: processSpace() } satisfies Announcement);
+
 export async function announceHost(redis: Redis, prefix: string, record: HostRecord): Promise<void> {
   const seen = JSON.stringify({ ...record, seenAt: new Date().toISOString() });
   await redis.hset(hostsKey(prefix), record.host, seen);
-  await redis.set(aliveKey(prefix, record.host), String(record.pid), "PX", aliveFor);
+  await redis.set(aliveKey(prefix, record.host), announcementOf(record), "PX", aliveFor);
+}
+
+/** Another worker's announcement of the same host. */
+export interface OtherWorker {
+  /** Undefined if an earlier version wrote it. */
+  announcement: Announcement | undefined;
+  /** Ms until it expires; a live worker renews it. */
+  leftMs: number;
+}
+
+/** Announces that this process serves the host, unless another does; returns that one. */
+export async function claimHost(
+  redis: Redis,
+  prefix: string,
+  record: HostRecord,
+): Promise<OtherWorker | undefined> {
+  const key = aliveKey(prefix, record.host);
+  if ((await redis.set(key, announcementOf(record), "PX", aliveFor, "NX")) === "OK") return undefined;
+  const [text, leftMs] = [await redis.get(key), await redis.pttl(key)];
+  // It expired in between: the next call may find it free.
+  if (text === null) return { announcement: undefined, leftMs: 0 };
+  return text === announcementOf(record) ? undefined : { announcement: readAnnouncement(text), leftMs };
+}
+
+function readAnnouncement(text: string): Announcement | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && "space" in value
+      ? (value as Announcement)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Withdraws the announcement of a process of this machine that is known to be dead. */
+export async function withdrawDead(
+  redis: Redis,
+  prefix: string,
+  host: string,
+  dead: Announcement,
+): Promise<void> {
+  const key = aliveKey(prefix, host);
+  // A worker that has started meanwhile keeps its own.
+  if ((await redis.get(key)) === JSON.stringify(dead)) await redis.del(key);
 }
 
 /** Withdraws the announcement, not the record; another worker of the host is unaffected. */
 export async function withdrawHost(redis: Redis, prefix: string, record: HostRecord): Promise<void> {
   const key = aliveKey(prefix, record.host);
-  if ((await redis.get(key)) === String(record.pid)) await redis.del(key);
+  if ((await redis.get(key)) === announcementOf(record)) await redis.del(key);
+}
+
+/** Removes a host's record and its mark as drained. Returns which there were. */
+export async function removeHost(
+  redis: Redis,
+  prefix: string,
+  host: string,
+): Promise<{ record: boolean; drained: boolean }> {
+  const record = (await redis.hdel(hostsKey(prefix), host)) > 0;
+  return { record, drained: await clearDrained(redis, prefix, host) };
 }
 
 /** Returns empty if invalid. Drops an address that is not valid in `.homehost`. */

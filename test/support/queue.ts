@@ -20,6 +20,7 @@ export {
 export { hasBrowser, withBrowser } from "./queue/browser.ts";
 export { builtProgram } from "./queue/built-program.ts";
 export { collectOutput } from "./queue/collect-output.ts";
+export { commandEnv, endCommand, serveCommand, untilServing } from "./queue/command-worker.ts";
 export { countMeanwhile } from "./queue/count-meanwhile.ts";
 export { type DividedArea, divideArea, fullRows, openToWrite, readFilesOf } from "./queue/divided-area.ts";
 export { afterReduce, doctorAndJob, oldCache, runUnsafe, type Spoil } from "./queue/doctor-and-job.ts";

@@ -20,6 +20,7 @@ import { Reconciler } from "../periodic/reconciler.ts";
 import { announce, joinQueue } from "./join-queue.ts";
 import { LockRenewals } from "./lock-renewals.ts";
 import { processJob } from "./process-job.ts";
+import type { Alone } from "./serve-alone.ts";
 import { checkStart } from "./startup.ts";
 import { failUnreadable } from "./unreadable-jobs.ts";
 
@@ -41,6 +42,8 @@ export type LeaveOutcome = "left" | "abandoned";
 export interface HostWorkerOptions {
   /** Environment for `#{getenv …}` and `$MT_TESTSUITE_NAME` in an area's config; empty by default. */
   env?: NodeJS.ProcessEnv;
+  /** What to do if another worker serves the host; undefined: serve it as well. */
+  alone?: Alone;
   /** Called with the queue's worker and the area locks once they exist. */
   watch?: (worker: Worker, locks: AreaLocks) => void;
   /** Code of the job thread; tests supply their own. */
@@ -106,7 +109,7 @@ export class HostWorker {
     const settings = this.#settings;
     checkStart(settings, this.#log);
     await checkLockServers(settings, this.#log);
-    const joined = await joinQueue(settings, this.#log, this.#leaving.signal);
+    const joined = await joinQueue(settings, this.#log, this.#leaving.signal, this.#options.alone);
     const { redis, queue, record, facts } = joined;
     let locks: AreaLocks | undefined;
     try {

@@ -9,6 +9,7 @@ import { isTransient, replyError } from "../../shared/queue/reply-error.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { rest } from "../area-db/transaction.ts";
+import { type Alone, serveAlone } from "./serve-alone.ts";
 import { hostRecord } from "./startup.ts";
 
 /** A worker's Redis objects after its host is announced. */
@@ -27,12 +28,19 @@ const pause = 1000;
  * Opens the host's queue and announces the host. Waits while Redis loads its data or cannot save it; any other
  * failure ends the wait, with nothing left open.
  *
- * @throws JobsError `redis-unreachable` without an answer, `bad-redis`; the signal's reason
+ * @param alone what to do if another worker serves the host; undefined: serve it as well
+ * @throws JobsError `redis-unreachable` without an answer, `bad-redis`; `conflict` if another worker serves the host; the
+ *   signal's reason
  */
-export async function joinQueue(settings: Settings, log: Logger, signal: AbortSignal): Promise<Joined> {
+export async function joinQueue(
+  settings: Settings,
+  log: Logger,
+  signal: AbortSignal,
+  alone?: Alone,
+): Promise<Joined> {
   for (let logged = ""; ; ) {
     try {
-      return await join(settings, log, signal);
+      return await join(settings, log, signal, alone);
     } catch (error) {
       if (!isTransient(error)) throw error;
       const { message, hint } = toJobsError(error);
@@ -43,13 +51,20 @@ export async function joinQueue(settings: Settings, log: Logger, signal: AbortSi
   }
 }
 
-async function join(settings: Settings, log: Logger, signal: AbortSignal): Promise<Joined> {
+async function join(
+  settings: Settings,
+  log: Logger,
+  signal: AbortSignal,
+  alone: Alone | undefined,
+): Promise<Joined> {
   const redis = await connectRedis(settings.redisUrl);
   redis.on("error", (error) => log.debug({ err: error }, "Redis connection"));
   try {
     const queue = openQueue(redis, settings, settings.host);
     const facts = await checkRedis(redis, settings.redisUrl);
-    const joined = { redis, queue, facts, record: await hostRecord(settings) };
+    const record = await hostRecord(settings);
+    if (alone !== undefined) await serveAlone(alone, { redis, prefix: settings.prefix, record, log }, signal);
+    const joined = { redis, queue, facts, record };
     await announce(settings, joined);
     signal.throwIfAborted();
     return joined;

@@ -14,6 +14,10 @@ export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
       "--metrics <port>",
       "serve Prometheus metrics at http://127.0.0.1:PORT/metrics; ADDRESS:PORT is also accepted",
     );
+  command.option(
+    "--standby",
+    "if another worker serves this host, wait until it is gone and take over (default: refuse to start)",
+  );
   addSharedOptions(command);
   addHelp(command, {
     notes: [
@@ -22,16 +26,19 @@ export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
     examples: [
       ["mtjobs worker --areas /areas", "serve every area below /areas"],
       ["MTJOBS_AREAS=/a:/b mtjobs worker", "two roots, from the environment"],
+      ["mtjobs worker --areas /areas --standby", "a second one, which takes over when the first is gone"],
     ],
     exits: {
       1: "it had to stop, or Redis is configured wrongly",
-      3: "it cannot read and write as that user",
+      2: "a setting is wrong, or a directory of --areas does not exist",
+      3: "it cannot read and write as that user, owns no area there, or another worker serves this host",
     },
   });
   bind(command, async ({ settings, options }) => {
     const { metrics } = options;
     const listen = typeof metrics === "string" ? parseListen(metrics, "--metrics") : undefined;
-    await deps.runWorker(settings, { metrics: listen });
+    const alone = options.standby === true ? "standby" : "refuse";
+    await deps.runWorker(settings, { metrics: listen, alone });
     return { document: { worker: settings.host, state: "stopped" }, text: "" };
   });
 }

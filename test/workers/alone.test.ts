@@ -1,0 +1,134 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { isRoot, nobody, waitFor, writeFile } from "../support/area.ts";
+import {
+  commandEnv,
+  documentOf,
+  endCommand,
+  onQueue,
+  type QueueStage,
+  runCommand,
+  serveCommand,
+  startCommand,
+  untilServing,
+} from "../support/queue.ts";
+
+const refused = (stage: QueueStage, areas?: string, user: { uid?: number; gid?: number } = {}) =>
+  runCommand(["worker", "--json"], { env: commandEnv(stage, areas), ...user });
+
+describe("a worker does not start", () => {
+  it("without the directory of a root", () =>
+    onQueue(async (stage) => {
+      const gone = join(stage.root, "gone");
+      const worker = await refused(stage, `${stage.root}:${gone}`);
+      expect([worker.code, documentOf(worker)]).toMatchObject([
+        2,
+        { error: { code: "bad-settings", message: `MTJOBS_AREAS: the directory ${gone} does not exist` } },
+      ]);
+    }));
+
+  it("with a file as a root", () =>
+    onQueue(async (stage) => {
+      const worker = await refused(stage, writeFile(join(stage.root, "file"), ""));
+      expect([worker.code, documentOf(worker)]).toMatchObject([2, { error: { code: "bad-settings" } }]);
+    }));
+
+  it.runIf(isRoot)("as a user to whom none of the areas below a root belongs", () =>
+    onQueue(async (stage) => {
+      stage.area("a1", "hosta");
+      chmodSync(stage.root, 0o755);
+      const worker = await refused(stage, stage.root, { uid: nobody, gid: nobody });
+      expect([worker.code, documentOf(worker)]).toMatchObject([
+        3,
+        { error: { code: "not-owner", message: expect.stringContaining("none of the 1 area below") } },
+      ]);
+    }),
+  );
+
+  it("beside a live worker of its host, and does so once that one has ended", () =>
+    onQueue(async (stage) => {
+      const first = await serveCommand(stage);
+      const second = await refused(stage);
+      expect([second.code, documentOf(second)]).toMatchObject([
+        3,
+        {
+          error: {
+            code: "conflict",
+            message: expect.stringMatching(
+              new RegExp(`^hosta is served by another worker: process ${first.child.pid} on `),
+            ),
+            hint: expect.stringContaining("--standby"),
+          },
+        },
+      ]);
+      expect(first.child.exitCode).toBeNull();
+      await endCommand(first);
+      await endCommand(await serveCommand(stage));
+    }));
+
+  it("beside a worker of its host on another machine that renews its announcement", () =>
+    onQueue(async (stage) => {
+      const key = `${stage.prefix}:alive:hosta`;
+      const other = JSON.stringify({
+        pid: 1,
+        startedAt: "2026-01-01T00:00:00.000Z",
+        machine: "far",
+        space: "x",
+      });
+      const renew = () => stage.redis.set(key, other, "PX", 12_000);
+      await renew();
+      const heartbeat = setInterval(() => void renew(), 1000);
+      try {
+        const worker = await refused(stage);
+        expect([worker.code, documentOf(worker)]).toMatchObject([
+          3,
+          { error: { code: "conflict", message: expect.stringContaining("process 1 on far") } },
+        ]);
+      } finally {
+        clearInterval(heartbeat);
+      }
+    }));
+});
+
+describe("a worker starts", () => {
+  it("with an empty root, and warns of it", () =>
+    onQueue(async (stage) => {
+      mkdirSync(join(stage.root, "empty"));
+      const worker = await serveCommand(stage);
+      expect(worker.stderr()).toContain(`there is no area below ${stage.root} yet`);
+      await endCommand(worker);
+    }));
+
+  it("at once after the last one of its host was killed", () =>
+    onQueue(async (stage) => {
+      await endCommand(await serveCommand(stage), "SIGKILL");
+      const startedAt = performance.now();
+      await endCommand(await serveCommand(stage));
+      expect(performance.now() - startedAt).toBeLessThan(9000);
+    }));
+
+  it("once the announcement of one on another machine has run out", () =>
+    onQueue(async (stage) => {
+      const other = JSON.stringify({ pid: 1, startedAt: "", machine: "far", space: "x" });
+      await stage.redis.set(`${stage.prefix}:alive:hosta`, other, "PX", 2500);
+      await endCommand(await serveCommand(stage));
+    }));
+
+  it("with --standby only when the first is gone, and leaves while it waits if it is told to", () =>
+    onQueue(async (stage) => {
+      const first = await serveCommand(stage);
+      const standbys = [0, 1].map(() => startCommand(["worker", "--standby"], { env: commandEnv(stage) }));
+      for (const { stderr } of standbys)
+        await waitFor("the second to wait", () => stderr().includes("is served by another worker"), {
+          state: stderr,
+        });
+      const [second, third] = standbys as [(typeof standbys)[0], (typeof standbys)[0]];
+      third.child.kill("SIGTERM");
+      expect((await third.finished).code).toBe(0);
+      expect(second.stderr()).not.toContain("serving the queue");
+      await endCommand(first, "SIGKILL");
+      await untilServing(second);
+      await endCommand(second);
+    }));
+});

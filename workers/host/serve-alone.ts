@@ -1,0 +1,65 @@
+import type { Redis } from "ioredis";
+import type { HostRecord } from "../../shared/contract/queue-records.ts";
+import { JobsError } from "../../shared/errors.ts";
+import { isAlive } from "../../shared/lease/holder.ts";
+import { processSpace } from "../../shared/process.ts";
+import { type Announcement, claimHost, type OtherWorker, withdrawDead } from "../../shared/queue/hosts.ts";
+import type { Logger } from "../../shared/settings/log.ts";
+import { rest } from "../area-db/transaction.ts";
+
+/** What a worker does if another one serves its host: end, or wait until that one is gone. */
+export type Alone = "refuse" | "standby";
+
+/** Ms between two looks at the other worker. */
+const pause = 500;
+
+/**
+ * Announces this worker as the only one of its host. One that was killed is not in the way: on this machine its process
+ * is gone, on another its announcement is not renewed, which takes some seconds to see.
+ *
+ * @throws JobsError `conflict` if another worker is alive and `alone` is `refuse`; the signal's reason
+ */
+export async function serveAlone(
+  alone: Alone,
+  { redis, prefix, record, log }: { redis: Redis; prefix: string; record: HostRecord; log: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  let [told, leftMs] = [false, Number.POSITIVE_INFINITY];
+  for (;;) {
+    const other = await claimHost(redis, prefix, record);
+    if (other === undefined) return;
+    const dead = deadHere(other);
+    if (dead !== undefined) {
+      await withdrawDead(redis, prefix, record.host, dead);
+      continue;
+    }
+    // Renewed since the last look.
+    const isRenewed = other.leftMs > leftMs;
+    if (alone === "refuse" && (isRenewed || isHere(other))) throw served(record.host, other.announcement);
+    leftMs = other.leftMs;
+    if (!told) log.info(`waiting: ${servedText(record.host, other.announcement)}`);
+    told = true;
+    await rest(pause, signal);
+  }
+}
+
+const isHere = ({ announcement }: OtherWorker) => announcement?.space === processSpace();
+
+/** Returns the announcement if its process ran on this machine and is gone. */
+const deadHere = (other: OtherWorker) =>
+  isHere(other) && !isAlive(other.announcement?.pid ?? 0) ? other.announcement : undefined;
+
+function served(host: string, announcement: Announcement | undefined): JobsError {
+  return new JobsError("conflict", servedText(host, announcement), {
+    hint: "stop that one, or give this one its own MTJOBS_HOST; --standby waits until the other is gone, then takes over",
+    details: { host, pid: announcement?.pid ?? null, machine: announcement?.machine ?? null },
+  });
+}
+
+function servedText(host: string, announcement: Announcement | undefined): string {
+  const which =
+    announcement === undefined
+      ? "another process"
+      : `process ${announcement.pid} on ${announcement.machine}, since ${announcement.startedAt}`;
+  return `${host} is served by another worker: ${which}`;
+}
