@@ -2,6 +2,7 @@ import { ExitCode } from "../../../shared/error-codes.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { drainHost, undrainHost } from "../../fleet/drain.ts";
 import type { DrainResult } from "../../fleet/drain-areas.ts";
+import { type Forgotten, forgetHost } from "../../fleet/forget-host.ts";
 import { drainText } from "../../format/drain.ts";
 import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../command.ts";
@@ -58,10 +59,37 @@ export const addUndrain: AddCommand = (program, bind) => {
   });
 };
 
+export const addHost: AddCommand = (program, bind) => {
+  const parent = program.command("host").summary("remove what Redis holds of a host that is gone: forget");
+  const command = parent
+    .command("forget")
+    .summary("remove a host that is gone from status, drain and the choice of hosts")
+    .description(
+      "Remove what Redis holds of a host: its worker's record, its mark as drained, and its queue if no job waits there. Refused while its worker is alive. A worker of that name comes back as a new host.",
+    )
+    .argument("<host>", "its name, as mtjobs status shows it");
+  addSharedOptions(command);
+  addHelp(command, {
+    examples: [["mtjobs host forget hostA", "hostA was scrapped"]],
+    exits: { 2: "there is no such host", 3: "its worker is alive", 4: "Redis is unreachable" },
+  });
+  bind(command, async ({ settings, args }) => {
+    const forgotten = await withSession(settings, (session) => forgetHost(session, args[0] as string));
+    return { document: forgotten, text: forgottenText(forgotten), changed: true };
+  });
+};
+
 function names(text: string): string[] {
   const hosts = text.split(",").map((name) => name.trim());
   if (hosts.every((name) => name !== "")) return hosts;
   throw new JobsError("usage", `--to: "${text}" is not a comma-separated list of hosts`);
+}
+
+function forgottenText({ host, removed, left }: Forgotten): string {
+  const told = `${host}: removed ${removed.join(", ")}`;
+  const jobs = Object.entries(left).map(([state, count]) => `${count} ${state}`);
+  if (jobs.length === 0) return told;
+  return `${told}; its queue stays, for jobs are in it: ${jobs.join(", ")} (mtjobs jobs --host ${host}; mtjobs cancel ID)`;
 }
 
 async function drain({ io, settings, options, args, json }: CommandContext): Promise<Outcome> {

@@ -10,7 +10,7 @@ import { isClosedPipe, isOutputFailure, type Outcome, printError, printOutcome }
 import { addCancel } from "./cancel.ts";
 import { addComplete } from "./complete.ts";
 import { addDemo } from "./demo.ts";
-import { addDrain, addUndrain } from "./drain.ts";
+import { addDrain, addHost, addUndrain } from "./hosts.ts";
 import { addAttachSql } from "./inspect/attach-sql.ts";
 import { addDoctor } from "./inspect/doctor.ts";
 import { addForecast } from "./inspect/forecast.ts";
@@ -146,6 +146,7 @@ function assemble(
   addMigrate(program, bind);
   addDrain(program, bind);
   addUndrain(program, bind);
+  addHost(program, bind);
   addListRuns(program, bind);
   addQuery(program, bind);
   addAttachSql(program, bind);

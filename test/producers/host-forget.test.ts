@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { setDrained } from "../../shared/queue/hosts.ts";
+import {
+  commandEnv,
+  documentOf,
+  endCommand,
+  onQueue,
+  type QueueStage,
+  runCommand,
+  serveCommand,
+} from "../support/queue.ts";
+
+describe("mtjobs host forget", () => {
+  const forget = (stage: QueueStage, name: string) =>
+    runCommand(["host", "forget", name, "--json"], {
+      env: { ...commandEnv(stage), MTJOBS_HOST: "elsewhere" },
+    });
+  const hosts = async (stage: QueueStage) => {
+    const status = await runCommand(["status", "--json"], {
+      env: { ...commandEnv(stage), MTJOBS_HOST: "elsewhere" },
+    });
+    return (documentOf(status).hosts as { host: string }[]).map(({ host }) => host);
+  };
+
+  it("refuses a host whose worker is alive, and removes one that is gone, with its queue", () =>
+    onQueue(async (stage) => {
+      const worker = await serveCommand(stage);
+      const alive = await forget(stage, "hosta");
+      expect([alive.code, documentOf(alive)]).toMatchObject([3, { error: { code: "still-alive" } }]);
+      await endCommand(worker);
+      await setDrained(stage.redis, stage.prefix, "hosta", "ann@hosta");
+      const area = stage.area("a1", "hosta");
+      await stage.cancel("hosta", await stage.enqueue("hosta", area, "later"));
+      const gone = await forget(stage, "hosta");
+      expect([gone.code, documentOf(gone)]).toEqual([
+        0,
+        { host: "hosta", removed: ["its record", "its mark as drained", "its queue"], left: {} },
+      ]);
+      expect(await hosts(stage)).toEqual(["elsewhere"]);
+    }));
+
+  it("leaves the queue of a host in which jobs wait, and says so", () =>
+    onQueue(async (stage) => {
+      await endCommand(await serveCommand(stage));
+      const id = await stage.enqueue("hosta", stage.area("a1", "hosta"), "later");
+      const gone = await forget(stage, "hosta");
+      expect(documentOf(gone)).toEqual({ host: "hosta", removed: ["its record"], left: { waiting: 1 } });
+      expect(await stage.state("hosta", id)).toBe("waiting");
+    }));
+
+  it("says which hosts there are if there is none of that name", () =>
+    onQueue(async (stage) => {
+      await endCommand(await serveCommand(stage));
+      const unknown = await forget(stage, "nowhere");
+      expect([unknown.code, documentOf(unknown)]).toMatchObject([
+        2,
+        { error: { code: "usage", hint: "the hosts are hosta" } },
+      ]);
+    }));
+});
