@@ -1,3 +1,6 @@
+import type { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { decodeFailure } from "../../shared/contract/failure.ts";
 import { listDrained, listHosts } from "../../shared/queue/hosts.ts";
 import { queueName } from "../../shared/queue/names.ts";
 import type { FleetStatus } from "../contract/fleet.ts";
@@ -27,10 +30,30 @@ export async function fleetStatus(session: Session): Promise<FleetStatus> {
       hosts.map(async (host) => ({
         host,
         queue: queueName(host),
-        counts: await session.queue(host).getJobCounts(...counted),
+        counts: await countJobs(session.queue(host), redis),
         worker: workers.get(host) ?? null,
         drained: drained.get(host) ?? null,
       })),
     ),
   };
+}
+
+/** Counts jobs by state. A cancelled job, and a dry run that failed, are failed to BullMQ alone. */
+async function countJobs(queue: Queue, redis: Redis): Promise<Record<string, number>> {
+  const counts = await queue.getJobCounts(...counted);
+  if ((counts.failed ?? 0) === 0) return { ...counts, cancelled: 0 };
+  const ids = await redis.zrange(queue.toKey("failed"), "0", "-1");
+  const jobs = await Promise.all(ids.map((id) => redis.hmget(queue.toKey(id), "failedReason", "data")));
+  const isCancelled = ([reason]: (string | null)[]) => decodeFailure(reason ?? "").code === "cancelled";
+  const cancelled = jobs.filter(isCancelled).length;
+  const rehearsed = jobs.filter((job) => !isCancelled(job) && isDryRun(job[1])).length;
+  return { ...counts, failed: (counts.failed ?? 0) - cancelled - rehearsed, cancelled };
+}
+
+function isDryRun(data: string | null | undefined): boolean {
+  try {
+    return (JSON.parse(data ?? "") as { dryRun?: unknown } | null)?.dryRun === true;
+  } catch {
+    return false; // another tool's job
+  }
 }

@@ -70,7 +70,8 @@ export class WorkerMetrics {
       // No end time: it will be retried.
       if (job?.finishedOn === undefined) return;
       const { code } = decodeFailure(job.failedReason ?? "");
-      this.#end(job.name, code === "cancelled" ? "cancelled" : "failed", job);
+      const isDryRun = (job.data as { dryRun?: unknown } | null)?.dryRun === true;
+      this.#end(job.name, code === "cancelled" ? "cancelled" : isDryRun ? "dry-run-failed" : "failed", job);
     });
   }
 
