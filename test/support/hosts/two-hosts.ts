@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { Job } from "bullmq";
@@ -77,9 +77,12 @@ export class Hosts {
   }
 
   async start(host: HostName, failpoint = "", env: Record<string, string> = {}): Promise<WorkerProcess> {
+    const areas = join(this.stage.root, "areas");
+    // A worker may start before the first area is built, but not without its root.
+    mkdirSync(areas, { recursive: true });
     return await this.stage.worker(host, {
       MTJOBS_ADDRESS: addresses[host],
-      MTJOBS_AREAS: join(this.stage.root, "areas"),
+      MTJOBS_AREAS: areas,
       MTJOBS_CACHE_ROOT: this.cacheRoot(host),
       MTJOBS_USER: "ann",
       MTJOBS_TEST_THREAD: builtThreadUrl().href,
