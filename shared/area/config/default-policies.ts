@@ -6,7 +6,7 @@ import { type MegatestConfig, readConfig } from "./config.ts";
 import { policySection } from "./reduce-policies.ts";
 
 /** In a root of areas; in the form of megatest.config. */
-export const defaultsName = "mtjobs.config";
+const defaultsName = "mtjobs.config";
 
 /** Writable by the group or others. */
 const writable = 0o022;

@@ -22,7 +22,7 @@ export function runUnsafe(file: string, sql: string): void {
   }
 }
 
-/** As if nobody had used it for two days. */
+/** Makes files look unused for two days. */
 function age(directory: string): void {
   const then = Date.now() / 1000 - 2 * 86_400;
   for (const name of readdirSync(directory)) utimesSync(join(directory, name), then, then);
