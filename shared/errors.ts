@@ -55,7 +55,7 @@ export function toJobsError(error: unknown): JobsError {
   if (isBindingFault(error, code)) {
     return new JobsError("bad-installation", `SQLite's native library does not load: ${firstLine(message)}`, {
       cause: error,
-      hint: "run npm rebuild better-sqlite3 where mtjobs is installed, with the Node that runs it; no area is at fault",
+      hint: "install mtjobs again on this host, which needs glibc 2.34 or later, or musl; no area is at fault",
     });
   }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
@@ -94,9 +94,12 @@ export function toJobsError(error: unknown): JobsError {
   return new JobsError("internal", message, { cause: error });
 }
 
-/** The package `bindings` lists the paths that it tried; Node has a code for a library that it cannot load. */
+/** Returns true if better-sqlite3 found no binary for this platform, or one that does not load. */
 function isBindingFault(error: unknown, code: string): boolean {
-  return code === "ERR_DLOPEN_FAILED" || (error instanceof Error && "tries" in error);
+  return (
+    code === "ERR_DLOPEN_FAILED" ||
+    (code === "MODULE_NOT_FOUND" && error instanceof Error && error.message.includes("better_sqlite3.node"))
+  );
 }
 
-const firstLine = (text: string) => (text.split("\n", 1)[0] ?? "").replace(/\. Tried:$/, "");
+const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";

@@ -7,7 +7,7 @@ import { builtCommand, runCommand } from "../../support/queue.ts";
 
 const product = join(dirname(builtCommand), "../..");
 
-/** An installed product whose SQLite has lost its native library, as where install scripts are blocked. */
+/** An installed product whose SQLite has lost its native library, as with a copy from another platform. */
 function installWithout(spoil: (binding: string) => void): string {
   const root = temporaryDirectory();
   const modules = join(root, "node_modules");
@@ -19,7 +19,7 @@ function installWithout(spoil: (binding: string) => void): string {
   const from = join(product, "node_modules/better-sqlite3");
   const to = join(modules, "better-sqlite3");
   for (const name of ["package.json", "lib"]) cpSync(join(from, name), join(to, name), { recursive: true });
-  const binding = join(to, "build/Release/better_sqlite3.node");
+  const binding = join(to, `prebuilds/${process.platform}-${process.arch}.node`);
   mkdirSync(dirname(binding), { recursive: true });
   spoil(binding);
   return join(root, "dist/entry/mtjobs.js");
@@ -42,7 +42,7 @@ describe("SQLite's native library", () => {
         name: "installation",
         ok: false,
         verdict: expect.stringMatching(/^SQLite's native library does not load: [^\n]+$/),
-        remedy: expect.stringContaining("npm rebuild better-sqlite3"),
+        remedy: expect.stringContaining("install mtjobs again on this host"),
         details: { code: "bad-installation" },
       },
     ]);
