@@ -34,6 +34,10 @@ const settingsFlags = [
   ["--cache-root <path>", "root directory of Megatest's caches"],
   ["--user <name>", "the user name in the cache's path"],
   ["--token <token>", "bearer token of the HTTP server"],
+  ["--tokens-file <path>", "JSON file with named tokens of the HTTP server and their roles"],
+  ["--trust-proxy <addresses>", "comma-separated addresses of proxies before the HTTP server"],
+  ["--user-header <name>", "the header in which such a proxy names the user"],
+  ["--base-path <path>", "the path below which a proxy serves the HTTP server, such as /mtjobs"],
   ["--traces-url <url>", "OTLP/HTTP endpoint for OpenTelemetry spans"],
   ["--log-level <level>", "trace, debug, info, warn, error, fatal or silent"],
 ] as const;

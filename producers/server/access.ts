@@ -1,39 +1,36 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { isIPv6 } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { isLoopback } from "../cli/options/listen-address.ts";
 import { plainProblem, sendProblem } from "./routes/problems.ts";
+import { mayUse, type Role } from "./routes/roles.ts";
+import { type AccessToken, findToken } from "./tokens.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** The requester, as recorded in the history. */
     caller: string;
+    /** Name of the token that was sent; undefined if none is needed. */
+    accessToken: string | undefined;
+    role: Role;
   }
   interface FastifyContextConfig {
     /** Needs no token. */
     open?: boolean;
+    /** What the token must be allowed; by default to read for GET, else to operate. */
+    needs?: Role;
   }
 }
 
 /** Wrong tokens per address within `window` seconds; further ones get 429 until the window ends. */
 const tries = 10;
 const window = 60;
-/** Minimum characters of a token that cannot be guessed: at least 64 bits as random hexadecimal digits. */
-export const shortestToken = 16;
 /** Maximum characters of a URL; an area's path may have 4096. */
 const longestUrl = 8192;
 
 interface Credentials {
   user: string | undefined;
   secret: string;
-}
-
-const digest = (text: string) => createHash("sha256").update(text).digest();
-
-/** Compares in constant time, whatever the length of `given`. */
-function isSame(given: string, expected: Buffer): boolean {
-  return timingSafeEqual(digest(given), expected);
 }
 
 function credentialsOf({ headers }: FastifyRequest): Credentials | undefined {
@@ -56,13 +53,15 @@ function callerOf(request: FastifyRequest, user: string | undefined): string {
   return `${/^[\w.+-]{1,64}$/.test(user ?? "") ? user : "http"}@${request.ip}`;
 }
 
+const isReading = ({ method }: Pick<FastifyRequest, "method">) => ["GET", "HEAD", "OPTIONS"].includes(method);
+
 /** Returns true for a request that a page of another site made; mtjobs's own pages never send one. */
-function isCrossSite({ headers, method }: FastifyRequest): boolean {
-  if (["GET", "HEAD", "OPTIONS"].includes(method)) return false;
+function isCrossSite({ headers, method, host }: FastifyRequest): boolean {
+  if (isReading({ method })) return false;
   const site = headers["sec-fetch-site"];
   if (site !== undefined && site !== "same-origin" && site !== "none") return true;
   const { origin } = headers;
-  return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === headers.host);
+  return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host);
 }
 
 /** Returns true for a Host that is not a loopback name, which without a token may be DNS rebinding. */
@@ -84,26 +83,46 @@ function refuse(reply: FastifyReply, status: number, detail: string): FastifyRep
   return sendProblem(reply, plainProblem(status, detail));
 }
 
+export interface AccessRules {
+  /** Empty: all requests are admitted, of loopback only. */
+  tokens: readonly AccessToken[];
+  /** Returns true for the address of a trusted proxy. */
+  isProxy: (address: string) => boolean;
+  /** Header in which such a proxy names the user. */
+  userHeader: string | undefined;
+}
+
+/** Returns the user whom a trusted proxy names. */
+function proxyUser(request: FastifyRequest, { isProxy, userHeader }: AccessRules): string | undefined {
+  if (userHeader === undefined || !isProxy(request.socket.remoteAddress ?? "")) return undefined;
+  const value = request.headers[userHeader.toLowerCase()];
+  return typeof value === "string" ? value : undefined;
+}
+
 /**
- * Admits requests with the token, as bearer token or as the password of any user; without a token set, all
- * requests. It guards every route of `app` except those marked `open`, including unknown ones. The limit on wrong
- * tokens only keeps the log small; the token's length (`shortestToken`) prevents guessing.
+ * Admits requests with a token, as bearer token or as the password of any user; without tokens set, all requests. It
+ * guards every route of `app` except those marked `open`, including unknown ones. The limit on wrong tokens only keeps
+ * the log small; a token's length (`shortestToken`) prevents guessing.
  */
-export function guardAccess(app: FastifyInstance, token: string | undefined): void {
-  const expected = token === undefined ? undefined : digest(token);
+export function guardAccess(app: FastifyInstance, rules: AccessRules): void {
+  const { tokens } = rules;
   const failures = new RateLimiterMemory({ points: tries, duration: window });
   app.decorateRequest("caller", "");
+  app.decorateRequest("accessToken", undefined);
+  app.decorateRequest("role", "admin");
 
-  async function admit(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    wanted: Buffer,
-  ): Promise<FastifyReply | undefined> {
+  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const credentials = credentialsOf(request);
-    request.caller = callerOf(request, credentials?.user);
-    if (credentials !== undefined) {
+    const token = credentials === undefined ? undefined : findToken(tokens, credentials.secret);
+    const user = proxyUser(request, rules) ?? (credentials?.user || token?.name);
+    request.caller = callerOf(request, user === "token" ? undefined : user);
+    if (token !== undefined) {
       // Never limited: behind a proxy, others could lock the owner out.
-      if (isSame(credentials.secret, wanted)) return undefined;
+      request.accessToken = token.name;
+      request.role = token.role;
+      return refuseRole(request, reply);
+    }
+    if (credentials !== undefined) {
       // Counted before the first await, so that concurrent requests are all counted.
       const over = await failures.consume(addressKey(request.ip)).then(() => undefined, asLimit);
       if (over !== undefined) {
@@ -116,13 +135,24 @@ export function guardAccess(app: FastifyInstance, token: string | undefined): vo
   }
 
   app.addHook("onRequest", async (request, reply) => {
-    request.caller = callerOf(request, undefined);
+    request.caller = callerOf(request, proxyUser(request, rules));
     if ((request.raw.url?.length ?? 0) > longestUrl) return refuse(reply, 414, "the URL is too long");
     if (request.routeOptions.config.open === true) return;
-    if (expected === undefined && isForeignName(request.headers.host)) {
+    if (tokens.length === 0 && isForeignName(request.headers.host)) {
       return refuse(reply, 421, "without a token only requests to a loopback name are accepted");
     }
     if (isCrossSite(request)) return refuse(reply, 403, "requests from pages of other sites are refused");
-    return expected === undefined ? undefined : await admit(request, reply, expected);
+    return tokens.length === 0 ? undefined : await admit(request, reply);
   });
+}
+
+/** Refuses what the request's token may not do. */
+function refuseRole(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
+  const needed = request.routeOptions.config.needs ?? (isReading(request) ? "read" : "operate");
+  if (mayUse(request.role, needed)) return undefined;
+  return refuse(
+    reply,
+    403,
+    `this needs a token with the role ${needed}, and ${request.accessToken} has ${request.role}`,
+  );
 }

@@ -1,8 +1,11 @@
 import type { Socket } from "node:net";
 import helmet from "@fastify/helmet";
+import proxyAddr from "@fastify/proxy-addr";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
+import { JobsError } from "../../shared/errors.ts";
 import { guardAccess } from "./access.ts";
+import { auditChanges } from "./audit.ts";
 import { describeApi } from "./openapi.ts";
 import { areaRoutes, listRoutes } from "./routes/areas.ts";
 import { addBoard } from "./routes/bull-board.ts";
@@ -13,6 +16,7 @@ import { metricsRoute } from "./routes/metrics.ts";
 import { addOverview } from "./routes/overview.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
 import type { ServerContext } from "./routes/server-context.ts";
+import type { AccessToken } from "./tokens.ts";
 
 /** Maximum bytes of a body; a job with 100,000 run ids fits. */
 const largestBody = 1024 * 1024;
@@ -27,12 +31,35 @@ export interface AppOptions {
   /** Bull Board may change queues. */
   boardWrite: boolean;
   version: string;
+  tokens: readonly AccessToken[];
+}
+
+/** @throws {JobsError} `bad-settings` for what is no address */
+function compileProxies(addresses: readonly string[]): (address: string, hop: number) => boolean {
+  try {
+    return proxyAddr.compile([...addresses]);
+  } catch (error) {
+    throw new JobsError("bad-settings", `MTJOBS_TRUST_PROXY: ${(error as Error).message}`, {
+      hint: "give addresses, or networks such as 10.0.0.0/8, separated by commas",
+    });
+  }
+}
+
+/** A proxy may pass its path on, or leave it out. */
+function withoutBase(url: string, basePath: string): string {
+  const rest = url.slice(basePath.length);
+  if (!url.startsWith(basePath) || !/^(?:$|[/?])/.test(rest)) return url;
+  return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 export async function buildApp(context: ServerContext, options: AppOptions): Promise<FastifyInstance> {
+  const { basePath, trustProxy } = context.settings;
+  const trusts = compileProxies(trustProxy);
   const app = fastify({
     loggerInstance: options.log.child({}, { serializers: { req: requestForLog } }),
     bodyLimit: largestBody,
+    trustProxy: trusts,
+    rewriteUrl: ({ url = "" }) => withoutBase(url, basePath),
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: "idle",
     requestTimeout: requestPatience,
@@ -47,15 +74,17 @@ export async function buildApp(context: ServerContext, options: AppOptions): Pro
   app.removeContentTypeParser("text/plain");
   answerWithProblems(app);
   await addHeaders(app);
-  guardAccess(app, context.settings.token);
-  await describeApi(app, options.version);
+  const isProxy = (address: string) => trusts(address, 0);
+  guardAccess(app, { tokens: options.tokens, isProxy, userHeader: context.settings.userHeader });
+  auditChanges(app);
+  await describeApi(app, options.version, basePath);
   await app.register(jobRoutes(context), { prefix: "/api/v1" });
   await app.register(listRoutes(context), { prefix: "/api/v1" });
   await app.register(areaRoutes(context), { prefix: "/api/v1" });
   await app.register(eventRoute(context), { prefix: "/api/v1" });
   await app.register(healthRoute(context));
   await app.register(metricsRoute(context));
-  await addOverview(app);
+  await addOverview(app, basePath);
   await addBoard(app, context, options.boardWrite);
   return app;
 }

@@ -9,7 +9,7 @@ const docsPath = "/docs";
  * Serves `/openapi.json`, generated from the schemas that validate requests, and a page for it. Must be called
  * before the routes are added.
  */
-export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
+export async function describeApi(app: FastifyInstance, version: string, basePath: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -19,6 +19,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         description:
           "Jobs that keep Megatest areas small and movable. Errors are problem documents (RFC 9457).",
       },
+      servers: [{ url: basePath === "" ? "/" : basePath }],
       components: {
         securitySchemes: {
           bearer: { type: "http", scheme: "bearer", description: "MTJOBS_TOKEN" },

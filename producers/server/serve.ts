@@ -7,10 +7,10 @@ import type { Settings } from "../../shared/settings/settings.ts";
 import { listeningUrl } from "../../shared/text.ts";
 import { assertGuarded, type ListenAddress } from "../cli/options/listen-address.ts";
 import { openSession } from "../jobs/session.ts";
-import { shortestToken } from "./access.ts";
 import { AreaPool } from "./area-pool/area-pool.ts";
 import { buildApp } from "./build-app.ts";
 import type { ServerContext } from "./routes/server-context.ts";
+import { readTokens, shortestToken } from "./tokens.ts";
 
 /** Milliseconds for open requests after the server is told to stop. */
 const stopGrace = 5000;
@@ -34,7 +34,8 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
       hint: "set MTJOBS_AREAS (--areas)",
     });
   }
-  await assertGuarded(listen, settings.token);
+  const tokens = readTokens(settings);
+  await assertGuarded(listen, tokens.length > 0);
   const log = createLog(settings);
   const session = await openSession(settings);
   const areaPool = new AreaPool({ ...settings, token: undefined });
@@ -52,12 +53,12 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
         `MTJOBS_TOKEN is shorter than ${shortestToken} characters and may be guessed; create one with openssl rand -hex 16`,
       );
     }
-    const app = await buildApp({ settings, session, areaPool, ask }, { ...options, log });
+    const app = await buildApp({ settings, session, areaPool, ask }, { ...options, log, tokens });
     await app.listen(listen).catch((error: unknown) => {
       throw new JobsError("io", `cannot listen on ${listen.host}:${listen.port}`, { cause: error });
     });
     const url = listeningUrl(app.server.address() as AddressInfo);
-    log.info({ areas: settings.areas, token: settings.token !== undefined }, `serving ${url}`);
+    log.info({ areas: settings.areas, token: tokens.length > 0 }, `serving ${url}`);
     await aborted(signal);
     log.info("stopping: finishing open requests");
     const tooLong = setTimeout(() => app.server.closeAllConnections(), stopGrace);

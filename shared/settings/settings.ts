@@ -27,6 +27,14 @@ export interface Settings {
   user: string;
   /** Bearer token of the HTTP server; undefined: loopback only. */
   token: string | undefined;
+  /** JSON file with named tokens of the HTTP server and their roles. */
+  tokensFile: string | undefined;
+  /** Addresses of proxies whose X-Forwarded headers the HTTP server believes. */
+  trustProxy: string[];
+  /** Header in which such a proxy names the user. */
+  userHeader: string | undefined;
+  /** Path below which a proxy serves the HTTP server; "" for none. */
+  basePath: string;
   /** OTLP/HTTP endpoint; undefined: no spans. */
   tracesUrl: string | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -76,6 +84,11 @@ const redisUrl: Read<string> = (value) => {
 };
 const notEmpty = text(/./s, "must not be empty");
 
+const proxyAddress = text(
+  /^(loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/,
+  "must be addresses, networks such as 10.0.0.0/8, loopback, linklocal or uniquelocal",
+);
+
 const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwise: () => Settings[Name]] } =
   {
     redisUrl: [redisUrl, () => "redis://127.0.0.1:6379"],
@@ -88,13 +101,29 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
     cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
     user: [text(/^[^/\0]+$/, "must be a user name"), () => currentUser().username],
     token: [notEmpty, () => undefined],
+    tokensFile: [text(/^\//, "must be an absolute path"), () => undefined],
+    trustProxy: [list(",", proxyAddress), () => []],
+    userHeader: [text(/^[A-Za-z][A-Za-z0-9-]*$/, "must be the name of a header"), () => undefined],
+    basePath: [
+      text(/^(\/[\w.~-]+)+$/, "must be a path such as /mtjobs, without a slash at its end"),
+      () => "",
+    ],
     tracesUrl: [text(/^https?:\/\//, 'must begin with "http://" or "https://"'), () => undefined],
     logLevel: [oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), () => "info"],
   };
 const names = Object.keys(settings) as (keyof Settings)[];
 
 /** Settings shown in messages; others may contain a password, also by mistake. */
-const shownSettings: ReadonlySet<string> = new Set(["host", "address", "areas", "cacheRoot"]);
+const shownSettings: ReadonlySet<string> = new Set([
+  "host",
+  "address",
+  "areas",
+  "cacheRoot",
+  "tokensFile",
+  "trustProxy",
+  "userHeader",
+  "basePath",
+]);
 const examples: Partial<Record<string, string>> = {
   redisUrl: exampleUrl,
   lockRedisUrls: "redis://lock1:6379,redis://lock2:6379,redis://lock3:6379",

@@ -19,6 +19,10 @@ describe("settings", () => {
       cacheRoot: "/tmp",
       user: userInfo().username,
       token: undefined,
+      tokensFile: undefined,
+      trustProxy: [],
+      userHeader: undefined,
+      basePath: "",
       tracesUrl: undefined,
       logLevel: "info",
     });

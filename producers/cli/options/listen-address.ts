@@ -39,13 +39,13 @@ export function parseListen(text: string, option = "--listen"): ListenAddress {
  * Refuses an address that other machines can reach if there is no token.
  * @throws {JobsError} `bad-settings`; `usage` for a name that cannot be resolved
  */
-export async function assertGuarded({ host }: ListenAddress, token: string | undefined): Promise<void> {
-  if (token !== undefined) return;
+export async function assertGuarded({ host }: ListenAddress, hasToken: boolean): Promise<void> {
+  if (hasToken) return;
   const found = await lookup(host, { all: true }).catch((error: unknown) => {
     throw new JobsError("usage", `--listen: cannot resolve ${host}`, { cause: error });
   });
   if (found.every(({ address }) => isLoopback(address))) return;
   throw new JobsError("bad-settings", `without a token the server listens on loopback only, not on ${host}`, {
-    hint: "set MTJOBS_TOKEN (--token), or listen on 127.0.0.1",
+    hint: "set MTJOBS_TOKEN (--token) or MTJOBS_TOKENS_FILE, or listen on 127.0.0.1",
   });
 }

@@ -5,7 +5,7 @@ const headers = { "content-type": "application/json" };
 /** Sends a request to the API; `path` is relative to /api/v1. @throws {Refusal} */
 export async function ask<T>(path: string, body?: object): Promise<T> {
   const how = body === undefined ? {} : { method: "POST", headers, body: JSON.stringify(body) };
-  const response = await fetch(`/api/v1/${path}`, how).catch(() => {
+  const response = await fetch(`api/v1/${path}`, how).catch(() => {
     throw new Refusal("the server is unreachable");
   });
   const answer: unknown = await response.json().catch(() => ({}));

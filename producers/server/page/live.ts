@@ -27,7 +27,7 @@ function outdateEnded(before: readonly Job[], now: readonly Job[]): void {
 
 /** Listens to the server's events; reconnects after an error. */
 export function listen(): void {
-  const events = new EventSource("/api/v1/events");
+  const events = new EventSource("api/v1/events");
   events.addEventListener("farm", (event) => {
     const fleet = JSON.parse(event.data) as FleetEvent;
     outdateEnded(state.fleet?.jobs ?? [], fleet.jobs);

@@ -7,6 +7,7 @@ import { builtFile } from "../../../shared/process.ts";
 import { queueName } from "../../../shared/queue/names.ts";
 import { knownHosts } from "../../jobs/list-jobs.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
+import { mayUse } from "./roles.ts";
 import type { ServerContext } from "./server-context.ts";
 
 const boardPath = "/queues";
@@ -24,9 +25,9 @@ function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
 
 /** Adds Bull Board for the queues of all current and future hosts; read-only unless `write`. */
 export async function addBoard(app: FastifyInstance, context: ServerContext, write: boolean): Promise<void> {
-  const { session, ask } = context;
+  const { session, settings, ask } = context;
   const serverAdapter = new FastifyAdapter();
-  serverAdapter.setBasePath(boardPath);
+  serverAdapter.setBasePath(`${settings.basePath}${boardPath}`);
   const board = createBullBoard({
     queues: [],
     serverAdapter,
@@ -65,6 +66,8 @@ export async function addBoard(app: FastifyInstance, context: ServerContext, wri
           plainProblem(405, "the board is read-only: the server was started without --board-write"),
         );
       }
+      if (!["GET", "HEAD"].includes(request.method) && !mayUse(request.role, "admin"))
+        return sendProblem(reply, plainProblem(403, "only a token with the role admin may change queues"));
       if (refreshed === undefined || performance.now() - refreshed.at > freshFor)
         refreshed = { at: performance.now(), done: showHosts() };
       await refreshed.done;

@@ -10,7 +10,8 @@ import { cancelJob, reportJob } from "../../jobs/find-job.ts";
 import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
 import { type RequestName, requestNames } from "../../jobs/request-job.ts";
 import { answerOnce } from "./idempotency.ts";
-import { problemSchema, sendProblem } from "./problems.ts";
+import { plainProblem, problemSchema, sendProblem } from "./problems.ts";
+import { mayUse } from "./roles.ts";
 import type { ServerContext } from "./server-context.ts";
 
 const jobId = z.string().min(1).max(256);
@@ -53,6 +54,8 @@ const enqueueRoute =
       },
       async (request, reply) => {
         const { job, area, requestedBy = request.caller, ...options } = request.body as JobBody;
+        if ((options.takeover === true || options.now === true) && !mayUse(request.role, "admin"))
+          return sendProblem(reply, plainProblem(403, "takeover and now need a token with the role admin"));
         const enqueue = (jobId?: string) =>
           areaPool.enqueue({ name: job, area, options, jobId }, requestedBy);
         const key = request.headers["idempotency-key"];
@@ -68,7 +71,10 @@ const enqueueRoute =
           return sendProblem(reply, error, 422);
         }
         if (answer.replayed) reply.header("idempotency-replayed", "true");
-        reply.header("location", `/api/v1/jobs/${encodeURIComponent(answer.answer.jobId)}`);
+        reply.header(
+          "location",
+          `${settings.basePath}/api/v1/jobs/${encodeURIComponent(answer.answer.jobId)}`,
+        );
         return reply.code(202).send(answer.answer);
       },
     );

@@ -7,9 +7,10 @@ import { builtFile } from "../../../shared/process.ts";
 /** The bundled page. */
 const pageFiles = builtFile("producers/server/page/");
 
-/** Serves the overview page at `/` with its files; nothing comes from other sites. */
-export async function addOverview(app: FastifyInstance): Promise<void> {
-  const page = readFileSync(new URL("overview.html", pageFiles), "utf8");
+/** Serves the overview page at `/` with its files, whose paths are relative; nothing comes from other sites. */
+export async function addOverview(app: FastifyInstance, basePath: string): Promise<void> {
+  const base = `<base href="${basePath}/" />`;
+  const page = readFileSync(new URL("overview.html", pageFiles), "utf8").replace("<!-- base -->", base);
   app.get("/", { schema: { hide: true } }, async (_request, reply) => reply.type("text/html").send(page));
   await app.register(fastifyStatic, {
     decorateReply: false,

@@ -1,0 +1,5 @@
+/** What a token may do: read; also enqueue and cancel jobs; also take over areas and change queues on the board. */
+export const roles = ["read", "operate", "admin"] as const;
+export type Role = (typeof roles)[number];
+
+export const mayUse = (role: Role, needed: Role) => roles.indexOf(role) >= roles.indexOf(needed);

@@ -1,0 +1,85 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { lstatSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { JobsError } from "../../shared/errors.ts";
+import { currentUser } from "../../shared/process.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import { type Role, roles } from "./routes/roles.ts";
+
+/** A token of the server, without its text. */
+export interface AccessToken {
+  /** For the log and the history. */
+  name: string;
+  role: Role;
+  digest: Buffer;
+}
+
+/** Minimum characters of a token that cannot be guessed: at least 64 bits as random hexadecimal digits. */
+export const shortestToken = 16;
+
+const fileSchema = z.strictObject({
+  tokens: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[\w.+-]{1,64}$/, "must be 1 to 64 letters, digits or . + - _"),
+        token: z.string().min(shortestToken, `must have at least ${shortestToken} characters`),
+        role: z.enum(roles),
+      }),
+    )
+    .min(1),
+});
+
+const digest = (text: string) => createHash("sha256").update(text).digest();
+
+/**
+ * Returns the tokens that the server accepts: MTJOBS_TOKEN, which may do everything, and those of MTJOBS_TOKENS_FILE.
+ *
+ * @throws {JobsError} `bad-settings` if the file cannot be read, is not as described, or others may read it
+ */
+export function readTokens({ token, tokensFile }: Pick<Settings, "token" | "tokensFile">): AccessToken[] {
+  const own = token === undefined ? [] : [{ name: "token", role: "admin" as const, digest: digest(token) }];
+  return tokensFile === undefined ? own : [...own, ...readFile(tokensFile)];
+}
+
+function readFile(file: string): AccessToken[] {
+  const wrong = (problem: string, hint: string) =>
+    new JobsError("bad-settings", `MTJOBS_TOKENS_FILE: ${file} ${problem}`, { hint });
+  const stat = lstatSync(file, { throwIfNoEntry: false });
+  if (stat?.isFile() !== true) throw wrong("is not a regular file", "give the path of a JSON file");
+  if ((stat.mode & 0o077) !== 0) throw wrong("can be read by other users", `chmod 600 ${file}`);
+  if (![0, currentUser().uid].includes(stat.uid))
+    throw wrong("belongs to another user", "it must belong to the user of the server, or to root");
+  const parsed = fileSchema.safeParse(parseJson(file, wrong));
+  if (!parsed.success) {
+    // The message names the place and what it must be, never a value.
+    const [issue] = parsed.error.issues;
+    const problem = `is not as described: ${issue?.path.join(".")} ${issue?.message}`;
+    throw wrong(problem, '{ "tokens": [ { "name": "ann", "token": "…", "role": "read" } ] }');
+  }
+  const { tokens } = parsed.data;
+  const names = tokens.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw wrong(`names ${twice} twice`, "give each token a name of its own");
+  return tokens.map(({ name, token, role }) => ({ name, role, digest: digest(token) }));
+}
+
+function parseJson(file: string, wrong: (problem: string, hint: string) => JobsError): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw wrong(`cannot be read: ${(error as Error).message}`, "correct its permissions");
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message quotes the file.
+    throw wrong("is not JSON", '{ "tokens": [ { "name": "ann", "token": "…", "role": "read" } ] }');
+  }
+}
+
+/** Finds the token with that text, in constant time, whatever its length. */
+export function findToken(tokens: readonly AccessToken[], text: string): AccessToken | undefined {
+  const given = digest(text);
+  return tokens.filter((token) => timingSafeEqual(given, token.digest)).at(0);
+}
