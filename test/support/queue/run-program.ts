@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import type { QueueStage } from "./queue-stage.ts";
 import type { Finished } from "./run-command.ts";
 
@@ -43,11 +44,11 @@ export async function runProgram(
     runWorker: elsewhere,
   });
   const code = await program.run(args);
-  // A read returns one of the buffered chunks only.
-  const text = (out: PassThrough) => {
-    let whole = "";
-    for (let chunk = out.read(); chunk !== null; chunk = out.read()) whole += String(chunk);
-    return whole;
-  };
-  return { code, stdout: text(stdout), stderr: text(stderr), ms: Date.now() - started };
+  const ms = Date.now() - started;
+  return { code, stdout: await ended(stdout), stderr: await ended(stderr), ms };
+}
+
+/** All that was written to a stream. `read` returns, as of Node 26, one write only. */
+function ended(stream: PassThrough): Promise<string> {
+  return text(stream.end());
 }
