@@ -89,18 +89,29 @@ const proxyAddress = text(
   "must be addresses, networks such as 10.0.0.0/8, loopback, linklocal or uniquelocal",
 );
 
+/** `${NAME:-}` or `$NAME`: what a compose or unit file holds, passed on by a program that does not expand it. */
+const unexpanded = /^\$(\{.*\}|[A-Z_][A-Z0-9_]*)$/s;
+
+/** Refuses what stands for a value that was never put in: as a token, it would be one that everyone can read. */
+function expanded(read: Read<string>): Read<string> {
+  return (value) => {
+    if (typeof value !== "string" || !unexpanded.test(value)) return read(value);
+    throw new TypeError("must be a value, and is the name of a variable that was not expanded");
+  };
+}
+
 const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwise: () => Settings[Name]] } =
   {
     redisUrl: [redisUrl, () => "redis://127.0.0.1:6379"],
     // Empty: the queue's URL is used.
     lockRedisUrls: [list(",", redisUrl), () => []],
-    prefix: [notEmpty, () => "{mtjobs}"],
+    prefix: [expanded(notEmpty), () => "{mtjobs}"],
     host: [text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a host name"), hostname],
     address: [text(homeName, "must be a single address or host name, as in .homehost"), () => undefined],
     areas: [list(":", text(/^\//, "must be absolute paths")), () => []],
     cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
-    user: [text(/^[^/\0]+$/, "must be a user name"), () => currentUser().username],
-    token: [notEmpty, () => undefined],
+    user: [expanded(text(/^[^/\0]+$/, "must be a user name")), () => currentUser().username],
+    token: [expanded(notEmpty), () => undefined],
     tokensFile: [text(/^\//, "must be an absolute path"), () => undefined],
     trustProxy: [list(",", proxyAddress), () => []],
     userHeader: [text(/^[A-Za-z][A-Za-z0-9-]*$/, "must be the name of a header"), () => undefined],

@@ -91,6 +91,26 @@ describe("settings", () => {
     );
   });
 
+  it.each(
+    Object.keys(resolveSettings()).flatMap((name) =>
+      [`\${${environmentName(name)}:-}`, `\${OTHER}`, "$OTHER"].map((value) => [name, value]),
+    ),
+  )("refuse for %s the variable %s that nothing expanded", (name, value) => {
+    const variable = environmentName(name);
+    const refusal = expect.objectContaining({
+      code: "bad-settings",
+      message: expect.stringContaining(variable),
+      hint: expect.stringContaining(`correct ${variable}`),
+    });
+    expect(() => resolveSettings({ env: { [variable]: value } })).toThrow(refusal);
+    expect(() => resolveSettings({ file: { [name]: value } })).toThrow(badSettings);
+  });
+
+  it("take a token with a dollar sign in it", () => {
+    for (const token of ["$ecret", `a\${b}`, `\${a}b`, "$"])
+      expect(resolveSettings({ env: { MTJOBS_TOKEN: token } }).token).toBe(token);
+  });
+
   it("are refused with their source and an example, an address with its value", () => {
     const address = "10.0.0.2/24";
     const errorFrom = (origin: string) =>
