@@ -28,6 +28,7 @@ export function fleetStatusText({ hosts, automatic }: FleetStatus): string {
     head: ["HOST", "WORKER", "ADDRESS", "ACTIVE", "WAITING", "DELAYED", "FAILED", "COMPLETED", "AREAS"],
     right: [3, 4, 5, 6, 7],
   });
+  if (rows.length === 0) return "no hosts yet: a host is listed once a worker starts there (mtjobs worker)";
   return [table, automaticText(automatic)].filter((paragraph) => paragraph !== "").join("\n\n");
 }
 

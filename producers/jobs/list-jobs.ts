@@ -70,12 +70,12 @@ function withoutRepeats(views: readonly JobView[]): Iterable<JobView> {
 }
 
 /**
- * Returns every host with a queue, sorted: hosts with a worker, this host, and hosts that only have waiting jobs
- * (tools in other languages may add to a queue that no worker has served yet).
+ * Returns every host with a queue, sorted: those that ever had a worker, and those that only have jobs (tools in other
+ * languages may add to a queue that no worker has served yet). This process's host need not be one of them: it may
+ * only serve HTTP, or only request jobs.
  */
-export async function knownHosts({ redis, settings }: Session): Promise<string[]> {
-  const { prefix, host } = settings;
-  const hosts = new Set([host, ...(await listHosts(redis, prefix)).map((record) => record.host)]);
+export async function knownHosts({ redis, settings: { prefix } }: Session): Promise<string[]> {
+  const hosts = new Set((await listHosts(redis, prefix)).map((record) => record.host));
   const stem = redisKey(prefix, queueName(""));
   const counter = ":id";
   let cursor = "0";

@@ -134,7 +134,14 @@ describe("status", () => {
       expect([finished.code, errorCodeOf(finished)]).toEqual([3, "outside-roots"]);
     }));
 
-  it("lists hosts with their queues and workers, also a host that has only jobs", () =>
+  it("lists no host where there is none yet, also not the one that it runs on", () =>
+    onQueue(async (stage) => {
+      expect(documentOf(await runCommand(["status", "--json"], { env: settings(stage) })).hosts).toEqual([]);
+      const plain = await runCommand(["status"], { env: settings(stage) });
+      expect([plain.code, plain.stdout]).toEqual([0, expect.stringMatching(/^no hosts yet: /)]);
+    }));
+
+  it("lists hosts with their queues and workers, also a host that has only jobs, and no other", () =>
     onQueue(async (stage) => {
       await stage.worker("hostb");
       await stage.add("hostc", "reduce", { v: 1 });
@@ -147,12 +154,11 @@ describe("status", () => {
         }[];
       };
       expect(hosts.map(({ host, queue }) => [host, queue])).toEqual([
-        ["hosta", "host.hosta"],
         ["hostb", "host.hostb"],
         ["hostc", "host.hostc"],
       ]);
-      expect(hosts.map(({ worker }) => worker?.alive)).toEqual([undefined, true, undefined]);
-      expect(hosts.map(({ counts }) => counts.waiting)).toEqual([0, 0, 1]);
+      expect(hosts.map(({ worker }) => worker?.alive)).toEqual([true, undefined]);
+      expect(hosts.map(({ counts }) => counts.waiting)).toEqual([0, 1]);
       const plain = await runCommand(["status"], { env: settings(stage) });
       expect(plain.stdout).toMatch(/^hostb +alive /m);
       expect(plain.stdout).not.toContain("\u001b");

@@ -48,5 +48,6 @@ function hostCard(host: Host): TemplateResult {
 export function hostsView(): TemplateResult {
   const hosts = state.fleet?.hosts;
   return html`<h2 id="hosts-title">Hosts</h2>
+    ${hosts?.length === 0 ? html`<p class="quiet">no hosts yet: a host is listed once a worker starts there</p>` : nothing}
     <div class="hosts" aria-busy=${hosts === undefined}>${hosts?.map(hostCard)}</div>`;
 }

@@ -16,6 +16,8 @@ describe("the board", () => {
   it("shows the queues of all hosts, those that appear later too, and what each job does", async () => {
     const { stage, call } = shows;
     const queues = async () => (await call("GET /queues/api/queues")).body.queues as BoardQueue[];
+    await stage.enqueue("hosta", "/areas/a1", "first");
+    await waitFor("the first host's queue", async () => (await queues()).length === 1);
     expect((await queues()).map(({ name }) => name)).toEqual(["host.hosta"]);
     await stage.enqueue("hostb", "/areas/a1", "x");
     await stage.add("hostb", "reduce", "nonsense");

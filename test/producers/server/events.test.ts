@@ -29,9 +29,10 @@ describe("server-sent events", () => {
       const one = await listen(server.url, { authorization });
       expect(one.response.headers.get("content-type")).toBe("text/event-stream");
       await waitFor("the first event", () => last(one.text)[0] === "farm");
-      expect(last(one.text)[1]).toMatchObject({ hosts: [{ host: "hosta" }], jobs: [] });
+      expect(last(one.text)[1]).toMatchObject({ hosts: [], jobs: [] });
       const jobId = await stage.enqueue("hostb", "/areas/a1", "later");
       await waitFor("the job", () => last(one.text)[1].jobs?.length === 1, { state: () => one.text });
+      expect(last(one.text)[1].hosts).toMatchObject([{ host: "hostb", worker: null }]);
       expect(last(one.text)[1].jobs).toMatchObject([{ jobId, host: "hostb", state: "waiting" }]);
       expect(last(one.text)[1].jobs?.[0]).not.toHaveProperty("data");
       const two = await listen(server.url, { authorization });
