@@ -14,6 +14,7 @@ import { addDrain, addHost, addUndrain } from "./hosts.ts";
 import { addAttachSql } from "./inspect/attach-sql.ts";
 import { addDoctor } from "./inspect/doctor.ts";
 import { addForecast } from "./inspect/forecast.ts";
+import { addHealth } from "./inspect/health.ts";
 import { addListRuns } from "./inspect/list-runs.ts";
 import { addQuery } from "./inspect/query.ts";
 import { addStatus } from "./inspect/status.ts";
@@ -160,6 +161,7 @@ function assemble(
   addWorker(program, bind, deps);
   addServe(program, bind, deps);
   addDemo(program, bind, deps);
+  addHealth(program, bind);
   addManual(program, bind, deps.version, () => assemble(deps, [], () => {}));
   // The library adds its own `complete` command to the tree that it completes.
   if (completes) addComplete(program, bind, () => assemble(deps, [], () => {}, false));
