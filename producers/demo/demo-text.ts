@@ -98,7 +98,7 @@ function nextText({ area, settings }: DemoReport, { command, again }: Calls): st
   ]);
 }
 
-function nextSteps(head: string, steps: readonly (readonly [line: string, does?: string])[]): string {
+export function nextSteps(head: string, steps: readonly (readonly [line: string, does?: string])[]): string {
   const width = Math.max(...steps.map(([line, does]) => (does === undefined ? 0 : line.length)));
   const lines = steps.map(([line, does]) =>
     does === undefined ? `  ${line}` : `  ${line.padEnd(width)}  # ${does}`,

@@ -24,6 +24,7 @@ import { addManual } from "./manual.ts";
 import { addMigrate } from "./migrate.ts";
 import { addReduce } from "./reduce.ts";
 import { addRestore } from "./restore.ts";
+import { addSample } from "./sample.ts";
 import { addSchedule } from "./schedule.ts";
 import { addServe } from "./serve.ts";
 import { addWorker } from "./worker.ts";
@@ -160,8 +161,9 @@ function assemble(
   addSchedule(program, bind);
   addWorker(program, bind, deps);
   addServe(program, bind, deps);
-  addDemo(program, bind, deps);
   addHealth(program, bind);
+  addDemo(program, bind, deps);
+  addSample(program, bind);
   addManual(program, bind, deps.version, () => assemble(deps, [], () => {}));
   // The library adds its own `complete` command to the tree that it completes.
   if (completes) addComplete(program, bind, () => assemble(deps, [], () => {}, false));
@@ -188,6 +190,7 @@ Join a value that begins with a dash to its option with "=": --run-id=-5.
 
 Start here:
   mtjobs demo                                       # run a reduce on a generated sample area
+  mtjobs sample DIR                                 # make sample areas to try the commands on
   mtjobs reduce --age 30d --dry-run --inline        # what a reduce would move from the working directory
   mtjobs restore --run-id 7 --inline                # move a run back
   mtjobs <command> --help                           # examples and exit codes of a command

@@ -9,6 +9,7 @@ export interface SampleLocation {
   user: string;
   host: string;
   keys: readonly string[];
+  policies: Readonly<Record<string, string>>;
 }
 
 /** Returns Megatest's default name. */
@@ -38,6 +39,7 @@ export function writeReadyMarks(cacheDirectory: string): void {
 
 function configText(place: SampleLocation): string {
   const named = place.areaName === areaBaseName(place.directory) ? [] : [`area-name ${place.areaName}`];
+  const policies = Object.entries(place.policies).map(([name, text]) => `${name} ${text}`);
   return [
     "# A made-up area",
     "[fields]",
@@ -54,5 +56,6 @@ function configText(place: SampleLocation): string {
     "[disks]",
     `disk0 ${join(place.directory, "runs")}`,
     "",
+    ...(policies.length === 0 ? [] : ["[reduce-records]", ...policies, ""]),
   ].join("\n");
 }

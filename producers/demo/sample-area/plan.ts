@@ -31,6 +31,8 @@ export interface SampleAreaOptions {
   areaName?: string;
   /** Target keys; default sysname, fsname, datapath. */
   keys?: readonly string[];
+  /** Lines of `[reduce-records]` by name; default none. */
+  policies?: Readonly<Record<string, string>>;
   /** A database of an early Megatest, without `contour` and `last_update`. */
   old?: boolean;
   /** Column definitions to add by table, to all databases. */
@@ -76,6 +78,7 @@ export function planOf(options: SampleAreaOptions): Plan {
     days: 90,
     seed: 1,
     keys: ["sysname", "fsname", "datapath"],
+    policies: {},
     old: false,
     extraColumns: {},
     cacheWal: false,
