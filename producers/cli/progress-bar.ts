@@ -16,7 +16,9 @@ export async function progressDisplay(io: CliIo, silent: boolean): Promise<Progr
   const write = (sentence: string) => io.stderr.write(`${sentence}\n`);
   if (silent) return { progress: () => {}, note: () => {}, end: () => {} };
   if (!io.stderr.isTTY) return { progress: () => {}, note: write, end: () => {} };
-  return barOn(await import("cli-progress"), io.stderr, write);
+  // Bundled, a CommonJS package has a default export only.
+  const { default: cliProgress } = await import("cli-progress");
+  return barOn(cliProgress, io.stderr, write);
 }
 
 function barOn(
