@@ -38,15 +38,18 @@ export interface SampleReport {
   areas: MadeArea[];
 }
 
+/** `quietFor`: seconds since the last activity. */
 type Shape = Pick<
   SampleAreaOptions,
-  "runs" | "days" | "testsPerRun" | "stepsPerTest" | "dataPerTest" | "policies"
->;
+  "runs" | "days" | "testsPerRun" | "stepsPerTest" | "inFlight" | "policies"
+> & { quietFor?: number };
 
-/** By name: one with an automatic policy, one with old runs, one with nothing to move yet. */
+const day = 86_400;
+
+/** By name: one with an automatic policy; one with old runs, at rest for a migration; one with nothing to move yet. */
 const shapes: Readonly<Record<string, Shape>> = {
   nightly: { runs: 90, days: 120, testsPerRun: 8, policies: { old: "runname=%; age=30d; keep=5" } },
-  release: { runs: 60, days: 400, testsPerRun: 12, stepsPerTest: 8 },
+  release: { runs: 60, days: 400, testsPerRun: 12, stepsPerTest: 8, inFlight: 0, quietFor: 2 * day },
   fresh: { runs: 8, days: 6, testsPerRun: 5 },
 };
 
@@ -61,9 +64,10 @@ export async function makeSamples({ directory, settings, signal }: SampleOptions
   const { cacheRoot, user, host } = settings;
   const top = realTarget(resolve(directory));
   assertUsable(top, settings);
-  const plans = Object.entries(shapes).map(([name, shape], index): SampleAreaOptions => {
-    return { ...shape, directory: join(top, name), cacheRoot, user, host, seed: index + 1 };
-  });
+  const plans = Object.entries(shapes).map(([name, { quietFor = 0, ...shape }], index) => ({
+    ...{ ...shape, directory: join(top, name), cacheRoot, user, host, seed: index + 1 },
+    now: Math.floor(Date.now() / 1000) - quietFor,
+  }));
   assertNoCaches(plans);
   const made: string[] = [];
   try {

@@ -53,7 +53,7 @@ describe("mtjobs sample", () => {
       [join(dir, "release"), []],
       [join(dir, "fresh"), []],
     ]);
-    expect(areas.map(({ oldest }) => Math.round(daysAgo(oldest)))).toEqual([119, 393, 5]);
+    expect(areas.map(({ oldest }) => Math.round(daysAgo(oldest)))).toEqual([119, 395, 5]);
     for (const { area, cache, runs } of areas) {
       const checked = await runCommand(["doctor", area, "--json"], { env });
       expect(documentOf(checked)).toMatchObject({ area, ok: true });
