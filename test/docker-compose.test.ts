@@ -20,7 +20,8 @@ function compose(...args: string[]) {
 
 const service = z.object({
   command: z.array(z.string()),
-  environment: z.record(z.string(), z.string()).default({}),
+  // Without a value: from the environment of the composing program.
+  environment: z.record(z.string(), z.string().nullable()).default({}),
   healthcheck: z.object({ test: z.array(z.string()) }),
   ports: z.array(z.string()).default([]),
   volumes: z.array(z.string()),
@@ -30,9 +31,9 @@ const composeFile = z.object({
   volumes: z.record(z.string(), z.unknown()),
 });
 
-const { services, volumes } = composeFile.parse(
-  parse(readFileSync(new URL("../docker-compose.yml", import.meta.url), "utf8"), { merge: true }),
-);
+const readText = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
+const composeText = readText("docker-compose.yml");
+const { services, volumes } = composeFile.parse(parse(composeText, { merge: true }));
 
 function option(name: string): string | undefined {
   const { command } = services.redis;
@@ -77,8 +78,60 @@ describe("the compose file", () => {
     expect(mounts[0]?.["/tmp"]).not.toBe(mounts[1]?.["/tmp"]);
   });
 
+  it("has health checks without blanks in an argument, at which podman-compose splits it, and which ask mtjobs", () => {
+    for (const { healthcheck } of Object.values(services)) {
+      const [kind, ...words] = healthcheck.test;
+      expect([kind, words.filter((word) => /\s/.test(word))]).toEqual(["CMD", []]);
+    }
+    const { redis: _, ...ours } = services;
+    for (const { command, healthcheck } of Object.values(ours)) {
+      const [, program, sub, flag, url = ""] = healthcheck.test;
+      expect([program, sub, flag]).toEqual(["mtjobs", "health", "--url"]);
+      const port = /(\d+)$/.exec(command.at(-1) ?? "")?.[1];
+      expect(new URL(url).port).toBe(port);
+      expect(new URL(url).pathname).toBe(command[0] === "serve" ? "/healthz" : "/metrics");
+    }
+  });
+
+  it("takes the token from the environment, with no default that podman-compose would pass on as it stands", () => {
+    expect(services.server.environment).toHaveProperty("MTJOBS_TOKEN", null);
+    const values = [...composeText.replace(/#.*/g, "").matchAll(/\$\{([^}]*)\}/g)].map(
+      ([, inside]) => inside,
+    );
+    expect(values.length).toBeGreaterThan(5);
+    for (const value of values) expect(value).toMatch(/^[A-Z_]+:-.+$/);
+  });
+
+  it("gives the server no name of a host", () => {
+    expect(services.server.environment).not.toHaveProperty("MTJOBS_HOST");
+  });
+
+  it("names images in full, for podman knows no others, and pulls none to build with", () => {
+    const dockerfile = readText("Dockerfile");
+    const images = [
+      ...composeText.matchAll(/image: (\S+:\S+)/g),
+      ...dockerfile.matchAll(/^ARG NODE_IMAGE=(.*)/gm),
+    ].map(([, image]) => image);
+    expect(images).toHaveLength(2);
+    for (const image of images) expect(image).toMatch(/^docker\.io\/library\/[a-z]+:\S+$/);
+    expect([...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, from]) => from)).toEqual([
+      "$NODE_IMAGE",
+      "$NODE_IMAGE",
+    ]);
+    // A syntax line makes BuildKit pull a front end.
+    expect(dockerfile).not.toMatch(/^# *syntax *=/m);
+  });
+
+  it("sends the build neither secrets nor the farm's own directories", () => {
+    const ignored = readText(".dockerignore").split("\n");
+    const mounted = [...composeText.matchAll(/:-\.\/([\w-]+)\}/g)].map(([, directory]) => directory ?? "");
+    expect(new Set(mounted)).toEqual(new Set(["areas", "tmp-host-a", "tmp-host-b"]));
+    for (const name of [".npmrc", ".env", "areas", "tmp-host-*", "**/node_modules"])
+      expect(ignored).toContain(name);
+  });
+
   it("builds its image by a Dockerfile that copies only what there is", () => {
-    const text = readFileSync(new URL("../Dockerfile", import.meta.url), "utf8");
+    const text = readText("Dockerfile");
     const copied = [...text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, from = ""]) =>
       from.split(" "),
     );
