@@ -1,7 +1,7 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|limits|torture|powercut|bench|figures|installs|structure [arguments]`: sets up
- * what is missing, runs the program, removes what it started, and exits with the program's status. Needs only Node
- * and npm.
+ * `node scripts/launch.mjs demo|test|unit|faults|limits|torture|powercut|image-test|installs|bench|figures|structure
+ * [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
+ * status. Needs only Node and npm.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,6 +62,13 @@ const programs = {
     env: { MTJOBS_POWERCUT_MINUTES: "10", MTJOBS_POWERCUT_SEED: String(Date.now() % 1_000_000) },
     prepare: needStrace,
   },
+  "image-test": {
+    targets: [],
+    command: [...vitest, join("test", "image"), "--disable-console-intercept"],
+    env: { MTJOBS_IMAGE: "yes" },
+    needsRedis: false,
+    prepare: needPodman,
+  },
   bench: {
     targets: [targets.product, targets.tests],
     command: [join("dist-test", "test", "bench", "main.js")],
@@ -106,6 +113,21 @@ const strace = { apt: [["strace"]], dnf: [["strace"]], apk: [["strace"]] };
 
 async function needStrace() {
   await needTool("strace", strace);
+}
+
+async function needPodman() {
+  // Also what podman starts containers, their networks' names and `--init` with, and what makes a base image.
+  const [network, ...others] = [
+    "golang-github-containernetworking-plugin-dnsname",
+    "podman-compose",
+    "debootstrap",
+  ];
+  const packages = ["podman", "buildah", "runc", "catatonit", "dnsmasq-base", "iptables", ...others];
+  const apt = [
+    [...packages, network],
+    [...packages, "netavark", "aardvark-dns"],
+  ];
+  await needTool("podman-compose", { apt });
 }
 
 /** Torture slows down a worker's files with strace; without strace it skips that. */

@@ -69,7 +69,9 @@ describe.skipIf(server === undefined)("with a server program on this machine", (
 test("a launcher without a program to launch tells how it is used and exits 2", async () => {
   const { status, stderr } = await new Machine().run([join(root, "scripts", "launch.mjs"), "toString"]);
   expect(status).toBe(2);
-  expect(stderr).toContain("demo|test|unit|faults|limits|torture|powercut|bench|figures|structure");
+  expect(stderr).toContain(
+    "demo|test|unit|faults|limits|torture|powercut|image-test|bench|figures|structure",
+  );
 });
 
 test("a launcher whose program takes whole numbers refuses anything else, and exits 2", async () => {

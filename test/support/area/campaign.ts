@@ -6,6 +6,9 @@ export const isCampaign = variable("MTJOBS_FAULTS") === "all";
 /** True for `npm run limits`, which uses the largest areas; a test run uses a hundredth of the size. */
 export const areFullSizes = variable("MTJOBS_LIMITS") === "full";
 
+/** True for `npm run image-test`, which builds the container image. */
+export const buildsImage = variable("MTJOBS_IMAGE") === "yes";
+
 /** Returns all cases in a campaign; otherwise the first `count`. */
 export function casesOf<Case>(cases: readonly Case[], count: number): Case[] {
   return isCampaign ? [...cases] : cases.slice(0, count);
