@@ -1,5 +1,5 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|limits|torture|powercut|image-test|installs|bench|figures|structure
+ * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|bench|figures|structure
  * [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
  * status. Needs only Node and npm.
  */

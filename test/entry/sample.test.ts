@@ -92,7 +92,7 @@ describe("mtjobs sample", () => {
     expect(files.filter((file) => !removed.some((path) => file.startsWith(`${path}/`)))).toEqual([]);
   });
 
-  it("makes an area that a worker reduces by itself", () =>
+  it("makes an area that a worker reduces automatically", () =>
     onQueue(async (stage) => {
       const dir = join(stage.root, "samples");
       const env = {

@@ -111,7 +111,7 @@ describe.skipIf(!buildsImage)("the image", () => {
     expect(server).toMatchObject({ code: 2, stderr: expect.stringMatching(says) });
   });
 
-  it("says that nothing answers where neither worker nor server runs", async () => {
+  it("says that nothing answers if neither worker nor server runs", async () => {
     const { code, stdout } = await podman("run", "--rm", "--network=none", farmImage, "health");
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^neither a worker .* nor a server/)]);
   });

@@ -134,7 +134,7 @@ describe("status", () => {
       expect([finished.code, errorCodeOf(finished)]).toEqual([3, "outside-roots"]);
     }));
 
-  it("lists no host where there is none yet, also not the one that it runs on", () =>
+  it("lists no host if there is none yet, also not the one that it runs on", () =>
     onQueue(async (stage) => {
       expect(documentOf(await runCommand(["status", "--json"], { env: settings(stage) })).hosts).toEqual([]);
       const plain = await runCommand(["status"], { env: settings(stage) });
