@@ -35,6 +35,10 @@ export interface Settings {
   userHeader: string | undefined;
   /** Path below which a proxy serves the HTTP server; "" for none. */
   basePath: string;
+  /** Where workers send messages about failed automatic jobs and migrations. */
+  webhookUrl: string | undefined;
+  /** Key of their signatures. */
+  webhookSecret: string | undefined;
   /** OTLP/HTTP endpoint; undefined: no spans. */
   tracesUrl: string | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -119,6 +123,8 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
       text(/^(\/[\w.~-]+)+$/, "must be a path such as /mtjobs, without a slash at its end"),
       () => "",
     ],
+    webhookUrl: [expanded(text(/^https?:\/\//, 'must begin with "http://" or "https://"')), () => undefined],
+    webhookSecret: [expanded(notEmpty), () => undefined],
     tracesUrl: [text(/^https?:\/\//, 'must begin with "http://" or "https://"'), () => undefined],
     logLevel: [oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"), () => "info"],
   };

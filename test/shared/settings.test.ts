@@ -23,6 +23,8 @@ describe("settings", () => {
       trustProxy: [],
       userHeader: undefined,
       basePath: "",
+      webhookUrl: undefined,
+      webhookSecret: undefined,
       tracesUrl: undefined,
       logLevel: "info",
     });

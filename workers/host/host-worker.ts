@@ -23,6 +23,7 @@ import { processJob } from "./process-job.ts";
 import type { Alone } from "./serve-alone.ts";
 import { checkStart } from "./startup.ts";
 import { failUnreadable } from "./unreadable-jobs.ts";
+import { Webhook } from "./webhook.ts";
 
 /** Lifetime of a job's lock without renewal, ms. It is renewed at half of it, from a thread that never blocks. */
 const lockDuration = 10_000;
@@ -66,6 +67,7 @@ interface Serving {
   heartbeat: NodeJS.Timeout;
   reconciler: Reconciler;
   policyScheduler: PolicyScheduler;
+  webhook: Webhook | undefined;
 }
 
 /**
@@ -130,6 +132,9 @@ export class HostWorker {
         queue,
         this.#options.policyScanMs,
       );
+      const { webhookUrl } = settings;
+      const webhook =
+        webhookUrl === undefined ? undefined : new Webhook({ ...settings, webhookUrl }, redis, this.#log);
       this.#serving = {
         redis,
         queue,
@@ -140,6 +145,7 @@ export class HostWorker {
         heartbeat,
         reconciler,
         policyScheduler,
+        webhook,
       };
       await worker.waitUntilReady();
       this.#log.info(
@@ -226,7 +232,9 @@ export class HostWorker {
   #ended(host: WorkerContext, job: Job): void {
     void wakeWaiter(host, job);
     const end = endOf(job);
-    if (end !== undefined) void recordOutcome(host, job, end);
+    if (end === undefined) return;
+    void recordOutcome(host, job, end);
+    void this.#serving?.webhook?.note(job, end);
   }
 
   async #leave(): Promise<LeaveOutcome> {
@@ -252,6 +260,7 @@ export class HostWorker {
     clearTimeout(patience);
     // Best effort, since Redis may be away: the announcement expires.
     await withdrawHost(serving.redis, this.#settings.prefix, serving.record).catch(() => {});
+    await serving.webhook?.close();
     await serving.queue.close().catch(() => {});
     serving.locks.close();
     serving.connection.close();

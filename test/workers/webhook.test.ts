@@ -1,0 +1,89 @@
+import { createHmac } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, it } from "vitest";
+import { waitFor } from "../support/area.ts";
+import { onQueue } from "../support/queue.ts";
+
+interface Delivery {
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** Runs `body` with a receiver that answers the first request with 500. */
+async function withReceiver(body: (url: string, got: Delivery[]) => Promise<void>): Promise<void> {
+  const got: Delivery[] = [];
+  const server = createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    request.on("end", () => {
+      got.push({ headers: request.headers, body: text });
+      response.writeHead(got.length === 1 ? 500 : 204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await body(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?key=in-the-url`, got);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+it("tells of an automatic job that failed, signed and again after an error, and of no other job", () =>
+  withReceiver((url, got) =>
+    onQueue(async (stage) => {
+      const worker = await stage.worker("hosta", { MTJOBS_WEBHOOK_URL: url, MTJOBS_WEBHOOK_SECRET: "a key" });
+      const area = stage.area("a1", "hosta");
+      const reduce = { v: 1, area, requestedBy: "ann@hosta", runname: "refuse" };
+      const asked = await stage.add("hosta", "reduce", reduce);
+      await stage.reach("hosta", asked, "failed");
+      const scheduled = await stage.add("hosta", "reduce", { ...reduce, schedule: "nightly", keep: 1 });
+      await stage.reach("hosta", scheduled, "failed");
+      await waitFor("two deliveries", () => got.length === 2, { deadline: 30_000, state: () => got });
+      const [first, second] = got as [Delivery, Delivery];
+      expect(second.body).toBe(first.body);
+      expect(JSON.parse(second.body)).toEqual({
+        id: `job.failed-${scheduled}`,
+        type: "job.failed",
+        at: expect.stringMatching(/^\d{4}-.*Z$/),
+        host: "hosta",
+        jobId: scheduled,
+        job: "reduce",
+        area,
+        requestedBy: "ann@hosta",
+        origin: { kind: "schedule", name: "nightly" },
+        error: { code: "pinned", message: "this area is pinned" },
+        text: `reduce of ${area} failed on hosta: this area is pinned`,
+      });
+      const signature = createHmac("sha256", "a key").update(second.body).digest("hex");
+      expect(second.headers["x-mtjobs-signature"]).toBe(`sha256=${signature}`);
+      expect(second.headers["x-mtjobs-delivery"]).toBe(`job.failed-${scheduled}`);
+      expect(worker.stderr()).toContain("the webhook was not reached (HTTP 500); it is tried again");
+      for (const hidden of ["in-the-url", "a key"]) expect(worker.stderr()).not.toContain(hidden);
+    }),
+  ));
+
+it("keeps what could not be sent for the next worker", () =>
+  withReceiver((url, got) =>
+    onQueue(async (stage) => {
+      const away = "http://127.0.0.1:1/hook";
+      const first = await stage.worker("hosta", { MTJOBS_WEBHOOK_URL: away });
+      const area = stage.area("a1", "hosta");
+      const id = await stage.add("hosta", "reduce", {
+        ...{ v: 1, area, requestedBy: "ann@hosta", runname: "refuse" },
+        schedule: "nightly",
+      });
+      await stage.reach("hosta", id, "failed");
+      await waitFor("the failed attempt", () => /not reached/.test(first.stderr()), { state: first.stderr });
+      first.child.kill("SIGTERM");
+      expect(await first.exited).toBe(0);
+      // The receiver's first answer is an error.
+      got.push({ headers: {}, body: "" });
+      await stage.worker("hosta", { MTJOBS_WEBHOOK_URL: url });
+      await waitFor("the delivery", () => got.length === 2, { deadline: 30_000, state: () => got });
+      expect(JSON.parse(got[1]?.body ?? "").jobId).toBe(id);
+    }),
+  ));

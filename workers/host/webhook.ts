@@ -1,0 +1,149 @@
+import { createHmac } from "node:crypto";
+import { type Job, Queue, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import { decodeFailure } from "../../shared/contract/failure.ts";
+import type { ErrorDocument } from "../../shared/error-document.ts";
+import { type WaitingConnection, waitingConnection } from "../../shared/queue/connections.ts";
+import { isForwarded } from "../../shared/queue/names.ts";
+import { originOf } from "../../shared/queue/outcomes.ts";
+import type { Logger } from "../../shared/settings/log.ts";
+import type { Settings } from "../../shared/settings/settings.ts";
+import type { JobEnd } from "../jobs/record-outcome.ts";
+
+/** The queue of messages that are to be sent. */
+const queueName = "webhook";
+/** Ten attempts over about 45 minutes. */
+const attempts = 10;
+const firstPauseMs = 5_000;
+const requestTimeoutMs = 10_000;
+const day = 24 * 3600;
+
+/** What is sent, as JSON. */
+export interface WebhookMessage {
+  /** The same in every attempt. */
+  id: string;
+  type: "job.failed" | "migration.completed" | "migration.failed";
+  at: string;
+  host: string;
+  jobId: string;
+  job: string;
+  area: string | null;
+  requestedBy: string | null;
+  /** The line of `[reduce-records]`, or the schedule, that asked for the job. */
+  origin: { kind: string; name: string } | null;
+  /** Null if the job succeeded. */
+  error: ErrorDocument | null;
+  /** One sentence, for people. */
+  text: string;
+}
+
+/** A migration that had nothing to do. */
+const isIdle = (result: unknown) =>
+  typeof result === "object" && result !== null && "outcome" in result && result.outcome === "already-home";
+
+/** Returns what is to be sent of a job that ended: automatic jobs that failed, and migrations. Undefined for others. */
+function messageOf(job: Job, { result, failure, at }: JobEnd, host: string): WebhookMessage | undefined {
+  const { id = "", name, data } = job;
+  const { area, requestedBy, dryRun } = (data ?? {}) as Record<string, unknown>;
+  const error = failure === undefined ? null : decodeFailure(failure).toDocument();
+  const origin = originOf(data);
+  const type = typeOf(name, error, origin !== undefined);
+  if (type === undefined || dryRun === true || error?.code === "cancelled") return undefined;
+  if (isForwarded(result) || isIdle(result)) return undefined;
+  const place = typeof area === "string" ? area : null;
+  const what = `${name} of ${place ?? "an area"}`;
+  return {
+    id: `${type}-${id}`,
+    type,
+    at: new Date(at).toISOString(),
+    host,
+    jobId: id,
+    job: name,
+    area: place,
+    requestedBy: typeof requestedBy === "string" ? requestedBy : null,
+    origin: origin === undefined ? null : { kind: origin.kind, name: origin.name },
+    error,
+    text: error === null ? `${what} to ${host} is done` : `${what} failed on ${host}: ${error.message}`,
+  };
+}
+
+function typeOf(name: string, error: unknown, isAutomatic: boolean): WebhookMessage["type"] | undefined {
+  if (name === "migrate") return error === null ? "migration.completed" : "migration.failed";
+  return isAutomatic && error !== null ? "job.failed" : undefined;
+}
+
+/** Sends messages about jobs to one URL. They wait in a queue of their own, so that a retry outlives this process. */
+export class Webhook {
+  readonly #host: string;
+  readonly #log: Logger;
+  readonly #queue: Queue;
+  readonly #connection: WaitingConnection;
+  readonly #worker: Worker;
+
+  constructor(settings: Settings & { webhookUrl: string }, redis: Redis, log: Logger) {
+    const { webhookUrl, webhookSecret, host, prefix, redisUrl } = settings;
+    this.#host = host;
+    this.#log = log;
+    this.#queue = new Queue(queueName, { connection: redis, prefix, skipWaitingForReady: true });
+    this.#connection = waitingConnection(redisUrl);
+    this.#worker = new Worker(queueName, ({ data }) => send(webhookUrl, webhookSecret, data), {
+      connection: this.#connection.connection,
+      prefix,
+    });
+    this.#worker.on("error", (error) => log.debug({ err: error }, "webhook queue"));
+    this.#worker.on("failed", (job, { message }) => {
+      const isLast = (job?.attemptsMade ?? 0) >= attempts;
+      log[isLast ? "error" : "warn"](
+        { message: job?.id },
+        `the webhook was not reached (${message}); ${isLast ? "the message is dropped" : "it is tried again"}`,
+      );
+    });
+  }
+
+  /** Adds the message about a job that ended, if there is one; adding it again changes nothing. */
+  async note(job: Job, end: JobEnd): Promise<void> {
+    try {
+      const message = messageOf(job, end, this.#host);
+      if (message === undefined) return;
+      await this.#queue.add(message.type, message, {
+        jobId: message.id,
+        attempts,
+        backoff: { type: "exponential", delay: firstPauseMs },
+        removeOnComplete: { age: day },
+        removeOnFail: { age: 7 * day, count: 1000 },
+      });
+    } catch (error) {
+      this.#log.warn({ err: error, jobId: job.id }, "could not queue the message for the webhook");
+    }
+  }
+
+  async close(): Promise<void> {
+    // A request under way is tried again by the next worker.
+    await this.#worker.close(true).catch(() => {});
+    await this.#queue.close().catch(() => {});
+    this.#connection.close();
+  }
+}
+
+/** @throws Error, to be retried, without an answer in time or with one that is not 2xx */
+async function send(url: string, secret: string | undefined, message: WebhookMessage): Promise<void> {
+  const body = JSON.stringify(message);
+  const signature =
+    secret === undefined
+      ? {}
+      : { "x-mtjobs-signature": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}` };
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-mtjobs-delivery": message.id, ...signature },
+    body,
+    redirect: "error",
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  }).catch((error: Error & { cause?: Error }) => {
+    // The message may contain the URL, which may hold a secret.
+    throw new Error(
+      error.name === "TimeoutError" ? "no answer in time" : (error.cause?.message ?? error.name),
+    );
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+}
