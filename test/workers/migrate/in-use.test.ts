@@ -107,7 +107,7 @@ describe.runIf(isRoot)("a check of open files in a process namespace of its own"
     const pairs = twoPairs();
     const pair = pairAt(pairs.area, pairs.old);
     await holdOpen(pair.megatestDb);
-    const module = new URL("../../../dist/workers/migrate/checks/in-use.js", import.meta.url).href;
+    const module = new URL("../../../workers/migrate/checks/in-use.ts", import.meta.url).href;
     const code = `import { openFileCheck } from ${JSON.stringify(module)};
       process.stdout.write(JSON.stringify(openFileCheck(${JSON.stringify(pair)}, process.pid, "host-a")));`;
     const node = [process.execPath, "--input-type=module", "-e", code];
