@@ -15,7 +15,7 @@ export interface Queued {
 
 export async function readQueues(session: Session): Promise<Queued> {
   const [jobs, automatic] = await Promise.all([
-    listJobs(session, { states: jobStates.filter(isUnfinished) }),
+    listJobs(session, { states: jobStates.filter(isUnfinished), all: true }),
     automaticStatus(session),
   ]);
   return { jobs, automatic };

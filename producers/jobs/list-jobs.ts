@@ -1,7 +1,7 @@
 import type { Job } from "bullmq";
 import { JobsError } from "../../shared/errors.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
-import { queueName, redisKey } from "../../shared/queue/names.ts";
+import { queueName, redisKey, stepName } from "../../shared/queue/names.ts";
 import type { JobView } from "../contract/job.ts";
 import { type JobState, jobStates, type QueueState, queueStates } from "../contract/job-states.ts";
 import { viewJob } from "./job-view.ts";
@@ -12,11 +12,15 @@ export interface JobFilter {
   host?: string | undefined;
   /** Only jobs in these states; undefined: all. */
   states?: readonly JobState[] | undefined;
+  /** Only jobs on the area with this path, as it was requested. */
+  area?: string | undefined;
+  /** Also the steps that workers request of each other. */
+  all?: boolean | undefined;
   /** The maximum number of jobs, newest first; undefined: 500 of each state and queue. */
   limit?: number | undefined;
 }
 
-/** Maximum number of jobs read per state and queue. */
+/** Number of jobs read at a time per state and queue, and without a limit the maximum returned of each. */
 const perState = 500;
 
 /** Parses a comma-separated list of states. @throws {JobsError} `usage` */
@@ -42,20 +46,39 @@ export async function listJobs(session: Session, filter: JobFilter = {}): Promis
   // A queue opened for an unknown host would stay open as long as the session.
   const hosts = (await knownHosts(session)).filter((name) => host === undefined || name === host);
   const lists = [...new Set(states?.map(listOf) ?? queueStates)];
-  // In a list that holds jobs of two states, the newest may all have the other one.
-  const depth = states === undefined ? Math.min(limit ?? perState, perState) : perState;
   const views = await Promise.all(
-    hosts.flatMap((name) =>
-      lists.map(async (state) => {
-        const jobs = (await session.queue(name).getJobs([state], 0, depth - 1)) as (Job | undefined)[];
-        return jobs.filter((job) => job !== undefined).map((job) => viewJob(name, job, state));
-      }),
-    ),
+    hosts.flatMap((name) => lists.map((state) => readList(session, name, state, filter))),
   );
   return [...withoutRepeats(views.flat())]
-    .filter((view) => states === undefined || states.includes(view.state))
     .sort((a, b) => (a.addedAt < b.addedAt ? 1 : a.addedAt > b.addedAt ? -1 : 0))
     .slice(0, limit);
+}
+
+/** Reads a queue's list from its newest job on, until it has enough jobs that pass the filter. */
+async function readList(
+  session: Session,
+  host: string,
+  state: QueueState,
+  filter: JobFilter,
+): Promise<JobView[]> {
+  const { limit = perState } = filter;
+  const views: JobView[] = [];
+  for (let from = 0; views.length < limit; from += perState) {
+    const jobs = (await session.queue(host).getJobs([state], from, from + perState - 1)) as (
+      | Job
+      | undefined
+    )[];
+    const present = jobs.filter((job) => job !== undefined).map((job) => viewJob(host, job, state));
+    views.push(...present.filter((view) => passes(view, filter)));
+    if (jobs.length < perState) break;
+  }
+  return views;
+}
+
+function passes(view: JobView, { states, area, all }: JobFilter): boolean {
+  if (all !== true && view.job === stepName) return false;
+  if (area !== undefined && view.area !== area) return false;
+  return states === undefined || states.includes(view.state);
 }
 
 /** Each job once: one that changes its list while the lists are read is found in both. If it has ended, that is shown. */

@@ -3,6 +3,9 @@ import type { JobName } from "../contract/payload.ts";
 
 const queuePrefix = "host.";
 
+/** Name of the jobs by which workers request steps of each other. */
+export const stepName = "migrate-step";
+
 /** Returns the queue's name, part of the public contract. */
 export function queueName(host: string): string {
   return `${queuePrefix}${host}`;

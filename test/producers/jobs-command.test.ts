@@ -28,6 +28,44 @@ describe("jobs", () => {
       );
     }));
 
+  it("filters by area, keeps to a number of jobs, and hides the steps between workers without --all", () =>
+    onQueue(async (stage) => {
+      const [one, other] = [stage.area("a1", "hosta"), stage.area("a2", "hosta")];
+      const first = await stage.enqueue("hosta", one, "first");
+      const step = { v: 1, area: one, step: "tend" };
+      await stage.add("hosta", "migrate-step", step, { jobId: "tend-1" });
+      const second = await stage.enqueue("hostb", one, "second");
+      const third = await stage.enqueue("hosta", other, "third");
+      const ids = async (...args: string[]) => (await jobsOf(stage, ...args)).map(({ jobId }) => jobId);
+      expect(await ids()).toEqual([third, second, first]);
+      expect(await ids("--all")).toEqual([third, second, "tend-1", first]);
+      expect(await ids("--area", one)).toEqual([second, first]);
+      expect(await ids("--area", `${one}/../a1/`, "--limit", "1")).toEqual([second]);
+      expect(await ids("--limit", "2", "--all")).toEqual([third, second]);
+      expect((await run(stage, "jobs", "--area", "/nowhere")).stdout).toBe("no jobs on /nowhere\n");
+    }));
+
+  it("finds an area's job behind more jobs of other areas than one read returns", () =>
+    onQueue(async (stage) => {
+      const data = (area: string) => ({ name: "reduce", data: { v: 1, area } });
+      const others = Array.from({ length: 1100 }, () => data("/areas/other"));
+      await stage.queue("hosta").addBulk([data("/areas/a1"), ...others]);
+      expect(await jobsOf(stage, "--area", "/areas/a1")).toMatchObject([{ jobId: "1" }]);
+      expect(await jobsOf(stage, "--limit", "700")).toHaveLength(700);
+    }));
+
+  it("refuses a limit that is no number of jobs, and an empty area", () =>
+    onQueue(async (stage) => {
+      for (const args of [
+        ["--limit", "0"],
+        ["--limit", "some"],
+        ["--area", ""],
+      ]) {
+        const finished = await run(stage, "jobs", ...args, "--json");
+        expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+      }
+    }));
+
   it("refuses a state that is none", () =>
     onQueue(async (stage) => {
       const finished = await run(stage, "jobs", "--state", "done", "--json");

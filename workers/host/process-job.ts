@@ -7,7 +7,7 @@ import type { MoveResult } from "../../shared/contract/move-result.ts";
 import { type MoveName, type MovePayload, parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { clearCancel, isCancelRequested } from "../../shared/queue/cancel.ts";
-import type { Forwarded, JobLocation } from "../../shared/queue/names.ts";
+import { type Forwarded, type JobLocation, stepName } from "../../shared/queue/names.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
 import { isReply } from "../../shared/queue/reply-error.ts";
 import { jobLog } from "../../shared/settings/log.ts";
@@ -130,7 +130,7 @@ async function perform(
   if (job.name === "migrate")
     return await coordinate(job, payload as MigratePayload, { ...context, isCancelled }).catch(lateAnswer);
   if (isCancelled) throw cancelled();
-  if (job.name === "migrate-step") return await runStepJob(job, payload as MigrateStepPayload, context);
+  if (job.name === stepName) return await runStepJob(job, payload as MigrateStepPayload, context);
   return await moveRuns(job, payload as MovePayload, context);
 }
 

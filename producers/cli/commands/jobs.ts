@@ -1,13 +1,15 @@
 import type { MigrateResult } from "../../../shared/contract/migrate-result.ts";
 import { agoText, elapsedText, plural, verbOf } from "../../../shared/text.ts";
+import { areaPath } from "../../areas/area-path.ts";
 import type { JobView } from "../../contract/job.ts";
 import { placeText } from "../../format/migrate-result.ts";
 import { progressText } from "../../format/progress.ts";
-import { textTable } from "../../format/table.ts";
+import { printable, textTable } from "../../format/table.ts";
 import { isMigrateResult } from "../../jobs/job-view.ts";
-import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
+import { type JobFilter, listJobs, parseStates } from "../../jobs/list-jobs.ts";
 import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";
+import { wholeNumber } from "../options/option-values.ts";
 
 export const addJobs: AddCommand = (program, bind) => {
   const command = program
@@ -18,25 +20,40 @@ export const addJobs: AddCommand = (program, bind) => {
     .option(
       "--state <list>",
       "only these states: waiting, active, delayed, completed, failed, cancelled, forwarded",
-    );
+    )
+    .option("--area <path>", "only jobs on this area, by the path with which they were requested")
+    .option(
+      "--limit <n>",
+      "only the newest N (default: 500 of each state and host)",
+      wholeNumber("--limit", 1),
+    )
+    .option("--all", "also the internal steps that the workers of a migration request of each other");
   addSharedOptions(command);
   addHelp(command, {
     examples: [
       ["mtjobs jobs", "all jobs"],
       ["mtjobs jobs --state waiting,active", "pending and running jobs"],
+      ["mtjobs jobs --area . --limit 10", "the last ten jobs on the area in the working directory"],
       ["mtjobs jobs --host hostA --state failed --json", "for programs"],
     ],
     exits: { 4: "Redis is unreachable" },
   });
-  bind(command, async ({ settings, options }) => {
+  bind(command, async ({ settings, options, io }) => {
     const { state } = options;
-    const states = typeof state === "string" ? parseStates(state) : undefined;
-    // Only the command's own --host: the host name in the environment does not select a queue.
-    const host = command.opts().host as string | undefined;
-    const jobs = await withSession(settings, (session) => listJobs(session, { host, states }));
-    return { document: { jobs }, text: jobs.length === 0 ? "no jobs" : jobsText(jobs) };
+    const filter: JobFilter = {
+      // Only the command's own --host: the host name in the environment does not select a queue.
+      host: command.opts().host as string | undefined,
+      states: typeof state === "string" ? parseStates(state) : undefined,
+      area: typeof options.area === "string" ? areaPath(io.cwd, options.area) : undefined,
+      all: options.all === true,
+      limit: options.limit as number | undefined,
+    };
+    const jobs = await withSession(settings, (session) => listJobs(session, filter));
+    return { document: { jobs }, text: jobs.length === 0 ? noJobs(filter) : jobsText(jobs) };
   });
 };
+
+const noJobs = ({ area }: JobFilter) => `no jobs${area === undefined ? "" : ` on ${printable(area)}`}`;
 
 function jobsText(jobs: readonly JobView[]): string {
   const rows = jobs.map((job) => [

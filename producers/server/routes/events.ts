@@ -103,7 +103,7 @@ export const eventRoute =
       ask(async () => {
         const [fleet, jobs] = await Promise.all([
           fleetStatus(session),
-          listJobs(session, { states, limit: mostJobs }),
+          listJobs(session, { states, limit: mostJobs, all: true }),
         ]);
         return {
           hosts: fleet.hosts.map(withoutSeenAt),

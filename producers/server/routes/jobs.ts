@@ -80,8 +80,8 @@ const enqueueRoute =
     );
   };
 
-/** `GET /jobs`, `GET /jobs/:jobId`, and the cancelling of a job. */
-const foundJobRoutes =
+/** `GET /jobs`. */
+const listRoute =
   ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
@@ -97,16 +97,28 @@ const foundJobRoutes =
               .optional()
               .meta({ description: `Comma-separated: ${jobStates.join(", ")}` }),
             host: hostName.optional(),
+            area: z.string().min(1).max(4096).optional().meta({
+              description: "The area's path, as it was requested",
+            }),
+            all: z.stringbool().default(false).meta({
+              description: "Also the internal steps that the workers of a migration request of each other",
+            }),
             limit: z.coerce.number().int().min(fewest).max(most).default(usual),
           }),
           response: { 200: jobsSchema, ...problems(400) },
         },
       },
-      async ({ query: { state, host, limit } }) => {
+      async ({ query: { state, ...rest } }) => {
         const states = statesOf(state);
-        return { jobs: await ask(() => listJobs(session, { host, states, limit })) };
+        return { jobs: await ask(() => listJobs(session, { ...rest, states })) };
       },
     );
+  };
+
+/** `GET /jobs/:jobId`, and the cancelling of a job. */
+const foundJobRoutes =
+  ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
+  async (app) => {
     app.get(
       "/jobs/:jobId",
       {
@@ -143,6 +155,7 @@ export const jobRoutes =
   (context: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     await app.register(enqueueRoute(context));
+    await app.register(listRoute(context));
     await app.register(foundJobRoutes(context));
   };
 

@@ -138,6 +138,8 @@ describe("the server stays up and refuses", () => {
       "unknown=1",
       "host=",
       "state=",
+      "area=",
+      "all=maybe",
       "state=a&state=b",
       "__proto__[x]=1",
     ]) {

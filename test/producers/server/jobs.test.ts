@@ -129,6 +129,9 @@ describe("jobs over HTTP", () => {
     expect(await list("host=hostl&state=waiting&limit=2")).toEqual(ids.slice(0, 2));
     expect(await list("host=hostl&limit=1")).toEqual(ids.slice(0, 1));
     expect(await list("host=nobody")).toEqual([]);
+    await stage.add("hostl", "migrate-step", { v: 1, area, step: "tend" }, { jobId: "tend-l" });
+    expect(await list(`area=${encodeURIComponent(area)}`)).toEqual(ids);
+    expect(await list(`area=${encodeURIComponent(area)}&all=true&limit=2`)).toEqual(["tend-l", ids[0]]);
     expect((await list("host=hostl&state=delayed")).length).toBe(1);
     expect((await call("GET /api/v1/jobs?state=done")).body).toMatchObject({ status: 400, code: "usage" });
   });

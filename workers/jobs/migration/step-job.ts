@@ -1,7 +1,7 @@
 import type { Job } from "bullmq";
 import { DelayedError } from "bullmq";
 import type { MigrateStepPayload } from "../../../shared/contract/migrate-payload.ts";
-import type { JobLocation } from "../../../shared/queue/names.ts";
+import { type JobLocation, stepName } from "../../../shared/queue/names.ts";
 import { areaIdLockKeys } from "../../locks/lock-keys.ts";
 import type { RemoteStepReport } from "../../migrate/steps/remote-step.ts";
 import type { JobReporter } from "../job-reporter.ts";
@@ -106,6 +106,6 @@ function waiterOf(job: Job): JobLocation | undefined {
 }
 
 export async function wakeWaiter(host: WorkerContext, job: Job): Promise<void> {
-  const waiter = job.name === "migrate-step" ? waiterOf(job) : undefined;
+  const waiter = job.name === stepName ? waiterOf(job) : undefined;
   if (waiter !== undefined) await wakeJob(host, waiter);
 }

@@ -5,7 +5,7 @@ import type { JobsError } from "../../../shared/errors.ts";
 import { requestCancel } from "../../../shared/queue/cancel.ts";
 import { openQueue } from "../../../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../../../shared/queue/enqueue-options.ts";
-import type { JobLocation } from "../../../shared/queue/names.ts";
+import { type JobLocation, stepName } from "../../../shared/queue/names.ts";
 import type { RemoteStepReport } from "../../migrate/steps/remote-step.ts";
 import type { WorkerContext } from "../worker-context.ts";
 
@@ -43,7 +43,7 @@ export async function addStep(
     stackTraceLimit: 2,
     ...more,
   };
-  await onQueue(host, place.host, (queue) => queue.add("migrate-step", payload, options));
+  await onQueue(host, place.host, (queue) => queue.add(stepName, payload, options));
 }
 
 export async function readStep(
