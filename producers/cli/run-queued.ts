@@ -87,11 +87,11 @@ async function follow<Result extends JobResult>(
   }
 }
 
-/** A migration has no counts: print each phase once. */
+/** A migration has no counts: print each phase once, and its end only as its result. */
 function phaseNotes({ note }: ProgressDisplay): (progress: Progress) => void {
   let shown = "";
   return ({ phase }) => {
-    if (phase !== shown) note(phaseText(phase));
+    if (phase !== shown && phase !== "done") note(phaseText(phase));
     shown = phase;
   };
 }

@@ -124,12 +124,17 @@ class Follower {
     // Read `job` again if it ended in between, because it lacks the result.
     if (state === "completed" || state === "failed")
       return this.ended(job.finishedOn === undefined, job, state);
-    const progress = progressOf(job);
-    if (progress !== null) this.options.onProgress?.(progress);
+    const progress = this.passProgress(job);
     this.noteChange(`${state} ${JSON.stringify(progress)}`);
     if (state === "delayed") await this.checkPutOff();
     await this.checkWorker(state);
     return undefined;
+  }
+
+  private passProgress(job: Job): Progress | null {
+    const progress = progressOf(job);
+    if (progress !== null) this.options.onProgress?.(progress);
+    return progress;
   }
 
   private async ended(stale: boolean, read: Job, state: "completed" | "failed"): Promise<Ending | undefined> {
@@ -138,7 +143,10 @@ class Follower {
     if (job === undefined) return this.vanished();
     if (state === "failed") return { host, jobId, error: decodeFailure(job.failedReason ?? "") };
     const next = forwardedTo(job.returnvalue);
-    if (next === undefined) return { host, jobId, result: job.returnvalue as JobResult };
+    if (next === undefined) {
+      this.passProgress(job);
+      return { host, jobId, result: job.returnvalue as JobResult };
+    }
     this.options.onNote?.(`${host} is not the homehost: job forwarded to ${next.host} as ${next.jobId}`);
     this.place = next;
     this.servedAt = undefined;

@@ -4,6 +4,7 @@ import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
 import type { Progress } from "../../shared/contract/move-result.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobLocation } from "../../shared/queue/names.ts";
+import { startedOn } from "../../shared/queue/started-on.ts";
 import type { JobResult, JobView } from "../contract/job.ts";
 import type { QueueState } from "../contract/job-states.ts";
 
@@ -43,7 +44,7 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
     state,
     requestedBy: textOf(job.data, "requestedBy"),
     addedAt: new Date(job.timestamp).toISOString(),
-    startedAt: iso(job.processedOn),
+    startedAt: iso(startedOn(job)),
     finishedAt: iso(job.finishedOn),
     attempts: job.attemptsStarted ?? 0,
     progress: progressOf(job),

@@ -28,7 +28,7 @@ describe("the library", () => {
         },
       });
       expect(await result).toMatchObject({ jobId: job.jobId, state: "completed" });
-      expect([...phases]).toEqual(["hold"]);
+      expect([...phases]).toEqual(["hold", "done"]);
       expect((await mtjobs.job(job.jobId)).data).toMatchObject({ age: 30 * 86_400_000 });
     }));
 

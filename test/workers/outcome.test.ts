@@ -73,6 +73,20 @@ test("progress and the story of a running job are in Redis while it runs", () =>
     ]);
   }));
 
+test("a job's progress has a percentage, which is 100 once the job has completed and not before", () =>
+  onQueue(async (stage) => {
+    await stage.worker("hostA");
+    const area = stage.area("a", "hostA");
+    const id = await stage.enqueue("hostA", area, "hold");
+    const percent = async () => (await stage.queue("hostA").getJob(id))?.progress as { progress?: number };
+    const running = await waitFor("progress", async () => (await percent()).progress);
+    expect(running).toBeLessThan(100);
+    stage.release(area);
+    const { progress } = await stage.reach("hostA", id, "completed");
+    const all = { done: 0, total: 0 };
+    expect(progress).toEqual({ phase: "done", runs: all, rows: all, progress: 100 });
+  }));
+
 test("cancelling a running job ends it at its next batch and for good", () =>
   onQueue(async (stage) => {
     await stage.worker("hostA");

@@ -1,12 +1,13 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Worker } from "bullmq";
+import type { Job, Worker } from "bullmq";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import { payloadSchemas } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
+import { startedOn } from "../../shared/queue/started-on.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
 import { listeningUrl } from "../../shared/text.ts";
 import type { AreaLocks } from "../locks/area-locks.ts";
@@ -36,7 +37,7 @@ export class WorkerMetrics {
     });
     this.#seconds = new Histogram({
       name: "mtjobs_worker_job_duration_seconds",
-      help: "Duration of jobs that ended, from their last start",
+      help: "Duration of jobs that ended: of a migration from its first pass, of others from their last start",
       labelNames: ["job"],
       buckets: durations,
       registers,
@@ -61,7 +62,7 @@ export class WorkerMetrics {
       },
     });
     worker.on("completed", (job, result: unknown) => {
-      this.#end(job.name, isForwarded(result) ? "forwarded" : "completed", job);
+      this.#end(job, isForwarded(result) ? "forwarded" : "completed");
       if (isForwarded(result)) return;
       this.#count(result as Partial<MoveResult>);
       if (job.name !== "migrate") this.#threadMetrics.note(result as Partial<MoveResult>);
@@ -71,7 +72,7 @@ export class WorkerMetrics {
       if (job?.finishedOn === undefined) return;
       const { code } = decodeFailure(job.failedReason ?? "");
       const isDryRun = (job.data as { dryRun?: unknown } | null)?.dryRun === true;
-      this.#end(job.name, code === "cancelled" ? "cancelled" : isDryRun ? "dry-run-failed" : "failed", job);
+      this.#end(job, code === "cancelled" ? "cancelled" : isDryRun ? "dry-run-failed" : "failed");
     });
   }
 
@@ -100,16 +101,13 @@ export class WorkerMetrics {
     this.#server?.closeAllConnections();
   }
 
-  #end(
-    job: string,
-    outcome: string,
-    { processedOn, finishedOn }: { processedOn?: number; finishedOn?: number },
-  ) {
+  #end(job: Job, outcome: string) {
     // An unknown name of another tool would create a lasting series.
-    const known = job in payloadSchemas ? job : "other";
+    const known = job.name in payloadSchemas ? job.name : "other";
     this.#jobs.inc({ job: known, outcome });
-    if (processedOn === undefined || finishedOn === undefined) return;
-    this.#seconds.observe({ job: known }, (finishedOn - processedOn) / 1000);
+    const started = startedOn(job);
+    if (started === undefined || job.finishedOn === undefined) return;
+    this.#seconds.observe({ job: known }, (job.finishedOn - started) / 1000);
   }
 
   #count({ job, moved, dryRun }: Partial<MoveResult>): void {

@@ -3,11 +3,11 @@ import type { Redis } from "ioredis";
 import { assertNotPaused } from "../../shared/area/pause.ts";
 import type { MigratePayload, MigrateStepPayload } from "../../shared/contract/migrate-payload.ts";
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
-import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
 import { type MoveName, type MovePayload, parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { clearCancel, isCancelRequested } from "../../shared/queue/cancel.ts";
-import { type Forwarded, type JobLocation, stepName } from "../../shared/queue/names.ts";
+import { type Forwarded, isForwarded, type JobLocation, stepName } from "../../shared/queue/names.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
 import { isReply } from "../../shared/queue/reply-error.ts";
 import { jobLog } from "../../shared/settings/log.ts";
@@ -52,6 +52,7 @@ export async function processJob(
     await clearCancel(redis, settings.prefix, place).catch(() => {});
     host.waits.delete(jobId);
     if ("moved" in result) reporter.log(lastSentence(result));
+    if (!isForwarded(result)) reporter.done(countsOf(result));
     await recordOutcome(host, job, { result, failure: undefined, at: Date.now() });
     return result;
   } catch (thrown) {
@@ -73,6 +74,14 @@ export async function processJob(
 function isLast({ attemptsMade, opts }: Job, failure: Error): boolean {
   if (failure instanceof DelayedError || failure instanceof WaitingError) return false;
   return failure instanceof UnrecoverableError || attemptsMade + 1 >= (opts.attempts ?? 1);
+}
+
+/** Returns the counts of a finished job; a migration and its steps have none. */
+function countsOf(result: object): Pick<Progress, "runs" | "rows"> {
+  const moved: Record<string, number> = "moved" in result ? (result as MoveResult).moved : {};
+  const { runs = 0 } = moved;
+  const rows = Object.values(moved).reduce((sum, count) => sum + count, 0);
+  return { runs: { done: runs, total: runs }, rows: { done: rows, total: rows } };
 }
 
 /** Returns the last sentence of a job's log. */

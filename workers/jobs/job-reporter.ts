@@ -2,6 +2,13 @@ import type { Job } from "bullmq";
 import type { Progress } from "../../shared/contract/move-result.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 
+/** The percentage is what Bull Board draws; 100 is left to a job that has ended. */
+function withPercentage(progress: Progress): Progress & { progress: number } {
+  const { runs, rows } = progress;
+  const [done, total] = rows.total === undefined ? [runs.done, runs.total] : [rows.done, rows.total];
+  return { ...progress, progress: total > 0 ? Math.min(Math.floor((100 * done) / total), 99) : 0 };
+}
+
 /** Writes a job's log and progress to Redis, in order, without making the job wait. */
 export class JobReporter {
   readonly #job: Job;
@@ -36,8 +43,16 @@ export class JobReporter {
     this.#queue(async () => {
       const latest = this.#progress;
       this.#progress = undefined;
-      if (latest !== undefined) await this.#job.updateProgress(latest);
+      if (latest !== undefined) await this.#job.updateProgress(withPercentage(latest));
     });
+  }
+
+  /** Writes that the job has done all; `counts` is what its result says. */
+  done(counts: Pick<Progress, "runs" | "rows">): void {
+    // The state of a migration stays.
+    const { progress } = this.#job;
+    const kept = typeof progress === "object" ? progress : {};
+    this.#queue(() => this.#job.updateProgress({ ...kept, phase: "done", ...counts, progress: 100 }));
   }
 
   /** Resolves when everything reported so far is written or has failed. */

@@ -5,6 +5,7 @@ import type { JobName, JobPayload } from "../../shared/contract/payload.ts";
 import { deduplicationId } from "../../shared/queue/enqueue-options.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
 import { originOf, writeOutcome } from "../../shared/queue/outcomes.ts";
+import { startedOn } from "../../shared/queue/started-on.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** How a job ended, or is about to end. */
@@ -32,7 +33,7 @@ export async function recordOutcome(
   job: Job,
   end: JobEnd,
 ): Promise<void> {
-  const { id = "", timestamp, processedOn = timestamp } = job;
+  const { id = "", timestamp } = job;
   const { result, failure } = end;
   const origin = originOf(job.data);
   if (origin === undefined || isForwarded(result)) return;
@@ -44,7 +45,7 @@ export async function recordOutcome(
       jobId: id,
       // A job that another tool added may have data of any shape.
       work: deduplicationId(job.name as JobName, job.data as JobPayload),
-      startedAt: new Date(processedOn).toISOString(),
+      startedAt: new Date(startedOn(job) ?? timestamp).toISOString(),
       endedAt: new Date(end.at).toISOString(),
       error: failure === undefined ? null : decodeFailure(failure).toDocument(),
       timeUp: timeUp?.by ?? null,

@@ -5,6 +5,7 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { decodeFailure } from "../../../shared/contract/failure.ts";
 import { migrateResultSchema } from "../../../shared/contract/migrate-result.ts";
 import type { JobsError } from "../../../shared/errors.ts";
+import { startedOn } from "../../../shared/queue/started-on.ts";
 import { assertNothingLost, fingerprint } from "../../support/area.ts";
 import {
   type HostName,
@@ -48,7 +49,12 @@ describe("a planned migration", () => {
       await hosts.start("host-a");
       await hosts.start("host-b");
       const id = await hosts.migrate(area, "host-b");
-      const { returnvalue } = await hosts.migrated("host-b", id);
+      const { returnvalue, finishedOn = 0, progress, ...job } = await hosts.migrated("host-b", id);
+      // The time that is shown is the whole one: from the first of its passes, not the last.
+      const began = startedOn({ ...job, progress }) ?? 0;
+      expect([job.attemptsStarted > 1, began < (job.processedOn ?? 0)]).toEqual([true, true]);
+      expect(finishedOn - began).toBeGreaterThan(returnvalue.elapsedMs / 2);
+      expect(progress).toMatchObject({ phase: "done", progress: 100 });
       expect(returnvalue).toMatchObject({
         job: "migrate",
         outcome: "migrated",

@@ -8,6 +8,8 @@ import { migrateCheckNames } from "../../../shared/contract/names.ts";
 // megatest.db is authoritative.
 
 const schema = z.object({
+  /** When the first pass began, ms since 1970; see `startedOn`. */
+  startedAt: z.number().default(() => Date.now()),
   /** Number of steps requested; part of their job ids. */
   round: z.number().int().default(0),
   /** `since` in ms since 1970. */
