@@ -38,6 +38,7 @@ export const jobViewSchema = openObject({
   finishedAt: time.nullable(),
   /** Attempts started. */
   attempts: z.int(),
+  worker: z.string().nullable().meta({ description: "`pid@host` of the worker that took it last" }),
   progress: progressSchema.nullable(),
   data: z.unknown(),
   result: jobResultSchema

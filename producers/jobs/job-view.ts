@@ -47,6 +47,7 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
     startedAt: iso(startedOn(job)),
     finishedAt: iso(job.finishedOn),
     attempts: job.attemptsStarted ?? 0,
+    worker: job.processedBy ?? null,
     progress: progressOf(job),
     data: job.data as unknown,
   };

@@ -73,6 +73,22 @@ test("progress and the story of a running job are in Redis while it runs", () =>
     ]);
   }));
 
+test("a job names the worker that took it, and BullMQ counts the jobs that completed and that failed", () =>
+  onQueue(async (stage) => {
+    const { child } = await stage.worker("hostA");
+    const area = stage.area("a", "hostA");
+    stage.release(area);
+    const job = await stage.reach("hostA", await stage.enqueue("hostA", area, "hold"), "completed");
+    expect(job.processedBy).toBe(`${child.pid}@hostA`);
+    await stage.reach("hostA", await stage.enqueue("hostA", area, "refuse"), "failed");
+    const queue = stage.queue("hostA");
+    const counts = [await queue.getMetrics("completed"), await queue.getMetrics("failed")];
+    expect(counts.map(({ meta }) => meta.count)).toEqual([1, 1]);
+    expect((await queue.getWorkers()).map(({ rawname }) => rawname)).toEqual([
+      expect.stringMatching(new RegExp(`:w:${child.pid}@hostA$`)),
+    ]);
+  }));
+
 test("a job's progress has a percentage, which is 100 once the job has completed and not before", () =>
   onQueue(async (stage) => {
     await stage.worker("hostA");

@@ -1,4 +1,4 @@
-import { type Job, type Queue, Worker } from "bullmq";
+import { type Job, MetricsTime, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { HostRecord } from "../../shared/contract/queue-records.ts";
 import { JobsError } from "../../shared/errors.ts";
@@ -189,6 +189,9 @@ export class HostWorker {
         connection,
         prefix: this.#settings.prefix,
         ...tracing(),
+        name: `${process.pid}@${this.#settings.host}`,
+        // One count for each minute, for as long as completed jobs are kept.
+        metrics: { maxDataPoints: MetricsTime.ONE_WEEK },
         concurrency: 1,
         lockDuration,
         stalledInterval,

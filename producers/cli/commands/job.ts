@@ -47,6 +47,7 @@ function jobText(job: JobReport): string {
     ["started", job.startedAt ?? "-"],
     ["finished", job.finishedAt ?? "-"],
     ["attempts", String(job.attempts)],
+    ["worker", job.worker ?? "-"],
   ];
   if (job.progress !== null && job.finishedAt === null) facts.push(["progress", progressText(job.progress)]);
   if (job.forwarded !== undefined) {
