@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import type { Job, Queue } from "bullmq";
+import type { Job, JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { hostAddress } from "../../shared/area/homehost.ts";
 import type { JobName, JobPayload } from "../../shared/contract/payload.ts";
+import { defined } from "../../shared/defined.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { openQueue } from "../../shared/queue/connections.ts";
 import { enqueueOptions } from "../../shared/queue/enqueue-options.ts";
@@ -56,10 +57,35 @@ function idElsewhere({ id = "", name, timestamp }: Job, host: string): string {
   return `${name}-${hash.digest("hex").slice(0, 16)}`;
 }
 
+/**
+ * Returns the options by which the parent of a flow also waits for the job in the other queue: this one ends as soon as
+ * it is forwarded. BullMQ refuses to add a job whose parent is gone, and deduplication beside a parent.
+ */
+async function asChild(redis: Redis, job: Job, options: JobsOptions): Promise<JobsOptions> {
+  const { parent, parentKey, opts } = job;
+  if (parent?.id === undefined || parentKey === undefined || (await redis.exists(parentKey)) === 0)
+    return options;
+  const { deduplication: _none, ...rest } = options;
+  const {
+    failParentOnFailure,
+    continueParentOnFailure,
+    ignoreDependencyOnFailure,
+    removeDependencyOnFailure,
+  } = opts;
+  const onFailure = {
+    failParentOnFailure,
+    continueParentOnFailure,
+    ignoreDependencyOnFailure,
+    removeDependencyOnFailure,
+  };
+  return { ...rest, ...defined(onFailure), parent: { id: parent.id, queue: parent.queueKey } };
+}
+
 const selfText = (settings: Settings) => hostAddress(settings).catch(() => "no address");
 
 /**
- * Adds the job to the queue of the area's homehost under the same id, unless that is a number. Safe to repeat.
+ * Adds the job to the queue of the area's homehost under the same id, unless that is a number. Safe to repeat. A flow's
+ * parent waits for it there.
  *
  * @throws JobsError `no-worker` if no host has that name or address, `not-home` for a forwarding circle
  */
@@ -85,7 +111,8 @@ export async function forwardJob(
   const queue = openQueue(redis, settings, target.host);
   try {
     if (way.includes(target.host)) await makeRoom(queue, jobId, target.host);
-    const added = await queue.add(job.name, job.data, enqueueOptions(job.name as JobName, payload, jobId));
+    const options = enqueueOptions(job.name as JobName, payload, jobId);
+    const added = await queue.add(job.name, job.data, await asChild(redis, job, options));
     return { forwarded: { host: target.host, jobId: added.id ?? jobId }, alive: target.alive };
   } finally {
     await queue.close();
