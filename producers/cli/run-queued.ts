@@ -88,7 +88,7 @@ async function follow<Result extends JobResult>(
 }
 
 /** A migration has no counts: print each phase once, and its end only as its result. */
-function phaseNotes({ note }: ProgressDisplay): (progress: Progress) => void {
+export function phaseNotes({ note }: ProgressDisplay): (progress: Progress) => void {
   let shown = "";
   return ({ phase }) => {
     if (phase !== shown && phase !== "done") note(phaseText(phase));

@@ -19,7 +19,7 @@ export interface FoundJob {
  * @throws {JobsError} `unknown-job`; `usage` for a number that several queues have assigned (BullMQ counts per
  *   queue)
  */
-async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
+export async function findJob(session: Session, jobId: string, host?: string): Promise<FoundJob> {
   const found = await searchJob(session, jobId, host);
   if (found !== undefined) return found;
   throw new JobsError(

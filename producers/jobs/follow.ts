@@ -24,6 +24,8 @@ export interface FollowOptions {
   /** Milliseconds until following ends with `timeout`; the job continues. Undefined: no limit. */
   timeoutMs?: number | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
+  /** Receives each line of the job's log: those there are, and then each new one. */
+  onLog?: ((sentence: string) => void) | undefined;
   /** Receives one sentence about what the job waits for or where it was forwarded. */
   onNote?: ((sentence: string) => void) | undefined;
 }
@@ -64,6 +66,8 @@ class Follower {
   private pollMs: number = pollBetween[0];
   private seen = "";
   private notedReason = "";
+  /** Lines of the current queue's log that were passed on. */
+  private logged = 0;
   private servedAt: number | undefined;
   /** When the job was first seen in its current queue. */
   private placedAt = performance.now();
@@ -124,11 +128,19 @@ class Follower {
     // Read `job` again if it ended in between, because it lacks the result.
     if (state === "completed" || state === "failed")
       return this.ended(job.finishedOn === undefined, job, state);
+    await this.passLog();
     const progress = this.passProgress(job);
     this.noteChange(`${state} ${JSON.stringify(progress)}`);
     if (state === "delayed") await this.checkPutOff();
     await this.checkWorker(state);
     return undefined;
+  }
+
+  private async passLog(): Promise<void> {
+    if (this.options.onLog === undefined) return;
+    const { logs } = await this.session.queue(this.place.host).getJobLogs(this.place.jobId, this.logged);
+    this.logged += logs.length;
+    for (const sentence of logs) this.options.onLog(sentence);
   }
 
   private passProgress(job: Job): Progress | null {
@@ -141,6 +153,7 @@ class Follower {
     const { host, jobId } = this.place;
     const job = stale ? ((await this.session.queue(host).getJob(jobId)) as Job | undefined) : read;
     if (job === undefined) return this.vanished();
+    await this.passLog();
     if (state === "failed") return { host, jobId, error: decodeFailure(job.failedReason ?? "") };
     const next = forwardedTo(job.returnvalue);
     if (next === undefined) {
@@ -149,6 +162,7 @@ class Follower {
     }
     this.options.onNote?.(`${host} is not the homehost: job forwarded to ${next.host} as ${next.jobId}`);
     this.place = next;
+    this.logged = 0;
     this.servedAt = undefined;
     this.placedAt = performance.now();
     this.noteChange("forwarded");

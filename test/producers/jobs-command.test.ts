@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { documentOf, errorCodeOf, onQueue, type QueueStage, runCommand } from "../support/queue.ts";
+import { waitFor } from "../support/area.ts";
+import {
+  documentOf,
+  errorCodeOf,
+  onQueue,
+  type QueueStage,
+  runCommand,
+  startCommand,
+} from "../support/queue.ts";
 
 const run = (stage: QueueStage, ...args: string[]) =>
   runCommand(args, {
@@ -100,6 +108,46 @@ describe("job", () => {
       const ended = documentOf(await run(stage, "job", jobId, "--json"));
       expect(ended).toMatchObject({ jobId, state: "completed", area, result: { jobId, moved: { runs: 0 } } });
       expect(ended.log).toContainEqual(expect.stringContaining("the script is hold"));
+    }));
+
+  it("follows a job with its log until it ends, and then ends with the job's exit code", () =>
+    onQueue(async (stage) => {
+      const area = stage.area("a1", "hostb");
+      await stage.worker("hostb");
+      await stage.worker("hosta");
+      const jobId = await stage.enqueue("hosta", area, "hold");
+      const env = { MTJOBS_REDIS_URL: stage.url, MTJOBS_PREFIX: stage.prefix, MTJOBS_HOST: "hosta" };
+      const following = startCommand(["job", jobId, "--follow"], { env });
+      await waitFor("the log", () => following.stderr().includes("the script is hold"), {
+        state: following.stderr,
+      });
+      expect(following.stdout()).toBe("");
+      stage.release(area);
+      const finished = await following.finished;
+      expect(finished.code).toBe(0);
+      expect(finished.stdout).toMatch(/^state +completed$/m);
+      expect(finished.stderr.match(/the script is hold/g)).toHaveLength(1);
+      const refused = await stage.enqueue("hostb", area, "refuse");
+      const failed = await run(stage, "job", refused, "--follow", "--json");
+      expect([failed.code, documentOf(failed)]).toMatchObject([
+        3,
+        { jobId: refused, state: "failed", error: { code: "pinned" }, log: expect.any(Array) },
+      ]);
+      expect((await run(stage, "job", refused, "--json")).code).toBe(0);
+    }));
+
+  it("stops following when the time is up or no worker serves the host, and leaves the job", () =>
+    onQueue(async (stage) => {
+      const area = stage.area("a1", "hosta");
+      const waiting = await stage.enqueue("hostb", area, "later");
+      const unserved = await run(stage, "job", waiting, "--follow", "--json");
+      expect([unserved.code, errorCodeOf(unserved)]).toEqual([4, "no-worker"]);
+      await stage.worker("hosta");
+      const jobId = await stage.enqueue("hosta", area, "hold");
+      const late = await run(stage, "job", jobId, "--follow", "--timeout", "300ms", "--json");
+      expect([late.code, errorCodeOf(late)]).toEqual([5, "timeout"]);
+      expect(await stage.state("hosta", jobId)).toBe("active");
+      expect((await run(stage, "job", jobId, "--timeout", "1s")).code).toBe(2);
     }));
 
   it("exits with 2 for an unknown job", () =>
