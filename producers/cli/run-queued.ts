@@ -5,11 +5,11 @@ import { phaseText } from "../format/migrate-result.ts";
 import { jobResultText } from "../format/move-result.ts";
 import type { CheckedRequest } from "../jobs/check-move.ts";
 import { enqueueJob } from "../jobs/enqueue.ts";
-import { exitOf } from "../jobs/exit-code.ts";
 import { followJob } from "../jobs/follow.ts";
 import { failedMigration } from "../jobs/job-view.ts";
 import { type Session, withSession } from "../jobs/session.ts";
 import type { CommandContext } from "./command.ts";
+import { exitOf } from "./exit-code.ts";
 import type { Outcome } from "./outcome.ts";
 import { type ProgressDisplay, progressDisplay } from "./progress-bar.ts";
 
@@ -42,7 +42,7 @@ export function queued<Result extends JobResult>(
   });
 }
 
-function enqueuedText({ jobId, host, duplicate, served }: Enqueued): string {
+export function enqueuedText({ jobId, host, duplicate, served }: Enqueued): string {
   const head = duplicate
     ? `${jobId}: the same job is already in the queue of ${host}; nothing was added`
     : `${jobId}: enqueued for ${host}`;

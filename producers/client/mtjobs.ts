@@ -8,7 +8,7 @@ import { areaPath } from "../areas/area-path.ts";
 import { areaStatus } from "../areas/status.ts";
 import type { AreaStatus } from "../contract/area.ts";
 import type { FleetStatus } from "../contract/fleet.ts";
-import type { Cancelled, Enqueued, JobReport, JobResult, JobView } from "../contract/job.ts";
+import type { Cancelled, Enqueued, JobReport, JobResult, JobView, Retried } from "../contract/job.ts";
 import type { Examination } from "../doctor/diagnose-and-repair.ts";
 import { type DrainOptions, drainHost, undrainHost } from "../fleet/drain.ts";
 import type { DrainHooks, DrainResult } from "../fleet/drain-areas.ts";
@@ -16,12 +16,13 @@ import { fleetStatus } from "../fleet/status.ts";
 import { FullDb, type FullDbOptions } from "../full-db/full-db.ts";
 import { locateFiles } from "../full-db/locate.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
-import { checkAll, checkRequest } from "../jobs/check-move.ts";
+import { checkAll, checkRequest, requester } from "../jobs/check-move.ts";
 import { enqueueAll, enqueueJob } from "../jobs/enqueue.ts";
 import { cancelJob, reportJob } from "../jobs/find-job.ts";
 import { followJob } from "../jobs/follow.ts";
 import { type JobFilter, listJobs } from "../jobs/list-jobs.ts";
 import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "../jobs/options.ts";
+import { retryJob } from "../jobs/retry-job.ts";
 import {
   type InlineHooks,
   jobHooks,
@@ -140,6 +141,17 @@ export class MtJobs {
   /** Cancels a job: a waiting one is removed, a running one stops at its next batch. Otherwise as `job`. */
   async cancel(jobId: string, { host }: { host?: string } = {}): Promise<Cancelled> {
     return await this.#session.ask((session) => cancelJob(session, jobId, host));
+  }
+
+  /**
+   * Adds the work of a failed job to its queue again, as a new job; the same one if it was retried before. `host` as
+   * for `job`.
+   * @throws {JobsError} `unknown-job`; `usage` if the job has not failed or cannot be retried
+   */
+  async retry(jobId: string, { host }: { host?: string } = {}): Promise<QueuedJob<JobResult> & Retried> {
+    const requestedBy = requester(this.settings);
+    const retried = await this.#session.ask((session) => retryJob(session, jobId, { host, requestedBy }));
+    return { ...retried, result: (waiting) => this.#result(retried, waiting) };
   }
 
   /** Without `area`: hosts, queues, workers. With it: the area itself, without Redis. */

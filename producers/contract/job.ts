@@ -22,6 +22,12 @@ export const enqueuedSchema = openObject({
 }).meta({ id: "Enqueued" });
 export type Enqueued = z.infer<typeof enqueuedSchema>;
 
+export const retriedSchema = openObject({
+  ...enqueuedSchema.shape,
+  retryOf: z.string().meta({ description: "The failed job" }),
+}).meta({ id: "Retried" });
+export type Retried = z.infer<typeof retriedSchema>;
+
 const jobResultSchema = z.union([moveResultSchema, migrateResultSchema]);
 export type JobResult = z.infer<typeof jobResultSchema>;
 

@@ -18,7 +18,7 @@ async function offered(words: string[], cwd?: string): Promise<{ offers: string[
 
 describe("completion in a shell", () => {
   it("offers the commands that begin as typed, and those of a command that has some", async () => {
-    expect((await offered(["re"])).offers).toEqual(["reduce", "restore"]);
+    expect((await offered(["re"])).offers).toEqual(["reduce", "restore", "retry"]);
     expect((await offered(["schedule", ""])).offers).toEqual(
       expect.arrayContaining(["add", "list", "remove"]),
     );

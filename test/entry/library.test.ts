@@ -67,6 +67,10 @@ describe("the library", () => {
       await stage.worker("hosta");
       const refused = await mtjobs.reduce(area, { runname: "refuse" });
       expect(await codeOf(refused.result())).toBe("pinned");
+      const retried = await mtjobs.retry(refused.jobId);
+      expect(retried).toMatchObject({ retryOf: refused.jobId, area, duplicate: false });
+      expect(await codeOf(retried.result())).toBe("pinned");
+      expect(await codeOf(mtjobs.retry("reduce-0"))).toBe("unknown-job");
       const held = await mtjobs.reduce(area, { runname: "hold" });
       expect(await codeOf(held.result({ timeout: 300 }))).toBe("timeout");
       expect(await codeOf(held.result({ signal: AbortSignal.timeout(300) }))).toBe("interrupted");

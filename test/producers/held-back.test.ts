@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { exitOf } from "../../producers/jobs/exit-code.ts";
+import { exitOf } from "../../producers/cli/exit-code.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 
 function result(runs: number, skippedCounts: MoveResult["skippedCounts"]): MoveResult {

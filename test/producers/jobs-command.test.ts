@@ -39,11 +39,13 @@ describe("jobs", () => {
   it("filters by area, keeps to a number of jobs, and hides the steps between workers without --all", () =>
     onQueue(async (stage) => {
       const [one, other] = [stage.area("a1", "hosta"), stage.area("a2", "hosta")];
-      const first = await stage.enqueue("hosta", one, "first");
+      const add = (host: string, area: string, timestamp: number) =>
+        stage.add(host, "reduce", { v: 1, area }, { timestamp, jobId: `reduce-${timestamp}` });
+      const first = await add("hosta", one, 1000);
       const step = { v: 1, area: one, step: "tend" };
-      await stage.add("hosta", "migrate-step", step, { jobId: "tend-1" });
-      const second = await stage.enqueue("hostb", one, "second");
-      const third = await stage.enqueue("hosta", other, "third");
+      await stage.add("hosta", "migrate-step", step, { timestamp: 2000, jobId: "tend-1" });
+      const second = await add("hostb", one, 3000);
+      const third = await add("hosta", other, 4000);
       const ids = async (...args: string[]) => (await jobsOf(stage, ...args)).map(({ jobId }) => jobId);
       expect(await ids()).toEqual([third, second, first]);
       expect(await ids("--all")).toEqual([third, second, "tend-1", first]);

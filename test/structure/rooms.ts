@@ -29,7 +29,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["producers/server/routes"],
     ["producers/server"],
     ["producers/cli"],
-    ["producers/cli/commands/inspect"],
+    ["producers/cli/commands/inspect", "producers/cli/commands/jobs"],
     ["producers/cli/commands"],
   ],
   workers: [

@@ -4,11 +4,18 @@ import { z } from "zod";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { durationExamples, durationPattern } from "../../../shared/time/duration.ts";
-import { cancelledSchema, enqueuedSchema, jobReportSchema, jobsSchema } from "../../contract/job.ts";
+import {
+  cancelledSchema,
+  enqueuedSchema,
+  jobReportSchema,
+  jobsSchema,
+  retriedSchema,
+} from "../../contract/job.ts";
 import { type JobState, jobStates } from "../../contract/job-states.ts";
 import { cancelJob, reportJob } from "../../jobs/find-job.ts";
 import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
 import { type RequestName, requestNames } from "../../jobs/request-job.ts";
+import { retryJob } from "../../jobs/retry-job.ts";
 import { answerOnce } from "./idempotency.ts";
 import { plainProblem, problemSchema, sendProblem } from "./problems.ts";
 import { mayUse } from "./roles.ts";
@@ -115,6 +122,31 @@ const listRoute =
     );
   };
 
+/** `POST /jobs/:jobId/retry`. */
+const retryRoute =
+  ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.post(
+      "/jobs/:jobId/retry",
+      {
+        schema: {
+          tags: ["jobs"],
+          summary: "Request the work of a failed job again",
+          description: "As a new job; a failed job is retried once, and a second request returns that job.",
+          params: z.strictObject({ jobId }),
+          querystring: oneHost,
+          response: { 202: retriedSchema, ...problems(400, 404) },
+        },
+      },
+      async ({ params, query, caller }, reply) => {
+        const options = { host: query.host, requestedBy: caller };
+        const retried = await ask(() => retryJob(session, params.jobId, options));
+        reply.header("location", `/api/v1/jobs/${encodeURIComponent(retried.jobId)}`);
+        return reply.code(202).send(retried);
+      },
+    );
+  };
+
 /** `GET /jobs/:jobId`, and the cancelling of a job. */
 const foundJobRoutes =
   ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
@@ -156,6 +188,7 @@ export const jobRoutes =
   async (app) => {
     await app.register(enqueueRoute(context));
     await app.register(listRoute(context));
+    await app.register(retryRoute(context));
     await app.register(foundJobRoutes(context));
   };
 

@@ -39,7 +39,7 @@ describe("the description of the API", () => {
     expect(Object.keys(body.paths).sort()).toEqual(
       ["", "/history", "/doctor"]
         .flatMap((suffix) => [`areas/{areaId}${suffix}`, `areas/by-path${suffix}`])
-        .concat(["jobs", "jobs/{jobId}", "areas", "hosts"])
+        .concat(["jobs", "jobs/{jobId}", "jobs/{jobId}/retry", "areas", "hosts"])
         .map((path) => `/api/v1/${path}`)
         .concat("/healthz")
         .sort(),
@@ -61,8 +61,10 @@ describe("the description of the API", () => {
   it("describes what is answered", async () => {
     const { stage } = served;
     const area = stage.area("described", "hosta");
+    const refused = await stage.enqueue("hosta", stage.area("refused", "hosta"), "refuse");
     const jobId = await stage.enqueue("hosta", area, "hold");
     await stage.worker("hosta");
+    await stage.reach("hosta", refused, "failed");
     await stage.traced(area, "begin");
     const pairs: [string, z.ZodType][] = [
       ["GET /api/v1/jobs", jobs.jobsSchema],
@@ -72,6 +74,7 @@ describe("the description of the API", () => {
       ["GET /api/v1/hosts", fleet.fleetStatusSchema],
       ["GET /healthz", fleet.healthSchema],
       ["GET /api/v1/jobs/none", problemSchema],
+      [`POST /api/v1/jobs/${refused}/retry`, jobs.retriedSchema],
       [`DELETE /api/v1/jobs/${jobId}`, jobs.cancelledSchema],
     ];
     for (const [line, schema] of pairs) {

@@ -117,6 +117,22 @@ describe("jobs over HTTP", () => {
     expect(again).toMatchObject({ status: 200, body: { outcome: "finished" } });
   });
 
+  it("requests the work of a failed job again as a new one, and refuses a job that has not failed", async () => {
+    const { stage } = served;
+    const area = stage.area("retried", "hosta");
+    const failed = (await post({ job: "reduce", area, runname: "refuse" })).body.jobId;
+    await stage.reach("hosta", failed, "failed");
+    const retried = await call(`POST /api/v1/jobs/${failed}/retry`);
+    const { jobId } = retried.body;
+    expect(retried).toMatchObject({ status: 202, body: { retryOf: failed, area, duplicate: false } });
+    expect(retried.headers.get("location")).toBe(`/api/v1/jobs/${jobId}`);
+    await stage.reach("hosta", jobId, "failed");
+    const waiting = await stage.enqueue("hostr", area, "later");
+    const refused = await call(`POST /api/v1/jobs/${waiting}/retry?host=hostr`);
+    expect(refused).toMatchObject({ status: 400, body: { code: "usage" } });
+    expect((await call("POST /api/v1/jobs/none/retry")).status).toBe(404);
+  });
+
   it("lists jobs by state and host, the newest first, as many as asked for", async () => {
     const { stage } = served;
     const area = stage.area("listed", "hostl");
@@ -129,7 +145,12 @@ describe("jobs over HTTP", () => {
     expect(await list("host=hostl&state=waiting&limit=2")).toEqual(ids.slice(0, 2));
     expect(await list("host=hostl&limit=1")).toEqual(ids.slice(0, 1));
     expect(await list("host=nobody")).toEqual([]);
-    await stage.add("hostl", "migrate-step", { v: 1, area, step: "tend" }, { jobId: "tend-l" });
+    await stage.add(
+      "hostl",
+      "migrate-step",
+      { v: 1, area, step: "tend" },
+      { jobId: "tend-l", timestamp: Date.now() + 1000 },
+    );
     expect(await list(`area=${encodeURIComponent(area)}`)).toEqual(ids);
     expect(await list(`area=${encodeURIComponent(area)}&all=true&limit=2`)).toEqual(["tend-l", ids[0]]);
     expect((await list("host=hostl&state=delayed")).length).toBe(1);

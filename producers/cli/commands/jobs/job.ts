@@ -1,21 +1,21 @@
-import type { MovePayload } from "../../../shared/contract/payload.ts";
-import { ExitCode } from "../../../shared/error-codes.ts";
-import { JobsError } from "../../../shared/errors.ts";
-import { agoText } from "../../../shared/text.ts";
-import type { JobReport, JobResult } from "../../contract/job.ts";
-import { jobResultText } from "../../format/move-result.ts";
-import { progressText } from "../../format/progress.ts";
-import { printable, textTable } from "../../format/table.ts";
-import { exitOf } from "../../jobs/exit-code.ts";
-import { type FoundJob, findJob, reportJob } from "../../jobs/find-job.ts";
-import { followJob } from "../../jobs/follow.ts";
-import { failedMigration, isMigrateResult } from "../../jobs/job-view.ts";
-import { type Session, withSession } from "../../jobs/session.ts";
-import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../command.ts";
-import { duration } from "../options/option-values.ts";
-import type { Outcome } from "../outcome.ts";
-import { progressDisplay } from "../progress-bar.ts";
-import { phaseNotes } from "../run-queued.ts";
+import type { MovePayload } from "../../../../shared/contract/payload.ts";
+import { ExitCode } from "../../../../shared/error-codes.ts";
+import { JobsError } from "../../../../shared/errors.ts";
+import { agoText } from "../../../../shared/text.ts";
+import type { JobReport, JobResult } from "../../../contract/job.ts";
+import { jobResultText } from "../../../format/move-result.ts";
+import { progressText } from "../../../format/progress.ts";
+import { printable, textTable } from "../../../format/table.ts";
+import { type FoundJob, findJob, reportJob } from "../../../jobs/find-job.ts";
+import { followJob } from "../../../jobs/follow.ts";
+import { failedMigration, isMigrateResult } from "../../../jobs/job-view.ts";
+import { type Session, withSession } from "../../../jobs/session.ts";
+import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
+import { exitOf } from "../../exit-code.ts";
+import { duration } from "../../options/option-values.ts";
+import type { Outcome } from "../../outcome.ts";
+import { progressDisplay } from "../../progress-bar.ts";
+import { phaseNotes } from "../../run-queued.ts";
 
 export const addJob: AddCommand = (program, bind) => {
   const command = program

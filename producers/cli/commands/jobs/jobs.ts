@@ -1,15 +1,15 @@
-import type { MigrateResult } from "../../../shared/contract/migrate-result.ts";
-import { agoText, elapsedText, plural, verbOf } from "../../../shared/text.ts";
-import { areaPath } from "../../areas/area-path.ts";
-import type { JobView } from "../../contract/job.ts";
-import { placeText } from "../../format/migrate-result.ts";
-import { progressText } from "../../format/progress.ts";
-import { printable, textTable } from "../../format/table.ts";
-import { isMigrateResult } from "../../jobs/job-view.ts";
-import { type JobFilter, listJobs, parseStates } from "../../jobs/list-jobs.ts";
-import { withSession } from "../../jobs/session.ts";
-import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";
-import { wholeNumber } from "../options/option-values.ts";
+import type { MigrateResult } from "../../../../shared/contract/migrate-result.ts";
+import { agoText, elapsedText, plural, verbOf } from "../../../../shared/text.ts";
+import { areaPath } from "../../../areas/area-path.ts";
+import type { JobView } from "../../../contract/job.ts";
+import { placeText } from "../../../format/migrate-result.ts";
+import { progressText } from "../../../format/progress.ts";
+import { printable, textTable } from "../../../format/table.ts";
+import { isMigrateResult } from "../../../jobs/job-view.ts";
+import { type JobFilter, listJobs, parseStates } from "../../../jobs/list-jobs.ts";
+import { withSession } from "../../../jobs/session.ts";
+import { type AddCommand, addHelp, addSharedOptions } from "../../command.ts";
+import { wholeNumber } from "../../options/option-values.ts";
 
 export const addJobs: AddCommand = (program, bind) => {
   const command = program

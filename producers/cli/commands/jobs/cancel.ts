@@ -1,6 +1,6 @@
-import { cancelJob } from "../../jobs/find-job.ts";
-import { withSession } from "../../jobs/session.ts";
-import { type AddCommand, addHelp, addSharedOptions } from "../command.ts";
+import { cancelJob } from "../../../jobs/find-job.ts";
+import { withSession } from "../../../jobs/session.ts";
+import { type AddCommand, addHelp, addSharedOptions } from "../../command.ts";
 
 export const addCancel: AddCommand = (program, bind) => {
   const command = program
