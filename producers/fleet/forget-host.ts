@@ -24,7 +24,7 @@ export async function forgetHost(session: Session, host: string): Promise<Forgot
   const [hosts, drained, queues] = [
     await listHosts(redis, settings.prefix),
     await listDrained(redis, settings.prefix),
-    await queueHosts(session),
+    await knownHosts(session),
   ];
   const record = hosts.find((each) => each.host === host);
   if (record === undefined && !drained.has(host) && !queues.includes(host)) {
@@ -49,14 +49,6 @@ export async function forgetHost(session: Session, host: string): Promise<Forgot
   if (Object.keys(left).length > 0) return { host, removed, left };
   await queue.obliterate();
   return { host, removed: [...removed, "its queue"], left };
-}
-
-/** Unlike `knownHosts` without this host, unless it has a queue too. */
-async function queueHosts(session: Session): Promise<string[]> {
-  const known = await knownHosts(session);
-  const own = session.settings.host;
-  const hasQueue = Object.values(await session.queue(own).getJobCounts()).some((count) => count > 0);
-  return known.filter((host) => host !== own || hasQueue);
 }
 
 async function countsOf(queue: Queue): Promise<Record<string, number>> {

@@ -36,7 +36,7 @@ describe("mtjobs host forget", () => {
         0,
         { host: "hosta", removed: ["its record", "its mark as drained", "its queue"], left: {} },
       ]);
-      expect(await hosts(stage)).toEqual(["elsewhere"]);
+      expect(await hosts(stage)).toEqual([]);
     }));
 
   it("leaves the queue of a host in which jobs wait, and says so", () =>
@@ -46,6 +46,10 @@ describe("mtjobs host forget", () => {
       const gone = await forget(stage, "hosta");
       expect(documentOf(gone)).toEqual({ host: "hosta", removed: ["its record"], left: { waiting: 1 } });
       expect(await stage.state("hosta", id)).toBe("waiting");
+      const again = await runCommand(["host", "forget", "hosta"], { env: commandEnv(stage) });
+      expect(again.stdout).toBe(
+        "hosta: removed nothing; its queue stays, for it holds 1 waiting (mtjobs jobs --host hosta; mtjobs cancel ID)\n",
+      );
     }));
 
   it("says which hosts there are if there is none of that name", () =>

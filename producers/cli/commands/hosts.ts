@@ -1,5 +1,6 @@
 import { ExitCode } from "../../../shared/error-codes.ts";
 import { JobsError } from "../../../shared/errors.ts";
+import { plural } from "../../../shared/text.ts";
 import { drainHost, undrainHost } from "../../fleet/drain.ts";
 import type { DrainResult } from "../../fleet/drain-areas.ts";
 import { type Forgotten, forgetHost } from "../../fleet/forget-host.ts";
@@ -85,11 +86,18 @@ function names(text: string): string[] {
   throw new JobsError("usage", `--to: "${text}" is not a comma-separated list of hosts`);
 }
 
-function forgottenText({ host, removed, left }: Forgotten): string {
-  const told = `${host}: removed ${removed.join(", ")}`;
-  const jobs = Object.entries(left).map(([state, count]) => `${count} ${state}`);
-  if (jobs.length === 0) return told;
-  return `${told}; its queue stays, for jobs are in it: ${jobs.join(", ")} (mtjobs jobs --host ${host}; mtjobs cancel ID)`;
+function forgottenText({ host, removed, left: { schedules = 0, ...jobs } }: Forgotten): string {
+  const counts = [
+    ...Object.entries(jobs).map(([state, count]) => `${count} ${state}`),
+    ...(schedules > 0 ? [plural(schedules, "schedule")] : []),
+  ];
+  const gone = removed.length === 0 ? "removed nothing" : `removed ${removed.join(", ")}`;
+  if (counts.length === 0) return `${host}: ${gone}`;
+  const remedies = [
+    ...(Object.keys(jobs).length > 0 ? [`mtjobs jobs --host ${host}; mtjobs cancel ID`] : []),
+    ...(schedules > 0 ? ["mtjobs schedule list; mtjobs schedule remove NAME"] : []),
+  ];
+  return `${host}: ${gone}; its queue stays, for it holds ${counts.join(", ")} (${remedies.join("; ")})`;
 }
 
 async function drain({ io, settings, options, args, json }: CommandContext): Promise<Outcome> {
