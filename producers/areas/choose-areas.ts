@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { join, matchesGlob, resolve } from "node:path";
+import { matchesGlob, normalize, relative, resolve } from "node:path";
 import { JobsError } from "../../shared/errors.ts";
+import { isInside } from "../../shared/files/roots.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import type { FoundAreas } from "../contract/area.ts";
+import type { FoundArea, FoundAreas } from "../contract/area.ts";
 import { areaPath } from "./area-path.ts";
 import { findAreas } from "./find-areas.ts";
 
@@ -27,7 +28,7 @@ export function chooseAreas(given: readonly string[], { settings, cwd, env }: Ch
   const patterns = given.filter((each) => isPattern(each, cwd));
   const paths = given.filter((each) => !patterns.includes(each)).map((each) => areaPath(cwd, each));
   const named = paths.map((area) => ({ area, areaId: null, name: null, homehost: null, problem: null }));
-  if (given.length > 0 && patterns.length === 0) return { areas: named, warnings: [] };
+  if (given.length > 0 && patterns.length === 0) return { areas: onePerPath(named), warnings: [] };
   if (settings.areas.length === 0) {
     throw new JobsError(
       "bad-settings",
@@ -40,14 +41,23 @@ export function chooseAreas(given: readonly string[], { settings, cwd, env }: Ch
   const found = findAreas(settings, env);
   if (patterns.length === 0) return found;
   const matching = patterns.flatMap((pattern) => {
-    const absolute = settings.areas.map((root) => resolve(join(root, pattern)));
-    const areas = found.areas.filter(({ area }) =>
-      [pattern, ...absolute].some((each) => matchesGlob(area, each)),
+    const relativePattern = normalize(pattern);
+    const areas = found.areas.filter(
+      ({ area }) =>
+        matchesGlob(area, pattern) ||
+        // Not joined with the root, whose own name may have signs of a pattern.
+        settings.areas
+          .map((root) => resolve(root))
+          .some((root) => isInside(area, root) && matchesGlob(relative(root, area), relativePattern)),
     );
     if (areas.length > 0) return areas;
     throw new JobsError("usage", `no area below ${settings.areas.join(":")} matches ${pattern}`, {
       hint: "quote patterns for mtjobs; * matches within one directory, ** any number of them",
     });
   });
-  return { areas: [...new Set([...named, ...matching])], warnings: found.warnings };
+  return { areas: onePerPath([...named, ...matching]), warnings: found.warnings };
+}
+
+function onePerPath(areas: readonly FoundArea[]): FoundArea[] {
+  return [...new Map(areas.map((each) => [each.area, each])).values()];
 }

@@ -2,7 +2,7 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../producers/demo/sample-area/build-area.ts";
-import { fingerprint, newArea } from "../support/area.ts";
+import { fingerprint, newArea, temporaryDirectory } from "../support/area.ts";
 import { documentOf, runCommand, runReduce } from "../support/queue.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -81,10 +81,25 @@ it("takes patterns below the roots, and refuses one that matches nothing", async
   expect(names(await forecasts(area, "b*"))).toEqual(["b1", "b2"]);
   expect(names(await forecasts(area, join(dirname(area.directory), "*1")))).toEqual(["a1", "b1"]);
   expect(names(await forecasts(area, area.directory, "b2"))).toEqual(["a1", "b2"]);
+  // An area that is named twice counts once.
+  expect(names(await forecasts(area, area.directory, "a*", area.directory))).toEqual(["a1"]);
   const none = await forecast(area, "c*");
   expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("matches c*")]);
   const rootless = await runCommand(["forecast"], { env: {} });
   expect([rootless.code, rootless.stderr]).toEqual([2, expect.stringContaining("MTJOBS_AREAS is not set")]);
+});
+
+it("takes a pattern below a root whose own name has signs of one", async () => {
+  const root = join(temporaryDirectory(), "od[d]");
+  const [a1, b1] = ["a1", "b1"].map((name) => newArea({ runs: 3, directory: join(root, name) }).directory);
+  const at = async (pattern: string) => {
+    const { areas } = documentOf(
+      await runCommand(["forecast", pattern, "--areas", root, "--json"], { env: {} }),
+    );
+    return (areas as Forecast[]).map((each) => each.area);
+  };
+  expect(await at("a*")).toEqual([a1]);
+  expect(await at("./b?")).toEqual([b1]);
 });
 
 it("names an area that it cannot read, and exits 1", async () => {
