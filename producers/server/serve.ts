@@ -25,7 +25,7 @@ export interface ServeOptions {
 
 /**
  * Serves HTTP until `signal`; resolves to its URL. @throws {JobsError} `bad-settings` without roots, or without a
- * token if other machines could reach it; `redis-unreachable`, `bad-redis`; `io` if it cannot listen
+ * token if other machines could reach it, also through a proxy; `redis-unreachable`, `bad-redis`; `io` if it cannot listen
  */
 export async function serve(settings: Settings, options: ServeOptions): Promise<string> {
   const { listen, signal } = options;
@@ -36,6 +36,15 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
   }
   const tokens = readTokens(settings);
   await assertGuarded(listen, tokens.length > 0);
+  if (settings.trustProxy.length > 0 && tokens.length === 0) {
+    throw new JobsError(
+      "bad-settings",
+      "without a token everyone who reaches the proxy could do everything",
+      {
+        hint: "set MTJOBS_TOKEN or MTJOBS_TOKENS_FILE, or remove MTJOBS_TRUST_PROXY",
+      },
+    );
+  }
   const log = createLog(settings);
   const session = await openSession(settings);
   const areaPool = new AreaPool({ ...settings, token: undefined });

@@ -34,14 +34,15 @@ const digest = (text: string) => createHash("sha256").update(text).digest();
 /**
  * Returns the tokens that the server accepts: MTJOBS_TOKEN, which may do everything, and those of MTJOBS_TOKENS_FILE.
  *
- * @throws {JobsError} `bad-settings` if the file cannot be read, is not as described, or others may read it
+ * @throws {JobsError} `bad-settings` if the file cannot be read, is not as described, or others may read it; if two tokens
+ *   have the same text
  */
 export function readTokens({ token, tokensFile }: Pick<Settings, "token" | "tokensFile">): AccessToken[] {
   const own = token === undefined ? [] : [{ name: "token", role: "admin" as const, digest: digest(token) }];
-  return tokensFile === undefined ? own : [...own, ...readFile(tokensFile)];
+  return tokensFile === undefined ? own : [...own, ...readFile(tokensFile, own)];
 }
 
-function readFile(file: string): AccessToken[] {
+function readFile(file: string, own: readonly AccessToken[]): AccessToken[] {
   const wrong = (problem: string, hint: string) =>
     new JobsError("bad-settings", `MTJOBS_TOKENS_FILE: ${file} ${problem}`, { hint });
   const stat = lstatSync(file, { throwIfNoEntry: false });
@@ -60,7 +61,12 @@ function readFile(file: string): AccessToken[] {
   const names = tokens.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw wrong(`names ${twice} twice`, "give each token a name of its own");
-  return tokens.map(({ name, token, role }) => ({ name, role, digest: digest(token) }));
+  const read = tokens.map(({ name, token, role }) => ({ name, role, digest: digest(token) }));
+  const all = [...own, ...read];
+  const [same] = read.filter((each) => all.find(({ digest }) => digest.equals(each.digest)) !== each);
+  if (same !== undefined)
+    throw wrong(`gives ${same.name} the text of another token`, "make a new one: openssl rand -hex 16");
+  return read;
 }
 
 function parseJson(file: string, wrong: (problem: string, hint: string) => JobsError): unknown {

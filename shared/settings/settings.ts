@@ -1,4 +1,5 @@
 import { lstatSync, readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { homedir, hostname } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { JobsError } from "../errors.ts";
@@ -88,10 +89,14 @@ const redisUrl: Read<string> = (value) => {
 };
 const notEmpty = text(/./s, "must not be empty");
 
-const proxyAddress = text(
-  /^(loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/,
-  "must be addresses, networks such as 10.0.0.0/8, loopback, linklocal or uniquelocal",
-);
+/** Only whole addresses: to others, `10.1` is 10.0.0.1. */
+const proxyAddress: Read<string> = (value) => {
+  const isKnown =
+    typeof value === "string" &&
+    (/^(loopback|linklocal|uniquelocal)$/.test(value) || isIP(value.replace(/\/\d{1,3}$/, "")) !== 0);
+  if (isKnown) return value;
+  throw new TypeError("must be addresses, networks such as 10.0.0.0/8, loopback, linklocal or uniquelocal");
+};
 
 /** `${NAME:-}` or `$NAME`: what a compose or unit file holds, passed on by a program that does not expand it. */
 const unexpanded = /^\$(\{.*\}|[A-Z_][A-Z0-9_]*)$/s;
@@ -120,7 +125,7 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
     trustProxy: [list(",", proxyAddress), () => []],
     userHeader: [text(/^[A-Za-z][A-Za-z0-9-]*$/, "must be the name of a header"), () => undefined],
     basePath: [
-      text(/^(\/[\w.~-]+)+$/, "must be a path such as /mtjobs, without a slash at its end"),
+      text(/^(\/(?!\.{1,2}(\/|$))[\w.~-]+)+$/, "must be a path such as /mtjobs, without a slash at its end"),
       () => "",
     ],
     webhookUrl: [expanded(text(/^https?:\/\//, 'must begin with "http://" or "https://"')), () => undefined],

@@ -87,6 +87,9 @@ describe("settings", () => {
     ["MTJOBS_HOST", "a:b"],
     ["MTJOBS_HOST", "-rf"],
     ["MTJOBS_LOG_LEVEL", "loud"],
+    ["MTJOBS_TRUST_PROXY", "127.0.0.1,10.1"],
+    ["MTJOBS_BASE_PATH", "/farm/../jobs"],
+    ["MTJOBS_BASE_PATH", "/."],
   ])("refuse %s=%s, naming the variable", (name, value) => {
     expect(() => resolveSettings({ env: { [name]: value } })).toThrow(
       expect.objectContaining({ code: "bad-settings", message: expect.stringContaining(name) }),

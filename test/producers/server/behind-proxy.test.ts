@@ -81,6 +81,11 @@ describe("tokens of a file", () => {
     ["a role that is none", { tokens: [{ ...tokens[0], role: "root" }] }, "tokens.0.role"],
     ["a short token", { tokens: [{ ...tokens[0], token: "short" }] }, "at least 16 characters"],
     ["a name twice", { tokens: [tokens[0], tokens[0]] }, "names grafana twice"],
+    [
+      "a text twice",
+      { tokens: [tokens[0], { ...tokens[2], token: secret("grafana") }] },
+      "gives ann the text",
+    ],
     ["none", { tokens: [] }, "tokens"],
   ])("keep the server from starting with %s", (_, content, named) =>
     onQueue(async (stage) => {
@@ -101,6 +106,18 @@ describe("tokens of a file", () => {
       expect([code, stderr]).toEqual([2, expect.stringContaining(`chmod 600 ${file}`)]);
     }));
 });
+
+it("a server behind a proxy does not start without a token, or with half an address", () =>
+  onQueue(async (stage) => {
+    const refusal = async (proxies: string) => {
+      const env = { ...serverEnv(stage), MTJOBS_TRUST_PROXY: proxies };
+      const { code, stderr } = await runCommand(["serve", "--listen", "127.0.0.1:0"], { env });
+      return [code, stderr];
+    };
+    expect(await refusal("127.0.0.1")).toEqual([2, expect.stringContaining("set MTJOBS_TOKEN")]);
+    for (const half of ["10.1", "10", "1.2.3/24", "a"])
+      expect(await refusal(half)).toEqual([2, expect.stringContaining(`"${half}" must be addresses`)]);
+  }));
 
 describe("a trusted proxy", () => {
   const token = secret("proxy");
