@@ -1,7 +1,7 @@
 import type { Origin, Outcome } from "../../shared/contract/queue-records.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import type { AutomaticStatus } from "../contract/fleet.ts";
-import { listSchedules, type Schedule } from "./schedules.ts";
+import { listSchedules, nextText, type Schedule } from "./schedules.ts";
 import type { Session } from "./session.ts";
 
 export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" | "last">;
@@ -71,5 +71,5 @@ function problemOf(outcome: Outcome | undefined, schedule: Schedule | undefined)
     return `${times} (${outcome.error?.code ?? "cancelled"}: ${outcome.error?.message ?? ""}); ${before}`;
   }
   if (schedule?.overdue !== true) return null;
-  return `due at ${schedule.next}, but not started: check whether a worker serves ${schedule.host}`;
+  return `due at ${nextText(schedule)}, but not started: check whether a worker serves ${schedule.host}`;
 }

@@ -6,7 +6,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts";
 import { forgetOutcome } from "../../shared/queue/outcomes.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
-import { ownZone, parseZone } from "../../shared/time/time-window.ts";
+import { ownZone, parseZone, zonedText } from "../../shared/time/time-window.ts";
 import type { CheckedMigrate } from "./check-migrate.ts";
 import type { CheckedRequest } from "./check-move.ts";
 import { chooseHost } from "./enqueue.ts";
@@ -184,6 +184,11 @@ function viewSchedule(
 
 export function oftenText({ cron, tz, every }: Schedule): string {
   return cron === null ? `every ${ms(every ?? 0)}` : `${cron} (${tz})`;
+}
+
+/** Returns the next turn in the schedule's time zone, that of this host for an interval; `-` if there is none. */
+export function nextText({ next, tz }: Pick<Schedule, "next" | "tz">): string {
+  return next === null ? "-" : zonedText(Date.parse(next), tz ?? ownZone());
 }
 
 /**

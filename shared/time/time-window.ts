@@ -64,6 +64,13 @@ function clockOf(zone: string): Intl.DateTimeFormat {
   return clock;
 }
 
+/** `2026-12-01 02:00 Europe/Berlin`: the wall clock of a zone at `at`, ms since 1970. */
+export function zonedText(at: number, zone: string): string {
+  // Sweden writes dates as ISO 8601 does.
+  const clock = new Intl.DateTimeFormat("sv", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
+  return `${clock.format(at)} ${zone}`;
+}
+
 /** `at` is in ms since 1970; the window's end is excluded. */
 export function isWithin({ from, to }: TimeWindow, at: number, zone: string): boolean {
   const shown = Object.fromEntries(

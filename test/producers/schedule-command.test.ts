@@ -80,7 +80,9 @@ test("a schedule is added with its zone, listed with its next turn, and removed"
     expect([again.code, errorCodeOf(again)]).toEqual([2, "usage"]);
     expect(documentOf(listed)).toEqual({ schedules: [{ ...schedule, ok: true, problem: null, last: null }] });
     expect((documentOf(turn).error as { hint: string }).hint).toContain("mtjobs schedule remove reduce-a1");
-    expect(plain.stdout).toMatch(/^reduce-a1 +hosta +reduce +\S+a1 +0 2 \* \* \* \(Europe\/Berlin\) +20/m);
+    expect(plain.stdout).toMatch(
+      /^reduce-a1 +hosta +reduce +\S+a1 +0 2 \* \* \* \(Europe\/Berlin\) +20[-\d]+ 02:00 Europe\/Berlin$/m,
+    );
     expect(documentOf(await run(stage, "schedule", "remove", "reduce-a1"))).toMatchObject({ removed: true });
     const flags = { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" };
     const gone = withSession(resolveSettings({ flags }), (session) => removeSchedule(session, "reduce-a1"));

@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { parsePayload } from "../../shared/contract/payload.ts";
-import { isWithin, nextOpening, ownZone, parseWindow, parseZone } from "../../shared/time/time-window.ts";
+import {
+  isWithin,
+  nextOpening,
+  ownZone,
+  parseWindow,
+  parseZone,
+  zonedText,
+} from "../../shared/time/time-window.ts";
 import { errorOf } from "../support/area.ts";
 
 const at = (iso: string) => Date.parse(iso);
@@ -47,6 +54,16 @@ describe("a part of the day", () => {
     expect(inBerlin("2026-01-11T05:00:00Z")).toBe(false);
     expect(inBerlin("2026-07-10T20:00:00Z")).toBe(true);
     expect(isWithin(parseWindow("05:30-06:00"), at("2026-01-10T00:00:00Z"), "Asia/Kolkata")).toBe(true);
+  });
+
+  it("is told by the wall clock of its zone, in winter and in summer", () => {
+    expect(zonedText(Date.parse("2026-01-10T21:05:00Z"), "Europe/Berlin")).toBe(
+      "2026-01-10 22:05 Europe/Berlin",
+    );
+    expect(zonedText(Date.parse("2026-07-10T22:05:00Z"), "Europe/Berlin")).toBe(
+      "2026-07-11 00:05 Europe/Berlin",
+    );
+    expect(zonedText(Date.parse("2026-07-10T22:05:00Z"), "UTC")).toBe("2026-07-10 22:05 UTC");
   });
 
   it("opens next at its beginning, in winter and in summer, and at once where it is open", () => {

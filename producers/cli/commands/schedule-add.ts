@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { checkMigrate, type MigrateOptions } from "../../jobs/check-migrate.ts";
 import { checkRequest } from "../../jobs/check-move.ts";
-import { addSchedule, oftenText } from "../../jobs/schedules.ts";
+import { addSchedule, nextText, oftenText } from "../../jobs/schedules.ts";
 import { withSession } from "../../jobs/session.ts";
 import { addHelp, addSharedOptions, type Bind, type CommandContext, type HelpText } from "../command.ts";
 import { requestOf } from "../move-command.ts";
@@ -102,6 +102,6 @@ async function addOne(
   const schedule = await withSession(settings, (session) =>
     addSchedule(session, checked, { name, cron, tz, every }),
   );
-  const text = `${schedule.name}: ${oftenText(schedule)}, next at ${schedule.next}`;
+  const text = `${schedule.name}: ${oftenText(schedule)}, next at ${nextText(schedule)}`;
   return { document: schedule, text, changed: true };
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { automaticText } from "../../format/status.ts";
 import { textTable } from "../../format/table.ts";
 import { scheduleStatus } from "../../jobs/schedule-status.ts";
-import { oftenText, removeSchedule } from "../../jobs/schedules.ts";
+import { nextText, oftenText, removeSchedule } from "../../jobs/schedules.ts";
 import { withSession } from "../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions, type Bind } from "../command.ts";
 import { addScheduleAdd } from "./schedule-add.ts";
@@ -49,7 +49,7 @@ function addList(parent: Command, bind: Bind): void {
       schedule.job,
       schedule.area,
       oftenText(schedule),
-      schedule.next ?? "-",
+      nextText(schedule),
     ]);
     const table = textTable(rows, { head: ["NAME", "HOST", "JOB", "AREA", "WHEN", "NEXT"] });
     const failing = automaticText(schedules.map((schedule) => ({ ...schedule, kind: "schedule" })));

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
 import { readHistory } from "../../../shared/area/history.ts";
-import { isWithin, parseWindow } from "../../../shared/time/time-window.ts";
+import { isWithin, parseWindow, zonedText } from "../../../shared/time/time-window.ts";
 import { assertNothingLost, edit, everywhere, newArea } from "../../support/area.ts";
 import { movedIds, runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
@@ -95,6 +95,7 @@ test("a job outside of its window changes nothing and says when it opens; a dry 
   const { opensAt } = (refused as { details: { opensAt: number } }).details;
   expect(opensAt).toBeGreaterThan(Date.now());
   expect(isWithin(parseWindow(shut), opensAt, "UTC")).toBe(true);
+  expect((refused as { hint: string }).hint).toContain(`at ${zonedText(opensAt, "UTC")};`);
   const { result } = await runReduce(area, { between: shut, tz: "UTC", maxTime: 1, dryRun: true });
   expect(movedIds(result)).toEqual([1, 2]);
   expect(result.timeUp).toBeUndefined();

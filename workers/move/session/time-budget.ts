@@ -1,7 +1,7 @@
 import type { TimeUp } from "../../../shared/contract/move-result.ts";
 import type { ReducePayload } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
-import { isWithin, nextOpening, ownZone, parseWindow } from "../../../shared/time/time-window.ts";
+import { isWithin, nextOpening, ownZone, parseWindow, zonedText } from "../../../shared/time/time-window.ts";
 
 /** When and how long a job may work. A dry run may at any time. */
 type Times = Partial<Pick<ReducePayload, "between" | "maxTime" | "tz" | "dryRun">>;
@@ -17,7 +17,7 @@ export function assertInWindow({ between, tz = ownZone(), dryRun }: Times, now =
   if (isWithin(window, now, tz)) return;
   const opensAt = nextOpening(window, now, tz);
   throw new JobsError("outside-window", `the job may run only between ${between} (${tz})`, {
-    hint: `a queued job continues automatically at ${new Date(opensAt).toISOString()}; otherwise run it then`,
+    hint: `a queued job continues automatically at ${zonedText(opensAt, tz)}; otherwise run it then`,
     details: { between, tz, opensAt },
   });
 }
