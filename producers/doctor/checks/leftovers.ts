@@ -81,9 +81,12 @@ function checkStates({ area, files, settings }: DoctorContext): Check {
     const counts = Object.entries(states).map(([state, count]) => `${plural(count, "run")} ${state}`);
     if (counts.length === 0) return good("half-moved", "no run is half moved");
     const row = readFenceRow(db, "area");
-    return row !== undefined && leaseState(row, settings.host) === "held"
-      ? note("half-moved", `a job holds the area: ${counts.join(", ")}`, { details: states })
-      : bad("half-moved", `a job died: ${counts.join(", ")}`, { remedy: repair, details: states });
+    const lease = row === undefined ? "free" : leaseState(row, settings.host);
+    if (lease === "held")
+      return note("half-moved", `a job holds the area: ${counts.join(", ")}`, { details: states });
+    // A job that was interrupted or cancelled has given its lease back.
+    const what = lease === "free" ? "a job was interrupted, the next job finishes it" : "a job died";
+    return bad("half-moved", `${what}: ${counts.join(", ")}`, { remedy: repair, details: states });
   } finally {
     db.close();
   }

@@ -168,6 +168,9 @@ describe("reduce --inline", () => {
       { state: "cancelled", moved: { runs: 0 }, error: { code: "cancelled" } },
     ]);
     assertNothingLost(before, unionOfRuns(filesOf(area)), { unfinished: true });
+    const doctor = await runCommand(["doctor", area.directory], { env: environment(area) });
+    expect(doctor.stdout).toMatch(/half-moved +a job was interrupted, the next job finishes it: \d+ runs /);
+    expect(doctor.stdout).not.toContain("died");
     const rest = documentOf(await reduceInline(area, ["--runname", "%", "--json"]));
     assertNothingLost(before, unionOfRuns(filesOf(area)));
     expect(rest.moved).toMatchObject({ runs: 28 });
@@ -195,7 +198,12 @@ describe("reduce --inline", () => {
       MTJOBS_ADDRESS: "10.0.0.9",
     });
     expect([finished.code, errorCodeOf(finished)]).toEqual([3, "not-home"]);
-    expect(documentOf(finished).error).toMatchObject({ details: { homehost: "host-a" } });
+    expect(documentOf(finished).error).toMatchObject({
+      hint: expect.stringMatching(
+        /run the job on host-a: .* host-b \(10\.0\.0\.9\); .*MTJOBS_ADDRESS=host-a/,
+      ),
+      details: { homehost: "host-a" },
+    });
     expect(fingerprint(area)).toEqual(before);
   });
 
