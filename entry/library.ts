@@ -20,7 +20,7 @@ export class MtJobs extends Producer {
    * @throws {JobsError} `bad-settings`
    */
   constructor(settings: Partial<Settings> = {}) {
-    super(resolveSettings({ flags: settings, env: process.env, file: readSettingsFile() }), {
+    super(resolveSettings({ flags: settings, env: process.env, ...readSettingsFile() }), {
       env: process.env,
       cwd: workingDirectory(),
       runInline: async (...job) => (await import("../workers/inline.ts")).runInline(...job),

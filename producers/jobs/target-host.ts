@@ -1,6 +1,6 @@
 import type { Drained, HostStatus } from "../../shared/contract/queue-records.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { hostNamed, listDrained, listHosts } from "../../shared/queue/hosts.ts";
+import { aliveHostsText, hostNamed, listDrained, listHosts } from "../../shared/queue/hosts.ts";
 import { agoText } from "../../shared/text.ts";
 import type { Session } from "./session.ts";
 
@@ -17,16 +17,17 @@ export async function readFleet({ redis, settings }: Session): Promise<Fleet> {
 /** Returns the host with that name or address. @throws {JobsError} `unfit-host` if it cannot take an area now */
 export function fitTarget(name: string, fleet: Fleet): HostStatus {
   const target = hostNamed(fleet.hosts, name);
+  const others = aliveHostsText(fleet.hosts.filter(({ host }) => !fleet.drained.has(host)));
   if (target === undefined) {
     throw new JobsError("unfit-host", `no worker has the name or address ${name}`, {
-      hint: `start one there: mtjobs worker, with MTJOBS_HOST=${name}`,
+      hint: `${others}; or start one there: mtjobs worker, with MTJOBS_HOST=${name}`,
       details: { host: name },
     });
   }
   const { host, alive, seenAt } = target;
   if (!alive) {
     throw new JobsError("unfit-host", `the worker of ${host} is gone, last seen ${agoText(seenAt)}`, {
-      hint: "start it: mtjobs worker",
+      hint: `start it: mtjobs worker; or choose another: ${others}`,
       details: { host, seenAt },
     });
   }
@@ -36,7 +37,7 @@ export function fitTarget(name: string, fleet: Fleet): HostStatus {
       "unfit-host",
       `${host} takes no areas: ${drained.by} drained it ${agoText(drained.at)}`,
       {
-        hint: `to let it take areas again: mtjobs undrain ${host}`,
+        hint: `to let it take areas again: mtjobs undrain ${host}; or choose another: ${others}`,
         details: { host, ...drained },
       },
     );

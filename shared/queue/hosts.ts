@@ -121,6 +121,14 @@ export function hostNamed(hosts: readonly HostStatus[], homehost: string): HostS
   return named.find(({ alive }) => alive) ?? named[0];
 }
 
+/** Names the hosts that have a live worker, for a hint: `hosta (10.0.0.1), hostb`. */
+export function aliveHostsText(hosts: readonly HostStatus[]): string {
+  const alive = hosts.filter((each) => each.alive);
+  if (alive.length === 0) return "no host has a worker now";
+  const names = alive.map(({ host, address }) => (address === null ? host : `${host} (${address})`));
+  return `hosts with a worker: ${names.join(", ")}`;
+}
+
 export async function findHost(
   redis: Redis,
   prefix: string,

@@ -18,7 +18,7 @@ export function outageReason(cause: unknown): string {
 
 export function unreachable(url: string, cause: unknown): JobsError {
   const options: ErrorOptions = {
-    hint: "start Redis there, or set MTJOBS_REDIS_URL; --inline needs no Redis",
+    hint: "start Redis there, or set MTJOBS_REDIS_URL",
     cause,
     details: { url: withoutPassword(url) },
   };

@@ -135,17 +135,22 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
   };
 const names = Object.keys(settings) as (keyof Settings)[];
 
-/** Settings shown in messages; others may contain a password, also by mistake. */
-const shownSettings: ReadonlySet<string> = new Set([
-  "host",
-  "address",
-  "areas",
-  "cacheRoot",
-  "tokensFile",
-  "trustProxy",
-  "userHeader",
-  "basePath",
+/** Settings whose values messages do not show: URLs may contain a password, and a token is one. */
+const secretSettings: ReadonlySet<string> = new Set([
+  "redisUrl",
+  "lockRedisUrls",
+  "token",
+  "tracesUrl",
+  "webhookUrl",
+  "webhookSecret",
 ]);
+
+/** A secret may stand in another setting by mistake: a URL with a password, or a token as the log level. */
+function mayShow(name: string, value: unknown): boolean {
+  if (name === "logLevel") return /^[A-Za-z]{1,12}$/.test(String(value));
+  return !secretSettings.has(name) && !/:\/\/|@/.test(String(value));
+}
+
 const examples: Partial<Record<string, string>> = {
   redisUrl: exampleUrl,
   lockRedisUrls: "redis://lock1:6379,redis://lock2:6379,redis://lock3:6379",
@@ -168,15 +173,18 @@ export interface SettingsSources {
   env?: NodeJS.ProcessEnv;
   /** Parsed `mtjobs.json`. */
   file?: unknown;
+  /** Its path, for messages. */
+  filePath?: string | undefined;
 }
 
 /** Resolves settings: flag, then environment, then file, then default. Pure. */
-export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSources = {}): Settings {
+export function resolveSettings(sources: SettingsSources = {}): Settings {
+  const { flags = {}, env = {}, file = {}, filePath = "mtjobs.json" } = sources;
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
-    throw new JobsError("bad-settings", "mtjobs.json must hold one JSON object");
+    throw new JobsError("bad-settings", `${filePath} must hold one JSON object`);
   }
   for (const [layer, where] of [
-    [file, "mtjobs.json"],
+    [file, filePath],
     [flags, "settings"],
   ] as const)
     assertKnown(layer, where);
@@ -187,7 +195,7 @@ export function resolveSettings({ flags = {}, env = {}, file = {} }: SettingsSou
   const origin = (name: keyof Settings) => {
     if (flags[name] !== undefined && flags[name] !== null)
       return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    return fromEnvironment(env, name) === undefined ? `${name} in mtjobs.json` : environmentName(name);
+    return fromEnvironment(env, name) === undefined ? `${name} in ${filePath}` : environmentName(name);
   };
   const { lockRedisUrls, ...rest } = readAll(Object.fromEntries(given) as Layer, origin);
   if (/^rediss?\+cluster:/.test(rest.redisUrl) && !/\{[^}]+\}/.test(rest.prefix)) {
@@ -212,7 +220,7 @@ function readAll(given: Layer, origin: (name: keyof Settings) => string): Settin
       return given[name] === undefined ? otherwise() : readOne(given[name]);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      const shown = shownSettings.has(name) ? `${JSON.stringify(given[name])?.slice(0, 80)} ` : "";
+      const shown = mayShow(name, given[name]) ? `${JSON.stringify(given[name])?.slice(0, 80)} ` : "";
       throw badSetting(name, shown + error.message, origin(name));
     }
   };
@@ -241,7 +249,9 @@ function assertKnown(layer: object, where: string): void {
  *
  * @throws JobsError `bad-settings` if the file cannot be read or is not JSON
  */
-export function readSettingsFile(directories = [workingDirectory(), ...homeSettings()]): unknown {
+export function readSettingsFile(
+  directories = [workingDirectory(), ...homeSettings()],
+): Pick<SettingsSources, "file" | "filePath"> {
   for (const directory of directories) {
     const path = join(directory, "mtjobs.json");
     if (!canSee(path)) continue;
@@ -265,7 +275,7 @@ export function readSettingsFile(directories = [workingDirectory(), ...homeSetti
       });
     }
     if (typeof file === "object" && file !== null && !Array.isArray(file)) assertKnown(file, path);
-    return file;
+    return { file, filePath: path };
   }
   return {};
 }

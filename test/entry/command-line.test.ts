@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { healthyArea } from "../support/area.ts";
 import { documentOf, errorCodeOf, runCommand } from "../support/queue.ts";
 
 const commands = [
@@ -60,7 +61,11 @@ describe("the command line", () => {
       const finished = await runCommand(["reduce", option, "x", "--json"]);
       expect(finished.code).toBe(2);
       expect(documentOf(finished)).toEqual({
-        error: { code: "usage", message: "unknown option '--targte'", hint: "Did you mean --target?" },
+        error: {
+          code: "usage",
+          message: "unknown option '--targte'",
+          hint: "Did you mean --target? See mtjobs reduce --help",
+        },
       });
     }
   });
@@ -105,6 +110,30 @@ describe("the command line", () => {
   it("reports a missing argument as one JSON document", async () => {
     const finished = await runCommand(["--json", "job"]);
     expect([finished.code, errorCodeOf(finished)]).toEqual([2, "usage"]);
+  });
+
+  it.each([
+    [["drain"], "mtjobs drain --help"],
+    [["drain", "hosta", "hostb"], "mtjobs drain --help"],
+    [["drain", "hosta", "--nope"], "mtjobs drain --help"],
+    [["drain", "hosta", "--to", ","], "mtjobs drain --help"],
+    [["schedule", "add", "reduce", "--every"], "mtjobs schedule add reduce --help"],
+    [["--nope"], "mtjobs --help"],
+  ])("refuses %j with a hint at %s", async (args, help) => {
+    const finished = await runCommand(["--json", ...args]);
+    const { code, hint } = documentOf(finished).error as { code: string; hint: string };
+    expect([finished.code, code, hint]).toEqual([2, "usage", expect.stringMatching(new RegExp(`${help}$`))]);
+  });
+
+  it("says that --inline needs no Redis only for commands that have it", async () => {
+    const env = { MTJOBS_REDIS_URL: "redis://127.0.0.1:1" };
+    const hintOf = async (...args: string[]) =>
+      (documentOf(await runCommand([...args, "--json"], { env })).error as { hint: string }).hint;
+    const area = healthyArea();
+    const selected = ["reduce", area.directory, "--runname", "%", "--cache-root", area.cacheRoot];
+    expect(await hintOf(...selected)).toMatch(/MTJOBS_REDIS_URL; --inline needs no Redis$/);
+    expect(await hintOf("jobs")).toMatch(/MTJOBS_REDIS_URL$/);
+    expect(await hintOf("cancel", "reduce-1")).not.toContain("--inline");
   });
 
   it("starts no worker without areas", async () => {

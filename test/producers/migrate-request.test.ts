@@ -43,12 +43,24 @@ describe("asking for a migration", () => {
       await withLibrary(stage, async (mtjobs) => {
         const refusal = (to: string) => errorOf(mtjobs.migrate("a1", { to }));
         const code = "unfit-host";
-        expect(await refusal("hostb")).toMatchObject({ code, message: /ann@hosta drained it/ });
-        expect(await refusal("hostc")).toMatchObject({ code, message: /the worker of hostc has gone/ });
+        expect(await refusal("hostb")).toMatchObject({
+          code,
+          message: expect.stringContaining("ann@hosta drained it"),
+        });
+        expect(await refusal("hostc")).toMatchObject({
+          code,
+          message: expect.stringContaining("the worker of hostc is gone"),
+        });
         expect(await refusal("hostd")).toMatchObject({
           code,
-          message: /no worker has the name or address hostd/,
+          message: "no worker has the name or address hostd",
+          hint: expect.stringMatching(/^no host has a worker now; or start one there/),
         });
+        await announce(stage, "hoste", { address: "10.0.0.5" });
+        expect((await refusal("hostd")).hint).toMatch(
+          /^hosts with a worker: hoste \(10\.0\.0\.5\); or start one/,
+        );
+        expect((await refusal("hostc")).hint).toContain("hosts with a worker: hoste (10.0.0.5)");
         expect(await mtjobs.jobs()).toEqual([]);
       });
     }));

@@ -130,6 +130,33 @@ describe("settings", () => {
     expect(() => resolveSettings({ file: { address } })).toThrow(errorFrom("address in mtjobs.json"));
   });
 
+  it.each([
+    ["host", "a b"],
+    ["logLevel", "loud"],
+    ["user", "../root"],
+    ["areas", "/a:relative"],
+    ["cacheRoot", "tmp"],
+  ])("are refused with the value of %s and the file it stands in", (name, value) => {
+    expect(() => resolveSettings({ file: { [name]: value }, filePath: "/home/ann/mtjobs.json" })).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining(`: "${value}" must`),
+        hint: expect.stringMatching(`^correct ${name} in /home/ann/mtjobs.json`),
+      }),
+    );
+  });
+
+  it.each([
+    ["token", ""],
+    ["tracesUrl", "ftp://me:cret@x"],
+    ["redisUrl", "http://me:cret@x"],
+    ["host", "redis://:cret@x"],
+    ["logLevel", "me:cret@x"],
+  ])("are refused without the value if %s may hold a secret", (name, value) => {
+    const refused = () => resolveSettings({ file: { [name]: value } });
+    expect(refused).toThrow(expect.objectContaining({ message: expect.stringMatching(/\): must/) }));
+    expect(refused).not.toThrow(/cret/);
+  });
+
   it.each(["MTJOBS_REDIS_URL", "MTJOBS_LOCK_REDIS_URLS"])("name %s if a URL in it cannot be read", (name) => {
     const refused = () => resolveSettings({ env: { [name]: "redis://:se/cret@127.0.0.1:7951" } });
     expect(refused).toThrow(
@@ -165,9 +192,12 @@ describe("the settings file", () => {
     const [first, second] = [temporaryDirectory(), temporaryDirectory()];
     expect(readSettingsFile([first, second])).toEqual({});
     writeFileSync(join(second, "mtjobs.json"), '{"host":"two"}');
-    expect(readSettingsFile([first, second])).toEqual({ host: "two" });
+    expect(readSettingsFile([first, second]).file).toEqual({ host: "two" });
     writeFileSync(join(first, "mtjobs.json"), '{"host":"one"}');
-    expect(readSettingsFile([first, second])).toEqual({ host: "one" });
+    expect(readSettingsFile([first, second])).toEqual({
+      file: { host: "one" },
+      filePath: join(first, "mtjobs.json"),
+    });
   });
 
   it("is named with the settings that there are if it holds another one", () => {

@@ -83,9 +83,13 @@ async function runCommand(deps: CliDeps, given: readonly string[]): Promise<Ende
   const json = own.some(
     (word, n) => /^--?json$/.test(word) || (word === "json" && /^--?dumpmode$/.test(own[n - 1] ?? "")),
   );
-  const failed = (error: JobsError) => ({ code: printError(deps.io, error, json), error, json });
+  let args: readonly string[] = given;
+  const failed = (thrown: JobsError) => {
+    const error = withHint(thrown, commandOf(program, args));
+    return { code: printError(deps.io, error, json), error, json };
+  };
   try {
-    const args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs, verbValues });
+    args = normaliseArgv(given, { options: longOptions(program), verbs: megatestVerbs, verbValues });
     await program.parseAsync(args, { from: "user" });
     const { io } = deps;
     if (outcome === undefined) return { code: ExitCode.done, json };
@@ -96,22 +100,46 @@ async function runCommand(deps: CliDeps, given: readonly string[]): Promise<Ende
     if (isOutputFailure(error)) return { code: ExitCode.failed, json };
     if (!(error instanceof CommanderError)) return failed(toJobsError(error));
     if (error.exitCode === 0) return { code: ExitCode.done, json };
-    if (error.code !== "commander.help") return failed(usageError(error));
+    if (error.code !== "commander.help") return failed(usageError(error, commandOf(program, args).words));
     // Without a command, people get the help; programs get an error.
-    if (json) return failed(new JobsError("usage", "no command given", { hint: "see mtjobs --help" }));
+    if (json) return failed(new JobsError("usage", "no command given"));
     deps.io.stderr.write(complaints.join(""));
     return { code: ExitCode.usage, json };
   }
 }
 
+/** Returns the command that the arguments name, and its words; the program itself if they name none. */
+function commandOf(program: Command, args: readonly string[]): { command: Command; words: string } {
+  const words = [program.name()];
+  let command = program;
+  for (const arg of args.filter((word) => !word.startsWith("-"))) {
+    const next = command.commands.find((each) => each.name() === arg);
+    if (next === undefined) break;
+    words.push(arg);
+    command = next;
+  }
+  return { command, words: words.join(" ") };
+}
+
+/** Completes an error by what only the command line knows: the command's help, and whether it works without Redis. */
+function withHint(error: JobsError, { command, words }: ReturnType<typeof commandOf>): JobsError {
+  const { code, message, hint, details } = error;
+  const hints = hint === undefined ? [] : [hint];
+  if (code === "usage" && hint === undefined) hints.push(`see ${words} --help`);
+  const worksAlone = command.options.some(({ long }) => long === "--inline");
+  if (code === "redis-unreachable" && worksAlone) hints.push("--inline needs no Redis");
+  return new JobsError(code, message, { hint: hints.join("; ") || undefined, details, cause: error });
+}
+
 /** Converts the parser's error; its second line is a suggestion. */
-function usageError(error: CommanderError): JobsError {
+function usageError(error: CommanderError, command: string): JobsError {
+  const more = command.includes(" ") ? ` See ${command} --help` : "";
   // The value of a misspelt option may be a secret.
   const [message = "", suggestion = ""] = error.message
     .replace(/(unknown option '[^'=]*)=[^\n]*/, "$1'")
     .split("\n");
   return new JobsError("usage", message.replace(/^error: /, ""), {
-    hint: suggestion === "" ? "see mtjobs --help" : suggestion.replace(/^\((.*)\)$/, "$1"),
+    hint: suggestion === "" ? undefined : `${suggestion.replace(/^\((.*)\)$/, "$1")}${more}`,
   });
 }
 
@@ -138,7 +166,7 @@ function assemble(
     command.action(async () => {
       const options = { ...program.opts(), ...command.opts() };
       const flags = Object.fromEntries(settingKeys.map((key) => [key, options[key]]));
-      const settings = resolveSettings({ flags, env: io.env, file: readSettingsFile() });
+      const settings = resolveSettings({ flags, env: io.env, ...readSettingsFile() });
       // A variadic argument is an array.
       const args = command.processedArgs.flat() as (string | undefined)[];
       deliver(await handler({ io, settings, options, args, json: options.json === true }));

@@ -2,7 +2,7 @@ import { DelayedError, type Job } from "bullmq";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
 import type { MigrateResult } from "../../../shared/contract/migrate-result.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
-import { findHost } from "../../../shared/queue/hosts.ts";
+import { aliveHostsText, hostNamed, listHosts } from "../../../shared/queue/hosts.ts";
 import type { Forwarded } from "../../../shared/queue/names.ts";
 import { forwardJob } from "../forward-job.ts";
 import { runPass } from "./coordinator.ts";
@@ -47,12 +47,13 @@ async function targetElsewhere(
 ): Promise<string | undefined> {
   const { settings, redis } = host;
   if (payload.to === settings.host) return undefined;
-  const target = await findHost(redis, settings.prefix, payload.to);
+  const hosts = await listHosts(redis, settings.prefix);
+  const target = hostNamed(hosts, payload.to);
   if (target?.host === settings.host) return undefined;
   if (target?.alive === true) return target.host;
   const what =
     target === undefined ? "no worker has registered under that name" : "its worker is not running";
   throw new JobsError("unfit-host", `the area cannot move to ${payload.to}: ${what}`, {
-    hint: "start mtjobs worker there, or name another host with --to",
+    hint: `start mtjobs worker there, or name another host with --to: ${aliveHostsText(hosts)}`,
   });
 }
