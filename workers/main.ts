@@ -26,7 +26,7 @@ export async function runWorker(
   settings: Settings,
   { metrics: listen, ...options }: RunWorkerOptions = {},
 ): Promise<number> {
-  const log = createLog(settings);
+  const log = createLog(settings, process.env);
   const metrics = listen && new (await import("./host/metrics.ts")).WorkerMetrics(settings.host);
   const watched: HostWorkerOptions | undefined = metrics && {
     watch: (queue, locks) => metrics.watch(queue, locks),

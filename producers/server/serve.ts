@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { JobsError } from "../../shared/errors.ts";
+import { listenError } from "../../shared/listen-error.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import { toQueueError } from "../../shared/queue/redis-errors.ts";
 import { createLog } from "../../shared/settings/log.ts";
@@ -19,6 +20,8 @@ export interface ServeOptions {
   listen: ListenAddress;
   boardWrite: boolean;
   version: string;
+  /** For `NO_COLOR`. */
+  env?: NodeJS.ProcessEnv;
   /** Aborted: the server finishes open requests and stops. */
   signal: AbortSignal;
 }
@@ -45,7 +48,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
       },
     );
   }
-  const log = createLog(settings);
+  const log = createLog(settings, options.env);
   const session = await openSession(settings);
   const areaPool = new AreaPool({ ...settings, token: undefined });
   try {
@@ -64,7 +67,7 @@ export async function serve(settings: Settings, options: ServeOptions): Promise<
     }
     const app = await buildApp({ settings, session, areaPool, ask }, { ...options, log, tokens });
     await app.listen(listen).catch((error: unknown) => {
-      throw new JobsError("io", `cannot listen on ${listen.host}:${listen.port}`, { cause: error });
+      throw listenError(error, listen, "--listen");
     });
     const url = listeningUrl(app.server.address() as AddressInfo);
     log.info({ areas: settings.areas, token: tokens.length > 0 }, `serving ${url}`);

@@ -5,10 +5,13 @@ import type { Settings } from "./settings.ts";
 export type { Logger } from "pino";
 
 /**
- * Logs JSON lines to stderr, or coloured text to a terminal. Synchronous, so that the last line before an exit is not
+ * Logs JSON lines to stderr, or text to a terminal, coloured unless `NO_COLOR` is set. Synchronous, so that the last line before an exit is not
  * lost.
  */
-export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger {
+export function createLog(
+  settings: Pick<Settings, "logLevel" | "host">,
+  env: NodeJS.ProcessEnv = {},
+): Logger {
   const options = {
     level: settings.logLevel,
     base: { pid: process.pid, host: settings.host },
@@ -16,7 +19,7 @@ export function createLog(settings: Pick<Settings, "logLevel" | "host">): Logger
     serializers: { err: errorForLog },
   };
   const lines = process.stderr.isTTY
-    ? pretty({ destination: 2, sync: true, colorize: true, ignore: "pid" })
+    ? pretty({ destination: 2, sync: true, colorize: !env.NO_COLOR, ignore: "pid" })
     : pino.destination({ dest: 2, sync: true });
   // A worker continues if its log's disk is full.
   lines.on("error", () => {});

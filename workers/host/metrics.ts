@@ -5,7 +5,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import { payloadSchemas } from "../../shared/contract/payload.ts";
-import { JobsError } from "../../shared/errors.ts";
+import { listenError } from "../../shared/listen-error.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
 import { startedOn } from "../../shared/queue/started-on.ts";
 import type { Part } from "../../shared/sqlite/connection.ts";
@@ -87,9 +87,7 @@ export class WorkerMetrics {
     });
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) =>
-        reject(new JobsError("io", `cannot listen on ${host}:${port} for metrics`, { cause })),
-      );
+      server.once("error", (cause) => reject(listenError(cause, { host, port }, "--metrics")));
       server.listen(port, host, resolve);
     });
     return `${listeningUrl(server.address() as AddressInfo)}/metrics`;

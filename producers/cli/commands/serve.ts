@@ -28,7 +28,8 @@ export function addServe(program: Command, bind: Bind, deps: CliDeps): void {
     // Imported here: no other command needs the web framework.
     const { serve } = await import("../../server/serve.ts");
     const boardWrite = options.boardWrite === true;
-    const url = await serve(settings, { listen, boardWrite, version: deps.version, signal: io.interrupt });
+    const { env, interrupt: signal } = io;
+    const url = await serve(settings, { listen, boardWrite, version: deps.version, env, signal });
     return { document: { url, state: "stopped" }, text: "" };
   });
 }
