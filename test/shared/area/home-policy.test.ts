@@ -35,9 +35,18 @@ describe("the policy of an area's homehost", () => {
 
   it("is refused, with its line named, where a value is none or would need a directive to be run", () => {
     const wrong = (text: string) => errorOf(() => policyOf(`[homehost]\n${text}\n`));
-    expect(wrong("migrate always")).toMatchObject({ code: "bad-config", message: /migrate is "always"/ });
-    expect(wrong("quiet-for soon")).toMatchObject({ code: "bad-config", message: /quiet-for is "soon"/ });
-    expect(wrong("prefer host/A")).toMatchObject({ code: "bad-config", message: /prefer is "host\/A"/ });
+    expect(wrong("migrate always")).toMatchObject({
+      code: "bad-config",
+      message: expect.stringMatching(/migrate is "always"/),
+    });
+    expect(wrong("quiet-for soon")).toMatchObject({
+      code: "bad-config",
+      message: expect.stringMatching(/quiet-for is "soon"/),
+    });
+    expect(wrong("prefer host/A")).toMatchObject({
+      code: "bad-config",
+      message: expect.stringMatching(/prefer is "host\/A"/),
+    });
     expect(wrong("prefer #{shell hostname}")).toMatchObject({ code: "bad-config" });
   });
 });

@@ -127,7 +127,10 @@ describe("a planned migration", () => {
         area: area.directory,
         to: "host-x",
       });
-      expect((await failureOf(hosts, "host-a", unknown)).code).toBe("unfit-host");
+      expect(await failureOf(hosts, "host-a", unknown)).toMatchObject({
+        code: "unfit-host",
+        hint: expect.stringContaining("hosts with a worker: host-a (10.9.0.1)"),
+      });
       await hosts.stage.redis.hset(
         `${hosts.stage.prefix}:drained`,
         "host-b",
