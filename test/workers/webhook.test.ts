@@ -1,9 +1,10 @@
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { waitFor } from "../support/area.ts";
-import { onQueue } from "../support/queue.ts";
+import { canStartServer, onQueue, withServer } from "../support/queue.ts";
 
 interface Delivery {
   headers: Record<string, string | string[] | undefined>;
@@ -87,3 +88,16 @@ it("keeps what could not be sent for the next worker", () =>
       expect(JSON.parse(got[1]?.body ?? "").jobId).toBe(id);
     }),
   ));
+
+it.skipIf(!canStartServer)("does not keep a worker from stopping while Redis is away", () =>
+  withServer([], async (url, server) => {
+    await onQueue(async (stage) => {
+      const worker = await stage.worker("hosta", { MTJOBS_WEBHOOK_URL: "http://127.0.0.1:1/hook" });
+      await server.signal("SIGSTOP");
+      worker.child.kill("SIGTERM");
+      const ended = await Promise.race([worker.exited, sleep(20_000, "still there")]);
+      await server.signal("SIGCONT");
+      expect(ended).not.toBe("still there");
+    }, url);
+  }),
+);

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Job, Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { decodeFailure } from "../../shared/contract/failure.ts";
@@ -16,6 +17,8 @@ const queueName = "webhook";
 const attempts = 10;
 const firstPauseMs = 5_000;
 const requestTimeoutMs = 10_000;
+/** How long closing may take, ms. */
+const closingMs = 1_000;
 const day = 24 * 3600;
 
 /** What is sent, as JSON. */
@@ -118,8 +121,9 @@ export class Webhook {
   }
 
   async close(): Promise<void> {
-    // A request under way is tried again by the next worker.
-    await this.#worker.close(true).catch(() => {});
+    // A request under way is tried again by the next worker. Without Redis, closing may never end.
+    const closed = this.#worker.close(true).catch(() => {});
+    await Promise.race([closed, sleep(closingMs, undefined, { ref: false })]);
     await this.#queue.close().catch(() => {});
     this.#connection.close();
   }
