@@ -64,6 +64,10 @@ function readAnnouncement(text: string): Announcement | undefined {
   }
 }
 
+/** In one step: a worker that has started meanwhile keeps its own announcement. */
+const deleteIfEqual =
+  'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0';
+
 /** Withdraws the announcement of a process of this machine that is known to be dead. */
 export async function withdrawDead(
   redis: Redis,
@@ -71,15 +75,12 @@ export async function withdrawDead(
   host: string,
   dead: Announcement,
 ): Promise<void> {
-  const key = aliveKey(prefix, host);
-  // A worker that has started meanwhile keeps its own.
-  if ((await redis.get(key)) === JSON.stringify(dead)) await redis.del(key);
+  await redis.eval(deleteIfEqual, 1, aliveKey(prefix, host), JSON.stringify(dead));
 }
 
 /** Withdraws the announcement, not the record; another worker of the host is unaffected. */
 export async function withdrawHost(redis: Redis, prefix: string, record: HostRecord): Promise<void> {
-  const key = aliveKey(prefix, record.host);
-  if ((await redis.get(key)) === announcementOf(record)) await redis.del(key);
+  await redis.eval(deleteIfEqual, 1, aliveKey(prefix, record.host), announcementOf(record));
 }
 
 /** Removes a host's record and its mark as drained. Returns which there were. */

@@ -1,6 +1,10 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { HostRecord } from "../../shared/contract/queue-records.ts";
+import { processSpace } from "../../shared/process.ts";
+import { createLog } from "../../shared/settings/log.ts";
+import { serveAlone } from "../../workers/host/serve-alone.ts";
 import { isRoot, nobody, waitFor, writeFile } from "../support/area.ts";
 import {
   commandEnv,
@@ -106,6 +110,17 @@ describe("a worker starts", () => {
       const startedAt = performance.now();
       await endCommand(await serveCommand(stage));
       expect(performance.now() - startedAt).toBeLessThan(9000);
+    }));
+
+  it("where the last one of its host had the number that this process has now", () =>
+    onQueue(async ({ redis, prefix }) => {
+      const [startedAt, space] = [new Date().toISOString(), processSpace()];
+      const dead = { pid: process.pid, startedAt: "2026-01-01T00:00:00.000Z", machine: "here", space };
+      await redis.set(`${prefix}:alive:hosta`, JSON.stringify(dead), "PX", 60_000);
+      const record = { host: "hosta", pid: process.pid, startedAt } as HostRecord;
+      const log = createLog({ logLevel: "silent", host: "hosta" });
+      await serveAlone("refuse", { redis, prefix, record, log }, AbortSignal.timeout(5000));
+      expect(JSON.parse((await redis.get(`${prefix}:alive:hosta`)) ?? "{}")).toMatchObject({ startedAt });
     }));
 
   it("once the announcement of one on another machine has run out", () =>

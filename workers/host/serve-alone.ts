@@ -45,9 +45,14 @@ export async function serveAlone(
 
 const isHere = ({ announcement }: OtherWorker) => announcement?.space === processSpace();
 
-/** Returns the announcement if its process ran on this machine and is gone. */
-const deadHere = (other: OtherWorker) =>
-  isHere(other) && !isAlive(other.announcement?.pid ?? 0) ? other.announcement : undefined;
+/**
+ * Returns the announcement if its process ran on this machine and is gone. One with this process's number is: numbers
+ * are used again, and in a container that is started again at once, with those of namespaces.
+ */
+function deadHere(other: OtherWorker): Announcement | undefined {
+  const pid = other.announcement?.pid ?? 0;
+  return isHere(other) && (pid === process.pid || !isAlive(pid)) ? other.announcement : undefined;
+}
 
 function served(host: string, announcement: Announcement | undefined): JobsError {
   return new JobsError("conflict", servedText(host, announcement), {
