@@ -16,11 +16,15 @@ while [ $# -gt 0 ]; do
   esac
 done
 if [ -z "$user" ]; then echo "$usage" >&2; exit 2; fi
-if ! id "$user" >/dev/null 2>&1; then
+if ! id -- "$user" >/dev/null 2>&1; then
   echo "install.sh: there is no user $user on this host" >&2
   exit 1
 fi
-if ! { [ -w "${root:-/etc}" ]; }; then
+if ! [ -d "${root:-/etc}" ]; then
+  echo "install.sh: there is no directory $root" >&2
+  exit 1
+fi
+if ! [ -w "${root:-/etc}" ]; then
   echo "install.sh: ${root:-/etc} cannot be written to: run this as root" >&2
   exit 1
 fi
@@ -51,6 +55,6 @@ Next:
   1. set MTJOBS_REDIS_URL and MTJOBS_AREAS in /etc/mtjobs.env
   2. on each homehost: systemctl enable --now mtjobs-worker
   3. on one host, for the pages and HTTP: systemctl enable --now mtjobs-server
-  4. mtjobs status
+  4. (set -a; . /etc/mtjobs.env; mtjobs status)
 To remove it again: $top/uninstall.sh
 END

@@ -13,13 +13,15 @@ while [ $# -gt 0 ]; do
     *) echo "uninstall.sh: unknown argument $1" >&2; echo "$usage" >&2; exit 2 ;;
   esac
 done
-if ! { [ -w "${root:-/etc}" ]; }; then
+if ! [ -w "${root:-/etc}" ]; then
   echo "uninstall.sh: ${root:-/etc} cannot be written to: run this as root" >&2
   exit 1
 fi
 top=$(cd "$(dirname "$0")" && pwd -P)
 
 for unit in mtjobs-worker mtjobs-server; do
+  # The unit of another installation stays.
+  grep -qsF "ExecStart=$top/bin/" "$root/etc/systemd/system/$unit.service" || continue
   if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl disable --now "$unit" 2>/dev/null || true; fi
   rm -f "$root/etc/systemd/system/$unit.service"
 done

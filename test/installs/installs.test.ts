@@ -185,6 +185,11 @@ describe.skipIf(!isReachable)("the packages (need the npm registry)", () => {
         status: 1,
         stderr: "install.sh: there is no user no-such-user on this host\n",
       });
+      expect(await install("--user", "-u", "--root", host)).toMatchObject({ status: 1 });
+      expect(await install("--user", "daemon", "--root", join(host, "none"))).toMatchObject({
+        status: 1,
+        stderr: `install.sh: there is no directory ${join(host, "none")}\n`,
+      });
       expect(readdirSync(host)).toEqual([]);
       expect(await install("--user", "daemon", "--root", host)).toMatchObject({ status: 0, stderr: "" });
       const worker = join(host, "etc", "systemd", "system", "mtjobs-worker.service");
@@ -193,9 +198,15 @@ describe.skipIf(!isReachable)("the packages (need the npm registry)", () => {
       const linked = join(host, "usr", "local", "bin", "mtjobs");
       expect(await must(linked, ["--version"], "/", bare)).toBe(`${manifest.version}\n`);
       expect(statSync(join(host, "etc", "mtjobs.env")).mode & 0o777).toBe(0o600);
-      expect(await run(join(top, "uninstall.sh"), ["--purge", "--root", host], "/", bare)).toMatchObject({
-        status: 0,
-      });
+      const uninstall = (...args: string[]) =>
+        run(join(top, "uninstall.sh"), [...args, "--root", host], "/", bare);
+      // As after the installation of a later version.
+      const unit = readFileSync(worker, "utf8");
+      writeFileSync(worker, unit.replaceAll(top, "/opt/mtjobs-later"));
+      expect(await uninstall()).toMatchObject({ status: 0 });
+      expect(readFileSync(worker, "utf8")).toContain("ExecStart=/opt/mtjobs-later/bin/mtjobs worker");
+      writeFileSync(worker, unit);
+      expect(await uninstall("--purge")).toMatchObject({ status: 0 });
       const left = readdirSync(host, { recursive: true, withFileTypes: true }).filter(
         (entry) => !entry.isDirectory(),
       );
