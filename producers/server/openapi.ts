@@ -35,7 +35,11 @@ export async function describeApi(app: FastifyInstance, version: string, basePat
     transform: jsonSchemaTransform,
     transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
   });
-  await app.register(swaggerUi, { routePrefix: docsPath, uiConfig: { docExpansion: "list" } });
+  await app.register(swaggerUi, {
+    routePrefix: docsPath,
+    indexPrefix: basePath,
+    uiConfig: { docExpansion: "list" },
+  });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
 }
 

@@ -207,6 +207,7 @@ describe("a trusted proxy", () => {
     ])
       expect([path, (await ask(`${at}/${path}`)).status]).toEqual([path, 200]);
     expect((await ask(`${at}/queues`)).body).toContain('href="/farm/jobs/queues/');
+    expect((await ask(`${at}/docs`)).body).toContain('href="/farm/jobs/docs/static/swagger-ui.css"');
     const headers = { authorization: `Bearer ${token}` };
     expect((await ask(`${served.server.url}/api/v1/jobs`, { headers })).status).toBe(200);
     expect((await ask(`${served.server.url}/farm/jobsX`, { headers })).status).toBe(404);
