@@ -67,6 +67,7 @@ it.each([
   [["b*", "--run-id", "7"], "--run-id is for one area"],
   [["--all", "/areas/a1", "--age", "30d"], "--all means every area"],
   [["--all"], "no selector given"],
+  [["/areas/a1", "/areas/a2", "--age", "30d"], "quote a pattern: 'chips/*'"],
   [["c*", "--age", "30d"], "matches c*"],
 ])("refuses %j and adds nothing", (args, named) =>
   onQueue(async (stage) => {

@@ -138,8 +138,11 @@ function usageError(error: CommanderError, command: string): JobsError {
   const [message = "", suggestion = ""] = error.message
     .replace(/(unknown option '[^'=]*)=[^\n]*/, "$1'")
     .split("\n");
+  // A shell expanded a pattern.
+  const isSeveralAreas = /^error: too many arguments for '(reduce|restore)'/.test(message);
+  const quoting = isSeveralAreas ? "name one area, or quote a pattern: 'chips/*'" : undefined;
   return new JobsError("usage", message.replace(/^error: /, ""), {
-    hint: suggestion === "" ? undefined : `${suggestion.replace(/^\((.*)\)$/, "$1")}${more}`,
+    hint: suggestion === "" ? quoting : `${suggestion.replace(/^\((.*)\)$/, "$1")}${more}`,
   });
 }
 
