@@ -2,6 +2,11 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 
 const isReading = ({ method }: FastifyRequest) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
+/** Maximum characters of a value: an area's path may have 4096, a body a million. */
+const longest = 4096;
+
+const shown = (value: unknown) => (typeof value === "string" ? value.slice(0, longest) : undefined);
+
 /** Writes a line to the log for each request that could change something: who asked for what, and the answer. */
 export function auditChanges(app: FastifyInstance): void {
   app.addHook("onResponse", async (request, reply) => {
@@ -11,7 +16,10 @@ export function auditChanges(app: FastifyInstance): void {
     const { job, area } = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
     request.log.info(
       {
-        audit: { by: caller, token: accessToken, method, path, params, job, area, status: reply.statusCode },
+        audit: {
+          ...{ by: caller, token: accessToken, method, path, params },
+          ...{ job: shown(job), area: shown(area), status: reply.statusCode },
+        },
       },
       `audit: ${caller} ${method} ${path}: ${reply.statusCode}`,
     );

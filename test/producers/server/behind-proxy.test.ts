@@ -51,6 +51,8 @@ describe("tokens of a file", () => {
         expect(await status("grafana", "POST", "/api/v1/jobs", reduce)).toBe(403);
         expect(await status("grafana", "DELETE", "/api/v1/jobs/x")).toBe(403);
         expect(await status("night-jobs", "POST", "/api/v1/jobs", reduce)).toBe(202);
+        const long = { job: "reduce", area: `/${"x".repeat(500_000)}` };
+        expect(await status("night-jobs", "POST", "/api/v1/jobs", long)).toBe(400);
         const migrate = { job: "migrate", area, to: "hosta", takeover: true, confirmed: true };
         expect(await status("night-jobs", "POST", "/api/v1/jobs", migrate)).toBe(403);
         expect(await status("ann", "POST", "/api/v1/jobs", migrate)).not.toBe(403);
@@ -70,6 +72,8 @@ describe("tokens of a file", () => {
           status: 202,
         });
         expect(lines.filter((line) => line.includes('"status":403')).length).toBe(4);
+        // No line is as long as the body that someone sent.
+        expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(5000);
         for (const { token } of tokens) expect(stderr()).not.toContain(token);
       },
       ["--board-write"],
