@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 // The command `mtjobs`. Imports nothing that an old Node could not load, and the rest only on a Node that is recent
@@ -20,11 +21,12 @@ function runWithOtherNode(): void {
   const installed = `../../scripts/node/node_modules/node-${process.platform}-${process.arch}/bin/node`;
   const node = fileURLToPath(new URL(installed, import.meta.url));
   if (existsSync(node)) {
-    // Ends as the command does; signals of a terminal reach it too.
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-    const { status, signal } = spawnSync(node, process.argv.slice(1), { stdio: "inherit" });
-    if (signal !== null) process.kill(process.pid, "SIGKILL");
-    process.exitCode = status ?? 1;
+    const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.on(signal, () => child.kill(signal));
+    child.once("exit", (code, signal) => {
+      process.exitCode = code ?? 128 + (constants.signals[signal ?? "SIGKILL"] ?? 0);
+    });
     return;
   }
   process.stderr.write(

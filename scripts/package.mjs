@@ -111,7 +111,16 @@ async function makeFarmTarball(staged, { version, out, fast }) {
     chmodSync(join(top, "bin", "mtjobs"), 0o755);
     await mustRun(
       "tar",
-      ["--create", "--xz", "--owner=0", "--group=0", "--file", join(out, `${name}.tar.xz`), name],
+      [
+        "--create",
+        "--xz",
+        "--owner=0",
+        "--mode=u=rwX,go=rX",
+        "--group=0",
+        "--file",
+        join(out, `${name}.tar.xz`),
+        name,
+      ],
       {
         cwd: work,
         env: { ...process.env, XZ_OPT: fast ? "-0 -T0" : "-9 -T0" },

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { matchesGlob, normalize, relative, resolve } from "node:path";
+import { normalize, relative, resolve } from "node:path";
+import { minimatch } from "minimatch";
 import { JobsError } from "../../shared/errors.ts";
 import { isInside } from "../../shared/files/roots.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
@@ -44,11 +45,11 @@ export function chooseAreas(given: readonly string[], { settings, cwd, env }: Ch
     const relativePattern = normalize(pattern);
     const areas = found.areas.filter(
       ({ area }) =>
-        matchesGlob(area, pattern) ||
+        minimatch(area, pattern) ||
         // Not joined with the root, whose own name may have signs of a pattern.
         settings.areas
           .map((root) => resolve(root))
-          .some((root) => isInside(area, root) && matchesGlob(relative(root, area), relativePattern)),
+          .some((root) => isInside(area, root) && minimatch(relative(root, area), relativePattern)),
     );
     if (areas.length > 0) return areas;
     throw new JobsError("usage", `no area below ${settings.areas.join(":")} matches ${pattern}`, {

@@ -58,7 +58,7 @@ export async function jobsQueued<Name extends MoveName>(
   return {
     document: { jobs, refused, warnings } satisfies ManyJobs,
     text: manyText({ jobs, refused, warnings }),
-    exit: refused.length === 0 ? ExitCode.done : ExitCode.failed,
+    exit: refused.length + warnings.length === 0 ? ExitCode.done : ExitCode.failed,
     ...(jobs.some(({ duplicate }) => !duplicate) ? { changed: true } : {}),
   };
 }

@@ -17,8 +17,6 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Needs no token. */
     open?: boolean;
-    /** What the token must be allowed; by default to read for GET, else to operate. */
-    needs?: Role;
   }
 }
 
@@ -109,13 +107,14 @@ export function guardAccess(app: FastifyInstance, rules: AccessRules): void {
   const failures = new RateLimiterMemory({ points: tries, duration: window });
   app.decorateRequest("caller", "");
   app.decorateRequest("accessToken", undefined);
-  app.decorateRequest("role", "admin");
+  app.decorateRequest("role", "read");
 
   async function admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const credentials = credentialsOf(request);
     const token = credentials === undefined ? undefined : findToken(tokens, credentials.secret);
-    const user = proxyUser(request, rules) ?? (credentials?.user || token?.name);
-    request.caller = callerOf(request, user === "token" ? undefined : user);
+    // The owner of a named token cannot pass for another user; MTJOBS_TOKEN is shared by those who give their names.
+    const given = token === undefined || token.isShared ? credentials?.user : token.name;
+    request.caller = callerOf(request, proxyUser(request, rules) ?? given);
     if (token !== undefined) {
       // Never limited: behind a proxy, others could lock the owner out.
       request.accessToken = token.name;
@@ -142,13 +141,14 @@ export function guardAccess(app: FastifyInstance, rules: AccessRules): void {
       return refuse(reply, 421, "without a token only requests to a loopback name are accepted");
     }
     if (isCrossSite(request)) return refuse(reply, 403, "requests from pages of other sites are refused");
-    return tokens.length === 0 ? undefined : await admit(request, reply);
+    if (tokens.length > 0) return await admit(request, reply);
+    request.role = "admin";
   });
 }
 
 /** Refuses what the request's token may not do. */
 function refuseRole(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
-  const needed = request.routeOptions.config.needs ?? (isReading(request) ? "read" : "operate");
+  const needed = isReading(request) ? "read" : "operate";
   if (mayUse(request.role, needed)) return undefined;
   return refuse(
     reply,

@@ -12,6 +12,8 @@ export interface AccessToken {
   name: string;
   role: Role;
   digest: Buffer;
+  /** MTJOBS_TOKEN: several users may have it. */
+  isShared: boolean;
 }
 
 /** Minimum characters of a token that cannot be guessed: at least 64 bits as random hexadecimal digits. */
@@ -38,7 +40,10 @@ const digest = (text: string) => createHash("sha256").update(text).digest();
  *   have the same text
  */
 export function readTokens({ token, tokensFile }: Pick<Settings, "token" | "tokensFile">): AccessToken[] {
-  const own = token === undefined ? [] : [{ name: "token", role: "admin" as const, digest: digest(token) }];
+  const own =
+    token === undefined
+      ? []
+      : [{ name: "MTJOBS_TOKEN", role: "admin" as const, digest: digest(token), isShared: true }];
   return tokensFile === undefined ? own : [...own, ...readFile(tokensFile, own)];
 }
 
@@ -61,7 +66,12 @@ function readFile(file: string, own: readonly AccessToken[]): AccessToken[] {
   const names = tokens.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw wrong(`names ${twice} twice`, "give each token a name of its own");
-  const read = tokens.map(({ name, token, role }) => ({ name, role, digest: digest(token) }));
+  const read = tokens.map(({ name, token, role }) => ({
+    name,
+    role,
+    digest: digest(token),
+    isShared: false,
+  }));
   const all = [...own, ...read];
   const [same] = read.filter((each) => all.find(({ digest }) => digest.equals(each.digest)) !== each);
   if (same !== undefined)

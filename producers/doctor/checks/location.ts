@@ -46,7 +46,8 @@ function checkPolicies({ area }: DoctorContext): Check[] {
   const names = policies.map(({ name }) => name);
   const details = { policies: names, problems };
   if (problems.length > 0) {
-    const remedy = "correct [reduce-records] in megatest.config; its other lines are in effect";
+    const remedy =
+      "correct what is named, in megatest.config or in mtjobs.config of the root; other lines are in effect";
     return [bad("reduce-records", problems.join("; "), { remedy, details })];
   }
   if (names.length === 0) return [];

@@ -61,6 +61,8 @@ const enqueueRoute =
       },
       async (request, reply) => {
         const { job, area, requestedBy = request.caller, ...options } = request.body as JobBody;
+        if (requestedBy !== request.caller && !mayUse(request.role, "admin"))
+          return sendProblem(reply, plainProblem(403, "requestedBy needs a token with the role admin"));
         if ((options.takeover === true || options.now === true) && !mayUse(request.role, "admin"))
           return sendProblem(reply, plainProblem(403, "takeover and now need a token with the role admin"));
         const enqueue = (jobId?: string) =>

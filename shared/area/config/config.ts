@@ -17,6 +17,8 @@ export interface MegatestConfig {
   names(section: string): string[];
   /** What was not read, such as missing includes. */
   warnings: readonly string[];
+  /** Why the defaults of the area's root do not count, if there are any. */
+  defaultsProblem?: string;
 }
 
 export interface ConfigSources {

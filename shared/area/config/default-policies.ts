@@ -23,7 +23,7 @@ interface DefaultsPlace {
 
 /**
  * Gives an area without `[reduce-records]` that of the root it is in, from mtjobs.config there. A file that cannot be
- * read, or that others than the root's owner could have written, is a warning.
+ * read, or that others than the root's owner could have written, is a problem of the policies.
  */
 export function withDefaultPolicies(config: MegatestConfig, place: DefaultsPlace): MegatestConfig {
   if (config.names(policySection).length > 0) return config;
@@ -31,10 +31,7 @@ export function withDefaultPolicies(config: MegatestConfig, place: DefaultsPlace
   const [root] = roots.filter((each) => isInside(realPath, each)).sort((a, b) => b.length - a.length);
   if (root === undefined) return config;
   const file = join(root, defaultsName);
-  const problem = (why: string) => ({
-    ...config,
-    warnings: [...config.warnings, `${file} is ignored: ${why}`],
-  });
+  const problem = (why: string) => ({ ...config, defaultsProblem: `${file} is ignored: ${why}` });
   const stat = lstatSync(file, { throwIfNoEntry: false });
   if (stat === undefined) return config;
   if (!stat.isFile()) return problem("it is not a regular file");

@@ -84,8 +84,14 @@ const defaultEveryMs = 24 * 3_600_000;
 const leastEveryMs = 60_000;
 
 /** Reads `[reduce-records]`: lines `name target=%/%/%; runname=%; age=30d; keep=5`. Never throws. */
-export function readPolicies(config: Pick<MegatestConfig, "get" | "names">): ReducePolicies {
-  const found: ReducePolicies = { policies: [], problems: [] };
+export function readPolicies(
+  config: Pick<MegatestConfig, "get" | "names" | "defaultsProblem">,
+): ReducePolicies {
+  const { defaultsProblem } = config;
+  const found: ReducePolicies = {
+    policies: [],
+    problems: defaultsProblem === undefined ? [] : [defaultsProblem],
+  };
   for (const name of config.names(policySection)) {
     // A line that says only this switches the defaults of a root off.
     if (name === "off" && config.get(policySection, name)?.trim() === "") continue;

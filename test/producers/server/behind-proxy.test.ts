@@ -56,8 +56,11 @@ describe("tokens of a file", () => {
         const migrate = { job: "migrate", area, to: "hosta", takeover: true, confirmed: true };
         expect(await status("night-jobs", "POST", "/api/v1/jobs", migrate)).toBe(403);
         expect(await status("ann", "POST", "/api/v1/jobs", migrate)).not.toBe(403);
-        expect(await status("night-jobs", "PUT", "/queues/api/queues/pause")).toBe(403);
-        expect(await status("ann", "PUT", "/queues/api/queues/pause")).not.toBe(403);
+        expect(await status("night-jobs", "PUT", "/queues/api/queues/host.hosta/pause")).toBe(403);
+        expect(await status("ann", "PUT", "/queues/api/queues/host.hosta/pause")).toBe(200);
+        const forged = { ...reduce, keep: 2, requestedBy: "boss@hosta" };
+        expect(await status("night-jobs", "POST", "/api/v1/jobs", forged)).toBe(403);
+        expect(await status("ann", "POST", "/api/v1/jobs", forged)).toBe(202);
         await waitFor("the audit", () => /"status":202/.test(stderr()), { state: stderr });
         const lines = stderr()
           .split("\n")
@@ -71,7 +74,7 @@ describe("tokens of a file", () => {
           area,
           status: 202,
         });
-        expect(lines.filter((line) => line.includes('"status":403')).length).toBe(4);
+        expect(lines.filter((line) => line.includes('"status":403')).length).toBe(5);
         // No line is as long as the body that someone sent.
         expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(5000);
         for (const { token } of tokens) expect(stderr()).not.toContain(token);

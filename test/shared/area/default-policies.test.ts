@@ -65,19 +65,20 @@ describe("[reduce-records] of a root's mtjobs.config", () => {
       () => writeFileSync(defaults, "[include missing.config\n\u0000"),
       "mtjobs.config",
     ],
-  ])("is ignored with a warning where it is %s", (_, spoil, why) => {
+  ])("is ignored and named as a problem where it is %s", (_, spoil, why) => {
     spoil();
-    const { config } = open(area());
-    expect(readPolicies(config).policies).toEqual([]);
-    expect(config.warnings.join()).toContain(why);
+    const { policies, problems } = readPolicies(open(area()).config);
+    expect([policies, problems]).toEqual([[], [expect.stringContaining(why)]]);
   });
 
-  it.runIf(isRoot)("is ignored with a warning where it belongs to another user than the root's owner", () => {
-    chownSync(defaults, 65534, 65534);
-    const { config } = open(area());
-    expect(readPolicies(config).policies).toEqual([]);
-    expect(config.warnings.join()).toContain("must belong to");
-  });
+  it.runIf(isRoot)(
+    "is ignored and named as a problem where it belongs to another user than the root's owner",
+    () => {
+      chownSync(defaults, 65534, 65534);
+      const { policies, problems } = readPolicies(open(area()).config);
+      expect([policies, problems]).toEqual([[], [expect.stringContaining("must belong to")]]);
+    },
+  );
 
   it("is what a worker follows in the areas that are at home", async () => {
     const path = area();

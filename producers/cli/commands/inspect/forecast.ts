@@ -29,7 +29,7 @@ export const addForecast: AddCommand = (program, bind) => {
       ["mtjobs forecast --age 90d --keep 5", "for these selectors"],
       ["mtjobs forecast 'chips/*' /areas/a1 --json", "some areas, for programs"],
     ],
-    exits: { 1: "an area could not be read" },
+    exits: { 1: "an area or a directory could not be read" },
   });
   bind(command, forecast);
 };
@@ -45,6 +45,7 @@ async function forecast({ args, options, settings, io }: CommandContext): Promis
   const request =
     given.length === 0 ? undefined : Object.fromEntries(given.map((name) => [name, options[name]]));
   const document = forecastAreas(chosen, request, { settings, env: io.env });
-  const isComplete = document.areas.every(({ problem }) => problem === null);
+  const isComplete =
+    document.warnings.length === 0 && document.areas.every(({ problem }) => problem === null);
   return { document, text: forecastText(document), exit: isComplete ? ExitCode.done : ExitCode.failed };
 }
