@@ -104,6 +104,17 @@ export function npm(args, options) {
   return run("npm", args, options);
 }
 
+/** Resolves to the exit status of `work`: what it resolves to, 0 without a value. A SetupError is printed as one line. */
+export async function statusOf(work) {
+  try {
+    return (await work()) ?? 0;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(error.message);
+    return error.status;
+  }
+}
+
 /** Returns true if the module was started as a program (not imported). */
 export function isProgram(moduleUrl) {
   return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(moduleUrl);

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { exitStatus, isProgram, npm, root, SetupError, say } from "./command.mjs";
+import { exitStatus, isProgram, npm, root, SetupError, say, statusOf } from "./command.mjs";
 
 /** Tests start TypeScript files, which needs this Node; the built product runs on older ones (package.json). */
 const oldestMajor = 24;
@@ -63,12 +63,8 @@ export function runAgain(node) {
 }
 
 if (isProgram(import.meta.url)) {
-  try {
+  process.exitCode = await statusOf(async () => {
     const node = await checkoutNode();
     process.stdout.write(`${node === undefined ? process.env.PATH : pathWith(node)}\n`);
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    say(error.message);
-    process.exitCode = error.status;
-  }
+  });
 }

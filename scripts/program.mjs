@@ -1,5 +1,5 @@
 /** What every set-up script that is run as a program does first. */
-import { isProgram, SetupError, say } from "./command.mjs";
+import { isProgram, statusOf } from "./command.mjs";
 import { checkoutNode, runAgain } from "./node.mjs";
 
 /**
@@ -13,13 +13,8 @@ export async function asProgram(moduleUrl, work) {
     process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
     process.channel?.unref();
   }
-  try {
+  process.exitCode = await statusOf(async () => {
     const node = await checkoutNode();
-    const status = node === undefined ? await work(process.argv.slice(2)) : await runAgain(node);
-    process.exitCode = status ?? 0;
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    say(error.message);
-    process.exitCode = error.status;
-  }
+    return node === undefined ? await work(process.argv.slice(2)) : await runAgain(node);
+  });
 }

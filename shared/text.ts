@@ -48,3 +48,8 @@ export function verbOf(job: unknown): JobVerb {
 export function listeningUrl({ address, family, port }: AddressInfo): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
+
+/** Quotes a word for a shell, if it needs that. */
+export function shellWord(text: string): string {
+  return /^[\w/.:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -7,6 +7,7 @@ import { JobsError, systemCode } from "../../shared/errors.ts";
 import { resolveInside, resolveRoots } from "../../shared/files/roots.ts";
 import { currentUser } from "../../shared/process.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
+import { shellWord } from "../../shared/text.ts";
 import { isoTime } from "../areas/iso-time.ts";
 import { areaBaseName, cacheDirectoryOf } from "./sample-area/area-files.ts";
 import { buildArea, type SampleArea, type SampleAreaOptions } from "./sample-area/build-area.ts";
@@ -123,7 +124,7 @@ function assertNoCaches(plans: readonly SampleAreaOptions[]): void {
   const found = plans.filter((plan) => checkOwnDirectory(plan, cacheOf(plan)) !== undefined).map(cacheOf);
   if (found.length === 0) return;
   throw new JobsError("usage", `there are caches of earlier areas of this path: ${found.join(", ")}`, {
-    hint: `remove them if those areas are gone (rm -r '${found.join("' '")}'), or name another directory`,
+    hint: `remove them if those areas are gone (rm -r ${found.map(shellWord).join(" ")}), or name another directory`,
   });
 }
 

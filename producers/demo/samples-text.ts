@@ -1,4 +1,4 @@
-import { agoText, bytesText } from "../../shared/text.ts";
+import { agoText, bytesText, shellWord } from "../../shared/text.ts";
 import { textTable } from "../format/table.ts";
 import { nextSteps } from "./demo-text.ts";
 import type { SampleReport } from "./make-samples.ts";
@@ -34,11 +34,11 @@ export function samplesText({ directory, host, areas }: SampleReport, calls: Sam
 
 function steps(directory: string, areas: SampleReport["areas"], calls: SampleCalls): string {
   const { command, environment, hasRoots } = calls;
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}`);
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${shellWord(value)}`);
   const exported: [string][] = variables.length === 0 ? [] : [[`export ${variables.join(" ")}`]];
-  const area = quoted(`${directory}/release`);
-  const roots = hasRoots ? "" : `MTJOBS_AREAS=${quoted(directory)} `;
-  const caches = areas.map(({ cache }) => quoted(cache)).join(" ");
+  const area = shellWord(`${directory}/release`);
+  const roots = hasRoots ? "" : `MTJOBS_AREAS=${shellWord(directory)} `;
+  const caches = areas.map(({ cache }) => shellWord(cache)).join(" ");
   return nextSteps("What to try next:", [
     ...exported,
     [`${command} status ${area}`, "its runs, sizes and home"],
@@ -46,11 +46,6 @@ function steps(directory: string, areas: SampleReport["areas"], calls: SampleCal
     [`${command} reduce ${area} --age 90d --inline`, "move it, without Redis"],
     [`${command} list-runs ${area} --full-db`, "all runs, and where each is now"],
     [`${roots}${command} worker`, "with Redis: also follows the policy of nightly"],
-    [`rm -r ${quoted(directory)} ${caches}`],
+    [`rm -r ${shellWord(directory)} ${caches}`],
   ]);
-}
-
-/** As a shell reads it. */
-function quoted(text: string): string {
-  return /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

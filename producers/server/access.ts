@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { isLoopback } from "../cli/options/listen-address.ts";
 import { plainProblem, sendProblem } from "./routes/problems.ts";
-import { mayUse, type Role } from "./routes/roles.ts";
+import { isReading, mayUse, type Role } from "./routes/roles.ts";
 import { type AccessToken, findToken } from "./tokens.ts";
 
 declare module "fastify" {
@@ -50,8 +50,6 @@ function addressKey(ip: string): string {
 function callerOf(request: FastifyRequest, user: string | undefined): string {
   return `${/^[\w.+-]{1,64}$/.test(user ?? "") ? user : "http"}@${request.ip}`;
 }
-
-const isReading = ({ method }: Pick<FastifyRequest, "method">) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
 /** Returns true for a request that a page of another site made; mtjobs's own pages never send one. */
 function isCrossSite({ headers, method, host }: FastifyRequest): boolean {

@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
-
-const isReading = ({ method }: FastifyRequest) => ["GET", "HEAD", "OPTIONS"].includes(method);
+import type { FastifyInstance } from "fastify";
+import { isReading } from "./routes/roles.ts";
 
 /** Maximum characters of a value: an area's path may have 4096, a body a million. */
 const longest = 4096;

@@ -63,14 +63,14 @@ export function assertCompletedKept(
 export function assertOneArea(area: Area, files: Partial<Record<Part, string>>, open: Opener): void {
   const db = open(files);
   try {
-    const strange = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
-    if (strange === undefined) return;
+    const foreign = findForeignPart(db, targetKeys(area.config), Object.keys(files) as Part[]);
+    if (foreign === undefined) return;
     throw new JobsError(
       "conflict",
-      `the ${strange === "cache" ? "cache" : "cache's ref"} ${files[strange]} has no run in common with ${area.megatestDb}: it belongs to another area`,
+      `the ${foreign === "cache" ? "cache" : "cache's ref"} ${files[foreign]} has no run in common with ${area.megatestDb}: it belongs to another area`,
       {
         hint: "find out how it came there and move it away; Megatest then creates a cache for this area",
-        details: { part: strange, directory: dirname(files[strange] ?? "") },
+        details: { part: foreign, directory: dirname(files[foreign] ?? "") },
       },
     );
   } finally {

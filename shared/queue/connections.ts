@@ -114,8 +114,8 @@ export async function connectRedis(url: string, setting?: string): Promise<Redis
     return redis;
   } catch (error) {
     redis.disconnect();
-    const told = replyError(error, url, setting) ?? replyError(last, url, setting);
-    const refusal = told ?? replyError(await greeting(url), url, setting);
+    const replied = replyError(error, url, setting) ?? replyError(last, url, setting);
+    const refusal = replied ?? replyError(await greeting(url), url, setting);
     if (refusal !== undefined) throw refusal;
     if (isReply(error)) {
       throw new JobsError("bad-redis", `Redis at ${withoutPassword(url)} refuses access: ${error.message}`, {

@@ -10,7 +10,7 @@ import { rest } from "../area-db/transaction.ts";
 /** What a worker does if another one serves its host: end, or wait until that one is gone. */
 export type Alone = "refuse" | "standby";
 
-/** Ms between two looks at the other worker. */
+/** Ms between two checks of the other worker. */
 const pause = 500;
 
 /**
@@ -24,7 +24,7 @@ export async function serveAlone(
   { redis, prefix, record, log }: { redis: Redis; prefix: string; record: HostRecord; log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
-  let [told, leftMs] = [false, Number.POSITIVE_INFINITY];
+  let [isLogged, leftMs] = [false, Number.POSITIVE_INFINITY];
   for (;;) {
     const other = await claimHost(redis, prefix, record);
     if (other === undefined) return;
@@ -33,12 +33,12 @@ export async function serveAlone(
       await withdrawDead(redis, prefix, record.host, dead);
       continue;
     }
-    // Renewed since the last look.
+    // Renewed since the last check.
     const isRenewed = other.leftMs > leftMs;
     if (alone === "refuse" && (isRenewed || isHere(other))) throw served(record.host, other.announcement);
     leftMs = other.leftMs;
-    if (!told) log.info(`waiting: ${servedText(record.host, other.announcement)}`);
-    told = true;
+    if (!isLogged) log.info(`waiting: ${servedText(record.host, other.announcement)}`);
+    isLogged = true;
     await rest(pause, signal);
   }
 }

@@ -19,18 +19,27 @@ export function runIds(text: string): RunId[] {
   });
 }
 
-/** Adds the options that select runs; together they narrow the selection. */
-export function addSelectors(command: Command, texts: SelectorTexts): Command {
+/** Adds the selectors that a run's own row answers; together they narrow the selection. @param age help text of `--age` */
+export function addRowSelectors(
+  command: Command,
+  { keep, includeLocked }: SelectorTexts,
+  age: string,
+): Command {
   return command
     .optionsGroup("Selectors (a run must match all that are given):")
     .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%", pattern("--target"))
     .option("--runname <pattern>", "the run's name", pattern("--runname"))
     .option("--state <list>", "the run's state", pattern("--state"))
     .option("--status <list>", "the run's status", pattern("--status"))
-    .option("--age <duration>", "no activity for longer than this", duration("--age"))
-    .option("--keep <n>", texts.keep, wholeNumber("--keep", 0))
+    .option("--age <duration>", age, duration("--age"))
+    .option("--keep <n>", keep, wholeNumber("--keep", 0))
+    .option("--include-locked", includeLocked);
+}
+
+/** Adds the options that select runs of a job. */
+export function addSelectors(command: Command, texts: SelectorTexts): Command {
+  return addRowSelectors(command, texts, "no activity for longer than this")
     .option("--run-id <list>", "ids, comma-separated", runIds)
-    .option("--include-locked", texts.includeLocked)
     .option(
       "--dead-after <duration>",
       "treat an unfinished test without activity for longer than this as dead",

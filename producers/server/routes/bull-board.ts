@@ -7,7 +7,7 @@ import { builtFile } from "../../../shared/process.ts";
 import { queueName } from "../../../shared/queue/names.ts";
 import { knownHosts } from "../../jobs/list-jobs.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
-import { mayUse } from "./roles.ts";
+import { isReading, mayUse } from "./roles.ts";
 import type { ServerContext } from "./server-context.ts";
 
 const boardPath = "/queues";
@@ -60,13 +60,13 @@ export async function addBoard(app: FastifyInstance, context: ServerContext, wri
 
   await app.register(async (scope) => {
     scope.addHook("onRequest", async (request, reply) => {
-      if (!write && !["GET", "HEAD"].includes(request.method)) {
+      if (!write && !isReading(request)) {
         return sendProblem(
           reply,
           plainProblem(405, "the board is read-only: the server was started without --board-write"),
         );
       }
-      if (!["GET", "HEAD"].includes(request.method) && !mayUse(request.role, "admin"))
+      if (!isReading(request) && !mayUse(request.role, "admin"))
         return sendProblem(reply, plainProblem(403, "only a token with the role admin may change queues"));
       if (refreshed === undefined || performance.now() - refreshed.at > freshFor)
         refreshed = { at: performance.now(), done: showHosts() };

@@ -4,6 +4,7 @@ import type { Area } from "../../../shared/area/area.ts";
 import { startedAtMs } from "../../../shared/area/servers.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { isInside } from "../../../shared/files/roots.ts";
+import { shellWord } from "../../../shared/text.ts";
 
 /** A Megatest process that was started when another host was the home. */
 interface OldClient {
@@ -58,6 +59,3 @@ export function oldClientWarnings(area: Area, host: string, row: Pick<MigrationR
 /** Tells how to start a server: without one, older clients ask the old home and are refused. */
 export const startServer = (host: string, area: string) =>
   `start a server on ${host}: cd ${shellWord(area)} && megatest -server -`;
-
-const shellWord = (text: string) =>
-  /^[\w/.:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

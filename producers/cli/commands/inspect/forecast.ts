@@ -1,9 +1,13 @@
 import { ExitCode } from "../../../../shared/error-codes.ts";
 import { forecastText } from "../../../format/forecast.ts";
 import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
-import { duration, pattern, wholeNumber } from "../../options/option-values.ts";
+import { addRowSelectors } from "../../options/selectors.ts";
 import type { Outcome } from "../../outcome.ts";
 
+const selectorTexts = {
+  keep: "keep the newest N of each target in place",
+  includeLocked: "include runs that their owner locked",
+};
 const selectors = ["target", "runname", "state", "status", "age", "keep", "includeLocked"] as const;
 
 export const addForecast: AddCommand = (program, bind) => {
@@ -13,15 +17,8 @@ export const addForecast: AddCommand = (program, bind) => {
     .description(
       "Estimate for each area what a reduce would move and free, and how fast it grows, from megatest.db alone. Read-only. Without selectors: by the area's [reduce-records], or runs older than 30 days. A reduce --dry-run of one area is exact.",
     )
-    .argument("[areas...]", "paths, or patterns such as 'chips/*' below --areas (default: all areas there)")
-    .optionsGroup("Selectors (a run must match all that are given):")
-    .option("--target <pattern>", "key values joined by /, such as ubuntu/nfs/%", pattern("--target"))
-    .option("--runname <pattern>", "the run's name", pattern("--runname"))
-    .option("--state <list>", "the run's state", pattern("--state"))
-    .option("--status <list>", "the run's status", pattern("--status"))
-    .option("--age <duration>", "begun longer ago than this", duration("--age"))
-    .option("--keep <n>", "keep the newest N of each target in place", wholeNumber("--keep", 0))
-    .option("--include-locked", "include runs that their owner locked");
+    .argument("[areas...]", "paths, or patterns such as 'chips/*' below --areas (default: all areas there)");
+  addRowSelectors(command, selectorTexts, "begun longer ago than this");
   addSharedOptions(command);
   addHelp(command, {
     examples: [

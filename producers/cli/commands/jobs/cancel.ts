@@ -1,6 +1,7 @@
 import { cancelJob } from "../../../jobs/find-job.ts";
 import { withSession } from "../../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions } from "../../command.ts";
+import { addJobHost } from "../../options/job-host.ts";
 
 export const addCancel: AddCommand = (program, bind) => {
   const command = program
@@ -10,10 +11,7 @@ export const addCancel: AddCommand = (program, bind) => {
       "Cancel a job. A waiting job is removed from its queue. A running job stops at its next batch; what it has moved stays moved, and the same job started again continues from there. A migration is undone unless .homehost has already been replaced.",
     )
     .argument("<id>", "the job's id");
-  command.option(
-    "--host <name>",
-    "search only this host's queue; needed for a job that was added without an id",
-  );
+  const hostOf = addJobHost(command);
   addSharedOptions(command);
   addHelp(command, {
     examples: [
@@ -23,8 +21,7 @@ export const addCancel: AddCommand = (program, bind) => {
     exits: { 2: "no such job", 4: "Redis is unreachable" },
   });
   bind(command, async ({ settings, args }) => {
-    // Only the command's own --host, as in `jobs`.
-    const at = command.opts().host as string | undefined;
+    const at = hostOf();
     const jobId = args[0] as string;
     const cancelled = await withSession(settings, (session) => cancelJob(session, jobId, at));
     const { host, outcome } = cancelled;

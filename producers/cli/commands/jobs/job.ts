@@ -12,6 +12,7 @@ import { failedMigration, isMigrateResult } from "../../../jobs/job-view.ts";
 import { type Session, withSession } from "../../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
 import { exitOf } from "../../exit-code.ts";
+import { addJobHost } from "../../options/job-host.ts";
 import { duration } from "../../options/option-values.ts";
 import type { Outcome } from "../../outcome.ts";
 import { progressDisplay } from "../../progress-bar.ts";
@@ -28,8 +29,8 @@ export const addJob: AddCommand = (program, bind) => {
       "--timeout <duration>",
       "with --follow: stop after this long; the job continues",
       duration("--timeout"),
-    )
-    .option("--host <name>", "search only this host's queue; needed for a job that was added without an id");
+    );
+  const hostOf = addJobHost(command);
   addSharedOptions(command);
   addHelp(command, {
     notes: [
@@ -52,8 +53,7 @@ export const addJob: AddCommand = (program, bind) => {
   bind(command, async (context) => {
     const { settings, args, options } = context;
     const jobId = args[0] as string;
-    // Only the command's own --host, as in `jobs`.
-    const host = command.opts().host as string | undefined;
+    const host = hostOf();
     if (options.timeout !== undefined && options.follow !== true) {
       throw new JobsError("usage", "--timeout requires --follow", {
         hint: "add --follow, or remove --timeout",

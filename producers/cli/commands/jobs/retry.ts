@@ -2,6 +2,7 @@ import { requester } from "../../../jobs/check-move.ts";
 import { retryJob } from "../../../jobs/retry-job.ts";
 import { withSession } from "../../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions } from "../../command.ts";
+import { addJobHost } from "../../options/job-host.ts";
 import { enqueuedText } from "../../run-queued.ts";
 
 export const addRetry: AddCommand = (program, bind) => {
@@ -12,10 +13,7 @@ export const addRetry: AddCommand = (program, bind) => {
       "Request the work of a failed job again, as a new job with the same data in the same queue. The failed job stays as it is. It is retried once: a second request returns the same new job.",
     )
     .argument("<id>", "the failed job's id");
-  command.option(
-    "--host <name>",
-    "search only this host's queue; needed for a job that was added without an id",
-  );
+  const hostOf = addJobHost(command);
   addSharedOptions(command);
   addHelp(command, {
     examples: [
@@ -29,8 +27,7 @@ export const addRetry: AddCommand = (program, bind) => {
     },
   });
   bind(command, async ({ settings, args }) => {
-    // Only the command's own --host, as in `jobs`.
-    const host = command.opts().host as string | undefined;
+    const host = hostOf();
     const jobId = args[0] as string;
     const retried = await withSession(settings, (session) =>
       retryJob(session, jobId, { host, requestedBy: requester(settings) }),
